@@ -1,0 +1,164 @@
+/**
+ * Picks the FFI backend of the running runtime, once, synchronously.
+ *
+ * The choice is made from globals and from `process.getBuiltinModule`, so the same module graph
+ * loads on every runtime, from npm, from JSR and from a git checkout, with no conditional import
+ * and no top-level await.
+ *
+ * @module
+ */
+
+import { createBackend as createBun } from "./bun.ts";
+import { createBackend as createDeno } from "./deno.ts";
+import { createBackend as createKoffi } from "./koffi.ts";
+import { createBackend as createNode } from "./node.ts";
+import type { Backend } from "./types.ts";
+
+/** The runtime's name and version, as it reports them itself. */
+export interface Runtime {
+  readonly name: "node" | "bun" | "deno" | "unknown";
+  readonly version: string;
+}
+
+/** The globals that tell the runtimes apart. */
+interface Globals {
+  readonly Deno?: Parameters<typeof createDeno>[0] & {
+    readonly version: { readonly deno: string };
+    readonly permissions: {
+      querySync(query: { name: "env"; variable: string }): { readonly state: string };
+    };
+  };
+  readonly Bun?: { readonly version: string };
+  readonly process?: {
+    getBuiltinModule?(id: string): unknown;
+    readonly env?: Record<string, string | undefined>;
+    readonly versions?: { readonly node?: string };
+  };
+}
+
+/** Present only where a bundler has turned this module into CommonJS. */
+declare const __filename: string;
+
+// `process` is looked at only when it is needed: on Deno that loads its Node.js modules.
+const globals = globalThis as Globals;
+const { Deno, Bun } = globals;
+
+let chosen: Backend | undefined;
+let refusal: Error | undefined;
+
+/**
+ * Returns the backend of this runtime, choosing it on the first call.
+ *
+ * @throws {Error} When there is none; names what was tried, the remedy and the `cause`. A refusal
+ * is remembered: the answer does not change while the process runs.
+ */
+export function backend(): Backend {
+  if (chosen !== undefined) return chosen;
+  if (refusal !== undefined) throw refusal;
+  try {
+    return chosen = choose();
+  } catch (error) {
+    throw refusal = error as Error;
+  }
+}
+
+/** Tells which runtime this is. */
+export function runtime(): Runtime {
+  // Deno and Bun also define `process`, so they are asked for first.
+  if (Deno !== undefined) return { name: "deno", version: Deno.version.deno };
+  if (Bun !== undefined) return { name: "bun", version: Bun.version };
+  const version = globals.process?.versions?.node;
+  return version === undefined ? { name: "unknown", version: "" } : { name: "node", version };
+}
+
+/** Reads one of our own settings from the environment, without ever making Deno ask the user. */
+export function setting(variable: `SLUICE_${string}`): string | undefined {
+  if (Deno !== undefined) {
+    const { state } = Deno.permissions.querySync({ name: "env", variable });
+    if (state !== "granted") return undefined;
+  }
+  return globals.process?.env?.[variable];
+}
+
+function choose(): Backend {
+  const wanted = setting("SLUICE_FFI");
+  if (wanted === "none") {
+    throw new Error("Cannot make foreign calls: SLUICE_FFI=none turns them off; unset it");
+  }
+  if (wanted !== undefined && wanted !== "" && wanted !== "koffi" && wanted !== "node") {
+    throw new Error(
+      `Cannot use SLUICE_FFI="${wanted}": expected "koffi", "node" or "none", or leave it unset`,
+    );
+  }
+  if (Deno !== undefined) return createDeno(Deno);
+  if (Bun !== undefined) {
+    const ffi = builtin<Parameters<typeof createBun>[0]>("bun:ffi");
+    if (ffi !== undefined) return createBun(ffi);
+  }
+  return chooseOnNode(wanted);
+}
+
+/** koffi first, because it is stable and knows every Node.js; then `node:ffi`, which is neither. */
+function chooseOnNode(wanted: string | undefined): Backend {
+  const failures: unknown[] = [];
+  if (wanted !== "node") {
+    try {
+      const { createRequire } = builtin<typeof import("node:module")>("node:module")!;
+      // A bundler that emits CommonJS leaves `import.meta.url` undefined. Never fall back to the
+      // current folder: native code would be loaded from wherever the user stands.
+      return createKoffi(createRequire(import.meta.url ?? __filename)("koffi"));
+    } catch (cause) {
+      failures.push(cause);
+    }
+  }
+  if (wanted !== "koffi") {
+    const { name, version } = runtime();
+    try {
+      const ffi = atLeast(version, 26, 9)
+        ? builtin<Parameters<typeof createNode>[0]>("node:ffi")
+        : undefined;
+      if (ffi !== undefined) return createNode(ffi);
+      failures.push(
+        new Error(`Cannot use node:ffi on ${name} ${version}: it needs Node.js 26.9 or later`),
+      );
+    } catch (cause) {
+      failures.push(cause);
+    }
+  }
+  throw new AggregateError(failures, `${remedy(failures)}: ${failures.map(reason).join("; ")}`, {
+    cause: failures[0],
+  });
+}
+
+function remedy(failures: unknown[]): string {
+  const denied = failures.some((f) => /^ERR_(DLOPEN_DISABLED|ACCESS_DENIED)$/.test(codeOf(f)));
+  return denied
+    ? "Cannot load a foreign function backend: start Node.js with --allow-addons (for koffi) or " +
+      "--allow-ffi (for node:ffi), or without --permission"
+    : "Cannot load a foreign function backend: run `npm install koffi`, or use Node.js 26.9 or " +
+      "later, Bun or Deno";
+}
+
+function codeOf(error: unknown): string {
+  return String((error as { code?: unknown } | null)?.code ?? "");
+}
+
+/** First line of an error: koffi's runs on over the folders that it searched. */
+function reason(error: unknown): string {
+  const text = error instanceof Error ? error.message : String(error);
+  return text.split("\n", 1)[0]!;
+}
+
+function atLeast(version: string, major: number, minor: number): boolean {
+  const [a = 0, b = 0] = version.split(".").map(Number);
+  return a > major || (a === major && b >= minor);
+}
+
+/** Returns a module of the runtime, such as `"node:fs"`, without an import; `undefined` if it has none. */
+export function builtinModule(id: string): unknown {
+  return globals.process?.getBuiltinModule?.(id);
+}
+
+function builtin<T>(id: string): T | undefined {
+  return builtinModule(id) as T | undefined;
+}

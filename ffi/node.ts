@@ -1,0 +1,46 @@
+/** Backend for Node.js 26.9 and later, on the experimental `node:ffi`. @module */
+
+import type { Backend, Bound, CType, Signature } from "./types.ts";
+
+type NodeFn = { arguments: string[]; return: string };
+
+/** The slice of `node:ffi` used here: its own types come with Node.js 26 only. */
+interface NodeFfi {
+  dlopen(path: string, table: Record<string, NodeFn>): {
+    functions: Record<string, (...args: unknown[]) => unknown>;
+  };
+  toArrayBuffer(address: bigint, length: number, copy: boolean): ArrayBuffer;
+  getRawPointer(bytes: Uint8Array): bigint;
+}
+
+const NAMES: Record<CType | "void", string> = {
+  void: "void",
+  i32: "int32",
+  u32: "uint32",
+  i64: "int64",
+  u64: "uint64",
+  buffer: "buffer",
+  address: "uint64",
+};
+
+/** Builds the backend from the `node:ffi` module. */
+export function createBackend(ffi: NodeFfi): Backend {
+  return {
+    name: "node",
+    bind<const S extends Record<string, Signature>>(path: string, table: S): Bound<S> {
+      const spec: Record<string, NodeFn> = {};
+      for (const [name, { args, returns }] of Object.entries(table)) {
+        spec[name] = { arguments: args.map((t) => NAMES[t]), return: NAMES[returns] };
+      }
+      return ffi.dlopen(path, spec).functions as Bound<S>;
+    },
+    view(address, length) {
+      return new Uint8Array(ffi.toArrayBuffer(address, length, false));
+    },
+    address(bytes) {
+      // As in koffi.ts: bytes inside the V8 heap would move.
+      void bytes.buffer;
+      return ffi.getRawPointer(bytes);
+    },
+  };
+}

@@ -1,0 +1,141 @@
+/** What differs between operating systems and processors, as data. @module */
+
+/** Numbers and layouts of one operating system on one processor. */
+export interface Platform {
+  readonly os: "linux" | "darwin";
+  readonly arch: "x64" | "arm64";
+  /** Names under which the C library is looked for, in order. */
+  readonly libraries: readonly string[];
+  /** Function that returns the address of this thread's errno. */
+  readonly errnoSymbol: "__errno_location" | "__error";
+  /** Name of each errno, by number; holes are unused numbers. */
+  readonly errnoNames: readonly (string | undefined)[];
+  /** Bits of open(2). A bit that the system lacks is 0, so that or-ing it in changes nothing. */
+  readonly open: Record<OpenBit, number>;
+  /** Bits of mmap(2); 0 where the system lacks one. */
+  readonly map: Record<MapBit, number>;
+  /** Advice of madvise(2); -1 where the system lacks one. */
+  readonly memoryAdvice: Record<AdviceName, number>;
+  /** Bits of msync(2). */
+  readonly msync: Record<"ASYNC" | "INVALIDATE" | "SYNC", number>;
+  /** The two places of lseek(2) that the systems number differently. */
+  readonly seek: Record<"DATA" | "HOLE", number>;
+  /** Requests of ioctl(2); 0, which every driver refuses, where the system lacks one. */
+  readonly ioctl: Record<"FIONREAD" | "SIOCOUTQ" | "FICLONE", number>;
+  /** Numbers for syscall(2) of what libc does not wrap; -1 where the system lacks the call. */
+  readonly syscalls: Record<SyscallName, number>;
+  /** The descriptor that stands for the current folder. */
+  readonly atFdcwd: number;
+  /** Numbers of the socket calls; an option that the system lacks is -1, a type bit 0. */
+  readonly socket: Record<SocketName, number>;
+  /** Bits of the `flags` argument of send(2) and recv(2); 0 where the system lacks one. */
+  readonly message: Record<MessageBit, number>;
+  /** Commands of fcntl(2); -1 where the system lacks one. */
+  readonly fcntl: Record<FcntlName, number>;
+  /** `struct epoll_event`: bytes of one, and where its 64-bit `data` begins. */
+  readonly epollEvent: { readonly size: number; readonly data: number };
+  /**
+   * Dummy arguments to put between the named and the variadic arguments of `fcntl`, `ioctl`
+   * and `open`; `openat` has one named argument more and takes one less.
+   * Apple's arm64 passes variadic arguments on the stack, so the six free registers must be filled
+   * first; everywhere else they travel like the named ones.
+   */
+  readonly variadicPadding: number;
+}
+
+export type OpenBit =
+  | "CREAT"
+  | "EXCL"
+  | "NOCTTY"
+  | "TRUNC"
+  | "APPEND"
+  | "NONBLOCK"
+  | "DSYNC"
+  | "SYNC"
+  | "DIRECT"
+  | "DIRECTORY"
+  | "NOFOLLOW"
+  | "NOATIME"
+  | "CLOEXEC"
+  | "PATH"
+  | "TMPFILE";
+
+export type MapBit =
+  | "SHARED"
+  | "PRIVATE"
+  | "SHARED_VALIDATE"
+  | "FIXED"
+  | "ANONYMOUS"
+  | "LOCKED"
+  | "NORESERVE"
+  | "POPULATE"
+  | "HUGETLB"
+  | "SYNC"
+  | "FIXED_NOREPLACE";
+
+export type AdviceName =
+  | "NORMAL"
+  | "RANDOM"
+  | "SEQUENTIAL"
+  | "WILLNEED"
+  | "DONTNEED"
+  | "FREE"
+  | "REMOVE"
+  | "DONTFORK"
+  | "DOFORK"
+  | "HUGEPAGE"
+  | "NOHUGEPAGE"
+  | "DONTDUMP"
+  | "COLD"
+  | "PAGEOUT"
+  | "POPULATE_READ"
+  | "POPULATE_WRITE";
+
+export type SyscallName =
+  | "io_uring_setup"
+  | "io_uring_enter"
+  | "io_uring_register"
+  | "openat2"
+  | "cachestat";
+
+export type SocketName =
+  | "AF_UNIX"
+  | "AF_INET"
+  | "AF_INET6"
+  | "SOL_SOCKET"
+  | "SO_REUSEADDR"
+  | "SO_TYPE"
+  | "SO_ERROR"
+  | "SO_SNDBUF"
+  | "SO_RCVBUF"
+  | "SO_KEEPALIVE"
+  | "SO_REUSEPORT"
+  | "SO_ACCEPTCONN"
+  | "SO_LINGER"
+  | "SO_ZEROCOPY"
+  | "SOCK_NONBLOCK"
+  | "SOCK_CLOEXEC"
+  | "TCP_CORK"
+  | "TCP_NOTSENT_LOWAT"
+  | "TCP_ULP";
+
+export type MessageBit =
+  | "PEEK"
+  | "TRUNC"
+  | "WAITALL"
+  | "DONTWAIT"
+  | "NOSIGNAL"
+  | "MORE"
+  | "ZEROCOPY";
+
+export type FcntlName =
+  | "GETFD"
+  | "SETFD"
+  | "GETFL"
+  | "SETFL"
+  | "DUPFD_CLOEXEC"
+  | "SETPIPE_SZ"
+  | "GETPIPE_SZ"
+  | "ADD_SEALS"
+  | "GET_SEALS"
+  | "NOCACHE";
