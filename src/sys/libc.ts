@@ -1,0 +1,55 @@
+/** The bound C library, with its refusal turned into the error that users see. @module */
+
+import { type Libc, libc as bound } from "../../ffi/libc/mod.ts";
+import { UnsupportedError } from "../errors.ts";
+
+let calls: Libc | undefined;
+
+/**
+ * Returns the bound functions.
+ *
+ * @throws {UnsupportedError} When there is no backend: an unsupported system, `SLUICE_FFI=none`,
+ * koffi not installed, or a missing permission. The message names the remedy.
+ */
+export function libc(): Libc {
+  return calls ?? first();
+}
+
+function first(): Libc {
+  try {
+    return calls = bound();
+  } catch (cause) {
+    throw new UnsupportedError({
+      action: "call the operating system",
+      reason: explain(cause as Error),
+      cause,
+    });
+  }
+}
+
+/** The runtimes say what they refuse, but not always which flag permits it. */
+function explain({ name, message }: Error): string {
+  if (/ERR_ACCESS_DENIED/.test(message)) {
+    return "foreign functions are not permitted; start Node.js with --allow-ffi (for node:ffi) or " +
+      "--allow-addons (for koffi), or without --permission";
+  }
+  if (name === "NotCapable" || /NotCapable/.test(message)) {
+    return "foreign functions are not permitted; start Deno with --allow-ffi (without a path)";
+  }
+  // With a path Deno looks for the library in the current folder.
+  const hint = /Could not open library/.test(message)
+    ? "; if Deno was started with --allow-ffi=PATH, leave the path out"
+    : "";
+  // These messages begin with "Cannot ...", which reads badly after a colon.
+  return message.slice(0, 1).toLowerCase() + message.slice(1) + hint;
+}
+
+/** Whether calls can be made at all; where not, portable operations fall back. */
+export function available(): boolean {
+  try {
+    libc();
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,52 @@
+/**
+ * System calls, one function each, in the argument order of C.
+ *
+ * Arguments are examined before the call: `TypeError` for the wrong kind, `RangeError` for a number
+ * outside its range. A failed call throws `SyscallError` with `code`, `errno` and `syscall`; a system
+ * that cannot be called throws `UnsupportedError`. Partial results are results, and `EINTR` and
+ * `EAGAIN` are errors: nothing is repeated and nothing waits but the call itself. {@linkcode raw}
+ * has the same calls unexamined, with `-errno` in the place of an exception.
+ *
+ * Unlike the rest of the package, these calls can end the process: by touching a mapping of a file
+ * that was truncated, or by giving memory back that the runtime is still using in another thread.
+ *
+ * Every `FdLike` is borrowed. A descriptor that is made is the caller's to close.
+ *
+ * @module
+ */
+
+export { SyscallError, UnsupportedError } from "../errors.ts";
+export type { SyscallErrorOptions, UnsupportedErrorOptions } from "../errors.ts";
+export type { IpAddress, SocketAddress, UnixAddress } from "./address.ts";
+export * from "./allocation.ts";
+export { MAX_COUNT } from "./arguments.ts";
+export * from "./cache.ts";
+export * from "./copying.ts";
+export * from "./event_flags.ts";
+export * from "./events.ts";
+export { type FdLike, fdOf } from "./fd.ts";
+export * from "./file_flags.ts";
+export * from "./files.ts";
+export * from "./io_uring.ts";
+export * from "./memory.ts";
+export * from "./memory_flags.ts";
+export * from "./messages.ts";
+export {
+  close,
+  closesOnExec,
+  dupCloexec,
+  open,
+  openat,
+  openat2,
+  type OpenHow,
+  setStatusFlags,
+  statusFlags,
+} from "./open.ts";
+export * from "./pipes.ts";
+export type { RegionRange } from "./raw/iovec.ts";
+export * as raw from "./raw/mod.ts";
+export { Region } from "./region.ts";
+export * from "./socket_flags.ts";
+export * from "./sockets.ts";
+export * from "./stat.ts";
+export { FileType } from "./statx.ts";

@@ -1,0 +1,84 @@
+/** Raw calls that wait. Thread-safe where noted: one thread may wait while another changes the set. @module */
+
+import { Cell } from "../../../ffi/libc/cell.ts";
+import { fold } from "../../../ffi/libc/mod.ts";
+import { platform } from "../../../ffi/platform/mod.ts";
+import { libc } from "../libc.ts";
+
+const { size, data } = platform.epollEvent;
+const event = new Cell(16);
+const pollfd = new Cell(8);
+
+/** `poll([{ fd, events }], 1, timeoutMs)`: the returned events, 0 on time-out, or `-errno`. */
+export function poll(fd: number, events: number, timeoutMs: number): number {
+  pollfd.view.setInt32(0, fd, true);
+  pollfd.view.setInt32(4, events, true);
+  const result = fold(libc().poll(pollfd.bytes, 1n, timeoutMs));
+  return result > 0 ? pollfd.view.getUint16(6, true) : result;
+}
+
+/** `poll(fds, count, timeoutMs)` on an array of `struct pollfd`: how many have events, or `-errno`. */
+export function pollArray(fds: Uint8Array, timeoutMs: number): number {
+  return fold(libc().poll(fds, BigInt(fds.length / 8), timeoutMs));
+}
+
+/** `epoll_create1(flags)`. */
+export function epollCreate1(flags: number): number {
+  return fold(libc().epoll_create1(flags));
+}
+
+/** `epoll_ctl(epoll, op, fd, { events, data: tag })`; `tag` is a `u32`. Thread-safe. */
+export function epollCtl(
+  epoll: number,
+  op: number,
+  fd: number,
+  events: number,
+  tag: number = fd,
+): number {
+  event.view.setUint32(0, events, true);
+  event.view.setUint32(data, tag, true);
+  return fold(libc().epoll_ctl(epoll, op, fd, event.address));
+}
+
+/** Room for the events of one `epoll_wait`. */
+export class EventList {
+  readonly #cell: Cell;
+  /** Most events that one wait can report. */
+  readonly capacity: number;
+
+  /** Allocates room for `capacity` events. */
+  constructor(capacity: number) {
+    this.capacity = capacity;
+    this.#cell = new Cell(capacity * size);
+  }
+
+  /** `epoll_wait(epoll, events, capacity, timeoutMs)`: how many events, 0 on time-out, or `-errno`. */
+  wait(epoll: number, timeoutMs: number): number {
+    return fold(libc().epoll_wait(epoll, this.#cell.address, this.capacity, timeoutMs));
+  }
+
+  /** Descriptor of event `index`, unless `epollCtl` was given another tag. */
+  fd(index: number): number {
+    return this.#cell.view.getInt32(index * size + data, true);
+  }
+
+  /** Tag of event `index`, as given to `epollCtl`. */
+  tag(index: number): number {
+    return this.#cell.view.getUint32(index * size + data, true);
+  }
+
+  /** Bits of event `index`; see `EpollEvent`. */
+  events(index: number): number {
+    return this.#cell.view.getUint32(index * size, true);
+  }
+}
+
+/** `eventfd(initial, flags)`. */
+export function eventfd(initial: number, flags: number): number {
+  return fold(libc().eventfd(initial, flags));
+}
+
+/** `setpriority(PRIO_PROCESS, 0, nice)`: of the calling thread on Linux, of the process elsewhere. */
+export function setThreadPriority(nice: number): number {
+  return fold(libc().setpriority(0, 0, nice));
+}

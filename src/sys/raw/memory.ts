@@ -1,0 +1,115 @@
+/** Raw calls on memory. They take and return regions, so ranges are checked here already. @module */
+
+import { Cell } from "../../../ffi/libc/cell.ts";
+import { fold } from "../../../ffi/libc/mod.ts";
+import { libc } from "../libc.ts";
+import { addressIn, adopt, close, hide, type Region } from "../region.ts";
+
+const pointer = new Cell(8);
+
+let size = 0;
+
+/** `getpagesize()`, in bytes. */
+export function pageSize(): number {
+  return size ||= libc().getpagesize();
+}
+
+/** `mmap(NULL, length, protection, flags, fd, offset)`: the region, or `-errno`. */
+export function mmap(
+  length: number,
+  protection: number,
+  flags: number,
+  fd: number,
+  offset: number,
+): Region | number {
+  const address = libc().mmap(0n, BigInt(length), protection, flags, fd, BigInt(offset));
+  const result = fold(address);
+  return result < 0 ? result : adopt(BigInt(address), length, "mmap");
+}
+
+/** `munmap(region, region.length)`. Throws when an array of the region is in use. */
+export function munmap(region: Region): number {
+  if (region.closed) return 0;
+  const address = addressIn(region, 0, region.length, "mmap");
+  hide(region, "mmap");
+  const result = fold(libc().munmap(address, BigInt(region.length)));
+  if (result === 0) close(region);
+  return result;
+}
+
+/** `mremap(region, region.length, length, flags)`: the new region, or `-errno` and the old one stays. */
+export function mremap(region: Region, length: number, flags: number): Region | number {
+  const old = addressIn(region, 0, region.length, "mmap");
+  hide(region, "mmap");
+  const address = libc().mremap(old, BigInt(region.length), BigInt(length), flags, 0n);
+  const result = fold(address);
+  if (result < 0) return result;
+  close(region);
+  return adopt(BigInt(address), length, "mmap");
+}
+
+/** `mprotect(region + offset, length, protection)`. */
+export function mprotect(
+  region: Region,
+  offset: number,
+  length: number,
+  protection: number,
+): number {
+  const address = addressIn(region, offset, length, "mmap");
+  return fold(libc().mprotect(address, BigInt(length), protection));
+}
+
+/** `msync(region + offset, length, flags)`. */
+export function msync(region: Region, offset: number, length: number, flags: number): number {
+  const address = addressIn(region, offset, length, "mmap");
+  return fold(libc().msync(address, BigInt(length), flags));
+}
+
+/** `madvise(region + offset, length, advice)`. */
+export function madvise(region: Region, offset: number, length: number, advice: number): number {
+  const address = addressIn(region, offset, length, "mmap");
+  return fold(libc().madvise(address, BigInt(length), advice));
+}
+
+/** `mincore(region + offset, length, target)`: bit 0 of each byte tells whether a page is resident. */
+export function mincore(
+  region: Region,
+  offset: number,
+  length: number,
+  target: Uint8Array,
+): number {
+  const address = addressIn(region, offset, length, "mmap");
+  const pages = Math.ceil(length / pageSize());
+  if (target.length < pages) {
+    throw new RangeError(`Cannot report ${pages} pages into ${target.length} bytes`);
+  }
+  return fold(libc().mincore(address, BigInt(length), target));
+}
+
+/** `mlock(region + offset, length)`. */
+export function mlock(region: Region, offset: number, length: number): number {
+  return fold(libc().mlock(addressIn(region, offset, length, "mmap"), BigInt(length)));
+}
+
+/** `munlock(region + offset, length)`. */
+export function munlock(region: Region, offset: number, length: number): number {
+  return fold(libc().munlock(addressIn(region, offset, length, "mmap"), BigInt(length)));
+}
+
+/** `posix_memalign(&region, alignment, size)`: the region, or `-errno`. */
+export function posixMemalign(alignment: number, size: number): Region | number {
+  const result = libc().posix_memalign(pointer.bytes, BigInt(alignment), BigInt(size));
+  // The C function returns the errno itself.
+  if (result !== 0) return result > 0 ? -result : fold(result);
+  return adopt(pointer.view.getBigUint64(0, true), size, "posix_memalign");
+}
+
+/** `free(region)`; 0. Throws when an array of the region is in use. */
+export function free(region: Region): number {
+  if (region.closed) return 0;
+  const address = addressIn(region, 0, region.length, "posix_memalign");
+  hide(region, "posix_memalign");
+  libc().free(address);
+  close(region);
+  return 0;
+}

@@ -1,0 +1,59 @@
+/** Raw calls that open files. @module */
+
+import { Cell } from "../../../ffi/libc/cell.ts";
+import { fold } from "../../../ffi/libc/mod.ts";
+import { platform } from "../../../ffi/platform/mod.ts";
+import { libc } from "../libc.ts";
+import { syscall } from "./syscall.ts";
+
+const how = new Cell(24);
+const stats = new Cell(256);
+const padding: bigint[] = new Array(platform.variadicPadding).fill(0n);
+const encoder = new TextEncoder();
+
+/** `open(path, flags, mode)`. */
+export function open(path: string, flags: number, mode: number): number {
+  return fold(libc().open(cString(path), flags, ...padding, mode));
+}
+
+/** `openat(dir, path, flags, mode)`. */
+export function openat(dir: number, path: string, flags: number, mode: number): number {
+  return fold(libc().openat(dir, cString(path), flags, ...padding.slice(1), mode));
+}
+
+/** `openat2(dir, path, &{ flags, mode, resolve }, 24)`. */
+export function openat2(
+  dir: number,
+  path: string,
+  flags: number,
+  mode: number,
+  resolve: number,
+): number {
+  how.view.setBigUint64(0, BigInt(flags), true);
+  how.view.setBigUint64(8, BigInt(mode), true);
+  how.view.setBigUint64(16, BigInt(resolve), true);
+  return syscall(platform.syscalls.openat2, dir, cString(path), how.address, how.bytes.length);
+}
+
+/** `statx(dir, path, flags, mask, target)`; `target` holds 256 bytes. */
+export function statx(
+  dir: number,
+  path: string,
+  flags: number,
+  mask: number,
+  target: Uint8Array,
+): number {
+  const result = fold(libc().statx(dir, cString(path), flags, mask, stats.address));
+  target.set(stats.bytes);
+  return result;
+}
+
+/** `memfd_create(name, flags)`. */
+export function memfdCreate(name: string, flags: number): number {
+  return fold(libc().memfd_create(cString(name), flags));
+}
+
+/** The string in UTF-8, with the NUL that C wants behind it. */
+function cString(text: string): Uint8Array {
+  return encoder.encode(`${text}\0`);
+}

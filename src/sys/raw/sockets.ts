@@ -1,0 +1,108 @@
+/** Raw calls on sockets. @module */
+
+import { fold } from "../../../ffi/libc/mod.ts";
+import { platform } from "../../../ffi/platform/mod.ts";
+import { libc } from "../libc.ts";
+
+const int = new Int32Array(1);
+const intBytes = new Uint8Array(int.buffer);
+const length = new Int32Array(1);
+const lengthBytes = new Uint8Array(length.buffer);
+
+/** `socket(domain, type, protocol)`. */
+export function socket(domain: number, type: number, protocol: number): number {
+  return fold(libc().socket(domain, type, protocol));
+}
+
+/** `socketpair(domain, type, protocol, fds)`: fills `fds`. */
+export function socketpair(
+  domain: number,
+  type: number,
+  protocol: number,
+  fds: Int32Array,
+): number {
+  const bytes = new Uint8Array(fds.buffer, fds.byteOffset, 8);
+  return fold(libc().socketpair(domain, type, protocol, bytes));
+}
+
+/** `bind(fd, address, address.length)`; `address` is a `struct sockaddr`. */
+export function bind(fd: number, address: Uint8Array): number {
+  return fold(libc().bind(fd, address, address.length));
+}
+
+/** `listen(fd, backlog)`. */
+export function listen(fd: number, backlog: number): number {
+  return fold(libc().listen(fd, backlog));
+}
+
+/** `accept4(fd, NULL, NULL, flags)`: the new descriptor, or `-errno`. */
+export function accept4(fd: number, flags: number): number {
+  return fold(libc().accept4(fd, null, null, flags));
+}
+
+/** `connect(fd, address, address.length)`; `address` is a `struct sockaddr`. */
+export function connect(fd: number, address: Uint8Array): number {
+  return fold(libc().connect(fd, address, address.length));
+}
+
+/** `shutdown(fd, how)`. */
+export function shutdown(fd: number, how: number): number {
+  return fold(libc().shutdown(fd, how));
+}
+
+/** `getsockname(fd, target, &length)`: bytes of the address, or `-errno`. */
+export function getsockname(fd: number, target: Uint8Array): number {
+  length[0] = target.length;
+  const result = fold(libc().getsockname(fd, target, lengthBytes));
+  return result < 0 ? result : length[0];
+}
+
+/** `getpeername(fd, target, &length)`: bytes of the address, or `-errno`. */
+export function getpeername(fd: number, target: Uint8Array): number {
+  length[0] = target.length;
+  const result = fold(libc().getpeername(fd, target, lengthBytes));
+  return result < 0 ? result : length[0];
+}
+
+/** `getsockopt(fd, level, name, &int)`: stores the value in `out[0]`; 0, or `-errno`. */
+export function getsockopt(fd: number, level: number, name: number, out: Int32Array): number {
+  length[0] = 4;
+  const result = fold(libc().getsockopt(fd, level, name, intBytes, lengthBytes));
+  out[0] = int[0]!;
+  return result;
+}
+
+/** `setsockopt(fd, level, name, &value, 4)`. */
+export function setsockopt(fd: number, level: number, name: number, value: number): number {
+  int[0] = value;
+  return fold(libc().setsockopt(fd, level, name, intBytes, 4));
+}
+
+/** `setsockopt(fd, level, name, value, value.length)`, for options that are not an int. */
+export function setsockoptBytes(
+  fd: number,
+  level: number,
+  name: number,
+  value: Uint8Array,
+): number {
+  return fold(libc().setsockopt(fd, level, name, value, value.length));
+}
+
+/** `send(fd, source, source.length, flags)`. */
+export function send(fd: number, source: Uint8Array, flags: number): number {
+  return fold(libc().send(fd, source, BigInt(source.length), flags));
+}
+
+/** `recv(fd, target, target.length, flags)`. */
+export function recv(fd: number, target: Uint8Array, flags: number): number {
+  return fold(libc().recv(fd, target, BigInt(target.length), flags));
+}
+
+/**
+ * `recv(fd, NULL, count, MSG_TRUNC | flags)`: bytes dropped inside the kernel, or `-errno`.
+ *
+ * TCP only: see tcp(7), "MSG_TRUNC".
+ */
+export function recvDiscard(fd: number, count: number, flags: number): number {
+  return fold(libc().recv(fd, null, BigInt(count), platform.message.TRUNC | flags));
+}

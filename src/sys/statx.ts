@@ -1,0 +1,56 @@
+/** What a descriptor refers to. @module */
+
+import { Cell } from "../../ffi/libc/cell.ts";
+import { fold } from "../../ffi/libc/mod.ts";
+import { libc } from "./libc.ts";
+
+const AT_EMPTY_PATH = 0x1000;
+const STATX_BASIC_STATS = 0x7ff;
+
+const out = new Cell(256);
+const empty = new Cell(1);
+
+/** What matters of a `struct statx` for moving bytes. */
+export interface FdStat {
+  /** File type bits of `st_mode` (`S_IFMT`), such as `FileType.REGULAR`. */
+  readonly type: number;
+  /** Bytes; of a regular file only. procfs says 0 and sysfs 4096 whatever the file holds. */
+  readonly size: number;
+  /** Blocks of 512 bytes that hold them; 0 for what is generated as it is read, among others. */
+  readonly blocks: number;
+}
+
+/** Values of {@linkcode FdStat.type}. */
+export const FileType = {
+  /** `S_IFIFO` */
+  FIFO: 0o010000,
+  /** `S_IFCHR` */
+  CHARACTER: 0o020000,
+  /** `S_IFDIR` */
+  DIRECTORY: 0o040000,
+  /** `S_IFBLK` */
+  BLOCK: 0o060000,
+  /** `S_IFREG` */
+  REGULAR: 0o100000,
+  /** `S_IFLNK` */
+  LINK: 0o120000,
+  /** `S_IFSOCK` */
+  SOCKET: 0o140000,
+} as const;
+
+/**
+ * Stats a descriptor, on every runtime alike: Deno's `fstat` refuses descriptors that Deno did not
+ * open. Returns `-errno` on failure.
+ */
+export function fdStat(fd: number): FdStat | number {
+  const result = fold(
+    libc().statx(fd, empty.bytes, AT_EMPTY_PATH, STATX_BASIC_STATS, out.address),
+  );
+  if (result < 0) return result;
+  // struct statx is the same on every processor: include/uapi/linux/stat.h.
+  return {
+    type: out.view.getUint16(28, true) & 0o170000,
+    size: Number(out.view.getBigUint64(40, true)),
+    blocks: Number(out.view.getBigUint64(48, true)),
+  };
+}
