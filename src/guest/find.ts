@@ -1,0 +1,44 @@
+/** What kind of connection a caller has handed over. @module */
+
+import type { ServerResponse } from "node:http";
+import type { Socket } from "node:net";
+import { builtin } from "../builtins.ts";
+import { describe } from "../options.ts";
+import { bunGuest, type BunSocket, isBunSocket } from "./bun.ts";
+import { type DenoConn, denoGuest, isDenoConn } from "./deno.ts";
+import { isResponse } from "./response.ts";
+import { isPlain, socketGuest } from "./socket.ts";
+import type { Guest } from "./types.ts";
+
+/** A connection, by what its runtime calls it. */
+export type Connection =
+  | { readonly kind: "response"; readonly response: ServerResponse }
+  | { readonly kind: "socket"; readonly socket: Socket }
+  | { readonly kind: "bun"; readonly socket: BunSocket }
+  | { readonly kind: "deno"; readonly conn: DenoConn };
+
+/** Tells what `target` is, or throws a `TypeError` that lists what it could have been. */
+export function findConnection(target: unknown): Connection {
+  if (typeof target === "object" && target !== null) {
+    if (isBunSocket(target)) return { kind: "bun", socket: target };
+    if (isDenoConn(target)) return { kind: "deno", conn: target };
+    if (target instanceof builtin("net").Socket) return { kind: "socket", socket: target };
+    if (isResponse(target)) return { kind: "response", response: target };
+  }
+  throw new TypeError(
+    `Cannot send to ${describe(target)}: expected a ServerResponse, a net.Socket, a socket of ` +
+      "Bun.listen, a Deno.Conn or a descriptor",
+  );
+}
+
+/** The guest behind a connection, or `null` where its descriptor is hidden or encrypted. */
+export function guestOf(connection: Exclude<Connection, { kind: "response" }>): Guest | null {
+  switch (connection.kind) {
+    case "socket":
+      return isPlain(connection.socket) ? socketGuest(connection.socket) : null;
+    case "bun":
+      return bunGuest(connection.socket);
+    case "deno":
+      return denoGuest(connection.conn);
+  }
+}
