@@ -1,0 +1,46 @@
+/**
+ * Zero-copy I/O for Node.js, Bun and Deno: bytes that a program never looks at never enter it.
+ *
+ * ```ts ignore
+ * import { createServer } from "node:http";
+ * import { sendFile } from "sluice";
+ *
+ * createServer((req, res) => {
+ *   sendFile(res, "video.mp4").catch((error) => console.error(error.message));
+ * }).listen(8080);
+ * ```
+ *
+ * Importing this module binds nothing and starts nothing. What the system, the runtime or its
+ * permissions do not allow is copied where that is possible; {@linkcode capabilities} says why, and
+ * a result's `method` says what happened.
+ *
+ * @module
+ */
+
+export { type Capabilities, capabilities } from "./capabilities.ts";
+export {
+  SyscallError,
+  type SyscallErrorOptions,
+  TruncatedError,
+  type TruncatedErrorOptions,
+  UnsupportedError,
+  type UnsupportedErrorOptions,
+} from "./errors.ts";
+export type { FdLike } from "./sys/fd.ts";
+export type { TransferEvent } from "./move/diagnostics.ts";
+export {
+  createReadStream,
+  type ReadStreamOptions,
+  type ReadStreamPath,
+} from "./move/file_stream.ts";
+export { AbortError } from "./move/flow.ts";
+export {
+  type BunSocket,
+  type DenoConn,
+  sendFile,
+  type SendFileOptions,
+  type SendMethod,
+  type SendResult,
+  type SendTarget,
+} from "./move/send_file.ts";
+export type { FlowOptions, Progress, RangeOptions, TransferResult } from "./options.ts";

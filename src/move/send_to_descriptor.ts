@@ -1,0 +1,157 @@
+/** Sending to a descriptor that the caller gave as a number. @module */
+
+import { platform } from "../../ffi/platform/mod.ts";
+import { SyscallError, TruncatedError, UnsupportedError } from "../errors.ts";
+import { fdOf } from "../sys/fd.ts";
+import type { Guest } from "../guest/types.ts";
+import { check } from "../sys/check.ts";
+import * as raw from "../sys/raw/mod.ts";
+import { fdStat, FileType } from "../sys/statx.ts";
+import { runBlocking } from "../wait/blocking.ts";
+import { PollEvent } from "../sys/event_flags.ts";
+import { ready } from "../wait/ready.ts";
+import { WINDOW } from "../wait/residency.ts";
+import type { Sink } from "./copy.ts";
+import type { Flow } from "./flow.ts";
+import { copyRest, type FileRange, sendBytes, sendToGuest, UNSUPPORTED } from "./run_pump.ts";
+import type { Sender, SendMethod } from "./send_file.ts";
+
+const SPLICE_F_NONBLOCK = 2;
+
+/** Most bytes for a device, of which nothing is known. */
+const DEVICE_BYTES = 4096;
+
+/**
+ * Sends to a plain descriptor, whose flags are never changed: others may share them.
+ *
+ * A non-blocking one, and every pipe, is written from here and waited for in between. A blocking
+ * socket is written from the thread for blocking calls, and only as much as it has room for once it
+ * says that it is writable; so is a file, whose writes may wait for a disk.
+ */
+export const sendToDescriptor: Sender<number> = async (target, file, options, flow) => {
+  const fd = fdOf(target, "target");
+  const action = () => `send to fd ${fd}`;
+  const flags = check(raw.fcntl(fd, platform.fcntl.GETFL, 0), "fcntl", action);
+  const stat = fdStat(fd);
+  const type = typeof stat === "number" ? check(stat, "statx", action) : stat.type;
+  const guest = descriptorGuest(fd);
+  const sink = descriptorSink(fd, flow);
+  if (type === FileType.FIFO) {
+    // On a pipe this flag is enough: splice(2). sendfile(2) has none.
+    const move = (out: number, from: number, offset: number, count: number) =>
+      raw.splice(from, offset, out, null, count, SPLICE_F_NONBLOCK);
+    return await sendToGuest(guest, file, options, flow, sink, { move, method: "splice" });
+  }
+  const waits = type === FileType.SOCKET || type === FileType.CHARACTER;
+  if (waits && (flags & platform.open.NONBLOCK) !== 0) {
+    return await sendToGuest(guest, file, options, flow, sink);
+  }
+  const { header, trailer, stability, chunkSize = WINDOW } = options;
+  if (header !== undefined) await sendBytes(guest, header, flow);
+  const method = stability === "copy"
+    ? await copyRest(file, file.start, sink, flow)
+    : await sendBlocking(
+      fd,
+      file,
+      waits ? Math.min(chunkSize, room(fd)) : chunkSize,
+      waits,
+      flow,
+      sink,
+    );
+  if (trailer !== undefined) await sendBytes(guest, trailer, flow);
+  return method;
+};
+
+/** A descriptor has no runtime behind it: nothing is queued, and it is waited for by itself. */
+function descriptorGuest(fd: number): Guest {
+  return {
+    fd: () => fd,
+    queued: () => false,
+    write: null,
+    timed: () => false,
+    touch() {},
+    // Borrowed: whether it is still good for anything is its owner's to say.
+    destroy() {},
+    release() {},
+  };
+}
+
+const option = new Int32Array(1);
+
+/** Bytes that a blocking socket takes without waiting, once poll(2) has called it writable. */
+function room(fd: number): number {
+  const { SOL_SOCKET, SO_SNDBUF } = platform.socket;
+  if (raw.getsockopt(fd, SOL_SOCKET, SO_SNDBUF, option) < 0) return DEVICE_BYTES;
+  // Writable means that a third is free: sk_stream_is_writable() in the kernel's net/sock.h.
+  return Math.max(DEVICE_BYTES, option[0]! >> 2);
+}
+
+async function sendBlocking(
+  fd: number,
+  file: FileRange,
+  limit: number,
+  waits: boolean,
+  flow: Flow,
+  sink: Sink,
+): Promise<SendMethod> {
+  if (file.length === 0) return "none";
+  const end = file.start + file.length;
+  for (let position = file.start; position < end;) {
+    if (flow.aborted) throw flow.abortError();
+    const allowed = flow.allowance(Math.min(limit, end - position));
+    if (allowed === 0) {
+      await new Promise((resolve) => setTimeout(resolve, flow.pauseMs()));
+      continue;
+    }
+    if (waits) await writable(fd, flow);
+    const moved = await sendSome(fd, file.fd, position, allowed);
+    if (moved > 0) {
+      position += moved;
+      flow.moved(moved, "sendfile");
+      continue;
+    }
+    if (moved === 0) throw truncated(file, flow);
+    const name = platform.errnoNames[-moved]!;
+    if (UNSUPPORTED.has(name)) return await copyRest(file, position, sink, flow);
+    if (name === "EINTR" || name === "EAGAIN") continue;
+    const action = `send fd ${file.fd} to fd ${fd}`;
+    throw new SyscallError({ syscall: "sendfile", errno: -moved, action, bytesMoved: flow.bytes });
+  }
+  return "sendfile";
+}
+
+/** In the thread; where Workers are not permitted, here. */
+async function sendSome(
+  fd: number,
+  file: number,
+  position: number,
+  count: number,
+): Promise<number> {
+  try {
+    return await runBlocking("sendfile", fd, file, position, count);
+  } catch (error) {
+    if (!(error instanceof UnsupportedError)) throw error;
+    return raw.sendfile(fd, file, position, count);
+  }
+}
+
+async function writable(fd: number, flow: Flow): Promise<void> {
+  try {
+    await ready(fd, PollEvent.OUT, { signal: flow.signal });
+  } catch (error) {
+    throw flow.aborted ? flow.abortError() : error;
+  }
+}
+
+function truncated(file: FileRange, flow: Flow): TruncatedError {
+  return new TruncatedError({
+    action: `send fd ${file.fd}`,
+    bytesMoved: flow.bytes,
+    bytesExpected: flow.total,
+  });
+}
+
+function descriptorSink(fd: number, flow: Flow): Sink {
+  const guest = descriptorGuest(fd);
+  return { write: (bytes) => sendBytes(guest, bytes, flow), destroy() {} };
+}
