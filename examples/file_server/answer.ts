@@ -1,0 +1,155 @@
+/** From a request to an answer: looks the target up below the root. @module */
+
+import { constants, type Stats } from "node:fs";
+import { type FileHandle, open, readdir, realpath, stat } from "node:fs/promises";
+import { STATUS_CODES } from "node:http";
+import { join, sep } from "node:path";
+import { mediaType } from "../../src/media_types.ts";
+import { type Entry, listing } from "./listing.ts";
+import { plan, type Request } from "./plan.ts";
+import { encodePath, isVisible, parseTarget, type Target } from "./target.ts";
+
+/** What is served. */
+export interface Site {
+  /** The folder, as `realpath` names it. */
+  readonly root: string;
+  /** How its bytes travel, for the foot of the listings. */
+  readonly note: string;
+}
+
+/** An answer, still to be sent. */
+export interface Answer {
+  readonly status: number;
+  /** Content-Length is among them, except for 304. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** Whoever sends a part of a file closes its handle. */
+  readonly body: string | FilePart;
+}
+
+/** A part of an open file. */
+export interface FilePart {
+  readonly handle: FileHandle;
+  readonly start: number;
+  readonly length: number;
+}
+
+/** Entries on one page: more of them help nobody, and cost a stat(2) each. */
+const MOST_ENTRIES = 2000;
+
+/** Finds the answer to a request. Never rejects. */
+export async function findAnswer(site: Site, request: Request): Promise<Answer> {
+  if (request.method === "GET") return await answerGet(site, request);
+  if (request.method !== "HEAD") return message(405, { "Allow": "GET, HEAD" });
+  const { body, ...head } = await answerGet(site, request);
+  if (typeof body === "object") await body.handle.close();
+  return { ...head, body: "" };
+}
+
+async function answerGet(site: Site, request: Request): Promise<Answer> {
+  const target = parseTarget(request.target);
+  if (typeof target === "number") return message(target);
+  try {
+    return await lookUp(site, request, target);
+  } catch (error) {
+    return message(statusOf(error));
+  }
+}
+
+/** The status that tells of a failure to open. */
+export function statusOf(error: unknown): number {
+  switch ((error as { code?: unknown }).code) {
+    case "ENOENT":
+    case "ENOTDIR":
+    case "ENAMETOOLONG":
+    case "ELOOP":
+      return 404;
+    case "EACCES":
+    case "EPERM":
+      return 403;
+    case "EMFILE":
+    case "ENFILE":
+      return 503;
+    default:
+      return 500;
+  }
+}
+
+/** An answer with a line of text that says its status. */
+export function message(status: number, headers: Record<string, string> = {}): Answer {
+  return page(status, `${status} ${STATUS_CODES[status]}\n`, "text/plain", headers);
+}
+
+function page(
+  status: number,
+  body: string,
+  type: string,
+  headers: Record<string, string> = {},
+): Answer {
+  const length = String(Buffer.byteLength(body));
+  const own = { "Content-Type": `${type}; charset=utf-8`, "Content-Length": length };
+  return { status, headers: { ...own, ...headers }, body };
+}
+
+async function lookUp(site: Site, request: Request, target: Target): Promise<Answer> {
+  const { names, folder, query } = target;
+  const found = await find(site.root, names);
+  if (found === null) return message(404);
+  if (!found.stats.isDirectory()) return await openFile(folder ? null : found, request);
+  if (!folder) return message(301, { "Location": `${encodePath(names)}/${query}` });
+  const index = await find(site.root, [...names, "index.html"]);
+  if (index?.stats.isFile()) return await openFile(index, request);
+  const html = listing(names, await entriesOf(site.root, names), site.note);
+  return page(200, html, "text/html", {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'",
+  });
+}
+
+/** Something below the root, with symbolic links followed. */
+interface Found {
+  readonly path: string;
+  readonly stats: Stats;
+}
+
+/** What `names` lead to; `null` for nothing, and for what lies outside the root. */
+async function find(root: string, names: readonly string[]): Promise<Found | null> {
+  try {
+    const path = await realpath(join(root, ...names));
+    const inside = `${path}${sep}`.startsWith(root.endsWith(sep) ? root : `${root}${sep}`);
+    return inside ? { path, stats: await stat(path) } : null;
+  } catch (error) {
+    if (statusOf(error) === 404) return null;
+    throw error;
+  }
+}
+
+async function openFile(found: Found | null, request: Request): Promise<Answer> {
+  // Asked before it is opened: opening a FIFO or a device may wait, or do something.
+  if (found === null || !found.stats.isFile()) return message(404);
+  const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
+  const handle = await open(found.path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+  let keep = false;
+  try {
+    // Of what is open: by now the path may lead to another file.
+    const { size, mtimeNs } = await handle.stat({ bigint: true });
+    const { status, headers, part } = plan(request, { size: Number(size), mtimeNs });
+    const type = { "Content-Type": mediaType(found.path), "X-Content-Type-Options": "nosniff" };
+    keep = part.length > 0;
+    return { status, headers: { ...type, ...headers }, body: keep ? { handle, ...part } : "" };
+  } finally {
+    if (!keep) await handle.close();
+  }
+}
+
+async function entriesOf(root: string, names: readonly string[]): Promise<Entry[]> {
+  const visible = (await readdir(join(root, ...names))).filter(isVisible);
+  const entries = await Promise.all(
+    visible.slice(0, MOST_ENTRIES).map(async (name) => {
+      const found = await find(root, [...names, name]).catch(() => null);
+      if (found === null) return [];
+      const { size, mtime } = found.stats;
+      return [{ name, folder: found.stats.isDirectory(), size, modified: mtime }];
+    }),
+  );
+  return entries.flat();
+}

@@ -1,0 +1,57 @@
+/** Serves by `node:http`, where that shows the descriptor of a connection: Node.js and Deno. @module */
+
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { Socket } from "node:net";
+import { sendFile } from "../../src/mod.ts";
+import type { Answer } from "./answer.ts";
+import { exchange, IDLE_MS, type Sent, type Service } from "./exchange.ts";
+import type { Request } from "./plan.ts";
+
+/** Makes a server that does not listen yet. */
+export function httpServer(service: Service): Server {
+  const turns = new WeakMap<Socket, Promise<void>>();
+  const server = createServer((req, res) => {
+    // A client may send many requests ahead. Each is looked up when the one before is done, so that
+    // a connection has one file open at a time.
+    turns.set(req.socket, serve(service, req, res, turns.get(req.socket)));
+  });
+  return server.setTimeout(IDLE_MS);
+}
+
+async function serve(
+  service: Service,
+  req: IncomingMessage,
+  res: ServerResponse,
+  before: Promise<void> | undefined,
+): Promise<void> {
+  const closed = new Promise((resolve) => res.once("close", resolve));
+  await before;
+  if (req.socket.destroyed) return;
+  if (service.stopping) res.setHeader("Connection", "close");
+  await exchange(service, requestOf(req), (answer) => send(res, answer));
+  await closed;
+}
+
+function requestOf({ method = "", url = "", headers }: IncomingMessage): Request {
+  // Only Set-Cookie, which no request has, comes as an array.
+  return { method, target: url, header: (name) => headers[name] as string | undefined };
+}
+
+async function send(res: ServerResponse, { status, headers, body }: Answer): Promise<Sent> {
+  res.statusCode = status;
+  for (const [name, value] of Object.entries(headers)) res.setHeader(name, value);
+  try {
+    if (typeof body === "object") {
+      const { handle, ...range } = body;
+      return await sendFile(res, handle, range);
+    }
+    await new Promise<void>((resolve, reject) => {
+      res.once("close", () => reject(new Error("closed by the client")));
+      res.end(body, resolve);
+    });
+    return { bytes: Buffer.byteLength(body), method: body === "" ? "none" : "copy" };
+  } catch (error) {
+    res.destroy();
+    throw error;
+  }
+}
