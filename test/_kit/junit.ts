@@ -1,0 +1,46 @@
+/**
+ * Counts tests in the JUnit reports of `node:test`, `bun test` and `deno test`.
+ *
+ * The three nest differently: Node.js and Bun write suites around cases; Deno writes each suite as
+ * one more case, flat, whose name begins the names of its tests. A leaf is a test in all of them.
+ *
+ * @module
+ */
+
+/** Tests by outcome. */
+export interface Tally {
+  passed: number;
+  failed: number;
+  skipped: number;
+}
+
+/** What one report says. */
+export interface Report extends Tally {
+  /** Whether the report has its end; the runner of a process that exits early leaves it open. */
+  readonly complete: boolean;
+}
+
+// Node.js leaves ">" as it is inside attributes, so a tag ends at the first ">" outside quotes.
+const TAG = /<(\/?)(testcase|failure|error|skipped)((?:\s+[\w:-]+="[^"]*")*)\s*(\/?)>/g;
+
+/** Counts the leaf tests of a report; an empty text counts none and is incomplete. */
+export function count(xml: string): Report {
+  const cases: { name: string; outcome: keyof Tally }[] = [];
+  for (const [, closing, tag, attributes = ""] of xml.matchAll(TAG)) {
+    if (closing === "/") continue;
+    if (tag === "testcase") {
+      cases.push({ name: / name="([^"]*)"/.exec(attributes)?.[1] ?? "", outcome: "passed" });
+      continue;
+    }
+    const current = cases.at(-1);
+    // A test marked "todo" may fail without failing the run, and carries both tags.
+    if (current === undefined || current.outcome === "skipped") continue;
+    current.outcome = tag === "skipped" ? "skipped" : "failed";
+  }
+  const tally = { passed: 0, failed: 0, skipped: 0 };
+  for (const { name, outcome } of cases) {
+    const isSuite = cases.some((other) => other.name.startsWith(`${name} &gt; `));
+    if (!isSuite) tally[outcome]++;
+  }
+  return { ...tally, complete: xml.trimEnd().endsWith("</testsuites>") };
+}

@@ -1,0 +1,66 @@
+/** Counting the descriptors of this process. @module */
+
+import assert from "node:assert/strict";
+import { readdirSync, readlinkSync } from "node:fs";
+import { before, describe, it } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { close, OpenFlag, pipe2, PollEvent } from "../../src/sys/mod.ts";
+import { runBlocking } from "../../src/wait/blocking.ts";
+import { ready } from "../../src/wait/ready.ts";
+
+/** What is open now, as `"number:kind"`, but for standard input and output. */
+export function openDescriptors(): string[] {
+  const links = readdirSync("/proc/self/fd").map((fd) => [fd, link(fd)] as const);
+  // Runtimes duplicate theirs when they first print.
+  const standard = ["0", "1", "2"].map(link);
+  return links.filter(([, kind]) => kind !== "" && !standard.includes(kind))
+    .map(([fd, kind]) => `${fd}:${kind}`);
+}
+
+function link(fd: string): string {
+  try {
+    return readlinkSync(`/proc/self/fd/${fd}`);
+  } catch {
+    // The one that read the folder.
+    return "";
+  }
+}
+
+/** Starts the threads that the library keeps: their descriptors are no leak. */
+export async function startThreads(): Promise<void> {
+  const [read, write] = pipe2(OpenFlag.NONBLOCK | OpenFlag.CLOEXEC);
+  await assert.rejects(ready(read, PollEvent.IN, { signal: AbortSignal.timeout(1) }));
+  await runBlocking("fsync", read);
+  close(read);
+  close(write);
+}
+
+/**
+ * A `describe` whose last test fails when the others have left descriptors behind.
+ *
+ * `warmUp` does once what makes a runtime open those that it keeps: pollers, thread pools. (A test,
+ * and no `after` hook: Node.js 22 takes no notice of those that fail.)
+ */
+export function describeWithoutLeaks(
+  name: string,
+  { skip = false, warmUp }: { skip?: string | false; warmUp: () => Promise<unknown> },
+  body: () => void,
+): void {
+  describe(name, () => {
+    let earlier: string[] = [];
+    before(async () => {
+      if (skip) return;
+      await warmUp();
+      await startThreads();
+      earlier = openDescriptors();
+    });
+    body();
+    it("leaves no descriptor open", { skip }, async () => {
+      // The runtimes close theirs a little later.
+      for (let i = 0; i < 50 && openDescriptors().length > earlier.length; i++) await sleep(20);
+      const now = openDescriptors();
+      const added = now.filter((descriptor) => !earlier.includes(descriptor));
+      assert.ok(now.length <= earlier.length, `left open: ${added.join(", ")}`);
+    });
+  });
+}

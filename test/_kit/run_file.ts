@@ -1,0 +1,101 @@
+/** Runs one test file in a process of its own, and judges how that ended. @module */
+
+import { spawn } from "node:child_process";
+import { closeSync, existsSync, openSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { count, type Tally } from "./junit.ts";
+import type { Runner } from "./runners.ts";
+
+/** How a file went. */
+export interface Outcome extends Tally {
+  /** What is wrong beside the tests that failed: a crash, a hang, tests that never ran. */
+  readonly trouble: string | undefined;
+  /** Everything that the process printed. */
+  readonly output: string;
+  readonly seconds: number;
+}
+
+/** What a file is run with. */
+export interface RunOptions {
+  /** Folder of this run's temporary files. */
+  readonly folder: string;
+  /** Added to the environment. */
+  readonly env: Record<string, string>;
+  /** The process and its children are killed after so many seconds. */
+  readonly limit: number;
+}
+
+let sequence = 0;
+let running: number | undefined;
+
+/** Kills the file that is running, with everything that it started. */
+export function stopRunning(): void {
+  if (running === undefined) return;
+  try {
+    process.kill(-running, "SIGKILL");
+  } catch {
+    // The whole group has ended.
+  }
+}
+
+/**
+ * Runs `file`.
+ *
+ * Each file has its own process on every runtime: bun and deno would run all of them in one, where
+ * a crash loses every result, and Workers, exit hooks and patches of one file reach the next.
+ */
+export async function runFile(runner: Runner, file: string, options: RunOptions): Promise<Outcome> {
+  const base = join(options.folder, String(sequence++));
+  const report = `${base}.xml`;
+  const started = performance.now();
+  const { ending, timedOut } = await execute(runner.tests(file, report), `${base}.log`, options);
+  const { complete, ...tally } = count(existsSync(report) ? readFileSync(report, "utf8") : "");
+  const trouble = timedOut
+    ? `killed after ${options.limit} s`
+    : typeof ending === "string"
+    ? `killed by ${ending}`
+    : ending !== 0 && tally.failed === 0
+    ? `ended with ${ending}, though no test failed`
+    : tally.passed + tally.failed + tally.skipped === 0
+    ? "no test ran"
+    : complete
+    ? undefined
+    : `ended with ${ending} before its last test`;
+  if (trouble !== undefined) tally.failed++;
+  const output = readFileSync(`${base}.log`, "utf8");
+  return { ...tally, trouble, output, seconds: (performance.now() - started) / 1000 };
+}
+
+/** Ends with the exit code, or with the name of the signal. */
+function execute(
+  [command, ...args]: string[],
+  log: string,
+  { env, limit }: RunOptions,
+): Promise<{ ending: number | string; timedOut: boolean }> {
+  const { promise, resolve, reject } = Promise.withResolvers<
+    { ending: number | string; timedOut: boolean }
+  >();
+  // A file keeps the order of both streams, and a child that outlives the test cannot hold it open.
+  const output = openSync(log, "w");
+  const child = spawn(command!, args, {
+    stdio: ["ignore", output, output],
+    env: { ...process.env, ...env },
+    // A process group of its own, so that a hang takes its children with it.
+    detached: true,
+  });
+  closeSync(output);
+  running = child.pid;
+  let timedOut = false;
+  const timer = setTimeout(() => {
+    timedOut = true;
+    stopRunning();
+  }, limit * 1000);
+  child.once("error", reject);
+  child.once("exit", (code, signal) => {
+    clearTimeout(timer);
+    stopRunning();
+    running = undefined;
+    resolve({ ending: code ?? signal!, timedOut });
+  });
+  return promise;
+}

@@ -1,0 +1,187 @@
+/** HTTP servers and a client that shows exactly what came over the wire. @module */
+
+import { channel } from "node:diagnostics_channel";
+import { once } from "node:events";
+import { createServer, type RequestListener, type Server } from "node:http";
+import { type AddressInfo, connect, type Socket } from "node:net";
+import type { TransferEvent } from "../../src/move/diagnostics.ts";
+import { HOST } from "./targets_net.ts";
+
+/** Whether responses of `node:http` show their descriptor: Bun's do not. */
+export const DESCRIPTOR: boolean = !("Bun" in globalThis);
+
+/** The reason to skip what needs {@linkcode DESCRIPTOR}. */
+export const NO_DESCRIPTOR: string | false = DESCRIPTOR
+  ? false
+  : "the responses of Bun's node:http show no descriptor";
+
+/** Runs `body` with a server on a free port of the loopback interface, or on `path`. */
+export async function withServer<T>(
+  listener: RequestListener,
+  body: (port: number, server: Server) => Promise<T>,
+  server: Server = createServer(),
+  path?: string,
+): Promise<T> {
+  server.on("request", listener);
+  if (path === undefined) server.listen(0, HOST);
+  else server.listen(path);
+  await once(server, "listening");
+  try {
+    return await body((server.address() as AddressInfo).port, server);
+  } finally {
+    server.closeAllConnections?.();
+    await new Promise((resolve) => server.close(resolve));
+  }
+}
+
+/** What a server answered. */
+export interface Answer {
+  readonly status: number;
+  readonly headers: Record<string, string>;
+  readonly body: Buffer;
+}
+
+/**
+ * A connection that sends requests as text and reads answers by their Content-Length, byte for byte:
+ * a stray byte before an answer is an error.
+ */
+export class Client {
+  readonly socket: Socket;
+  #chunks: Buffer[] = [];
+  #length = 0;
+  #wake: (() => void) | undefined;
+  #over = false;
+
+  constructor(where: number | string | Socket) {
+    this.socket = typeof where === "object"
+      ? where
+      : typeof where === "number"
+      ? connect(where, HOST)
+      : connect(where);
+    this.socket.on("data", (chunk: Buffer) => {
+      this.#chunks.push(chunk);
+      this.#length += chunk.length;
+      this.#wake?.();
+    });
+    this.socket.on("error", () => {});
+    for (const event of ["end", "close"]) {
+      this.socket.on(event, () => {
+        this.#over = true;
+        this.#wake?.();
+      });
+    }
+  }
+
+  /** Bytes that came after the last answer. */
+  get rest(): Buffer {
+    if (this.#chunks.length !== 1) this.#chunks = [Buffer.concat(this.#chunks)];
+    return this.#chunks[0]!;
+  }
+
+  /** Writes the head of a request. */
+  send(method: string, path: string, headers: Record<string, string> = {}): this {
+    const lines = Object.entries({ host: "localhost", ...headers }).map(([k, v]) => `${k}: ${v}`);
+    this.socket.write([`${method} ${path} HTTP/1.1`, ...lines, "", ""].join("\r\n"));
+    return this;
+  }
+
+  /** Reads the answer to a request of this method; the body of one that is cut is what arrived. */
+  async receive(method = "GET"): Promise<Answer> {
+    const head = await this.#through("\r\n\r\n");
+    const [start = "", ...lines] = head.toString("latin1").trimEnd().split("\r\n");
+    const match = /^HTTP\/1\.1 (\d{3}) /.exec(start);
+    if (match === null) throw new Error(`not an answer: ${JSON.stringify(start.slice(0, 80))}`);
+    const status = Number(match[1]);
+    const headers = Object.fromEntries(lines.map((line) => {
+      const colon = line.indexOf(":");
+      return [line.slice(0, colon).toLowerCase(), line.slice(colon + 1).trim()];
+    }));
+    const bodiless = method === "HEAD" || status === 204 || status === 304;
+    if (bodiless) return { status, headers, body: Buffer.alloc(0) };
+    if (headers["transfer-encoding"] === "chunked") {
+      return { status, headers, body: await this.#chunked() };
+    }
+    const length = Number(headers["content-length"] ?? Infinity);
+    return { status, headers, body: await this.#take(length, true) };
+  }
+
+  /** One request and its answer. */
+  async get(path: string, headers: Record<string, string> = {}, method = "GET"): Promise<Answer> {
+    return await this.send(method, path, headers).receive(method);
+  }
+
+  async #chunked(): Promise<Buffer> {
+    const parts: Buffer[] = [];
+    for (;;) {
+      const size = parseInt((await this.#through("\r\n")).toString("latin1"), 16);
+      const chunk = await this.#take(size + 2);
+      if (size === 0) return Buffer.concat(parts);
+      parts.push(chunk.subarray(0, size));
+    }
+  }
+
+  /** Everything up to and including `mark`. */
+  async #through(mark: string): Promise<Buffer> {
+    for (;;) {
+      const at = this.rest.indexOf(mark);
+      if (at >= 0) return this.#take(at + mark.length);
+      await this.#more();
+    }
+  }
+
+  /** That many bytes; less at the end of the connection, if a `short` answer will do. */
+  async #take(length: number, short = false): Promise<Buffer> {
+    while (this.#length < length && !(short && this.#over)) await this.#more();
+    const all = this.rest;
+    const bytes = all.subarray(0, length);
+    this.#chunks = [all.subarray(bytes.length)];
+    this.#length -= bytes.length;
+    return bytes;
+  }
+
+  async #more(): Promise<void> {
+    if (this.#over) throw new Error(`connection closed after ${this.#length} bytes`);
+    await new Promise<void>((resolve) => this.#wake = resolve);
+  }
+
+  /** Ends the connection, and waits until the server has as well. */
+  async close(): Promise<void> {
+    if (this.socket.closed) return;
+    this.socket.end();
+    await once(this.socket, "close");
+  }
+
+  /** Breaks the connection off. */
+  reset(): void {
+    // Node.js never closes a socket that is reset while it is being shut down.
+    if (this.#over || this.socket.resetAndDestroy === undefined) this.socket.destroy();
+    else this.socket.resetAndDestroy();
+  }
+}
+
+/** Runs `body`, and calls `listener` for what is published on `"sluice:transfer"` meanwhile. */
+export async function listening<T>(
+  listener: (event: TransferEvent) => void,
+  body: () => Promise<T>,
+): Promise<T> {
+  // Kept: Bun forgets the subscribers of a channel that nobody refers to.
+  const transfers = channel("sluice:transfer");
+  const subscriber = (event: unknown) => listener(event as TransferEvent);
+  transfers.subscribe(subscriber);
+  try {
+    return await body();
+  } finally {
+    transfers.unsubscribe(subscriber);
+  }
+}
+
+/** Runs `body`; returns what was published meanwhile, and how much of it left by sendfile(2). */
+export async function recording<T>(
+  body: () => Promise<T>,
+): Promise<{ result: T; events: TransferEvent[]; sent: number }> {
+  const events: TransferEvent[] = [];
+  const result = await listening((event) => void events.push(event), body);
+  const sent = events.filter(({ method }) => method === "sendfile")
+    .reduce((sum, { bytes }) => sum + bytes, 0);
+  return { result, events, sent };
+}

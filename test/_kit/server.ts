@@ -1,0 +1,96 @@
+/** Starting a server in a process of its own, under the same runtime and backend. @module */
+
+import { type ChildProcess, spawn } from "node:child_process";
+import { readdirSync } from "node:fs";
+import process from "node:process";
+import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+
+/** A server that listens. */
+export interface RunningServer {
+  readonly pid: number;
+  readonly port: number;
+  /** Everything that it has printed, on both streams. */
+  output(): string;
+  /** Waits until it has printed something that matches. */
+  printed(pattern: RegExp): Promise<void>;
+  /** How many descriptors it has open. */
+  descriptors(): number;
+  /** Sends a signal. */
+  kill(signal: NodeJS.Signals): void;
+  /** How it ended, once it has. */
+  readonly ended: Promise<number | NodeJS.Signals>;
+}
+
+/** How a server is started. */
+export interface ServerOptions {
+  /** Added to this process's environment. */
+  readonly env?: Record<string, string>;
+  /** A command that runs another one, such as strace with its options. */
+  readonly under?: readonly string[];
+}
+
+const DENO = "Deno" in globalThis;
+const WAIT_MS = 20_000;
+
+/** The command that runs `file` under this runtime. */
+export function command(file: URL): string[] {
+  const flags = DENO ? ["run", "-A", "--no-check"] : [];
+  return [process.execPath, ...flags, fileURLToPath(file)];
+}
+
+/** Starts `file`, and waits for the address that it prints. */
+export async function startServer(
+  file: URL,
+  args: readonly string[],
+  { env, under = [] }: ServerOptions = {},
+): Promise<RunningServer> {
+  const [executable, ...rest] = [...under, ...command(file), ...args];
+  const child = spawn(executable!, rest, {
+    env: { ...process.env, ...env },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  let output = "";
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding("utf8").on("data", (text: string) => output += text);
+  }
+  const ended = endOf(child);
+  const printed = async (pattern: RegExp) => {
+    for (const end = Date.now() + WAIT_MS; !pattern.test(output); await sleep(10)) {
+      const over = child.exitCode !== null || child.signalCode !== null;
+      if (over || Date.now() > end) throw new Error(`Printed no ${pattern}, but: ${output}`);
+    }
+  };
+  try {
+    await printed(/http:\S+:\d+/);
+  } catch (error) {
+    send(child, "SIGKILL");
+    throw error;
+  }
+  return {
+    pid: child.pid!,
+    port: Number(/http:\S+:(\d+)/.exec(output)![1]),
+    output: () => output,
+    printed,
+    descriptors: () => readdirSync(`/proc/${child.pid}/fd`).length,
+    kill: (signal) => send(child, signal),
+    ended,
+  };
+}
+
+function endOf(child: ChildProcess): Promise<number | NodeJS.Signals> {
+  const kill = () => send(child, "SIGKILL");
+  process.once("exit", kill);
+  return new Promise((resolve, reject) => {
+    child.once("error", reject);
+    child.once("close", (code, signal) => {
+      process.off("exit", kill);
+      resolve(code ?? signal!);
+    });
+  });
+}
+
+/** Not by `child.kill()`: after that Deno reports the signal as the end, whatever the child did. */
+function send({ pid, exitCode, signalCode }: ChildProcess, signal: NodeJS.Signals): void {
+  if (pid !== undefined && exitCode === null && signalCode === null) process.kill(pid, signal);
+}

@@ -1,0 +1,111 @@
+/** Every kind of target that `sendFile` knows, with a peer at its other end. @module */
+
+import type { SendMethod, SendTarget } from "../../src/move/send_file.ts";
+import { runtime } from "../../ffi/mod.ts";
+import type { Reader } from "./bytes.ts";
+import * as bun from "./targets_bun.ts";
+import * as deno from "./targets_deno.ts";
+import * as descriptor from "./targets_descriptor.ts";
+import * as net from "./targets_net.ts";
+import * as response from "./targets_response.ts";
+
+/** A target and whoever reads what is sent to it. */
+export interface Pair {
+  readonly target: SendTarget;
+  /** What the peer receives: of a response the body alone. */
+  readonly reader: Reader;
+  /** Writes as the owner of the target would, without waiting; `null` where that cannot be. */
+  readonly write: ((bytes: Uint8Array) => void) | null;
+  /**
+   * Writes until the runtime holds bytes back for a peer that does not read. The returned function
+   * tells, once the peer has read on, all that was written. `null` where nothing is ever queued.
+   */
+  readonly queue: (() => Promise<() => Promise<Uint8Array>>) | null;
+  /** Ends the target properly, so that the peer sees its end; a response has been ended already. */
+  end(): void;
+  /** Lets the peer go away without a word: a reset. */
+  reset(): void;
+  /** Destroys the target, as its owner would. */
+  destroy(): void;
+  /** Gives back everything. */
+  close(): Promise<void>;
+}
+
+/** One kind of target. */
+export interface Target {
+  readonly name: string;
+  readonly kind: "socket" | "response" | "descriptor";
+  /** How the bytes should travel on this runtime. */
+  readonly method: SendMethod;
+  /** Why this runtime has no such target. */
+  readonly skip: string | false;
+  open(): Promise<Pair>;
+}
+
+/** The runtime under test. */
+export const RUNTIME: "node" | "bun" | "deno" = runtime().name as "node" | "bun" | "deno";
+
+const onlyBun = RUNTIME === "bun" ? false : "only Bun has Bun.listen and Bun.connect";
+const onlyDeno = RUNTIME === "deno" ? false : "only Deno has Deno.listen and Deno.connect";
+
+// Why a copy:
+// - encrypted: the kernel would send the file's bytes in clear;
+// - HTTP/2: its frames share the connection with other streams;
+// - Bun's node:http shows no descriptor;
+// - of Deno's own connections only accepted TCP ones show theirs.
+const hiddenByBun: SendMethod = RUNTIME === "bun" ? "copy" : "sendfile";
+
+/** All of them, on every runtime: those that it lacks are skipped with the reason. */
+export const TARGETS: readonly Target[] = [
+  row("response of node:http", "response", hiddenByBun, response.openHttp),
+  row("response of node:https", "response", "copy", response.openHttps),
+  row("response of node:http2", "response", "copy", response.openHttp2),
+  row("accepted net.Socket", "socket", "sendfile", net.openAccepted),
+  row("connected net.Socket", "socket", "sendfile", net.openConnected),
+  row("net.Socket on a Unix path", "socket", "sendfile", net.openUnix),
+  row("tls.TLSSocket", "socket", "copy", net.openTls),
+  row("socket of Bun.listen", "socket", "sendfile", bun.openListen, onlyBun),
+  row("socket of Bun.connect", "socket", "sendfile", bun.openConnect, onlyBun),
+  row("TLS socket of Bun.listen", "socket", "copy", bun.openListenTls, onlyBun),
+  row("conn of Deno.listen", "socket", "sendfile", deno.openListen, onlyDeno),
+  row("conn of Deno.connect", "socket", "copy", deno.openConnect, onlyDeno),
+  row("conn of Deno.listen on a Unix path", "socket", "copy", deno.openUnix, onlyDeno),
+  row("conn of Deno.listenTls", "socket", "copy", deno.openTls, onlyDeno),
+  row("descriptor of a TCP socket", "descriptor", "sendfile", descriptor.openTcp),
+  row("descriptor of a pipe", "descriptor", "splice", descriptor.openPipe),
+];
+
+/** The targets whose bytes go by the descriptor of a runtime's socket. */
+export const GUESTS: readonly Target[] = TARGETS.filter(({ kind, method }) =>
+  kind !== "descriptor" && method === "sendfile"
+);
+
+/** The row of this name. */
+export function target(name: string): Target {
+  const found = TARGETS.find((row) => row.name === name);
+  if (found === undefined) throw new Error(`Cannot find target ${name}`);
+  return found;
+}
+
+/** Opens a target, and closes it whatever happens. */
+export async function withPair<T>(
+  target: Target,
+  body: (pair: Pair) => Promise<T>,
+): Promise<T> {
+  const pair = await target.open();
+  try {
+    return await body(pair);
+  } finally {
+    await pair.close();
+  }
+}
+
+function row(
+  name: string,
+  kind: Target["kind"],
+  method: SendMethod,
+  open: Target["open"],
+  skip: Target["skip"] = false,
+): Target {
+  return { name, kind, method, open, skip };
+}

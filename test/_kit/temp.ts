@@ -1,0 +1,48 @@
+/** Temporary files for tests. @module */
+
+import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+/** Runs `body` with an open file that contains `bytes`; the file is gone afterwards. */
+export function withFile<T>(bytes: Uint8Array | string, body: (fd: number, path: string) => T): T {
+  const file = makeFile(bytes);
+  try {
+    return body(file.fd, file.path);
+  } finally {
+    file.remove();
+  }
+}
+
+/** As `withFile`, for a body that is done when its promise settles. */
+export async function withFileAsync<T>(
+  bytes: Uint8Array | string,
+  body: (fd: number, path: string) => Promise<T>,
+): Promise<T> {
+  const file = makeFile(bytes);
+  try {
+    return await body(file.fd, file.path);
+  } finally {
+    file.remove();
+  }
+}
+
+function makeFile(bytes: Uint8Array | string): { fd: number; path: string; remove(): void } {
+  const dir = mkdtempSync(join(tmpdir(), "sluice-"));
+  const path = join(dir, "file");
+  writeFileSync(path, bytes);
+  const fd = openSync(path, "r+");
+  return {
+    fd,
+    path,
+    remove() {
+      closeSync(fd);
+      rmSync(dir, { recursive: true });
+    },
+  };
+}
+
+/** Bytes that repeat only every 251 positions, so that a shifted copy never compares equal. */
+export function pattern(length: number): Uint8Array {
+  return Uint8Array.from({ length }, (_, i) => i % 251);
+}

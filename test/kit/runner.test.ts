@@ -1,0 +1,113 @@
+/** What `npm test` makes of a file: the counts and the verdict must be the same on every runtime. */
+
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, it } from "node:test";
+import { fileURLToPath } from "node:url";
+
+const RUN = fileURLToPath(new URL("../_kit/run.ts", import.meta.url));
+const INSTALLED_NODE = fileURLToPath(new URL("../../node_modules/.bin/node", import.meta.url));
+
+const { bun, deno } = process.versions;
+const THIS_RUNTIME = bun !== undefined
+  ? ["--runtime", "bun"]
+  : deno !== undefined
+  ? ["--runtime", "deno"]
+  : ["--node", process.execPath];
+
+/** Node.js 22 itself exits with 0 when an `after` hook throws, also under `--test`. */
+const FORGIVES_HOOKS = bun === undefined && deno === undefined && process.version.startsWith("v22.")
+  ? "Node.js 22 does not fail a run whose after hook throws"
+  : false;
+
+/** Runs one file through `npm test`; the last line and the exit code. */
+function verdict(source: string): { last: string; status: number | null; output: string } {
+  const folder = mkdtempSync(join(tmpdir(), "sluice-runner-"));
+  try {
+    const file = join(folder, "sample.test.ts");
+    writeFileSync(file, `import { after, describe, it } from "node:test";\n${source}`);
+    const options = { encoding: "utf8", timeout: 60_000 } as const;
+    const { stdout, status } = spawnSync(INSTALLED_NODE, [RUN, ...THIS_RUNTIME, file], options);
+    return { last: stdout.trimEnd().split("\n").at(-1)!, status, output: stdout };
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+describe("npm test", () => {
+  it("counts nested tests, not the suites around them", () => {
+    const { last, status } = verdict(`
+      describe("outer", () => {
+        describe("inner", () => { it("one", () => {}); it("two > three", () => {}); });
+        it('quotes " and <tags> & more', () => {});
+      });
+      it("top", () => {});
+      it("skipped", { skip: "a reason" }, () => { throw new Error("must not run"); });`);
+    assert.equal(last, "4 passed, 0 failed, 1 skipped");
+    assert.equal(status, 0);
+  });
+
+  it("counts a failure once and prints it", () => {
+    const { last, status, output } = verdict(`
+      describe("outer", () => {
+        it("good", () => {});
+        it("bad", () => { throw new Error("the reason of the failure"); });
+      });`);
+    assert.equal(last, "1 passed, 1 failed, 0 skipped");
+    assert.equal(status, 1);
+    assert.match(output, /the reason of the failure/);
+  });
+
+  it("fails a file without tests", () => {
+    const { last, status, output } = verdict("");
+    assert.equal(last, "0 passed, 1 failed, 0 skipped");
+    assert.equal(status, 1);
+    assert.match(output, /no test ran/);
+  });
+
+  it("fails a file that does not load", () => {
+    const { last, output } = verdict(`throw new Error("while loading");`);
+    assert.equal(last, "0 passed, 1 failed, 0 skipped");
+    assert.match(output, /while loading/);
+  });
+
+  it("fails a file whose process is killed", () => {
+    const { status, output } = verdict(`
+      it("good", () => {});
+      it("kills", () => process.kill(process.pid, "SIGKILL"));`);
+    assert.equal(status, 1);
+    assert.match(output, /killed by SIGKILL/);
+  });
+
+  it("fails a file that exits with 0 before its last test", () => {
+    const { status } = verdict(`
+      it("good", () => {});
+      it("exits", async () => {
+        await new Promise((resolve) => setTimeout(resolve, 200));
+        process.exit(0);
+      });
+      it("never runs", () => {});`);
+    assert.equal(status, 1);
+  });
+
+  it("fails a file whose after hook throws", { skip: FORGIVES_HOOKS }, () => {
+    const { last, status } = verdict(`
+      describe("outer", () => {
+        after(() => { throw new Error("in the hook"); });
+        it("good", () => {});
+      });`);
+    assert.equal(last, "1 passed, 1 failed, 0 skipped");
+    assert.equal(status, 1);
+  });
+
+  it("refuses an unknown runtime", () => {
+    const { status, stderr } = spawnSync(INSTALLED_NODE, [RUN, "--runtime", "rhino"], {
+      encoding: "utf8",
+    });
+    assert.notEqual(status, 0);
+    assert.match(stderr, /Cannot test on "rhino": expected some of node, node-ffi, bun, deno/);
+  });
+});

@@ -1,0 +1,133 @@
+import assert from "node:assert/strict";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { join, relative } from "node:path";
+import { describe, it } from "node:test";
+import { fileURLToPath } from "node:url";
+
+const ROOT = fileURLToPath(new URL("../", import.meta.url));
+const MOST_LINES = 260;
+
+/**
+ * Layers of `src`, from the bottom: a file may import from its own and from those before it. `move`
+ * and `memory` are one layer, as are the files at the root, of which the entries come last.
+ */
+const ORDER: readonly (readonly string[])[] = [
+  ["ffi"],
+  ["src/errors.ts", "src/options.ts", "src/builtins.ts", "src/media_types.ts"],
+  ["src/sys"],
+  ["src/capabilities.ts"],
+  ["src/guest"],
+  ["src/wait"],
+  ["src/move", "src/memory"],
+  ["src/http"],
+  ["src/cli"],
+  ["src/mod.ts", "src/register.ts"],
+];
+
+/** The only files that may look at the runtime. */
+const LOOKS_AT_RUNTIME = /^(ffi\/mod\.ts|ffi\/platform\/mod\.ts|src\/guest\/.+)$/;
+
+interface Source {
+  readonly name: string;
+  readonly text: string;
+  /** Without comments, so that a doc may name what code may not use. */
+  readonly code: string;
+  readonly imports: readonly string[];
+}
+
+const sources: Source[] = ["ffi", "src"].flatMap(read);
+
+function read(folder: string): Source[] {
+  return readdirSync(join(ROOT, folder), { recursive: true, encoding: "utf8" })
+    .filter((file) => file.endsWith(".ts"))
+    .map((file) => {
+      const name = join(folder, file);
+      const text = readFileSync(join(ROOT, name), "utf8");
+      const code = text.replace(/\/\*[\s\S]*?\*\//g, "").replace(/^\s*\/\/.*$/gm, "");
+      const found = code.matchAll(
+        /^(?:import|export)\b[^;"']*?\bfrom "([^"]+)"|^import "([^"]+)"|\bimport\("([^"]+)"\)/gm,
+      );
+      return { name, text, code, imports: Array.from(found, (m) => (m[1] ?? m[2] ?? m[3])!) };
+    });
+}
+
+function layerOf(name: string): number {
+  return ORDER.findIndex((layer) =>
+    layer.some((place) => name === place || name.startsWith(`${place}/`))
+  );
+}
+
+describe("the layers", () => {
+  it("hold every file", () => {
+    const homeless = sources.filter(({ name }) => layerOf(name) < 0).map(({ name }) => name);
+    assert.deepEqual(homeless, []);
+  });
+
+  it("import downwards only", () => {
+    const wrong = sources.flatMap(({ name, imports }) =>
+      imports.filter((specifier) => specifier.startsWith(".")).map((specifier) => {
+        const target = relative(ROOT, join(ROOT, name, "..", specifier));
+        return { name, target };
+      })
+    ).filter(({ name, target }) => layerOf(target) > layerOf(name));
+    assert.deepEqual(wrong, []);
+  });
+
+  it("import files that exist, by their whole name", () => {
+    for (const { name, imports } of sources) {
+      for (const specifier of imports.filter((s) => s.startsWith("."))) {
+        assert.match(specifier, /\.ts$/, name);
+        assert.ok(existsSync(join(ROOT, name, "..", specifier)), `${name}: ${specifier}`);
+      }
+    }
+  });
+
+  it("import nothing else but modules of Node.js", () => {
+    const others = sources.flatMap(({ name, imports }) =>
+      imports.filter((s) => !/^(\.|node:)/.test(s)).map((s) => `${name}: ${s}`)
+    );
+    assert.deepEqual(others, []);
+  });
+
+  it("know no single backend and no single platform in src", () => {
+    const wrong = sources.flatMap(({ name, imports }) =>
+      imports.filter((s) =>
+        name.startsWith("src/") && s.includes("/ffi/") &&
+        !/\/ffi\/(mod|types|libc\/mod|libc\/cell|platform\/mod)\.ts$/.test(s)
+      ).map((s) => `${name}: ${s}`)
+    );
+    assert.deepEqual(wrong, []);
+  });
+});
+
+describe("every file of ffi and src", () => {
+  it("leaves the globals of the runtimes alone, unless that is its job", () => {
+    const wrong = sources.filter(({ name, code }) =>
+      !LOOKS_AT_RUNTIME.test(name) &&
+      /\b(?:globalThis|Deno\.|Bun\.|process\.(?:platform|arch|versions))/.test(code)
+    ).map(({ name }) => name);
+    assert.deepEqual(wrong, []);
+  });
+
+  it(`has at most ${MOST_LINES} lines, and says what it is for`, () => {
+    for (const { name, text } of sources) {
+      assert.ok(text.split("\n").length <= MOST_LINES, `${name} is too long`);
+      assert.match(text, /@module/, `${name} has no @module line`);
+    }
+  });
+
+  it("has no default export, and nothing that type stripping cannot remove", () => {
+    for (const { name, code } of sources) {
+      assert.doesNotMatch(
+        code,
+        /^export default|^\s*(?:export )?(?:const )?enum |^namespace /m,
+        name,
+      );
+    }
+  });
+
+  it("names no folder utils", () => {
+    const utils = sources.filter(({ name }) => /util|helper|common/i.test(name));
+    assert.deepEqual(utils.map(({ name }) => name), []);
+  });
+});
