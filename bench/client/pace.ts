@@ -1,0 +1,15 @@
+/** Waiting in a client that has no event loop to go back to. @module */
+
+import * as raw from "../../src/sys/raw/mod.ts";
+
+const POLLIN = 1;
+
+/**
+ * Sleeps until `performance.now()` is `dueMs`, or until the bench closes this process's stdin.
+ *
+ * @returns Whether to go on.
+ */
+export function sleepUntil(dueMs: number): boolean {
+  const waitMs = Math.max(0, Math.ceil(dueMs - performance.now()));
+  return raw.poll(0, POLLIN, waitMs) === 0;
+}

@@ -1,0 +1,17 @@
+/** What a benchmark is given. @module */
+
+import type { RuntimeName } from "./environment.ts";
+import type { Report } from "./report.ts";
+import type { Workspace } from "./workspace.ts";
+
+/** The settings of a run. */
+export interface Context {
+  readonly workspace: Workspace;
+  readonly runtimes: readonly RuntimeName[];
+  readonly rounds: number;
+  /** Tells whoever waits what is going on. */
+  note(text: string): void;
+}
+
+/** One benchmark. */
+export type Benchmark = (context: Context) => Promise<Report>;

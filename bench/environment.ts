@@ -1,0 +1,61 @@
+/** What the benchmarks run on and with. @module */
+
+import { spawnSync } from "node:child_process";
+import { arch, cpus, loadavg, release } from "node:os";
+
+/** A way to run JavaScript; `node-ffi` is Node.js with `node:ffi` in place of koffi. */
+export type RuntimeName = "node" | "node-ffi" | "bun" | "deno";
+
+/** All of them, in the order of the reports. */
+export const RUNTIMES: readonly RuntimeName[] = ["node", "node-ffi", "bun", "deno"];
+
+/** A command with its environment. */
+export interface Command {
+  readonly argv: readonly string[];
+  readonly env?: Record<string, string>;
+}
+
+const PREFIXES: Record<RuntimeName, Command> = {
+  "node": { argv: ["node"], env: { SLUICE_FFI: "koffi" } },
+  "node-ffi": { argv: ["node"], env: { SLUICE_FFI: "node", NODE_NO_WARNINGS: "1" } },
+  "bun": { argv: ["bun"] },
+  "deno": { argv: ["deno", "run", "-A", "--no-check"] },
+};
+
+/** The command that runs a compiled file on a runtime. */
+export function commandFor(runtime: RuntimeName, file: string, args: readonly string[]): Command {
+  const { argv, env } = PREFIXES[runtime];
+  return { argv: [...argv, file, ...args], ...(env && { env }) };
+}
+
+/** Version of a runtime, or `undefined` where it is not installed. */
+export function versionOf(runtime: RuntimeName): string | undefined {
+  return firstLine(PREFIXES[runtime].argv[0]!, ["--version"]);
+}
+
+/** Version of nginx, or `undefined` where it is not installed. */
+export function nginxVersion(): string | undefined {
+  return firstLine("nginx", ["-v"]);
+}
+
+/** Whether processes can be pinned to the two processors that the measurements want. */
+export function canPin(): boolean {
+  return cpus().length > 1 && firstLine("taskset", ["--version"]) !== undefined;
+}
+
+/** The machine, in one line. */
+export function machine(): string {
+  const processors = cpus();
+  return `${processors.length} x ${processors[0]?.model ?? arch()}, ${arch()}, kernel ${release()}`;
+}
+
+/** What was going on before the bench began: other programs are in every latency. */
+export function loadBefore(): string {
+  return `load average before: ${loadavg()[0]!.toFixed(1)}`;
+}
+
+function firstLine(command: string, args: string[]): string | undefined {
+  const { status, stdout, stderr } = spawnSync(command, args, { encoding: "utf8" });
+  // nginx prints its version to stderr.
+  return status === 0 ? (stdout || stderr).trim().split("\n", 1)[0]! : undefined;
+}

@@ -1,0 +1,56 @@
+/** Throwing files out of the page cache, and looking whether they are gone. @module */
+
+import { closeSync, fstatSync, fsyncSync, openSync } from "node:fs";
+import { libc } from "../../src/sys/libc.ts";
+import * as raw from "../../src/sys/raw/mod.ts";
+import { delay } from "../processes.ts";
+
+const POSIX_FADV_DONTNEED = 4;
+const RWF_NOWAIT = 8;
+
+/** Distance of the pages that are asked after. */
+const STRIDE = 1024 * 1024;
+
+/** Pages that somebody still refers to stay at first: a few tries, and a pause between them. */
+const TRIES = 20;
+const PAUSE_MS = 100;
+/** Share of a file that may stay. */
+const REST = 0.01;
+
+/**
+ * Drops a file from the page cache.
+ *
+ * @throws {Error} When the kernel does not let go of it: a cold measurement would be warm then.
+ */
+export async function drop(path: string): Promise<void> {
+  const fd = openSync(path, "r");
+  try {
+    // A dirty page stays.
+    fsyncSync(fd);
+    for (let tries = 1;; tries++) {
+      libc().posix_fadvise(fd, 0n, 0n, POSIX_FADV_DONTNEED);
+      const share = residentShare(fd);
+      if (share <= REST) return;
+      if (tries === TRIES) {
+        const percent = Math.round(share * 100);
+        throw new Error(`Cannot drop "${path}" from the page cache: ${percent} % of it stayed`);
+      }
+      await delay(PAUSE_MS);
+    }
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** How much of a file is in the page cache, from 0 to 1, by one page of every {@linkcode STRIDE}. */
+function residentShare(fd: number): number {
+  const { size } = fstatSync(fd);
+  const one = new Uint8Array(1);
+  let asked = 0;
+  let found = 0;
+  for (let offset = 0; offset < size; offset += STRIDE) {
+    asked++;
+    if (raw.preadv2(fd, one, offset, RWF_NOWAIT) === 1) found++;
+  }
+  return asked === 0 ? 0 : found / asked;
+}

@@ -1,0 +1,56 @@
+/** nginx, the yardstick. @module */
+
+import { once } from "node:events";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { join } from "node:path";
+import { type Server, startServerOn } from "./processes.ts";
+
+/** What to do where it is missing. */
+export const REMEDY: string = "nginx is not installed (Debian: apt-get install nginx-light): " +
+  "its columns and bars are left out";
+
+/** Starts one worker that serves `folder`. */
+export async function startNginx(folder: string, sendfile: "on" | "off"): Promise<Server> {
+  const port = await freePort();
+  // Not in the folder that is served, and one for each instance.
+  const prefix = join(folder, `nginx-${port}`);
+  mkdirSync(prefix);
+  const config = join(prefix, "nginx.conf");
+  writeFileSync(config, configuration(prefix, folder, port, sendfile));
+  // `timeout`, because this one does not notice when the bench is killed.
+  const argv = ["timeout", "900", "nginx", "-p", prefix, "-c", config];
+  return await startServerOn(port, { argv });
+}
+
+function configuration(prefix: string, folder: string, port: number, sendfile: string): string {
+  const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+    .map((name) => `${name}_temp_path ${prefix}/${name};`);
+  return `
+daemon off;
+master_process off;
+worker_processes 1;
+worker_rlimit_nofile 8192;
+pid ${prefix}/pid;
+error_log ${prefix}/error.log;
+events { worker_connections 4096; }
+http {
+  ${temporary.join("\n  ")}
+  access_log off;
+  sendfile ${sendfile};
+  tcp_nopush on;
+  output_buffers 2 64k;
+  keepalive_requests 1000000;
+  server { listen 127.0.0.1:${port} backlog=2048; root ${folder}; }
+}
+`;
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as { port: number };
+  server.close();
+  await once(server, "close");
+  return port;
+}

@@ -1,0 +1,67 @@
+/** What a benchmark reports, and how it is printed: as Markdown, which a terminal shows as well. @module */
+
+import type { Summary } from "./measure/stats.ts";
+
+/** A figure that is to be reached. */
+export interface Bar {
+  readonly subject: string;
+  readonly what: string;
+  readonly value: Summary;
+  readonly limit: number;
+  /** Whether the limit is to be reached from above or from below. */
+  readonly wanted: "at most" | "at least";
+}
+
+/** The outcome of one benchmark. */
+export interface Report {
+  readonly title: string;
+  /** What was done, a sentence a line. */
+  readonly method: readonly string[];
+  readonly columns: readonly string[];
+  readonly rows: readonly (readonly string[])[];
+  readonly bars: readonly Bar[];
+  /** Every single figure, for `--json`. */
+  readonly samples: unknown;
+}
+
+/** Renders a report. */
+export function render({ title, method, columns, rows, bars }: Report): string {
+  const verdicts = bars.map((bar) => [
+    bar.subject,
+    bar.what,
+    `${bar.wanted} ${number(bar.limit)}`,
+    spread(bar.value),
+    reached(bar) ? "reached" : "**missed**",
+  ]);
+  return [
+    `## ${title}`,
+    method.map((line) => `- ${line}`).join("\n"),
+    table(columns, rows),
+    bars.length === 0 ? "" : table(["", "bar", "limit", "measured", ""], verdicts),
+  ].filter((part) => part !== "").join("\n\n");
+}
+
+/** Whether the median is within the limit. */
+export function reached({ value, limit, wanted }: Bar): boolean {
+  return wanted === "at most" ? value.median <= limit : value.median >= limit;
+}
+
+/** A median with its spread: `0.20 (0.19-0.23)`. */
+export function spread({ median, min, max }: Summary): string {
+  return `${number(median)} (${number(min)}-${number(max)})`;
+}
+
+/** Three digits that count. */
+export function number(value: number): string {
+  const digits = Math.abs(value) >= 100 ? 0 : Math.abs(value) >= 10 ? 1 : 2;
+  return Math.abs(value) < 0.1 && value !== 0 ? value.toPrecision(2) : value.toFixed(digits);
+}
+
+function table(columns: readonly string[], rows: readonly (readonly string[])[]): string {
+  const widths = columns.map((name, i) =>
+    Math.max(3, name.length, ...rows.map((r) => r[i]!.length))
+  );
+  const line = (cells: readonly string[]) =>
+    `| ${cells.map((cell, i) => cell.padEnd(widths[i]!)).join(" | ")} |`;
+  return [line(columns), line(widths.map((w) => "-".repeat(w))), ...rows.map(line)].join("\n");
+}

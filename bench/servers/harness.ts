@@ -1,0 +1,53 @@
+/** What the servers of the benchmarks have in common: `SERVER.ts FOLDER`. @module */
+
+import { statSync } from "node:fs";
+import type { Server } from "node:net";
+import { basename, join } from "node:path";
+import process from "node:process";
+
+/** Path of the file that a URL asks for. */
+export function fileOf(url: string): string {
+  return join(process.argv[2]!, basename(url));
+}
+
+/** Tells the bench the port, and ends with the bench, however that ends. */
+export function announce(port: number): void {
+  console.log(JSON.stringify({ port }));
+  process.stdin.on("end", () => process.exit()).resume();
+}
+
+/** Starts a server of `node:http` or `node:net`. */
+export function listen(server: Server): void {
+  server.listen(0, "127.0.0.1", () => announce((server.address() as { port: number }).port));
+}
+
+/** What a send ends with when the client has gone away. */
+const GONE: readonly unknown[] = ["EPIPE", "ECONNRESET", "ECANCELED"];
+
+/** Swallows the errors of clients that went away, and prints the others. */
+export function ignoreGone(error: Error & { code?: string }): void {
+  if (!GONE.includes(error.code)) console.error(String(error));
+}
+
+/** The answer to a GET request that arrived in one piece, for servers without an HTTP parser. */
+export interface Answer {
+  readonly path: string;
+  readonly size: number;
+  readonly header: Uint8Array;
+  /** Whether the client wants the connection closed behind this answer. */
+  readonly last: boolean;
+}
+
+/** Answers a request with a file. */
+export function answer(request: Uint8Array): Answer {
+  const text = new TextDecoder().decode(request);
+  const path = fileOf(text.split(" ", 2)[1]!);
+  const { size } = statSync(path);
+  const last = /\r\nconnection: close\r\n/i.test(text);
+  const connection = last ? "close" : "keep-alive";
+  const header = new TextEncoder().encode(
+    "HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\n" +
+      `Connection: ${connection}\r\nContent-Length: ${size}\r\n\r\n`,
+  );
+  return { path, size, header, last };
+}

@@ -1,0 +1,71 @@
+/**
+ * sendfile(2) without a look at the page cache: what the gate of sluice is measured against.
+ *
+ * Everything else is done as sluice does it: the same connections, the same turns, the same way of
+ * waiting.
+ *
+ * @module
+ */
+
+import { close, open } from "node:fs";
+import { createServer } from "node:net";
+import { platform } from "../../ffi/platform/mod.ts";
+import { socketGuest } from "../../src/guest/socket.ts";
+import { Burst, limitUnsent } from "../../src/guest/tcp.ts";
+import type { Guest } from "../../src/guest/types.ts";
+import * as raw from "../../src/sys/raw/mod.ts";
+import { answer, ignoreGone, listen } from "./harness.ts";
+
+const WINDOW = 512 * 1024;
+const TURN = 2 * 1024 * 1024;
+const EAGAIN = platform.errnoNames.indexOf("EAGAIN");
+
+listen(createServer((socket) => {
+  socket.on("error", ignoreGone);
+  socket.on("data", (request) => {
+    const { path, size, header, last } = answer(request as Uint8Array);
+    open(path, "r", (_error, file) => {
+      const guest = socketGuest(socket);
+      const burst = new Burst(guest);
+      socket.write(header, () => {
+        pump(guest, burst, file, size, () => {
+          burst.end();
+          guest.release();
+          close(file, () => {});
+          if (last) socket.end();
+        });
+      });
+    });
+  });
+}));
+
+function pump(
+  guest: Guest,
+  burst: Burst,
+  file: number,
+  size: number,
+  done: () => void,
+): void {
+  let position = 0;
+  limitUnsent(guest.fd());
+  const run = () => {
+    const stop = Math.min(size, position + TURN);
+    while (position < stop) {
+      const fd = guest.fd();
+      if (fd < 0) return done();
+      const moved = raw.sendfile(fd, file, position, Math.min(WINDOW, stop - position));
+      if (moved === -EAGAIN) {
+        burst.end();
+        const byte = new Uint8Array(1);
+        raw.pread(file, byte, position++);
+        return guest.write!(byte, run);
+      }
+      if (moved <= 0) return done();
+      position += moved;
+    }
+    if (position === size) return done();
+    burst.end();
+    setImmediate(run);
+  };
+  run();
+}

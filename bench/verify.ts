@@ -1,0 +1,32 @@
+/** The check that comes before every measurement: are the bytes right? @module */
+
+import { createHash } from "node:crypto";
+import { get } from "node:http";
+import type { ServedFile } from "./workspace.ts";
+
+/** Downloads that run at once, so that a server that mixes them up is found out. */
+const AT_ONCE = 4;
+
+/**
+ * Downloads a file a few times at once, and compares the contents.
+ *
+ * @throws {Error} When one differs.
+ */
+export async function verify(port: number, { name, sha256 }: ServedFile): Promise<void> {
+  const url = `http://127.0.0.1:${port}/${name}`;
+  const hashes = await Promise.all(Array.from({ length: AT_ONCE }, () => download(url)));
+  for (const hash of hashes) {
+    if (hash !== sha256) throw new Error(`"${url}" has SHA-256 ${hash}, and the file ${sha256}`);
+  }
+}
+
+function download(url: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    get(url, { agent: false }, (response) => {
+      const hash = createHash("sha256");
+      response.on("data", (bytes) => hash.update(bytes));
+      response.on("end", () => resolve(hash.digest("hex")));
+      response.on("error", reject);
+    }).on("error", reject);
+  });
+}

@@ -1,0 +1,58 @@
+/** The folder with what a run generates: made for the run, and removed after it. @module */
+
+import { createHash, randomFillSync } from "node:crypto";
+import { closeSync, fsyncSync, mkdirSync, mkdtempSync, openSync, rmSync, writeSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import { compile } from "./compile.ts";
+
+const CHUNK = 4 * 1024 * 1024;
+
+/** A generated file, by what a client must get. */
+export interface ServedFile {
+  readonly name: string;
+  readonly path: string;
+  readonly size: number;
+  readonly sha256: string;
+}
+
+/** A temporary folder. It is gone when the process ends, by `exit` or by a signal. */
+export class Workspace {
+  /** What is served, and nothing else. */
+  readonly files: string;
+  readonly #scripts: string;
+
+  constructor() {
+    const folder = mkdtempSync(join(tmpdir(), "sluice-bench-"));
+    process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
+    this.files = join(folder, "files");
+    this.#scripts = join(folder, "scripts");
+    for (const each of [this.files, this.#scripts]) mkdirSync(each);
+    compile(this.#scripts);
+  }
+
+  /** Path of a compiled file of `bench/`, by its name there without `.ts`. */
+  script(name: string): string {
+    return join(this.#scripts, "bench", `${name}.js`);
+  }
+
+  /** Writes a file of random bytes to the disk. */
+  file(name: string, size: number): ServedFile {
+    const path = join(this.files, name);
+    const hash = createHash("sha256");
+    const fd = openSync(path, "wx");
+    try {
+      const bytes = new Uint8Array(CHUNK);
+      for (let written = 0; written < size;) {
+        const chunk = bytes.subarray(0, Math.min(CHUNK, size - written));
+        hash.update(randomFillSync(chunk));
+        written += writeSync(fd, chunk);
+      }
+      fsyncSync(fd);
+    } finally {
+      closeSync(fd);
+    }
+    return { name, path, size, sha256: hash.digest("hex") };
+  }
+}
