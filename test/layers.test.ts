@@ -13,15 +13,15 @@ const MOST_LINES = 260;
  */
 const ORDER: readonly (readonly string[])[] = [
   ["ffi"],
-  ["src/errors.ts", "src/options.ts", "src/builtins.ts", "src/media_types.ts"],
+  ["src/errors.ts", "src/options.ts", "src/version.ts", "src/builtins.ts", "src/media_types.ts"],
   ["src/sys"],
   ["src/capabilities.ts"],
   ["src/guest"],
   ["src/wait"],
   ["src/move", "src/memory"],
   ["src/http"],
-  ["src/cli"],
   ["src/mod.ts", "src/register.ts"],
+  ["src/cli"],
 ];
 
 /** The only files that may look at the runtime. */
@@ -82,8 +82,9 @@ describe("the layers", () => {
     }
   });
 
-  it("import nothing else but modules of Node.js", () => {
-    const others = sources.flatMap(({ name, imports }) =>
+  it("import nothing else but modules of Node.js; the command alone may use libraries", () => {
+    const library = sources.filter(({ name }) => !name.startsWith("src/cli/"));
+    const others = library.flatMap(({ name, imports }) =>
       imports.filter((s) => !/^(\.|node:)/.test(s)).map((s) => `${name}: ${s}`)
     );
     assert.deepEqual(others, []);

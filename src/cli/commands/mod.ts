@@ -1,0 +1,6 @@
+/** Every command, in the order of the help. @module */
+
+import type { Command } from "commander";
+
+/** What `sluice` can do. A command's libraries load when it runs, not before. */
+export const COMMANDS: readonly Command[] = [];
