@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import process from "node:process";
 import { describe, it } from "node:test";
-import { Pipe, SyscallError } from "../../src/mod.ts";
+import { Pipe, type SyscallError } from "../../src/mod.ts";
 import * as sys from "../../src/sys/mod.ts";
 import { runChild } from "../_kit/child.ts";
 import { drain, openFds, withoutLeak } from "../_kit/fds.ts";
