@@ -27,6 +27,8 @@ export {
   type UnsupportedErrorOptions,
 } from "./errors.ts";
 export type { FdLike } from "./sys/fd.ts";
+export type { RegionRange } from "./sys/raw/iovec.ts";
+export type { Region } from "./sys/region.ts";
 export type { TransferEvent } from "./move/diagnostics.ts";
 export {
   createReadStream,
@@ -34,6 +36,7 @@ export {
   type ReadStreamPath,
 } from "./move/file_stream.ts";
 export { AbortError } from "./move/flow.ts";
+export { Pipe, type PipeOptions } from "./move/pipe.ts";
 export {
   type BunSocket,
   type DenoConn,
