@@ -3,13 +3,13 @@
 import { libraryName, missingSymbols } from "../ffi/libc/mod.ts";
 import { backend, runtime } from "../ffi/mod.ts";
 import { system } from "../ffi/platform/mod.ts";
-import { builtin } from "./builtins.ts";
 import { type Mechanism, unknown } from "./probe/attempt.ts";
 import { probeFiles } from "./probe/files.ts";
 import { probeKernel } from "./probe/kernel.ts";
 import { type Limits, probeLimits } from "./probe/limits.ts";
 import { type NetworkCapabilities, probeNetwork } from "./probe/network.ts";
 import { probePipes } from "./probe/pipes.ts";
+import { readProc } from "./probe/proc.ts";
 import { probeSockets } from "./probe/sockets.ts";
 import { describe } from "./sys/arguments.ts";
 import { libc } from "./sys/libc.ts";
@@ -17,10 +17,30 @@ import { libc } from "./sys/libc.ts";
 export type { Limits, Mechanism, NetworkCapabilities };
 export type { NetworkInterface } from "./probe/network.ts";
 
-/** What {@linkcode Capabilities.mechanisms} tells of, in the order of their use. */
-export type MechanismName = typeof MECHANISMS[number];
+/** What {@linkcode Capabilities.mechanisms} tells of. */
+export type MechanismName =
+  | "sendfile"
+  | "splice"
+  | "tee"
+  | "vmsplice"
+  | "copyFileRange"
+  | "reflink"
+  | "directIo"
+  | "ioUring"
+  | "readNowait"
+  | "cachestat"
+  | "populate"
+  | "memfd"
+  | "lockedMemory"
+  | "hugePages"
+  | "transparentHugePages"
+  | "processVmReadv"
+  | "ktls"
+  | "msgZerocopy"
+  | "openat2"
+  | "landlock";
 
-const MECHANISMS = [
+const MECHANISMS: readonly MechanismName[] = [
   "sendfile",
   "splice",
   "tee",
@@ -41,7 +61,7 @@ const MECHANISMS = [
   "msgZerocopy",
   "openat2",
   "landlock",
-] as const;
+];
 
 /** How {@linkcode capabilities} looks. */
 export interface CapabilitiesOptions {
@@ -61,7 +81,7 @@ export interface Capabilities {
   readonly backend: string | null;
   /** Operating system and processor, such as `"linux-x64"`. */
   readonly system: string;
-  /** Release of the kernel; `null` where the runtime does not tell. */
+  /** Release of the kernel; `null` where the system does not tell, or cannot be called. */
   readonly kernel: string | null;
   /** The C library, by the name under which it was found; `null` when none was. */
   readonly libc: string | null;
@@ -108,7 +128,7 @@ export function capabilities({ folder = "." }: CapabilitiesOptions = {}): Capabi
     runtime: runtime(),
     backend: supported ? backend().name : null,
     system,
-    kernel: kernel(),
+    kernel: (supported && readProc("/proc/sys/kernel/osrelease")?.trim()) || null,
     libc: supported ? libraryName() : null,
     missing: supported ? [...missingSymbols()] : [],
     mechanisms: supported ? probe(folder) : untried(reason),
@@ -128,15 +148,6 @@ function untried(reason: string): Record<MechanismName, Mechanism> {
     MechanismName,
     Mechanism
   >;
-}
-
-function kernel(): string | null {
-  try {
-    return builtin("os").release();
-  } catch {
-    // Deno without --allow-sys.
-    return null;
-  }
 }
 
 function refusal(): string | null {

@@ -1,5 +1,6 @@
 /** What `sluice doctor` prints. @module */
 
+import { release } from "node:os";
 import type { Capabilities, Mechanism, MechanismName } from "../../capabilities.ts";
 import type { Paint, StyleName } from "../style.ts";
 
@@ -48,7 +49,7 @@ export function render(found: Capabilities, paint: Paint): string {
   const lines = [
     field("runtime", `${runtime.name} ${runtime.version}`),
     field("foreign calls", backend ?? paint("red", "none")),
-    field("system", `${system}, kernel ${kernel ?? "unknown"}`),
+    field("system", `${system}, kernel ${kernel ?? release()}`),
     field("C library", libc ?? "not opened"),
   ];
   if (missing.length > 0) lines.push(field("it lacks", missing.join(", ")));
