@@ -17,7 +17,16 @@
  * @module
  */
 
-export { type Capabilities, capabilities } from "./capabilities.ts";
+export {
+  type Capabilities,
+  capabilities,
+  type CapabilitiesOptions,
+  type Limits,
+  type Mechanism,
+  type MechanismName,
+  type NetworkCapabilities,
+  type NetworkInterface,
+} from "./capabilities.ts";
 export {
   SyscallError,
   type SyscallErrorOptions,
