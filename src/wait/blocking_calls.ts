@@ -5,6 +5,7 @@ import {
   fallocate,
   fdatasync,
   fsync,
+  ftruncate,
   posixFadvise,
   readahead,
   sendfile,
@@ -18,6 +19,7 @@ export interface BlockingCalls {
   readonly fallocate: typeof fallocate;
   readonly fdatasync: typeof fdatasync;
   readonly fsync: typeof fsync;
+  readonly ftruncate: typeof ftruncate;
   readonly populate: typeof populate;
   readonly posixFadvise: typeof posixFadvise;
   readonly readahead: typeof readahead;
@@ -31,6 +33,7 @@ export const CALLS: BlockingCalls = {
   fallocate,
   fdatasync,
   fsync,
+  ftruncate,
   populate,
   posixFadvise,
   readahead,
