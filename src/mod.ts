@@ -44,6 +44,12 @@ export {
   type ReadStreamOptions,
   type ReadStreamPath,
 } from "./move/file_stream.ts";
+export { AlignedBuffer } from "./memory/aligned_buffer.ts";
+export { DirectFile, type DirectOptions } from "./memory/direct_file.ts";
+export type { Alignment, DirectMode } from "./memory/direct/channel.ts";
+export type { DirectFileOptions } from "./memory/direct/opening.ts";
+export type { DirectReadable, DirectReadableOptions } from "./memory/direct/readable.ts";
+export type { DirectWritableOptions } from "./memory/direct/writable.ts";
 export { AbortError } from "./move/flow.ts";
 export { Pipe, type PipeOptions } from "./move/pipe.ts";
 export {

@@ -5,6 +5,7 @@ import {
   fallocate,
   fdatasync,
   fsync,
+  ftruncate,
   openat2,
   posixFadvise,
   readahead,
@@ -19,6 +20,7 @@ export interface BlockingCalls {
   readonly fallocate: typeof fallocate;
   readonly fdatasync: typeof fdatasync;
   readonly fsync: typeof fsync;
+  readonly ftruncate: typeof ftruncate;
   readonly openat2: typeof openat2;
   readonly populate: typeof populate;
   readonly posixFadvise: typeof posixFadvise;
@@ -33,6 +35,7 @@ export const CALLS: BlockingCalls = {
   fallocate,
   fdatasync,
   fsync,
+  ftruncate,
   openat2,
   populate,
   posixFadvise,
