@@ -14,6 +14,7 @@ type Builtins = {
   http: typeof import("node:http");
   module: typeof import("node:module");
   net: typeof import("node:net");
+  os: typeof import("node:os");
   path: typeof import("node:path");
   process: typeof import("node:process");
   url: typeof import("node:url");

@@ -17,7 +17,16 @@
  * @module
  */
 
-export { type Capabilities, capabilities } from "./capabilities.ts";
+export {
+  type Capabilities,
+  capabilities,
+  type CapabilitiesOptions,
+  type Limits,
+  type Mechanism,
+  type MechanismName,
+  type NetworkCapabilities,
+  type NetworkInterface,
+} from "./capabilities.ts";
 export {
   SyscallError,
   type SyscallErrorOptions,
@@ -27,13 +36,22 @@ export {
   type UnsupportedErrorOptions,
 } from "./errors.ts";
 export type { FdLike } from "./sys/fd.ts";
+export type { RegionRange } from "./sys/raw/iovec.ts";
+export type { Region } from "./sys/region.ts";
 export type { TransferEvent } from "./move/diagnostics.ts";
 export {
   createReadStream,
   type ReadStreamOptions,
   type ReadStreamPath,
 } from "./move/file_stream.ts";
+export { AlignedBuffer } from "./memory/aligned_buffer.ts";
+export { DirectFile, type DirectOptions } from "./memory/direct_file.ts";
+export type { Alignment, DirectMode } from "./memory/direct/channel.ts";
+export type { DirectFileOptions } from "./memory/direct/opening.ts";
+export type { DirectReadable, DirectReadableOptions } from "./memory/direct/readable.ts";
+export type { DirectWritableOptions } from "./memory/direct/writable.ts";
 export { AbortError } from "./move/flow.ts";
+export { Pipe, type PipeOptions } from "./move/pipe.ts";
 export {
   type BunSocket,
   type DenoConn,

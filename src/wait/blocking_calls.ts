@@ -5,6 +5,8 @@ import {
   fallocate,
   fdatasync,
   fsync,
+  ftruncate,
+  openat2,
   posixFadvise,
   readahead,
   sendfile,
@@ -18,6 +20,8 @@ export interface BlockingCalls {
   readonly fallocate: typeof fallocate;
   readonly fdatasync: typeof fdatasync;
   readonly fsync: typeof fsync;
+  readonly ftruncate: typeof ftruncate;
+  readonly openat2: typeof openat2;
   readonly populate: typeof populate;
   readonly posixFadvise: typeof posixFadvise;
   readonly readahead: typeof readahead;
@@ -31,6 +35,8 @@ export const CALLS: BlockingCalls = {
   fallocate,
   fdatasync,
   fsync,
+  ftruncate,
+  openat2,
   populate,
   posixFadvise,
   readahead,
@@ -42,5 +48,5 @@ export const CALLS: BlockingCalls = {
 export interface Request {
   readonly id: number;
   readonly call: keyof BlockingCalls;
-  readonly args: readonly (number | null | undefined)[];
+  readonly args: readonly (number | string | null | undefined)[];
 }

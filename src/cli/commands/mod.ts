@@ -1,6 +1,7 @@
 /** Every command, in the order of the help. @module */
 
 import type { Command } from "commander";
+import { doctor } from "./doctor.ts";
 
 /** What `sluice` can do. A command's libraries load when it runs, not before. */
-export const COMMANDS: readonly Command[] = [];
+export const COMMANDS: readonly Command[] = [doctor];
