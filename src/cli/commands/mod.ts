@@ -2,6 +2,7 @@
 
 import type { Command } from "commander";
 import { doctor } from "./doctor.ts";
+import { relay } from "./relay.ts";
 
 /** What `sluice` can do. A command's libraries load when it runs, not before. */
-export const COMMANDS: readonly Command[] = [doctor];
+export const COMMANDS: readonly Command[] = [relay, doctor];
