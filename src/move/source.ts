@@ -59,7 +59,10 @@ export async function openSource(
 }
 
 /** In the runtime's thread pool: looking a path up may wait for a disk. */
-function openFile(path: string | URL, flags = 0): Promise<{ fd: number; close: () => void }> {
+export function openFile(
+  path: string | URL,
+  flags = 0,
+): Promise<{ fd: number; close: () => void }> {
   const { close, constants, open } = builtin("fs");
   return new Promise((resolve, reject) => {
     // O_NONBLOCK, because opening a FIFO waits for its writer; on a file it changes nothing.
