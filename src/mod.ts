@@ -29,6 +29,9 @@ export {
 export type { FdLike } from "./sys/fd.ts";
 export type { RegionRange } from "./sys/raw/iovec.ts";
 export type { Region } from "./sys/region.ts";
+export { copyFile, type CopyOptions, type CopyReport } from "./move/copy_file.ts";
+export type { CopyMethod } from "./move/copy_data.ts";
+export type { FileMethod } from "./move/file_to_file.ts";
 export type { TransferEvent } from "./move/diagnostics.ts";
 export {
   createReadStream,
