@@ -61,4 +61,12 @@ export {
   type SendResult,
   type SendTarget,
 } from "./move/send_file.ts";
+export {
+  transfer,
+  type TransferRequest,
+  type TransferSource,
+  type TransferTarget,
+} from "./move/transfer.ts";
+export type { TransferMethod, TransferOptions, TransferReport } from "./move/transfer_job.ts";
+export type { ByteSource } from "./move/runtime_ends.ts";
 export type { FlowOptions, Progress, RangeOptions, TransferResult } from "./options.ts";
