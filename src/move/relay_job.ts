@@ -57,6 +57,7 @@ class RelayThread implements PairOwner {
       for (const connection of this.#connections) connection.cut(ESHUTDOWN);
       for (const pair of this.#adopted.values()) pair.cut(ESHUTDOWN);
       this.means.pipes.close();
+      this.#data.counters[Count.PIPES] = this.means.pipes.open;
     }
   }
 
