@@ -31,6 +31,8 @@ export const MEMORY = {
   process_vm_readv: { args: ["i32", "address", "u64", "address", "u64", "u64"], returns: "i64" },
   /** `int getrlimit(int resource, struct rlimit *out)` */
   getrlimit: { args: ["i32", "address"], returns: "i32" },
+  /** `int getrusage(int who, struct rusage *out)` */
+  getrusage: { args: ["i32", "address"], returns: "i32" },
   /** `void free(void *ptr)` */
   free: { args: ["address"], returns: "void" },
   /** `int getpagesize(void)` */
