@@ -3,6 +3,7 @@
 import { libraryName, missingSymbols } from "../ffi/libc/mod.ts";
 import { backend, runtime } from "../ffi/mod.ts";
 import { system } from "../ffi/platform/mod.ts";
+import { type FaultGuardState, faultGuardState } from "./memory/fault_guard/guard.ts";
 import { libc } from "./sys/libc.ts";
 
 /** The answer of {@linkcode capabilities}; plain data, fit for JSON. */
@@ -21,6 +22,8 @@ export interface Capabilities {
   readonly libc: string | null;
   /** Functions that this C library lacks; the calls that need them throw `UnsupportedError`. */
   readonly missing: readonly string[];
+  /** Whether a mapped file that somebody truncates is guarded against. */
+  readonly faultGuard: FaultGuardState;
 }
 
 /**
@@ -45,6 +48,9 @@ export function capabilities(): Capabilities {
     system,
     libc: supported ? libraryName() : null,
     missing: supported ? [...missingSymbols()] : [],
+    faultGuard: supported
+      ? faultGuardState()
+      : { state: "unavailable", reason: "the system cannot be called" },
   };
 }
 

@@ -27,6 +27,10 @@ export {
   type UnsupportedErrorOptions,
 } from "./errors.ts";
 export type { FdLike } from "./sys/fd.ts";
+export type { FaultGuardState } from "./memory/fault_guard/guard.ts";
+export { type FlushOptions, type MapOptions, MappedFile } from "./memory/mapped_file.ts";
+export { type MapAdvice, Mapping, type Residency } from "./memory/mapping.ts";
+export type { MapAccess, MappedRange } from "./memory/core.ts";
 export type { TransferEvent } from "./move/diagnostics.ts";
 export {
   createReadStream,
