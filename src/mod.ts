@@ -38,6 +38,10 @@ export {
 export type { FdLike } from "./sys/fd.ts";
 export type { RegionRange } from "./sys/raw/iovec.ts";
 export type { Region } from "./sys/region.ts";
+export type { FaultGuardState } from "./memory/fault_guard/guard.ts";
+export { type FlushOptions, type MapOptions, MappedFile } from "./memory/mapped_file.ts";
+export { type MapAdvice, Mapping, type Residency } from "./memory/mapping.ts";
+export type { MapAccess, MappedRange } from "./memory/core.ts";
 export type { TransferEvent } from "./move/diagnostics.ts";
 export {
   createReadStream,

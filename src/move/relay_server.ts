@@ -2,10 +2,9 @@
 /** A relay for whoever connects: `createRelay`. @module */
 
 import { builtin } from "../builtins.ts";
-import { capabilities } from "../capabilities.ts";
-import { UnsupportedError } from "../errors.ts";
 import { encodeAddress, type SocketAddress } from "../sys/address.ts";
 import { check } from "../sys/check.ts";
+import { libc } from "../sys/libc.ts";
 import { dupCloexec } from "../sys/open.ts";
 import * as raw from "../sys/raw/mod.ts";
 import { ShutdownHow } from "../sys/socket_flags.ts";
@@ -123,8 +122,8 @@ export class Relay implements AsyncDisposable {
 
   async #listen(): Promise<SocketAddress> {
     const { connectMs, idleMs, maxConnections, threads, workerUrl } = this.#options;
-    const { reason, supported } = capabilities();
-    if (!supported) throw new UnsupportedError({ action: "relay", reason: reason! });
+    // Throws what is wrong, and what to do, where the system cannot be called.
+    libc();
     const upstream = await resolveEndpoint(this.#options.upstream);
     const listen = await resolveEndpoint(this.#options.listen);
     this.#throwIfClosed();
