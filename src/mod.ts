@@ -17,7 +17,16 @@
  * @module
  */
 
-export { type Capabilities, capabilities } from "./capabilities.ts";
+export {
+  type Capabilities,
+  capabilities,
+  type CapabilitiesOptions,
+  type Limits,
+  type Mechanism,
+  type MechanismName,
+  type NetworkCapabilities,
+  type NetworkInterface,
+} from "./capabilities.ts";
 export {
   SyscallError,
   type SyscallErrorOptions,
@@ -32,12 +41,22 @@ export type { Region } from "./sys/region.ts";
 export { copyFile, type CopyOptions, type CopyReport } from "./move/copy_file.ts";
 export type { CopyMethod } from "./move/copy_data.ts";
 export type { FileMethod } from "./move/file_to_file.ts";
+export type { FaultGuardState } from "./memory/fault_guard/guard.ts";
+export { type FlushOptions, type MapOptions, MappedFile } from "./memory/mapped_file.ts";
+export { type MapAdvice, Mapping, type Residency } from "./memory/mapping.ts";
+export type { MapAccess, MappedRange } from "./memory/core.ts";
 export type { TransferEvent } from "./move/diagnostics.ts";
 export {
   createReadStream,
   type ReadStreamOptions,
   type ReadStreamPath,
 } from "./move/file_stream.ts";
+export { AlignedBuffer } from "./memory/aligned_buffer.ts";
+export { DirectFile, type DirectOptions } from "./memory/direct_file.ts";
+export type { Alignment, DirectMode } from "./memory/direct/channel.ts";
+export type { DirectFileOptions } from "./memory/direct/opening.ts";
+export type { DirectReadable, DirectReadableOptions } from "./memory/direct/readable.ts";
+export type { DirectWritableOptions } from "./memory/direct/writable.ts";
 export { AbortError } from "./move/flow.ts";
 export { Pipe, type PipeOptions } from "./move/pipe.ts";
 export {
