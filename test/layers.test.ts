@@ -15,6 +15,7 @@ const ORDER: readonly (readonly string[])[] = [
   ["ffi"],
   ["src/errors.ts", "src/options.ts", "src/version.ts", "src/builtins.ts", "src/media_types.ts"],
   ["src/sys"],
+  ["src/probe"],
   ["src/guest"],
   ["src/wait"],
   ["src/move", "src/memory"],
