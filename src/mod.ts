@@ -35,6 +35,7 @@ export {
   UnsupportedError,
   type UnsupportedErrorOptions,
 } from "./errors.ts";
+export type { IpAddress, SocketAddress, UnixAddress } from "./sys/address.ts";
 export type { FdLike } from "./sys/fd.ts";
 export type { RegionRange } from "./sys/raw/iovec.ts";
 export type { Region } from "./sys/region.ts";
@@ -59,6 +60,10 @@ export type { DirectReadable, DirectReadableOptions } from "./memory/direct/read
 export type { DirectWritableOptions } from "./memory/direct/writable.ts";
 export { AbortError } from "./move/flow.ts";
 export { Pipe, type PipeOptions } from "./move/pipe.ts";
+export type { Endpoint } from "./move/relay/endpoint.ts";
+export type { RelayServerOptions } from "./move/relay/options.ts";
+export type { RelayStats } from "./move/relay/stats.ts";
+export { type CloseOptions, createRelay, type Relay } from "./move/relay_server.ts";
 export {
   type BunSocket,
   type DenoConn,
