@@ -7,7 +7,7 @@ import { doctor } from "./doctor.ts";
 import { relay } from "./relay.ts";
 
 /** What `sluice` can do. A command's libraries load when it runs, not before. */
-export const COMMANDS: readonly Command[] = [compare, doctor] = [copy] = [relay];
+export const COMMANDS: readonly Command[] = [relay, copy, compare, doctor];
 
 /** Commands that others start, which the help leaves out. */
 export const PARTS: readonly Command[] = [...compareParts];
