@@ -26,7 +26,7 @@ export async function fromFileOnFloor(
   const source = await openSource(fd);
   const range = resolveRange(options, source.size, "transfer bytes");
   const sink = typeof target === "number"
-    ? floorSink(target, options.targetOffset)
+    ? await floorSink(target, options.targetOffset)
     : runtimeSink(target);
   const flow = new Flow(options, range.length);
   let error: Error | undefined;
@@ -43,36 +43,34 @@ export async function fromFileOnFloor(
   return { bytes: flow.bytes, method: methods[0] ?? "none", methods, durationMs: flow.elapsedMs };
 }
 
-/** Writes to a file by the runtime's pool; at its position, unless there is an offset. */
-export function floorSink(fd: number, offset: number | undefined): Sink {
+/**
+ * Writes to a file by the runtime's pool; at its position, unless there is an offset.
+ *
+ * @throws {UnsupportedError} When it is no file.
+ */
+export async function floorSink(fd: number, offset: number | undefined): Promise<Sink> {
   const { fstat, write } = builtin("fs");
+  const action = `write to fd ${fd}`;
+  const isFile = await new Promise<boolean>((resolve, reject) => {
+    fstat(fd, (error, stats) => {
+      if (error) reject(asSyscallError(error, "fstat", action));
+      else resolve(stats.isFile());
+    });
+  });
+  // Throws, and says what is missing.
+  if (!isFile) libc();
   let position = offset;
-  const one = (bytes: Uint8Array) =>
+  const some = (bytes: Uint8Array) =>
     new Promise<number>((resolve, reject) => {
       write(fd, bytes, 0, bytes.length, position ?? null, (error, written) => {
-        if (error) reject(asSyscallError(error, "write", `write to fd ${fd}`));
+        if (error) reject(asSyscallError(error, "write", action));
         else resolve(written);
       });
     });
-  const file = new Promise<void>((resolve, reject) => {
-    fstat(fd, (error, stats) => {
-      if (error) return reject(asSyscallError(error, "fstat", `write to fd ${fd}`));
-      if (!stats.isFile()) {
-        try {
-          libc();
-        } catch (reason) {
-          return reject(reason);
-        }
-      }
-      resolve();
-    });
-  });
-  file.catch(() => {});
   return {
     async write(bytes) {
-      await file;
       while (bytes.length > 0) {
-        const written = await one(bytes);
+        const written = await some(bytes);
         if (position !== undefined) position += written;
         bytes = bytes.subarray(written);
       }

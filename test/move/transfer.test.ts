@@ -207,16 +207,16 @@ describeWithoutLeaks("transfer()", {
 
   it("waits for room without holding anything up", () =>
     scoped(async (scope) => {
-      const [read, write] = scope.pipe();
+      const [read, write] = sys.pipe2(sys.OpenFlag.NONBLOCK | sys.OpenFlag.CLOEXEC);
+      scope.fd(read);
       const bytes = noise(MIB);
       const moving = transfer(folder.file(bytes), write);
       await sleep(20);
       const received = readAll(read);
       assert.equal((await moving).bytes, MIB);
       // The end comes with the last writer.
-      sys.raw.close(write);
+      sys.close(write);
       assert.ok((await received).equals(bytes));
-      scope.fd(sys.dupCloexec(read));
     }));
 
   it("reports an abort with what was moved, at any time", () =>
