@@ -20,6 +20,7 @@ export default defineConfig([
       http: "src/http/mod.ts",
       register: "src/register.ts",
       worker: "src/wait/worker.ts",
+      relay_job: "src/move/relay_job.ts",
     },
     splitting: true,
     // Without comments and white space, but with its names: stack traces stay legible.
