@@ -17,8 +17,18 @@
  * @module
  */
 
+export { type Broadcast, broadcast } from "./move/broadcast.ts";
+export type {
+  BroadcastMethod,
+  BroadcastOptions,
+  BroadcastResult,
+  SlowPolicy,
+  TargetReport,
+} from "./move/broadcast/job.ts";
 export { type Capabilities, capabilities } from "./capabilities.ts";
 export {
+  SlowTargetError,
+  type SlowTargetErrorOptions,
   SyscallError,
   type SyscallErrorOptions,
   TruncatedError,
