@@ -27,7 +27,17 @@ export {
   type NetworkCapabilities,
   type NetworkInterface,
 } from "./capabilities.ts";
+export { type Broadcast, broadcast } from "./move/broadcast.ts";
+export type {
+  BroadcastMethod,
+  BroadcastOptions,
+  BroadcastResult,
+  SlowPolicy,
+  TargetReport,
+} from "./move/broadcast/job.ts";
 export {
+  SlowTargetError,
+  type SlowTargetErrorOptions,
   SyscallError,
   type SyscallErrorOptions,
   TruncatedError,
