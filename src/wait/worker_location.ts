@@ -32,6 +32,18 @@ export function workerLocation(option: URL | string | undefined): URL {
 }
 
 /**
+ * The file of a job that is an entry of its own, such as `"move/relay_job"`: in `src/` by its path,
+ * elsewhere beside the Worker's file.
+ *
+ * @throws {UnsupportedError} As {@linkcode workerLocation}.
+ */
+export function jobLocation(path: string, option?: URL | string): URL {
+  const worker = workerLocation(option);
+  if (worker.pathname.endsWith(".ts")) return new URL(`../${path}.ts`, worker);
+  return new URL(`./${path.slice(path.lastIndexOf("/") + 1)}.js`, worker);
+}
+
+/**
  * Options for a process that was started with `--input-type`: Node.js hands its flags to Workers,
  * and refuses that one when there is a file to run.
  */

@@ -1,0 +1,141 @@
+/** Taking connections from a listener inside a loop. @module */
+
+import { errnoNumber } from "../../errors.ts";
+import { check } from "../../sys/check.ts";
+import { EpollEvent, EventfdFlag } from "../../sys/event_flags.ts";
+import * as raw from "../../sys/raw/mod.ts";
+import { SocketType } from "../../sys/socket_flags.ts";
+import type { Handler, Loop } from "./loop.ts";
+import { Timer } from "./timers.ts";
+
+/** Connections of one turn: those that exist already get theirs in between. */
+const BUDGET = 64;
+
+/** Time without accepting after the kernel had no memory, in milliseconds. */
+const REST_MS = 100;
+
+const FLAGS = SocketType.NONBLOCK | SocketType.CLOEXEC;
+const errnos = (...names: string[]): ReadonlySet<number> =>
+  new Set(names.map((name) => -errnoNumber(name)));
+
+/** Nobody waits any more, or another thread was faster. */
+const EAGAIN = -errnoNumber("EAGAIN");
+/** No descriptor is left, in this process or in the system. */
+const NO_DESCRIPTOR = errnos("EMFILE", "ENFILE");
+/** The kernel is out of memory. */
+const NO_MEMORY = errnos("ENOBUFS", "ENOMEM");
+/** The connection ended before it was taken; the others are none the worse. See accept(2). */
+const GONE = errnos(
+  "EINTR",
+  "ECONNABORTED",
+  "EPERM",
+  "EPROTO",
+  "ENETDOWN",
+  "ENETUNREACH",
+  "EHOSTUNREACH",
+  "ETIMEDOUT",
+);
+
+/**
+ * Accepts on one listener, which several threads may watch, each through a duplicate of its own.
+ *
+ * When descriptors run out, connections are taken with one kept in reserve and closed at once:
+ * left alone they would wait in the queue, and keep the loop awake, until somebody else hangs up.
+ */
+export class Acceptor implements Handler {
+  readonly #loop: Loop;
+  readonly #fd: number;
+  readonly #accepted: (fd: number) => void;
+  readonly #rest = new Timer({ onTimeout: () => this.resume() });
+  #reserve = -1;
+  #watching = false;
+  #closed = false;
+  #refused = 0;
+
+  /**
+   * Begins to accept.
+   *
+   * @param fd Listener, non-blocking; stays the caller's.
+   * @param accepted Called with each new descriptor, non-blocking and close-on-exec; owns it. It may
+   * call {@linkcode pause}.
+   */
+  constructor(loop: Loop, fd: number, accepted: (fd: number) => void) {
+    this.#loop = loop;
+    this.#fd = fd;
+    this.#accepted = accepted;
+    this.#refill();
+    this.resume();
+  }
+
+  /** Connections that were closed at once because no descriptor was left. */
+  get refused(): number {
+    return this.#refused;
+  }
+
+  /** Whether connections are taken at the moment. */
+  get watching(): boolean {
+    return this.#watching;
+  }
+
+  /** Leaves new connections in the kernel's queue. */
+  pause(): void {
+    this.#loop.timers.stop(this.#rest);
+    if (!this.#watching) return;
+    this.#watching = false;
+    this.#loop.remove(this.#fd);
+  }
+
+  /** Takes connections again, those that wait included. With `afterMs`, not before that time. */
+  resume(afterMs: number = 0): void {
+    if (this.#watching || this.#closed) return;
+    if (afterMs > 0) return this.#loop.timers.start(this.#rest, afterMs);
+    this.#loop.timers.stop(this.#rest);
+    const events = EpollEvent.IN | EpollEvent.EXCLUSIVE;
+    check(this.#loop.add(this.#fd, events, this), "epoll_ctl", () => "watch a listener");
+    this.#watching = true;
+  }
+
+  /** Accepts no more. A second call does nothing. */
+  close(): void {
+    this.pause();
+    this.#closed = true;
+    if (this.#reserve >= 0) raw.close(this.#reserve);
+    this.#reserve = -1;
+  }
+
+  /** Called by the loop. */
+  onEvents(): void {
+    for (let left = BUDGET; left > 0 && this.#watching; left--) {
+      const fd = raw.accept4(this.#fd, FLAGS);
+      if (fd >= 0) this.#accepted(fd);
+      else if (fd === EAGAIN) return;
+      else if (NO_DESCRIPTOR.has(fd)) this.#refuse();
+      else if (NO_MEMORY.has(fd)) this.#pauseFor(REST_MS);
+      else if (!GONE.has(fd)) check(fd, "accept4", () => `accept on fd ${this.#fd}`);
+    }
+  }
+
+  /** Takes one connection with the number in reserve, to tell its peer at once. */
+  #refuse(): void {
+    if (this.#reserve >= 0) raw.close(this.#reserve);
+    this.#reserve = -1;
+    const fd = raw.accept4(this.#fd, FLAGS);
+    if (fd >= 0) {
+      this.#refused++;
+      raw.close(fd);
+    }
+    this.#refill();
+    // Another thread got the number first.
+    if (this.#reserve < 0) this.#pauseFor(REST_MS);
+  }
+
+  #refill(): void {
+    this.#reserve = Math.max(-1, raw.eventfd(0, EventfdFlag.CLOEXEC));
+  }
+
+  #pauseFor(ms: number): void {
+    if (this.#reserve < 0) this.#refill();
+    this.pause();
+    this.resume(ms);
+  }
+}
