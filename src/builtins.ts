@@ -8,6 +8,7 @@
 import { builtinModule } from "../ffi/mod.ts";
 
 type Builtins = {
+  dns: typeof import("node:dns");
   diagnostics_channel: typeof import("node:diagnostics_channel");
   fs: typeof import("node:fs");
   http: typeof import("node:http");

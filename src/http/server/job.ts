@@ -1,0 +1,76 @@
+/**
+ * A thread of a server: accepts, answers, and sends, all by itself.
+ *
+ * Descriptors: the listener, then this thread's end of the socket to the disk thread.
+ *
+ * @module
+ */
+
+import { EpollEvent } from "../../sys/event_flags.ts";
+import type { CrewCommand } from "../../wait/crew.ts";
+import { READY_ID } from "../../wait/crew.ts";
+import type { JobContext } from "../../wait/job.ts";
+import { Acceptor } from "../../wait/loop/acceptor.ts";
+import { Loop } from "../../wait/loop/loop.ts";
+import { openRoot } from "../open_root.ts";
+import { settingsOf } from "../plan/settings.ts";
+import { type Command, COUNTERS, type JobData, NEEDS_DISK } from "./config.ts";
+import { Counter } from "./config.ts";
+import { Disk } from "./disk.ts";
+import { Service } from "./service.ts";
+import { Site } from "./site.ts";
+
+/** Serves until it must stop. */
+export function run(job: JobContext): void {
+  const { cache, counters, index, limits, root, settings, symlinks } = job.data as JobData;
+  const [listener, diskFd] = job.fds as [number, number];
+  const loop = new Loop(job, (command) => obey(command as CrewCommand<Command>));
+  const own = counters.subarray(index * COUNTERS, (index + 1) * COUNTERS);
+  const folder = openRoot(root, symlinks);
+  const site = new Site({
+    root: folder,
+    settings: settingsOf(settings),
+    cache,
+    looked: (hit) => service.count(hit ? Counter.CACHE_HITS : Counter.CACHE_MISSES),
+  });
+  let drainId = 0;
+  const service: Service = new Service({
+    loop,
+    disk: new Disk(loop, diskFd, () => job.complete(NEEDS_DISK, index)),
+    site,
+    journal: null,
+    limits,
+    cache,
+    counters: own,
+    drained() {
+      if (drainId !== 0) job.complete(drainId, 0);
+      drainId = 0;
+    },
+  });
+  const acceptor = new Acceptor(loop, listener, (fd) => {
+    service.accept(fd, EpollEvent.IN);
+    if (service.open >= limits.maxConnections) acceptor.pause();
+  });
+
+  function obey({ id, command }: CrewCommand<Command>): void {
+    switch (command) {
+      case "reload":
+        site.clear();
+        return job.complete(id, 0);
+      case "drain":
+        acceptor.close();
+        drainId = id;
+        return service.close();
+    }
+  }
+
+  job.complete(READY_ID, 0);
+  try {
+    loop.run();
+  } finally {
+    service.closeAll();
+    acceptor.close();
+    site.clear();
+    folder.close();
+  }
+}

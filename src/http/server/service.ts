@@ -1,0 +1,156 @@
+/** What all connections of one thread share. @module */
+
+import { Cell } from "../../../ffi/libc/cell.ts";
+import type { Loop } from "../../wait/loop/loop.ts";
+import { Timer } from "../../wait/loop/timers.ts";
+import { Clock } from "./clock.ts";
+import { type CacheConfig, Counter, type Limits } from "./config.ts";
+import { Connection } from "./connection.ts";
+import type { Disk } from "./disk.ts";
+import type { Journal } from "./journal.ts";
+import { Output } from "./output.ts";
+import { Reply, textPlan } from "./reply.ts";
+import { RequestHead } from "./request_head.ts";
+import type { Site } from "./site.ts";
+import { Warmth } from "./warmth.ts";
+
+/** Room for what arrives at once, beside a head that is not whole yet. */
+const INPUT_BYTES = 16 * 1024;
+
+/** Room for answers that leave together. */
+const OUTPUT_BYTES = 64 * 1024;
+
+/** How often what has not been used is forgotten, in milliseconds. */
+const SWEEP_MS = 30_000;
+
+/** What a service is made of. */
+export interface ServiceOptions {
+  readonly loop: Loop;
+  readonly disk: Disk;
+  readonly site: Site;
+  readonly journal: Journal | null;
+  readonly limits: Limits;
+  readonly cache: CacheConfig;
+  /** This thread's counters; see `Counter`. */
+  readonly counters: Float64Array;
+  /** Called when the last connection has closed. */
+  drained(): void;
+}
+
+/** One thread of a server. */
+export class Service {
+  readonly loop: Loop;
+  readonly disk: Disk;
+  readonly limits: Limits;
+  readonly site: Site;
+  readonly clock: Clock = new Clock();
+  readonly warmth: Warmth;
+  readonly head: RequestHead;
+  /** What has just arrived. */
+  readonly input: Cell;
+  readonly output: Output;
+  /** Whether no further request is answered on any connection. */
+  closing = false;
+  readonly #options: ServiceOptions;
+  readonly #counters: Float64Array;
+  readonly #connections = new Set<Connection>();
+  readonly #refusals = new Map<number, Reply>();
+  readonly #sweeper = new Timer({ onTimeout: () => this.#sweep() });
+
+  constructor(options: ServiceOptions) {
+    const { cache, counters, disk, limits, loop, site } = options;
+    this.#options = options;
+    this.#counters = counters;
+    this.loop = loop;
+    this.disk = disk;
+    this.limits = limits;
+    this.site = site;
+    this.warmth = new Warmth(() => loop.now);
+    this.head = new RequestHead(limits);
+    this.input = new Cell(limits.maxHeadBytes + INPUT_BYTES);
+    this.output = new Output(this, Math.max(OUTPUT_BYTES, cache.maxFileBytes + INPUT_BYTES));
+    loop.timers.start(this.#sweeper, SWEEP_MS);
+  }
+
+  /** Open connections. */
+  get open(): number {
+    return this.#connections.size;
+  }
+
+  /** Takes a connection over. */
+  accept(fd: number, events: number): void {
+    const connection = new Connection(this, fd);
+    if (this.loop.add(fd, events, connection) < 0) return connection.close();
+    this.#connections.add(connection);
+    this.count(Counter.ACCEPTED);
+    this.#counters[Counter.OPEN] = this.#connections.size;
+  }
+
+  /** Ends the connections that wait for requests, and the others with their last answer. */
+  close(): void {
+    this.closing = true;
+    for (const connection of this.#connections) connection.finish();
+    this.#drained();
+  }
+
+  /** Closes every connection, whatever it is doing. */
+  closeAll(): void {
+    this.closing = true;
+    for (const connection of this.#connections) connection.close();
+    this.#drained();
+  }
+
+  /** The answer to the request in `head`. */
+  answer(): Reply {
+    this.clock.tick(this.loop.now);
+    return this.site.answer(this.head, this.loop.now);
+  }
+
+  /** The answer to what is no request, or none that we take. */
+  refusal(status: number): Reply {
+    this.clock.tick(this.loop.now);
+    let reply = this.#refusals.get(status);
+    if (reply === undefined) {
+      const plan = textPlan(status);
+      reply = new Reply(plan, null, plan.parts[0] as Uint8Array);
+      this.#refusals.set(status, reply);
+    }
+    return reply;
+  }
+
+  /** An answer is about to be sent; `bytes` is its length where it is in memory. */
+  answered(connection: Connection, reply: Reply, bodiless: boolean, bytes: number): void {
+    this.count(Counter.REQUESTS);
+    const group = Counter.STATUS_2XX + Math.floor(reply.status / 100) - 2;
+    if (group >= Counter.STATUS_2XX) this.count(group);
+    this.#options.journal?.answered(connection, this.head, reply, bodiless, bytes);
+  }
+
+  /** Bytes have left. */
+  progress(connection: Connection, bytes: number): void {
+    this.#counters[Counter.BYTES]! += bytes;
+    this.#options.journal?.progress(connection);
+  }
+
+  /** A connection has ended. */
+  closed(connection: Connection): void {
+    this.#connections.delete(connection);
+    this.#counters[Counter.OPEN] = this.#connections.size;
+    this.#options.journal?.closed(connection);
+    this.#drained();
+  }
+
+  /** Counts. */
+  count(counter: number, by = 1): void {
+    this.#counters[counter]! += by;
+  }
+
+  #drained(): void {
+    if (this.closing && this.#connections.size === 0) this.#options.drained();
+  }
+
+  #sweep(): void {
+    this.site.sweep();
+    this.loop.timers.start(this.#sweeper, SWEEP_MS);
+  }
+}
