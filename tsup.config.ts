@@ -17,6 +17,7 @@ export default defineConfig([
     entry: {
       mod: "src/mod.ts",
       sys: "src/sys/mod.ts",
+      http: "src/http/mod.ts",
       register: "src/register.ts",
       worker: "src/wait/worker.ts",
     },

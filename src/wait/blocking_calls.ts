@@ -5,6 +5,7 @@ import {
   fallocate,
   fdatasync,
   fsync,
+  openat2,
   posixFadvise,
   readahead,
   sendfile,
@@ -18,6 +19,7 @@ export interface BlockingCalls {
   readonly fallocate: typeof fallocate;
   readonly fdatasync: typeof fdatasync;
   readonly fsync: typeof fsync;
+  readonly openat2: typeof openat2;
   readonly populate: typeof populate;
   readonly posixFadvise: typeof posixFadvise;
   readonly readahead: typeof readahead;
@@ -31,6 +33,7 @@ export const CALLS: BlockingCalls = {
   fallocate,
   fdatasync,
   fsync,
+  openat2,
   populate,
   posixFadvise,
   readahead,
@@ -42,5 +45,5 @@ export const CALLS: BlockingCalls = {
 export interface Request {
   readonly id: number;
   readonly call: keyof BlockingCalls;
-  readonly args: readonly (number | null | undefined)[];
+  readonly args: readonly (number | string | null | undefined)[];
 }
