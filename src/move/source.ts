@@ -1,6 +1,5 @@
 /** Opening what is to be sent. @module */
 
-import { guardsPaths } from "../../ffi/mod.ts";
 import { platform } from "../../ffi/platform/mod.ts";
 import { builtin } from "../builtins.ts";
 import { errnoNumber, SyscallError } from "../errors.ts";
