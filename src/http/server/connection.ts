@@ -92,7 +92,7 @@ export class Connection implements Handler, Task, DiskWaiter {
   }
 
   /** Called when the disk has brought the next window in; an error shows when it is sent. */
-  onDisk(): void {
+  onDisk(_result: number): void {
     this.#diskId = 0;
     const { file, position } = this.sender.cold;
     this.#service.warmth.warm(file, position);
@@ -176,7 +176,7 @@ export class Connection implements Handler, Task, DiskWaiter {
     const { bodyLength } = head;
     const swallow = bodyLength !== CHUNKED && bodyLength <= MOST_DISCARDED;
     const keep = head.keepAlive && swallow && !this.#service.closing;
-    const reply = this.#service.answer(head);
+    const reply = this.#service.answer();
     if (!output.add(reply, keep, behind > 0)) return false;
     this.#keep = keep;
     this.#discard = keep ? bodyLength : 0;

@@ -133,7 +133,7 @@ export class FileServer {
       this.#diskFds.push(theirs);
     }
     this.#crew = new Crew({
-      job: jobLocation(import.meta.url, "file_server_job", "./job.ts"),
+      job: jobLocation("http/server/server_job"),
       threads,
       name: "sluice server",
       data: (index): JobData => ({
@@ -156,7 +156,7 @@ export class FileServer {
   #startDisk(): void {
     if (this.#disk !== undefined) return;
     this.#disk = new Host({
-      job: jobLocation(import.meta.url, "file_server_disk_job", "./disk_job.ts"),
+      job: jobLocation("http/server/disk_job"),
       name: "sluice server disk",
       fds: this.#diskFds.splice(0),
       completed() {},
