@@ -1,4 +1,4 @@
-/** One connection: reads requests, has them answered, sends, and ends. @module */
+/** One connection: reads requests, sends answers, waits for either side, and ends. @module */
 
 import { errnoNumber } from "../../errors.ts";
 import { EpollEvent } from "../../sys/event_flags.ts";
@@ -9,23 +9,16 @@ import type { Handler, Task } from "../../wait/loop/loop.ts";
 import { Timer } from "../../wait/loop/timers.ts";
 import { Counter } from "./config.ts";
 import type { DiskWaiter } from "./disk.ts";
-import { CHUNKED } from "./message_rules.ts";
+import { ENDED, NOTHING, Reader } from "./reader.ts";
 import { Sender, Sent } from "./sender.ts";
 import type { Service } from "./service.ts";
-import { INCOMPLETE } from "./syntax.ts";
 import { Watchdog } from "./watchdog.ts";
 
 const EAGAIN = -errnoNumber("EAGAIN");
 const EINTR = -errnoNumber("EINTR");
 
-/** Most bytes of a body that are read past to keep the connection. */
-const MOST_DISCARDED = 64 * 1024;
-
 /** Most bytes that are read after the last answer: see RFC 9112, 9.6. */
 const MOST_LINGERED = 1024 * 1024;
-
-/** Requests that one connection gets answered before others get their turn. */
-const REQUESTS_PER_TURN = 64;
 
 /** Unsent bytes in the kernel at which a socket takes more: slow readers then make visible progress. */
 const LOW_WATER = 128 * 1024;
@@ -38,33 +31,31 @@ export const Phase = { READING: 0, SENDING: 1, LINGERING: 2, CLOSED: 3 } as cons
 
 /** A connection, from accept(2) to close(2). */
 export class Connection implements Handler, Task, DiskWaiter {
+  /** The socket. */
   readonly fd: number;
+  /** What is to be sent. */
   readonly sender: Sender;
+  /** What is received. */
+  readonly reader: Reader;
   /** One of {@linkcode Phase}. */
   phase: number = Phase.READING;
-  /** Whether a request has begun, and not ended, to arrive. */
-  partial = false;
-  /** Requests that have been answered. */
-  requests = 0;
   readonly #service: Service;
   readonly #watchdog: Watchdog;
   /** Wakes the connection after a pause. */
   readonly #pause = new Timer({ onTimeout: () => this.#pump() });
-  /** Bytes that have arrived and belong to the next requests. */
-  #pending: Uint8Array | null = null;
-  #discard = 0;
   #lingered = 0;
-  #keep = true;
   #interest: number = EpollEvent.IN;
   #diskId = 0;
+  #lowWater = false;
   /** What of `sender.total` has been counted. */
   #reported = 0;
-  #lowWater = false;
 
+  /** Owns `fd`. */
   constructor(service: Service, fd: number) {
     this.fd = fd;
     this.#service = service;
     this.sender = new Sender(fd, service.warmth);
+    this.reader = new Reader(service, this);
     this.#watchdog = new Watchdog(service, this);
   }
 
@@ -73,13 +64,19 @@ export class Connection implements Handler, Task, DiskWaiter {
     return this.#diskId !== 0;
   }
 
+  /** Whether it waits for nothing but another request. */
+  get idle(): boolean {
+    const { partial, pending, requests } = this.reader;
+    return this.phase === Phase.READING && !partial && !pending && requests > 0;
+  }
+
   /** Called by the loop. */
   onEvents(events: number): void {
     if (this.phase === Phase.SENDING) {
       if ((events & (EpollEvent.ERR | EpollEvent.HUP)) !== 0) return this.abort(Counter.ABORTED);
       if ((events & EpollEvent.OUT) !== 0 && this.#diskId === 0) this.#pump();
     } else if (this.phase === Phase.READING) {
-      this.#receive();
+      this.#received(this.reader.receive());
     } else if (this.phase === Phase.LINGERING) {
       this.#linger();
     }
@@ -88,7 +85,7 @@ export class Connection implements Handler, Task, DiskWaiter {
   /** Called by the loop after a turn was given to others. */
   onTurn(): void {
     if (this.phase === Phase.SENDING) this.#pump();
-    else if (this.phase === Phase.READING) this.#resume();
+    else if (this.phase === Phase.READING) this.#received(this.reader.resume());
   }
 
   /** Called when the disk has brought the next window in; an error shows when it is sent. */
@@ -99,66 +96,32 @@ export class Connection implements Handler, Task, DiskWaiter {
     this.#pump();
   }
 
-  #receive(): void {
-    const { input } = this.#service;
-    const before = this.#pending?.length ?? 0;
-    const room = input.bytes.length - before;
-    const received = recvCell(this.fd, input, before, room, 0);
-    if (received === EAGAIN || received === EINTR) return;
-    if (received <= 0) return this.close();
-    if (this.#pending !== null) {
-      input.bytes.set(this.#pending);
-      this.#pending = null;
-    }
-    this.#process(before + received);
+  /** Called by the reader when a request begins to arrive, and does not end. */
+  began(): void {
+    this.#watchdog.begin();
   }
 
-  /** Goes on with what had arrived before the last answer was sent. */
-  #resume(): void {
-    const pending = this.#pending;
-    if (pending === null) return;
-    this.#service.input.bytes.set(pending);
-    this.#pending = null;
-    this.#process(pending.length);
+  /** Answers what has not arrived in time, and ends. */
+  refuse(status: number): void {
+    this.#received(this.reader.refuse(status));
   }
 
-  /** Answers the requests in the first `end` bytes of the input. */
-  #process(end: number): void {
-    const { head, input, output } = this.#service;
-    const began = this.partial;
-    this.partial = false;
-    output.begin(this);
-    let at = 0;
-    let left = REQUESTS_PER_TURN;
-    while (at < end && this.phase === Phase.READING) {
-      if (this.#discard > 0) {
-        const skipped = Math.min(this.#discard, end - at);
-        this.#discard -= skipped;
-        at += skipped;
-        continue;
-      }
-      if (left-- === 0) {
-        this.#service.loop.again(this);
-        break;
-      }
-      const result = head.parse(input.bytes, at, end);
-      if (result === INCOMPLETE) {
-        this.partial = true;
-        break;
-      }
-      // Where the socket is full, the request is read again when there is room.
-      if (!(result < 0 ? this.#refuse(-result) : this.#answer(end - result))) break;
-      at = result < 0 ? end : result;
-    }
-    if (at < end && this.#keep) this.#pending = input.bytes.slice(at, end);
-    this.partial ||= this.#discard > 0;
-    if (this.partial && !began) this.#watchdog.begin();
-    this.#dispatch();
+  /** Ends after the answers that are under way. */
+  finish(): void {
+    const { partial, pending } = this.reader;
+    if (this.phase === Phase.READING && !partial && !pending) this.close();
   }
 
-  /** Sends what has been collected. */
-  #dispatch(): void {
-    const sent = this.#service.output.end();
+  #received(result: number): void {
+    if (result === NOTHING) return;
+    if (result === ENDED) return this.close();
+    this.#report();
+    this.#settle(result);
+  }
+
+  #pump(): void {
+    if (this.phase !== Phase.SENDING || this.#diskId !== 0) return;
+    const sent = this.sender.pump();
     this.#report();
     this.#settle(sent);
   }
@@ -170,83 +133,32 @@ export class Connection implements Handler, Task, DiskWaiter {
     this.#reported = total;
   }
 
-  /** Answers the request in `head`; false when earlier answers must leave first. */
-  #answer(behind: number): boolean {
-    const { head, output } = this.#service;
-    const { bodyLength } = head;
-    const swallow = bodyLength !== CHUNKED && bodyLength <= MOST_DISCARDED;
-    const keep = head.keepAlive && swallow && !this.#service.closing;
-    const reply = this.#service.answer();
-    if (!output.add(reply, keep, behind > 0)) return false;
-    this.#keep = keep;
-    this.#discard = keep ? bodyLength : 0;
-    this.requests++;
-    return true;
-  }
-
-  /** Answers what is no request; nothing that follows it can be trusted. */
-  #refuse(status: number): boolean {
-    if (!this.#service.output.add(this.#service.refusal(status), false, false)) return false;
-    this.#keep = false;
-    return true;
-  }
-
-  /** Answers what has not arrived in time, and ends. */
-  refuse(status: number): void {
-    this.#service.output.begin(this);
-    this.#refuse(status);
-    this.#dispatch();
-  }
-
-  /** Ends after the answers that are under way. */
-  finish(): void {
-    if (this.phase === Phase.READING && !this.partial) this.close();
-  }
-
-  /** What is next, when this much of the answers has been sent. */
+  /** What is next, when the answers have been sent so far. */
   #settle(sent: number): void {
-    switch (sent) {
-      case Sent.ALL:
-        return this.#rest();
-      case Sent.BLOCKED:
-        this.phase = Phase.SENDING;
-        return this.#block();
-      case Sent.YIELDED:
-        this.phase = Phase.SENDING;
-        return this.#service.loop.again(this);
-      case Sent.COLD:
-        this.phase = Phase.SENDING;
-        return this.#thaw();
-      case Sent.STARVED:
-        this.phase = Phase.SENDING;
-        this.#watch(0);
-        return this.#service.loop.timers.start(this.#pause, STARVED_MS);
-      case Sent.TRUNCATED:
-        return this.abort(Counter.TRUNCATED);
-      default:
-        return this.abort(Counter.ABORTED);
-    }
+    if (sent === Sent.ALL) return this.#rest();
+    if (sent === Sent.TRUNCATED) return this.abort(Counter.TRUNCATED);
+    if (sent === Sent.FAILED) return this.abort(Counter.ABORTED);
+    this.phase = Phase.SENDING;
+    if (sent === Sent.BLOCKED) this.#block();
+    else if (sent === Sent.YIELDED) this.#service.loop.again(this);
+    else if (sent === Sent.COLD) this.#thaw();
+    else this.#starve();
   }
 
   /** Everything has been sent. */
   #rest(): void {
-    if (!this.#keep) return this.#endOutput();
-    if (this.#service.closing && this.#pending === null) return this.close();
-    const had = this.phase === Phase.SENDING;
+    if (!this.reader.keep) return this.#endOutput();
+    const { pending } = this.reader;
+    if (this.#service.closing && !pending) return this.close();
+    const sent = this.phase === Phase.SENDING;
     this.phase = Phase.READING;
     this.#watch(EpollEvent.IN);
-    this.#watchdog.idle();
+    if (!this.reader.partial) this.#watchdog.idle();
     // Not from within: a client that sends ahead must not make the stack grow.
-    if (had && this.#pending !== null) this.#service.loop.again(this);
+    if (sent && pending) this.#service.loop.again(this);
   }
 
-  #pump(): void {
-    if (this.phase !== Phase.SENDING) return;
-    const sent = this.sender.pump();
-    this.#report();
-    this.#settle(sent);
-  }
-
+  /** The socket is full. */
   #block(): void {
     if (!this.#lowWater) {
       this.#lowWater = true;
@@ -255,12 +167,19 @@ export class Connection implements Handler, Task, DiskWaiter {
     this.#watch(EpollEvent.OUT);
   }
 
+  /** The next window is on the disk. */
   #thaw(): void {
-    const { file, position, length } = this.sender.cold;
-    this.#watch(0);
+    const { file, length, position } = this.sender.cold;
     this.#diskId = this.#service.disk.ask(file, position, length, this);
+    if (this.#diskId === 0) return this.#starve();
+    this.#watch(0);
     this.#service.count(Counter.COLD_READS);
-    if (this.#diskId === 0) this.#service.loop.timers.start(this.#pause, STARVED_MS);
+  }
+
+  /** The kernel, or the disk, has no room for more work. */
+  #starve(): void {
+    this.#watch(0);
+    this.#service.loop.timers.start(this.#pause, STARVED_MS);
   }
 
   #watch(events: number): void {
@@ -275,7 +194,6 @@ export class Connection implements Handler, Task, DiskWaiter {
    */
   #endOutput(): void {
     this.phase = Phase.LINGERING;
-    this.#pending = null;
     raw.shutdown(this.fd, ShutdownHow.WR);
     this.#watch(EpollEvent.IN);
     this.#watchdog.linger();
@@ -304,7 +222,6 @@ export class Connection implements Handler, Task, DiskWaiter {
     this.#service.loop.timers.stop(this.#pause);
     if (this.#diskId !== 0) this.#service.disk.forget(this.#diskId);
     this.sender.drop();
-    this.#pending = null;
     this.#service.closed(this);
     this.#service.loop.close(this.fd);
   }

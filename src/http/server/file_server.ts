@@ -98,6 +98,8 @@ export class FileServer {
     const listener = openListener(await this.#where(), backlog);
     try {
       this.#start(listener, threads);
+      // Or the process might end before the promise settles.
+      this.#crew!.ref();
       await this.#crew!.ready;
     } catch (cause) {
       await this.#stop();
@@ -105,7 +107,7 @@ export class FileServer {
     } finally {
       raw.close(listener);
     }
-    if (this.#referenced && this.#closing === undefined) this.#crew!.ref();
+    if (!this.#referenced && this.#closing === undefined) this.#crew!.unref();
     return this.#address!;
   }
 

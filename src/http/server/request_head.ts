@@ -2,7 +2,7 @@
 
 import { equalsIgnoringCase, Field, fieldBit, fieldBitOf, VOID_TWICE } from "./field_names.ts";
 import { judge } from "./message_rules.ts";
-import { readRequestLine } from "./request_line.ts";
+import { Method, readRequestLine } from "./request_line.ts";
 import {
   CLASS,
   Class,
@@ -94,6 +94,20 @@ export class RequestHead {
     if (result - start > this.#limits.maxHeadBytes) return -431;
     this.end = result;
     return judge(this) || result;
+  }
+
+  /** Forgets what was read last: what it said cannot be relied on. */
+  forget(): void {
+    this.start =
+      this.methodEnd =
+      this.targetStart =
+      this.pathEnd =
+      this.targetEnd =
+      this.end =
+        0;
+    this.method = Method.OTHER;
+    this.minor = 1;
+    this.count = this.known = this.twice = 0;
   }
 
   #unfinished(start: number, end: number): number {

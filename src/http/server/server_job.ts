@@ -6,7 +6,6 @@
  * @module
  */
 
-import { EpollEvent } from "../../sys/event_flags.ts";
 import type { CrewCommand } from "../../wait/crew.ts";
 import { READY_ID } from "../../wait/crew.ts";
 import type { JobContext } from "../../wait/job.ts";
@@ -42,15 +41,19 @@ export function run(job: JobContext): void {
     limits,
     cache,
     counters: own,
+    closed() {
+      if (!service.closing && service.open < limits.maxConnections) acceptor.resume();
+    },
     drained() {
       if (drainId !== 0) job.complete(drainId, 0);
       drainId = 0;
     },
   });
-  const acceptor = new Acceptor(loop, listener, (fd) => {
-    service.accept(fd, EpollEvent.IN);
-    if (service.open >= limits.maxConnections) acceptor.pause();
-  });
+  const acceptor: Acceptor = new Acceptor(loop, listener, (fd) => {
+    service.accept(fd);
+    // Those that wait in the kernel are taken when one of these has gone.
+    if (service.open > limits.maxConnections) acceptor.pause();
+  }, (fd) => service.turnAway(fd));
 
   function obey({ id, command }: CrewCommand<Command>): void {
     switch (command) {

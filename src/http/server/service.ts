@@ -1,6 +1,10 @@
 /** What all connections of one thread share. @module */
 
 import { Cell } from "../../../ffi/libc/cell.ts";
+import { EpollEvent } from "../../sys/event_flags.ts";
+import { recvCell, sendCell } from "../../sys/raw/cells.ts";
+import * as raw from "../../sys/raw/mod.ts";
+import { MessageFlag, ShutdownHow } from "../../sys/socket_flags.ts";
 import type { Loop } from "../../wait/loop/loop.ts";
 import { Timer } from "../../wait/loop/timers.ts";
 import { Clock } from "./clock.ts";
@@ -33,7 +37,9 @@ export interface ServiceOptions {
   readonly cache: CacheConfig;
   /** This thread's counters; see `Counter`. */
   readonly counters: Float64Array;
-  /** Called when the last connection has closed. */
+  /** Called when a connection has closed. */
+  closed(): void;
+  /** Called when the last connection has closed, and no more will come. */
   drained(): void;
 }
 
@@ -77,13 +83,25 @@ export class Service {
     return this.#connections.size;
   }
 
-  /** Takes a connection over. */
-  accept(fd: number, events: number): void {
+  /** Takes a connection over; of too many, one that waits for nothing but another request goes. */
+  accept(fd: number): void {
     const connection = new Connection(this, fd);
-    if (this.loop.add(fd, events, connection) < 0) return connection.close();
+    if (this.loop.add(fd, EpollEvent.IN, connection) < 0) return connection.close();
     this.#connections.add(connection);
+    if (this.open > this.limits.maxConnections) this.#evict();
     this.count(Counter.ACCEPTED);
     this.#counters[Counter.OPEN] = this.#connections.size;
+  }
+
+  /** Tells a client that there is no descriptor for it. */
+  turnAway(fd: number): void {
+    const reply = this.refusal(503);
+    this.count(Counter.REFUSED);
+    // What was sent and not read would make of the end a reset.
+    recvCell(fd, this.input, 0, this.input.bytes.length, 0);
+    reply.refresh(this.clock);
+    sendCell(fd, reply.cell, 0, reply.memoryBytes, MessageFlag.NOSIGNAL);
+    raw.shutdown(fd, ShutdownHow.WR);
   }
 
   /** Ends the connections that wait for requests, and the others with their last answer. */
@@ -111,7 +129,7 @@ export class Service {
     this.clock.tick(this.loop.now);
     let reply = this.#refusals.get(status);
     if (reply === undefined) {
-      const plan = textPlan(status);
+      const plan = textPlan(status, status === 503 ? { "Retry-After": "1" } : {});
       reply = new Reply(plan, null, plan.parts[0] as Uint8Array);
       this.#refusals.set(status, reply);
     }
@@ -137,12 +155,20 @@ export class Service {
     this.#connections.delete(connection);
     this.#counters[Counter.OPEN] = this.#connections.size;
     this.#options.journal?.closed(connection);
+    this.#options.closed();
     this.#drained();
   }
 
   /** Counts. */
   count(counter: number, by = 1): void {
     this.#counters[counter]! += by;
+  }
+
+  #evict(): void {
+    // In the order of their arrival.
+    for (const connection of this.#connections) {
+      if (connection.idle) return connection.close();
+    }
   }
 
   #drained(): void {

@@ -1,26 +1,22 @@
 /** From a request to its answer: from what is kept where that holds, else from the folder. @module */
 
-import { errnoNumber } from "../../errors.ts";
-import { ReadFlag } from "../../sys/file_flags.ts";
-import { preadv2 } from "../../sys/raw/files.ts";
-import { fdIdentity } from "../../sys/statx.ts";
 import { listFolder } from "../list_folder.ts";
 import { type Found, lookUp, searchNow, type SiteRequest } from "../look_up.ts";
 import type { OpenFile, Root } from "../open_root.ts";
 import { planListing, planMessage } from "../plan/messages.ts";
 import { planFile } from "../plan/plan.ts";
 import type { Settings } from "../plan/settings.ts";
-import type { Part, Plan } from "../plan/types.ts";
+import type { Plan } from "../plan/types.ts";
 import { Cache, type Entry, keyOf } from "./cache.ts";
 import type { CacheConfig } from "./config.ts";
 import { CONDITIONAL, Field } from "./field_names.ts";
-import { isBytes, Reply } from "./reply.ts";
+import { equal, hashOf, identityOf, joined, readResident, replyTo } from "./kept_file.ts";
+import { Reply } from "./reply.ts";
 import type { RequestHead } from "./request_head.ts";
 import { Method } from "./request_line.ts";
 import { SharedFile } from "./shared_file.ts";
 
 const SLASH = 0x2f;
-const EINTR = -errnoNumber("EINTR");
 
 /** What a site is made of. */
 export interface SiteOptions {
@@ -222,57 +218,4 @@ function requestOf(head: RequestHead, plain = false): SiteRequest {
 function closeFound(found: Found): void {
   if (found.kind === "listing") found.folder.close();
   if (found.kind === "file") found.file.close();
-}
-
-/** The answer that a plan for a kept file makes: from memory where the file is there. */
-function replyTo(plan: Plan, { file, reply }: Entry): Reply {
-  if (reply.parts.length > 0 || plan.parts.length === 0) return new Reply(plan, file, null);
-  const body = reply.cell.bytes.subarray(reply.headBytes);
-  const parts = plan.parts.map((part) =>
-    isBytes(part) ? part : body.subarray(part.start, part.start + part.length)
-  );
-  return new Reply(plan, null, joined(parts));
-}
-
-function joined(parts: readonly Part[]): Uint8Array {
-  const pieces = parts as readonly Uint8Array[];
-  if (pieces.length === 1) return pieces[0]!;
-  const bytes = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.length, 0));
-  let at = 0;
-  for (const piece of pieces) {
-    bytes.set(piece, at);
-    at += piece.length;
-  }
-  return bytes;
-}
-
-/** The whole file if that takes no look at the disk, and it is as long as it says. */
-function readResident(fd: number, size: number): Uint8Array | null {
-  const bytes = new Uint8Array(size);
-  for (let at = 0; at < size;) {
-    const read = preadv2(fd, at === 0 ? bytes : bytes.subarray(at), at, ReadFlag.NOWAIT);
-    if (read === EINTR) continue;
-    if (read <= 0) return null;
-    at += read;
-  }
-  return bytes;
-}
-
-function identityOf({ fd, mtimeNs, size }: OpenFile): string {
-  const identity = fdIdentity(fd);
-  if (typeof identity === "number") return "";
-  return `${identity.device} ${identity.inode} ${mtimeNs} ${size}`;
-}
-
-function hashOf(hash: number, bytes: Uint8Array): number {
-  for (let i = 0; i < bytes.length; i++) hash = Math.imul(hash, 31) + bytes[i]! | 0;
-  return hash;
-}
-
-function equal(bytes: Uint8Array, start: number, end: number, other: Uint8Array): boolean {
-  if (end - start !== other.length) return false;
-  for (let i = 0; i < other.length; i++) {
-    if (bytes[start + i] !== other[i]) return false;
-  }
-  return true;
 }

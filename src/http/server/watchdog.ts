@@ -74,7 +74,7 @@ export class Watchdog {
 
   #look(): void {
     const { limits, loop } = this.#service;
-    const { partial, phase, requests } = this.#connection;
+    const { phase, reader: { partial, requests } } = this.#connection;
     const waited = loop.now - this.#since;
     if (phase === Phase.LINGERING) {
       if (waited >= LINGER_MS) return this.#connection.close();

@@ -46,6 +46,7 @@ export class Acceptor implements Handler {
   readonly #loop: Loop;
   readonly #fd: number;
   readonly #accepted: (fd: number) => void;
+  readonly #turnAway: (fd: number) => void;
   readonly #rest = new Timer({ onTimeout: () => this.resume() });
   #reserve = -1;
   #watching = false;
@@ -58,11 +59,18 @@ export class Acceptor implements Handler {
    * @param fd Listener, non-blocking; stays the caller's.
    * @param accepted Called with each new descriptor, non-blocking and close-on-exec; owns it. It may
    * call {@linkcode pause}.
+   * @param turnAway Called with each that will be closed at once, to say a last word.
    */
-  constructor(loop: Loop, fd: number, accepted: (fd: number) => void) {
+  constructor(
+    loop: Loop,
+    fd: number,
+    accepted: (fd: number) => void,
+    turnAway: (fd: number) => void = () => {},
+  ) {
     this.#loop = loop;
     this.#fd = fd;
     this.#accepted = accepted;
+    this.#turnAway = turnAway;
     this.#refill();
     this.resume();
   }
@@ -122,6 +130,7 @@ export class Acceptor implements Handler {
     const fd = raw.accept4(this.#fd, FLAGS);
     if (fd >= 0) {
       this.#refused++;
+      this.#turnAway(fd);
       raw.close(fd);
     }
     this.#refill();

@@ -218,7 +218,7 @@ describe("RequestHead beside llhttp", () => {
     response.shouldKeepAlive = false;
     response.end();
   });
-  server.on("checkExpectation", (_request, response) => response.end());
+  server.on("checkExpectation", (request, response) => server.emit("request", request, response));
   server.on("clientError", (_error, socket) => socket.destroy());
 
   before(async () => {
