@@ -13,7 +13,15 @@ import type { Coding, Plan, PlanRequest } from "./plan/types.ts";
 /** What a request is answered with. */
 export type Found =
   /** A file, or a part of one. Whoever gets it closes it, also where the plan has no parts. */
-  | { readonly kind: "file"; readonly plan: Plan; readonly file: OpenFile; readonly path: string }
+  | {
+    readonly kind: "file";
+    readonly plan: Plan;
+    readonly file: OpenFile;
+    /** Path of the file that was asked for. */
+    readonly path: string;
+    /** Path of what was opened: of a sidecar, where that is sent in its place. */
+    readonly opened: string;
+  }
   /** An answer without a file; `status` of the plan says why. */
   | { readonly kind: "message"; readonly plan: Plan }
   /** A folder to be listed. Whoever gets it closes it. */
@@ -52,7 +60,24 @@ export function* lookUp(request: SiteRequest, settings: Settings): Search<Found>
   return yield* fallback(request, target, 404, settings);
 }
 
-function message(request: PlanRequest, status: number): Found {
+/** Finds the answer to a request for one file, whatever its target; other methods are refused. */
+export function* lookUpFile(
+  request: PlanRequest,
+  path: string,
+  settings: Settings,
+): Search<Exclude<Found, { kind: "listing" }>> {
+  const refused = planMethod(request, settings);
+  if (refused !== undefined) return { kind: "message", plan: refused };
+  const opened = yield path;
+  if (typeof opened === "number") {
+    return message(request, statusOfError(errnoName(-opened)));
+  }
+  if (!opened.folder) return yield* serve(request, path, opened, settings);
+  opened.close();
+  return message(request, 404);
+}
+
+function message(request: PlanRequest, status: number): Extract<Found, { kind: "message" }> {
   return { kind: "message", plan: planMessage(request, status) };
 }
 
@@ -138,8 +163,9 @@ function* serve(
   path: string,
   original: OpenFile,
   settings: Settings,
-): Search<Found> {
+): Search<Extract<Found, { kind: "file" }>> {
   let file = original;
+  let from = path;
   let coding: Coding | undefined;
   const { precompressed } = settings;
   if (precompressed.length > 0) {
@@ -152,13 +178,14 @@ function* serve(
       }
       original.close();
       file = sidecar;
+      from += SUFFIXES[accepted];
       coding = accepted;
       break;
     }
   }
   try {
     const representation = described(path, file, coding, settings);
-    return { kind: "file", plan: planFile(request, representation), file, path };
+    return { kind: "file", plan: planFile(request, representation), file, path, opened: from };
   } catch (error) {
     // A hook for headers has thrown.
     file.close();

@@ -1,11 +1,32 @@
 /**
  * Files over HTTP, by the book: ranges, conditions, sidecars and a root that nothing leaves.
  *
+ * ```ts ignore
+ * import express from "express";
+ * import { serveStatic } from "sluice/http";
+ *
+ * express().use(serveStatic("public", { maxAge: "1d" })).listen(8080);
+ * ```
+ *
+ * {@linkcode serveStatic} fits into `node:http`, Express, Connect, Koa, Fastify, Hono and servers in
+ * the style of `fetch`; {@linkcode fileResponse} answers these with one file.
  * {@linkcode planResponse} decides and does nothing: adapters of your own can be built upon it.
  *
  * @module
  */
 
+export { fileResponse, type FileResponseOptions } from "./adapters/file_response.ts";
+export {
+  type FastifyReply,
+  type FastifyRequest,
+  type HonoContext,
+  type KoaContext,
+  serveStatic,
+  type StaticFile,
+  type StaticHandler,
+  type StaticOptions,
+} from "./adapters/serve_static.ts";
+export type { Symlinks } from "./open_root.ts";
 export type { Coding, FilePart, Headers, Part, Plan, PlanFile, PlanRequest } from "./plan/types.ts";
 export type { Listing, ListingEntry } from "./plan/listing.ts";
 export type {
