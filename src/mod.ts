@@ -17,7 +17,16 @@
  * @module
  */
 
-export { type Capabilities, capabilities } from "./capabilities.ts";
+export {
+  type Capabilities,
+  capabilities,
+  type CapabilitiesOptions,
+  type Limits,
+  type Mechanism,
+  type MechanismName,
+  type NetworkCapabilities,
+  type NetworkInterface,
+} from "./capabilities.ts";
 export {
   SyscallError,
   type SyscallErrorOptions,
@@ -27,13 +36,26 @@ export {
   type UnsupportedErrorOptions,
 } from "./errors.ts";
 export type { FdLike } from "./sys/fd.ts";
+export type { RegionRange } from "./sys/raw/iovec.ts";
+export type { Region } from "./sys/region.ts";
+export type { FaultGuardState } from "./memory/fault_guard/guard.ts";
+export { type FlushOptions, type MapOptions, MappedFile } from "./memory/mapped_file.ts";
+export { type MapAdvice, Mapping, type Residency } from "./memory/mapping.ts";
+export type { MapAccess, MappedRange } from "./memory/core.ts";
 export type { TransferEvent } from "./move/diagnostics.ts";
 export {
   createReadStream,
   type ReadStreamOptions,
   type ReadStreamPath,
 } from "./move/file_stream.ts";
+export { AlignedBuffer } from "./memory/aligned_buffer.ts";
+export { DirectFile, type DirectOptions } from "./memory/direct_file.ts";
+export type { Alignment, DirectMode } from "./memory/direct/channel.ts";
+export type { DirectFileOptions } from "./memory/direct/opening.ts";
+export type { DirectReadable, DirectReadableOptions } from "./memory/direct/readable.ts";
+export type { DirectWritableOptions } from "./memory/direct/writable.ts";
 export { AbortError } from "./move/flow.ts";
+export { Pipe, type PipeOptions } from "./move/pipe.ts";
 export {
   type BunSocket,
   type DenoConn,
@@ -43,4 +65,12 @@ export {
   type SendResult,
   type SendTarget,
 } from "./move/send_file.ts";
+export {
+  transfer,
+  type TransferRequest,
+  type TransferSource,
+  type TransferTarget,
+} from "./move/transfer.ts";
+export type { TransferMethod, TransferOptions, TransferReport } from "./move/transfer_job.ts";
+export type { ByteSource } from "./move/runtime_ends.ts";
 export type { FlowOptions, Progress, RangeOptions, TransferResult } from "./options.ts";

@@ -9,7 +9,7 @@
 import process from "node:process";
 import { Command, CommanderError } from "commander";
 import { VERSION } from "../version.ts";
-import { COMMANDS } from "./commands/mod.ts";
+import { COMMANDS, PARTS } from "./commands/mod.ts";
 import { ExitCode, explain } from "./exit.ts";
 
 const program = new Command("sluice")
@@ -22,6 +22,7 @@ const program = new Command("sluice")
 
 // Subcommands must be added after exitOverride() to take it over.
 for (const command of COMMANDS) program.addCommand(command.exitOverride());
+for (const command of PARTS) program.addCommand(command.exitOverride(), { hidden: true });
 
 try {
   await program.parseAsync();

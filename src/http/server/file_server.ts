@@ -38,6 +38,7 @@ export class FileServer {
   #closing: Promise<void> | undefined;
   #referenced = true;
 
+  /** Prepares to serve; `createFileServer` makes the configuration. */
   constructor(config: ServerConfig) {
     this.#config = config;
     const bytes = config.threads * COUNTERS * Float64Array.BYTES_PER_ELEMENT;

@@ -4,6 +4,7 @@ import { describe, wholeNumber } from "../../options.ts";
 import { settingsOf } from "../plan/settings.ts";
 import type { SiteOptions } from "../plan/options.ts";
 import type { Symlinks } from "../open_root.ts";
+import { folderOf } from "../site.ts";
 import type { CacheConfig, Limits } from "./config.ts";
 
 /** How much a server takes, and how long it waits. Times are in milliseconds. */
@@ -41,7 +42,7 @@ export interface CacheOptions {
 /** Options of `createFileServer()`. Functions are not taken: they cannot go to another thread. */
 export interface FileServerOptions extends SiteOptions {
   /** The folder that is served. */
-  root: string;
+  root: string | URL;
   /** Port to listen on; 0 for a free one. @default {0} */
   port?: number | undefined;
   /** Address to listen on, or `"localhost"`. @default {"127.0.0.1"} */
@@ -87,16 +88,13 @@ export function configure(options: FileServerOptions): ServerConfig {
   }
   const { backlog, cache, host, limits, path, port, root, symlinks, threads, ...settings } =
     options;
-  if (typeof root !== "string" || root === "" || root.includes("\0")) {
-    throw new TypeError(`Cannot ${ACTION}: root must be a path, not ${describe(root)}`);
-  }
   for (const name of ["headers", "listing"] as const) {
     if (typeof settings[name] !== "function") continue;
     throw new TypeError(`Cannot ${ACTION}: ${name} must be data: a thread takes no function`);
   }
   settingsOf(settings);
   return {
-    root,
+    root: folderOf(root),
     settings,
     host: text(host ?? "127.0.0.1", "host"),
     path: path === undefined ? undefined : text(path, "path"),

@@ -49,11 +49,14 @@ export function run(job: JobContext): void {
       drainId = 0;
     },
   });
-  const acceptor: Acceptor = new Acceptor(loop, listener, (fd) => {
-    service.accept(fd);
-    // Those that wait in the kernel are taken when one of these has gone.
-    if (service.open > limits.maxConnections) acceptor.pause();
-  }, (fd) => service.turnAway(fd));
+  const acceptor: Acceptor = new Acceptor(loop, listener, {
+    accepted(fd) {
+      service.accept(fd);
+      // Those that wait in the kernel are taken when one of these has gone.
+      if (service.open > limits.maxConnections) acceptor.pause();
+    },
+    refused: (fd) => service.turnAway(fd),
+  });
 
   function obey({ id, command }: CrewCommand<Command>): void {
     switch (command) {

@@ -1,6 +1,6 @@
 /** From a request to its answer: from what is kept where that holds, else from the folder. @module */
 
-import { listFolder } from "../list_folder.ts";
+import { readFolderNow } from "../folder.ts";
 import { type Found, lookUp, searchNow, type SiteRequest } from "../look_up.ts";
 import type { OpenFile, Root } from "../open_root.ts";
 import { planListing, planMessage } from "../plan/messages.ts";
@@ -195,8 +195,9 @@ export class Site {
   #list(request: SiteRequest, { folder, target }: Found & { kind: "listing" }): Reply {
     let plan: Plan;
     try {
-      const { settings } = this.#options;
-      plan = planListing(request, listFolder(folder, target, settings), settings);
+      const { root, settings } = this.#options;
+      const listing = readFolderNow(root.openNow!, folder, target.names, settings.dotfiles);
+      plan = planListing(request, listing, settings);
     } catch {
       plan = planMessage(request, 500);
     } finally {

@@ -11,7 +11,7 @@ import { Timer } from "./timers.ts";
 /** Connections of one turn: those that exist already get theirs in between. */
 const BUDGET = 64;
 
-/** Time without accepting after the kernel had no memory, in milliseconds. */
+/** Time without accepting when there is no place or the kernel has no memory, in milliseconds. */
 const REST_MS = 100;
 
 const FLAGS = SocketType.NONBLOCK | SocketType.CLOEXEC;
@@ -24,6 +24,8 @@ const EAGAIN = -errnoNumber("EAGAIN");
 const NO_DESCRIPTOR = errnos("EMFILE", "ENFILE");
 /** The kernel is out of memory. */
 const NO_MEMORY = errnos("ENOBUFS", "ENOMEM");
+/** Somebody has shut the listener down. */
+const EINVAL = -errnoNumber("EINVAL");
 /** The connection ended before it was taken; the others are none the worse. See accept(2). */
 const GONE = errnos(
   "EINTR",
@@ -36,6 +38,35 @@ const GONE = errnos(
   "ETIMEDOUT",
 );
 
+/** A limit of connections; several threads may share one. */
+export interface Gate {
+  /** Takes a place for one more connection, or returns false. */
+  enter(): boolean;
+  /** Gives a place back that was not used. */
+  leave(): void;
+}
+
+const OPEN: Gate = { enter: () => true, leave: () => {} };
+
+/** What an acceptor is for. */
+export interface AcceptorOptions {
+  /**
+   * Called with each new descriptor, non-blocking and close-on-exec, which it owns. It may call
+   * {@linkcode Acceptor.pause}.
+   */
+  accepted(fd: number): void;
+  /**
+   * Called for each connection that is closed at once, when this returns, because no descriptor was
+   * left: there is time for a last word.
+   */
+  refused?(fd: number): void;
+  /**
+   * Asked for a place before each connection. While it has none, connections stay in the kernel's
+   * queue; it is asked again after a time, and on {@linkcode Acceptor.resume}.
+   */
+  readonly gate?: Gate;
+}
+
 /**
  * Accepts on one listener, which several threads may watch, each through a duplicate of its own.
  *
@@ -45,39 +76,21 @@ const GONE = errnos(
 export class Acceptor implements Handler {
   readonly #loop: Loop;
   readonly #fd: number;
-  readonly #accepted: (fd: number) => void;
-  readonly #turnAway: (fd: number) => void;
+  readonly #options: AcceptorOptions;
+  readonly #gate: Gate;
   readonly #rest = new Timer({ onTimeout: () => this.resume() });
   #reserve = -1;
   #watching = false;
   #closed = false;
-  #refused = 0;
 
-  /**
-   * Begins to accept.
-   *
-   * @param fd Listener, non-blocking; stays the caller's.
-   * @param accepted Called with each new descriptor, non-blocking and close-on-exec; owns it. It may
-   * call {@linkcode pause}.
-   * @param turnAway Called with each that will be closed at once, to say a last word.
-   */
-  constructor(
-    loop: Loop,
-    fd: number,
-    accepted: (fd: number) => void,
-    turnAway: (fd: number) => void = () => {},
-  ) {
+  /** Begins to accept on `fd`, a non-blocking listener, which stays the caller's. */
+  constructor(loop: Loop, fd: number, options: AcceptorOptions) {
     this.#loop = loop;
     this.#fd = fd;
-    this.#accepted = accepted;
-    this.#turnAway = turnAway;
+    this.#options = options;
+    this.#gate = options.gate ?? OPEN;
     this.#refill();
     this.resume();
-  }
-
-  /** Connections that were closed at once because no descriptor was left. */
-  get refused(): number {
-    return this.#refused;
   }
 
   /** Whether connections are taken at the moment. */
@@ -114,9 +127,15 @@ export class Acceptor implements Handler {
   /** Called by the loop. */
   onEvents(): void {
     for (let left = BUDGET; left > 0 && this.#watching; left--) {
+      if (!this.#gate.enter()) return this.#pauseFor(REST_MS);
       const fd = raw.accept4(this.#fd, FLAGS);
-      if (fd >= 0) this.#accepted(fd);
-      else if (fd === EAGAIN) return;
+      if (fd >= 0) {
+        this.#options.accepted(fd);
+        continue;
+      }
+      this.#gate.leave();
+      if (fd === EAGAIN) return;
+      if (fd === EINVAL) this.pause();
       else if (NO_DESCRIPTOR.has(fd)) this.#refuse();
       else if (NO_MEMORY.has(fd)) this.#pauseFor(REST_MS);
       else if (!GONE.has(fd)) check(fd, "accept4", () => `accept on fd ${this.#fd}`);
@@ -129,8 +148,7 @@ export class Acceptor implements Handler {
     this.#reserve = -1;
     const fd = raw.accept4(this.#fd, FLAGS);
     if (fd >= 0) {
-      this.#refused++;
-      this.#turnAway(fd);
+      this.#options.refused?.(fd);
       raw.close(fd);
     }
     this.#refill();

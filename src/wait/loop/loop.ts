@@ -101,6 +101,11 @@ export class Loop {
     return raw.epollCtl(this.#epoll, EpollOp.MOD, fd, events, fd, this.#generations[fd]!);
   }
 
+  /** Gives a watched descriptor to another handler, together with the events that have come. */
+  pass(fd: number, handler: Handler): void {
+    this.#handlers[fd] = handler;
+  }
+
   /** Watches a descriptor no more; it stays open. Does nothing when it is not watched. */
   remove(fd: number): void {
     if (this.#handlers[fd] === undefined) return;

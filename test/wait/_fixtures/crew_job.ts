@@ -15,10 +15,12 @@ export function run(job: JobContext): void {
     if (command === "throw") throw new RangeError("thrown on purpose");
     job.complete(id, count);
   });
-  const acceptor = new Acceptor(loop, job.fds[0]!, (fd) => {
-    count++;
-    raw.write(fd, name);
-    loop.close(fd);
+  const acceptor = new Acceptor(loop, job.fds[0]!, {
+    accepted(fd) {
+      count++;
+      raw.write(fd, name);
+      loop.close(fd);
+    },
   });
   job.complete(READY_ID, 0);
   job.flush();

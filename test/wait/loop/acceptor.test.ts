@@ -32,11 +32,13 @@ describe("Acceptor", () => {
       const fd = listener(scope);
       for (let i = 0; i < 100; i++) connect(scope, fd);
       let count = 0;
-      const acceptor = new Acceptor(loop, fd, (accepted) => {
-        scope.fd(accepted);
-        assert.ok(sys.statusFlags(accepted) & sys.OpenFlag.NONBLOCK);
-        assert.ok(sys.closesOnExec(accepted));
-        if (++count === 100) stop();
+      const acceptor = new Acceptor(loop, fd, {
+        accepted(accepted) {
+          scope.fd(accepted);
+          assert.ok(sys.statusFlags(accepted) & sys.OpenFlag.NONBLOCK);
+          assert.ok(sys.closesOnExec(accepted));
+          if (++count === 100) stop();
+        },
       });
       run();
       acceptor.close();
@@ -58,15 +60,17 @@ describe("Acceptor", () => {
         paused = false;
         acceptor.resume();
       };
-      const acceptor = new Acceptor(loop, fd, (accepted) => {
-        scope.fd(accepted);
-        assert.ok(!paused);
-        count++;
-        if (count === 3) stop();
-        if (count > 1) return;
-        paused = true;
-        acceptor.pause();
-        loop.timers.start(new Timer({ onTimeout: resume }), 20);
+      const acceptor = new Acceptor(loop, fd, {
+        accepted(accepted) {
+          scope.fd(accepted);
+          assert.ok(!paused);
+          count++;
+          if (count === 3) stop();
+          if (count > 1) return;
+          paused = true;
+          acceptor.pause();
+          loop.timers.start(new Timer({ onTimeout: resume }), 20);
+        },
       });
       run();
       acceptor.close();
@@ -78,9 +82,11 @@ describe("Acceptor", () => {
     scoped((scope) => {
       const { loop, run, stop } = testLoop(scope);
       const fd = listener(scope);
-      const acceptor = new Acceptor(loop, fd, (accepted) => {
-        scope.fd(accepted);
-        stop();
+      const acceptor = new Acceptor(loop, fd, {
+        accepted(accepted) {
+          scope.fd(accepted);
+          stop();
+        },
       });
       acceptor.pause();
       acceptor.resume(20);
@@ -100,9 +106,11 @@ describe("Acceptor", () => {
       const before = openFds();
       let count = 0;
       const acceptors = loops.map(({ loop }) =>
-        new Acceptor(loop, fd, (accepted) => {
-          scope.fd(accepted);
-          if (++count === 5) loops.forEach(({ stop }) => stop());
+        new Acceptor(loop, fd, {
+          accepted(accepted) {
+            scope.fd(accepted);
+            if (++count === 5) loops.forEach(({ stop }) => stop());
+          },
         })
       );
       for (let i = 0; i < 5; i++) connect(scope, fd);

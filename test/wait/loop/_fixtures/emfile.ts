@@ -14,11 +14,14 @@ const fd = scope.fd(sys.socket(sys.AddressFamily.INET, STREAM | NONBLOCK | CLOEX
 sys.bind(fd, { family: "IPv4", address: "127.0.0.1", port: 0 });
 sys.listen(fd, 10);
 const { loop, run, stop } = testLoop(scope);
-let accepted = 0;
-const acceptor = new Acceptor(loop, fd, (connection) => {
-  sys.close(connection);
-  accepted++;
-  stop();
+const counts = { accepted: 0, refused: 0 };
+const acceptor = new Acceptor(loop, fd, {
+  accepted(connection) {
+    sys.close(connection);
+    counts.accepted++;
+    stop();
+  },
+  refused: () => void counts.refused++,
 });
 const address = sys.getsockname(fd);
 const clients = Array.from({ length: 4 }, () => sys.socket(sys.AddressFamily.INET, STREAM));
@@ -28,7 +31,7 @@ const hoard: number[] = [];
 for (let next; (next = sys.raw.eventfd(0, 0)) !== EMFILE;) hoard.push(next);
 const poll = {
   onTimeout() {
-    if (acceptor.refused < 3) return loop.timers.start(timer, 10);
+    if (counts.refused < 3) return loop.timers.start(timer, 10);
     // The peers are told: they read the end.
     for (const client of clients.slice(0, 3)) sys.read(client, new Uint8Array(1));
     for (const number of hoard) sys.close(number);
@@ -39,4 +42,4 @@ const timer = new Timer(poll);
 loop.timers.start(timer, 10);
 run();
 acceptor.close();
-console.log(`refused ${acceptor.refused}, then accepted ${accepted}`);
+console.log(`refused ${counts.refused}, then accepted ${counts.accepted}`);

@@ -1,0 +1,3 @@
+import { dataSuite } from "./_direct_data.ts";
+
+dataSuite("threads");
