@@ -40,5 +40,11 @@ export type {
 export { planResponse } from "./plan/plan.ts";
 export type { Dotfiles } from "./plan/target.ts";
 export { createFileServer, type FileServer, type ServerAddress } from "./server/file_server.ts";
-export type { CacheOptions, FileServerOptions, ServerLimits } from "./server/options.ts";
+export type { RequestEvent } from "./server/log_format.ts";
+export type {
+  CacheOptions,
+  FileServerOptions,
+  LogOptions,
+  ServerLimits,
+} from "./server/options.ts";
 export type { FileServerStats } from "./server/stats.ts";

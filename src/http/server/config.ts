@@ -60,6 +60,10 @@ export interface JobData {
   readonly settings: SiteOptions;
   readonly limits: Limits;
   readonly cache: CacheConfig;
+  /** Format of the log; `null` where there is none. */
+  readonly log: "combined" | "json" | null;
+  /** Whether the program wants to be told of requests. */
+  readonly events: boolean;
   /** Number of the thread. */
   readonly index: number;
   /** Shared: {@linkcode COUNTERS} for each thread. */

@@ -2,6 +2,7 @@
 
 import { platform } from "../../../ffi/platform/mod.ts";
 import { builtin } from "../../builtins.ts";
+import { adopt, type AdoptedSocket } from "../../guest/adopt.ts";
 import type { SocketAddress } from "../../sys/address.ts";
 import { check } from "../../sys/check.ts";
 import * as raw from "../../sys/raw/mod.ts";
@@ -12,6 +13,7 @@ import { Host } from "../../wait/host.ts";
 import { openListener } from "../../wait/listener.ts";
 import { jobLocation } from "../../wait/worker_location.ts";
 import { type Command, COUNTERS, type JobData, NEEDS_DISK } from "./config.ts";
+import { eventReader } from "./event_reader.ts";
 import { configure, type FileServerOptions, type ServerConfig } from "./options.ts";
 import { type FileServerStats, statsOf } from "./stats.ts";
 
@@ -23,7 +25,10 @@ export interface ServerAddress {
   readonly port: number;
 }
 
-const SEQPACKET = SocketType.STREAM | SocketType.NONBLOCK | SocketType.CLOEXEC;
+const STREAM = SocketType.STREAM | SocketType.NONBLOCK | SocketType.CLOEXEC;
+
+/** Time for the last events to arrive, in milliseconds. */
+const EVENTS_MS = 500;
 
 /** A server that listens, until it is closed. */
 export class FileServer {
@@ -33,6 +38,8 @@ export class FileServer {
   #disk: Host | undefined;
   /** The disk thread's ends of the sockets, before it is started. */
   #diskFds: number[] = [];
+  /** What the threads write their events to. */
+  readonly #events: { readonly socket: AdoptedSocket; readonly ended: Promise<void> }[] = [];
   #address: ServerAddress | undefined;
   #listening: Promise<ServerAddress> | undefined;
   #closing: Promise<void> | undefined;
@@ -129,12 +136,7 @@ export class FileServer {
       ? { address: name.path, port: 0 }
       : { address: name.address, port: name.port };
     const { cache, limits, root, settings, symlinks } = this.#config;
-    const ends: number[] = [];
-    for (let index = 0; index < threads; index++) {
-      const [ours, theirs] = socketpair(AddressFamily.UNIX, SEQPACKET);
-      ends.push(ours);
-      this.#diskFds.push(theirs);
-    }
+    const { log, onRequest } = this.#config;
     this.#crew = new Crew({
       job: jobLocation("http/server/server_job"),
       threads,
@@ -145,15 +147,34 @@ export class FileServer {
         settings,
         limits,
         cache,
+        log: log?.format ?? null,
+        events: onRequest !== undefined,
         index,
         counters: this.#counters,
       }),
-      fds: (index) => [duplicate(listener), ends[index]!],
+      fds: () => this.#descriptors(listener),
       reported: (_index, id) => {
         if (id === NEEDS_DISK) this.#startDisk();
       },
       ended: () => {},
     });
+  }
+
+  /** What one thread is given: see server_job.ts. */
+  #descriptors(listener: number): number[] {
+    const [ours, theirs] = socketpair(AddressFamily.UNIX, STREAM);
+    this.#diskFds.push(theirs);
+    const fds = [duplicate(listener), ours];
+    const { log, onRequest } = this.#config;
+    if (log !== undefined) fds.push(duplicate(log.descriptor));
+    if (onRequest !== undefined) {
+      const [reader, writer] = socketpair(AddressFamily.UNIX, STREAM);
+      const { promise, resolve } = Promise.withResolvers<void>();
+      const socket = adopt(reader, { data: eventReader(onRequest), close: () => resolve() });
+      this.#events.push({ socket, ended: promise });
+      fds.push(writer);
+    }
+    return fds;
   }
 
   #startDisk(): void {
@@ -171,11 +192,7 @@ export class FileServer {
     await this.#listening?.catch(() => {});
     if (this.#crew !== undefined) {
       this.#crew.ref();
-      const drained = this.#crew.call("drain" satisfies Command).catch(() => {});
-      let timer: ReturnType<typeof setTimeout> | undefined;
-      const limit = new Promise<void>((resolve) => timer = setTimeout(resolve, graceMs));
-      await Promise.race([drained, limit]);
-      clearTimeout(timer);
+      await within(this.#crew.call("drain" satisfies Command).catch(() => {}), graceMs);
     }
     await this.#stop();
   }
@@ -184,6 +201,10 @@ export class FileServer {
     await this.#crew?.close();
     await this.#disk?.close();
     for (const fd of this.#diskFds.splice(0)) raw.close(fd);
+    // What the threads wrote last is still to be read.
+    const events = this.#events.splice(0);
+    await within(Promise.all(events.map(({ ended }) => ended)), EVENTS_MS);
+    for (const { socket } of events) socket.close();
     const { path } = this.#config;
     if (path !== undefined && this.#address !== undefined && path[0] !== "\0") {
       builtin("fs").rmSync(path, { force: true });
@@ -194,6 +215,13 @@ export class FileServer {
 /** Makes a server for a folder. It does nothing before `listen()`. */
 export function createFileServer(options: FileServerOptions): FileServer {
   return new FileServer(configure(options));
+}
+
+/** Waits for a promise, but not for longer. */
+async function within(promise: Promise<unknown>, ms: number): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  await Promise.race([promise, new Promise((resolve) => timer = setTimeout(resolve, ms))]);
+  clearTimeout(timer);
 }
 
 function duplicate(fd: number): number {

@@ -6,6 +6,7 @@ import type { SiteOptions } from "../plan/options.ts";
 import type { Symlinks } from "../open_root.ts";
 import { folderOf } from "../site.ts";
 import type { CacheConfig, Limits } from "./config.ts";
+import type { RequestEvent } from "./log_format.ts";
 
 /** How much a server takes, and how long it waits. Times are in milliseconds. */
 export interface ServerLimits {
@@ -59,6 +60,21 @@ export interface FileServerOptions extends SiteOptions {
   cache?: CacheOptions | false | undefined;
   /** Connections that may wait in the kernel's queue. @default {511} */
   backlog?: number | undefined;
+  /** Where a line for each request is written; to no file by default. */
+  log?: LogOptions | undefined;
+  /**
+   * Called for each request when its answer has been sent or broken off, and while a large one is
+   * being sent. On the thread of the program, a little later.
+   */
+  onRequest?: ((event: RequestEvent) => void) | undefined;
+}
+
+/** The access log. */
+export interface LogOptions {
+  /** Open for writing; it is duplicated, and stays the caller's. */
+  descriptor: number;
+  /** `"combined"` is what Apache and nginx write, `"json"` one object in each line. @default {"combined"} */
+  format?: "combined" | "json" | undefined;
 }
 
 /** What the server is made from. */
@@ -73,6 +89,8 @@ export interface ServerConfig {
   readonly settings: SiteOptions;
   readonly limits: Limits;
   readonly cache: CacheConfig;
+  readonly log: Required<LogOptions> | undefined;
+  readonly onRequest: ((event: RequestEvent) => void) | undefined;
 }
 
 const ACTION = "serve files";
@@ -86,8 +104,9 @@ export function configure(options: FileServerOptions): ServerConfig {
   if (typeof options !== "object" || options === null) {
     throw new TypeError(`Cannot ${ACTION}: options must be an object, not ${describe(options)}`);
   }
-  const { backlog, cache, host, limits, path, port, root, symlinks, threads, ...settings } =
+  const { backlog, cache, host, limits, log, onRequest, path, port, root, symlinks, threads } =
     options;
+  const settings = siteOptions(options);
   for (const name of ["headers", "listing"] as const) {
     if (typeof settings[name] !== "function") continue;
     throw new TypeError(`Cannot ${ACTION}: ${name} must be data: a thread takes no function`);
@@ -104,7 +123,28 @@ export function configure(options: FileServerOptions): ServerConfig {
     symlinks: symlinks ?? "inside",
     limits: limitsOf(limits ?? {}),
     cache: cacheOf(cache ?? {}),
+    log: log === undefined ? undefined : logOf(log),
+    onRequest: onRequest === undefined ? undefined : callback(onRequest),
   };
+}
+
+/** What is left for the plan. */
+function siteOptions(options: FileServerOptions): SiteOptions {
+  const { backlog: _1, cache: _2, host: _3, limits: _4, log: _5, onRequest: _6, ...rest } = options;
+  const { path: _7, port: _8, root: _9, symlinks: _10, threads: _11, ...settings } = rest;
+  return settings;
+}
+
+function logOf({ descriptor, format = "combined" }: LogOptions): Required<LogOptions> {
+  if (format !== "combined" && format !== "json") {
+    throw new TypeError(`Cannot ${ACTION}: log.format is ${describe(format)}`);
+  }
+  return { descriptor: between(descriptor, "log.descriptor", 0, 0x7fff_ffff), format };
+}
+
+function callback<T>(value: T): T {
+  if (typeof value === "function") return value;
+  throw new TypeError(`Cannot ${ACTION}: onRequest must be a function, not ${describe(value)}`);
 }
 
 function limitsOf(limits: ServerLimits): Limits {

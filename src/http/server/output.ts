@@ -50,15 +50,16 @@ export class Output {
    */
   add(reply: Reply, keep: boolean, more: boolean): boolean {
     if (this.#result !== Sent.ALL) return false;
-    const { head, clock } = this.#service;
-    const bodiless = head.method === Method.HEAD;
+    const { clock, head: request } = this.#service;
+    const bodiless = request.method === Method.HEAD;
     const memory = bodiless ? reply.headBytes : reply.memoryBytes;
     const parts = bodiless ? NOTHING : reply.parts;
-    const line = keep ? head.minor === 1 ? null : KEEP_ALIVE : CLOSE;
+    const line = keep ? request.minor === 1 ? null : KEEP_ALIVE : CLOSE;
     const size = memory + (line?.length ?? 0);
     if (this.#used + size > this.#cell.bytes.length && !this.#flush()) return false;
     reply.refresh(clock);
-    this.#service.answered(this.#connection!, reply, bodiless, size);
+    const head = reply.headBytes + (line === null ? 0 : line.length - EMPTY_LINE_BYTES);
+    this.#service.answered(this.#connection!, reply, head, bodiless ? 0 : reply.bodyBytes);
     if (this.#used === 0 && line === null && !more) {
       this.#transmit(reply.cell, memory, parts, reply, memory < reply.memoryBytes);
       return true;

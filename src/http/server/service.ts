@@ -136,12 +136,12 @@ export class Service {
     return reply;
   }
 
-  /** An answer is about to be sent; `bytes` is its length where it is in memory. */
-  answered(connection: Connection, reply: Reply, bodiless: boolean, bytes: number): void {
+  /** An answer is about to be sent: so many bytes of head, and of body. */
+  answered(connection: Connection, reply: Reply, headBytes: number, bodyBytes: number): void {
     this.count(Counter.REQUESTS);
     const group = Counter.STATUS_2XX + Math.floor(reply.status / 100) - 2;
     if (group >= Counter.STATUS_2XX) this.count(group);
-    this.#options.journal?.answered(connection, this.head, reply, bodiless, bytes);
+    this.#options.journal?.answered(connection, this.head, reply, headBytes, bodyBytes);
   }
 
   /** Bytes have left. */

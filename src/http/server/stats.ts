@@ -31,6 +31,8 @@ export interface FileServerStats {
   readonly truncated: number;
   /** Connections that were refused because no descriptor was left. */
   readonly refused: number;
+  /** Lines of the log that could not be written. */
+  readonly logLost: number;
 }
 
 /** Adds the counters of all threads up. */
@@ -61,5 +63,6 @@ export function statsOf(counters: Float64Array): FileServerStats {
     aborted: sum(Counter.ABORTED),
     truncated: sum(Counter.TRUNCATED),
     refused: sum(Counter.REFUSED),
+    logLost: sum(Counter.LOG_LOST),
   };
 }
