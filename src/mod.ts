@@ -35,9 +35,13 @@ export {
   UnsupportedError,
   type UnsupportedErrorOptions,
 } from "./errors.ts";
+export type { IpAddress, SocketAddress, UnixAddress } from "./sys/address.ts";
 export type { FdLike } from "./sys/fd.ts";
 export type { RegionRange } from "./sys/raw/iovec.ts";
 export type { Region } from "./sys/region.ts";
+export { copyFile, type CopyOptions, type CopyReport } from "./move/copy_file.ts";
+export type { CopyMethod } from "./move/copy_data.ts";
+export type { FileMethod } from "./move/file_to_file.ts";
 export type { FaultGuardState } from "./memory/fault_guard/guard.ts";
 export { type FlushOptions, type MapOptions, MappedFile } from "./memory/mapped_file.ts";
 export { type MapAdvice, Mapping, type Residency } from "./memory/mapping.ts";
@@ -56,6 +60,10 @@ export type { DirectReadable, DirectReadableOptions } from "./memory/direct/read
 export type { DirectWritableOptions } from "./memory/direct/writable.ts";
 export { AbortError } from "./move/flow.ts";
 export { Pipe, type PipeOptions } from "./move/pipe.ts";
+export type { Endpoint } from "./move/relay/endpoint.ts";
+export type { RelayServerOptions } from "./move/relay/options.ts";
+export type { RelayStats } from "./move/relay/stats.ts";
+export { type CloseOptions, createRelay, type Relay } from "./move/relay_server.ts";
 export {
   type BunSocket,
   type DenoConn,

@@ -1,5 +1,7 @@
 /** Bodies of responses that the runtime reads from a file itself. @module */
 
+import { builtin } from "../builtins.ts";
+
 interface Globals {
   readonly Bun?: { file(path: string, options?: { type: string }): Blob };
 }
@@ -7,13 +9,26 @@ interface Globals {
 const { Bun } = globalThis as Globals;
 
 /**
- * A part of the file of this path as a body that leaves by the runtime's own sendfile(2); `undefined`
- * where the runtime has none. It opens the path once more, when it sends.
+ * A part of an open file as a body that leaves by the runtime's own sendfile(2); `undefined` where
+ * the runtime has none.
+ *
+ * Bun opens the file once more, when it sends, by the path that the kernel tells of the descriptor:
+ * its bodies of descriptors are never closed by anybody, and its streams have no Content-Length.
  */
 export function fileBody(
-  path: string,
+  fd: number,
   { start, length }: { start: number; length: number },
   type: string,
 ): Blob | undefined {
-  return Bun?.file(path, { type }).slice(start, start + length, type);
+  if (Bun === undefined) return undefined;
+  let path: string;
+  try {
+    path = builtin("fs").readlinkSync(`/proc/self/fd/${fd}`);
+  } catch {
+    // macOS and Windows have no such folder.
+    return undefined;
+  }
+  // A file without a name, such as one that has just been replaced.
+  if (path[0] !== "/" || path.endsWith(" (deleted)")) return undefined;
+  return Bun.file(path, { type }).slice(start, start + length, type);
 }

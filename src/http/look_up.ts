@@ -19,8 +19,6 @@ export type Found =
     readonly file: OpenFile;
     /** Path of the file that was asked for. */
     readonly path: string;
-    /** Path of what was opened: of a sidecar, where that is sent in its place. */
-    readonly opened: string;
   }
   /** An answer without a file; `status` of the plan says why. */
   | { readonly kind: "message"; readonly plan: Plan }
@@ -165,7 +163,6 @@ function* serve(
   settings: Settings,
 ): Search<Extract<Found, { kind: "file" }>> {
   let file = original;
-  let from = path;
   let coding: Coding | undefined;
   const { precompressed } = settings;
   if (precompressed.length > 0) {
@@ -178,14 +175,13 @@ function* serve(
       }
       original.close();
       file = sidecar;
-      from += SUFFIXES[accepted];
       coding = accepted;
       break;
     }
   }
   try {
     const representation = described(path, file, coding, settings);
-    return { kind: "file", plan: planFile(request, representation), file, path, opened: from };
+    return { kind: "file", plan: planFile(request, representation), file, path };
   } catch (error) {
     // A hook for headers has thrown.
     file.close();

@@ -122,7 +122,7 @@ export class Relay implements AsyncDisposable {
 
   async #listen(): Promise<SocketAddress> {
     const { connectMs, idleMs, maxConnections, threads, workerUrl } = this.#options;
-    // Throws what is wrong, and what to do, where the system cannot be called.
+    // Throws where the system cannot be called, before anything is looked up.
     libc();
     const upstream = await resolveEndpoint(this.#options.upstream);
     const listen = await resolveEndpoint(this.#options.listen);

@@ -4,7 +4,8 @@ import { setting } from "../../ffi/mod.ts";
 import { builtin } from "../builtins.ts";
 import { UnsupportedError } from "../errors.ts";
 
-const REMEDY = "put sluice's worker.js beside the program's file, or name it by the option " +
+const REMEDY =
+  "put sluice's worker.js, and the jobs that it loads, beside the program's file, or name it by the option " +
   "workerUrl or the environment variable SLUICE_WORKER";
 
 /**

@@ -49,6 +49,7 @@ function rowOf(group: readonly Sample[], traced: Traffic | undefined, identity: 
   return {
     ...identity,
     rounds: group.length,
+    bytes: group[0]!.bytes,
     ms: of(({ ms }) => ms),
     gbPerSecond: of(({ bytes, ms }) => bytes / GB / (ms / 1000)),
     userPerGb: perGb(({ userMs }) => userMs),

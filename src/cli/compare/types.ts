@@ -87,6 +87,8 @@ export interface Row {
   readonly cache: CacheState;
   readonly method: string;
   readonly rounds: number;
+  /** Bytes of the file. */
+  readonly bytes: number;
   readonly ms: Summary;
   /** 10^9 bytes a second, of the file. */
   readonly gbPerSecond: Summary;

@@ -31,15 +31,10 @@ export async function respondToFetch(site: Site, request: Request): Promise<Resp
   return await toResponse(answer.plan, answer.kind === "file" ? answer.file : undefined);
 }
 
-/**
- * Makes a response of a plan, which closes the file when it has been read or cancelled.
- *
- * @param path Where the runtime may open the file once more, to send it itself.
- */
+/** Makes a response of a plan, which closes the file when it has been read or cancelled. */
 export async function toResponse(
   { status, headers, parts, length }: Plan,
   file: OpenFile | undefined,
-  path?: string,
 ): Promise<Response> {
   const init = { status, headers: { ...headers } };
   const [part] = parts;
@@ -55,8 +50,8 @@ export async function toResponse(
       file.close();
     }
   }
-  if (path !== undefined && parts.length === 1 && !(part instanceof Uint8Array)) {
-    const body = fileBody(path, part, headers["Content-Type"]!);
+  if (parts.length === 1 && !(part instanceof Uint8Array)) {
+    const body = fileBody(file.fd, part, headers["Content-Type"]!);
     if (body !== undefined) {
       file.close();
       return new Response(body, init);

@@ -28,10 +28,11 @@ const roots = new Map<string, Root>();
  * `Response`.
  *
  * The answer is that of `planResponse`, with ranges, conditions and HEAD; 404 where there is no such
- * file. On Bun a file that is named without `root` leaves by Bun's own sendfile(2): Bun then opens it
- * once more, by its path. In all other cases the bytes come from the descriptor that was examined, by
- * a stream, small ones at once. To serve a whole folder see `serveStatic`, which also answers
- * requests of `fetch`.
+ * file. The bytes come from the descriptor that was examined, small ones at once, others by a stream.
+ * On Bun files of more than 64 KiB leave by Bun's own sendfile(2) instead: Bun opens the file once
+ * more for that, by the path that the kernel tells of the descriptor, and somebody who may rename
+ * folders below the root could use that moment. To serve a whole folder see `serveStatic`, which also
+ * answers requests of `fetch`.
  *
  * @param request The request; its method and headers are looked at, not its URL.
  * @param path Path, or `file:` URL, of the file. Not taken from the URL without `root`.
@@ -58,7 +59,7 @@ export async function fileResponse(
   const open = root === undefined ? openPath : (below: string) => root.open(below);
   const found = await search(lookUpFile(planRequestOf(request), name, settings), open);
   if (found.kind !== "file") return await toResponse(found.plan, undefined);
-  return await toResponse(found.plan, found.file, root === undefined ? found.opened : undefined);
+  return await toResponse(found.plan, found.file);
 }
 
 function nameOf(path: string | URL, root: string | undefined): string {

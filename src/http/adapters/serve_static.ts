@@ -74,7 +74,10 @@ export interface StaticHandler {
   (request: FastifyRequest, reply: FastifyReply, done?: (error?: Error) => void): void;
   /** Hono, as middleware. */
   (context: HonoContext, next: () => Promise<void>): Promise<Response | undefined>;
-  /** `Bun.serve`, `Deno.serve`, and whatever else takes a function from request to response. */
+  /**
+   * `Bun.serve`, `Deno.serve`, and whatever else takes a function from request to response. About
+   * Bun see `fileResponse`.
+   */
   (request: Request, ...rest: unknown[]): Promise<Response>;
   /** Closes the folder. What is being sent is sent to its end. */
   close(): void;

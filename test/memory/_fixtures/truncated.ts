@@ -14,7 +14,7 @@ import process from "node:process";
 import { setTimeout as sleep } from "node:timers/promises";
 import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads";
 import { gunzipSync, gzip, gzipSync } from "node:zlib";
-import { capabilities, MappedFile, TruncatedError } from "../../../src/mod.ts";
+import { capabilities, MappedFile, type TruncatedError } from "../../../src/mod.ts";
 
 const MIB = 2 ** 20;
 const PAGE = 4096;
@@ -164,23 +164,15 @@ const WAYS: Record<string, () => unknown> = {
   // One guard for all threads: the Worker finds the one of the main thread.
   async worker() {
     const map = cut("read");
-    const workers = [0, 1, 2].map((seed) =>
-      new Worker(new URL(import.meta.url), { workerData: seed })
-    );
-    const { bytes } = map;
-    void bytes[2 * MIB];
-    const handlers = new Set<string>();
-    for (const worker of workers) {
-      await new Promise<void>((resolve, reject) => {
-        worker.once("message", (text: string) => {
-          handlers.add(text);
-          resolve();
-        });
-        worker.once("error", reject);
-      });
-      await worker.terminate();
-    }
-    assert.deepEqual([...handlers], ["active"]);
+    const answers = [0, 1, 2].map((seed) => {
+      const worker = new Worker(new URL(import.meta.url), { workerData: seed });
+      return new Promise<string>((resolve, reject) => {
+        worker.once("message", resolve).once("error", reject);
+      }).finally(() => worker.terminate());
+    });
+    void map.bytes[2 * MIB];
+    const states = await Promise.all(answers);
+    assert.deepEqual(states, ["active", "active", "active"]);
     assert.equal(map.truncated, true);
     assert.equal(guards(), 1);
   },

@@ -31,21 +31,15 @@ export async function loadCharts(): Promise<Charts> {
   echarts.use([BarChart, CustomChart, GridComponent, SVGRenderer]);
   return {
     cpu: (rows) =>
-      draw(echarts, rows, (cache, values) => [
+      draw(echarts, rows, (cache, shift, values) => [
         bar(cache, "user", USER, values.map((row) => row?.userPerGb.median ?? 0)),
-        {
-          ...bar(cache, "system", SYSTEM, values.map((row) => row?.systemPerGb.median ?? 0)),
-          label: label((index) => values[index] && figure(values[index].cpuPerGb.median)),
-        },
-        whiskers(cache, values.map((row) => row?.cpuPerGb)),
+        bar(cache, "system", SYSTEM, values.map((row) => row?.systemPerGb.median ?? 0)),
+        whiskers(cache, shift, values.map((row) => row?.cpuPerGb)),
       ]),
     speed: (rows) =>
-      draw(echarts, rows, (cache, values) => [
-        {
-          ...bar(cache, "speed", SPEED, values.map((row) => row?.gbPerSecond.median ?? 0)),
-          label: label((index) => values[index] && figure(values[index].gbPerSecond.median)),
-        },
-        whiskers(cache, values.map((row) => row?.gbPerSecond)),
+      draw(echarts, rows, (cache, shift, values) => [
+        bar(cache, "speed", SPEED, values.map((row) => row?.gbPerSecond.median ?? 0)),
+        whiskers(cache, shift, values.map((row) => row?.gbPerSecond)),
       ]),
   };
 }
@@ -53,6 +47,8 @@ export async function loadCharts(): Promise<Charts> {
 const WIDTH = 620;
 const LABELS = 184;
 const BAR = 13;
+/** Distance of two bars, in bars. */
+const GAP = 0.35;
 /** Height of a method's place, by the number of its bars. */
 const PLACE = { 1: 38, 2: 52 } as const;
 
@@ -80,19 +76,24 @@ type Series = Record<string, unknown>;
 function draw(
   echarts: Echarts,
   rows: readonly Row[],
-  make: (cache: CacheState, values: readonly (Row | undefined)[]) => Series[],
+  make: (cache: CacheState, shift: number, values: readonly (Row | undefined)[]) => Series[],
 ): string {
   const methods = [...new Set(rows.map(({ method }) => method))];
   const caches = [...new Set(rows.map(({ cache }) => cache))];
-  const series = caches.flatMap((cache) =>
-    make(cache, methods.map((name) => rows.find((r) => r.method === name && r.cache === cache)))
-  );
+  const series = caches.flatMap((cache, index) => {
+    const values = methods.map((name) =>
+      rows.find((row) => row.method === name && row.cache === cache)
+    );
+    // Distance of this bar from the middle of its place, by the gap that `bar` asks for.
+    const shift = caches.length === 1 ? 0 : (index === 0 ? -1 : 1) * ((BAR * (1 + GAP)) / 2);
+    return make(cache, shift, values);
+  });
   const height = methods.length * PLACE[caches.length === 2 ? 2 : 1] + 34;
   const chart = echarts.init(null, null, { renderer: "svg", ssr: true, width: WIDTH, height });
   chart.setOption({
     animation: false,
     textStyle: { fontFamily: "inherit", fontSize: 12.5 },
-    grid: { left: LABELS, right: 64, top: 6, bottom: 26 },
+    grid: { left: LABELS, right: 44, top: 6, bottom: 26 },
     xAxis: {
       type: "value",
       axisLabel: { color: FAINT, fontSize: 11.5 },
@@ -120,25 +121,17 @@ function bar(cache: CacheState, name: string, color: string, data: readonly numb
     stack: cache,
     data,
     barWidth: BAR,
-    barGap: "35%",
+    barGap: `${GAP * 100}%`,
     itemStyle: { color, opacity: OPACITY[cache], borderRadius: 2 },
   };
 }
 
-function label(text: (index: number) => string | undefined): Series {
-  return {
-    show: true,
-    position: "right",
-    // Clear of the whiskers.
-    distance: 8,
-    color: FAINT,
-    fontSize: 11.5,
-    formatter: ({ dataIndex }: { dataIndex: number }) => text(dataIndex) ?? "",
-  };
-}
-
-/** Smallest and largest round, as a line across the end of the bar. */
-function whiskers(cache: CacheState, values: readonly (Summary | undefined)[]): Series {
+/** The median in digits, and the smallest and the largest round as a line across the end of the bar. */
+function whiskers(
+  cache: CacheState,
+  shift: number,
+  values: readonly (Summary | undefined)[],
+): Series {
   return {
     type: "custom",
     name: `spread ${cache}`,
@@ -147,19 +140,20 @@ function whiskers(cache: CacheState, values: readonly (Summary | undefined)[]): 
     z: 5,
     silent: true,
     renderItem(
-      params: { seriesIndex: number },
+      _: unknown,
       api: {
         value(dimension: number): number;
         coord(point: [number, number]): [number, number];
       },
     ) {
       const [low, high, index] = [api.value(0), api.value(1), api.value(2)];
+      const value = values[index];
+      if (value === undefined) return null;
       const [x1, y] = api.coord([low, index]);
       const [x2] = api.coord([high, index]);
-      // The series of the first state of the cache come first: see `draw`.
-      const both = params.seriesIndex > 2 || values.length === 0;
-      const shift = (cache === "cold" && both ? 1 : -1) * ((BAR * 1.35) / 2);
-      return { type: "group", children: whisker(x1, x2, y + shift) };
+      const centre = y + shift;
+      const children = [...whisker(x1, x2, centre), digits(x2 + 7, centre, figure(value.median))];
+      return { type: "group", children };
     },
   };
 }
@@ -172,6 +166,21 @@ function whisker(x1: number, x2: number, y: number): Series[] {
     style: { stroke: INK, lineWidth: 1, opacity: 0.55 },
   });
   return [line(x1, y, x2, y), line(x1, y - 3, x1, y + 3), line(x2, y - 3, x2, y + 3)];
+}
+
+function digits(x: number, y: number, text: string): Series {
+  return {
+    type: "text",
+    style: {
+      text,
+      x,
+      y,
+      fill: FAINT,
+      fontSize: 11.5,
+      fontFamily: "inherit",
+      verticalAlign: "middle",
+    },
+  };
 }
 
 function responsive(svg: string): string {

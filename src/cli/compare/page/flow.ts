@@ -4,7 +4,7 @@ import { size } from "../summary.ts";
 import { labelOf } from "../table.ts";
 import type { Row, TargetName } from "../types.ts";
 
-const WIDTH = 440;
+const WIDTH = 452;
 const HEIGHT = 212;
 
 interface Box {
@@ -37,7 +37,7 @@ export function flow(row: Row): string {
   const { target, method, cacheGrowth, cache } = row;
   const [near, beyond] = ENDS[target];
   const out: Box = { x: 238, y: Y.kernel, width: 112, text: [near] };
-  const far: Box = { x: 382, y: Y.kernel, width: 50, text: [beyond] };
+  const far: Box = { x: 382, y: Y.kernel, width: 62, text: [beyond] };
   const direct = method === "direct";
   const parts = [
     `<rect x="0" y="6" width="${WIDTH}" height="66" rx="8" class="user-space"/>`,
@@ -47,9 +47,8 @@ export function flow(row: Row): string {
     ...arrows(row, out),
   ];
   if (!direct && cache === "cold") {
-    const read = Math.min(cacheGrowth, row.traffic.outOfUser || row.traffic.inKernel || Infinity);
     parts.push(arrow([right(DISK), middle(DISK)], [CACHE.x, middle(CACHE)], "device"));
-    parts.push(text(90, 188, size(read), "note", "middle"));
+    parts.push(text(90, 188, size(Math.min(cacheGrowth, row.bytes)), "note", "middle"));
   }
   if (!(direct && target === "file")) {
     parts.push(arrow([right(out), middle(out)], [far.x, middle(far)], "device"));
@@ -78,13 +77,13 @@ function arrows(row: Row, out: Box): string[] {
     parts.push(label(124, 92, ["mapped, not copied"], "share", "end"));
   } else if (method === "direct") {
     parts.push(arrow([DISK.x + 32, Y.kernel], [166, Y.user + HIGH], "device"));
-    parts.push(label(76, 92, [size(intoUser), "by the disk itself"], "device", "end", 4));
+    parts.push(label(12, 92, [size(intoUser), "by the disk"], "device"));
   } else if (intoUser > inKernel / 100) {
     parts.push(arrow([CACHE.x + 50, Y.kernel], [190, Y.user + HIGH], "copy"));
     parts.push(label(144, 92, [size(intoUser), calls(row, /^p?read/)], "copy", "end"));
   }
   if (outOfUser > inKernel / 100) {
-    const end: [number, number] = method === "direct" && target === "file" ? [410, Y.kernel] : down;
+    const end: [number, number] = method === "direct" && target === "file" ? [412, Y.kernel] : down;
     const kind = method === "direct" && target === "file" ? "device" : "copy";
     parts.push(arrow([MEMORY.x + 110, Y.user + HIGH], end, kind));
     parts.push(label(306, 92, [size(outOfUser), calls(row, /^(p?write|send(to|msg))/)], kind));
@@ -95,7 +94,9 @@ function arrows(row: Row, out: Box): string[] {
     const how = target === "file"
       ? method === "reflink" ? "blocks shared" : "copied in the kernel"
       : "by reference";
-    parts.push(text(220, 178, size(inKernel), `note ${kind}`, "middle"));
+    // What goes through a pipe of the program's own is moved twice: in and out.
+    const moved = Math.min(inKernel, row.bytes * (target === "two" ? 2 : 1));
+    parts.push(text(220, 178, size(moved), `note ${kind}`, "middle"));
     parts.push(text(220, 191, how, `note ${kind}`, "middle"));
     parts.push(text(220, 204, calls(row, /send|splice|tee|copy_file|ioctl/), "note", "middle"));
   }
@@ -149,10 +150,9 @@ function label(
   lines: readonly string[],
   kind: Kind,
   anchor: "start" | "end" = "start",
-  shift = 0,
 ): string {
   return lines.filter((line) => line !== "").map((line, i, all) =>
-    text(x + shift, y + (i - all.length + 1) * 13, line, `note ${kind}`, anchor)
+    text(x, y + (i - all.length + 1) * 13, line, `note ${kind}`, anchor)
   ).join("");
 }
 

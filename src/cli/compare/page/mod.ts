@@ -35,8 +35,8 @@ function head({ file, machine, rows, choices, rounds }: Comparison): string {
   const stream = find(rows, { ...first, method: "stream" });
   const title = stream === undefined || stream === best
     ? `<em>${labelOf(best.method)}</em> is the way to move this file here`
-    : `<em>${labelOf(best.method)}</em> moves this file for ${times(stream, best)} less CPU ` +
-      "than the runtime's stream";
+    : `<em>${labelOf(best.method)}</em> moves this file; the runtime's stream takes ` +
+      `${times(stream, best)} the CPU`;
   return `<header><p class="overline">sluice compare</p><h1>${title}</h1>
 <p>${name}, ${size(file.bytes)}; ${rounds} interleaved ${rounds === 1 ? "round" : "rounds"},
 medians; every byte was checked</p>
@@ -89,6 +89,10 @@ function section(target: TargetName, { rows, choices }: Comparison, charts: Char
 <span><i style="background:var(--speed)"></i>median, with smallest and largest</span>${shades}</p>
 ${charts.speed(own)}</div>
 </div>
+<div class="way"><h3>The way of the bytes, as measured</h3><p class="legend">
+<span><i style="background:var(--copy)"></i>copied by the processor</span>
+<span><i style="background:var(--share)"></i>by reference, or mapped</span>
+<span><i style="background:var(--device)"></i>by the device</span></p></div>
 <div class="flows">${flows(own, chosen)}</div>
 <details${target === "socket" ? " open" : ""}><summary>All figures</summary>
 ${chosen.map((choice) => table(own, choice)).join("")}</details></section>`;

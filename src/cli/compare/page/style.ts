@@ -20,7 +20,7 @@ export const STYLE = `
 * { box-sizing: border-box; }
 body { margin: 0; background: var(--paper); color: var(--ink);
   font: 16px/1.55 system-ui, -apple-system, "Segoe UI", Roboto, "DejaVu Sans", sans-serif; }
-main { max-width: 1320px; margin: 0 auto; padding: 56px 32px 80px; }
+main { overflow-wrap: anywhere; max-width: 1320px; margin: 0 auto; padding: 56px 32px 80px; }
 header p { color: var(--faint); margin: 4px 0; }
 h1 { font-size: 42px; line-height: 1.15; letter-spacing: -0.02em; margin: 0 0 14px; max-width: 26em; }
 h1 em { font-style: normal; color: var(--share); }
@@ -30,7 +30,7 @@ h3 { font-size: 16px; margin: 0 0 10px; }
   color: var(--share); margin: 0 0 12px; }
 .tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(230px, 1fr)); gap: 16px;
   margin: 34px 0 0; }
-.tile, .card { background: var(--card); border: 1px solid var(--line); border-radius: 12px; }
+.tile, .card { min-width: 0; background: var(--card); border: 1px solid var(--line); border-radius: 12px; }
 .tile { padding: 20px 22px; }
 .tile b { display: block; font-size: 34px; letter-spacing: -0.02em; line-height: 1.2; }
 .tile span { color: var(--faint); font-size: 14.5px; }
@@ -43,6 +43,7 @@ h3 { font-size: 16px; margin: 0 0 10px; }
   margin: 0 0 8px; }
 .legend i { display: inline-block; width: 11px; height: 11px; border-radius: 3px; margin-right: 6px; }
 svg { display: block; width: 100%; height: auto; font-family: inherit; }
+.way { margin-top: 34px; }
 .flows { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 390px), 1fr));
   gap: 16px; margin-top: 16px; }
 .flow.best { border-color: var(--share); box-shadow: 0 0 0 1px var(--share); }
@@ -53,10 +54,10 @@ svg { display: block; width: 100%; height: auto; font-family: inherit; }
 .flow dt { color: var(--faint); grid-row: 2; } .flow dd { margin: 0; font-weight: 600; grid-row: 1;
   font-variant-numeric: tabular-nums; }
 .user-space { fill: var(--user-space); } .kernel-space { fill: var(--kernel-space); }
-.band { fill: var(--faint); font-size: 10.5px; }
+.band { fill: var(--faint); font-size: 11px; }
 .box { fill: var(--card); stroke: var(--faint); } .box.idle { stroke: var(--line); fill: none; }
 .name { fill: var(--ink); font-size: 12px; } .name.idle { fill: var(--faint); opacity: 0.6; }
-.note { font-size: 11px; fill: var(--faint); }
+.note { font-size: 11.5px; fill: var(--faint); }
 .note.copy { fill: var(--copy); } .note.share { fill: var(--share); }
 .arrow { stroke-width: 3; } .arrow.copy { stroke: var(--copy); } .arrow.share { stroke: var(--share); }
 .arrow.device { stroke: var(--device); stroke-width: 2; }
@@ -72,5 +73,8 @@ details summary { cursor: pointer; color: var(--faint); margin-top: 16px; }
 footer { margin-top: 72px; color: var(--faint); font-size: 14.5px; }
 footer li { margin: 4px 0; }
 code { font: 0.92em ui-monospace, "DejaVu Sans Mono", monospace; overflow-wrap: anywhere; }
-@media (max-width: 640px) { main { padding: 32px 16px 56px; } h1 { font-size: 30px; } }
+@media (max-width: 640px) {
+  main { padding: 32px 16px 56px; } h1 { font-size: 30px; } .card { padding: 16px 14px; }
+  .flow dl { grid-template-columns: 1fr 1fr; } .flow dt, .flow dd { grid-row: auto; }
+}
 `;
