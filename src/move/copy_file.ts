@@ -180,7 +180,7 @@ async function fill(
   }
   // Throws, and says what is missing.
   if (method !== "auto" && method !== "copy") libc();
-  await copyRange(source, { start: 0, length: size }, await floorSink(target, 0), flow);
+  await copyRange(source, { start: 0, length: size }, floorSink(target, 0), flow);
 }
 
 /** A device or a FIFO takes bytes; it is not replaced by a file. */

@@ -40,7 +40,7 @@ export async function fromStream(
       return;
     }
     if (!available()) {
-      const sink = await floorSink(target, options.targetOffset);
+      const sink = floorSink(target, options.targetOffset);
       return await pumpIterable(source, flow.total, (bytes) => sink.write(bytes), flow);
     }
     await withTarget(target, options, flow, async (end, offset) => {

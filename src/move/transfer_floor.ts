@@ -26,7 +26,7 @@ export async function fromFileOnFloor(
   const source = await openSource(fd);
   const range = resolveRange(options, source.size, "transfer bytes");
   const sink = typeof target === "number"
-    ? await floorSink(target, options.targetOffset)
+    ? floorSink(target, options.targetOffset)
     : runtimeSink(target);
   const flow = new Flow(options, range.length);
   let error: Error | undefined;
@@ -44,21 +44,20 @@ export async function fromFileOnFloor(
 }
 
 /**
- * Writes to a file by the runtime's pool; at its position, unless there is an offset.
- *
- * @throws {UnsupportedError} When it is no file.
+ * Writes to a file by the runtime's pool; at its position, unless there is an offset. For anything
+ * else the first write is refused by an `UnsupportedError`.
  */
-export async function floorSink(fd: number, offset: number | undefined): Promise<Sink> {
+export function floorSink(fd: number, offset: number | undefined): Sink {
   const { fstat, write } = builtin("fs");
   const action = `write to fd ${fd}`;
-  const isFile = await new Promise<boolean>((resolve, reject) => {
-    fstat(fd, (error, stats) => {
-      if (error) reject(asSyscallError(error, "fstat", action));
-      else resolve(stats.isFile());
+  const isFile = () =>
+    new Promise<boolean>((resolve, reject) => {
+      fstat(fd, (error, stats) => {
+        if (error) reject(asSyscallError(error, "fstat", action));
+        else resolve(stats.isFile());
+      });
     });
-  });
-  // Throws, and says what is missing.
-  if (!isFile) libc();
+  let known = false;
   let position = offset;
   const some = (bytes: Uint8Array) =>
     new Promise<number>((resolve, reject) => {
@@ -69,6 +68,9 @@ export async function floorSink(fd: number, offset: number | undefined): Promise
     });
   return {
     async write(bytes) {
+      // Throws, and says what is missing.
+      if (!known && !await isFile()) libc();
+      known = true;
       while (bytes.length > 0) {
         const written = await some(bytes);
         if (position !== undefined) position += written;

@@ -5,7 +5,13 @@ import { join } from "node:path";
 import { after, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
-import { AbortError, Pipe, SyscallError, transfer, type TransferOptions } from "../../src/mod.ts";
+import {
+  AbortError,
+  Pipe,
+  type SyscallError,
+  transfer,
+  type TransferOptions,
+} from "../../src/mod.ts";
 import * as sys from "../../src/sys/mod.ts";
 import { Folder, noise } from "../_kit/bytes.ts";
 import { CLOSED_FD, Scope } from "../_kit/fds.ts";
