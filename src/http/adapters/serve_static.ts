@@ -47,7 +47,7 @@ export interface StaticOptions extends Omit<SiteOptions, "dotfiles"> {
    * @default {true}
    */
   readonly fallthrough?: boolean | undefined;
-  /** Sets headers on the response before a file is sent. Not for `fetch`: see `headers`. */
+  /** Sets headers on the response before the file of this path is sent. Not for `fetch`: see `headers`. */
   readonly setHeaders?:
     | ((res: ServerResponse, path: string, file: StaticFile) => void)
     | undefined;
