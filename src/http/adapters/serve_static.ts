@@ -2,6 +2,7 @@
 
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { describe } from "../../options.ts";
+import { listingPage } from "../listing/page.ts";
 import type { Symlinks } from "../open_root.ts";
 import type { SiteOptions } from "../plan/options.ts";
 import { Site } from "../site.ts";
@@ -201,5 +202,6 @@ function siteOptions({ dotfiles = "ignore", single, dev, ...options }: StaticOpt
     dotfiles: dotfiles === true ? "allow" : dotfiles === false ? "ignore" : dotfiles,
     ...(single !== undefined && { spa: single }),
     ...(dev && { cacheControl: "no-store" }),
+    ...(options.listing === true && { listing: listingPage }),
   };
 }
