@@ -27,7 +27,17 @@ export {
   type NetworkCapabilities,
   type NetworkInterface,
 } from "./capabilities.ts";
+export { type Broadcast, broadcast } from "./move/broadcast.ts";
+export type {
+  BroadcastMethod,
+  BroadcastOptions,
+  BroadcastResult,
+  SlowPolicy,
+  TargetReport,
+} from "./move/broadcast/job.ts";
 export {
+  SlowTargetError,
+  type SlowTargetErrorOptions,
   SyscallError,
   type SyscallErrorOptions,
   TruncatedError,
@@ -39,6 +49,14 @@ export type { IpAddress, SocketAddress, UnixAddress } from "./sys/address.ts";
 export type { FdLike } from "./sys/fd.ts";
 export type { RegionRange } from "./sys/raw/iovec.ts";
 export type { Region } from "./sys/region.ts";
+export { copyFile, type CopyOptions, type CopyReport } from "./move/copy_file.ts";
+export type { CopyMethod } from "./move/copy_data.ts";
+export type { FileMethod } from "./move/file_to_file.ts";
+export type { FaultGuardState } from "./memory/fault_guard/guard.ts";
+export { type FlushOptions, type MapOptions, MappedFile } from "./memory/mapped_file.ts";
+export { MappedMemory, type MemoryOptions, type MemorySeal } from "./memory/mapped_memory.ts";
+export { type MapAdvice, Mapping, type Residency } from "./memory/mapping.ts";
+export type { MapAccess, MappedRange } from "./memory/core.ts";
 export type { TransferEvent } from "./move/diagnostics.ts";
 export {
   createReadStream,
@@ -73,4 +91,12 @@ export {
   type SendResult,
   type SendTarget,
 } from "./move/send_file.ts";
+export {
+  transfer,
+  type TransferRequest,
+  type TransferSource,
+  type TransferTarget,
+} from "./move/transfer.ts";
+export type { TransferMethod, TransferOptions, TransferReport } from "./move/transfer_job.ts";
+export type { ByteSource } from "./move/runtime_ends.ts";
 export type { FlowOptions, Progress, RangeOptions, TransferResult } from "./options.ts";

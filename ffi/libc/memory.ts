@@ -21,6 +21,8 @@ export const MEMORY = {
   mincore: { args: ["address", "u64", "buffer"], returns: "i32" },
   /** `int mlock(const void *addr, size_t length)` */
   mlock: { args: ["address", "u64"], returns: "i32" },
+  /** `int mlock2(const void *addr, size_t length, unsigned flags)` */
+  mlock2: { args: ["address", "u64", "u32"], returns: "i32" },
   /** `int munlock(const void *addr, size_t length)` */
   munlock: { args: ["address", "u64"], returns: "i32" },
   /** `int memfd_create(const char *name, unsigned flags)` */
@@ -31,6 +33,8 @@ export const MEMORY = {
   process_vm_readv: { args: ["i32", "address", "u64", "address", "u64", "u64"], returns: "i64" },
   /** `int getrlimit(int resource, struct rlimit *out)` */
   getrlimit: { args: ["i32", "address"], returns: "i32" },
+  /** `int getrusage(int who, struct rusage *out)` */
+  getrusage: { args: ["i32", "address"], returns: "i32" },
   /** `void free(void *ptr)` */
   free: { args: ["address"], returns: "void" },
   /** `int getpagesize(void)` */

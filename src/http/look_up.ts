@@ -13,7 +13,13 @@ import type { Coding, Plan, PlanRequest } from "./plan/types.ts";
 /** What a request is answered with. */
 export type Found =
   /** A file, or a part of one. Whoever gets it closes it, also where the plan has no parts. */
-  | { readonly kind: "file"; readonly plan: Plan; readonly file: OpenFile; readonly path: string }
+  | {
+    readonly kind: "file";
+    readonly plan: Plan;
+    readonly file: OpenFile;
+    /** Path of the file that was asked for. */
+    readonly path: string;
+  }
   /** An answer without a file; `status` of the plan says why. */
   | { readonly kind: "message"; readonly plan: Plan }
   /** A folder to be listed. Whoever gets it closes it. */
@@ -52,7 +58,24 @@ export function* lookUp(request: SiteRequest, settings: Settings): Search<Found>
   return yield* fallback(request, target, 404, settings);
 }
 
-function message(request: PlanRequest, status: number): Found {
+/** Finds the answer to a request for one file, whatever its target; other methods are refused. */
+export function* lookUpFile(
+  request: PlanRequest,
+  path: string,
+  settings: Settings,
+): Search<Exclude<Found, { kind: "listing" }>> {
+  const refused = planMethod(request, settings);
+  if (refused !== undefined) return { kind: "message", plan: refused };
+  const opened = yield path;
+  if (typeof opened === "number") {
+    return message(request, statusOfError(errnoName(-opened)));
+  }
+  if (!opened.folder) return yield* serve(request, path, opened, settings);
+  opened.close();
+  return message(request, 404);
+}
+
+function message(request: PlanRequest, status: number): Extract<Found, { kind: "message" }> {
   return { kind: "message", plan: planMessage(request, status) };
 }
 
@@ -138,7 +161,7 @@ function* serve(
   path: string,
   original: OpenFile,
   settings: Settings,
-): Search<Found> {
+): Search<Extract<Found, { kind: "file" }>> {
   let file = original;
   let coding: Coding | undefined;
   const { precompressed } = settings;

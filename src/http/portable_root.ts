@@ -55,15 +55,19 @@ async function open(root: string, name: string, symlinks: Symlinks): Promise<Ope
     real.startsWith(realRoot.endsWith(sep) ? realRoot : realRoot + sep);
   if (symlinks !== "follow" && !inside) return -EXDEV;
   if (symlinks === "deny" && real !== wanted) return -EXDEV;
-  // Windows has none of these.
-  const { O_RDONLY, O_NONBLOCK = 0, O_NOFOLLOW = 0 } = constants;
-  const fd = await new Promise<number>((resolve, reject) => {
-    builtin("fs").open(real, O_RDONLY | O_NONBLOCK | O_NOFOLLOW, (error, fd) => {
-      if (error) reject(error);
-      else resolve(fd);
+  return await openPath(real, constants.O_NOFOLLOW);
+}
+
+/** Opens a file or a folder by a path that can be trusted; rejects only what is no path. */
+export function openPath(path: string, flags: number = 0): Promise<OpenFile | number> {
+  const { constants, open } = builtin("fs");
+  // Windows lacks all but the first.
+  const { O_RDONLY, O_NONBLOCK = 0, O_NOCTTY = 0 } = constants;
+  return new Promise((resolve) => {
+    open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | (flags ?? 0), (error, fd) => {
+      resolve(error ? -errnoOf(error) : describeFd(fd));
     });
   });
-  return await describeFd(fd);
 }
 
 function describeFd(fd: number): Promise<OpenFile | number> {

@@ -1,7 +1,7 @@
 /** Pipes to move bytes through, kept for the next transfer. @module */
 
 import { platform } from "../../ffi/platform/mod.ts";
-import { SyscallError } from "../errors.ts";
+import { SyscallError, UnsupportedError } from "../errors.ts";
 import * as raw from "../sys/raw/mod.ts";
 import { Pipe } from "./pipe.ts";
 
@@ -84,4 +84,10 @@ function drop(pipe: Pipe): void {
 /** What the pool holds, for tests: pipes that wait, and bytes of all that it has made. */
 export function pipePool(): { idle: number; bytes: number } {
   return { idle: idle.length, bytes: total };
+}
+
+/** The error for a method that cannot do without a pipe, when {@linkcode takePipe} has none. */
+export function pipeShortage(action: string): UnsupportedError {
+  const reason = "no descriptor is left for a pipe; close some, or raise the limit (ulimit -n)";
+  return new UnsupportedError({ action, reason });
 }

@@ -60,13 +60,13 @@ export async function openSource(
 }
 
 /** What was opened, and how to close it. */
-interface Opened {
+export interface Opened {
   readonly fd: number;
   readonly close: () => void;
 }
 
 /** In the runtime's thread pool, where looking the path up may wait for a disk. */
-function openFile(path: string | URL, flags = 0): Opened | Promise<Opened> {
+export function openFile(path: string | URL, flags = 0): Opened | Promise<Opened> {
   const { close, constants, open } = builtin("fs");
   const fd = openCached(path, flags);
   if (fd >= 0) return { fd, close: () => void raw.close(fd) };

@@ -1,25 +1,22 @@
 /** Puts a folder and a link that leads out in each other's place, again and again. @module */
 
-import { mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, renameSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parentPort, workerData } from "node:worker_threads";
 
-const root = workerData as string;
-const [place, folder, link] = ["swapped", "aside", "lead"].map((name) => join(root, name)) as [
+const { folder, stop } = workerData as { folder: string; stop: Int32Array };
+const [place, aside, link] = ["swapped", "aside", "link"].map((name) => join(folder, name)) as [
   string,
   string,
   string,
 ];
-// One that was ended before may have left them anywhere. A link is removed, not what it leads to.
-for (const path of [place, folder, link]) rmSync(path, { recursive: true, force: true });
-mkdirSync(place);
+mkdirSync(place, { recursive: true });
 writeFileSync(join(place, "OUTSIDE"), "inside");
-symlinkSync("..", link);
-const end = Date.now() + 60_000;
+symlinkSync("../..", link);
 parentPort!.postMessage("ready");
-while (Date.now() < end) {
-  renameSync(place, folder);
+while (Atomics.load(stop, 0) === 0) {
+  renameSync(place, aside);
   renameSync(link, place);
   renameSync(place, link);
-  renameSync(folder, place);
+  renameSync(aside, place);
 }

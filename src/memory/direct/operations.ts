@@ -10,6 +10,8 @@ import { writeAnywhere, writeFrom, writeThrough } from "./writing.ts";
 
 type Signal = AbortSignal | undefined;
 
+const nothing = (): Promise<number> => Promise.resolve(0);
+
 /** Chooses how an operation is done, and keeps those apart that must not meet. */
 export class Operations {
   readonly channel: Channel;
@@ -64,6 +66,7 @@ export class Operations {
     const { length } = source;
     const end = offset + length;
     const unit = this.channel.alignment.offset;
+    if (length === 0) return this.#between("write", offset, end, false, signal, nothing);
     if (offset % unit === 0 && length % unit === 0) {
       const place = placeOf(source);
       return place !== undefined && place.at % this.channel.alignment.memory === 0
@@ -116,7 +119,7 @@ export class Operations {
     const start = this.#order!.crowded ? 0 : Math.floor(this.channel.size() / unit) * unit;
     return this.#between("append to", start, Infinity, true, signal, async () => {
       const offset = this.channel.size();
-      await writeAnywhere(this.channel, source, offset, signal);
+      if (source.length > 0) await writeAnywhere(this.channel, source, offset, signal);
       return offset;
     });
   }

@@ -6,7 +6,7 @@ import * as raw from "../../sys/raw/mod.ts";
 import { SocketLevel, SocketOption, TcpOption } from "../../sys/socket_flags.ts";
 import type { Handler, Loop, Task } from "../../wait/loop/loop.ts";
 import { Timer } from "../../wait/loop/timers.ts";
-import { Direction, type Means, Outcome } from "./direction.ts";
+import { type Direction, type Means, Outcome } from "./direction.ts";
 
 const { ERR, ET, HUP, IN, OUT, RDHUP } = EpollEvent;
 

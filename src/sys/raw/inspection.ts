@@ -7,6 +7,9 @@ import { libc } from "../libc.ts";
 import { syscall } from "./syscall.ts";
 
 const padding: bigint[] = new Array(platform.variadicPadding).fill(0n);
+/** Numbers of 8 bytes in `struct rusage`. */
+const USAGE_FIELDS = 18;
+const usage = new Cell(USAGE_FIELDS * 8);
 const limits = new Cell(16);
 const local = new Cell(16);
 const remote = new Cell(16);
@@ -26,6 +29,17 @@ export function getrlimit(resource: number, out: BigUint64Array): number {
   const result = fold(libc().getrlimit(resource, limits.address));
   out[0] = limits.view.getBigUint64(0, true);
   out[1] = limits.view.getBigUint64(8, true);
+  return result;
+}
+
+/**
+ * `getrusage(RUSAGE_SELF, out)`: fills `out` with the 18 numbers of `struct rusage`, of all threads
+ * of this process; 0, or `-errno`. The first four are seconds and microseconds of user and system
+ * time; see getrusage(2) for the rest.
+ */
+export function getrusage(out: BigInt64Array): number {
+  const result = fold(libc().getrusage(0, usage.address));
+  for (let i = 0; i < USAGE_FIELDS; i++) out[i] = usage.view.getBigInt64(i * 8, true);
   return result;
 }
 
