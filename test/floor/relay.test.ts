@@ -24,7 +24,7 @@ async function all(socket: Socket): Promise<Uint8Array> {
 
 /** A server that answers with what it was sent, once that has ended. */
 async function echo(): Promise<{ port: number; server: Server }> {
-  const server = createServer({ allowHalfOpen: true }, async (socket) => {
+  const server = createServer({ allowHalfOpen: true }, (socket) => {
     socket.on("error", () => {});
     const bytes: Uint8Array[] = [];
     socket.on("data", (piece) => bytes.push(piece as Uint8Array));
