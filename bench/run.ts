@@ -15,18 +15,20 @@ import {
 import { endWithParent } from "./processes.ts";
 import { render } from "./report.ts";
 import { cold } from "./what/cold.ts";
+import { direct } from "./what/direct.ts";
 import { ffi } from "./what/ffi.ts";
 import { serve } from "./what/serve.ts";
 import { slow } from "./what/slow.ts";
 import { Workspace } from "./workspace.ts";
 
-const BENCHMARKS: Record<string, Benchmark> = { serve, slow, cold, ffi };
+const BENCHMARKS: Record<string, Benchmark> = { serve, slow, cold, direct, ffi };
 
 const HELP = `Usage: npm run bench -- WHAT [options]
 
   serve   100 clients x 100 MiB: CPU per GB, throughput and memory beside nginx and pipe()
   slow    1,000 slow readers: the memory that they cost, and a small request beside them
   cold    a small request while 4 clients stream files that are not in the page cache
+  direct  direct I/O beside fio and dd: random reads, sequential reads and writes, a backup
   ffi     what a call through src/sys/raw costs over the bare call of the backend
   list    the names above
 

@@ -107,7 +107,7 @@ export class Channel {
     signal: AbortSignal | undefined,
   ): Promise<number> {
     for (;;) {
-      const result = await this.once(op, block, at, length, offset, signal);
+      const result = await this.#once(op, block, at, length, offset, signal);
       if (result === EOPNOTSUPP && this.#flags !== 0 && op <= IoOp.WRITE) this.#flags = 0;
       else if (result !== EINTR && result !== EAGAIN) {
         if (this.mode === "buffered" && op <= IoOp.WRITE) this.#dropRange(op, offset, result);
@@ -117,8 +117,27 @@ export class Channel {
     }
   }
 
-  /** As `run()`, without its care for calls that must be made again; for direct I/O. */
-  once(
+  /** Makes one call and no promise. Returns a number for the queue's `cancel`. */
+  start(
+    op: number,
+    block: Block | null,
+    at: number,
+    length: number,
+    offset: number,
+    done: (result: number) => void,
+  ): number {
+    const flags = op <= IoOp.WRITE ? this.#flags : 0;
+    const region = block === null ? null : block.region;
+    // Until it has ended the kernel may write there, whatever the owner does with the memory.
+    block?.hold();
+    const request = { op, fd: this.#fd, region, at, length, offset, flags };
+    return this.queue.start(request, (result) => {
+      done(result);
+      block?.drop();
+    });
+  }
+
+  #once(
     op: number,
     block: Block | null,
     at: number,
@@ -126,14 +145,8 @@ export class Channel {
     offset: number,
     signal: AbortSignal | undefined,
   ): Promise<number> {
-    const flags = op <= IoOp.WRITE ? this.#flags : 0;
-    const region = block === null ? null : block.region;
-    const request = { op, fd: this.#fd, region, at, length, offset, flags };
-    // Until it has ended the kernel may write there, whatever the owner does with the memory.
-    block?.hold();
     return new Promise((resolve) => {
-      const ticket = this.queue.start(request, (result) => {
-        block?.drop();
+      const ticket = this.start(op, block, at, length, offset, (result) => {
         signal?.removeEventListener("abort", cancel);
         resolve(result);
       });
