@@ -10,7 +10,7 @@ import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import type { Tally } from "./junit.ts";
-import { runFile, stopRunning } from "./run_file.ts";
+import { type Outcome, runFile, stopRunning } from "./run_file.ts";
 import { installed, node, type Runner, type RuntimeName, RUNTIMES } from "./runners.ts";
 
 const HELP = `Usage: npm test -- [options] [file or part of a path ...]
@@ -19,6 +19,8 @@ const HELP = `Usage: npm test -- [options] [file or part of a path ...]
   --node PATH     another Node.js binary, with koffi; may be repeated; replaces the default list
   --none          with SLUICE_FFI=none: the tests that hold without foreign functions
   --stress        the long tests in test/stress, which are left out otherwise
+  --retry N       repeat at most N files of each runtime in which a test failed, and no process
+                  crashed or hung: a file that then passes is named as unstable (default: 0)
   --verbose       print the output of files that pass, too
   --help          print this
 
@@ -37,6 +39,7 @@ const { values, positionals } = parseArgs({
     node: { type: "string", multiple: true, default: [] },
     none: { type: "boolean", default: false },
     stress: { type: "boolean", default: false },
+    retry: { type: "string", default: "0" },
     verbose: { type: "boolean", default: false },
     help: { type: "boolean", default: false },
   },
@@ -50,6 +53,8 @@ interface Row extends Tally {
   seconds: number;
   /** Tests per file, to see whether every runtime ran the same ones. */
   readonly files: Map<string, number>;
+  /** Files that passed only when they were repeated. */
+  readonly unstable: string[];
 }
 
 if (values.help) {
@@ -107,8 +112,17 @@ function selectRunners(): Runner[] {
 async function runAll(runner: Runner, files: string[], folder: string): Promise<Row> {
   const ffi = values.none ? "none" : runner.ffi;
   const label = ffi === "" ? runner.name : `${runner.name}, SLUICE_FFI=${ffi}`;
-  const row: Row = { label, passed: 0, failed: 0, skipped: 0, seconds: 0, files: new Map() };
+  const row: Row = {
+    label,
+    passed: 0,
+    failed: 0,
+    skipped: 0,
+    seconds: 0,
+    files: new Map(),
+    unstable: [],
+  };
   const env = { SLUICE_FFI: ffi, SLUICE_TEST_DIR: folder, NO_COLOR: "1" };
+  let retries = Number(values.retry);
   console.log(`\n${label}`);
   for (const file of files) {
     const limit = Math.ceil(Math.min(LIMITS.file, LIMITS.runtime - row.seconds));
@@ -117,19 +131,31 @@ async function runAll(runner: Runner, files: string[], folder: string): Promise<
       console.log(`  FAIL  ${file}: not run, ${LIMITS.runtime} s are over`);
       continue;
     }
-    const outcome = await runFile(runner, resolve(ROOT, file), { folder, env, limit });
-    const failed = outcome.failed > 0;
-    const time = `${outcome.seconds.toFixed(1)} s`;
-    console.log(`  ${failed ? "FAIL" : "ok  "}  ${file.padEnd(50)} ${sentence(outcome)}  ${time}`);
-    if (failed || values.verbose) console.log(outcome.output.trimEnd());
-    if (outcome.trouble !== undefined) console.log(`  FAIL  ${file}: ${outcome.trouble}`);
+    const run = async () => {
+      const outcome = await runFile(runner, resolve(ROOT, file), { folder, env, limit });
+      printOutcome(file, outcome);
+      row.seconds += outcome.seconds;
+      return outcome;
+    };
+    let outcome = await run();
+    if (outcome.failed > 0 && outcome.trouble === undefined && retries-- > 0) {
+      outcome = await run();
+      if (outcome.failed === 0) row.unstable.push(file);
+    }
     row.passed += outcome.passed;
     row.failed += outcome.failed;
     row.skipped += outcome.skipped;
-    row.seconds += outcome.seconds;
     row.files.set(file, outcome.passed + outcome.failed + outcome.skipped);
   }
   return row;
+}
+
+function printOutcome(file: string, outcome: Outcome): void {
+  const failed = outcome.failed > 0;
+  const time = `${outcome.seconds.toFixed(1)} s`;
+  console.log(`  ${failed ? "FAIL" : "ok  "}  ${file.padEnd(50)} ${sentence(outcome)}  ${time}`);
+  if (failed || values.verbose) console.log(outcome.output.trimEnd());
+  if (outcome.trouble !== undefined) console.log(`  FAIL  ${file}: ${outcome.trouble}`);
 }
 
 /** A test that one runtime drops without a word is worth a look, though it is no failure. */
@@ -154,6 +180,11 @@ function printTable(rows: Row[]): number {
     sum.passed += passed;
     sum.failed += failed;
     sum.skipped += skipped;
+  }
+  for (const { label, unstable } of rows) {
+    for (const file of unstable) {
+      console.log(`\nUnstable: ${file} on ${label} failed, and passed when it was repeated.`);
+    }
   }
   const idle = rows.some(({ passed }) => passed === 0);
   if (idle) console.log("\nA runtime passed no test at all.");

@@ -24,13 +24,20 @@ const FORGIVES_HOOKS = bun === undefined && deno === undefined && process.versio
   : false;
 
 /** Runs one file through `npm test`; the last line and the exit code. */
-function verdict(source: string): { last: string; status: number | null; output: string } {
+function verdict(
+  source: string,
+  ...flags: string[]
+): { last: string; status: number | null; output: string } {
   const folder = mkdtempSync(join(tmpdir(), "sluice-runner-"));
   try {
     const file = join(folder, "sample.test.ts");
     writeFileSync(file, `import { after, describe, it } from "node:test";\n${source}`);
     const options = { encoding: "utf8", timeout: 60_000 } as const;
-    const { stdout, status } = spawnSync(INSTALLED_NODE, [RUN, ...THIS_RUNTIME, file], options);
+    const { stdout, status } = spawnSync(
+      INSTALLED_NODE,
+      [RUN, ...THIS_RUNTIME, ...flags, file],
+      options,
+    );
     return { last: stdout.trimEnd().split("\n").at(-1)!, status, output: stdout };
   } finally {
     rmSync(folder, { recursive: true });
@@ -101,6 +108,35 @@ describe("npm test", () => {
       });`);
     assert.equal(last, "1 passed, 1 failed, 0 skipped");
     assert.equal(status, 1);
+  });
+
+  it("repeats a failed file only when asked to, and says so", () => {
+    const marker = join(mkdtempSync(join(tmpdir(), "sluice-runner-")), "ran");
+    const source = `
+      import { existsSync, writeFileSync } from "node:fs";
+      it("passes the second time", () => {
+        const ran = existsSync(${JSON.stringify(marker)});
+        writeFileSync(${JSON.stringify(marker)}, "");
+        if (!ran) throw new Error("the first time");
+      });`;
+    try {
+      const { last, status, output } = verdict(source, "--retry", "1");
+      assert.equal(last, "1 passed, 0 failed, 0 skipped");
+      assert.equal(status, 0);
+      assert.match(output, /the first time/);
+      assert.match(output, /^Unstable: .*sample\.test\.ts/m);
+      rmSync(marker);
+      assert.equal(verdict(source).last, "0 passed, 1 failed, 0 skipped");
+    } finally {
+      rmSync(join(marker, ".."), { recursive: true });
+    }
+  });
+
+  it("repeats no file whose process crashed", () => {
+    const killed = `it("kills", () => process.kill(process.pid, "SIGKILL"));`;
+    const { status, output } = verdict(killed, "--retry", "1");
+    assert.equal(status, 1);
+    assert.equal(output.match(/sample\.test\.ts: killed by SIGKILL/g)?.length, 1);
   });
 
   it("refuses an unknown runtime", () => {

@@ -39,7 +39,9 @@ after(() => rmSync(folder, { recursive: true }));
 async function traceDownload(env: Record<string, string>): Promise<Call[]> {
   const trace = join(folder, "trace");
   // -D: the server, and not strace, is the process that we start and signal.
-  const under = ["strace", "-D", "-f", "-ttt", "-s", "0", "-e", `trace=${TRACED}`, "-o", trace];
+  // -y: each descriptor with the file behind it.
+  const flags = ["-D", "-f", "-ttt", "-y", "-s", "0", "-e", `trace=${TRACED}`, "-o", trace];
+  const under = ["strace", ...flags];
   const server = await startServer(FILE_SERVER, [folder, "--port", "0"], { env, under });
   // What is loaded on the first request is not what is measured.
   for (const target of ["/", "/small.txt", "/none"]) await fetchRaw(server.port, target);
@@ -56,7 +58,17 @@ async function traceDownload(env: Record<string, string>): Promise<Call[]> {
     text = readFileSync(trace, "utf8");
   }
   return parseTrace(text)
-    .filter(({ startedMs }) => startedMs >= started && startedMs <= ended);
+    .filter(({ startedMs }) => startedMs >= started && startedMs <= ended)
+    .filter(({ args }) => !isRuntimesOwnFile(args));
+}
+
+/**
+ * Whether a call's first descriptor is a file on disk that is not the server's: a runtime may read
+ * and write its caches of compiled code on a thread of its own at any time.
+ */
+function isRuntimesOwnFile(args: string): boolean {
+  const path = /^\d+<(\/[^>]*)>/.exec(args)?.[1];
+  return path !== undefined && !path.startsWith(folder) && !/^\/(?:dev\/|memfd:)/.test(path);
 }
 
 /** Bytes that calls of these names moved. */
