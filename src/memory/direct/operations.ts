@@ -175,7 +175,7 @@ export class Operations {
   ): Promise<number> | undefined {
     const order = this.#order;
     if (signal !== undefined || length === 0 || length > MOST || order?.crowded) return undefined;
-    if (this.channel.mode === "buffered") return undefined;
+    if (this.channel.mode !== "direct") return undefined;
     this.channel.enter(verb);
     const span = order?.enter(offset, offset + length, false)[0];
     return new Promise((resolve) => {
