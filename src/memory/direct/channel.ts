@@ -182,7 +182,7 @@ export class Channel {
     });
   }
 
-  /** Waits for everything in flight, and closes the descriptor. Never rejects twice for one failure. */
+  /** Waits for everything in flight, and closes the descriptor; later calls get the same promise. */
   close(): Promise<void> {
     return this.#closing ??= this.#close();
   }
