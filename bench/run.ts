@@ -16,6 +16,7 @@ import { endWithParent } from "./processes.ts";
 import { render } from "./report.ts";
 import { cold } from "./what/cold.ts";
 import { copy } from "./what/copy.ts";
+import { direct } from "./what/direct.ts";
 import { ffi } from "./what/ffi.ts";
 import { relay } from "./what/relay.ts";
 import { middleware } from "./what/middleware.ts";
@@ -28,6 +29,7 @@ const BENCHMARKS: Record<string, Benchmark> = {
   serve,
   slow,
   cold,
+  direct,
   middleware,
   relay,
   transfer,
@@ -41,6 +43,7 @@ const HELP = `Usage: npm run bench -- WHAT [options]
   middleware  serveStatic() under Express and Fastify beside their own, and sirv, by file size
   slow    1,000 slow readers: the memory that they cost, and a small request beside them
   cold    a small request while 4 clients stream files that are not in the page cache
+  direct  direct I/O beside fio and dd: random reads, sequential reads and writes, a backup
   ffi     what a call through src/sys/raw costs over the bare call of the backend
   relay   20 clients x 100 MB through a relay: beside HAProxy and pipe()
   transfer  file to pipe to file, and to a socket, beside the same calls in C
