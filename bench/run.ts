@@ -16,12 +16,13 @@ import { endWithParent } from "./processes.ts";
 import { render } from "./report.ts";
 import { cold } from "./what/cold.ts";
 import { ffi } from "./what/ffi.ts";
+import { mmap } from "./what/mmap.ts";
 import { relay } from "./what/relay.ts";
 import { serve } from "./what/serve.ts";
 import { slow } from "./what/slow.ts";
 import { Workspace } from "./workspace.ts";
 
-const BENCHMARKS: Record<string, Benchmark> = { serve, slow, cold, ffi, relay };
+const BENCHMARKS: Record<string, Benchmark> = { serve, slow, cold, ffi, relay, mmap };
 
 const HELP = `Usage: npm run bench -- WHAT [options]
 
@@ -30,6 +31,7 @@ const HELP = `Usage: npm run bench -- WHAT [options]
   cold    a small request while 4 clients stream files that are not in the page cache
   ffi     what a call through src/sys/raw costs over the bare call of the backend
   relay   20 clients x 100 MB through a relay: beside HAProxy and pipe()
+  mmap    64 bytes at random places of a mapped file: beside readSync and promises
   list    the names above
 
   --runtimes LIST   of ${RUNTIMES.join(",")}; all of them by default
