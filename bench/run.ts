@@ -18,6 +18,7 @@ import { cold } from "./what/cold.ts";
 import { copy } from "./what/copy.ts";
 import { direct } from "./what/direct.ts";
 import { ffi } from "./what/ffi.ts";
+import { mmap } from "./what/mmap.ts";
 import { relay } from "./what/relay.ts";
 import { middleware } from "./what/middleware.ts";
 import { serve } from "./what/serve.ts";
@@ -34,6 +35,7 @@ const BENCHMARKS: Record<string, Benchmark> = {
   relay,
   transfer,
   copy,
+  mmap,
   ffi,
 };
 
@@ -48,6 +50,7 @@ const HELP = `Usage: npm run bench -- WHAT [options]
   relay   20 clients x 100 MB through a relay: beside HAProxy and pipe()
   transfer  file to pipe to file, and to a socket, beside the same calls in C
   copy    copyFile() beside fs.copyFile() and cp, and what it leaves in the page cache
+  mmap    64 bytes at random places of a mapped file: beside readSync and promises
   list    the names above
 
   --runtimes LIST   of ${RUNTIMES.join(",")}; all of them by default
