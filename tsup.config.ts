@@ -17,8 +17,12 @@ export default defineConfig([
     entry: {
       mod: "src/mod.ts",
       sys: "src/sys/mod.ts",
+      http: "src/http/mod.ts",
       register: "src/register.ts",
       worker: "src/wait/worker.ts",
+      server_job: "src/http/server/server_job.ts",
+      disk_job: "src/http/server/disk_job.ts",
+      relay_job: "src/move/relay_job.ts",
     },
     splitting: true,
     // Without comments and white space, but with its names: stack traces stay legible.

@@ -9,6 +9,7 @@ import { builtinModule } from "../ffi/mod.ts";
 
 type Builtins = {
   diagnostics_channel: typeof import("node:diagnostics_channel");
+  dns: typeof import("node:dns");
   fs: typeof import("node:fs");
   http: typeof import("node:http");
   module: typeof import("node:module");

@@ -12,6 +12,7 @@ import { probePipes } from "./probe/pipes.ts";
 import { readProc } from "./probe/proc.ts";
 import { probeSockets } from "./probe/sockets.ts";
 import { describe } from "./sys/arguments.ts";
+import { type FaultGuardState, faultGuardState } from "./memory/fault_guard/guard.ts";
 import { libc } from "./sys/libc.ts";
 
 export type { Limits, Mechanism, NetworkCapabilities };
@@ -93,6 +94,8 @@ export interface Capabilities {
   readonly limits: Limits | null;
   /** The network hardware; `null` where nothing can be called. */
   readonly network: NetworkCapabilities | null;
+  /** Whether a mapped file that somebody truncates is guarded against. */
+  readonly faultGuard: FaultGuardState;
 }
 
 /**
@@ -134,6 +137,9 @@ export function capabilities({ folder = "." }: CapabilitiesOptions = {}): Capabi
     mechanisms: supported ? probe(folder) : untried(reason),
     limits: supported ? probeLimits() : null,
     network: supported ? probeNetwork() : null,
+    faultGuard: supported
+      ? faultGuardState()
+      : { state: "unavailable", reason: "the system cannot be called" },
   };
 }
 

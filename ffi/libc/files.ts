@@ -21,6 +21,8 @@ export const FILES = {
   lseek: { args: ["i32", "i64", "i32"], returns: "i64" },
   /** `int ftruncate(int fd, off_t length)` */
   ftruncate: { args: ["i32", "i64"], returns: "i32" },
+  /** `int fstatfs(int fd, struct statfs *buf)` */
+  fstatfs: { args: ["i32", "address"], returns: "i32" },
   /** `int fallocate(int fd, int mode, off_t offset, off_t length)` */
   fallocate: { args: ["i32", "i32", "i64", "i64"], returns: "i32" },
   /** `int fsync(int fd)` */

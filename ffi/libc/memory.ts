@@ -21,6 +21,8 @@ export const MEMORY = {
   mincore: { args: ["address", "u64", "buffer"], returns: "i32" },
   /** `int mlock(const void *addr, size_t length)` */
   mlock: { args: ["address", "u64"], returns: "i32" },
+  /** `int mlock2(const void *addr, size_t length, unsigned flags)` */
+  mlock2: { args: ["address", "u64", "u32"], returns: "i32" },
   /** `int munlock(const void *addr, size_t length)` */
   munlock: { args: ["address", "u64"], returns: "i32" },
   /** `int memfd_create(const char *name, unsigned flags)` */

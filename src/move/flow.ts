@@ -33,6 +33,8 @@ export class Flow {
   bytes = 0;
   /** Payload bytes to move. */
   readonly total: number;
+  /** What moved some of them, in the order in which they began. */
+  readonly methods: string[] = [];
   /** What moved the last of them. */
   #method = "none";
   readonly #options: FlowOptions;
@@ -44,6 +46,11 @@ export class Flow {
   constructor(options: FlowOptions, total: number) {
     this.#options = options;
     this.total = total;
+  }
+
+  /** What moved the last bytes; `"none"` before the first. */
+  get method(): string {
+    return this.#method;
   }
 
   /** Wall time since the start, in milliseconds. */
@@ -95,7 +102,7 @@ export class Flow {
   /** Counts bytes, and reports them when the last report is old enough. */
   moved(count: number, method: string): void {
     this.bytes += count;
-    this.#method = method;
+    if (method !== this.#method) this.#began(method);
     const { onProgress } = this.#options;
     if (onProgress === undefined) return;
     const now = performance.now();
@@ -103,6 +110,11 @@ export class Flow {
     this.#reportedMs = now;
     this.#reportedBytes = this.bytes;
     onProgress({ bytes: this.bytes, total: this.total, method });
+  }
+
+  #began(method: string): void {
+    this.#method = method;
+    if (!this.methods.includes(method)) this.methods.push(method);
   }
 
   /**

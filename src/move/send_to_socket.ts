@@ -9,7 +9,8 @@ import { copyRange, type Sink, streamSink, taken } from "./copy.ts";
 import { sendToGuest } from "./run_pump.ts";
 import type { Sender } from "./send_file.ts";
 
-type SocketConnection = Exclude<Connection, { kind: "response" }>;
+/** A connection that is a socket. */
+export type SocketConnection = Exclude<Connection, { kind: "response" }>;
 
 /** Pause between tries where nothing tells when a socket of Bun takes bytes again, in milliseconds. */
 const RETRY_MS = 5;
@@ -39,7 +40,7 @@ export const sendToSocket: Sender<SocketConnection> = async (connection, file, o
 };
 
 /** Waits for a `net.Socket` that is still connecting; writing to a closed one would upset it. */
-async function connected(connection: SocketConnection): Promise<void> {
+export async function connected(connection: SocketConnection): Promise<void> {
   if (connection.kind !== "socket") return;
   const { socket } = connection;
   if (socket.connecting) {
@@ -57,7 +58,7 @@ async function connected(connection: SocketConnection): Promise<void> {
 }
 
 /** The portable way to write to a connection. */
-function sinkOf(connection: SocketConnection, guest: Guest | null): Sink {
+export function sinkOf(connection: SocketConnection, guest: Guest | null): Sink {
   switch (connection.kind) {
     case "socket":
       return streamSink(connection.socket);

@@ -6,6 +6,7 @@ import { libc } from "./libc.ts";
 
 const AT_EMPTY_PATH = 0x1000;
 const STATX_BASIC_STATS = 0x7ff;
+const STATX_INO = 0x100;
 
 const out = new Cell(256);
 const empty = new Cell(1);
@@ -54,3 +55,59 @@ export function fdStat(fd: number): FdStat | number {
     blocks: Number(out.view.getBigUint64(48, true)),
   };
 }
+
+/** What tells one version of a file from another, beside what {@linkcode FdStat} has. */
+export interface FileIdentity {
+  /** File type bits of `st_mode`: see {@linkcode FdStat.type}. */
+  readonly type: number;
+  /** Bytes; of a regular file only. */
+  readonly size: number;
+  /** Last change of data, in nanoseconds since the epoch. */
+  readonly mtimeNs: bigint;
+  /** Inode number. */
+  readonly inode: bigint;
+  /** Number of the device that holds the file. */
+  readonly device: number;
+}
+
+/** As {@linkcode fdStat}, with what identifies the file and its version. */
+export function fdIdentity(fd: number): FileIdentity | number {
+  const result = fold(
+    libc().statx(fd, empty.bytes, AT_EMPTY_PATH, STATX_BASIC_STATS, out.address),
+  );
+  if (result < 0) return result;
+  const { view } = out;
+  return {
+    type: view.getUint16(28, true) & 0o170000,
+    size: Number(view.getBigUint64(40, true)),
+    mtimeNs: view.getBigInt64(112, true) * 1_000_000_000n + BigInt(view.getUint32(120, true)),
+    inode: view.getBigUint64(32, true),
+    device: view.getUint32(136, true) * 0x1_0000_0000 + view.getUint32(140, true),
+  };
+}
+
+const other = new Cell(256);
+
+/** Whether two descriptors refer to the same file, pipe or socket; false when either is closed. */
+export function sameFile(a: number, b: number): boolean {
+  const { statx } = libc();
+  if (fold(statx(a, empty.bytes, AT_EMPTY_PATH, STATX_INO, out.address)) < 0) return false;
+  if (fold(statx(b, empty.bytes, AT_EMPTY_PATH, STATX_INO, other.address)) < 0) return false;
+  // The inode number in two halves, and the device in its two numbers.
+  return [32, 36, 136, 140].every((at) => out.view.getUint32(at) === other.view.getUint32(at));
+}
+
+/** Type of the file system that holds an open file, such as {@linkcode FileSystem.EXT}; or `-errno`. */
+export function fileSystemOf(fd: number): number {
+  const result = fold(libc().fstatfs(fd, other.address));
+  // `f_type` is the first word: include/uapi/asm-generic/statfs.h.
+  return result < 0 ? result : other.view.getUint32(0, true);
+}
+
+/** Types of file systems, from `include/uapi/linux/magic.h`. */
+export const FileSystem = {
+  /** ext2, ext3 and ext4. */
+  EXT: 0xef53,
+  /** tmpfs, and memory of `memfd_create()`. */
+  TMPFS: 0x01021994,
+} as const;

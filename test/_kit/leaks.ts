@@ -26,6 +26,13 @@ function link(fd: string): string {
   }
 }
 
+/** Waits until no descriptor of this file is open, for runtimes close theirs a little later. */
+export async function assertClosed(path: string): Promise<void> {
+  const open = () => openDescriptors().filter((descriptor) => descriptor.endsWith(`:${path}`));
+  for (let i = 0; i < 250 && open().length > 0; i++) await sleep(20);
+  assert.deepEqual(open(), []);
+}
+
 /** Starts the threads that the library keeps: their descriptors are no leak. */
 export async function startThreads(): Promise<void> {
   const [read, write] = pipe2(OpenFlag.NONBLOCK | OpenFlag.CLOEXEC);

@@ -72,6 +72,8 @@ describe("the floor", () => {
       kernel: release(),
       libc: libraryName(),
       missing: [],
+      // Nothing is installed before the first file is mapped.
+      faultGuard: { state: "idle", reason: null },
     });
   });
 

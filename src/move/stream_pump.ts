@@ -1,0 +1,252 @@
+/** Transfers from what has no positions: pipes, sockets, devices. @module */
+
+import { UnsupportedError } from "../errors.ts";
+import { PollEvent } from "../sys/event_flags.ts";
+import { SpliceFlag } from "../sys/file_flags.ts";
+import * as raw from "../sys/raw/mod.ts";
+import { FileType } from "../sys/statx.ts";
+import { ready } from "../wait/ready.ts";
+import { elsewhere } from "./elsewhere.ts";
+import { type End, isFile, verify } from "./ends.ts";
+import type { Flow } from "./flow.ts";
+import type { Pipe } from "./pipe.ts";
+import { givePipe, pipeShortage, takePipe } from "./pipe_pool.ts";
+import {
+  BufferStage,
+  type Cursor,
+  emptyInto,
+  fileReader,
+  PipeStage,
+  type Read,
+  readNow,
+  type Stage,
+  unspliceable,
+  writeNow,
+} from "./stage.ts";
+import { failure, isRefusal, isTransient, pause, type TransferMethod } from "./transfer_job.ts";
+
+/** Bytes after which others get their turn on the event loop. */
+const TURN = 2 * 1024 * 1024;
+
+/** Most bytes in one call. */
+const WINDOW = 1024 * 1024;
+
+/** Pause when a call says "not now" although both ends say "now", in milliseconds. */
+const RETRY_MS = 2;
+
+/**
+ * From a pipe, a socket or a device to any descriptor, or to a write of the runtime; and from a file
+ * through memory.
+ */
+export interface StreamJob {
+  readonly source: End;
+  /** `null` when `write` takes the bytes. */
+  readonly target: End | null;
+  readonly write?: (bytes: Uint8Array) => Promise<number>;
+  /** First byte to read, of a source that is a file. */
+  readonly start: number;
+  /** Most bytes to move; `Infinity` for all. */
+  readonly length: number;
+  /** Where the first byte goes in a file; `null` for the end of one that appends. */
+  readonly targetOffset: number | null;
+  readonly method: TransferMethod | "auto";
+  readonly chunkSize: number | undefined;
+  readonly flow: Flow;
+}
+
+/** Moves the bytes of a job until the source ends. */
+export async function pumpStream(job: StreamJob): Promise<void> {
+  const pump = new StreamPump(job);
+  try {
+    await pump.run();
+  } catch (error) {
+    throw Object.assign(error as Error, { bytesHeld: pump.held });
+  } finally {
+    pump.end();
+  }
+}
+
+class StreamPump {
+  readonly #job: StreamJob;
+  readonly #names: string;
+  readonly #cursor: Cursor;
+  #pipe: Pipe | null = null;
+  #stage: Stage | undefined;
+  #moved = 0;
+  #sinceTurn = 0;
+
+  constructor(job: StreamJob) {
+    this.#job = job;
+    const target = job.target === null ? "a stream" : `fd ${job.target.given}`;
+    this.#names = `fd ${job.source.given} to ${target}`;
+    this.#cursor = { offset: job.targetOffset };
+  }
+
+  /** Bytes that have left the source and not reached the target. */
+  get held(): number {
+    return this.#stage?.held ?? 0;
+  }
+
+  async run(): Promise<void> {
+    const { source, target, method } = this.#job;
+    const splices = unspliceable(source, target);
+    if (method === "splice" && splices !== null) {
+      throw new UnsupportedError({ action: `splice ${this.#names}`, reason: splices });
+    }
+    if (splices === null && method !== "copy") {
+      const last = method === "splice";
+      if (this.#joined() ? await this.#direct(last) : await this.#staged(last)) return;
+    }
+    await this.#copied();
+  }
+
+  end(): void {
+    if (this.#pipe !== null) givePipe(this.#pipe);
+    this.#pipe = null;
+  }
+
+  /** Whether one end is a pipe, so that the other can be joined to it. */
+  #joined(): boolean {
+    return [this.#job.source, this.#job.target].some((end) => end?.type === FileType.FIFO);
+  }
+
+  /** One splice(2) from end to end. False when it refuses and is not the last method. */
+  async #direct(last: boolean): Promise<boolean> {
+    const { source, target } = this.#job;
+    for (;;) {
+      const count = await this.#allowed();
+      if (count === 0) return true;
+      const moved = isFile(target!)
+        ? await elsewhere(
+          "spliceRange",
+          source.fd,
+          null,
+          target!.fd,
+          this.#cursor.offset,
+          count,
+          count,
+        )
+        : raw.splice(source.fd, null, target!.fd, null, count, SpliceFlag.NONBLOCK);
+      if (moved > 0) {
+        if (this.#cursor.offset !== null) this.#cursor.offset += moved;
+        await this.#count(moved, "splice");
+      } else if (moved === 0) return true;
+      else if (isTransient(moved)) await this.#either();
+      else if (!last && isRefusal(moved)) return false;
+      else throw failure(moved, "splice", this.#names, this.#moved);
+    }
+  }
+
+  /** splice(2) into a pipe of ours and on. False when it refuses and is not the last method. */
+  async #staged(last: boolean): Promise<boolean> {
+    const pipe = this.#pipe = takePipe();
+    if (pipe === null) {
+      if (!last) return false;
+      throw pipeShortage(`splice ${this.#names}`);
+    }
+    const { source, target } = this.#job;
+    const deliver = emptyInto(target!, this.#cursor, "splice");
+    return await this.#pass(new PipeStage(source, pipe, "splice", deliver), last);
+  }
+
+  /** Through memory. To a file still by way of a pipe: the thread writes, and knows descriptors only. */
+  async #copied(): Promise<void> {
+    const { source, start, target, write } = this.#job;
+    const read: Read = isFile(source) ? fileReader(source, start) : (into) => readNow(source, into);
+    const held = this.#stage instanceof PipeStage ? this.#stage.takeOut() : new Uint8Array(0);
+    if (target === null) {
+      await this.#pass(new BufferStage(held, read, write!), true);
+      return;
+    }
+    const pipe = isFile(target) ? this.#pipe ??= takePipe() : null;
+    if (pipe === null) {
+      await this.#pass(new BufferStage(held, read, (bytes) => this.#write(target, bytes)), true);
+      return;
+    }
+    if (held.length > 0) raw.write(pipe.writeFd, held);
+    const stage = new PipeStage(source, pipe, "copy", emptyInto(target, this.#cursor, "copy"));
+    stage.held = held.length;
+    await this.#pass(stage, true);
+  }
+
+  #write(target: End, bytes: Uint8Array): number {
+    if (!isFile(target)) return writeNow(target, bytes);
+    const { offset } = this.#cursor;
+    const written = offset === null
+      ? raw.write(target.fd, bytes)
+      : raw.pwrite(target.fd, bytes, offset);
+    if (written > 0 && offset !== null) this.#cursor.offset = offset + written;
+    return written;
+  }
+
+  async #pass(stage: Stage, last: boolean): Promise<boolean> {
+    this.#stage = stage;
+    const { source, target, flow } = this.#job;
+    for (;;) {
+      if (stage.held === 0) {
+        const count = await this.#allowed();
+        if (count === 0) return true;
+        const taken = await stage.fill(count);
+        if (taken === 0) return true;
+        if (taken < 0 && !isTransient(taken)) {
+          if (!last && isRefusal(taken)) return false;
+          throw failure(taken, stage.method, this.#names, this.#moved);
+        }
+        if (taken < 0) {
+          await this.#ready(source, PollEvent.IN);
+          continue;
+        }
+      } else if (flow.aborted) throw flow.abortError();
+      if (target !== null) verify(target, this.#moved);
+      const moved = await stage.deliver();
+      if (moved > 0) await this.#count(moved, stage.method);
+      else if (moved === 0 || isTransient(moved)) await this.#ready(target!, PollEvent.OUT);
+      else if (!last && isRefusal(moved)) return false;
+      else throw failure(moved, stage.method, this.#names, this.#moved);
+    }
+  }
+
+  /** How many bytes may be asked for now; 0 when all have been moved. */
+  async #allowed(): Promise<number> {
+    const { flow, length, chunkSize = WINDOW, source, target } = this.#job;
+    const left = Math.min(length - this.#moved, chunkSize);
+    for (;;) {
+      if (flow.aborted) throw flow.abortError();
+      verify(source, this.#moved);
+      if (target !== null) verify(target, this.#moved);
+      const allowed = flow.allowance(left);
+      if (allowed > 0 || left === 0) return allowed;
+      await pause(flow);
+    }
+  }
+
+  async #count(moved: number, method: TransferMethod): Promise<void> {
+    this.#moved += moved;
+    this.#job.flow.moved(moved, method);
+    this.#sinceTurn += moved;
+    if (this.#sinceTurn < TURN) return;
+    this.#sinceTurn = 0;
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+
+  /** Waits for whichever end said no: the source when it is empty, else the target. */
+  async #either(): Promise<void> {
+    const { source, target, flow } = this.#job;
+    if (raw.poll(source.fd, PollEvent.IN, 0) === 0) return await this.#ready(source, PollEvent.IN);
+    if (raw.poll(target!.fd, PollEvent.OUT, 0) === 0) {
+      return await this.#ready(target!, PollEvent.OUT);
+    }
+    await flow.unlessAborted(new Promise((resolve) => setTimeout(resolve, RETRY_MS)));
+  }
+
+  /** By the number that was given: its owner may close it, and then the wait ends. */
+  async #ready(end: End, events: number): Promise<void> {
+    const { flow } = this.#job;
+    try {
+      await ready(end.given, events, { signal: flow.signal });
+    } catch (error) {
+      if (flow.aborted) throw flow.abortError();
+      throw Object.assign(error as Error, { bytesMoved: this.#moved });
+    }
+  }
+}

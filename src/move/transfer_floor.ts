@@ -1,0 +1,82 @@
+/** Transfers where the system cannot be called: through the runtime's own reads and writes. @module */
+
+import { builtin } from "../builtins.ts";
+import { resolveRange } from "../options.ts";
+import { libc } from "../sys/libc.ts";
+import { copyRange, type Sink } from "./copy.ts";
+import { Flow } from "./flow.ts";
+import { runtimeSink, type RuntimeTarget } from "./runtime_ends.ts";
+import { asSyscallError, openSource } from "./source.ts";
+import type { TransferOptions, TransferReport } from "./transfer_job.ts";
+
+/**
+ * Copies from a file. What has no positions would be read by a thread of the runtime's pool, which
+ * nothing could call back: it is refused.
+ *
+ * @throws {UnsupportedError} When `method` is not "auto" or "copy", or an end is no file.
+ */
+export async function fromFileOnFloor(
+  fd: number,
+  target: RuntimeTarget | number,
+  options: TransferOptions,
+): Promise<TransferReport> {
+  const { method = "auto" } = options;
+  // Throws, and says what is missing.
+  if (method !== "auto" && method !== "copy") libc();
+  const source = await openSource(fd);
+  const range = resolveRange(options, source.size, "transfer bytes");
+  const sink = typeof target === "number"
+    ? floorSink(target, options.targetOffset)
+    : runtimeSink(target);
+  const flow = new Flow(options, range.length);
+  let error: Error | undefined;
+  try {
+    await copyRange(fd, range, sink, flow);
+    if (typeof target !== "number" && target.kind === "response") target.response.end();
+  } catch (cause) {
+    throw error = cause as Error;
+  } finally {
+    flow.finish(flow.method, error === undefined);
+    flow.publish(error);
+  }
+  const methods: "copy"[] = flow.bytes > 0 ? ["copy"] : [];
+  return { bytes: flow.bytes, method: methods[0] ?? "none", methods, durationMs: flow.elapsedMs };
+}
+
+/** Writes to a file by the runtime's pool; at its position, unless there is an offset. */
+export function floorSink(fd: number, offset: number | undefined): Sink {
+  const { fstat, write } = builtin("fs");
+  let position = offset;
+  const one = (bytes: Uint8Array) =>
+    new Promise<number>((resolve, reject) => {
+      write(fd, bytes, 0, bytes.length, position ?? null, (error, written) => {
+        if (error) reject(asSyscallError(error, "write", `write to fd ${fd}`));
+        else resolve(written);
+      });
+    });
+  const file = new Promise<void>((resolve, reject) => {
+    fstat(fd, (error, stats) => {
+      if (error) return reject(asSyscallError(error, "fstat", `write to fd ${fd}`));
+      if (!stats.isFile()) {
+        try {
+          libc();
+        } catch (reason) {
+          return reject(reason);
+        }
+      }
+      resolve();
+    });
+  });
+  file.catch(() => {});
+  return {
+    async write(bytes) {
+      await file;
+      while (bytes.length > 0) {
+        const written = await one(bytes);
+        if (position !== undefined) position += written;
+        bytes = bytes.subarray(written);
+      }
+    },
+    destroy() {},
+  };
+}

@@ -1,0 +1,79 @@
+/**
+ * Transfers from every kind of source to every kind of target, and prints how each ended. Started as
+ * a process of its own, so that a call that never returns ends with it.
+ *
+ * @module
+ */
+
+import { mkdtempSync, rmSync, writeSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import { transfer, type TransferOptions } from "../../../src/mod.ts";
+import { Scope } from "../../_kit/fds.ts";
+import { SOURCES, TARGETS } from "./matrix_ends.ts";
+
+/** Bytes asked for: sources have more, or end earlier. */
+const LENGTH = 5000;
+
+/** How one transfer ended. */
+export interface Outcome {
+  readonly source: string;
+  readonly target: string;
+  readonly bytes: number;
+  /** `null` when it succeeded. */
+  readonly error: { name: string; code: string } | null;
+  /** What arrived, in base64; `null` where that cannot be seen. */
+  readonly arrived: string | null;
+  readonly method: string | null;
+}
+
+async function attempt(
+  folder: string,
+  source: string,
+  target: string,
+  options: TransferOptions,
+): Promise<Outcome> {
+  const scope = new Scope();
+  try {
+    const from = SOURCES[source]!({ folder, scope });
+    const to = TARGETS[target]!({ folder, scope });
+    // A terminal on which nobody types, and a pipe that nobody reads, never end by themselves.
+    const signal = AbortSignal.timeout(source === "terminal" ? 50 : 5000);
+    const settled = await transfer(from.fd, to.fd, { length: LENGTH, signal, ...options }).then(
+      ({ bytes, method }) => ({ bytes, method, error: null }),
+      ({ name, code, bytesMoved }) => ({
+        bytes: bytesMoved ?? 0,
+        method: null,
+        error: { name, code },
+      }),
+    );
+    const arrived = to.arrived?.();
+    return {
+      source,
+      target,
+      ...settled,
+      arrived: arrived === undefined ? null : Buffer.from(arrived).toString("base64"),
+    };
+  } finally {
+    scope.close();
+  }
+}
+
+if (import.meta.main) {
+  const folder = mkdtempSync(join(tmpdir(), "sluice-matrix-"));
+  const method = process.argv.at(-1) as NonNullable<TransferOptions["method"]>;
+  const outcomes: Outcome[] = [];
+  try {
+    for (const source of Object.keys(SOURCES)) {
+      for (const target of Object.keys(TARGETS)) {
+        // Synchronous, so that a hang is seen where it happened.
+        writeSync(2, `${source} to ${target}\n`);
+        outcomes.push(await attempt(folder, source, target, { method }));
+      }
+    }
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+  console.log(JSON.stringify(outcomes));
+}
