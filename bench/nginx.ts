@@ -10,8 +10,12 @@ import { type Server, startServerOn } from "./processes.ts";
 export const REMEDY: string = "nginx is not installed (Debian: apt-get install nginx-light): " +
   "its columns and bars are left out";
 
-/** Starts one worker that serves `folder`. */
-export async function startNginx(folder: string, sendfile: "on" | "off"): Promise<Server> {
+/** Starts one worker that serves `folder`; `behind` another server: see {@linkcode startServerOn}. */
+export async function startNginx(
+  folder: string,
+  sendfile: "on" | "off",
+  options: { behind?: boolean } = {},
+): Promise<Server> {
   const port = await freePort();
   // Not in the folder that is served, and one for each instance.
   const prefix = join(folder, `nginx-${port}`);
@@ -20,7 +24,7 @@ export async function startNginx(folder: string, sendfile: "on" | "off"): Promis
   writeFileSync(config, configuration(prefix, folder, port, sendfile));
   // `timeout`, because this one does not notice when the bench is killed.
   const argv = ["timeout", "900", "nginx", "-p", prefix, "-c", config];
-  return await startServerOn(port, { argv });
+  return await startServerOn(port, { argv }, options);
 }
 
 function configuration(prefix: string, folder: string, port: number, sendfile: string): string {
@@ -46,7 +50,8 @@ http {
 `;
 }
 
-async function freePort(): Promise<number> {
+/** A port that nobody uses at the moment. */
+export async function freePort(): Promise<number> {
   const server = createServer().listen(0, "127.0.0.1");
   await once(server, "listening");
   const { port } = server.address() as { port: number };

@@ -53,9 +53,16 @@ export async function startServer(command: Command): Promise<Server> {
   return { port, pid: child.pid!, stop: () => end(child) };
 }
 
-/** Starts a server whose port is known, and waits until it listens. */
-export async function startServerOn(port: number, command: Command): Promise<Server> {
-  const child = start(command, SERVER_CORE);
+/**
+ * Starts a server whose port is known, and waits until it listens. One that is not measured, but
+ * stands behind what is, runs `behind` it, on the clients' processor.
+ */
+export async function startServerOn(
+  port: number,
+  command: Command,
+  { behind = false }: { behind?: boolean } = {},
+): Promise<Server> {
+  const child = start(command, behind ? CLIENT_CORE : SERVER_CORE);
   for (let tries = 0;; tries++) {
     try {
       const socket = connect(port, "127.0.0.1");

@@ -16,18 +16,29 @@ import { endWithParent } from "./processes.ts";
 import { render } from "./report.ts";
 import { cold } from "./what/cold.ts";
 import { ffi } from "./what/ffi.ts";
+import { relay } from "./what/relay.ts";
+import { middleware } from "./what/middleware.ts";
 import { serve } from "./what/serve.ts";
 import { slow } from "./what/slow.ts";
 import { Workspace } from "./workspace.ts";
 
-const BENCHMARKS: Record<string, Benchmark> = { serve, slow, cold, ffi };
+const BENCHMARKS: Record<string, Benchmark> = {
+  serve,
+  slow,
+  cold,
+  middleware,
+  relay,
+  ffi,
+};
 
 const HELP = `Usage: npm run bench -- WHAT [options]
 
   serve   100 clients x 100 MiB: CPU per GB, throughput and memory beside nginx and pipe()
+  middleware  serveStatic() under Express and Fastify beside their own, and sirv, by file size
   slow    1,000 slow readers: the memory that they cost, and a small request beside them
   cold    a small request while 4 clients stream files that are not in the page cache
   ffi     what a call through src/sys/raw costs over the bare call of the backend
+  relay   20 clients x 100 MB through a relay: beside HAProxy and pipe()
   list    the names above
 
   --runtimes LIST   of ${RUNTIMES.join(",")}; all of them by default

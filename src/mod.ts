@@ -27,7 +27,17 @@ export {
   type NetworkCapabilities,
   type NetworkInterface,
 } from "./capabilities.ts";
+export { type Broadcast, broadcast } from "./move/broadcast.ts";
+export type {
+  BroadcastMethod,
+  BroadcastOptions,
+  BroadcastResult,
+  SlowPolicy,
+  TargetReport,
+} from "./move/broadcast/job.ts";
 export {
+  SlowTargetError,
+  type SlowTargetErrorOptions,
   SyscallError,
   type SyscallErrorOptions,
   TruncatedError,
@@ -44,6 +54,7 @@ export type { CopyMethod } from "./move/copy_data.ts";
 export type { FileMethod } from "./move/file_to_file.ts";
 export type { FaultGuardState } from "./memory/fault_guard/guard.ts";
 export { type FlushOptions, type MapOptions, MappedFile } from "./memory/mapped_file.ts";
+export { MappedMemory, type MemoryOptions, type MemorySeal } from "./memory/mapped_memory.ts";
 export { type MapAdvice, Mapping, type Residency } from "./memory/mapping.ts";
 export type { MapAccess, MappedRange } from "./memory/core.ts";
 export type { TransferEvent } from "./move/diagnostics.ts";

@@ -20,8 +20,8 @@ const program = new Command("sluice")
   .showHelpAfterError("Run with --help for the options.")
   .exitOverride();
 
-// Subcommands must be added after exitOverride() to take it over.
-for (const command of COMMANDS) program.addCommand(command.exitOverride());
+// What is added ready-made takes none of these settings over by itself.
+for (const command of COMMANDS) program.addCommand(command.copyInheritedSettings(program));
 for (const command of PARTS) program.addCommand(command.exitOverride(), { hidden: true });
 
 try {

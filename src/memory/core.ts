@@ -43,6 +43,8 @@ export interface Core {
   readonly offset: number;
   /** Whether it is mapped with `MAP_SYNC`. */
   readonly sync: boolean;
+  /** Logarithm of the size of huge pages, of memory without a file that consists of them. */
+  readonly shift: number | undefined;
   /** The file; anonymous memory has none. */
   readonly file: OpenFile | undefined;
   /** Why no bytes can be shown, where they cannot. */

@@ -2,12 +2,14 @@
 
 import { runtime } from "../../ffi/mod.ts";
 import { check } from "../sys/check.ts";
-import { layZeroes, show } from "../sys/raw/fixed.ts";
-import { munmap } from "../sys/raw/mod.ts";
+import { MapFlag, MemfdFlag, Protection } from "../sys/memory_flags.ts";
+import { layZeroes, mapOver, show } from "../sys/raw/fixed.ts";
+import { close, ftruncate, memfdCreate, munmap } from "../sys/raw/mod.ts";
 import type { Region } from "../sys/region.ts";
 import type { Row } from "./fault_guard/table.ts";
 import { empty, quarantine } from "./region_quarantine.ts";
 
+const READ_WRITE = Protection.READ | Protection.WRITE;
 const STEP = 2 ** 30;
 /** Bun shows at most 4 GiB in one buffer; elsewhere shorter ones cost no less. */
 const WINDOW = 2 ** 32;
@@ -109,10 +111,22 @@ export class ExposedRegion {
       return;
     }
     this.row?.forgetFile();
-    const laid = layZeroes(this.region, 0, this.region.length);
+    const replaced = replace(this.region);
     this.#windows = [];
-    if (laid === 0 && !this.#taken) return quarantine(this.region, this.row, buffers);
+    if (replaced && !this.#taken) return quarantine(this.region, this.row, buffers);
     // Shown by somebody whose end nobody tells us of: these addresses stay taken for good.
     for (const buffer of buffers) empty(buffer);
   }
+}
+
+/** Puts zeroes in the place of whatever is mapped. False when the system has no room even for that. */
+function replace(region: Region): boolean {
+  if (layZeroes(region, 0, region.length) === 0) return true;
+  // Where memory is set aside for all that is private, a file in memory still takes none.
+  const fd = memfdCreate("sluice-closed", MemfdFlag.CLOEXEC);
+  if (fd < 0) return false;
+  const laid = ftruncate(fd, region.length) === 0 &&
+    mapOver(region, 0, region.length, READ_WRITE, MapFlag.SHARED, fd, 0) === 0;
+  close(fd);
+  return laid;
 }

@@ -12,9 +12,11 @@ import { NO_SIZE, type Row } from "./fault_guard/table.ts";
 import { checkEmpty, type OpenFile } from "./open_file.ts";
 import { giveUpRows } from "./region_quarantine.ts";
 
-const { PRIVATE, SHARED, SHARED_VALIDATE, NORESERVE, SYNC } = platform.map;
+const { ANONYMOUS, PRIVATE, SHARED, SHARED_VALIDATE, NORESERVE, SYNC } = platform.map;
 const READ = 1;
 const READ_WRITE = 3;
+/** `MAP_HUGE_SHIFT`, and `MFD_HUGE_SHIFT` of memfd_create(2). */
+export const HUGE_SHIFT = 26;
 const ENOMEM = -errnoNumber("ENOMEM");
 
 const NOT_SHOWN =
@@ -31,10 +33,23 @@ export interface FileRange {
 }
 
 /** Maps a range, which the file has. The file stays the caller's if that fails. */
-export function mapFile(file: OpenFile, { access, offset, length, sync }: FileRange): Core {
-  const pageSize = raw.pageSize();
+export function mapFile(
+  file: OpenFile,
+  { access, offset, length, sync }: FileRange,
+  pageSize: number = raw.pageSize(),
+): Core {
   const delta = offset % pageSize;
-  const base = { name: file.name, access, delta, length, pageSize, offset, sync, file };
+  const base = {
+    name: file.name,
+    access,
+    delta,
+    length,
+    pageSize,
+    offset,
+    sync,
+    shift: undefined,
+    file,
+  };
   if (length === 0) {
     if (file.size === 0) checkEmpty(file);
     return { ...base, exposed: undefined, hidden: undefined };
@@ -43,6 +58,22 @@ export function mapFile(file: OpenFile, { access, offset, length, sync }: FileRa
   const { region, hidden } = map(file, access, size, offset - delta, sync);
   const row = watch(region, file, pageSize, offset - delta);
   return { ...base, exposed: new ExposedRegion(region, row, delta + length, pageSize), hidden };
+}
+
+/** Maps memory without a file, all zero; `shift` is the logarithm of the size of huge pages. */
+export function mapAnonymous(length: number, pageSize: number, shift?: number): Core {
+  const name = `${length} bytes of memory`;
+  const base = { name, access: "write", delta: 0, length, pageSize, offset: 0 } as const;
+  const flags = shift === undefined ? 0 : platform.map.HUGETLB | shift << HUGE_SHIFT;
+  const rest = { ...base, sync: false, shift, file: undefined, hidden: undefined };
+  if (length === 0) return { ...rest, exposed: undefined };
+  const size = Math.ceil(length / pageSize) * pageSize;
+  const region = check(
+    raw.mmap(size, READ_WRITE, PRIVATE | ANONYMOUS | flags, -1, 0),
+    "mmap",
+    () => `allocate ${name}`,
+  );
+  return { ...rest, exposed: new ExposedRegion(region, undefined, length, pageSize) };
 }
 
 function map(

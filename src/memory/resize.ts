@@ -6,9 +6,9 @@ import { check } from "../sys/check.ts";
 import { moveOver, readFrom } from "../sys/raw/fixed.ts";
 import { ftruncate } from "../sys/raw/mod.ts";
 import { builtin } from "../builtins.ts";
-import { adopt, type MapAccess, openCore } from "./core.ts";
+import { adopt, type Core, type MapAccess, openCore } from "./core.ts";
 import type { ExposedRegion } from "./exposed_region.ts";
-import { type FileRange, mapFile } from "./map_file.ts";
+import { type FileRange, mapAnonymous, mapFile } from "./map_file.ts";
 import { type OpenFile, sizeOf } from "./open_file.ts";
 
 /** What is asked for, before the file is known. */
@@ -43,12 +43,13 @@ export function resize(mapping: object, length: number): void {
   const old = openCore(mapping);
   if (old === undefined) throw new TypeError("Cannot resize a mapping: it is closed");
   wholeNumber(length, "length", "resize a mapping");
-  const { access, offset, sync, name } = old;
-  const open = old.file!;
+  const { access, offset, sync, name, file: open } = old;
+  if (open === undefined) return reallocate(mapping, old, length);
   const size = check(sizeOf(open.fd, open.regular), "statx", () => `size ${name}`);
   const file = { ...open, size };
   const end = offset + length;
-  const core = mapFile(file, fit(file, { access, offset, length, sync }));
+  const range = fit(file, { access, offset, length, sync });
+  const core = mapFile(file, range, old.pageSize);
   if (access === "copy-on-write" && old.exposed?.shown && core.exposed !== undefined) {
     keep(old.exposed, core.exposed);
   }
@@ -58,6 +59,14 @@ export function resize(mapping: object, length: number): void {
   if (access === "write" && open.regular && end < size && size <= offset + old.length) {
     check(ftruncate(open.fd, end), "ftruncate", () => `cut ${name} to ${end} bytes`);
   }
+}
+
+/** As above, for memory without a file. */
+function reallocate(mapping: object, old: Core, length: number): void {
+  const core = mapAnonymous(length, old.pageSize, old.shift);
+  if (old.exposed !== undefined && core.exposed !== undefined) keep(old.exposed, core.exposed);
+  adopt(mapping, core);
+  old.exposed?.end();
 }
 
 /** Moves the private pages, which takes no memory; what cannot be moved is copied. */

@@ -95,6 +95,7 @@ function endOf(fd: number, size: number): End {
     size,
     blocks: 0,
     blocking: false,
+    instant: false,
     append: false,
     direct: false,
   };

@@ -5,7 +5,9 @@ import { errnoNumber, SyscallError } from "../errors.ts";
 import { checkFlow, describe, type FlowOptions, type TransferResult } from "../options.ts";
 import { available, libc } from "../sys/libc.ts";
 import { copyRange } from "./copy.ts";
+import { FileType } from "../sys/statx.ts";
 import { copyData, type CopyMethod } from "./copy_data.ts";
+import { factsOf, isRegular } from "./copy_source.ts";
 import { type CopyTarget, makeTarget, type Place, placeOf } from "./copy_target.ts";
 import { Flow } from "./flow.ts";
 import { discard, snapshot } from "./generated.ts";
@@ -114,9 +116,11 @@ async function copyOpen(
   place: Place,
   options: CopyOptions,
 ): Promise<CopyReport> {
-  const stats = builtin("fs").fstatSync(fd, { bigint: true });
+  const stats = factsOf(fd);
   const action = `copy ${describe(name)}`;
-  if (!stats.isFile()) throw refusal(stats.isDirectory() ? "EISDIR" : "EINVAL", action);
+  if (!isRegular(stats)) {
+    throw refusal(stats.type === FileType.DIRECTORY ? "EISDIR" : "EINVAL", action);
+  }
   const there = place.stats;
   if (there !== undefined) {
     const to = `${action} to ${describe(place.path)}`;
@@ -127,11 +131,9 @@ async function copyOpen(
     if (!there.isFile()) return await writeOnto(fd, place.path, options);
   }
   const { atomic = true, overwrite = true, mode = true, times = false, durable = false } = options;
-  const generated = available()
-    ? snapshot(fd, { size: Number(stats.size), blocks: Number(stats.blocks) })
-    : undefined;
-  const size = generated?.size ?? Number(stats.size);
-  const occupied = generated === undefined ? Number(stats.blocks) * 512 : size;
+  const generated = available() ? snapshot(fd, stats) : undefined;
+  const size = generated?.size ?? stats.size;
+  const occupied = generated === undefined ? stats.blocks * 512 : size;
   const flow = new Flow(options, Math.min(size, occupied === 0 ? size : occupied));
   let target: CopyTarget | undefined;
   let error: Error | undefined;
@@ -141,7 +143,7 @@ async function copyOpen(
       atomic,
       overwrite,
       durable,
-      mode: mode ? Number(stats.mode) : undefined,
+      mode: mode ? stats.mode : undefined,
       times: times ? stats : undefined,
     });
     await fill(generated?.fd ?? fd, target.fd, size, occupied, options, flow);

@@ -4,6 +4,7 @@ import type { BigIntStats } from "node:fs";
 import { builtin } from "../builtins.ts";
 import { errnoNumber, SyscallError } from "../errors.ts";
 import { describe } from "../options.ts";
+import type { SourceFacts } from "./copy_source.ts";
 import { asSyscallError } from "./source.ts";
 
 /** What a target is made from. */
@@ -15,7 +16,7 @@ export interface TargetOptions {
   /** Permission bits of the file, or `undefined` for those of any new file. */
   readonly mode: number | undefined;
   /** Times of access and change that the file gets, or `undefined` for those of now. */
-  readonly times: Pick<BigIntStats, "atimeMs" | "mtimeMs"> | undefined;
+  readonly times: Pick<SourceFacts, "accessedMs" | "modifiedMs"> | undefined;
   /** Waits until the disk has the bytes. */
   readonly durable: boolean;
 }
@@ -155,11 +156,11 @@ async function openFor(
         await called("fchmod", action, (done) => fs.fchmod(fd, mode & PERMISSIONS, done));
       }
       if (times !== undefined) {
-        const { atimeMs, mtimeMs } = times;
+        const { accessedMs, modifiedMs } = times;
         await called(
           "futimes",
           action,
-          (done) => fs.futimes(fd, Number(atimeMs) / 1000, Number(mtimeMs) / 1000, done),
+          (done) => fs.futimes(fd, accessedMs / 1000, modifiedMs / 1000, done),
         );
       }
       if (durable) await called("fsync", action, (done) => fs.fsync(fd, done));

@@ -33,14 +33,16 @@ export function workerLocation(option: URL | string | undefined): URL {
 }
 
 /**
- * The file of a job that is an entry of its own, such as `"move/relay_job"`: in `src/` by its path,
- * elsewhere beside the Worker's file.
+ * The file of a job that is an entry of its own, such as `"move/relay_job"`: by that path where the
+ * files lie as in `src/`, as TypeScript or compiled one by one, and beside the Worker's file where
+ * they lie flat.
  *
  * @throws {UnsupportedError} As {@linkcode workerLocation}.
  */
 export function jobLocation(path: string, option?: URL | string): URL {
   const worker = workerLocation(option);
-  if (worker.pathname.endsWith(".ts")) return new URL(`../${path}.ts`, worker);
+  const tree = /\/wait\/worker(\.[jt]s)$/.exec(worker.pathname);
+  if (tree !== null) return new URL(`../${path}${tree[1]}`, worker);
   return new URL(`./${path.slice(path.lastIndexOf("/") + 1)}.js`, worker);
 }
 

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, it } from "node:test";
@@ -11,6 +11,8 @@ import { runtime } from "../../ffi/mod.ts";
 
 const PROBE = fileURLToPath(new URL("../_kit/send_probe.ts", import.meta.url));
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
+/** Where koffi is; may be a link. */
+const MODULES = realpathSync(join(ROOT, "node_modules"));
 
 const { name } = runtime();
 const NO_PERMISSIONS: string | false = name === "bun" && "Bun has no permissions";
@@ -28,7 +30,12 @@ function send(path: string): { bytes?: number; name?: string; code?: string } {
   if (process.allowedNodeEnvironmentFlags.has("--allow-ffi")) node.push("--allow-ffi");
   const flags = name === "deno"
     ? ["run", "--no-check", "--no-prompt", "--allow-ffi", "--allow-env", `--allow-read=${allowed}`]
-    : [...node, `--allow-fs-read=${ROOT}*`, `--allow-fs-read=${allowed}/*`];
+    : [
+      ...node,
+      `--allow-fs-read=${ROOT}*`,
+      `--allow-fs-read=${MODULES}/*`,
+      `--allow-fs-read=${allowed}/*`,
+    ];
   // By way of a shell: where Deno recognises its own path it hands its permissions on.
   const { stdout, stderr } = spawnSync("/bin/sh", [
     "-c",

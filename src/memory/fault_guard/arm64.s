@@ -105,7 +105,14 @@ lay:
         mov     x8, #222                        // mmap
         svc     #0
         cmn     x0, #4095
-        b.hs    pass
+        b.lo    laid
+        neg     x3, x15                         // no room for so much (strict overcommit, a limit):
+        cmp     x1, x3                          // one page, unless it was one
+        b.eq    pass
+        mov     x0, x9
+        sub     x1, x9, x15
+        b       lay
+laid:
         add     x3, x10, #4
 mark:
         ldxr    w4, [x3]

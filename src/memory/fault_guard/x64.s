@@ -107,8 +107,11 @@ single:
         sub     %rdx, %rsi
         mov     $2, %r9d
 lay:
-        mov     %r8, 168(%rsp)                  # the row
         sub     %rdi, %rsi                      # length
+        mov     %r10, (%rsp)
+        mov     %rdx, 8(%rsp)
+        mov     %rsi, 16(%rsp)
+        mov     %r8, 168(%rsp)                  # the row
         mov     $3, %edx                        # PROT_READ | PROT_WRITE
         mov     $0x4032, %r10d                  # MAP_PRIVATE | FIXED | ANONYMOUS | NORESERVE
         mov     $-1, %r8
@@ -116,10 +119,21 @@ lay:
         xor     %r9d, %r9d
         mov     $9, %eax                        # mmap
         syscall
-        cmp     $-4096, %rax
-        ja      pass
         mov     168(%rsp), %r8
         mov     176(%rsp), %r9d
+        cmp     $-4096, %rax
+        jbe     laid
+        mov     (%rsp), %r10                    # no room for so much (strict overcommit, a limit):
+        mov     8(%rsp), %rdx                   # one page, unless it was one
+        mov     %r10, %rdi
+        mov     %r10, %rsi
+        sub     %rdx, %rsi
+        neg     %rdx
+        cmp     %rdx, 16(%rsp)
+        je      pass
+        neg     %rdx
+        jmp     lay
+laid:
         lock or %r9d, 4(%r8)
         lock incl 44(%r8)
         add     $184, %rsp

@@ -17,6 +17,7 @@ import { capabilities, MappedFile } from "../../../src/mod.ts";
 import { MapFlag, memfdCreate, mmap, Protection } from "../../../src/sys/mod.ts";
 import { copyFrom, mapOver } from "../../../src/sys/raw/fixed.ts";
 import { addressIn } from "../../../src/sys/region.ts";
+import { refuseMemfd } from "../_seccomp.ts";
 
 const SIGBUS = 7;
 const PAGE = 4096;
@@ -69,24 +70,6 @@ const KEEP_SIGNAL = process.arch === "x64"
   ? [0x48, 0x89, 0x3d, 0xf9, 0x0f, 0x00, 0x00, 0xc3]
   : [0x03, 0x80, 0x00, 0x10, 0x60, 0x00, 0x00, 0xf9, 0xc0, 0x03, 0x5f, 0xd6];
 
-/** Refuses one system call in this thread by seccomp(2): BPF that compares its number. */
-function refuse(number: number): void {
-  const filter = new Cell(4 * 8);
-  [[0x20, 0, 0, 0], [0x15, 0, 1, number], [0x06, 0, 0, 0x0005_0001], [0x06, 0, 0, 0x7fff_0000]]
-    .forEach(([code, yes, no, value], index) => {
-      filter.view.setUint16(index * 8, code!, true);
-      filter.view.setUint8(index * 8 + 2, yes!);
-      filter.view.setUint8(index * 8 + 3, no!);
-      filter.view.setUint32(index * 8 + 4, value!, true);
-    });
-  const program = new Cell(16);
-  program.view.setUint16(0, 4, true);
-  program.view.setBigUint64(8, filter.address, true);
-  const prctl = process.arch === "x64" ? 157n : 167n;
-  libc().syscall(prctl, 38n, 1n, 0n, 0n, 0n, 0n);
-  assert.equal(Number(libc().syscall(prctl, 22n, 2n, program.address, 0n, 0n, 0n)), 0);
-}
-
 const CASES: Record<string, () => unknown> = {
   idle() {
     const { state } = capabilities().faultGuard;
@@ -134,7 +117,7 @@ const CASES: Record<string, () => unknown> = {
     console.log(code[0]);
   },
   refused() {
-    const map = (refuse(process.arch === "x64" ? 319 : 279), truncatedMap());
+    const map = (refuseMemfd(), truncatedMap());
     const { state, reason } = capabilities().faultGuard;
     console.log(state, reason);
     assert.throws(() => map.read(0, 1), { name: "TruncatedError" });
