@@ -142,7 +142,7 @@ describe("what sluice serve prints", () => {
     downloads.update(event({ ...large, id: 2, bytes: 2 ** 20, target: "/b".repeat(100) }));
     const lines = downloads.lines(80, 10, performance.now(), plain);
     assert.equal(lines.length, 3);
-    assert.match(lines[0]!, /^█{8}░{8}  50 %  +15\.0 MiB\/s +4 s {2}\/a → 127\.0\.0\.1$/);
+    assert.match(lines[0]!, /^█{8}░{8} {2}50 % +15\.0 MiB\/s +4 s {2}\/a → 127\.0\.0\.1$/);
     assert.ok(lines.every((line) => line.length < 80));
     assert.match(lines[2]!, /^2 downloads, /);
     assert.equal(downloads.lines(80, 2, performance.now(), plain).length, 2);
