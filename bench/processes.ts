@@ -121,13 +121,15 @@ export function startClient<T>(
   };
 }
 
-/** Runs a program to its end and returns the JSON that it prints. */
-export async function run<T>(command: Command): Promise<T> {
-  return await firstLine<T>(start(command, SERVER_CORE));
+/** Runs a program to its end, on one processor or on all, and returns the JSON that it prints. */
+export async function run<T>(command: Command, core: number | "all" = SERVER_CORE): Promise<T> {
+  return await firstLine<T>(start(command, core));
 }
 
-function start({ argv, env }: Command, core: number): ChildProcess {
-  const [file, ...args] = pinned ? ["taskset", "-c", String(core), ...argv] : argv;
+function start({ argv, env }: Command, core: number | "all"): ChildProcess {
+  const [file, ...args] = pinned && core !== "all"
+    ? ["taskset", "-c", String(core), ...argv]
+    : argv;
   const child = spawn(file!, args, {
     env: { ...process.env, ...env },
     stdio: ["pipe", "pipe", "inherit"],

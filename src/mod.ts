@@ -65,6 +65,7 @@ export {
 } from "./move/file_stream.ts";
 export { AlignedBuffer } from "./memory/aligned_buffer.ts";
 export { DirectFile, type DirectOptions } from "./memory/direct_file.ts";
+export type { DirectEngine } from "./memory/direct/backing.ts";
 export type { Alignment, DirectMode } from "./memory/direct/channel.ts";
 export type { DirectFileOptions } from "./memory/direct/opening.ts";
 export type { DirectReadable, DirectReadableOptions } from "./memory/direct/readable.ts";

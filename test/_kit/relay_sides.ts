@@ -2,7 +2,7 @@
 
 import { once } from "node:events";
 import { connect, createServer, type Server, type Socket } from "node:net";
-import { connect as connectTls, createServer as createTlsServer, TLSSocket } from "node:tls";
+import { connect as connectTls, createServer as createTlsServer, type TLSSocket } from "node:tls";
 import { runtime } from "../../ffi/mod.ts";
 import type { RelayTarget } from "../../src/move/relay.ts";
 import * as sys from "../../src/sys/mod.ts";
