@@ -47,8 +47,11 @@ export function delay(ms: number): Promise<void> {
 }
 
 /** Starts a server that tells its port as `{"port":1}` in its first line of output. */
-export async function startServer(command: Command): Promise<Server> {
-  const child = start(command, SERVER_CORE);
+export async function startServer(
+  command: Command,
+  { behind = false }: { behind?: boolean } = {},
+): Promise<Server> {
+  const child = start(command, behind ? CLIENT_CORE : SERVER_CORE);
   const { port } = await firstLine<{ port: number }>(child);
   return { port, pid: child.pid!, stop: () => end(child) };
 }

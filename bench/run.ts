@@ -15,12 +15,15 @@ import {
 import { endWithParent } from "./processes.ts";
 import { render } from "./report.ts";
 import { cold } from "./what/cold.ts";
+import { copy } from "./what/copy.ts";
 import { direct } from "./what/direct.ts";
 import { ffi } from "./what/ffi.ts";
+import { mmap } from "./what/mmap.ts";
 import { relay } from "./what/relay.ts";
 import { middleware } from "./what/middleware.ts";
 import { serve } from "./what/serve.ts";
 import { slow } from "./what/slow.ts";
+import { transfer } from "./what/transfer.ts";
 import { Workspace } from "./workspace.ts";
 
 const BENCHMARKS: Record<string, Benchmark> = {
@@ -30,6 +33,9 @@ const BENCHMARKS: Record<string, Benchmark> = {
   direct,
   middleware,
   relay,
+  transfer,
+  copy,
+  mmap,
   ffi,
 };
 
@@ -42,6 +48,9 @@ const HELP = `Usage: npm run bench -- WHAT [options]
   direct  direct I/O beside fio and dd: random reads, sequential reads and writes, a backup
   ffi     what a call through src/sys/raw costs over the bare call of the backend
   relay   20 clients x 100 MB through a relay: beside HAProxy and pipe()
+  transfer  file to pipe to file, and to a socket, beside the same calls in C
+  copy    copyFile() beside fs.copyFile() and cp, and what it leaves in the page cache
+  mmap    64 bytes at random places of a mapped file: beside readSync and promises
   list    the names above
 
   --runtimes LIST   of ${RUNTIMES.join(",")}; all of them by default

@@ -72,6 +72,13 @@ export type { DirectReadable, DirectReadableOptions } from "./memory/direct/read
 export type { DirectWritableOptions } from "./memory/direct/writable.ts";
 export { AbortError } from "./move/flow.ts";
 export { Pipe, type PipeOptions } from "./move/pipe.ts";
+export {
+  relay,
+  type RelayOptions,
+  type RelayProgress,
+  type RelayResult,
+  type RelayTarget,
+} from "./move/relay.ts";
 export type { Endpoint } from "./move/relay/endpoint.ts";
 export type { RelayServerOptions } from "./move/relay/options.ts";
 export type { RelayStats } from "./move/relay/stats.ts";
