@@ -8,11 +8,13 @@ export interface RequestEvent {
   readonly time: number;
   /** Address of the client; `"unix"` for a Unix socket. */
   readonly client: string;
+  /** Method, as it was sent; empty for what was no request. */
   readonly method: string;
   /** The target as it was sent. */
   readonly target: string;
   /** 0 or 1, of HTTP/1.x. */
   readonly minor: number;
+  /** Status of the answer. */
   readonly status: number;
   /** Bytes of the body that the kernel has taken. */
   readonly bytes: number;
@@ -22,7 +24,9 @@ export interface RequestEvent {
   readonly durationMs: number;
   /** What moved the body: `"memory"` is send(2) of what is kept, or of text. */
   readonly transfer: "memory" | "sendfile";
+  /** Value of Referer, or empty. */
   readonly referer: string;
+  /** Value of User-Agent, or empty. */
   readonly userAgent: string;
   /** `"running"` is told of large bodies only, about ten times a second. */
   readonly state: "running" | "done" | "aborted";

@@ -81,7 +81,7 @@ describe("paths", () => {
     const page = (await site.get("/plain/")).body.toString();
     assert.ok(!page.includes("<img src=x"), page);
     assert.match(page, /href="\.\/a%3Ab"/);
-    assert.ok(!(await site.get("/")).body.includes(".hidden"));
+    assert.ok(!(await site.get("/")).body.includes("./.hidden"));
     const json = await site.get("/plain/", { Accept: "application/json" });
     const { entries } = JSON.parse(json.body.toString());
     assert.deepEqual(entries.map(({ name }: { name: string }) => name).sort(), [
