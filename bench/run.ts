@@ -17,6 +17,7 @@ import { render } from "./report.ts";
 import { cold } from "./what/cold.ts";
 import { ffi } from "./what/ffi.ts";
 import { relay } from "./what/relay.ts";
+import { http } from "./what/http.ts";
 import { middleware } from "./what/middleware.ts";
 import { serve } from "./what/serve.ts";
 import { slow } from "./what/slow.ts";
@@ -26,6 +27,7 @@ const BENCHMARKS: Record<string, Benchmark> = {
   serve,
   slow,
   cold,
+  http,
   middleware,
   relay,
   ffi,
@@ -34,6 +36,7 @@ const BENCHMARKS: Record<string, Benchmark> = {
 const HELP = `Usage: npm run bench -- WHAT [options]
 
   serve   100 clients x 100 MiB: CPU per GB, throughput and memory beside nginx and pipe()
+  http    createFileServer by kind of request, beside nginx, sirv, Fastify and the runtimes
   middleware  serveStatic() under Express and Fastify beside their own, and sirv, by file size
   slow    1,000 slow readers: the memory that they cost, and a small request beside them
   cold    a small request while 4 clients stream files that are not in the page cache
