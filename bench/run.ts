@@ -23,6 +23,7 @@ import { direct } from "./what/direct.ts";
 import { ffi } from "./what/ffi.ts";
 import { mmap } from "./what/mmap.ts";
 import { relay } from "./what/relay.ts";
+import { http } from "./what/http.ts";
 import { middleware } from "./what/middleware.ts";
 import { serve } from "./what/serve.ts";
 import { slow } from "./what/slow.ts";
@@ -34,6 +35,7 @@ const BENCHMARKS: Record<string, Benchmark> = {
   slow,
   cold,
   direct,
+  http,
   middleware,
   relay,
   transfer,
@@ -45,6 +47,7 @@ const BENCHMARKS: Record<string, Benchmark> = {
 const HELP = `Usage: npm run bench -- WHAT [options]
 
   serve   100 clients x 100 MiB: CPU per GB, throughput and memory beside nginx and pipe()
+  http    createFileServer by kind of request, beside nginx, sirv, Fastify and the runtimes
   middleware  serveStatic() under Express and Fastify beside their own, and sirv, by file size
   slow    1,000 slow readers: the memory that they cost, and a small request beside them
   cold    a small request while 4 clients stream files that are not in the page cache
