@@ -4,7 +4,7 @@ import { platform } from "../../ffi/platform/mod.ts";
 import { errnoName, errnoNumber, SyscallError, UnsupportedError } from "../errors.ts";
 import { FileAdvice, Whence } from "../sys/file_flags.ts";
 import * as raw from "../sys/raw/mod.ts";
-import { FileSystem, fileSystemOf, FileType } from "../sys/statx.ts";
+import { fdStat, FileSystem, fileSystemOf, FileType } from "../sys/statx.ts";
 import { elsewhere } from "./elsewhere.ts";
 import type { End } from "./ends.ts";
 import { type FileMethod, fileToFile } from "./file_to_file.ts";
@@ -58,6 +58,9 @@ export async function copyData(job: DataJob): Promise<void> {
       }
       at = end;
     }
+    const now = fdStat(source);
+    // Behind its new end a file that was cut looks like one more hole.
+    if (typeof now !== "number" && now.size < size) throw truncated(`fd ${source}`, flow);
     if (method === "direct") await forget(source, target, size);
   } finally {
     if (ends.source.fd !== source) raw.close(ends.source.fd);

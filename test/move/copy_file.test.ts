@@ -270,6 +270,26 @@ describeWithoutLeaks("copyFile()", {
     }
   });
 
+  it("notices that the source became shorter, also in a hole", async () => {
+    for (const holes of [false, true]) {
+      const source = folder.file(noise(2 * MIB));
+      if (holes) truncateSync(source, 64 * MIB);
+      const target = fresh();
+      let cut = false;
+      const error = await copyFile(source, target, {
+        maxRate: 8 * MIB,
+        chunkSize: 4096,
+        onProgress: () => {
+          if (!cut) truncateSync(source, MIB);
+          cut = true;
+        },
+      }).then(() => assert.fail("it succeeded"), (error) => error);
+      assert.equal(error.name, "TruncatedError");
+      assert.equal(existsSync(target), false);
+      assert.deepEqual(leftovers(), []);
+    }
+  });
+
   it("reports progress up to the end", async () => {
     const seen: number[] = [];
     const source = folder.file(noise(3 * MIB));
