@@ -20,6 +20,8 @@ export default defineConfig([
       http: "src/http/mod.ts",
       register: "src/register.ts",
       worker: "src/wait/worker.ts",
+      server_job: "src/http/server/server_job.ts",
+      disk_job: "src/http/server/disk_job.ts",
       relay_job: "src/move/relay_job.ts",
     },
     splitting: true,

@@ -100,6 +100,34 @@ export class TruncatedError extends Error {
   }
 }
 
+/** What is known of a target that did not keep up. */
+export interface SlowTargetErrorOptions extends ErrorOptions {
+  /** Bytes that it had taken. */
+  bytesMoved: number;
+  /** How long the others had waited for it at a time, in milliseconds. */
+  slowMs: number;
+}
+
+/** A target of a broadcast that was disconnected because it held up the others. */
+export class SlowTargetError extends Error {
+  /** Always `"SlowTargetError"`. */
+  override readonly name: string = "SlowTargetError";
+  /** Always `"ERR_SLUICE_SLOW_TARGET"`. */
+  readonly code: string = "ERR_SLUICE_SLOW_TARGET";
+  /** Bytes that it had taken. */
+  readonly bytesMoved: number;
+
+  /** Builds the error; the message gives both numbers. */
+  constructor({ bytesMoved, slowMs, ...rest }: SlowTargetErrorOptions) {
+    super(
+      `Cannot go on with a target that holds up the others: ${bytesMoved} bytes taken, and more ` +
+        `than ${slowMs} ms waited for`,
+      rest,
+    );
+    this.bytesMoved = bytesMoved;
+  }
+}
+
 /** Name of a positive errno, or `"E?<number>"` for a number that the system does not name. */
 export function errnoName(errno: number): string {
   return platform.errnoNames[errno] ?? `E?${errno}`;

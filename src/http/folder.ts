@@ -23,15 +23,36 @@ export async function readFolder(
   const entries: ListingEntry[] = [];
   for (const [i, name] of visible.slice(0, MOST).entries()) {
     const opened = await root.open([...names, name].join("/"));
-    if (typeof opened !== "number") {
-      const kind = opened.folder ? "folder" : "file";
-      const size = opened.folder ? 0 : opened.size;
-      entries.push({ name, kind, size, modifiedMs: Number(opened.mtimeNs / 1_000_000n) });
-      opened.close();
-    }
+    if (typeof opened !== "number") entries.push(describeEntry(name, opened));
     if (i % TURN === TURN - 1) await new Promise((resolve) => setTimeout(resolve));
   }
   return { names, entries: sortEntries(entries), truncated: visible.length > MOST };
+}
+
+/** As {@linkcode readFolder}, in a thread that may wait. */
+export function readFolderNow(
+  openNow: NonNullable<Root["openNow"]>,
+  { fd }: OpenFile,
+  names: readonly string[],
+  dotfiles: Dotfiles,
+): Listing {
+  const found = builtin("fs").readdirSync(`/proc/self/fd/${fd}`);
+  const visible = found.filter((name) => isVisible(name, dotfiles)).sort();
+  const entries: ListingEntry[] = [];
+  for (const name of visible.slice(0, MOST)) {
+    const opened = openNow([...names, name].join("/"));
+    if (typeof opened !== "number") entries.push(describeEntry(name, opened));
+  }
+  return { names, entries: sortEntries(entries), truncated: visible.length > MOST };
+}
+
+/** Describes what was opened, and closes it. */
+function describeEntry(name: string, opened: OpenFile): ListingEntry {
+  const kind = opened.folder ? "folder" : "file";
+  const size = opened.folder ? 0 : opened.size;
+  const modifiedMs = Number(opened.mtimeNs / 1_000_000n);
+  opened.close();
+  return { name, kind, size, modifiedMs };
 }
 
 /** By the descriptor where the kernel has a path for it, so that no rename can lead elsewhere. */

@@ -10,6 +10,7 @@
  *
  * {@linkcode serveStatic} fits into `node:http`, Express, Connect, Koa, Fastify, Hono and servers in
  * the style of `fetch`; {@linkcode fileResponse} answers these with one file.
+ * {@linkcode createFileServer} is a server of its own, in threads of its own.
  * {@linkcode planResponse} decides and does nothing: adapters of your own can be built upon it.
  *
  * @module
@@ -38,3 +39,12 @@ export type {
 } from "./plan/options.ts";
 export { planResponse } from "./plan/plan.ts";
 export type { Dotfiles } from "./plan/target.ts";
+export { createFileServer, type FileServer, type ServerAddress } from "./server/file_server.ts";
+export type { RequestEvent } from "./server/log_format.ts";
+export type {
+  CacheOptions,
+  FileServerOptions,
+  LogOptions,
+  ServerLimits,
+} from "./server/options.ts";
+export type { FileServerStats } from "./server/stats.ts";

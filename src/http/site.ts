@@ -67,11 +67,11 @@ export class Site {
   }
 }
 
-function folderOf(root: string | URL): string {
+/** The absolute path of a folder: the current one may change. */
+export function folderOf(root: string | URL): string {
   if (root instanceof URL) return builtin("url").fileURLToPath(root);
   if (typeof root !== "string" || root === "") {
     throw new TypeError(`Cannot serve ${describe(root)}: expected the path of a folder`);
   }
-  // Absolute, because the current folder may change.
   return builtin("path").resolve(root);
 }

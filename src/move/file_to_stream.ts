@@ -120,7 +120,7 @@ function through(pipe: Pipe): Move {
  * Waited for by the number that was given, so that its owner can end the wait by closing it. Nothing
  * else runs between the question whether that is still the same and the call.
  */
-function descriptorGuest({ given, fd }: End): Guest {
+export function descriptorGuest({ given, fd }: End): Guest {
   return {
     fd: () => sameFile(given, fd) ? given : -1,
     queued: () => false,

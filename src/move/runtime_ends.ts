@@ -102,7 +102,8 @@ async function writeSlowly(
   }
 }
 
-function bytesOf(value: unknown): Uint8Array {
+/** The bytes of what a stream yields. */
+export function bytesOf(value: unknown): Uint8Array {
   if (value instanceof Uint8Array) return value;
   if (typeof value === "string") return new TextEncoder().encode(value);
   throw new TypeError(`Cannot transfer ${describe(value)}: the source must yield bytes`);

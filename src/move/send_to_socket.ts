@@ -40,7 +40,7 @@ export const sendToSocket: Sender<SocketConnection> = async (connection, file, o
 };
 
 /** Waits for a `net.Socket` that is still connecting; writing to a closed one would upset it. */
-async function connected(connection: SocketConnection): Promise<void> {
+export async function connected(connection: SocketConnection): Promise<void> {
   if (connection.kind !== "socket") return;
   const { socket } = connection;
   if (socket.connecting) {

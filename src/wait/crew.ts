@@ -16,6 +16,8 @@ export interface CrewOptions {
   fds(index: number): readonly number[];
   /** File to start instead of our own Worker entry. */
   readonly workerUrl?: URL | string | undefined;
+  /** Called with what a thread reports under an id that no call has. Must not throw. */
+  reported?(index: number, id: number, result: number): void;
   /** Called once when a thread has ended although nobody closed the crew. Must not throw. */
   ended(error: Error): void;
 }
@@ -117,7 +119,7 @@ export class Crew {
 
   #completed(index: number, id: number, result: number): void {
     const call = this.#calls.get(id);
-    if (call === undefined) return;
+    if (call === undefined) return this.#options.reported?.(index, id, result);
     call.results[index] = result;
     if (--call.left > 0) return;
     this.#calls.delete(id);

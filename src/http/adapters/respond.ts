@@ -12,9 +12,10 @@ import type { FilePart, Plan } from "../plan/types.ts";
 
 /**
  * Bytes up to which a file is read into memory and leaves together with the head, in one call. From
- * there on sendfile(2) is cheaper.
+ * there on sendfile(2) is cheaper: a request took 108 against 125 us of CPU time at 64 KiB, and 231
+ * against 132 at 128 KiB (measured on Node.js).
  */
-const SMALL = 32 * 1024;
+const SMALL = 64 * 1024;
 
 /** Fields that a program may have set before, and that are its own then: as with `send`. */
 const THEIRS: ReadonlySet<string> = new Set([

@@ -55,8 +55,11 @@ export interface AcceptorOptions {
    * {@linkcode Acceptor.pause}.
    */
   accepted(fd: number): void;
-  /** Called for each connection that was closed at once because no descriptor was left. */
-  refused?(): void;
+  /**
+   * Called for each connection that is closed at once, when this returns, because no descriptor was
+   * left: there is time for a last word.
+   */
+  refused?(fd: number): void;
   /**
    * Asked for a place before each connection. While it has none, connections stay in the kernel's
    * queue; it is asked again after a time, and on {@linkcode Acceptor.resume}.
@@ -145,8 +148,8 @@ export class Acceptor implements Handler {
     this.#reserve = -1;
     const fd = raw.accept4(this.#fd, FLAGS);
     if (fd >= 0) {
+      this.#options.refused?.(fd);
       raw.close(fd);
-      this.#options.refused?.();
     }
     this.#refill();
     // Another thread got the number first.

@@ -1,0 +1,230 @@
+/** The server as the program that started it sees it. @module */
+
+import { platform } from "../../../ffi/platform/mod.ts";
+import { builtin } from "../../builtins.ts";
+import { adopt, type AdoptedSocket } from "../../guest/adopt.ts";
+import type { SocketAddress } from "../../sys/address.ts";
+import { check } from "../../sys/check.ts";
+import * as raw from "../../sys/raw/mod.ts";
+import { getsockname, socketpair } from "../../sys/sockets.ts";
+import { AddressFamily, SocketType } from "../../sys/socket_flags.ts";
+import { Crew } from "../../wait/crew.ts";
+import { Host } from "../../wait/host.ts";
+import { openListener } from "../../wait/listener.ts";
+import { jobLocation } from "../../wait/worker_location.ts";
+import { type Command, COUNTERS, type JobData, NEEDS_DISK } from "./config.ts";
+import { eventReader } from "./event_reader.ts";
+import { configure, type FileServerOptions, type ServerConfig } from "./options.ts";
+import { type FileServerStats, statsOf } from "./stats.ts";
+
+/** Where a server listens. */
+export interface ServerAddress {
+  /** Address in digits, or the path of a Unix socket. */
+  readonly address: string;
+  /** Port; 0 for a Unix socket. */
+  readonly port: number;
+}
+
+const STREAM = SocketType.STREAM | SocketType.NONBLOCK | SocketType.CLOEXEC;
+
+/** Time for the last events to arrive, in milliseconds. */
+const EVENTS_MS = 500;
+
+/** A server that listens, until it is closed. */
+export class FileServer {
+  readonly #config: ServerConfig;
+  readonly #counters: Float64Array<SharedArrayBuffer>;
+  #crew: Crew | undefined;
+  #disk: Host | undefined;
+  /** The disk thread's ends of the sockets, before it is started. */
+  #diskFds: number[] = [];
+  /** What the threads write their events to. */
+  readonly #events: { readonly socket: AdoptedSocket; readonly ended: Promise<void> }[] = [];
+  #address: ServerAddress | undefined;
+  #listening: Promise<ServerAddress> | undefined;
+  #closing: Promise<void> | undefined;
+  #referenced = true;
+
+  /** Prepares to serve; `createFileServer` makes the configuration. */
+  constructor(config: ServerConfig) {
+    this.#config = config;
+    const bytes = config.threads * COUNTERS * Float64Array.BYTES_PER_ELEMENT;
+    this.#counters = new Float64Array(new SharedArrayBuffer(bytes));
+  }
+
+  /** Begins to serve; resolves with where. */
+  listen(): Promise<ServerAddress> {
+    return this.#listening ??= this.#listen();
+  }
+
+  /** Where it listens, once it does. */
+  get address(): ServerAddress | undefined {
+    return this.#address;
+  }
+
+  /** What has happened so far, in all threads. */
+  stats(): FileServerStats {
+    return statsOf(this.#counters);
+  }
+
+  /** Forgets what is known of files: changes show at once. */
+  async reload(): Promise<void> {
+    await this.#crew?.call("reload" satisfies Command);
+  }
+
+  /** Keeps the process alive while the server listens, which it does at first. */
+  ref(): this {
+    this.#referenced = true;
+    if (this.#closing === undefined) this.#crew?.ref();
+    return this;
+  }
+
+  /** Lets the process end. */
+  unref(): this {
+    this.#referenced = false;
+    if (this.#closing === undefined) this.#crew?.unref();
+    return this;
+  }
+
+  /**
+   * Accepts no more, lets the answers that are under way end, and closes.
+   *
+   * @param options `graceMs`: after so many milliseconds what is left is cut. @default {10000}
+   */
+  close({ graceMs = 10_000 }: { graceMs?: number } = {}): Promise<void> {
+    return this.#closing ??= this.#close(graceMs);
+  }
+
+  /** As {@linkcode close}. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  async #listen(): Promise<ServerAddress> {
+    const { backlog, root, threads } = this.#config;
+    builtin("fs").readdirSync(root);
+    const listener = openListener(await this.#where(), backlog);
+    try {
+      this.#start(listener, threads);
+      // Or the process might end before the promise settles.
+      this.#crew!.ref();
+      await this.#crew!.ready;
+    } catch (cause) {
+      await this.#stop();
+      throw cause;
+    } finally {
+      raw.close(listener);
+    }
+    if (!this.#referenced && this.#closing === undefined) this.#crew!.unref();
+    return this.#address!;
+  }
+
+  async #where(): Promise<SocketAddress> {
+    const { host, path, port } = this.#config;
+    if (path !== undefined) return { family: "Unix", path };
+    const name = host.replace(/^\[|\]$/g, "");
+    const { isIPv4, isIPv6 } = builtin("net");
+    if (isIPv4(name)) return { family: "IPv4", address: name, port };
+    if (isIPv6(name)) return { family: "IPv6", address: name, port };
+    const { address, family } = await builtin("dns").promises.lookup(name);
+    return { family: family === 6 ? "IPv6" : "IPv4", address, port };
+  }
+
+  #start(listener: number, threads: number): void {
+    const name = getsockname(listener);
+    this.#address = name.family === "Unix"
+      ? { address: name.path, port: 0 }
+      : { address: name.address, port: name.port };
+    const { cache, limits, root, settings, symlinks } = this.#config;
+    const { log, onRequest } = this.#config;
+    this.#crew = new Crew({
+      job: jobLocation("http/server/server_job"),
+      threads,
+      name: "sluice server",
+      data: (index): JobData => ({
+        root,
+        symlinks,
+        settings,
+        limits,
+        cache,
+        log: log?.format ?? null,
+        events: onRequest !== undefined,
+        index,
+        counters: this.#counters,
+      }),
+      fds: () => this.#descriptors(listener),
+      reported: (_index, id) => {
+        if (id === NEEDS_DISK) this.#startDisk();
+      },
+      ended: () => {},
+    });
+  }
+
+  /** What one thread is given: see server_job.ts. */
+  #descriptors(listener: number): number[] {
+    const [ours, theirs] = socketpair(AddressFamily.UNIX, STREAM);
+    this.#diskFds.push(theirs);
+    const fds = [duplicate(listener), ours];
+    const { log, onRequest } = this.#config;
+    if (log !== undefined) fds.push(duplicate(log.descriptor));
+    if (onRequest !== undefined) {
+      const [reader, writer] = socketpair(AddressFamily.UNIX, STREAM);
+      const { promise, resolve } = Promise.withResolvers<void>();
+      const socket = adopt(reader, { data: eventReader(onRequest), close: () => resolve() });
+      this.#events.push({ socket, ended: promise });
+      fds.push(writer);
+    }
+    return fds;
+  }
+
+  #startDisk(): void {
+    if (this.#disk !== undefined) return;
+    this.#disk = new Host({
+      job: jobLocation("http/server/disk_job"),
+      name: "sluice server disk",
+      fds: this.#diskFds.splice(0),
+      completed() {},
+      ended() {},
+    });
+  }
+
+  async #close(graceMs: number): Promise<void> {
+    await this.#listening?.catch(() => {});
+    if (this.#crew !== undefined) {
+      this.#crew.ref();
+      await within(this.#crew.call("drain" satisfies Command).catch(() => {}), graceMs);
+    }
+    await this.#stop();
+  }
+
+  async #stop(): Promise<void> {
+    await this.#crew?.close();
+    await this.#disk?.close();
+    for (const fd of this.#diskFds.splice(0)) raw.close(fd);
+    // What the threads wrote last is still to be read.
+    const events = this.#events.splice(0);
+    await within(Promise.all(events.map(({ ended }) => ended)), EVENTS_MS);
+    for (const { socket } of events) socket.close();
+    const { path } = this.#config;
+    if (path !== undefined && this.#address !== undefined && path[0] !== "\0") {
+      builtin("fs").rmSync(path, { force: true });
+    }
+  }
+}
+
+/** Makes a server for a folder. It does nothing before `listen()`. */
+export function createFileServer(options: FileServerOptions): FileServer {
+  return new FileServer(configure(options));
+}
+
+/** Waits for a promise, but not for longer. */
+async function within(promise: Promise<unknown>, ms: number): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  await Promise.race([promise, new Promise((resolve) => timer = setTimeout(resolve, ms))]);
+  clearTimeout(timer);
+}
+
+function duplicate(fd: number): number {
+  const action = () => `duplicate fd ${fd}`;
+  return check(raw.fcntl(fd, platform.fcntl.DUPFD_CLOEXEC, 0), "fcntl", action);
+}

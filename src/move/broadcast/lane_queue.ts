@@ -1,0 +1,66 @@
+/** The chunks that a target has been offered and has not got yet. @module */
+
+import type { Lane } from "./job.ts";
+import { PipeLane } from "./lanes.ts";
+import { MOST_PIPED } from "./pipes.ts";
+
+/**
+ * Most bytes that a target may be behind. Of a file it is a range of the page cache, which costs
+ * nothing; bytes in memory are held for it.
+ */
+const MOST_SHARED = 16 * 1024 * 1024;
+const MOST_COPIED = 1024 * 1024;
+
+/** Most chunks that it may be behind, however small they are. */
+const MOST_LANES = 1024;
+
+/** Lanes in their order, of which the first is on its way. */
+export class LaneQueue {
+  /** Bytes that have been queued in all, without those that were skipped. */
+  bytes = 0;
+  readonly #lanes: Lane[] = [];
+  /** Lanes in the target's pipe. */
+  #piped = 0;
+
+  /** The lane that is on its way; `undefined` when there is nothing to do. */
+  get first(): Lane | undefined {
+    return this.#lanes[0];
+  }
+
+  /** Whether there is no room, for a target that has taken `taken` bytes in all. */
+  full(taken: number): boolean {
+    const last = this.#lanes.at(-1);
+    if (last === undefined) return false;
+    const most = last.method === "copy" ? MOST_COPIED : MOST_SHARED;
+    return this.bytes - taken >= most || this.#lanes.length >= MOST_LANES ||
+      this.#piped >= MOST_PIPED;
+  }
+
+  /** Adds a lane. */
+  push(lane: Lane): void {
+    if (lane instanceof PipeLane) this.#piped++;
+    this.bytes += lane.left;
+    this.#lanes.push(lane);
+  }
+
+  /** Removes the first one, of which everything is taken. */
+  shift(): void {
+    if (this.#lanes.shift() instanceof PipeLane) this.#piped--;
+  }
+
+  /** Sends what is left of the first one by another lane. */
+  replaceFirst(lane: Lane): void {
+    if (this.#lanes[0] instanceof PipeLane) this.#piped--;
+    this.#lanes[0] = lane;
+  }
+
+  /** Drops all but the first, and what is in a pipe; returns how many bytes that were. */
+  skip(): number {
+    let dropped = 0;
+    for (let i = this.#lanes.length - 1; i > 0 && !(this.#lanes[i] instanceof PipeLane); i--) {
+      dropped += this.#lanes.pop()!.left;
+    }
+    this.bytes -= dropped;
+    return dropped;
+  }
+}
