@@ -14,21 +14,23 @@ import {
 } from "./environment.ts";
 import { endWithParent } from "./processes.ts";
 import { render } from "./report.ts";
+import { broadcast } from "./what/broadcast.ts";
 import { cold } from "./what/cold.ts";
 import { ffi } from "./what/ffi.ts";
 import { serve } from "./what/serve.ts";
 import { slow } from "./what/slow.ts";
 import { Workspace } from "./workspace.ts";
 
-const BENCHMARKS: Record<string, Benchmark> = { serve, slow, cold, ffi };
+const BENCHMARKS: Record<string, Benchmark> = { serve, slow, cold, ffi, broadcast };
 
 const HELP = `Usage: npm run bench -- WHAT [options]
 
-  serve   100 clients x 100 MiB: CPU per GB, throughput and memory beside nginx and pipe()
-  slow    1,000 slow readers: the memory that they cost, and a small request beside them
-  cold    a small request while 4 clients stream files that are not in the page cache
-  ffi     what a call through src/sys/raw costs over the bare call of the backend
-  list    the names above
+  serve      100 clients x 100 MiB: CPU per GB, throughput and memory beside nginx and pipe()
+  slow       1,000 slow readers: the memory that they cost, and a small request beside them
+  cold       a small request while 4 clients stream files that are not in the page cache
+  ffi        what a call through src/sys/raw costs over the bare call of the backend
+  broadcast  1 GiB to 16 clients at once: CPU beside streams, and what one stopped client costs
+  list       the names above
 
   --runtimes LIST   of ${RUNTIMES.join(",")}; all of them by default
   --rounds N        rounds, which are interleaved; 5 by default
