@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
-import { closeSync, openSync, readFileSync, writeFileSync } from "node:fs";
+import { closeSync, existsSync, openSync, readFileSync, writeFileSync } from "node:fs";
+import process from "node:process";
 import { after, describe, it } from "node:test";
 import { broadcast, type BroadcastOptions, Pipe, type TransferTarget } from "../../src/mod.ts";
 import * as sys from "../../src/sys/mod.ts";
 import { Folder, noise, sha256 } from "../_kit/bytes.ts";
+import { runChild } from "../_kit/child.ts";
 import { describeWithoutLeaks } from "../_kit/leaks.ts";
 import { TARGETS } from "../_kit/targets.ts";
 import { peers, pipeOf, streamOf } from "./_broadcast.ts";
@@ -204,6 +206,19 @@ describeWithoutLeaks("broadcast()", { warmUp }, () => {
     writeFileSync(path, noise(200 * KIB, 9), { flag: "r+" });
     await all[0]!.read().expect(BYTES.subarray(0, 200 * KIB));
     await close();
+  });
+});
+
+const NOT_ROOT = process.getuid?.() !== 0 || !existsSync("/usr/bin/setpriv")
+  ? "only root can try what a user without privileges gets"
+  : false;
+
+describe("broadcast() without large pipes", () => {
+  it("copies, to the last byte", { skip: NOT_ROOT }, async () => {
+    const child = new URL("./_fixtures/broadcast_small_pipes.ts", import.meta.url);
+    const { stdout, stderr, code } = await runChild(child, { timeoutMs: 60_000 });
+    assert.equal(code, 0, stderr);
+    assert.deepEqual(JSON.parse(stdout), new Array(3).fill(["copy", null, true]), stderr);
   });
 });
 

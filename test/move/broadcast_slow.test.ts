@@ -12,7 +12,7 @@ const folder = new Folder();
 after(() => folder.remove());
 
 /** More than a stopped connection takes on loopback: both of its buffers, and the lag that it may have. */
-const BYTES = noise(32 * MIB);
+const BYTES = noise(24 * MIB);
 const HASH = sha256(BYTES);
 
 async function withPeers(count: number, body: (all: Peer[]) => Promise<void>): Promise<void> {
