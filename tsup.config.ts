@@ -17,21 +17,34 @@ export default defineConfig([
     entry: {
       mod: "src/mod.ts",
       sys: "src/sys/mod.ts",
+      http: "src/http/mod.ts",
       register: "src/register.ts",
       worker: "src/wait/worker.ts",
+      server_job: "src/http/server/server_job.ts",
+      disk_job: "src/http/server/disk_job.ts",
+      relay_job: "src/move/relay_job.ts",
     },
     splitting: true,
+    // Without comments and white space, but with its names: stack traces stay legible.
+    esbuildOptions(options) {
+      options.minifyWhitespace = true;
+      options.minifySyntax = true;
+    },
   },
   {
     ...shared,
-    // The command is one file, with the libraries that only it uses: they are devDependencies, and
-    // so bundled. Some of them are CommonJS and ask for modules of Node.js by require().
+    // The command, with the libraries that only it uses: they are devDependencies, and so bundled.
+    // What few commands need is a chunk of its own, loaded when it is needed. Some libraries are
+    // CommonJS and ask for modules of Node.js by require().
     entry: { cli: "src/cli/main.ts" },
     banner: {
       js: 'import{createRequire as $createRequire}from"node:module";' +
         "const require=$createRequire(import.meta.url);",
     },
-    splitting: false,
+    splitting: true,
     minify: true,
+    esbuildOptions(options) {
+      options.chunkNames = "cli-[hash]";
+    },
   },
 ]);

@@ -38,6 +38,11 @@ export function nginxVersion(): string | undefined {
   return firstLine("nginx", ["-v"]);
 }
 
+/** Version of HAProxy, or `undefined` where it is not installed. */
+export function haproxyVersion(): string | undefined {
+  return firstLine("haproxy", ["-v"]);
+}
+
 /** Whether processes can be pinned to the two processors that the measurements want. */
 export function canPin(): boolean {
   return cpus().length > 1 && firstLine("taskset", ["--version"]) !== undefined;

@@ -26,6 +26,11 @@ export const PINNING: string = pinned
   ? "server on processor 0, clients on processor 1 (taskset)"
   : "servers and clients not pinned";
 
+/** What stands before the command of a client. */
+export const CLIENT_PREFIX: readonly string[] = pinned
+  ? ["taskset", "-c", String(CLIENT_CORE)]
+  : [];
+
 /** Ends the children with the bench, and lets a signal end the bench in an orderly way. */
 export function endWithParent(): void {
   process.on("exit", () => children.forEach(kill));
@@ -47,15 +52,25 @@ export function delay(ms: number): Promise<void> {
 }
 
 /** Starts a server that tells its port as `{"port":1}` in its first line of output. */
-export async function startServer(command: Command): Promise<Server> {
-  const child = start(command, SERVER_CORE);
+export async function startServer(
+  command: Command,
+  { behind = false }: { behind?: boolean } = {},
+): Promise<Server> {
+  const child = start(command, behind ? CLIENT_CORE : SERVER_CORE);
   const { port } = await firstLine<{ port: number }>(child);
   return { port, pid: child.pid!, stop: () => end(child) };
 }
 
-/** Starts a server whose port is known, and waits until it listens. */
-export async function startServerOn(port: number, command: Command): Promise<Server> {
-  const child = start(command, SERVER_CORE);
+/**
+ * Starts a server whose port is known, and waits until it listens. One that is not measured, but
+ * stands behind what is, runs `behind` it, on the clients' processor.
+ */
+export async function startServerOn(
+  port: number,
+  command: Command,
+  { behind = false }: { behind?: boolean } = {},
+): Promise<Server> {
+  const child = start(command, behind ? CLIENT_CORE : SERVER_CORE);
   for (let tries = 0;; tries++) {
     try {
       const socket = connect(port, "127.0.0.1");
@@ -111,13 +126,15 @@ export function startClient<T>(
   };
 }
 
-/** Runs a program to its end and returns the JSON that it prints. */
-export async function run<T>(command: Command): Promise<T> {
-  return await firstLine<T>(start(command, SERVER_CORE));
+/** Runs a program to its end, on one processor or on all, and returns the JSON that it prints. */
+export async function run<T>(command: Command, core: number | "all" = SERVER_CORE): Promise<T> {
+  return await firstLine<T>(start(command, core));
 }
 
-function start({ argv, env }: Command, core: number): ChildProcess {
-  const [file, ...args] = pinned ? ["taskset", "-c", String(core), ...argv] : argv;
+function start({ argv, env }: Command, core: number | "all"): ChildProcess {
+  const [file, ...args] = pinned && core !== "all"
+    ? ["taskset", "-c", String(core), ...argv]
+    : argv;
   const child = spawn(file!, args, {
     env: { ...process.env, ...env },
     stdio: ["pipe", "pipe", "inherit"],

@@ -1,5 +1,5 @@
 /**
- * `npm start`: makes a folder with real files, and serves it as `file_server.ts` does.
+ * `npm start`: makes a folder with real files, and serves it as `sluice serve` does.
  *
  * `npm start -- --port 9000`, or `bun examples/start.ts`, or `deno run -A examples/start.ts`.
  *
@@ -8,7 +8,11 @@
 
 import { tmpdir } from "node:os";
 import process from "node:process";
-import { howBytesTravel, main } from "./file_server/main.ts";
+import { serve } from "../src/cli/commands/serve.ts";
+import { howBytesTravel } from "../src/cli/serve/serve.ts";
 import { makeFolder } from "./start/folder.ts";
 
-await main([makeFolder(tmpdir(), howBytesTravel()), ...process.argv.slice(2)]);
+const folder = makeFolder(tmpdir(), howBytesTravel());
+await serve.parseAsync([folder, ...process.argv.slice(2)], { from: "user" });
+// Ctrl-C is how this is meant to end: npm would call it an error.
+process.exitCode = 0;

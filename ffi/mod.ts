@@ -25,7 +25,9 @@ interface Globals {
   readonly Deno?: Parameters<typeof createDeno>[0] & {
     readonly version: { readonly deno: string };
     readonly permissions: {
-      querySync(query: { name: "env"; variable: string }): { readonly state: string };
+      querySync(
+        query: { name: "env"; variable: string } | { name: "read" },
+      ): { readonly state: string };
     };
   };
   readonly Bun?: { readonly version: string };
@@ -33,6 +35,8 @@ interface Globals {
     getBuiltinModule?(id: string): unknown;
     readonly env?: Record<string, string | undefined>;
     readonly versions?: { readonly node?: string };
+    /** There only under the permission model of Node.js. */
+    readonly permission?: unknown;
   };
 }
 
@@ -78,6 +82,15 @@ export function setting(variable: `SLUICE_${string}`): string | undefined {
     if (state !== "granted") return undefined;
   }
   return globals.process?.env?.[variable];
+}
+
+/**
+ * Whether the runtime allows some paths and refuses others: then only it may open a path, because a
+ * foreign call would pass by its permissions.
+ */
+export function guardsPaths(): boolean {
+  if (Deno !== undefined) return Deno.permissions.querySync({ name: "read" }).state !== "granted";
+  return globals.process?.permission !== undefined;
 }
 
 function choose(): Backend {

@@ -9,10 +9,12 @@ import { builtinModule } from "../ffi/mod.ts";
 
 type Builtins = {
   diagnostics_channel: typeof import("node:diagnostics_channel");
+  dns: typeof import("node:dns");
   fs: typeof import("node:fs");
   http: typeof import("node:http");
   module: typeof import("node:module");
   net: typeof import("node:net");
+  os: typeof import("node:os");
   path: typeof import("node:path");
   process: typeof import("node:process");
   url: typeof import("node:url");

@@ -17,6 +17,16 @@
  * @module
  */
 
+export {
+  type Capabilities,
+  capabilities,
+  type CapabilitiesOptions,
+  type Limits,
+  type Mechanism,
+  type MechanismName,
+  type NetworkCapabilities,
+  type NetworkInterface,
+} from "./capabilities.ts";
 export { type Broadcast, broadcast } from "./move/broadcast.ts";
 export type {
   BroadcastMethod,
@@ -25,7 +35,6 @@ export type {
   SlowPolicy,
   TargetReport,
 } from "./move/broadcast/job.ts";
-export { type Capabilities, capabilities } from "./capabilities.ts";
 export {
   SlowTargetError,
   type SlowTargetErrorOptions,
@@ -36,17 +45,44 @@ export {
   UnsupportedError,
   type UnsupportedErrorOptions,
 } from "./errors.ts";
+export type { IpAddress, SocketAddress, UnixAddress } from "./sys/address.ts";
 export type { FdLike } from "./sys/fd.ts";
 export type { RegionRange } from "./sys/raw/iovec.ts";
 export type { Region } from "./sys/region.ts";
+export { copyFile, type CopyOptions, type CopyReport } from "./move/copy_file.ts";
+export type { CopyMethod } from "./move/copy_data.ts";
+export type { FileMethod } from "./move/file_to_file.ts";
+export type { FaultGuardState } from "./memory/fault_guard/guard.ts";
+export { type FlushOptions, type MapOptions, MappedFile } from "./memory/mapped_file.ts";
+export { MappedMemory, type MemoryOptions, type MemorySeal } from "./memory/mapped_memory.ts";
+export { type MapAdvice, Mapping, type Residency } from "./memory/mapping.ts";
+export type { MapAccess, MappedRange } from "./memory/core.ts";
 export type { TransferEvent } from "./move/diagnostics.ts";
 export {
   createReadStream,
   type ReadStreamOptions,
   type ReadStreamPath,
 } from "./move/file_stream.ts";
+export { AlignedBuffer } from "./memory/aligned_buffer.ts";
+export { DirectFile, type DirectOptions } from "./memory/direct_file.ts";
+export type { DirectEngine } from "./memory/direct/backing.ts";
+export type { Alignment, DirectMode } from "./memory/direct/channel.ts";
+export type { DirectFileOptions } from "./memory/direct/opening.ts";
+export type { DirectReadable, DirectReadableOptions } from "./memory/direct/readable.ts";
+export type { DirectWritableOptions } from "./memory/direct/writable.ts";
 export { AbortError } from "./move/flow.ts";
 export { Pipe, type PipeOptions } from "./move/pipe.ts";
+export {
+  relay,
+  type RelayOptions,
+  type RelayProgress,
+  type RelayResult,
+  type RelayTarget,
+} from "./move/relay.ts";
+export type { Endpoint } from "./move/relay/endpoint.ts";
+export type { RelayServerOptions } from "./move/relay/options.ts";
+export type { RelayStats } from "./move/relay/stats.ts";
+export { type CloseOptions, createRelay, type Relay } from "./move/relay_server.ts";
 export {
   type BunSocket,
   type DenoConn,

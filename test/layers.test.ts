@@ -15,11 +15,12 @@ const ORDER: readonly (readonly string[])[] = [
   ["ffi"],
   ["src/errors.ts", "src/options.ts", "src/version.ts", "src/builtins.ts", "src/media_types.ts"],
   ["src/sys"],
-  ["src/capabilities.ts"],
+  ["src/probe"],
   ["src/guest"],
   ["src/wait"],
   ["src/move", "src/memory"],
   ["src/http"],
+  ["src/capabilities.ts"],
   ["src/mod.ts", "src/register.ts"],
   ["src/cli"],
 ];

@@ -21,12 +21,20 @@ export const MEMORY = {
   mincore: { args: ["address", "u64", "buffer"], returns: "i32" },
   /** `int mlock(const void *addr, size_t length)` */
   mlock: { args: ["address", "u64"], returns: "i32" },
+  /** `int mlock2(const void *addr, size_t length, unsigned flags)` */
+  mlock2: { args: ["address", "u64", "u32"], returns: "i32" },
   /** `int munlock(const void *addr, size_t length)` */
   munlock: { args: ["address", "u64"], returns: "i32" },
   /** `int memfd_create(const char *name, unsigned flags)` */
   memfd_create: { args: ["buffer", "u32"], returns: "i32" },
   /** `int posix_memalign(void **out, size_t alignment, size_t size)`, which returns the errno */
   posix_memalign: { args: ["buffer", "u64", "u64"], returns: "i32" },
+  /** `ssize_t process_vm_readv(pid_t, const struct iovec *local, unsigned long n, const struct iovec *remote, unsigned long m, unsigned long flags)` */
+  process_vm_readv: { args: ["i32", "address", "u64", "address", "u64", "u64"], returns: "i64" },
+  /** `int getrlimit(int resource, struct rlimit *out)` */
+  getrlimit: { args: ["i32", "address"], returns: "i32" },
+  /** `int getrusage(int who, struct rusage *out)` */
+  getrusage: { args: ["i32", "address"], returns: "i32" },
   /** `void free(void *ptr)` */
   free: { args: ["address"], returns: "void" },
   /** `int getpagesize(void)` */

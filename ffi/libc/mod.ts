@@ -12,10 +12,17 @@ import { EVENTS } from "./events.ts";
 import { FILES } from "./files.ts";
 import { MEMORY } from "./memory.ts";
 import { PIPES } from "./pipes.ts";
+import { SIGNALS } from "./signals.ts";
 import { SOCKETS } from "./sockets.ts";
 
-type Table = typeof FILES & typeof PIPES & typeof MEMORY & typeof EVENTS & typeof SOCKETS;
-const TABLE: Table = { ...FILES, ...PIPES, ...MEMORY, ...EVENTS, ...SOCKETS };
+type Table =
+  & typeof FILES
+  & typeof PIPES
+  & typeof MEMORY
+  & typeof EVENTS
+  & typeof SIGNALS
+  & typeof SOCKETS;
+const TABLE: Table = { ...FILES, ...PIPES, ...MEMORY, ...EVENTS, ...SIGNALS, ...SOCKETS };
 
 /** Signatures that the platform decides: see `Platform.variadicPadding`. */
 const PADDING: CType[] = new Array(platform.variadicPadding).fill("u64");

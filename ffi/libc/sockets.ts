@@ -29,6 +29,14 @@ export const SOCKETS = {
   send: { args: ["i32", "buffer", "u64", "i32"], returns: "i64" },
   /** `ssize_t recv(int fd, void *buf, size_t n, int flags)` */
   recv: { args: ["i32", "buffer", "u64", "i32"], returns: "i64" },
+  /**
+   * `ssize_t sendto(int fd, const void *buf, size_t n, int flags, const sockaddr *, socklen_t)`:
+   * with addresses for the loops that send thousands of times a second. They ask for less than
+   * 2 GiB, so that the result fits an `int`, and no backend has to make a bigint of it.
+   */
+  sendto: { args: ["i32", "address", "u64", "i32", "address", "u32"], returns: "i32" },
+  /** `ssize_t recvfrom(int fd, void *buf, size_t n, int flags, sockaddr *, socklen_t *)`, as above */
+  recvfrom: { args: ["i32", "address", "u64", "i32", "address", "address"], returns: "i32" },
 } as const;
 
 SOCKETS satisfies Record<string, Signature>;

@@ -21,7 +21,9 @@ export interface Platform {
   /** The two places of lseek(2) that the systems number differently. */
   readonly seek: Record<"DATA" | "HOLE", number>;
   /** Requests of ioctl(2); 0, which every driver refuses, where the system lacks one. */
-  readonly ioctl: Record<"FIONREAD" | "SIOCOUTQ" | "FICLONE", number>;
+  readonly ioctl: Record<"FIONREAD" | "SIOCOUTQ" | "FICLONE" | "SIOCETHTOOL", number>;
+  /** Resources of getrlimit(2). */
+  readonly resource: Record<"NOFILE" | "MEMLOCK", number>;
   /** Numbers for syscall(2) of what libc does not wrap; -1 where the system lacks the call. */
   readonly syscalls: Record<SyscallName, number>;
   /** The descriptor that stands for the current folder. */
@@ -96,7 +98,8 @@ export type SyscallName =
   | "io_uring_enter"
   | "io_uring_register"
   | "openat2"
-  | "cachestat";
+  | "cachestat"
+  | "landlock_create_ruleset";
 
 export type SocketName =
   | "AF_UNIX"

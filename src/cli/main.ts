@@ -9,7 +9,7 @@
 import process from "node:process";
 import { Command, CommanderError } from "commander";
 import { VERSION } from "../version.ts";
-import { COMMANDS } from "./commands/mod.ts";
+import { COMMANDS, PARTS } from "./commands/mod.ts";
 import { ExitCode, explain } from "./exit.ts";
 
 const program = new Command("sluice")
@@ -20,8 +20,9 @@ const program = new Command("sluice")
   .showHelpAfterError("Run with --help for the options.")
   .exitOverride();
 
-// Subcommands must be added after exitOverride() to take it over.
-for (const command of COMMANDS) program.addCommand(command.exitOverride());
+// What is added ready-made takes none of these settings over by itself.
+for (const command of COMMANDS) program.addCommand(command.copyInheritedSettings(program));
+for (const command of PARTS) program.addCommand(command.exitOverride(), { hidden: true });
 
 try {
   await program.parseAsync();

@@ -4,6 +4,7 @@ import { platform } from "../../ffi/platform/mod.ts";
 import { errnoNumber, SyscallError } from "../errors.ts";
 import { check } from "../sys/check.ts";
 import * as raw from "../sys/raw/mod.ts";
+import { statx, StatxFlag } from "../sys/stat.ts";
 import { fdStat, FileType, sameFile } from "../sys/statx.ts";
 
 const ACCESS_MODE = 3;
@@ -22,6 +23,8 @@ export interface End {
   readonly blocks: number;
   /** Whether a call on it may wait in the kernel: it is no file, and `O_NONBLOCK` is not set. */
   readonly blocking: boolean;
+  /** Whether it is a device that never waits, such as `/dev/null` and `/dev/zero`. */
+  readonly instant: boolean;
   /** Whether every write goes to the end: `O_APPEND`. */
   readonly append: boolean;
   /** Whether it bypasses the page cache: `O_DIRECT`. */
@@ -53,13 +56,15 @@ export function openEnd(given: number, role: "source" | "target"): End {
   if (type === FileType.DIRECTORY) throw refuse("EISDIR", role === "source" ? "read" : "write");
   if (!CARRIERS.includes(type)) throw refuse("EINVAL", "splice");
   const fd = check(raw.fcntl(given, platform.fcntl.DUPFD_CLOEXEC, 0), "fcntl", action);
+  const instant = type === FileType.CHARACTER && isMemoryDevice(fd);
   return {
     given,
     fd,
     type,
     size: type === FileType.BLOCK ? blockDeviceSize(fd) : size,
     blocks,
-    blocking: !isFile({ type }) && (flags & platform.open.NONBLOCK) === 0,
+    blocking: !isFile({ type }) && !instant && (flags & platform.open.NONBLOCK) === 0,
+    instant,
     append: (flags & platform.open.APPEND) !== 0,
     direct: isFile({ type }) && (flags & platform.open.DIRECT) !== 0,
   };
@@ -72,6 +77,13 @@ const CARRIERS: readonly number[] = [
   FileType.SOCKET,
   FileType.CHARACTER,
 ];
+
+/** `MEM_MAJOR`: null, zero, full, random and the like, see null(4). */
+const MEMORY_DEVICES = 1;
+
+function isMemoryDevice(fd: number): boolean {
+  return platform.os === "linux" && statx(fd, "", StatxFlag.EMPTY_PATH).rdev[0] === MEMORY_DEVICES;
+}
 
 /** Lets go of a descriptor; the one that was given stays open. */
 export function closeEnd(end: End): void {

@@ -1,7 +1,9 @@
 /** Transfers from file to file. @module */
 
+import { errnoNumber } from "../errors.ts";
 import { FileSystem, fileSystemOf } from "../sys/statx.ts";
 import { WINDOW } from "../wait/residency.ts";
+import { CacheDropper } from "./cache_dropper.ts";
 import { type BlockingCall, elsewhere, here } from "./elsewhere.ts";
 import { type End, goBuffered, moveTo, verify } from "./ends.ts";
 import type { Flow } from "./flow.ts";
@@ -17,11 +19,19 @@ import {
   truncated,
 } from "./transfer_job.ts";
 
+const EOPNOTSUPP = errnoNumber("EOPNOTSUPP");
+
 /** Bytes that the thread moves before it looks for other work: 1 to 2 ms when they are cached. */
 const TURN = 4 * 1024 * 1024;
 
 /** Bytes from which on a pipe pays for itself: see the figures at `POOLED_CAPACITY`. */
 const PIPE_PAYS = 1024 * 1024;
+
+/** How bytes can be made to move from file to file; `"direct"` wants both open with `O_DIRECT`. */
+export type FileMethod = TransferMethod | "direct" | "mmap";
+
+/** Alignment that suits every device: `O_DIRECT` wants 512 or 4096 bytes. */
+const BLOCK = 4096;
 
 /** From a file to a file. */
 export interface FileJob {
@@ -31,8 +41,10 @@ export interface FileJob {
   readonly length: number;
   /** Where the first byte goes; `null` for the end of a file that appends. */
   readonly targetOffset: number | null;
-  readonly method: TransferMethod | "auto";
+  readonly method: FileMethod | "auto";
   readonly chunkSize: number | undefined;
+  /** Keeps what was not in the page cache out of it. */
+  readonly drops?: boolean;
   readonly flow: Flow;
 }
 
@@ -57,6 +69,7 @@ class FileMover {
   /** Whether the target is memory: writing to it waits for no disk, and needs no thread. */
   readonly #memory: boolean;
   readonly #gate: Gate;
+  readonly #dropper: CacheDropper | undefined;
   #moved = 0;
   #pipe: Pipe | null = null;
 
@@ -64,15 +77,17 @@ class FileMover {
     this.#job = job;
     this.#names = `fd ${job.source.given} to fd ${job.target.given}`;
     this.#memory = fileSystemOf(job.target.fd) === FileSystem.TMPFS;
+    const { source, target, start, targetOffset } = job;
+    if (job.drops) this.#dropper = new CacheDropper(source.fd, target.fd, start, targetOffset ?? 0);
     // What memory is filled from is asked for in the page cache.
     if (this.#memory) goBuffered(job.source, "source");
     this.#gate = new Gate(job.source.fd, job.start);
   }
 
   /** The methods to try, in order. */
-  plan(): TransferMethod[] {
-    const { source, target, length } = this.#job;
-    if (target.append || source.direct || target.direct) return ["copy"];
+  plan(): FileMethod[] {
+    const { source, target, length, drops } = this.#job;
+    if (drops || target.append || source.direct || target.direct) return ["copy"];
     const type = fileSystemOf(target.fd);
     // Everywhere else the file system may share blocks, or have its server copy them.
     const local = type === FileSystem.EXT || type === FileSystem.TMPFS;
@@ -82,7 +97,7 @@ class FileMover {
   }
 
   /** Moves what is left by one method; false when it refuses and is not the last. */
-  async run(method: TransferMethod, last: boolean): Promise<boolean> {
+  async run(method: FileMethod, last: boolean): Promise<boolean> {
     const { flow, length } = this.#job;
     if (method === "splice" && !this.#takePipe(last)) return false;
     if (method === "sendfile" && this.#job.targetOffset !== null) {
@@ -102,7 +117,10 @@ class FileMover {
       if (moved > 0) {
         this.#moved += moved;
         flow.moved(moved, method);
+        await this.#dropper?.wrote(moved);
       } else if (isTransient(moved)) {
+        continue;
+      } else if (moved === -EOPNOTSUPP && this.#dropper?.simplify()) {
         continue;
       } else if (!last && isRefusal(moved)) {
         return false;
@@ -118,6 +136,7 @@ class FileMover {
   /** Gives back what was taken; the files themselves are their owner's. */
   async end(): Promise<void> {
     if (this.#pipe !== null) givePipe(this.#pipe);
+    await this.#dropper?.end();
     await this.#gate.idle;
   }
 
@@ -125,7 +144,7 @@ class FileMover {
     return this.#memory ? WINDOW : TURN;
   }
 
-  async #step(method: TransferMethod, count: number): Promise<number> {
+  async #step(method: FileMethod, count: number): Promise<number> {
     if (!this.#memory) return await elsewhere(...this.#call(method, count));
     const position = this.#job.start + this.#moved;
     const cached = this.#gate.open(position, count);
@@ -138,7 +157,7 @@ class FileMover {
     return moved;
   }
 
-  #call(method: TransferMethod, count: number): BlockingCall {
+  #call(method: FileMethod, count: number): BlockingCall {
     const { source, target, start, targetOffset, chunkSize = TURN } = this.#job;
     const from = source.fd;
     const out = target.fd;
@@ -153,8 +172,15 @@ class FileMover {
         const { readFd, writeFd } = this.#pipe!;
         return ["spliceThrough", from, at, readFd, writeFd, out, to, count, chunkSize];
       }
+      case "mmap":
+        return ["mapThrough", from, at, out, to, count];
+      case "direct": {
+        // The last bytes, less than a block, are refused, and go through the page cache.
+        const whole = source.direct && count > BLOCK ? count - count % BLOCK : count;
+        return ["copyThrough", from, at, out, to, whole, chunkSize, 0];
+      }
       case "copy":
-        return ["copyThrough", from, at, out, to, count, chunkSize, 0];
+        return ["copyThrough", from, at, out, to, count, chunkSize, this.#dropper?.readFlags ?? 0];
     }
   }
 
@@ -166,9 +192,9 @@ class FileMover {
   }
 
   /** After `EINVAL` for what `O_DIRECT` cannot do, such as the last bytes of a file. */
-  #goBuffered(method: TransferMethod): boolean {
+  #goBuffered(method: FileMethod): boolean {
     const { source, target } = this.#job;
-    if (method !== "copy") return false;
+    if (method !== "copy" && method !== "direct") return false;
     const read = goBuffered(source, "source");
     return goBuffered(target, "target") || read;
   }

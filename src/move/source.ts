@@ -1,5 +1,6 @@
 /** Opening what is to be sent. @module */
 
+import { guardsPaths } from "../../ffi/mod.ts";
 import { platform } from "../../ffi/platform/mod.ts";
 import { builtin } from "../builtins.ts";
 import { errnoNumber, SyscallError } from "../errors.ts";
@@ -58,12 +59,17 @@ export async function openSource(
   }
 }
 
-/** In the runtime's thread pool: looking a path up may wait for a disk. */
-export function openFile(
-  path: string | URL,
-  flags = 0,
-): Promise<{ fd: number; close: () => void }> {
+/** What was opened, and how to close it. */
+export interface Opened {
+  readonly fd: number;
+  readonly close: () => void;
+}
+
+/** In the runtime's thread pool, where looking the path up may wait for a disk. */
+export function openFile(path: string | URL, flags = 0): Opened | Promise<Opened> {
   const { close, constants, open } = builtin("fs");
+  const fd = openCached(path, flags);
+  if (fd >= 0) return { fd, close: () => void raw.close(fd) };
   return new Promise((resolve, reject) => {
     // O_NONBLOCK, because opening a FIFO waits for its writer; on a file it changes nothing.
     open(path, constants.O_RDONLY | constants.O_NONBLOCK | flags, (error, fd) => {
@@ -74,13 +80,32 @@ export function openFile(
 }
 
 /**
+ * Opens a path whose every part the kernel holds in memory; a negative number where it does not, and
+ * for every other trouble, which the runtime's own `open` then reports.
+ *
+ * Two changes of thread less for each small file, which count where the processor is busy: beside
+ * four cold streams on one processor each of them took up to 4 ms (measured). `RESOLVE_CACHED` is
+ * what io_uring uses for the same purpose; Linux 5.12.
+ */
+function openCached(path: string | URL, flags: number): number {
+  // Where the runtime guards files by permissions of its own, it must see the path.
+  if (typeof path !== "string" || !available() || guardsPaths()) return -ENOSYS;
+  if (path === "" || path.includes("\0")) return -ENOSYS;
+  const { NONBLOCK, NOCTTY, CLOEXEC } = platform.open;
+  return raw.openat2(
+    platform.atFdcwd,
+    path,
+    NONBLOCK | NOCTTY | CLOEXEC | flags,
+    0,
+    ResolveFlag.CACHED,
+  );
+}
+
+/**
  * Opens a path below a folder: openat2(2) with `RESOLVE_BENEATH`, which holds whatever is renamed or
  * linked meanwhile. Where the kernel lacks it nothing is opened, rather than without its protection.
  */
-async function openBelow(
-  root: string,
-  path: string | URL,
-): Promise<{ fd: number; close: () => void }> {
+async function openBelow(root: string, path: string | URL): Promise<Opened> {
   const action = `open ${describe(String(path))} below ${describe(root)}`;
   if (typeof path !== "string") throw new TypeError(`Cannot ${action}: expected a relative path`);
   const { DIRECTORY, NONBLOCK, NOCTTY, CLOEXEC } = platform.open;

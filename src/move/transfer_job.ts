@@ -112,7 +112,7 @@ export const EAGAIN: number = errnoNumber("EAGAIN");
 const EINTR = errnoNumber("EINTR");
 
 /** The call that carries a method out. */
-export const SYSCALLS: Readonly<Record<TransferMethod, string>> = {
+const SYSCALLS: Readonly<Record<TransferMethod, string>> = {
   range: "copy_file_range",
   sendfile: "sendfile",
   splice: "splice",
@@ -122,12 +122,13 @@ export const SYSCALLS: Readonly<Record<TransferMethod, string>> = {
 /** The error for a failed call. */
 export function failure(
   result: number,
-  method: TransferMethod,
+  method: string,
   names: string,
   bytesMoved: number,
 ): SyscallError {
   const action = `transfer ${names}`;
-  return new SyscallError({ syscall: SYSCALLS[method], errno: -result, action, bytesMoved });
+  const syscall = SYSCALLS[method as TransferMethod] ?? "write";
+  return new SyscallError({ syscall, errno: -result, action, bytesMoved });
 }
 
 /** The error for a file that is shorter than it was. */

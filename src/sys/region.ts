@@ -94,6 +94,26 @@ export function addressIn(
 }
 
 /**
+ * Address of the first byte, as a number: user addresses stay below 2^53. For what the kernel or
+ * another thread of this process is told by number; the region must stay open meanwhile.
+ */
+export function baseOf(region: Region): number {
+  return Number(memoryOf(region).address);
+}
+
+/**
+ * Shows a range in a buffer of its own, which can be emptied alone: {@linkcode hide} knows nothing of
+ * it, so this is for regions that are never given back.
+ */
+export function ownWindow(
+  region: Region,
+  offset: number,
+  length: number,
+): Uint8Array<ArrayBuffer> {
+  return view(addressIn(region, offset, length, "posix_memalign"), length);
+}
+
+/**
  * Empties every array that shows the region, so that its memory can be given back or moved.
  *
  * @throws {TypeError} When one cannot be emptied, because the runtime is using it (Bun pins such a

@@ -56,6 +56,36 @@ export function fdStat(fd: number): FdStat | number {
   };
 }
 
+/** What tells one version of a file from another, beside what {@linkcode FdStat} has. */
+export interface FileIdentity {
+  /** File type bits of `st_mode`: see {@linkcode FdStat.type}. */
+  readonly type: number;
+  /** Bytes; of a regular file only. */
+  readonly size: number;
+  /** Last change of data, in nanoseconds since the epoch. */
+  readonly mtimeNs: bigint;
+  /** Inode number. */
+  readonly inode: bigint;
+  /** Number of the device that holds the file. */
+  readonly device: number;
+}
+
+/** As {@linkcode fdStat}, with what identifies the file and its version. */
+export function fdIdentity(fd: number): FileIdentity | number {
+  const result = fold(
+    libc().statx(fd, empty.bytes, AT_EMPTY_PATH, STATX_BASIC_STATS, out.address),
+  );
+  if (result < 0) return result;
+  const { view } = out;
+  return {
+    type: view.getUint16(28, true) & 0o170000,
+    size: Number(view.getBigUint64(40, true)),
+    mtimeNs: view.getBigInt64(112, true) * 1_000_000_000n + BigInt(view.getUint32(120, true)),
+    inode: view.getBigUint64(32, true),
+    device: view.getUint32(136, true) * 0x1_0000_0000 + view.getUint32(140, true),
+  };
+}
+
 const other = new Cell(256);
 
 /** Whether two descriptors refer to the same file, pipe or socket; false when either is closed. */

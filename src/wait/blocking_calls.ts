@@ -5,7 +5,9 @@ import {
   fallocate,
   fdatasync,
   fsync,
+  ftruncate,
   ioctl,
+  openat2,
   posixFadvise,
   readahead,
   sendfile,
@@ -30,6 +32,8 @@ export interface BlockingCalls {
   readonly fallocate: typeof fallocate;
   readonly fdatasync: typeof fdatasync;
   readonly fsync: typeof fsync;
+  readonly ftruncate: typeof ftruncate;
+  readonly openat2: typeof openat2;
   readonly ioctl: typeof ioctl;
   readonly mapThrough: typeof mapThrough;
   readonly populate: typeof populate;
@@ -51,6 +55,8 @@ export const CALLS: BlockingCalls = {
   fallocate,
   fdatasync,
   fsync,
+  ftruncate,
+  openat2,
   ioctl,
   mapThrough,
   populate,
@@ -68,5 +74,5 @@ export const CALLS: BlockingCalls = {
 export interface Request {
   readonly id: number;
   readonly call: keyof BlockingCalls;
-  readonly args: readonly (number | null | undefined)[];
+  readonly args: readonly (number | string | null | undefined)[];
 }

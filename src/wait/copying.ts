@@ -11,7 +11,6 @@ import {
   pread,
   preadv2,
   pwrite,
-  pwritev2,
   read,
   sendfile,
   splice,
@@ -61,8 +60,8 @@ function repeat(count: number, size: number, move: (done: number, most: number) 
 /**
  * Reads and writes. `null` is the file position.
  *
- * `flags` are those of `preadv2()` and `pwritev2()`, for offsets only. Bytes that were read from what
- * has no positions, and cannot be written, are lost.
+ * `readFlags` are those of `preadv2()`, for offsets only. Bytes that were read from what has no
+ * positions, and cannot be written, are lost.
  */
 export function copyThrough(
   from: number,
@@ -71,7 +70,7 @@ export function copyThrough(
   outOffset: number | null,
   count: number,
   size: number,
-  flags: number,
+  readFlags: number,
 ): number {
   const memory = scratch();
   if (typeof memory === "number") return memory;
@@ -80,23 +79,20 @@ export function copyThrough(
     const at = fromOffset === null ? null : fromOffset + done;
     const bytesRead = at === null
       ? read(from, part)
-      : flags === 0
+      : readFlags === 0
       ? pread(from, part, at)
-      : preadv2(from, part, at, flags);
+      : preadv2(from, part, at, readFlags);
     if (bytesRead <= 0) return bytesRead;
     const bytes = bytesRead === part.length ? part : part.subarray(0, bytesRead);
-    return writeAll(out, bytes, outOffset === null ? null : outOffset + done, flags);
+    return writeAll(out, bytes, plus(outOffset, done));
   });
 }
 
 /** Writes until everything is written or a call fails; returns as {@linkcode repeat}. */
-function writeAll(out: number, bytes: Uint8Array, offset: number | null, flags: number): number {
+function writeAll(out: number, bytes: Uint8Array, offset: number | null): number {
   return repeat(bytes.length, bytes.length, (done) => {
     const rest = done === 0 ? bytes : bytes.subarray(done);
-    if (offset === null) return write(out, rest);
-    return flags === 0
-      ? pwrite(out, rest, offset + done)
-      : pwritev2(out, rest, offset + done, flags);
+    return offset === null ? write(out, rest) : pwrite(out, rest, offset + done);
   });
 }
 
@@ -194,7 +190,7 @@ export function mapThrough(
   const region = mmap(count + lead, Protection.READ, flags, from, fromOffset - lead);
   if (typeof region === "number") return region;
   try {
-    return writeAll(out, region.bytes(lead, count), outOffset, 0);
+    return writeAll(out, region.bytes(lead, count), outOffset);
   } finally {
     munmap(region);
   }

@@ -92,7 +92,12 @@ export class Host {
   /** Sends a command to the job. */
   post(command: unknown): void {
     this.#port?.postMessage(command);
-    this.#wake();
+    this.wake();
+  }
+
+  /** Makes the job's `wakeFd` readable, for what it is told by other means than a command. */
+  wake(): void {
+    if (this.#wakeFd >= 0) raw.write(this.#wakeFd, ONE);
   }
 
   /** Keeps the process alive until `unref()`. */
@@ -186,14 +191,10 @@ export class Host {
     this.#stop();
   }
 
-  #wake(): void {
-    if (this.#wakeFd >= 0) raw.write(this.#wakeFd, ONE);
-  }
-
   /** The flag first: a job that clears the eventfd asks for the flag before it waits again. */
   #stop(): void {
     Atomics.store(this.#state, Slot.STOP, 1);
-    this.#wake();
+    this.wake();
   }
 
   #stopAtExit(): void {

@@ -12,9 +12,14 @@ import { run as runBlocking } from "./blocking_job.ts";
 import { RecordWriter } from "./completions.ts";
 import { type JobContext, type JobModule, Phase, Slot, type WorkerStart } from "./job.ts";
 import { run as runReady } from "./ready_job.ts";
+import { run as runIo } from "./ring/thread_job.ts";
 
 /** Jobs by name, for which a bundle of this file needs no other file beside it. */
-const BUILT_IN: Record<string, JobModule["run"]> = { blocking: runBlocking, ready: runReady };
+const BUILT_IN: Record<string, JobModule["run"]> = {
+  blocking: runBlocking,
+  io: runIo,
+  ready: runReady,
+};
 
 const start = (workerData as { sluice?: WorkerStart } | null)?.sluice;
 // A rejection is left unhandled on purpose: it becomes the `error` event of the host's Worker.

@@ -4,7 +4,8 @@ import { setting } from "../../ffi/mod.ts";
 import { builtin } from "../builtins.ts";
 import { UnsupportedError } from "../errors.ts";
 
-const REMEDY = "put sluice's worker.js beside the program's file, or name it by the option " +
+const REMEDY =
+  "put sluice's worker.js, and the jobs that it loads, beside the program's file, or name it by the option " +
   "workerUrl or the environment variable SLUICE_WORKER";
 
 /**
@@ -29,6 +30,20 @@ export function workerLocation(option: URL | string | undefined): URL {
   }
   // The same folder in src/wait/, and in dist/, where everything lies flat.
   return new URL(own.endsWith(".ts") ? "./worker.ts" : "./worker.js", own);
+}
+
+/**
+ * The file of a job that is an entry of its own, such as `"move/relay_job"`: by that path where the
+ * files lie as in `src/`, as TypeScript or compiled one by one, and beside the Worker's file where
+ * they lie flat.
+ *
+ * @throws {UnsupportedError} As {@linkcode workerLocation}.
+ */
+export function jobLocation(path: string, option?: URL | string): URL {
+  const worker = workerLocation(option);
+  const tree = /\/wait\/worker(\.[jt]s)$/.exec(worker.pathname);
+  if (tree !== null) return new URL(`../${path}${tree[1]}`, worker);
+  return new URL(`./${path.slice(path.lastIndexOf("/") + 1)}.js`, worker);
 }
 
 /**

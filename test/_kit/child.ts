@@ -37,12 +37,16 @@ export function runChild(file: URL, options: ChildOptions = {}): Promise<ChildRe
     env: { ...process.env, ...env },
     stdio: ["ignore", "pipe", "pipe"],
   });
-  const timer = setTimeout(() => child.kill("SIGKILL"), timeoutMs);
+  // Deno's `child.kill()` sends the first signal only.
+  const kill = (signal: NodeJS.Signals) => {
+    if (child.exitCode === null && child.signalCode === null) process.kill(child.pid!, signal);
+  };
+  const timer = setTimeout(() => kill("SIGKILL"), timeoutMs);
   const output = { stdout: "", stderr: "" };
   for (const name of ["stdout", "stderr"] as const) {
     child[name].setEncoding("utf8").on("data", (text: string) => {
       output[name] += text;
-      if (name === "stdout") options.onOutput?.(output.stdout, (signal) => child.kill(signal));
+      if (name === "stdout") options.onOutput?.(output.stdout, kill);
     });
   }
   return new Promise((resolve, reject) => {

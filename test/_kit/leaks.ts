@@ -26,6 +26,13 @@ function link(fd: string): string {
   }
 }
 
+/** Waits until no descriptor of this file is open, for runtimes close theirs a little later. */
+export async function assertClosed(path: string): Promise<void> {
+  const open = () => openDescriptors().filter((descriptor) => descriptor.endsWith(`:${path}`));
+  for (let i = 0; i < 250 && open().length > 0; i++) await sleep(20);
+  assert.deepEqual(open(), []);
+}
+
 /** Starts the threads that the library keeps: their descriptors are no leak. */
 export async function startThreads(): Promise<void> {
   const [read, write] = pipe2(OpenFlag.NONBLOCK | OpenFlag.CLOEXEC);
@@ -56,8 +63,8 @@ export function describeWithoutLeaks(
     });
     body();
     it("leaves no descriptor open", { skip }, async () => {
-      // The runtimes close theirs a little later.
-      for (let i = 0; i < 50 && openDescriptors().length > earlier.length; i++) await sleep(20);
+      // The runtimes close theirs a little later, and the pool of pipes its own after two seconds.
+      for (let i = 0; i < 500 && openDescriptors().length > earlier.length; i++) await sleep(20);
       const now = openDescriptors();
       const added = now.filter((descriptor) => !earlier.includes(descriptor));
       assert.ok(now.length <= earlier.length, `left open: ${added.join(", ")}`);

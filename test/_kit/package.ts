@@ -54,7 +54,10 @@ export function runJson(script: string, env: Record<string, string> = {}): unkno
 }
 
 /** Runs a development tool of the checkout in the project. */
-export function tool(name: "esbuild" | "tsc", ...args: string[]): void {
+export function tool(
+  name: "attw" | "esbuild" | "publint" | "tsc" | "tsup",
+  ...args: string[]
+): void {
   const command = join(ROOT, "node_modules/.bin", name);
   const options = { cwd: consumer(), encoding: "utf8", timeout: 60_000 } as const;
   const { stdout, stderr, status } = spawnSync(command, args, options);

@@ -38,7 +38,7 @@ export function responses(bytes: Buffer, methods: readonly string[]): RawRespons
       const colon = field.indexOf(":");
       return [field.slice(0, colon).toLowerCase(), field.slice(colon + 1).trim()];
     }));
-    const bodiless = method === "HEAD" || status === 304;
+    const bodiless = method === "HEAD" || status === 204 || status === 304;
     const length = bodiless ? 0 : Number(headers.get("content-length"));
     const body = bytes.subarray(end + 4, end + 4 + length);
     if (body.length !== length) throw new Error(`${body.length} of ${length} bytes of a body`);

@@ -27,16 +27,21 @@ export function epollCreate1(flags: number): number {
   return fold(libc().epoll_create1(flags));
 }
 
-/** `epoll_ctl(epoll, op, fd, { events, data: tag })`; `tag` is a `u32`. Thread-safe. */
+/**
+ * `epoll_ctl(epoll, op, fd, { events, data })`; the two halves of the data are `u32`, the tag is the
+ * lower one. Thread-safe.
+ */
 export function epollCtl(
   epoll: number,
   op: number,
   fd: number,
   events: number,
   tag: number = fd,
+  upper: number = 0,
 ): number {
   event.view.setUint32(0, events, true);
   event.view.setUint32(data, tag, true);
+  event.view.setUint32(data + 4, upper, true);
   return fold(libc().epoll_ctl(epoll, op, fd, event.address));
 }
 
@@ -65,6 +70,11 @@ export class EventList {
   /** Tag of event `index`, as given to `epollCtl`. */
   tag(index: number): number {
     return this.#cell.view.getUint32(index * size + data, true);
+  }
+
+  /** Upper half of the data of event `index`, as given to `epollCtl`. */
+  upper(index: number): number {
+    return this.#cell.view.getUint32(index * size + data + 4, true);
   }
 
   /** Bits of event `index`; see `EpollEvent`. */

@@ -2,6 +2,8 @@
 
 import { Cell } from "../../../ffi/libc/cell.ts";
 import { fold } from "../../../ffi/libc/mod.ts";
+import { platform } from "../../../ffi/platform/mod.ts";
+import { errnoNumber } from "../../errors.ts";
 import { libc } from "../libc.ts";
 import { addressIn, adopt, close, hide, type Region } from "../region.ts";
 
@@ -102,6 +104,19 @@ export function posixMemalign(alignment: number, size: number): Region | number 
   // The C function returns the errno itself.
   if (result !== 0) return result > 0 ? -result : fold(result);
   return adopt(pointer.view.getBigUint64(0, true), size, "posix_memalign");
+}
+
+/**
+ * `madvise(region, region.length, MADV_DONTFORK)` on allocated memory that fills whole pages: those
+ * that it does not fill hold data of others. Linux only; `-EINVAL` elsewhere.
+ */
+export function keepFromChildren(region: Region): number {
+  const { length } = region;
+  const address = addressIn(region, 0, length, "posix_memalign");
+  if (Number(address) % pageSize() !== 0 || length % pageSize() !== 0) {
+    return -errnoNumber("EINVAL");
+  }
+  return fold(libc().madvise(address, BigInt(length), platform.memoryAdvice.DONTFORK));
 }
 
 /** `free(region)`; 0. Throws when an array of the region is in use. */

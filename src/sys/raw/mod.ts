@@ -11,6 +11,7 @@
 export * from "./cache.ts";
 export * from "./events.ts";
 export * from "./files.ts";
+export * from "./inspection.ts";
 export * from "./io_uring.ts";
 export type { RegionRange } from "./iovec.ts";
 export * from "./memory.ts";

@@ -72,7 +72,7 @@ export function splice(
       pointer(first, fromOffset),
       out,
       pointer(second, outOffset),
-      BigInt(count),
+      big(count),
       flags,
     ),
   );

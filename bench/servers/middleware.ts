@@ -1,0 +1,49 @@
+/** Middlewares that serve a folder, each as its users mount it: `middleware.ts FOLDER KIND`. @module */
+
+import { createServer, type RequestListener } from "node:http";
+import { createRequire } from "node:module";
+import process from "node:process";
+import { serveStatic } from "../../src/http/mod.ts";
+import { announce, listen } from "./harness.ts";
+
+type Use = RequestListener & { use(handler: unknown): void };
+
+interface Fastify {
+  register(plugin: unknown, options: object): void;
+  get(path: string, handler: unknown): void;
+  listen(options: { port: number; host: string }): Promise<string>;
+  readonly server: { address(): { readonly port: number } };
+}
+
+/** They have no types of their own here. */
+const require = createRequire(import.meta.url);
+const root = process.argv[2]!;
+
+function express(handler: (module: { static(root: string): unknown }) => unknown): void {
+  const module = require("express") as { (): Use; static(root: string): unknown };
+  const app = module();
+  app.use(handler(module));
+  listen(createServer(app));
+}
+
+async function fastify(set: (app: Fastify) => void): Promise<void> {
+  const app = (require("fastify") as () => Fastify)();
+  set(app);
+  await app.listen({ port: 0, host: "127.0.0.1" });
+  announce(app.server.address().port);
+}
+
+const KINDS: Record<string, () => unknown> = {
+  "express-static": () => express((module) => module.static(root)),
+  "express-sluice": () => express(() => serveStatic(root)),
+  "http-sluice": () => listen(createServer(serveStatic(root) as RequestListener)),
+  "http-sirv": () => {
+    // The default reads the tree once and keeps what it saw: the fastest that sirv can do.
+    const sirv = require("sirv") as (root: string, options: object) => RequestListener;
+    listen(createServer(sirv(root, { etag: true })));
+  },
+  "fastify-static": () => fastify((app) => app.register(require("@fastify/static"), { root })),
+  "fastify-sluice": () => fastify((app) => app.get("/*", serveStatic(root))),
+};
+
+await KINDS[process.argv[3]!]!();

@@ -1,0 +1,217 @@
+/** 20 clients download 100 MB each through a relay in one thread, beside HAProxy and `pipe()`. @module */
+
+import { once } from "node:events";
+import { connect, createServer, type Socket } from "node:net";
+import type { DrainResult } from "../client/drain.ts";
+import type { ProbeResult } from "../client/probe.ts";
+import type { Context } from "../context.ts";
+import { commandFor, haproxyVersion, type RuntimeName, versionOf } from "../environment.ts";
+import { REMEDY, startHaproxy } from "../haproxy.ts";
+import { cpuSeconds, memory } from "../measure/proc.ts";
+import { ratios, summarize } from "../measure/stats.ts";
+import { startNginx } from "../nginx.ts";
+import { delay, PINNING, type Server, startClient, startServer } from "../processes.ts";
+import { type Bar, number, type Report, spread } from "../report.ts";
+import { verify } from "../verify.ts";
+import type { ServedFile, Workspace } from "../workspace.ts";
+
+const CLIENTS = 20;
+const SIZE = 100_000_000;
+const ANSWER = 64 * 1024;
+const LIMIT_MS = 120_000;
+const PROBE_MS = 3000;
+const PROBE_INTERVAL_MS = 2;
+const IDLE = 1000;
+
+/** Most CPU time per GB and latency, least throughput, beside those of HAProxy and `pipe()`. */
+const CPU_OF_HAPROXY = 0.6;
+const SPEED_OF_HAPROXY = 1;
+const P99_OF_HAPROXY = 1.2;
+const CPU_OF_PIPE = 0.25;
+/** Most memory of one idle connection. */
+const IDLE_BYTES = 20_000;
+
+interface Subject {
+  readonly name: string;
+  readonly kind: "sluice" | "haproxy" | "pipe";
+  readonly runtime: RuntimeName | undefined;
+  start(upstream: number): Promise<Server>;
+}
+
+interface Measured {
+  readonly subject: Subject;
+  readonly server: Server;
+  readonly cpuPerGb: number[];
+  readonly gbPerSecond: number[];
+  readonly p50: number[];
+  readonly p99: number[];
+  idleBytes: number;
+}
+
+/** Runs the benchmark. */
+export async function relay({ workspace, runtimes, rounds, note }: Context): Promise<Report> {
+  const large = workspace.file("large", SIZE);
+  const hot = workspace.file("hot", ANSWER);
+  const upstream = await startNginx(workspace.files, "on", { behind: true });
+  const all: Measured[] = [];
+  for (const subject of subjects(runtimes, workspace, note)) {
+    note(`${subject.name}: checking the bytes`);
+    const server = await subject.start(upstream.port);
+    await verify(server.port, large);
+    all.push({ subject, server, cpuPerGb: [], gbPerSecond: [], p50: [], p99: [], idleBytes: 0 });
+  }
+  for (let round = 1; round <= rounds; round++) {
+    for (const measured of all) {
+      await transfer(measured);
+      await ask(measured, hot);
+      const { cpuPerGb, gbPerSecond, p99, subject } = measured;
+      const figures = `${number(cpuPerGb.at(-1)!)} CPU-s/GB, ${number(gbPerSecond.at(-1)!)} GB/s, `;
+      note(`round ${round}, ${subject.name}: ${figures}p99 ${number(p99.at(-1)!)} ms`);
+    }
+  }
+  for (const { server } of all) await server.stop();
+  await upstream.stop();
+  for (const measured of all) measured.idleBytes = await idle(measured.subject);
+  return report(all, rounds);
+}
+
+function subjects(
+  runtimes: readonly RuntimeName[],
+  workspace: Workspace,
+  note: (text: string) => void,
+): Subject[] {
+  const found: Subject[] = [];
+  if (haproxyVersion() === undefined) note(REMEDY);
+  else {
+    const start = (port: number) => startHaproxy(workspace.files, port);
+    found.push({ name: "HAProxy, splice", kind: "haproxy", runtime: undefined, start });
+  }
+  for (const runtime of runtimes) {
+    if (versionOf(runtime) === undefined) {
+      note(`${runtime} is not installed: left out`);
+      continue;
+    }
+    // The backend makes no difference to what calls nothing foreign.
+    const kinds = runtime === "node-ffi" ? ["sluice"] as const : ["sluice", "pipe"] as const;
+    for (const kind of kinds) {
+      const script = workspace.script(`servers/relay_${kind}`);
+      const start = (port: number) => startServer(commandFor(runtime, script, [String(port)]));
+      const name = kind === "pipe" ? `${runtime}, a.pipe(b)` : `${runtime}, createRelay`;
+      found.push({ name, kind, runtime, start });
+    }
+  }
+  return found;
+}
+
+async function transfer({ cpuPerGb, gbPerSecond, server, subject }: Measured): Promise<void> {
+  const { pid, port } = server;
+  const before = cpuSeconds(pid);
+  const job = {
+    port,
+    clients: CLIENTS,
+    paths: ["/large"],
+    sizes: [SIZE],
+    limitMs: LIMIT_MS,
+    repeatMs: 0,
+  };
+  const result = await startClient<DrainResult>("drain", job).result;
+  const cpu = cpuSeconds(pid) - before;
+  if (result.complete !== CLIENTS) throw new Error(`${subject.name}: ${JSON.stringify(result)}`);
+  cpuPerGb.push(cpu / (result.bytes / 1e9));
+  gbPerSecond.push(result.bytes / 1e9 / result.seconds);
+}
+
+/** One keep-alive connection asks for 64 KiB again and again. */
+async function ask({ p50, p99, server: { port } }: Measured, file: ServedFile): Promise<void> {
+  const job = { port, path: `/${file.name}`, file: file.path, intervalMs: PROBE_INTERVAL_MS };
+  const client = startClient<ProbeResult>("probe", job);
+  await client.ready;
+  await delay(PROBE_MS);
+  const result = await client.finish();
+  p50.push(result.p50);
+  p99.push(result.p99);
+}
+
+/** Resident memory that each of many relayed connections takes once it has fallen idle. */
+async function idle(subject: Subject): Promise<number> {
+  const accepted: Socket[] = [];
+  const upstream = createServer((socket) => {
+    accepted.push(socket);
+    socket.on("error", () => {});
+    socket.on("data", (bytes) => socket.write(bytes));
+  }).listen(0, "127.0.0.1");
+  await once(upstream, "listening");
+  const server = await subject.start((upstream.address() as { port: number }).port);
+  const open = async (count: number) => {
+    const clients: Socket[] = [];
+    for (let i = 0; i < count; i++) {
+      const client = connect(server.port, "127.0.0.1");
+      client.on("error", () => {});
+      client.write("x");
+      await once(client, "data");
+      clients.push(client);
+    }
+    return clients;
+  };
+  // What is needed once is no memory of a connection.
+  const first = await open(50);
+  await delay(500);
+  const before = memory(server.pid).resident;
+  const clients = await open(IDLE);
+  await delay(1000);
+  const after = memory(server.pid).resident;
+  await server.stop();
+  for (const socket of [...first, ...clients, ...accepted]) socket.destroy();
+  upstream.close();
+  return Math.max(0, after - before) / IDLE;
+}
+
+function report(all: readonly Measured[], rounds: number): Report {
+  return {
+    title: `relay: ${CLIENTS} clients x ${SIZE / 1e6} MB through one thread, over loopback`,
+    method: [
+      `nginx sends files from the page cache, a relay stands before it; median (min-max) of ${rounds} interleaved rounds.`,
+      `CPU: user and system time of all threads of the relay. GB: 10^9 bytes. p50 and p99: 64 KiB on one keep-alive connection every ${PROBE_INTERVAL_MS} ms.`,
+      `HAProxy: one thread, splice-request and splice-response, pipes of 1 MiB. Idle: growth of resident memory by ${IDLE} connections, for each.`,
+      `${
+        PINNING.replace("server", "relay")
+      }, as does nginx. SHA-256 was checked before. Ratios are taken round by round.`,
+    ],
+    columns: ["relay", "CPU-s/GB", "GB/s", "p50 ms", "p99 ms", "idle kB"],
+    rows: all.map(({ cpuPerGb, gbPerSecond, idleBytes, p50, p99, subject }) => [
+      subject.name,
+      spread(summarize(cpuPerGb)),
+      spread(summarize(gbPerSecond)),
+      spread(summarize(p50)),
+      spread(summarize(p99)),
+      number(idleBytes / 1000),
+    ]),
+    bars: all.filter(({ subject }) => subject.kind === "sluice").flatMap((ours) => bars(ours, all)),
+    samples: all.map(({ server: _, subject, ...figures }) => ({ name: subject.name, ...figures })),
+  };
+}
+
+function bars(ours: Measured, all: readonly Measured[]): Bar[] {
+  const haproxy = all.find(({ subject }) => subject.kind === "haproxy");
+  const engine = ours.subject.runtime === "node-ffi" ? "node" : ours.subject.runtime;
+  const pipe = all.find(({ subject }) => subject.kind === "pipe" && subject.runtime === engine);
+  const subject = ours.subject.name;
+  const most = { subject, wanted: "at most" } as const;
+  const result: Bar[] = [];
+  if (haproxy !== undefined) {
+    const cpu = ratios(ours.cpuPerGb, haproxy.cpuPerGb);
+    result.push({ ...most, what: "CPU / HAProxy", value: cpu, limit: CPU_OF_HAPROXY });
+    const value = ratios(ours.gbPerSecond, haproxy.gbPerSecond);
+    const limit = SPEED_OF_HAPROXY;
+    result.push({ subject, what: "GB/s / HAProxy", value, limit, wanted: "at least" });
+    const p99 = ratios(ours.p99, haproxy.p99);
+    result.push({ ...most, what: "p99 / HAProxy", value: p99, limit: P99_OF_HAPROXY });
+  }
+  if (pipe !== undefined) {
+    const value = ratios(ours.cpuPerGb, pipe.cpuPerGb);
+    result.push({ ...most, what: "CPU / pipe()", value, limit: CPU_OF_PIPE });
+  }
+  const idle = summarize([ours.idleBytes / 1000]);
+  result.push({ ...most, what: "idle kB", value: idle, limit: IDLE_BYTES / 1000 });
+  return result;
+}

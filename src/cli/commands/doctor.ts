@@ -1,0 +1,19 @@
+/** `sluice doctor`: what works here, found by trying it, and what to do about the rest. @module */
+
+import process from "node:process";
+import { Command } from "commander";
+import { capabilities } from "../../capabilities.ts";
+import { healthy, render } from "../doctor/report.ts";
+import { ExitCode } from "../exit.ts";
+import { painter } from "../style.ts";
+
+/** The command; exit code 1 where sluice has to copy. */
+export const doctor: Command = new Command("doctor")
+  .description("tries every mechanism and says what works here")
+  .argument("[dir]", "folder whose file system is tried", ".")
+  .option("--json", "print the answer as JSON")
+  .action((folder: string, { json = false }: { json?: boolean }) => {
+    const found = capabilities({ folder });
+    console.log(json ? JSON.stringify(found, null, 2) : render(found, painter()));
+    if (!healthy(found)) process.exitCode = ExitCode.FAILED;
+  });

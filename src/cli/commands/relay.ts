@@ -1,0 +1,83 @@
+/** `sluice relay LISTEN UPSTREAM`: a TCP and Unix relay that copies nothing. @module */
+
+import { Command, InvalidArgumentError } from "commander";
+import { formatAddress, parseEndpoint } from "../../move/relay/endpoint.ts";
+import { createRelay } from "../../mod.ts";
+import { interruptible } from "../exit.ts";
+import { createReporter } from "../relay/reporter.ts";
+
+interface Options {
+  readonly threads: number;
+  readonly idleTimeout: number;
+  readonly connectTimeout: number;
+  readonly maxConnections: number;
+  readonly grace: number;
+  readonly json: boolean;
+}
+
+const ADDRESSES = `
+LISTEN and UPSTREAM are host:port, [::1]:port, :port (on 127.0.0.1) or unix:/path. Port 0 chooses one.
+Ctrl-C lets open connections end; a second one ends at once.`;
+
+/** The command. */
+export const relay: Command = new Command("relay")
+  .description("relays connections to another address, without copying")
+  .argument("<listen>", "where to listen", address)
+  .argument("<upstream>", "whom to connect to", address)
+  .option("--threads <n>", "threads that relay", whole, 1)
+  .option("--idle-timeout <s>", "end a connection without traffic, 0 for never", seconds, 600)
+  .option("--connect-timeout <s>", "give the upstream up", seconds, 10)
+  .option("--max-connections <n>", "others wait", whole, 16_384)
+  .option("--grace <s>", "time to end after Ctrl-C", seconds, 30)
+  .option("--json", "print one JSON object a line", false)
+  .addHelpText("after", ADDRESSES)
+  .action(run);
+
+async function run(listen: string, upstream: string, options: Options): Promise<void> {
+  const failed = Promise.withResolvers<never>();
+  failed.promise.catch(() => {});
+  const relay = createRelay({
+    listen,
+    upstream,
+    threads: options.threads,
+    idleTimeoutMs: options.idleTimeout * 1000,
+    connectTimeoutMs: options.connectTimeout * 1000,
+    maxConnections: options.maxConnections,
+    onError: failed.reject,
+  });
+  const reporter = createReporter(relay, options);
+  await interruptible(async (signal) => {
+    const graceMs = options.grace * 1000;
+    const interrupted = new Promise<void>((resolve) =>
+      signal.addEventListener("abort", () => resolve(), { once: true })
+    );
+    reporter.listening(formatAddress(await relay.listen()), upstream);
+    try {
+      await Promise.race([interrupted, failed.promise]);
+      reporter.draining(graceMs);
+      await Promise.race([relay.close({ graceMs }), failed.promise]);
+    } finally {
+      await relay.close();
+      reporter.stop();
+    }
+  });
+}
+
+function address(text: string): string {
+  try {
+    parseEndpoint(text, "address");
+    return text;
+  } catch (error) {
+    throw new InvalidArgumentError((error as Error).message);
+  }
+}
+
+function whole(text: string): number {
+  if (/^\d{1,9}$/.test(text)) return Number(text);
+  throw new InvalidArgumentError("Expected a whole number.");
+}
+
+function seconds(text: string): number {
+  if (/^\d{1,6}(\.\d{1,3})?$/.test(text)) return Number(text);
+  throw new InvalidArgumentError("Expected seconds, such as 30 or 0.5.");
+}

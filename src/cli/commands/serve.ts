@@ -1,0 +1,32 @@
+/** `sluice serve [DIR]`: a folder over HTTP, sent without copying. @module */
+
+import { Command, InvalidArgumentError } from "commander";
+import type { ServeOptions } from "../serve/serve.ts";
+
+/** The command. */
+export const serve: Command = new Command("serve")
+  .description("serves a folder over HTTP, without copying")
+  .argument("[dir]", "what to serve", ".")
+  .option("-p, --port <n>", "port to listen on (default: 3000, or the next free one)", port)
+  .option("-H, --host [address]", "address to listen on; without one, for everybody", "127.0.0.1")
+  .option("-t, --threads <n>", "threads that serve", threads, 1)
+  .option("--spa", "send index.html for what is not found: the application routes", false)
+  .option("--cors", "let pages of other origins read the files", false)
+  .option("-o, --open", "open the folder in the browser", false)
+  .option("--json", "print one JSON object a line", false)
+  .option("-q, --quiet", "print the address and errors only", false)
+  .addHelpText("after", "\nCtrl-C lets downloads end; a second one ends at once.")
+  .action(async (dir: string, options: ServeOptions) => {
+    const { serveFolder } = await import("../serve/serve.ts");
+    await serveFolder(dir, options);
+  });
+
+function port(text: string): number {
+  if (/^\d{1,5}$/.test(text) && Number(text) <= 65_535) return Number(text);
+  throw new InvalidArgumentError("Expected a port in 0..65535.");
+}
+
+function threads(text: string): number {
+  if (/^\d{1,3}$/.test(text) && Number(text) >= 1 && Number(text) <= 256) return Number(text);
+  throw new InvalidArgumentError("Expected a number in 1..256.");
+}

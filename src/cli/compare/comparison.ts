@@ -1,0 +1,259 @@
+/** Runs the comparison: every method in a process of its own, in interleaved rounds. @module */
+
+import { spawnSync } from "node:child_process";
+import { rmSync } from "node:fs";
+import { cpus } from "node:os";
+import { join } from "node:path";
+import { capabilities } from "../../capabilities.ts";
+import { checksum, generate, InputFile } from "./input.ts";
+import { type Method, METHODS } from "./methods.ts";
+import { cachedBytes, drop, warm } from "./page_cache.ts";
+import { Session, type Sink } from "./session.ts";
+import { choose, rowsOf } from "./summary.ts";
+import { readTrace, tracer } from "./trace.ts";
+import type {
+  CacheState,
+  Comparison,
+  Figures,
+  Job,
+  Refusal,
+  Sample,
+  TargetName,
+  Traffic,
+} from "./types.ts";
+
+/** What is to be compared. */
+export interface Plan {
+  /** The file; without one, `size` random bytes are made. */
+  readonly file: string | undefined;
+  readonly size: number;
+  readonly rounds: number;
+  readonly targets: readonly TargetName[];
+  readonly caches: readonly CacheState[];
+  /** Names of methods; all of them if it is empty. */
+  readonly methods: readonly string[];
+  /** Folder for temporary files. */
+  readonly temp: string | undefined;
+  /** Tells whoever waits how far it is, from 0 to 1. */
+  readonly progress: (share: number, what: string) => void;
+}
+
+/** Bytes of the file that libraries move first. */
+const WARM_UP = 2 * 1024 * 1024;
+
+/** The far ends of every target. */
+interface Sinks {
+  readonly sockets: readonly Sink[];
+  /** Two, or none where no pipe is wanted. */
+  readonly pipes: readonly Sink[];
+  readonly fifo: string;
+}
+
+/** Compares, and removes everything that it has made, however it ends. */
+export async function compare(plan: Plan, signal: AbortSignal): Promise<Comparison> {
+  const session = new Session(signal, plan.temp);
+  let run: Run | undefined;
+  try {
+    run = new Run(plan, session);
+    return await run.all();
+  } catch (error) {
+    // Whatever went wrong, a file that is gone explains it best.
+    if (!signal.aborted) run?.input.checkUnchanged();
+    throw error;
+  } finally {
+    session.close();
+  }
+}
+
+class Run {
+  readonly #plan: Plan;
+  readonly #session: Session;
+  readonly #progress: Plan["progress"];
+  /** The file. */
+  readonly input: InputFile;
+  readonly #refusals: Refusal[] = [];
+  readonly #traced = new Map<string, Traffic>();
+  readonly #notes: string[] = [];
+  readonly #warmUp: string;
+  #outputs = 0;
+
+  constructor(plan: Plan, session: Session) {
+    this.#plan = plan;
+    this.#session = session;
+    this.#progress = plan.progress;
+    this.input = InputFile.open(plan.file, plan.size, session.folder);
+    this.#warmUp = generate(join(session.folder, "first"), WARM_UP);
+    if (plan.targets.includes("file")) this.input.checkRoom(session.folder);
+  }
+
+  async all(): Promise<Comparison> {
+    const { rounds } = this.#plan;
+    const { path, size, given } = this.input;
+    this.#progress(0, "taking the checksum");
+    const sha256 = checksum(path);
+    const chosen = await this.#verify(sha256);
+    const caches = await this.#caches();
+    const sinks = await this.#sinks(false);
+    const runs = chosen.flatMap(({ target, method }) =>
+      caches.map((cache) => ({ target, method, cache }))
+    );
+    const samples: Sample[] = [];
+    for (let round = 0; round < rounds; round++) {
+      // Every round begins with another one, so that none is always behind the same neighbour.
+      const shift = Math.floor((round * runs.length) / rounds);
+      for (const { target, method, cache } of [...runs.slice(shift), ...runs.slice(0, shift)]) {
+        this.#progress(samples.length / (runs.length * rounds), `${method.label}, ${target}`);
+        const figures = await this.#once(target, method, cache, sinks);
+        samples.push({ ...figures, target, cache, method: method.name, round });
+      }
+    }
+    const rows = rowsOf(samples, this.#traced);
+    return {
+      file: { path: given, bytes: size, sha256 },
+      machine: machine(),
+      rounds,
+      rows,
+      refusals: this.#refusals,
+      choices: choose(rows),
+      notes: this.#notes,
+      samples,
+    };
+  }
+
+  /** Runs each method once and looks at every byte; what cannot run here is left out. */
+  async #verify(sha256: string): Promise<{ target: TargetName; method: Method }[]> {
+    let sinks = await this.#sinks(true);
+    const trace = join(this.#session.folder, "trace");
+    const prefix = tracer(trace);
+    if (prefix === undefined) {
+      this.#notes.push("The calls of runtime and library were not counted: there is no strace(1).");
+    }
+    const wanted = this.#plan.targets.flatMap((target) =>
+      METHODS.filter(({ name, targets }) =>
+        targets.includes(target) &&
+        (this.#plan.methods.length === 0 || this.#plan.methods.includes(name))
+      ).map((method) => ({ target, method }))
+    );
+    const able: typeof wanted = [];
+    for (const [index, { target, method }] of wanted.entries()) {
+      this.#progress(index / wanted.length, `checking ${method.label}, ${target}`);
+      const traced = method.move === undefined && prefix !== undefined;
+      const answer = await this.#part(target, method, sinks, traced ? prefix : [], sha256);
+      if ("error" in answer) {
+        // It is not the method that lacks something then.
+        this.input.checkUnchanged();
+        this.#refusals.push({ target, method: method.name, reason: answer.error.message });
+        // It may or may not have reached the other end, which would then be one behind.
+        if (target !== "file") sinks = await this.#sinks(true);
+        continue;
+      }
+      if (traced) this.#traced.set(`${target} ${method.name}`, readTrace(trace));
+      able.push({ target, method });
+    }
+    if (able.length === 0) throw new Error("Cannot compare: no method can run here");
+    return able;
+  }
+
+  async #caches(): Promise<CacheState[]> {
+    const { path, size } = this.input;
+    const caches: CacheState[] = [];
+    for (const cache of this.#plan.caches) {
+      if (cache === "cold" && !(await drop(path, size))) {
+        this.#notes.push("Nothing was measured cold: this file system keeps its files in memory.");
+      } else caches.push(cache);
+    }
+    if (cachedBytes(path) === null) {
+      this.#notes.push(
+        "The growth of the page cache is not known: it takes Linux 6.5 to count it.",
+      );
+    }
+    return caches;
+  }
+
+  /** Starts what the targets need, and no more. */
+  async #sinks(hash: boolean): Promise<Sinks> {
+    const { targets } = this.#plan;
+    const count = targets.includes("two") ? 2 : targets.includes("socket") ? 1 : 0;
+    const started = Array.from({ length: count }, () => this.#session.sink({ hash }));
+    const fifo = join(this.#session.folder, `pipe-${this.#outputs++}`);
+    if (targets.includes("pipe")) {
+      // The second is for what libraries move first: see `warmUpOutput` in part.ts.
+      for (const path of [fifo, `${fifo}-first`]) {
+        const made = spawnSync("mkfifo", [path]);
+        if (made.status !== 0) throw new Error("Cannot make a named pipe: mkfifo(1) failed");
+        started.push(this.#session.sink({ hash, fifo: path }));
+      }
+    }
+    const sinks = await Promise.all(started);
+    return { sockets: sinks.slice(0, count), pipes: sinks.slice(count), fifo };
+  }
+
+  async #once(target: TargetName, method: Method, cache: CacheState, sinks: Sinks) {
+    const { path, size } = this.input;
+    this.input.checkUnchanged();
+    if (cache === "warm") warm(path, size);
+    else await drop(path, size);
+    const before = cachedBytes(path) ?? 0;
+    const figures = await this.#part(target, method, sinks, [], undefined);
+    if ("error" in figures) {
+      throw new Error(`Cannot go on with ${method.label}: ${figures.error.message}`);
+    }
+    const growth = Math.max(0, (cachedBytes(path) ?? 0) - before);
+    return { ...figures, cacheGrowth: growth + figures.written };
+  }
+
+  /** One child; checks what arrived at the other end. */
+  async #part(
+    target: TargetName,
+    method: Method,
+    sinks: Sinks,
+    prefix: readonly string[],
+    sha256: string | undefined,
+  ): Promise<(Figures & { written: number }) | { error: { message: string } }> {
+    const { path, size } = this.input;
+    const { sockets, pipes } = sinks;
+    const ends = { socket: sockets.slice(0, 1), two: sockets, pipe: pipes.slice(0, 1), file: [] };
+    const first = target === "pipe" ? pipes.slice(1) : ends[target];
+    const output = join(this.#session.folder, `output-${this.#outputs++}`);
+    const job: Job = {
+      method: method.name,
+      target,
+      path,
+      size,
+      ports: ends[target].map(({ port }) => port).filter((port) => port > 0),
+      output: target === "pipe" ? sinks.fifo : output,
+      warmUp: this.#warmUp,
+    };
+    let answer: Figures | { error: { message: string } };
+    try {
+      answer = JSON.parse(await this.#session.run("compare-part", job, prefix));
+      const failed = "error" in answer;
+      if (failed) return answer as { error: { message: string } };
+      if (method.library !== undefined) await Promise.all(first.map((end) => end.next()));
+      const drained = await Promise.all(ends[target].map((end) => end.next()));
+      for (const { bytes, sha256: found } of drained) {
+        if (bytes !== size || (sha256 !== undefined && found !== sha256)) {
+          throw new Error(`${method.label} delivered other bytes than the file has`);
+        }
+      }
+      if (target === "file" && sha256 !== undefined && checksum(output) !== sha256) {
+        throw new Error(`${method.label} wrote other bytes than the file has`);
+      }
+      return { ...answer as Figures, written: target === "file" ? cachedBytes(output) ?? 0 : 0 };
+    } finally {
+      rmSync(output, { force: true });
+      rmSync(`${output}-first`, { force: true });
+    }
+  }
+}
+
+function machine(): Comparison["machine"] {
+  const { kernel, runtime, backend, system } = capabilities();
+  const processors = cpus();
+  return {
+    processors: `${processors.length} x ${processors[0]?.model.trim() ?? system}`,
+    kernel: kernel ?? system,
+    runtime: `${runtime.name} ${runtime.version}`,
+    backend: backend ?? "none",
+  };
+}

@@ -1,0 +1,121 @@
+/** The file that is compared: the user's, or one of random bytes. @module */
+
+import { createHash, randomFillSync } from "node:crypto";
+import {
+  accessSync,
+  closeSync,
+  constants,
+  fsyncSync,
+  openSync,
+  readSync,
+  statfsSync,
+  type Stats,
+  statSync,
+  writeSync,
+} from "node:fs";
+import { join } from "node:path";
+import { size as sizeText } from "./summary.ts";
+
+const CHUNK = 4 * 1024 * 1024;
+
+/** A regular file that must stay as it is. */
+export class InputFile {
+  readonly path: string;
+  /** The path that the user gave; `null` for a generated file. */
+  readonly given: string | null;
+  readonly #stats: Stats;
+
+  private constructor(path: string, given: string | null) {
+    this.path = path;
+    this.given = given;
+    this.#stats = statSync(path);
+  }
+
+  /**
+   * Takes the user's file, or makes one in `folder`.
+   *
+   * @throws {Error} When it is no regular file, is empty, or cannot be read.
+   */
+  static open(given: string | undefined, size: number, folder: string): InputFile {
+    if (given === undefined) return new InputFile(generate(join(folder, "file"), size), null);
+    const stats = statSync(given, { throwIfNoEntry: false });
+    const refuse = (why: string) => new Error(`Cannot compare "${given}": ${why}`);
+    if (stats === undefined) throw refuse("there is no such file");
+    if (stats.isDirectory()) throw refuse("it is a folder; name a file");
+    if (!stats.isFile()) throw refuse("it is no regular file");
+    if (stats.size === 0) throw refuse("it is empty");
+    try {
+      accessSync(given, constants.R_OK);
+    } catch (error) {
+      const gone = (error as { code?: unknown }).code === "ENOENT";
+      throw refuse(gone ? "there is no such file" : "it may not be read");
+    }
+    return new InputFile(given, given);
+  }
+
+  /** Bytes. */
+  get size(): number {
+    return this.#stats.size;
+  }
+
+  /** Throws when the file is not what it was. */
+  checkUnchanged(): void {
+    const now = statSync(this.path, { throwIfNoEntry: false });
+    const name = this.given ?? "the generated file";
+    if (now === undefined) throw new Error(`Cannot go on: "${name}" has vanished`);
+    const { ino, size, mtimeMs } = this.#stats;
+    if (now.ino !== ino || now.size !== size || now.mtimeMs !== mtimeMs) {
+      throw new Error(`Cannot go on: "${name}" was changed while it was compared`);
+    }
+  }
+
+  /** Throws when `folder` has no room for a copy. */
+  checkRoom(folder: string): void {
+    let free: number;
+    try {
+      const { bavail, bsize } = statfsSync(folder);
+      free = bavail * bsize;
+    } catch {
+      // The copy itself will tell.
+      return;
+    }
+    if (free < this.size) {
+      throw new Error(
+        `Cannot copy ${sizeText(this.size)} into "${folder}": it has room for ` +
+          `${sizeText(free)}; name another folder with --temp`,
+      );
+    }
+  }
+}
+
+/** SHA-256 of a file, in hexadecimal digits. */
+export function checksum(path: string): string {
+  const hash = createHash("sha256");
+  const fd = openSync(path, "r");
+  try {
+    const buffer = new Uint8Array(CHUNK);
+    for (let count = 1; count > 0;) {
+      count = readSync(fd, buffer);
+      hash.update(buffer.subarray(0, count));
+    }
+  } finally {
+    closeSync(fd);
+  }
+  return hash.digest("hex");
+}
+
+/** Random bytes: nothing in the way can compress them or take one page for another. */
+export function generate(path: string, size: number): string {
+  const fd = openSync(path, "wx", 0o600);
+  try {
+    const buffer = new Uint8Array(Math.min(CHUNK, size));
+    for (let done = 0; done < size;) {
+      const chunk = buffer.subarray(0, Math.min(CHUNK, size - done));
+      done += writeSync(fd, randomFillSync(chunk));
+    }
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+  return path;
+}

@@ -1,0 +1,192 @@
+/** Every method of moving a file that is compared. @module */
+
+import { platform } from "../../../ffi/platform/mod.ts";
+import * as raw from "../../sys/raw/mod.ts";
+import { type Calls, must } from "./calls.ts";
+import { libraryMethods } from "./library.ts";
+import type { TargetName } from "./types.ts";
+
+/** What a method is given: all is open before the clock starts. */
+export interface Io {
+  /** The file, to be read from its start. */
+  readonly source: number;
+  readonly size: number;
+  /** Blocking descriptors, one or two. */
+  readonly outs: readonly number[];
+  readonly target: TargetName;
+  readonly calls: Calls;
+}
+
+/** A way to move a file. */
+export interface Method {
+  /** Unique. */
+  readonly name: string;
+  /** One line for a table. */
+  readonly label: string;
+  readonly targets: readonly TargetName[];
+  /** Whether it reads past the page cache: it has no warm state, and needs O_DIRECT. */
+  readonly direct?: boolean;
+  /** Moves everything with calls that are counted. Missing in the methods of {@linkcode library}. */
+  readonly move?: (io: Io) => void;
+  /** Moves everything with the runtime's own objects; see library.ts. */
+  readonly library?: (job: LibraryJob) => Promise<void>;
+}
+
+/** What a method of a library is given: it opens by itself. */
+export interface LibraryJob {
+  readonly path: string;
+  readonly ports: readonly number[];
+  readonly output: string;
+  readonly target: TargetName;
+}
+
+const KB = 1024;
+const MB = 1024 * KB;
+/** A sendfile of more returns after 2 GiB less one page. */
+const MOST = 0x7fff_f000;
+/** What a pipe is made to hold where the limits allow. */
+const PIPE = MB;
+/** Part of the file that is mapped at a time. */
+const MAPPING = 64 * MB;
+/** Memory and length of every direct read: a multiple of all alignments that disks ask for. */
+const ALIGNMENT = 4 * KB;
+
+const READ = 1;
+const SEQUENTIAL = 2;
+const SHARED = platform.map.SHARED;
+const ANONYMOUS = platform.map.PRIVATE | platform.map.ANONYMOUS;
+const ALL: readonly TargetName[] = ["socket", "file", "pipe"];
+
+function readWrite(size: number): Method["move"] {
+  return ({ source, outs, calls }) => {
+    const buffer = new Uint8Array(size);
+    for (let count = 1; count > 0;) {
+      count = calls.read(source, buffer);
+      for (const out of outs) calls.writeAll(out, buffer.subarray(0, count));
+    }
+  };
+}
+
+function mmapWrite({ source, size, outs, calls }: Io): void {
+  for (let offset = 0; offset < size; offset += MAPPING) {
+    const length = Math.min(MAPPING, size - offset);
+    const region = calls.other("mmap", () => raw.mmap(length, READ, SHARED, source, offset));
+    calls.other("madvise", () => raw.madvise(region, 0, length, SEQUENTIAL));
+    for (let at = 0; at < length; at += MB) {
+      const bytes = region.bytes(at, Math.min(MB, length - at));
+      for (const out of outs) calls.writeAll(out, bytes);
+    }
+    calls.other("munmap", () => raw.munmap(region));
+  }
+}
+
+function sendfile({ source, size, outs, calls }: Io): void {
+  // In turns where there are two, as whoever feeds both at the same time must.
+  const step = outs.length > 1 ? MB : MOST;
+  for (let offset = 0; offset < size; offset += step) {
+    const end = Math.min(size, offset + step);
+    for (const out of outs) {
+      for (let at = offset; at < end;) {
+        const count = calls.sendfile(out, source, at, end - at);
+        if (count === 0) throw new Error("the file became shorter");
+        at += count;
+      }
+    }
+  }
+}
+
+function pipe(): [number, number] {
+  const fds = new Int32Array(2);
+  must(raw.pipe2(fds, platform.open.CLOEXEC), "pipe2");
+  // Where the limit is lower, the pipe stays as it is.
+  raw.fcntl(fds[0]!, platform.fcntl.SETPIPE_SZ, PIPE);
+  return [fds[0]!, fds[1]!];
+}
+
+function splice({ source, size, outs: [out = -1], target, calls }: Io): void {
+  if (target === "pipe") {
+    for (let at = 0; at < size;) at += calls.splice(source, at, out, MOST);
+    return;
+  }
+  const [read, write] = pipe();
+  for (let at = 0; at < size;) {
+    const count = calls.splice(source, at, write, PIPE);
+    for (let left = count; left > 0;) left -= calls.splice(read, null, out, left);
+    if (count === 0) throw new Error("the file became shorter");
+    at += count;
+  }
+}
+
+function tee({ source, size, outs: [first = -1, second = -1], calls }: Io): void {
+  const [read, write] = pipe();
+  const [copy, twin] = pipe();
+  for (let at = 0; at < size;) {
+    const count = calls.splice(source, at, write, PIPE);
+    if (count === 0) throw new Error("the file became shorter");
+    for (let left = count; left > 0;) {
+      // The twin is empty: it takes all, unless it has fewer slots.
+      const shared = calls.tee(read, twin, left);
+      for (let n = shared; n > 0;) n -= calls.splice(read, null, first, n);
+      for (let n = shared; n > 0;) n -= calls.splice(copy, null, second, n);
+      left -= shared;
+    }
+    at += count;
+  }
+}
+
+function copyFileRange({ source, size, outs: [out = -1], calls }: Io): void {
+  for (let at = 0; at < size;) {
+    const count = calls.copyFileRange(source, out, at, Math.min(MOST, size - at));
+    if (count === 0) throw new Error("the file became shorter");
+    at += count;
+  }
+}
+
+function reflink({ source, size, outs: [out = -1], calls }: Io): void {
+  calls.other("ioctl", () => raw.ioctl(out, platform.ioctl.FICLONE, source));
+  calls.movedInKernel(size);
+}
+
+function direct({ source, size, outs: [out = -1], target, calls }: Io): void {
+  const region = calls.other("mmap", () => raw.mmap(MB, 3, ANONYMOUS, -1, 0));
+  const memory = region.bytes();
+  for (let at = 0; at < size;) {
+    const count = calls.pread(source, memory, at);
+    if (count === 0) throw new Error("the file became shorter");
+    if (target === "file") {
+      // The end is written as a whole block, and cut off afterwards.
+      const whole = Math.ceil(count / ALIGNMENT) * ALIGNMENT;
+      calls.pwriteAll(out, memory.subarray(0, whole), at);
+    } else calls.writeAll(out, memory.subarray(0, count));
+    at += count;
+  }
+  if (target === "file") calls.other("ftruncate", () => raw.ftruncate(out, size));
+}
+
+/** All methods, slowest idea first. A ring of io_uring belongs behind `direct`. */
+export const METHODS: readonly Method[] = [
+  { name: "rw4k", label: "read + write, 4 KiB", targets: ALL, move: readWrite(4 * KB)! },
+  {
+    name: "rw64k",
+    label: "read + write, 64 KiB",
+    targets: [...ALL, "two"],
+    move: readWrite(64 * KB)!,
+  },
+  { name: "rw1m", label: "read + write, 1 MiB", targets: [...ALL, "two"], move: readWrite(MB)! },
+  ...libraryMethods("stream"),
+  { name: "mmap", label: "mmap + write", targets: ALL, move: mmapWrite },
+  { name: "direct", label: "O_DIRECT + write", targets: ALL, direct: true, move: direct },
+  { name: "sendfile", label: "sendfile", targets: [...ALL, "two"], move: sendfile },
+  { name: "splice", label: "splice", targets: ["socket", "pipe"], move: splice },
+  { name: "tee", label: "splice + tee", targets: ["two"], move: tee },
+  { name: "range", label: "copy_file_range", targets: ["file"], move: copyFileRange },
+  { name: "reflink", label: "reflink (FICLONE)", targets: ["file"], move: reflink },
+  ...libraryMethods("sluice"),
+];
+
+/** The method of that name. */
+export function methodNamed(name: string): Method {
+  const method = METHODS.find((each) => each.name === name);
+  if (method === undefined) throw new RangeError(`Cannot find the method "${name}"`);
+  return method;
+}

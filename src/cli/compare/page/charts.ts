@@ -1,0 +1,193 @@
+/** Charts, drawn by echarts on the server's side: SVG that needs no script. @module */
+
+import { figure } from "../summary.ts";
+import { labelOf } from "../table.ts";
+import type { CacheState, Row, Summary } from "../types.ts";
+
+/** What is used of echarts. Its own types need those of a browser. */
+interface Echarts {
+  init(element: null, theme: null, options: Record<string, unknown>): {
+    setOption(option: Record<string, unknown>): void;
+    renderToSVGString(): string;
+    dispose(): void;
+  };
+  use(parts: readonly unknown[]): void;
+}
+
+/** Draws charts. */
+export interface Charts {
+  /** CPU seconds for each gigabyte: user and system time, one bar for each state of the cache. */
+  cpu(rows: readonly Row[]): string;
+  /** Gigabytes a second, one bar for each state of the cache. */
+  speed(rows: readonly Row[]): string;
+}
+
+/** Loads echarts, which takes a moment. `as string` keeps its types out; bundlers see the name. */
+export async function loadCharts(): Promise<Charts> {
+  const echarts = await import("echarts/core" as string) as Echarts;
+  // These register themselves. A dynamic import of "echarts/charts" would bundle every chart.
+  await import("echarts/lib/chart/bar.js" as string);
+  await import("echarts/lib/chart/custom.js" as string);
+  await import("echarts/lib/component/grid.js" as string);
+  const { SVGRenderer } = await import("echarts/renderers" as string);
+  echarts.use([SVGRenderer]);
+  return {
+    cpu: (rows) =>
+      draw(echarts, rows, (cache, shift, values) => [
+        bar(cache, "user", USER, values.map((row) => row?.userPerGb.median ?? 0)),
+        bar(cache, "system", SYSTEM, values.map((row) => row?.systemPerGb.median ?? 0)),
+        whiskers(cache, shift, values.map((row) => row?.cpuPerGb)),
+      ]),
+    speed: (rows) =>
+      draw(echarts, rows, (cache, shift, values) => [
+        bar(cache, "speed", SPEED, values.map((row) => row?.gbPerSecond.median ?? 0)),
+        whiskers(cache, shift, values.map((row) => row?.gbPerSecond)),
+      ]),
+  };
+}
+
+const WIDTH = 620;
+const LABELS = 184;
+const BAR = 13;
+/** Distance of two bars, in bars. */
+const GAP = 0.35;
+/** Height of a method's place, by the number of its bars. */
+const PLACE = { 1: 38, 2: 52 } as const;
+
+/** Stand-ins that become colours of the style sheet, which knows light and dark. */
+const INK = "#010101";
+const FAINT = "#020202";
+const LINE = "#030303";
+const USER = "#040404";
+const SYSTEM = "#050505";
+const SPEED = "#060606";
+const VARIABLES: Record<string, string> = {
+  [INK]: "--ink",
+  [FAINT]: "--faint",
+  [LINE]: "--line",
+  [USER]: "--user",
+  [SYSTEM]: "--system",
+  [SPEED]: "--speed",
+};
+
+/** How strong the bars of a state of the cache are. */
+const OPACITY: Record<CacheState, number> = { warm: 1, cold: 0.45 };
+
+type Series = Record<string, unknown>;
+
+function draw(
+  echarts: Echarts,
+  rows: readonly Row[],
+  make: (cache: CacheState, shift: number, values: readonly (Row | undefined)[]) => Series[],
+): string {
+  const methods = [...new Set(rows.map(({ method }) => method))];
+  const caches = [...new Set(rows.map(({ cache }) => cache))];
+  const series = caches.flatMap((cache, index) => {
+    const values = methods.map((name) =>
+      rows.find((row) => row.method === name && row.cache === cache)
+    );
+    // Distance of this bar from the middle of its place, by the gap that `bar` asks for.
+    const shift = caches.length === 1 ? 0 : (index === 0 ? -1 : 1) * ((BAR * (1 + GAP)) / 2);
+    return make(cache, shift, values);
+  });
+  const height = methods.length * PLACE[caches.length === 2 ? 2 : 1] + 34;
+  const chart = echarts.init(null, null, { renderer: "svg", ssr: true, width: WIDTH, height });
+  chart.setOption({
+    animation: false,
+    textStyle: { fontFamily: "inherit", fontSize: 12.5 },
+    grid: { left: LABELS, right: 44, top: 6, bottom: 26 },
+    xAxis: {
+      type: "value",
+      axisLabel: { color: FAINT, fontSize: 11.5 },
+      splitLine: { lineStyle: { color: LINE } },
+    },
+    yAxis: {
+      type: "category",
+      inverse: true,
+      data: methods.map(labelOf),
+      axisLine: { lineStyle: { color: LINE } },
+      axisTick: { show: false },
+      axisLabel: { color: INK, fontSize: 12.5 },
+    },
+    series,
+  });
+  const svg = chart.renderToSVGString();
+  chart.dispose();
+  return responsive(svg);
+}
+
+function bar(cache: CacheState, name: string, color: string, data: readonly number[]): Series {
+  return {
+    type: "bar",
+    name: `${name} ${cache}`,
+    stack: cache,
+    data,
+    barWidth: BAR,
+    barGap: `${GAP * 100}%`,
+    itemStyle: { color, opacity: OPACITY[cache], borderRadius: 2 },
+  };
+}
+
+/** The median in digits, and the smallest and the largest round as a line across the end of the bar. */
+function whiskers(
+  cache: CacheState,
+  shift: number,
+  values: readonly (Summary | undefined)[],
+): Series {
+  return {
+    type: "custom",
+    name: `spread ${cache}`,
+    data: values.map((value, index) => [value?.min ?? 0, value?.max ?? 0, index]),
+    encode: { x: [0, 1], y: 2 },
+    z: 5,
+    silent: true,
+    renderItem(
+      _: unknown,
+      api: {
+        value(dimension: number): number;
+        coord(point: [number, number]): [number, number];
+      },
+    ) {
+      const [low, high, index] = [api.value(0), api.value(1), api.value(2)];
+      const value = values[index];
+      if (value === undefined) return null;
+      const [x1, y] = api.coord([low, index]);
+      const [x2] = api.coord([high, index]);
+      const centre = y + shift;
+      const children = [...whisker(x1, x2, centre), digits(x2 + 7, centre, figure(value.median))];
+      return { type: "group", children };
+    },
+  };
+}
+
+function whisker(x1: number, x2: number, y: number): Series[] {
+  if (x2 - x1 < 1) return [];
+  const line = (x1: number, y1: number, x2: number, y2: number) => ({
+    type: "line",
+    shape: { x1, y1, x2, y2 },
+    style: { stroke: INK, lineWidth: 1, opacity: 0.55 },
+  });
+  return [line(x1, y, x2, y), line(x1, y - 3, x1, y + 3), line(x2, y - 3, x2, y + 3)];
+}
+
+function digits(x: number, y: number, text: string): Series {
+  return {
+    type: "text",
+    style: {
+      text,
+      x,
+      y,
+      fill: FAINT,
+      fontSize: 11.5,
+      fontFamily: "inherit",
+      verticalAlign: "middle",
+    },
+  };
+}
+
+function responsive(svg: string): string {
+  const colours = new RegExp(Object.keys(VARIABLES).join("|"), "g");
+  return svg
+    .replace(/<svg width="\d+" height="\d+"/, "<svg")
+    .replace(colours, (colour) => `var(${VARIABLES[colour]})`);
+}

@@ -1,0 +1,156 @@
+/** The page: one file with everything in it, for a browser that is offline. @module */
+
+import { VERSION } from "../../../version.ts";
+import { figure, size, totalCalls } from "../summary.ts";
+import { CACHES, capital, cells, COLUMN_NAMES, count, labelOf, LEGEND, TARGETS } from "../table.ts";
+import type { Choice, Comparison, Row, TargetName } from "../types.ts";
+import { type Charts, loadCharts } from "./charts.ts";
+import { crossings, flow } from "./flow.ts";
+import { STYLE } from "./style.ts";
+
+/** Renders the page. */
+export async function renderPage(comparison: Comparison): Promise<string> {
+  const charts = await loadCharts();
+  const targets = [...new Set(comparison.rows.map(({ target }) => target))];
+  return `<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>sluice compare</title>
+<style>${STYLE}</style>
+<main>
+${head(comparison)}
+${targets.map((target) => section(target, comparison, charts)).join("\n")}
+${foot(comparison)}
+</main>
+</html>
+`;
+}
+
+function head({ file, machine, rows, choices, rounds }: Comparison): string {
+  const name = file.path === null ? "random bytes" : `<code>${escape(file.path)}</code>`;
+  const { processors, kernel, runtime, backend } = machine;
+  const first = choices[0]!;
+  const best = find(rows, first)!;
+  const stream = find(rows, { ...first, method: "stream" });
+  const title = stream === undefined || stream === best
+    ? `<em>${labelOf(best.method)}</em> is the way to move this file here`
+    : `<em>${labelOf(best.method)}</em> moves this file; the runtime's stream takes ` +
+      `${times(stream, best)} the CPU`;
+  return `<header><p class="overline">sluice compare</p><h1>${title}</h1>
+<p>${name}, ${size(file.bytes)}; ${rounds} interleaved ${rounds === 1 ? "round" : "rounds"},
+medians; every byte was checked</p>
+<p>${escape(processors)}, kernel ${escape(kernel)}, ${escape(runtime)} (${escape(backend)})</p>
+</header>
+${tiles(first, best, stream)}`;
+}
+
+function times(a: Row, b: Row): string {
+  return `${figure(a.cpuPerGb.median / Math.max(b.cpuPerGb.median, 1e-9))} times`;
+}
+
+/** The chosen method beside the runtime's stream, in four numbers. */
+function tiles({ target, cache }: Choice, best: Row, stream: Row | undefined): string {
+  const beside = (value: string) => stream === undefined ? "" : `, ${value} by the stream`;
+  const list = [
+    [figure(best.cpuPerGb.median), `CPU-s/GB${beside(figure(stream?.cpuPerGb.median ?? 0))}`],
+    [figure(best.gbPerSecond.median), `GB/s${beside(figure(stream?.gbPerSecond.median ?? 0))}`],
+    [
+      count(totalCalls(best.traffic)),
+      `system calls${beside(count(stream === undefined ? null : totalCalls(stream.traffic)))}`,
+    ],
+    [
+      crossings(best) === 0 ? "none" : size(crossings(best)),
+      `through user memory${beside(stream === undefined ? "" : size(crossings(stream)))}`,
+    ],
+  ] as const;
+  const where = `${capital(TARGETS[target])}, ${CACHES[cache]}:`;
+  const tile = ([value, what]: readonly [string, string]) =>
+    `<div class="tile"><b>${value}</b><span>${what}</span></div>`;
+  return `<p class="legend" style="margin-top:34px">${where}</p>
+<div class="tiles" style="margin-top:0">${list.map(tile).join("")}</div>`;
+}
+
+function section(target: TargetName, { rows, choices }: Comparison, charts: Charts): string {
+  const own = rows.filter((row) => row.target === target);
+  const chosen = choices.filter((choice) => choice.target === target);
+  const verdicts = chosen.map(({ method, cache, why }) =>
+    `<p><b>${capital(CACHES[cache])}: ${labelOf(method)}.</b> ${capital(escape(why))}.</p>`
+  );
+  const caches = chosen.map(({ cache }) => cache);
+  const shades = caches.length < 2 ? "" : "<span>strong: in the page cache; pale: on disk</span>";
+  return `<section><h2>${capital(TARGETS[target])}</h2>
+<div class="verdict">${verdicts.join("")}</div>
+<div class="charts">
+<div class="card"><h3>CPU seconds for each gigabyte</h3><p class="legend">
+<span><i style="background:var(--user)"></i>user</span>
+<span><i style="background:var(--system)"></i>system</span>${shades}</p>${charts.cpu(own)}</div>
+<div class="card"><h3>Gigabytes a second</h3><p class="legend">
+<span><i style="background:var(--speed)"></i>median, with smallest and largest</span>${shades}</p>
+${charts.speed(own)}</div>
+</div>
+<div class="way"><h3>The way of the bytes, as measured</h3><p class="legend">
+<span><i style="background:var(--copy)"></i>copied by the processor</span>
+<span><i style="background:var(--share)"></i>by reference, or mapped</span>
+<span><i style="background:var(--device)"></i>by the device</span></p></div>
+<div class="flows">${flows(own, chosen)}</div>
+<details${target === "socket" ? " open" : ""}><summary>All figures</summary>
+${chosen.map((choice) => table(own, choice)).join("")}</details></section>`;
+}
+
+/** One picture for each method: cold where that was measured, for then the disk takes part. */
+function flows(rows: readonly Row[], chosen: readonly Choice[]): string {
+  const { cache } = chosen.at(-1)!;
+  const shown = rows.filter((row) => row.cache === cache);
+  const best = chosen.at(-1)!.method;
+  return shown.map((row) => {
+    const facts = [
+      ["calls", count(totalCalls(row.traffic))],
+      ["context switches", count(row.voluntary + row.involuntary)],
+      ["page faults", count(row.minorFaults + row.majorFaults)],
+      ["page cache", `+${size(row.cacheGrowth)}`],
+    ].map(([name, value]) => `<dt>${name}</dt><dd>${value}</dd>`);
+    const style = row.method === best ? "card flow best" : "card flow";
+    return `<div class="${style}"><h3>${labelOf(row.method)}<small>${CACHES[cache]}</small></h3>
+${flow(row)}<dl>${facts.join("")}</dl></div>`;
+  }).join("");
+}
+
+function table(rows: readonly Row[], { cache, method }: Choice): string {
+  const lines = rows.filter((row) => row.cache === cache).map((row) => {
+    const style = row.method === method ? ` class="best"` : "";
+    return `<tr${style}>${cells(row).map((cell) => `<td>${escape(cell)}</td>`).join("")}</tr>`;
+  });
+  const names = COLUMN_NAMES.map((name, i) => `<th>${i === 0 ? CACHES[cache] : name}</th>`);
+  return `<div class="card scroll"><table><thead><tr>${names.join("")}</tr></thead>
+<tbody>${lines.join("")}</tbody></table></div>`;
+}
+
+function foot({ refusals, notes, file }: Comparison): string {
+  const list = [
+    ...refusals.map(({ target, method, reason }) =>
+      `Not possible here: ${labelOf(method)} ${TARGETS[target]} (${reason}).`
+    ),
+    ...notes,
+    ...LEGEND,
+    "Each run is a process of its own. Sockets are drained by another process with " +
+    "recv(MSG_TRUNC), pipes by splice into the null device, so that it is the sender that is " +
+    "measured; files are not synced to the disk, but for what O_DIRECT writes.",
+    "Calls are counted where they are made; those of the runtime and of the library by strace in " +
+    "the pass that checks the bytes. Loopback has no network card.",
+    `SHA-256 of the file: ${file.sha256}`,
+    `sluice ${VERSION}`,
+  ];
+  return `<footer><ul>${list.map((text) => `<li>${escape(text)}</li>`).join("")}</ul></footer>`;
+}
+
+function find(
+  rows: readonly Row[],
+  { target, cache, method }: Pick<Choice, "target" | "cache" | "method">,
+): Row | undefined {
+  return rows.find((row) => row.target === target && row.cache === cache && row.method === method);
+}
+
+function escape(text: string): string {
+  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll('"', "&quot;");
+}

@@ -1,0 +1,110 @@
+/** The temporary folder and the processes of a comparison; both are gone when it ends. @module */
+
+import { type ChildProcess, spawn } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import { createInterface } from "node:readline";
+import { runtime } from "../../../ffi/mod.ts";
+import type { Drained, SinkJob } from "./sink.ts";
+
+/** Nothing that is started lives longer, whatever happens. */
+const LIFE_MS = 15 * 60_000;
+
+/** A process at the other end. */
+export interface Sink {
+  /** 0 for a pipe. */
+  readonly port: number;
+  /** What the next connection or writer has sent. */
+  next(): Promise<Drained>;
+}
+
+/** Owns what must not outlive the comparison. */
+export class Session {
+  /** Folder for everything that is written. */
+  readonly folder: string;
+  readonly #children = new Set<ChildProcess>();
+  readonly #signal: AbortSignal;
+  // A second Ctrl-C ends the process at once: this still runs then.
+  readonly #atExit = () => this.#clear();
+
+  /** Makes the folder below `parent`. */
+  constructor(signal: AbortSignal, parent: string = tmpdir()) {
+    this.folder = mkdtempSync(join(parent, "sluice-compare-"));
+    this.#signal = signal;
+    process.on("exit", this.#atExit);
+    signal.addEventListener("abort", this.#atExit);
+  }
+
+  /** Ends everything and removes the folder. */
+  close(): void {
+    this.#clear();
+    process.off("exit", this.#atExit);
+    this.#signal.removeEventListener("abort", this.#atExit);
+  }
+
+  /** Runs a hidden command of this program to its end; returns its output. `prefix` runs it instead. */
+  async run(command: string, job: unknown, prefix: readonly string[] = []): Promise<string> {
+    this.#signal.throwIfAborted();
+    const child = this.#start(command, job, prefix);
+    let output = "";
+    let errors = "";
+    child.stdout!.setEncoding("utf8").on("data", (text: string) => output += text);
+    child.stderr!.setEncoding("utf8").on("data", (text: string) => errors += text);
+    const [code, signal] = await ended(child);
+    this.#signal.throwIfAborted();
+    if (signal !== null || code !== 0) {
+      const last = errors.trim().split("\n").at(-1) ?? "";
+      throw new Error(`a child ended by ${signal ?? `exit code ${code}`}${last && `: ${last}`}`);
+    }
+    return output;
+  }
+
+  /** Starts a process that drains what is sent to it. */
+  async sink(job: SinkJob): Promise<Sink> {
+    this.#signal.throwIfAborted();
+    const child = this.#start("compare-sink", job, []);
+    const lines = createInterface(child.stdout!)[Symbol.asyncIterator]();
+    const next = async (): Promise<unknown> => {
+      const { value, done } = await lines.next();
+      this.#signal.throwIfAborted();
+      if (done) throw new Error("the process at the other end has ended");
+      return JSON.parse(value);
+    };
+    const { port } = await next() as { port: number };
+    return { port, next: () => next() as Promise<Drained> };
+  }
+
+  #start(command: string, job: unknown, prefix: readonly string[]): ChildProcess {
+    const argv = [...prefix, ...self(), command, JSON.stringify(job)];
+    const child = spawn(argv[0]!, argv.slice(1), {
+      stdio: ["ignore", "pipe", "pipe"],
+      // node:ffi warns that it is experimental.
+      env: { ...process.env, NODE_NO_WARNINGS: "1" },
+      timeout: LIFE_MS,
+      killSignal: "SIGKILL",
+    });
+    this.#children.add(child);
+    child.once("exit", () => this.#children.delete(child));
+    return child;
+  }
+
+  #clear(): void {
+    for (const child of this.#children) child.kill("SIGKILL");
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}
+
+/** The command line of this very program. */
+function self(): string[] {
+  const flags = runtime().name === "deno" ? ["run", "--allow-all", "--no-check", "--quiet"] : [];
+  return [process.execPath, ...flags, process.argv[1]!];
+}
+
+function ended(child: ChildProcess): Promise<[number | null, string | null]> {
+  return new Promise((resolve, reject) => {
+    child.once("error", reject);
+    child.once("close", (code, signal) => resolve([code, signal]));
+  });
+}

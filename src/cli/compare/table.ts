@@ -1,0 +1,119 @@
+/** The comparison for a terminal. @module */
+
+import type { Paint } from "../style.ts";
+import { METHODS } from "./methods.ts";
+import { figure, size, totalCalls } from "./summary.ts";
+import type { CacheState, Comparison, Row, Summary, TargetName } from "./types.ts";
+
+/** Where the bytes go, in words. */
+export const TARGETS: Record<TargetName, string> = {
+  socket: "into a TCP socket",
+  file: "into a file",
+  pipe: "into a pipe",
+  two: "into two TCP sockets at once",
+};
+
+/** What the state of the cache means. */
+export const CACHES: Record<CacheState, string> = {
+  warm: "file in the page cache",
+  cold: "file on the disk",
+};
+
+/** The label of a method, by its name. */
+export function labelOf(name: string): string {
+  return METHODS.find((method) => method.name === name)?.label ?? name;
+}
+
+type Column = readonly [string, (row: Row) => string];
+
+const COLUMNS: readonly Column[] = [
+  ["method", ({ method }) => labelOf(method)],
+  ["ms", ({ ms }) => spread(ms)],
+  ["GB/s", ({ gbPerSecond }) => figure(gbPerSecond.median)],
+  ["CPU-s/GB", ({ cpuPerGb }) => spread(cpuPerGb)],
+  ["user", ({ userPerGb }) => figure(userPerGb.median)],
+  ["system", ({ systemPerGb }) => figure(systemPerGb.median)],
+  ["calls", ({ traffic }) => count(totalCalls(traffic))],
+  ["switches", ({ voluntary, involuntary }) => `${count(voluntary)}+${count(involuntary)}`],
+  ["user memory", ({ traffic }) => crossing(traffic)],
+  ["faults", ({ minorFaults, majorFaults }) => `${count(minorFaults)}+${count(majorFaults)}`],
+  ["cache", ({ cacheGrowth }) => size(cacheGrowth)],
+  ["peak", ({ peak }) => size(peak)],
+];
+
+/** What the columns mean. */
+export const LEGEND: readonly string[] = [
+  "ms, CPU-s/GB: median (smallest-largest). calls: system calls while moving. switches: context " +
+  "switches, voluntary + involuntary. user memory: bytes in + out of the memory of the process.",
+  "faults: page faults without + with the disk. cache: growth of the page cache. peak: resident " +
+  "memory, of which the runtime alone takes most.",
+];
+
+/** Headings of the columns. */
+export const COLUMN_NAMES: readonly string[] = COLUMNS.map(([name]) => name);
+
+/** The cells of a line of the table. */
+export function cells(row: Row): string[] {
+  return COLUMNS.map(([, text]) => text(row));
+}
+
+/** Renders everything. */
+export function render(comparison: Comparison, paint: Paint): string {
+  const { file, machine, rounds, rows, refusals, choices, notes } = comparison;
+  const name = file.path === null ? "random bytes" : file.path;
+  const lines = [
+    `${name}, ${size(file.bytes)}; ${rounds} interleaved ${rounds === 1 ? "round" : "rounds"}`,
+    paint(
+      "dim",
+      `${machine.processors}, kernel ${machine.kernel}, ${machine.runtime} (${machine.backend})`,
+    ),
+  ];
+  for (const { target, cache, method, why } of choices) {
+    const group = rows.filter((row) => row.target === target && row.cache === cache);
+    lines.push("", paint("bold", `${capital(TARGETS[target])}, ${CACHES[cache]}`));
+    lines.push(...table(group, method, paint));
+    lines.push(`  ${paint("green", `choose ${labelOf(method)}`)}: ${why}`);
+  }
+  if (refusals.length > 0) {
+    lines.push("", paint("bold", "Not possible here"));
+    for (const { target, method, reason } of refusals) {
+      lines.push(`  ${labelOf(method)}, ${TARGETS[target]}: ${reason}`);
+    }
+  }
+  lines.push("", ...[...notes, ...LEGEND].map((text) => paint("dim", text)));
+  return lines.join("\n");
+}
+
+function table(rows: readonly Row[], chosen: string, paint: Paint): string[] {
+  const lines = [COLUMN_NAMES, ...rows.map(cells)];
+  const widths = COLUMN_NAMES.map((_, i) => Math.max(...lines.map((line) => line[i]!.length)));
+  return lines.map((line, index) => {
+    const text = line.map((cell, i) =>
+      i === 0 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!)
+    );
+    const joined = `  ${text.join("  ")}`;
+    if (index === 0) return paint("dim", joined);
+    return rows[index - 1]!.method === chosen ? paint("green", joined) : joined;
+  });
+}
+
+function spread({ median, min, max }: Summary): string {
+  return min === max ? figure(median) : `${figure(median)} (${figure(min)}-${figure(max)})`;
+}
+
+/** `2 GB + 2 GB`, or `none` where no byte came near. */
+export function crossing({ calls, intoUser, outOfUser }: Row["traffic"]): string {
+  if (calls === null) return "?";
+  return intoUser + outOfUser === 0 ? "none" : `${size(intoUser)} + ${size(outOfUser)}`;
+}
+
+/** A number of things, short. */
+export function count(value: number | null): string {
+  if (value === null) return "?";
+  return value >= 10_000 ? `${figure(value / 1000)} k` : String(Math.round(value));
+}
+
+/** The text with a capital in front. */
+export function capital(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}

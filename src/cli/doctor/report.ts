@@ -1,0 +1,135 @@
+/** What `sluice doctor` prints. @module */
+
+import { release } from "node:os";
+import type { Capabilities, Mechanism, MechanismName } from "../../capabilities.ts";
+import type { Paint, StyleName } from "../style.ts";
+
+/** Mechanisms by what they are for, with the words that the field uses. */
+const GROUPS: readonly (readonly [string, Partial<Record<MechanismName, string>>])[] = [
+  ["Moving bytes inside the kernel", {
+    sendfile: "sendfile",
+    splice: "splice",
+    tee: "tee",
+    vmsplice: "vmsplice",
+  }],
+  ["Files in this folder", {
+    copyFileRange: "copy_file_range",
+    reflink: "reflink",
+    directIo: "O_DIRECT",
+  }],
+  ["The disk and the page cache", {
+    ioUring: "io_uring",
+    readNowait: "RWF_NOWAIT",
+    cachestat: "cachestat",
+  }],
+  ["Memory", {
+    populate: "MADV_POPULATE",
+    memfd: "memfd",
+    lockedMemory: "mlock",
+    hugePages: "huge pages",
+    transparentHugePages: "transparent huge pages",
+    processVmReadv: "process_vm_readv",
+  }],
+  ["Network", { ktls: "kTLS", msgZerocopy: "MSG_ZEROCOPY" }],
+  ["Isolation", { openat2: "openat2", landlock: "Landlock" }],
+];
+
+const MARKS: Record<Mechanism["state"], readonly [string, StyleName]> = {
+  works: ["works    ", "green"],
+  missing: ["missing  ", "yellow"],
+  forbidden: ["forbidden", "red"],
+  unknown: ["unknown  ", "dim"],
+};
+
+const WIDTH = 23;
+
+/** Renders the answer for a terminal. */
+export function render(found: Capabilities, paint: Paint): string {
+  const { runtime, backend, system, kernel, libc, reason, missing } = found;
+  const lines = [
+    field("runtime", `${runtime.name} ${runtime.version}`),
+    field("foreign calls", backend ?? paint("red", "none")),
+    field("system", `${system}, kernel ${kernel ?? release()}`),
+    field("C library", libc ?? "not opened"),
+  ];
+  if (missing.length > 0) lines.push(field("it lacks", missing.join(", ")));
+  if (reason !== null) {
+    lines.push("", paint("red", reason), "Without foreign calls, what can be copied is copied.");
+    return lines.join("\n");
+  }
+  for (const [title, names] of GROUPS) {
+    lines.push("", paint("bold", title));
+    for (const [name, label] of Object.entries(names)) {
+      lines.push(...row(label, found.mechanisms[name as MechanismName], paint));
+    }
+  }
+  lines.push("", paint("bold", "Network interfaces"), ...interfaces(found, paint));
+  lines.push("", paint("bold", "Limits"), ...limits(found));
+  return [...lines, "", verdict(found, paint)].join("\n");
+}
+
+/** Whether the main thing works: files go out without being copied. */
+export function healthy({ supported, mechanisms: { sendfile, splice } }: Capabilities): boolean {
+  return supported && sendfile.state === "works" && splice.state === "works";
+}
+
+function verdict(found: Capabilities, paint: Paint): string {
+  if (healthy(found)) return paint("green", "sluice sends without copying here.");
+  return paint("red", "sluice has to copy here: see what is missing or forbidden above.");
+}
+
+function field(name: string, value: string): string {
+  return `${name.padEnd(WIDTH)} ${value}`;
+}
+
+function row(label: string, { state, detail, remedy }: Mechanism, paint: Paint): string[] {
+  const [mark, style] = MARKS[state];
+  const lines = [`  ${label.padEnd(WIDTH)}${paint(style, mark)}  ${paint("dim", detail)}`];
+  if (remedy !== null) lines.push(`${" ".repeat(WIDTH + 13)}${paint("cyan", "->")} ${remedy}`);
+  return lines;
+}
+
+function interfaces({ network }: Capabilities, paint: Paint): string[] {
+  const { interfaces: all, rdma } = network!;
+  const lines = all.map(({ name, scatterGather, transmitChecksum, segmentation }) => {
+    const answers = [
+      ["DMA gather", scatterGather],
+      ["checksum", transmitChecksum],
+      ["TSO", segmentation],
+    ] as const;
+    const text = answers.map(([what, answer]) => `${what}: ${word(answer, paint)}`).join("  ");
+    return `  ${name.padEnd(WIDTH)}${text}`;
+  });
+  if (lines.length === 0) lines.push("  none that this process may see");
+  const devices = rdma === null ? "not readable" : rdma.length === 0 ? "none" : rdma.join(", ");
+  return [...lines, `  ${"RDMA devices".padEnd(WIDTH)}${devices}`];
+}
+
+function word(answer: boolean | null, paint: Paint): string {
+  if (answer === null) return paint("dim", "unknown");
+  return answer ? paint("green", "yes") : paint("yellow", "no");
+}
+
+function limits({ limits: found }: Capabilities): string[] {
+  const { pageSize, pipeCapacity, largestPipe, openFiles, lockedMemory, hugePages } = found!;
+  const both = ({ soft, hard }: typeof openFiles, text: (value: number) => string) => {
+    const word = (value: number | null) => value === null ? "unlimited" : text(value);
+    return soft === hard ? word(soft) : `${word(soft)}, may be raised to ${word(hard)}`;
+  };
+  return [
+    ["page", bytes(pageSize)],
+    ["pipe", `${bytes(pipeCapacity)}, grows to ${bytes(largestPipe)}`],
+    ["open files", both(openFiles, String)],
+    ["locked memory", both(lockedMemory, bytes)],
+    ["reserved huge pages", hugePages === null ? "unknown" : String(hugePages)],
+  ].map(([name, value]) => `  ${name!.padEnd(WIDTH)}${value}`);
+}
+
+function bytes(count: number): string {
+  if (count >= 2 ** 30) return `${round(count / 2 ** 30)} GiB`;
+  return count >= 2 ** 20 ? `${round(count / 2 ** 20)} MiB` : `${round(count / 1024)} KiB`;
+}
+
+function round(value: number): string {
+  return value.toFixed(1).replace(/\.0$/, "");
+}

@@ -1,0 +1,29 @@
+/** Numbers with units, for people. @module */
+
+const UNITS = ["B", "kB", "MB", "GB", "TB", "PB"];
+
+/** Bytes with the unit that leaves up to three digits: `12.3 MB`. Decimal, as disks are sold. */
+export function size(bytes: number): string {
+  let value = bytes;
+  let unit = 0;
+  // From here on it would be rounded to four digits.
+  while (value >= 999.5 && unit < UNITS.length - 1) {
+    value /= 1000;
+    unit++;
+  }
+  return `${unit === 0 ? Math.round(value) : number(value)} ${UNITS[unit]}`;
+}
+
+/** Three digits that count. */
+export function number(value: number): string {
+  return value.toFixed(value >= 99.95 ? 0 : value >= 9.995 ? 1 : 2);
+}
+
+/** A time to wait: `8 s`, `3:05`, `1:02:03`. */
+export function seconds(value: number): string {
+  const all = Math.round(value);
+  if (all < 60) return `${all} s`;
+  const two = (part: number) => String(part).padStart(2, "0");
+  const [hours, minutes] = [Math.floor(all / 3600), Math.floor(all / 60) % 60];
+  return hours > 0 ? `${hours}:${two(minutes)}:${two(all % 60)}` : `${minutes}:${two(all % 60)}`;
+}

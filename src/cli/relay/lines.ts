@@ -1,0 +1,66 @@
+/** What `sluice relay` prints. @module */
+
+import type { RelayStats } from "../../mod.ts";
+
+const UNITS = ["B", "kB", "MB", "GB", "TB", "PB"];
+
+/** `"1.23 GB"`: three digits that count, powers of 1000. */
+export function bytes(count: number): string {
+  let unit = 0;
+  while (count >= 999.5 && unit < UNITS.length - 1) {
+    count /= 1000;
+    unit++;
+  }
+  const digits = unit === 0 || count >= 99.95 ? 0 : count >= 9.995 ? 1 : 2;
+  return `${count.toFixed(digits)} ${UNITS[unit]}`;
+}
+
+/** Bytes per second since the last time it was asked. */
+export class Rates {
+  #bytesUp = 0;
+  #bytesDown = 0;
+  #atMs: number;
+
+  /** Begins to count at `nowMs`. */
+  constructor(nowMs: number) {
+    this.#atMs = nowMs;
+  }
+
+  /** The rates since then, and from then on. */
+  take({ bytesDown, bytesUp }: RelayStats, nowMs: number): { up: number; down: number } {
+    const seconds = Math.max(1, nowMs - this.#atMs) / 1000;
+    const up = (bytesUp - this.#bytesUp) / seconds;
+    const down = (bytesDown - this.#bytesDown) / seconds;
+    this.#bytesUp = bytesUp;
+    this.#bytesDown = bytesDown;
+    this.#atMs = nowMs;
+    return { up, down };
+  }
+}
+
+/** One line on what happens now. */
+export function statusLine(stats: RelayStats, { down, up }: { up: number; down: number }): string {
+  const parts = [
+    `${stats.active} of ${stats.accepted} connections`,
+    `up ${bytes(up)}/s`,
+    `down ${bytes(down)}/s`,
+    `total ${bytes(stats.bytesUp + stats.bytesDown)}`,
+  ];
+  return [...parts, ...troubles(stats)].join("  ");
+}
+
+/** One line on what has happened. */
+export function summaryLine(stats: RelayStats): string {
+  const { accepted, bytesDown, bytesUp } = stats;
+  const parts = [`${accepted} connections`, `up ${bytes(bytesUp)}`, `down ${bytes(bytesDown)}`];
+  return [...parts, ...troubles(stats)].join("  ");
+}
+
+function troubles({ broken, idle, lastConnectError, refused, unreached }: RelayStats): string[] {
+  const parts: string[] = [];
+  if (unreached > 0) parts.push(`${unreached} unreached (${lastConnectError})`);
+  if (refused > 0) parts.push(`${refused} refused`);
+  if (broken > 0) parts.push(`${broken} broken`);
+  if (idle > 0) parts.push(`${idle} idle`);
+  return parts;
+}

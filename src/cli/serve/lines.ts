@@ -1,0 +1,25 @@
+/** One line for each request. @module */
+
+import type { RequestEvent } from "../../http/mod.ts";
+import { formatBytes } from "../../http/listing/text.ts";
+import type { Paint, StyleName } from "../style.ts";
+
+// deno-lint-ignore no-control-regex -- a client must not move the cursor of our terminal
+const CONTROL = /[\x00-\x1f\x7f-\x9f]/g;
+
+/** `200 GET /large.bin 1.00 GiB sendfile 812.3 ms`, and what is missing of it. */
+export function requestLine(event: RequestEvent, paint: Paint): string {
+  const { bytes, durationMs, method, state, status, total, transfer } = event;
+  const cut = state === "aborted" ? paint("yellow", ` of ${formatBytes(total)}, broken off`) : "";
+  return `${paint(colourOf(status), String(status))} ${method || "-"} ${shown(event.target)} ` +
+    `${formatBytes(bytes)}${cut} ${paint("dim", `${transfer} ${durationMs.toFixed(1)} ms`)}`;
+}
+
+/** The target as a terminal may show it. */
+export function shown(target: string): string {
+  return target.replace(CONTROL, "?") || "-";
+}
+
+function colourOf(status: number): StyleName {
+  return status < 300 ? "green" : status < 400 ? "cyan" : status < 500 ? "yellow" : "red";
+}

@@ -1,0 +1,136 @@
+/** How `sluice serve` tells what it does: live on a terminal, as a log, as JSON, or hardly. @module */
+
+import process from "node:process";
+import type { FileServerStats, RequestEvent } from "../../http/mod.ts";
+import { formatBytes } from "../../http/listing/text.ts";
+import { painter } from "../style.ts";
+import type { Urls } from "./addresses.ts";
+import { Downloads } from "./downloads.ts";
+import { requestLine } from "./lines.ts";
+
+/** What is told once the server listens. */
+export interface Listening extends Urls {
+  readonly root: string;
+  /** How the bytes travel. */
+  readonly note: string;
+}
+
+/** Tells about a server until it has stopped. */
+export interface Reporter {
+  /** A port is in use, and the next one is tried. */
+  taken(port: number): void;
+  /** The server listens. */
+  listening(info: Listening): Promise<void>;
+  /** A request has ended, or a large one goes on. */
+  request(event: RequestEvent): void;
+  /** Answers under way are waited for. */
+  draining(): void;
+  /** The server has closed. */
+  stop(stats: FileServerStats): void;
+}
+
+/** Time between two pictures of the downloads, in milliseconds. */
+const LIVE_MS = 200;
+
+/** Chooses for the output. */
+export function createReporter({ json, quiet }: { json: boolean; quiet: boolean }): Reporter {
+  return json ? new JsonReporter() : new TextReporter(quiet);
+}
+
+class JsonReporter implements Reporter {
+  taken(port: number): void {
+    this.#say({ event: "taken", port });
+  }
+
+  listening({ local, network, root }: Listening): Promise<void> {
+    this.#say({ event: "listening", root, local, network });
+    return Promise.resolve();
+  }
+
+  request(event: RequestEvent): void {
+    this.#say({ event: "request", ...event, time: new Date(event.time).toISOString() });
+  }
+
+  draining(): void {
+    this.#say({ event: "draining" });
+  }
+
+  stop(stats: FileServerStats): void {
+    this.#say({ event: "closed", ...stats });
+  }
+
+  #say(event: object): void {
+    process.stdout.write(`${JSON.stringify(event)}\n`);
+  }
+}
+
+class TextReporter implements Reporter {
+  readonly #quiet: boolean;
+  readonly #live = process.stdout.isTTY === true;
+  readonly #paint = painter();
+  readonly #downloads = new Downloads();
+  #timer: NodeJS.Timeout | undefined;
+  /** Lines of the picture at the bottom of the terminal. */
+  #drawn = 0;
+
+  constructor(quiet: boolean) {
+    this.#quiet = quiet;
+  }
+
+  taken(port: number): void {
+    this.#say(this.#paint("yellow", `Port ${port} is in use, trying ${port + 1}`));
+  }
+
+  async listening({ local, network, note, root }: Listening): Promise<void> {
+    const paint = this.#paint;
+    if (this.#quiet) return this.#say(local);
+    this.#say(`${paint("bold", "Serving")} ${root}`);
+    this.#say(`  ${paint("dim", "Local")}    ${paint("cyan", local)}`);
+    for (const url of network) this.#say(`  ${paint("dim", "Network")}  ${paint("cyan", url)}`);
+    this.#say(note);
+    if (network.length === 0) {
+      this.#say(paint("dim", "Only this machine can see it; --host shows it to the network"));
+    } else if (this.#live) {
+      const { renderUnicodeCompact } = await import("uqr");
+      this.#say(renderUnicodeCompact(network[0]!, { border: 1 }));
+    }
+    if (this.#live) this.#timer = setInterval(() => this.#draw(), LIVE_MS).unref();
+  }
+
+  request(event: RequestEvent): void {
+    if (this.#quiet) return;
+    this.#downloads.update(event);
+    if (event.state !== "running") this.#say(requestLine(event, this.#paint));
+  }
+
+  draining(): void {
+    if (!this.#quiet) this.#say("Waiting for downloads to end; press Ctrl-C again to end now");
+  }
+
+  stop({ bytes, requests }: FileServerStats): void {
+    clearInterval(this.#timer);
+    this.#downloads.clear();
+    if (!this.#quiet) this.#say(`Closed after ${requests} requests, ${formatBytes(bytes)}`);
+  }
+
+  /** A line, above the picture. */
+  #say(line: string): void {
+    this.#erase();
+    process.stdout.write(`${line}\n`);
+    this.#draw();
+  }
+
+  #erase(): void {
+    if (this.#drawn > 0) process.stdout.write(`\x1b[${this.#drawn}A\x1b[J`);
+    this.#drawn = 0;
+  }
+
+  #draw(): void {
+    if (!this.#live) return;
+    const { columns = 80, rows = 24 } = process.stdout;
+    const lines = this.#downloads.lines(columns, rows - 4, performance.now(), this.#paint);
+    this.#erase();
+    if (lines.length > 0) process.stdout.write(`${lines.join("\n")}\n`);
+    this.#drawn = lines.length;
+  }
+}

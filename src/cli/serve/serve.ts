@@ -1,0 +1,92 @@
+/** Serving a folder from the command line. @module */
+
+import { realpathSync, statSync } from "node:fs";
+import { capabilities } from "../../capabilities.ts";
+import { createFileServer, type FileServer, type RequestEvent } from "../../http/mod.ts";
+import { interruptible } from "../exit.ts";
+import { urlsOf } from "./addresses.ts";
+import { openBrowser } from "./browser.ts";
+import { createReporter, type Reporter } from "./reporter.ts";
+
+/** Options of the command. */
+export interface ServeOptions {
+  readonly port?: number | undefined;
+  /** `true` for `--host` without an address. */
+  readonly host: string | true;
+  readonly threads: number;
+  readonly spa: boolean;
+  readonly cors: boolean;
+  readonly open: boolean;
+  readonly json: boolean;
+  readonly quiet: boolean;
+}
+
+/** Tried first, and then those behind it. */
+const DEFAULT_PORT = 3000;
+const PORTS = 20;
+
+/** Time that downloads are given to end, in milliseconds. */
+const GRACE_MS = 30_000;
+
+/** Serves `dir` until a signal comes. */
+export async function serveFolder(dir: string, options: ServeOptions): Promise<void> {
+  const root = realpathSync(dir);
+  if (!statSync(root).isDirectory()) throw new Error(`Cannot serve ${root}: it is not a folder`);
+  const reporter = createReporter(options);
+  const server = await listen(root, options, reporter);
+  await interruptible(async (signal) => {
+    const { address, port } = server.address!;
+    const urls = urlsOf(address, port);
+    await reporter.listening({ root, note: howBytesTravel(), ...urls });
+    if (options.open) openBrowser(urls.local);
+    await new Promise<void>((resolve) => {
+      if (signal.aborted) return resolve();
+      signal.addEventListener("abort", () => resolve(), { once: true });
+    });
+    reporter.draining();
+    await server.close({ graceMs: GRACE_MS });
+    reporter.stop(server.stats());
+  });
+}
+
+/** One line that says what carries the bytes on this runtime. */
+export function howBytesTravel(): string {
+  const { backend, reason, runtime, supported } = capabilities();
+  const name = `${runtime.name} ${runtime.version}`;
+  return supported
+    ? `Files leave by sendfile(2), called by ${name} through ${backend}`
+    : `Files are copied by ${name}: ${reason}`;
+}
+
+async function listen(
+  root: string,
+  { cors, host, port, spa, threads }: ServeOptions,
+  reporter: Reporter,
+): Promise<FileServer> {
+  const onRequest = (event: RequestEvent) => reporter.request(event);
+  const first = port ?? DEFAULT_PORT;
+  for (let candidate = first;; candidate++) {
+    const server = createFileServer({
+      root,
+      port: candidate,
+      host: host === true ? "0.0.0.0" : host,
+      threads,
+      spa,
+      cors,
+      listing: !spa,
+      onRequest,
+    });
+    try {
+      await server.listen();
+      return server;
+    } catch (error) {
+      const taken = (error as NodeJS.ErrnoException).code === "EADDRINUSE";
+      if (taken && port === undefined && candidate < first + PORTS) {
+        reporter.taken(candidate);
+        continue;
+      }
+      if (!taken) throw error;
+      throw new Error(`Port ${candidate} is in use; try --port ${candidate + 1}, or --port 0`);
+    }
+  }
+}

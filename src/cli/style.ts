@@ -1,0 +1,30 @@
+/** Colours for a terminal, and none where nobody sees them. @module */
+
+import process from "node:process";
+
+const CODES = {
+  bold: [1, 22],
+  dim: [2, 22],
+  red: [31, 39],
+  green: [32, 39],
+  yellow: [33, 39],
+  cyan: [36, 39],
+} as const;
+
+/** Name of a style. */
+export type StyleName = keyof typeof CODES;
+
+/** Puts text into a style, or returns it as it is. */
+export type Paint = (style: StyleName, text: string) => string;
+
+/**
+ * Chooses for an output: colours on a terminal, unless `NO_COLOR` is set (https://no-color.org);
+ * `FORCE_COLOR` wants them everywhere.
+ */
+export function painter(output: { isTTY?: boolean } = process.stdout): Paint {
+  const { NO_COLOR, FORCE_COLOR, TERM } = process.env;
+  const forced = FORCE_COLOR !== undefined && FORCE_COLOR !== "" && FORCE_COLOR !== "0";
+  const refused = (NO_COLOR ?? "") !== "" || TERM === "dumb";
+  if (refused || !(output.isTTY || forced)) return (_, text) => text;
+  return (style, text) => `\x1b[${CODES[style][0]}m${text}\x1b[${CODES[style][1]}m`;
+}

@@ -1,0 +1,129 @@
+/** Plans as responses of `fetch`. @module */
+
+import { TruncatedError } from "../../errors.ts";
+import { fileBody } from "../../guest/file_body.ts";
+import { readSome } from "../../move/read_some.ts";
+import type { SiteRequest } from "../look_up.ts";
+import type { OpenFile } from "../open_root.ts";
+import { planMessage } from "../plan/messages.ts";
+import type { Part, Plan, PlanRequest } from "../plan/types.ts";
+import type { Site } from "../site.ts";
+
+/** Bytes up to which a body is read before the response is returned: no stream costs less. */
+const SMALL = 64 * 1024;
+
+/** Bytes in one piece of a stream. */
+const CHUNK = 256 * 1024;
+
+/** The request, as a plan needs it. */
+export function planRequestOf({ method, headers }: Request): PlanRequest {
+  return { method, header: (name) => headers.get(name) };
+}
+
+/** Answers a request below a site. */
+export async function respondToFetch(site: Site, request: Request): Promise<Response> {
+  const plain = planRequestOf(request);
+  const target = site.below(request.url);
+  if (target === undefined) return await toResponse(planMessage(plain, 404), undefined);
+  const original = target === request.url ? undefined : request.url;
+  const siteRequest: SiteRequest = { ...plain, target, original };
+  const answer = await site.find(siteRequest);
+  return await toResponse(answer.plan, answer.kind === "file" ? answer.file : undefined);
+}
+
+/** Makes a response of a plan, which closes the file when it has been read or cancelled. */
+export async function toResponse(
+  { status, headers, parts, length }: Plan,
+  file: OpenFile | undefined,
+): Promise<Response> {
+  const init = { status, headers: { ...headers } };
+  const [part] = parts;
+  if (file === undefined) return new Response((part as Uint8Array<ArrayBuffer>) ?? null, init);
+  if (part === undefined) {
+    file.close();
+    return new Response(null, init);
+  }
+  if (length <= SMALL) {
+    try {
+      return new Response(await readAll(file.fd, parts, length), init);
+    } finally {
+      file.close();
+    }
+  }
+  if (parts.length === 1 && !(part instanceof Uint8Array)) {
+    const body = fileBody(file.fd, part, headers["Content-Type"]!);
+    if (body !== undefined) {
+      file.close();
+      return new Response(body, init);
+    }
+  }
+  return new Response(stream(file, parts, length), init);
+}
+
+async function readAll(
+  fd: number,
+  parts: readonly Part[],
+  length: number,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const all = new Uint8Array(length);
+  let filled = 0;
+  for await (const bytes of pieces(fd, parts, length)) {
+    all.set(bytes, filled);
+    filled += bytes.length;
+  }
+  return all;
+}
+
+/** The pieces of a body, in order; all of the length that was promised. */
+async function* pieces(
+  fd: number,
+  parts: readonly Part[],
+  total: number,
+): AsyncGenerator<Uint8Array> {
+  let moved = 0;
+  for (const part of parts) {
+    if (part instanceof Uint8Array) {
+      yield part;
+      moved += part.length;
+      continue;
+    }
+    const end = part.start + part.length;
+    for (let position = part.start; position < end;) {
+      const bytes = await readSome(fd, position, Math.min(CHUNK, end - position));
+      if (bytes.length === 0) {
+        const action = `send fd ${fd}`;
+        throw new TruncatedError({ action, bytesMoved: moved, bytesExpected: total });
+      }
+      yield bytes;
+      position += bytes.length;
+      moved += bytes.length;
+    }
+  }
+}
+
+function stream(
+  file: OpenFile,
+  parts: readonly Part[],
+  total: number,
+): ReadableStream<Uint8Array<ArrayBuffer>> {
+  const source = pieces(file.fd, parts, total);
+  return new ReadableStream({
+    async pull(controller) {
+      try {
+        const { done, value } = await source.next();
+        if (!done) return controller.enqueue(value as Uint8Array<ArrayBuffer>);
+        file.close();
+        controller.close();
+      } catch (error) {
+        file.close();
+        // The stream fails, so that the runtime cuts the connection.
+        throw error;
+      }
+    },
+    async cancel() {
+      // Waits for a read that is under way: it has the descriptor.
+      await source.return(undefined);
+      file.close();
+    },
+  }, { highWaterMark: 0 });
+}

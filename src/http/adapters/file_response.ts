@@ -1,0 +1,76 @@
+/** One file as a response of `fetch`: `fileResponse`. @module */
+
+import { builtin } from "../../builtins.ts";
+import { describe } from "../../options.ts";
+import { lookUpFile, search } from "../look_up.ts";
+import { openRoot, type Root, type Symlinks } from "../open_root.ts";
+import type { PlanOptions } from "../plan/options.ts";
+import { settingsOf } from "../plan/settings.ts";
+import { openPath } from "../portable_root.ts";
+import { planRequestOf, toResponse } from "./fetch.ts";
+
+/** Options of {@linkcode fileResponse}. */
+export interface FileResponseOptions extends PlanOptions {
+  /**
+   * Folder that `path`, relative to it, cannot leave: the kernel sees to that, whatever is renamed
+   * or linked. For paths that a stranger has a say in. It stays open from the first call on.
+   */
+  readonly root?: string | undefined;
+  /** Which symbolic links are followed, with `root`. @default {"inside"} */
+  readonly symlinks?: Symlinks | undefined;
+}
+
+/** By policy and path; a program has few. */
+const roots = new Map<string, Root>();
+
+/**
+ * Answers a request with a file: for `Bun.serve`, `Deno.serve`, Hono, srvx and all who return a
+ * `Response`.
+ *
+ * The answer is that of `planResponse`, with ranges, conditions and HEAD; 404 where there is no such
+ * file. The bytes come from the descriptor that was examined, small ones at once, others by a stream.
+ * On Bun files of more than 64 KiB leave by Bun's own sendfile(2) instead: Bun opens the file once
+ * more for that, by the path that the kernel tells of the descriptor, and somebody who may rename
+ * folders below the root could use that moment. To serve a whole folder see `serveStatic`, which also
+ * answers requests of `fetch`.
+ *
+ * @param request The request; its method and headers are looked at, not its URL.
+ * @param path Path, or `file:` URL, of the file. Not taken from the URL without `root`.
+ * @param options What the answer looks like.
+ * @returns The response; its body closes the file.
+ *
+ * @throws {TypeError} When an argument or an option is of the wrong kind.
+ * @throws {RangeError} When a number among them is out of range.
+ *
+ * @example Bun and Deno
+ * ```ts ignore
+ * Bun.serve({ fetch: (request) => fileResponse(request, "video.mp4") });
+ * Deno.serve((request) => fileResponse(request, "video.mp4", { download: true }));
+ * ```
+ */
+export async function fileResponse(
+  request: Request,
+  path: string | URL,
+  options: FileResponseOptions = {},
+): Promise<Response> {
+  const settings = settingsOf(options);
+  const name = nameOf(path, options.root);
+  const root = options.root === undefined ? undefined : rootOf(options.root, options.symlinks);
+  const open = root === undefined ? openPath : (below: string) => root.open(below);
+  const found = await search(lookUpFile(planRequestOf(request), name, settings), open);
+  if (found.kind !== "file") return await toResponse(found.plan, undefined);
+  return await toResponse(found.plan, found.file);
+}
+
+function nameOf(path: string | URL, root: string | undefined): string {
+  if (path instanceof URL && root === undefined) return builtin("url").fileURLToPath(path);
+  if (typeof path === "string" && path !== "" && !path.includes("\0")) return path;
+  throw new TypeError(`Cannot send ${describe(path)}: expected a path or a file: URL`);
+}
+
+function rootOf(path: string, symlinks: Symlinks = "inside"): Root {
+  const key = `${symlinks}:${path}`;
+  let root = roots.get(key);
+  if (root === undefined) roots.set(key, root = openRoot(path, symlinks));
+  return root;
+}

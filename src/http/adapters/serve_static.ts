@@ -1,0 +1,207 @@
+/** Serving a folder from within a framework: `serveStatic`. @module */
+
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { describe } from "../../options.ts";
+import { listingPage } from "../listing/page.ts";
+import type { Symlinks } from "../open_root.ts";
+import type { SiteOptions } from "../plan/options.ts";
+import { Site } from "../site.ts";
+import { respondToFetch } from "./fetch.ts";
+import { serveNode } from "./node.ts";
+import {
+  type FastifyReply,
+  type FastifyRequest,
+  type HonoContext,
+  isFastify,
+  isFetch,
+  isHono,
+  isKoa,
+  isNodeResponse,
+  type KoaContext,
+  nodeBindings,
+} from "./shapes.ts";
+
+export type { FastifyReply, FastifyRequest, HonoContext, KoaContext };
+
+/** What the `setHeaders` hook is told of a file. */
+export interface StaticFile {
+  /** Bytes. */
+  readonly size: number;
+  /** Last modification, in milliseconds since the epoch. */
+  readonly mtimeMs: number;
+  /** The same as a date. */
+  readonly mtime: Date;
+}
+
+/** Options of {@linkcode serveStatic}: those of `serve-static`, most of `sirv`, and more. */
+export interface StaticOptions extends Omit<SiteOptions, "dotfiles"> {
+  /**
+   * What becomes of names that begin with a dot, other than `/.well-known`; `true` is `"allow"`.
+   *
+   * @default {"ignore"}
+   */
+  readonly dotfiles?: "allow" | "deny" | "ignore" | boolean | undefined;
+  /**
+   * Whether what is not found, or not asked for with GET or HEAD, is left to the next handler. If
+   * not, it is an error for the framework; without a next handler it is answered here.
+   *
+   * @default {true}
+   */
+  readonly fallthrough?: boolean | undefined;
+  /** Sets headers on the response before the file of this path is sent. Not for `fetch`: see `headers`. */
+  readonly setHeaders?:
+    | ((res: ServerResponse, path: string, file: StaticFile) => void)
+    | undefined;
+  /** Which symbolic links are followed. @default {"inside"} */
+  readonly symlinks?: Symlinks | undefined;
+  /** What comes before the path below the root, where the framework does not cut it off. */
+  readonly prefix?: string | undefined;
+  /** As in `sirv`: the same as `spa`. */
+  readonly single?: boolean | string | undefined;
+  /** As in `sirv`: browsers keep no copies. @default {false} */
+  readonly dev?: boolean | undefined;
+}
+
+/** What {@linkcode serveStatic} returns: fits into each of these places. */
+export interface StaticHandler {
+  /** `node:http`, Express, Connect, Polka. */
+  (req: IncomingMessage, res: ServerResponse, next?: (error?: unknown) => void): void;
+  /** Koa, as middleware. */
+  (context: KoaContext, next: () => Promise<unknown>): Promise<void>;
+  /**
+   * Fastify, as a handler, or as a hook: for TypeScript
+   * `addHook("onRequest", (request, reply, done) => files(request, reply, done))`.
+   */
+  (request: FastifyRequest, reply: FastifyReply, done?: (error?: Error) => void): void;
+  /** Hono, as middleware. */
+  (context: HonoContext, next: () => Promise<void>): Promise<Response | undefined>;
+  /**
+   * `Bun.serve`, `Deno.serve`, and whatever else takes a function from request to response. About
+   * Bun see `fileResponse`.
+   */
+  (request: Request, ...rest: unknown[]): Promise<Response>;
+  /** Closes the folder. What is being sent is sent to its end. */
+  close(): void;
+}
+
+/**
+ * Serves the files of a folder from within a program's own server.
+ *
+ * A drop-in for `serve-static` (`express.static`) and, but for a few options, for `sirv`. Answers
+ * are those of `planResponse`; the kernel keeps lookups below the folder; bytes leave by sendfile(2)
+ * wherever `sendFile` can do that, small files together with their head. The handler recognizes by
+ * its arguments what has called it: `node:http`, Express, Connect, Koa, Fastify, Hono, or a server
+ * in the style of `fetch`.
+ *
+ * Request targets that are not the one spelling of a path (`//a`, `/a/../b`, `/a%2Fb`) are not
+ * found, so that no guard that a router put before another spelling can be passed by.
+ *
+ * @param root Path or `file:` URL of the folder; opened now, so it must exist.
+ * @param options What is served, and how.
+ * @returns The handler.
+ *
+ * @throws {TypeError} When an argument or an option is of the wrong kind.
+ * @throws {RangeError} When a number among them is out of range.
+ * @throws {SyscallError} `ENOENT`, `ENOTDIR`, `EACCES` for the folder.
+ *
+ * @example Express
+ * ```ts ignore
+ * app.use(serveStatic("public", { maxAge: "1d" }));
+ * ```
+ */
+export function serveStatic(root: string | URL, options: StaticOptions = {}): StaticHandler {
+  if (typeof options !== "object" || options === null) {
+    throw new TypeError(`Cannot serve files: options must be an object, not ${describe(options)}`);
+  }
+  const { setHeaders, fallthrough = true, symlinks, prefix } = options;
+  if (setHeaders !== undefined && typeof setHeaders !== "function") {
+    throw new TypeError(
+      `Cannot serve files: setHeaders must be a function, not ${describe(setHeaders)}`,
+    );
+  }
+  const site = new Site(root, siteOptions(options), symlinks, prefix);
+  const serving = { site, fallthrough: Boolean(fallthrough), setHeaders };
+
+  // Three parameters, whatever is passed: Express takes a function with four for an error handler.
+  const handle = (first: unknown, second: unknown, third?: unknown): unknown => {
+    if (typeof first === "object" && first !== null) {
+      if (isNodeResponse(second)) {
+        return serveNode(serving, first as IncomingMessage, second, third as never);
+      }
+      if (isFastify(second)) return toFastify(first as FastifyRequest, second, third as never);
+      if (isKoa(first)) return toKoa(first, second as () => Promise<unknown>);
+      if (isHono(first)) return toHono(first, second as () => Promise<void>);
+      if (isFetch(first)) return respondToFetch(site, first);
+    }
+    throw new TypeError(`Cannot serve files: ${describe(first)} is no request that is known here`);
+  };
+
+  const toFastify = (request: FastifyRequest, reply: FastifyReply, done?: () => void) => {
+    const begin = () => {
+      reply.hijack();
+      for (const [name, value] of Object.entries(reply.getHeaders())) {
+        reply.raw.setHeader(name, value as string);
+      }
+    };
+    const next = done ?? (() => void reply.callNotFound());
+    return serveNode({ ...serving, begin }, request.raw, reply.raw, next);
+  };
+
+  const toKoa = async (context: KoaContext, next: () => Promise<unknown>) => {
+    const { promise, resolve } = Promise.withResolvers<{ next: boolean; error?: unknown }>();
+    const begin = () => {
+      context.respond = false;
+      // A phrase that was set before would stand beside another status; HTTP/2 has none.
+      if (context.req.httpVersionMajor < 2) context.res.statusMessage = "";
+    };
+    const { originalUrl: original } = context;
+    serveNode(
+      { ...serving, begin, original, end: () => resolve({ next: false }) },
+      context.req,
+      context.res,
+      (error) => resolve({ next: true, error }),
+    );
+    const outcome = await promise;
+    if (outcome.error !== undefined) throw outcome.error;
+    if (outcome.next) await next();
+  };
+
+  const toHono = async (context: HonoContext, next: () => Promise<void>) => {
+    const bindings = nodeBindings(context);
+    if (bindings === undefined) {
+      const response = await respondToFetch(site, context.req.raw);
+      if (!serving.fallthrough || ![400, 403, 404, 405].includes(response.status)) return response;
+      return void await next();
+    }
+    const { promise, resolve } = Promise.withResolvers<{ next: boolean; error?: unknown }>();
+    const { incoming, outgoing } = bindings;
+    const begin = () =>
+      context.res.headers.forEach((value, name) => outgoing.setHeader(name, value));
+    serveNode(
+      { ...serving, begin, end: () => resolve({ next: false }) },
+      incoming,
+      outgoing,
+      (error) => resolve({ next: true, error }),
+    );
+    const outcome = await promise;
+    if (outcome.error !== undefined) throw outcome.error;
+    if (outcome.next) return void await next();
+    // What @hono/node-server takes for: nothing is left to do.
+    return new Response(null, { headers: { "x-hono-already-sent": "true" } });
+  };
+
+  return Object.assign(handle as Omit<StaticHandler, "close">, {
+    close: () => site.root.close(),
+  }) as StaticHandler;
+}
+
+/** Brings the options of others into the form of ours. */
+function siteOptions({ dotfiles = "ignore", single, dev, ...options }: StaticOptions): SiteOptions {
+  return {
+    ...options,
+    dotfiles: dotfiles === true ? "allow" : dotfiles === false ? "ignore" : dotfiles,
+    ...(single !== undefined && { spa: single }),
+    ...(dev && { cacheControl: "no-store" }),
+    ...(options.listing === true && { listing: listingPage }),
+  };
+}

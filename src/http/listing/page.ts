@@ -1,0 +1,91 @@
+/** The page that shows what is in a folder. @module */
+
+import { escapeHtml, type Listing, type ListingEntry } from "../plan/listing.ts";
+import { icon, ICONS, kindOf } from "./kinds.ts";
+import { SCRIPT } from "./script.ts";
+import { STYLE } from "./style.ts";
+import { formatBytes, formatTime } from "./text.ts";
+
+const EMPTY_ICON = "data:,";
+
+/**
+ * Writes the page: one document that loads nothing else.
+ *
+ * Works without JavaScript; with it, it can be searched and sorted, and shows pictures, films and
+ * sound on the spot.
+ */
+export function listingPage({ entries, names, truncated }: Listing): string {
+  const title = escapeHtml(`/${names.map((name) => `${name}/`).join("")}`);
+  const up = names.length === 0 ? "" : row("../", "..", "folder", "", "", "");
+  return `<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<link rel="icon" href="${EMPTY_ICON}">
+<title>${title}</title>
+<style>${STYLE}</style>
+${ICONS}
+<main>
+<header><h1>${crumbs(names)}</h1>
+<input type="search" placeholder="Search  ( / )" aria-label="Search" hidden></header>
+<table>
+<thead><tr><th>Name</th><th class="n">Size</th><th class="n d">Changed</th></tr></thead>
+<tbody>
+${up}${entries.map(entryRow).join("")}</tbody>
+</table>
+<p id="none"${entries.length > 0 ? " hidden" : ""}>Nothing here.</p>
+<footer><span>${summary(entries)}${
+    truncated ? ", and more that are not shown" : ""
+  }</span><span>sluice</span></footer>
+</main>
+<dialog></dialog>
+<script>${SCRIPT}</script>
+</html>
+`;
+}
+
+/** Each folder on the way, as a link to it. */
+function crumbs(names: readonly string[]): string {
+  const links = names.map((name, index) => {
+    const up = names.length - 1 - index;
+    const href = up === 0 ? "./" : "../".repeat(up);
+    return `<i>/</i><a href="${href}">${escapeHtml(name)}</a>`;
+  });
+  const root = names.length === 0 ? "./" : "../".repeat(names.length);
+  return `<a href="${root}" aria-label="Home">&#8962;</a>${links.join("")}`;
+}
+
+function entryRow(entry: ListingEntry): string {
+  const { modifiedMs, name, size } = entry;
+  const kind = kindOf(entry);
+  const slash = kind === "folder" ? "/" : "";
+  const time = formatTime(modifiedMs);
+  const when = time === "" ? "" : `<time datetime="${time.replace(" ", "T")}Z">${time}</time>`;
+  const bytes = kind === "folder" ? "" : formatBytes(size);
+  const data = ` data-k="${kind}" data-s="${size}" data-t="${Math.round(modifiedMs) || 0}"`;
+  // Without "./" a name such as "a:b" would be another scheme.
+  return row(`./${encodeURIComponent(name)}${slash}`, `${name}${slash}`, kind, bytes, when, data);
+}
+
+function row(
+  href: string,
+  name: string,
+  kind: Parameters<typeof icon>[0],
+  size: string,
+  when: string,
+  data: string,
+): string {
+  return `<tr${data}><td><a href="${href}">${icon(kind)}<span>${escapeHtml(name)}</span></a></td>` +
+    `<td class="n">${size}</td><td class="n d">${when}</td></tr>\n`;
+}
+
+function summary(entries: readonly ListingEntry[]): string {
+  const files = entries.filter(({ kind }) => kind === "file");
+  const folders = entries.length - files.length;
+  const bytes = files.reduce((sum, { size }) => sum + size, 0);
+  const counts = [
+    ...folders > 0 ? [`${folders} ${folders === 1 ? "folder" : "folders"}`] : [],
+    `${files.length} ${files.length === 1 ? "file" : "files"}, ${formatBytes(bytes)}`,
+  ];
+  return counts.join(", ");
+}

@@ -1,0 +1,50 @@
+/**
+ * Files over HTTP, by the book: ranges, conditions, sidecars and a root that nothing leaves.
+ *
+ * ```ts ignore
+ * import express from "express";
+ * import { serveStatic } from "sluice/http";
+ *
+ * express().use(serveStatic("public", { maxAge: "1d" })).listen(8080);
+ * ```
+ *
+ * {@linkcode serveStatic} fits into `node:http`, Express, Connect, Koa, Fastify, Hono and servers in
+ * the style of `fetch`; {@linkcode fileResponse} answers these with one file.
+ * {@linkcode createFileServer} is a server of its own, in threads of its own.
+ * {@linkcode planResponse} decides and does nothing: adapters of your own can be built upon it.
+ *
+ * @module
+ */
+
+export { fileResponse, type FileResponseOptions } from "./adapters/file_response.ts";
+export {
+  type FastifyReply,
+  type FastifyRequest,
+  type HonoContext,
+  type KoaContext,
+  serveStatic,
+  type StaticFile,
+  type StaticHandler,
+  type StaticOptions,
+} from "./adapters/serve_static.ts";
+export type { Symlinks } from "./open_root.ts";
+export type { Coding, FilePart, Headers, Part, Plan, PlanFile, PlanRequest } from "./plan/types.ts";
+export type { Listing, ListingEntry } from "./plan/listing.ts";
+export type {
+  CorsOptions,
+  HeadersHook,
+  LookupOptions,
+  PlanOptions,
+  SiteOptions,
+} from "./plan/options.ts";
+export { planResponse } from "./plan/plan.ts";
+export type { Dotfiles } from "./plan/target.ts";
+export { createFileServer, type FileServer, type ServerAddress } from "./server/file_server.ts";
+export type { RequestEvent } from "./server/log_format.ts";
+export type {
+  CacheOptions,
+  FileServerOptions,
+  LogOptions,
+  ServerLimits,
+} from "./server/options.ts";
+export type { FileServerStats } from "./server/stats.ts";

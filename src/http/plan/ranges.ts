@@ -1,0 +1,71 @@
+/** Which bytes a Range header asks for: RFC 9110, section 14. @module */
+
+import type { FilePart } from "./types.ts";
+
+/** One range of the header: `first-last`, `first-` or `-suffix`; empty elements are allowed. */
+const RANGE = /[ \t]*(?:(\d*)-(\d*)[ \t]*)?(?:,|$)/y;
+
+/** No range can be satisfied: 416. */
+export const UNSATISFIABLE: readonly FilePart[] = Object.freeze([]);
+
+/**
+ * Parses the value of a Range header.
+ *
+ * The parts come in the order that was asked for and lie within the file. As RFC 9110, 14.2 permits,
+ * the header is ignored, and the whole file sent, where it is malformed or in another unit, where it
+ * asks for more than `most` ranges, and where the ranges add up to more than the file, as those of
+ * an attack do. One pass, whatever the length.
+ *
+ * @param value The header, such as `bytes=0-99,-1`.
+ * @param size Bytes of the file.
+ * @param most Most ranges to grant.
+ * @returns The parts; {@linkcode UNSATISFIABLE} where no byte of the file is meant; `null` where the
+ * header is to be ignored.
+ */
+export function parseRanges(value: string, size: number, most: number): readonly FilePart[] | null {
+  const text = value.trim();
+  // Of an empty file there is no first byte that Content-Range could name.
+  if (size === 0 || !/^bytes=/i.test(text)) return null;
+  const parts: FilePart[] = [];
+  let count = 0;
+  let sum = 0;
+  for (RANGE.lastIndex = "bytes=".length; RANGE.lastIndex < text.length;) {
+    const match = RANGE.exec(text);
+    if (match === null) return null;
+    const [, first, last] = match;
+    if (first === undefined) continue;
+    if (++count > most) return null;
+    const part = resolve(first, last!, size);
+    if (part === null) return null;
+    if (part.length === 0) continue;
+    sum += part.length;
+    if (sum > size) return null;
+    parts.push(part);
+  }
+  if (count === 0) return null;
+  return parts.length === 0 ? UNSATISFIABLE : parts;
+}
+
+const NOTHING: FilePart = Object.freeze({ start: 0, length: 0 });
+
+/** The part that one range names; of length 0 where there is none; `null` where it is malformed. */
+function resolve(first: string, last: string, size: number): FilePart | null {
+  // Beyond 2^53 a number is inexact, but larger than every file all the same.
+  if (first === "") {
+    if (last === "") return null;
+    const length = Math.min(Number(last), size);
+    return { start: size - length, length };
+  }
+  const start = Number(first);
+  if (last !== "" && isLess(last, first)) return null;
+  if (start >= size) return NOTHING;
+  const end = last === "" ? size - 1 : Math.min(Number(last), size - 1);
+  return { start, length: end - start + 1 };
+}
+
+/** Compares digits of any length. */
+function isLess(a: string, b: string): boolean {
+  if (a.length < 16 && b.length < 16) return Number(a) < Number(b);
+  const [x, y] = [a, b].map((digits) => digits.replace(/^0+(?=\d)/, "")) as [string, string];
+  return x.length === y.length ? x < y : x.length < y.length;
+}

@@ -1,0 +1,77 @@
+/** What the threads of a server are told: plain data, with every default filled in. @module */
+
+import type { Symlinks } from "../open_root.ts";
+import type { SiteOptions } from "../plan/options.ts";
+
+/** How much of what is taken, and for how long: see `ServerLimits` for their meaning. */
+export interface Limits {
+  readonly maxConnections: number;
+  readonly maxTargetBytes: number;
+  readonly maxHeadBytes: number;
+  readonly maxFields: number;
+  readonly headMs: number;
+  readonly idleMs: number;
+  readonly sendMs: number;
+  readonly minRate: number;
+}
+
+/** What each thread keeps in memory. */
+export interface CacheConfig {
+  /** Most bytes of files in memory. */
+  readonly maxBytes: number;
+  /** Largest file in memory. */
+  readonly maxFileBytes: number;
+  /** Most files that are kept, open or in memory. */
+  readonly maxFiles: number;
+  /** For how long what is known of a file is taken for true, in milliseconds. */
+  readonly validMs: number;
+}
+
+/** Places of a thread's counters in its `Float64Array`. */
+export const Counter = {
+  ACCEPTED: 0,
+  OPEN: 1,
+  REQUESTS: 2,
+  BYTES: 3,
+  STATUS_2XX: 4,
+  STATUS_3XX: 5,
+  STATUS_4XX: 6,
+  STATUS_5XX: 7,
+  CACHE_HITS: 8,
+  CACHE_MISSES: 9,
+  CACHE_BYTES: 10,
+  COLD_READS: 11,
+  TIMEOUTS: 12,
+  ABORTED: 13,
+  TRUNCATED: 14,
+  REFUSED: 15,
+  ACTIVE: 16,
+  LOG_LOST: 17,
+} as const;
+
+/** Counters of one thread. */
+export const COUNTERS = 18;
+
+/** What a thread is given. */
+export interface JobData {
+  readonly root: string;
+  readonly symlinks: Symlinks;
+  /** Without functions: they cannot go to another thread. */
+  readonly settings: SiteOptions;
+  readonly limits: Limits;
+  readonly cache: CacheConfig;
+  /** Format of the log; `null` where there is none. */
+  readonly log: "combined" | "json" | null;
+  /** Whether the program wants to be told of requests. */
+  readonly events: boolean;
+  /** Number of the thread. */
+  readonly index: number;
+  /** Shared: {@linkcode COUNTERS} for each thread. */
+  readonly counters: Float64Array;
+}
+
+/** What threads are told to do. */
+export type Command = "reload" | "drain";
+
+/** Id under which a thread asks, once, that the disk thread be started. */
+export const NEEDS_DISK = 0xffff_ffff;

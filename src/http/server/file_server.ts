@@ -1,0 +1,256 @@
+/** The server as the program that started it sees it. @module */
+
+import { platform } from "../../../ffi/platform/mod.ts";
+import { builtin } from "../../builtins.ts";
+import { adopt, type AdoptedSocket } from "../../guest/adopt.ts";
+import { UnsupportedError } from "../../errors.ts";
+import { available } from "../../sys/libc.ts";
+import { check } from "../../sys/check.ts";
+import * as raw from "../../sys/raw/mod.ts";
+import { getsockname, socketpair } from "../../sys/sockets.ts";
+import { AddressFamily, SocketType } from "../../sys/socket_flags.ts";
+import { Crew } from "../../wait/crew.ts";
+import { Host } from "../../wait/host.ts";
+import { openListener } from "../../wait/listener.ts";
+import { jobLocation } from "../../wait/worker_location.ts";
+import { type Command, COUNTERS, type JobData, NEEDS_DISK } from "./config.ts";
+import { eventReader } from "./event_reader.ts";
+import { listenPortably, type PortableServer } from "./portable_server.ts";
+import { whereToListen } from "./where_to_listen.ts";
+import { configure, type FileServerOptions, type ServerConfig } from "./options.ts";
+import { type FileServerStats, statsOf } from "./stats.ts";
+
+/** Where a server listens. */
+export interface ServerAddress {
+  /** Address in digits, or the path of a Unix socket. */
+  readonly address: string;
+  /** Port; 0 for a Unix socket. */
+  readonly port: number;
+}
+
+const STREAM = SocketType.STREAM | SocketType.NONBLOCK | SocketType.CLOEXEC;
+
+/** Time for the last events to arrive, in milliseconds. */
+const EVENTS_MS = 500;
+
+/** A server that listens, until it is closed. */
+export class FileServer {
+  readonly #config: ServerConfig;
+  readonly #counters: Float64Array<SharedArrayBuffer>;
+  #crew: Crew | undefined;
+  #portable: PortableServer | undefined;
+  #disk: Host | undefined;
+  /** The disk thread's ends of the sockets, before it is started. */
+  #diskFds: number[] = [];
+  /** What the threads write their events to. */
+  readonly #events: { readonly socket: AdoptedSocket; readonly ended: Promise<void> }[] = [];
+  #address: ServerAddress | undefined;
+  #listening: Promise<ServerAddress> | undefined;
+  #closing: Promise<void> | undefined;
+  #referenced = true;
+
+  /** Prepares to serve; `createFileServer` makes the configuration. */
+  constructor(config: ServerConfig) {
+    this.#config = config;
+    const bytes = config.threads * COUNTERS * Float64Array.BYTES_PER_ELEMENT;
+    this.#counters = new Float64Array(new SharedArrayBuffer(bytes));
+  }
+
+  /** Begins to serve; resolves with where. */
+  listen(): Promise<ServerAddress> {
+    return this.#listening ??= this.#listen();
+  }
+
+  /** Where it listens, once it does. */
+  get address(): ServerAddress | undefined {
+    return this.#address;
+  }
+
+  /** What has happened so far, in all threads. */
+  stats(): FileServerStats {
+    return statsOf(this.#counters);
+  }
+
+  /** Forgets what is known of files: changes show at once. */
+  async reload(): Promise<void> {
+    await this.#crew?.call("reload" satisfies Command);
+  }
+
+  /** Keeps the process alive while the server listens, which it does at first. */
+  ref(): this {
+    this.#referenced = true;
+    this.#portable?.server.ref();
+    if (this.#closing === undefined) this.#crew?.ref();
+    return this;
+  }
+
+  /** Lets the process end. */
+  unref(): this {
+    this.#referenced = false;
+    this.#portable?.server.unref();
+    if (this.#closing === undefined) this.#crew?.unref();
+    return this;
+  }
+
+  /**
+   * Accepts no more, lets the answers that are under way end, and closes.
+   *
+   * @param options `graceMs`: after so many milliseconds what is left is cut. @default {10000}
+   */
+  close({ graceMs = 10_000 }: { graceMs?: number } = {}): Promise<void> {
+    return this.#closing ??= this.#close(graceMs);
+  }
+
+  /** As {@linkcode close}. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  async #listen(): Promise<ServerAddress> {
+    const { backlog, root, threads } = this.#config;
+    builtin("fs").readdirSync(root);
+    if (platform.os !== "linux" || !available()) return await this.#listenPortably();
+    const listener = openListener(await whereToListen(this.#config), backlog);
+    try {
+      this.#start(listener, threads);
+      // Or the process might end before the promise settles.
+      this.#crew!.ref();
+      await this.#crew!.ready;
+    } catch (cause) {
+      await this.#stop();
+      throw cause;
+    } finally {
+      raw.close(listener);
+    }
+    if (!this.#referenced && this.#closing === undefined) this.#crew!.unref();
+    return this.#address!;
+  }
+
+  async #listenPortably(): Promise<ServerAddress> {
+    const { log } = this.#config;
+    if (log !== undefined) {
+      throw new UnsupportedError({
+        action: "write an access log",
+        reason: "no system call can be made here; use onRequest instead",
+      });
+    }
+    this.#portable = await listenPortably(this.#config, this.#counters);
+    if (!this.#referenced) this.#portable.server.unref();
+    return this.#address = this.#portable.address;
+  }
+
+  #start(listener: number, threads: number): void {
+    const name = getsockname(listener);
+    this.#address = name.family === "Unix"
+      ? { address: name.path, port: 0 }
+      : { address: name.address, port: name.port };
+    const { cache, limits, root, settings, symlinks } = this.#config;
+    const { log, onError, onRequest } = this.#config;
+    this.#crew = new Crew({
+      job: jobLocation("http/server/server_job"),
+      threads,
+      name: "sluice server",
+      data: (index): JobData => ({
+        root,
+        symlinks,
+        settings,
+        limits,
+        cache,
+        log: log?.format ?? null,
+        events: onRequest !== undefined,
+        index,
+        counters: this.#counters,
+      }),
+      fds: () => this.#descriptors(listener),
+      reported: (_index, id) => {
+        if (id === NEEDS_DISK) this.#startDisk();
+      },
+      ended: onError,
+    });
+  }
+
+  /** What one thread is given: see server_job.ts. */
+  #descriptors(listener: number): number[] {
+    const [ours, theirs] = socketpair(AddressFamily.UNIX, STREAM);
+    this.#diskFds.push(theirs);
+    const fds = [duplicate(listener), ours];
+    const { log, onRequest } = this.#config;
+    if (log !== undefined) fds.push(duplicate(log.descriptor));
+    if (onRequest !== undefined) {
+      const [reader, writer] = socketpair(AddressFamily.UNIX, STREAM);
+      const { promise, resolve } = Promise.withResolvers<void>();
+      const socket = adopt(reader, { data: eventReader(onRequest), close: () => resolve() });
+      this.#events.push({ socket, ended: promise });
+      fds.push(writer);
+    }
+    return fds;
+  }
+
+  #startDisk(): void {
+    if (this.#disk !== undefined) return;
+    this.#disk = new Host({
+      job: jobLocation("http/server/disk_job"),
+      name: "sluice server disk",
+      fds: this.#diskFds.splice(0),
+      completed() {},
+      ended() {},
+    });
+  }
+
+  async #close(graceMs: number): Promise<void> {
+    await this.#listening?.catch(() => {});
+    if (this.#portable !== undefined) return await this.#portable.close(graceMs);
+    if (this.#crew !== undefined) {
+      this.#crew.ref();
+      await within(this.#crew.call("drain" satisfies Command).catch(() => {}), graceMs);
+    }
+    await this.#stop();
+  }
+
+  async #stop(): Promise<void> {
+    await this.#crew?.close();
+    await this.#disk?.close();
+    for (const fd of this.#diskFds.splice(0)) raw.close(fd);
+    // What the threads wrote last is still to be read.
+    const events = this.#events.splice(0);
+    await within(Promise.all(events.map(({ ended }) => ended)), EVENTS_MS);
+    for (const { socket } of events) socket.close();
+    const { path } = this.#config;
+    if (path !== undefined && this.#address !== undefined && path[0] !== "\0") {
+      builtin("fs").rmSync(path, { force: true });
+    }
+  }
+}
+
+/**
+ * Makes a server for a folder. It does nothing before `listen()`.
+ *
+ * It accepts, answers and sends in threads of its own, so that nothing of the program holds it up:
+ * strict HTTP/1.1 with keep-alive and pipelining, ranges, conditions and sidecars; small files from
+ * memory, larger ones by sendfile(2), those that are not in the page cache without stopping the
+ * others. Where no system call can be made it serves by `node:http`, and copies.
+ *
+ * @throws {TypeError} When an option is of the wrong kind.
+ * @throws {RangeError} When a number among them is out of range.
+ *
+ * @example Serve until the block ends
+ * ```ts ignore
+ * await using server = createFileServer({ root: "public", port: 8080, threads: 2 });
+ * const { address, port } = await server.listen();
+ * ```
+ */
+export function createFileServer(options: FileServerOptions): FileServer {
+  return new FileServer(configure(options));
+}
+
+/** Waits for a promise, but not for longer. */
+async function within(promise: Promise<unknown>, ms: number): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  await Promise.race([promise, new Promise((resolve) => timer = setTimeout(resolve, ms))]);
+  clearTimeout(timer);
+}
+
+function duplicate(fd: number): number {
+  const action = () => `duplicate fd ${fd}`;
+  return check(raw.fcntl(fd, platform.fcntl.DUPFD_CLOEXEC, 0), "fcntl", action);
+}

@@ -1,0 +1,144 @@
+/** What a thread tells of its requests: when each has been sent, and how far the large ones are. @module */
+
+import { decodeAddress, MAX_ADDRESS } from "../../sys/address.ts";
+import * as raw from "../../sys/raw/mod.ts";
+import type { Connection } from "./connection.ts";
+import { formatCombined, formatEvent, type RequestEvent } from "./log_format.ts";
+import type { LogWriter } from "./log_writer.ts";
+import type { Reply } from "./reply.ts";
+import type { RequestHead } from "./request_head.ts";
+
+/** Bodies of which is told while they are sent. */
+const LARGE = 1024 * 1024;
+
+/** Least time between two reports of one body, in milliseconds. */
+const EVERY_MS = 100;
+
+/** An answer on its way. */
+interface Exchange {
+  readonly event: Omit<RequestEvent, "bytes" | "durationMs" | "state">;
+  readonly began: number;
+  /** Place of the body's first byte, and of its end, among all bytes of the connection. */
+  readonly body: number;
+  readonly end: number;
+  reported: number;
+}
+
+interface Track {
+  readonly client: string;
+  /** Bytes of all answers so far. */
+  length: number;
+  readonly exchanges: Exchange[];
+}
+
+/** Who writes, and what. */
+export interface JournalOptions {
+  /** Lines for a log file. */
+  readonly log: LogWriter | null;
+  readonly format: "combined" | "json";
+  /** Lines for the program that started the server. */
+  readonly events: LogWriter | null;
+  /** Tells monotonic time in milliseconds. */
+  now(): number;
+}
+
+let lastId = 0;
+
+/** Follows the answers of all connections of a thread. */
+export class Journal {
+  readonly #options: JournalOptions;
+  readonly #tracks = new Map<Connection, Track>();
+
+  constructor(options: JournalOptions) {
+    this.#options = options;
+  }
+
+  /** An answer is about to be sent: `headBytes`, then `bodyBytes`. */
+  answered(
+    connection: Connection,
+    head: RequestHead,
+    reply: Reply,
+    headBytes: number,
+    bodyBytes: number,
+  ): void {
+    let track = this.#tracks.get(connection);
+    if (track === undefined) {
+      track = { client: peerOf(connection.fd), length: connection.sender.total, exchanges: [] };
+      this.#tracks.set(connection, track);
+    }
+    const now = this.#options.now();
+    const body = track.length + headBytes;
+    track.length = body + bodyBytes;
+    track.exchanges.push({
+      event: {
+        id: ++lastId,
+        time: Date.now(),
+        client: track.client,
+        method: head.methodName,
+        target: head.target,
+        minor: head.minor,
+        status: reply.status,
+        total: bodyBytes,
+        transfer: reply.file === null || bodyBytes === 0 ? "memory" : "sendfile",
+        referer: head.header("referer") ?? "",
+        userAgent: head.header("user-agent") ?? "",
+      },
+      began: now,
+      body,
+      end: track.length,
+      reported: now,
+    });
+  }
+
+  /** Bytes have left. */
+  progress(connection: Connection): void {
+    const track = this.#tracks.get(connection);
+    if (track === undefined) return;
+    const { exchanges } = track;
+    const { total } = connection.sender;
+    while (exchanges.length > 0 && exchanges[0]!.end <= total) {
+      this.#tell(exchanges.shift()!, total, "done");
+    }
+    const current = exchanges[0];
+    if (current === undefined || this.#options.events === null) return;
+    const now = this.#options.now();
+    if (current.event.total < LARGE || now - current.reported < EVERY_MS) return;
+    current.reported = now;
+    this.#tell(current, total, "running");
+  }
+
+  /** The connection has ended; what had not been sent will not be. */
+  closed(connection: Connection): void {
+    const track = this.#tracks.get(connection);
+    if (track === undefined) return;
+    this.#tracks.delete(connection);
+    for (const exchange of track.exchanges) {
+      this.#tell(exchange, connection.sender.total, "aborted");
+    }
+  }
+
+  /** Writes what has gathered; call at the end. */
+  flush(): void {
+    this.#options.log?.flush();
+    this.#options.events?.flush();
+  }
+
+  #tell(exchange: Exchange, sent: number, state: RequestEvent["state"]): void {
+    const { format, log, events, now } = this.#options;
+    const bytes = Math.max(0, Math.min(sent, exchange.end) - exchange.body);
+    const event = { ...exchange.event, bytes, durationMs: now() - exchange.began, state };
+    events?.add(formatEvent(event));
+    if (state !== "running") {
+      log?.add(format === "json" ? formatEvent(event) : formatCombined(event));
+    }
+  }
+}
+
+/** Address of the peer in digits; empty where it has none. */
+function peerOf(fd: number): string {
+  const bytes = new Uint8Array(MAX_ADDRESS);
+  const length = raw.getpeername(fd, bytes);
+  if (length <= 0) return "";
+  const address = decodeAddress(bytes.subarray(0, length));
+  return address.family === "Unix" ? "unix" : address.address;
+}

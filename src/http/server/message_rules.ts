@@ -1,0 +1,105 @@
+/** What the fields of a request say about the message, and when they contradict themselves. @module */
+
+import { equalsIgnoringCase, Field, ONCE } from "./field_names.ts";
+import { CLASS, Class, digit, latin1, latin1Bytes } from "./syntax.ts";
+
+/** Value of `bodyLength` for a body in chunks. */
+export const CHUNKED = -1;
+
+/** The head, as far as it has been read. */
+export interface Message {
+  readonly bytes: Uint8Array;
+  readonly fields: Int32Array;
+  readonly count: number;
+  readonly known: number;
+  readonly twice: number;
+  readonly hostField: number;
+  readonly minor: number;
+  keepAlive: boolean;
+  bodyLength: number;
+  named(index: number, bit: number): boolean;
+}
+
+const KEEP_ALIVE = latin1Bytes("keep-alive");
+const CLOSE = latin1Bytes("close");
+const CHUNKED_CODING = latin1Bytes("chunked");
+
+/** No coding of `Content-Length` has more digits than a safe integer. */
+const MOST_DIGITS = 15;
+
+/** What the fields say of the message; a status, negated, where they contradict themselves. */
+export function judge(head: Message): number {
+  const { known, minor } = head;
+  head.bodyLength = 0;
+  head.keepAlive = minor === 1;
+  if ((head.twice & ONCE) !== 0) return -400;
+  if (head.hostField < 0 ? minor === 1 : !validHost(head)) return -400;
+  if ((known & Field.CONNECTION) !== 0) connection(head);
+  if ((known & (Field.CONTENT_LENGTH | Field.TRANSFER_ENCODING)) === 0) return 0;
+  return body(head);
+}
+
+function validHost(head: Message): boolean {
+  const fields = head.fields;
+  const place = 4 * head.hostField;
+  for (let at = fields[place + 2]!; at < fields[place + 3]!; at++) {
+    if ((CLASS[head.bytes[at]!]! & Class.HOST) === 0) return false;
+  }
+  return true;
+}
+
+function connection(head: Message): void {
+  for (let i = 0; i < head.count; i++) {
+    if (!head.named(i, Field.CONNECTION)) continue;
+    const start = head.fields[4 * i + 2]!;
+    const end = head.fields[4 * i + 3]!;
+    const { length } = KEEP_ALIVE;
+    // What nearly all of them say.
+    if (end - start === length && equalsIgnoringCase(head.bytes, start, KEEP_ALIVE)) {
+      head.keepAlive = true;
+    } else if (end - start === CLOSE.length && equalsIgnoringCase(head.bytes, start, CLOSE)) {
+      head.keepAlive = false;
+      return;
+    } else {
+      const options = latin1(head.bytes, start, end).toLowerCase().split(",");
+      const trimmed = options.map((option) => option.trim());
+      if (trimmed.includes("keep-alive")) head.keepAlive = true;
+      if (trimmed.includes("close")) {
+        head.keepAlive = false;
+        return;
+      }
+    }
+  }
+}
+
+/** RFC 9112, 6.3: of two lengths one is a lie, and a coding that is not known has no end. */
+function body(head: Message): number {
+  const coded = (head.known & Field.TRANSFER_ENCODING) !== 0;
+  if (coded && ((head.known & Field.CONTENT_LENGTH) !== 0 || head.minor === 0)) return -400;
+  const wanted = coded ? Field.TRANSFER_ENCODING : Field.CONTENT_LENGTH;
+  for (let i = 0; i < head.count; i++) {
+    if (!head.named(i, wanted)) continue;
+    const start = head.fields[4 * i + 2]!;
+    const length = head.fields[4 * i + 3]! - start;
+    if (coded) {
+      const { length: wantedLength } = CHUNKED_CODING;
+      if (length !== wantedLength || !equalsIgnoringCase(head.bytes, start, CHUNKED_CODING)) {
+        return -400;
+      }
+      head.bodyLength = CHUNKED;
+    } else {
+      if (length === 0) return -400;
+      if (length > MOST_DIGITS) return allDigits(head.bytes, start, length) ? -413 : -400;
+      if (!allDigits(head.bytes, start, length)) return -400;
+      head.bodyLength = Number(latin1(head.bytes, start, start + length));
+    }
+  }
+  return 0;
+}
+
+function allDigits(bytes: Uint8Array, start: number, length: number): boolean {
+  for (let i = 0; i < length; i++) {
+    if (!digit(bytes[start + i]!)) return false;
+  }
+  return true;
+}

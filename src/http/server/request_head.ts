@@ -1,0 +1,222 @@
+/** Reads the head of an HTTP/1.1 request out of a buffer, without its leniences (RFC 9112). @module */
+
+import { equalsIgnoringCase, Field, fieldBit, fieldBitOf, VOID_TWICE } from "./field_names.ts";
+import { judge } from "./message_rules.ts";
+import { Method, readRequestLine } from "./request_line.ts";
+import {
+  CLASS,
+  Class,
+  COLON,
+  CR,
+  HTAB,
+  INCOMPLETE,
+  latin1,
+  latin1Bytes,
+  LF,
+  SP,
+} from "./syntax.ts";
+
+/** How much of a head is taken. */
+export interface HeadLimits {
+  /** Most bytes of the target. */
+  readonly maxTargetBytes: number;
+  /** Most bytes of the whole head. */
+  readonly maxHeadBytes: number;
+  /** Most header fields. */
+  readonly maxFields: number;
+}
+
+/**
+ * The head of one request: places in the buffer that it was parsed from, which hold until the buffer
+ * changes. One object serves a whole thread; nothing is allocated but what is asked for as text.
+ */
+export class RequestHead {
+  /** The buffer. */
+  bytes: Uint8Array = new Uint8Array(0);
+  /** First byte of the method. */
+  start = 0;
+  /** First byte behind the head, with its empty line. */
+  end = 0;
+  /** One of {@linkcode Method}. */
+  method = 0;
+  methodEnd = 0;
+  targetStart = 0;
+  targetEnd = 0;
+  /** End of the part of the target before `?`. */
+  pathEnd = 0;
+  /** A hash of the bytes of that part. */
+  pathHash = 0;
+  /** 0 or 1, of HTTP/1.x. */
+  minor = 1;
+  /** Whether the client wants the connection to stay. */
+  keepAlive = true;
+  /** Bytes of the body, or {@linkcode CHUNKED}. */
+  bodyLength = 0;
+  /** Bits of `Field`: those that are there. */
+  known = 0;
+  /** Those that are there twice, and must be there once. */
+  twice = 0;
+  /** Header fields. */
+  count = 0;
+
+  readonly #limits: HeadLimits;
+  /** Four places for each field: begin and end of its name, begin and end of its value. */
+  readonly fields: Int32Array;
+  /** Index of `Host`, or -1. */
+  hostField = -1;
+
+  /** Prepares to parse. */
+  constructor(limits: HeadLimits) {
+    this.#limits = limits;
+    this.fields = new Int32Array(4 * limits.maxFields);
+  }
+
+  /**
+   * Parses what stands between `start` and `end`.
+   *
+   * @returns Where the head ends; {@linkcode INCOMPLETE}; or a status to refuse it with, negated.
+   */
+  parse(bytes: Uint8Array, start: number, end: number): number {
+    this.bytes = bytes;
+    let at = start;
+    // RFC 9112, 2.2: one empty line before a request is to be ignored.
+    if (at < end && bytes[at] === CR) {
+      if (at + 1 === end) return INCOMPLETE;
+      if (bytes[at + 1] !== LF) return -400;
+      at += 2;
+    }
+    this.start = at;
+    const line = readRequestLine(this, at, end, this.#limits.maxTargetBytes);
+    if (line <= 0) return line === INCOMPLETE ? this.#unfinished(start, end) : line;
+    const result = this.#headerFields(line, end);
+    if (result === INCOMPLETE) return this.#unfinished(start, end);
+    if (result < 0) return result;
+    if (result - start > this.#limits.maxHeadBytes) return -431;
+    this.end = result;
+    return judge(this) || result;
+  }
+
+  /** Forgets what was read last: what it said cannot be relied on. */
+  forget(): void {
+    this.start =
+      this.methodEnd =
+      this.targetStart =
+      this.pathEnd =
+      this.targetEnd =
+      this.end =
+        0;
+    this.method = Method.OTHER;
+    this.minor = 1;
+    this.count = this.known = this.twice = 0;
+  }
+
+  #unfinished(start: number, end: number): number {
+    return end - start > this.#limits.maxHeadBytes ? -431 : INCOMPLETE;
+  }
+
+  #headerFields(start: number, end: number): number {
+    const { bytes } = this;
+    const { fields } = this;
+    let count = 0;
+    let known = 0;
+    let twice = 0;
+    this.hostField = -1;
+    let at = start;
+    for (;;) {
+      if (at >= end) return INCOMPLETE;
+      if (bytes[at] === CR) {
+        if (at + 1 === end) return INCOMPLETE;
+        if (bytes[at + 1] !== LF) return -400;
+        break;
+      }
+      const name = at;
+      while (at < end && (CLASS[bytes[at]!]! & Class.TOKEN) !== 0) at++;
+      if (at === end) return INCOMPLETE;
+      // This refuses a folded line and a space before the colon too: neither is part of a name.
+      if (at === name || bytes[at] !== COLON) return -400;
+      const nameEnd = at++;
+      while (at < end && (bytes[at] === SP || bytes[at] === HTAB)) at++;
+      const value = at;
+      while (at < end && (CLASS[bytes[at]!]! & Class.VALUE) !== 0) at++;
+      if (at + 1 >= end) {
+        if (at < end && bytes[at] !== CR) return -400;
+        return INCOMPLETE;
+      }
+      // Every other byte here is a control: a bare CR or LF ends a line for some readers only.
+      if (bytes[at] !== CR || bytes[at + 1] !== LF) return -400;
+      let valueEnd = at;
+      while (valueEnd > value && (bytes[valueEnd - 1] === SP || bytes[valueEnd - 1] === HTAB)) {
+        valueEnd--;
+      }
+      at += 2;
+      if (count === this.#limits.maxFields) return -431;
+      const bit = fieldBit(bytes, name, nameEnd);
+      if (bit !== 0) {
+        if (bit === Field.HOST) this.hostField = count;
+        if ((known & bit) !== 0) twice |= bit;
+        known |= bit;
+      }
+      const place = 4 * count++;
+      fields[place] = name;
+      fields[place + 1] = nameEnd;
+      fields[place + 2] = value;
+      fields[place + 3] = valueEnd;
+    }
+    this.count = count;
+    this.known = known;
+    this.twice = twice;
+    return at + 2;
+  }
+
+  /** Whether field `index` is the one with this bit. */
+  named(index: number, bit: number): boolean {
+    const { fields } = this;
+    return fieldBit(this.bytes, fields[4 * index]!, fields[4 * index + 1]!) === bit;
+  }
+
+  /** The target as it was sent. */
+  get target(): string {
+    return latin1(this.bytes, this.targetStart, this.targetEnd);
+  }
+
+  /** The method as it was sent. */
+  get methodName(): string {
+    return latin1(this.bytes, this.start, this.methodEnd);
+  }
+
+  /** Value of a field by its name in lower case; several of one name are joined by commas. */
+  header(name: string): string | undefined {
+    const bit = fieldBitOf(name);
+    if (bit !== 0 && ((this.known & bit) === 0 || (this.twice & bit & VOID_TWICE) !== 0)) {
+      return undefined;
+    }
+    const wanted = latin1Bytes(name);
+    const { fields } = this;
+    let joined: string | undefined;
+    for (let place = 0; place < 4 * this.count; place += 4) {
+      const start = fields[place]!;
+      if (fields[place + 1]! - start !== wanted.length) continue;
+      if (!equalsIgnoringCase(this.bytes, start, wanted)) continue;
+      const value = latin1(this.bytes, fields[place + 2]!, fields[place + 3]!);
+      joined = joined === undefined ? value : `${joined}, ${value}`;
+    }
+    return joined;
+  }
+
+  /** Every field in the order of the message, names as they were sent. */
+  headers(): [name: string, value: string][] {
+    const { fields } = this;
+    return Array.from({ length: this.count }, (_, i) => [
+      latin1(this.bytes, fields[4 * i]!, fields[4 * i + 1]!),
+      latin1(this.bytes, fields[4 * i + 2]!, fields[4 * i + 3]!),
+    ]);
+  }
+
+  /** Where the value of a field stands: `[start, end]`, of its first occurrence. */
+  place(bit: number): readonly [number, number] | undefined {
+    for (let i = 0; i < this.count; i++) {
+      if (this.named(i, bit)) return [this.fields[4 * i + 2]!, this.fields[4 * i + 3]!];
+    }
+    return undefined;
+  }
+}

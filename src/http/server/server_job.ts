@@ -1,0 +1,96 @@
+/**
+ * A thread of a server: accepts, answers, and sends, all by itself.
+ *
+ * Descriptors: the listener, this thread's end of the socket to the disk thread, then those to which
+ * the log and the events are written, where they are wanted.
+ *
+ * @module
+ */
+
+import type { CrewCommand } from "../../wait/crew.ts";
+import { READY_ID } from "../../wait/crew.ts";
+import type { JobContext } from "../../wait/job.ts";
+import { Acceptor } from "../../wait/loop/acceptor.ts";
+import { Loop } from "../../wait/loop/loop.ts";
+import { listingPage } from "../listing/page.ts";
+import { openRoot } from "../open_root.ts";
+import { settingsOf } from "../plan/settings.ts";
+import { type Command, COUNTERS, type JobData, NEEDS_DISK } from "./config.ts";
+import { Counter } from "./config.ts";
+import { Disk } from "./disk.ts";
+import { Journal } from "./journal.ts";
+import { LogWriter } from "./log_writer.ts";
+import { Service } from "./service.ts";
+import { Site } from "./site.ts";
+
+/** Serves until it must stop. */
+export function run(job: JobContext): void {
+  const data = job.data as JobData;
+  const { cache, counters, index, limits, root, settings, symlinks } = data;
+  const [listener, diskFd, ...logs] = job.fds as [number, number, ...number[]];
+  const loop = new Loop(job, (command) => obey(command as CrewCommand<Command>));
+  const own = counters.subarray(index * COUNTERS, (index + 1) * COUNTERS);
+  const folder = openRoot(root, symlinks);
+  const site = new Site({
+    root: folder,
+    settings: settingsOf(
+      settings.listing === true ? { ...settings, listing: listingPage } : settings,
+    ),
+    cache,
+    looked: (hit) => service.count(hit ? Counter.CACHE_HITS : Counter.CACHE_MISSES),
+  });
+  const writer = () => new LogWriter(loop, logs.shift()!, () => service.count(Counter.LOG_LOST));
+  const log = data.log === null ? null : writer();
+  const events = data.events ? writer() : null;
+  const journal = log === null && events === null
+    ? null
+    : new Journal({ log, events, format: data.log ?? "json", now: () => performance.now() });
+  let drainId = 0;
+  const service: Service = new Service({
+    loop,
+    disk: new Disk(loop, diskFd, () => job.complete(NEEDS_DISK, index)),
+    site,
+    journal,
+    limits,
+    cache,
+    counters: own,
+    closed() {
+      if (!service.closing && service.open < limits.maxConnections) acceptor.resume();
+    },
+    drained() {
+      if (drainId !== 0) job.complete(drainId, 0);
+      drainId = 0;
+    },
+  });
+  const acceptor: Acceptor = new Acceptor(loop, listener, {
+    accepted(fd) {
+      service.accept(fd);
+      // Those that wait in the kernel are taken when one of these has gone.
+      if (service.open > limits.maxConnections) acceptor.pause();
+    },
+    refused: (fd) => service.turnAway(fd),
+  });
+
+  function obey({ id, command }: CrewCommand<Command>): void {
+    switch (command) {
+      case "reload":
+        site.clear();
+        return job.complete(id, 0);
+      case "drain":
+        acceptor.close();
+        drainId = id;
+        return service.close();
+    }
+  }
+
+  job.complete(READY_ID, 0);
+  try {
+    loop.run();
+  } finally {
+    service.closeAll();
+    journal?.flush();
+    acceptor.close();
+    site.clear();
+    folder.close();
+  }
+}

@@ -1,0 +1,182 @@
+/** What all connections of one thread share. @module */
+
+import { Cell } from "../../../ffi/libc/cell.ts";
+import { EpollEvent } from "../../sys/event_flags.ts";
+import { recvCell, sendCell } from "../../sys/raw/cells.ts";
+import * as raw from "../../sys/raw/mod.ts";
+import { MessageFlag, ShutdownHow } from "../../sys/socket_flags.ts";
+import type { Loop } from "../../wait/loop/loop.ts";
+import { Timer } from "../../wait/loop/timers.ts";
+import { Clock } from "./clock.ts";
+import { type CacheConfig, Counter, type Limits } from "./config.ts";
+import { Connection } from "./connection.ts";
+import type { Disk } from "./disk.ts";
+import type { Journal } from "./journal.ts";
+import { Output } from "./output.ts";
+import { Reply, textPlan } from "./reply.ts";
+import { RequestHead } from "./request_head.ts";
+import type { Site } from "./site.ts";
+import { Warmth } from "./warmth.ts";
+
+/** Room for what arrives at once, beside a head that is not whole yet. */
+const INPUT_BYTES = 16 * 1024;
+
+/** Room for answers that leave together. */
+const OUTPUT_BYTES = 64 * 1024;
+
+/** How often what has not been used is forgotten, in milliseconds. */
+const SWEEP_MS = 30_000;
+
+/** What a service is made of. */
+export interface ServiceOptions {
+  readonly loop: Loop;
+  readonly disk: Disk;
+  readonly site: Site;
+  readonly journal: Journal | null;
+  readonly limits: Limits;
+  readonly cache: CacheConfig;
+  /** This thread's counters; see `Counter`. */
+  readonly counters: Float64Array;
+  /** Called when a connection has closed. */
+  closed(): void;
+  /** Called when the last connection has closed, and no more will come. */
+  drained(): void;
+}
+
+/** One thread of a server. */
+export class Service {
+  readonly loop: Loop;
+  readonly disk: Disk;
+  readonly limits: Limits;
+  readonly site: Site;
+  readonly clock: Clock = new Clock();
+  readonly warmth: Warmth;
+  readonly head: RequestHead;
+  /** What has just arrived. */
+  readonly input: Cell;
+  readonly output: Output;
+  /** Whether no further request is answered on any connection. */
+  closing = false;
+  readonly #options: ServiceOptions;
+  readonly #counters: Float64Array;
+  readonly #connections = new Set<Connection>();
+  readonly #refusals = new Map<number, Reply>();
+  readonly #sweeper = new Timer({ onTimeout: () => this.#sweep() });
+
+  constructor(options: ServiceOptions) {
+    const { cache, counters, disk, limits, loop, site } = options;
+    this.#options = options;
+    this.#counters = counters;
+    this.loop = loop;
+    this.disk = disk;
+    this.limits = limits;
+    this.site = site;
+    this.warmth = new Warmth(() => loop.now);
+    this.head = new RequestHead(limits);
+    this.input = new Cell(limits.maxHeadBytes + INPUT_BYTES);
+    this.output = new Output(this, Math.max(OUTPUT_BYTES, cache.maxFileBytes + INPUT_BYTES));
+    loop.timers.start(this.#sweeper, SWEEP_MS);
+  }
+
+  /** Open connections. */
+  get open(): number {
+    return this.#connections.size;
+  }
+
+  /** Takes a connection over; of too many, one that waits for nothing but another request goes. */
+  accept(fd: number): void {
+    const connection = new Connection(this, fd);
+    if (this.loop.add(fd, EpollEvent.IN, connection) < 0) return connection.close();
+    this.#connections.add(connection);
+    if (this.open > this.limits.maxConnections) this.#evict();
+    this.count(Counter.ACCEPTED);
+    this.#counters[Counter.OPEN] = this.#connections.size;
+  }
+
+  /** Tells a client that there is no descriptor for it. */
+  turnAway(fd: number): void {
+    const reply = this.refusal(503);
+    this.count(Counter.REFUSED);
+    // What was sent and not read would make of the end a reset.
+    recvCell(fd, this.input, 0, this.input.bytes.length, 0);
+    reply.refresh(this.clock);
+    sendCell(fd, reply.cell, 0, reply.memoryBytes, MessageFlag.NOSIGNAL);
+    raw.shutdown(fd, ShutdownHow.WR);
+  }
+
+  /** Ends the connections that wait for requests, and the others with their last answer. */
+  close(): void {
+    this.closing = true;
+    for (const connection of this.#connections) connection.finish();
+    this.#drained();
+  }
+
+  /** Closes every connection, whatever it is doing. */
+  closeAll(): void {
+    this.closing = true;
+    for (const connection of this.#connections) connection.close();
+    this.#drained();
+  }
+
+  /** The answer to the request in `head`. */
+  answer(): Reply {
+    this.clock.tick(this.loop.now);
+    return this.site.answer(this.head, this.loop.now);
+  }
+
+  /** The answer to what is no request, or none that we take. */
+  refusal(status: number): Reply {
+    this.clock.tick(this.loop.now);
+    let reply = this.#refusals.get(status);
+    if (reply === undefined) {
+      const plan = textPlan(status, status === 503 ? { "Retry-After": "1" } : {});
+      reply = new Reply(plan, null, plan.parts[0] as Uint8Array);
+      this.#refusals.set(status, reply);
+    }
+    return reply;
+  }
+
+  /** An answer is about to be sent: so many bytes of head, and of body. */
+  answered(connection: Connection, reply: Reply, headBytes: number, bodyBytes: number): void {
+    this.count(Counter.REQUESTS);
+    const group = Counter.STATUS_2XX + Math.floor(reply.status / 100) - 2;
+    if (group >= Counter.STATUS_2XX) this.count(group);
+    this.#options.journal?.answered(connection, this.head, reply, headBytes, bodyBytes);
+  }
+
+  /** Bytes have left. */
+  progress(connection: Connection, bytes: number): void {
+    this.#counters[Counter.BYTES]! += bytes;
+    this.#options.journal?.progress(connection);
+  }
+
+  /** A connection has ended. */
+  closed(connection: Connection): void {
+    this.#connections.delete(connection);
+    this.#counters[Counter.OPEN] = this.#connections.size;
+    this.#options.journal?.closed(connection);
+    this.#options.closed();
+    this.#drained();
+  }
+
+  /** Counts. */
+  count(counter: number, by = 1): void {
+    this.#counters[counter]! += by;
+  }
+
+  #evict(): void {
+    // In the order of their arrival.
+    for (const connection of this.#connections) {
+      if (connection.idle) return connection.close();
+    }
+  }
+
+  #drained(): void {
+    if (this.closing && this.#connections.size === 0) this.#options.drained();
+  }
+
+  #sweep(): void {
+    this.site.sweep();
+    this.loop.timers.start(this.#sweeper, SWEEP_MS);
+  }
+}

@@ -1,0 +1,68 @@
+/** What a server has done, added up over its threads. @module */
+
+import { Counter, COUNTERS } from "./config.ts";
+
+/** Counts since the server began to listen, and what there is at the moment. */
+export interface FileServerStats {
+  /** Connections that were accepted. */
+  readonly accepted: number;
+  /** Connections that are open. */
+  readonly open: number;
+  /** Answers. */
+  readonly requests: number;
+  /** Bytes that the kernel has taken, heads included. */
+  readonly bytes: number;
+  /** Answers by the first digit of their status. */
+  readonly statuses: {
+    readonly "2xx": number;
+    readonly "3xx": number;
+    readonly "4xx": number;
+    readonly "5xx": number;
+  };
+  /** How often an answer was kept, and how often it had to be made; bytes that are kept. */
+  readonly cache: { readonly hits: number; readonly misses: number; readonly bytes: number };
+  /** Windows of files that had to come from the disk. */
+  readonly coldReads: number;
+  /** Connections that were ended because the client was too slow. */
+  readonly timeouts: number;
+  /** Answers that were cut short, by the client or by a time limit. */
+  readonly aborted: number;
+  /** Answers that were cut short because the file had been truncated. */
+  readonly truncated: number;
+  /** Connections that were refused because no descriptor was left. */
+  readonly refused: number;
+  /** Lines of the log that could not be written. */
+  readonly logLost: number;
+}
+
+/** Adds the counters of all threads up. */
+export function statsOf(counters: Float64Array): FileServerStats {
+  const sum = (counter: number) => {
+    let total = 0;
+    for (let at = counter; at < counters.length; at += COUNTERS) total += counters[at]!;
+    return total;
+  };
+  return {
+    accepted: sum(Counter.ACCEPTED),
+    open: sum(Counter.OPEN),
+    requests: sum(Counter.REQUESTS),
+    bytes: sum(Counter.BYTES),
+    statuses: {
+      "2xx": sum(Counter.STATUS_2XX),
+      "3xx": sum(Counter.STATUS_3XX),
+      "4xx": sum(Counter.STATUS_4XX),
+      "5xx": sum(Counter.STATUS_5XX),
+    },
+    cache: {
+      hits: sum(Counter.CACHE_HITS),
+      misses: sum(Counter.CACHE_MISSES),
+      bytes: sum(Counter.CACHE_BYTES),
+    },
+    coldReads: sum(Counter.COLD_READS),
+    timeouts: sum(Counter.TIMEOUTS),
+    aborted: sum(Counter.ABORTED),
+    truncated: sum(Counter.TRUNCATED),
+    refused: sum(Counter.REFUSED),
+    logLost: sum(Counter.LOG_LOST),
+  };
+}

@@ -1,0 +1,69 @@
+/** The bytes of HTTP/1.1: which may stand where (RFC 9110, RFC 9112). @module */
+
+/** What reading a head returns when it has not ended yet. */
+export const INCOMPLETE = 0;
+
+export const CR = 0x0d;
+export const LF = 0x0a;
+export const SP = 0x20;
+export const HTAB = 0x09;
+export const COLON = 0x3a;
+export const QUESTION = 0x3f;
+
+/** Bits of {@linkcode CLASS}. */
+export const Class = {
+  /** `tchar`: methods and field names. */
+  TOKEN: 1,
+  /** A target: visible ASCII but `#`, of which no request may have one. */
+  TARGET: 2,
+  /** `field-vchar`, space and tab: what a value consists of. */
+  VALUE: 4,
+  /** What a `Host` consists of: names, addresses and a port. */
+  HOST: 8,
+} as const;
+
+/** What each byte may be part of. */
+export const CLASS: Uint8Array = classify();
+
+function classify(): Uint8Array {
+  const table = new Uint8Array(256);
+  const mark = (characters: string, bit: number) => {
+    for (const character of characters) table[character.charCodeAt(0)]! |= bit;
+  };
+  const alphanumeric = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+  mark(`${alphanumeric}!#$%&'*+-.^_\`|~`, Class.TOKEN);
+  // RFC 3986, 3.2.2, without percent-encoding and sub-delims: no name of a machine has them.
+  mark(`${alphanumeric}-._~:[]`, Class.HOST);
+  for (let byte = 0x21; byte <= 0x7e; byte++) table[byte]! |= Class.TARGET | Class.VALUE;
+  table["#".charCodeAt(0)]! &= ~Class.TARGET;
+  // obs-text, which is opaque data: nothing of ours looks into it.
+  for (let byte = 0x80; byte <= 0xff; byte++) table[byte]! |= Class.VALUE;
+  table[SP]! |= Class.VALUE;
+  table[HTAB]! |= Class.VALUE;
+  return table;
+}
+
+const FROM_CHAR_CODE_LIMIT = 256;
+
+/** Text of bytes of which each is a character. */
+export function latin1(bytes: Uint8Array, start: number, end: number): string {
+  let text = "";
+  // Not by TextDecoder: its "latin1" is windows-1252, and it takes longer for what is short.
+  for (let at = start; at < end; at += FROM_CHAR_CODE_LIMIT) {
+    const part = bytes.subarray(at, Math.min(end, at + FROM_CHAR_CODE_LIMIT));
+    text += String.fromCharCode.apply(null, part as unknown as number[]);
+  }
+  return text;
+}
+
+/** Bytes of text of which each character is one. */
+export function latin1Bytes(text: string): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(text.length);
+  for (let at = 0; at < text.length; at++) bytes[at] = text.charCodeAt(at);
+  return bytes;
+}
+
+/** Whether a byte is one of 0 to 9. */
+export function digit(byte: number): boolean {
+  return byte >= 0x30 && byte <= 0x39;
+}

@@ -1,0 +1,167 @@
+/** Opening a file past the page cache, or else through it. @module */
+
+import { platform } from "../../../ffi/platform/mod.ts";
+import { builtin } from "../../builtins.ts";
+import { errnoName, errnoNumber, SyscallError, UnsupportedError } from "../../errors.ts";
+import { describe } from "../../options.ts";
+import { asSyscallError } from "../../move/source.ts";
+import { check } from "../../sys/check.ts";
+import { OpenFlag, Whence } from "../../sys/file_flags.ts";
+import { available } from "../../sys/libc.ts";
+import * as raw from "../../sys/raw/mod.ts";
+import { statx, StatxFlag, StatxMask } from "../../sys/stat.ts";
+import { FileType } from "../../sys/statx.ts";
+import { ioQueue } from "../../wait/ring/queue.ts";
+import { alignmentOf } from "./alignment.ts";
+import { runtimeFile, systemFile } from "./backing.ts";
+import { Channel, type DirectMode } from "./channel.ts";
+
+/** How a file is opened. */
+export interface DirectFileOptions {
+  /**
+   * `"read"`, or `"write"`, which reads as well: blocks that are written in part must be read first.
+   *
+   * @default {"read"}
+   */
+  access?: "read" | "write" | undefined;
+  /** Creates the file when there is none; with `"write"`. @default {false} */
+  create?: boolean | undefined;
+  /** Refuses to open a file that exists (`O_EXCL`); with `create`. @default {false} */
+  exclusive?: boolean | undefined;
+  /** Empties the file; with `"write"`. @default {false} */
+  truncate?: boolean | undefined;
+  /** Permissions of a file that is created, less the umask. @default {0o666} */
+  permissions?: number | undefined;
+  /**
+   * `"direct"` fails where the page cache cannot be avoided; `"buffered"` does not try to.
+   *
+   * @default {"auto"}
+   */
+  mode?: Exclude<DirectMode, "copy"> | "auto" | undefined;
+}
+
+const EINVAL = -errnoNumber("EINVAL");
+const EOPNOTSUPP = -errnoNumber("EOPNOTSUPP");
+
+/** Opens a file as the options say. */
+export async function openChannel(
+  path: string | URL,
+  options: DirectFileOptions,
+): Promise<Channel> {
+  const name = pathOf(path);
+  const { mode = "auto" } = options;
+  const flags = flagsOf(options, name) | OpenFlag.CLOEXEC;
+  const permissions = options.permissions ?? 0o666;
+  if (!available()) return openPortable(name, options, flags, permissions);
+  const queue = ioQueue();
+  const action = () => `open "${name}"`;
+  // Opening a FIFO would wait for its other end.
+  const waitless = flags | OpenFlag.NONBLOCK;
+  let fd = -1;
+  if (mode !== "buffered" && OpenFlag.DIRECT !== 0) {
+    fd = raw.open(name, waitless | OpenFlag.DIRECT, permissions);
+    // Whatever O_EXCL has created by then, the second try must not trip over.
+    if (fd === EINVAL || fd === EOPNOTSUPP) {
+      fd = mode === "direct" ? fd : raw.open(name, waitless & ~OpenFlag.EXCL, permissions);
+    }
+  } else fd = raw.open(name, waitless, permissions);
+  if (mode === "direct" && (fd === EINVAL || fd === EOPNOTSUPP || OpenFlag.DIRECT === 0)) {
+    if (fd >= 0) raw.close(fd);
+    throw refusal(name, fd);
+  }
+  check(fd, "open", action);
+  try {
+    const stat = statx(fd, "", StatxFlag.EMPTY_PATH, StatxMask.BASIC_STATS | StatxMask.DIOALIGN);
+    assertFile(stat.mode & 0o170000, name);
+    const got = check(raw.fcntl(fd, platform.fcntl.GETFL, 0), "fcntl", action);
+    check(raw.fcntl(fd, platform.fcntl.SETFL, got & ~OpenFlag.NONBLOCK), "fcntl", action);
+    const direct = (got & OpenFlag.DIRECT) !== 0;
+    const size = raw.lseek(fd, 0, Whence.END);
+    const alignment = direct ? await alignmentOf(fd, stat, size, queue) : { memory: 1, offset: 1 };
+    const backing = systemFile(fd, queue);
+    return new Channel({ backing, name, alignment, mode: direct ? "direct" : "buffered" });
+  } catch (error) {
+    raw.close(fd);
+    throw error;
+  }
+}
+
+/** Without system calls the runtime's have to do; they know nothing of the page cache. */
+function openPortable(
+  name: string,
+  { mode = "auto" }: DirectFileOptions,
+  flags: number,
+  permissions: number,
+): Channel {
+  const reason = "no system calls can be made here, and the runtime has none for it";
+  if (mode !== "auto") {
+    throw new UnsupportedError({
+      action: `open "${name}" in mode "${mode}"`,
+      reason: `${reason}; leave out the mode, or see capabilities()`,
+    });
+  }
+  const fs = builtin("fs");
+  let fd = -1;
+  try {
+    fd = fs.openSync(name, flags | OpenFlag.NONBLOCK, permissions);
+    assertFile(fs.fstatSync(fd).mode & 0o170000, name);
+  } catch (error) {
+    if (fd >= 0) fs.closeSync(fd);
+    throw asSyscallError(error as Error, "open", `open "${name}"`);
+  }
+  const alignment = { memory: 1, offset: 1 };
+  return new Channel({ backing: runtimeFile(fd), name, alignment, mode: "copy" });
+}
+
+function pathOf(path: string | URL): string {
+  if (path instanceof URL) return builtin("url").fileURLToPath(path);
+  if (typeof path === "string" && path !== "" && !path.includes("\0")) return path;
+  throw new TypeError(`Cannot open ${describe(path)}: expected a path or a file: URL`);
+}
+
+function flagsOf(options: DirectFileOptions, name: string): number {
+  const { access = "read", create = false, exclusive = false, truncate = false } = options;
+  const { mode = "auto", permissions = 0o666 } = options;
+  if (access !== "read" && access !== "write") {
+    throw new TypeError(`Cannot open "${name}": access is ${describe(access)}, not read or write`);
+  }
+  if (mode !== "auto" && mode !== "direct" && mode !== "buffered") {
+    throw new TypeError(
+      `Cannot open "${name}": mode is ${describe(mode)}, not auto, direct or buffered`,
+    );
+  }
+  if (!Number.isInteger(permissions) || permissions < 0 || permissions > 0o7777) {
+    throw new RangeError(
+      `Cannot open "${name}": permissions are ${describe(permissions)}, but must be in 0..0o7777`,
+    );
+  }
+  if (access === "read" && (create || exclusive || truncate)) {
+    throw new TypeError(
+      `Cannot open "${name}": create, exclusive and truncate need access "write"`,
+    );
+  }
+  if (exclusive && !create) throw new TypeError(`Cannot open "${name}": exclusive needs create`);
+  return (access === "write" ? OpenFlag.RDWR : OpenFlag.RDONLY) |
+    (create ? OpenFlag.CREAT : 0) | (exclusive ? OpenFlag.EXCL : 0) |
+    (truncate ? OpenFlag.TRUNC : 0);
+}
+
+function assertFile(type: number, name: string): void {
+  if (type === FileType.REGULAR || type === FileType.BLOCK) return;
+  if (type === FileType.DIRECTORY) {
+    throw new SyscallError({
+      syscall: "open",
+      errno: errnoNumber("EISDIR"),
+      action: `open "${name}" as a file`,
+    });
+  }
+  throw new TypeError(`Cannot open "${name}": it is neither a file nor a block device`);
+}
+
+function refusal(name: string, result: number): UnsupportedError {
+  const code = result < 0 ? ` (${errnoName(-result)})` : "";
+  return new UnsupportedError({
+    action: `open "${name}" past the page cache`,
+    reason: `its file system has no direct I/O${code}; leave out mode: "direct"`,
+  });
+}

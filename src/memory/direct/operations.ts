@@ -1,0 +1,229 @@
+/** What can be done to an open file; arguments are checked before. @module */
+
+import { AbortError } from "../../move/flow.ts";
+import { IoOp } from "../../wait/ring/queue.ts";
+import { type Place, placeOf } from "../lending.ts";
+import type { Block } from "../slabs.ts";
+import type { Channel } from "./channel.ts";
+import { Order } from "./order.ts";
+import { MOST, readInto, readThrough } from "./reading.ts";
+import { writeAnywhere, writeFrom, writeThrough } from "./writing.ts";
+
+type Signal = AbortSignal | undefined;
+
+const nothing = (): Promise<number> => Promise.resolve(0);
+
+/** Chooses how an operation is done, and keeps those apart that must not meet. */
+export class Operations {
+  readonly channel: Channel;
+  /** Without one nobody writes, and reads meet nobody. */
+  readonly #order: Order | undefined;
+
+  constructor(channel: Channel, writable: boolean) {
+    this.channel = channel;
+    this.#order = writable ? new Order() : undefined;
+  }
+
+  /** Whether the file is open for writing. */
+  get writable(): boolean {
+    return this.#order !== undefined;
+  }
+
+  /** Reads into any memory. */
+  read(target: Uint8Array, offset: number, signal: Signal): Promise<number> {
+    const { length } = target;
+    const place = placeOf(target);
+    return place !== undefined && this.suits(place.at, length, offset)
+      ? this.readPlace(place, length, offset, signal)
+      : this.#between(
+        "read",
+        offset,
+        offset + length,
+        false,
+        signal,
+        () => readThrough(this.channel, target, offset, signal),
+      );
+  }
+
+  /** Reads into memory that suits. */
+  readPlace(
+    { block, at }: Place,
+    length: number,
+    offset: number,
+    signal: Signal,
+  ): Promise<number> {
+    const quick = this.#atOnce(IoOp.READ, "read", block, at, length, offset, signal);
+    if (quick !== undefined) return quick;
+    return this.#between(
+      "read",
+      offset,
+      offset + length,
+      false,
+      signal,
+      () => readInto(this.channel, block, at, length, offset, signal),
+    );
+  }
+
+  /** Writes any memory to any place. */
+  write(source: Uint8Array, offset: number, signal: Signal): Promise<number> {
+    const { length } = source;
+    const end = offset + length;
+    const unit = this.channel.alignment.offset;
+    if (length === 0) return this.#between("write", offset, end, false, signal, nothing);
+    if (offset % unit === 0 && length % unit === 0) {
+      const place = placeOf(source);
+      return place !== undefined && place.at % this.channel.alignment.memory === 0
+        ? this.writePlace(place, length, offset, signal)
+        : this.#between(
+          "write",
+          offset,
+          end,
+          false,
+          signal,
+          () => writeThrough(this.channel, source, offset, signal),
+        );
+    }
+    this.channel.assertOpen("write");
+    const start = Math.floor(offset / unit) * unit;
+    const last = Math.ceil(end / unit) * unit;
+    // Whoever writes a block behind the end cuts the file off again: nobody may write behind that.
+    const stop = this.#order!.crowded || last > this.channel.size() ? Infinity : last;
+    return this.#between(
+      "write",
+      start,
+      stop,
+      true,
+      signal,
+      () => writeAnywhere(this.channel, source, offset, signal),
+    );
+  }
+
+  /** Writes memory that suits. */
+  writePlace(
+    { block, at }: Place,
+    length: number,
+    offset: number,
+    signal: Signal,
+  ): Promise<number> {
+    const quick = this.#atOnce(IoOp.WRITE, "write", block, at, length, offset, signal);
+    if (quick !== undefined) return quick;
+    return this.#between(
+      "write",
+      offset,
+      offset + length,
+      false,
+      signal,
+      () => writeFrom(this.channel, block, at, length, offset, signal),
+    );
+  }
+
+  /** Writes behind the end. Resolves to where that was. */
+  append(source: Uint8Array, signal: Signal): Promise<number> {
+    this.channel.assertOpen("append to");
+    const unit = this.channel.alignment.offset;
+    const start = this.#order!.crowded ? 0 : Math.floor(this.channel.size() / unit) * unit;
+    return this.#between("append to", start, Infinity, true, signal, async () => {
+      const offset = this.channel.size();
+      if (source.length > 0) await writeAnywhere(this.channel, source, offset, signal);
+      return offset;
+    });
+  }
+
+  /** Changes the length. */
+  async truncate(length: number): Promise<void> {
+    await this.#between(
+      "truncate",
+      0,
+      Infinity,
+      true,
+      undefined,
+      () => this.#simple(IoOp.TRUNCATE, length),
+    );
+  }
+
+  /** Brings everything to the disk. */
+  async sync(dataOnly: boolean): Promise<void> {
+    this.channel.enter("sync");
+    try {
+      await this.#order?.settled();
+      await this.#simple(dataOnly ? IoOp.FDATASYNC : IoOp.FSYNC, 0);
+      if (this.channel.mode === "buffered") this.channel.dropCache(0, 0);
+    } finally {
+      this.channel.leave();
+    }
+  }
+
+  /** Whether memory, length and offset are what the file wants. */
+  suits(at: number, length: number, offset: number): boolean {
+    const { memory, offset: unit } = this.channel.alignment;
+    return at % memory === 0 && length % unit === 0 && offset % unit === 0;
+  }
+
+  /**
+   * The common case, which needs one call and waits for nobody, with as few promises as can be: of small
+   * reads the promises would cost more than the rest. What then turns out to be something else, such as
+   * the end of the file, is done once more, and carefully.
+   */
+  #atOnce(
+    op: number,
+    verb: "read" | "write",
+    block: Block,
+    at: number,
+    length: number,
+    offset: number,
+    signal: Signal,
+  ): Promise<number> | undefined {
+    const order = this.#order;
+    if (signal !== undefined || length === 0 || length > MOST || order?.crowded) return undefined;
+    if (this.channel.mode !== "direct") return undefined;
+    this.channel.enter(verb);
+    const span = order?.enter(offset, offset + length, false)[0];
+    return new Promise((resolve) => {
+      this.channel.start(op, block, at, length, offset, (result) => {
+        if (result === length) resolve(length);
+        else {
+          const carefully = op === IoOp.READ ? readInto : writeFrom;
+          resolve(
+            this.#between(
+              verb,
+              offset,
+              offset + length,
+              false,
+              signal,
+              () => carefully(this.channel, block, at, length, offset, signal),
+            ),
+          );
+        }
+        if (span !== undefined) order!.leave(span);
+        this.channel.leave();
+      });
+    });
+  }
+
+  async #simple(op: number, length: number): Promise<number> {
+    const result = await this.channel.run(op, null, 0, 0, length, undefined);
+    if (result < 0) throw this.channel.error(op, result, 0);
+    return result;
+  }
+
+  /** Does something when its span is free, while the descriptor stays open. */
+  async #between(
+    verb: string,
+    start: number,
+    end: number,
+    exclusive: boolean,
+    signal: Signal,
+    act: () => Promise<number>,
+  ): Promise<number> {
+    this.channel.enter(verb);
+    const entered = this.#order?.enter(start, end, exclusive);
+    try {
+      if (entered?.[1] !== undefined) await entered[1];
+      if (signal?.aborted) throw new AbortError(0, signal.reason);
+      return await act();
+    } finally {
+      if (entered !== undefined) this.#order!.leave(entered[0]);
+      this.channel.leave();
+    }
+  }
+}

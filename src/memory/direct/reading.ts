@@ -1,0 +1,95 @@
+/** Reading: as it is into aligned memory, and by way of it into any other. @module */
+
+import { errnoNumber } from "../../errors.ts";
+import { AbortError } from "../../move/flow.ts";
+import { IoOp } from "../../wait/ring/queue.ts";
+import type { Block } from "../slabs.ts";
+import { borrow, giveBack, PIECE } from "./bounce.ts";
+import type { Channel } from "./channel.ts";
+import { inPieces } from "./pieces.ts";
+
+const EINVAL = -errnoNumber("EINVAL");
+
+/** Most bytes of one call: a power of two below the kernel's limit of 2 GiB less a page. */
+export const MOST: number = 1024 ** 3;
+
+/**
+ * Reads into memory that is as the file wants it; `length` and `offset` are, too.
+ *
+ * @returns Fewer bytes than `length` only at the end of the file.
+ */
+export async function readInto(
+  channel: Channel,
+  block: Block,
+  at: number,
+  length: number,
+  offset: number,
+  signal: AbortSignal | undefined,
+): Promise<number> {
+  const unit = channel.alignment.offset;
+  let moved = 0;
+  while (moved < length) {
+    if (signal?.aborted) throw new AbortError(moved, signal.reason);
+    const count = Math.min(length - moved, MOST);
+    const result = await channel.run(IoOp.READ, block, at + moved, count, offset + moved, signal);
+    if (result < 0) {
+      // Some file systems say so when the file ends in the midst of a block, right behind its end.
+      if (result === EINVAL && moved > 0 && offset + moved >= channel.size()) break;
+      throw channel.error(IoOp.READ, result, moved, signal);
+    }
+    moved += result;
+    // What is not a multiple ends where the file ends.
+    if (result === 0 || result % unit !== 0) break;
+  }
+  return moved;
+}
+
+/** Reads into any memory, through whole blocks of our own. */
+export async function readThrough(
+  channel: Channel,
+  target: Uint8Array,
+  offset: number,
+  signal: AbortSignal | undefined,
+): Promise<number> {
+  const unit = channel.alignment.offset;
+  const end = offset + target.length;
+  const first = Math.floor(offset / unit) * unit;
+  const length = target.length;
+  const done = await inPieces(first, Math.ceil(end / unit) * unit, PIECE, async (start, stop) => {
+    const block = await borrow(stop - start);
+    try {
+      const { count, failure } = await outcome(
+        readInto(channel, block, block.at, stop - start, start, signal),
+      );
+      const from = Math.max(start, offset);
+      const to = Math.min(start + count, end);
+      if (target.length !== length) {
+        throw new TypeError(`Cannot read "${channel.name}": the target was taken away meanwhile`);
+      }
+      if (to > from) target.set(block.bytes.subarray(from - start, to - start), from - offset);
+      if (failure !== undefined) throw failure;
+      return start + count;
+    } finally {
+      giveBack(block);
+    }
+  });
+  const moved = Math.min(Math.max(done.reached - offset, 0), length);
+  if (done.failure !== undefined) throw withBytesMoved(done.failure, moved);
+  return moved;
+}
+
+/** What was read, and what then went wrong, if anything. */
+async function outcome(read: Promise<number>): Promise<{ count: number; failure: unknown }> {
+  try {
+    return { count: await read, failure: undefined };
+  } catch (failure) {
+    return { count: (failure as { bytesMoved?: number }).bytesMoved ?? 0, failure };
+  }
+}
+
+/** The error of one piece, with what has been moved in all. */
+export function withBytesMoved(error: unknown, bytesMoved: number): unknown {
+  if (error instanceof AbortError) return new AbortError(bytesMoved, error.cause);
+  if (error instanceof Error && "bytesMoved" in error) Object.assign(error, { bytesMoved });
+  return error;
+}

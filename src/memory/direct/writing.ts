@@ -1,0 +1,136 @@
+/** Writing: as it is from aligned memory, and by way of it from any other. @module */
+
+import { AbortError } from "../../move/flow.ts";
+import { IoOp } from "../../wait/ring/queue.ts";
+import type { Block } from "../slabs.ts";
+import { borrow, giveBack, PIECE } from "./bounce.ts";
+import type { Channel } from "./channel.ts";
+import { inPieces } from "./pieces.ts";
+import { MOST, readInto, withBytesMoved } from "./reading.ts";
+
+/** Writes memory that is as the file wants it; `length` and `offset` are, too. Writes all of it. */
+export async function writeFrom(
+  channel: Channel,
+  block: Block,
+  at: number,
+  length: number,
+  offset: number,
+  signal: AbortSignal | undefined,
+): Promise<number> {
+  let moved = 0;
+  while (moved < length) {
+    if (signal?.aborted) throw new AbortError(moved, signal.reason);
+    const count = Math.min(length - moved, MOST);
+    const result = await channel.run(IoOp.WRITE, block, at + moved, count, offset + moved, signal);
+    if (result < 0) throw channel.error(IoOp.WRITE, result, moved, signal);
+    moved += result;
+  }
+  return moved;
+}
+
+/** Writes any memory to whole blocks of the file. */
+export async function writeThrough(
+  channel: Channel,
+  source: Uint8Array,
+  offset: number,
+  signal: AbortSignal | undefined,
+): Promise<number> {
+  const end = offset + source.length;
+  return await finish(
+    offset,
+    source.length,
+    inPieces(offset, end, PIECE, async (start, stop) => {
+      const block = await borrow(stop - start);
+      try {
+        block.bytes.set(part(channel, source, start - offset, stop - offset));
+        return start + await writeFrom(channel, block, block.at, stop - start, start, signal);
+      } finally {
+        giveBack(block);
+      }
+    }),
+  );
+}
+
+/**
+ * Writes any memory to any place.
+ *
+ * The blocks at both ends are read first, and written back with what is new in them. A last block that
+ * lies past the end of the file is written as a whole, too, and then cut off by ftruncate(2): until then
+ * the file is up to a block too long, and so it stays when the system goes down in between.
+ *
+ * Nobody else may be in those blocks, nor, when they lie at the end, past it.
+ */
+export async function writeAnywhere(
+  channel: Channel,
+  source: Uint8Array,
+  offset: number,
+  signal: AbortSignal | undefined,
+): Promise<number> {
+  const unit = channel.alignment.offset;
+  const size = channel.size();
+  const end = offset + source.length;
+  const first = Math.floor(offset / unit) * unit;
+  const last = Math.ceil(end / unit) * unit;
+  const done = await inPieces(first, last, PIECE, async (start, stop) => {
+    const block = await borrow(stop - start);
+    try {
+      const bytes = block.bytes;
+      const load = (from: number) => readBlock(channel, block, from - start, from, unit, size);
+      if (start < offset) await load(start);
+      if (stop > end && (stop - unit > start || start >= offset)) await load(stop - unit);
+      const from = Math.max(start, offset);
+      bytes.set(part(channel, source, from - offset, Math.min(stop, end) - offset), from - start);
+      return start + await writeFrom(channel, block, block.at, stop - start, start, signal);
+    } finally {
+      giveBack(block);
+    }
+  });
+  const reached = Math.min(Math.max(done.reached, offset), end);
+  if (last > size) await cut(channel, Math.max(size, reached), done.failure, reached - offset);
+  return await finish(offset, source.length, Promise.resolve({ ...done, reached }));
+}
+
+/** Reads one block, and fills with zeroes what lies past the end of the file. */
+async function readBlock(
+  channel: Channel,
+  block: Block,
+  at: number,
+  offset: number,
+  unit: number,
+  size: number,
+): Promise<void> {
+  const count = offset >= size
+    ? 0
+    : await readInto(channel, block, block.at + at, unit, offset, undefined);
+  block.bytes.fill(0, at + count, at + unit);
+}
+
+async function cut(
+  channel: Channel,
+  length: number,
+  failure: unknown,
+  moved: number,
+): Promise<void> {
+  if (channel.size() <= length) return;
+  const result = await channel.run(IoOp.TRUNCATE, null, 0, 0, length, undefined);
+  if (result < 0 && failure === undefined) {
+    throw channel.error(IoOp.TRUNCATE, result, moved);
+  }
+}
+
+function part(channel: Channel, source: Uint8Array, from: number, to: number): Uint8Array {
+  const found = source.subarray(from, to);
+  if (found.length === to - from) return found;
+  throw new TypeError(`Cannot write "${channel.name}": the source was taken away meanwhile`);
+}
+
+async function finish(
+  offset: number,
+  length: number,
+  pieces: ReturnType<typeof inPieces>,
+): Promise<number> {
+  const { reached, failure } = await pieces;
+  const moved = Math.min(Math.max(reached - offset, 0), length);
+  if (failure !== undefined) throw withBytesMoved(failure, moved);
+  return moved;
+}

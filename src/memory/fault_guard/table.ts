@@ -1,0 +1,137 @@
+/**
+ * The rows of the fault guard's table: which ranges are watched, and what has happened in them.
+ *
+ * All threads of the process share the table. Each writes to rows that it has taken by an atomic
+ * exchange, and the handler, which may run in any thread while a row is being written, takes a row
+ * for valid only when its state was odd, and the same, before and after it was read.
+ *
+ * @module
+ */
+
+import { addressIn, type Region } from "../../sys/region.ts";
+
+const HEADER = 64;
+const ROW = 64;
+
+// 32-bit words of a row.
+const STATE = 0;
+const MARKS = 1;
+const DESCRIPTOR = 10;
+const OWNED = 12;
+// 64-bit words of a row.
+const START = 1;
+const END = 2;
+const MASK = 3;
+const FILE_OFFSET = 4;
+// 32-bit word of the header.
+const COUNT = 3;
+
+/** Most ranges that are watched at once; as many as a process may have mappings, by default. */
+export const MOST_ROWS = 65_536;
+
+/** Bytes of the table; pages that no row has reached take no memory. */
+export const TABLE_LENGTH: number = HEADER + ROW * MOST_ROWS;
+
+/** Mark: a page was missing because the file had become shorter. */
+export const PAST_END = 1;
+
+/** Mark: a page within the file could not be had. */
+export const WITHIN = 2;
+
+/** Descriptor of a row whose file is not asked for its size: all that follows is missing. */
+export const NO_FILE = -1;
+
+/** Descriptor of a row whose file has no size to ask for: a page is missing at a time. */
+export const NO_SIZE = -2;
+
+/** A range to watch. */
+export interface Watched {
+  /** Mapped; its length a multiple of the page size. */
+  readonly region: Region;
+  readonly pageSize: number;
+  readonly fileOffset: number;
+  /** The file; must stay open while the row names it. */
+  readonly fd: number;
+}
+
+/** One thread's view of the table. */
+export class Table {
+  readonly #words: Int32Array<ArrayBuffer>;
+  readonly #wide: BigInt64Array<ArrayBuffer>;
+  /** Where the search for a free row begins: low rows first, for the handler looks at all below. */
+  #hint = 0;
+
+  /** `buffer` shows the table; nobody ever unmaps it. */
+  constructor(buffer: ArrayBuffer) {
+    this.#words = new Int32Array(buffer);
+    this.#wide = new BigInt64Array(buffer);
+  }
+
+  /** What handled the signal before; the handler passes on to it what is not its own. */
+  setPrevious(address: bigint, flags: number): void {
+    Atomics.store(this.#words, 2, flags);
+    Atomics.store(this.#wide, 0, address);
+  }
+
+  /** Begins to watch a range; `undefined` when all rows are in use. */
+  watch(range: Watched): Row | undefined {
+    for (let tries = 0; tries < MOST_ROWS; tries++) {
+      const index = (this.#hint + tries) % MOST_ROWS;
+      const at = (HEADER + index * ROW) / 4;
+      if (Atomics.compareExchange(this.#words, at + OWNED, 0, 1) !== 0) continue;
+      this.#hint = index + 1;
+      this.#write(index, range);
+      return new Row(this.#words, at, () => this.#hint = Math.min(this.#hint, index));
+    }
+    return undefined;
+  }
+
+  #write(index: number, { region, pageSize, fileOffset, fd }: Watched): void {
+    const at = (HEADER + index * ROW) / 4;
+    const address = addressIn(region, 0, region.length);
+    const wide = at / 2;
+    Atomics.store(this.#words, at + MARKS, 0);
+    Atomics.store(this.#wide, wide + START, address);
+    Atomics.store(this.#wide, wide + END, address + BigInt(region.length));
+    Atomics.store(this.#wide, wide + MASK, BigInt(-pageSize));
+    Atomics.store(this.#wide, wide + FILE_OFFSET, BigInt(fileOffset));
+    Atomics.store(this.#words, at + DESCRIPTOR, fd);
+    Atomics.add(this.#words, at + STATE, 1);
+    for (
+      let count = Atomics.load(this.#words, COUNT);
+      count <= index;
+      count = Atomics.load(this.#words, COUNT)
+    ) Atomics.compareExchange(this.#words, COUNT, count, index + 1);
+  }
+}
+
+/** One watched range. */
+export class Row {
+  readonly #words: Int32Array<ArrayBuffer>;
+  readonly #at: number;
+
+  readonly #released: () => void;
+
+  constructor(words: Int32Array<ArrayBuffer>, at: number, released: () => void) {
+    this.#words = words;
+    this.#at = at;
+    this.#released = released;
+  }
+
+  /** What was missed so far: 0, or or-ed bits of {@linkcode PAST_END} and {@linkcode WITHIN}. */
+  get marks(): number {
+    return Atomics.load(this.#words, this.#at + MARKS);
+  }
+
+  /** Tells the handler that the descriptor is about to be closed. The range stays watched. */
+  forgetFile(): void {
+    Atomics.store(this.#words, this.#at + DESCRIPTOR, NO_FILE);
+  }
+
+  /** Ends the watch; the range must be unmapped after this, and not before. */
+  release(): void {
+    Atomics.add(this.#words, this.#at + STATE, 1);
+    Atomics.store(this.#words, this.#at + OWNED, 0);
+    this.#released();
+  }
+}

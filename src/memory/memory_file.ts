@@ -1,0 +1,55 @@
+/** The files without a name behind shared memory. @module */
+
+import { platform } from "../../ffi/platform/mod.ts";
+import { addSeals, memfdCreate, seals } from "../sys/allocation.ts";
+import { check } from "../sys/check.ts";
+import { type FdLike, fdOf } from "../sys/fd.ts";
+import { OpenFlag } from "../sys/file_flags.ts";
+import { MemfdFlag, Seal } from "../sys/memory_flags.ts";
+import { dupCloexec, open } from "../sys/open.ts";
+import * as raw from "../sys/raw/mod.ts";
+import type { Core, MapAccess } from "./core.ts";
+import { HUGE_SHIFT, mapFile } from "./map_file.ts";
+import { type OpenFile, sizeOf } from "./open_file.ts";
+
+/** Creates memory that never gets shorter, and maps it. */
+export function createMemory(length: number, name: string, shift: number | undefined): Core {
+  const huge = shift === undefined ? 0 : MemfdFlag.HUGETLB | shift << HUGE_SHIFT;
+  const fd = memfdCreate(name, MemfdFlag.CLOEXEC | MemfdFlag.ALLOW_SEALING | huge);
+  try {
+    check(raw.ftruncate(fd, length), "ftruncate", () => `allocate ${length} bytes of memory`);
+    addSeals(fd, Seal.SHRINK);
+    return map(fd, "write", shift === undefined ? raw.pageSize() : 2 ** shift);
+  } catch (error) {
+    raw.close(fd);
+    throw error;
+  }
+}
+
+/** Maps what another thread or process has created. */
+export function openMemory(memory: FdLike | string, access: MapAccess): Core {
+  const flags = OpenFlag.CLOEXEC | (access === "write" ? OpenFlag.RDWR : OpenFlag.RDONLY);
+  const fd = typeof memory === "string" ? open(memory, flags) : dupCloexec(fdOf(memory, "memory"));
+  try {
+    // Never shorter. Where that is not ours to say, the fault guard is what is left.
+    if ((seals(fd) & Seal.SHRINK) === 0) {
+      raw.fcntl(fd, platform.fcntl.ADD_SEALS, Seal.SHRINK);
+    }
+    return map(fd, access, raw.pageSize());
+  } catch (error) {
+    raw.close(fd);
+    throw error;
+  }
+}
+
+function map(fd: number, access: MapAccess, pageSize: number): Core {
+  const size = check(sizeOf(fd, true), "statx", () => `size fd ${fd}`);
+  const file: OpenFile = {
+    fd,
+    name: `shared memory, fd ${fd}`,
+    size,
+    regular: true,
+    close: () => void raw.close(fd),
+  };
+  return mapFile(file, { access, offset: 0, length: size, sync: false }, pageSize);
+}

@@ -1,0 +1,64 @@
+/** Copying a file without filling the page cache with it. @module */
+
+import { FileAdvice, ReadFlag, SyncRangeFlag } from "../sys/file_flags.ts";
+import { elsewhere } from "./elsewhere.ts";
+
+const { WAIT_AFTER, WAIT_BEFORE, WRITE } = SyncRangeFlag;
+
+/**
+ * Drops what a sequential copy has read and written, a turn behind: the disk writes one turn while
+ * the next is copied.
+ *
+ * What was in the page cache before is left there where the kernel can tell (`RWF_DONTCACHE`, Linux
+ * 6.14), and dropped with the rest where it cannot.
+ */
+export class CacheDropper {
+  /** For the reads of the copy; see `preadv2()`. */
+  readFlags: number = ReadFlag.DONTCACHE;
+  readonly #source: number;
+  readonly #target: number;
+  #from: number;
+  #to: number;
+  #earlier = 0;
+
+  /** Begins at an offset of each file. */
+  constructor(source: number, target: number, from: number, to: number) {
+    this.#source = source;
+    this.#target = target;
+    this.#from = from;
+    this.#to = to;
+  }
+
+  /** After `EOPNOTSUPP`: does without the flag. Returns whether it was in use. */
+  simplify(): boolean {
+    const used = this.readFlags !== 0;
+    this.readFlags = 0;
+    return used;
+  }
+
+  /** Begins to write what was just copied, and drops what was copied before that. */
+  async wrote(count: number): Promise<void> {
+    await elsewhere("syncFileRange", this.#target, this.#to, count, WRITE);
+    if (this.readFlags === 0) {
+      await elsewhere("posixFadvise", this.#source, this.#from, count, FileAdvice.DONTNEED);
+    }
+    await this.#drop();
+    this.#from += count;
+    this.#to += count;
+    this.#earlier = count;
+  }
+
+  /** Drops the rest. A copy that has ended is not held up by what cannot be dropped. */
+  async end(): Promise<void> {
+    await this.#drop();
+    this.#earlier = 0;
+  }
+
+  async #drop(): Promise<void> {
+    if (this.#earlier === 0) return;
+    const start = this.#to - this.#earlier;
+    const all = WAIT_BEFORE | WRITE | WAIT_AFTER;
+    await elsewhere("syncFileRange", this.#target, start, this.#earlier, all);
+    await elsewhere("posixFadvise", this.#target, start, this.#earlier, FileAdvice.DONTNEED);
+  }
+}

@@ -1,0 +1,195 @@
+/** A relayed connection: two sockets, two directions, one idle timer. @module */
+
+import { errnoNumber } from "../../errors.ts";
+import { EpollEvent, PollEvent } from "../../sys/event_flags.ts";
+import * as raw from "../../sys/raw/mod.ts";
+import { SocketLevel, SocketOption, TcpOption } from "../../sys/socket_flags.ts";
+import type { Handler, Loop, Task } from "../../wait/loop/loop.ts";
+import { Timer } from "../../wait/loop/timers.ts";
+import { type Direction, type Means, Outcome } from "./direction.ts";
+
+const { ERR, ET, HUP, IN, OUT, RDHUP } = EpollEvent;
+
+/** Everything, once per change: a connection is registered once and never changed. */
+export const WATCHED: number = IN | OUT | RDHUP | ET;
+
+/** Events after which there may be something to read, the end included. */
+const READABLE = IN | RDHUP | HUP | ERR;
+
+/** Events after which a stalled direction may go on, or learn that it cannot. */
+const WRITABLE = OUT | HUP | ERR;
+
+const ECONNRESET = -errnoNumber("ECONNRESET");
+const ETIMEDOUT = -errnoNumber("ETIMEDOUT");
+const option = new Int32Array(1);
+
+/** `struct linger { 1, 0 }`: closing sends a reset. */
+export const RESET: Uint8Array = new Uint8Array(Int32Array.of(1, 0).buffer);
+
+/** How a pair has ended: 0 when both sides have, else `-errno`; `-ETIMEDOUT` when it was idle. */
+export type PairResult = number;
+
+/** Whether both directions of a socket are shut: the event may be older than what it was for. */
+function isShut(fd: number): boolean {
+  return (raw.poll(fd, 0, 0) & PollEvent.HUP) !== 0;
+}
+
+/** What all pairs of a thread share. */
+export interface PairOwner {
+  readonly loop: Loop;
+  readonly means: Means;
+  /** Time without a byte after which both sides are closed, in milliseconds; 0 for ever. */
+  readonly idleMs: number;
+  /** Called with the bytes that moved, for either direction. */
+  moved(pair: Pair, up: number, down: number): void;
+  /** Called once, with the sockets closed. */
+  ended(pair: Pair, result: PairResult): void;
+}
+
+/** One of the two sockets. */
+class End implements Handler {
+  readonly #pair: Pair;
+  readonly #first: boolean;
+
+  constructor(pair: Pair, first: boolean) {
+    this.#pair = pair;
+    this.#first = first;
+  }
+
+  onEvents(events: number): void {
+    this.#pair.onEvents(this.#first, events);
+  }
+}
+
+/**
+ * Relays between two sockets until both directions have ended, and closes them.
+ *
+ * One side may end long before the other: its end is passed on, and the other direction goes on. An
+ * error of either side resets the other one, so that nobody takes what was cut off for complete.
+ */
+export class Pair implements Task {
+  readonly #owner: PairOwner;
+  readonly #up: Direction;
+  readonly #down: Direction;
+  readonly #timer: Timer = new Timer(this);
+  #activeAt: number;
+  #queued = false;
+  #closed = false;
+
+  /**
+   * Takes two connected, watched sockets. Call {@linkcode start} next.
+   *
+   * @param up From the first socket to the second.
+   * @param down From the second to the first.
+   */
+  constructor(up: Direction, down: Direction, owner: PairOwner) {
+    this.#owner = owner;
+    this.#up = up;
+    this.#down = down;
+    this.#activeAt = owner.loop.now;
+  }
+
+  /** Handler for the first socket. */
+  first(): Handler {
+    return new End(this, true);
+  }
+
+  /** Handler for the second socket. */
+  second(): Handler {
+    return new End(this, false);
+  }
+
+  /** Whether some bytes had to be copied. */
+  get copied(): boolean {
+    return this.#up.copied || this.#down.copied;
+  }
+
+  /** Moves what is there already. */
+  start(): void {
+    const { idleMs, loop } = this.#owner;
+    if (idleMs > 0) loop.timers.start(this.#timer, idleMs);
+    this.#move(true, true);
+  }
+
+  /** Called for events of either socket. */
+  onEvents(first: boolean, events: number): void {
+    if (this.#closed) return;
+    if ((events & (ERR | HUP)) !== 0) {
+      const error = this.#failure(first);
+      if (error !== 0) return this.cut(error);
+    }
+    const readable = (events & READABLE) !== 0;
+    const writable = (events & WRITABLE) !== 0;
+    if (first) this.#move(readable, writable && this.#down.stalled);
+    else this.#move(writable && this.#up.stalled, readable);
+  }
+
+  /**
+   * What is wrong with a socket, as `-errno`, or 0.
+   *
+   * The error is told once, and a runtime that has the same socket may have heard it first. But a
+   * TCP socket that is shut in both directions, and not by us, was reset.
+   */
+  #failure(first: boolean): number {
+    const fd = first ? this.#up.from : this.#up.to;
+    raw.getsockopt(fd, SocketLevel.SOCKET, SocketOption.ERROR, option);
+    if (option[0] !== 0) return -option[0]!;
+    const told = first ? this.#down.done : this.#up.done;
+    const tcp = raw.getsockopt(fd, SocketLevel.TCP, TcpOption.NODELAY, option) === 0;
+    return tcp && !told && isShut(fd) ? ECONNRESET : 0;
+  }
+
+  /** Called by the loop after the others had their turn. */
+  onTurn(): void {
+    this.#queued = false;
+    if (!this.#closed) this.#move(true, true);
+  }
+
+  /** Called by the timer. */
+  onTimeout(): void {
+    const { idleMs, loop } = this.#owner;
+    const left = this.#activeAt + idleMs - loop.now;
+    if (left > 0) loop.timers.start(this.#timer, left);
+    else if (this.#up.stalled || this.#down.stalled) this.cut(ETIMEDOUT);
+    else this.#close(ETIMEDOUT);
+  }
+
+  /** Resets both sides. A second call does nothing. */
+  cut(result: PairResult): void {
+    if (this.#closed) return;
+    for (const fd of [this.#up.from, this.#up.to]) {
+      raw.setsockoptBytes(fd, SocketLevel.SOCKET, SocketOption.LINGER, RESET);
+    }
+    this.#close(result);
+  }
+
+  #move(up: boolean, down: boolean): void {
+    const { loop } = this.#owner;
+    const before = this.#up.bytes;
+    const beforeDown = this.#down.bytes;
+    const first = up ? this.#up.move() : Outcome.WAIT;
+    const second = down && first >= 0 ? this.#down.move() : Outcome.WAIT;
+    if (this.#up.bytes !== before || this.#down.bytes !== beforeDown) {
+      this.#activeAt = loop.now;
+      this.#owner.moved(this, this.#up.bytes - before, this.#down.bytes - beforeDown);
+    }
+    if (first < 0) return this.cut(first);
+    if (second < 0) return this.cut(second);
+    if (this.#up.done && this.#down.done) return this.#close(0);
+    if ((first === Outcome.MORE || second === Outcome.MORE) && !this.#queued) {
+      this.#queued = true;
+      loop.again(this);
+    }
+  }
+
+  #close(result: PairResult): void {
+    this.#closed = true;
+    const { loop } = this.#owner;
+    loop.timers.stop(this.#timer);
+    this.#up.release();
+    this.#down.release();
+    loop.close(this.#up.from);
+    loop.close(this.#up.to);
+    this.#owner.ended(this, result);
+  }
+}

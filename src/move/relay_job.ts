@@ -1,0 +1,181 @@
+/** The threads that relay: see relay_server.ts and relay.ts. An entry of its own. @module */
+
+import { errnoNumber } from "../errors.ts";
+import { type CrewCommand, READY_ID } from "../wait/crew.ts";
+import type { JobContext } from "../wait/job.ts";
+import { Acceptor } from "../wait/loop/acceptor.ts";
+import { Loop } from "../wait/loop/loop.ts";
+import { Attempt, type AttemptOwner, GONE } from "./relay/attempt.ts";
+import type { RelayCommand, RelayJobData } from "./relay/commands.ts";
+import { Count } from "./relay/counters.ts";
+import { Direction, type Means } from "./relay/direction.ts";
+import { Pair, type PairOwner, WATCHED } from "./relay/pair.ts";
+import { Pipes } from "./relay/pipes.ts";
+
+const ETIMEDOUT = -errnoNumber("ETIMEDOUT");
+const ESHUTDOWN = -errnoNumber("ESHUTDOWN");
+
+/** Bytes of one copy, where nothing can be spliced. */
+const BUFFER_BYTES = 64 * 1024;
+
+/** Relays until `job.stopping()`. */
+export function run(job: JobContext): void {
+  new RelayThread(job).run();
+}
+
+/** One thread: its loop, its listener and its connections. */
+class RelayThread implements PairOwner {
+  readonly loop: Loop;
+  readonly means: Means = { pipes: new Pipes(), buffer: new Uint8Array(BUFFER_BYTES) };
+  readonly idleMs: number;
+  readonly #job: JobContext;
+  readonly #data: RelayJobData;
+  readonly #connections = new Set<Pair | Attempt>();
+  readonly #adopted = new Map<number, Pair>();
+  #acceptor: Acceptor | undefined;
+  #drainId = 0;
+
+  constructor(job: JobContext) {
+    this.#job = job;
+    this.#data = job.data as RelayJobData;
+    this.idleMs = this.#data.idleMs;
+    this.loop = new Loop(job, (message) => {
+      const { id, command } = message as CrewCommand<RelayCommand>;
+      this.#obey(id, command);
+    });
+    const [listener] = job.fds;
+    if (listener !== undefined) this.#listen(listener);
+  }
+
+  run(): void {
+    this.#job.complete(READY_ID, 0);
+    this.#job.flush();
+    try {
+      this.loop.run();
+    } finally {
+      this.#acceptor?.close();
+      for (const connection of this.#connections) connection.cut(ESHUTDOWN);
+      for (const pair of this.#adopted.values()) pair.cut(ESHUTDOWN);
+      this.means.pipes.close();
+      this.#data.counters[Count.PIPES] = this.means.pipes.open;
+    }
+  }
+
+  /** Called by its pairs. */
+  moved(_: Pair, up: number, down: number): void {
+    const { counters } = this.#data;
+    counters[Count.UP]! += up;
+    counters[Count.DOWN]! += down;
+    counters[Count.PIPES] = this.means.pipes.open;
+  }
+
+  /** Called by its pairs. */
+  ended(pair: Pair, result: number): void {
+    if (result === ETIMEDOUT) this.#data.counters[Count.IDLE]!++;
+    else if (result < 0) this.#data.counters[Count.BROKEN]!++;
+    this.#leave(pair);
+  }
+
+  #listen(listener: number): void {
+    const { connectMs, counters, maxConnections, total, upstream } = this.#data;
+    const owner: AttemptOwner = {
+      loop: this.loop,
+      upstream: upstream!,
+      connectMs,
+      connected: (attempt, client, server) => this.#relay(attempt, client, server),
+      failed: (attempt, result) => {
+        if (result === GONE || result === ESHUTDOWN) counters[Count.BROKEN]!++;
+        else {
+          counters[Count.UNREACHED]!++;
+          counters[Count.LAST_ERRNO] = -result;
+        }
+        this.#leave(attempt);
+      },
+    };
+    const leave = () => void Atomics.sub(total, 0, 1);
+    this.#acceptor = new Acceptor(this.loop, listener, {
+      gate: {
+        enter() {
+          if (Atomics.add(total, 0, 1) < maxConnections) return true;
+          leave();
+          return false;
+        },
+        leave,
+      },
+      accepted: (client) => {
+        const attempt = new Attempt(client, owner);
+        counters[Count.ACCEPTED]!++;
+        this.#connections.add(attempt);
+        counters[Count.ACTIVE] = this.#connections.size;
+        attempt.start();
+      },
+      refused: () => void counters[Count.REFUSED]!++,
+    });
+  }
+
+  #relay(attempt: Attempt, client: number, server: number): void {
+    this.#connections.delete(attempt);
+    const { means } = this;
+    const up = new Direction(means, client, server);
+    const down = new Direction(means, server, client);
+    const pair = new Pair(up, down, this);
+    this.#connections.add(pair);
+    this.loop.pass(client, pair.first());
+    this.loop.pass(server, pair.second());
+    pair.start();
+  }
+
+  #leave(connection: Pair | Attempt): void {
+    this.#connections.delete(connection);
+    const { counters, total } = this.#data;
+    counters[Count.ACTIVE] = this.#connections.size;
+    counters[Count.PIPES] = this.means.pipes.open;
+    Atomics.sub(total, 0, 1);
+    if (this.#drainId === 0) this.#acceptor?.resume();
+    else this.#drained();
+  }
+
+  #obey(id: number, command: RelayCommand): void {
+    switch (command.type) {
+      case "drain":
+        this.#acceptor?.close();
+        this.#drainId = id;
+        return this.#drained();
+      case "adopt":
+        return this.#adopt(id, command);
+      case "cut":
+        this.#adopted.get(command.pair)?.cut(ESHUTDOWN);
+        this.#job.complete(id, 0);
+    }
+  }
+
+  #drained(): void {
+    if (this.#connections.size > 0) return;
+    this.#job.complete(this.#drainId, 0);
+  }
+
+  #adopt(id: number, command: RelayCommand & { type: "adopt" }): void {
+    const { ahead, blocking, counters, fds: [first, second], idleMs } = command;
+    const up = new Direction(this.means, first, second, { ahead: ahead[0], copying: blocking });
+    const down = new Direction(this.means, second, first, { ahead: ahead[1], copying: blocking });
+    const pair: Pair = new Pair(up, down, {
+      loop: this.loop,
+      means: this.means,
+      idleMs,
+      moved(_, up, down) {
+        counters[Count.UP]! += up;
+        counters[Count.DOWN]! += down;
+      },
+      ended: (_, result) => {
+        this.#adopted.delete(command.pair);
+        if (pair.copied) counters[Count.COPIED] = 1;
+        this.#job.complete(id, result);
+      },
+    });
+    this.#adopted.set(command.pair, pair);
+    const added = this.loop.add(first, WATCHED, pair.first());
+    const result = added < 0 ? added : this.loop.add(second, WATCHED, pair.second());
+    if (result < 0) pair.cut(result);
+    else pair.start();
+  }
+}

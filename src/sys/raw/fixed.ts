@@ -1,0 +1,94 @@
+/**
+ * Raw calls on memory that need an address: the replacing of one mapping by another in place.
+ *
+ * Not part of `sluice/sys`. A range is always inside a region, so that nothing of somebody else is
+ * replaced; and no call here unmaps anything, so that whoever is still using the memory, in any
+ * thread, goes on without a signal.
+ *
+ * @module
+ */
+
+import { Cell } from "../../../ffi/libc/cell.ts";
+import { addressOf, fold, view } from "../../../ffi/libc/mod.ts";
+import { platform } from "../../../ffi/platform/mod.ts";
+import { libc } from "../libc.ts";
+import { addressIn, type Region } from "../region.ts";
+
+const { ANONYMOUS, FIXED, NORESERVE, PRIVATE } = platform.map;
+const READ_WRITE = 3;
+// MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP
+const MOVE_AND_STAY = 7;
+/** `MLOCK_ONFAULT`: locks what is there now, and the rest as it arrives. */
+const ON_FAULT = 1;
+
+// Two `struct iovec`: what is filled, and what is read.
+const vectors = new Cell(32);
+
+/** `mmap(region + offset, length, READ | WRITE, FIXED | PRIVATE | ANONYMOUS | NORESERVE)`: zeroes. */
+export function layZeroes(region: Region, offset: number, length: number): number {
+  return mapOver(region, offset, length, READ_WRITE, PRIVATE | ANONYMOUS | NORESERVE, -1, 0);
+}
+
+/** `mmap(region + offset, length, protection, FIXED | flags, fd, fileOffset)`; 0 or `-errno`. */
+export function mapOver(
+  region: Region,
+  offset: number,
+  length: number,
+  protection: number,
+  flags: number,
+  fd: number,
+  fileOffset: number,
+): number {
+  const address = addressIn(region, offset, length, "mmap");
+  const size = BigInt(length);
+  const result = fold(
+    libc().mmap(address, size, protection, flags | FIXED, fd, BigInt(fileOffset)),
+  );
+  return Math.min(0, result);
+}
+
+/**
+ * `mremap()` of a range of one region over the same range of another, with their private pages; the
+ * old addresses stay mapped. 0 or `-errno`: `EINVAL` before Linux 5.13, `EFAULT` for several mappings.
+ */
+export function moveOver(from: Region, to: Region, offset: number, length: number): number {
+  const source = addressIn(from, offset, length, "mmap");
+  const target = addressIn(to, offset, length, "mmap");
+  const size = BigInt(length);
+  return Math.min(0, fold(libc().mremap(source, size, size, MOVE_AND_STAY, target)));
+}
+
+/**
+ * `process_vm_readv(self, region + offset, target)`: bytes copied, or `-errno`. Ends before the first
+ * page that its file no longer has, where a load would raise SIGBUS.
+ */
+export function readFrom(
+  pid: number,
+  region: Region,
+  offset: number,
+  target: Uint8Array,
+): number {
+  return copyFrom(pid, addressIn(region, offset, target.length, "mmap"), target);
+}
+
+/** As {@linkcode readFrom}, from an address that the system named; `EFAULT` where nothing is. */
+export function copyFrom(pid: number, source: bigint, target: Uint8Array): number {
+  if (target.length === 0) return 0;
+  vectors.view.setBigUint64(0, addressOf(target), true);
+  vectors.view.setBigUint64(8, BigInt(target.length), true);
+  vectors.view.setBigUint64(16, source, true);
+  vectors.view.setBigUint64(24, BigInt(target.length), true);
+  const { address } = vectors;
+  return fold(libc().process_vm_readv(pid, address, 1n, address + 16n, 1n, 0n));
+}
+
+/** `mlock2(region + offset, length, MLOCK_ONFAULT)`: makes no private copies, as mlock(2) would. */
+export function lockOnFault(region: Region, offset: number, length: number): number {
+  const address = addressIn(region, offset, length, "mmap");
+  return fold(libc().mlock2(address, BigInt(length), ON_FAULT));
+}
+
+/** Shows a part of a region in a buffer that the region itself knows nothing of. */
+export function show(region: Region, offset: number, length: number): ArrayBuffer {
+  return view(addressIn(region, offset, length, "mmap"), length).buffer;
+}

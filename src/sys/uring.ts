@@ -1,0 +1,251 @@
+/**
+ * The two queues of an io_uring, as typed arrays over the memory that the kernel shares.
+ *
+ * Not for users: an entry names memory by address, and the kernel writes there whatever has become of
+ * it meanwhile.
+ *
+ * @module
+ */
+
+import { fold } from "../../ffi/libc/mod.ts";
+import { platform } from "../../ffi/platform/mod.ts";
+import { check } from "./check.ts";
+import { UringEnterFlag } from "./event_flags.ts";
+import { UringOffset } from "./io_uring.ts";
+import { libc } from "./libc.ts";
+import { MapFlag, MemoryAdvice, Protection } from "./memory_flags.ts";
+import * as raw from "./raw/mod.ts";
+import type { Region } from "./region.ts";
+
+/** Operations of an entry: `IORING_OP_...`. */
+export const UringOp = {
+  FSYNC: 3,
+  POLL_ADD: 6,
+  ASYNC_CANCEL: 14,
+  READ: 22,
+  WRITE: 23,
+  SEND: 26,
+  FTRUNCATE: 55,
+} as const;
+
+/** Bits of an entry: `IOSQE_...`. */
+export const UringEntryFlag = { LINK: 4, CQE_SKIP_SUCCESS: 64 } as const;
+
+/** Bits of {@linkcode Uring.features}: `IORING_FEAT_...`. */
+export const UringFeature = { SINGLE_MMAP: 1, NODROP: 2, CQE_SKIP: 0x800 } as const;
+
+/** `IORING_SETUP_...`: completions need not interrupt this thread while it runs JavaScript. */
+const COOP_TASKRUN = 0x100;
+const REGISTER_EVENTFD = 4;
+const REGISTER_PROBE = 8;
+
+const PARAMS = 120;
+const SQE = 64;
+const CQE = 16;
+const HIGH = 0x1_0000_0000;
+const EINVAL = -22;
+
+/** A ring. Nothing waits here: {@linkcode Uring.enter} submits and returns. */
+export class Uring {
+  /** Its descriptor, closed on exec. */
+  readonly fd: number;
+  /** Bits of {@linkcode UringFeature}. */
+  readonly features: number;
+  /** Entries that can be prepared before they must be submitted. */
+  readonly entries: number;
+  /** The operations that this kernel knows. */
+  readonly #known: ReadonlySet<number>;
+  readonly #regions: readonly Region[];
+  readonly #ring: Int32Array;
+  readonly #sqe: DataView;
+  readonly #at: Record<"sqHead" | "sqTail" | "sqArray" | "cqHead" | "cqTail" | "cqes", number>;
+  readonly #sqMask: number;
+  readonly #cqMask: number;
+  readonly #counts: readonly bigint[];
+  readonly #fdArgument: bigint;
+  #prepared = 0;
+  #tail = 0;
+
+  /**
+   * Makes a ring.
+   *
+   * @throws {SyscallError} `ENOSYS`, `EPERM` where there is none or it is forbidden; `EMFILE`, `ENOMEM`.
+   */
+  constructor(entries: number) {
+    const params = new Uint8Array(PARAMS);
+    const view = new DataView(params.buffer);
+    const u32 = (offset: number) => view.getUint32(offset, true);
+    view.setUint32(8, COOP_TASKRUN, true);
+    let fd = raw.ioUringSetup(entries, params);
+    if (fd === EINVAL) {
+      // Before Linux 5.19.
+      params.fill(0);
+      fd = raw.ioUringSetup(entries, params);
+    }
+    this.fd = check(fd, "io_uring_setup", () => "create a ring");
+    this.features = u32(20);
+    this.entries = u32(0);
+    this.#sqMask = u32(0) - 1;
+    this.#cqMask = u32(4) - 1;
+    this.#at = {
+      sqHead: u32(40) / 4,
+      sqTail: u32(44) / 4,
+      sqArray: u32(64) / 4,
+      cqHead: u32(80) / 4,
+      cqTail: u32(84) / 4,
+      cqes: u32(100) / 4,
+    };
+    this.#counts = Array.from({ length: u32(0) + 1 }, (_, i) => BigInt(i));
+    this.#fdArgument = BigInt(this.fd);
+    const regions: Region[] = [];
+    this.#regions = regions;
+    try {
+      // Without SINGLE_MMAP, before Linux 5.4, the second queue would lie elsewhere.
+      const length = Math.max(u32(64) + u32(0) * 4, u32(100) + u32(4) * CQE);
+      const queues = this.#map(length, UringOffset.SQ_RING, regions).bytes();
+      const table = this.#map(u32(0) * SQE, UringOffset.SQES, regions).bytes();
+      this.#ring = new Int32Array(queues.buffer, queues.byteOffset, length >> 2);
+      this.#sqe = new DataView(table.buffer, table.byteOffset, table.byteLength);
+      this.#known = this.#probe();
+    } catch (error) {
+      this.close();
+      throw error;
+    }
+    // The places of the entries never change: entry i of the queue is always entry i of the table.
+    for (let i = 0; i <= this.#sqMask; i++) this.#ring[this.#at.sqArray + i] = i;
+    this.#tail = this.#ring[this.#at.sqTail]!;
+  }
+
+  #map(length: number, offset: number, regions: Region[]): Region {
+    const protection = Protection.READ | Protection.WRITE;
+    const region = check(
+      raw.mmap(length, protection, MapFlag.SHARED | MapFlag.POPULATE, this.fd, offset),
+      "mmap",
+      () => "map a ring",
+    );
+    regions.push(region);
+    // A child process must not see, let alone change, what this one submits.
+    raw.madvise(region, 0, length, MemoryAdvice.DONTFORK);
+    return region;
+  }
+
+  #probe(): Set<number> {
+    const known = new Set<number>();
+    const probe = new Uint8Array(16 + 256 * 8);
+    if (raw.ioUringRegister(this.fd, REGISTER_PROBE, probe, 256) < 0) return known;
+    for (let at = 16; at < probe.length; at += 8) {
+      if ((probe[at + 2]! & 1) !== 0) known.add(probe[at]!);
+    }
+    return known;
+  }
+
+  /** Whether this kernel has every one of these operations. */
+  knows(...operations: number[]): boolean {
+    return operations.every((op) => this.#known.has(op));
+  }
+
+  /** Has the kernel signal an eventfd with each completion. Returns 0 or `-errno`. */
+  signal(eventfd: number): number {
+    const argument = new Uint8Array(4);
+    new DataView(argument.buffer).setInt32(0, eventfd, true);
+    return raw.ioUringRegister(this.fd, REGISTER_EVENTFD, argument, 1);
+  }
+
+  /** Entries that can still be prepared. */
+  get room(): number {
+    return this.entries - this.#prepared;
+  }
+
+  /** Entries prepared and not yet submitted. */
+  get prepared(): number {
+    return this.#prepared;
+  }
+
+  /**
+   * Prepares an entry; there must be room.
+   *
+   * @param op One of {@linkcode UringOp}.
+   * @param flags Bits of {@linkcode UringEntryFlag}.
+   * @param fd Descriptor.
+   * @param address Address, or what stands in its place.
+   * @param length Bytes, or what stands in their place.
+   * @param offset Place in the file.
+   * @param extra Flags of the operation: `RWF_...`, `MSG_...`, poll events.
+   * @param tag Low half of what the completion repeats.
+   * @param generation High half of it.
+   */
+  prepare(
+    op: number,
+    flags: number,
+    fd: number,
+    address: number,
+    length: number,
+    offset: number,
+    extra: number,
+    tag: number,
+    generation: number,
+  ): void {
+    const sqe = this.#sqe;
+    const at = (this.#tail & this.#sqMask) * SQE;
+    sqe.setUint32(at, op | (flags << 8), true);
+    sqe.setInt32(at + 4, fd, true);
+    sqe.setUint32(at + 8, offset, true);
+    sqe.setUint32(at + 12, offset / HIGH, true);
+    sqe.setUint32(at + 16, address, true);
+    sqe.setUint32(at + 20, address / HIGH, true);
+    sqe.setUint32(at + 24, length, true);
+    sqe.setUint32(at + 28, extra, true);
+    sqe.setUint32(at + 32, tag, true);
+    sqe.setUint32(at + 36, generation, true);
+    sqe.setFloat64(at + 40, 0, true);
+    sqe.setFloat64(at + 48, 0, true);
+    sqe.setFloat64(at + 56, 0, true);
+    this.#tail = (this.#tail + 1) | 0;
+    this.#prepared++;
+  }
+
+  /** Submits what was prepared. Returns how many entries were taken, or `-errno`; the rest stays. */
+  enter(): number {
+    Atomics.store(this.#ring, this.#at.sqTail, this.#tail);
+    const taken = fold(
+      libc().syscall(ENTER, this.#fdArgument, this.#counts[this.#prepared]!, 0n, 0n, 0n, 0n),
+    );
+    if (taken > 0) this.#prepared -= taken;
+    return taken;
+  }
+
+  /** Blocks until something has completed. Returns `-errno` on failure. */
+  wait(): number {
+    return raw.ioUringEnter(this.fd, 0, 1, UringEnterFlag.GETEVENTS);
+  }
+
+  /** Whether there are completions to take. */
+  get ready(): boolean {
+    return this.#ring[this.#at.cqHead] !== Atomics.load(this.#ring, this.#at.cqTail);
+  }
+
+  /** Takes the completions that are there, each at most once, and also those that arrive meanwhile. */
+  reap(completed: (tag: number, generation: number, result: number) => void): void {
+    const ring = this.#ring;
+    const { cqHead, cqTail, cqes } = this.#at;
+    let head = ring[cqHead]!;
+    while (head !== Atomics.load(ring, cqTail)) {
+      const at = cqes + (head & this.#cqMask) * (CQE / 4);
+      const tag = ring[at]!;
+      const generation = ring[at + 1]!;
+      const result = ring[at + 2]!;
+      head = (head + 1) | 0;
+      // Before the callback, which may submit more and so cause more completions.
+      Atomics.store(ring, cqHead, head);
+      completed(tag, generation, result);
+    }
+  }
+
+  /** Gives everything back. Operations in flight are cancelled, which may happen a little later. */
+  close(): void {
+    raw.close(this.fd);
+    for (const region of this.#regions) raw.munmap(region);
+  }
+}
+
+const ENTER = BigInt(platform.syscalls.io_uring_enter);

@@ -1,0 +1,168 @@
+/** Taking connections from a listener inside a loop. @module */
+
+import { errnoNumber } from "../../errors.ts";
+import { check } from "../../sys/check.ts";
+import { EpollEvent, EventfdFlag } from "../../sys/event_flags.ts";
+import * as raw from "../../sys/raw/mod.ts";
+import { SocketType } from "../../sys/socket_flags.ts";
+import type { Handler, Loop } from "./loop.ts";
+import { Timer } from "./timers.ts";
+
+/** Connections of one turn: those that exist already get theirs in between. */
+const BUDGET = 64;
+
+/** Time without accepting when there is no place or the kernel has no memory, in milliseconds. */
+const REST_MS = 100;
+
+const FLAGS = SocketType.NONBLOCK | SocketType.CLOEXEC;
+const errnos = (...names: string[]): ReadonlySet<number> =>
+  new Set(names.map((name) => -errnoNumber(name)));
+
+/** Nobody waits any more, or another thread was faster. */
+const EAGAIN = -errnoNumber("EAGAIN");
+/** No descriptor is left, in this process or in the system. */
+const NO_DESCRIPTOR = errnos("EMFILE", "ENFILE");
+/** The kernel is out of memory. */
+const NO_MEMORY = errnos("ENOBUFS", "ENOMEM");
+/** Somebody has shut the listener down. */
+const EINVAL = -errnoNumber("EINVAL");
+/** The connection ended before it was taken; the others are none the worse. See accept(2). */
+const GONE = errnos(
+  "EINTR",
+  "ECONNABORTED",
+  "EPERM",
+  "EPROTO",
+  "ENETDOWN",
+  "ENETUNREACH",
+  "EHOSTUNREACH",
+  "ETIMEDOUT",
+);
+
+/** A limit of connections; several threads may share one. */
+export interface Gate {
+  /** Takes a place for one more connection, or returns false. */
+  enter(): boolean;
+  /** Gives a place back that was not used. */
+  leave(): void;
+}
+
+const OPEN: Gate = { enter: () => true, leave: () => {} };
+
+/** What an acceptor is for. */
+export interface AcceptorOptions {
+  /**
+   * Called with each new descriptor, non-blocking and close-on-exec, which it owns. It may call
+   * {@linkcode Acceptor.pause}.
+   */
+  accepted(fd: number): void;
+  /**
+   * Called for each connection that is closed at once, when this returns, because no descriptor was
+   * left: there is time for a last word.
+   */
+  refused?(fd: number): void;
+  /**
+   * Asked for a place before each connection. While it has none, connections stay in the kernel's
+   * queue; it is asked again after a time, and on {@linkcode Acceptor.resume}.
+   */
+  readonly gate?: Gate;
+}
+
+/**
+ * Accepts on one listener, which several threads may watch, each through a duplicate of its own.
+ *
+ * When descriptors run out, connections are taken with one kept in reserve and closed at once:
+ * left alone they would wait in the queue, and keep the loop awake, until somebody else hangs up.
+ */
+export class Acceptor implements Handler {
+  readonly #loop: Loop;
+  readonly #fd: number;
+  readonly #options: AcceptorOptions;
+  readonly #gate: Gate;
+  readonly #rest = new Timer({ onTimeout: () => this.resume() });
+  #reserve = -1;
+  #watching = false;
+  #closed = false;
+
+  /** Begins to accept on `fd`, a non-blocking listener, which stays the caller's. */
+  constructor(loop: Loop, fd: number, options: AcceptorOptions) {
+    this.#loop = loop;
+    this.#fd = fd;
+    this.#options = options;
+    this.#gate = options.gate ?? OPEN;
+    this.#refill();
+    this.resume();
+  }
+
+  /** Whether connections are taken at the moment. */
+  get watching(): boolean {
+    return this.#watching;
+  }
+
+  /** Leaves new connections in the kernel's queue. */
+  pause(): void {
+    this.#loop.timers.stop(this.#rest);
+    if (!this.#watching) return;
+    this.#watching = false;
+    this.#loop.remove(this.#fd);
+  }
+
+  /** Takes connections again, those that wait included. With `afterMs`, not before that time. */
+  resume(afterMs: number = 0): void {
+    if (this.#watching || this.#closed) return;
+    if (afterMs > 0) return this.#loop.timers.start(this.#rest, afterMs);
+    this.#loop.timers.stop(this.#rest);
+    const events = EpollEvent.IN | EpollEvent.EXCLUSIVE;
+    check(this.#loop.add(this.#fd, events, this), "epoll_ctl", () => "watch a listener");
+    this.#watching = true;
+  }
+
+  /** Accepts no more. A second call does nothing. */
+  close(): void {
+    this.pause();
+    this.#closed = true;
+    if (this.#reserve >= 0) raw.close(this.#reserve);
+    this.#reserve = -1;
+  }
+
+  /** Called by the loop. */
+  onEvents(): void {
+    for (let left = BUDGET; left > 0 && this.#watching; left--) {
+      if (!this.#gate.enter()) return this.#pauseFor(REST_MS);
+      const fd = raw.accept4(this.#fd, FLAGS);
+      if (fd >= 0) {
+        this.#options.accepted(fd);
+        continue;
+      }
+      this.#gate.leave();
+      if (fd === EAGAIN) return;
+      if (fd === EINVAL) this.pause();
+      else if (NO_DESCRIPTOR.has(fd)) this.#refuse();
+      else if (NO_MEMORY.has(fd)) this.#pauseFor(REST_MS);
+      else if (!GONE.has(fd)) check(fd, "accept4", () => `accept on fd ${this.#fd}`);
+    }
+  }
+
+  /** Takes one connection with the number in reserve, to tell its peer at once. */
+  #refuse(): void {
+    if (this.#reserve >= 0) raw.close(this.#reserve);
+    this.#reserve = -1;
+    const fd = raw.accept4(this.#fd, FLAGS);
+    if (fd >= 0) {
+      this.#options.refused?.(fd);
+      raw.close(fd);
+    }
+    this.#refill();
+    // Another thread got the number first.
+    if (this.#reserve < 0) this.#pauseFor(REST_MS);
+  }
+
+  #refill(): void {
+    this.#reserve = Math.max(-1, raw.eventfd(0, EventfdFlag.CLOEXEC));
+  }
+
+  #pauseFor(ms: number): void {
+    if (this.#reserve < 0) this.#refill();
+    this.pause();
+    this.resume(ms);
+  }
+}

@@ -1,0 +1,62 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import type { Capabilities } from "../../src/capabilities.ts";
+import { runChild } from "../_kit/child.ts";
+
+const MAIN = new URL("../../src/cli/main.ts", import.meta.url);
+const ESCAPE = "\x1b[";
+
+const run = (args: readonly string[], env: Record<string, string> = {}) =>
+  runChild(MAIN, { args: ["doctor", ...args], env, timeoutMs: 60_000 });
+
+describe("sluice doctor", () => {
+  it("prints every mechanism with its state, and ends with 0 where sendfile works", async () => {
+    const { code, stdout, stderr } = await run([]);
+    assert.equal(code, 0, stderr);
+    for (const name of ["sendfile", "splice", "io_uring", "kTLS", "Landlock", "huge pages"]) {
+      assert.match(stdout, new RegExp(`^  ${name} +(works|missing|forbidden|unknown)`, "m"));
+    }
+    assert.match(stdout, /^ {2}lo +DMA gather: yes {2}checksum: yes/m);
+    assert.match(stdout, /sends without copying here\.\n$/);
+  });
+
+  it("prints with --json what capabilities() returns", async () => {
+    const { code, stdout } = await run(["--json"]);
+    const found = JSON.parse(stdout) as Capabilities;
+    assert.equal(code, 0);
+    assert.equal(found.supported, true);
+    assert.equal(found.mechanisms.sendfile.state, "works");
+    assert.ok(found.limits!.openFiles.soft === null || found.limits!.openFiles.soft > 0);
+  });
+
+  it("uses no colours where nobody sees them, and none with NO_COLOR", async () => {
+    const env = { NO_COLOR: "", FORCE_COLOR: "" };
+    assert.ok(!(await run([], env)).stdout.includes(ESCAPE));
+    assert.ok((await run([], { ...env, FORCE_COLOR: "1" })).stdout.includes(ESCAPE));
+    assert.ok(!(await run([], { FORCE_COLOR: "1", NO_COLOR: "1" })).stdout.includes(ESCAPE));
+  });
+
+  it("says without foreign calls why, ends with 1 and has all mechanisms unknown", async () => {
+    const none = { SLUICE_FFI: "none" };
+    const text = await run([], none);
+    assert.equal(text.code, 1);
+    assert.match(text.stdout, /SLUICE_FFI=none/);
+    const found = JSON.parse((await run(["--json"], none)).stdout) as Capabilities;
+    assert.equal(found.supported, false);
+    assert.deepEqual([found.limits, found.network], [null, null]);
+    for (const { state, remedy } of Object.values(found.mechanisms)) {
+      assert.equal(state, "unknown");
+      assert.match(remedy!, /SLUICE_FFI/);
+    }
+  });
+
+  it("tries the folder that it is given", async () => {
+    const { stdout } = await run(["/proc"]);
+    assert.match(stdout, /^ {2}reflink +unknown +no file can be made in \/proc/m);
+  });
+
+  it("refuses what it does not know with exit code 2", async () => {
+    assert.equal((await run(["--bogus"])).code, 2);
+    assert.equal((await run(["a", "b"])).code, 2);
+  });
+});

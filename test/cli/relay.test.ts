@@ -1,0 +1,169 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { formatAddress } from "../../src/move/relay/endpoint.ts";
+import { bytes, Rates, statusLine, summaryLine } from "../../src/cli/relay/lines.ts";
+import type { RelayStats } from "../../src/mod.ts";
+import { type ChildResult, runChild } from "../_kit/child.ts";
+import { Listener, Peer } from "../_kit/peer.ts";
+
+const MAIN = new URL("../../src/cli/main.ts", import.meta.url);
+const LISTENING = /^Listening on 127\.0\.0\.1:(\d+), relaying to 127\.0\.0\.1:\d+\n/;
+
+/** Runs the command; `use` is called once with a client and what it was connected to. */
+async function run(
+  flags: readonly string[],
+  use: (client: Peer, server: Peer, kill: (signal: NodeJS.Signals) => void) => void,
+  pattern = LISTENING,
+): Promise<ChildResult> {
+  const upstream = new Listener();
+  const peers: Peer[] = [];
+  const args = ["relay", ...flags, ":0", formatAddress(upstream.address)];
+  try {
+    return await runChild(MAIN, {
+      args,
+      timeoutMs: 60_000,
+      onOutput(output, kill) {
+        const match = pattern.exec(output);
+        if (match === null || peers.length > 0) return;
+        const client = Peer.connect({
+          family: "IPv4",
+          address: "127.0.0.1",
+          port: Number(match[1]),
+        });
+        peers.push(client);
+        const server = upstream.accept();
+        peers.push(server);
+        use(client, server, kill);
+      },
+    });
+  } finally {
+    upstream.close();
+    for (const peer of peers) peer.close();
+  }
+}
+
+/** The exit code; Deno reports one above 128 as the signal that it stands for. */
+function exitCode({ code, signal }: ChildResult): number | null {
+  return code ?? (signal === "SIGINT" ? 130 : signal === "SIGTERM" ? 143 : null);
+}
+
+/** Sends a word there and another one back. */
+function talk(client: Peer, server: Peer): void {
+  client.send("question");
+  server.receives("question");
+  server.send("answer");
+  client.receives("answer");
+}
+
+describe("sluice relay", () => {
+  it("prints where it listens, relays, and sums up after Ctrl-C", async () => {
+    const result = await run([], (client, server, kill) => {
+      talk(client, server);
+      client.close();
+      server.receivesEnd();
+      server.close();
+      kill("SIGINT");
+    });
+    assert.equal(exitCode(result), 130, result.stderr);
+    assert.match(result.stdout, LISTENING);
+    assert.match(result.stdout, /Closed after 1 connections {2}up 8 B {2}down 6 B\n$/);
+  });
+
+  it("lets open connections end after SIGTERM", async () => {
+    const result = await run(["--threads", "2"], (client, server, kill) => {
+      talk(client, server);
+      kill("SIGTERM");
+      setTimeout(() => {
+        talk(client, server);
+        client.close();
+        server.close();
+      }, 300);
+    });
+    assert.equal(exitCode(result), 143);
+    assert.match(result.stdout, /Waiting up to 30 s for 1 connections/);
+    assert.match(result.stdout, /up 16 B {2}down 12 B\n$/);
+  });
+
+  it("ends at once at a second Ctrl-C", async () => {
+    const began = Date.now();
+    const result = await run(["--grace", "600"], (client, server, kill) => {
+      talk(client, server);
+      kill("SIGINT");
+      setTimeout(() => kill("SIGINT"), 500);
+    });
+    assert.equal(exitCode(result), 130);
+    assert.ok(Date.now() - began < 50_000);
+  });
+
+  it("prints JSON, one object a line", async () => {
+    const pattern = /"address":"127\.0\.0\.1:(\d+)"/;
+    const result = await run(["--json"], (client, server, kill) => {
+      talk(client, server);
+      client.close();
+      server.close();
+      kill("SIGINT");
+    }, pattern);
+    assert.equal(exitCode(result), 130);
+    const events = result.stdout.trimEnd().split("\n").map((line) => JSON.parse(line));
+    assert.equal(events[0].event, "listening");
+    const last = events.at(-1);
+    assert.deepEqual([last.event, last.accepted, last.bytesUp], ["closed", 1, 8]);
+  });
+
+  it("says what is wrong with its arguments, with exit code 2", async () => {
+    for (const args of [["80", ":1"], [":0"], [":0", ":1", "--threads", "x"], [":0", ":99999"]]) {
+      const { code, stderr } = await runChild(MAIN, { args: ["relay", ...args] });
+      assert.equal(code, 2, `${args}: ${stderr}`);
+      assert.match(stderr, /error: /);
+    }
+  });
+
+  it("says why it cannot listen, with exit code 1", async () => {
+    const taken = new Listener();
+    const args = ["relay", formatAddress(taken.address), ":1"];
+    const { code, stderr } = await runChild(MAIN, { args });
+    taken.close();
+    assert.equal(code, 1);
+    assert.match(stderr, /^sluice: EADDRINUSE: Cannot listen on 127\.0\.0\.1:/);
+  });
+});
+
+describe("its lines", () => {
+  const stats: RelayStats = {
+    active: 2,
+    accepted: 5,
+    refused: 0,
+    unreached: 0,
+    lastConnectError: null,
+    broken: 0,
+    idle: 0,
+    bytesUp: 1_234_567,
+    bytesDown: 5e9,
+    pipes: 0,
+  };
+
+  it("have three digits that count", () => {
+    const cases = [
+      [0, "0 B"],
+      [999, "999 B"],
+      [1000, "1.00 kB"],
+      [12_345, "12.3 kB"],
+      [999_600, "1.00 MB"],
+      [123_456_789, "123 MB"],
+      [5e12, "5.00 TB"],
+    ] as const;
+    for (const [count, text] of cases) assert.equal(bytes(count), text);
+  });
+
+  it("tell rates, totals, and troubles only when there are some", () => {
+    const rates = new Rates(0);
+    rates.take({ ...stats, bytesUp: 234_567, bytesDown: 0 }, 1000);
+    const line = statusLine(stats, rates.take(stats, 3000));
+    assert.equal(line, "2 of 5 connections  up 500 kB/s  down 2.50 GB/s  total 5.00 GB");
+    const bad = { ...stats, unreached: 3, lastConnectError: "ECONNREFUSED", broken: 1, idle: 4 };
+    assert.equal(
+      summaryLine(bad),
+      "5 connections  up 1.23 MB  down 5.00 GB  3 unreached (ECONNREFUSED)  1 broken  4 idle",
+    );
+  });
+});

@@ -1,0 +1,159 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { type AddressInfo, createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, it } from "node:test";
+import { urlsOf } from "../../src/cli/serve/addresses.ts";
+import { Downloads } from "../../src/cli/serve/downloads.ts";
+import { requestLine } from "../../src/cli/serve/lines.ts";
+import type { RequestEvent } from "../../src/http/mod.ts";
+import { runChild } from "../_kit/child.ts";
+import { fetchRaw } from "../_kit/raw_http.ts";
+import { startServer } from "../_kit/server.ts";
+
+const MAIN = new URL("../../src/cli/main.ts", import.meta.url);
+const plain = (_: unknown, text: string) => text;
+
+function event(more: Partial<RequestEvent>): RequestEvent {
+  return {
+    id: 1,
+    time: 0,
+    client: "127.0.0.1",
+    method: "GET",
+    target: "/a",
+    minor: 1,
+    status: 200,
+    bytes: 10,
+    total: 10,
+    durationMs: 1.5,
+    transfer: "sendfile",
+    referer: "",
+    userAgent: "",
+    state: "done",
+    ...more,
+  };
+}
+
+describe("sluice serve", () => {
+  let folder = "";
+  before(() => {
+    folder = mkdtempSync(join(tmpdir(), "sluice-"));
+    mkdirSync(join(folder, "sub"));
+    writeFileSync(join(folder, "file.txt"), "hello");
+    writeFileSync(join(folder, "sub", "index.html"), "<h1>sub</h1>");
+  });
+  after(() => rmSync(folder, { recursive: true }));
+
+  it("serves files and listings, logs requests, and drains on a signal", async () => {
+    const server = await startServer(MAIN, ["serve", folder, "--port", "0", "--threads", "2"]);
+    try {
+      assert.equal((await fetchRaw(server.port, "/file.txt")).body.toString(), "hello");
+      assert.match((await fetchRaw(server.port, "/")).body.toString(), /<table>/);
+      assert.equal((await fetchRaw(server.port, "/sub/")).body.toString(), "<h1>sub</h1>");
+      await server.printed(/200 GET \/file\.txt 5 B memory [\d.]+ ms/);
+      await server.printed(/Files leave by sendfile\(2\)/);
+      server.kill("SIGTERM");
+      assert.equal(await server.ended, 143);
+      await server.printed(/Closed after 3 requests/).catch(() => {});
+      assert.match(server.output(), /Closed after 3 requests/);
+    } finally {
+      server.kill("SIGKILL");
+    }
+  });
+
+  it("takes the next port when nobody asked for one, and says so when somebody did", async () => {
+    const other = createServer().listen(0, "127.0.0.1");
+    await once(other, "listening");
+    const { port } = other.address() as AddressInfo;
+    const { code, stderr } = await runChild(MAIN, {
+      args: ["serve", folder, "--port", String(port)],
+      timeoutMs: 20_000,
+    });
+    other.close();
+    assert.equal(code, 1);
+    assert.match(stderr, new RegExp(`Port ${port} is in use; try --port ${port + 1}`));
+  });
+
+  it("prints JSON, or nothing but the address", async () => {
+    const json = await startServer(MAIN, ["serve", folder, "--port", "0", "--json", "--cors"]);
+    try {
+      const { headers } = await fetchRaw(json.port, "/file.txt", { Origin: "http://a" });
+      assert.equal(headers.get("access-control-allow-origin"), "*");
+      await json.printed(/"event":"request"/);
+      json.kill("SIGINT");
+      assert.equal(await json.ended, 130);
+      // node:ffi says on standard error that it is experimental.
+      const lines = json.output().split("\n").filter((line) => line.startsWith("{"));
+      const events = lines.map((line) => JSON.parse(line).event);
+      assert.deepEqual(events, ["listening", "request", "draining", "closed"]);
+    } finally {
+      json.kill("SIGKILL");
+    }
+    const quiet = await startServer(MAIN, ["serve", folder, "--port", "0", "--quiet"]);
+    try {
+      await fetchRaw(quiet.port, "/file.txt");
+      quiet.kill("SIGTERM");
+      await quiet.ended;
+      assert.match(quiet.output(), /^http:\/\/127\.0\.0\.1:\d+\/\n/m);
+      assert.doesNotMatch(quiet.output(), /GET|Closed|Files/);
+    } finally {
+      quiet.kill("SIGKILL");
+    }
+  });
+
+  it("routes everything to index.html with --spa", async () => {
+    const server = await startServer(MAIN, ["serve", join(folder, "sub"), "--port", "0", "--spa"]);
+    try {
+      const { body } = await fetchRaw(server.port, "/any/route", { Accept: "text/html" });
+      assert.equal(body.toString(), "<h1>sub</h1>");
+    } finally {
+      server.kill("SIGTERM");
+      await server.ended;
+    }
+  });
+
+  it("refuses what it cannot serve", async () => {
+    const failed = await runChild(MAIN, { args: ["serve", "/nowhere"], timeoutMs: 20_000 });
+    assert.equal(failed.code, 1);
+    assert.match(failed.stderr, /nowhere/);
+    for (const args of [["--port", "x"], ["--threads", "0"], ["a", "b"]]) {
+      const { code } = await runChild(MAIN, { args: ["serve", ...args], timeoutMs: 20_000 });
+      assert.equal(code, 2, args.join(" "));
+    }
+  });
+});
+
+describe("what sluice serve prints", () => {
+  it("is one line for each request, whatever the target is", () => {
+    assert.equal(requestLine(event({}), plain), "200 GET /a 10 B sendfile 1.5 ms");
+    assert.equal(
+      requestLine(event({ state: "aborted", bytes: 5, target: "/\x1b[2J" }), plain),
+      "200 GET /?[2J 5 B of 10 B, broken off sendfile 1.5 ms",
+    );
+  });
+
+  it("shows downloads with rate and progress, in lines that fit", () => {
+    const downloads = new Downloads();
+    const large = { total: 100 * 2 ** 20, state: "running" as const };
+    downloads.update(event({ ...large, bytes: 0, durationMs: 0 }));
+    downloads.update(event({ ...large, bytes: 50 * 2 ** 20, durationMs: 1000 }));
+    downloads.update(event({ ...large, id: 2, bytes: 2 ** 20, target: "/b".repeat(100) }));
+    const lines = downloads.lines(80, 10, performance.now(), plain);
+    assert.equal(lines.length, 3);
+    assert.match(lines[0]!, /^█{8}░{8} {2}50 % +15\.0 MiB\/s +4 s {2}\/a → 127\.0\.0\.1$/);
+    assert.ok(lines.every((line) => line.length < 80));
+    assert.match(lines[2]!, /^2 downloads, /);
+    assert.equal(downloads.lines(80, 2, performance.now(), plain).length, 2);
+    downloads.update(event({ bytes: 100 }));
+    assert.equal(downloads.lines(80, 10, performance.now(), plain).length, 2);
+  });
+
+  it("names addresses that can be opened", () => {
+    assert.deepEqual(urlsOf("127.0.0.1", 80), { local: "http://127.0.0.1:80/", network: [] });
+    assert.equal(urlsOf("::1", 80).local, "http://[::1]:80/");
+    assert.deepEqual(urlsOf("10.0.0.1", 80).network, ["http://10.0.0.1:80/"]);
+    assert.equal(urlsOf("0.0.0.0", 80).local, "http://localhost:80/");
+  });
+});

@@ -1,0 +1,267 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { writeFileSync } from "node:fs";
+import { connect, createServer, type Socket } from "node:net";
+import { join } from "node:path";
+import { describe, it } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { createFileServer, type FileServer } from "../../../src/http/server/file_server.ts";
+import type { FileServerOptions } from "../../../src/http/server/options.ts";
+import { runChild } from "../../_kit/child.ts";
+import { openDescriptors, startThreads } from "../../_kit/leaks.ts";
+import { fetchRaw, responses } from "../../_kit/raw_http.ts";
+import { SlowClient } from "../../_kit/slow_client.ts";
+import { LARGE_BYTES, makeSite, TWENTY } from "./_site.ts";
+
+const request = (target: string, more = "") => `GET ${target} HTTP/1.1\r\nHost: a\r\n${more}\r\n`;
+
+/** Serves a folder while `body` runs. */
+async function withServer(
+  options: Partial<FileServerOptions>,
+  body: (server: FileServer, port: number, root: string) => Promise<void>,
+): Promise<void> {
+  const site = makeSite();
+  const server = createFileServer({ root: site.root, ...options });
+  try {
+    await body(server, (await server.listen()).port, site.root);
+  } finally {
+    await server.close({ graceMs: 0 });
+    site.remove();
+  }
+}
+
+async function until(condition: () => boolean, what: string): Promise<void> {
+  for (const end = Date.now() + 20_000; !condition(); await sleep(5)) {
+    if (Date.now() > end) throw new Error(`Waited in vain for ${what}`);
+  }
+}
+
+/** Everything that comes before the end. */
+async function read(socket: Socket): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  socket.on("data", (chunk: Buffer) => chunks.push(chunk));
+  socket.on("error", () => {});
+  await once(socket, "close");
+  return Buffer.concat(chunks);
+}
+
+describe("createFileServer()", () => {
+  it("refuses options that make no sense, before it does anything", () => {
+    for (
+      const options of [
+        undefined,
+        {},
+        { root: "" },
+        { root: ".", port: 65_536 },
+        { root: ".", port: "80" },
+        { root: ".", threads: 0 },
+        { root: ".", limits: { headMs: 0 } },
+        { root: ".", cache: { maxBytes: -1 } },
+        { root: ".", headers: () => ({}) },
+        { root: ".", listing: () => "" },
+        { root: ".", dotfiles: "show" },
+        { root: ".", host: 1 },
+      ]
+    ) {
+      assert.throws(() => createFileServer(options as FileServerOptions), /Cannot/);
+    }
+  });
+
+  it("rejects for a folder that is not there and for a port that is taken", async () => {
+    const nowhere = createFileServer({ root: "/nowhere" });
+    await assert.rejects(nowhere.listen(), { code: "ENOENT" });
+    await nowhere.close();
+    await withServer({}, async (_, port) => {
+      const second = createFileServer({ root: ".", port });
+      await assert.rejects(second.listen(), { code: "EADDRINUSE" });
+      await second.close();
+    });
+    const other = createServer().listen(0, "127.0.0.1");
+    await once(other, "listening");
+    const { port } = other.address() as { port: number };
+    const taken = createFileServer({ root: ".", port });
+    await assert.rejects(taken.listen(), { code: "EADDRINUSE" });
+    other.close();
+  });
+
+  it("listens on IPv6 and on a Unix socket, which it removes", async () => {
+    await withServer({ host: "::1" }, async (server, port) => {
+      assert.equal(server.address!.address, "::1");
+      const socket = connect(port, "::1");
+      socket.write(request("/large.bin", "Connection: close\r\n"));
+      assert.equal(responses(await read(socket), ["GET"])[0]!.body.length, LARGE_BYTES);
+    });
+    const site = makeSite();
+    const path = join(site.parent, "socket");
+    const server = createFileServer({ root: site.root, path });
+    assert.deepEqual(await server.listen(), { address: path, port: 0 });
+    for (const target of ["/file.txt", "/large.bin"]) {
+      const socket = connect(path);
+      socket.write(request(target, "Connection: close\r\n"));
+      assert.equal(responses(await read(socket), ["GET"])[0]!.status, 200);
+    }
+    await server.close();
+    // The path is free again.
+    const next = createFileServer({ root: site.root, path });
+    await next.listen();
+    await next.close();
+    site.remove();
+  });
+
+  it("serves from several threads and counts over all of them", async () => {
+    await withServer({ threads: 3 }, async (server, port) => {
+      const clients = Array.from({ length: 30 }, () => fetchRaw(port, "/file.txt"));
+      for (const { body } of await Promise.all(clients)) assert.equal(body.toString(), TWENTY);
+      const large = Array.from({ length: 6 }, () => fetchRaw(port, "/large.bin"));
+      for (const { body } of await Promise.all(large)) assert.equal(body.length, LARGE_BYTES);
+      await until(() => server.stats().open === 0, "the connections to end");
+      const { accepted, bytes, requests, statuses } = server.stats();
+      assert.deepEqual([accepted, requests, statuses["2xx"]], [36, 36, 36]);
+      assert.ok(bytes > 6 * LARGE_BYTES);
+    });
+  });
+
+  it("shows changes at once after reload()", async () => {
+    await withServer({ cache: { validMs: 60_000 } }, async (server, port, root) => {
+      const body = async () => (await fetchRaw(port, "/file.txt")).body.toString();
+      assert.equal(await body(), TWENTY);
+      writeFileSync(join(root, "file.txt"), "new");
+      assert.equal(await body(), TWENTY);
+      await server.reload();
+      assert.equal(await body(), "new");
+    });
+  });
+
+  it("lets answers end when it closes, and takes nothing new", async () => {
+    await withServer({}, async (server, port) => {
+      const idle = connect(port, "127.0.0.1");
+      idle.write(request("/file.txt"));
+      await once(idle, "data");
+      const client = new SlowClient(port);
+      client.send(request("/large.bin"));
+      client.read(4096, 2);
+      await until(() => client.length > 10_000, "the first bytes");
+      const idleEnded = once(idle, "close");
+      const closed = server.close({ graceMs: 20_000 });
+      await idleEnded;
+      await assert.rejects(fetchRaw(port, "/file.txt"));
+      client.read(1024 * 1024, 1);
+      await until(() => client.over, "the end");
+      const all = Buffer.concat(client.chunks);
+      assert.equal(all.length - all.indexOf("\r\n\r\n") - 4, LARGE_BYTES);
+      client.close();
+      await closed;
+      assert.equal(server.stats().aborted, 0);
+    });
+  });
+
+  it("cuts what has not ended after the time that it was given", async () => {
+    await withServer({}, async (server, port) => {
+      const client = new SlowClient(port);
+      client.send(request("/large.bin"));
+      client.read(1024, 50);
+      await until(() => client.length > 1000, "the first bytes");
+      await server.close({ graceMs: 50 });
+      client.read(1024 * 1024, 1);
+      await until(() => client.over, "the end");
+      assert.ok(client.length < LARGE_BYTES);
+      client.close();
+    });
+  });
+
+  it("leaves no descriptor behind", async () => {
+    const once = () =>
+      withServer({ threads: 2 }, async (_, port) => {
+        await fetchRaw(port, "/large.bin");
+      });
+    await startThreads();
+    await once();
+    await sleep(50);
+    const before = openDescriptors().length;
+    for (let i = 0; i < 3; i++) await once();
+    for (let i = 0; i < 100 && openDescriptors().length > before; i++) await sleep(20);
+    assert.ok(openDescriptors().length <= before, openDescriptors().join(" "));
+  });
+
+  it("keeps the process alive, unless it is told not to", async () => {
+    const file = new URL("./_fixtures/unref.ts", import.meta.url);
+    const { code, stdout } = await runChild(file, { timeoutMs: 20_000 });
+    assert.deepEqual([code, stdout.trim()], [0, "listening"]);
+  });
+});
+
+describe("limits", () => {
+  it("end a head that does not come to its end, however it drips", async () => {
+    await withServer({ limits: { headMs: 300 } }, async (server, port) => {
+      const socket = connect(port, "127.0.0.1");
+      socket.write("GET / HTTP/1.1\r\n");
+      const drip = setInterval(() => socket.write("A: b\r\n"), 20);
+      const answer = (await read(socket)).toString();
+      clearInterval(drip);
+      assert.match(answer, /^HTTP\/1\.1 408 /);
+      const silent = connect(port, "127.0.0.1");
+      assert.equal((await read(silent)).length, 0);
+      assert.ok(server.stats().timeouts >= 2);
+    });
+  });
+
+  it("end a connection that asks for nothing more, and not one that asks", async () => {
+    await withServer({ limits: { idleMs: 300 } }, async (_, port) => {
+      const socket = connect(port, "127.0.0.1");
+      socket.write(request("/file.txt"));
+      assert.equal(responses(await read(socket), ["GET"])[0]!.body.toString(), TWENTY);
+    });
+  });
+
+  it("end a download that makes no progress, and not one that is slow", async () => {
+    await withServer({ limits: { sendMs: 400, minRate: 0 } }, async (server, port) => {
+      const slow = new SlowClient(port);
+      slow.send(request("/large.bin", "Connection: close\r\n"));
+      slow.read(16 * 1024, 20);
+      const stopped = new SlowClient(port);
+      stopped.send(request("/large.bin"));
+      await until(() => server.stats().timeouts === 1, "the end of the one that stopped");
+      assert.equal(slow.over, false);
+      const { length } = slow;
+      await until(() => slow.length > length + 200_000, "the slow one to go on");
+      slow.read(1024 * 1024, 1);
+      await until(() => slow.over, "the end");
+      const all = Buffer.concat(slow.chunks);
+      assert.equal(all.length - all.indexOf("\r\n\r\n") - 4, LARGE_BYTES);
+      assert.equal(server.stats().timeouts, 1);
+      slow.close();
+      stopped.close();
+    });
+  });
+
+  it("end a download below the lowest rate", async () => {
+    await withServer({ limits: { sendMs: 300, minRate: 10_000_000 } }, async (server, port) => {
+      const slow = new SlowClient(port);
+      slow.send(request("/large.bin"));
+      slow.read(1024, 10);
+      await until(() => server.stats().timeouts === 1, "the end");
+      slow.close();
+    });
+  });
+
+  it("of connections make room by ending one that waits, and let others wait", async () => {
+    await withServer({ limits: { maxConnections: 3 } }, async (server, port) => {
+      const sockets = Array.from({ length: 3 }, () => connect(port, "127.0.0.1"));
+      for (const socket of sockets) socket.on("error", () => {});
+      await until(() => server.stats().open === 3, "three connections");
+      // None of them has asked for anything: the fourth waits until one goes.
+      const waiting = fetchRaw(port, "/file.txt");
+      await sleep(100);
+      sockets[0]!.destroy();
+      assert.equal((await waiting).status, 200);
+      sockets[1]!.write(request("/file.txt"));
+      await once(sockets[1]!, "data");
+      const ended = once(sockets[1]!, "close");
+      const another = connect(port, "127.0.0.1");
+      sockets[1]!.resume();
+      const more = connect(port, "127.0.0.1");
+      await ended;
+      for (const socket of [...sockets, another, more]) socket.destroy();
+    });
+  });
+});

@@ -1,0 +1,32 @@
+/** Tests that run for as long as they are told to. @module */
+
+import assert from "node:assert/strict";
+import { runtime } from "../../ffi/mod.ts";
+import { runChild } from "../_kit/child.ts";
+
+const FUZZ = new URL("./_fixtures/fuzz.ts", import.meta.url);
+const CYCLES = new URL("./_fixtures/cycles.ts", import.meta.url);
+const GC: Record<string, string[]> = {
+  node: ["--expose-gc"],
+  deno: ["--v8-flags=--expose-gc", "-A"],
+  bun: [],
+};
+const flags = GC[runtime().name]!;
+
+/** Runs random sequences in a process of their own. */
+export async function fuzz(sequences: number, timeoutMs: number): Promise<void> {
+  const result = await runChild(FUZZ, { flags, args: [String(sequences)], timeoutMs });
+  assert.deepEqual([result.signal, result.code], [null, 0], result.stdout + result.stderr);
+  assert.match(result.stdout, new RegExp(`survived ${sequences}\n`));
+}
+
+/** Maps, shows, closes and forgets, and looks at what the process has grown by. */
+export async function cycle(count: number, timeoutMs: number): Promise<void> {
+  const result = await runChild(CYCLES, { flags, args: [String(count)], timeoutMs });
+  assert.deepEqual([result.signal, result.code], [null, 0], result.stdout + result.stderr);
+  const { memory, mappings, descriptors, crowd, left } = JSON.parse(result.stdout);
+  assert.ok(memory < 48 * 2 ** 20, `memory grew by ${memory} bytes`);
+  assert.ok(mappings < 600, `${mappings} mappings more`);
+  assert.equal(descriptors, 0);
+  assert.ok(crowd > 256 && left < crowd / 2, `${crowd} ranges waited, and ${left} still do`);
+}

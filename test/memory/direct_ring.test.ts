@@ -1,0 +1,7 @@
+import { dataSuite } from "./_direct_data.ts";
+import { streamSuite } from "./_direct_streams.ts";
+import { troubleSuite } from "./_direct_trouble.ts";
+
+dataSuite("ring");
+streamSuite("ring");
+troubleSuite("ring");

@@ -1,0 +1,143 @@
+/** The tarball, as those see it who decide whether to depend on it. */
+
+import assert from "node:assert/strict";
+import { execFileSync, spawnSync } from "node:child_process";
+import { existsSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { before, describe, it } from "node:test";
+import { VERSION } from "../../src/version.ts";
+import { consumer, programArgs, runJson, tool, write } from "../_kit/package.ts";
+
+/** Bytes that the package may have packed, but for the command with its bundled libraries. */
+const CORE_BUDGET = 230_000;
+/** Bytes that the command may have packed, with everything that it loads only when it is used. */
+const COMMAND_BUDGET = 600_000;
+
+const SOURCE = `
+import { createReadStream, sendFile, SyscallError } from "sluice";
+import { raw } from "sluice/sys";
+console.log(JSON.stringify({
+  names: [createReadStream.name, sendFile.name],
+  code: new SyscallError({ syscall: "read", errno: 9, action: "read" }).code,
+  refused: raw.close(-1) < 0,
+}));
+`;
+const PRINTED = { names: ["createReadStream", "sendFile"], code: "EBADF", refused: true };
+
+/** Compilers beside the one of the checkout: paths of packages, separated by colons. */
+const OTHER_COMPILERS = (process.env["SLUICE_TEST_TYPESCRIPTS"] ?? "").split(":").filter(Boolean);
+
+describe("the published package", () => {
+  let root: string;
+
+  before(() => {
+    root = join(consumer(), "node_modules/sluice");
+  });
+
+  /** Packs a part of the package as npm does. */
+  function pack(name: string, ...args: string[]): string {
+    const file = join(consumer(), name);
+    const prefix = ["--transform", "s,^sluice,package,"];
+    execFileSync("tar", ["-czf", file, ...args, ...prefix, "-C", join(root, ".."), "sluice"]);
+    return file;
+  }
+
+  it("has nothing that publint objects to", () => {
+    tool("publint", "run", root, "--pack", "false", "--strict");
+  });
+
+  it("has types that are not wrong, for import as for bundlers", () => {
+    const file = pack("whole.tgz");
+    // require() of it works on every supported Node.js: see package.test.ts.
+    tool("attw", file, "--profile", "esm-only", "--quiet");
+    rmSync(file);
+  });
+
+  it(`packs into less than ${CORE_BUDGET} bytes without the command`, () => {
+    const core = pack("core.tgz", "--exclude=cli*.js");
+    const whole = pack("whole.tgz");
+    const { size } = statSync(core);
+    assert.ok(size < CORE_BUDGET, `${size} bytes`);
+    const command = statSync(whole).size - size;
+    assert.ok(command < COMMAND_BUDGET, `${command} bytes`);
+    rmSync(core);
+    rmSync(whole);
+  });
+
+  it("installs nothing by scripts, and needs nothing but what may be missing", () => {
+    const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+    for (const name of ["preinstall", "install", "postinstall"]) {
+      assert.equal(manifest.scripts[name], undefined);
+    }
+    assert.deepEqual(Object.keys(manifest.dependencies ?? {}), []);
+    assert.deepEqual(Object.keys(manifest.optionalDependencies), ["koffi"]);
+    assert.equal(manifest.os, undefined);
+  });
+
+  it("has declarations for its entries, and none of what they do not lead to", () => {
+    const files = readdirSync(join(root, "dist/types"), { recursive: true, encoding: "utf8" });
+    assert.ok(files.includes("src/mod.d.ts"));
+    assert.deepEqual(files.filter((name) => name.includes("cli")), []);
+  });
+
+  it("has the core in files that load no library of the command", () => {
+    for (const name of ["mod.js", "sys.js", "register.js", "worker.js"]) {
+      const text = readFileSync(join(root, "dist", name), "utf8");
+      assert.doesNotMatch(text, /"\.\/cli|commander|echarts/, name);
+    }
+  });
+
+  it("starts its command on this runtime", () => {
+    const bin = join(consumer(), "node_modules/.bin/sluice");
+    const file = existsSync(bin) ? bin : join(root, "dist/cli.js");
+    for (
+      const [args, status, output] of [
+        [["--version"], 0, new RegExp(`^${VERSION}\n$`)],
+        [["doctor"], 0, /sendfile +works/],
+        [["bogus"], 2, /^$/],
+      ] as const
+    ) {
+      const options = { encoding: "utf8", timeout: 60_000 } as const;
+      const ended = spawnSync(process.execPath, [...programArgs(file), ...args], options);
+      assert.equal(ended.status, status, ended.stderr);
+      assert.match(ended.stdout, output);
+    }
+  });
+
+  for (const format of ["esm", "cjs"] as const) {
+    it(`can be bundled by tsup into ${format}`, () => {
+      write("bundle.ts", SOURCE);
+      const folder = `tsup_${format}`;
+      // What package.json names as a dependency is left out of the bundle otherwise.
+      const options = { entry: ["bundle.ts"], format, outDir: folder, noExternal: ["sluice"] };
+      const config = `export default ${JSON.stringify({ ...options, platform: "node" })};`;
+      tool("tsup", "--config", write(`tsup.${format}.mjs`, config), "--silent");
+      // The project is of type "module", so that tsup names CommonJS .cjs.
+      const file = join(consumer(), folder, format === "esm" ? "bundle.js" : "bundle.cjs");
+      assert.deepEqual(runJson(file), PRINTED);
+    });
+  }
+
+  for (const compiler of OTHER_COMPILERS) {
+    const { version } = JSON.parse(readFileSync(join(compiler, "package.json"), "utf8"));
+    for (const [module, moduleResolution] of [["nodenext", "nodenext"], ["esnext", "bundler"]]) {
+      it(`has types for TypeScript ${version}, moduleResolution ${moduleResolution}`, () => {
+        write("other.mts", `${SOURCE}\nimport "sluice/register";`);
+        const compilerOptions = {
+          strict: true,
+          noEmit: true,
+          skipLibCheck: false,
+          target: "es2024",
+          types: ["node"],
+          module,
+          moduleResolution,
+        };
+        const project = JSON.stringify({ compilerOptions, files: ["other.mts"] });
+        const config = write(`tsconfig.${version}.${moduleResolution}.json`, project);
+        const args = [join(compiler, "bin/tsc"), "-p", config];
+        const { status, stdout } = spawnSync("node", args, { encoding: "utf8", timeout: 120_000 });
+        assert.equal(status, 0, stdout);
+      });
+    }
+  }
+});

@@ -1,0 +1,3 @@
+import { capabilities } from "../../../src/capabilities.ts";
+
+console.log(JSON.stringify(capabilities()));
