@@ -17,6 +17,7 @@ import { endWithParent } from "./processes.ts";
 import { render } from "./report.ts";
 import { publish } from "./publish.ts";
 import { save } from "./results.ts";
+import { broadcast } from "./what/broadcast.ts";
 import { cold } from "./what/cold.ts";
 import { copy } from "./what/copy.ts";
 import { direct } from "./what/direct.ts";
@@ -41,6 +42,7 @@ const BENCHMARKS: Record<string, Benchmark> = {
   transfer,
   copy,
   mmap,
+  broadcast,
   ffi,
 };
 
@@ -57,6 +59,7 @@ const HELP = `Usage: npm run bench -- WHAT [options]
   transfer  file to pipe to file, and to a socket, beside the same calls in C
   copy    copyFile() beside fs.copyFile() and cp, and what it leaves in the page cache
   mmap    64 bytes at random places of a mapped file: beside readSync and promises
+  broadcast  1 GiB to 16 clients at once: CPU beside streams, and what one stopped client costs
   list    the names above
 
   --runtimes LIST   of ${RUNTIMES.join(",")}; all of them by default
