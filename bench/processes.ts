@@ -52,8 +52,11 @@ export function delay(ms: number): Promise<void> {
 }
 
 /** Starts a server that tells its port as `{"port":1}` in its first line of output. */
-export async function startServer(command: Command): Promise<Server> {
-  const child = start(command, SERVER_CORE);
+export async function startServer(
+  command: Command,
+  { behind = false }: { behind?: boolean } = {},
+): Promise<Server> {
+  const child = start(command, behind ? CLIENT_CORE : SERVER_CORE);
   const { port } = await firstLine<{ port: number }>(child);
   return { port, pid: child.pid!, stop: () => end(child) };
 }
@@ -123,13 +126,15 @@ export function startClient<T>(
   };
 }
 
-/** Runs a program to its end and returns the JSON that it prints. */
-export async function run<T>(command: Command): Promise<T> {
-  return await firstLine<T>(start(command, SERVER_CORE));
+/** Runs a program to its end, on one processor or on all, and returns the JSON that it prints. */
+export async function run<T>(command: Command, core: number | "all" = SERVER_CORE): Promise<T> {
+  return await firstLine<T>(start(command, core));
 }
 
-function start({ argv, env }: Command, core: number): ChildProcess {
-  const [file, ...args] = pinned ? ["taskset", "-c", String(core), ...argv] : argv;
+function start({ argv, env }: Command, core: number | "all"): ChildProcess {
+  const [file, ...args] = pinned && core !== "all"
+    ? ["taskset", "-c", String(core), ...argv]
+    : argv;
   const child = spawn(file!, args, {
     env: { ...process.env, ...env },
     stdio: ["pipe", "pipe", "inherit"],

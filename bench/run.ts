@@ -15,12 +15,16 @@ import {
 import { endWithParent } from "./processes.ts";
 import { render } from "./report.ts";
 import { cold } from "./what/cold.ts";
+import { copy } from "./what/copy.ts";
+import { direct } from "./what/direct.ts";
 import { ffi } from "./what/ffi.ts";
+import { mmap } from "./what/mmap.ts";
 import { relay } from "./what/relay.ts";
 import { http } from "./what/http.ts";
 import { middleware } from "./what/middleware.ts";
 import { serve } from "./what/serve.ts";
 import { slow } from "./what/slow.ts";
+import { transfer } from "./what/transfer.ts";
 import { Workspace } from "./workspace.ts";
 
 const BENCHMARKS: Record<string, Benchmark> = {
@@ -28,8 +32,12 @@ const BENCHMARKS: Record<string, Benchmark> = {
   slow,
   cold,
   http,
+  direct,
   middleware,
   relay,
+  transfer,
+  copy,
+  mmap,
   ffi,
 };
 
@@ -40,8 +48,12 @@ const HELP = `Usage: npm run bench -- WHAT [options]
   middleware  serveStatic() under Express and Fastify beside their own, and sirv, by file size
   slow    1,000 slow readers: the memory that they cost, and a small request beside them
   cold    a small request while 4 clients stream files that are not in the page cache
+  direct  direct I/O beside fio and dd: random reads, sequential reads and writes, a backup
   ffi     what a call through src/sys/raw costs over the bare call of the backend
   relay   20 clients x 100 MB through a relay: beside HAProxy and pipe()
+  transfer  file to pipe to file, and to a socket, beside the same calls in C
+  copy    copyFile() beside fs.copyFile() and cp, and what it leaves in the page cache
+  mmap    64 bytes at random places of a mapped file: beside readSync and promises
   list    the names above
 
   --runtimes LIST   of ${RUNTIMES.join(",")}; all of them by default

@@ -1,6 +1,7 @@
 /** The check that comes before every measurement: are the bytes right? @module */
 
 import { createHash } from "node:crypto";
+import { createReadStream } from "node:fs";
 import { get } from "node:http";
 import type { ServedFile } from "./workspace.ts";
 
@@ -18,6 +19,18 @@ export async function verify(port: number, { name, sha256 }: ServedFile): Promis
   for (const hash of hashes) {
     if (hash !== sha256) throw new Error(`"${url}" has SHA-256 ${hash}, and the file ${sha256}`);
   }
+}
+
+/**
+ * Compares a copy of a file with what it is a copy of.
+ *
+ * @throws {Error} When they differ.
+ */
+export async function verifyCopy(path: string, sha256: string): Promise<void> {
+  const hash = createHash("sha256");
+  for await (const chunk of createReadStream(path)) hash.update(chunk as Uint8Array);
+  const found = hash.digest("hex");
+  if (found !== sha256) throw new Error(`"${path}" has SHA-256 ${found}, and the file ${sha256}`);
 }
 
 function download(url: string): Promise<string> {

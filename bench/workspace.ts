@@ -1,7 +1,16 @@
 /** The folder with what a run generates: made for the run, and removed after it. @module */
 
 import { createHash, randomFillSync } from "node:crypto";
-import { closeSync, fsyncSync, mkdirSync, mkdtempSync, openSync, rmSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  fsyncSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readSync,
+  rmSync,
+  writeSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
@@ -55,4 +64,17 @@ export class Workspace {
     }
     return { name, path, size, sha256: hash.digest("hex") };
   }
+}
+
+/** SHA-256 of a file, as in {@linkcode ServedFile.sha256}. */
+export function sha256Of(path: string): string {
+  const hash = createHash("sha256");
+  const fd = openSync(path, "r");
+  try {
+    const bytes = new Uint8Array(CHUNK);
+    for (let count; (count = readSync(fd, bytes)) > 0;) hash.update(bytes.subarray(0, count));
+  } finally {
+    closeSync(fd);
+  }
+  return hash.digest("hex");
 }

@@ -65,12 +65,20 @@ export {
 } from "./move/file_stream.ts";
 export { AlignedBuffer } from "./memory/aligned_buffer.ts";
 export { DirectFile, type DirectOptions } from "./memory/direct_file.ts";
+export type { DirectEngine } from "./memory/direct/backing.ts";
 export type { Alignment, DirectMode } from "./memory/direct/channel.ts";
 export type { DirectFileOptions } from "./memory/direct/opening.ts";
 export type { DirectReadable, DirectReadableOptions } from "./memory/direct/readable.ts";
 export type { DirectWritableOptions } from "./memory/direct/writable.ts";
 export { AbortError } from "./move/flow.ts";
 export { Pipe, type PipeOptions } from "./move/pipe.ts";
+export {
+  relay,
+  type RelayOptions,
+  type RelayProgress,
+  type RelayResult,
+  type RelayTarget,
+} from "./move/relay.ts";
 export type { Endpoint } from "./move/relay/endpoint.ts";
 export type { RelayServerOptions } from "./move/relay/options.ts";
 export type { RelayStats } from "./move/relay/stats.ts";

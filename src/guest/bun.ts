@@ -10,6 +10,8 @@ export interface BunSocket {
   readonly readyState: number;
   /** Returns how many bytes the kernel took, and keeps none of the others. */
   write(bytes: Uint8Array): number;
+  /** Reads no more. */
+  pause?(): void;
   /** Closes the socket at once. */
   terminate(): void;
 }

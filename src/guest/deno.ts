@@ -8,6 +8,10 @@ import type { Guest } from "./types.ts";
 export interface DenoConn {
   /** Writes some of `bytes`; resolves to how many. */
   write(bytes: Uint8Array): Promise<number>;
+  /** Reads some bytes; resolves to how many, or to `null` at the end. */
+  read?(target: Uint8Array): Promise<number | null>;
+  /** Ends what is sent. */
+  closeWrite?(): Promise<void>;
   /** Closes the connection. */
   close(): void;
   /** `TCP_NODELAY`; TCP connections only. */

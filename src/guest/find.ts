@@ -18,7 +18,7 @@ export type Connection =
   | { readonly kind: "deno"; readonly conn: DenoConn };
 
 /** Tells what `target` is, or throws a `TypeError` that lists what it could have been. */
-export function findConnection(target: unknown): Connection {
+export function findConnection(target: unknown, action: string = "send to"): Connection {
   if (typeof target === "object" && target !== null) {
     if (isBunSocket(target)) return { kind: "bun", socket: target };
     if (isDenoConn(target)) return { kind: "deno", conn: target };
@@ -26,7 +26,7 @@ export function findConnection(target: unknown): Connection {
     if (isResponse(target)) return { kind: "response", response: target };
   }
   throw new TypeError(
-    `Cannot send to ${describe(target)}: expected a ServerResponse, a net.Socket, a socket of ` +
+    `Cannot ${action} ${describe(target)}: expected a ServerResponse, a net.Socket, a socket of ` +
       "Bun.listen, a Deno.Conn or a descriptor",
   );
 }

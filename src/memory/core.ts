@@ -150,8 +150,6 @@ export function copy(mapping: object, offset: number, target: Uint8Array): void 
     if (count <= 0) throw shortOf(core, `read ${core.name}`, offset, length);
     at += count;
   }
-  // Within the last page that the file has, what lies behind its end reads as zeroes.
-  throwIfShorter(core, offset, length, `read ${core.name}`);
   throwIfFaulted(core, "read");
 }
 
@@ -159,15 +157,19 @@ const EFAULT = -errnoNumber("EFAULT");
 
 /** By the kernel, which reports a page that is missing instead of raising a signal. */
 function copySome(core: Core, offset: number, target: Uint8Array): number {
-  const { exposed, delta, file, name } = core;
+  const { access, delta, exposed, file, name } = core;
+  if (access !== "copy-on-write" && file !== undefined) {
+    // One call, that also knows the end of the file within its last page.
+    const count = pread(file.fd, target, core.offset + offset);
+    // Not of what was opened with O_DIRECT, which the memory does not suit.
+    if (count >= 0) return count;
+  }
   const { pid } = builtin("process");
   const count = readFrom(pid, exposed!.region, delta + offset, target);
-  if (count >= 0 || count === EFAULT) return count;
-  // Forbidden in some containers, unknown to macOS: what nobody can have stored into, the file has.
-  if (core.access === "copy-on-write" || file === undefined) {
-    return check(count, "process_vm_readv", () => `read ${name}`);
-  }
-  return check(pread(file.fd, target, core.offset + offset), "pread", () => `read ${name}`);
+  if (count === EFAULT) return 0;
+  check(count, "process_vm_readv", () => `read ${name}`);
+  throwIfShorter(core, offset, count, `read ${name}`);
+  return count;
 }
 
 /** Checks a range against the length of the mapping. */

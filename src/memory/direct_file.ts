@@ -3,6 +3,7 @@
 /** Files past the page cache. @module */
 
 import { describe, wholeNumber } from "../options.ts";
+import type { DirectEngine } from "./direct/backing.ts";
 import type { Alignment, DirectMode } from "./direct/channel.ts";
 import { type DirectFileOptions, openChannel } from "./direct/opening.ts";
 import { Operations } from "./direct/operations.ts";
@@ -53,21 +54,24 @@ export class DirectFile {
    * @throws {TypeError} When an argument is of the wrong kind, or the path leads to something else.
    * @throws {RangeError} When `permissions` are out of their range.
    * @throws {SyscallError} `ENOENT`, `EACCES`, `EEXIST`, `EISDIR`, `EMFILE` and the like.
-   * @throws {UnsupportedError} With `mode: "direct"` where that is impossible; without foreign functions.
+   * @throws {UnsupportedError} With `mode: "direct"` where that is impossible.
    */
   static async open(path: string | URL, options: DirectFileOptions = {}): Promise<DirectFile> {
     const channel = await openChannel(path, options);
     return new DirectFile(new Operations(channel, options.access === "write"));
   }
 
-  /** How bytes go: `"direct"`, or `"buffered"`, through the page cache and out of it again. */
+  /**
+   * How bytes go: `"direct"`; `"buffered"`, through the page cache and out of it again; or, without
+   * foreign functions, `"copy"`, by the runtime's own calls, which leave them in the page cache.
+   */
   get mode(): DirectMode {
     return this.#operations.channel.mode;
   }
 
-  /** What moves them: the kernel's `"ring"`, or our own `"threads"`. */
-  get engine(): "ring" | "threads" {
-    return this.#operations.channel.queue.kind;
+  /** What moves them: the kernel's `"ring"`, our own `"threads"`, or the `"runtime"`. */
+  get engine(): DirectEngine {
+    return this.#operations.channel.engine;
   }
 
   /** What must be a multiple of what, in bytes, for an operation that copies nothing. */

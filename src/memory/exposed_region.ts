@@ -10,9 +10,14 @@ import type { Row } from "./fault_guard/table.ts";
 import { empty, quarantine } from "./region_quarantine.ts";
 
 const READ_WRITE = Protection.READ | Protection.WRITE;
-const STEP = 2 ** 30;
-/** Bun shows at most 4 GiB in one buffer; elsewhere shorter ones cost no less. */
-const WINDOW = 2 ** 32;
+/** Shown as a whole whenever any of it is: what few buffers show costs the runtime least. */
+const SMALL = 64 * 2 ** 20;
+/**
+ * What is shown of a longer region begins at a multiple of this and is twice as long, so that a view of
+ * up to 1 MiB always lies in one. Not longer: V8 counts what it is shown as if it had allocated it, and
+ * collects garbage for 20 ms when that is 4 GiB (measured).
+ */
+const STEP = 2 ** 20;
 
 interface Window {
   readonly start: number;
@@ -28,6 +33,8 @@ export class ExposedRegion {
   /** Bytes from the first that may be shown; the last page goes on. */
   readonly visible: number;
   readonly pageSize: number;
+  /** By their start, those of regular length; the others by their place. */
+  readonly #blocks = new Map<number, Window>();
   #windows: Window[] = [];
   /** Whether somebody has transferred a buffer, and shows the memory out of our sight. */
   #taken = false;
@@ -41,7 +48,7 @@ export class ExposedRegion {
 
   /** Whether any buffer was ever handed out. */
   get shown(): boolean {
-    return this.#taken || this.#windows.length > 0;
+    return this.#taken || this.#windows.length + this.#blocks.size > 0;
   }
 
   /**
@@ -62,23 +69,34 @@ export class ExposedRegion {
     return new Uint8Array(buffer, offset - start, length);
   }
 
-  /** Few buffers, each as long as can be, because all stay until the end. */
+  /** Few buffers, because all stay until the end. */
   #find(offset: number, end: number): Window | undefined {
+    const block = this.#blocks.get(Math.floor(offset / STEP) * STEP);
+    if (block !== undefined && holds(block, offset, end)) return this.#intact(block);
     for (const window of this.#windows) {
-      if (window.start > offset || end > window.start + window.length) continue;
-      if (window.buffer.byteLength === window.length) return window;
-      this.#taken = true;
-      this.#windows = this.#windows.filter((each) => each !== window);
+      if (holds(window, offset, end)) return this.#intact(window);
     }
     return undefined;
   }
 
+  /** The window; unless its buffer has been transferred to somebody else. */
+  #intact(window: Window): Window | undefined {
+    if (window.buffer.byteLength === window.length) return window;
+    this.#taken = true;
+    if (this.#blocks.get(window.start) === window) this.#blocks.delete(window.start);
+    this.#windows = this.#windows.filter((each) => each !== window);
+    return undefined;
+  }
+
   #open(offset: number, end: number, made: (buffer: ArrayBuffer) => void): Window {
-    let start = Math.floor(offset / STEP) * STEP;
-    if (end - start > WINDOW) start = offset - offset % this.pageSize;
-    const length = Math.max(end, Math.min(this.visible, start + WINDOW)) - start;
+    const regular = end - offset <= STEP;
+    let start = regular ? Math.floor(offset / STEP) * STEP : offset - offset % this.pageSize;
+    let stop = regular ? Math.min(this.visible, start + 2 * STEP) : end;
+    if (this.visible <= SMALL) [start, stop] = [0, this.visible];
+    const length = stop - start;
     const window = { start, length, buffer: this.#buffer(start, length) };
-    this.#windows.push(window);
+    if (regular && this.visible > SMALL) this.#blocks.set(start, window);
+    else this.#windows.push(window);
     made(window.buffer);
     return window;
   }
@@ -101,8 +119,9 @@ export class ExposedRegion {
    * using it, who go on with zeroes.
    */
   end(): void {
-    const buffers = this.#windows.map(({ buffer }) => buffer);
-    if (this.#windows.some(({ buffer, length }) => buffer.byteLength !== length)) {
+    const windows = [...this.#windows, ...this.#blocks.values()];
+    const buffers = windows.map(({ buffer }) => buffer);
+    if (windows.some(({ buffer, length }) => buffer.byteLength !== length)) {
       this.#taken = true;
     }
     if (!this.shown) {
@@ -113,10 +132,15 @@ export class ExposedRegion {
     this.row?.forgetFile();
     const replaced = replace(this.region);
     this.#windows = [];
+    this.#blocks.clear();
     if (replaced && !this.#taken) return quarantine(this.region, this.row, buffers);
     // Shown by somebody whose end nobody tells us of: these addresses stay taken for good.
     for (const buffer of buffers) empty(buffer);
   }
+}
+
+function holds({ start, length }: Window, offset: number, end: number): boolean {
+  return start <= offset && end <= start + length;
 }
 
 /** Puts zeroes in the place of whatever is mapped. False when the system has no room even for that. */

@@ -6,6 +6,7 @@
  */
 
 import { check } from "../sys/check.ts";
+import { available } from "../sys/libc.ts";
 import * as raw from "../sys/raw/mod.ts";
 import { ownWindow, type Region } from "../sys/region.ts";
 
@@ -26,7 +27,8 @@ interface SizeClass {
 
 /** A piece of a slab, in use by several at a time, or by nobody. */
 export class Block {
-  readonly region: Region;
+  /** Where it lies; null for memory of the JavaScript heap. */
+  readonly region: Region | null;
   /** First byte in the region. */
   readonly at: number;
   readonly #class: SizeClass;
@@ -34,7 +36,7 @@ export class Block {
   #bytes: Uint8Array<ArrayBuffer> | undefined;
 
   /** Made by {@linkcode Slabs}. */
-  constructor(region: Region, at: number, sizeClass: SizeClass) {
+  constructor(region: Region | null, at: number, sizeClass: SizeClass) {
     this.region = region;
     this.at = at;
     this.#class = sizeClass;
@@ -62,19 +64,26 @@ export class Block {
 
   /** Shows a part of it in a buffer of its own, which can be emptied alone. */
   window(from: number, length: number): Uint8Array<ArrayBuffer> {
+    if (this.region === null) return this.bytes.slice(from, from + length);
     return ownWindow(this.region, this.at + from, length);
   }
 
   /** Shows the whole block: for the library's own use, since nothing can take it back. */
   get bytes(): Uint8Array<ArrayBuffer> {
-    return this.#bytes ??= this.region.bytes(this.at, this.size);
+    return this.#bytes ??= this.region?.bytes(this.at, this.size) ?? new Uint8Array(this.size);
   }
 }
 
 /** A pool of blocks. It never shrinks. */
 export class Slabs {
   readonly #classes = new Map<string, SizeClass>();
+  readonly #portable: boolean;
   #bytes = 0;
+
+  /** Makes an empty pool; a portable one makes do with the JavaScript heap where there is nothing else. */
+  constructor({ portable = false }: { portable?: boolean } = {}) {
+    this.#portable = portable;
+  }
 
   /** Bytes that the pool has taken from the system. */
   get bytes(): number {
@@ -118,6 +127,10 @@ export class Slabs {
     const { size, alignment, free } = sizeClass;
     const slab = Math.max(SLAB, size);
     if (this.#bytes + slab > limit) return;
+    if (this.#portable && !available()) {
+      free.push(new Block(null, 0, sizeClass));
+      return;
+    }
     const region = check(
       raw.posixMemalign(Math.max(SLAB, alignment), slab),
       "posix_memalign",

@@ -1,7 +1,7 @@
 /** The portable way: through the memory of JavaScript, by the runtime's own writes. @module */
 
 import { builtin } from "../builtins.ts";
-import { SyscallError, TruncatedError } from "../errors.ts";
+import { SyscallError, TruncatedError, UnsupportedError } from "../errors.ts";
 import * as raw from "../sys/raw/mod.ts";
 import { available } from "../sys/libc.ts";
 import { connectionClosed } from "./closed.ts";
@@ -67,7 +67,7 @@ export async function taken(write: Promise<unknown>, flow: Flow): Promise<void> 
     await flow.unlessAborted(write);
   } catch (cause) {
     if (flow.aborted) throw flow.abortError();
-    if (cause instanceof SyscallError) throw cause;
+    if (cause instanceof SyscallError || cause instanceof UnsupportedError) throw cause;
     throw connectionClosed({ syscall: "write", bytesMoved: flow.bytes, cause });
   }
 }

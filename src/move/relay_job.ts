@@ -156,9 +156,8 @@ class RelayThread implements PairOwner {
 
   #adopt(id: number, command: RelayCommand & { type: "adopt" }): void {
     const { ahead, blocking, counters, fds: [first, second], idleMs } = command;
-    const copying = blocking[0] || blocking[1];
-    const up = new Direction(this.means, first, second, { ahead: ahead[0], copying });
-    const down = new Direction(this.means, second, first, { ahead: ahead[1], copying });
+    const up = new Direction(this.means, first, second, { ahead: ahead[0], copying: blocking });
+    const down = new Direction(this.means, second, first, { ahead: ahead[1], copying: blocking });
     const pair: Pair = new Pair(up, down, {
       loop: this.loop,
       means: this.means,

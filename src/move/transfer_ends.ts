@@ -13,6 +13,7 @@ import { noPositions, onlyCopies, positionless, refuseOverlap, unsuitable } from
 import { type ByteSource, pumpIterable, runtimeSink, type RuntimeTarget } from "./runtime_ends.ts";
 import { sendFile } from "./send_file.ts";
 import { pumpStream } from "./stream_pump.ts";
+import { type Sink, taken } from "./copy.ts";
 import { DescriptorWriter } from "./descriptor_writer.ts";
 import { floorSink, fromFileOnFloor } from "./transfer_floor.ts";
 import {
@@ -114,7 +115,7 @@ async function fileToRuntime(
     onlyCopies(options, "to a stream of the runtime");
     const { start, length } = resolveRange(options, source.size, "transfer bytes");
     const flow = new Flow(options, length);
-    const write = writerOf(runtimeSink(target));
+    const write = writerOf(runtimeSink(target), flow);
     return await reporting(flow, () =>
       pumpStream({
         source,
@@ -155,7 +156,7 @@ async function fromPositionless(
     if (typeof target !== "number") {
       onlyCopies(options, "to a stream of the runtime");
       if (options.targetOffset !== undefined) throw noPositions("the target");
-      const write = writerOf(runtimeSink(target));
+      const write = writerOf(runtimeSink(target), flow);
       await pumpStream({ ...job, target: null, write, targetOffset: null, method });
       if (target.kind === "response") target.response.end();
       return;
@@ -214,10 +215,11 @@ async function withTarget(
   }
 }
 
-function writerOf(sink: { write(bytes: Uint8Array): Promise<void> }) {
-  return async (bytes: Uint8Array): Promise<number> => {
+/** Passes bytes to the runtime; a peer that does not read cannot hold up an abort. */
+function writerOf(sink: Sink, flow: Flow): (bytes: Uint8Array) => Promise<number> {
+  return async (bytes) => {
     // What the runtime still holds must not be overwritten by what is read next.
-    await sink.write(bytes.slice());
+    await taken(sink.write(bytes.slice()), flow);
     return bytes.length;
   };
 }

@@ -43,36 +43,36 @@ export async function fromFileOnFloor(
   return { bytes: flow.bytes, method: methods[0] ?? "none", methods, durationMs: flow.elapsedMs };
 }
 
-/** Writes to a file by the runtime's pool; at its position, unless there is an offset. */
+/**
+ * Writes to a file by the runtime's pool; at its position, unless there is an offset. For anything
+ * else the first write is refused by an `UnsupportedError`.
+ */
 export function floorSink(fd: number, offset: number | undefined): Sink {
   const { fstat, write } = builtin("fs");
+  const action = `write to fd ${fd}`;
+  const isFile = () =>
+    new Promise<boolean>((resolve, reject) => {
+      fstat(fd, (error, stats) => {
+        if (error) reject(asSyscallError(error, "fstat", action));
+        else resolve(stats.isFile());
+      });
+    });
+  let known = false;
   let position = offset;
-  const one = (bytes: Uint8Array) =>
+  const some = (bytes: Uint8Array) =>
     new Promise<number>((resolve, reject) => {
       write(fd, bytes, 0, bytes.length, position ?? null, (error, written) => {
-        if (error) reject(asSyscallError(error, "write", `write to fd ${fd}`));
+        if (error) reject(asSyscallError(error, "write", action));
         else resolve(written);
       });
     });
-  const file = new Promise<void>((resolve, reject) => {
-    fstat(fd, (error, stats) => {
-      if (error) return reject(asSyscallError(error, "fstat", `write to fd ${fd}`));
-      if (!stats.isFile()) {
-        try {
-          libc();
-        } catch (reason) {
-          return reject(reason);
-        }
-      }
-      resolve();
-    });
-  });
-  file.catch(() => {});
   return {
     async write(bytes) {
-      await file;
+      // Throws, and says what is missing.
+      if (!known && !await isFile()) libc();
+      known = true;
       while (bytes.length > 0) {
-        const written = await one(bytes);
+        const written = await some(bytes);
         if (position !== undefined) position += written;
         bytes = bytes.subarray(written);
       }

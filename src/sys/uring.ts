@@ -219,6 +219,11 @@ export class Uring {
     return raw.ioUringEnter(this.fd, 0, 1, UringEnterFlag.GETEVENTS);
   }
 
+  /** Whether there are completions to take. */
+  get ready(): boolean {
+    return this.#ring[this.#at.cqHead] !== Atomics.load(this.#ring, this.#at.cqTail);
+  }
+
   /** Takes the completions that are there, each at most once, and also those that arrive meanwhile. */
   reap(completed: (tag: number, generation: number, result: number) => void): void {
     const ring = this.#ring;

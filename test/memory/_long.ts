@@ -24,8 +24,9 @@ export async function fuzz(sequences: number, timeoutMs: number): Promise<void> 
 export async function cycle(count: number, timeoutMs: number): Promise<void> {
   const result = await runChild(CYCLES, { flags, args: [String(count)], timeoutMs });
   assert.deepEqual([result.signal, result.code], [null, 0], result.stdout + result.stderr);
-  const { memory, mappings, descriptors } = JSON.parse(result.stdout);
+  const { memory, mappings, descriptors, crowd, left } = JSON.parse(result.stdout);
   assert.ok(memory < 48 * 2 ** 20, `memory grew by ${memory} bytes`);
   assert.ok(mappings < 600, `${mappings} mappings more`);
   assert.equal(descriptors, 0);
+  assert.ok(crowd > 256 && left < crowd / 2, `${crowd} ranges waited, and ${left} still do`);
 }

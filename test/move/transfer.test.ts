@@ -5,7 +5,13 @@ import { join } from "node:path";
 import { after, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
-import { AbortError, Pipe, SyscallError, transfer, type TransferOptions } from "../../src/mod.ts";
+import {
+  AbortError,
+  Pipe,
+  type SyscallError,
+  transfer,
+  type TransferOptions,
+} from "../../src/mod.ts";
 import * as sys from "../../src/sys/mod.ts";
 import { Folder, noise } from "../_kit/bytes.ts";
 import { CLOSED_FD, Scope } from "../_kit/fds.ts";
@@ -207,16 +213,16 @@ describeWithoutLeaks("transfer()", {
 
   it("waits for room without holding anything up", () =>
     scoped(async (scope) => {
-      const [read, write] = scope.pipe();
+      const [read, write] = sys.pipe2(sys.OpenFlag.NONBLOCK | sys.OpenFlag.CLOEXEC);
+      scope.fd(read);
       const bytes = noise(MIB);
       const moving = transfer(folder.file(bytes), write);
       await sleep(20);
       const received = readAll(read);
       assert.equal((await moving).bytes, MIB);
       // The end comes with the last writer.
-      sys.raw.close(write);
+      sys.close(write);
       assert.ok((await received).equals(bytes));
-      scope.fd(sys.dupCloexec(read));
     }));
 
   it("reports an abort with what was moved, at any time", () =>

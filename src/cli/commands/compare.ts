@@ -74,8 +74,17 @@ async function run(file: string | undefined, options: Options, signal: AbortSign
   // Told at once, and not after a minute.
   const page = options.html === undefined ? undefined : new Page(options.html);
   const { to, cache, methods, rounds, size, temp, json } = options;
-  const plan = { file, size: size * MB, rounds, targets: to, caches: cache, methods, temp };
-  const comparison = await start(plan, signal, progress());
+  const plan = {
+    file,
+    size: size * MB,
+    rounds,
+    targets: to,
+    caches: cache,
+    methods,
+    temp,
+    progress: progress(),
+  };
+  const comparison = await start(plan, signal);
   if (process.stderr.isTTY) process.stderr.write("\r\x1b[K");
   if (json) console.log(JSON.stringify(comparison, null, 2));
   else {

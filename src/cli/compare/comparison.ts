@@ -34,30 +34,32 @@ export interface Plan {
   readonly methods: readonly string[];
   /** Folder for temporary files. */
   readonly temp: string | undefined;
+  /** Tells whoever waits how far it is, from 0 to 1. */
+  readonly progress: (share: number, what: string) => void;
 }
-
-/** Tells whoever waits how far it is, from 0 to 1. */
-export type Progress = (share: number, what: string) => void;
 
 /** Bytes of the file that libraries move first. */
 const WARM_UP = 2 * 1024 * 1024;
 
 /** The far ends of every target. */
 interface Sinks {
-  readonly sockets: readonly [Sink, Sink];
-  readonly pipe: Sink;
+  readonly sockets: readonly Sink[];
+  /** Two, or none where no pipe is wanted. */
+  readonly pipes: readonly Sink[];
   readonly fifo: string;
 }
 
 /** Compares, and removes everything that it has made, however it ends. */
-export async function compare(
-  plan: Plan,
-  signal: AbortSignal,
-  progress: Progress,
-): Promise<Comparison> {
+export async function compare(plan: Plan, signal: AbortSignal): Promise<Comparison> {
   const session = new Session(signal, plan.temp);
+  let run: Run | undefined;
   try {
-    return await new Run(plan, session, progress).all();
+    run = new Run(plan, session);
+    return await run.all();
+  } catch (error) {
+    // Whatever went wrong, a file that is gone explains it best.
+    if (!signal.aborted) run?.input.checkUnchanged();
+    throw error;
   } finally {
     session.close();
   }
@@ -66,26 +68,27 @@ export async function compare(
 class Run {
   readonly #plan: Plan;
   readonly #session: Session;
-  readonly #progress: Progress;
-  readonly #input: InputFile;
+  readonly #progress: Plan["progress"];
+  /** The file. */
+  readonly input: InputFile;
   readonly #refusals: Refusal[] = [];
   readonly #traced = new Map<string, Traffic>();
   readonly #notes: string[] = [];
   readonly #warmUp: string;
   #outputs = 0;
 
-  constructor(plan: Plan, session: Session, progress: Progress) {
+  constructor(plan: Plan, session: Session) {
     this.#plan = plan;
     this.#session = session;
-    this.#progress = progress;
-    this.#input = InputFile.open(plan.file, plan.size, session.folder);
+    this.#progress = plan.progress;
+    this.input = InputFile.open(plan.file, plan.size, session.folder);
     this.#warmUp = generate(join(session.folder, "first"), WARM_UP);
-    if (plan.targets.includes("file")) this.#input.checkRoom(session.folder);
+    if (plan.targets.includes("file")) this.input.checkRoom(session.folder);
   }
 
   async all(): Promise<Comparison> {
     const { rounds } = this.#plan;
-    const { path, size, given } = this.#input;
+    const { path, size, given } = this.input;
     this.#progress(0, "taking the checksum");
     const sha256 = checksum(path);
     const chosen = await this.#verify(sha256);
@@ -119,7 +122,7 @@ class Run {
 
   /** Runs each method once and looks at every byte; what cannot run here is left out. */
   async #verify(sha256: string): Promise<{ target: TargetName; method: Method }[]> {
-    const sinks = await this.#sinks(true);
+    let sinks = await this.#sinks(true);
     const trace = join(this.#session.folder, "trace");
     const prefix = tracer(trace);
     if (prefix === undefined) {
@@ -137,7 +140,11 @@ class Run {
       const traced = method.move === undefined && prefix !== undefined;
       const answer = await this.#part(target, method, sinks, traced ? prefix : [], sha256);
       if ("error" in answer) {
+        // It is not the method that lacks something then.
+        this.input.checkUnchanged();
         this.#refusals.push({ target, method: method.name, reason: answer.error.message });
+        // It may or may not have reached the other end, which would then be one behind.
+        if (target !== "file") sinks = await this.#sinks(true);
         continue;
       }
       if (traced) this.#traced.set(`${target} ${method.name}`, readTrace(trace));
@@ -148,7 +155,7 @@ class Run {
   }
 
   async #caches(): Promise<CacheState[]> {
-    const { path, size } = this.#input;
+    const { path, size } = this.input;
     const caches: CacheState[] = [];
     for (const cache of this.#plan.caches) {
       if (cache === "cold" && !(await drop(path, size))) {
@@ -163,26 +170,32 @@ class Run {
     return caches;
   }
 
+  /** Starts what the targets need, and no more. */
   async #sinks(hash: boolean): Promise<Sinks> {
-    const fifo = join(this.#session.folder, hash ? "checked" : "measured");
-    const made = spawnSync("mkfifo", [fifo]);
-    if (made.status !== 0) throw new Error("Cannot make a named pipe: mkfifo(1) failed");
-    return {
-      sockets: [await this.#session.sink({ hash }), await this.#session.sink({ hash })],
-      pipe: await this.#session.sink({ hash, fifo }),
-      fifo,
-    };
+    const { targets } = this.#plan;
+    const count = targets.includes("two") ? 2 : targets.includes("socket") ? 1 : 0;
+    const started = Array.from({ length: count }, () => this.#session.sink({ hash }));
+    const fifo = join(this.#session.folder, `pipe-${this.#outputs++}`);
+    if (targets.includes("pipe")) {
+      // The second is for what libraries move first: see `warmUpOutput` in part.ts.
+      for (const path of [fifo, `${fifo}-first`]) {
+        const made = spawnSync("mkfifo", [path]);
+        if (made.status !== 0) throw new Error("Cannot make a named pipe: mkfifo(1) failed");
+        started.push(this.#session.sink({ hash, fifo: path }));
+      }
+    }
+    const sinks = await Promise.all(started);
+    return { sockets: sinks.slice(0, count), pipes: sinks.slice(count), fifo };
   }
 
   async #once(target: TargetName, method: Method, cache: CacheState, sinks: Sinks) {
-    const { path, size } = this.#input;
-    this.#input.checkUnchanged();
+    const { path, size } = this.input;
+    this.input.checkUnchanged();
     if (cache === "warm") warm(path, size);
     else await drop(path, size);
     const before = cachedBytes(path) ?? 0;
     const figures = await this.#part(target, method, sinks, [], undefined);
     if ("error" in figures) {
-      this.#input.checkUnchanged();
       throw new Error(`Cannot go on with ${method.label}: ${figures.error.message}`);
     }
     const growth = Math.max(0, (cachedBytes(path) ?? 0) - before);
@@ -197,8 +210,10 @@ class Run {
     prefix: readonly string[],
     sha256: string | undefined,
   ): Promise<(Figures & { written: number }) | { error: { message: string } }> {
-    const { path, size } = this.#input;
-    const ends = { socket: [sinks.sockets[0]], two: sinks.sockets, pipe: [sinks.pipe], file: [] };
+    const { path, size } = this.input;
+    const { sockets, pipes } = sinks;
+    const ends = { socket: sockets.slice(0, 1), two: sockets, pipe: pipes.slice(0, 1), file: [] };
+    const first = target === "pipe" ? pipes.slice(1) : ends[target];
     const output = join(this.#session.folder, `output-${this.#outputs++}`);
     const job: Job = {
       method: method.name,
@@ -214,7 +229,7 @@ class Run {
       answer = JSON.parse(await this.#session.run("compare-part", job, prefix));
       const failed = "error" in answer;
       if (failed) return answer as { error: { message: string } };
-      if (method.library !== undefined) await Promise.all(ends[target].map((end) => end.next()));
+      if (method.library !== undefined) await Promise.all(first.map((end) => end.next()));
       const drained = await Promise.all(ends[target].map((end) => end.next()));
       for (const { bytes, sha256: found } of drained) {
         if (bytes !== size || (sha256 !== undefined && found !== sha256)) {
@@ -225,9 +240,6 @@ class Run {
         throw new Error(`${method.label} wrote other bytes than the file has`);
       }
       return { ...answer as Figures, written: target === "file" ? cachedBytes(output) ?? 0 : 0 };
-    } catch (error) {
-      this.#input.checkUnchanged();
-      throw error;
     } finally {
       rmSync(output, { force: true });
       rmSync(`${output}-first`, { force: true });

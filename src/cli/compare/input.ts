@@ -46,8 +46,9 @@ export class InputFile {
     if (stats.size === 0) throw refuse("it is empty");
     try {
       accessSync(given, constants.R_OK);
-    } catch {
-      throw refuse("it may not be read");
+    } catch (error) {
+      const gone = (error as { code?: unknown }).code === "ENOENT";
+      throw refuse(gone ? "there is no such file" : "it may not be read");
     }
     return new InputFile(given, given);
   }

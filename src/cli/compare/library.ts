@@ -3,7 +3,7 @@
 import { once } from "node:events";
 import { createReadStream, createWriteStream } from "node:fs";
 import { connect, type Socket } from "node:net";
-import { finished } from "node:stream/promises";
+import { finished, pipeline } from "node:stream/promises";
 import { platform } from "../../../ffi/platform/mod.ts";
 import { sendFile } from "../../move/send_file.ts";
 import * as raw from "../../sys/raw/mod.ts";
@@ -22,12 +22,12 @@ export function libraryMethods(name: "stream" | "sluice"): Method[] {
 async function stream({ path, ports, output }: LibraryJob): Promise<void> {
   const source = createReadStream(path);
   if (ports.length === 0) {
-    await finished(source.pipe(createWriteStream(output)));
+    await pipeline(source, createWriteStream(output));
     return;
   }
   const sockets = await Promise.all(ports.map(open));
   for (const socket of sockets) source.pipe(socket);
-  await Promise.all(sockets.map(drained));
+  await Promise.all([finished(source), ...sockets.map(drained)]);
 }
 
 async function sluice({ path, ports: [port], output }: LibraryJob): Promise<void> {

@@ -1,6 +1,6 @@
 /** The child that moves the file once, and measures itself. @module */
 
-import { statSync } from "node:fs";
+import { statSync, writeSync } from "node:fs";
 import process from "node:process";
 import { platform } from "../../../ffi/platform/mod.ts";
 import { encodeAddress } from "../../sys/address.ts";
@@ -25,10 +25,12 @@ export async function runPart(text: string): Promise<void> {
   const job = JSON.parse(text) as Job;
   try {
     const figures = await measure(job, methodNamed(job.method));
-    process.stdout.write(`${JSON.stringify(figures)}\n`);
+    writeSync(1, `${JSON.stringify(figures)}\n`);
   } catch (error) {
     const { message, code } = error as Error & { code?: string };
-    process.stdout.write(`${JSON.stringify({ error: { message, code: code ?? null } })}\n`);
+    writeSync(1, `${JSON.stringify({ error: { message, code: code ?? null } })}\n`);
+    // Sockets that are still open would keep it alive.
+    process.exit();
   }
 }
 
@@ -80,8 +82,9 @@ async function measureLibrary(job: Job, run: Method["library"] & object): Promis
   return { ...end(start), traffic: { calls: null, intoUser: 0, outOfUser: 0, inKernel: 0 } };
 }
 
+/** A file or a pipe of its own: the other end could take two writers of one pipe for one. */
 function warmUpOutput({ target, output }: Job): string {
-  return target === "file" ? `${output}-first` : output;
+  return target === "file" || target === "pipe" ? `${output}-first` : output;
 }
 
 interface Start {

@@ -53,8 +53,11 @@ function drainPipes(fifo: string, drain: (fd: number) => Drained, orphaned: () =
     const fd = must(raw.open(fifo, bits.NONBLOCK | bits.CLOEXEC, 0), "open");
     while (raw.poll(fd, POLLIN, PATIENCE_MS) <= 0 && !orphaned());
     raw.fcntl(fd, platform.fcntl.SETFL, 0);
-    if (!orphaned()) say(drain(fd));
+    const drained = orphaned() ? undefined : drain(fd);
+    // Closed before it is said: the next writer must find this end closed, or it would go on where
+    // this one has stopped.
     raw.close(fd);
+    if (drained !== undefined) say(drained);
   }
 }
 

@@ -1,6 +1,7 @@
 /** Serving a site on the requests and responses of `node:http`. @module */
 
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { builtin } from "../../builtins.ts";
 import type { SiteRequest } from "../look_up.ts";
 import { phraseOf, planMessage } from "../plan/messages.ts";
 import type { Plan } from "../plan/types.ts";
@@ -97,10 +98,11 @@ function deliver(
   try {
     serving.begin?.();
     setHead(res, plan);
-    if (answer.kind === "file") {
+    if (answer.kind === "file" && serving.setHeaders !== undefined) {
       const { size, mtimeNs } = answer.file;
       const mtimeMs = Number(mtimeNs) / 1e6;
-      serving.setHeaders?.(res, answer.path, { size, mtimeMs, mtime: new Date(mtimeMs) });
+      const path = builtin("path").join(serving.site.root.path, answer.path);
+      serving.setHeaders(res, path, { size, mtimeMs, mtime: new Date(mtimeMs) });
     }
     sent = sendBody(res, plan, file);
   } catch (error) {

@@ -2,6 +2,7 @@
 
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { describe } from "../../options.ts";
+import { listingPage } from "../listing/page.ts";
 import type { Symlinks } from "../open_root.ts";
 import type { SiteOptions } from "../plan/options.ts";
 import { Site } from "../site.ts";
@@ -47,7 +48,7 @@ export interface StaticOptions extends Omit<SiteOptions, "dotfiles"> {
    * @default {true}
    */
   readonly fallthrough?: boolean | undefined;
-  /** Sets headers on the response before a file is sent. Not for `fetch`: see `headers`. */
+  /** Sets headers on the response before the file of this path is sent. Not for `fetch`: see `headers`. */
   readonly setHeaders?:
     | ((res: ServerResponse, path: string, file: StaticFile) => void)
     | undefined;
@@ -201,5 +202,6 @@ function siteOptions({ dotfiles = "ignore", single, dev, ...options }: StaticOpt
     dotfiles: dotfiles === true ? "allow" : dotfiles === false ? "ignore" : dotfiles,
     ...(single !== undefined && { spa: single }),
     ...(dev && { cacheControl: "no-store" }),
+    ...(options.listing === true && { listing: listingPage }),
   };
 }

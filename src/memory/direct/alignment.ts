@@ -2,7 +2,6 @@
 
 import { builtin } from "../../builtins.ts";
 import { errnoNumber } from "../../errors.ts";
-import * as raw from "../../sys/raw/mod.ts";
 import { type Statx, StatxMask } from "../../sys/stat.ts";
 import { IoOp, type IoQueue } from "../../wait/ring/queue.ts";
 import { borrow, giveBack } from "./bounce.ts";
@@ -80,10 +79,4 @@ async function tried(fd: number, size: number, queue: IoQueue): Promise<number> 
   } finally {
     giveBack(block);
   }
-}
-
-/** Whether the descriptor still has `O_DIRECT`: some file systems drop it without a word. */
-export function isDirect(fd: number, getFlags: number, direct: number): boolean {
-  const flags = raw.fcntl(fd, getFlags, 0);
-  return flags >= 0 && (flags & direct) !== 0;
 }

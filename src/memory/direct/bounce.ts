@@ -12,7 +12,7 @@ export const PIECE: number = 256 * 1024;
 const MOST = 64;
 
 /** Apart from the users' memory, whose budget is not ours to spend. */
-const slabs = new Slabs();
+const slabs = new Slabs({ portable: true });
 
 let lent = 0;
 const line: (() => void)[] = [];

@@ -2,11 +2,11 @@
 
 import { errnoNumber, SyscallError } from "../../errors.ts";
 import { AbortError } from "../../move/flow.ts";
-import { FileAdvice, ReadFlag, SyncRangeFlag, Whence } from "../../sys/file_flags.ts";
-import * as raw from "../../sys/raw/mod.ts";
+import { ReadFlag } from "../../sys/file_flags.ts";
 import { check } from "../../sys/check.ts";
-import { IoOp, type IoQueue } from "../../wait/ring/queue.ts";
+import { IoOp } from "../../wait/ring/queue.ts";
 import type { Block } from "../slabs.ts";
+import type { Backing, DirectEngine } from "./backing.ts";
 
 /** What a file asks of memory, offsets and lengths: powers of two. 1 where it asks for nothing. */
 export interface Alignment {
@@ -16,8 +16,11 @@ export interface Alignment {
   readonly offset: number;
 }
 
-/** How bytes go: past the page cache, or through it and out of it again. */
-export type DirectMode = "direct" | "buffered";
+/**
+ * How bytes go: past the page cache; through it, and out of it again; or through the runtime, which
+ * leaves them there.
+ */
+export type DirectMode = "direct" | "buffered" | "copy";
 
 const EINTR = -errnoNumber("EINTR");
 const EAGAIN = -errnoNumber("EAGAIN");
@@ -27,9 +30,8 @@ const NAMES = ["pread", "pwrite", "fsync", "fdatasync", "ftruncate"] as const;
 
 /** What a channel is made of. */
 export interface ChannelOptions {
-  readonly fd: number;
+  readonly backing: Backing;
   readonly name: string;
-  readonly queue: IoQueue;
   readonly mode: DirectMode;
   readonly alignment: Alignment;
 }
@@ -39,8 +41,7 @@ export class Channel {
   readonly name: string;
   readonly mode: DirectMode;
   readonly alignment: Alignment;
-  readonly queue: IoQueue;
-  #fd: number;
+  readonly #backing: Backing;
   #inFlight = 0;
   #closing: Promise<void> | undefined;
   #idle: (() => void) | undefined;
@@ -48,13 +49,17 @@ export class Channel {
   /** `RWF_DONTCACHE` where the page cache is used, until the file system refuses it. */
   #flags: number;
 
-  constructor({ fd, name, queue, mode, alignment }: ChannelOptions) {
-    this.#fd = fd;
+  constructor({ backing, name, mode, alignment }: ChannelOptions) {
+    this.#backing = backing;
     this.name = name;
-    this.queue = queue;
     this.mode = mode;
     this.alignment = alignment;
     this.#flags = mode === "buffered" ? ReadFlag.DONTCACHE : 0;
+  }
+
+  /** What runs the operations. */
+  get engine(): DirectEngine {
+    return this.#backing.engine;
   }
 
   /** Whether `close()` was called. */
@@ -89,12 +94,7 @@ export class Channel {
 
   /** Bytes of the file now, or of the device. */
   size(): number {
-    // Of a device, too, unlike what stat tells. Nothing here uses the position that this moves.
-    return check(
-      raw.lseek(this.#fd, 0, Whence.END),
-      "lseek",
-      () => `measure "${this.name}"`,
-    );
+    return check(this.#backing.size(), "lseek", () => `measure "${this.name}"`);
   }
 
   /** Runs one call between `enter()` and `leave()`. Returns a count, 0, or `-errno`. */
@@ -107,7 +107,7 @@ export class Channel {
     signal: AbortSignal | undefined,
   ): Promise<number> {
     for (;;) {
-      const result = await this.once(op, block, at, length, offset, signal);
+      const result = await this.#once(op, block, at, length, offset, signal);
       if (result === EOPNOTSUPP && this.#flags !== 0 && op <= IoOp.WRITE) this.#flags = 0;
       else if (result !== EINTR && result !== EAGAIN) {
         if (this.mode === "buffered" && op <= IoOp.WRITE) this.#dropRange(op, offset, result);
@@ -117,8 +117,25 @@ export class Channel {
     }
   }
 
-  /** As `run()`, without its care for calls that must be made again; for direct I/O. */
-  once(
+  /** Makes one call and no promise. Returns a number for the queue's `cancel`. */
+  start(
+    op: number,
+    block: Block | null,
+    at: number,
+    length: number,
+    offset: number,
+    done: (result: number) => void,
+  ): number {
+    const flags = op <= IoOp.WRITE ? this.#flags : 0;
+    // Until it has ended the kernel may write there, whatever the owner does with the memory.
+    block?.hold();
+    return this.#backing.start(op, block, at, length, offset, flags, (result) => {
+      done(result);
+      block?.drop();
+    });
+  }
+
+  #once(
     op: number,
     block: Block | null,
     at: number,
@@ -126,18 +143,12 @@ export class Channel {
     offset: number,
     signal: AbortSignal | undefined,
   ): Promise<number> {
-    const flags = op <= IoOp.WRITE ? this.#flags : 0;
-    const region = block === null ? null : block.region;
-    const request = { op, fd: this.#fd, region, at, length, offset, flags };
-    // Until it has ended the kernel may write there, whatever the owner does with the memory.
-    block?.hold();
     return new Promise((resolve) => {
-      const ticket = this.queue.start(request, (result) => {
-        block?.drop();
+      const ticket = this.start(op, block, at, length, offset, (result) => {
         signal?.removeEventListener("abort", cancel);
         resolve(result);
       });
-      const cancel = () => this.queue.cancel(ticket);
+      const cancel = () => this.#backing.cancel(ticket);
       signal?.addEventListener("abort", cancel);
     });
   }
@@ -145,15 +156,15 @@ export class Channel {
   /** Where the kernel is too old to do so by itself. */
   #dropRange(op: number, offset: number, result: number): void {
     if (this.#flags !== 0 || result <= 0) return;
-    if (op === IoOp.READ) raw.posixFadvise(this.#fd, offset, result, FileAdvice.DONTNEED);
+    if (op === IoOp.READ) this.#backing.drop(offset, result);
     // A dirty page cannot be dropped: see dropCache().
-    else raw.syncFileRange(this.#fd, offset, result, SyncRangeFlag.WRITE);
+    else this.#backing.push(offset, result);
   }
 
   /** Drops clean pages of a range from the page cache; 0 is to the end. */
   dropCache(offset: number, length: number): void {
     check(
-      raw.posixFadvise(this.#fd, offset, length, FileAdvice.DONTNEED),
+      this.#backing.drop(offset, length),
       "posix_fadvise",
       () => `drop "${this.name}" from the page cache`,
     );
@@ -171,7 +182,7 @@ export class Channel {
     });
   }
 
-  /** Waits for everything in flight, and closes the descriptor. Never rejects twice for one failure. */
+  /** Waits for everything in flight, and closes the descriptor; later calls get the same promise. */
   close(): Promise<void> {
     return this.#closing ??= this.#close();
   }
@@ -179,9 +190,7 @@ export class Channel {
   async #close(): Promise<void> {
     await Promise.all(Array.from(this.#streams, (stop) => stop()));
     if (this.#inFlight > 0) await new Promise<void>((resolve) => this.#idle = resolve);
-    const fd = this.#fd;
-    this.#fd = -1;
-    if (this.mode === "buffered") raw.posixFadvise(fd, 0, 0, FileAdvice.DONTNEED);
-    check(raw.close(fd), "close", () => `close "${this.name}"`);
+    if (this.mode === "buffered") this.#backing.drop(0, 0);
+    check(this.#backing.close(), "close", () => `close "${this.name}"`);
   }
 }

@@ -4,13 +4,16 @@ import { platform } from "../../../ffi/platform/mod.ts";
 import { builtin } from "../../builtins.ts";
 import { errnoName, errnoNumber, SyscallError, UnsupportedError } from "../../errors.ts";
 import { describe } from "../../options.ts";
+import { asSyscallError } from "../../move/source.ts";
 import { check } from "../../sys/check.ts";
 import { OpenFlag, Whence } from "../../sys/file_flags.ts";
+import { available } from "../../sys/libc.ts";
 import * as raw from "../../sys/raw/mod.ts";
 import { statx, StatxFlag, StatxMask } from "../../sys/stat.ts";
 import { FileType } from "../../sys/statx.ts";
 import { ioQueue } from "../../wait/ring/queue.ts";
 import { alignmentOf } from "./alignment.ts";
+import { runtimeFile, systemFile } from "./backing.ts";
 import { Channel, type DirectMode } from "./channel.ts";
 
 /** How a file is opened. */
@@ -34,7 +37,7 @@ export interface DirectFileOptions {
    *
    * @default {"auto"}
    */
-  mode?: DirectMode | "auto" | undefined;
+  mode?: Exclude<DirectMode, "copy"> | "auto" | undefined;
 }
 
 const EINVAL = -errnoNumber("EINVAL");
@@ -49,6 +52,7 @@ export async function openChannel(
   const { mode = "auto" } = options;
   const flags = flagsOf(options, name) | OpenFlag.CLOEXEC;
   const permissions = options.permissions ?? 0o666;
+  if (!available()) return openPortable(name, options, flags, permissions);
   const queue = ioQueue();
   const action = () => `open "${name}"`;
   // Opening a FIFO would wait for its other end.
@@ -74,11 +78,39 @@ export async function openChannel(
     const direct = (got & OpenFlag.DIRECT) !== 0;
     const size = raw.lseek(fd, 0, Whence.END);
     const alignment = direct ? await alignmentOf(fd, stat, size, queue) : { memory: 1, offset: 1 };
-    return new Channel({ fd, name, queue, alignment, mode: direct ? "direct" : "buffered" });
+    const backing = systemFile(fd, queue);
+    return new Channel({ backing, name, alignment, mode: direct ? "direct" : "buffered" });
   } catch (error) {
     raw.close(fd);
     throw error;
   }
+}
+
+/** Without system calls the runtime's have to do; they know nothing of the page cache. */
+function openPortable(
+  name: string,
+  { mode = "auto" }: DirectFileOptions,
+  flags: number,
+  permissions: number,
+): Channel {
+  const reason = "no system calls can be made here, and the runtime has none for it";
+  if (mode !== "auto") {
+    throw new UnsupportedError({
+      action: `open "${name}" in mode "${mode}"`,
+      reason: `${reason}; leave out the mode, or see capabilities()`,
+    });
+  }
+  const fs = builtin("fs");
+  let fd = -1;
+  try {
+    fd = fs.openSync(name, flags | OpenFlag.NONBLOCK, permissions);
+    assertFile(fs.fstatSync(fd).mode & 0o170000, name);
+  } catch (error) {
+    if (fd >= 0) fs.closeSync(fd);
+    throw asSyscallError(error as Error, "open", `open "${name}"`);
+  }
+  const alignment = { memory: 1, offset: 1 };
+  return new Channel({ backing: runtimeFile(fd), name, alignment, mode: "copy" });
 }
 
 function pathOf(path: string | URL): string {

@@ -3,9 +3,10 @@
 import { AbortError } from "../../move/flow.ts";
 import { IoOp } from "../../wait/ring/queue.ts";
 import { type Place, placeOf } from "../lending.ts";
+import type { Block } from "../slabs.ts";
 import type { Channel } from "./channel.ts";
 import { Order } from "./order.ts";
-import { readInto, readThrough } from "./reading.ts";
+import { MOST, readInto, readThrough } from "./reading.ts";
 import { writeAnywhere, writeFrom, writeThrough } from "./writing.ts";
 
 type Signal = AbortSignal | undefined;
@@ -51,6 +52,8 @@ export class Operations {
     offset: number,
     signal: Signal,
   ): Promise<number> {
+    const quick = this.#atOnce(IoOp.READ, "read", block, at, length, offset, signal);
+    if (quick !== undefined) return quick;
     return this.#between(
       "read",
       offset,
@@ -102,6 +105,8 @@ export class Operations {
     offset: number,
     signal: Signal,
   ): Promise<number> {
+    const quick = this.#atOnce(IoOp.WRITE, "write", block, at, length, offset, signal);
+    if (quick !== undefined) return quick;
     return this.#between(
       "write",
       offset,
@@ -152,6 +157,47 @@ export class Operations {
   suits(at: number, length: number, offset: number): boolean {
     const { memory, offset: unit } = this.channel.alignment;
     return at % memory === 0 && length % unit === 0 && offset % unit === 0;
+  }
+
+  /**
+   * The common case, which needs one call and waits for nobody, with as few promises as can be: of small
+   * reads the promises would cost more than the rest. What then turns out to be something else, such as
+   * the end of the file, is done once more, and carefully.
+   */
+  #atOnce(
+    op: number,
+    verb: "read" | "write",
+    block: Block,
+    at: number,
+    length: number,
+    offset: number,
+    signal: Signal,
+  ): Promise<number> | undefined {
+    const order = this.#order;
+    if (signal !== undefined || length === 0 || length > MOST || order?.crowded) return undefined;
+    if (this.channel.mode !== "direct") return undefined;
+    this.channel.enter(verb);
+    const span = order?.enter(offset, offset + length, false)[0];
+    return new Promise((resolve) => {
+      this.channel.start(op, block, at, length, offset, (result) => {
+        if (result === length) resolve(length);
+        else {
+          const carefully = op === IoOp.READ ? readInto : writeFrom;
+          resolve(
+            this.#between(
+              verb,
+              offset,
+              offset + length,
+              false,
+              signal,
+              () => carefully(this.channel, block, at, length, offset, signal),
+            ),
+          );
+        }
+        if (span !== undefined) order!.leave(span);
+        this.channel.leave();
+      });
+    });
   }
 
   async #simple(op: number, length: number): Promise<number> {

@@ -28,8 +28,8 @@ export type RelayCommand =
     readonly fds: readonly [first: number, second: number];
     /** What was received from each of them already, to be sent to the other one first. */
     readonly ahead: readonly [Ahead, Ahead];
-    /** Whether each would block: such a socket is read and written by copying. */
-    readonly blocking: readonly [boolean, boolean];
+    /** Whether calls on one of them would wait: such a socket is read and written by copying. */
+    readonly blocking: boolean;
     readonly idleMs: number;
     readonly counters: Counters;
     /** Number by which `cut` knows it. */

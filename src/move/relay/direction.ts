@@ -43,7 +43,7 @@ export class Direction {
   to: number;
   /** Bytes delivered. */
   bytes = 0;
-  /** Whether some had to be copied. */
+  /** Whether some had to be copied, besides those that were received before. */
   copied = false;
   /** Whether the source has ended, and the target has been told. */
   done = false;
@@ -180,7 +180,6 @@ export class Direction {
     if (sent === EAGAIN) this.#full = true;
     if (sent < 0) return sent;
     this.bytes += sent;
-    this.copied = true;
     this.#ahead = sent < bytes.length ? bytes.subarray(sent) : undefined;
     return this.#ahead === undefined ? 0 : this.#sendAhead(this.#ahead);
   }

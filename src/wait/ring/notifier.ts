@@ -26,6 +26,9 @@ export interface NotifierEvents {
   lost(): void;
 }
 
+/** Adds one to an eventfd, in the byte order of both processors that we know. */
+const ONE = Uint8Array.of(1, 0, 0, 0, 0, 0, 0, 0);
+
 const NOBODY = -1;
 const { DONTWAIT, NOSIGNAL } = platform.message;
 
@@ -61,8 +64,6 @@ export class Notifier {
       this.#socket = new WakeSocket({
         completed: () => {
           this.#armed = false;
-          // First cleared, then looked at: what completes in between signals again.
-          raw.read(this.#eventfd, this.#count);
           woken();
         },
         closed: () => {
@@ -87,6 +88,9 @@ export class Notifier {
   arm(): void {
     if (this.#armed) return;
     this.#armed = true;
+    // First cleared, then looked at: what completes in between signals again.
+    raw.read(this.#eventfd, this.#count);
+    if (this.#ring.ready) raw.write(this.#eventfd, ONE);
     const { LINK } = UringEntryFlag;
     const { POLL_ADD, SEND } = UringOp;
     const { IN } = PollEvent;

@@ -65,7 +65,8 @@ let current: IoQueue | undefined;
  * The queue of this thread, made on the first call.
  *
  * `SLUICE_RING=off` in the environment leaves io_uring alone. Containers often forbid it (`EPERM`,
- * `ENOSYS`), and kernels before 5.6 lack what is needed: threads then do the same work.
+ * `ENOSYS`), and kernels before 5.6 lack what is needed: threads then do the same work, 4 of them at
+ * most, or as many as `SLUICE_IO_THREADS` says, up to 16.
  *
  * @throws {UnsupportedError} When there is no backend, or neither io_uring nor Workers.
  */

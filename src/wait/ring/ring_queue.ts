@@ -30,6 +30,12 @@ const RETRY_MS = 5;
  */
 const BATCH = 4;
 
+/**
+ * Times that completions are taken in one turn of the event loop. What ends while others are submitted
+ * is followed up at once; but promises that are always kept at once must not starve the event loop.
+ */
+const ROUNDS = 4;
+
 /** `IORING_OP_...` by `IoOp`. */
 const OPS = [UringOp.READ, UringOp.WRITE, UringOp.FSYNC, UringOp.FSYNC, UringOp.FTRUNCATE] as const;
 
@@ -41,6 +47,8 @@ export class RingQueue implements IoQueue {
   readonly #notifier: Notifier;
   readonly #ended: () => void;
   #flushing = false;
+  /** Times that completions were taken in this turn of the event loop. */
+  #rounds = 0;
   #referenced = false;
   #closed = false;
 
@@ -75,7 +83,13 @@ export class RingQueue implements IoQueue {
   private constructor(ring: Uring, ended: () => void) {
     this.#ring = ring;
     this.#ended = ended;
-    this.#notifier = new Notifier(ring, { woken: () => this.#drain(), lost: () => this.#lose() });
+    this.#notifier = new Notifier(ring, {
+      woken: () => {
+        this.#rounds = 0;
+        this.#drain();
+      },
+      lost: () => this.#lose(),
+    });
   }
 
   start(request: IoRequest, done: (result: number) => void): number {
@@ -121,12 +135,16 @@ export class RingQueue implements IoQueue {
   readonly #flush = (): void => {
     this.#flushing = false;
     if (this.#closed) return;
-    const busy = this.#slots.size > 0;
-    // Submitted together with the operations: of one that ends at once it tells in the next turn, so
-    // that promises which are kept at once cannot starve the event loop.
-    if (busy && this.#ring.room < Notifier.ENTRIES) this.#submit();
-    if (busy) this.#notifier.arm();
     if (this.#ring.prepared > 0) this.#submit();
+    if (this.#ring.ready && this.#rounds < ROUNDS) {
+      this.#rounds++;
+      return this.#drain();
+    }
+    const busy = this.#slots.size > 0;
+    if (busy) {
+      this.#notifier.arm();
+      if (this.#ring.prepared > 0) this.#submit();
+    }
     if (busy === this.#referenced) return;
     this.#referenced = busy;
     if (busy) this.#notifier.ref();

@@ -1,0 +1,120 @@
+/**
+ * Reads or writes a file past the page cache in the way that its argument, a {@linkcode DirectJob},
+ * says, and prints a {@linkcode DirectResult} as JSON.
+ *
+ * @module
+ */
+
+import { createHash } from "node:crypto";
+import process from "node:process";
+import { copy } from "../../examples/direct_backup/backup.ts";
+import { AlignedBuffer } from "../../src/memory/aligned_buffer.ts";
+import { DirectFile } from "../../src/memory/direct_file.ts";
+
+/** What to do. */
+export interface DirectJob {
+  readonly kind: "random" | "read" | "write" | "copy" | "hash";
+  readonly path: string;
+  /** Where a copy goes. */
+  readonly target?: string;
+  /** Bytes of one operation. */
+  readonly block: number;
+  /** Operations in flight. */
+  readonly depth: number;
+  /** How long; a copy is done once. */
+  readonly seconds: number;
+}
+
+/** What was done. */
+export interface DirectResult {
+  readonly bytes: number;
+  readonly seconds: number;
+  readonly mode: string;
+  readonly engine: string;
+  /** User and system time of the process. */
+  readonly cpuSeconds: number;
+  /** SHA-256 of the file, when that was the job. */
+  readonly found?: string;
+}
+
+const job = JSON.parse(process.argv[2]!) as DirectJob;
+const { kind, path, block, depth } = job;
+const file = await DirectFile.open(path, kind === "write" ? { access: "write" } : {});
+const { size } = file;
+const { mode, engine } = file;
+
+function random(until: number): Promise<number> {
+  const blocks = Math.floor(size / block);
+  return inFlight(until, (bytes) => file.read(bytes, Math.floor(Math.random() * blocks) * block));
+}
+
+function write(until: number): Promise<number> {
+  let next = 0;
+  return inFlight(until, (bytes) => {
+    const offset = next;
+    next = next + 2 * block > size ? 0 : next + block;
+    return file.write(bytes, offset);
+  });
+}
+
+/** Keeps `depth` operations in flight, each with memory of its own, and counts their bytes. */
+async function inFlight(
+  until: number,
+  operate: (bytes: Uint8Array) => Promise<number>,
+): Promise<number> {
+  let bytes = 0;
+  const worker = async () => {
+    using buffer = AlignedBuffer.allocate(block);
+    while (performance.now() < until) {
+      const moved = await operate(buffer.bytes);
+      bytes += moved;
+    }
+  };
+  await Promise.all(Array.from({ length: depth }, worker));
+  return bytes;
+}
+
+async function read(until: number): Promise<number> {
+  let bytes = 0;
+  while (performance.now() < until) {
+    for await (const chunk of file.readable({ blockSize: block, depth, lend: true })) {
+      bytes += chunk.length;
+      if (performance.now() >= until) break;
+    }
+  }
+  return bytes;
+}
+
+async function copyOnce(): Promise<number> {
+  const options = { access: "write", create: true, truncate: true } as const;
+  await using target = await DirectFile.open(job.target!, options);
+  return await copy(file, target);
+}
+
+/** Reads the file once by each of the ways that are timed; the hash is that of both, or of neither. */
+async function hashAll(): Promise<number> {
+  const hash = createHash("sha256");
+  const other = createHash("sha256");
+  using buffer = AlignedBuffer.allocate(block);
+  let bytes = 0;
+  for await (const chunk of file.readable({ blockSize: block, depth, lend: true })) {
+    hash.update(chunk);
+    const count = await file.read(buffer.bytes, bytes);
+    other.update(buffer.bytes.subarray(0, count));
+    bytes += chunk.length;
+  }
+  const hashes = [hash.digest("hex"), other.digest("hex")];
+  found = hashes[0] === hashes[1] ? hashes[0] : "two different files";
+  return bytes;
+}
+
+let found: string | undefined;
+const startedMs = performance.now();
+const until = startedMs + job.seconds * 1000;
+const bytes = await { random, write, read, copy: copyOnce, hash: hashAll }[kind](until);
+const seconds = (performance.now() - startedMs) / 1000;
+const { user, system } = process.cpuUsage();
+const cpuSeconds = (user + system) / 1e6;
+const result: DirectResult = { bytes, seconds, mode, engine, cpuSeconds, ...(found && { found }) };
+console.log(JSON.stringify(result));
+await file.close();

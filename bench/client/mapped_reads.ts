@@ -1,0 +1,129 @@
+/**
+ * Reads 64 bytes at random places of a file, mapped and through the runtime, and opens another one that is
+ * very long: `mapped_reads.ts FILE SPARSE`. Prints {@linkcode MappedCost} as JSON.
+ *
+ * @module
+ */
+
+import { openSync, readSync } from "node:fs";
+import { open } from "node:fs/promises";
+import process from "node:process";
+import { MappedFile } from "../../src/mod.ts";
+
+/** What was measured; nanoseconds of one read, milliseconds of one opening. */
+export interface MappedCost {
+  /** Summed up where they lie. */
+  readonly inPlaceNs: number;
+  /** Copied into an array, then summed up. */
+  readonly copiedNs: number;
+  /** By `read()` of the mapping, which checks. */
+  readonly checkedNs: number;
+  readonly readSyncNs: number;
+  readonly readPromiseNs: number;
+  /** Opening, reading a page and closing: the first time in the process, and the median. */
+  readonly firstOpenMs: number;
+  readonly openMs: number;
+}
+
+const RECORD = 64;
+const WORDS = RECORD / 4;
+const [path, sparse] = process.argv.slice(2) as [string, string];
+
+/** The same places for everybody: a generator of 32 bits (Numerical Recipes). */
+function* places(count: number, records: number): Generator<number> {
+  let state = 1;
+  for (let i = 0; i < count; i++) {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    yield Math.floor(state / 2 ** 32 * records);
+  }
+}
+
+function sum(words: Int32Array, from: number): number {
+  let total = 0;
+  for (let i = from; i < from + WORDS; i++) total = (total + words[i]!) | 0;
+  return total;
+}
+
+/** Time of one, of the fastest of five runs; all of them must come to the same sum. */
+function timed(where: readonly number[], read: (record: number) => number): [number, number] {
+  let bestNs = Infinity;
+  let total = 0;
+  for (let round = 0; round < 5; round++) {
+    total = 0;
+    const startMs = performance.now();
+    for (let i = 0; i < where.length; i++) total = (total + read(where[i]!)) | 0;
+    bestNs = Math.min(bestNs, (performance.now() - startMs) * 1e6 / where.length);
+  }
+  return [bestNs, total];
+}
+
+function openPage(file: string): number {
+  const startMs = performance.now();
+  const map = MappedFile.open(file);
+  if (map.view(map.length / 2, 4096)[5] !== 0) throw new Error("not a hole");
+  const ms = performance.now() - startMs;
+  map.close();
+  return ms;
+}
+
+const firstOpenMs = openPage(sparse);
+const opens = Array.from({ length: 51 }, () => openPage(sparse)).sort((a, b) => a - b);
+
+const map = MappedFile.open(path);
+map.advise("random");
+await map.prefetch();
+const bytes = map.bytes;
+const words = new Int32Array(bytes.buffer, 0, bytes.length / 4);
+// Warm for both: in the page cache, and in the page table.
+let touched = 0;
+for (let at = 0; at < bytes.length; at += 4096) touched += bytes[at]!;
+if (touched === 0) throw new Error("nothing but zeroes");
+
+const records = bytes.length / RECORD;
+const many = [...places(400_000, records)];
+const some = many.slice(0, 50_000);
+const few = many.slice(0, 3000);
+const target = new Uint8Array(RECORD);
+const copied = new Int32Array(target.buffer);
+const fd = openSync(path, "r");
+
+const inPlace = (record: number): number => sum(words, record * WORDS);
+const copy = (record: number): number => {
+  target.set(bytes.subarray(record * RECORD, (record + 1) * RECORD));
+  return sum(copied, 0);
+};
+const checked = (record: number): number => {
+  map.readInto(target, record * RECORD);
+  return sum(copied, 0);
+};
+const plain = (record: number): number => {
+  readSync(fd, target, 0, RECORD, record * RECORD);
+  return sum(copied, 0);
+};
+const expected = timed(some, plain)[1];
+for (const read of [inPlace, copy, checked]) {
+  if (timed(some, read)[1] !== expected) throw new Error("other bytes");
+}
+
+const handle = await open(path);
+let promised = 0;
+const startMs = performance.now();
+for (const record of few) {
+  await handle.read(target, 0, RECORD, record * RECORD);
+  promised = (promised + sum(copied, 0)) | 0;
+}
+const readPromiseNs = (performance.now() - startMs) * 1e6 / few.length;
+if (promised !== timed(few, inPlace)[1]) throw new Error("other bytes from the promises");
+await handle.close();
+
+const cost: MappedCost = {
+  inPlaceNs: timed(many, inPlace)[0],
+  copiedNs: timed(many, copy)[0],
+  checkedNs: timed(some, checked)[0],
+  readSyncNs: timed(some, plain)[0],
+  readPromiseNs,
+  firstOpenMs,
+  openMs: opens[25]!,
+};
+console.log(JSON.stringify(cost));
+process.exit(0);

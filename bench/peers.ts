@@ -1,0 +1,53 @@
+/** The programs that direct I/O is measured beside: fio and dd. @module */
+
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
+import type { DirectJob } from "./client/direct_load.ts";
+
+const execute = promisify(execFile);
+
+/** What fio reports of one direction. */
+interface FioSide {
+  readonly io_bytes: number;
+  readonly runtime: number;
+}
+
+/** Nothing here runs for longer. */
+const LIFE_MS = 120_000;
+
+/** Whether a program can be found. */
+export async function isInstalled(program: string): Promise<boolean> {
+  try {
+    await execute(program, ["--version"]);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Runs fio on the same file with the same flags. Returns bytes per second. */
+export async function fio(
+  { kind, path, block, depth, seconds }: DirectJob,
+  size: number,
+  engine: "io_uring" | "psync",
+): Promise<number> {
+  const rw = { random: "randread", read: "read", write: "write", copy: "read", hash: "read" }[kind];
+  const inFlight = engine === "psync" ? [`--numjobs=${depth}`, "--thread"] : [`--iodepth=${depth}`];
+  const args = [
+    ...["--name=bench", `--filename=${path}`, `--size=${size}`, `--rw=${rw}`, `--bs=${block}`],
+    ...["--direct=1", `--ioengine=${engine}`, ...inFlight, "--time_based"],
+    ...[`--runtime=${seconds}`, "--group_reporting", "--output-format=json", "--overwrite=1"],
+  ];
+  const { stdout } = await execute("fio", args, { timeout: LIFE_MS });
+  const { jobs } = JSON.parse(stdout) as { jobs: { read: FioSide; write: FioSide }[] };
+  const { io_bytes, runtime } = jobs[0]![kind === "write" ? "write" : "read"];
+  return io_bytes / (runtime / 1000);
+}
+
+/** Copies a file with dd, a MiB at a time, past the page cache. Returns the seconds that it took. */
+export async function dd(from: string, to: string): Promise<number> {
+  const started = performance.now();
+  const flags = ["bs=1M", "iflag=direct", "oflag=direct", "status=none"];
+  await execute("dd", [`if=${from}`, `of=${to}`, ...flags], { timeout: LIFE_MS });
+  return (performance.now() - started) / 1000;
+}

@@ -1,0 +1,127 @@
+/** copyFile() beside fs.copyFile() and cp(1), and what it leaves in the page cache. @module */
+
+import { closeSync, openSync, unlinkSync } from "node:fs";
+import { copyFile } from "../../src/mod.ts";
+import { cachestat } from "../../src/sys/raw/mod.ts";
+import type { CopyTimes } from "../client/copy.ts";
+import type { Context } from "../context.ts";
+import { commandFor, versionOf } from "../environment.ts";
+import { drop } from "../measure/page_cache.ts";
+import { ratios, summarize, type Summary } from "../measure/stats.ts";
+import { run } from "../processes.ts";
+import { type Bar, number, type Report, spread } from "../report.ts";
+import { type ServedFile, sha256Of, type Workspace } from "../workspace.ts";
+
+const KIB = 1024;
+const MIB = 1024 * KIB;
+const SIZES = [64 * KIB, MIB, 16 * MIB, 256 * MIB];
+/** Copies in one process, of which the median counts. */
+const REPEATS = 7;
+/** Most time as a multiple of what `fs.copyFile` takes. */
+const OF_FS = 1.05;
+/** Most bytes that a copy that drops its pages may leave in the page cache. */
+const LEFT = 1e6;
+
+/** Runs the benchmark. */
+export async function copy({ workspace, runtimes, rounds, note }: Context): Promise<Report> {
+  const files = SIZES.map((size) => workspace.file(`${size}`, size));
+  const samples: { runtime: string; size: number; times: Record<string, number> }[] = [];
+  const script = workspace.script("client/copy");
+  const installed = runtimes.filter((name) => versionOf(name) !== undefined);
+  await verifyBytes(files);
+  for (let round = 1; round <= rounds; round++) {
+    for (const runtime of installed) {
+      for (const { path, size } of files) {
+        note(`round ${round}, ${runtime}, ${size / KIB} KiB`);
+        const args = [path, workspace.files, String(REPEATS)];
+        const all = await run<CopyTimes>(commandFor(runtime, script, args));
+        const medians = Object.entries(all).map(([name, ms]) => [name, summarize(ms).median]);
+        samples.push({ runtime, size, times: Object.fromEntries(medians) });
+      }
+    }
+  }
+  const rows: string[][] = [];
+  const bars: Bar[] = [];
+  for (const runtime of installed) {
+    for (const size of SIZES) {
+      const own = samples.filter((each) => each.runtime === runtime && each.size === size);
+      const ms = (name: string) => own.map(({ times }) => times[name]!);
+      const subject = `${runtime}, ${size / KIB} KiB`;
+      rows.push([
+        subject,
+        ...Object.keys(own[0]!.times).map((name) => spread(summarize(ms(name)))),
+      ]);
+      bars.push({
+        subject,
+        what: "copyFile / fs.copyFile",
+        value: ratios(ms("copyFile"), ms("fs.copyFile")),
+        limit: OF_FS,
+        wanted: "at most",
+      });
+    }
+  }
+  const columns = ["ms", ...Object.keys(samples[0]!.times)];
+  const cold = files.at(-1)!;
+  for (const cache of ["keep", "drop"] as const) {
+    note(`page cache, ${cache}`);
+    const left = await growth(cold, workspace, cache);
+    if (cache === "keep") rows.push([`MB left in the page cache, keep`, number(left / 1e6)]);
+    else {bars.push({
+        subject: "drop",
+        what: "bytes cached",
+        value: one(left),
+        limit: LEFT,
+        wanted: "at most",
+      });}
+  }
+  return {
+    title: "copy: copyFile() beside fs.copyFile() and cp",
+    method: [
+      `Into a new file, from the page cache, on ${workspace.files.split("/")[1]}; the median of ` +
+      `${REPEATS} copies in turns, in each of ${rounds} rounds; the bytes are checked first.`,
+      '"drop": a cold file of 256 MiB copied with cache: "drop", then both files by cachestat(2).',
+    ],
+    columns,
+    rows: rows.map((row) => [...row, ...new Array(columns.length - row.length).fill("")]),
+    bars,
+    samples,
+  };
+}
+
+async function verifyBytes(files: readonly ServedFile[]): Promise<void> {
+  for (const { path, sha256 } of files) {
+    for (const cache of ["keep", "drop"] as const) {
+      const target = `${path}.copy`;
+      await copyFile(path, target, { cache });
+      if (sha256Of(target) !== sha256) throw new Error(`copyFile() copied ${path} wrongly`);
+      unlinkSync(target);
+    }
+  }
+}
+
+/** Bytes of both files that are in the page cache after a cold copy. */
+async function growth(
+  { path }: ServedFile,
+  workspace: Workspace,
+  cache: "keep" | "drop",
+): Promise<number> {
+  const target = `${workspace.files}/growth`;
+  await drop(path);
+  await copyFile(path, target, { cache });
+  const bytes = cachedBytes(path) + cachedBytes(target);
+  unlinkSync(target);
+  return bytes;
+}
+
+function cachedBytes(path: string): number {
+  const fd = openSync(path, "r");
+  const counts = new BigUint64Array(5);
+  const result = cachestat(fd, 0, 0, counts);
+  closeSync(fd);
+  if (result < 0) throw new Error("This kernel has no cachestat(2)");
+  return Number(counts[0]) * 4096;
+}
+
+function one(value: number): Summary {
+  return { median: value, min: value, max: value };
+}

@@ -1,0 +1,103 @@
+/** Random reads of a mapped file, beside those of the runtime; and opening a very long one. @module */
+
+import { closeSync, ftruncateSync, openSync } from "node:fs";
+import { join } from "node:path";
+import type { MappedCost } from "../client/mapped_reads.ts";
+import type { Context } from "../context.ts";
+import { commandFor, type RuntimeName, versionOf } from "../environment.ts";
+import { ratios, summarize } from "../measure/stats.ts";
+import { run } from "../processes.ts";
+import { type Bar, type Report, spread } from "../report.ts";
+
+const SIZE = 2 ** 30;
+const SPARSE = 16 * 2 ** 30;
+
+/** How many times as long the runtime's own reads must take. */
+const OVER_SYNC = 20;
+const OVER_PROMISE = 100;
+const OPEN_MS = 1;
+
+interface Sample extends MappedCost {
+  readonly runtime: RuntimeName;
+}
+
+/** Runs the benchmark. */
+export async function mmap({ workspace, runtimes, rounds, note }: Context): Promise<Report> {
+  note("writing 1 GiB");
+  const { path } = workspace.file("random", SIZE);
+  const sparse = join(workspace.files, "sparse");
+  const fd = openSync(sparse, "w");
+  ftruncateSync(fd, SPARSE);
+  closeSync(fd);
+  const script = workspace.script("client/mapped_reads");
+  const samples: Sample[] = [];
+  const installed = runtimes.filter((name) => versionOf(name) !== undefined);
+  for (let round = 1; round <= rounds; round++) {
+    for (const runtime of installed) {
+      note(`round ${round}, ${runtime}`);
+      const cost = await run<MappedCost>(commandFor(runtime, script, [path, sparse]));
+      samples.push({ ...cost, runtime });
+    }
+  }
+  const groups = [...Map.groupBy(samples, ({ runtime }) => runtime)];
+  const column = (costs: Sample[], name: keyof MappedCost) => costs.map((cost) => cost[name]);
+  return {
+    title:
+      "mmap: 64 bytes at random places of a warm file of 1 GiB; a page of a sparse one of 16 GiB",
+    method: [
+      "All sum up the 64 bytes, and must come to the same sum; the pages are in the page cache and, for",
+      "the mapping, in the page table. The copy goes into an array first; the checked one is readInto().",
+      `Median (min-max) of ${rounds} processes, each the fastest of five runs.`,
+    ],
+    columns: [
+      "runtime",
+      "in place ns",
+      "copied ns",
+      "checked ns",
+      "readSync ns",
+      "promise ns",
+      "first open ms",
+      "open ms",
+    ],
+    rows: groups.map(([runtime, costs]) => [
+      runtime,
+      ...([
+        "inPlaceNs",
+        "copiedNs",
+        "checkedNs",
+        "readSyncNs",
+        "readPromiseNs",
+        "firstOpenMs",
+        "openMs",
+      ] as const).map((name) => spread(summarize(column(costs, name)))),
+    ]),
+    bars: groups.flatMap(([subject, costs]): Bar[] => {
+      const mapped = column(costs, "inPlaceNs");
+      const open: Bar = {
+        subject,
+        what: "ms to open 16 GiB and read a page",
+        value: summarize(column(costs, "openMs")),
+        limit: OPEN_MS,
+        wanted: "at most",
+      };
+      return [
+        {
+          subject,
+          what: "readSync / in place",
+          value: ratios(column(costs, "readSyncNs"), mapped),
+          limit: OVER_SYNC,
+          wanted: "at least",
+        },
+        {
+          subject,
+          what: "promise / in place",
+          value: ratios(column(costs, "readPromiseNs"), mapped),
+          limit: OVER_PROMISE,
+          wanted: "at least",
+        },
+        ...(subject === "bun" ? [] : [open]),
+      ];
+    }),
+    samples,
+  };
+}

@@ -1,0 +1,116 @@
+/** File to pipe to file, and file to socket, beside a C program that makes the same calls. @module */
+
+import { spawnSync } from "node:child_process";
+import { unlinkSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import type { TransferCost } from "../client/transfer.ts";
+import type { Context } from "../context.ts";
+import { type Command, commandFor, versionOf } from "../environment.ts";
+import { ratios, summarize } from "../measure/stats.ts";
+import { PINNING, run, startServer } from "../processes.ts";
+import { type Bar, type Report, spread } from "../report.ts";
+import { sha256Of, type Workspace } from "../workspace.ts";
+
+const MIB = 1024 * 1024;
+const SIZE = 256 * MIB;
+/** Transfers of one process; the fastest counts, for nothing disturbed it. */
+const REPEATS = 5;
+/** Most wall time as a multiple of what C takes. */
+const OF_C = 1.1;
+
+const WAYS = { through: "file -> pipe -> file", send: "file -> socket" } as const;
+
+interface Subject {
+  readonly name: string;
+  command(args: string[]): Command;
+}
+
+/** Runs the benchmark. */
+export async function transfer(context: Context): Promise<Report> {
+  const { workspace, runtimes, rounds, note } = context;
+  const file = workspace.file("source", SIZE);
+  const subjects: Subject[] = [];
+  const peer = compilePeer(workspace);
+  if (peer === undefined) note("no cc: there is nothing to compare with");
+  else subjects.push({ name: "C", command: (args) => ({ argv: [peer, ...args] }) });
+  const script = workspace.script("client/transfer");
+  for (const runtime of runtimes) {
+    if (versionOf(runtime) === undefined) continue;
+    subjects.push({ name: runtime, command: (args) => commandFor(runtime, script, args) });
+  }
+  const sink = await startServer(
+    commandFor("node", workspace.script("client/sink"), []),
+    { behind: true },
+  );
+  const samples: (TransferCost & { what: string; subject: string })[] = [];
+  const target = `${file.path}.copy`;
+  for (let round = 1; round <= rounds; round++) {
+    for (const what of Object.keys(WAYS)) {
+      for (const { name, command } of subjects) {
+        note(`round ${round}, ${what}, ${name}`);
+        const to = what === "send" ? String(sink.port) : target;
+        const costs = await run<TransferCost[]>(command([what, file.path, to, String(REPEATS)]));
+        if (what === "through") {
+          if (round === 1 && sha256Of(target) !== file.sha256) {
+            throw new Error(`${name} copied wrongly`);
+          }
+          unlinkSync(target);
+        }
+        const wallMs = Math.min(...costs.map((cost) => cost.wallMs));
+        const cpuMs = Math.min(...costs.map((cost) => cost.cpuMs));
+        samples.push({ what, subject: name, wallMs, cpuMs });
+      }
+    }
+  }
+  await sink.stop();
+  const rows: string[][] = [];
+  const bars: Bar[] = [];
+  for (const [what, title] of Object.entries(WAYS)) {
+    const of = (subject: string, key: "wallMs" | "cpuMs") =>
+      samples.filter((each) => each.what === what && each.subject === subject)
+        .map((each) => each[key]);
+    for (const { name } of subjects) {
+      const wall = of(name, "wallMs");
+      rows.push([
+        `${title}, ${name}`,
+        spread(summarize(wall.map((ms) => SIZE / ms / 1e6))),
+        spread(summarize(of(name, "cpuMs").map((ms) => ms * 1e6 / SIZE))),
+      ]);
+      if (name === "C" || peer === undefined) continue;
+      const value = ratios(wall, of("C", "wallMs"));
+      bars.push({
+        subject: `${title}, ${name}`,
+        what: "wall time / C",
+        value,
+        limit: OF_C,
+        wanted: "at most",
+      });
+    }
+  }
+  return {
+    title: "transfer: the calls of transfer() beside the same calls in C",
+    method: [
+      `256 MiB, in the page cache; the fastest of ${REPEATS} transfers in each of ${rounds} rounds, ` +
+      "which are interleaved; the bytes are checked first.",
+      "file -> pipe -> file: splice(2) through a pipe of 1 MiB into a new file.",
+      "file -> socket: sendfile(2) to a TCP connection whose other end drops what comes.",
+      PINNING.replace("server", "sender").replace("clients", "receiver"),
+    ],
+    columns: ["", "GB/s", "CPU ms/MB"],
+    rows,
+    bars,
+    samples,
+  };
+}
+
+/** Compiles the program in C; `undefined` where there is no compiler. */
+function compilePeer(workspace: Workspace): string | undefined {
+  const source = fileURLToPath(new URL("../peers/transfer.c", import.meta.url));
+  const program = workspace.script("peer").replace(/\.js$/, "");
+  const { status, error, stderr } = spawnSync("cc", ["-O2", "-o", program, source], {
+    encoding: "utf8",
+  });
+  if (error !== undefined) return undefined;
+  if (status !== 0) throw new Error(`Cannot compile ${source}: ${stderr}`);
+  return program;
+}

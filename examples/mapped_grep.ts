@@ -1,0 +1,35 @@
+/**
+ * Looks for text in a file of any size: `node examples/mapped_grep.ts TEXT FILE`, or `bun`, or
+ * `deno run -A`. Prints the place and the line of each match; ends with 1 when there is none.
+ *
+ * Nothing is read into the memory of the runtime: the file is mapped, and searched where it lies.
+ *
+ * @module
+ */
+
+import process from "node:process";
+import { MappedFile } from "../src/mod.ts";
+import { grep } from "./mapped_grep/grep.ts";
+
+const [text, file] = process.argv.slice(2);
+if (text === undefined || file === undefined) {
+  console.error("Usage: mapped_grep TEXT FILE");
+  process.exit(2);
+}
+
+const startMs = performance.now();
+let count = 0;
+{
+  using map = MappedFile.open(file);
+  map.advise("sequential");
+  for (const { offset, line } of grep(map, text)) {
+    count++;
+    console.log(`${offset}:${line}`);
+  }
+  const seconds = (performance.now() - startMs) / 1e3;
+  const speed = map.length / 1e9 / seconds;
+  console.error(
+    `${count} lines in ${map.length} bytes, ${seconds.toFixed(3)} s, ${speed.toFixed(2)} GB/s`,
+  );
+}
+process.exitCode = count === 0 ? 1 : 0;

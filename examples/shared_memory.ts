@@ -1,0 +1,65 @@
+/**
+ * Memory that a parent and its children share: `node examples/shared_memory.ts [CHILDREN]`, or `bun`, or
+ * `deno run -A`. The children draw a Mandelbrot set, each taking the next row that nobody has, and the
+ * parent prints it. No byte of the picture is sent anywhere.
+ *
+ * @module
+ */
+
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import process from "node:process";
+import { fileURLToPath } from "node:url";
+import { MappedMemory } from "../src/mod.ts";
+
+const WIDTH = 72;
+const HEIGHT = 24;
+const SHADES = " .:-=+*#%@";
+/** Bytes before the picture: a counter of rows, and one of children that have ended. */
+const HEADER = 8;
+
+const [argument = "2", path] = process.argv.slice(2);
+if (argument === "draw" && path !== undefined) draw(path);
+else await lead(Number(argument));
+
+async function lead(children: number): Promise<void> {
+  using memory = MappedMemory.allocate(HEADER + WIDTH * HEIGHT, { name: "picture" });
+  const file = fileURLToPath(import.meta.url);
+  const args = "Deno" in globalThis ? ["run", "-A", "--no-check", file] : [file];
+  const codes = await Promise.all(Array.from({ length: children }, async () => {
+    const child = spawn(process.execPath, [...args, "draw", memory.path!], {
+      stdio: ["ignore", "inherit", "inherit"],
+    });
+    const [code] = await once(child, "exit");
+    return code;
+  }));
+  // Nobody changes it any more, and nobody can.
+  memory.seal("write");
+  for (let y = 0; y < HEIGHT; y++) {
+    const row = memory.view(HEADER + y * WIDTH, WIDTH);
+    console.log(Array.from(row, (shade) => SHADES[shade]).join(""));
+  }
+  const counters = new Int32Array(memory.bytes.buffer, 0, 2);
+  console.log(`${Math.min(counters[0]!, HEIGHT)} rows by ${counters[1]} children`);
+  process.exitCode = Math.max(...codes);
+}
+
+function draw(path: string): void {
+  using memory = MappedMemory.open(path);
+  const counters = new Int32Array(memory.bytes.buffer, 0, 2);
+  for (let y = Atomics.add(counters, 0, 1); y < HEIGHT; y = Atomics.add(counters, 0, 1)) {
+    const row = memory.view(HEADER + y * WIDTH, WIDTH);
+    for (let x = 0; x < WIDTH; x++) row[x] = shadeAt(x / WIDTH * 3.2 - 2.2, y / HEIGHT * 2.4 - 1.2);
+  }
+  Atomics.add(counters, 1, 1);
+}
+
+function shadeAt(re: number, im: number): number {
+  let x = 0;
+  let y = 0;
+  for (let i = 0; i < 200; i++) {
+    [x, y] = [x * x - y * y + re, 2 * x * y + im];
+    if (x * x + y * y > 4) return Math.min(SHADES.length - 1, Math.floor(i / 2));
+  }
+  return 0;
+}

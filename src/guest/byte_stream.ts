@@ -1,0 +1,89 @@
+/** Reading and writing a connection by its runtime's own means, whatever its kind. @module */
+
+import type { Socket } from "node:net";
+import { type DenoConn, writeAll } from "./deno.ts";
+
+/** A connection as two streams of bytes. One call of each kind at a time. */
+export interface ByteStream {
+  /** The next bytes, which hold until the next call; `null` at the end. */
+  read(): Promise<Uint8Array | null>;
+  /** Resolves when there is room for more. */
+  write(bytes: Uint8Array): Promise<void>;
+  /** Ends what is sent; the peer may go on. */
+  end(): Promise<void>;
+  /** Closes the connection, and ends what waits for it. A second call does nothing. */
+  destroy(): void;
+}
+
+const BUFFER_BYTES = 64 * 1024;
+
+/** The streams of a connected `net.Socket`, encrypted or not. */
+export function socketStream(socket: Socket): ByteStream {
+  // The end of the peer must not end what is still sent to it.
+  socket.allowHalfOpen = true;
+  socket.pause();
+  let failure: Error | undefined;
+  socket.on("error", (error) => failure ??= error);
+  return {
+    async read() {
+      for (;;) {
+        const chunk = socket.read() as Uint8Array | string | null;
+        if (chunk !== null) return typeof chunk === "string" ? encode(chunk) : chunk;
+        if (socket.readableEnded) return null;
+        if (socket.destroyed) throw failure ?? new Error("The socket was closed");
+        await next(socket);
+      }
+    },
+    write: (bytes) =>
+      new Promise((resolve, reject) => {
+        socket.write(bytes, (error) => error ? reject(failure ?? error) : resolve());
+      }),
+    end: () =>
+      new Promise((resolve, reject) => {
+        const closed = () => reject(failure ?? new Error("The socket was closed"));
+        if (socket.destroyed) return closed();
+        socket.once("close", closed);
+        socket.end(() => {
+          socket.off("close", closed);
+          resolve();
+        });
+      }),
+    destroy: () => void socket.destroy(),
+  };
+}
+
+/** The streams of a connection of Deno. */
+export function denoStream(conn: DenoConn): ByteStream {
+  const buffer = new Uint8Array(BUFFER_BYTES);
+  return {
+    async read() {
+      const count = await conn.read!(buffer);
+      return count === null ? null : buffer.subarray(0, count);
+    },
+    write: (bytes) => writeAll(conn, bytes),
+    end: () => conn.closeWrite!(),
+    destroy() {
+      try {
+        conn.close();
+      } catch {
+        // It is closed already.
+      }
+    },
+  };
+}
+
+/** Waits until a socket may have something to read, has ended, or is closed. */
+function next(socket: Socket): Promise<void> {
+  return new Promise((resolve) => {
+    const events = ["readable", "end", "close", "error"];
+    const settle = () => {
+      for (const event of events) socket.off(event, settle);
+      resolve();
+    };
+    for (const event of events) socket.on(event, settle);
+  });
+}
+
+function encode(text: string): Uint8Array {
+  return new TextEncoder().encode(text);
+}

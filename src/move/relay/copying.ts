@@ -1,0 +1,120 @@
+/** Relaying by the runtime's own reads and writes, where a socket hides its descriptor. @module */
+
+import { errnoNumber, SyscallError } from "../../errors.ts";
+import { type ByteStream, denoStream, socketStream } from "../../guest/byte_stream.ts";
+import { check } from "../../sys/check.ts";
+import { PollEvent } from "../../sys/event_flags.ts";
+import * as raw from "../../sys/raw/mod.ts";
+import { MessageFlag, ShutdownHow } from "../../sys/socket_flags.ts";
+import { ready } from "../../wait/ready.ts";
+import { AbortError } from "../flow.ts";
+import { type Side, unreadable } from "./side.ts";
+import type { PairSettings } from "./thread.ts";
+
+const EAGAIN = -errnoNumber("EAGAIN");
+const BUFFER_BYTES = 64 * 1024;
+const ACTION = "relay between two sockets";
+
+/** Copies between two sockets until both directions have ended, and closes them. */
+export async function copyPair(
+  first: Side,
+  second: Side,
+  { idleMs, progress, signal }: PairSettings,
+): Promise<"copy"> {
+  const streams = [streamOf(first), streamOf(second)] as const;
+  let activeAt = performance.now();
+  const ended = Promise.withResolvers<never>();
+  ended.promise.catch(() => {});
+  const abort = () => ended.reject(new AbortError(progress.bytes, signal!.reason));
+  const checkIdle = () => {
+    if (performance.now() - activeAt >= idleMs) ended.reject(idle());
+  };
+  const timer = idleMs > 0 ? setInterval(checkIdle, Math.min(idleMs, 250)) : undefined;
+  signal?.addEventListener("abort", abort);
+  const count = (way: "bytesForth" | "bytesBack") => (bytes: number) => {
+    activeAt = performance.now();
+    progress[way] += bytes;
+    progress.bytes += bytes;
+  };
+  const [a, b] = streams;
+  const both = Promise.all([pump(a, b, count("bytesForth")), pump(b, a, count("bytesBack"))]);
+  try {
+    await Promise.race([both, ended.promise]);
+    return "copy";
+  } catch (cause) {
+    throw cause instanceof AbortError ? cause : failure(cause, progress.bytes);
+  } finally {
+    clearInterval(timer);
+    signal?.removeEventListener("abort", abort);
+    for (const stream of streams) stream.destroy();
+    // What waits for a destroyed stream fails, and is told already.
+    both.catch(() => {});
+  }
+}
+
+async function pump(
+  from: ByteStream,
+  to: ByteStream,
+  moved: (bytes: number) => void,
+): Promise<void> {
+  for (let bytes; (bytes = await from.read()) !== null;) {
+    await to.write(bytes);
+    moved(bytes.length);
+  }
+  await to.end();
+}
+
+function streamOf(side: Side): ByteStream {
+  if (side.kind === "descriptor") return descriptorStream(side.fd);
+  switch (side.connection.kind) {
+    case "socket":
+      return socketStream(side.connection.socket);
+    case "deno":
+      return denoStream(side.connection.conn);
+    case "bun":
+      throw unreadable();
+  }
+}
+
+/** The streams of a descriptor, which is borrowed; whether it blocks does not matter. */
+function descriptorStream(fd: number): ByteStream {
+  const buffer = new Uint8Array(BUFFER_BYTES);
+  const controller = new AbortController();
+  const { signal } = controller;
+  return {
+    async read() {
+      for (;;) {
+        const count = raw.recv(fd, buffer, MessageFlag.DONTWAIT);
+        if (count === 0) return null;
+        if (count > 0) return buffer.subarray(0, count);
+        if (count !== EAGAIN) check(count, "recv", () => `relay fd ${fd}`);
+        await ready(fd, PollEvent.IN, { signal });
+      }
+    },
+    async write(bytes) {
+      while (bytes.length > 0) {
+        const sent = raw.send(fd, bytes, MessageFlag.DONTWAIT | MessageFlag.NOSIGNAL);
+        if (sent >= 0) bytes = bytes.subarray(sent);
+        else if (sent !== EAGAIN) check(sent, "send", () => `relay fd ${fd}`);
+        else await ready(fd, PollEvent.OUT, { signal });
+      }
+    },
+    end() {
+      raw.shutdown(fd, ShutdownHow.WR);
+      return Promise.resolve();
+    },
+    destroy: () => controller.abort(),
+  };
+}
+
+/** Adds to an error of either socket what had been moved; the runtimes agree on its code alone. */
+function failure(cause: unknown, bytesMoved: number): unknown {
+  const { code, syscall = "read" } = cause as { code?: string; syscall?: string };
+  const errno = errnoNumber(code ?? "");
+  if (errno === 0) return cause;
+  return new SyscallError({ syscall, errno, action: ACTION, bytesMoved, cause });
+}
+
+function idle(): SyscallError {
+  return new SyscallError({ syscall: "poll", errno: errnoNumber("ETIMEDOUT"), action: ACTION });
+}

@@ -1,0 +1,89 @@
+/** One of the two sockets that a caller wants relayed. @module */
+
+import { UnsupportedError } from "../../errors.ts";
+import { findConnection } from "../../guest/find.ts";
+import {
+  isTakeable,
+  type Takeable,
+  type TakenConnection,
+  takeOver,
+} from "../../guest/take_over.ts";
+import { describe } from "../../options.ts";
+import { check } from "../../sys/check.ts";
+import { fdOf } from "../../sys/fd.ts";
+import { OpenFlag } from "../../sys/file_flags.ts";
+import { available } from "../../sys/libc.ts";
+import { dupCloexec, statusFlags } from "../../sys/open.ts";
+import * as raw from "../../sys/raw/mod.ts";
+import { SocketLevel, SocketOption, SocketType } from "../../sys/socket_flags.ts";
+import type { RelayTarget } from "../relay.ts";
+
+/** A socket of the caller, by what it is. */
+export type Side =
+  | {
+    readonly kind: "connection";
+    readonly connection: Takeable;
+    /** Whether its descriptor can be had; if not, its bytes must be copied. */
+    readonly takeable: boolean;
+  }
+  | {
+    readonly kind: "descriptor";
+    readonly fd: number;
+    readonly takeable: true;
+    /** Whether calls on it would wait. */
+    readonly blocking: boolean;
+  };
+
+const option = new Int32Array(1);
+
+/** Finds out what a target is, and waits until it is connected. Changes nothing. */
+export async function examine(target: RelayTarget): Promise<Side> {
+  if (typeof target === "number") return examineDescriptor(target);
+  const connection = findConnection(target, "relay");
+  if (connection.kind === "response") {
+    throw new TypeError(`Cannot relay ${describe(target)}: expected a socket or a descriptor`);
+  }
+  const takeable = available() && await isTakeable(connection);
+  return { kind: "connection", connection, takeable };
+}
+
+/** Takes a side over. The duplicate that comes with it is the caller's. */
+export async function take(side: Side): Promise<TakenConnection> {
+  if (side.kind === "connection") return await takeOver(side.connection);
+  const fd = dupCloexec(side.fd);
+  // The descriptor itself remains the owner's.
+  return { fd, ahead: undefined, whenClosed() {}, destroy() {} };
+}
+
+/** Closes a connection that was not taken over; what it has written may go out first. */
+export function closeUntaken(side: Side): void {
+  if (side.kind === "descriptor") return;
+  const { connection } = side;
+  if (connection.kind === "socket") return void connection.socket.destroy();
+  if (connection.kind === "bun") return connection.socket.terminate();
+  try {
+    connection.conn.close();
+  } catch {
+    // It is closed already.
+  }
+}
+
+/** The error for a socket that hands its bytes to others, and hides its descriptor. */
+export function unreadable(): UnsupportedError {
+  return new UnsupportedError({
+    action: "relay a socket of Bun's own API",
+    reason: "one of the two is encrypted or cannot be called, and Bun gives what arrives to the " +
+      "handlers of its own sockets only; use node:net and node:tls",
+  });
+}
+
+function examineDescriptor(target: number): Side {
+  const fd = fdOf(target, "socket");
+  const action = () => `relay fd ${fd}`;
+  check(raw.getsockopt(fd, SocketLevel.SOCKET, SocketOption.TYPE, option), "getsockopt", action);
+  if (option[0] !== SocketType.STREAM) {
+    throw new TypeError(`Cannot relay fd ${fd}: expected a stream socket`);
+  }
+  const blocking = (statusFlags(fd) & OpenFlag.NONBLOCK) === 0;
+  return { kind: "descriptor", fd, takeable: true, blocking };
+}

@@ -1,0 +1,108 @@
+/** The one thread that relays between sockets of the caller. @module */
+
+import { errnoNumber, SyscallError } from "../../errors.ts";
+import type { TakenConnection } from "../../guest/take_over.ts";
+import * as raw from "../../sys/raw/mod.ts";
+import { Crew } from "../../wait/crew.ts";
+import { jobLocation } from "../../wait/worker_location.ts";
+import { AbortError } from "../flow.ts";
+import type { RelayProgress } from "../relay.ts";
+import type { RelayCommand, RelayJobData } from "./commands.ts";
+import { Count, type Counters, newCounters } from "./counters.ts";
+import { type Side, take } from "./side.ts";
+
+/** How a pair is relayed. */
+export interface PairSettings {
+  readonly idleMs: number;
+  /** Kept up to date. */
+  readonly progress: RelayProgress;
+  readonly signal: AbortSignal | undefined;
+}
+
+const ACTION = "relay between two sockets";
+const ESHUTDOWN = errnoNumber("ESHUTDOWN");
+
+let current: Crew | undefined;
+let pairs = 0;
+let lastPair = 0;
+
+/** Relays between two sockets by splice, until both directions have ended, and closes them. */
+export async function splicePair(
+  first: Side,
+  second: Side,
+  { idleMs, progress, signal }: PairSettings,
+): Promise<"splice" | "copy"> {
+  // Before anything is taken over, for it may be refused.
+  const crew = thread();
+  const counters = newCounters();
+  const pair = ++lastPair;
+  const cut = () => void crew.call({ type: "cut", pair } satisfies RelayCommand).catch(() => {});
+  if (pairs++ === 0) crew.ref();
+  const taken: TakenConnection[] = [];
+  try {
+    for (const side of [first, second]) taken.push(await take(side));
+    const [a, b] = taken as [TakenConnection, TakenConnection];
+    const command: RelayCommand = {
+      type: "adopt",
+      fds: [a.fd, b.fd],
+      ahead: [a.ahead, b.ahead],
+      blocking: [first, second].some((side) => side.kind === "descriptor" && side.blocking),
+      idleMs,
+      counters,
+      pair,
+    };
+    // From here on the duplicates are the thread's.
+    const answer = crew.call(command);
+    report(counters, progress);
+    signal?.addEventListener("abort", cut);
+    if (signal?.aborted) cut();
+    for (const { whenClosed } of taken) whenClosed(cut);
+    const [result] = await answer;
+    if (result! < 0) throw failure(-result!, progress.bytes, signal);
+    return counters[Count.COPIED] === 1 ? "copy" : "splice";
+  } catch (cause) {
+    if (taken.length === 1) raw.close(taken[0]!.fd);
+    throw cause;
+  } finally {
+    signal?.removeEventListener("abort", cut);
+    for (const { destroy } of taken) destroy();
+    if (--pairs === 0) crew.unref();
+  }
+}
+
+/** Makes `progress` show at any time what the thread has counted. */
+function report(counters: Counters, progress: RelayProgress): void {
+  Object.defineProperties(progress, {
+    bytesForth: { get: () => counters[Count.UP], enumerable: true },
+    bytesBack: { get: () => counters[Count.DOWN], enumerable: true },
+    bytes: { get: () => counters[Count.UP]! + counters[Count.DOWN]!, enumerable: true },
+  });
+}
+
+function failure(errno: number, bytesMoved: number, signal: AbortSignal | undefined): Error {
+  if (signal?.aborted) return new AbortError(bytesMoved, signal.reason);
+  // Nobody but the owner of a socket can have cut it then.
+  const number = errno === ESHUTDOWN ? errnoNumber("ECONNABORTED") : errno;
+  return new SyscallError({ syscall: "splice", errno: number, action: ACTION, bytesMoved });
+}
+
+function thread(): Crew {
+  if (current !== undefined) return current;
+  const data: RelayJobData = {
+    upstream: undefined,
+    connectMs: 0,
+    idleMs: 0,
+    counters: newCounters(),
+    total: new Int32Array(new SharedArrayBuffer(4)),
+    maxConnections: 0,
+  };
+  return current = new Crew({
+    job: jobLocation("move/relay_job"),
+    name: "sluice relay",
+    threads: 1,
+    data: () => data,
+    fds: () => [],
+    // The calls are rejected; the next relay starts another thread.
+    ended: () => current = undefined,
+  });
+}

@@ -1,0 +1,50 @@
+/** Running `sluice compare` on a small file, with a folder of its own for what it makes. @module */
+
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before } from "node:test";
+import { type ChildResult, runChild } from "./child.ts";
+
+/** The command. */
+export const MAIN: URL = new URL("../../src/cli/main.ts", import.meta.url);
+
+/** A page more than 2 MiB and some bytes: no method's block divides it. */
+export const SIZE: number = 2 * 1024 * 1024 + 4096 + 123;
+
+/** Time after which a comparison is killed: each of its runs is a process, on a busy machine. */
+export const LIMIT_MS = 170_000;
+
+/** node:ffi warns that it is experimental, which is not for these tests. */
+export const QUIET = { NODE_NO_WARNINGS: "1" };
+
+/** Where a suite works. */
+export class Place {
+  /** Holds everything. */
+  folder = "";
+  /** The file to compare. */
+  file = "";
+
+  constructor() {
+    before(() => {
+      this.folder = mkdtempSync(join(tmpdir(), "sluice-test-compare-"));
+      this.file = join(this.folder, "input");
+      writeFileSync(this.file, Uint8Array.from({ length: SIZE }, (_, i) => i % 251));
+    });
+    after(() => rmSync(this.folder, { recursive: true }));
+  }
+
+  /** Runs a comparison. */
+  run(...args: string[]): Promise<ChildResult> {
+    return runChild(MAIN, {
+      args: ["compare", "--temp", this.folder, ...args],
+      env: QUIET,
+      timeoutMs: LIMIT_MS,
+    });
+  }
+
+  /** What comparisons have made and not removed. */
+  made(): string[] {
+    return readdirSync(this.folder).filter((name) => name.startsWith("sluice-compare-"));
+  }
+}

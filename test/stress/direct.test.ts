@@ -1,0 +1,78 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import process from "node:process";
+import { describe, it } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { AlignedBuffer, DirectFile } from "../../src/mod.ts";
+import { bytesFrom, withPath } from "../memory/_direct.ts";
+
+const MIB = 1024 * 1024;
+
+/** Resident memory when the collector has had time. */
+async function resident(): Promise<number> {
+  let least = Infinity;
+  for (let i = 0; i < 5; i++) {
+    (globalThis as { gc?: () => void }).gc?.();
+    await sleep(50);
+    least = Math.min(least, process.memoryUsage.rss());
+  }
+  return least;
+}
+
+describe("AlignedBuffer, a million times", () => {
+  it("takes no more memory than at first", async () => {
+    const round = async (count: number) => {
+      for (let i = 0; i < count; i++) {
+        const buffer = AlignedBuffer.allocate(1 + i % 65_536);
+        buffer.bytes[0] = i;
+        buffer.release();
+        if (i % 10_000 === 0) await sleep(0);
+      }
+    };
+    await round(200_000);
+    const before = await resident();
+    const { reserved } = AlignedBuffer;
+    await round(800_000);
+    assert.equal(AlignedBuffer.reserved, reserved);
+    const growth = (await resident() - before) / MIB;
+    assert.ok(growth < 32, `grew by ${growth.toFixed(1)} MiB`);
+  });
+});
+
+describe("DirectFile, for long", () => {
+  it("reads and writes at random for a minute, and stays right and small", () =>
+    withPath(new Uint8Array(16 * MIB), async (path) => {
+      await using file = await DirectFile.open(path, { access: "write" });
+      const until = Date.now() + 60_000;
+      let operations = 0;
+      // Each worker has a part of the file to itself, whose borders lie within blocks.
+      const worker = async (index: number) => {
+        const size = 500_001;
+        const base = index * size;
+        const model = new Uint8Array(size);
+        using aligned = AlignedBuffer.allocate(65_536);
+        for (let i = index; Date.now() < until; i++) {
+          const length = i * 7919 % 60_000;
+          const at = i * 104_729 % (size - length);
+          const memory = i % 2 === 0 ? aligned.bytes.subarray(0, length) : new Uint8Array(length);
+          if (i % 3 === 0) {
+            memory.set(bytesFrom(i, length));
+            model.set(memory, at);
+            assert.equal(await file.write(memory, base + at), length);
+          } else {
+            assert.equal(await file.read(memory, base + at), length);
+            assert.ok(Buffer.from(model.buffer, at, length).equals(memory));
+          }
+          operations++;
+        }
+        return { base, model };
+      };
+      const models = await Promise.all(Array.from({ length: 32 }, (_, i) => worker(i)));
+      await file.sync();
+      const content = readFileSync(path);
+      for (const { base, model } of models) {
+        assert.ok(content.subarray(base, base + model.length).equals(model));
+      }
+      assert.ok(operations > 1000, `${operations} operations`);
+    }));
+});
