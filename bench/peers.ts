@@ -36,6 +36,7 @@ export async function fio(
   const args = [
     ...["--name=bench", `--filename=${path}`, `--size=${size}`, `--rw=${rw}`, `--bs=${block}`],
     ...["--direct=1", `--ioengine=${engine}`, ...inFlight, "--time_based"],
+    "--ramp_time=500ms",
     ...[`--runtime=${seconds}`, "--group_reporting", "--output-format=json", "--overwrite=1"],
   ];
   const { stdout } = await execute("fio", args, { timeout: LIFE_MS });
