@@ -1,6 +1,10 @@
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { readFileSync } from "node:fs";
+import process from "node:process";
 import { describe, it } from "node:test";
+import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
 import { MappedFile, MappedMemory, type MemoryOptions } from "../../src/mod.ts";
 import * as sys from "../../src/sys/mod.ts";
@@ -134,6 +138,16 @@ describe("MappedMemory.open()", () => {
     assert.equal(stdout.trim(), "added", stderr);
     const counters = new Int32Array(memory.bytes.buffer);
     assert.deepEqual([counters[0], counters[1024]], [100_000, 7]);
+  });
+
+  it("shares memory with a child that inherits its descriptor", async () => {
+    using memory = MappedMemory.allocate(2 * PAGE);
+    const deno = "Deno" in globalThis ? ["run", "-A", "--no-check"] : [];
+    const child = spawn(process.execPath, [...deno, fileURLToPath(SHARER), "3"], {
+      stdio: ["ignore", "ignore", "inherit", memory.fd],
+    });
+    assert.deepEqual(await once(child, "exit"), [0, null]);
+    assert.equal(new Int32Array(memory.bytes.buffer)[0], 100_000);
   });
 
   it(
