@@ -57,7 +57,8 @@ export function number(value: number): string {
   return Math.abs(value) < 0.1 && value !== 0 ? value.toPrecision(2) : value.toFixed(digits);
 }
 
-function table(columns: readonly string[], rows: readonly (readonly string[])[]): string {
+/** A table in Markdown, with its columns aligned for readers of the source. */
+export function table(columns: readonly string[], rows: readonly (readonly string[])[]): string {
   const widths = columns.map((name, i) =>
     Math.max(3, name.length, ...rows.map((r) => r[i]!.length))
   );

@@ -5,6 +5,7 @@ import process from "node:process";
 import { parseArgs } from "node:util";
 import type { Benchmark } from "./context.ts";
 import {
+  haproxyVersion,
   loadBefore,
   machine,
   nginxVersion,
@@ -14,12 +15,16 @@ import {
 } from "./environment.ts";
 import { endWithParent } from "./processes.ts";
 import { render } from "./report.ts";
+import { publish } from "./publish.ts";
+import { save } from "./results.ts";
+import { broadcast } from "./what/broadcast.ts";
 import { cold } from "./what/cold.ts";
 import { copy } from "./what/copy.ts";
 import { direct } from "./what/direct.ts";
 import { ffi } from "./what/ffi.ts";
 import { mmap } from "./what/mmap.ts";
 import { relay } from "./what/relay.ts";
+import { http } from "./what/http.ts";
 import { middleware } from "./what/middleware.ts";
 import { serve } from "./what/serve.ts";
 import { slow } from "./what/slow.ts";
@@ -31,17 +36,20 @@ const BENCHMARKS: Record<string, Benchmark> = {
   slow,
   cold,
   direct,
+  http,
   middleware,
   relay,
   transfer,
   copy,
   mmap,
+  broadcast,
   ffi,
 };
 
 const HELP = `Usage: npm run bench -- WHAT [options]
 
   serve   100 clients x 100 MiB: CPU per GB, throughput and memory beside nginx and pipe()
+  http    createFileServer by kind of request, beside nginx, sirv, Fastify and the runtimes
   middleware  serveStatic() under Express and Fastify beside their own, and sirv, by file size
   slow    1,000 slow readers: the memory that they cost, and a small request beside them
   cold    a small request while 4 clients stream files that are not in the page cache
@@ -51,11 +59,16 @@ const HELP = `Usage: npm run bench -- WHAT [options]
   transfer  file to pipe to file, and to a socket, beside the same calls in C
   copy    copyFile() beside fs.copyFile() and cp, and what it leaves in the page cache
   mmap    64 bytes at random places of a mapped file: beside readSync and promises
+  broadcast  1 GiB to 16 clients at once: CPU beside streams, and what one stopped client costs
   list    the names above
 
   --runtimes LIST   of ${RUNTIMES.join(",")}; all of them by default
   --rounds N        rounds, which are interleaved; 5 by default
   --json FILE       also writes every single figure
+  --save            also keeps the figures in bench/results, for the report
+  --peers           lists what is compared with, and which of it is installed
+
+  report            draws the newest results: charts in docs/, tables in README.md
 `;
 
 /** What the command line asks for. */
@@ -64,6 +77,8 @@ interface Request {
   readonly runtimes: readonly RuntimeName[];
   readonly rounds: number;
   readonly json: string | undefined;
+  /** Name to keep the figures under; `undefined` where they are only printed. */
+  readonly keep: string | undefined;
 }
 
 /** Reads the command line; a string is what to print instead of measuring. */
@@ -74,11 +89,15 @@ function parse(): Request | string {
       runtimes: { type: "string", default: RUNTIMES.join(",") },
       rounds: { type: "string", default: "5" },
       json: { type: "string" },
+      save: { type: "boolean", default: false },
+      peers: { type: "boolean", default: false },
       help: { type: "boolean", short: "h", default: false },
     },
   });
   const [what = "", ...others] = positionals;
   if (values.help) return HELP;
+  if (values.peers) return `${peers().join("\n")}\n`;
+  if (what === "report") return `${publish().join("\n")}\n`;
   if (what === "list") return `${Object.keys(BENCHMARKS).join("\n")}\n`;
   if (!Object.hasOwn(BENCHMARKS, what) || others.length > 0) throw new TypeError(HELP);
   const rounds = Number(values.rounds);
@@ -86,10 +105,16 @@ function parse(): Request | string {
     throw new RangeError(`Cannot run "${values.rounds}" rounds: expected an integer from 1`);
   }
   const runtimes = values.runtimes.split(",").map(runtimeName);
-  return { benchmark: BENCHMARKS[what]!, runtimes, rounds, json: values.json };
+  return {
+    benchmark: BENCHMARKS[what]!,
+    runtimes,
+    rounds,
+    json: values.json,
+    keep: values.save ? what : undefined,
+  };
 }
 
-async function measure({ benchmark, runtimes, rounds, json }: Request): Promise<void> {
+async function measure({ benchmark, runtimes, rounds, json, keep }: Request): Promise<void> {
   const environment = { machine: machine(), load: loadBefore(), versions: versionsOf(runtimes) };
   endWithParent();
   const note = (text: string) => void process.stderr.write(`# ${text}\n`);
@@ -101,12 +126,19 @@ async function measure({ benchmark, runtimes, rounds, json }: Request): Promise<
     const figures = { title, environment, method, bars, samples };
     writeFileSync(json, `${JSON.stringify(figures, null, 2)}\n`);
   }
+  if (keep !== undefined) console.log(`\nKept as ${save(keep, report, environment)}`);
 }
 
 function runtimeName(text: string): RuntimeName {
   const name = RUNTIMES.find((each) => each === text);
   if (name !== undefined) return name;
   throw new TypeError(`Cannot run "${text}": expected some of ${RUNTIMES.join(",")}`);
+}
+
+/** The programs that the benchmarks compare with. */
+function peers(): string[] {
+  const list = [...Object.values(versionsOf(RUNTIMES)), haproxyVersion() ?? "no haproxy"];
+  return list.map((line) => line.trim());
 }
 
 function versionsOf(runtimes: readonly RuntimeName[]): Record<string, string> {

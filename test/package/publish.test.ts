@@ -9,7 +9,7 @@ import { VERSION } from "../../src/version.ts";
 import { consumer, programArgs, runJson, tool, write } from "../_kit/package.ts";
 
 /** Bytes that the package may have packed, but for the command with its bundled libraries. */
-const CORE_BUDGET = 100_000;
+const CORE_BUDGET = 230_000;
 /** Bytes that the command may have packed, with everything that it loads only when it is used. */
 const COMMAND_BUDGET = 600_000;
 

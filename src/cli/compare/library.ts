@@ -5,6 +5,7 @@ import { createReadStream, createWriteStream } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { finished, pipeline } from "node:stream/promises";
 import { platform } from "../../../ffi/platform/mod.ts";
+import { copyFile } from "../../move/copy_file.ts";
 import { sendFile } from "../../move/send_file.ts";
 import * as raw from "../../sys/raw/mod.ts";
 import { must } from "./calls.ts";
@@ -16,7 +17,10 @@ export function libraryMethods(name: "stream" | "sluice"): Method[] {
     const label = "createReadStream().pipe()";
     return [{ name, label, targets: ["socket", "file", "pipe", "two"], library: stream }];
   }
-  return [{ name, label: "sluice sendFile()", targets: ["socket", "pipe"], library: sluice }];
+  return [
+    { name, label: "sluice sendFile()", targets: ["socket", "pipe"], library: sluice },
+    { name: "copy", label: "sluice copyFile()", targets: ["file"], library: copy },
+  ];
 }
 
 async function stream({ path, ports, output }: LibraryJob): Promise<void> {
@@ -41,6 +45,10 @@ async function sluice({ path, ports: [port], output }: LibraryJob): Promise<void
   await sendFile(socket, path);
   socket.end();
   await drained(socket);
+}
+
+async function copy({ path, output }: LibraryJob): Promise<void> {
+  await copyFile(path, output);
 }
 
 async function open(port: number): Promise<Socket> {

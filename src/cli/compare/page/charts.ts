@@ -25,10 +25,12 @@ export interface Charts {
 /** Loads echarts, which takes a moment. `as string` keeps its types out; bundlers see the name. */
 export async function loadCharts(): Promise<Charts> {
   const echarts = await import("echarts/core" as string) as Echarts;
-  const { BarChart, CustomChart } = await import("echarts/charts" as string);
-  const { GridComponent } = await import("echarts/components" as string);
+  // These register themselves. A dynamic import of "echarts/charts" would bundle every chart.
+  await import("echarts/lib/chart/bar.js" as string);
+  await import("echarts/lib/chart/custom.js" as string);
+  await import("echarts/lib/component/grid.js" as string);
   const { SVGRenderer } = await import("echarts/renderers" as string);
-  echarts.use([BarChart, CustomChart, GridComponent, SVGRenderer]);
+  echarts.use([SVGRenderer]);
   return {
     cpu: (rows) =>
       draw(echarts, rows, (cache, shift, values) => [

@@ -1,0 +1,68 @@
+/** A bar chart of one column of a result, as SVG for a page that is light or dark. @module */
+
+const WIDTH = 860;
+const LABELS = 330;
+const ROW = 30;
+const BAR = 18;
+const TOP = 44;
+
+/** A bar with its spread. */
+export interface Entry {
+  readonly label: string;
+  readonly median: number;
+  readonly min: number;
+  readonly max: number;
+}
+
+/** Reads a cell such as `0.20 (0.19-0.23)`; `undefined` where it is no figure. */
+export function parseCell(cell: string): Omit<Entry, "label"> | undefined {
+  const match = /^([\d.e+-]+?)(?: \(([\d.e+]+)-([\d.e+]+)\))?$/.exec(cell.trim());
+  if (match === null) return undefined;
+  const median = Number(match[1]);
+  if (!Number.isFinite(median)) return undefined;
+  return { median, min: Number(match[2] ?? median), max: Number(match[3] ?? median) };
+}
+
+/** Draws the chart. Entries of sluice stand out. */
+export function chart(title: string, entries: readonly Entry[]): string {
+  const most = Math.max(...entries.map(({ max }) => max));
+  const scale = (value: number) => (value / most) * (WIDTH - LABELS - 70);
+  const height = TOP + entries.length * ROW + 8;
+  const rows = entries.map((entry, i) => row(entry, TOP + i * ROW, scale));
+  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" role="img">
+<title>${escape(title)}</title>
+<style>
+text { font: 14px system-ui, "DejaVu Sans", sans-serif; fill: #16202e; }
+.title { font-weight: 600; } .value { fill: #5d6b7e; font-size: 13px; }
+.bar { fill: #a9b6c6; } .bar.own { fill: #12917f; } .spread { stroke: #16202e; opacity: 0.55; }
+@media (prefers-color-scheme: dark) {
+  text { fill: #e6ecf3; } .value { fill: #94a3b5; } .bar { fill: #566579; }
+  .bar.own { fill: #2fbfa8; } .spread { stroke: #e6ecf3; }
+}
+</style>
+<text x="0" y="20" class="title">${escape(title)}</text>
+${rows.join("\n")}
+</svg>
+`;
+}
+
+function row({ label, median, min, max }: Entry, y: number, scale: (v: number) => number): string {
+  const own = /sluice|sendFile\(|serveStatic/.test(label);
+  const middle = y + BAR / 2;
+  const [from, to] = [LABELS + scale(min), LABELS + scale(max)];
+  const spread = max > min
+    ? `<line x1="${n(from)}" y1="${middle}" x2="${n(to)}" y2="${middle}" class="spread"/>`
+    : "";
+  const value = `<text x="${n(to + 8)}" y="${middle + 5}" class="value">${median}</text>`;
+  return `<text x="${LABELS - 10}" y="${middle + 5}" text-anchor="end">${escape(label)}</text>` +
+    `<rect x="${LABELS}" y="${y}" width="${n(scale(median))}" height="${BAR}" rx="3" ` +
+    `class="${own ? "bar own" : "bar"}"/>${spread}${value}`;
+}
+
+function n(value: number): string {
+  return value.toFixed(1);
+}
+
+function escape(text: string): string {
+  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;");
+}
