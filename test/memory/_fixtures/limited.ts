@@ -73,8 +73,9 @@ const WAYS: Record<string, () => void> = {
       assert.throws(() => map.flush(), { name: "TruncatedError" });
       assert.throws(() => map.close(), { name: "TruncatedError" });
       assert.equal(bytes.length, 0);
-      using reader = MappedFile.open(path);
+      const reader = MappedFile.open(path);
       assert.equal(reader.bytes[5 * PAGE], 7);
+      reader.close();
     } finally {
       execFileSync("umount", ["-l", folder]);
     }
