@@ -1,0 +1,37 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, it } from "node:test";
+import { Place } from "../_kit/compare.ts";
+
+describe("what sluice compare prints", () => {
+  const place = new Place();
+
+  it("feeds a pipe and two sockets, and says it in a table", async () => {
+    const some = ["--methods", "sendfile,tee,sluice", "--rounds", "2", "--cache", "warm"];
+    const { code, stdout, stderr } = await place.run(place.file, "--to", "pipe,two", ...some);
+    assert.equal(code, 0, stderr);
+    assert.match(stdout, /^Into a pipe, file in the page cache$/m);
+    assert.match(stdout, /^Into two TCP sockets at once, file in the page cache$/m);
+    assert.match(stdout, /^ {2}splice \+ tee +[\d.]+ \(/m);
+    assert.match(stdout, /^ {2}choose .+: [\d.]+ CPU-s\/GB at [\d.]+ GB\/s/m);
+    assert.deepEqual(place.made(), []);
+  });
+
+  it("writes a page that needs nothing else", async () => {
+    const page = join(place.folder, "page.html");
+    const some = ["--methods", "sendfile,stream,direct", "--rounds", "1"];
+    const where = ["--size", "1", "--to", "socket", "--html", page];
+    const { code, stdout, stderr } = await place.run(...where, ...some);
+    assert.equal(code, 0, stderr);
+    assert.match(stdout, /The page is /);
+    const text = readFileSync(page, "utf8");
+    assert.match(text, /^<!doctype html>/);
+    assert.doesNotMatch(text, /<script|<link|<img|@import|(?:src|href)="|url\(/);
+    assert.ok((text.match(/<svg /g) ?? []).length >= 5, "charts and pictures are missing");
+    for (const label of ["sendfile", "createReadStream().pipe()", "O_DIRECT + write"]) {
+      assert.ok(text.includes(label), label);
+    }
+    assert.doesNotMatch(text, /undefined|NaN|Infinity/);
+  });
+});
