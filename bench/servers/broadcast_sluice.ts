@@ -1,6 +1,6 @@
 /**
  * Sends a file to every N connections at once, by `broadcast()`:
- * `broadcast_sluice.ts FOLDER PATH N SLOW`. A path that ends in ".fifo" is opened anew each time.
+ * `broadcast_sluice.ts FOLDER PATH N SLOW [SLOW_MS]`. A path that ends in ".fifo" is opened anew each time.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import process from "node:process";
 import { broadcast, type SlowPolicy } from "../../src/mod.ts";
 import { ignoreGone, inGroups } from "./harness.ts";
 
-const [path = "", count, slow] = process.argv.slice(3);
+const [path = "", count, slow, slowMs] = process.argv.slice(3);
 
 /** Only a descriptor that is opened so does not wait for a writer. */
 function openFifo(): number {
@@ -22,6 +22,7 @@ inGroups(Number(count), async (sockets: Socket[]) => {
   const fifo = path.endsWith(".fifo") ? openFifo() : -1;
   await broadcast(fifo < 0 ? path : fifo, sockets, {
     slow: slow as SlowPolicy,
+    slowMs: slowMs === undefined ? undefined : Number(slowMs),
     // Who has everything need not wait for the others.
     onTargetEnd: ({ target }) => (target as Socket).end(),
   }).catch(ignoreGone);

@@ -42,7 +42,7 @@ export class Cast implements BranchEvents {
     this.#feed = feed;
     this.#flow = flow;
     this.#options = options;
-    const { slow = "block", slowMs = slow === "drop" ? 100 : 1000 } = options;
+    const { slow = "block", slowMs = slow === "drop" ? 250 : 1000 } = options;
     this.#slowMs = slow === "block" ? Infinity : slowMs;
     this.roster = new Roster({
       total: feed.total,

@@ -15,9 +15,10 @@ import { BytesLane, FileLane } from "./lanes.ts";
 /**
  * A file, of which each target sends the same range by a sendfile(2) of its own.
  *
- * 256 MiB to 16 TCP clients take 0.14 to 0.17 CPU-seconds per GB in this way, 0.17 to 0.26 by tee(2)
- * and splice(2), 0.21 to 0.24 by one read and 16 sends, and 0.33 to 0.41 by streams of Node.js
- * (measured on Linux 6.18, loopback, warm). A window of the page cache bounds how far they part.
+ * In bare loops, 256 MiB to 16 TCP clients take 0.14 to 0.19 CPU-seconds per GB in this way, 0.17 to
+ * 0.26 by tee(2) and splice(2), 0.21 to 0.24 by one read and 16 sends, and 0.27 to 0.41 by streams of
+ * Node.js (measured on Linux 6.18, loopback, warm, beside other programs). All of broadcast() takes
+ * 0.20 to 0.26. How far the targets part is bounded by `MOST_SHARED`.
  */
 export class FileFeed implements Feed {
   readonly total: number;

@@ -33,10 +33,10 @@ export interface BroadcastOptions extends RangeOptions, FlowOptions {
   slow?: SlowPolicy | undefined;
   /**
    * How long one target may hold up the others before it counts as slow, in milliseconds >= 0; not
-   * with `slow: "block"`. What it has used up comes back at 20 ms per second, so that no target costs
+   * with `slow: "block"`. Only what it falls short of the pace of the stream counts. What it has used up comes back at 20 ms per second, so that no target costs
    * the others more than 2 % of their time in the long run.
    *
-   * @default {100 with "drop", 1000 with "disconnect"}
+   * @default {250 with "drop", 1000 with "disconnect"}
    */
   slowMs?: number | undefined;
   /**
