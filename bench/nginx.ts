@@ -10,24 +10,34 @@ import { type Server, startServerOn } from "./processes.ts";
 export const REMEDY: string = "nginx is not installed (Debian: apt-get install nginx-light): " +
   "its columns and bars are left out";
 
-/** Starts one worker that serves `folder`; `behind` another server: see {@linkcode startServerOn}. */
+/**
+ * Starts one worker that serves `folder`; with `keepsFiles` it keeps files open and looks at them
+ * every second; `behind` another server: see {@linkcode startServerOn}.
+ */
 export async function startNginx(
   folder: string,
   sendfile: "on" | "off",
-  options: { behind?: boolean } = {},
+  { keepsFiles = false, ...options }: { behind?: boolean; keepsFiles?: boolean } = {},
 ): Promise<Server> {
   const port = await freePort();
   // Not in the folder that is served, and one for each instance.
   const prefix = join(folder, `nginx-${port}`);
   mkdirSync(prefix);
   const config = join(prefix, "nginx.conf");
-  writeFileSync(config, configuration(prefix, folder, port, sendfile));
+  writeFileSync(config, configuration(prefix, folder, port, sendfile, keepsFiles));
   // `timeout`, because this one does not notice when the bench is killed.
   const argv = ["timeout", "900", "nginx", "-p", prefix, "-c", config];
   return await startServerOn(port, { argv }, options);
 }
 
-function configuration(prefix: string, folder: string, port: number, sendfile: string): string {
+function configuration(
+  prefix: string,
+  folder: string,
+  port: number,
+  sendfile: string,
+  keepsFiles: boolean,
+): string {
+  const kept = keepsFiles ? "open_file_cache max=1000 inactive=20s; open_file_cache_valid 1s;" : "";
   const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
     .map((name) => `${name}_temp_path ${prefix}/${name};`);
   return `
@@ -45,6 +55,7 @@ http {
   tcp_nopush on;
   output_buffers 2 64k;
   keepalive_requests 1000000;
+  ${kept}
   server { listen 127.0.0.1:${port} backlog=2048; root ${folder}; }
 }
 `;

@@ -32,10 +32,12 @@ export async function fio(
   engine: "io_uring" | "psync",
 ): Promise<number> {
   const rw = { random: "randread", read: "read", write: "write", copy: "read", hash: "read" }[kind];
-  const inFlight = engine === "psync" ? [`--numjobs=${depth}`, "--thread"] : [`--iodepth=${depth}`];
+  const inFlight = engine === "psync" ? `--numjobs=${depth}` : `--iodepth=${depth}`;
   const args = [
     ...["--name=bench", `--filename=${path}`, `--size=${size}`, `--rw=${rw}`, `--bs=${block}`],
-    ...["--direct=1", `--ioengine=${engine}`, ...inFlight, "--time_based"],
+    ...["--direct=1", `--ioengine=${engine}`, inFlight, "--time_based"],
+    // Threads, not processes in sessions of their own: those have a share of the processor of their own.
+    ...["--thread", "--ramp_time=500ms"],
     ...[`--runtime=${seconds}`, "--group_reporting", "--output-format=json", "--overwrite=1"],
   ];
   const { stdout } = await execute("fio", args, { timeout: LIFE_MS });

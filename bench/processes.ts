@@ -26,6 +26,11 @@ export const PINNING: string = pinned
   ? "server on processor 0, clients on processor 1 (taskset)"
   : "servers and clients not pinned";
 
+/** What stands before the command of a client. */
+export const CLIENT_PREFIX: readonly string[] = pinned
+  ? ["taskset", "-c", String(CLIENT_CORE)]
+  : [];
+
 /** Ends the children with the bench, and lets a signal end the bench in an orderly way. */
 export function endWithParent(): void {
   process.on("exit", () => children.forEach(kill));

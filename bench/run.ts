@@ -17,12 +17,14 @@ import { endWithParent } from "./processes.ts";
 import { render } from "./report.ts";
 import { publish } from "./publish.ts";
 import { save } from "./results.ts";
+import { broadcast } from "./what/broadcast.ts";
 import { cold } from "./what/cold.ts";
 import { copy } from "./what/copy.ts";
 import { direct } from "./what/direct.ts";
 import { ffi } from "./what/ffi.ts";
 import { mmap } from "./what/mmap.ts";
 import { relay } from "./what/relay.ts";
+import { http } from "./what/http.ts";
 import { middleware } from "./what/middleware.ts";
 import { serve } from "./what/serve.ts";
 import { slow } from "./what/slow.ts";
@@ -34,17 +36,20 @@ const BENCHMARKS: Record<string, Benchmark> = {
   slow,
   cold,
   direct,
+  http,
   middleware,
   relay,
   transfer,
   copy,
   mmap,
+  broadcast,
   ffi,
 };
 
 const HELP = `Usage: npm run bench -- WHAT [options]
 
   serve   100 clients x 100 MiB: CPU per GB, throughput and memory beside nginx and pipe()
+  http    createFileServer by kind of request, beside nginx, sirv, Fastify and the runtimes
   middleware  serveStatic() under Express and Fastify beside their own, and sirv, by file size
   slow    1,000 slow readers: the memory that they cost, and a small request beside them
   cold    a small request while 4 clients stream files that are not in the page cache
@@ -54,6 +59,7 @@ const HELP = `Usage: npm run bench -- WHAT [options]
   transfer  file to pipe to file, and to a socket, beside the same calls in C
   copy    copyFile() beside fs.copyFile() and cp, and what it leaves in the page cache
   mmap    64 bytes at random places of a mapped file: beside readSync and promises
+  broadcast  1 GiB to 16 clients at once: CPU beside streams, and what one stopped client costs
   list    the names above
 
   --runtimes LIST   of ${RUNTIMES.join(",")}; all of them by default

@@ -19,8 +19,8 @@ if (text === undefined || file === undefined) {
 
 const startMs = performance.now();
 let count = 0;
-{
-  using map = MappedFile.open(file);
+const map = MappedFile.open(file);
+try {
   map.advise("sequential");
   for (const { offset, line } of grep(map, text)) {
     count++;
@@ -31,5 +31,7 @@ let count = 0;
   console.error(
     `${count} lines in ${map.length} bytes, ${seconds.toFixed(3)} s, ${speed.toFixed(2)} GB/s`,
   );
+} finally {
+  map.close();
 }
 process.exitCode = count === 0 ? 1 : 0;

@@ -21,7 +21,7 @@ try {
     writeWeights(path, shapes);
   }
   const startMs = performance.now();
-  using weights = new Weights(path);
+  const weights = new Weights(path);
   const loadedMs = performance.now() - startMs;
   console.log(
     `${weights.tensors.size} tensors, ${weights.length} bytes: ${loadedMs.toFixed(1)} ms`,
@@ -30,6 +30,7 @@ try {
     // Here, and not before, pages are read: those that are touched.
     console.log(`${name.padEnd(20)} [${shape.join(", ")}]  ${data[0]} ... ${data.at(-1)}`);
   }
+  weights[Symbol.dispose]();
 } catch (error) {
   console.error((error as Error).message);
   process.exitCode = 1;

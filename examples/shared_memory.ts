@@ -23,7 +23,7 @@ if (argument === "draw" && path !== undefined) draw(path);
 else await lead(Number(argument));
 
 async function lead(children: number): Promise<void> {
-  using memory = MappedMemory.allocate(HEADER + WIDTH * HEIGHT, { name: "picture" });
+  const memory = MappedMemory.allocate(HEADER + WIDTH * HEIGHT, { name: "picture" });
   const file = fileURLToPath(import.meta.url);
   const args = "Deno" in globalThis ? ["run", "-A", "--no-check", file] : [file];
   const codes = await Promise.all(Array.from({ length: children }, async () => {
@@ -41,17 +41,19 @@ async function lead(children: number): Promise<void> {
   }
   const counters = new Int32Array(memory.bytes.buffer, 0, 2);
   console.log(`${Math.min(counters[0]!, HEIGHT)} rows by ${counters[1]} children`);
+  memory.close();
   process.exitCode = Math.max(...codes);
 }
 
 function draw(path: string): void {
-  using memory = MappedMemory.open(path);
+  const memory = MappedMemory.open(path);
   const counters = new Int32Array(memory.bytes.buffer, 0, 2);
   for (let y = Atomics.add(counters, 0, 1); y < HEIGHT; y = Atomics.add(counters, 0, 1)) {
     const row = memory.view(HEADER + y * WIDTH, WIDTH);
     for (let x = 0; x < WIDTH; x++) row[x] = shadeAt(x / WIDTH * 3.2 - 2.2, y / HEIGHT * 2.4 - 1.2);
   }
   Atomics.add(counters, 1, 1);
+  memory.close();
 }
 
 function shadeAt(re: number, im: number): number {

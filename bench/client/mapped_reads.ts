@@ -14,6 +14,8 @@ import { MappedFile } from "../../src/mod.ts";
 export interface MappedCost {
   /** Summed up where they lie. */
   readonly inPlaceNs: number;
+  /** Likewise, after `advise("hugepage")`, where the file system has huge pages. */
+  readonly hugeNs: number;
   /** Copied into an array, then summed up. */
   readonly copiedNs: number;
   /** By `read()` of the mapping, which checks. */
@@ -57,6 +59,15 @@ function timed(where: readonly number[], read: (record: number) => number): [num
   return [bestNs, total];
 }
 
+/** Shows all of it: in the page cache for everybody, and in the page table of this mapping. */
+function warm(map: MappedFile): { bytes: Uint8Array<ArrayBuffer>; words: Int32Array } {
+  const { bytes } = map;
+  let touched = 0;
+  for (let at = 0; at < bytes.length; at += 4096) touched += bytes[at]!;
+  if (touched === 0) throw new Error("nothing but zeroes");
+  return { bytes, words: new Int32Array(bytes.buffer, 0, bytes.length / 4) };
+}
+
 function openPage(file: string): number {
   const startMs = performance.now();
   const map = MappedFile.open(file);
@@ -72,12 +83,7 @@ const opens = Array.from({ length: 51 }, () => openPage(sparse)).sort((a, b) => 
 const map = MappedFile.open(path);
 map.advise("random");
 await map.prefetch();
-const bytes = map.bytes;
-const words = new Int32Array(bytes.buffer, 0, bytes.length / 4);
-// Warm for both: in the page cache, and in the page table.
-let touched = 0;
-for (let at = 0; at < bytes.length; at += 4096) touched += bytes[at]!;
-if (touched === 0) throw new Error("nothing but zeroes");
+const { bytes, words } = warm(map);
 
 const records = bytes.length / RECORD;
 const many = [...places(400_000, records)];
@@ -116,11 +122,23 @@ const readPromiseNs = (performance.now() - startMs) * 1e6 / few.length;
 if (promised !== timed(few, inPlace)[1]) throw new Error("other bytes from the promises");
 await handle.close();
 
-const cost: MappedCost = {
+const times = {
   inPlaceNs: timed(many, inPlace)[0],
   copiedNs: timed(many, copy)[0],
   checkedNs: timed(some, checked)[0],
   readSyncNs: timed(some, plain)[0],
+};
+
+// From the disk anew, as large pages.
+map.dropCache();
+const large = MappedFile.open(path);
+large.advise("hugepage");
+const { words: largeWords } = warm(large);
+const hugeNs = timed(many, (record) => sum(largeWords, record * WORDS))[0];
+
+const cost: MappedCost = {
+  ...times,
+  hugeNs,
   readPromiseNs,
   firstOpenMs,
   openMs: opens[25]!,

@@ -1,7 +1,7 @@
 /** What the servers of the benchmarks have in common: `SERVER.ts FOLDER`. @module */
 
 import { statSync } from "node:fs";
-import type { Server } from "node:net";
+import { createServer, type Server, type Socket } from "node:net";
 import { basename, join } from "node:path";
 import process from "node:process";
 
@@ -19,6 +19,20 @@ export function announce(port: number): void {
 /** Starts a server of `node:http` or `node:net`. */
 export function listen(server: Server): void {
   server.listen(0, "127.0.0.1", () => announce((server.address() as { port: number }).port));
+}
+
+/** Serves every `count` connections together, and closes them afterwards. */
+export function inGroups(count: number, serve: (sockets: Socket[]) => Promise<void>): void {
+  let waiting: Socket[] = [];
+  const server = createServer((socket) => {
+    socket.on("error", ignoreGone).resume();
+    waiting.push(socket);
+    if (waiting.length < count) return;
+    const group = waiting;
+    waiting = [];
+    serve(group).finally(() => group.forEach((each) => each.end()));
+  });
+  listen(server);
 }
 
 /** What a send ends with when the client has gone away. */

@@ -47,11 +47,13 @@ export async function mmap({ workspace, runtimes, rounds, note }: Context): Prom
     method: [
       "All sum up the 64 bytes, and must come to the same sum; the pages are in the page cache and, for",
       "the mapping, in the page table. The copy goes into an array first; the checked one is readInto().",
+      'Huge pages: the same after advise("hugepage"), with the file read from the disk anew.',
       `Median (min-max) of ${rounds} processes, each the fastest of five runs.`,
     ],
     columns: [
       "runtime",
       "in place ns",
+      "huge pages ns",
       "copied ns",
       "checked ns",
       "readSync ns",
@@ -63,6 +65,7 @@ export async function mmap({ workspace, runtimes, rounds, note }: Context): Prom
       runtime,
       ...([
         "inPlaceNs",
+        "hugeNs",
         "copiedNs",
         "checkedNs",
         "readSyncNs",
@@ -73,6 +76,7 @@ export async function mmap({ workspace, runtimes, rounds, note }: Context): Prom
     ]),
     bars: groups.flatMap(([subject, costs]): Bar[] => {
       const mapped = column(costs, "inPlaceNs");
+      const huge = column(costs, "hugeNs");
       const open: Bar = {
         subject,
         what: "ms to open 16 GiB and read a page",
@@ -85,6 +89,13 @@ export async function mmap({ workspace, runtimes, rounds, note }: Context): Prom
           subject,
           what: "readSync / in place",
           value: ratios(column(costs, "readSyncNs"), mapped),
+          limit: OVER_SYNC,
+          wanted: "at least",
+        },
+        {
+          subject,
+          what: "readSync / huge pages",
+          value: ratios(column(costs, "readSyncNs"), huge),
           limit: OVER_SYNC,
           wanted: "at least",
         },

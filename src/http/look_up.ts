@@ -201,7 +201,7 @@ function described(
   settings: Settings,
 ): Representation {
   const known = file.described;
-  if (known?.settings === settings && known.coded === (coding !== undefined)) return known;
+  if (known?.settings === settings && known.coding === coding) return known;
   const { size, mtimeNs } = file;
   return file.described = describeFile({ name, size, mtimeNs, coding }, settings);
 }

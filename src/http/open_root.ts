@@ -1,71 +1,15 @@
 /** A folder that what strangers name cannot leave: the kernel sees to that. @module */
 
 import { platform } from "../../ffi/platform/mod.ts";
-import { errnoNumber, SyscallError } from "../errors.ts";
 import { describe } from "../options.ts";
-import { check } from "../sys/check.ts";
-import { ResolveFlag } from "../sys/file_flags.ts";
 import { available } from "../sys/libc.ts";
-import * as raw from "../sys/raw/mod.ts";
-import { fdIdentity, type FileIdentity, FileType } from "../sys/statx.ts";
-import { runBlocking } from "../wait/blocking.ts";
-import type { Representation } from "./plan/mod.ts";
+import { NativeRoot } from "./native_root.ts";
 import { openPortableRoot } from "./portable_root.ts";
+import type { Root, Symlinks } from "./root.ts";
 
-/** What becomes of symbolic links below a root. */
-export type Symlinks = "inside" | "deny" | "follow";
+export type { OpenFile, Root, Symlinks } from "./root.ts";
 
-/** A regular file or a folder that is open for reading. */
-export interface OpenFile {
-  readonly fd: number;
-  readonly folder: boolean;
-  /** Bytes, as the descriptor tells them. */
-  readonly size: number;
-  /** Last modification by the descriptor, in nanoseconds since the epoch. */
-  readonly mtimeNs: bigint;
-  /** Whoever opens it closes it, once. */
-  close(): void;
-  /** What has been worked out about this version, for those who keep the file open. */
-  described?: Representation;
-}
-
-/** A folder, and the only way to what is in it. */
-export interface Root {
-  /** Path of the folder. */
-  readonly path: string;
-  /**
-   * Opens a path below the folder, such as `a/b.txt`, or `.` for itself. Anything but a regular file
-   * or a folder counts as absent. Returns a negative errno on failure; never throws for the path.
-   *
-   * At once where no disk has to be waited for; a promise, which does not reject, where one has.
-   */
-  open(path: string): OpenFile | number | Promise<OpenFile | number>;
-  /** As {@linkcode Root.open}, but waits: for threads of their own. Without FFI there is none. */
-  openNow: ((path: string) => OpenFile | number) | null;
-  /** Closes the folder; files that were opened stay open. */
-  close(): void;
-}
-
-const { DIRECTORY, NOFOLLOW, NONBLOCK, NOCTTY, CLOEXEC, PATH } = platform.open;
-/** NONBLOCK, because opening a FIFO waits for its writer; on a file it changes nothing. */
-const READ = NONBLOCK | NOCTTY | CLOEXEC;
-
-const EAGAIN = errnoNumber("EAGAIN");
-const EINVAL = errnoNumber("EINVAL");
-const ELOOP = errnoNumber("ELOOP");
-const ENOENT = errnoNumber("ENOENT");
-
-/** The kernel says EAGAIN when something is renamed just while it follows `..` in a link. */
-const TRIES = 16;
-
-/** How often the path is looked up again, to see whether another folder has been put in its place. */
-const REFRESH_MS = 1000;
-
-const RESOLVE: Readonly<Record<Symlinks, number>> = {
-  inside: ResolveFlag.BENEATH | ResolveFlag.NO_MAGICLINKS,
-  deny: ResolveFlag.BENEATH | ResolveFlag.NO_MAGICLINKS | ResolveFlag.NO_SYMLINKS,
-  follow: ResolveFlag.NO_MAGICLINKS,
-};
+const POLICIES: readonly unknown[] = ["inside", "deny", "follow"];
 
 /**
  * Opens a folder to serve from.
@@ -87,7 +31,7 @@ export function openRoot(path: string, symlinks: Symlinks = "inside"): Root {
   if (typeof path !== "string" || path === "" || path.includes("\0")) {
     throw new TypeError(`Cannot serve ${describe(path)}: expected the path of a folder`);
   }
-  if (!Object.hasOwn(RESOLVE, symlinks)) {
+  if (!POLICIES.includes(symlinks)) {
     throw new TypeError(
       `Cannot serve ${path}: symlinks must be "inside", "deny" or "follow", not ${
         describe(symlinks)
@@ -96,164 +40,4 @@ export function openRoot(path: string, symlinks: Symlinks = "inside"): Root {
   }
   if (platform.os !== "linux" || !available()) return openPortableRoot(path, symlinks);
   return new NativeRoot(path, symlinks);
-}
-
-/** A root by system calls; `walk` has it do without openat2(2), as it must on old kernels. */
-export class NativeRoot implements Root {
-  readonly path: string;
-  readonly #resolve: number;
-  /** Opens by `openat2`, or name by name; bound to one of the two at the start. */
-  readonly #whole: boolean;
-  /** Whether the kernel can be asked for what needs no disk: Linux 5.12. */
-  readonly #cached: boolean;
-  #fd: number;
-  #identity: FileIdentity;
-  #checkedMs = performance.now();
-  /** Calls in another thread that use the descriptor of the folder. */
-  #pending = 0;
-  #closed = false;
-
-  constructor(path: string, symlinks: Symlinks, walk: boolean = false) {
-    this.path = path;
-    this.#resolve = RESOLVE[symlinks];
-    this.#fd = check(openFolder(path), "open", () => `open the folder ${describe(path)}`);
-    this.#identity = fdIdentity(this.#fd) as FileIdentity;
-    this.#whole = !walk && this.#probe(0);
-    this.#cached = this.#whole && this.#probe(ResolveFlag.CACHED);
-    // Without the call there is nothing that could follow links safely, unless all may be.
-    if (!this.#whole && symlinks === "follow") this.#resolve = 0;
-  }
-
-  open(path: string): OpenFile | number | Promise<OpenFile | number> {
-    this.#refresh();
-    if (!this.#cached) return this.openNow(path);
-    const fd = raw.openat2(this.#fd, path, READ, 0, this.#resolve | ResolveFlag.CACHED);
-    return fd === -EAGAIN ? this.#openElsewhere(path) : describeFd(fd);
-  }
-
-  openNow = (path: string): OpenFile | number => {
-    this.#refresh();
-    return describeFd(this.#whole ? this.#openWhole(path) : this.#walk(path));
-  };
-
-  close(): void {
-    if (this.#closed) return;
-    this.#closed = true;
-    if (this.#pending === 0) raw.close(this.#fd);
-  }
-
-  #openWhole(path: string): number {
-    let fd = -EAGAIN;
-    for (let tries = 0; fd === -EAGAIN && tries < TRIES; tries++) {
-      fd = raw.openat2(this.#fd, path, READ, 0, this.#resolve);
-    }
-    return fd;
-  }
-
-  /** In a thread, where the disk holds nobody up. */
-  async #openElsewhere(path: string): Promise<OpenFile | number> {
-    this.#pending++;
-    let fd: number;
-    try {
-      fd = await runBlocking("openat2", this.#fd, path, READ, 0, this.#resolve);
-    } catch {
-      // Workers cannot be started here.
-      fd = -EAGAIN;
-    }
-    if (fd === -EAGAIN) fd = this.#openWhole(path);
-    if (--this.#pending === 0 && this.#closed) raw.close(this.#fd);
-    return describeFd(fd);
-  }
-
-  /** Name by name, none of them through a link; `follow` may leave all to the kernel. */
-  #walk(path: string): number {
-    if (this.#resolve === 0) return raw.openat(this.#fd, path, READ, 0);
-    const names = path.split("/");
-    const last = names.pop()!;
-    let folder = this.#fd;
-    for (const name of names) {
-      const next = name === ".."
-        ? -ELOOP
-        : raw.openat(folder, name, PATH | DIRECTORY | NOFOLLOW | CLOEXEC, 0);
-      if (folder !== this.#fd) raw.close(folder);
-      if (next < 0) return next;
-      folder = next;
-    }
-    const fd = last === ".." ? -ELOOP : raw.openat(folder, last, READ | NOFOLLOW, 0);
-    if (folder !== this.#fd) raw.close(folder);
-    return fd;
-  }
-
-  #probe(extra: number): boolean {
-    const fd = raw.openat2(this.#fd, ".", PATH | CLOEXEC, 0, this.#resolve | extra);
-    if (fd >= 0) raw.close(fd);
-    // EAGAIN: the call is there, only the folder is not in memory.
-    return fd >= 0 || fd === -EAGAIN;
-  }
-
-  #refresh(): void {
-    const now = performance.now();
-    if (now - this.#checkedMs < REFRESH_MS || this.#pending > 0 || this.#closed) return;
-    this.#checkedMs = now;
-    const fd = openFolder(this.path);
-    // While a deployment is under way there may be nothing; the old folder will do.
-    if (fd < 0) return;
-    const identity = fdIdentity(fd);
-    const { inode, device } = this.#identity;
-    if (typeof identity === "number" || (identity.inode === inode && identity.device === device)) {
-      raw.close(fd);
-      return;
-    }
-    raw.close(this.#fd);
-    this.#fd = fd;
-    this.#identity = identity;
-  }
-}
-
-function openFolder(path: string): number {
-  return raw.open(path, PATH | DIRECTORY | CLOEXEC, 0);
-}
-
-/** What a descriptor is of; closes what is neither a file nor a folder. */
-function describeFd(fd: number): OpenFile | number {
-  // EINVAL is what a file of a strange kind may answer: nothing that can be served.
-  if (fd < 0) return fd === -EINVAL ? -ENOENT : fd;
-  const identity = fdIdentity(fd);
-  if (typeof identity === "number") {
-    raw.close(fd);
-    return identity;
-  }
-  const { type, size, mtimeNs } = identity;
-  if (type !== FileType.REGULAR && type !== FileType.DIRECTORY) {
-    raw.close(fd);
-    return -ENOENT;
-  }
-  return new NativeFile(fd, type === FileType.DIRECTORY, size, mtimeNs);
-}
-
-class NativeFile implements OpenFile {
-  readonly fd: number;
-  readonly folder: boolean;
-  readonly size: number;
-  readonly mtimeNs: bigint;
-  described?: Representation;
-  #open = true;
-
-  constructor(fd: number, folder: boolean, size: number, mtimeNs: bigint) {
-    this.fd = fd;
-    this.folder = folder;
-    this.size = size;
-    this.mtimeNs = mtimeNs;
-  }
-
-  close(): void {
-    if (!this.#open) return;
-    this.#open = false;
-    raw.close(this.fd);
-  }
-}
-
-/** The error for a failure that {@linkcode Root.open} returned. */
-export function openError(result: number, path: string): SyscallError {
-  return new SyscallError({ syscall: "open", errno: -result, action: `open ${describe(path)}` });
 }

@@ -3,7 +3,7 @@
 import { builtin } from "../builtins.ts";
 import { errnoNumber, SyscallError } from "../errors.ts";
 import { describe } from "../options.ts";
-import type { OpenFile, Root, Symlinks } from "./open_root.ts";
+import type { OpenFile, Root, Symlinks } from "./root.ts";
 
 const ENOENT = errnoNumber("ENOENT");
 const EXDEV = errnoNumber("EXDEV");

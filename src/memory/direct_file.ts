@@ -33,10 +33,10 @@ export interface DirectOptions {
  * {@linkcode DirectFile.mode} says so. Whoever has the same file open by other means sees what was
  * written, but simultaneous changes of one block by both may be lost: open(2), NOTES.
  *
- * @example Copy the memory of nobody
+ * @example Hash a large file, and leave the page cache to others
  * ```ts ignore
  * await using file = await DirectFile.open("table.dat");
- * for await (const bytes of file.readable({ depth: 8 })) hash.update(bytes);
+ * for await (const bytes of file.readable({ lend: true })) hash.update(bytes);
  * ```
  */
 export class DirectFile {

@@ -1,14 +1,14 @@
 /** Mapping a file, with the range that was asked for. @module */
 
 import { platform } from "../../ffi/platform/mod.ts";
-import { errnoNumber } from "../errors.ts";
+import { errnoNumber, SyscallError } from "../errors.ts";
 import { check } from "../sys/check.ts";
 import * as raw from "../sys/raw/mod.ts";
 import type { Region } from "../sys/region.ts";
 import type { Core, MapAccess } from "./core.ts";
 import { ExposedRegion } from "./exposed_region.ts";
 import { faultGuard } from "./fault_guard/guard.ts";
-import { NO_SIZE, type Row } from "./fault_guard/table.ts";
+import { MOST_ROWS, NO_SIZE, type Row } from "./fault_guard/table.ts";
 import { checkEmpty, type OpenFile } from "./open_file.ts";
 import { giveUpRows } from "./region_quarantine.ts";
 
@@ -36,7 +36,7 @@ export interface FileRange {
 export function mapFile(
   file: OpenFile,
   { access, offset, length, sync }: FileRange,
-  pageSize: number = raw.pageSize(),
+  pageSize: number = file.pageSize,
 ): Core {
   const delta = offset % pageSize;
   const base = {
@@ -100,14 +100,23 @@ function map(
 
 function watch(
   region: Region,
-  { fd, regular }: OpenFile,
+  file: OpenFile,
   pageSize: number,
   fileOffset: number,
 ): Row | undefined {
   const table = faultGuard();
-  const range = { region, pageSize, fileOffset, fd: regular ? fd : NO_SIZE };
+  const range = { region, pageSize, fileOffset, fd: file.regular ? file.fd : NO_SIZE };
   const row = table?.watch(range);
   if (row !== undefined || table === undefined) return row;
   giveUpRows();
-  return table.watch(range);
+  return table.watch(range) ?? tooMany(region, file.name);
+}
+
+function tooMany(region: Region, name: string): never {
+  raw.munmap(region);
+  throw new SyscallError({
+    syscall: "mmap",
+    errno: -ENOMEM,
+    action: `map ${name}: ${MOST_ROWS} files are mapped`,
+  });
 }

@@ -104,6 +104,8 @@ export abstract class Mapping implements Disposable {
   /**
    * Copies a range, and checks that the file still has it.
    *
+   * Of a file with access `"read"` or `"write"` it copies what the file holds, without stray stores.
+   *
    * @param offset First byte.
    * @param length Bytes. Default: all that follow.
    * @returns The bytes, in memory of the runtime.

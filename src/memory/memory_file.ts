@@ -2,15 +2,17 @@
 
 import { platform } from "../../ffi/platform/mod.ts";
 import { addSeals, memfdCreate, seals } from "../sys/allocation.ts";
+import { SyscallError } from "../errors.ts";
 import { check } from "../sys/check.ts";
 import { type FdLike, fdOf } from "../sys/fd.ts";
 import { OpenFlag } from "../sys/file_flags.ts";
 import { MemfdFlag, Seal } from "../sys/memory_flags.ts";
 import { dupCloexec, open } from "../sys/open.ts";
 import * as raw from "../sys/raw/mod.ts";
+import { fdStat } from "../sys/statx.ts";
 import type { Core, MapAccess } from "./core.ts";
 import { HUGE_SHIFT, mapFile } from "./map_file.ts";
-import { type OpenFile, sizeOf } from "./open_file.ts";
+import { type OpenFile, pageSizeOf } from "./open_file.ts";
 
 /** Creates memory that never gets shorter, and maps it. */
 export function createMemory(length: number, name: string, shift: number | undefined): Core {
@@ -19,7 +21,7 @@ export function createMemory(length: number, name: string, shift: number | undef
   try {
     check(raw.ftruncate(fd, length), "ftruncate", () => `allocate ${length} bytes of memory`);
     addSeals(fd, Seal.SHRINK);
-    return map(fd, "write", shift === undefined ? raw.pageSize() : 2 ** shift);
+    return map(fd, "write");
   } catch (error) {
     raw.close(fd);
     throw error;
@@ -35,21 +37,26 @@ export function openMemory(memory: FdLike | string, access: MapAccess): Core {
     if ((seals(fd) & Seal.SHRINK) === 0) {
       raw.fcntl(fd, platform.fcntl.ADD_SEALS, Seal.SHRINK);
     }
-    return map(fd, access, raw.pageSize());
+    return map(fd, access);
   } catch (error) {
     raw.close(fd);
     throw error;
   }
 }
 
-function map(fd: number, access: MapAccess, pageSize: number): Core {
-  const size = check(sizeOf(fd, true), "statx", () => `size fd ${fd}`);
+function map(fd: number, access: MapAccess): Core {
+  const stat = fdStat(fd);
+  if (typeof stat === "number") {
+    throw new SyscallError({ syscall: "statx", errno: -stat, action: `stat fd ${fd}` });
+  }
+  const { size } = stat;
   const file: OpenFile = {
     fd,
     name: `shared memory, fd ${fd}`,
     size,
     regular: true,
+    pageSize: pageSizeOf(fd),
     close: () => void raw.close(fd),
   };
-  return mapFile(file, { access, offset: 0, length: size, sync: false }, pageSize);
+  return mapFile(file, { access, offset: 0, length: size, sync: false });
 }

@@ -10,7 +10,7 @@ import { type FdLike, fdOf } from "../sys/fd.ts";
 import { Whence } from "../sys/file_flags.ts";
 import { dupCloexec } from "../sys/open.ts";
 import * as raw from "../sys/raw/mod.ts";
-import { fdStat, FileType } from "../sys/statx.ts";
+import { fdStat, FileType, hugePageSize } from "../sys/statx.ts";
 
 /** A file that can be mapped. */
 export interface OpenFile {
@@ -22,6 +22,8 @@ export interface OpenFile {
   readonly size: number;
   /** Whether its size is in its metadata: that of a block device is not. */
   readonly regular: boolean;
+  /** Bytes of its pages: larger ones on hugetlbfs, where nothing smaller can be mapped. */
+  readonly pageSize: number;
   close(): void;
 }
 
@@ -79,7 +81,7 @@ function duplicate(file: FdLike): Opened {
   return { fd, name: `fd ${number}`, close: () => void raw.close(fd) };
 }
 
-function examine({ fd, name }: Opened): Pick<OpenFile, "size" | "regular"> {
+function examine({ fd, name }: Opened): Pick<OpenFile, "size" | "regular" | "pageSize"> {
   const stat = fdStat(fd);
   if (typeof stat === "number") {
     throw new SyscallError({ syscall: "statx", errno: -stat, action: `stat ${name}` });
@@ -95,7 +97,13 @@ function examine({ fd, name }: Opened): Pick<OpenFile, "size" | "regular"> {
     });
   }
   const size = regular ? stat.size : deviceSize(fd);
-  return { size: check(size, "lseek", () => `size ${name}`), regular };
+  const pageSize = pageSizeOf(fd);
+  return { size: check(size, "lseek", () => `size ${name}`), regular, pageSize };
+}
+
+/** Of files in huge pages, theirs: nothing smaller can be mapped there, nor replaced. */
+export function pageSizeOf(fd: number): number {
+  return hugePageSize(fd) ?? raw.pageSize();
 }
 
 /** By its end; the position of a descriptor that was lent is put back. */
@@ -107,7 +115,7 @@ function deviceSize(fd: number): number {
 }
 
 /** Whether an empty file is one that can be mapped: procfs says 0 whatever a file holds. */
-export function checkEmpty({ fd, name }: OpenFile): void {
-  const region = raw.mmap(raw.pageSize(), 1, platform.map.SHARED, fd, 0);
+export function checkEmpty({ fd, name, pageSize }: OpenFile): void {
+  const region = raw.mmap(pageSize, 1, platform.map.SHARED, fd, 0);
   raw.munmap(check(region, "mmap", () => `map ${name}`));
 }

@@ -134,7 +134,9 @@ export function broadcast(
       const { key } = candidate(target);
       if (!early.delete(key)) return cast?.roster.remove(key);
       const unused = { outcome: "removed", bytes: 0, dropped: 0, method: "none" } as const;
-      return Promise.resolve({ target, ...unused });
+      const report: TargetReport = { target, ...unused };
+      queueMicrotask(() => options.onTargetEnd?.(report));
+      return Promise.resolve(report);
     },
   });
 }

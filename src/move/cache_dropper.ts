@@ -1,6 +1,7 @@
 /** Copying a file without filling the page cache with it. @module */
 
 import { FileAdvice, ReadFlag, SyncRangeFlag } from "../sys/file_flags.ts";
+import { resident } from "../wait/residency.ts";
 import { elsewhere } from "./elsewhere.ts";
 
 const { WAIT_AFTER, WAIT_BEFORE, WRITE } = SyncRangeFlag;
@@ -17,6 +18,9 @@ export class CacheDropper {
   readFlags: number = ReadFlag.DONTCACHE;
   readonly #source: number;
   readonly #target: number;
+  /** Whether the source was cold; then what the kernel read ahead of the copy is dropped as well. */
+  readonly #cold: boolean;
+  readonly #start: number;
   #from: number;
   #to: number;
   #earlier = 0;
@@ -25,8 +29,10 @@ export class CacheDropper {
   constructor(source: number, target: number, from: number, to: number) {
     this.#source = source;
     this.#target = target;
+    this.#start = from;
     this.#from = from;
     this.#to = to;
+    this.#cold = resident(source, from, 1) === 0;
   }
 
   /** After `EOPNOTSUPP`: does without the flag. Returns whether it was in use. */
@@ -52,6 +58,9 @@ export class CacheDropper {
   async end(): Promise<void> {
     await this.#drop();
     this.#earlier = 0;
+    if (!this.#cold) return;
+    const { DONTNEED } = FileAdvice;
+    await elsewhere("posixFadvise", this.#source, this.#start, this.#from - this.#start, DONTNEED);
   }
 
   async #drop(): Promise<void> {

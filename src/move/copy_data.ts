@@ -4,11 +4,15 @@ import { platform } from "../../ffi/platform/mod.ts";
 import { errnoName, errnoNumber, SyscallError, UnsupportedError } from "../errors.ts";
 import { FileAdvice, Whence } from "../sys/file_flags.ts";
 import * as raw from "../sys/raw/mod.ts";
-import { FileSystem, fileSystemOf, FileType } from "../sys/statx.ts";
+import { fdStat, FileSystem, fileSystemOf, FileType } from "../sys/statx.ts";
 import { elsewhere } from "./elsewhere.ts";
 import type { End } from "./ends.ts";
 import { type FileMethod, fileToFile } from "./file_to_file.ts";
+import { taken } from "./copy.ts";
 import type { Flow } from "./flow.ts";
+import { CHUNK, fileReader } from "./stage.ts";
+import { floorSink } from "./transfer_floor.ts";
+import { failure, pause, truncated } from "./transfer_job.ts";
 
 /** How a file can be copied: see `CopyOptions.method`. */
 export type CopyMethod = "reflink" | FileMethod;
@@ -26,6 +30,12 @@ export interface DataJob {
   readonly flow: Flow;
 }
 
+/**
+ * Up to here a file is written by the runtime's own pool: starting a thread takes 30 to 70 ms and 11
+ * to 28 MB (measured), and once it runs it is no faster.
+ */
+const SMALL = 256 * 1024;
+
 /** Fills the target, which is empty, with what the source holds. */
 export async function copyData(job: DataJob): Promise<void> {
   const { source, target, size, method, drops, chunkSize, flow } = job;
@@ -33,6 +43,9 @@ export async function copyData(job: DataJob): Promise<void> {
     if (await reflink(job)) return;
   }
   if (size === 0) return;
+  if (method === "auto" && !drops && size <= SMALL && job.occupied >= size) {
+    return await copySmall(source, target, size, flow);
+  }
   if (job.occupied < size) check(raw.ftruncate(target, size), "ftruncate", target);
   const ends = { source: endOf(source, size), target: endOf(target, size) };
   if (method === "direct") openDirect(ends.source, ends.target);
@@ -45,10 +58,34 @@ export async function copyData(job: DataJob): Promise<void> {
       }
       at = end;
     }
+    const now = fdStat(source);
+    // Behind its new end a file that was cut looks like one more hole.
+    if (typeof now !== "number" && now.size < size) throw truncated(`fd ${source}`, flow);
     if (method === "direct") await forget(source, target, size);
   } finally {
     if (ends.source.fd !== source) raw.close(ends.source.fd);
     if (ends.target.fd !== target) raw.close(ends.target.fd);
+  }
+}
+
+async function copySmall(source: number, target: number, size: number, flow: Flow): Promise<void> {
+  const read = fileReader({ fd: source }, 0);
+  const sink = floorSink(target, 0);
+  for (let left = size; left > 0;) {
+    const allowed = flow.allowance(Math.min(left, CHUNK));
+    if (flow.aborted) throw flow.abortError();
+    if (allowed === 0) {
+      await pause(flow);
+      continue;
+    }
+    const bytes = new Uint8Array(allowed);
+    const count = await read(bytes);
+    const names = `fd ${source} to fd ${target}`;
+    if (count === 0) throw truncated(names, flow);
+    if (count < 0) throw failure(count, "copy", names, flow.bytes);
+    await taken(sink.write(bytes.subarray(0, count)), flow);
+    flow.moved(count, "copy");
+    left -= count;
   }
 }
 

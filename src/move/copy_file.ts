@@ -121,14 +121,14 @@ async function copyOpen(
   if (!isRegular(stats)) {
     throw refusal(stats.type === FileType.DIRECTORY ? "EISDIR" : "EINVAL", action);
   }
-  const there = place.stats;
+  const there = place.facts;
   if (there !== undefined) {
     const to = `${action} to ${describe(place.path)}`;
-    if (there.isDirectory()) throw refusal("EISDIR", `${to}, which is a folder`);
+    if (there.type === FileType.DIRECTORY) throw refusal("EISDIR", `${to}, which is a folder`);
     if (there.dev === stats.dev && there.ino === stats.ino) {
       throw refusal("EINVAL", `${to}: they are the same file`);
     }
-    if (!there.isFile()) return await writeOnto(fd, place.path, options);
+    if (there.type !== FileType.REGULAR) return await writeOnto(fd, place.path, options);
   }
   const { atomic = true, overwrite = true, mode = true, times = false, durable = false } = options;
   const generated = available() ? snapshot(fd, stats) : undefined;

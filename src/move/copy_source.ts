@@ -42,7 +42,8 @@ export function factsOf(fd: number): SourceFacts {
   };
 }
 
-const TYPE = 0o170000;
+/** `S_IFMT` */
+export const TYPE = 0o170000;
 
 /** `makedev(3)` of the GNU C library. */
 function deviceNumber(major: number, minor: number): bigint {

@@ -1,10 +1,15 @@
 /** The file that a copy makes: under a temporary name until it is complete. @module */
 
-import type { BigIntStats } from "node:fs";
 import { builtin } from "../builtins.ts";
-import { errnoNumber, SyscallError } from "../errors.ts";
+import { guardsPaths } from "../../ffi/mod.ts";
+import { platform } from "../../ffi/platform/mod.ts";
+import { errnoName, errnoNumber, SyscallError } from "../errors.ts";
 import { describe } from "../options.ts";
-import type { SourceFacts } from "./copy_source.ts";
+import { ResolveFlag } from "../sys/file_flags.ts";
+import { available } from "../sys/libc.ts";
+import * as raw from "../sys/raw/mod.ts";
+import { FileType } from "../sys/statx.ts";
+import { factsOf, type SourceFacts, TYPE } from "./copy_source.ts";
 import { asSyscallError } from "./source.ts";
 
 /** What a target is made from. */
@@ -35,7 +40,7 @@ export interface Place {
   /** The path, behind symbolic links. */
   readonly path: string;
   /** `undefined` when there is nothing. */
-  readonly stats: BigIntStats | undefined;
+  readonly facts: Pick<SourceFacts, "type" | "dev" | "ino"> | undefined;
 }
 
 /** Longest name in a folder that Linux and macOS allow, in bytes. */
@@ -43,20 +48,40 @@ const LONGEST_NAME = 255;
 
 /** Looks at the path of a target; a dangling link counts as nothing, and will be replaced. */
 export async function placeOf(path: string): Promise<Place> {
+  const cached = cachedPlace(path);
+  if (cached !== undefined) return cached;
   const { realpath, stat } = builtin("fs").promises;
   try {
-    const [real, stats] = await Promise.all([realpath(path), stat(path, { bigint: true })]);
-    return { path: real, stats };
+    const [real, { mode, dev, ino }] = await Promise.all([
+      realpath(path),
+      stat(path, { bigint: true }),
+    ]);
+    return { path: real, facts: { type: Number(mode) & TYPE, dev, ino } };
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return { path, stats: undefined };
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return { path, facts: undefined };
     throw asSyscallError(error as Error, "stat", `look at ${describe(path)}`);
+  }
+}
+
+/** Without a thread of the runtime's pool, where the kernel has the answer in memory. */
+function cachedPlace(path: string): Place | undefined {
+  // Where the runtime guards files by permissions of its own, it must see the path.
+  if (platform.os !== "linux" || !available() || guardsPaths()) return undefined;
+  const { PATH, NOFOLLOW, CLOEXEC } = platform.open;
+  const fd = raw.openat2(platform.atFdcwd, path, PATH | NOFOLLOW | CLOEXEC, 0, ResolveFlag.CACHED);
+  if (fd < 0) return errnoName(-fd) === "ENOENT" ? { path, facts: undefined } : undefined;
+  try {
+    const facts = factsOf(fd);
+    return facts.type === FileType.LINK ? undefined : { path, facts };
+  } finally {
+    raw.close(fd);
   }
 }
 
 /** Makes the file for a copy to `place`, which is no folder and no device. */
 export async function makeTarget(place: Place, options: TargetOptions): Promise<CopyTarget> {
-  const { path, stats } = place;
-  if (stats !== undefined && !options.overwrite) {
+  const { path, facts } = place;
+  if (facts !== undefined && !options.overwrite) {
     const action = `copy to ${describe(path)}, which exists`;
     throw new SyscallError({ syscall: "open", errno: errnoNumber("EEXIST"), action });
   }
@@ -89,7 +114,7 @@ async function makeHidden(path: string, options: TargetOptions): Promise<CopyTar
 }
 
 async function makeInPlace(
-  { path, stats }: Place,
+  { path, facts }: Place,
   options: TargetOptions,
 ): Promise<CopyTarget> {
   const { constants, promises } = builtin("fs");
@@ -102,7 +127,7 @@ async function makeInPlace(
     async discard() {
       await file.close().catch(() => {});
       // What was there before is gone; half of something else is not to pass for it.
-      const undo = stats === undefined ? promises.unlink(path) : promises.truncate(path);
+      const undo = facts === undefined ? promises.unlink(path) : promises.truncate(path);
       await undo.catch(() => {});
     },
   };
@@ -153,7 +178,8 @@ async function openFor(
     close,
     async complete() {
       if (mode !== undefined) {
-        await called("fchmod", action, (done) => fs.fchmod(fd, mode & PERMISSIONS, done));
+        // The inode is in memory, and this is one change of thread less for each small file.
+        fs.fchmodSync(fd, mode & PERMISSIONS);
       }
       if (times !== undefined) {
         const { accessedMs, modifiedMs } = times;

@@ -1,7 +1,7 @@
 /** Calls that may wait for a disk. @module */
 
 import { UnsupportedError } from "../errors.ts";
-import { runBlocking } from "../wait/blocking.ts";
+import { runCopying } from "../wait/blocking.ts";
 import { type BlockingCalls, CALLS } from "../wait/blocking_calls.ts";
 
 /** A call by name, with its arguments. */
@@ -9,11 +9,11 @@ export type BlockingCall = {
   [C in keyof BlockingCalls]: [call: C, ...args: Parameters<BlockingCalls[C]>];
 }[keyof BlockingCalls];
 
-/** Runs a call in the thread for blocking calls; where Workers are not permitted, here. */
+/** Runs a call in the thread that copies; where Workers are not permitted, here. */
 export async function elsewhere(...call: BlockingCall): Promise<number> {
   try {
     const [name, ...args] = call;
-    return await runBlocking(name, ...args as Parameters<BlockingCalls[typeof name]>);
+    return await runCopying(name, ...args as Parameters<BlockingCalls[typeof name]>);
   } catch (error) {
     if (!(error instanceof UnsupportedError)) throw error;
     return here(...call);

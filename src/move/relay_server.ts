@@ -4,7 +4,7 @@
 import { builtin } from "../builtins.ts";
 import { encodeAddress, type SocketAddress } from "../sys/address.ts";
 import { check } from "../sys/check.ts";
-import { libc } from "../sys/libc.ts";
+import { available } from "../sys/libc.ts";
 import { dupCloexec } from "../sys/open.ts";
 import * as raw from "../sys/raw/mod.ts";
 import { ShutdownHow } from "../sys/socket_flags.ts";
@@ -17,6 +17,7 @@ import { type Counters, newCounters } from "./relay/counters.ts";
 import { resolveEndpoint } from "./relay/endpoint.ts";
 import { type CheckedOptions, checkOptions, type RelayServerOptions } from "./relay/options.ts";
 export type { RelayServerOptions };
+import { PortableRelay } from "./relay/portable.ts";
 import { type RelayStats, sumUp } from "./relay/stats.ts";
 import { wholeNumber } from "../options.ts";
 
@@ -49,11 +50,13 @@ export class Relay implements AsyncDisposable {
   readonly #counters: Counters[];
   readonly #total = new Int32Array(new SharedArrayBuffer(4));
   #crew: Crew | undefined;
+  #portable: PortableRelay | undefined;
   #listener = -1;
   #address: SocketAddress | undefined;
   #listening: Promise<SocketAddress> | undefined;
   #closing: Promise<void> | undefined;
   #referenced = true;
+  #ready = false;
 
   /** Use {@linkcode createRelay}. */
   constructor(options: RelayServerOptions) {
@@ -72,12 +75,17 @@ export class Relay implements AsyncDisposable {
    * @returns Where it listens, once every thread does. A second call returns the same.
    *
    * @throws {SyscallError} `EADDRINUSE`, also for a path that exists; `EACCES`, `EADDRNOTAVAIL`...
-   * @throws {UnsupportedError} When the system cannot be called, or Workers cannot be started.
+   * @throws {UnsupportedError} When Workers cannot be started.
    * @throws {Error} With `code` `"ENOTFOUND"` and the like when a name cannot be looked up.
    */
   listen(): Promise<SocketAddress> {
     if (this.#closing === undefined) return this.#listening ??= this.#listen();
     return Promise.reject(new Error(CLOSED));
+  }
+
+  /** How bytes move: `"copy"` where the system cannot be called. */
+  get method(): "splice" | "copy" {
+    return available() ? "splice" : "copy";
   }
 
   /** Counts of what it has done. */
@@ -88,13 +96,15 @@ export class Relay implements AsyncDisposable {
   /** Keeps the process alive while it listens; so it is at first. */
   ref(): void {
     this.#referenced = true;
-    this.#crew?.ref();
+    this.#portable?.ref();
+    if (this.#ready) this.#crew!.ref();
   }
 
   /** Lets the process end although it listens. */
   unref(): void {
     this.#referenced = false;
-    this.#crew?.unref();
+    this.#portable?.unref();
+    if (this.#ready) this.#crew!.unref();
   }
 
   /**
@@ -122,11 +132,10 @@ export class Relay implements AsyncDisposable {
 
   async #listen(): Promise<SocketAddress> {
     const { connectMs, idleMs, maxConnections, threads, workerUrl } = this.#options;
-    // Throws where the system cannot be called, before anything is looked up.
-    libc();
     const upstream = await resolveEndpoint(this.#options.upstream);
     const listen = await resolveEndpoint(this.#options.listen);
     this.#throwIfClosed();
+    if (!available()) return await this.#listenPortably(listen, upstream);
     this.#listener = openListener(listen);
     try {
       this.#address = getsockname(this.#listener);
@@ -146,15 +155,26 @@ export class Relay implements AsyncDisposable {
         fds: () => [dupCloexec(this.#listener)],
         ended: (error) => this.#fail(error),
       });
-      if (this.#referenced) this.#crew.ref();
+      // Whoever waits for this promise must not see the process end before.
+      this.#crew.ref();
       await this.#crew.ready;
       this.#throwIfClosed();
+      this.#ready = true;
+      if (!this.#referenced) this.#crew.unref();
       return this.#address;
     } catch (cause) {
       this.#stopListening();
       await this.#crew?.close();
       throw cause;
     }
+  }
+
+  async #listenPortably(listen: SocketAddress, upstream: SocketAddress): Promise<SocketAddress> {
+    const portable = new PortableRelay(this.#options, this.#counters[0]!, upstream);
+    this.#portable = portable;
+    this.#address = await portable.listen(listen);
+    if (!this.#referenced) portable.unref();
+    return this.#address;
   }
 
   #throwIfClosed(): void {
@@ -164,6 +184,7 @@ export class Relay implements AsyncDisposable {
   async #close(): Promise<void> {
     this.#stopListening();
     await this.#listening?.catch(() => {});
+    await this.#portable?.close();
     const crew = this.#crew;
     if (crew === undefined) return;
     crew.ref();
@@ -174,7 +195,10 @@ export class Relay implements AsyncDisposable {
 
   /** Ends the threads with all their connections; `#close` goes on by that. */
   #cut(): void {
-    const end = () => this.#crew?.close();
+    const end = () => {
+      this.#portable?.cut();
+      return this.#crew?.close();
+    };
     if (this.#listening === undefined) return;
     this.#listening.then(end, end);
   }
@@ -203,7 +227,8 @@ export class Relay implements AsyncDisposable {
 /**
  * Makes a relay between whoever connects and one upstream: see {@linkcode Relay}.
  *
- * Linux only: it throws `UnsupportedError` where the system cannot be called.
+ * Where the system cannot be called, the bytes are copied by the runtime's own sockets, in the
+ * thread of the program: `method` says which.
  *
  * @param options Where to listen, whom to connect to, and limits.
  * @returns The relay; call its `listen()`.

@@ -111,3 +111,12 @@ export const FileSystem = {
   /** tmpfs, and memory of `memfd_create()`. */
   TMPFS: 0x01021994,
 } as const;
+
+const HUGETLBFS = 0x9584_58f6;
+
+/** Bytes of a page of a file in huge pages (hugetlbfs, `MFD_HUGETLB`); `undefined` of any other. */
+export function hugePageSize(fd: number): number | undefined {
+  const result = fold(libc().fstatfs(fd, other.address));
+  if (result < 0 || other.view.getUint32(0, true) !== HUGETLBFS) return undefined;
+  return Number(other.view.getBigUint64(8, true));
+}

@@ -7,17 +7,11 @@ import { CALLS, type Request } from "./blocking_calls.ts";
 import type { JobContext } from "./job.ts";
 import { closeSink } from "./populate.ts";
 
-/**
- * Priority of the thread, in 0..19 downwards. Reading from a fast disk takes a whole processor, and
- * with one processor left for both, a small request beside four cold streams took 5.6 ms in the
- * median at 0, 1.8 at 5 and 1.1 at 10, at the same throughput (measured).
- */
-const NICE = 10;
-
 /** Runs each command, a {@linkcode Request}, and reports its result. */
 export function run(job: JobContext): void {
+  const { nice } = job.data as { nice: number };
   // Elsewhere the call is about the whole process.
-  if (platform.os === "linux") setThreadPriority(NICE);
+  if (nice > 0 && platform.os === "linux") setThreadPriority(nice);
   try {
     while (!job.stopping()) {
       if (poll(job.wakeFd, PollEvent.IN, job.parkMs) <= 0) continue;

@@ -64,7 +64,7 @@ export function describeWithoutLeaks(
     body();
     it("leaves no descriptor open", { skip }, async () => {
       // The runtimes close theirs a little later, and the pool of pipes its own after two seconds.
-      for (let i = 0; i < 200 && openDescriptors().length > earlier.length; i++) await sleep(20);
+      for (let i = 0; i < 500 && openDescriptors().length > earlier.length; i++) await sleep(20);
       const now = openDescriptors();
       const added = now.filter((descriptor) => !earlier.includes(descriptor));
       assert.ok(now.length <= earlier.length, `left open: ${added.join(", ")}`);

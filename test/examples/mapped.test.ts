@@ -4,6 +4,7 @@ import { describe, it } from "node:test";
 import { grep } from "../../examples/mapped_grep/grep.ts";
 import { Weights, writeWeights } from "../../examples/mapped_weights/safetensors.ts";
 import { MappedFile } from "../../src/mod.ts";
+import { closing } from "../_kit/closing.ts";
 import { runChild } from "../_kit/child.ts";
 import { withFile, withFileAsync } from "../_kit/temp.ts";
 
@@ -14,7 +15,7 @@ describe("examples/mapped_grep.ts", () => {
 
   it("finds each line once, with its place", () =>
     withFile(text, (_, path) => {
-      using map = MappedFile.open(path);
+      const map = closing(MappedFile.open(path));
       const found = [...grep(map, "line 499")];
       assert.equal(found.length, 11);
       assert.equal(found[0]!.line, "line 499 of many");
@@ -38,7 +39,7 @@ describe("examples/mapped_weights.ts", () => {
   it("shows the tensors of a file where they lie", () =>
     withFile("", (_, path) => {
       writeWeights(path, { first: [3, 5], second: [1000] });
-      using weights = new Weights(path);
+      const weights = new Weights(path);
       const { tensors } = weights;
       assert.deepEqual([...tensors.keys()], ["first", "second"]);
       const { shape, data } = tensors.get("second")!;

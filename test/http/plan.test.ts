@@ -177,6 +177,13 @@ describe("planResponse() with Range", () => {
     assert.equal(answer({ range: "bytes=0-1" }, { file }).headers["Content-Encoding"], "br");
   });
 
+  it("takes a file for coded that a header says it of", () => {
+    const options = { headers: { "content-encoding": "gzip" } };
+    const { status, headers } = answer({ range: "bytes=0-1,3-4" }, { options });
+    assert.equal(status, 200);
+    assert.equal(headers["content-encoding"], "gzip");
+  });
+
   it("can be turned off", () => {
     const { status, headers } = answer({ range: "bytes=0-1" }, {
       options: { acceptRanges: false },

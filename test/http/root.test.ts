@@ -17,13 +17,8 @@ import { join } from "node:path";
 import { after, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { errnoName } from "../../src/errors.ts";
-import {
-  NativeRoot,
-  type OpenFile,
-  openRoot,
-  type Root,
-  type Symlinks,
-} from "../../src/http/open_root.ts";
+import { NativeRoot } from "../../src/http/native_root.ts";
+import { type OpenFile, openRoot, type Root, type Symlinks } from "../../src/http/open_root.ts";
 import { openPortableRoot } from "../../src/http/portable_root.ts";
 import { raw } from "../../src/sys/mod.ts";
 import { describeWithoutLeaks } from "../_kit/leaks.ts";

@@ -3,6 +3,7 @@ import { readFileSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import { type MapAccess, MappedFile } from "../../src/mod.ts";
 import * as sys from "../../src/sys/mod.ts";
+import { closing } from "../_kit/closing.ts";
 import { fails, openFds } from "../_kit/fds.ts";
 import { pattern, withFile, withFileAsync } from "../_kit/temp.ts";
 
@@ -13,7 +14,7 @@ describe("flush()", () => {
   it("writes what was stored to the disk, for any range", () =>
     withFile(pattern(4 * PAGE), (fd, path) => {
       sys.fsync(fd);
-      using map = MappedFile.open(path, { access: "write", offset: 100 });
+      const map = closing(MappedFile.open(path, { access: "write", offset: 100 }));
       map.bytes[PAGE] = 99;
       assert.ok(sys.cachestat(fd, 0, 0).dirty > 0);
       map.flush({ offset: PAGE - 1, length: 2 });
@@ -42,7 +43,7 @@ describe("residency(), prefetch() and dropCache()", () => {
   it("tell of single pages, bring them in and drop them", () =>
     withFileAsync(pattern(64 * PAGE), async (fd, path) => {
       sys.fsync(fd);
-      using map = MappedFile.open(path);
+      const map = closing(MappedFile.open(path));
       map.advise("random");
       map.dropCache();
       assert.equal(map.residency().fraction, 0);
@@ -77,7 +78,7 @@ describe("lock() and unlock()", () => {
     it(`bring pages in, keep them, and copy none: "${access}"`, () =>
       withFile(pattern(8 * PAGE), (fd, path) => {
         sys.fsync(fd);
-        using map = MappedFile.open(path, { access });
+        const map = closing(MappedFile.open(path, { access }));
         const { bytes } = map;
         map.dropCache();
         map.lock({ offset: PAGE, length: 2 * PAGE });
@@ -93,7 +94,7 @@ describe("lock() and unlock()", () => {
 
   it("throw TruncatedError when the file is shorter", () =>
     withFile(pattern(8 * PAGE), (_, path) => {
-      using map = MappedFile.open(path);
+      const map = closing(MappedFile.open(path));
       truncateSync(path, PAGE);
       assert.throws(() => map.lock(), { name: "TruncatedError" });
     }));
@@ -103,7 +104,7 @@ describe("advise()", () => {
   it("takes every advice that suits a file", () =>
     withFile(pattern(8 * PAGE), (_, path) => {
       for (const access of ALL) {
-        using map = MappedFile.open(path, { access, offset: 5 });
+        const map = closing(MappedFile.open(path, { access, offset: 5 }));
         for (const advice of ["normal", "random", "sequential", "willneed", "dontdump"] as const) {
           map.advise(advice, { offset: 1, length: PAGE });
           map.advise(advice);
@@ -123,7 +124,7 @@ describe("advise()", () => {
 describe("protect()", () => {
   it('"read" keeps stores from the file, "write" lets them reach it again', () =>
     withFile(pattern(4 * PAGE), (_, path) => {
-      using map = MappedFile.open(path, { access: "write" });
+      const map = closing(MappedFile.open(path, { access: "write" }));
       const { bytes } = map;
       bytes[PAGE] = 1;
       map.protect("read", { offset: PAGE, length: PAGE });
@@ -143,9 +144,9 @@ describe("protect()", () => {
 
   it("is for writable mappings, and refuses other protections", () =>
     withFile(pattern(PAGE), (_, path) => {
-      using map = MappedFile.open(path, { access: "write" });
+      const map = closing(MappedFile.open(path, { access: "write" }));
       assert.throws(() => map.protect("none" as "read"), TypeError);
-      using reader = MappedFile.open(path);
+      const reader = closing(MappedFile.open(path));
       assert.throws(() => reader.protect("write"), TypeError);
     }));
 });
@@ -153,7 +154,7 @@ describe("protect()", () => {
 describe("resize()", () => {
   it("grows and cuts a file that ends with its mapping, and empties the arrays", () =>
     withFile(pattern(3 * PAGE), (_, path) => {
-      using map = MappedFile.open(path, { access: "write", offset: 100 });
+      const map = closing(MappedFile.open(path, { access: "write", offset: 100 }));
       const { bytes } = map;
       bytes[0] = 99;
       map.resize(10 * PAGE);
@@ -172,7 +173,7 @@ describe("resize()", () => {
 
   it("leaves what lies behind a mapping alone", () =>
     withFile(pattern(3 * PAGE), (_, path) => {
-      using map = MappedFile.open(path, { access: "write", length: PAGE });
+      const map = closing(MappedFile.open(path, { access: "write", length: PAGE }));
       map.resize(10);
       assert.equal(statSync(path).size, 3 * PAGE);
       map.resize(2 * PAGE);
@@ -181,7 +182,7 @@ describe("resize()", () => {
 
   it("follows a file that grew, for reading, and refuses more than it has", () =>
     withFile(pattern(100), (_, path) => {
-      using map = MappedFile.open(path);
+      const map = closing(MappedFile.open(path));
       writeFileSync(path, pattern(3 * PAGE));
       map.resize(3 * PAGE);
       assert.deepEqual(map.bytes, pattern(3 * PAGE));
@@ -193,7 +194,9 @@ describe("resize()", () => {
 
   it("keeps what a private mapping has stored, also when advice has split it", () =>
     withFile(pattern(64 * PAGE), (_, path) => {
-      using map = MappedFile.open(path, { access: "copy-on-write", offset: 7, length: 32 * PAGE });
+      const map = closing(
+        MappedFile.open(path, { access: "copy-on-write", offset: 7, length: 32 * PAGE }),
+      );
       map.advise("random", { offset: 5 * PAGE, length: PAGE });
       for (let page = 0; page < 32; page++) map.bytes[page * PAGE] = 200 + page;
       map.resize(50 * PAGE);

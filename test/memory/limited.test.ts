@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmdirSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmdirSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it } from "node:test";
@@ -20,6 +20,9 @@ function mayMount(): boolean {
 }
 
 const NO_MOUNT: string | false = !mayMount() && "no file system may be mounted here";
+
+const POOL = /HugePages_Free:\s+(\d+)/.exec(readFileSync("/proc/meminfo", "utf8"))?.[1];
+const NO_POOL: string | false = Number(POOL) < 8 && "this system has no pool of huge pages";
 
 async function survives(way: string): Promise<void> {
   const result = await runChild(PROGRAM, { args: [way], timeoutMs: 30_000 });
@@ -46,5 +49,13 @@ describe("a full disk", () => {
     "loses stores, and flush() and close() throw EIO",
     { skip: NO_MOUNT, timeout: 60_000 },
     () => survives("full"),
+  );
+});
+
+describe("a file in huge pages", () => {
+  it(
+    "is truncated and closed",
+    { skip: NO_MOUNT || NO_POOL, timeout: 60_000 },
+    () => survives("huge"),
   );
 });

@@ -6,6 +6,7 @@ import { pathToFileURL } from "node:url";
 import { runtime } from "../../ffi/mod.ts";
 import { type MapOptions, MappedFile, TruncatedError } from "../../src/mod.ts";
 import * as sys from "../../src/sys/mod.ts";
+import { closing } from "../_kit/closing.ts";
 import { fails, openFds, scoped, withoutLeak } from "../_kit/fds.ts";
 import { pattern, withFile, withFileAsync } from "../_kit/temp.ts";
 
@@ -20,7 +21,7 @@ function withMap(
   body: (map: MappedFile, path: string) => void,
 ): void {
   withFile(bytes, (_, path) => {
-    using map = MappedFile.open(path, options);
+    const map = closing(MappedFile.open(path, options));
     body(map, path);
   });
 }
@@ -28,20 +29,21 @@ function withMap(
 describe("MappedFile.open()", () => {
   it("shows a file by path, URL, descriptor and FileHandle", () =>
     withFileAsync(pattern(10_000), async (_, path) => {
-      await using handle = await open(path);
+      const handle = await open(path);
       const fd = openSync(path, "r");
       for (const file of [path, pathToFileURL(path), fd, handle]) {
-        using map = MappedFile.open(file);
+        const map = closing(MappedFile.open(file));
         assert.deepEqual(map.bytes, pattern(10_000));
         assert.deepEqual([map.length, map.offset, map.access], [10_000, 0, "read"]);
       }
       closeSync(fd);
+      await handle.close();
     }));
 
   it("outlives the descriptor that it was given", () =>
     withFile(pattern(10_000), (_, path) => {
       const fd = openSync(path, "r+");
-      using map = MappedFile.open(fd, { access: "write" });
+      const map = closing(MappedFile.open(fd, { access: "write" }));
       closeSync(fd);
       map.bytes[0] = 9;
       map.flush();
@@ -54,7 +56,7 @@ describe("MappedFile.open()", () => {
     withFile(pattern(5 * PAGE), (_, path) => {
       const ranges = [[0, 1], [1, PAGE], [PAGE - 1, 2], [PAGE, PAGE], [3 * PAGE + 7, 2 * PAGE - 7]];
       for (const [offset, length] of [...ranges, [5 * PAGE, 0]] as [number, number][]) {
-        using map = MappedFile.open(path, { offset, length });
+        const map = closing(MappedFile.open(path, { offset, length }));
         const expected = pattern(5 * PAGE).subarray(offset, offset + length);
         assert.deepEqual(map.bytes, expected);
         assert.deepEqual(map.read(0), expected);
@@ -80,7 +82,7 @@ describe("MappedFile.open()", () => {
       for (const options of [{ offset: 101 }, { length: 101 }, { offset: 50, length: 51 }]) {
         assert.throws(() => MappedFile.open(path, options), RangeError);
       }
-      using map = MappedFile.open(path, { access: "write", offset: 50, length: PAGE });
+      const map = closing(MappedFile.open(path, { access: "write", offset: 50, length: PAGE }));
       assert.equal(statSync(path).size, 50 + PAGE);
       assert.equal(map.bytes[PAGE - 1], 0);
       assert.throws(() => MappedFile.open(path, { access: "write", offset: 2 * PAGE }), RangeError);
@@ -139,7 +141,7 @@ describe("MappedFile.open()", () => {
   it("maps a file beyond 4 GiB, in windows or as a whole", () =>
     withFile("", (_, path) => {
       truncateSync(path, 6 * GIB);
-      using map = MappedFile.open(path, { access: "write" });
+      const map = closing(MappedFile.open(path, { access: "write" }));
       for (const offset of [0, 4 * GIB - 2, 5 * GIB + 1, 6 * GIB - 4]) {
         map.view(offset, 4).set([1, 2, 3, 4]);
         assert.deepEqual([...map.view(offset + 1, 2)], [2, 3]);
@@ -157,7 +159,7 @@ describe("MappedFile.open()", () => {
     withFile("", (fd, path) => {
       truncateSync(path, 6 * GIB);
       sys.pwrite(fd, pattern(10), 5 * GIB + 3);
-      using map = MappedFile.open(path, { offset: 5 * GIB + 3, length: 10 });
+      const map = closing(MappedFile.open(path, { offset: 5 * GIB + 3, length: 10 }));
       assert.deepEqual(map.bytes, pattern(10));
     }));
 });
@@ -168,7 +170,7 @@ describe("access", () => {
       const { bytes } = map;
       bytes[0] = 99;
       assert.equal(readFileSync(path)[0], 0);
-      using other = MappedFile.open(path, { access: "write" });
+      const other = closing(MappedFile.open(path, { access: "write" }));
       assert.equal(other.bytes[0], 0);
       other.bytes[1] = 98;
       other.bytes[PAGE] = 97;
@@ -179,7 +181,7 @@ describe("access", () => {
 
   it('"write": stores reach the file and every mapping of it', () =>
     withMap(pattern(PAGE), { access: "write" }, (map, path) => {
-      using other = MappedFile.open(path);
+      const other = closing(MappedFile.open(path));
       map.bytes[5] = 99;
       assert.deepEqual([other.bytes[5], readFileSync(path)[5]], [99, 99]);
     }));

@@ -1,9 +1,14 @@
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { readFileSync } from "node:fs";
+import process from "node:process";
 import { describe, it } from "node:test";
+import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
 import { MappedFile, MappedMemory, type MemoryOptions } from "../../src/mod.ts";
 import * as sys from "../../src/sys/mod.ts";
+import { closing } from "../_kit/closing.ts";
 import { runChild } from "../_kit/child.ts";
 import { CLOSED_FD, fails, openFds, scoped } from "../_kit/fds.ts";
 import { pattern, withFile } from "../_kit/temp.ts";
@@ -20,7 +25,7 @@ const A_POOL: string | false = POOL > 0 && "this system has a pool of huge pages
 describe("MappedMemory.allocate()", () => {
   it("gives memory of zeroes, shared or not", () => {
     for (const shared of [true, false]) {
-      using memory = MappedMemory.allocate(3 * PAGE + 5, { shared });
+      const memory = closing(MappedMemory.allocate(3 * PAGE + 5, { shared }));
       assert.deepEqual([memory.length, memory.fd >= 0], [3 * PAGE + 5, shared]);
       assert.ok(memory.bytes.every((byte) => byte === 0));
       memory.bytes.set(pattern(3 * PAGE + 5));
@@ -43,10 +48,10 @@ describe("MappedMemory.allocate()", () => {
 
   it("gives nothing, and more than memory has", () => {
     for (const shared of [true, false]) {
-      using none = MappedMemory.allocate(0, { shared });
+      const none = closing(MappedMemory.allocate(0, { shared }));
       assert.equal(none.bytes.length, 0);
     }
-    using much = MappedMemory.allocate(2 ** 40);
+    const much = closing(MappedMemory.allocate(2 ** 40));
     much.view(2 ** 39, 10)[5] = 7;
     assert.equal(much.read(2 ** 39 + 5, 1)[0], 7);
     assert.throws(() => MappedMemory.allocate(2 ** 52), { name: "SyscallError" });
@@ -55,16 +60,19 @@ describe("MappedMemory.allocate()", () => {
   it("names it, and leaves no descriptor behind", () => {
     const before = openFds();
     {
-      using memory = MappedMemory.allocate(PAGE, { name: "a-name-to-find" });
+      const memory = MappedMemory.allocate(PAGE, { name: "a-name-to-find" });
       assert.ok(memory.fd > 0);
       assert.match(readFileSync("/proc/self/maps", "utf8"), /memfd:a-name-to-find/);
+      memory.close();
     }
     fails("EINVAL", "memfd_create", () => MappedMemory.allocate(1, { name: "x".repeat(250) }));
     assert.equal(openFds(), before);
   });
 
   it("takes transparent huge pages where there are some", () => {
-    using memory = MappedMemory.allocate(8 * MIB, { shared: false, hugePages: "transparent" });
+    const memory = closing(
+      MappedMemory.allocate(8 * MIB, { shared: false, hugePages: "transparent" }),
+    );
     memory.bytes.fill(1);
     assert.equal(memory.residency().fraction, 1);
   });
@@ -105,9 +113,9 @@ describe("MappedMemory.allocate()", () => {
 
 describe("MappedMemory.open()", () => {
   it("shows the same memory, in a mapping of its own", () => {
-    using memory = MappedMemory.allocate(PAGE);
-    using twin = MappedMemory.open(memory.fd);
-    using reader = MappedMemory.open(memory.path!, { access: "read" });
+    const memory = closing(MappedMemory.allocate(PAGE));
+    const twin = closing(MappedMemory.open(memory.fd));
+    const reader = closing(MappedMemory.open(memory.path!, { access: "read" }));
     memory.bytes[5] = 7;
     reader.bytes[6] = 9;
     assert.deepEqual([...twin.read(5, 2)], [7, 0]);
@@ -116,7 +124,7 @@ describe("MappedMemory.open()", () => {
   });
 
   it("shares memory with a Worker", async () => {
-    using memory = MappedMemory.allocate(2 * PAGE);
+    const memory = closing(MappedMemory.allocate(2 * PAGE));
     const counters = new Int32Array(memory.bytes.buffer);
     const worker = new Worker(SHARER, { workerData: memory.fd });
     const answer = new Promise((resolve, reject) => {
@@ -129,18 +137,28 @@ describe("MappedMemory.open()", () => {
   });
 
   it("shares memory with another process", async () => {
-    using memory = MappedMemory.allocate(2 * PAGE);
+    const memory = closing(MappedMemory.allocate(2 * PAGE));
     const { stdout, stderr } = await runChild(SHARER, { args: [memory.path!] });
     assert.equal(stdout.trim(), "added", stderr);
     const counters = new Int32Array(memory.bytes.buffer);
     assert.deepEqual([counters[0], counters[1024]], [100_000, 7]);
   });
 
+  it("shares memory with a child that inherits its descriptor", async () => {
+    const memory = closing(MappedMemory.allocate(2 * PAGE));
+    const deno = "Deno" in globalThis ? ["run", "-A", "--no-check"] : [];
+    const child = spawn(process.execPath, [...deno, fileURLToPath(SHARER), "3"], {
+      stdio: ["ignore", "ignore", "inherit", memory.fd],
+    });
+    assert.deepEqual(await once(child, "exit"), [0, null]);
+    assert.equal(new Int32Array(memory.bytes.buffer)[0], 100_000);
+  });
+
   it(
     "seals what others have made, so that nobody can take its pages away",
     scoped((scope) => {
       const fd = scope.memfd(pattern(PAGE), sys.MemfdFlag.ALLOW_SEALING);
-      using memory = MappedMemory.open(fd);
+      const memory = closing(MappedMemory.open(fd));
       assert.deepEqual(memory.seals, ["shrink"]);
       fails("EPERM", "ftruncate", () => sys.ftruncate(fd, 0));
     }),
@@ -161,7 +179,7 @@ describe("MappedMemory.open()", () => {
 
 describe("seal()", () => {
   it('"write" keeps the bytes for good, also from this mapping', () => {
-    using memory = MappedMemory.allocate(PAGE);
+    const memory = closing(MappedMemory.allocate(PAGE));
     const { bytes } = memory;
     bytes[0] = 1;
     const other = MappedMemory.open(memory.fd);
@@ -172,7 +190,7 @@ describe("seal()", () => {
     memory.seal("write", "grow", "seal");
     assert.deepEqual(memory.seals, ["grow", "write", "seal", "shrink"]);
     bytes[0] = 3;
-    using reader = MappedMemory.open(memory.fd, { access: "read" });
+    const reader = closing(MappedMemory.open(memory.fd, { access: "read" }));
     assert.equal(reader.bytes[0], 2);
     fails("EPERM", "mmap", () => MappedMemory.open(memory.fd));
     fails("EPERM", "mmap", () => MappedFile.open(memory.fd, { access: "write" }));
@@ -180,19 +198,19 @@ describe("seal()", () => {
   });
 
   it('"future-write" leaves the mappings that are there', () => {
-    using memory = MappedMemory.allocate(PAGE);
+    const memory = closing(MappedMemory.allocate(PAGE));
     memory.seal("future-write");
     memory.bytes[0] = 5;
-    using reader = MappedMemory.open(memory.fd, { access: "read" });
+    const reader = closing(MappedMemory.open(memory.fd, { access: "read" }));
     assert.equal(reader.bytes[0], 5);
     fails("EPERM", "mmap", () => MappedMemory.open(memory.fd));
   });
 
   it("refuses other seals, and memory that is not shared", () => {
-    using memory = MappedMemory.allocate(PAGE, { shared: false });
+    const memory = closing(MappedMemory.allocate(PAGE, { shared: false }));
     assert.throws(() => memory.seal("grow"), TypeError);
     assert.deepEqual(memory.seals, []);
-    using shared = MappedMemory.allocate(PAGE);
+    const shared = closing(MappedMemory.allocate(PAGE));
     assert.throws(() => shared.seal("shrink" as "grow"), TypeError);
   });
 });
@@ -200,7 +218,7 @@ describe("seal()", () => {
 describe("resize()", () => {
   it("makes memory longer and keeps its bytes", () => {
     for (const shared of [true, false]) {
-      using memory = MappedMemory.allocate(PAGE, { shared });
+      const memory = closing(MappedMemory.allocate(PAGE, { shared }));
       const { bytes } = memory;
       bytes.set(pattern(PAGE));
       memory.resize(10 * PAGE);
@@ -211,12 +229,12 @@ describe("resize()", () => {
   });
 
   it("never makes shared memory shorter", () => {
-    using memory = MappedMemory.allocate(2 * PAGE);
+    const memory = closing(MappedMemory.allocate(2 * PAGE));
     assert.throws(() => memory.resize(PAGE), RangeError);
     memory.seal("grow");
     fails("EPERM", "ftruncate", () => memory.resize(3 * PAGE));
     assert.equal(memory.length, 2 * PAGE);
-    using own = MappedMemory.allocate(2 * PAGE, { shared: false });
+    const own = closing(MappedMemory.allocate(2 * PAGE, { shared: false }));
     own.bytes[5] = 7;
     own.resize(PAGE);
     assert.deepEqual([own.length, own.bytes[5]], [PAGE, 7]);
@@ -226,10 +244,10 @@ describe("resize()", () => {
 describe("a mapping", () => {
   it("is a file like another to MappedFile", () =>
     withFile(pattern(PAGE), (_, path) => {
-      using memory = MappedMemory.allocate(PAGE);
-      using file = MappedFile.open(path);
+      const memory = closing(MappedMemory.allocate(PAGE));
+      const file = closing(MappedFile.open(path));
       memory.bytes.set(file.bytes);
-      using copy = MappedFile.open(memory);
+      const copy = closing(MappedFile.open(memory));
       assert.deepEqual(copy.bytes, pattern(PAGE));
     }));
 });

@@ -18,8 +18,10 @@ import { join } from "node:path";
 import { after, describe, it } from "node:test";
 import { pathToFileURL } from "node:url";
 import { copyFile, type CopyOptions, SyscallError } from "../../src/mod.ts";
+import * as sys from "../../src/sys/mod.ts";
 import { Folder, noise } from "../_kit/bytes.ts";
 import { describeWithoutLeaks } from "../_kit/leaks.ts";
+import { dropFromCache } from "../_kit/page_cache.ts";
 
 const folder = new Folder();
 after(() => folder.remove());
@@ -28,6 +30,26 @@ const MIB = 1024 * 1024;
 const METHODS = ["auto", "range", "sendfile", "splice", "direct", "mmap", "copy"] as const;
 let sequence = 0;
 const fresh = () => join(folder.path, `target-${sequence++}`);
+
+/** Bytes of a file that are in the page cache, or `-errno`. */
+function cachedBytes(path: string): number {
+  const counts = new BigUint64Array(5);
+  const fd = sys.open(path, sys.OpenFlag.RDONLY | sys.OpenFlag.CLOEXEC);
+  const result = sys.raw.cachestat(fd, 0, 0, counts);
+  sys.close(fd);
+  return result < 0 ? result : Number(counts[0]) * sys.pageSize();
+}
+
+const probe = folder.file("x");
+const NO_CACHESTAT = cachedBytes(probe) < 0 ? "cachestat(2) came with Linux 6.5" : false;
+const READS_WITHOUT_CACHING = readsWithoutCaching();
+
+function readsWithoutCaching(): boolean {
+  const fd = sys.open(probe, sys.OpenFlag.RDONLY | sys.OpenFlag.CLOEXEC);
+  const result = sys.raw.preadv2(fd, new Uint8Array(1), 0, sys.ReadFlag.DONTCACHE);
+  sys.close(fd);
+  return result === 1;
+}
 
 /** What stands in the folder beside finished files. */
 function leftovers(): string[] {
@@ -248,6 +270,26 @@ describeWithoutLeaks("copyFile()", {
     }
   });
 
+  it("notices that the source became shorter, also in a hole", async () => {
+    for (const holes of [false, true]) {
+      const source = folder.file(noise(2 * MIB));
+      if (holes) truncateSync(source, 64 * MIB);
+      const target = fresh();
+      let cut = false;
+      const error = await copyFile(source, target, {
+        maxRate: 8 * MIB,
+        chunkSize: 4096,
+        onProgress: () => {
+          if (!cut) truncateSync(source, MIB);
+          cut = true;
+        },
+      }).then(() => assert.fail("it succeeded"), (error) => error);
+      assert.equal(error.name, "TruncatedError");
+      assert.equal(existsSync(target), false);
+      assert.deepEqual(leftovers(), []);
+    }
+  });
+
   it("reports progress up to the end", async () => {
     const seen: number[] = [];
     const source = folder.file(noise(3 * MIB));
@@ -261,6 +303,22 @@ describeWithoutLeaks("copyFile()", {
     assert.ok(seen.length >= 2, String(seen));
     assert.equal(seen.at(-1), 3 * MIB);
     assert.deepEqual(seen, seen.toSorted((a, b) => a - b));
+  });
+
+  it("leaves the page cache as it was when it is asked to", { skip: NO_CACHESTAT }, async () => {
+    const source = folder.file(noise(24 * MIB));
+    const target = fresh();
+    const fd = sys.open(source, sys.OpenFlag.RDONLY | sys.OpenFlag.CLOEXEC);
+    await dropFromCache(fd);
+    sys.close(fd);
+    await copyFile(source, target, { cache: "drop" });
+    // Somebody may have looked at a page; but 48 MiB went through.
+    assert.ok(cachedBytes(source) + cachedBytes(target) < 2 * MIB);
+    assert.ok(readFileSync(target).equals(readFileSync(source)));
+    assert.equal(cachedBytes(source), 24 * MIB);
+    await copyFile(source, fresh(), { cache: "drop" });
+    // What was there before stays, where the kernel can tell.
+    if (READS_WITHOUT_CACHING) assert.equal(cachedBytes(source), 24 * MIB);
   });
 
   it("refuses other options before it touches a file", async () => {

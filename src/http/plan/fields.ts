@@ -9,7 +9,7 @@ const NO_VALUE = /[\x00-\x08\x0a-\x1f\x7f]|[^\x00-\xff]/;
 
 /** Fields that say where the body ends, or that requests are compared with: those are ours alone. */
 const OURS =
-  /^(?:content-(?:length|range|encoding)|transfer-encoding|connection|etag|last-modified|accept-ranges)$/i;
+  /^(?:content-(?:length|range)|transfer-encoding|connection|etag|last-modified|accept-ranges)$/i;
 
 /**
  * Returns fields whose names and values can stand in a head as they are.

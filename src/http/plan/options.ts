@@ -39,7 +39,10 @@ export interface PlanOptions {
   readonly charset?: string | false | undefined;
   /** Media types by extension, without the dot, beside or instead of those that are known. */
   readonly types?: Readonly<Record<string, string>> | undefined;
-  /** More header fields, for all files or for each. They win over those of the plan. */
+  /**
+   * More header fields, for all files or for each. They win over those of the plan, of which
+   * Content-Length, Content-Range, ETag, Last-Modified and Accept-Ranges cannot be set.
+   */
   readonly headers?: Headers | HeadersHook | undefined;
   /** Whether pages of other origins may read the files. @default {false} */
   readonly cors?: boolean | CorsOptions | undefined;

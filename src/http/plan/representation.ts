@@ -6,7 +6,7 @@ import { formatDate } from "./dates.ts";
 import { attachment } from "./disposition.ts";
 import { checkHeaders, mergeHeaders } from "./fields.ts";
 import type { Settings } from "./settings.ts";
-import { type Headers, NO_PARTS, type Plan, type PlanFile } from "./types.ts";
+import { type Coding, type Headers, NO_PARTS, type Plan, type PlanFile } from "./types.ts";
 
 /**
  * One version of a file, as it is served.
@@ -24,7 +24,9 @@ export interface Representation {
   readonly modified: number | undefined;
   /** Media type. */
   readonly type: string;
-  /** Whether it is a sidecar, in a content coding. */
+  /** The coding of a sidecar. */
+  readonly coding: Coding | undefined;
+  /** Whether it is in a content coding: a sidecar, or a file that `headers` says it of. */
   readonly coded: boolean;
   /** The answer to a plain GET. */
   readonly whole: Plan;
@@ -73,7 +75,8 @@ export function describeFile(
     etag,
     modified,
     type: headers["Content-Type"]!,
-    coded: coding !== undefined,
+    coding,
+    coded: Object.keys(headers).some((name) => name.toLowerCase() === "content-encoding"),
     whole: { status: 200, headers, parts, length: size },
     head: { status: 200, headers, parts: NO_PARTS, length: 0 },
   };

@@ -3,7 +3,8 @@
 import { platform } from "../../../ffi/platform/mod.ts";
 import { builtin } from "../../builtins.ts";
 import { adopt, type AdoptedSocket } from "../../guest/adopt.ts";
-import type { SocketAddress } from "../../sys/address.ts";
+import { UnsupportedError } from "../../errors.ts";
+import { available } from "../../sys/libc.ts";
 import { check } from "../../sys/check.ts";
 import * as raw from "../../sys/raw/mod.ts";
 import { getsockname, socketpair } from "../../sys/sockets.ts";
@@ -14,6 +15,8 @@ import { openListener } from "../../wait/listener.ts";
 import { jobLocation } from "../../wait/worker_location.ts";
 import { type Command, COUNTERS, type JobData, NEEDS_DISK } from "./config.ts";
 import { eventReader } from "./event_reader.ts";
+import { listenPortably, type PortableServer } from "./portable_server.ts";
+import { whereToListen } from "./where_to_listen.ts";
 import { configure, type FileServerOptions, type ServerConfig } from "./options.ts";
 import { type FileServerStats, statsOf } from "./stats.ts";
 
@@ -35,6 +38,7 @@ export class FileServer {
   readonly #config: ServerConfig;
   readonly #counters: Float64Array<SharedArrayBuffer>;
   #crew: Crew | undefined;
+  #portable: PortableServer | undefined;
   #disk: Host | undefined;
   /** The disk thread's ends of the sockets, before it is started. */
   #diskFds: number[] = [];
@@ -75,6 +79,7 @@ export class FileServer {
   /** Keeps the process alive while the server listens, which it does at first. */
   ref(): this {
     this.#referenced = true;
+    this.#portable?.server.ref();
     if (this.#closing === undefined) this.#crew?.ref();
     return this;
   }
@@ -82,6 +87,7 @@ export class FileServer {
   /** Lets the process end. */
   unref(): this {
     this.#referenced = false;
+    this.#portable?.server.unref();
     if (this.#closing === undefined) this.#crew?.unref();
     return this;
   }
@@ -103,7 +109,8 @@ export class FileServer {
   async #listen(): Promise<ServerAddress> {
     const { backlog, root, threads } = this.#config;
     builtin("fs").readdirSync(root);
-    const listener = openListener(await this.#where(), backlog);
+    if (platform.os !== "linux" || !available()) return await this.#listenPortably();
+    const listener = openListener(await whereToListen(this.#config), backlog);
     try {
       this.#start(listener, threads);
       // Or the process might end before the promise settles.
@@ -119,15 +126,17 @@ export class FileServer {
     return this.#address!;
   }
 
-  async #where(): Promise<SocketAddress> {
-    const { host, path, port } = this.#config;
-    if (path !== undefined) return { family: "Unix", path };
-    const name = host.replace(/^\[|\]$/g, "");
-    const { isIPv4, isIPv6 } = builtin("net");
-    if (isIPv4(name)) return { family: "IPv4", address: name, port };
-    if (isIPv6(name)) return { family: "IPv6", address: name, port };
-    const { address, family } = await builtin("dns").promises.lookup(name);
-    return { family: family === 6 ? "IPv6" : "IPv4", address, port };
+  async #listenPortably(): Promise<ServerAddress> {
+    const { log } = this.#config;
+    if (log !== undefined) {
+      throw new UnsupportedError({
+        action: "write an access log",
+        reason: "no system call can be made here; use onRequest instead",
+      });
+    }
+    this.#portable = await listenPortably(this.#config, this.#counters);
+    if (!this.#referenced) this.#portable.server.unref();
+    return this.#address = this.#portable.address;
   }
 
   #start(listener: number, threads: number): void {
@@ -136,7 +145,7 @@ export class FileServer {
       ? { address: name.path, port: 0 }
       : { address: name.address, port: name.port };
     const { cache, limits, root, settings, symlinks } = this.#config;
-    const { log, onRequest } = this.#config;
+    const { log, onError, onRequest } = this.#config;
     this.#crew = new Crew({
       job: jobLocation("http/server/server_job"),
       threads,
@@ -156,7 +165,7 @@ export class FileServer {
       reported: (_index, id) => {
         if (id === NEEDS_DISK) this.#startDisk();
       },
-      ended: () => {},
+      ended: onError,
     });
   }
 
@@ -190,6 +199,7 @@ export class FileServer {
 
   async #close(graceMs: number): Promise<void> {
     await this.#listening?.catch(() => {});
+    if (this.#portable !== undefined) return await this.#portable.close(graceMs);
     if (this.#crew !== undefined) {
       this.#crew.ref();
       await within(this.#crew.call("drain" satisfies Command).catch(() => {}), graceMs);
@@ -212,7 +222,23 @@ export class FileServer {
   }
 }
 
-/** Makes a server for a folder. It does nothing before `listen()`. */
+/**
+ * Makes a server for a folder. It does nothing before `listen()`.
+ *
+ * It accepts, answers and sends in threads of its own, so that nothing of the program holds it up:
+ * strict HTTP/1.1 with keep-alive and pipelining, ranges, conditions and sidecars; small files from
+ * memory, larger ones by sendfile(2), those that are not in the page cache without stopping the
+ * others. Where no system call can be made it serves by `node:http`, and copies.
+ *
+ * @throws {TypeError} When an option is of the wrong kind.
+ * @throws {RangeError} When a number among them is out of range.
+ *
+ * @example Serve until the block ends
+ * ```ts ignore
+ * await using server = createFileServer({ root: "public", port: 8080, threads: 2 });
+ * const { address, port } = await server.listen();
+ * ```
+ */
 export function createFileServer(options: FileServerOptions): FileServer {
   return new FileServer(configure(options));
 }

@@ -22,8 +22,11 @@ export interface RequestEvent {
   readonly total: number;
   /** From the request to the last byte, in milliseconds. */
   readonly durationMs: number;
-  /** What moved the body: `"memory"` is send(2) of what is kept, or of text. */
-  readonly transfer: "memory" | "sendfile";
+  /**
+   * What moved the body: `"memory"` is send(2) of what is kept, or of text; `"copy"` the runtime,
+   * where no system call can be made.
+   */
+  readonly transfer: "memory" | "sendfile" | "copy";
   /** Value of Referer, or empty. */
   readonly referer: string;
   /** Value of User-Agent, or empty. */

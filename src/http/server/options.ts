@@ -32,7 +32,12 @@ export interface ServerLimits {
 export interface CacheOptions {
   /** Most bytes of files in memory. @default {32 MiB} */
   maxBytes?: number | undefined;
-  /** Largest file in memory, in bytes, at most 1 MiB. @default {64 KiB} */
+  /**
+   * Largest file in memory, in bytes, at most 1 MiB. Larger ones leave by sendfile(2): at 64 KiB a
+   * request took 25 us of CPU that way, and 28 to 43 out of memory (measured on Node.js).
+   *
+   * @default {32 KiB}
+   */
   maxFileBytes?: number | undefined;
   /** Most files that are kept, in memory or open. @default {512} */
   maxFiles?: number | undefined;
@@ -67,6 +72,12 @@ export interface FileServerOptions extends SiteOptions {
    * being sent. On the thread of the program, a little later.
    */
   onRequest?: ((event: RequestEvent) => void) | undefined;
+  /**
+   * Called when a thread has ended although nobody closed the server.
+   *
+   * @default {throws, as an uncaught exception}
+   */
+  onError?: ((error: Error) => void) | undefined;
 }
 
 /** The access log. */
@@ -91,6 +102,7 @@ export interface ServerConfig {
   readonly cache: CacheConfig;
   readonly log: Required<LogOptions> | undefined;
   readonly onRequest: ((event: RequestEvent) => void) | undefined;
+  readonly onError: (error: Error) => void;
 }
 
 const ACTION = "serve files";
@@ -124,14 +136,16 @@ export function configure(options: FileServerOptions): ServerConfig {
     limits: limitsOf(limits ?? {}),
     cache: cacheOf(cache ?? {}),
     log: log === undefined ? undefined : logOf(log),
-    onRequest: onRequest === undefined ? undefined : callback(onRequest),
+    onRequest: onRequest === undefined ? undefined : callback(onRequest, "onRequest"),
+    onError: options.onError === undefined ? uncaught : callback(options.onError, "onError"),
   };
 }
 
 /** What is left for the plan. */
 function siteOptions(options: FileServerOptions): SiteOptions {
   const { backlog: _1, cache: _2, host: _3, limits: _4, log: _5, onRequest: _6, ...rest } = options;
-  const { path: _7, port: _8, root: _9, symlinks: _10, threads: _11, ...settings } = rest;
+  const { onError: _12, path: _7, port: _8, root: _9, symlinks: _10, threads: _11, ...settings } =
+    rest;
   return settings;
 }
 
@@ -142,9 +156,15 @@ function logOf({ descriptor, format = "combined" }: LogOptions): Required<LogOpt
   return { descriptor: between(descriptor, "log.descriptor", 0, 0x7fff_ffff), format };
 }
 
-function callback<T>(value: T): T {
+function callback<T>(value: T, name: string): T {
   if (typeof value === "function") return value;
-  throw new TypeError(`Cannot ${ACTION}: onRequest must be a function, not ${describe(value)}`);
+  throw new TypeError(`Cannot ${ACTION}: ${name} must be a function, not ${describe(value)}`);
+}
+
+function uncaught(error: Error): void {
+  queueMicrotask(() => {
+    throw error;
+  });
 }
 
 function limitsOf(limits: ServerLimits): Limits {
@@ -164,7 +184,7 @@ function cacheOf(cache: CacheOptions | false): CacheConfig {
   if (cache === false) return { maxBytes: 0, maxFileBytes: 0, maxFiles: 0, validMs: 0 };
   return {
     maxBytes: between(cache.maxBytes ?? 32 * MIB, "maxBytes", 0, Number.MAX_SAFE_INTEGER),
-    maxFileBytes: between(cache.maxFileBytes ?? 64 * 1024, "maxFileBytes", 0, MIB),
+    maxFileBytes: between(cache.maxFileBytes ?? 32 * 1024, "maxFileBytes", 0, MIB),
     maxFiles: between(cache.maxFiles ?? 512, "maxFiles", 0, 1_000_000),
     validMs: between(cache.validMs ?? 1000, "validMs", 0, 60_000),
   };

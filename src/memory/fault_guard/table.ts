@@ -26,8 +26,11 @@ const FILE_OFFSET = 4;
 // 32-bit word of the header.
 const COUNT = 3;
 
-/** Most ranges that are watched at once; as many as a process may have mappings, by default. */
-export const MOST_ROWS = 65_536;
+/**
+ * Most ranges that are watched at once: half of the mappings that a process may have by default
+ * (`vm.max_map_count`), for a runtime that cannot map any more dies.
+ */
+export const MOST_ROWS = 32_768;
 
 /** Bytes of the table; pages that no row has reached take no memory. */
 export const TABLE_LENGTH: number = HEADER + ROW * MOST_ROWS;

@@ -28,6 +28,8 @@ export class Cast implements BranchEvents {
   readonly #slowMs: number;
   /** Those that are waited for. */
   readonly #pending = new Waiting();
+  /** Those that have something to do, whether they are waited for or not. */
+  readonly #busy = new Set<Branch>();
   readonly #bell = new Bell();
   /** How many are not. */
   #lagging = 0;
@@ -83,9 +85,9 @@ export class Cast implements BranchEvents {
       branch.lagging = false;
       this.#lagging--;
     }
-    this.#pending.delete(branch);
-    // The first one that has nothing to do begins to wait for the others; the last one ends that.
-    if (this.#pending.size === 0 || (!branch.busy && !this.#pending.held)) this.#bell.ring();
+    if (!branch.busy) this.#busy.delete(branch);
+    if (!branch.full) this.#pending.delete(branch);
+    if (!branch.busy || this.#pending.size === 0 || this.#othersWait()) this.#bell.ring();
   }
 
   failed(branch: Branch, error: Error): void {
@@ -98,6 +100,7 @@ export class Cast implements BranchEvents {
   }
 
   #gone(branch: Branch): void {
+    this.#busy.delete(branch);
     this.#pending.delete(branch);
     if (branch.lagging) this.#lagging--;
     this.#bell.ring();
@@ -153,11 +156,22 @@ export class Cast implements BranchEvents {
       const count = this.roster.size;
       // A file has time until somebody can take more of it.
       if (this.#pending.size === 0 && (live || this.#lagging < count || count === 0)) break;
-      if (live || this.roster.branches.some((branch) => !branch.busy)) this.#pending.hold();
+      if (this.#othersWait()) this.#pending.hold();
       await this.#bell.wait(this.#pending.least());
       for (const branch of this.#pending.expired()) this.#slow(branch);
     }
     this.#pending.release();
+  }
+
+  /**
+   * Whether half of those that are not waited for have nothing to do: all of them would be too many,
+   * for one that is slow, too, works at its queue for long. A live source waits as well.
+   */
+  #othersWait(): boolean {
+    const count = this.roster.size;
+    const idle = count - this.#busy.size;
+    const others = count - this.#pending.size - this.#lagging;
+    return idle * 2 >= others && (idle > 0 || this.#feed.live);
   }
 
   #slow(branch: Branch): void {
@@ -196,6 +210,7 @@ export class Cast implements BranchEvents {
       }
       const before = branch.bytes;
       branch.offer(chunk);
+      if (branch.busy && !branch.over) this.#busy.add(branch);
       if (branch.full && !branch.over) this.#pending.add(branch);
       since += branch.bytes - before;
       if (since < TURN) continue;
@@ -203,31 +218,33 @@ export class Cast implements BranchEvents {
       await new Promise((resolve) => setImmediate(resolve));
     }
     chunk.settle();
+    this.#pending.advanced(chunk.length);
     flow.moved(chunk.length, chunk.method);
     if (since > 0) await new Promise((resolve) => setImmediate(resolve));
     return false;
   }
 
-  /** Waits until all have everything, or take nothing any more. */
+  /** Lets go of each once it has everything, or takes nothing any more. */
   async #last(): Promise<void> {
     const patience = Math.max(this.#slowMs, LAST_MS);
     let since = performance.now();
-    let seen = new Map<Branch, number>();
+    let seen = new Map(this.roster.branches.map((branch) => [branch, branch.bytes]));
     for (;;) {
       this.#check();
-      const busy = this.roster.branches.filter((branch) => branch.busy);
-      if (busy.length === 0) return;
+      const { branches } = this.roster;
+      for (const branch of branches) if (!branch.busy) this.roster.completed(branch);
+      if (this.roster.size === 0) return;
       const left = since + patience - performance.now();
       if (left > 0) {
         await this.#bell.wait(left);
         continue;
       }
-      for (const branch of busy) {
-        if (seen.get(branch) !== branch.bytes) continue;
+      for (const branch of branches) {
+        if (branch.over || seen.get(branch) !== branch.bytes) continue;
         if (this.#options.slow === "disconnect") this.#slow(branch);
         else this.roster.completed(branch);
       }
-      seen = new Map(busy.map((branch) => [branch, branch.bytes]));
+      seen = new Map(branches.map((branch) => [branch, branch.bytes]));
       since = performance.now();
     }
   }

@@ -11,8 +11,11 @@ const EINTR = -errnoNumber("EINTR");
 const EPIPE = -errnoNumber("EPIPE");
 const EINVAL = -errnoNumber("EINVAL");
 
-/** Fillings of the pipe in one turn, so that one connection cannot keep the others waiting. */
-const ROUNDS = 4;
+/**
+ * Fillings of the pipe in one turn, so that one connection cannot keep the others waiting. With two,
+ * a single message and the look that finds nothing behind it fit into a turn.
+ */
+const ROUNDS = 2;
 
 const NONBLOCK = SpliceFlag.NONBLOCK;
 const PEEK = MessageFlag.PEEK | MessageFlag.DONTWAIT;
@@ -90,18 +93,19 @@ export class Direction {
       if (result !== 0) return result === EAGAIN ? Outcome.WAIT : result;
     }
     for (let round = 0; round < ROUNDS; round++) {
-      if (this.#held > 0) {
-        const result = this.#drain();
-        if (result < 0) return result === EAGAIN ? Outcome.WAIT : result;
+      if (this.#held === 0 && !this.#ended) {
+        const result = this.#copying ? this.#copy() : this.#fill();
+        if (result === EAGAIN) {
+          this.#releasePipe();
+          return Outcome.WAIT;
+        }
+        if (result < 0) return result;
       }
+      const result = this.#drain();
+      if (result < 0) return result === EAGAIN ? Outcome.WAIT : result;
       if (this.#ended) return this.#finish();
-      const result = this.#copying ? this.#copy() : this.#fill();
-      if (result === EAGAIN) {
-        this.#releasePipe();
-        return Outcome.WAIT;
-      }
-      if (result < 0) return result;
     }
+    this.#releasePipe();
     return Outcome.MORE;
   }
 
@@ -132,6 +136,7 @@ export class Direction {
 
   /** Empties the pipe. Returns 0, or `-errno`: `EAGAIN` when the target is full. */
   #drain(): number {
+    if (this.#held === 0) return 0;
     this.#full = false;
     while (this.#held > 0) {
       const count = raw.splice(this.#pipe!.readFd, null, this.to, null, PIPE_BYTES, NONBLOCK);

@@ -1,9 +1,9 @@
 /** A relayed connection: two sockets, two directions, one idle timer. @module */
 
 import { errnoNumber } from "../../errors.ts";
-import { EpollEvent } from "../../sys/event_flags.ts";
+import { EpollEvent, PollEvent } from "../../sys/event_flags.ts";
 import * as raw from "../../sys/raw/mod.ts";
-import { SocketLevel, SocketOption } from "../../sys/socket_flags.ts";
+import { SocketLevel, SocketOption, TcpOption } from "../../sys/socket_flags.ts";
 import type { Handler, Loop, Task } from "../../wait/loop/loop.ts";
 import { Timer } from "../../wait/loop/timers.ts";
 import { type Direction, type Means, Outcome } from "./direction.ts";
@@ -19,6 +19,7 @@ const READABLE = IN | RDHUP | HUP | ERR;
 /** Events after which a stalled direction may go on, or learn that it cannot. */
 const WRITABLE = OUT | HUP | ERR;
 
+const ECONNRESET = -errnoNumber("ECONNRESET");
 const ETIMEDOUT = -errnoNumber("ETIMEDOUT");
 const option = new Int32Array(1);
 
@@ -27,6 +28,11 @@ export const RESET: Uint8Array = new Uint8Array(Int32Array.of(1, 0).buffer);
 
 /** How a pair has ended: 0 when both sides have, else `-errno`; `-ETIMEDOUT` when it was idle. */
 export type PairResult = number;
+
+/** Whether both directions of a socket are shut: the event may be older than what it was for. */
+function isShut(fd: number): boolean {
+  return (raw.poll(fd, 0, 0) & PollEvent.HUP) !== 0;
+}
 
 /** What all pairs of a thread share. */
 export interface PairOwner {
@@ -108,15 +114,29 @@ export class Pair implements Task {
   /** Called for events of either socket. */
   onEvents(first: boolean, events: number): void {
     if (this.#closed) return;
-    if ((events & ERR) !== 0) {
-      const fd = first ? this.#up.from : this.#up.to;
-      raw.getsockopt(fd, SocketLevel.SOCKET, SocketOption.ERROR, option);
-      if (option[0] !== 0) return this.cut(-option[0]!);
+    if ((events & (ERR | HUP)) !== 0) {
+      const error = this.#failure(first);
+      if (error !== 0) return this.cut(error);
     }
     const readable = (events & READABLE) !== 0;
     const writable = (events & WRITABLE) !== 0;
     if (first) this.#move(readable, writable && this.#down.stalled);
     else this.#move(writable && this.#up.stalled, readable);
+  }
+
+  /**
+   * What is wrong with a socket, as `-errno`, or 0.
+   *
+   * The error is told once, and a runtime that has the same socket may have heard it first. But a
+   * TCP socket that is shut in both directions, and not by us, was reset.
+   */
+  #failure(first: boolean): number {
+    const fd = first ? this.#up.from : this.#up.to;
+    raw.getsockopt(fd, SocketLevel.SOCKET, SocketOption.ERROR, option);
+    if (option[0] !== 0) return -option[0]!;
+    const told = first ? this.#down.done : this.#up.done;
+    const tcp = raw.getsockopt(fd, SocketLevel.TCP, TcpOption.NODELAY, option) === 0;
+    return tcp && !told && isShut(fd) ? ECONNRESET : 0;
   }
 
   /** Called by the loop after the others had their turn. */

@@ -12,10 +12,12 @@ import { IN_FLIGHT } from "./slots.ts";
 /** Most threads at one board. */
 export const MOST_THREADS = 16;
 
-/** Numbers before the states and the queue. */
-const Word = { HEAD: 0, TAIL: 1, SLEEPING: 2 } as const;
+/** Numbers before the states and the queues. */
+const Word = { HEAD: 0, TAIL: 1, DONE_TAIL: 2, TOLD: 3, SLEEPING: 4 } as const;
 const STATES = Word.SLEEPING + MOST_THREADS;
 const QUEUE = STATES + IN_FLIGHT;
+const DONE = QUEUE + IN_FLIGHT;
+const MASK = IN_FLIGHT - 1;
 
 /** How far an operation has come. */
 const State = { QUEUED: 1, RUNNING: 2, CANCELLED: 3 } as const;
@@ -37,13 +39,15 @@ export interface Note {
 export interface BoardMemory {
   readonly words: Int32Array<SharedArrayBuffer>;
   readonly fields: Float64Array<SharedArrayBuffer>;
+  readonly results: Float64Array<SharedArrayBuffer>;
 }
 
 /** Allocates a board. */
 export function boardMemory(): BoardMemory {
   return {
-    words: new Int32Array(new SharedArrayBuffer((QUEUE + IN_FLIGHT) * 4)),
+    words: new Int32Array(new SharedArrayBuffer((DONE + IN_FLIGHT) * 4)),
     fields: new Float64Array(new SharedArrayBuffer(IN_FLIGHT * FIELDS * 8)),
+    results: new Float64Array(new SharedArrayBuffer(IN_FLIGHT * 8)),
   };
 }
 
@@ -51,17 +55,20 @@ export function boardMemory(): BoardMemory {
 export class Board {
   readonly #words: Int32Array<SharedArrayBuffer>;
   readonly #fields: Float64Array<SharedArrayBuffer>;
+  readonly #results: Float64Array<SharedArrayBuffer>;
+  #doneHead = 0;
 
-  constructor({ words, fields }: BoardMemory) {
+  constructor({ words, fields, results }: BoardMemory) {
     this.#words = words;
     this.#fields = fields;
+    this.#results = results;
   }
 
   /** Pins a note. One thread only; there are never more notes than slots, so there is room. */
   pin({ slot, op, fd, address, length, offset, flags }: Note): void {
     this.#fields.set([op, fd, address, length, offset, flags], slot * FIELDS);
     const tail = this.#words[Word.TAIL]!;
-    this.#words[QUEUE + (tail & (IN_FLIGHT - 1))] = slot;
+    this.#words[QUEUE + (tail & MASK)] = slot;
     this.#words[STATES + slot] = State.QUEUED;
     Atomics.store(this.#words, Word.TAIL, (tail + 1) | 0);
   }
@@ -77,7 +84,7 @@ export class Board {
     for (;;) {
       const head = Atomics.load(words, Word.HEAD);
       if (head === Atomics.load(words, Word.TAIL)) return false;
-      const slot = words[QUEUE + (head & (IN_FLIGHT - 1))]!;
+      const slot = words[QUEUE + (head & MASK)]!;
       // Whoever moves the head owns the note; what the others have read is of no use.
       if (Atomics.compareExchange(words, Word.HEAD, head, (head + 1) | 0) !== head) continue;
       const at = slot * FIELDS;
@@ -101,6 +108,33 @@ export class Board {
   /** Cancels a note that nobody has begun. Whoever takes it reports `-ECANCELED`. */
   cancel(slot: number): void {
     Atomics.compareExchange(this.#words, STATES + slot, State.QUEUED, State.CANCELLED);
+  }
+
+  /**
+   * Puts a result on the board. Any thread.
+   *
+   * @returns Whether the one who pins must be woken: otherwise somebody has done so already.
+   */
+  finish(slot: number, result: number): boolean {
+    this.#results[slot] = result;
+    const place = Atomics.add(this.#words, Word.DONE_TAIL, 1) & MASK;
+    // 0 is a place that is reserved and not yet filled.
+    Atomics.store(this.#words, DONE + place, slot + 1);
+    return Atomics.exchange(this.#words, Word.TOLD, 1) === 0;
+  }
+
+  /** Takes the results that are there. Only for the one who pins. */
+  collect(completed: (slot: number, result: number) => void): void {
+    // First cleared, then looked at: whoever comes in between wakes again.
+    Atomics.store(this.#words, Word.TOLD, 0);
+    for (;;) {
+      const at = DONE + (this.#doneHead & MASK);
+      const slot = Atomics.load(this.#words, at) - 1;
+      if (slot < 0) return;
+      Atomics.store(this.#words, at, 0);
+      this.#doneHead++;
+      completed(slot, this.#results[slot]!);
+    }
   }
 
   /** Says that a thread is about to sleep, or does not sleep any more. */

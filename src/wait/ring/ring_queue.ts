@@ -39,7 +39,13 @@ const ROUNDS = 4;
 /** `IORING_OP_...` by `IoOp`. */
 const OPS = [UringOp.READ, UringOp.WRITE, UringOp.FSYNC, UringOp.FSYNC, UringOp.FTRUNCATE] as const;
 
-/** Runs operations in the kernel. */
+/**
+ * Runs operations in the kernel.
+ *
+ * Neither buffers nor files are registered: with fio, 4 KiB random reads took 6 microseconds of system
+ * time each in both ways (45 to 60 thousand a second, no order among them), and registered memory counts
+ * as locked, of which an ordinary user has 8 MiB.
+ */
 export class RingQueue implements IoQueue {
   readonly kind = "ring";
   readonly #slots = new Slots();

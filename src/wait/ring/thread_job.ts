@@ -3,7 +3,7 @@
 import { errnoNumber } from "../../errors.ts";
 import { PollEvent } from "../../sys/event_flags.ts";
 import { readPlace, writePlace } from "../../sys/place.ts";
-import { fdatasync, fsync, ftruncate, poll } from "../../sys/raw/mod.ts";
+import { fdatasync, fsync, ftruncate, poll, read } from "../../sys/raw/mod.ts";
 import type { JobContext } from "../job.ts";
 import { Board, type BoardMemory, type Note } from "./board.ts";
 
@@ -21,16 +21,23 @@ const ECANCELED = -errnoNumber("ECANCELED");
 export function run(job: JobContext): void {
   const { memory, thread } = job.data as ThreadData;
   const board = new Board(memory);
+  const count = new Uint8Array(8);
   const note: Note = { slot: 0, op: 0, fd: 0, address: 0, length: 0, offset: 0, flags: 0 };
   while (!job.stopping()) {
     if (board.take(note)) {
-      job.complete(note.slot, board.begin(note.slot) ? carryOut(note) : ECANCELED);
-      job.flush();
+      const result = board.begin(note.slot) ? carryOut(note) : ECANCELED;
+      if (board.finish(note.slot, result)) {
+        job.complete(0, 0);
+        job.flush();
+      }
       continue;
     }
     board.sleep(thread, true);
     // What was pinned before the board knew that this thread sleeps has woken nobody.
-    if (board.waiting === 0 && poll(job.wakeFd, PollEvent.IN, job.parkMs) > 0) job.commands();
+    if (board.waiting === 0 && poll(job.wakeFd, PollEvent.IN, job.parkMs) > 0) {
+      // Left readable when stopping, so that nobody parks again. There are no commands.
+      if (!job.stopping()) read(job.wakeFd, count);
+    }
     board.sleep(thread, false);
   }
 }

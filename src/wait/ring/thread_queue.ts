@@ -16,6 +16,7 @@ import type { ThreadData } from "./thread_job.ts";
 const THREADS = 4;
 
 const ECANCELED = -errnoNumber("ECANCELED");
+const ENOSYS = -errnoNumber("ENOSYS");
 const EIO = -errnoNumber("EIO");
 
 /** Runs operations in threads of our own. */
@@ -50,7 +51,7 @@ export class ThreadQueue implements IoQueue {
       job: "io",
       name: `sluice io ${thread + 1}`,
       data,
-      completed: (slot, result) => this.#completed(slot, result),
+      completed: () => this.#collect(),
       ended: (error) => this.#lose(error),
     });
     if (this.#referenced) host.ref();
@@ -80,8 +81,8 @@ export class ThreadQueue implements IoQueue {
     if (slot >= 0) this.#board.cancel(slot);
   }
 
-  #completed(slot: number, result: number): void {
-    this.#slots.finish(slot, result);
+  #collect(): void {
+    this.#board.collect((slot, result) => this.#slots.finish(slot, result));
     this.#slots.promote((free, request) => this.#pin(free, request));
     this.#reference();
   }
@@ -102,11 +103,10 @@ export class ThreadQueue implements IoQueue {
     this.#ended();
     const hosts = this.#hosts.splice(0);
     void Promise.all(hosts.map((host) => host.close())).then(() => {
+      this.#board.collect((slot, result) => this.#slots.finish(slot, result));
       for (const done of this.#slots.clear()) {
         done(error instanceof UnsupportedError ? ENOSYS : EIO);
       }
     });
   }
 }
-
-const ENOSYS = -errnoNumber("ENOSYS");

@@ -244,6 +244,14 @@ describe("limits", () => {
     });
   });
 
+  it("of descriptors are told to clients with 503, and pass", async () => {
+    const file = new URL("./_fixtures/emfile.ts", import.meta.url);
+    const { code, stderr, stdout } = await runChild(file, { timeoutMs: 60_000 });
+    const lines = stdout.trim().split("\n");
+    assert.equal(code, 0, stderr);
+    assert.deepEqual(lines, [...Array<string>(3).fill("HTTP/1.1 503"), "HTTP/1.1 404", "3"]);
+  });
+
   it("of connections make room by ending one that waits, and let others wait", async () => {
     await withServer({ limits: { maxConnections: 3 } }, async (server, port) => {
       const sockets = Array.from({ length: 3 }, () => connect(port, "127.0.0.1"));

@@ -15,6 +15,7 @@ import { MappedFile } from "../../../src/mod.ts";
 import { refuseMuchMemory } from "../_seccomp.ts";
 
 const GIB = 2 ** 30;
+const MIB = 2 ** 20;
 const PAGE = 4096;
 const folder = mkdtempSync(join(tmpdir(), "sluice-"));
 const path = join(folder, "file");
@@ -56,6 +57,28 @@ const WAYS: Record<string, () => void> = {
     assert.throws(() => map.close(), { name: "TruncatedError" });
     assert.deepEqual([first.length, last.length], [0, 0]);
     assert.doesNotMatch(readFileSync("/proc/self/maps", "utf8"), new RegExp(path));
+  },
+
+  // Huge pages can only be mapped, and replaced, as a whole.
+  huge() {
+    execFileSync("mount", ["-t", "hugetlbfs", "-o", "pagesize=2M", "sluice-test", folder]);
+    try {
+      const fd = openSync(path, "w+");
+      ftruncateSync(fd, 4 * MIB);
+      const map = MappedFile.open(path, { access: "write", offset: 5 * PAGE });
+      const { bytes } = map;
+      bytes.fill(7);
+      ftruncateSync(fd, 2 * MIB);
+      assert.deepEqual([bytes[0], bytes[3 * MIB]], [7, 0]);
+      assert.throws(() => map.flush(), { name: "TruncatedError" });
+      assert.throws(() => map.close(), { name: "TruncatedError" });
+      assert.equal(bytes.length, 0);
+      const reader = MappedFile.open(path);
+      assert.equal(reader.bytes[5 * PAGE], 7);
+      reader.close();
+    } finally {
+      execFileSync("umount", ["-l", folder]);
+    }
   },
 
   full() {

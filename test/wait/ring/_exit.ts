@@ -1,3 +1,5 @@
+/** Programs that end with operations on files in flight. @module */
+
 import assert from "node:assert/strict";
 import { closeSync, ftruncateSync, mkdtempSync, openSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -39,7 +41,8 @@ async function assertEnds(
   }
 }
 
-for (const engine of ["ring", "threads"]) {
+/** The tests, on one engine. */
+export function exitSuite(engine: "ring" | "threads"): void {
   const env = { SLUICE_RING: engine === "ring" ? "" : "off" };
   const run = (...args: string[]) => runChild(PROGRAM, { args: [path, ...args], env });
 

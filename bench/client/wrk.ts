@@ -1,0 +1,60 @@
+/** Runs wrk, the load generator, and reads what it prints. @module */
+
+import { spawnSync } from "node:child_process";
+import { CLIENT_PREFIX } from "../processes.ts";
+
+/** What to do where it is missing. */
+export const WRK_REMEDY: string = "wrk is not installed (Debian: apt-get install wrk)";
+
+/** A load. */
+export interface WrkJob {
+  readonly port: number;
+  readonly path: string;
+  readonly connections: number;
+  readonly seconds: number;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** A script in Lua. */
+  readonly script?: string;
+}
+
+/** What came of it. */
+export interface WrkResult {
+  readonly perSecond: number;
+  readonly requests: number;
+  /** Bytes, heads included. */
+  readonly bytes: number;
+  readonly p99Ms: number;
+  /** Answers with a status of 400 and up, and connections that failed. */
+  readonly errors: number;
+}
+
+/** Whether wrk is installed. */
+export function hasWrk(): boolean {
+  return spawnSync("wrk", ["-v"]).error === undefined;
+}
+
+/** Runs a load to its end. */
+export function runWrk(
+  { connections, headers = {}, path, port, script, seconds }: WrkJob,
+): WrkResult {
+  const args = ["wrk", "-t1", `-c${connections}`, `-d${seconds}s`, "--latency", "--timeout", "8s"];
+  for (const [name, value] of Object.entries(headers)) args.push("-H", `${name}: ${value}`);
+  if (script !== undefined) args.push("-s", script);
+  const [command, ...rest] = [...CLIENT_PREFIX, ...args, `http://127.0.0.1:${port}${path}`];
+  const { error, status, stderr, stdout } = spawnSync(command!, rest, { encoding: "utf8" });
+  if (status !== 0) throw new Error(`wrk failed: ${stderr}`, { cause: error });
+  const figure = (pattern: RegExp) => pattern.exec(stdout);
+  const [, requests = "0", amount = "0", unit = ""] =
+    figure(/(\d+) requests in [\d.]+m?s, ([\d.]+)([KMGT]?)B read/) ?? [];
+  const [, late = "0", lateUnit = "ms"] = figure(/ 99%\s+([\d.]+)(us|ms|s)/) ?? [];
+  const bad = Number(figure(/Non-2xx or 3xx responses: (\d+)/)?.[1] ?? 0);
+  const [, ...troubles] =
+    figure(/Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)/) ?? [];
+  return {
+    perSecond: Number(figure(/Requests\/sec:\s+([\d.]+)/)?.[1] ?? 0),
+    requests: Number(requests),
+    bytes: Number(amount) * 1024 ** " KMGT".indexOf(unit || " "),
+    p99Ms: Number(late) * { us: 0.001, ms: 1, s: 1000 }[lateUnit]!,
+    errors: troubles.reduce((sum, text) => sum + Number(text), bad),
+  };
+}

@@ -1,0 +1,250 @@
+/** `createFileServer` by kind of request, beside nginx and what is used in JavaScript. @module */
+
+import { createHash } from "node:crypto";
+import { closeSync, ftruncateSync, openSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { hasWrk, runWrk, WRK_REMEDY, type WrkJob } from "../client/wrk.ts";
+import type { Context } from "../context.ts";
+import { commandFor, nginxVersion, type RuntimeName, versionOf } from "../environment.ts";
+import { cpuSeconds } from "../measure/proc.ts";
+import { ratios, summarize } from "../measure/stats.ts";
+import { startNginx } from "../nginx.ts";
+import { PINNING, type Server, startServer } from "../processes.ts";
+import { type Bar, number, type Report, spread } from "../report.ts";
+import { verify } from "../verify.ts";
+import type { Workspace } from "../workspace.ts";
+
+const KIB = 1024;
+const SECONDS = 2;
+const SPARSE_BYTES = 4 * 2 ** 30;
+
+/** Kinds of requests. */
+interface Load {
+  readonly name: string;
+  readonly path: string;
+  readonly connections: number;
+  /** What counts: requests per second, or CPU per GB. */
+  readonly by: "rate" | "cpu";
+  readonly unchanged?: true;
+  readonly ranges?: true;
+}
+
+const LOADS: readonly Load[] = [
+  { name: "1 KiB", path: "/1k", connections: 64, by: "rate" },
+  { name: "10 KiB", path: "/10k", connections: 64, by: "rate" },
+  { name: "64 KiB", path: "/64k", connections: 64, by: "rate" },
+  { name: "304", path: "/10k", connections: 64, by: "rate", unchanged: true },
+  { name: "1 MiB", path: "/1m", connections: 32, by: "cpu" },
+  { name: "100 MiB", path: "/100m", connections: 100, by: "cpu" },
+  { name: "64 KiB of 4 GiB", path: "/sparse", connections: 32, by: "cpu", ranges: true },
+];
+
+type Kind = "ours" | "ours, nothing kept" | "nginx" | "peer";
+
+interface Subject {
+  readonly name: string;
+  readonly kind: Kind;
+  /** Whether it answers conditions and ranges. */
+  readonly whole: boolean;
+  start(workspace: Workspace): Promise<Server>;
+}
+
+interface Cell {
+  readonly perSecond: number[];
+  readonly p99: number[];
+  readonly cpuPerGb: number[];
+  /** CPU microseconds of the server for one request. */
+  readonly cpuMicros: number[];
+}
+
+const PEERS: Record<RuntimeName, readonly [name: string, script: string, whole: boolean][]> = {
+  "node": [["http-sirv", "middleware", false], ["fastify-static", "middleware", true]],
+  "node-ffi": [],
+  "bun": [["Bun.serve", "bun_serve", false]],
+  "deno": [["Deno.serve", "deno_serve", false]],
+};
+
+/** Runs the benchmark. */
+export async function http({ workspace, runtimes, rounds, note }: Context): Promise<Report> {
+  if (!hasWrk()) throw new Error(WRK_REMEDY);
+  const files = [["1k", KIB], ["10k", 10 * KIB], ["64k", 64 * KIB], ["1m", KIB * KIB]] as const;
+  const served = files.map(([name, size]) => workspace.file(name, size));
+  served.push(workspace.file("100m", 100 * KIB * KIB));
+  const sparse = openSync(join(workspace.files, "sparse"), "w");
+  ftruncateSync(sparse, SPARSE_BYTES);
+  closeSync(sparse);
+  const script = join(workspace.files, "..", "ranges.lua");
+  writeFileSync(script, RANGES);
+
+  const subjects = subjectsOf(runtimes, note);
+  const servers: Server[] = [];
+  const cells = new Map<Subject, Map<Load, Cell>>();
+  for (const subject of subjects) {
+    const server = await subject.start(workspace);
+    servers.push(server);
+    for (const file of served) await verify(server.port, file);
+    if (subject.whole) await verifyRange(server.port);
+    cells.set(subject, new Map());
+    // What is compiled while it runs is compiled before the first round.
+    runWrk({ port: server.port, path: "/1k", connections: 8, seconds: 1 });
+  }
+  for (let round = 1; round <= rounds; round++) {
+    for (const load of LOADS) {
+      for (const [index, subject] of subjects.entries()) {
+        if (!subject.whole && (load.unchanged || load.ranges)) continue;
+        const { pid, port } = servers[index]!;
+        const job: WrkJob = {
+          port,
+          path: load.path,
+          connections: load.connections,
+          seconds: SECONDS,
+          ...load.unchanged && { headers: { "If-None-Match": await tagOf(port, load.path) } },
+          ...load.ranges && { script },
+        };
+        const before = cpuSeconds(pid);
+        const result = runWrk(job);
+        const cpu = cpuSeconds(pid) - before;
+        if (result.errors > 0) throw new Error(`${subject.name}: ${JSON.stringify(result)}`);
+        const cell = cells.get(subject)!.get(load) ??
+          { perSecond: [], p99: [], cpuPerGb: [], cpuMicros: [] };
+        cells.get(subject)!.set(load, cell);
+        cell.perSecond.push(result.perSecond);
+        cell.p99.push(result.p99Ms);
+        cell.cpuMicros.push(cpu * 1e6 / result.requests);
+        cell.cpuPerGb.push(cpu / (result.bytes / 1e9));
+      }
+      note(`round ${round}: ${load.name}`);
+    }
+  }
+  for (const server of servers) await server.stop();
+  return report(subjects, cells, rounds);
+}
+
+function subjectsOf(runtimes: readonly RuntimeName[], note: (text: string) => void): Subject[] {
+  const subjects: Subject[] = [];
+  if (nginxVersion() !== undefined) {
+    for (const sendfile of ["on", "off"] as const) {
+      subjects.push({
+        name: `nginx, sendfile ${sendfile}`,
+        kind: "nginx",
+        whole: true,
+        start: ({ files }) => startNginx(files, sendfile, { keepsFiles: true }),
+      });
+    }
+  }
+  for (const runtime of runtimes) {
+    if (versionOf(runtime) === undefined) {
+      note(`${runtime} is not installed: left out`);
+      continue;
+    }
+    const add = (name: string, kind: Kind, whole: boolean, script: string, ...more: string[]) =>
+      subjects.push({
+        name: `${runtime} ${name}`,
+        kind,
+        whole,
+        start: (workspace) =>
+          startServer(
+            commandFor(runtime, workspace.script(`servers/${script}`), [workspace.files, ...more]),
+          ),
+      });
+    add("sluice", "ours", true, "file_server", "1", "on");
+    add("sluice, nothing kept", "ours, nothing kept", true, "file_server", "1", "off");
+    for (const [name, script, whole] of PEERS[runtime]) add(name, "peer", whole, script, name);
+  }
+  return subjects;
+}
+
+async function tagOf(port: number, path: string): Promise<string> {
+  const answer = await fetch(`http://127.0.0.1:${port}${path}`, { method: "HEAD" });
+  return answer.headers.get("etag") ?? "";
+}
+
+/** The bytes of a range, which are zeros. */
+async function verifyRange(port: number): Promise<void> {
+  const headers = { Range: `bytes=${SPARSE_BYTES / 2}-${SPARSE_BYTES / 2 + 64 * KIB - 1}` };
+  const answer = await fetch(`http://127.0.0.1:${port}/sparse`, { headers });
+  const hash = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest("hex");
+  const body = new Uint8Array(await answer.arrayBuffer());
+  if (answer.status === 206 && hash(body) === hash(new Uint8Array(64 * KIB))) return;
+  throw new Error(`A range is wrong: status ${answer.status}, ${body.length} bytes`);
+}
+
+/** Parts of 64 KiB from anywhere in the file, the same ones for every server. */
+const RANGES = `
+math.randomseed(1)
+request = function()
+  local start = math.random(0, ${SPARSE_BYTES / (64 * KIB)} - 1) * ${64 * KIB}
+  wrk.headers["Range"] = string.format("bytes=%.0f-%.0f", start, start + ${64 * KIB - 1})
+  return wrk.format("GET")
+end
+`;
+
+function report(
+  subjects: readonly Subject[],
+  cells: ReadonlyMap<Subject, ReadonlyMap<Load, Cell>>,
+  rounds: number,
+): Report {
+  return {
+    title: "http: createFileServer beside nginx and others, one thread each",
+    method: [
+      `wrk with 64 connections (32 at 1 MiB and for ranges, 100 at 100 MiB), kept alive, ${SECONDS} s a cell; median (min-max) of ${rounds} interleaved rounds. ${PINNING}.`,
+      "In the columns up to 304: requests per second, the 99th percentile of the latency, and the CPU time of the server for one request. Behind: CPU-s per GB. CPU counts all threads.",
+      'nginx has one worker and open_file_cache with the validity of ours, 1 s. Ours keeps files up to 64 KiB in memory; "nothing kept" only open files.',
+      "wrk copies what it gets: with large files it is the client that is measured, unless CPU counts. Bytes were checked by SHA-256 before.",
+    ],
+    columns: ["server", ...LOADS.map(({ name }) => name)],
+    rows: subjects.map((subject) => [
+      subject.name,
+      ...LOADS.map((load) => {
+        const cell = cells.get(subject)!.get(load);
+        if (cell === undefined) return "-";
+        return load.by === "cpu" ? spread(summarize(cell.cpuPerGb)) : [
+          `${number(summarize(cell.perSecond).median)}/s`,
+          `${number(summarize(cell.p99).median)} ms`,
+          `${number(summarize(cell.cpuMicros).median)} us`,
+        ].join("; ");
+      }),
+    ]),
+    bars: subjects.filter(({ kind }) => kind === "ours")
+      .flatMap((ours) => barsOf(ours, subjects, cells)),
+    samples: subjects.map((subject) => ({
+      name: subject.name,
+      loads: [...cells.get(subject)!].map(([{ name }, cell]) => ({ name, ...cell })),
+    })),
+  };
+}
+
+/** Against the better of the two nginx, round by round. */
+function barsOf(
+  ours: Subject,
+  subjects: readonly Subject[],
+  cells: ReadonlyMap<Subject, ReadonlyMap<Load, Cell>>,
+): Bar[] {
+  const nginx = subjects.filter(({ kind }) => kind === "nginx");
+  if (nginx.length === 0) return [];
+  return LOADS.flatMap((load): Bar[] => {
+    const own = cells.get(ours)!.get(load)!;
+    const theirs = nginx.map((subject) => cells.get(subject)!.get(load)!);
+    const best = (pick: (cell: Cell) => number[], better: (...values: number[]) => number) =>
+      own.perSecond.map((_, round) => better(...theirs.map((cell) => pick(cell)[round]!)));
+    const bar = (what: string, value: Bar["value"], limit: number, wanted: Bar["wanted"]) => ({
+      subject: ours.name,
+      what: `${load.name}: ${what}`,
+      value,
+      limit,
+      wanted,
+    });
+    if (load.by === "cpu") {
+      const least = best(({ cpuPerGb }) => cpuPerGb, Math.min);
+      return [bar("CPU / nginx", ratios(own.cpuPerGb, least), 1, "at most")];
+    }
+    const most = best(({ perSecond }) => perSecond, Math.max);
+    const late = best(({ p99 }) => p99, Math.min);
+    const cheap = best(({ cpuMicros }) => cpuMicros, Math.min);
+    return [
+      bar("CPU per request / nginx", ratios(own.cpuMicros, cheap), 1, "at most"),
+      bar("requests / nginx", ratios(own.perSecond, most), 1, "at least"),
+      bar("p99 / nginx", ratios(own.p99, late), 1.2, "at most"),
+    ];
+  });
+}

@@ -1,0 +1,26 @@
+/**
+ * A relay in front of a server: `tcp_relay.ts [LISTEN] UPSTREAM`, on node, bun and deno -A alike.
+ *
+ * Addresses are `host:port`, `[::1]:port`, `:port` or `unix:/path`. The bytes go from socket to
+ * socket inside the kernel, in threads of their own. Ctrl-C gives open connections ten seconds.
+ *
+ * @module
+ */
+
+import process from "node:process";
+import { createRelay } from "../src/mod.ts";
+
+const [upstream, listen = ":0"] = process.argv.slice(2).reverse();
+if (upstream === undefined) throw new TypeError("Usage: tcp_relay.ts [LISTEN] UPSTREAM");
+
+const relay = createRelay({ listen, upstream, threads: 2, idleTimeoutMs: 60_000 });
+console.log(JSON.stringify(await relay.listen()));
+
+for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  process.once(signal, async () => {
+    await relay.close({ graceMs: 10_000 });
+    const { accepted, bytesDown, bytesUp } = relay.stats();
+    console.log(`${accepted} connections, ${bytesUp} B up, ${bytesDown} B down`);
+    process.exit();
+  });
+}

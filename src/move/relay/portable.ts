@@ -1,0 +1,150 @@
+/** A relay by the runtime's own sockets, for where the system cannot be called. @module */
+
+import type { Server, Socket } from "node:net";
+import { builtin } from "../../builtins.ts";
+import { errnoNumber } from "../../errors.ts";
+import type { SocketAddress } from "../../sys/address.ts";
+import { copyPair } from "./copying.ts";
+import { Count, type Counters } from "./counters.ts";
+import type { CheckedOptions } from "./options.ts";
+import type { Side } from "./side.ts";
+
+/** Accepts and copies; counts what it does as the threads do. */
+export class PortableRelay {
+  readonly #options: CheckedOptions;
+  readonly #counters: Counters;
+  readonly #upstream: SocketAddress;
+  readonly #server: Server;
+  readonly #sockets = new Set<Socket>();
+
+  /** Relays to `upstream`. Call {@linkcode listen} next. */
+  constructor(options: CheckedOptions, counters: Counters, upstream: SocketAddress) {
+    this.#options = options;
+    this.#counters = counters;
+    this.#upstream = upstream;
+    const settings = { allowHalfOpen: true, pauseOnConnect: true, noDelay: true };
+    this.#server = builtin("net").createServer(settings, (client) => void this.#relay(client));
+    // Others are closed at once: node:net cannot leave them in the kernel's queue.
+    this.#server.maxConnections = options.maxConnections;
+  }
+
+  /** Begins to accept; resolves to where. */
+  async listen(address: SocketAddress): Promise<SocketAddress> {
+    await new Promise<void>((resolve, reject) => {
+      this.#server.once("error", reject);
+      this.#server.listen(optionsOf(address), resolve);
+    });
+    const bound = this.#server.address();
+    if (address.family === "Unix" || bound === null || typeof bound === "string") return address;
+    return { ...address, port: bound.port };
+  }
+
+  /** Keeps the process alive. */
+  ref(): void {
+    this.#server.ref();
+  }
+
+  /** Lets the process end. */
+  unref(): void {
+    this.#server.unref();
+  }
+
+  /** Accepts no more; resolves when no connection is left. */
+  close(): Promise<void> {
+    return new Promise((resolve) => this.#server.close(() => resolve()));
+  }
+
+  /** Closes all connections. */
+  cut(): void {
+    for (const socket of this.#sockets) socket.destroy();
+  }
+
+  async #relay(client: Socket): Promise<void> {
+    const counters = this.#counters;
+    counters[Count.ACCEPTED]!++;
+    counters[Count.ACTIVE]!++;
+    this.#sockets.add(client);
+    // Errors are told by what waits for the socket.
+    client.on("error", () => {});
+    const upstream = this.#connect();
+    this.#sockets.add(upstream);
+    try {
+      if (!await this.#connected(client, upstream)) return;
+      await copyPair(sideOf(client), sideOf(upstream), {
+        idleMs: this.#options.idleMs,
+        progress: this.#progress(),
+        signal: undefined,
+      });
+    } catch (error) {
+      const idle = (error as { code?: string }).code === "ETIMEDOUT";
+      counters[idle ? Count.IDLE : Count.BROKEN]!++;
+    } finally {
+      for (const socket of [client, upstream]) {
+        socket.destroy();
+        this.#sockets.delete(socket);
+      }
+      counters[Count.ACTIVE]!--;
+    }
+  }
+
+  #connect(): Socket {
+    const settings = { ...optionsOf(this.#upstream), allowHalfOpen: true, noDelay: true };
+    return builtin("net").connect(settings);
+  }
+
+  #connected(client: Socket, upstream: Socket): Promise<boolean> {
+    const counters = this.#counters;
+    return new Promise((resolve) => {
+      const failed = (code: string) => {
+        counters[Count.UNREACHED]!++;
+        counters[Count.LAST_ERRNO] = errnoNumber(code);
+        resolve(false);
+      };
+      const timer = setTimeout(() => failed("ETIMEDOUT"), this.#options.connectMs);
+      let told = false;
+      upstream.on("error", (error: Error & { code?: string }) => {
+        if (!told) failed(error.code ?? "");
+      });
+      upstream.once("connect", () => {
+        told = true;
+        resolve(true);
+      });
+      client.once("close", () => {
+        told = true;
+        resolve(false);
+      });
+      upstream.once("connect", () => clearTimeout(timer));
+      upstream.once("close", () => clearTimeout(timer));
+    });
+  }
+
+  /** Counts into the shared counters, where a pair of its own would count for itself. */
+  #progress(): { bytes: number; bytesForth: number; bytesBack: number } {
+    const counters = this.#counters;
+    return {
+      bytes: 0,
+      get bytesForth() {
+        return counters[Count.UP]!;
+      },
+      set bytesForth(value) {
+        counters[Count.UP] = value;
+      },
+      get bytesBack() {
+        return counters[Count.DOWN]!;
+      },
+      set bytesBack(value) {
+        counters[Count.DOWN] = value;
+      },
+    };
+  }
+}
+
+function sideOf(socket: Socket): Side {
+  return { kind: "connection", connection: { kind: "socket", socket }, takeable: false };
+}
+
+function optionsOf(address: SocketAddress): { path: string } | { host: string; port: number } {
+  return address.family === "Unix"
+    ? { path: address.path }
+    : { host: address.address, port: address.port };
+}

@@ -1,0 +1,22 @@
+/** Copies a file in one of three ways; traced by its test. @module */
+
+import { closeSync, openSync } from "node:fs";
+import process from "node:process";
+import { copyFile, Pipe, transfer } from "../../../src/mod.ts";
+
+const [what, source = "", target = ""] = process.argv.slice(-3);
+if (what === "copyFile") {
+  await copyFile(source, target);
+} else {
+  const out = openSync(target, "w");
+  if (what === "file to file") await transfer(source, out);
+  else {
+    using pipe = new Pipe();
+    await Promise.all([
+      transfer(source, pipe.writeFd).finally(() => pipe.closeWrite()),
+      transfer(pipe.readFd, out),
+    ]);
+  }
+  closeSync(out);
+}
+process.exit(0);

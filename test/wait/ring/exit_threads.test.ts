@@ -1,0 +1,3 @@
+import { exitSuite } from "./_exit.ts";
+
+exitSuite("threads");
