@@ -32,21 +32,25 @@ export async function backUp(
 ): Promise<Backup> {
   const startedMs = performance.now();
   const part = `${target}.part`;
-  await using from = await DirectFile.open(source);
-  const to = await DirectFile.open(part, { access: "write", create: true, truncate: true });
+  const from = await DirectFile.open(source);
   try {
-    const total = from.size;
-    const bytes = await copy(from, to, { signal, onProgress });
-    await to.sync();
-    await to.close();
-    await rename(part, target);
-    if (bytes !== total) throw new Error(`Cannot back up "${source}": it changed meanwhile`);
-    const how = `from ${from.mode} to ${to.mode}, by ${from.engine}`;
-    return { bytes, durationMs: performance.now() - startedMs, how };
-  } catch (error) {
-    await to.close();
-    await rm(part, { force: true });
-    throw error;
+    const to = await DirectFile.open(part, { access: "write", create: true, truncate: true });
+    try {
+      const total = from.size;
+      const bytes = await copy(from, to, { signal, onProgress });
+      await to.sync();
+      await to.close();
+      await rename(part, target);
+      if (bytes !== total) throw new Error(`Cannot back up "${source}": it changed meanwhile`);
+      const how = `from ${from.mode} to ${to.mode}, by ${from.engine}`;
+      return { bytes, durationMs: performance.now() - startedMs, how };
+    } catch (error) {
+      await to.close();
+      await rm(part, { force: true });
+      throw error;
+    }
+  } finally {
+    await from.close();
   }
 }
 
@@ -60,14 +64,18 @@ export async function copy(
   let next = 0;
   let bytes = 0;
   const worker = async () => {
-    using buffer = AlignedBuffer.allocate(BLOCK);
-    while (next < total) {
-      const offset = next;
-      next += BLOCK;
-      const count = await from.read(buffer.bytes, offset, { signal });
-      await to.write(buffer.bytes.subarray(0, count), offset, { signal });
-      bytes += count;
-      onProgress?.(bytes, total);
+    const buffer = AlignedBuffer.allocate(BLOCK);
+    try {
+      while (next < total) {
+        const offset = next;
+        next += BLOCK;
+        const count = await from.read(buffer.bytes, offset, { signal });
+        await to.write(buffer.bytes.subarray(0, count), offset, { signal });
+        bytes += count;
+        onProgress?.(bytes, total);
+      }
+    } finally {
+      buffer.release();
     }
   };
   const workers = Array.from({ length: DEPTH }, worker);

@@ -46,48 +46,56 @@ export function dataSuite(engine: Engine): void {
       const content = bytesFrom(3, 3 * 4096 + 700);
       await withPath(content, async (path) => {
         const file = await DirectFile.open(path);
-        using buffer = AlignedBuffer.allocate(16384);
-        for (const offset of [...EDGES, 8192, content.length - 1, content.length, 20_000]) {
-          for (const length of EDGES) {
-            const expected = content.subarray(offset, offset + length);
-            for (
-              const target of [
-                new Uint8Array(length),
-                buffer.bytes.subarray(0, length),
-                buffer.bytes.subarray(1, 1 + length),
-                buffer.bytes.subarray(512, 512 + length),
-              ]
-            ) {
-              target.fill(255);
-              assert.equal(await file.read(target, offset), expected.length);
-              assert.deepEqual(target.subarray(0, expected.length), expected);
-              assert.ok(target.subarray(expected.length).every((b) => b === 255), "untouched");
+        const buffer = AlignedBuffer.allocate(16384);
+        try {
+          for (const offset of [...EDGES, 8192, content.length - 1, content.length, 20_000]) {
+            for (const length of EDGES) {
+              const expected = content.subarray(offset, offset + length);
+              for (
+                const target of [
+                  new Uint8Array(length),
+                  buffer.bytes.subarray(0, length),
+                  buffer.bytes.subarray(1, 1 + length),
+                  buffer.bytes.subarray(512, 512 + length),
+                ]
+              ) {
+                target.fill(255);
+                assert.equal(await file.read(target, offset), expected.length);
+                assert.deepEqual(target.subarray(0, expected.length), expected);
+                assert.ok(target.subarray(expected.length).every((b) => b === 255), "untouched");
+              }
             }
           }
+          await file.close();
+        } finally {
+          buffer.release();
         }
-        await file.close();
       });
     });
 
     for (const size of [0, 1, 512, 700, 4096, 9000]) {
       it(`writes every offset and length into a file of ${size} bytes`, () =>
         withDirect("", async (file, path) => {
-          using buffer = AlignedBuffer.allocate(16384);
-          for (const offset of EDGES) {
-            for (const length of EDGES) {
-              const model = new Model();
-              model.write(bytesFrom(9, size), 0);
-              truncateSync(path, 0);
-              await file.write(model.bytes, 0);
-              const source = length % 2 === 0
-                ? bytesFrom(offset, length)
-                : buffer.bytes.subarray(0, length);
-              source.set(bytesFrom(offset, length));
-              assert.equal(await file.write(source, offset), length);
-              model.write(source, offset);
-              assert.equal(file.size, model.bytes.length, `${offset}, ${length}`);
-              assert.deepEqual(new Uint8Array(readFileSync(path)), model.bytes);
+          const buffer = AlignedBuffer.allocate(16384);
+          try {
+            for (const offset of EDGES) {
+              for (const length of EDGES) {
+                const model = new Model();
+                model.write(bytesFrom(9, size), 0);
+                truncateSync(path, 0);
+                await file.write(model.bytes, 0);
+                const source = length % 2 === 0
+                  ? bytesFrom(offset, length)
+                  : buffer.bytes.subarray(0, length);
+                source.set(bytesFrom(offset, length));
+                assert.equal(await file.write(source, offset), length);
+                model.write(source, offset);
+                assert.equal(file.size, model.bytes.length, `${offset}, ${length}`);
+                assert.deepEqual(new Uint8Array(readFileSync(path)), model.bytes);
+              }
             }
+          } finally {
+            buffer.release();
           }
         }));
     }
@@ -120,35 +128,39 @@ export function dataSuite(engine: Engine): void {
         aligned: fc.boolean(),
       });
       await withDirect("", async (file, path) => {
-        using buffer = AlignedBuffer.allocate(32_768);
-        await fc.assert(
-          fc.asyncProperty(fc.array(step, { maxLength: 12 }), async (steps) => {
-            const model = new Model();
-            await file.truncate(0);
-            for (const { what, offset, length, aligned } of steps) {
-              const memory = aligned ? buffer.bytes.subarray(0, length) : new Uint8Array(length);
-              memory.set(bytesFrom(offset, length));
-              if (what === "write") {
-                model.write(memory, offset);
-                assert.equal(await file.write(memory, offset), length);
-              } else if (what === "append") {
-                const end = model.bytes.length;
-                model.write(memory, end);
-                assert.equal(await file.append(memory), end);
-              } else if (what === "truncate") {
-                model.truncate(offset);
-                await file.truncate(offset);
-              } else {
-                const expected = model.bytes.slice(offset, offset + length);
-                assert.equal(await file.read(memory, offset), expected.length);
-                assert.deepEqual(memory.slice(0, expected.length), expected);
+        const buffer = AlignedBuffer.allocate(32_768);
+        try {
+          await fc.assert(
+            fc.asyncProperty(fc.array(step, { maxLength: 12 }), async (steps) => {
+              const model = new Model();
+              await file.truncate(0);
+              for (const { what, offset, length, aligned } of steps) {
+                const memory = aligned ? buffer.bytes.subarray(0, length) : new Uint8Array(length);
+                memory.set(bytesFrom(offset, length));
+                if (what === "write") {
+                  model.write(memory, offset);
+                  assert.equal(await file.write(memory, offset), length);
+                } else if (what === "append") {
+                  const end = model.bytes.length;
+                  model.write(memory, end);
+                  assert.equal(await file.append(memory), end);
+                } else if (what === "truncate") {
+                  model.truncate(offset);
+                  await file.truncate(offset);
+                } else {
+                  const expected = model.bytes.slice(offset, offset + length);
+                  assert.equal(await file.read(memory, offset), expected.length);
+                  assert.deepEqual(memory.slice(0, expected.length), expected);
+                }
+                assert.equal(file.size, model.bytes.length);
               }
-              assert.equal(file.size, model.bytes.length);
-            }
-            assert.deepEqual(new Uint8Array(readFileSync(path)), model.bytes);
-          }),
-          { numRuns: 40 },
-        );
+              assert.deepEqual(new Uint8Array(readFileSync(path)), model.bytes);
+            }),
+            { numRuns: 40 },
+          );
+        } finally {
+          buffer.release();
+        }
       });
     });
 
@@ -210,16 +222,20 @@ export function dataSuite(engine: Engine): void {
     it("runs 100 reads at once, each into its own place", async () => {
       const content = bytesFrom(5, 1_000_003);
       await withPath(content, async (path) => {
-        await using file = await DirectFile.open(path);
-        const offsets = Array.from({ length: 400 }, (_, i) => i * 2477 % 999_000);
-        const results = await Promise.all(offsets.map(async (offset, i) => {
-          const target = new Uint8Array(1 + i * 3);
-          assert.equal(await file.read(target, offset), target.length);
-          return target;
-        }));
-        results.forEach((target, i) =>
-          assert.deepEqual(target, content.slice(offsets[i]!, offsets[i]! + target.length))
-        );
+        const file = await DirectFile.open(path);
+        try {
+          const offsets = Array.from({ length: 400 }, (_, i) => i * 2477 % 999_000);
+          const results = await Promise.all(offsets.map(async (offset, i) => {
+            const target = new Uint8Array(1 + i * 3);
+            assert.equal(await file.read(target, offset), target.length);
+            return target;
+          }));
+          results.forEach((target, i) =>
+            assert.deepEqual(target, content.slice(offsets[i]!, offsets[i]! + target.length))
+          );
+        } finally {
+          await file.close();
+        }
       });
     });
 
@@ -230,10 +246,14 @@ export function dataSuite(engine: Engine): void {
         const target = new Uint8Array(source.length + 1000);
         assert.equal(await file.read(target, 33), source.length);
         assert.ok(Buffer.from(target.buffer, 0, source.length).equals(source));
-        using large = AlignedBuffer.allocate(8 * 1024 * 1024);
-        assert.equal(await file.read(large.bytes, 512), large.bytes.length);
-        const same = source.subarray(512 - 33, 512 - 33 + large.bytes.length);
-        assert.ok(Buffer.from(same).equals(large.bytes));
+        const large = AlignedBuffer.allocate(8 * 1024 * 1024);
+        try {
+          assert.equal(await file.read(large.bytes, 512), large.bytes.length);
+          const same = source.subarray(512 - 33, 512 - 33 + large.bytes.length);
+          assert.ok(Buffer.from(same).equals(large.bytes));
+        } finally {
+          large.release();
+        }
       }));
 
     it("sees what others write, and they see what it writes", () =>
@@ -249,23 +269,31 @@ export function dataSuite(engine: Engine): void {
 
     it("goes through the page cache where it is told to", () =>
       withPath(bytesFrom(1, 100_000), async (path) => {
-        await using file = await DirectFile.open(path, { access: "write", mode: "buffered" });
-        assert.equal(file.mode, "buffered");
-        assert.deepEqual(file.alignment, { memory: 1, offset: 1 });
-        const target = new Uint8Array(777);
-        assert.equal(await file.read(target, 12_345), 777);
-        assert.deepEqual(target, bytesFrom(1 + 12_345, 777));
-        assert.equal(await file.write(bytesFrom(4, 333), 99_999), 333);
-        await file.sync();
-        assert.deepEqual(plainRead(path, 99_999, 333), bytesFrom(4, 333));
+        const file = await DirectFile.open(path, { access: "write", mode: "buffered" });
+        try {
+          assert.equal(file.mode, "buffered");
+          assert.deepEqual(file.alignment, { memory: 1, offset: 1 });
+          const target = new Uint8Array(777);
+          assert.equal(await file.read(target, 12_345), 777);
+          assert.deepEqual(target, bytesFrom(1 + 12_345, 777));
+          assert.equal(await file.write(bytesFrom(4, 333), 99_999), 333);
+          await file.sync();
+          assert.deepEqual(plainRead(path, 99_999, 333), bytesFrom(4, 333));
+        } finally {
+          await file.close();
+        }
       }));
 
     it("reads what has no direct I/O through the page cache, and says so", async () => {
-      await using file = await DirectFile.open("/proc/self/status");
-      assert.equal(file.mode, "buffered");
-      const target = new Uint8Array(65_536);
-      const count = await file.read(target, 0);
-      assert.match(new TextDecoder().decode(target.subarray(0, count)), /^Name:/);
+      const file = await DirectFile.open("/proc/self/status");
+      try {
+        assert.equal(file.mode, "buffered");
+        const target = new Uint8Array(65_536);
+        const count = await file.read(target, 0);
+        assert.match(new TextDecoder().decode(target.subarray(0, count)), /^Name:/);
+      } finally {
+        await file.close();
+      }
     });
   });
 }

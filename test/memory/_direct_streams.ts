@@ -34,8 +34,12 @@ export function streamSuite(engine: Engine): void {
     const content = bytesFrom(7, SIZE);
     const withContent = (body: (file: DirectFile, path: string) => Promise<unknown>) =>
       withPath(content, async (path) => {
-        await using file = await DirectFile.open(path);
-        await body(file, path);
+        const file = await DirectFile.open(path);
+        try {
+          await body(file, path);
+        } finally {
+          await file.close();
+        }
       });
 
     it("reads every range, with every depth and size of block", () =>

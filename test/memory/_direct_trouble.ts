@@ -141,12 +141,16 @@ export function troubleSuite(engine: Engine): void {
 
     it("writes nothing to a file that is open for reading", () =>
       withPath("abc", async (path) => {
-        await using file = await DirectFile.open(path);
-        await assert.rejects(file.write(new Uint8Array(1), 0), TypeError);
-        await assert.rejects(file.append(new Uint8Array(1)), TypeError);
-        await assert.rejects(file.truncate(0), TypeError);
-        assert.throws(() => file.writable(), TypeError);
-        assert.equal(readFileSync(path, "utf8"), "abc");
+        const file = await DirectFile.open(path);
+        try {
+          await assert.rejects(file.write(new Uint8Array(1), 0), TypeError);
+          await assert.rejects(file.append(new Uint8Array(1)), TypeError);
+          await assert.rejects(file.truncate(0), TypeError);
+          assert.throws(() => file.writable(), TypeError);
+          assert.equal(readFileSync(path, "utf8"), "abc");
+        } finally {
+          await file.close();
+        }
       }));
 
     it("refuses everything once closed, and closes twice", () =>
@@ -214,26 +218,34 @@ export function troubleSuite(engine: Engine): void {
       it(`stops a read at every moment, and leaves ${kind} memory alone from then on`, async () => {
         const content = bytesFrom(1, 3 * MIB);
         await withPath(content, async (path) => {
-          await using file = await DirectFile.open(path);
-          using buffer = AlignedBuffer.allocate(2 * MIB);
-          const filled = new Uint8Array(2 * MIB).fill(170);
-          for (const index of MOMENTS) {
-            const target = aligned ? buffer.bytes : new Uint8Array(2 * MIB);
-            const controller = new AbortController();
-            const reading = file.read(target, 512, { signal: controller.signal });
-            await moment(index);
-            controller.abort(index);
-            const moved = await reading.catch((error: Failure) => {
-              assert.equal(error.name, "AbortError");
-              assert.equal(error.cause as number, index);
-              return error.bytesMoved;
-            });
-            assert.ok(
-              Buffer.from(target.slice(0, moved)).equals(content.subarray(512, 512 + moved)),
-            );
-            target.fill(170);
-            await file.read(new Uint8Array(4096), 0);
-            assert.equal(Buffer.compare(target, filled), 0, `moment ${index}`);
+          const file = await DirectFile.open(path);
+          try {
+            const buffer = AlignedBuffer.allocate(2 * MIB);
+            try {
+              const filled = new Uint8Array(2 * MIB).fill(170);
+              for (const index of MOMENTS) {
+                const target = aligned ? buffer.bytes : new Uint8Array(2 * MIB);
+                const controller = new AbortController();
+                const reading = file.read(target, 512, { signal: controller.signal });
+                await moment(index);
+                controller.abort(index);
+                const moved = await reading.catch((error: Failure) => {
+                  assert.equal(error.name, "AbortError");
+                  assert.equal(error.cause as number, index);
+                  return error.bytesMoved;
+                });
+                assert.ok(
+                  Buffer.from(target.slice(0, moved)).equals(content.subarray(512, 512 + moved)),
+                );
+                target.fill(170);
+                await file.read(new Uint8Array(4096), 0);
+                assert.equal(Buffer.compare(target, filled), 0, `moment ${index}`);
+              }
+            } finally {
+              buffer.release();
+            }
+          } finally {
+            await file.close();
           }
         });
       });
@@ -260,38 +272,50 @@ export function troubleSuite(engine: Engine): void {
 
     it("stops those that wait for their turn", () =>
       withPath(bytesFrom(0, 4 * MIB), async (path) => {
-        await using file = await DirectFile.open(path);
-        const controller = new AbortController();
-        using buffer = AlignedBuffer.allocate(4 * MIB);
-        const reads = Array.from(
-          { length: 1000 },
-          (_, i) =>
-            file.read(buffer.bytes.subarray(i * 4096, i * 4096 + 4096), i * 4096, {
-              signal: controller.signal,
-            }).catch((error: Failure) => error.name),
-        );
-        await Promise.resolve();
-        controller.abort();
-        const results = await Promise.all(reads);
-        assert.ok(results.every((each) => each === 4096 || each === "AbortError"));
-        assert.ok(results.includes("AbortError"));
-        assert.equal(await file.read(new Uint8Array(10), 0), 10);
+        const file = await DirectFile.open(path);
+        try {
+          const controller = new AbortController();
+          const buffer = AlignedBuffer.allocate(4 * MIB);
+          try {
+            const reads = Array.from(
+              { length: 1000 },
+              (_, i) =>
+                file.read(buffer.bytes.subarray(i * 4096, i * 4096 + 4096), i * 4096, {
+                  signal: controller.signal,
+                }).catch((error: Failure) => error.name),
+            );
+            await Promise.resolve();
+            controller.abort();
+            const results = await Promise.all(reads);
+            assert.ok(results.every((each) => each === 4096 || each === "AbortError"));
+            assert.ok(results.includes("AbortError"));
+            assert.equal(await file.read(new Uint8Array(10), 0), 10);
+          } finally {
+            buffer.release();
+          }
+        } finally {
+          await file.close();
+        }
       }));
 
     it("gives memory to nobody else while it is being read into", () =>
       withPath(bytesFrom(0, MIB), async (path) => {
-        await using file = await DirectFile.open(path);
-        const filled = new Uint8Array(65_536).fill(99);
-        for (let i = 0; i < 20; i++) {
-          const buffer = AlignedBuffer.allocate(65_536);
-          const reading = file.read(buffer.bytes, 65_536);
-          await moment(i % 10);
-          buffer.release();
-          const others = Array.from({ length: 16 }, () => AlignedBuffer.allocate(65_536));
-          for (const { bytes } of others) bytes.fill(99);
-          assert.equal(await reading, 65_536);
-          for (const { bytes } of others) assert.equal(Buffer.compare(bytes, filled), 0);
-          others.forEach((other) => other.release());
+        const file = await DirectFile.open(path);
+        try {
+          const filled = new Uint8Array(65_536).fill(99);
+          for (let i = 0; i < 20; i++) {
+            const buffer = AlignedBuffer.allocate(65_536);
+            const reading = file.read(buffer.bytes, 65_536);
+            await moment(i % 10);
+            buffer.release();
+            const others = Array.from({ length: 16 }, () => AlignedBuffer.allocate(65_536));
+            for (const { bytes } of others) bytes.fill(99);
+            assert.equal(await reading, 65_536);
+            for (const { bytes } of others) assert.equal(Buffer.compare(bytes, filled), 0);
+            others.forEach((other) => other.release());
+          }
+        } finally {
+          await file.close();
         }
       }));
 
@@ -320,12 +344,16 @@ export function troubleSuite(engine: Engine): void {
       withDirect("", async (file) => {
         const work = async (rounds: number) => {
           for (let i = 0; i < rounds; i++) {
-            using buffer = AlignedBuffer.allocate(10_000);
-            await Promise.all([
-              file.write(bytesFrom(i, 3000), i),
-              file.read(buffer.bytes, 1),
-              file.read(new Uint8Array(5000), i),
-            ]);
+            const buffer = AlignedBuffer.allocate(10_000);
+            try {
+              await Promise.all([
+                file.write(bytesFrom(i, 3000), i),
+                file.read(buffer.bytes, 1),
+                file.read(new Uint8Array(5000), i),
+              ]);
+            } finally {
+              buffer.release();
+            }
           }
         };
         await work(20);
@@ -338,12 +366,16 @@ export function troubleSuite(engine: Engine): void {
       skip: engine === "threads" && "this engine consists of threads",
     }, () =>
       withPath(bytesFrom(0, MIB), async (path) => {
-        await using file = await DirectFile.open(path);
-        const before = threads().length;
-        await Promise.all(
-          Array.from({ length: 300 }, (_, i) => file.read(new Uint8Array(3000), i * 3000)),
-        );
-        assert.ok(threads().length <= before, "a thread was started");
+        const file = await DirectFile.open(path);
+        try {
+          const before = threads().length;
+          await Promise.all(
+            Array.from({ length: 300 }, (_, i) => file.read(new Uint8Array(3000), i * 3000)),
+          );
+          assert.ok(threads().length <= before, "a thread was started");
+        } finally {
+          await file.close();
+        }
       }));
   });
 }

@@ -21,20 +21,28 @@ describe("AlignedBuffer.allocate()", () => {
   for (const alignment of [1, 2, 8, 512, 4096, 65536, 2 * MIB]) {
     it(`aligns to ${alignment}, whatever the size`, () => {
       for (const size of [1, 511, 512, 4095, 4096, 4097, 70_000, MIB, MIB + 1, 3 * MIB]) {
-        using buffer = AlignedBuffer.allocate(size, alignment);
-        assert.equal(Number(addressOf(buffer.bytes)) % alignment, 0);
-        assert.equal(buffer.bytes.length, size);
-        assert.equal(buffer.bytes.byteOffset, 0);
-        buffer.bytes.fill(0xa5);
-        assert.ok(buffer.bytes.every((byte) => byte === 0xa5));
+        const buffer = AlignedBuffer.allocate(size, alignment);
+        try {
+          assert.equal(Number(addressOf(buffer.bytes)) % alignment, 0);
+          assert.equal(buffer.bytes.length, size);
+          assert.equal(buffer.bytes.byteOffset, 0);
+          buffer.bytes.fill(0xa5);
+          assert.ok(buffer.bytes.every((byte) => byte === 0xa5));
+        } finally {
+          buffer.release();
+        }
       }
     });
   }
 
   it("aligns to a page unless told otherwise", () => {
     for (let i = 0; i < 20; i++) {
-      using buffer = AlignedBuffer.allocate(100 + i);
-      assert.equal(Number(addressOf(buffer.bytes)) % 4096, 0);
+      const buffer = AlignedBuffer.allocate(100 + i);
+      try {
+        assert.equal(Number(addressOf(buffer.bytes)) % 4096, 0);
+      } finally {
+        buffer.release();
+      }
     }
   });
 
@@ -68,26 +76,34 @@ describe("AlignedBuffer.allocate()", () => {
   it("uses a larger piece when the budget allows no new slab", () => {
     AlignedBuffer.allocate(5 * MIB).release();
     withBudget(AlignedBuffer.reserved, () => {
-      using buffer = AlignedBuffer.allocate(4 * MIB + 1);
-      assert.equal(buffer.bytes.length, 4 * MIB + 1);
+      const buffer = AlignedBuffer.allocate(4 * MIB + 1);
+      try {
+        assert.equal(buffer.bytes.length, 4 * MIB + 1);
+      } finally {
+        buffer.release();
+      }
     });
   });
 
   it("keeps its pages from child processes, to which they could be copied while in use", () => {
-    using buffer = AlignedBuffer.allocate(MIB, MIB);
-    const address = Number(addressOf(buffer.bytes));
-    let within = false;
-    for (const line of readFileSync("/proc/self/smaps", "utf8").split("\n")) {
-      const range = /^([0-9a-f]+)-([0-9a-f]+) /.exec(line);
-      if (range) {
-        within = parseInt(range[1]!, 16) <= address && address + MIB <= parseInt(range[2]!, 16);
-      } else if (within && line.startsWith("VmFlags:")) {
-        // "dc": do not copy the area on fork. See proc_pid_smaps(5).
-        assert.match(line, /\bdc\b/);
-        return;
+    const buffer = AlignedBuffer.allocate(MIB, MIB);
+    try {
+      const address = Number(addressOf(buffer.bytes));
+      let within = false;
+      for (const line of readFileSync("/proc/self/smaps", "utf8").split("\n")) {
+        const range = /^([0-9a-f]+)-([0-9a-f]+) /.exec(line);
+        if (range) {
+          within = parseInt(range[1]!, 16) <= address && address + MIB <= parseInt(range[2]!, 16);
+        } else if (within && line.startsWith("VmFlags:")) {
+          // "dc": do not copy the area on fork. See proc_pid_smaps(5).
+          assert.match(line, /\bdc\b/);
+          return;
+        }
       }
+      assert.fail("the memory is not in /proc/self/smaps");
+    } finally {
+      buffer.release();
     }
-    assert.fail("the memory is not in /proc/self/smaps");
   });
 
   it("refuses what is no size, no alignment and no budget", () => {
@@ -127,8 +143,12 @@ describe("AlignedBuffer.release()", () => {
   it("is called at the end of a using block", () => {
     let bytes: Uint8Array;
     {
-      using buffer = AlignedBuffer.allocate(10);
-      bytes = buffer.bytes;
+      const buffer = AlignedBuffer.allocate(10);
+      try {
+        bytes = buffer.bytes;
+      } finally {
+        buffer.release();
+      }
     }
     assert.equal(bytes.length, 0);
   });

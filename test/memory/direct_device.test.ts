@@ -37,38 +37,54 @@ describe("DirectFile on a device with sectors of 4 KiB", () => {
   const open = () => DirectFile.open(DEVICE!, { access: "write" });
 
   it("asks for what the device wants", { skip: NO_DEVICE }, async () => {
-    await using file = await open();
-    assert.deepEqual([file.mode, file.alignment.offset, file.size], ["direct", 4096, MIB]);
+    const file = await open();
+    try {
+      assert.deepEqual([file.mode, file.alignment.offset, file.size], ["direct", 4096, MIB]);
+    } finally {
+      await file.close();
+    }
   });
 
   it("reads and writes any place, and changes nothing beside it", { skip: NO_DEVICE }, async () => {
-    await using file = await open();
-    const model = bytesFrom(0, MIB);
-    assert.equal(await file.write(model, 0), MIB);
-    for (const [offset, length] of [[1, 1], [511, 513], [4095, 2], [5000, 100_000], [512, 512]]) {
-      const source = bytesFrom(offset! * 7, length!);
-      model.set(source, offset);
-      assert.equal(await file.write(source, offset!), length);
-      const target = new Uint8Array(length! + 10);
-      await file.read(target, offset!);
-      assert.deepEqual(target, model.slice(offset, offset! + length! + 10));
+    const file = await open();
+    try {
+      const model = bytesFrom(0, MIB);
+      assert.equal(await file.write(model, 0), MIB);
+      for (const [offset, length] of [[1, 1], [511, 513], [4095, 2], [5000, 100_000], [512, 512]]) {
+        const source = bytesFrom(offset! * 7, length!);
+        model.set(source, offset);
+        assert.equal(await file.write(source, offset!), length);
+        const target = new Uint8Array(length! + 10);
+        await file.read(target, offset!);
+        assert.deepEqual(target, model.slice(offset, offset! + length! + 10));
+      }
+      const whole = AlignedBuffer.allocate(MIB);
+      try {
+        assert.equal(await file.read(whole.bytes, 0), MIB);
+        assert.ok(Buffer.from(model).equals(whole.bytes));
+      } finally {
+        whole.release();
+      }
+    } finally {
+      await file.close();
     }
-    using whole = AlignedBuffer.allocate(MIB);
-    assert.equal(await file.read(whole.bytes, 0), MIB);
-    assert.ok(Buffer.from(model).equals(whole.bytes));
   });
 
   it("throws ENOSPC at its end, and says how far it came", { skip: NO_DEVICE }, async () => {
-    await using file = await open();
-    const source = bytesFrom(5, 300_000);
-    await assert.rejects(file.write(source, MIB - 100_000), (error: Error) => {
-      const { code, bytesMoved } = error as Error & { code: string; bytesMoved: number };
-      assert.equal(code, "ENOSPC");
-      assert.ok(bytesMoved <= 100_000, `${bytesMoved}`);
-      return true;
-    });
-    assert.equal(await file.read(new Uint8Array(10), MIB), 0);
-    assert.equal(await file.read(new Uint8Array(100), MIB - 10), 10);
+    const file = await open();
+    try {
+      const source = bytesFrom(5, 300_000);
+      await assert.rejects(file.write(source, MIB - 100_000), (error: Error) => {
+        const { code, bytesMoved } = error as Error & { code: string; bytesMoved: number };
+        assert.equal(code, "ENOSPC");
+        assert.ok(bytesMoved <= 100_000, `${bytesMoved}`);
+        return true;
+      });
+      assert.equal(await file.read(new Uint8Array(10), MIB), 0);
+      assert.equal(await file.read(new Uint8Array(100), MIB - 10), 10);
+    } finally {
+      await file.close();
+    }
   });
 });
 
@@ -79,20 +95,24 @@ describe("DirectFile where there is no room", () => {
     if (status !== 0) return t.skip(NO_TMPFS);
     try {
       const path = join(place, "file");
-      await using file = await DirectFile.open(path, { access: "write", create: true });
-      const source = bytesFrom(1, 3 * MIB);
-      const moved = await file.write(source, 0).then(
-        () => assert.fail("there was room"),
-        (error: Error & { code: string; bytesMoved: number }) => {
-          assert.equal(error.code, "ENOSPC");
-          return error.bytesMoved;
-        },
-      );
-      assert.ok(moved <= MIB);
-      const content = readFileSync(path);
-      assert.ok(content.subarray(0, moved).equals(source.subarray(0, moved)));
-      await file.truncate(0);
-      assert.equal(await file.write(source.subarray(0, 5000), 3), 5000);
+      const file = await DirectFile.open(path, { access: "write", create: true });
+      try {
+        const source = bytesFrom(1, 3 * MIB);
+        const moved = await file.write(source, 0).then(
+          () => assert.fail("there was room"),
+          (error: Error & { code: string; bytesMoved: number }) => {
+            assert.equal(error.code, "ENOSPC");
+            return error.bytesMoved;
+          },
+        );
+        assert.ok(moved <= MIB);
+        const content = readFileSync(path);
+        assert.ok(content.subarray(0, moved).equals(source.subarray(0, moved)));
+        await file.truncate(0);
+        assert.equal(await file.write(source.subarray(0, 5000), 3), 5000);
+      } finally {
+        await file.close();
+      }
     } finally {
       execFileSync("umount", ["-l", place]);
     }

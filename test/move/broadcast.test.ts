@@ -90,16 +90,20 @@ describeWithoutLeaks("broadcast()", { warmUp }, () => {
 
   it("reads no more than length bytes from a pipe, and leaves the others in it", async () => {
     const { all, close } = await peers(2);
-    using pipe = new Pipe();
-    sys.write(pipe.writeFd, BYTES.subarray(0, 50_000));
-    const result = await broadcast(pipe.readFd, all.map(({ target }) => target), {
-      length: 20_001,
-    });
-    assert.equal(result.bytes, 20_001);
-    const rest = new Uint8Array(40_000);
-    assert.equal(sys.read(pipe.readFd, rest), 29_999);
-    for (const peer of all) await peer.read().expect(BYTES.subarray(0, 20_001));
-    await close();
+    const pipe = new Pipe();
+    try {
+      sys.write(pipe.writeFd, BYTES.subarray(0, 50_000));
+      const result = await broadcast(pipe.readFd, all.map(({ target }) => target), {
+        length: 20_001,
+      });
+      assert.equal(result.bytes, 20_001);
+      const rest = new Uint8Array(40_000);
+      assert.equal(sys.read(pipe.readFd, rest), 29_999);
+      for (const peer of all) await peer.read().expect(BYTES.subarray(0, 20_001));
+      await close();
+    } finally {
+      pipe.close();
+    }
   });
 
   it("keeps every byte around the capacity of its pipes", async () => {
@@ -171,16 +175,20 @@ describeWithoutLeaks("broadcast()", { warmUp }, () => {
     assert.deepEqual((await broadcast(folder.file(BYTES), [])).targets, []);
     const { all, close } = await peers(2);
     all.forEach(({ socket }) => socket.destroy());
-    using pipe = new Pipe();
-    const running = broadcast(pipe.readFd, all.map(({ target }) => target));
-    const timer = setInterval(() => sys.raw.write(pipe.writeFd, BYTES.subarray(0, 20_000)), 2);
-    const { targets } = await running;
-    clearInterval(timer);
-    for (const { outcome, error } of targets) {
-      assert.equal(outcome, "failed");
-      assert.match((error as NodeJS.ErrnoException).code!, /^(EPIPE|ECONNRESET)$/);
+    const pipe = new Pipe();
+    try {
+      const running = broadcast(pipe.readFd, all.map(({ target }) => target));
+      const timer = setInterval(() => sys.raw.write(pipe.writeFd, BYTES.subarray(0, 20_000)), 2);
+      const { targets } = await running;
+      clearInterval(timer);
+      for (const { outcome, error } of targets) {
+        assert.equal(outcome, "failed");
+        assert.match((error as NodeJS.ErrnoException).code!, /^(EPIPE|ECONNRESET)$/);
+      }
+      await close();
+    } finally {
+      pipe.close();
     }
-    await close();
   });
 
   it("tells progress in bytes of the source, and keeps to maxRate", async () => {
@@ -251,9 +259,13 @@ describe("broadcast(): arguments", () => {
     await assert.rejects(broadcast({} as never, []), TypeError);
     await assert.rejects(broadcast(folder.file("x"), [], { start: 2 }), RangeError);
     await assert.rejects(broadcast("/nonexistent", []), { code: "ENOENT" });
-    using pipe = new Pipe();
-    await assert.rejects(broadcast(pipe.readFd, [], { start: 1 }), { code: "ESPIPE" });
-    await assert.rejects(broadcast(pipe.writeFd, []), { code: "EBADF" });
+    const pipe = new Pipe();
+    try {
+      await assert.rejects(broadcast(pipe.readFd, [], { start: 1 }), { code: "ESPIPE" });
+      await assert.rejects(broadcast(pipe.writeFd, []), { code: "EBADF" });
+    } finally {
+      pipe.close();
+    }
   });
 
   it("take no target twice at a time", async () => {
@@ -261,12 +273,16 @@ describe("broadcast(): arguments", () => {
     const { target } = all[0]!;
     all[0]!.read();
     await assert.rejects(broadcast(folder.file("x"), [target, target]), /twice/);
-    using pipe = new Pipe();
-    const running = broadcast(pipe.readFd, [target]);
-    assert.throws(() => running.add(target), /twice/);
-    await running.remove(target);
-    await running;
-    assert.equal(running.add(target), false, "it ended with the last one");
-    await close();
+    const pipe = new Pipe();
+    try {
+      const running = broadcast(pipe.readFd, [target]);
+      assert.throws(() => running.add(target), /twice/);
+      await running.remove(target);
+      await running;
+      assert.equal(running.add(target), false, "it ended with the last one");
+      await close();
+    } finally {
+      pipe.close();
+    }
   });
 });

@@ -124,20 +124,24 @@ describe("broadcast() that breaks off", () => {
     const before = openDescriptors().length;
     for (const kind of ["file", "pipe"] as const) {
       const controller = new AbortController();
-      using pipe = new Pipe({ capacity: MIB });
-      sys.raw.write(pipe.writeFd, BYTES);
-      const running = broadcast(kind === "file" ? path : pipe.readFd, targets, {
-        signal: controller.signal,
-      });
-      await until(() => all[1]!.read().length > 0, "the first bytes");
-      controller.abort(new Error("enough"));
-      await assert.rejects(running, (error: Error & { targets: TargetReport[] }) => {
-        assert.equal(error.name, "AbortError");
-        assert.equal((error.cause as Error).message, "enough");
-        assert.equal(error.targets.length, 3);
-        for (const report of error.targets) assert.equal(report.outcome, "failed");
-        return true;
-      });
+      const pipe = new Pipe({ capacity: MIB });
+      try {
+        sys.raw.write(pipe.writeFd, BYTES);
+        const running = broadcast(kind === "file" ? path : pipe.readFd, targets, {
+          signal: controller.signal,
+        });
+        await until(() => all[1]!.read().length > 0, "the first bytes");
+        controller.abort(new Error("enough"));
+        await assert.rejects(running, (error: Error & { targets: TargetReport[] }) => {
+          assert.equal(error.name, "AbortError");
+          assert.equal((error.cause as Error).message, "enough");
+          assert.equal(error.targets.length, 3);
+          for (const report of error.targets) assert.equal(report.outcome, "failed");
+          return true;
+        });
+      } finally {
+        pipe.close();
+      }
     }
     await until(() => openDescriptors().length <= before, "descriptors are closed");
     assert.ok(targets.every((target) => !target.destroyed));

@@ -125,58 +125,66 @@ describe("broadcast() with slow: drop", () => {
     withPeers(2, async (all) => {
       const [stopped, reading] = all as [Peer, Peer];
       reading.read();
-      using pipe = new Pipe();
-      const running = broadcast(pipe.readFd, all.map(({ target }) => target), {
-        slow: "drop",
-        slowMs: 50,
-      });
-      // Each piece of 16 KiB holds nothing but its own number.
-      let piece = 0;
-      const write = () => {
-        const bytes = new Uint8Array(16 * 1024);
-        for (let i = 0; i < 16; i++) {
-          bytes.fill(piece & 255);
-          if (sys.raw.write(pipe.writeFd, bytes) < 0) return;
-          piece++;
-        }
-      };
-      const timer = setInterval(write, 1);
+      const pipe = new Pipe();
       try {
-        await until(() => reading.read().length > 24 * MIB, "the one that reads gets on");
-        const missed = piece;
-        const { length } = stopped.read();
-        await until(() => stopped.read().length > length + 6 * MIB, "the other one reads");
-        assert.ok(piece > missed);
+        const running = broadcast(pipe.readFd, all.map(({ target }) => target), {
+          slow: "drop",
+          slowMs: 50,
+        });
+        // Each piece of 16 KiB holds nothing but its own number.
+        let piece = 0;
+        const write = () => {
+          const bytes = new Uint8Array(16 * 1024);
+          for (let i = 0; i < 16; i++) {
+            bytes.fill(piece & 255);
+            if (sys.raw.write(pipe.writeFd, bytes) < 0) return;
+            piece++;
+          }
+        };
+        const timer = setInterval(write, 1);
+        try {
+          await until(() => reading.read().length > 24 * MIB, "the one that reads gets on");
+          const missed = piece;
+          const { length } = stopped.read();
+          await until(() => stopped.read().length > length + 6 * MIB, "the other one reads");
+          assert.ok(piece > missed);
+        } finally {
+          clearInterval(timer);
+          pipe.closeWrite();
+        }
+        const report = (await running).targets.find(({ target }) => target === stopped.target)!;
+        assert.ok(report.dropped > 0);
+        // 16 KiB of one number after the other: nothing was torn, whatever was dropped.
+        const bytes = await stopped.read().take(report.bytes);
+        assert.equal(bytes.length, report.bytes);
+        for (let i = 0; i < bytes.length; i += 16 * 1024) {
+          const part = bytes.subarray(i, i + 16 * 1024);
+          assert.ok(part.every((byte) => byte === part[0]), `piece at ${i}`);
+        }
       } finally {
-        clearInterval(timer);
-        pipe.closeWrite();
-      }
-      const report = (await running).targets.find(({ target }) => target === stopped.target)!;
-      assert.ok(report.dropped > 0);
-      // 16 KiB of one number after the other: nothing was torn, whatever was dropped.
-      const bytes = await stopped.read().take(report.bytes);
-      assert.equal(bytes.length, report.bytes);
-      for (let i = 0; i < bytes.length; i += 16 * 1024) {
-        const part = bytes.subarray(i, i + 16 * 1024);
-        assert.ok(part.every((byte) => byte === part[0]), `piece at ${i}`);
+        pipe.close();
       }
     }));
 
   it("reads on for a single target that has stopped, when the source is live", () =>
     withPeers(1, async (all) => {
-      using pipe = new Pipe({ capacity: MIB });
-      const running = broadcast(pipe.readFd, [all[0]!.target], { slow: "drop", slowMs: 20 });
-      let written = 0;
-      const bytes = new Uint8Array(256 * 1024);
-      const timer = setInterval(
-        () => written += Math.max(0, sys.raw.write(pipe.writeFd, bytes)),
-        1,
-      );
-      await until(() => written > 24 * MIB, "the source is read");
-      clearInterval(timer);
-      pipe.closeWrite();
-      const { targets: [report] } = await running;
-      assert.equal(report!.bytes + report!.dropped, written);
+      const pipe = new Pipe({ capacity: MIB });
+      try {
+        const running = broadcast(pipe.readFd, [all[0]!.target], { slow: "drop", slowMs: 20 });
+        let written = 0;
+        const bytes = new Uint8Array(256 * 1024);
+        const timer = setInterval(
+          () => written += Math.max(0, sys.raw.write(pipe.writeFd, bytes)),
+          1,
+        );
+        await until(() => written > 24 * MIB, "the source is read");
+        clearInterval(timer);
+        pipe.closeWrite();
+        const { targets: [report] } = await running;
+        assert.equal(report!.bytes + report!.dropped, written);
+      } finally {
+        pipe.close();
+      }
     }));
 });
 
@@ -184,28 +192,32 @@ describe("broadcast(): those who come and go", () => {
   it("leaves no descriptor when they leave while they are waited for", () =>
     withPeers(6, async (all) => {
       const controller = new AbortController();
-      using pipe = new Pipe({ capacity: MIB });
-      const once = async () => {
-        const running = broadcast(pipe.readFd, all.map(({ target }) => target), {
-          empty: "wait",
-          signal: controller.signal,
-        });
-        const timer = setInterval(() => sys.raw.write(pipe.writeFd, BYTES.subarray(0, MIB)), 1);
-        await new Promise((resolve) => setTimeout(resolve, 50));
-        for (const { target } of all) {
-          assert.equal((await running.remove(target))!.outcome, "removed");
-          assert.equal(running.remove(target), undefined);
+      const pipe = new Pipe({ capacity: MIB });
+      try {
+        const once = async () => {
+          const running = broadcast(pipe.readFd, all.map(({ target }) => target), {
+            empty: "wait",
+            signal: controller.signal,
+          });
+          const timer = setInterval(() => sys.raw.write(pipe.writeFd, BYTES.subarray(0, MIB)), 1);
+          await new Promise((resolve) => setTimeout(resolve, 50));
+          for (const { target } of all) {
+            assert.equal((await running.remove(target))!.outcome, "removed");
+            assert.equal(running.remove(target), undefined);
+          }
+          clearInterval(timer);
+          return { running };
+        };
+        const first = await once();
+        const before = openDescriptors().length;
+        const second = await once();
+        controller.abort();
+        for (const { running } of [first, second]) {
+          await assert.rejects(running, { name: "AbortError" });
         }
-        clearInterval(timer);
-        return { running };
-      };
-      const first = await once();
-      const before = openDescriptors().length;
-      const second = await once();
-      controller.abort();
-      for (const { running } of [first, second]) {
-        await assert.rejects(running, { name: "AbortError" });
+        await until(() => openDescriptors().length <= before, "the pipes are closed");
+      } finally {
+        pipe.close();
       }
-      await until(() => openDescriptors().length <= before, "the pipes are closed");
     }));
 });

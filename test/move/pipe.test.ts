@@ -15,20 +15,28 @@ const NOT_ROOT = process.getuid?.() !== 0 || !existsSync("/usr/bin/setpriv")
 
 describe("new Pipe()", () => {
   it("opens two descriptors that do not wait and are not inherited", () => {
-    using pipe = new Pipe();
-    for (const fd of [pipe.readFd, pipe.writeFd]) {
-      assert.equal(sys.closesOnExec(fd), true);
-      assert.notEqual(sys.statusFlags(fd) & sys.OpenFlag.NONBLOCK, 0);
+    const pipe = new Pipe();
+    try {
+      for (const fd of [pipe.readFd, pipe.writeFd]) {
+        assert.equal(sys.closesOnExec(fd), true);
+        assert.notEqual(sys.statusFlags(fd) & sys.OpenFlag.NONBLOCK, 0);
+      }
+      sys.write(pipe.writeFd, pattern(300));
+      assert.deepEqual(drain(pipe.readFd), pattern(300));
+      assert.throws(() => sys.read(pipe.readFd, new Uint8Array(1)), { code: "EAGAIN" });
+    } finally {
+      pipe.close();
     }
-    sys.write(pipe.writeFd, pattern(300));
-    assert.deepEqual(drain(pipe.readFd), pattern(300));
-    assert.throws(() => sys.read(pipe.readFd, new Uint8Array(1)), { code: "EAGAIN" });
   });
 
   it("waits when it is asked to", () => {
-    using pipe = new Pipe({ blocking: true });
-    for (const fd of [pipe.readFd, pipe.writeFd]) {
-      assert.equal(sys.statusFlags(fd) & sys.OpenFlag.NONBLOCK, 0);
+    const pipe = new Pipe({ blocking: true });
+    try {
+      for (const fd of [pipe.readFd, pipe.writeFd]) {
+        assert.equal(sys.statusFlags(fd) & sys.OpenFlag.NONBLOCK, 0);
+      }
+    } finally {
+      pipe.close();
     }
   });
 
@@ -39,9 +47,13 @@ describe("new Pipe()", () => {
         1024 * KIB,
       ]] as const
     ) {
-      using pipe = new Pipe({ capacity: wish });
-      assert.equal(pipe.capacity, capacity, String(wish));
-      assert.equal(sys.pipeSize(pipe.readFd), pipe.capacity);
+      const pipe = new Pipe({ capacity: wish });
+      try {
+        assert.equal(pipe.capacity, capacity, String(wish));
+        assert.equal(sys.pipeSize(pipe.readFd), pipe.capacity);
+      } finally {
+        pipe.close();
+      }
     }
   });
 
@@ -85,43 +97,55 @@ describe("Pipe", () => {
       assert.deepEqual([pipe.readFd, pipe.closed], [-1, true]);
     });
     withoutLeak(() => {
-      using pipe = new Pipe();
-      pipe.closeRead();
-      assert.throws(() => sys.write(pipe.writeFd, pattern(1)), { code: "EPIPE" });
+      const pipe = new Pipe();
+      try {
+        pipe.closeRead();
+        assert.throws(() => sys.write(pipe.writeFd, pattern(1)), { code: "EPIPE" });
+      } finally {
+        pipe.close();
+      }
     });
   });
 
   it("shares memory with its reader, which stays readable after the memory is unmapped", () => {
-    using pipe = new Pipe();
-    const { READ, WRITE } = sys.Protection;
-    const { PRIVATE, ANONYMOUS } = sys.MapFlag;
-    const region = sys.mmap(64 * KIB, READ | WRITE, PRIVATE | ANONYMOUS, null);
-    region.bytes().set(pattern(64 * KIB));
-    assert.equal(pipe.share([{ region, offset: 4096, length: 8192 }]), 8192);
-    region.bytes()[4096] = 99;
-    sys.munmap(region);
-    const read = drain(pipe.readFd);
-    assert.equal(read[0], 99);
-    assert.deepEqual(read.subarray(1), pattern(64 * KIB).subarray(4097, 4096 + 8192));
+    const pipe = new Pipe();
+    try {
+      const { READ, WRITE } = sys.Protection;
+      const { PRIVATE, ANONYMOUS } = sys.MapFlag;
+      const region = sys.mmap(64 * KIB, READ | WRITE, PRIVATE | ANONYMOUS, null);
+      region.bytes().set(pattern(64 * KIB));
+      assert.equal(pipe.share([{ region, offset: 4096, length: 8192 }]), 8192);
+      region.bytes()[4096] = 99;
+      sys.munmap(region);
+      const read = drain(pipe.readFd);
+      assert.equal(read[0], 99);
+      assert.deepEqual(read.subarray(1), pattern(64 * KIB).subarray(4097, 4096 + 8192));
+    } finally {
+      pipe.close();
+    }
   });
 
   it("shares nothing more when it is full, and only memory that stays", () => {
-    using pipe = new Pipe();
-    const region = sys.mmap(
-      pipe.capacity + 4096,
-      sys.Protection.READ,
-      sys.MapFlag.PRIVATE | sys.MapFlag.ANONYMOUS,
-      null,
-    );
-    assert.equal(pipe.share([{ region }]), pipe.capacity);
-    assert.equal(pipe.share([{ region }]), 0);
-    sys.munmap(region);
-    assert.throws(() => pipe.share([{ region }]), TypeError);
-    const heap = sys.posixMemalign(4096, 4096);
-    assert.throws(() => pipe.share([{ region: heap }]), TypeError);
-    sys.free(heap);
-    assert.throws(() => pipe.share(1 as never), TypeError);
-    pipe.close();
-    assert.throws(() => pipe.share([]), (error: SyscallError) => error.code === "EBADF");
+    const pipe = new Pipe();
+    try {
+      const region = sys.mmap(
+        pipe.capacity + 4096,
+        sys.Protection.READ,
+        sys.MapFlag.PRIVATE | sys.MapFlag.ANONYMOUS,
+        null,
+      );
+      assert.equal(pipe.share([{ region }]), pipe.capacity);
+      assert.equal(pipe.share([{ region }]), 0);
+      sys.munmap(region);
+      assert.throws(() => pipe.share([{ region }]), TypeError);
+      const heap = sys.posixMemalign(4096, 4096);
+      assert.throws(() => pipe.share([{ region: heap }]), TypeError);
+      sys.free(heap);
+      assert.throws(() => pipe.share(1 as never), TypeError);
+      pipe.close();
+      assert.throws(() => pipe.share([]), (error: SyscallError) => error.code === "EBADF");
+    } finally {
+      pipe.close();
+    }
   });
 });

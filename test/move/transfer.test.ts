@@ -116,26 +116,34 @@ describeWithoutLeaks("transfer()", {
     for (const blocking of [false, true]) {
       await scoped(async (scope) => {
         const bytes = noise(3 * MIB + 7);
-        using first = new Pipe({ blocking });
-        using second = new Pipe({ blocking, capacity: 4096 });
-        const path = fresh();
-        const target = scope.open(folder.file(""), sys.OpenFlag.RDWR);
-        const flags = [first.readFd, second.writeFd].map((fd) => sys.statusFlags(fd));
-        const reports = await Promise.all([
-          transfer(folder.file(bytes), first.writeFd).finally(() => first.closeWrite()),
-          transfer(first.readFd, second.writeFd).finally(() => second.closeWrite()),
-          transfer(second.readFd, target),
-        ]);
-        assert.deepEqual(reports.map(({ bytes }) => bytes), [
-          bytes.length,
-          bytes.length,
-          bytes.length,
-        ]);
-        assert.deepEqual(reports.map(({ method }) => method), ["splice", "splice", "splice"]);
-        assert.deepEqual(flags[0], sys.statusFlags(first.readFd));
-        sys.lseek(target, 0, sys.Whence.SET);
-        assert.ok((await readAll(target)).equals(bytes));
-        assert.notEqual(path, "");
+        const first = new Pipe({ blocking });
+        try {
+          const second = new Pipe({ blocking, capacity: 4096 });
+          try {
+            const path = fresh();
+            const target = scope.open(folder.file(""), sys.OpenFlag.RDWR);
+            const flags = [first.readFd, second.writeFd].map((fd) => sys.statusFlags(fd));
+            const reports = await Promise.all([
+              transfer(folder.file(bytes), first.writeFd).finally(() => first.closeWrite()),
+              transfer(first.readFd, second.writeFd).finally(() => second.closeWrite()),
+              transfer(second.readFd, target),
+            ]);
+            assert.deepEqual(reports.map(({ bytes }) => bytes), [
+              bytes.length,
+              bytes.length,
+              bytes.length,
+            ]);
+            assert.deepEqual(reports.map(({ method }) => method), ["splice", "splice", "splice"]);
+            assert.deepEqual(flags[0], sys.statusFlags(first.readFd));
+            sys.lseek(target, 0, sys.Whence.SET);
+            assert.ok((await readAll(target)).equals(bytes));
+            assert.notEqual(path, "");
+          } finally {
+            second.close();
+          }
+        } finally {
+          first.close();
+        }
       });
     }
   });

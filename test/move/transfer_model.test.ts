@@ -77,21 +77,25 @@ describe("transfer(), against a model", () => {
             const { size, length, chunkSize, seed } = values;
             const start = Math.min(values.start, size);
             const bytes = noise(size, seed);
-            using pipe = new Pipe({ capacity });
-            const [a, b] = socket ? scope.unix() : pipeToEnd(scope);
-            const target = scope.open(folder.file(""), sys.OpenFlag.RDWR);
-            const options = { chunkSize, method };
-            const reports = await Promise.all([
-              transfer(folder.file(bytes), pipe.writeFd, { ...options, start, length })
-                .finally(() => pipe.closeWrite()),
-              transfer(pipe.readFd, a, options).finally(() => end(a, socket)),
-              transfer(b, target, options),
-            ]);
-            const moved = expected(bytes, start, length);
-            for (const report of reports) assert.equal(report.bytes, moved.length);
-            const got = Buffer.alloc(moved.length + 1);
-            assert.equal(sys.pread(target, got, 0), moved.length);
-            assert.ok(got.subarray(0, moved.length).equals(moved));
+            const pipe = new Pipe({ capacity });
+            try {
+              const [a, b] = socket ? scope.unix() : pipeToEnd(scope);
+              const target = scope.open(folder.file(""), sys.OpenFlag.RDWR);
+              const options = { chunkSize, method };
+              const reports = await Promise.all([
+                transfer(folder.file(bytes), pipe.writeFd, { ...options, start, length })
+                  .finally(() => pipe.closeWrite()),
+                transfer(pipe.readFd, a, options).finally(() => end(a, socket)),
+                transfer(b, target, options),
+              ]);
+              const moved = expected(bytes, start, length);
+              for (const report of reports) assert.equal(report.bytes, moved.length);
+              const got = Buffer.alloc(moved.length + 1);
+              assert.equal(sys.pread(target, got, 0), moved.length);
+              assert.ok(got.subarray(0, moved.length).equals(moved));
+            } finally {
+              pipe.close();
+            }
           }),
       ),
       { numRuns: RUNS },

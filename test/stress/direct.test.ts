@@ -42,37 +42,47 @@ describe("AlignedBuffer, a million times", () => {
 describe("DirectFile, for long", () => {
   it("reads and writes at random for a minute, and stays right and small", () =>
     withPath(new Uint8Array(16 * MIB), async (path) => {
-      await using file = await DirectFile.open(path, { access: "write" });
-      const until = Date.now() + 60_000;
-      let operations = 0;
-      // Each worker has a part of the file to itself, whose borders lie within blocks.
-      const worker = async (index: number) => {
-        const size = 500_001;
-        const base = index * size;
-        const model = new Uint8Array(size);
-        using aligned = AlignedBuffer.allocate(65_536);
-        for (let i = index; Date.now() < until; i++) {
-          const length = i * 7919 % 60_000;
-          const at = i * 104_729 % (size - length);
-          const memory = i % 2 === 0 ? aligned.bytes.subarray(0, length) : new Uint8Array(length);
-          if (i % 3 === 0) {
-            memory.set(bytesFrom(i, length));
-            model.set(memory, at);
-            assert.equal(await file.write(memory, base + at), length);
-          } else {
-            assert.equal(await file.read(memory, base + at), length);
-            assert.ok(Buffer.from(model.buffer, at, length).equals(memory));
+      const file = await DirectFile.open(path, { access: "write" });
+      try {
+        const until = Date.now() + 60_000;
+        let operations = 0;
+        // Each worker has a part of the file to itself, whose borders lie within blocks.
+        const worker = async (index: number) => {
+          const size = 500_001;
+          const base = index * size;
+          const model = new Uint8Array(size);
+          const aligned = AlignedBuffer.allocate(65_536);
+          try {
+            for (let i = index; Date.now() < until; i++) {
+              const length = i * 7919 % 60_000;
+              const at = i * 104_729 % (size - length);
+              const memory = i % 2 === 0
+                ? aligned.bytes.subarray(0, length)
+                : new Uint8Array(length);
+              if (i % 3 === 0) {
+                memory.set(bytesFrom(i, length));
+                model.set(memory, at);
+                assert.equal(await file.write(memory, base + at), length);
+              } else {
+                assert.equal(await file.read(memory, base + at), length);
+                assert.ok(Buffer.from(model.buffer, at, length).equals(memory));
+              }
+              operations++;
+            }
+            return { base, model };
+          } finally {
+            aligned.release();
           }
-          operations++;
+        };
+        const models = await Promise.all(Array.from({ length: 32 }, (_, i) => worker(i)));
+        await file.sync();
+        const content = readFileSync(path);
+        for (const { base, model } of models) {
+          assert.ok(content.subarray(base, base + model.length).equals(model));
         }
-        return { base, model };
-      };
-      const models = await Promise.all(Array.from({ length: 32 }, (_, i) => worker(i)));
-      await file.sync();
-      const content = readFileSync(path);
-      for (const { base, model } of models) {
-        assert.ok(content.subarray(base, base + model.length).equals(model));
+        assert.ok(operations > 1000, `${operations} operations`);
+      } finally {
+        await file.close();
       }
-      assert.ok(operations > 1000, `${operations} operations`);
     }));
 });

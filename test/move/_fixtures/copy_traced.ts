@@ -11,11 +11,15 @@ if (what === "copyFile") {
   const out = openSync(target, "w");
   if (what === "file to file") await transfer(source, out);
   else {
-    using pipe = new Pipe();
-    await Promise.all([
-      transfer(source, pipe.writeFd).finally(() => pipe.closeWrite()),
-      transfer(pipe.readFd, out),
-    ]);
+    const pipe = new Pipe();
+    try {
+      await Promise.all([
+        transfer(source, pipe.writeFd).finally(() => pipe.closeWrite()),
+        transfer(pipe.readFd, out),
+      ]);
+    } finally {
+      pipe.close();
+    }
   }
   closeSync(out);
 }
