@@ -65,11 +65,8 @@ function warm(fd: number, offset: number): boolean {
  * or `EINVAL` when it has no pages.
  */
 export async function bringIn(fd: number, offset: number, length: number): Promise<void> {
-  const end = offset + length;
-  for (let at = offset; at < end; at += WINDOW) {
-    const count = Math.min(WINDOW, end - at);
-    check(await populateElsewhere(fd, at, count), "sendfile", () => `read fd ${fd} ahead`);
-  }
+  const result = await populateElsewhere(fd, offset, length);
+  check(result, "sendfile", () => `read fd ${fd} ahead`);
 }
 
 async function populateElsewhere(fd: number, offset: number, length: number): Promise<number> {
