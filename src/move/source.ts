@@ -83,9 +83,8 @@ export function openFile(path: string | URL, flags = 0): Opened | Promise<Opened
  * Opens a path whose every part the kernel holds in memory; a negative number where it does not, and
  * for every other trouble, which the runtime's own `open` then reports.
  *
- * Two changes of thread less for each small file, which count where the processor is busy: beside
- * four cold streams on one processor each of them took up to 4 ms (measured). `RESOLVE_CACHED` is
- * what io_uring uses for the same purpose; Linux 5.12.
+ * Two changes of thread less for each small file, which count where the processor is busy.
+ * `RESOLVE_CACHED` is what io_uring uses for the same purpose; Linux 5.12.
  */
 function openCached(path: string | URL, flags: number): number {
   // Where the runtime guards files by permissions of its own, it must see the path.

@@ -9,7 +9,7 @@ import { fdStat } from "../sys/statx.ts";
 import { runBlocking } from "./blocking.ts";
 import { populate } from "./populate.ts";
 
-/** Bytes that are asked about, and brought in, at once. */
+/** Most bytes that are asked about at once; what is sent, and so brought in, at once as well. */
 export const WINDOW: number = 512 * 1024;
 
 /** Bytes between two questions: the disk is read in runs at least this long. */
