@@ -1,6 +1,7 @@
 /** Transfers from a file to a pipe, a socket or a device. @module */
 
 import { SyscallError, UnsupportedError } from "../errors.ts";
+import { descriptorGuest } from "../guest/descriptor.ts";
 import type { Guest } from "../guest/types.ts";
 import { Burst } from "../guest/tcp.ts";
 import { SpliceFlag } from "../sys/file_flags.ts";
@@ -54,7 +55,7 @@ async function sendBy(method: "sendfile" | "splice", job: FileToStreamJob): Prom
   const { source, target, start, length, chunkSize: window, flow } = job;
   const pipe = method === "splice" && target.type !== FileType.FIFO ? takePipe() : null;
   const move = moveBy(method, target, pipe);
-  const guest = descriptorGuest(target);
+  const guest = endGuest(target);
   const burst = new Burst(guest);
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   const file = source.fd;
@@ -120,14 +121,6 @@ function through(pipe: Pipe): Move {
  * Waited for by the number that was given, so that its owner can end the wait by closing it. Nothing
  * else runs between the question whether that is still the same and the call.
  */
-export function descriptorGuest({ given, fd }: End): Guest {
-  return {
-    fd: () => sameFile(given, fd) ? given : -1,
-    queued: () => false,
-    write: null,
-    timed: () => false,
-    touch() {},
-    destroy() {},
-    release() {},
-  };
+export function endGuest({ given, fd }: End): Guest {
+  return descriptorGuest(() => sameFile(given, fd) ? given : -1);
 }

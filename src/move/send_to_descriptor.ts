@@ -3,7 +3,7 @@
 import { platform } from "../../ffi/platform/mod.ts";
 import { SyscallError, TruncatedError, UnsupportedError } from "../errors.ts";
 import { fdOf } from "../sys/fd.ts";
-import type { Guest } from "../guest/types.ts";
+import { descriptorGuest } from "../guest/descriptor.ts";
 import { check } from "../sys/check.ts";
 import * as raw from "../sys/raw/mod.ts";
 import { fdStat, FileType } from "../sys/statx.ts";
@@ -34,7 +34,7 @@ export const sendToDescriptor: Sender<number> = async (target, file, options, fl
   const flags = check(raw.fcntl(fd, platform.fcntl.GETFL, 0), "fcntl", action);
   const stat = fdStat(fd);
   const type = typeof stat === "number" ? check(stat, "statx", action) : stat.type;
-  const guest = descriptorGuest(fd);
+  const guest = descriptorGuest(() => fd);
   const sink = descriptorSink(fd, flow);
   if (type === FileType.FIFO) {
     // On a pipe this flag is enough: splice(2). sendfile(2) has none.
@@ -61,20 +61,6 @@ export const sendToDescriptor: Sender<number> = async (target, file, options, fl
   if (trailer !== undefined) await sendBytes(guest, trailer, flow);
   return method;
 };
-
-/** A descriptor has no runtime behind it: nothing is queued, and it is waited for by itself. */
-function descriptorGuest(fd: number): Guest {
-  return {
-    fd: () => fd,
-    queued: () => false,
-    write: null,
-    timed: () => false,
-    touch() {},
-    // Borrowed: whether it is still good for anything is its owner's to say.
-    destroy() {},
-    release() {},
-  };
-}
 
 const option = new Int32Array(1);
 
@@ -152,6 +138,6 @@ function truncated(file: FileRange, flow: Flow): TruncatedError {
 }
 
 function descriptorSink(fd: number, flow: Flow): Sink {
-  const guest = descriptorGuest(fd);
+  const guest = descriptorGuest(() => fd);
   return { write: (bytes) => sendBytes(guest, bytes, flow), destroy() {} };
 }

@@ -20,7 +20,7 @@ import { FileType } from "../../sys/statx.ts";
 import { connectionClosed } from "../closed.ts";
 import { type Sink, streamSink } from "../copy.ts";
 import { closeEnd, type End, goBuffered, isFile, openEnd } from "../ends.ts";
-import { descriptorGuest } from "../file_to_stream.ts";
+import { endGuest } from "../file_to_stream.ts";
 import { runtimeSink, type RuntimeTarget } from "../runtime_ends.ts";
 import { connected } from "../send_to_socket.ts";
 import { writeNow } from "../stage.ts";
@@ -111,7 +111,7 @@ function byDescriptor(fd: number): Outlet {
   const { type, blocking } = end;
   return {
     ...nothing,
-    guest: descriptorGuest(end),
+    guest: endGuest(end),
     // On a pipe a flag of the call is enough; what else waits in the kernel gets bytes, for which
     // there are calls that do not.
     splices: type === FileType.FIFO || (type === FileType.SOCKET && !blocking),
