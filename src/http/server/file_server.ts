@@ -12,6 +12,7 @@ import { AddressFamily, SocketType } from "../../sys/socket_flags.ts";
 import { Crew } from "../../wait/crew.ts";
 import { Host } from "../../wait/host.ts";
 import { openListener } from "../../wait/listener.ts";
+import { Mailboxes } from "../../wait/mailboxes.ts";
 import { jobLocation } from "../../wait/worker_location.ts";
 import { type Command, COUNTERS, type JobData, NEEDS_DISK } from "./config.ts";
 import { eventReader } from "./event_reader.ts";
@@ -40,6 +41,7 @@ export class FileServer {
   #crew: Crew | undefined;
   #portable: PortableServer | undefined;
   #disk: Host | undefined;
+  #mailboxes: Mailboxes | undefined;
   /** The disk thread's ends of the sockets, before it is started. */
   #diskFds: number[] = [];
   /** What the threads write their events to. */
@@ -144,8 +146,8 @@ export class FileServer {
     this.#address = name.family === "Unix"
       ? { address: name.path, port: 0 }
       : { address: name.address, port: name.port };
-    const { cache, limits, root, settings, symlinks } = this.#config;
-    const { log, onError, onRequest } = this.#config;
+    const { cache, limits, log, onError, onRequest, root, settings, symlinks } = this.#config;
+    this.#mailboxes = threads > 1 ? new Mailboxes(threads) : undefined;
     this.#crew = new Crew({
       job: jobLocation("http/server/server_job"),
       threads,
@@ -160,6 +162,7 @@ export class FileServer {
         events: onRequest !== undefined,
         index,
         counters: this.#counters,
+        shares: this.#mailboxes?.shares ?? null,
       }),
       fds: () => this.#descriptors(listener),
       reported: (_index, id) => {
@@ -221,6 +224,7 @@ export class FileServer {
     await this.#crew?.close();
     await this.#disk?.close();
     for (const fd of this.#diskFds.splice(0)) raw.close(fd);
+    this.#mailboxes?.close();
     // What the threads wrote last is still to be read.
     const events = this.#events.splice(0);
     await within(Promise.all(events.map(({ ended }) => ended)), EVENTS_MS);
