@@ -20,6 +20,7 @@ import { listenPortably, type PortableServer } from "./portable_server.ts";
 import { whereToListen } from "./where_to_listen.ts";
 import { configure, type FileServerOptions, type ServerConfig } from "./options.ts";
 import { type FileServerStats, statsOf } from "./stats.ts";
+import { within } from "./within.ts";
 
 /** Where a server listens. */
 export interface ServerAddress {
@@ -254,11 +255,4 @@ export class FileServer {
  */
 export function createFileServer(options: FileServerOptions): FileServer {
   return new FileServer(configure(options));
-}
-
-/** Waits for a promise, but not for longer. */
-async function within(promise: Promise<unknown>, ms: number): Promise<void> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  await Promise.race([promise, new Promise((resolve) => timer = setTimeout(resolve, ms))]);
-  clearTimeout(timer);
 }
