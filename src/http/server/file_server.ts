@@ -10,6 +10,7 @@ import { dupCloexec } from "../../sys/open.ts";
 import { getsockname, socketpair } from "../../sys/sockets.ts";
 import { AddressFamily, SocketType } from "../../sys/socket_flags.ts";
 import { Crew } from "../../wait/crew.ts";
+import { within } from "../../wait/within.ts";
 import { Host } from "../../wait/host.ts";
 import { openListener } from "../../wait/listener.ts";
 import { Mailboxes } from "../../wait/mailboxes.ts";
@@ -254,11 +255,4 @@ export class FileServer {
  */
 export function createFileServer(options: FileServerOptions): FileServer {
   return new FileServer(configure(options));
-}
-
-/** Waits for a promise, but not for longer. */
-async function within(promise: Promise<unknown>, ms: number): Promise<void> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  await Promise.race([promise, new Promise((resolve) => timer = setTimeout(resolve, ms))]);
-  clearTimeout(timer);
 }
