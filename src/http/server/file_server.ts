@@ -21,6 +21,7 @@ import { listenPortably, type PortableServer } from "./portable_server.ts";
 import { whereToListen } from "./where_to_listen.ts";
 import { configure, type FileServerOptions, type ServerConfig } from "./options.ts";
 import { type FileServerStats, statsOf } from "./stats.ts";
+import { within } from "./within.ts";
 
 /** Where a server listens. */
 export interface ServerAddress {
