@@ -129,8 +129,7 @@ export class FileServer {
   }
 
   async #listenPortably(): Promise<ServerAddress> {
-    const { log } = this.#config;
-    if (log !== undefined) {
+    if (this.#config.log !== undefined) {
       throw new UnsupportedError({
         action: "write an access log",
         reason: "no system call can be made here; use onRequest instead",
@@ -255,6 +254,6 @@ async function within(promise: Promise<unknown>, ms: number): Promise<void> {
 }
 
 function duplicate(fd: number): number {
-  const action = () => `duplicate fd ${fd}`;
-  return check(raw.fcntl(fd, platform.fcntl.DUPFD_CLOEXEC, 0), "fcntl", action);
+  const copy = raw.fcntl(fd, platform.fcntl.DUPFD_CLOEXEC, 0);
+  return check(copy, "fcntl", () => `duplicate fd ${fd}`);
 }
