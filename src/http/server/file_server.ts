@@ -5,14 +5,15 @@ import { builtin } from "../../builtins.ts";
 import { adopt, type AdoptedSocket } from "../../guest/adopt.ts";
 import { UnsupportedError } from "../../errors.ts";
 import { available } from "../../sys/libc.ts";
-import { check } from "../../sys/check.ts";
 import * as raw from "../../sys/raw/mod.ts";
+import { dupCloexec } from "../../sys/open.ts";
 import { getsockname, socketpair } from "../../sys/sockets.ts";
 import { AddressFamily, SocketType } from "../../sys/socket_flags.ts";
 import { Crew } from "../../wait/crew.ts";
 import { Host } from "../../wait/host.ts";
 import { openListener } from "../../wait/listener.ts";
 import { Mailboxes } from "../../wait/mailboxes.ts";
+import { within } from "../../wait/within.ts";
 import { jobLocation } from "../../wait/worker_location.ts";
 import { type Command, COUNTERS, type JobData, NEEDS_DISK } from "./config.ts";
 import { eventReader } from "./event_reader.ts";
@@ -129,7 +130,8 @@ export class FileServer {
   }
 
   async #listenPortably(): Promise<ServerAddress> {
-    if (this.#config.log !== undefined) {
+    const { log } = this.#config;
+    if (log !== undefined) {
       throw new UnsupportedError({
         action: "write an access log",
         reason: "no system call can be made here; use onRequest instead",
@@ -173,30 +175,40 @@ export class FileServer {
 
   /** What one thread is given: see server_job.ts. */
   #descriptors(listener: number): number[] {
-    const [ours, theirs] = socketpair(AddressFamily.UNIX, STREAM);
-    this.#diskFds.push(theirs);
-    const fds = [duplicate(listener), ours];
-    const { log, onRequest } = this.#config;
-    if (log !== undefined) fds.push(duplicate(log.descriptor));
-    if (onRequest !== undefined) {
-      const [reader, writer] = socketpair(AddressFamily.UNIX, STREAM);
-      const { promise, resolve } = Promise.withResolvers<void>();
-      const socket = adopt(reader, { data: eventReader(onRequest), close: () => resolve() });
-      this.#events.push({ socket, ended: promise });
-      fds.push(writer);
+    const fds = [dupCloexec(listener)];
+    try {
+      const [ours, theirs] = socketpair(AddressFamily.UNIX, STREAM);
+      fds.push(ours);
+      this.#diskFds.push(theirs);
+      const { log, onRequest } = this.#config;
+      if (log !== undefined) fds.push(dupCloexec(log.descriptor));
+      if (onRequest !== undefined) {
+        const [reader, writer] = socketpair(AddressFamily.UNIX, STREAM);
+        fds.push(writer);
+        const { promise, resolve } = Promise.withResolvers<void>();
+        const socket = adopt(reader, { data: eventReader(onRequest), close: () => resolve() });
+        this.#events.push({ socket, ended: promise });
+      }
+      return fds;
+    } catch (cause) {
+      for (const fd of fds) raw.close(fd);
+      throw cause;
     }
-    return fds;
   }
 
   #startDisk(): void {
     if (this.#disk !== undefined) return;
-    this.#disk = new Host({
-      job: jobLocation("http/server/disk_job"),
-      name: "sluice server disk",
-      fds: this.#diskFds.splice(0),
-      completed() {},
-      ended() {},
-    });
+    try {
+      this.#disk = new Host({
+        job: jobLocation("http/server/disk_job"),
+        name: "sluice server disk",
+        fds: this.#diskFds.splice(0),
+        completed() {},
+        ended() {},
+      });
+    } catch {
+      // Its sockets are closed by now: the threads see that, and wait for the disk themselves.
+    }
   }
 
   async #close(graceMs: number): Promise<void> {
@@ -219,9 +231,8 @@ export class FileServer {
     await within(Promise.all(events.map(({ ended }) => ended)), EVENTS_MS);
     for (const { socket } of events) socket.close();
     const { path } = this.#config;
-    if (path !== undefined && this.#address !== undefined && path[0] !== "\0") {
-      builtin("fs").rmSync(path, { force: true });
-    }
+    if (path === undefined || this.#address === undefined || path[0] === "\0") return;
+    builtin("fs").rmSync(path, { force: true });
   }
 }
 
@@ -244,16 +255,4 @@ export class FileServer {
  */
 export function createFileServer(options: FileServerOptions): FileServer {
   return new FileServer(configure(options));
-}
-
-/** Waits for a promise, but not for longer. */
-async function within(promise: Promise<unknown>, ms: number): Promise<void> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  await Promise.race([promise, new Promise((resolve) => timer = setTimeout(resolve, ms))]);
-  clearTimeout(timer);
-}
-
-function duplicate(fd: number): number {
-  const copy = raw.fcntl(fd, platform.fcntl.DUPFD_CLOEXEC, 0);
-  return check(copy, "fcntl", () => `duplicate fd ${fd}`);
 }
