@@ -14,6 +14,7 @@ import { within } from "../../wait/within.ts";
 import { Host } from "../../wait/host.ts";
 import { openListener } from "../../wait/listener.ts";
 import { Mailboxes } from "../../wait/mailboxes.ts";
+import { within } from "../../wait/within.ts";
 import { jobLocation } from "../../wait/worker_location.ts";
 import { type Command, COUNTERS, type JobData, NEEDS_DISK } from "./config.ts";
 import { eventReader } from "./event_reader.ts";

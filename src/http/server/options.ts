@@ -55,7 +55,7 @@ export interface FileServerOptions extends SiteOptions {
   host?: string | undefined;
   /** Path of a Unix socket to listen on, instead of `port` and `host`. */
   path?: string | undefined;
-  /** How many threads serve. @default {1} */
+  /** How many threads serve; a new connection goes to the one that has the fewest. @default {1} */
   threads?: number | undefined;
   /** What becomes of symbolic links: see `openRoot`. @default {"inside"} */
   symlinks?: Symlinks | undefined;

@@ -11,6 +11,7 @@ import { Cache, type Entry, keyOf } from "./cache.ts";
 import type { CacheConfig } from "./config.ts";
 import { CONDITIONAL, Field } from "./field_names.ts";
 import { equal, hashOf, identityOf, joined, readResident, replyTo } from "./kept_file.ts";
+import { partOf } from "./part_reply.ts";
 import { Reply } from "./reply.ts";
 import type { RequestHead } from "./request_head.ts";
 import { Method } from "./request_line.ts";
@@ -118,6 +119,8 @@ export class Site {
     if (place !== undefined && entry.condition !== null) {
       if (equal(head.bytes, place[0], place[1], entry.condition)) return entry.unchanged!;
     }
+    const part = partOf(head, entry);
+    if (part !== null) return part;
     const plan = planFile(requestOf(head), entry.representation);
     if (plan === entry.representation.whole || plan === entry.representation.head) {
       return entry.reply;
@@ -126,6 +129,7 @@ export class Site {
     if (place !== undefined && plan.status === 304) {
       entry.condition = head.bytes.slice(place[0], place[1]);
       entry.unchanged = reply;
+      reply.kept = true;
     }
     return reply;
   }
@@ -172,6 +176,7 @@ export class Site {
       used: true,
       condition: null,
       unchanged: null,
+      partHead: null,
     };
   }
 
