@@ -2,6 +2,7 @@
 
 import type { Symlinks } from "../open_root.ts";
 import type { SiteOptions } from "../plan/options.ts";
+import type { FallbackConfig } from "./fallback/options.ts";
 
 /** How much of what is taken, and for how long: see `ServerLimits` for their meaning. */
 export interface Limits {
@@ -47,10 +48,11 @@ export const Counter = {
   REFUSED: 15,
   ACTIVE: 16,
   LOG_LOST: 17,
+  PASSED: 18,
 } as const;
 
 /** Counters of one thread. */
-export const COUNTERS = 18;
+export const COUNTERS = 19;
 
 /** What a thread is given. */
 export interface JobData {
@@ -60,6 +62,8 @@ export interface JobData {
   readonly settings: SiteOptions;
   readonly limits: Limits;
   readonly cache: CacheConfig;
+  /** Whose the rest of the requests are; `null` where nobody's. */
+  readonly fallback: FallbackConfig | null;
   /** Format of the log; `null` where there is none. */
   readonly log: "combined" | "json" | null;
   /** Whether the program wants to be told of requests. */

@@ -15,6 +15,7 @@ import { openListener } from "../../wait/listener.ts";
 import { jobLocation } from "../../wait/worker_location.ts";
 import { type Command, COUNTERS, type JobData, NEEDS_DISK } from "./config.ts";
 import { eventReader } from "./event_reader.ts";
+import { type FallbackConfig, resolveFallback } from "./fallback/options.ts";
 import { listenPortably, type PortableServer } from "./portable_server.ts";
 import { whereToListen } from "./where_to_listen.ts";
 import { configure, type FileServerOptions, type ServerConfig } from "./options.ts";
@@ -107,12 +108,13 @@ export class FileServer {
   }
 
   async #listen(): Promise<ServerAddress> {
-    const { backlog, root, threads } = this.#config;
+    const { backlog, fallback, root, threads } = this.#config;
     builtin("fs").readdirSync(root);
     if (platform.os !== "linux" || !available()) return await this.#listenPortably();
+    const others = fallback === undefined ? null : await resolveFallback(fallback);
     const listener = openListener(await whereToListen(this.#config), backlog);
     try {
-      this.#start(listener, threads);
+      this.#start(listener, threads, others);
       // Or the process might end before the promise settles.
       this.#crew!.ref();
       await this.#crew!.ready;
@@ -139,7 +141,7 @@ export class FileServer {
     return this.#address = this.#portable.address;
   }
 
-  #start(listener: number, threads: number): void {
+  #start(listener: number, threads: number, fallback: FallbackConfig | null): void {
     const name = getsockname(listener);
     this.#address = name.family === "Unix"
       ? { address: name.path, port: 0 }
@@ -156,6 +158,7 @@ export class FileServer {
         settings,
         limits,
         cache,
+        fallback,
         log: log?.format ?? null,
         events: onRequest !== undefined,
         index,

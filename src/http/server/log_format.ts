@@ -24,9 +24,9 @@ export interface RequestEvent {
   readonly durationMs: number;
   /**
    * What moved the body: `"memory"` is send(2) of what is kept, or of text; `"copy"` the runtime,
-   * where no system call can be made.
+   * where no system call can be made; `"relay"` is an answer of the program behind `fallback`.
    */
-  readonly transfer: "memory" | "sendfile" | "copy";
+  readonly transfer: "memory" | "sendfile" | "relay" | "copy";
   /** Value of Referer, or empty. */
   readonly referer: string;
   /** Value of User-Agent, or empty. */

@@ -5,6 +5,7 @@ import { settingsOf } from "../plan/settings.ts";
 import type { SiteOptions } from "../plan/options.ts";
 import type { Symlinks } from "../open_root.ts";
 import { folderOf } from "../site.ts";
+import { type FallbackChoice, fallbackOf, type FallbackOptions } from "./fallback/options.ts";
 import type { CacheConfig, Limits } from "./config.ts";
 import type { RequestEvent } from "./log_format.ts";
 
@@ -63,6 +64,13 @@ export interface FileServerOptions extends SiteOptions {
   limits?: ServerLimits | undefined;
   /** What is kept in memory; `false` for nothing. */
   cache?: CacheOptions | false | undefined;
+  /**
+   * A server of the program's own, whose the rest of the requests are: for what is not in the folder,
+   * and for other methods. They are passed on with their bodies, WebSockets included, and the answers
+   * passed back, without the program's thread having to look at a single file. A string is the same
+   * as `{ to }`.
+   */
+  fallback?: string | FallbackOptions | undefined;
   /** Connections that may wait in the kernel's queue. @default {511} */
   backlog?: number | undefined;
   /** Where a line for each request is written; to no file by default. */
@@ -100,6 +108,7 @@ export interface ServerConfig {
   readonly settings: SiteOptions;
   readonly limits: Limits;
   readonly cache: CacheConfig;
+  readonly fallback: FallbackChoice | undefined;
   readonly log: Required<LogOptions> | undefined;
   readonly onRequest: ((event: RequestEvent) => void) | undefined;
   readonly onError: (error: Error) => void;
@@ -116,8 +125,20 @@ export function configure(options: FileServerOptions): ServerConfig {
   if (typeof options !== "object" || options === null) {
     throw new TypeError(`Cannot ${ACTION}: options must be an object, not ${describe(options)}`);
   }
-  const { backlog, cache, host, limits, log, onRequest, path, port, root, symlinks, threads } =
-    options;
+  const {
+    backlog,
+    cache,
+    fallback,
+    host,
+    limits,
+    log,
+    onRequest,
+    path,
+    port,
+    root,
+    symlinks,
+    threads,
+  } = options;
   const settings = siteOptions(options);
   for (const name of ["headers", "listing"] as const) {
     if (typeof settings[name] !== "function") continue;
@@ -135,6 +156,7 @@ export function configure(options: FileServerOptions): ServerConfig {
     symlinks: symlinks ?? "inside",
     limits: limitsOf(limits ?? {}),
     cache: cacheOf(cache ?? {}),
+    fallback: fallback === undefined ? undefined : fallbackOf(fallback),
     log: log === undefined ? undefined : logOf(log),
     onRequest: onRequest === undefined ? undefined : callback(onRequest, "onRequest"),
     onError: options.onError === undefined ? uncaught : callback(options.onError, "onError"),
@@ -144,8 +166,16 @@ export function configure(options: FileServerOptions): ServerConfig {
 /** What is left for the plan. */
 function siteOptions(options: FileServerOptions): SiteOptions {
   const { backlog: _1, cache: _2, host: _3, limits: _4, log: _5, onRequest: _6, ...rest } = options;
-  const { onError: _12, path: _7, port: _8, root: _9, symlinks: _10, threads: _11, ...settings } =
-    rest;
+  const {
+    fallback: _13,
+    onError: _12,
+    path: _7,
+    port: _8,
+    root: _9,
+    symlinks: _10,
+    threads: _11,
+    ...settings
+  } = rest;
   return settings;
 }
 

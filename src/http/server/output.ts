@@ -56,7 +56,7 @@ export class Output {
     const parts = bodiless ? NOTHING : reply.parts;
     const line = keep ? request.minor === 1 ? null : KEEP_ALIVE : CLOSE;
     const size = memory + (line?.length ?? 0);
-    if (this.#used + size > this.#cell.bytes.length && !this.#flush()) return false;
+    if (this.#used + size > this.#cell.bytes.length && !this.flush()) return false;
     reply.refresh(clock);
     const head = reply.headBytes + (line === null ? 0 : line.length - EMPTY_LINE_BYTES);
     this.#service.answered(this.#connection!, reply, head, bodiless ? 0 : reply.bodyBytes);
@@ -71,7 +71,7 @@ export class Output {
 
   /** Sends what has been collected; returns one of {@linkcode Sent}. */
   end(): number {
-    if (this.#result === Sent.ALL && this.#used > 0) this.#flush();
+    if (this.#result === Sent.ALL && this.#used > 0) this.flush();
     return this.#result;
   }
 
@@ -90,8 +90,8 @@ export class Output {
     this.#used += memory - EMPTY_LINE_BYTES + line.length;
   }
 
-  /** True when everything has left, and there is room again. */
-  #flush(): boolean {
+  /** Sends what has been collected; true when everything has left, and there is room again. */
+  flush(): boolean {
     if (this.#used > 0) this.#transmit(this.#cell, this.#used, NOTHING, null, true);
     return this.#result === Sent.ALL;
   }

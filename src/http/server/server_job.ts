@@ -26,7 +26,7 @@ import { Site } from "./site.ts";
 /** Serves until it must stop. */
 export function run(job: JobContext): void {
   const data = job.data as JobData;
-  const { cache, counters, index, limits, root, settings, symlinks } = data;
+  const { cache, counters, fallback, index, limits, root, settings, symlinks } = data;
   const [listener, diskFd, ...logs] = job.fds as [number, number, ...number[]];
   const loop = new Loop(job, (command) => obey(command as CrewCommand<Command>));
   const own = counters.subarray(index * COUNTERS, (index + 1) * COUNTERS);
@@ -53,6 +53,8 @@ export function run(job: JobContext): void {
     journal,
     limits,
     cache,
+    fallback,
+    preflights: settings.cors !== undefined && settings.cors !== false,
     counters: own,
     closed() {
       if (!service.closing && service.open < limits.maxConnections) acceptor.resume();
