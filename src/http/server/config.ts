@@ -2,6 +2,7 @@
 
 import type { Symlinks } from "../open_root.ts";
 import type { SiteOptions } from "../plan/options.ts";
+import type { Shares } from "../../wait/mailboxes.ts";
 import type { FallbackConfig } from "./fallback/options.ts";
 
 /** How much of what is taken, and for how long: see `ServerLimits` for their meaning. */
@@ -60,6 +61,10 @@ export interface JobData {
   readonly symlinks: Symlinks;
   /** Without functions: they cannot go to another thread. */
   readonly settings: SiteOptions;
+  /** URL of a module with a hook for headers; `null` where there is none. */
+  readonly headers: string | null;
+  /** Whether the thread gives up everything but reading below the root. */
+  readonly sandbox: boolean;
   readonly limits: Limits;
   readonly cache: CacheConfig;
   /** Whose the rest of the requests are; `null` where nobody's. */
@@ -72,10 +77,15 @@ export interface JobData {
   readonly index: number;
   /** Shared: {@linkcode COUNTERS} for each thread. */
   readonly counters: Float64Array;
+  /** What the threads hand connections to each other by; `null` for one that is alone. */
+  readonly shares: Shares | null;
 }
 
 /** What threads are told to do. */
 export type Command = "reload" | "drain";
+
+/** What the disk thread is told that is to open nothing, and to read only what it is handed. */
+export const SANDBOXED = "sandboxed";
 
 /** Id under which a thread asks, once, that the disk thread be started. */
 export const NEEDS_DISK = 0xffff_ffff;

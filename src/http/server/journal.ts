@@ -76,6 +76,7 @@ export class Journal {
         ...described(track.client, head),
         status: reply.status,
         total: bodyBytes,
+        ...(reply.error !== undefined && { error: reply.error }),
         transfer: reply.file === null || bodyBytes === 0 ? "memory" : "sendfile",
       },
       began: now,

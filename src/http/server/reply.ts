@@ -16,6 +16,8 @@ const encoder = new TextEncoder();
 export class Reply {
   /** Status code. */
   readonly status: number;
+  /** What went wrong, for the log. */
+  readonly error: string | undefined;
   /** Head and body, as far as they are in memory. */
   readonly cell: Cell;
   /** Bytes of the head, with its empty line. */
@@ -29,7 +31,8 @@ export class Reply {
   #second = -1;
 
   /** Writes the answer. `body` takes the place of all parts. */
-  constructor(plan: Plan, file: SharedFile | null, body: Uint8Array | null) {
+  constructor(plan: Plan, file: SharedFile | null, body: Uint8Array | null, error?: string) {
+    this.error = error;
     const head = encodeHead(plan);
     this.status = plan.status;
     this.headBytes = head.length;

@@ -35,6 +35,8 @@ export interface FileServerStats {
   readonly passed: number;
   /** Lines of the log that could not be written. */
   readonly logLost: number;
+  /** How connections and answers are spread over the threads. */
+  readonly threads: readonly { readonly open: number; readonly requests: number }[];
 }
 
 /** Adds the counters of all threads up. */
@@ -67,5 +69,9 @@ export function statsOf(counters: Float64Array): FileServerStats {
     refused: sum(Counter.REFUSED),
     passed: sum(Counter.PASSED),
     logLost: sum(Counter.LOG_LOST),
+    threads: Array.from({ length: counters.length / COUNTERS }, (_, thread) => ({
+      open: counters[thread * COUNTERS + Counter.OPEN]!,
+      requests: counters[thread * COUNTERS + Counter.REQUESTS]!,
+    })),
   };
 }

@@ -7,15 +7,12 @@ import { ShutdownHow, SocketLevel, SocketOption } from "../../../sys/socket_flag
 import { RESET } from "../../../move/relay/pair.ts";
 import type { Task } from "../../../wait/loop/loop.ts";
 import type { Client, Told } from "./client.ts";
-import type { Fallback, PassedRequest } from "./fallback.ts";
+import { type Fallback, type PassedRequest, WEB_SOCKET_MS } from "./fallback.ts";
 import { Flow, Moved } from "./flow.ts";
 import { Counted, type Framing } from "./framing.ts";
 import { concat, HeadReader } from "./head_reader.ts";
 import { clientHead, type ResponseHead } from "./response.ts";
 import { Upstream, type UpstreamOwner } from "./upstream.ts";
-
-/** For how long a WebSocket may be silent, in milliseconds. */
-const TUNNEL_MS = 3_600_000;
 
 const NO_DESCRIPTOR: readonly number[] = ["EMFILE", "ENFILE"].map(errnoNumber);
 const { ERR, HUP, IN, OUT } = EpollEvent;
@@ -84,7 +81,7 @@ export class Exchange implements UpstreamOwner, Task {
   look(now: number): void {
     if (this.#over || this.waitsForClient) return;
     const { connectMs, silenceMs } = this.#fallback.config;
-    const most = this.#up === null ? connectMs : this.#status === 101 ? TUNNEL_MS : silenceMs;
+    const most = this.#up === null ? connectMs : this.#status === 101 ? WEB_SOCKET_MS : silenceMs;
     if (now - this.#activeAt < most) return;
     // Whose turn was it?
     this.#refuse(this.#up === null || this.#upDone ? 504 : 408);

@@ -13,6 +13,9 @@ import { Chunked, Counted, type Framing } from "./framing.ts";
 import type { FallbackConfig } from "./options.ts";
 import { isPassable, passedHead, wantsWebSocket } from "./request.ts";
 
+/** For how long a WebSocket may be silent, in milliseconds. */
+export const WEB_SOCKET_MS = 3_600_000;
+
 /** A request to be passed on. */
 export interface PassedRequest {
   /** The head for the program, and what of the body has arrived. */

@@ -4,6 +4,8 @@ import { describe, wholeNumber } from "../../../options.ts";
 import { type Endpoint, parseEndpoint, resolveEndpoint } from "../../../move/relay/endpoint.ts";
 import { encodeAddress, type SocketAddress } from "../../../sys/address.ts";
 
+import type { SandboxOptions } from "../sandbox.ts";
+
 export type { Endpoint };
 
 /** What the program is told of who asked. */
@@ -90,6 +92,16 @@ export function fallbackOf(value: string | FallbackOptions): FallbackChoice {
 export async function resolveFallback({ to, ...rest }: FallbackChoice): Promise<FallbackConfig> {
   const address = await resolveEndpoint(to);
   return { ...rest, family: address.family, address: encodeAddress(address) };
+}
+
+/** What a thread in a sandbox must still be allowed for it. */
+export function whatFallbackNeeds(config: FallbackConfig | null): SandboxOptions {
+  if (config === null) return {};
+  const { address, family } = config;
+  const view = new DataView(address.buffer, address.byteOffset, address.byteLength);
+  // Of both `struct sockaddr_in` and `sockaddr_in6` the port is in the same place.
+  if (family !== "Unix") return { port: view.getUint16(2) };
+  return { abstract: address[2] === 0 };
 }
 
 function flag(value: boolean, name: string): boolean {
