@@ -6,6 +6,7 @@ import type { Connection } from "./connection.ts";
 import type { PassedRequest } from "./fallback/fallback.ts";
 import { peerOf } from "./journal.ts";
 import { CHUNKED } from "./message_rules.ts";
+import { Method } from "./request_line.ts";
 import type { Service } from "./service.ts";
 import { INCOMPLETE } from "./syntax.ts";
 
@@ -130,9 +131,10 @@ export class Reader {
       return this.#pass(at, end);
     }
     const { bodyLength } = head;
-    // The end of a longer body, or of one in chunks, is not looked for.
+    // The end of a longer body, or of one in chunks, is not looked for; and what follows CONNECT may
+    // be meant for a tunnel that there is not.
     const keep = head.keepAlive && bodyLength !== CHUNKED && bodyLength <= MOST_DISCARDED &&
-      !closing;
+      !closing && !(head.method === Method.OTHER && head.methodName === "CONNECT");
     const added = output.add(reply, keep, at < end);
     site.settle();
     if (!added) return false;
