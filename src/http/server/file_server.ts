@@ -8,6 +8,7 @@ import { dupCloexec } from "../../sys/open.ts";
 import { getsockname, socketpair } from "../../sys/sockets.ts";
 import { AddressFamily, SocketType } from "../../sys/socket_flags.ts";
 import { Crew } from "../../wait/crew.ts";
+import { within } from "../../wait/within.ts";
 import { Host } from "../../wait/host.ts";
 import { Mailboxes } from "../../wait/mailboxes.ts";
 import { jobLocation } from "../../wait/worker_location.ts";
