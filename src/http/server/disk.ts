@@ -16,7 +16,7 @@ const EAGAIN = -errnoNumber("EAGAIN");
 const EINTR = -errnoNumber("EINTR");
 
 /**
- * Most requests under way. Of records as small as these a socket of the usual size holds 277, each way:
+ * Most requests under way. Of records as small as these a socket of the usual size holds 278, each way (Linux 6.18):
  * one more answer would find no room, and whoever waits for it would wait for ever.
  */
 const MOST_PENDING = 128;
