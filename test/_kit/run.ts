@@ -11,12 +11,15 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import type { Tally } from "./junit.ts";
 import { type Outcome, runFile, stopRunning } from "./run_file.ts";
-import { installed, node, type Runner, type RuntimeName, RUNTIMES } from "./runners.ts";
+import { bun, deno, installed, node, type Runner, type RuntimeName, RUNTIMES } from "./runners.ts";
 
 const HELP = `Usage: npm test -- [options] [file or part of a path ...]
 
   --runtime LIST  some of ${RUNTIMES.join(",")} (default: all)
   --node PATH     another Node.js binary, with koffi; may be repeated; replaces the default list
+  --bun PATH      another Bun, such as that for musl; replaces the default list, too
+  --deno PATH     another Deno
+  --patience N    multiplies the time limits, for a runtime that is emulated (default: 1)
   --none          with SLUICE_FFI=none: the tests that hold without foreign functions
   --stress        the long tests in test/stress, which are left out otherwise
   --retry N       repeat at most N files of each runtime in which a test failed, and no process
@@ -37,6 +40,9 @@ const { values, positionals } = parseArgs({
   options: {
     runtime: { type: "string" },
     node: { type: "string", multiple: true, default: [] },
+    bun: { type: "string", multiple: true, default: [] },
+    deno: { type: "string", multiple: true, default: [] },
+    patience: { type: "string", default: "1" },
     none: { type: "boolean", default: false },
     stress: { type: "boolean", default: false },
     retry: { type: "string", default: "0" },
@@ -45,8 +51,12 @@ const { values, positionals } = parseArgs({
   },
 });
 
+const PATIENCE = Number(values.patience);
+
 /** Seconds for one file, and for one runtime: a hang must end, a slow machine must not fail. */
-const LIMITS = values.stress ? { file: 1800, runtime: 5400 } : { file: 180, runtime: 900 };
+const LIMITS = values.stress
+  ? { file: 1800 * PATIENCE, runtime: 5400 * PATIENCE }
+  : { file: 180 * PATIENCE, runtime: 900 * PATIENCE };
 
 interface Row extends Tally {
   readonly label: string;
@@ -97,7 +107,11 @@ function selectFiles(): string[] {
 }
 
 function selectRunners(): Runner[] {
-  const extra = values.node.map((path) => node(path));
+  const extra = [
+    ...values.node.map((path) => node(path)),
+    ...values.bun.map((path) => bun(path)),
+    ...values.deno.map((path) => deno(path)),
+  ];
   // Without foreign functions the two backends of Node.js are the same.
   const all = values.none ? RUNTIMES.filter((name) => name !== "node-ffi") : RUNTIMES;
   const names = values.runtime?.split(",") ?? (extra.length > 0 ? [] : all);
