@@ -89,6 +89,7 @@ const COMMON = {
     cachestat: -1,
     landlock_create_ruleset: -1,
   },
+  unwrapped: { preadv2: -1, pwritev2: -1, statx: -1 },
   atFdcwd: -2,
   socket: {
     AF_UNIX: 1,

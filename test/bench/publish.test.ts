@@ -57,7 +57,7 @@ describe("npm run bench -- report", () => {
     const svg = lineChart({ name: "clients", title: "by clients", lines });
     const [, points] = /<polyline points="([^"]+)"/.exec(svg)!;
     const [x1, x2, x3] = points!.split(" ").map((point) => Number(point.split(",")[0]));
-    assert.ok(Math.abs((x2! - x1!) - (x3! - x2!)) < 0.3, points);
+    assert.ok(Math.abs((x2! - x1!) - (x3! - x2!)) < 0.3, points!);
     assert.match(svg, /a &lt;b>/);
     assert.doesNotMatch(svg, /NaN/);
   });
