@@ -72,7 +72,7 @@ describe("raw calls that inspect", () => {
     const pipe = new Int32Array(2);
     assert.equal(raw.pipe2(pipe, platform.open.CLOEXEC), 0);
     const [read, write] = [pipe[0]!, pipe[1]!];
-    assert.equal(raw.epollCtl(epoll, 1, read, 1, 77), 0);
+    assert.equal(raw.epollCtl(epoll, 1, read, 1, read, 77), 0);
     raw.write(write, new Uint8Array(1));
     const list = new raw.EventList(2);
     assert.equal(list.wait(epoll, 0), 1);
