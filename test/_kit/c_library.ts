@@ -5,4 +5,5 @@ import { existsSync, readFileSync } from "node:fs";
 const MAPS = "/proc/self/maps";
 
 /** Whether it is musl, whose functions are not always the bare call. */
-export const MUSL: boolean = existsSync(MAPS) && /\/ld-musl-|-musl\/libc\.so/.test(readFileSync(MAPS, "latin1"));
+export const MUSL: boolean = existsSync(MAPS) &&
+  /\/ld-musl-|-musl\/libc\.so/.test(readFileSync(MAPS, "latin1"));
