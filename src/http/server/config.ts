@@ -2,6 +2,7 @@
 
 import type { Symlinks } from "../open_root.ts";
 import type { SiteOptions } from "../plan/options.ts";
+import type { Shares } from "../../wait/mailboxes.ts";
 
 /** How much of what is taken, and for how long: see `ServerLimits` for their meaning. */
 export interface Limits {
@@ -68,6 +69,8 @@ export interface JobData {
   readonly index: number;
   /** Shared: {@linkcode COUNTERS} for each thread. */
   readonly counters: Float64Array;
+  /** What the threads hand connections to each other by; `null` for one that is alone. */
+  readonly shares: Shares | null;
 }
 
 /** What threads are told to do. */

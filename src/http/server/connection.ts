@@ -170,8 +170,14 @@ export class Connection implements Handler, Task, DiskWaiter {
   /** The next window is on the disk. */
   #thaw(): void {
     const { file, length, position } = this.sender.cold;
-    this.#diskId = this.#service.disk.ask(file, position, length, this);
-    if (this.#diskId === 0) return this.#starve();
+    const { disk, loop, warmth } = this.#service;
+    this.#diskId = disk.ask(file, position, length, this);
+    if (this.#diskId === 0) {
+      if (!disk.gone) return this.#starve();
+      // The thread of the disk could not be started, or has ended: rather wait here than not send.
+      warmth.warm(file, position);
+      return loop.again(this);
+    }
     this.#watch(0);
     this.#service.count(Counter.COLD_READS);
   }

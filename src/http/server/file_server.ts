@@ -5,13 +5,14 @@ import { builtin } from "../../builtins.ts";
 import { adopt, type AdoptedSocket } from "../../guest/adopt.ts";
 import { UnsupportedError } from "../../errors.ts";
 import { available } from "../../sys/libc.ts";
-import { check } from "../../sys/check.ts";
 import * as raw from "../../sys/raw/mod.ts";
+import { dupCloexec } from "../../sys/open.ts";
 import { getsockname, socketpair } from "../../sys/sockets.ts";
 import { AddressFamily, SocketType } from "../../sys/socket_flags.ts";
 import { Crew } from "../../wait/crew.ts";
 import { Host } from "../../wait/host.ts";
 import { openListener } from "../../wait/listener.ts";
+import { Mailboxes } from "../../wait/mailboxes.ts";
 import { jobLocation } from "../../wait/worker_location.ts";
 import { type Command, COUNTERS, type JobData, NEEDS_DISK } from "./config.ts";
 import { eventReader } from "./event_reader.ts";
@@ -40,6 +41,7 @@ export class FileServer {
   #crew: Crew | undefined;
   #portable: PortableServer | undefined;
   #disk: Host | undefined;
+  #mailboxes: Mailboxes | undefined;
   /** The disk thread's ends of the sockets, before it is started. */
   #diskFds: number[] = [];
   /** What the threads write their events to. */
@@ -144,8 +146,8 @@ export class FileServer {
     this.#address = name.family === "Unix"
       ? { address: name.path, port: 0 }
       : { address: name.address, port: name.port };
-    const { cache, limits, root, settings, symlinks } = this.#config;
-    const { log, onError, onRequest } = this.#config;
+    const { cache, limits, log, onError, onRequest, root, settings, symlinks } = this.#config;
+    this.#mailboxes = threads > 1 ? new Mailboxes(threads) : undefined;
     this.#crew = new Crew({
       job: jobLocation("http/server/server_job"),
       threads,
@@ -160,6 +162,7 @@ export class FileServer {
         events: onRequest !== undefined,
         index,
         counters: this.#counters,
+        shares: this.#mailboxes?.shares ?? null,
       }),
       fds: () => this.#descriptors(listener),
       reported: (_index, id) => {
@@ -171,30 +174,40 @@ export class FileServer {
 
   /** What one thread is given: see server_job.ts. */
   #descriptors(listener: number): number[] {
-    const [ours, theirs] = socketpair(AddressFamily.UNIX, STREAM);
-    this.#diskFds.push(theirs);
-    const fds = [duplicate(listener), ours];
-    const { log, onRequest } = this.#config;
-    if (log !== undefined) fds.push(duplicate(log.descriptor));
-    if (onRequest !== undefined) {
-      const [reader, writer] = socketpair(AddressFamily.UNIX, STREAM);
-      const { promise, resolve } = Promise.withResolvers<void>();
-      const socket = adopt(reader, { data: eventReader(onRequest), close: () => resolve() });
-      this.#events.push({ socket, ended: promise });
-      fds.push(writer);
+    const fds = [dupCloexec(listener)];
+    try {
+      const [ours, theirs] = socketpair(AddressFamily.UNIX, STREAM);
+      fds.push(ours);
+      this.#diskFds.push(theirs);
+      const { log, onRequest } = this.#config;
+      if (log !== undefined) fds.push(dupCloexec(log.descriptor));
+      if (onRequest !== undefined) {
+        const [reader, writer] = socketpair(AddressFamily.UNIX, STREAM);
+        fds.push(writer);
+        const { promise, resolve } = Promise.withResolvers<void>();
+        const socket = adopt(reader, { data: eventReader(onRequest), close: () => resolve() });
+        this.#events.push({ socket, ended: promise });
+      }
+      return fds;
+    } catch (cause) {
+      for (const fd of fds) raw.close(fd);
+      throw cause;
     }
-    return fds;
   }
 
   #startDisk(): void {
     if (this.#disk !== undefined) return;
-    this.#disk = new Host({
-      job: jobLocation("http/server/disk_job"),
-      name: "sluice server disk",
-      fds: this.#diskFds.splice(0),
-      completed() {},
-      ended() {},
-    });
+    try {
+      this.#disk = new Host({
+        job: jobLocation("http/server/disk_job"),
+        name: "sluice server disk",
+        fds: this.#diskFds.splice(0),
+        completed() {},
+        ended() {},
+      });
+    } catch {
+      // Its sockets are closed by now: the threads see that, and wait for the disk themselves.
+    }
   }
 
   async #close(graceMs: number): Promise<void> {
@@ -211,14 +224,14 @@ export class FileServer {
     await this.#crew?.close();
     await this.#disk?.close();
     for (const fd of this.#diskFds.splice(0)) raw.close(fd);
+    this.#mailboxes?.close();
     // What the threads wrote last is still to be read.
     const events = this.#events.splice(0);
     await within(Promise.all(events.map(({ ended }) => ended)), EVENTS_MS);
     for (const { socket } of events) socket.close();
     const { path } = this.#config;
-    if (path !== undefined && this.#address !== undefined && path[0] !== "\0") {
-      builtin("fs").rmSync(path, { force: true });
-    }
+    if (path === undefined || this.#address === undefined || path[0] === "\0") return;
+    builtin("fs").rmSync(path, { force: true });
   }
 }
 
@@ -248,9 +261,4 @@ async function within(promise: Promise<unknown>, ms: number): Promise<void> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   await Promise.race([promise, new Promise((resolve) => timer = setTimeout(resolve, ms))]);
   clearTimeout(timer);
-}
-
-function duplicate(fd: number): number {
-  const action = () => `duplicate fd ${fd}`;
-  return check(raw.fcntl(fd, platform.fcntl.DUPFD_CLOEXEC, 0), "fcntl", action);
 }

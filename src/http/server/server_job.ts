@@ -12,6 +12,7 @@ import { READY_ID } from "../../wait/crew.ts";
 import type { JobContext } from "../../wait/job.ts";
 import { Acceptor } from "../../wait/loop/acceptor.ts";
 import { Loop } from "../../wait/loop/loop.ts";
+import { Placement } from "../../wait/loop/placement.ts";
 import { listingPage } from "../listing/page.ts";
 import { openRoot } from "../open_root.ts";
 import { settingsOf } from "../plan/settings.ts";
@@ -26,7 +27,7 @@ import { Site } from "./site.ts";
 /** Serves until it must stop. */
 export function run(job: JobContext): void {
   const data = job.data as JobData;
-  const { cache, counters, index, limits, root, settings, symlinks } = data;
+  const { cache, counters, index, limits, root, settings, shares, symlinks } = data;
   const [listener, diskFd, ...logs] = job.fds as [number, number, ...number[]];
   const loop = new Loop(job, (command) => obey(command as CrewCommand<Command>));
   const own = counters.subarray(index * COUNTERS, (index + 1) * COUNTERS);
@@ -55,6 +56,7 @@ export function run(job: JobContext): void {
     cache,
     counters: own,
     closed() {
+      placement?.left();
       if (!service.closing && service.open < limits.maxConnections) acceptor.resume();
     },
     drained() {
@@ -62,9 +64,12 @@ export function run(job: JobContext): void {
       drainId = 0;
     },
   });
+  const accepted = (fd: number) => service.accept(fd);
+  const placement = shares === null ? null : new Placement(loop, shares, index, accepted);
   const acceptor: Acceptor = new Acceptor(loop, listener, {
     accepted(fd) {
-      service.accept(fd);
+      if (placement === null) accepted(fd);
+      else placement.place(fd);
       // Those that wait in the kernel are taken when one of these has gone.
       if (service.open > limits.maxConnections) acceptor.pause();
     },
@@ -78,6 +83,7 @@ export function run(job: JobContext): void {
         return job.complete(id, 0);
       case "drain":
         acceptor.close();
+        placement?.close();
         drainId = id;
         return service.close();
     }
@@ -87,6 +93,7 @@ export function run(job: JobContext): void {
   try {
     loop.run();
   } finally {
+    placement?.close();
     service.closeAll();
     journal?.flush();
     acceptor.close();

@@ -85,6 +85,10 @@ export class Service {
 
   /** Takes a connection over; of too many, one that waits for nothing but another request goes. */
   accept(fd: number): void {
+    if (this.closing) {
+      raw.close(fd);
+      return this.#options.closed();
+    }
     const connection = new Connection(this, fd);
     if (this.loop.add(fd, EpollEvent.IN, connection) < 0) return connection.close();
     this.#connections.add(connection);

@@ -33,6 +33,8 @@ export interface FileServerStats {
   readonly refused: number;
   /** Lines of the log that could not be written. */
   readonly logLost: number;
+  /** How connections and answers are spread over the threads. */
+  readonly threads: readonly { readonly open: number; readonly requests: number }[];
 }
 
 /** Adds the counters of all threads up. */
@@ -64,5 +66,9 @@ export function statsOf(counters: Float64Array): FileServerStats {
     truncated: sum(Counter.TRUNCATED),
     refused: sum(Counter.REFUSED),
     logLost: sum(Counter.LOG_LOST),
+    threads: Array.from({ length: counters.length / COUNTERS }, (_, thread) => ({
+      open: counters[thread * COUNTERS + Counter.OPEN]!,
+      requests: counters[thread * COUNTERS + Counter.REQUESTS]!,
+    })),
   };
 }
