@@ -1,8 +1,11 @@
-/** Waiting with an end. @module */
+/** A wait with an end. @module */
 
-/** Waits for a promise, but not for longer than `ms` milliseconds; its rejection is passed on. */
+/** Waits until `promise` settles, for at most `ms` milliseconds; fails if it does. */
 export async function within(promise: Promise<unknown>, ms: number): Promise<void> {
   let timer: ReturnType<typeof setTimeout> | undefined;
-  await Promise.race([promise, new Promise((resolve) => timer = setTimeout(resolve, ms))]);
-  clearTimeout(timer);
+  try {
+    await Promise.race([promise, new Promise((resolve) => timer = setTimeout(resolve, ms))]);
+  } finally {
+    clearTimeout(timer);
+  }
 }

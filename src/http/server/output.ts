@@ -57,7 +57,7 @@ export class Output {
     const line = keep ? request.minor === 1 ? null : KEEP_ALIVE : CLOSE;
     const size = memory + (line?.length ?? 0);
     const { length: room } = this.#cell.bytes;
-    if (this.#used + size > room && !this.#flush()) return false;
+    if (this.#used + size > room && !this.flush()) return false;
     reply.refresh(clock);
     const head = reply.headBytes + (line === null ? 0 : line.length - EMPTY_LINE_BYTES);
     this.#service.answered(this.#connection!, reply, head, bodiless ? 0 : reply.bodyBytes);
@@ -76,7 +76,7 @@ export class Output {
 
   /** Sends what has been collected; returns one of {@linkcode Sent}. */
   end(): number {
-    if (this.#result === Sent.ALL && this.#used > 0) this.#flush();
+    if (this.#result === Sent.ALL && this.#used > 0) this.flush();
     return this.#result;
   }
 
@@ -94,8 +94,8 @@ export class Output {
     this.#used += memory - EMPTY_LINE_BYTES + line.length;
   }
 
-  /** True when everything has left, and there is room again. */
-  #flush(): boolean {
+  /** Sends what has been collected; true when everything has left, and there is room again. */
+  flush(): boolean {
     if (this.#used > 0) this.#transmit(this.#cell, this.#used, NOTHING, null, true);
     return this.#result === Sent.ALL;
   }

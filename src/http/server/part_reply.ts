@@ -40,9 +40,9 @@ export function partOf(head: RequestHead, entry: Entry): Reply | null {
   const plan = { status: 206, headers: {}, parts: [{ start: first, length }], length };
   const lines = `Content-Length: ${length}\r\nContent-Range: bytes ${first}-${last}/${size}\r\n`;
   const text = headOf(entry, lines + DATE_PLACE);
-  if (reply.file !== null) return new Reply(plan, reply.file, null, text);
+  if (reply.file !== null) return new Reply(plan, reply.file, null, { head: text });
   const body = reply.headBytes + first;
-  return new Reply(plan, null, reply.cell.bytes.subarray(body, body + length), text);
+  return new Reply(plan, null, reply.cell.bytes.subarray(body, body + length), { head: text });
 }
 
 /** A head: what is the same for all parts, and then `rest`. */

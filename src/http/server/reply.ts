@@ -16,6 +16,8 @@ const encoder = new TextEncoder();
 export class Reply {
   /** Status code. */
   readonly status: number;
+  /** What went wrong, for the log. */
+  readonly error: string | undefined;
   /** Head and body, as far as they are in memory. */
   readonly cell: Cell;
   /** Bytes of the head, with its empty line. */
@@ -38,8 +40,9 @@ export class Reply {
     plan: Plan,
     file: SharedFile | null,
     body: Uint8Array | null,
-    head: Uint8Array = encodeHead(plan),
+    { head = encodeHead(plan), error }: { head?: Uint8Array; error?: string } = {},
   ) {
+    this.error = error;
     this.status = plan.status;
     this.headBytes = head.length;
     this.bodyBytes = plan.length;
