@@ -5,7 +5,6 @@ import { AddressFamily, SocketType } from "../../sys/socket_flags.ts";
 import { socketpair } from "../../sys/sockets.ts";
 import { within } from "../../wait/within.ts";
 import type { RequestEvent } from "./log_format.ts";
-import { within } from "../../wait/within.ts";
 
 const STREAM = SocketType.STREAM | SocketType.NONBLOCK | SocketType.CLOEXEC;
 
