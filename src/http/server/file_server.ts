@@ -13,7 +13,7 @@ import { Host } from "../../wait/host.ts";
 import { Mailboxes } from "../../wait/mailboxes.ts";
 import { jobLocation } from "../../wait/worker_location.ts";
 import { type Command, COUNTERS, type JobData, NEEDS_DISK, SANDBOXED } from "./config.ts";
-import { EventReader, within } from "./event_reader.ts";
+import { EventReader } from "./event_reader.ts";
 import { type FallbackConfig, resolveFallback } from "./fallback/options.ts";
 import { listenPortably, type PortableServer } from "./portable_server.ts";
 import { landlock } from "./sandbox.ts";
