@@ -17,14 +17,18 @@ export const REMEDY: string = "nginx is not installed (Debian: apt-get install n
 export async function startNginx(
   folder: string,
   sendfile: "on" | "off",
-  { keepsFiles = false, ...options }: { behind?: boolean; keepsFiles?: boolean } = {},
+  { keepsFiles = false, connections = 4096, ...options }: {
+    behind?: boolean;
+    keepsFiles?: boolean;
+    connections?: number;
+  } = {},
 ): Promise<Server> {
   const port = await freePort();
   // Not in the folder that is served, and one for each instance.
   const prefix = join(folder, `nginx-${port}`);
   mkdirSync(prefix);
   const config = join(prefix, "nginx.conf");
-  writeFileSync(config, configuration(prefix, folder, port, sendfile, keepsFiles));
+  writeFileSync(config, configuration(prefix, folder, port, sendfile, keepsFiles, connections));
   // `timeout`, because this one does not notice when the bench is killed.
   const argv = ["timeout", "900", "nginx", "-p", prefix, "-c", config];
   return await startServerOn(port, { argv }, options);
@@ -36,6 +40,7 @@ function configuration(
   port: number,
   sendfile: string,
   keepsFiles: boolean,
+  connections: number,
 ): string {
   const kept = keepsFiles ? "open_file_cache max=1000 inactive=20s; open_file_cache_valid 1s;" : "";
   const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
@@ -44,10 +49,10 @@ function configuration(
 daemon off;
 master_process off;
 worker_processes 1;
-worker_rlimit_nofile 8192;
+worker_rlimit_nofile ${connections + 4096};
 pid ${prefix}/pid;
 error_log ${prefix}/error.log;
-events { worker_connections 4096; }
+events { worker_connections ${connections}; }
 http {
   ${temporary.join("\n  ")}
   access_log off;

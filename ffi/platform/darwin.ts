@@ -88,6 +88,8 @@ const COMMON = {
     openat2: -1,
     cachestat: -1,
     landlock_create_ruleset: -1,
+    landlock_add_rule: -1,
+    landlock_restrict_self: -1,
   },
   atFdcwd: -2,
   socket: {

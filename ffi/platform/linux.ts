@@ -74,6 +74,8 @@ const COMMON = {
     openat2: 437,
     cachestat: 451,
     landlock_create_ruleset: 444,
+    landlock_add_rule: 445,
+    landlock_restrict_self: 446,
   },
   atFdcwd: -100,
   socket: {

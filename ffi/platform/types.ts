@@ -99,7 +99,9 @@ export type SyscallName =
   | "io_uring_register"
   | "openat2"
   | "cachestat"
-  | "landlock_create_ruleset";
+  | "landlock_create_ruleset"
+  | "landlock_add_rule"
+  | "landlock_restrict_self";
 
 export type SocketName =
   | "AF_UNIX"
