@@ -111,6 +111,7 @@ const COMMON = {
     SOCK_NONBLOCK: 0,
     SOCK_CLOEXEC: 0,
     TCP_CORK: 4, // TCP_NOPUSH
+    TCP_CONGESTION: -1,
     TCP_NOTSENT_LOWAT: 0x201,
     TCP_ULP: -1,
   },

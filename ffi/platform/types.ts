@@ -123,6 +123,7 @@ export type SocketName =
   | "SOCK_NONBLOCK"
   | "SOCK_CLOEXEC"
   | "TCP_CORK"
+  | "TCP_CONGESTION"
   | "TCP_NOTSENT_LOWAT"
   | "TCP_ULP";
 
