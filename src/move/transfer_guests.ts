@@ -5,10 +5,9 @@ import { guestOf } from "../guest/find.ts";
 import type { Guest } from "../guest/types.ts";
 import * as raw from "../sys/raw/mod.ts";
 import { ShutdownHow } from "../sys/socket_flags.ts";
-import { FileType } from "../sys/statx.ts";
 import { connectionClosed } from "./closed.ts";
 import { DescriptorWriter } from "./descriptor_writer.ts";
-import { type End, goBuffered } from "./ends.ts";
+import { goBuffered, socketEnd } from "./ends.ts";
 import { Flow } from "./flow.ts";
 import { GuestWriter } from "./guest_stage.ts";
 import { noPositions, onlyCopies, positionless, unsuitable } from "./refusals.ts";
@@ -117,19 +116,4 @@ async function pumpBorrowed(
 
 async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
   if (bytes.length > 0) yield await Promise.resolve(bytes);
-}
-
-/** A duplicate, which nobody else closes. */
-function socketEnd(fd: number): End {
-  return {
-    given: fd,
-    fd,
-    type: FileType.SOCKET,
-    size: 0,
-    blocks: 0,
-    blocking: false,
-    instant: false,
-    append: false,
-    direct: false,
-  };
 }
