@@ -1,4 +1,4 @@
-/** A chart of lines over a logarithmic axis, as SVG for a page that is light or dark. @module */
+/** A chart of lines over a logarithmic axis, or two, as SVG for a page that is light or dark. @module */
 
 import type { Series } from "./report.ts";
 
@@ -11,16 +11,18 @@ const BOTTOM = 34;
 /** Steps of the axis that shows the figures. */
 const TICKS = 5;
 
+/** From this ratio of the largest to the smallest figure on, steps are powers of ten. */
+const WIDE = 50;
+
 /** Draws the lines; the spread of each point is a band. */
 export function lineChart({ title, lines }: Series): string {
   const points = lines.flatMap((line) => line.points);
   const xs = [...new Set(points.map(({ x }) => x))].sort((a, b) => a - b);
-  const most = niceCeiling(Math.max(...points.map(({ max }) => max)));
   const range = Math.log(xs.at(-1)! / xs[0]!) || 1;
   const x = (value: number) => LEFT + (Math.log(value / xs[0]!) / range) * (WIDTH - LEFT - RIGHT);
-  const y = (value: number) => HEIGHT - BOTTOM - (value / most) * (HEIGHT - TOP - BOTTOM);
-  const grid = Array.from({ length: TICKS + 1 }, (_, i) => {
-    const value = (most / TICKS) * i;
+  const { ticks, share } = verticalScale(points);
+  const y = (value: number) => HEIGHT - BOTTOM - share(value) * (HEIGHT - TOP - BOTTOM);
+  const grid = ticks.map((value) => {
     return `<line x1="${LEFT}" y1="${n(y(value))}" x2="${WIDTH - RIGHT}" y2="${n(y(value))}" ` +
       `class="grid"/><text x="${LEFT - 8}" y="${n(y(value) + 4)}" class="tick" ` +
       `text-anchor="end">${Number(value.toPrecision(3))}</text>`;
@@ -72,6 +74,22 @@ const COLORS = [
 function color(index: number, value: string): string {
   const name = `.c${index}`;
   return `${name} polygon, ${name} circle { fill: ${value}; } ${name} polyline { stroke: ${value}; }`;
+}
+
+/** From 0; or by powers of ten, where figures differ so much that most would lie at the bottom. */
+function verticalScale(
+  points: readonly { readonly min: number; readonly max: number }[],
+): { ticks: number[]; share(value: number): number } {
+  const most = Math.max(...points.map(({ max }) => max));
+  const least = Math.min(...points.map(({ min }) => min));
+  if (least <= 0 || most / least < WIDE) {
+    const top = niceCeiling(most);
+    const ticks = Array.from({ length: TICKS + 1 }, (_, i) => (top / TICKS) * i);
+    return { ticks, share: (value) => value / top };
+  }
+  const [from, to] = [Math.floor(Math.log10(least)), Math.ceil(Math.log10(most))];
+  const ticks = Array.from({ length: to - from + 1 }, (_, i) => 10 ** (from + i));
+  return { ticks, share: (value) => (Math.log10(value) - from) / (to - from) };
 }
 
 /** The next of 1, 2, 2.5, 5, 10, ... */

@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
+import process from "node:process";
 import { type Server, startServerOn } from "./processes.ts";
 
 /** What to do where it is missing. */
@@ -50,8 +51,10 @@ function configuration(
   const kept = keepsFiles ? "open_file_cache max=1000 inactive=20s; open_file_cache_valid 1s;" : "";
   const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
     .map((name) => `${name}_temp_path ${prefix}/${name};`);
+  // Workers of a master that is root become somebody else, who may not look into the folder.
   return `
 daemon off;
+${process.getuid?.() === 0 ? "user root;" : ""}
 master_process ${workers > 1 ? "on" : "off"};
 worker_processes ${workers};
 worker_rlimit_nofile ${connections + 4096};

@@ -164,6 +164,7 @@ function record(points: Point[], axis: Axis, x: number, subject: string, costs: 
     point = { axis, x, subject, gbPerSecond: [], cpuPerGb: [], cpuMicros: [], peakBytes: 0 };
     points.push(point);
   }
+  if (costs.requests === 0) throw new Error(`${subject}: nothing was answered, ${axis} ${x}`);
   const gigabytes = costs.bytes / 1e9;
   point.gbPerSecond.push(gigabytes / costs.seconds);
   point.cpuPerGb.push(costs.cpuSeconds / gigabytes);
