@@ -6,7 +6,6 @@ import { type Fault, testFault, testStarved } from "./_faults.ts";
 const FAULTS: readonly Fault[] = [
   // One transfer is lost, and says how far it came; those after it are none the worse.
   { deed: "socket", inject: "sendfile:error=EIO:when=3", ends: ["EIO", "=sendfile", "=sendfile"] },
-  { deed: "socket", inject: "sendfile:error=EINTR:when=2+2", ends: "done" },
   // So is one download, and no connection beside it.
   {
     deed: "server",

@@ -3,6 +3,7 @@
 import { adopt, type AdoptedSocket } from "../../guest/adopt.ts";
 import { AddressFamily, SocketType } from "../../sys/socket_flags.ts";
 import { socketpair } from "../../sys/sockets.ts";
+import { within } from "../../wait/within.ts";
 import type { RequestEvent } from "./log_format.ts";
 
 const STREAM = SocketType.STREAM | SocketType.NONBLOCK | SocketType.CLOEXEC;
@@ -49,11 +50,4 @@ function lineReader(onRequest: (event: RequestEvent) => void): (bytes: Uint8Arra
       onRequest({ ...event, time: Date.parse(event.time as unknown as string) });
     }
   };
-}
-
-/** Waits for a promise, but not for longer. */
-export async function within(promise: Promise<unknown>, ms: number): Promise<void> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  await Promise.race([promise, new Promise((resolve) => timer = setTimeout(resolve, ms))]);
-  clearTimeout(timer);
 }

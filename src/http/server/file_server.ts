@@ -8,20 +8,18 @@ import { dupCloexec } from "../../sys/open.ts";
 import { getsockname, socketpair } from "../../sys/sockets.ts";
 import { AddressFamily, SocketType } from "../../sys/socket_flags.ts";
 import { Crew } from "../../wait/crew.ts";
-import { within } from "../../wait/within.ts";
 import { Host } from "../../wait/host.ts";
 import { Mailboxes } from "../../wait/mailboxes.ts";
 import { within } from "../../wait/within.ts";
 import { jobLocation } from "../../wait/worker_location.ts";
 import { type Command, COUNTERS, type JobData, NEEDS_DISK, SANDBOXED } from "./config.ts";
-import { EventReader, within } from "./event_reader.ts";
+import { EventReader } from "./event_reader.ts";
 import { type FallbackConfig, resolveFallback } from "./fallback/options.ts";
 import { listenPortably, type PortableServer } from "./portable_server.ts";
 import { landlock } from "./sandbox.ts";
 import { listenAt, socketIdentity, whereToListen } from "./where_to_listen.ts";
 import { configure, type FileServerOptions, type ServerConfig } from "./options.ts";
 import { type FileServerStats, statsOf } from "./stats.ts";
-import { within } from "./within.ts";
 
 /** Where a server listens. */
 export interface ServerAddress {

@@ -40,7 +40,7 @@ export class Reply {
     plan: Plan,
     file: SharedFile | null,
     body: Uint8Array | null,
-    { head = encodeHead(plan), error }: { head?: Uint8Array; error?: string } = {},
+    { head = encodeHead(plan), error }: { head?: Uint8Array; error?: string | undefined } = {},
   ) {
     this.error = error;
     this.status = plan.status;

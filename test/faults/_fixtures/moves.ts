@@ -10,8 +10,9 @@
 
 import process from "node:process";
 import { setTimeout as sleep } from "node:timers/promises";
-import { openDescriptors, startThreads } from "../../_kit/leaks.ts";
+import { startThreads } from "../../_kit/leaks.ts";
 import { DEEDS } from "./deeds.ts";
+import { settled } from "./settled.ts";
 
 const TIMES = 3;
 const PATIENCE_MS = 20_000;
@@ -40,9 +41,7 @@ for (let i = 0; i < TIMES; i++) {
   say({ outcome });
   if (outcome === "hang") process.exit(9);
 }
-// Runtimes close theirs a little later, and the pool of pipes its own after two seconds.
-let open = openDescriptors();
-for (let i = 0; i < 200 && open.length > most; i++, await sleep(20)) open = openDescriptors();
+const open = await settled(most);
 clearInterval(alive);
 say({ descriptors: open.map((line) => line.replace(/^\d+:/, "").replace(/\[\d+\]/, "")).sort() });
 process.exit(0);

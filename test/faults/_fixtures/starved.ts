@@ -9,9 +9,10 @@
 
 import process from "node:process";
 import { setTimeout as sleep } from "node:timers/promises";
-import { openDescriptors, startThreads } from "../../_kit/leaks.ts";
+import { startThreads } from "../../_kit/leaks.ts";
 import * as sys from "../../../src/sys/mod.ts";
 import { around, DEEDS } from "./deeds.ts";
+import { settled } from "./settled.ts";
 
 const MOST_FREE = Number(process.argv[4] ?? 24);
 const PATIENCE_MS = 20_000;
@@ -34,13 +35,6 @@ function starve(free: number): number[] {
   }
   for (const fd of taken.splice(0, free)) sys.close(fd);
   return taken;
-}
-
-/** The number of open descriptors, once it is `most` or does not change any more. */
-async function settled(most: number): Promise<string[]> {
-  let open = openDescriptors();
-  for (let i = 0; i < 200 && open.length > most; i++, await sleep(20)) open = openDescriptors();
-  return open;
 }
 
 let free = Infinity;
