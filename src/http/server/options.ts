@@ -21,7 +21,7 @@ export interface FileServerOptions extends Omit<SiteOptions, "headers" | "listin
   host?: string | undefined;
   /** Path of a Unix socket to listen on, instead of `port` and `host`. */
   path?: string | undefined;
-  /** How many threads serve. @default {1} */
+  /** How many threads serve; a new connection goes to the one that has the fewest. @default {1} */
   threads?: number | undefined;
   /**
    * More header fields for all files; or the URL of a module that exports a function `headers`, which

@@ -56,16 +56,21 @@ export class Output {
     const parts = bodiless ? NOTHING : reply.parts;
     const line = keep ? request.minor === 1 ? null : KEEP_ALIVE : CLOSE;
     const size = memory + (line?.length ?? 0);
-    if (this.#used + size > this.#cell.bytes.length && !this.flush()) return false;
+    const { length: room } = this.#cell.bytes;
+    if (this.#used + size > room && !this.flush()) return false;
     reply.refresh(clock);
     const head = reply.headBytes + (line === null ? 0 : line.length - EMPTY_LINE_BYTES);
     this.#service.answered(this.#connection!, reply, head, bodiless ? 0 : reply.bodyBytes);
-    if (this.#used === 0 && line === null && !more) {
+    if (this.#used === 0 && line === null && !more && (reply.kept || size > room)) {
       this.#transmit(reply.cell, memory, parts, reply, memory < reply.memoryBytes);
       return true;
     }
-    this.#append(reply, memory, line);
-    if (parts.length > 0) this.#transmit(this.#cell, this.#used, parts, reply, true);
+    // The page of a folder with thousands of files.
+    const cell = size > room ? new Cell(size) : this.#cell;
+    this.#append(cell, reply, memory, line);
+    if (parts.length > 0 || cell !== this.#cell) {
+      this.#transmit(cell, this.#used, parts, reply, true);
+    }
     return true;
   }
 
@@ -75,8 +80,7 @@ export class Output {
     return this.#result;
   }
 
-  #append(reply: Reply, memory: number, line: Uint8Array | null): void {
-    const { bytes } = this.#cell;
+  #append({ bytes }: Cell, reply: Reply, memory: number, line: Uint8Array | null): void {
     const source = reply.cell.bytes;
     if (line === null) {
       bytes.set(source.subarray(0, memory), this.#used);

@@ -11,6 +11,7 @@ import { Cache, type Entry, keyOf } from "./cache.ts";
 import type { CacheConfig } from "./config.ts";
 import { CONDITIONAL, Field } from "./field_names.ts";
 import { equal, hashOf, identityOf, joined, readResident, replyTo } from "./kept_file.ts";
+import { partOf } from "./part_reply.ts";
 import { Reply } from "./reply.ts";
 import type { RequestHead } from "./request_head.ts";
 import { Method } from "./request_line.ts";
@@ -120,6 +121,8 @@ export class Site {
     if (place !== undefined && entry.condition !== null) {
       if (equal(head.bytes, place[0], place[1], entry.condition)) return entry.unchanged!;
     }
+    const part = partOf(head, entry);
+    if (part !== null) return part;
     const plan = planFile(requestOf(head), entry.representation);
     if (plan === entry.representation.whole || plan === entry.representation.head) {
       return entry.reply;
@@ -128,6 +131,7 @@ export class Site {
     if (place !== undefined && plan.status === 304) {
       entry.condition = head.bytes.slice(place[0], place[1]);
       entry.unchanged = reply;
+      reply.kept = true;
     }
     return reply;
   }
@@ -174,6 +178,7 @@ export class Site {
       used: true,
       condition: null,
       unchanged: null,
+      partHead: null,
     };
   }
 
@@ -211,7 +216,7 @@ export class Site {
   #message(plan: Plan): Reply {
     const error = this.#error;
     this.#error = undefined;
-    return new Reply(plan, null, joined(plan.parts), error);
+    return new Reply(plan, null, joined(plan.parts), { error });
   }
 
   /** Somebody should know, but not the client. */

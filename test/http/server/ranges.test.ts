@@ -29,6 +29,38 @@ describe("ranges", () => {
     }
   });
 
+  it("of one part say the same whichever way they are written", async () => {
+    for (
+      const [target, size] of [[FILE, 20], ["/large.bin", LARGE_BYTES], ["/app.js", 1000]] as const
+    ) {
+      for (const [first, last] of [[0, 0], [3, 9], [size - 2, size - 1], [size - 2, size + 7]]) {
+        const answers = await Promise.all(
+          // The second is a list with an empty element: nothing that could be recognised by its shape.
+          [`bytes=${first}-${last}`, `bytes=,${first}-${last}`].map(async (Range) => {
+            const { status, headers, body } = await site.get(target, { Range });
+            const fields = [...headers].filter(([name]) => name !== "date").toSorted();
+            return [status, fields, body.toString("latin1")];
+          }),
+        );
+        assert.deepEqual(answers[0], answers[1], `${target}, ${first}-${last}`);
+        assert.equal(answers[0]![0], 206);
+      }
+    }
+  });
+
+  it("of a hole are sent without asking the disk, which has nothing of it", async () => {
+    const before = site.server.stats().coldReads;
+    for (let i = 0; i < 20; i++) {
+      const start = 2 ** 30 + i * 2 ** 26;
+      const { status, body } = await site.get("/sparse", {
+        Range: `bytes=${start}-${start + 999}`,
+      });
+      assert.equal(status, 206);
+      assert.ok(body.equals(new Uint8Array(1000)));
+    }
+    assert.equal(site.server.stats().coldReads, before);
+  });
+
   it("are ignored where they are malformed, and never leave the file", async () => {
     for (
       const value of [
