@@ -15,6 +15,7 @@ interface NginxOptions {
   readonly behind?: boolean;
   readonly keepsFiles?: boolean;
   readonly workers?: number;
+  readonly connections?: number;
 }
 
 /**
@@ -24,20 +25,18 @@ interface NginxOptions {
 export async function startNginx(
   folder: string,
   sendfile: "on" | "off",
-  { keepsFiles = false, workers = 1, ...options }: NginxOptions = {},
+  { keepsFiles = false, workers = 1, connections = 4096, ...options }: NginxOptions = {},
 ): Promise<Server> {
   const port = await freePort();
   // Not in the folder that is served, and one for each instance.
   const prefix = join(folder, `nginx-${port}`);
   mkdirSync(prefix);
   const config = join(prefix, "nginx.conf");
-  writeFileSync(config, configuration(prefix, folder, port, sendfile, keepsFiles, workers));
+  const text = configuration(prefix, folder, port, sendfile, keepsFiles, workers, connections);
+  writeFileSync(config, text);
   // `timeout`, because this one does not notice when the bench is killed.
   const argv = ["timeout", "900", "nginx", "-p", prefix, "-c", config];
-  return await startServerOn(port, { argv }, {
-    ...options,
-    everywhere: workers > 1,
-  });
+  return await startServerOn(port, { argv }, { ...options, everywhere: workers > 1 });
 }
 
 function configuration(
@@ -47,6 +46,7 @@ function configuration(
   sendfile: string,
   keepsFiles: boolean,
   workers: number,
+  connections: number,
 ): string {
   const kept = keepsFiles ? "open_file_cache max=1000 inactive=20s; open_file_cache_valid 1s;" : "";
   const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
@@ -57,10 +57,10 @@ daemon off;
 ${process.getuid?.() === 0 ? "user root;" : ""}
 master_process ${workers > 1 ? "on" : "off"};
 worker_processes ${workers};
-worker_rlimit_nofile 8192;
+worker_rlimit_nofile ${connections + 4096};
 pid ${prefix}/pid;
 error_log ${prefix}/error.log;
-events { worker_connections 4096; }
+events { worker_connections ${connections}; }
 http {
   ${temporary.join("\n  ")}
   access_log off;

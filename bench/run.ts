@@ -21,6 +21,7 @@ import { listPeers } from "./installed.ts";
 import { broadcast } from "./what/broadcast.ts";
 import { cold } from "./what/cold.ts";
 import { copy } from "./what/copy.ts";
+import { crowd } from "./what/crowd.ts";
 import { direct } from "./what/direct.ts";
 import { ffi } from "./what/ffi.ts";
 import { mmap } from "./what/mmap.ts";
@@ -36,6 +37,7 @@ import { Workspace } from "./workspace.ts";
 const BENCHMARKS: Record<string, Benchmark> = {
   serve,
   slow,
+  crowd,
   cold,
   direct,
   http,
@@ -55,6 +57,7 @@ const HELP = `Usage: npm run bench -- WHAT [options]
   http    createFileServer by kind of request, beside nginx, sirv, Fastify and the runtimes
   middleware  serveStatic() under Express and Fastify beside their own, and sirv, by file size
   slow    1,000 slow readers: the memory that they cost, and a small request beside them
+  crowd   10,000 connections, idle and reading slowly: memory, and a small request beside them
   cold    a small request while 4 clients stream files that are not in the page cache
   direct  direct I/O beside fio and dd: random reads, sequential reads and writes, a backup
   ffi     what a call through src/sys/raw costs over the bare call of the backend

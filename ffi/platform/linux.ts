@@ -74,6 +74,8 @@ const COMMON = {
     openat2: 437,
     cachestat: 451,
     landlock_create_ruleset: 444,
+    landlock_add_rule: 445,
+    landlock_restrict_self: 446,
   },
   atFdcwd: -100,
   socket: {
@@ -94,6 +96,7 @@ const COMMON = {
     SOCK_NONBLOCK: 0o4000,
     SOCK_CLOEXEC: 0o2000000,
     TCP_CORK: 3,
+    TCP_CONGESTION: 13,
     TCP_NOTSENT_LOWAT: 25,
     TCP_ULP: 31,
   },

@@ -101,7 +101,9 @@ export type SyscallName =
   | "io_uring_register"
   | "openat2"
   | "cachestat"
-  | "landlock_create_ruleset";
+  | "landlock_create_ruleset"
+  | "landlock_add_rule"
+  | "landlock_restrict_self";
 
 export type SocketName =
   | "AF_UNIX"
@@ -121,6 +123,7 @@ export type SocketName =
   | "SOCK_NONBLOCK"
   | "SOCK_CLOEXEC"
   | "TCP_CORK"
+  | "TCP_CONGESTION"
   | "TCP_NOTSENT_LOWAT"
   | "TCP_ULP";
 

@@ -8,7 +8,7 @@ import { Loop } from "../wait/loop/loop.ts";
 import { Attempt, type AttemptOwner, GONE } from "./relay/attempt.ts";
 import type { RelayCommand, RelayJobData } from "./relay/commands.ts";
 import { Count } from "./relay/counters.ts";
-import { Direction, type Means } from "./relay/direction.ts";
+import { Direction, type Means, TURN_BYTES } from "./relay/direction.ts";
 import { Pair, type PairOwner, WATCHED } from "./relay/pair.ts";
 import { Pipes } from "./relay/pipes.ts";
 
@@ -26,7 +26,11 @@ export function run(job: JobContext): void {
 /** One thread: its loop, its listener and its connections. */
 class RelayThread implements PairOwner {
   readonly loop: Loop;
-  readonly means: Means = { pipes: new Pipes(), buffer: new Uint8Array(BUFFER_BYTES) };
+  readonly means: Means = {
+    pipes: new Pipes(),
+    buffer: new Uint8Array(BUFFER_BYTES),
+    turnBytes: TURN_BYTES,
+  };
   readonly idleMs: number;
   readonly #job: JobContext;
   readonly #data: RelayJobData;

@@ -11,6 +11,7 @@ import { ShutdownHow } from "../sys/socket_flags.ts";
 import { getsockname } from "../sys/sockets.ts";
 import { Crew } from "../wait/crew.ts";
 import { openListener } from "../wait/listener.ts";
+import { isLoopback, withoutPacing } from "../wait/loopback.ts";
 import { jobLocation } from "../wait/worker_location.ts";
 import type { RelayCommand, RelayJobData } from "./relay/commands.ts";
 import { type Counters, newCounters } from "./relay/counters.ts";
@@ -43,7 +44,10 @@ export interface CloseOptions {
  *
  * The end of one direction is passed on while the other one goes on. A reset of either side, or an
  * upstream that cannot be reached, resets the other side. A receiver that is slow slows its sender
- * down, at most 1 MiB in the pipe and what the kernel's socket buffers hold being on the way.
+ * down, at most 2 MiB in the pipe and what the kernel's socket buffers hold being on the way.
+ *
+ * A listener or upstream on a loopback address gets the congestion control "reno", for one that
+ * paces, as BBR does, costs time there and is good for nothing; others have the system's default.
  */
 export class Relay implements AsyncDisposable {
   readonly #options: CheckedOptions;
@@ -138,6 +142,7 @@ export class Relay implements AsyncDisposable {
     if (!available()) return await this.#listenPortably(listen, upstream);
     this.#listener = openListener(listen);
     try {
+      if (isLoopback(listen)) withoutPacing(this.#listener);
       this.#address = getsockname(this.#listener);
       this.#crew = new Crew({
         job: jobLocation("move/relay_job", workerUrl),
@@ -145,7 +150,11 @@ export class Relay implements AsyncDisposable {
         threads,
         workerUrl,
         data: (index): RelayJobData => ({
-          upstream: { family: upstream.family, bytes: encodeAddress(upstream) },
+          upstream: {
+            family: upstream.family,
+            bytes: encodeAddress(upstream),
+            loopback: isLoopback(upstream),
+          },
           connectMs,
           idleMs,
           maxConnections,

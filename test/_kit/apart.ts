@@ -9,8 +9,8 @@ interface Entry {
 /** Those that run with nothing beside them, after all others. */
 export const ALONE: readonly Entry[] = [
   {
-    path: "test/move/send_file_slow.test.ts",
-    reason: "measures the CPU time and the delay of the event loop",
+    path: "test/stress/",
+    reason: "takes all that the machine has, and measures what it keeps",
   },
 ];
 

@@ -5,6 +5,7 @@ import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
+import { fileURLToPath } from "node:url";
 import { urlsOf } from "../../src/cli/serve/addresses.ts";
 import { Downloads } from "../../src/cli/serve/downloads.ts";
 import { requestLine } from "../../src/cli/serve/lines.ts";
@@ -117,7 +118,16 @@ describe("sluice serve", () => {
   it("refuses what it cannot serve", async () => {
     const failed = await runChild(MAIN, { args: ["serve", "/nowhere"], timeoutMs: 20_000 });
     assert.equal(failed.code, 1);
-    assert.match(failed.stderr, /nowhere/);
+    assert.match(
+      failed.stderr,
+      /^sluice: Cannot serve \/nowhere: there is no such folder; name a folder, or leave it out to serve \//,
+    );
+    const file = await runChild(MAIN, {
+      args: ["serve", fileURLToPath(import.meta.url)],
+      timeoutMs: 20_000,
+    });
+    assert.equal(file.code, 1);
+    assert.match(file.stderr, /serve\.test\.ts: it is a file; name its folder, \/.*\/test\/cli$/m);
     for (const args of [["--port", "x"], ["--threads", "0"], ["a", "b"]]) {
       const { code } = await runChild(MAIN, { args: ["serve", ...args], timeoutMs: 20_000 });
       assert.equal(code, 2, args.join(" "));

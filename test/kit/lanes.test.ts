@@ -65,9 +65,11 @@ describe("inLanes()", () => {
 
   it("ends with the error of a task", async () => {
     const rules = { lanes: 2, turn: () => undefined, alone: () => false };
-    const failing = inLanes([1, 2, 3], rules, async (task) => {
-      if (task === 2) throw new Error("the second");
-    });
+    const failing = inLanes(
+      [1, 2, 3],
+      rules,
+      (task) => task === 2 ? Promise.reject(new Error("the second")) : Promise.resolve(),
+    );
     await assert.rejects(failing, /the second/);
   });
 });

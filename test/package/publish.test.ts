@@ -6,7 +6,7 @@ import { existsSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs
 import { join } from "node:path";
 import { before, describe, it } from "node:test";
 import { VERSION } from "../../src/version.ts";
-import { consumer, programArgs, runJson, tool, write } from "../_kit/package.ts";
+import { consumer, oncePerRun, programArgs, runJson, tool, write } from "../_kit/package.ts";
 
 /**
  * Bytes that each part may have when packed. The core is what `sluice`, `sluice/sys`,
@@ -53,14 +53,16 @@ describe("the published package", () => {
   }
 
   it("has nothing that publint objects to", () => {
-    tool("publint", "run", root, "--pack", "false", "--strict");
+    oncePerRun("publint", () => tool("publint", "run", root, "--pack", "false", "--strict"));
   });
 
   it("has types that are not wrong, for import as for bundlers", () => {
-    const file = pack("whole.tgz");
-    // require() of it works on every supported Node.js: see package.test.ts.
-    tool("attw", file, "--profile", "esm-only", "--quiet");
-    rmSync(file);
+    oncePerRun("attw", () => {
+      const file = pack("whole.tgz");
+      // require() of it works on every supported Node.js: see package.test.ts.
+      tool("attw", file, "--profile", "esm-only", "--quiet");
+      rmSync(file);
+    });
   });
 
   /** Files of the package that these lead to, themselves included. */
@@ -180,8 +182,11 @@ describe("the published package", () => {
         const project = JSON.stringify({ compilerOptions, files: ["other.mts"] });
         const config = write(`tsconfig.${version}.${moduleResolution}.json`, project);
         const args = [join(compiler, "bin/tsc"), "-p", config];
-        const { status, stdout } = spawnSync("node", args, { encoding: "utf8", timeout: 120_000 });
-        assert.equal(status, 0, stdout);
+        oncePerRun(`tsc ${version} ${module}`, () => {
+          const options = { encoding: "utf8", timeout: 120_000 } as const;
+          const { status, stdout } = spawnSync("node", args, options);
+          assert.equal(status, 0, stdout);
+        });
       });
     }
   }

@@ -4,7 +4,8 @@ import { stat } from "node:fs/promises";
 import { basename, join } from "node:path";
 import process from "node:process";
 import { Command, InvalidArgumentError, Option } from "commander";
-import { copyFile, type CopyOptions, type CopyReport } from "../../move/copy_file.ts";
+import { copyFile, type CopyReport } from "../../move/copy_file.ts";
+import type { CopyOptions } from "../../move/copy_options.ts";
 import { interruptible } from "../exit.ts";
 import { number, seconds, size } from "../quantity.ts";
 

@@ -15,28 +15,45 @@ import { Loop } from "../../wait/loop/loop.ts";
 import { Placement } from "../../wait/loop/placement.ts";
 import { listingPage } from "../listing/page.ts";
 import { openRoot } from "../open_root.ts";
+import type { HeadersHook } from "../plan/options.ts";
 import { settingsOf } from "../plan/settings.ts";
 import { type Command, COUNTERS, type JobData, NEEDS_DISK } from "./config.ts";
 import { Counter } from "./config.ts";
 import { Disk } from "./disk.ts";
 import { Journal } from "./journal.ts";
+import { whatFallbackNeeds } from "./fallback/options.ts";
+import { loadHook } from "./headers_hook.ts";
 import { LogWriter } from "./log_writer.ts";
+import { restrictThread } from "./sandbox.ts";
 import { Service } from "./service.ts";
 import { Site } from "./site.ts";
+
+/** The hook for headers, once its module has been loaded. */
+let hook: HeadersHook | undefined;
+
+/** Loads the program's own module. */
+export async function prepare(data: unknown): Promise<void> {
+  const { headers } = data as JobData;
+  if (headers !== null) hook = await loadHook(headers);
+}
 
 /** Serves until it must stop. */
 export function run(job: JobContext): void {
   const data = job.data as JobData;
-  const { cache, counters, index, limits, root, settings, shares, symlinks } = data;
+  const { cache, counters, fallback, index, limits, root, sandbox, settings, shares, symlinks } =
+    data;
   const [listener, diskFd, ...logs] = job.fds as [number, number, ...number[]];
   const loop = new Loop(job, (command) => obey(command as CrewCommand<Command>));
   const own = counters.subarray(index * COUNTERS, (index + 1) * COUNTERS);
-  const folder = openRoot(root, symlinks);
+  const folder = openRoot(root, symlinks, { fixed: sandbox });
+  if (sandbox) restrictThread({ root, ...whatFallbackNeeds(fallback) });
   const site = new Site({
     root: folder,
-    settings: settingsOf(
-      settings.listing === true ? { ...settings, listing: listingPage } : settings,
-    ),
+    settings: settingsOf({
+      ...settings,
+      ...(settings.listing === true && { listing: listingPage }),
+      ...(hook !== undefined && { headers: hook }),
+    }),
     cache,
     looked: (hit) => service.count(hit ? Counter.CACHE_HITS : Counter.CACHE_MISSES),
   });
@@ -54,6 +71,8 @@ export function run(job: JobContext): void {
     journal,
     limits,
     cache,
+    fallback,
+    preflights: settings.cors !== undefined && settings.cors !== false,
     counters: own,
     closed() {
       placement?.left();

@@ -67,7 +67,11 @@ export class Watchdog {
 
   #start(): void {
     const { headMs, idleMs, sendMs } = this.#service.limits;
-    const shortest = Math.min(headMs, idleMs, sendMs) / 4;
+    const { fallback } = this.#service;
+    const passing = fallback === null
+      ? Infinity
+      : Math.min(fallback.config.connectMs, fallback.config.silenceMs);
+    const shortest = Math.min(headMs, idleMs, sendMs, passing) / 4;
     const delay = Math.max(LEAST_MS, Math.min(MOST_MS, shortest));
     this.#service.loop.timers.start(this.#timer, delay);
   }
@@ -80,6 +84,13 @@ export class Watchdog {
       if (waited >= LINGER_MS) return this.#connection.close();
     } else if (phase === Phase.SENDING) {
       if (this.#stuck(loop.now)) return this.#end();
+    } else if (phase === Phase.PASSING) {
+      const passing = this.#connection.passing!;
+      if (!passing.waitsForClient) {
+        this.#sending = false;
+        passing.look(loop.now);
+        if (this.#connection.phase === Phase.CLOSED) return;
+      } else if (this.#stuck(loop.now)) return this.#end();
     } else if (partial || requests === 0) {
       if (waited >= limits.headMs) {
         this.#service.count(Counter.TIMEOUTS);

@@ -1,403 +1,47 @@
 /**
  * Does one thing several times, whatever the system answers, and tells how each time ended.
  *
- * The argument names what is done. Each line that it prints is one JSON text: `{ outcome }` for
- * each time, and last `{ descriptors }`, those that are open once everything has settled.
+ * Arguments: what is done, a folder for it, and how many descriptors there are when nothing is wrong.
+ * Each line that it prints is one JSON text: `{ outcome }` for each time, and last `{ descriptors }`,
+ * those that are open once everything has settled.
  *
  * @module
  */
 
-import { once } from "node:events";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createServer as createHttp, get } from "node:http";
-import { type AddressInfo, connect, createServer, type Socket } from "node:net";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import process from "node:process";
 import { setTimeout as sleep } from "node:timers/promises";
-import {
-  broadcast,
-  copyFile,
-  createReadStream,
-  createRelay,
-  DirectFile,
-  MappedFile,
-  Pipe,
-  sendFile,
-  transfer,
-} from "../../../src/mod.ts";
-import { createFileServer } from "../../../src/http/mod.ts";
-import * as sys from "../../../src/sys/mod.ts";
-import { openDescriptors } from "../../_kit/leaks.ts";
+import { startThreads } from "../../_kit/leaks.ts";
+import { DEEDS } from "./deeds.ts";
+import { settled } from "./settled.ts";
 
 const TIMES = 3;
-const SIZE = 3 * 1024 * 1024 + 17;
-const HOST = "127.0.0.1";
-
-const folder = process.argv[3] ?? mkdtempSync(join(tmpdir(), "sluice-"));
-const path = join(folder, "file");
-const bytes = Buffer.alloc(SIZE, "zero-copy, or else. ");
-writeFileSync(path, bytes);
-
-/** What a peer has received, judged against how far the sender says that it came. */
-function judge(received: Buffer, claimed: number): void {
-  if (!received.equals(bytes.subarray(0, received.length))) throw new Error("other bytes arrived");
-  if (received.length < claimed) {
-    throw new Error(`${received.length} bytes arrived of ${claimed}`);
-  }
-}
-
-async function all(socket: AsyncIterable<Buffer>): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  try {
-    for await (const chunk of socket) chunks.push(chunk);
-  } catch {
-    // A reset; what came before it counts.
-  }
-  return Buffer.concat(chunks);
-}
-
-/** Both ends of a connection. */
-async function pair(): Promise<[Socket, Socket, () => void]> {
-  const server = createServer().listen(0, HOST);
-  await once(server, "listening");
-  const client = connect((server.address() as AddressInfo).port, HOST);
-  const [accepted] = await once(server, "connection") as [Socket];
-  server.close();
-  for (const socket of [client, accepted]) socket.on("error", () => {});
-  const close = () => [client, accepted].forEach((socket) => socket.destroy());
-  return [accepted, client, close];
-}
-
-/** A TCP connection of descriptors, non-blocking. */
-function descriptors(): [number, number, () => void] {
-  const { INET } = sys.AddressFamily;
-  const type = sys.SocketType.STREAM | sys.SocketType.CLOEXEC;
-  const opened = [sys.socket(INET, type)];
-  const close = () => opened.splice(0).forEach((fd) => sys.close(fd));
-  try {
-    const [listener] = opened as [number];
-    sys.bind(listener, { family: "IPv4", address: HOST, port: 0 });
-    sys.listen(listener, 1);
-    const client = sys.socket(INET, type);
-    opened.push(client);
-    sys.connect(client, sys.getsockname(listener));
-    const accepted = sys.accept4(listener, sys.SocketType.CLOEXEC);
-    opened.push(accepted);
-    for (const fd of [client, accepted]) {
-      sys.setStatusFlags(fd, sys.statusFlags(fd) | sys.OpenFlag.NONBLOCK);
-    }
-    return [accepted, client, close];
-  } catch (error) {
-    close();
-    throw error;
-  }
-}
-
-/** Reads a descriptor to its end, by the calls of the test. */
-async function drain(fd: number): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  const chunk = new Uint8Array(256 * 1024);
-  for (;;) {
-    const read = sys.raw.read(fd, chunk);
-    if (read === -11 || read === -4) await sleep(1);
-    else if (read <= 0) return Buffer.concat(chunks);
-    else chunks.push(Buffer.from(chunk.subarray(0, read)));
-  }
-}
-
-/** What the error says that it has moved. */
-function movedBy(error: unknown): number {
-  return (error as { bytesMoved?: number }).bytesMoved ?? 0;
-}
-
-/** Sends, and compares what arrives with what the sender says, also when it fails. */
-async function compare(
-  sending: Promise<{ bytes: number }>,
-  end: () => void,
-  receiving: Promise<Buffer>,
-): Promise<string> {
-  let claimed = 0;
-  try {
-    const result = await sending;
-    claimed = result.bytes;
-    end();
-    const received = await receiving;
-    judge(received, claimed);
-    if (claimed !== SIZE) throw new Error(`claims ${claimed} bytes and success`);
-    return (result as { method?: string }).method ?? "";
-  } catch (error) {
-    end();
-    judge(await receiving, movedBy(error));
-    throw error;
-  }
-}
-
-async function copied(method: "auto" | "range" | "sendfile" | "splice" | "direct" | "mmap") {
-  const to = join(folder, "copy");
-  try {
-    const result = await copyFile(path, to, { method });
-    if (!readFileSync(to).equals(bytes)) throw new Error("the copy is another");
-    return result.method;
-  } finally {
-    const left = readdirSync(folder).filter((name) => name.includes(".sluice"));
-    if (left.length > 0) throw new Error(`left behind: ${left}`);
-    rmSync(to, { force: true });
-  }
-}
-
-async function download(port: number): Promise<string> {
-  const client = connect(port, HOST);
-  client.on("error", () => {});
-  client.write("GET /file HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
-  const answer = await all(client);
-  const head = answer.indexOf("\r\n\r\n");
-  if (head < 0) return answer.length === 0 ? "reset" : "no head";
-  const status = answer.toString("latin1", 9, 12);
-  const body = answer.subarray(head + 4);
-  if (status !== "200") return status;
-  judge(body, 0);
-  return body.length === SIZE ? "200" : "cut";
-}
-
-async function direct(name: string): Promise<string> {
-  process.env["SLUICE_RING"] = name;
-  const file = await DirectFile.open(path, { access: "write" });
-  try {
-    const target = new Uint8Array(SIZE);
-    const read = await file.read(target, 0);
-    judge(Buffer.from(target.subarray(0, read)), SIZE);
-    await file.write(bytes.subarray(0, 1_000_001), 0);
-    await file.sync();
-    const chunks: Buffer[] = [];
-    for await (const chunk of file.readable({ blockSize: 256 * 1024 })) {
-      chunks.push(Buffer.from(chunk as Uint8Array));
-    }
-    judge(Buffer.concat(chunks), SIZE);
-    return file.mode;
-  } finally {
-    await file.close();
-    writeFileSync(path, bytes);
-  }
-}
-
-const DEEDS: Record<string, () => Promise<string>> = {
-  async socket() {
-    const [sender, receiver, close] = await pair();
-    try {
-      return await compare(sendFile(sender, path), () => sender.end(), all(receiver));
-    } finally {
-      close();
-    }
-  },
-  async response() {
-    let sending: Promise<{ bytes: number }> | undefined;
-    const server = createHttp((_, res) => {
-      sending = sendFile(res, path);
-      sending.catch(() => res.destroy());
-    }).listen(0, HOST);
-    await once(server, "listening");
-    try {
-      const receiving = new Promise<Buffer>((resolve) => {
-        get({ port: (server.address() as AddressInfo).port, host: HOST, agent: false })
-          .on("response", (res) => resolve(all(res)))
-          .on("error", () => resolve(Buffer.alloc(0)));
-      });
-      const received = await receiving;
-      const { bytes: claimed } = await sending!;
-      judge(received, claimed);
-      return "";
-    } finally {
-      server.closeAllConnections();
-      server.close();
-    }
-  },
-  async descriptor() {
-    const [sender, receiver, close] = descriptors();
-    let open = true;
-    const end = () => {
-      if (open) sys.shutdown(sender, sys.ShutdownHow.WR);
-      open = false;
-    };
-    try {
-      return await compare(sendFile(sender, path), end, drain(receiver));
-    } finally {
-      close();
-    }
-  },
-  async pipe() {
-    const pipe = new Pipe();
-    try {
-      const received = drain(pipe.readFd);
-      return await compare(transfer(path, pipe.writeFd), () => pipe.closeWrite(), received);
-    } finally {
-      pipe.close();
-    }
-  },
-  // From one socket to another one, through a pipe.
-  async through() {
-    const [first, second, close] = descriptors();
-    const [third, fourth, closeOther] = descriptors();
-    try {
-      const feeding = (async () => {
-        for (let at = 0; at < SIZE;) {
-          const sent = sys.raw.write(first, bytes.subarray(at, at + 256 * 1024));
-          if (sent > 0) at += sent;
-          else if (sent === -11 || sent === -4) await sleep(1);
-          else break;
-        }
-        sys.shutdown(first, sys.ShutdownHow.WR);
-      })();
-      let ended = false;
-      const end = () => {
-        if (!ended) sys.shutdown(third, sys.ShutdownHow.WR);
-        ended = true;
-      };
-      const reading = drain(fourth);
-      const sending = transfer(second, third);
-      // A sender that is not read from any more must not be waited for.
-      sending.catch(() => sys.raw.shutdown(second, 2));
-      const outcome = await compare(sending, end, reading);
-      await feeding;
-      return outcome;
-    } finally {
-      await sleep(5);
-      close();
-      closeOther();
-    }
-  },
-  async fileToFile() {
-    const to = join(folder, "to");
-    const fd = sys.open(to, sys.OpenFlag.RDWR | sys.OpenFlag.CREAT | sys.OpenFlag.CLOEXEC);
-    try {
-      const { bytes: moved, method } = await transfer(path, fd);
-      if (moved !== SIZE || !readFileSync(to).equals(bytes)) throw new Error("another file");
-      return method;
-    } finally {
-      sys.close(fd);
-      rmSync(to);
-    }
-  },
-  copy: () => copied("auto"),
-  copyRange: () => copied("range"),
-  copySendfile: () => copied("sendfile"),
-  copySplice: () => copied("splice"),
-  copyDirect: () => copied("direct"),
-  copyMmap: () => copied("mmap"),
-  ring: () => direct(""),
-  threads: () => direct("off"),
-  async map() {
-    const map = MappedFile.open(path, { access: "write" });
-    try {
-      map.prefetch();
-      judge(Buffer.from(map.bytes), SIZE);
-      map.bytes[0] = bytes[0]!;
-      await map.flush();
-      map.residency();
-      return "";
-    } finally {
-      map.close();
-    }
-  },
-  async stream() {
-    const [sender, receiver, close] = await pair();
-    try {
-      const receiving = all(receiver);
-      const stream = createReadStream(path);
-      const failed = once(stream, "error").then(([error]) => {
-        throw error;
-      });
-      stream.pipe(sender);
-      await Promise.race([once(sender, "close"), failed.finally(() => sender.destroy())]);
-      judge(await receiving, SIZE);
-      return "";
-    } finally {
-      close();
-    }
-  },
-  async broadcast() {
-    const ends = [await pair(), await pair(), await pair()];
-    try {
-      const receiving = ends.map(([, receiver]) => all(receiver));
-      const { targets } = await broadcast(path, ends.map(([sender]) => sender));
-      for (const [sender] of ends) sender.end();
-      for (const [i, received] of (await Promise.all(receiving)).entries()) {
-        const report = targets.find(({ target }) => target === ends[i]![0])!;
-        judge(received, report.bytes);
-      }
-      const failed = targets.find(({ outcome }) => outcome !== "complete");
-      if (failed?.error) throw failed.error;
-      return "";
-    } finally {
-      ends.forEach(([, , close]) => close());
-    }
-  },
-  async server() {
-    const server = createFileServer({ root: folder, port: 0 });
-    try {
-      const { port } = await server.listen();
-      const answers = [];
-      for (let i = 0; i < 6; i++) answers.push(await download(port));
-      return answers.join(" ");
-    } finally {
-      await server.close({ graceMs: 0 });
-    }
-  },
-  async relay() {
-    const upstream = createServer((socket) => {
-      socket.on("error", () => {});
-      socket.end(bytes);
-    }).listen(0, HOST);
-    await once(upstream, "listening");
-    const { port } = upstream.address() as AddressInfo;
-    const relay = createRelay({ listen: ":0", upstream: `${HOST}:${port}` });
-    try {
-      const address = await relay.listen();
-      const answers = [];
-      for (let i = 0; i < 6; i++) {
-        const client = connect((address as { port: number }).port, HOST);
-        client.on("error", () => {});
-        const received = await all(client);
-        judge(received, 0);
-        answers.push(received.length === SIZE ? "all" : "cut");
-      }
-      return answers.join(" ");
-    } finally {
-      await relay.close();
-      upstream.close();
-    }
-  },
-};
+const PATIENCE_MS = 20_000;
 
 const say = (line: unknown) => console.log(JSON.stringify(line));
 
 process.on("uncaughtException", (error) => say({ uncaught: String(error.stack) }));
 process.on("unhandledRejection", (error) => say({ unhandled: String((error as Error).stack) }));
 
-// Kept alive, so that what is never settled shows as such.
+// What never settles shows as such, and does not end the process.
 const alive = setInterval(() => {}, 1000);
-const name = process.argv[2]!;
+const deed = DEEDS[process.argv[2]!]!;
+const most = Number(process.argv[4] ?? 0);
+// Which of them a deed needs depends on what fails.
+await startThreads().catch(() => {});
 for (let i = 0; i < TIMES; i++) {
-  const late = sleep(20_000).then(() => "hang");
   const outcome = await Promise.race([
-    DEEDS[name]!().then((how) => ({ done: how }), (error: Error & { code?: string }) => ({
-      error: error.name,
-      code: error.code,
-      bytesMoved: (error as { bytesMoved?: number }).bytesMoved,
-      message: error.message,
+    deed().then((done) => ({ done }), ({ name, code, bytesMoved, message }) => ({
+      error: name,
+      code,
+      bytesMoved,
+      message,
     })),
-    late,
+    sleep(PATIENCE_MS, "hang"),
   ]);
   say({ outcome });
   if (outcome === "hang") process.exit(9);
 }
-let open = openDescriptors();
-for (let i = 0, same = 0; i < 400 && same < 130; i++, await sleep(20)) {
-  const now = openDescriptors();
-  same = now.length === open.length ? same + 1 : 0;
-  open = now;
-}
+const open = await settled(most);
 clearInterval(alive);
 say({ descriptors: open.map((line) => line.replace(/^\d+:/, "").replace(/\[\d+\]/, "")).sort() });
-if (process.argv[3] === undefined) rmSync(folder, { recursive: true });
 process.exit(0);
