@@ -13,12 +13,15 @@ import { isAlone, turnOf } from "./apart.ts";
 import type { Tally } from "./junit.ts";
 import { inLanes } from "./lanes.ts";
 import { type Outcome, runFile, stopRunning } from "./run_file.ts";
-import { installed, node, type Runner, type RuntimeName, RUNTIMES } from "./runners.ts";
+import { bun, deno, installed, node, type Runner, type RuntimeName, RUNTIMES } from "./runners.ts";
 
 const HELP = `Usage: npm test -- [options] [file or part of a path ...]
 
   --runtime LIST  some of ${RUNTIMES.join(",")} (default: all)
   --node PATH     another Node.js binary, with koffi; may be repeated; replaces the default list
+  --bun PATH      another Bun, such as that for musl; replaces the default list, too
+  --deno PATH     another Deno
+  --patience N    multiplies the time limits, for a runtime that is emulated (default: 1)
   --none          with SLUICE_FFI=none: the tests that hold without foreign functions
   --stress        the long tests in test/stress, which are left out otherwise
   --jobs N        files that are run at a time; test/_kit/apart.ts has those that run alone, and
@@ -41,6 +44,9 @@ const { values, positionals } = parseArgs({
   options: {
     runtime: { type: "string" },
     node: { type: "string", multiple: true, default: [] },
+    bun: { type: "string", multiple: true, default: [] },
+    deno: { type: "string", multiple: true, default: [] },
+    patience: { type: "string", default: "1" },
     none: { type: "boolean", default: false },
     stress: { type: "boolean", default: false },
     jobs: { type: "string", default: String(availableParallelism() + 1) },
@@ -50,8 +56,12 @@ const { values, positionals } = parseArgs({
   },
 });
 
+const PATIENCE = Number(values.patience);
+
 /** Seconds for one file, and for everything: a hang must end, a slow machine must not fail. */
-const LIMITS = values.stress ? { file: 1800, all: 4 * 3600 } : { file: 300, all: 3600 };
+const LIMITS = values.stress
+  ? { file: 1800 * PATIENCE, all: 4 * 3600 * PATIENCE }
+  : { file: 300 * PATIENCE, all: 3600 * PATIENCE };
 
 /** One runtime. */
 interface Row extends Tally {
@@ -118,7 +128,11 @@ function selectFiles(): string[] {
 }
 
 function selectRunners(): Runner[] {
-  const extra = values.node.map((path) => node(path));
+  const extra = [
+    ...values.node.map((path) => node(path)),
+    ...values.bun.map((path) => bun(path)),
+    ...values.deno.map((path) => deno(path)),
+  ];
   // Without foreign functions the two backends of Node.js are the same.
   const all = values.none ? RUNTIMES.filter((name) => name !== "node-ffi") : RUNTIMES;
   const names = values.runtime?.split(",") ?? (extra.length > 0 ? [] : all);

@@ -3,8 +3,8 @@
 import { adopt, type AdoptedSocket } from "../../guest/adopt.ts";
 import { AddressFamily, SocketType } from "../../sys/socket_flags.ts";
 import { socketpair } from "../../sys/sockets.ts";
-import type { RequestEvent } from "./log_format.ts";
 import { within } from "../../wait/within.ts";
+import type { RequestEvent } from "./log_format.ts";
 
 const STREAM = SocketType.STREAM | SocketType.NONBLOCK | SocketType.CLOEXEC;
 

@@ -285,6 +285,19 @@ describe("limits", () => {
     });
   });
 
+  it("end a body that does not come to its end, however it drips", async () => {
+    await withServer({ limits: { headMs: 300 } }, async (server, port) => {
+      const socket = connect(port, "127.0.0.1");
+      const drip = setInterval(() => socket.write("x"), 20);
+      const bytes = read(socket);
+      socket.write("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 60000\r\n\r\n");
+      const text = (await bytes).toString();
+      clearInterval(drip);
+      assert.match(text, /^HTTP\/1\.1 405 /);
+      await until(() => server.stats().timeouts === 1, "the count");
+    });
+  });
+
   it("end a connection that asks for nothing more, and not one that asks", async () => {
     await withServer({ limits: { idleMs: 300 } }, async (_, port) => {
       const socket = connect(port, "127.0.0.1");

@@ -1,4 +1,7 @@
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { mkdirSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, it } from "node:test";
 import { LARGE_BYTES, patterned, serveSite, TWENTY } from "./_site.ts";
 
@@ -231,5 +234,23 @@ describe("sidecars", () => {
     assert.deepEqual(await coding("gzip, br"), br);
     const part = await site.get("/app.js", { "Accept-Encoding": "gzip", "Range": "bytes=1-2" });
     assert.equal(part.body.toString(), "zi");
+  });
+
+  it("are under the same rules as files", async () => {
+    const { root } = site;
+    writeFileSync(join(root, "b.js"), "b");
+    symlinkSync("../outside.txt", join(root, "b.js.br"));
+    mkdirSync(join(root, "b.js.zst"));
+    execFileSync("mkfifo", [join(root, "b.js.gz")]);
+    const plain = await site.get("/b.js", { "Accept-Encoding": "br, zstd, gzip" });
+    assert.equal(plain.headers.has("content-encoding"), false);
+    assert.equal(plain.body.toString(), "b");
+    writeFileSync(join(root, "c.js"), "newer");
+    writeFileSync(join(root, "c.js.gz"), "older");
+    utimesSync(join(root, "c.js.gz"), 1_000_000_000, 1_000_000_000);
+    const newer = await site.get("/c.js", { "Accept-Encoding": "gzip" });
+    assert.equal(newer.body.toString(), "newer");
+    const only = await site.get("/app.js", { "Accept-Encoding": "gzip;q=0.5, identity;q=0.9" });
+    assert.equal(only.headers.has("content-encoding"), false);
   });
 });
