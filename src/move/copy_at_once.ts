@@ -1,6 +1,6 @@
 /** Copies that are made in one go: where that is quick on this thread, else in the one that copies. @module */
 
-import { errnoNumber, UnsupportedError } from "../errors.ts";
+import { errnoName, errnoNumber, UnsupportedError } from "../errors.ts";
 import { FileSystem } from "../sys/statx.ts";
 import { copyingStarted, runCopying } from "../wait/blocking.ts";
 import type { BlockingCalls } from "../wait/blocking_calls.ts";
@@ -15,6 +15,8 @@ import { givePipe, takePipe } from "./pipe_pool.ts";
 /** A copy that leaves nothing to chance: a new file, whole, under a temporary name until it is complete. */
 export interface WholeCopy {
   readonly source: number;
+  /** Number of the device that holds the source. */
+  readonly device: bigint;
   /** Bytes, none of which are in a hole. */
   readonly size: number;
   /** Where it goes, under which name, and under which name that nobody uses until it is complete. */
@@ -38,11 +40,19 @@ const MOST = 16 * 1024 * 1024;
 /** File systems where files cannot share blocks. */
 const CLONELESS: ReadonlySet<number> = new Set([FileSystem.EXT, FileSystem.TMPFS]);
 
+/** File systems where they usually can. */
+const SHARING: ReadonlySet<number> = new Set([FileSystem.XFS, FileSystem.BTRFS]);
+
 /** Small copies in a row, each within a second of the one before, that are worth a thread. */
 const BURST = 8;
 const BURST_MS = 1000;
 
 const ENOSYS = errnoNumber("ENOSYS");
+
+/** What a file system says that shares no blocks; elsewhere it may be about these two files. */
+const NEVER: ReadonlySet<string> = new Set(["EOPNOTSUPP", "ENOTTY", "ENOSYS"]);
+const MOST_REFUSING = 64;
+const refusing = new Set<bigint>();
 
 const share = new LoopShare();
 let burst = 0;
@@ -56,16 +66,24 @@ let lastMs = 0;
  */
 export async function copyAtOnce(copy: WholeCopy): Promise<boolean> {
   const { folder, size } = copy;
-  if (!CLONELESS.has(folder.fileSystem) && await cloned(copy)) return true;
+  if (mayShare(copy) && await cloned(copy)) return true;
   return isLocal(folder) && size <= MOST && await copied(copy);
 }
 
+/** Whether it is worth asking: nobody knows what lies under an overlay, and for a few bytes all the same. */
+function mayShare({ device, folder: { fileSystem }, size }: WholeCopy): boolean {
+  if (CLONELESS.has(fileSystem) || refusing.has(device)) return false;
+  return size > SMALL || SHARING.has(fileSystem);
+}
+
 async function cloned(copy: WholeCopy): Promise<boolean> {
-  const { source, size, folder, hidden, name, mode, flow } = copy;
+  const { source, device, size, folder, hidden, name, mode, flow } = copy;
   const result = await elsewhere("cloneWhole", source, folder.fd, hidden, name, mode);
-  if (result < 0) return false;
-  flow.moved(size, "reflink");
-  return true;
+  if (result >= 0) flow.moved(size, "reflink");
+  else if (NEVER.has(errnoName(-result))) refusing.add(device);
+  // It needs no more than to be bounded: what is forgotten is asked again.
+  if (refusing.size > MOST_REFUSING) refusing.clear();
+  return result >= 0;
 }
 
 async function copied(copy: WholeCopy): Promise<boolean> {
