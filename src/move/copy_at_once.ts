@@ -1,6 +1,7 @@
 /** Copies that are made in one go: where that is quick on this thread, else in the one that copies. @module */
 
 import { errnoName, errnoNumber, UnsupportedError } from "../errors.ts";
+import { ReadFlag } from "../sys/file_flags.ts";
 import { FileSystem } from "../sys/statx.ts";
 import { copyingStarted, runCopying } from "../wait/blocking.ts";
 import type { BlockingCalls } from "../wait/blocking_calls.ts";
@@ -92,12 +93,13 @@ async function copied(copy: WholeCopy): Promise<boolean> {
   if (!near && size <= SMALL && !copyingStarted() && !bursting()) return false;
   const pipe = size > SMALL ? takePipe() : null;
   try {
-    const call = callFor(copy, pipe);
+    const call = callFor(copy, near, pipe);
     if (near) {
       await share.turn();
       if (flow.aborted) return false;
     }
     const result = near ? share.spend(() => here(...call)) : await elsewhere(...call);
+    // What was not in the page cache after all is read elsewhere, step by step.
     if (result < 0) return false;
     if (size > 0) flow.moved(size, pipe === null ? "copy" : "splice");
     return true;
@@ -106,10 +108,11 @@ async function copied(copy: WholeCopy): Promise<boolean> {
   }
 }
 
-function callFor(copy: WholeCopy, pipe: Pipe | null): BlockingCall {
+function callFor(copy: WholeCopy, near: boolean, pipe: Pipe | null): BlockingCall {
   const { source, size, folder, hidden, name, mode } = copy;
   const [read, write] = pipe === null ? [-1, -1] : [pipe.readFd, pipe.writeFd];
-  return ["copyWhole", source, size, folder.fd, hidden, name, mode, read, write];
+  const flags = near ? ReadFlag.NOWAIT : 0;
+  return ["copyWhole", source, size, folder.fd, hidden, name, mode, flags, read, write];
 }
 
 /** Runs a call in the thread; where there can be none, `-ENOSYS`. */
@@ -130,7 +133,9 @@ function bursting(): boolean {
   return burst >= BURST;
 }
 
+/** Of a small file only its begin is asked after: it is read by calls that do not wait. */
 function isResident(file: number, size: number): boolean {
+  if (size <= SMALL) return resident(file, 0, Math.min(1, size)) > 0 || size === 0;
   for (let at = 0; at < size;) {
     const found = resident(file, at, size - at);
     if (found === 0) return false;
