@@ -1,15 +1,14 @@
 /** File to pipe to file, and file to socket, beside a C program that makes the same calls. @module */
 
-import { spawnSync } from "node:child_process";
 import { unlinkSync } from "node:fs";
-import { fileURLToPath } from "node:url";
 import type { TransferCost } from "../client/transfer.ts";
 import type { Context } from "../context.ts";
 import { type Command, commandFor, versionOf } from "../environment.ts";
 import { ratios, summarize } from "../measure/stats.ts";
+import { compilePeer } from "../peers.ts";
 import { PINNING, run, startServer } from "../processes.ts";
 import { type Bar, type Report, spread } from "../report.ts";
-import { sha256Of, type Workspace } from "../workspace.ts";
+import { sha256Of } from "../workspace.ts";
 
 const MIB = 1024 * 1024;
 const SIZE = 256 * MIB;
@@ -30,7 +29,7 @@ export async function transfer(context: Context): Promise<Report> {
   const { workspace, runtimes, rounds, note } = context;
   const file = workspace.file("source", SIZE);
   const subjects: Subject[] = [];
-  const peer = compilePeer(workspace);
+  const peer = compilePeer(workspace, "transfer");
   if (peer === undefined) note("no cc: there is nothing to compare with");
   else subjects.push({ name: "C", command: (args) => ({ argv: [peer, ...args] }) });
   const script = workspace.script("client/transfer");
@@ -101,16 +100,4 @@ export async function transfer(context: Context): Promise<Report> {
     bars,
     samples,
   };
-}
-
-/** Compiles the program in C; `undefined` where there is no compiler. */
-function compilePeer(workspace: Workspace): string | undefined {
-  const source = fileURLToPath(new URL("../peers/transfer.c", import.meta.url));
-  const program = workspace.script("peer").replace(/\.js$/, "");
-  const { status, error, stderr } = spawnSync("cc", ["-O2", "-o", program, source], {
-    encoding: "utf8",
-  });
-  if (error !== undefined) return undefined;
-  if (status !== 0) throw new Error(`Cannot compile ${source}: ${stderr}`);
-  return program;
 }

@@ -103,9 +103,13 @@ export class DirectFile {
    * @throws {AbortError} When `signal` stopped it; `bytesMoved` says how far it came.
    * @throws {SyscallError} `EIO` and the like.
    */
-  async read(target: Uint8Array, offset: number, options: DirectOptions = {}): Promise<number> {
-    const { signal } = checkOperation("read", target, offset, options);
-    return await this.#operations.read(target, offset, signal);
+  read(target: Uint8Array, offset: number, options: DirectOptions = {}): Promise<number> {
+    try {
+      const { signal } = checkOperation("read", target, offset, options);
+      return this.#operations.read(target, offset, signal);
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   /**
@@ -121,10 +125,14 @@ export class DirectFile {
    * @throws {AbortError} When `signal` stopped it; `bytesMoved` says how far it came.
    * @throws {SyscallError} `ENOSPC`, `EFBIG`, `EDQUOT`, `EIO`; `bytesMoved` says how far it came.
    */
-  async write(source: Uint8Array, offset: number, options: DirectOptions = {}): Promise<number> {
-    const { signal } = checkOperation("write", source, offset, options);
-    this.#assertWritable("write");
-    return await this.#operations.write(source, offset, signal);
+  write(source: Uint8Array, offset: number, options: DirectOptions = {}): Promise<number> {
+    try {
+      const { signal } = checkOperation("write", source, offset, options);
+      this.#assertWritable("write");
+      return this.#operations.write(source, offset, signal);
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   /**
