@@ -1,6 +1,8 @@
 /** File to pipe to file, and file to socket, beside a C program that makes the same calls. @module */
 
+import { spawnSync } from "node:child_process";
 import { unlinkSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import type { TransferCost } from "../client/transfer.ts";
 import type { Context } from "../context.ts";
 import { type Command, commandFor, versionOf } from "../environment.ts";
@@ -21,6 +23,10 @@ const WAYS = { through: "file -> pipe -> file", send: "file -> socket" } as cons
 
 interface Subject {
   readonly name: string;
+  /** What it can do. */
+  readonly ways: readonly string[];
+  /** Whether it is ours, and held to the bar. */
+  readonly ours: boolean;
   command(args: string[]): Command;
 }
 
@@ -31,11 +37,17 @@ export async function transfer(context: Context): Promise<Report> {
   const subjects: Subject[] = [];
   const peer = compilePeer(workspace, "transfer");
   if (peer === undefined) note("no cc: there is nothing to compare with");
-  else subjects.push({ name: "C", command: (args) => ({ argv: [peer, ...args] }) });
+  else subjects.push(other("C", [peer]));
+  subjects.push(...otherLanguages());
   const script = workspace.script("client/transfer");
   for (const runtime of runtimes) {
     if (versionOf(runtime) === undefined) continue;
-    subjects.push({ name: runtime, command: (args) => commandFor(runtime, script, args) });
+    subjects.push({
+      name: runtime,
+      ways: Object.keys(WAYS),
+      ours: true,
+      command: (args) => commandFor(runtime, script, args),
+    });
   }
   const sink = await startServer(
     commandFor("node", workspace.script("client/sink"), []),
@@ -45,7 +57,7 @@ export async function transfer(context: Context): Promise<Report> {
   const target = `${file.path}.copy`;
   for (let round = 1; round <= rounds; round++) {
     for (const what of Object.keys(WAYS)) {
-      for (const { name, command } of subjects) {
+      for (const { name, command } of subjects.filter(({ ways }) => ways.includes(what))) {
         note(`round ${round}, ${what}, ${name}`);
         const to = what === "send" ? String(sink.port) : target;
         const costs = await run<TransferCost[]>(command([what, file.path, to, String(REPEATS)]));
@@ -68,14 +80,14 @@ export async function transfer(context: Context): Promise<Report> {
     const of = (subject: string, key: "wallMs" | "cpuMs") =>
       samples.filter((each) => each.what === what && each.subject === subject)
         .map((each) => each[key]);
-    for (const { name } of subjects) {
+    for (const { name, ours } of subjects.filter(({ ways }) => ways.includes(what))) {
       const wall = of(name, "wallMs");
       rows.push([
         `${title}, ${name}`,
         spread(summarize(wall.map((ms) => SIZE / ms / 1e6))),
         spread(summarize(of(name, "cpuMs").map((ms) => ms * 1e6 / SIZE))),
       ]);
-      if (name === "C" || peer === undefined) continue;
+      if (!ours || peer === undefined) continue;
       const value = ratios(wall, of("C", "wallMs"));
       bars.push({
         subject: `${title}, ${name}`,
@@ -100,4 +112,24 @@ export async function transfer(context: Context): Promise<Report> {
     bars,
     samples,
   };
+}
+
+function other(name: string, argv: readonly string[], ways = Object.keys(WAYS)): Subject {
+  return { name, ways, ours: false, command: (args) => ({ argv: [...argv, ...args] }) };
+}
+
+/** What other languages have for it, where they are installed. */
+function otherLanguages(): Subject[] {
+  const path = (name: string) => fileURLToPath(new URL(`../peers/${name}`, import.meta.url));
+  const works = (...argv: string[]) => spawnSync(argv[0]!, argv.slice(1)).status === 0;
+  const found: Subject[] = [];
+  if (works("python3", "-c", "import os; os.splice")) {
+    found.push(other("CPython os.sendfile, os.splice", ["python3", path("transfer.py")]));
+  } else if (works("python3", "-c", "import os; os.sendfile")) {
+    found.push(other("CPython os.sendfile", ["python3", path("transfer.py")], ["send"]));
+  }
+  if (works("java", "-version")) {
+    found.push(other("Java transferTo", ["java", path("Transfer.java")], ["send"]));
+  }
+  return found;
 }

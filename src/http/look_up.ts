@@ -139,7 +139,7 @@ function* fallback(
   status: number,
   settings: Settings,
 ): Search<Found> {
-  if (settings.spa !== "" && status === 404 && isPage(request, names)) {
+  if (settings.spa !== "" && status === 404 && isPage(request, names, settings)) {
     const opened = yield settings.spa;
     if (typeof opened !== "number") {
       if (!opened.folder) return yield* serve(request, settings.spa, opened, settings);
@@ -150,9 +150,11 @@ function* fallback(
 }
 
 /** Whether the name may be that of a page, and HTML is welcome. */
-function isPage(request: PlanRequest, names: readonly string[]): boolean {
+function isPage(request: PlanRequest, names: readonly string[], { ignores }: Settings): boolean {
+  const path = `/${names.join("/")}`;
+  if (ignores?.some((ignored) => ignored.test(path)) ?? names.at(-1)?.includes(".")) return false;
   const accept = request.header("accept");
-  return !names.at(-1)?.includes(".") && (!accept || /text\/html|\*\/\*|text\/\*/i.test(accept));
+  return !accept || /text\/html|\*\/\*|text\/\*/i.test(accept);
 }
 
 /** A file, or the sidecar that stands for it. */

@@ -127,13 +127,16 @@ export class BufferStage implements Stage {
   }
 }
 
-/** Reads a file from `start` on; what is not in the page cache a thread brings in first. */
-export function fileReader({ fd }: Pick<End, "fd">, start: number): Read {
+/**
+ * Reads a file from `start` on; what is not in the page cache a thread brings in first, `portion`
+ * bytes at a time if those are more than are asked for.
+ */
+export function fileReader({ fd }: Pick<End, "fd">, start: number, portion = 0): Read {
   const gate = new Gate(fd, start);
   let position = start;
   return async (target) => {
     if (gate.open(position, target.length) < target.length) {
-      await gate.fill(position, target.length);
+      await gate.fill(position, Math.max(target.length, portion));
     }
     const bytesRead = raw.pread(fd, target, position);
     if (bytesRead > 0) position += bytesRead;
@@ -162,13 +165,17 @@ export function writeNow(target: End, bytes: Uint8Array): number {
 
 /** Why bytes cannot go from `source` to `target` by splice(2), or `null`. */
 export function unspliceable(source: End, target: End | null): string | null {
-  if (target === null) return "the runtime owns the target";
-  if (isFile(source)) return "files have positions";
-  const ends = [source, target];
-  if (ends.some(({ type }) => type === FileType.CHARACTER)) {
-    return "a device may wait in the kernel";
-  }
-  return ends.some(({ type, blocking }) => type === FileType.SOCKET && blocking)
+  return target === null ? "the runtime owns the target" : unreadable(source) ?? unwritable(target);
+}
+
+/** Why splice(2) cannot take bytes from `source`, or `null`. */
+export function unreadable(source: End): string | null {
+  return isFile(source) ? "files have positions" : unwritable(source);
+}
+
+function unwritable({ type, blocking }: End): string | null {
+  if (type === FileType.CHARACTER) return "a device may wait in the kernel";
+  return type === FileType.SOCKET && blocking
     ? 'a socket without O_NONBLOCK waits in the kernel; set it, or use method "auto"'
     : null;
 }

@@ -29,6 +29,12 @@ export interface ChildResult {
 
 const DENO = "Deno" in globalThis;
 
+/** The words that run `file` under this runtime. */
+export function commandLine(file: URL, args: readonly string[]): string[] {
+  const deno = DENO ? ["run", "--no-check", "-A"] : [];
+  return [process.execPath, ...deno, fileURLToPath(file), ...args];
+}
+
 /** Runs `file`; resolves at its end. A child that must be killed has the signal `SIGKILL`. */
 export function runChild(file: URL, options: ChildOptions = {}): Promise<ChildResult> {
   const { args = [], env, flags = DENO ? ["-A"] : [], timeoutMs = 10_000 } = options;

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { createFileServer, type RequestEvent } from "../../src/http/mod.ts";
+import { KINDS } from "../http/_programs.ts";
 import { fetchRaw } from "../_kit/raw_http.ts";
 import { LARGE_BYTES, makeSite, TWENTY } from "../http/server/_site.ts";
 
@@ -28,5 +29,37 @@ describe("createFileServer() without foreign functions", () => {
     assert.equal(server.stats().requests, 5);
     assert.deepEqual(events.map(({ status }) => status), [200, 200, 206, 200, 404]);
     assert.ok(events.every(({ transfer }) => transfer === "copy"));
+  });
+
+  it("passes on what the folder cannot answer", async () => {
+    const site = makeSite();
+    const program = await KINDS[0]!.start();
+    const fallback = { to: `127.0.0.1:${program.port}`, paths: ["/dir/"] };
+    const headers = new URL("../http/server/_fixtures/headers.ts", import.meta.url);
+    const server = createFileServer({ root: site.root, fallback, headers });
+    const { port } = await server.listen();
+    const ask = (path: string, init?: RequestInit) =>
+      fetch(`http://127.0.0.1:${port}${path}`, init);
+    try {
+      const file = await ask("/file.txt");
+      assert.equal(file.headers.get("x-file"), "file.txt 20");
+      assert.equal(await file.text(), TWENTY);
+      for (const path of ["/absent", "/dir/index.html"]) {
+        assert.equal((await ask(path)).headers.get("x-seen"), `GET ${path} 127.0.0.1`);
+      }
+      const echo = await ask("/file.txt", { method: "POST", body: "a body" });
+      assert.equal(await echo.text(), "a body");
+      await program.close();
+      assert.equal((await ask("/absent")).status, 502);
+    } finally {
+      await server.close({ graceMs: 1000 });
+      site.remove();
+    }
+  });
+
+  it("has no sandbox", async () => {
+    const server = createFileServer({ root: ".", sandbox: true });
+    await assert.rejects(server.listen(), { name: "UnsupportedError" });
+    await server.close();
   });
 });

@@ -107,6 +107,10 @@ export class RingQueue implements IoQueue {
       void runBlocking("ftruncate", request.fd, request.offset).then(done, () => done(EIO));
       return NOBODY;
     }
+    if (this.#closed) {
+      queueMicrotask(() => done(EIO));
+      return NOBODY;
+    }
     const slot = this.#slots.take(done);
     if (slot < 0) return this.#slots.wait(request, done);
     this.#prepare(slot, request);
@@ -115,6 +119,8 @@ export class RingQueue implements IoQueue {
 
   #prepare(slot: number, { op, fd, region, at, length, offset, flags }: IoRequest): void {
     if (this.#ring.room === 0) this.#submit();
+    // Lost by that: everybody has been told, this one too.
+    if (this.#closed) return;
     const address = region === null ? 0 : baseOf(region) + at;
     const extra = op === 3 ? DATASYNC : flags;
     const generation = this.#slots.generation(slot);
@@ -129,6 +135,7 @@ export class RingQueue implements IoQueue {
     const slot = this.#slots.slotOf(ticket);
     if (slot < 0) return;
     if (this.#ring.room === 0) this.#submit();
+    if (this.#closed) return;
     // The operation is named by what its completion would repeat.
     const name = this.#slots.generation(slot) * 0x1_0000_0000 + slot;
     this.#ring.prepare(UringOp.ASYNC_CANCEL, 0, -1, name, 0, 0, 0, NOBODY, 0);
@@ -146,13 +153,14 @@ export class RingQueue implements IoQueue {
     this.#flushing = false;
     if (this.#closed) return;
     if (this.#ring.prepared > 0) this.#submit();
+    if (this.#closed) return;
     if (this.#ring.ready && this.#rounds < ROUNDS) {
       this.#rounds++;
       return this.#drain();
     }
     const busy = this.#slots.size > 0;
     if (busy) this.#wait();
-    if (busy === this.#referenced) return;
+    if (this.#closed || busy === this.#referenced) return;
     this.#referenced = busy;
     if (busy) this.#notifier.ref();
     else this.#notifier.unref();

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { symlinkSync } from "node:fs";
+import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { SECRET, serveSite, TWENTY } from "./_site.ts";
@@ -75,6 +75,18 @@ describe("paths", () => {
       assert.ok(to === undefined || !/^[/\\]{2}/.test(to), target);
       assert.ok(!answer.body.includes("<"), target);
     }
+  });
+
+  it("of listings that are larger than any buffer get all of it", async () => {
+    const names = Array.from({ length: 1500 }, (_, i) => `${"n".repeat(100)}${i}`);
+    mkdirSync(join(site.root, "many"));
+    for (const name of names) writeFileSync(join(site.root, "many", name), "");
+    const page = await site.get("/many/");
+    assert.ok(page.body.length > 256 * 1024);
+    assert.match(page.body.toString(), /<\/html>\s*$/);
+    const json = await site.get("/many/", { Accept: "application/json" });
+    const { entries } = JSON.parse(json.body.toString());
+    assert.deepEqual(entries.map(({ name }: { name: string }) => name).sort(), names.sort());
   });
 
   it("of listings show names as text", async () => {
