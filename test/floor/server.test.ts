@@ -47,6 +47,8 @@ describe("createFileServer() without foreign functions", () => {
       for (const path of ["/absent", "/dir/index.html"]) {
         assert.equal((await ask(path)).headers.get("x-seen"), `GET ${path} 127.0.0.1`);
       }
+      const h2c = { "Connection": "close, Upgrade", "Upgrade": "h2c", "HTTP2-Settings": "" };
+      assert.match(String((await fetchRaw(port, "/file.txt", h2c)).status), /^[24]00$/);
       const echo = await ask("/file.txt", { method: "POST", body: "a body" });
       assert.equal(await echo.text(), "a body");
       await program.close();
