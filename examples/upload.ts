@@ -25,8 +25,10 @@ const place = mkdtempSync(join(tmpdir(), "sluice-upload-"));
 process.on("exit", () => rmSync(place, { recursive: true, force: true }));
 const path = join(place, "receiver.sock");
 
+/** A thread that blocks hears no message: it looks at this. */
+const stop = new Int32Array(new SharedArrayBuffer(4));
 const receiver = new Worker(new URL("./upload/receiver.ts", import.meta.url), {
-  workerData: { path, folder: resolve(folder) },
+  workerData: { path, folder: resolve(folder), stop },
 });
 receiver.on("error", (error) => {
   throw error;
@@ -46,6 +48,6 @@ console.log(`Serving ${folder} at http://127.0.0.1:${listening}/, and taking fil
 for (const signal of ["SIGINT", "SIGTERM"]) {
   process.once(signal, async () => {
     await server.close();
-    receiver.postMessage("end");
+    Atomics.store(stop, 0, 1);
   });
 }

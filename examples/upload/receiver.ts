@@ -9,7 +9,7 @@
 
 import { closeSync, openSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { parentPort, receiveMessageOnPort, workerData } from "node:worker_threads";
+import { parentPort, workerData } from "node:worker_threads";
 import * as sys from "../../src/sys/mod.ts";
 
 const { raw } = sys;
@@ -19,7 +19,7 @@ const PIPE_BYTES = 1024 * 1024;
 const MOST_HEAD = 64 * 1024;
 const EAGAIN = -11;
 
-const { folder, path } = workerData as { folder: string; path: string };
+const { folder, path, stop } = workerData as { folder: string; path: string; stop: Int32Array };
 
 /** A connection, and where its bytes go. */
 interface Upload {
@@ -50,7 +50,7 @@ sys.epollCtl(epoll, sys.EpollOp.ADD, listener, IN);
 const events = new raw.EventList(64);
 parentPort!.postMessage("ready");
 
-while (receiveMessageOnPort(parentPort!) === undefined) {
+while (Atomics.load(stop, 0) === 0) {
   const count = events.wait(epoll, 250);
   for (let i = 0; i < count; i++) {
     const fd = events.fd(i);
@@ -60,7 +60,6 @@ while (receiveMessageOnPort(parentPort!) === undefined) {
 }
 for (const upload of uploads.values()) end(upload, undefined);
 for (const fd of [listener, epoll, pipeRead, pipeWrite]) sys.close(fd);
-parentPort!.close();
 
 function accept(): void {
   for (let fd; (fd = raw.accept4(listener, NONBLOCK | CLOEXEC)) >= 0;) {
