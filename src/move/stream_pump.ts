@@ -36,10 +36,7 @@ const WINDOW = 1024 * 1024;
 /** Pause when a call says "not now" although both ends say "now", in milliseconds. */
 const RETRY_MS = 2;
 
-/**
- * From a pipe, a socket or a device to any descriptor, or to a write of the runtime; and from a file
- * through memory.
- */
+/** From what has no positions to a descriptor or a write of the runtime; a file, through memory. */
 export interface StreamJob {
   readonly source: End;
   /** `null` when `write` takes bytes, and `give`, where it is there, what a pipe holds. */
