@@ -43,10 +43,17 @@ export function run(job: JobContext): void {
   const { cache, counters, fallback, index, limits, root, sandbox, settings, shares, symlinks } =
     data;
   const [listener, diskFd, ...logs] = job.fds as [number, number, ...number[]];
-  const loop = new Loop(job, (command) => obey(command as CrewCommand<Command>));
   const own = counters.subarray(index * COUNTERS, (index + 1) * COUNTERS);
   const folder = openRoot(root, symlinks, { fixed: sandbox });
-  if (sandbox) restrictThread({ root, ...whatFallbackNeeds(fallback) });
+  let loop: Loop;
+  try {
+    if (sandbox) restrictThread({ root, ...whatFallbackNeeds(fallback) });
+    loop = new Loop(job, (command) => obey(command as CrewCommand<Command>));
+  } catch (cause) {
+    // The end of a thread closes nothing.
+    folder.close();
+    throw cause;
+  }
   const site = new Site({
     root: folder,
     settings: settingsOf({

@@ -68,7 +68,9 @@ export class Loop {
     const action = () => "make an event loop";
     this.#epoll = check(raw.epollCreate1(EpollFlag.CLOEXEC), "epoll_create1", action);
     const onEvents = () => job.commands().forEach(onCommand);
-    check(this.add(job.wakeFd, EpollEvent.IN, { onEvents }), "epoll_ctl", action);
+    const added = this.add(job.wakeFd, EpollEvent.IN, { onEvents });
+    if (added < 0) raw.close(this.#epoll);
+    check(added, "epoll_ctl", action);
   }
 
   /** The time at which this turn began, in milliseconds; never goes back. */
