@@ -4,30 +4,39 @@ import { once } from "node:events";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
+import process from "node:process";
 import { type Server, startServerOn } from "./processes.ts";
 
 /** What to do where it is missing. */
 export const REMEDY: string = "nginx is not installed (Debian: apt-get install nginx-light): " +
   "its columns and bars are left out";
 
+interface NginxOptions {
+  readonly behind?: boolean;
+  readonly keepsFiles?: boolean;
+  readonly workers?: number;
+  readonly connections?: number;
+}
+
 /**
- * Starts one worker that serves `folder`; with `keepsFiles` it keeps files open and looks at them
+ * Starts one worker, or `workers`, that serve `folder`; with `keepsFiles` it keeps files open and looks at them
  * every second; `behind` another server: see {@linkcode startServerOn}.
  */
 export async function startNginx(
   folder: string,
   sendfile: "on" | "off",
-  { keepsFiles = false, ...options }: { behind?: boolean; keepsFiles?: boolean } = {},
+  { keepsFiles = false, workers = 1, connections = 4096, ...options }: NginxOptions = {},
 ): Promise<Server> {
   const port = await freePort();
   // Not in the folder that is served, and one for each instance.
   const prefix = join(folder, `nginx-${port}`);
   mkdirSync(prefix);
   const config = join(prefix, "nginx.conf");
-  writeFileSync(config, configuration(prefix, folder, port, sendfile, keepsFiles));
+  const text = configuration(prefix, folder, port, sendfile, keepsFiles, workers, connections);
+  writeFileSync(config, text);
   // `timeout`, because this one does not notice when the bench is killed.
   const argv = ["timeout", "900", "nginx", "-p", prefix, "-c", config];
-  return await startServerOn(port, { argv }, options);
+  return await startServerOn(port, { argv }, { ...options, everywhere: workers > 1 });
 }
 
 function configuration(
@@ -36,18 +45,22 @@ function configuration(
   port: number,
   sendfile: string,
   keepsFiles: boolean,
+  workers: number,
+  connections: number,
 ): string {
   const kept = keepsFiles ? "open_file_cache max=1000 inactive=20s; open_file_cache_valid 1s;" : "";
   const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
     .map((name) => `${name}_temp_path ${prefix}/${name};`);
+  // Workers of a master that is root become somebody else, who may not look into the folder.
   return `
 daemon off;
-master_process off;
-worker_processes 1;
-worker_rlimit_nofile 8192;
+${process.getuid?.() === 0 ? "user root;" : ""}
+master_process ${workers > 1 ? "on" : "off"};
+worker_processes ${workers};
+worker_rlimit_nofile ${connections + 4096};
 pid ${prefix}/pid;
 error_log ${prefix}/error.log;
-events { worker_connections 4096; }
+events { worker_connections ${connections}; }
 http {
   ${temporary.join("\n  ")}
   access_log off;

@@ -51,12 +51,19 @@ export function delay(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
+/** Where a server runs: on the clients' processor, on both, or else on its own. */
+interface Place {
+  readonly behind?: boolean;
+  readonly everywhere?: boolean;
+}
+
+function coreOf({ behind = false, everywhere = false }: Place): number | "all" {
+  return everywhere ? "all" : behind ? CLIENT_CORE : SERVER_CORE;
+}
+
 /** Starts a server that tells its port as `{"port":1}` in its first line of output. */
-export async function startServer(
-  command: Command,
-  { behind = false }: { behind?: boolean } = {},
-): Promise<Server> {
-  const child = start(command, behind ? CLIENT_CORE : SERVER_CORE);
+export async function startServer(command: Command, place: Place = {}): Promise<Server> {
+  const child = start(command, coreOf(place));
   const { port } = await firstLine<{ port: number }>(child);
   return { port, pid: child.pid!, stop: () => end(child) };
 }
@@ -68,9 +75,9 @@ export async function startServer(
 export async function startServerOn(
   port: number,
   command: Command,
-  { behind = false }: { behind?: boolean } = {},
+  place: Place = {},
 ): Promise<Server> {
-  const child = start(command, behind ? CLIENT_CORE : SERVER_CORE);
+  const child = start(command, coreOf(place));
   for (let tries = 0;; tries++) {
     try {
       const socket = connect(port, "127.0.0.1");

@@ -12,6 +12,17 @@ export interface Bar {
   readonly wanted: "at most" | "at least";
 }
 
+/** How something grows: lines over an axis with a logarithmic scale. */
+export interface Series {
+  /** Unique within a benchmark, as a part of a file name. */
+  readonly name: string;
+  readonly title: string;
+  readonly lines: readonly {
+    readonly name: string;
+    readonly points: readonly (Summary & { readonly x: number })[];
+  }[];
+}
+
 /** The outcome of one benchmark. */
 export interface Report {
   readonly title: string;
@@ -20,25 +31,33 @@ export interface Report {
   readonly columns: readonly string[];
   readonly rows: readonly (readonly string[])[];
   readonly bars: readonly Bar[];
+  /** What is drawn as lines, instead of one bar for each row. */
+  readonly series?: readonly Series[];
   /** Every single figure, for `--json`. */
   readonly samples: unknown;
 }
 
 /** Renders a report. */
 export function render({ title, method, columns, rows, bars }: Report): string {
-  const verdicts = bars.map((bar) => [
+  return [
+    `## ${title}`,
+    method.map((line) => `- ${line}`).join("\n"),
+    table(columns, rows),
+    verdicts(bars),
+  ].filter((part) => part !== "").join("\n\n");
+}
+
+/** What was to be reached, and whether it was: missed figures are shown like the others. */
+export function verdicts(bars: readonly Bar[]): string {
+  if (bars.length === 0) return "";
+  const rows = bars.map((bar) => [
     bar.subject,
     bar.what,
     `${bar.wanted} ${number(bar.limit)}`,
     spread(bar.value),
     reached(bar) ? "reached" : "**missed**",
   ]);
-  return [
-    `## ${title}`,
-    method.map((line) => `- ${line}`).join("\n"),
-    table(columns, rows),
-    bars.length === 0 ? "" : table(["", "bar", "limit", "measured", ""], verdicts),
-  ].filter((part) => part !== "").join("\n\n");
+  return table(["", "bar", "limit", "measured", ""], rows);
 }
 
 /** Whether the median is within the limit. */

@@ -17,6 +17,7 @@ export interface Result {
   readonly columns: readonly string[];
   readonly rows: readonly (readonly string[])[];
   readonly bars: Report["bars"];
+  readonly series?: Report["series"];
   readonly environment: {
     readonly machine: string;
     readonly load: string;
@@ -27,8 +28,8 @@ export interface Result {
 /** Keeps a report, in the place of an older one of the same day; returns the path. */
 export function save(what: string, report: Report, environment: Result["environment"]): string {
   const date = new Date().toISOString().slice(0, 10);
-  const { title, method, columns, rows, bars } = report;
-  const result: Result = { what, date, title, environment, method, columns, rows, bars };
+  const { title, method, columns, rows, bars, series } = report;
+  const result: Result = { what, date, title, environment, method, columns, rows, bars, series };
   mkdirSync(FOLDER, { recursive: true });
   const file = new URL(`${date}-${what}.json`, FOLDER);
   writeFileSync(file, `${JSON.stringify(result, null, 2)}\n`);

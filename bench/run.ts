@@ -1,11 +1,11 @@
 /** `npm run bench -- WHAT`: see {@linkcode HELP}. @module */
 
+import { spawnSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import process from "node:process";
 import { parseArgs } from "node:util";
 import type { Benchmark } from "./context.ts";
 import {
-  haproxyVersion,
   loadBefore,
   machine,
   nginxVersion,
@@ -17,9 +17,11 @@ import { endWithParent } from "./processes.ts";
 import { render } from "./report.ts";
 import { publish } from "./publish.ts";
 import { save } from "./results.ts";
+import { listPeers } from "./installed.ts";
 import { broadcast } from "./what/broadcast.ts";
 import { cold } from "./what/cold.ts";
 import { copy } from "./what/copy.ts";
+import { crowd } from "./what/crowd.ts";
 import { direct } from "./what/direct.ts";
 import { ffi } from "./what/ffi.ts";
 import { mmap } from "./what/mmap.ts";
@@ -27,6 +29,7 @@ import { relay } from "./what/relay.ts";
 import { http } from "./what/http.ts";
 import { middleware } from "./what/middleware.ts";
 import { serve } from "./what/serve.ts";
+import { growth } from "./what/growth.ts";
 import { slow } from "./what/slow.ts";
 import { transfer } from "./what/transfer.ts";
 import { Workspace } from "./workspace.ts";
@@ -34,6 +37,7 @@ import { Workspace } from "./workspace.ts";
 const BENCHMARKS: Record<string, Benchmark> = {
   serve,
   slow,
+  crowd,
   cold,
   direct,
   http,
@@ -43,6 +47,7 @@ const BENCHMARKS: Record<string, Benchmark> = {
   copy,
   mmap,
   broadcast,
+  growth,
   ffi,
 };
 
@@ -52,6 +57,7 @@ const HELP = `Usage: npm run bench -- WHAT [options]
   http    createFileServer by kind of request, beside nginx, sirv, Fastify and the runtimes
   middleware  serveStatic() under Express and Fastify beside their own, and sirv, by file size
   slow    1,000 slow readers: the memory that they cost, and a small request beside them
+  crowd   10,000 connections, idle and reading slowly: memory, and a small request beside them
   cold    a small request while 4 clients stream files that are not in the page cache
   direct  direct I/O beside fio and dd: random reads, sequential reads and writes, a backup
   ffi     what a call through src/sys/raw costs over the bare call of the backend
@@ -60,20 +66,23 @@ const HELP = `Usage: npm run bench -- WHAT [options]
   copy    copyFile() beside fs.copyFile() and cp, and what it leaves in the page cache
   mmap    64 bytes at random places of a mapped file: beside readSync and promises
   broadcast  1 GiB to 16 clients at once: CPU beside streams, and what one stopped client costs
+  growth  how cost grows: 1 to 1,000 clients, 1 KiB to 4 GiB, 1 and 2 threads; beside nginx
   list    the names above
+  all     every one of them in turn, which takes about an hour; also without a name
 
   --runtimes LIST   of ${RUNTIMES.join(",")}; all of them by default
   --rounds N        rounds, which are interleaved; 5 by default
   --json FILE       also writes every single figure
   --save            also keeps the figures in bench/results, for the report
-  --peers           lists what is compared with, and which of it is installed
+  --peers           lists what is compared with, and which of it is installed;
+                    bench/install_peers.sh installs the rest
 
-  report            draws the newest results: charts in docs/, tables in README.md
+  report            draws the newest results: charts and docs/benchmarks.md, tables in README.md
 `;
 
 /** What the command line asks for. */
 interface Request {
-  readonly benchmark: Benchmark;
+  readonly benchmark: Benchmark | "all";
   readonly runtimes: readonly RuntimeName[];
   readonly rounds: number;
   readonly json: string | undefined;
@@ -94,19 +103,21 @@ function parse(): Request | string {
       help: { type: "boolean", short: "h", default: false },
     },
   });
-  const [what = "", ...others] = positionals;
+  const [what = "all", ...others] = positionals;
   if (values.help) return HELP;
-  if (values.peers) return `${peers().join("\n")}\n`;
+  if (values.peers) return `${listPeers().join("\n")}\n`;
   if (what === "report") return `${publish().join("\n")}\n`;
   if (what === "list") return `${Object.keys(BENCHMARKS).join("\n")}\n`;
-  if (!Object.hasOwn(BENCHMARKS, what) || others.length > 0) throw new TypeError(HELP);
+  if (!Object.hasOwn(BENCHMARKS, what) && what !== "all" || others.length > 0) {
+    throw new TypeError(HELP);
+  }
   const rounds = Number(values.rounds);
   if (!Number.isInteger(rounds) || rounds < 1) {
     throw new RangeError(`Cannot run "${values.rounds}" rounds: expected an integer from 1`);
   }
   const runtimes = values.runtimes.split(",").map(runtimeName);
   return {
-    benchmark: BENCHMARKS[what]!,
+    benchmark: what === "all" ? "all" : BENCHMARKS[what]!,
     runtimes,
     rounds,
     json: values.json,
@@ -114,7 +125,25 @@ function parse(): Request | string {
   };
 }
 
-async function measure({ benchmark, runtimes, rounds, json, keep }: Request): Promise<void> {
+/** Each in a process of its own: what one leaves behind is no part of the next. */
+function measureAll(): void {
+  const options = process.argv.slice(2).filter((each) => each !== "all");
+  const failed = Object.keys(BENCHMARKS).filter((what) => {
+    const argv = [...process.execArgv, process.argv[1]!, what, ...options];
+    const { status, signal } = spawnSync(process.execPath, argv, { stdio: "inherit" });
+    // By then everything is cleaned up there: see `endWithParent`.
+    if (signal === "SIGINT" || status === 130) process.exit(130);
+    if (status === 143) process.exit(143);
+    return status !== 0;
+  });
+  if (failed.length === 0) return;
+  console.error(`Failed: ${failed.join(", ")}`);
+  process.exitCode = 1;
+}
+
+async function measure(request: Request): Promise<void> {
+  const { benchmark, runtimes, rounds, json, keep } = request;
+  if (benchmark === "all") return measureAll();
   const environment = { machine: machine(), load: loadBefore(), versions: versionsOf(runtimes) };
   endWithParent();
   const note = (text: string) => void process.stderr.write(`# ${text}\n`);
@@ -133,12 +162,6 @@ function runtimeName(text: string): RuntimeName {
   const name = RUNTIMES.find((each) => each === text);
   if (name !== undefined) return name;
   throw new TypeError(`Cannot run "${text}": expected some of ${RUNTIMES.join(",")}`);
-}
-
-/** The programs that the benchmarks compare with. */
-function peers(): string[] {
-  const list = [...Object.values(versionsOf(RUNTIMES)), haproxyVersion() ?? "no haproxy"];
-  return list.map((line) => line.trim());
 }
 
 function versionsOf(runtimes: readonly RuntimeName[]): Record<string, string> {

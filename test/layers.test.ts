@@ -77,7 +77,8 @@ describe("the layers", () => {
   it("import files that exist, by their whole name", () => {
     for (const { name, imports } of sources) {
       for (const specifier of imports.filter((s) => s.startsWith("."))) {
-        assert.match(specifier, /\.ts$/, name);
+        // echarts, whose types need those of a browser, is reached through a file of JavaScript.
+        assert.match(specifier, name.startsWith("src/cli/") ? /\.[jt]s$/ : /\.ts$/, name);
         assert.ok(existsSync(join(ROOT, name, "..", specifier)), `${name}: ${specifier}`);
       }
     }

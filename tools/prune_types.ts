@@ -1,34 +1,210 @@
 /**
- * `node tools/prune_types.ts`: removes from `dist/types` the declarations that no entry of the
- * package leads to. tsc writes one for every file, and two thirds of them are nobody's business.
+ * `node tools/prune_types.ts`: removes from `dist/types` what no entry of the package leads to. tsc
+ * writes a declaration for everything that any file exports, and most of it is nobody's business.
+ * Examples leave the comments, too: they are in the reference.
+ *
+ * It reads the form that tsc writes: each statement begins in the first column, under its comment.
  *
  * @module
  */
 
-import { readdirSync, readFileSync, rmSync } from "node:fs";
+import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const ROOT = fileURLToPath(new URL("../", import.meta.url));
 const TYPES = join(ROOT, "dist/types");
 
+const COMMENT = /\/\*\*[\s\S]*?\*\//g;
+const DECLARATION =
+  /^(?:export )?(?:declare )?(?:abstract )?(?:function|class|interface|type|const|let) ([\w$]+)/;
+/** Imports and exports of names: the list, and the file where there is one. */
+const NAMES = /^(import|export) (?:type )?\{([^}]*)\}(?: from "([^"]+)")?;/;
+const NAMESPACE = /^import (?:type )?\* as ([\w$]+) from "([^"]+)";/;
+const EVERYTHING = /^export \*(?: as ([\w$]+))? from "([^"]+)";/;
+const INLINE = /import\("(\.[^"]+)"\)\.([\w$]+)/g;
+
+interface Statement {
+  /** With its comment. */
+  readonly text: string;
+  /** Without. */
+  readonly code: string;
+}
+
+/** A name that comes from elsewhere: as this file calls it, and as that one does. */
+interface Link {
+  readonly file: string | undefined;
+  readonly theirs: string;
+}
+
+interface Source {
+  readonly statements: readonly Statement[];
+  readonly declared: Map<string, Statement[]>;
+  readonly imported: Map<string, Link>;
+  readonly exported: Map<string, Link>;
+  /** Files all of whose exports are exports of this one. */
+  readonly forwarded: string[];
+}
+
+const sources = new Map<string, Source>();
+/** Statements that stay, and names in lists that do, as `file import name`. */
+const kept = new Set<Statement | string>();
+
 interface Manifest {
   readonly exports: Record<string, string | { readonly types: string }>;
 }
 
 const { exports } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")) as Manifest;
-const queue = Object.values(exports)
-  .flatMap((target) => typeof target === "string" ? [] : [join(ROOT, target.types)]);
-const reached = new Set(queue);
+const entries = new Set(
+  Object.values(exports).flatMap((each) => typeof each === "string" ? [] : join(ROOT, each.types)),
+);
+for (const entry of entries) keepAll(entry);
 
-for (const file of reached) {
-  const text = readFileSync(file, "utf8");
-  for (const [, specifier] of text.matchAll(/(?:from|import)\s*\(?"(\.[^"]+)"/g)) {
-    reached.add(join(dirname(file), specifier!.replace(/\.[jt]s$/, ".d.ts")));
+for (const entry of readdirSync(TYPES, { recursive: true, withFileTypes: true })) {
+  if (!entry.isFile()) continue;
+  const file = join(entry.parentPath, entry.name);
+  const text = sources.has(file) ? render(file) : "";
+  if (text === "") rmSync(file);
+  else writeFileSync(file, text);
+}
+
+function keepAll(file: string): void {
+  if (!once(`${file} *`)) return;
+  const { declared, exported, forwarded } = read(file);
+  for (const name of [...declared.keys(), ...exported.keys()]) keep(file, name);
+  for (const other of forwarded) keepAll(other);
+}
+
+/** Keeps what a file exports by a name. */
+function keep(file: string, name: string): void {
+  const { exported, forwarded } = read(file);
+  const link = exported.get(name);
+  if (link === undefined) {
+    keepOwn(file, name);
+    for (const other of forwarded) keep(other, name);
+  } else if (once(`${file} export ${name}`)) {
+    if (link.file === undefined) keepOwn(file, link.theirs);
+    else follow(link.file, link.theirs);
   }
 }
 
-for (const entry of readdirSync(TYPES, { recursive: true, withFileTypes: true })) {
-  const file = join(entry.parentPath, entry.name);
-  if (entry.isFile() && !reached.has(file)) rmSync(file);
+/** Keeps what a name means inside of a file, and what that refers to. */
+function keepOwn(file: string, name: string): void {
+  const { declared, imported } = read(file);
+  const link = imported.get(name);
+  if (link !== undefined && once(`${file} import ${name}`)) follow(link.file, link.theirs);
+  for (const statement of declared.get(name) ?? []) {
+    if (!once(statement)) continue;
+    for (const [, other, theirs] of statement.code.matchAll(INLINE)) {
+      keep(resolve(file, other!), theirs!);
+    }
+    for (const [word] of statement.code.matchAll(/[\w$]+/g)) keepOwn(file, word);
+  }
+}
+
+/** Keeps a name of another file, unless that is a package. */
+function follow(file: string | undefined, name: string): void {
+  if (file === undefined || file === "") return;
+  if (name === "*") keepAll(file);
+  else keep(file, name);
+}
+
+function once(what: Statement | string): boolean {
+  if (kept.has(what)) return false;
+  kept.add(what);
+  return true;
+}
+
+function read(file: string): Source {
+  const known = sources.get(file);
+  if (known !== undefined) return known;
+  const statements = split(readFileSync(file, "utf8"));
+  const source: Source = {
+    statements,
+    declared: new Map(),
+    imported: new Map(),
+    exported: new Map(),
+    forwarded: [],
+  };
+  sources.set(file, source);
+  for (const statement of statements) {
+    const { code } = statement;
+    const [, name] = DECLARATION.exec(code) ?? [];
+    if (name !== undefined) {
+      source.declared.set(name, [...source.declared.get(name) ?? [], statement]);
+    }
+    const [, kind, list, from] = NAMES.exec(code) ?? [];
+    const target = from === undefined ? undefined : resolve(file, from);
+    for (const { theirs, ours } of parse(list ?? "")) {
+      source[kind === "import" ? "imported" : "exported"].set(ours, { file: target, theirs });
+    }
+    const [, local, whole] = NAMESPACE.exec(code) ?? [];
+    if (local !== undefined) {
+      source.imported.set(local, { file: resolve(file, whole!), theirs: "*" });
+    }
+    const [, as, other] = EVERYTHING.exec(code) ?? [];
+    if (other === undefined) continue;
+    if (as === undefined) source.forwarded.push(resolve(file, other));
+    else source.exported.set(as, { file: resolve(file, other), theirs: "*" });
+  }
+  return source;
+}
+
+function split(text: string): Statement[] {
+  const parts = text.split(/^(?=\/\*\*|\/\/\/|import |export |declare )/m);
+  const statements: Statement[] = [];
+  let comment = "";
+  for (const part of parts) {
+    // A comment and what it is about; one with "@module" is about the file.
+    if (/^\/\*\*(?:(?!\*\/)[\s\S])*\*\/\s*$/.test(part)) {
+      if (part.includes("@module")) statements.push({ text: part, code: "" });
+      else comment = part;
+      continue;
+    }
+    statements.push({ text: comment + part, code: part.replaceAll(COMMENT, "") });
+    comment = "";
+  }
+  return statements;
+}
+
+function parse(list: string): { theirs: string; ours: string }[] {
+  return list.split(",").map((item) => item.trim().replace(/^type /, "")).filter(Boolean)
+    .map((item) => {
+      const [theirs, ours = theirs] = item.split(" as ");
+      return { theirs: theirs!, ours: ours! };
+    });
+}
+
+/** The path of the declarations of a relative import; empty for a package. */
+function resolve(file: string, specifier: string): string {
+  return specifier.startsWith(".")
+    ? join(dirname(file), specifier.replace(/\.[jt]s$/, ".d.ts"))
+    : "";
+}
+
+function render(file: string): string {
+  const { statements } = read(file);
+  const lines = statements.flatMap((statement) => {
+    const { text, code } = statement;
+    if (code === "") return entries.has(file) || text.startsWith("///") ? [text] : [];
+    const [whole, kind, list] = NAMES.exec(code) ?? [];
+    if (whole === undefined) {
+      const local = NAMESPACE.exec(code)?.[1];
+      const stays = local !== undefined
+        ? kept.has(`${file} import ${local}`)
+        : !DECLARATION.test(code) || kept.has(statement);
+      return stays ? [text.replaceAll(COMMENT, withoutExamples)] : [];
+    }
+    const names = list!.split(",").map((item) => item.trim()).filter((item) => {
+      const [found] = parse(item);
+      return found !== undefined && kept.has(`${file} ${kind} ${found.ours}`);
+    });
+    if (names.length === 0) return code.startsWith("export {}") ? [text] : [];
+    return [code.replace(/\{[^}]*\}/, `{ ${names.join(", ")} }`)];
+  });
+  return lines.some((line) => /^\s*(export|declare)\b/m.test(line)) ? lines.join("") : "";
+}
+
+function withoutExamples(comment: string): string {
+  return comment.replace(/\s*\*\s*@example[\s\S]*?(?=\n\s*\* @|\s*\*\/$)/g, "");
 }

@@ -8,7 +8,7 @@ import { delay } from "../processes.ts";
 const POSIX_FADV_DONTNEED = 4;
 const RWF_NOWAIT = 8;
 
-/** Distance of the pages that are asked after. */
+/** Distance of the pages that are asked after, one by one. */
 const STRIDE = 1024 * 1024;
 
 /** Pages that somebody still refers to stay at first: a few tries, and a pause between them. */
@@ -42,9 +42,13 @@ export async function drop(path: string): Promise<void> {
   }
 }
 
-/** How much of a file is in the page cache, from 0 to 1, by one page of every {@linkcode STRIDE}. */
+/** How much of a file is in the page cache, from 0 to 1. */
 function residentShare(fd: number): number {
   const { size } = fstatSync(fd);
+  const counts = new BigUint64Array(5);
+  if (size === 0) return 0;
+  // Unlike a read with RWF_NOWAIT it does not make the kernel read what it misses; Linux 6.5.
+  if (raw.cachestat(fd, 0, 0, counts) >= 0) return Number(counts[0]) * raw.pageSize() / size;
   const one = new Uint8Array(1);
   let asked = 0;
   let found = 0;
@@ -52,5 +56,5 @@ function residentShare(fd: number): number {
     asked++;
     if (raw.preadv2(fd, one, offset, RWF_NOWAIT) === 1) found++;
   }
-  return asked === 0 ? 0 : found / asked;
+  return found / asked;
 }

@@ -1,13 +1,16 @@
-/** `createFileServer`: `file_server.ts FOLDER THREADS CACHE`. @module */
+/** `createFileServer`: `file_server.ts FOLDER THREADS CACHE CONNECTIONS`. @module */
 
 import process from "node:process";
 import { createFileServer } from "../../src/http/mod.ts";
 import { announce } from "./harness.ts";
 
-const [, , root = ".", threads = "1", cache = "on"] = process.argv;
+const [, , root = ".", threads = "1", cache = "on", connections = "10000"] = process.argv;
 const server = createFileServer({
   root,
   threads: Number(threads),
+  limits: { maxConnections: Number(connections) },
+  // As many as nginx has here.
+  backlog: 2048,
   ...cache === "off" && { cache: { maxFileBytes: 0 } },
 });
 announce((await server.listen()).port);

@@ -1,7 +1,7 @@
 /** `createFileServer` by kind of request, beside nginx and what is used in JavaScript. @module */
 
-import { createHash } from "node:crypto";
-import { closeSync, ftruncateSync, openSync, writeFileSync } from "node:fs";
+import { randomBytes } from "node:crypto";
+import { closeSync, fsyncSync, ftruncateSync, openSync, writeFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { hasWrk, runWrk, WRK_REMEDY, type WrkJob } from "../client/wrk.ts";
 import type { Context } from "../context.ts";
@@ -15,8 +15,11 @@ import { verify } from "../verify.ts";
 import type { Workspace } from "../workspace.ts";
 
 const KIB = 1024;
-const SECONDS = 2;
-const SPARSE_BYTES = 4 * 2 ** 30;
+const SECONDS = 1;
+/** A file of 4 GiB: in every 512 KiB of it 64 KiB of data, behind them a hole. */
+const HUGE_BYTES = 4 * 2 ** 30;
+const PIECE = 64 * KIB;
+const DISTANCE = 512 * KIB;
 
 /** Kinds of requests. */
 interface Load {
@@ -26,7 +29,8 @@ interface Load {
   /** What counts: requests per second, or CPU per GB. */
   readonly by: "rate" | "cpu";
   readonly unchanged?: true;
-  readonly ranges?: true;
+  /** Which of the ranges of the huge file. */
+  readonly ranges?: "data" | "holes";
 }
 
 const LOADS: readonly Load[] = [
@@ -36,7 +40,8 @@ const LOADS: readonly Load[] = [
   { name: "304", path: "/10k", connections: 64, by: "rate", unchanged: true },
   { name: "1 MiB", path: "/1m", connections: 32, by: "cpu" },
   { name: "100 MiB", path: "/100m", connections: 100, by: "cpu" },
-  { name: "64 KiB of 4 GiB", path: "/sparse", connections: 32, by: "cpu", ranges: true },
+  { name: "64 KiB of 4 GiB", path: "/huge", connections: 32, by: "rate", ranges: "data" },
+  { name: "of its holes", path: "/huge", connections: 32, by: "rate", ranges: "holes" },
 ];
 
 type Kind = "ours" | "ours, nothing kept" | "nginx" | "peer";
@@ -58,9 +63,13 @@ interface Cell {
 }
 
 const PEERS: Record<RuntimeName, readonly [name: string, script: string, whole: boolean][]> = {
-  "node": [["http-sirv", "middleware", false], ["fastify-static", "middleware", true]],
+  "node": [
+    ["http-sirv", "middleware", false],
+    ["express-static", "middleware", true],
+    ["fastify-static", "middleware", true],
+  ],
   "node-ffi": [],
-  "bun": [["Bun.serve", "bun_serve", false]],
+  "bun": [["Bun.serve", "bun_serve", false], ["Bun.serve, dir", "bun_dir", true]],
   "deno": [["Deno.serve", "deno_serve", false]],
 };
 
@@ -70,11 +79,8 @@ export async function http({ workspace, runtimes, rounds, note }: Context): Prom
   const files = [["1k", KIB], ["10k", 10 * KIB], ["64k", 64 * KIB], ["1m", KIB * KIB]] as const;
   const served = files.map(([name, size]) => workspace.file(name, size));
   served.push(workspace.file("100m", 100 * KIB * KIB));
-  const sparse = openSync(join(workspace.files, "sparse"), "w");
-  ftruncateSync(sparse, SPARSE_BYTES);
-  closeSync(sparse);
-  const script = join(workspace.files, "..", "ranges.lua");
-  writeFileSync(script, RANGES);
+  const piece = makeHuge(join(workspace.files, "huge"));
+  const scripts = { data: scriptFor(workspace, 0), holes: scriptFor(workspace, PIECE) };
 
   const subjects = subjectsOf(runtimes, note);
   const servers: Server[] = [];
@@ -83,14 +89,18 @@ export async function http({ workspace, runtimes, rounds, note }: Context): Prom
     const server = await subject.start(workspace);
     servers.push(server);
     for (const file of served) await verify(server.port, file);
-    if (subject.whole) await verifyRange(server.port);
+    if (subject.whole) await verifyRanges(server.port, piece);
     cells.set(subject, new Map());
     // What is compiled while it runs is compiled before the first round.
     runWrk({ port: server.port, path: "/1k", connections: 8, seconds: 1 });
   }
   for (let round = 1; round <= rounds; round++) {
+    // Whoever comes first pays for what the load before has left, each round somebody else.
+    const first = Math.floor((round - 1) * subjects.length / rounds);
     for (const load of LOADS) {
-      for (const [index, subject] of subjects.entries()) {
+      for (let turn = 0; turn < subjects.length; turn++) {
+        const index = (first + turn) % subjects.length;
+        const subject = subjects[index]!;
         if (!subject.whole && (load.unchanged || load.ranges)) continue;
         const { pid, port } = servers[index]!;
         const job: WrkJob = {
@@ -99,7 +109,7 @@ export async function http({ workspace, runtimes, rounds, note }: Context): Prom
           connections: load.connections,
           seconds: SECONDS,
           ...load.unchanged && { headers: { "If-None-Match": await tagOf(port, load.path) } },
-          ...load.ranges && { script },
+          ...load.ranges && { script: scripts[load.ranges] },
         };
         const before = cpuSeconds(pid);
         const result = runWrk(job);
@@ -159,25 +169,45 @@ async function tagOf(port: number, path: string): Promise<string> {
   return answer.headers.get("etag") ?? "";
 }
 
-/** The bytes of a range, which are zeros. */
-async function verifyRange(port: number): Promise<void> {
-  const headers = { Range: `bytes=${SPARSE_BYTES / 2}-${SPARSE_BYTES / 2 + 64 * KIB - 1}` };
-  const answer = await fetch(`http://127.0.0.1:${port}/sparse`, { headers });
-  const hash = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest("hex");
-  const body = new Uint8Array(await answer.arrayBuffer());
-  if (answer.status === 206 && hash(body) === hash(new Uint8Array(64 * KIB))) return;
-  throw new Error(`A range is wrong: status ${answer.status}, ${body.length} bytes`);
+/** Writes the huge file, and returns what each of its pieces is. */
+function makeHuge(path: string): Uint8Array {
+  const piece = randomBytes(PIECE);
+  const fd = openSync(path, "w");
+  ftruncateSync(fd, HUGE_BYTES);
+  for (let at = 0; at < HUGE_BYTES; at += DISTANCE) writeSync(fd, piece, 0, PIECE, at);
+  fsyncSync(fd);
+  closeSync(fd);
+  return piece;
 }
 
-/** Parts of 64 KiB from anywhere in the file, the same ones for every server. */
-const RANGES = `
+/** A range of data, and one of a hole. */
+async function verifyRanges(port: number, piece: Uint8Array): Promise<void> {
+  for (const [start, expected] of [[0, piece], [PIECE, new Uint8Array(PIECE)]] as const) {
+    const first = HUGE_BYTES / 2 + start;
+    const headers = { Range: `bytes=${first}-${first + PIECE - 1}` };
+    const answer = await fetch(`http://127.0.0.1:${port}/huge`, { headers });
+    const body = new Uint8Array(await answer.arrayBuffer());
+    if (answer.status === 206 && Buffer.compare(body, expected) === 0) continue;
+    throw new Error(`A range is wrong: status ${answer.status}, ${body.length} bytes`);
+  }
+}
+
+/** Has wrk ask for parts of 64 KiB from anywhere in the file, the same ones for every server. */
+function scriptFor(workspace: Workspace, offset: number): string {
+  const path = join(workspace.files, "..", `ranges-${offset}.lua`);
+  writeFileSync(
+    path,
+    `
 math.randomseed(1)
 request = function()
-  local start = math.random(0, ${SPARSE_BYTES / (64 * KIB)} - 1) * ${64 * KIB}
-  wrk.headers["Range"] = string.format("bytes=%.0f-%.0f", start, start + ${64 * KIB - 1})
+  local start = math.random(0, ${HUGE_BYTES / DISTANCE - 1}) * ${DISTANCE} + ${offset}
+  wrk.headers["Range"] = string.format("bytes=%.0f-%.0f", start, start + ${PIECE - 1})
   return wrk.format("GET")
 end
-`;
+`,
+  );
+  return path;
+}
 
 function report(
   subjects: readonly Subject[],
@@ -187,10 +217,10 @@ function report(
   return {
     title: "http: createFileServer beside nginx and others, one thread each",
     method: [
-      `wrk with 64 connections (32 at 1 MiB and for ranges, 100 at 100 MiB), kept alive, ${SECONDS} s a cell; median (min-max) of ${rounds} interleaved rounds. ${PINNING}.`,
-      "In the columns up to 304: requests per second, the 99th percentile of the latency, and the CPU time of the server for one request. Behind: CPU-s per GB. CPU counts all threads.",
-      'nginx has one worker and open_file_cache with the validity of ours, 1 s. Ours keeps files up to 64 KiB in memory; "nothing kept" only open files.',
-      "wrk copies what it gets: with large files it is the client that is measured, unless CPU counts. Bytes were checked by SHA-256 before.",
+      `wrk with 64 connections (32 at 1 MiB and for ranges, 100 at 100 MiB), kept alive, ${SECONDS} s a cell; median (min-max) of ${rounds} interleaved rounds, each beginning with another server. ${PINNING}.`,
+      "At 1 MiB and 100 MiB: CPU-s per GB. Elsewhere: requests per second, the 99th percentile of the latency, and the CPU time of the server for one request. CPU counts all threads.",
+      'nginx has one worker and open_file_cache with the validity of ours, 1 s. Ours keeps files up to 32 KiB in memory; "nothing kept" only open files.',
+      "wrk copies what it gets: from 64 KiB on it is the client that is measured, unless CPU counts. Bytes were checked before.",
     ],
     columns: ["server", ...LOADS.map(({ name }) => name)],
     rows: subjects.map((subject) => [
@@ -205,8 +235,10 @@ function report(
         ].join("; ");
       }),
     ]),
-    bars: subjects.filter(({ kind }) => kind === "ours")
-      .flatMap((ours) => barsOf(ours, subjects, cells)),
+    bars: subjects.filter(({ kind }) => kind === "ours").flatMap((ours) => [
+      ...barsOf(ours, subjects, cells),
+      ...barsBesidePeers(ours, subjects, cells),
+    ]),
     samples: subjects.map((subject) => ({
       name: subject.name,
       loads: [...cells.get(subject)!].map(([{ name }, cell]) => ({ name, ...cell })),
@@ -247,4 +279,36 @@ function barsOf(
       bar("p99 / nginx", ratios(own.p99, late), 1.2, "at most"),
     ];
   });
+}
+
+/** Against what else there is on the same runtime, round by round. */
+function barsBesidePeers(
+  ours: Subject,
+  subjects: readonly Subject[],
+  cells: ReadonlyMap<Subject, ReadonlyMap<Load, Cell>>,
+): Bar[] {
+  const runtime = ours.name.split(" ", 1)[0]!;
+  return subjects.filter(({ kind, name }) => kind === "peer" && name.startsWith(`${runtime} `))
+    .flatMap((peer) =>
+      LOADS.flatMap((load): Bar[] => {
+        const own = cells.get(ours)!.get(load)!;
+        const other = cells.get(peer)!.get(load);
+        if (other === undefined) return [];
+        const name = peer.name.slice(runtime.length + 1);
+        const subject = ours.name;
+        if (load.by === "cpu") {
+          const value = ratios(own.cpuPerGb, other.cpuPerGb);
+          return [{
+            subject,
+            what: `${load.name}: CPU / ${name}`,
+            value,
+            limit: 1,
+            wanted: "at most",
+          }];
+        }
+        const value = ratios(own.perSecond, other.perSecond);
+        const what = `${load.name}: requests / ${name}`;
+        return [{ subject, what, value, limit: 1, wanted: "at least" }];
+      })
+    );
 }

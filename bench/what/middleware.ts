@@ -16,7 +16,7 @@ const SIZES = [KIB, 64 * KIB, 1024 * KIB, 16 * 1024 * KIB];
 const LARGE = 1024 * KIB;
 const MOST_CPU = 1 / 3;
 const CLIENTS = 16;
-const FOR_MS = 2000;
+const FOR_MS = 1000;
 
 const KINDS = [
   "express-static",

@@ -7,9 +7,10 @@ import type { TransferCost } from "../client/transfer.ts";
 import type { Context } from "../context.ts";
 import { type Command, commandFor, versionOf } from "../environment.ts";
 import { ratios, summarize } from "../measure/stats.ts";
+import { compilePeer } from "../peers.ts";
 import { PINNING, run, startServer } from "../processes.ts";
 import { type Bar, type Report, spread } from "../report.ts";
-import { sha256Of, type Workspace } from "../workspace.ts";
+import { sha256Of } from "../workspace.ts";
 
 const MIB = 1024 * 1024;
 const SIZE = 256 * MIB;
@@ -22,6 +23,10 @@ const WAYS = { through: "file -> pipe -> file", send: "file -> socket" } as cons
 
 interface Subject {
   readonly name: string;
+  /** What it can do. */
+  readonly ways: readonly string[];
+  /** Whether it is ours, and held to the bar. */
+  readonly ours: boolean;
   command(args: string[]): Command;
 }
 
@@ -30,13 +35,19 @@ export async function transfer(context: Context): Promise<Report> {
   const { workspace, runtimes, rounds, note } = context;
   const file = workspace.file("source", SIZE);
   const subjects: Subject[] = [];
-  const peer = compilePeer(workspace);
+  const peer = compilePeer(workspace, "transfer");
   if (peer === undefined) note("no cc: there is nothing to compare with");
-  else subjects.push({ name: "C", command: (args) => ({ argv: [peer, ...args] }) });
+  else subjects.push(other("C", [peer]));
+  subjects.push(...otherLanguages());
   const script = workspace.script("client/transfer");
   for (const runtime of runtimes) {
     if (versionOf(runtime) === undefined) continue;
-    subjects.push({ name: runtime, command: (args) => commandFor(runtime, script, args) });
+    subjects.push({
+      name: runtime,
+      ways: Object.keys(WAYS),
+      ours: true,
+      command: (args) => commandFor(runtime, script, args),
+    });
   }
   const sink = await startServer(
     commandFor("node", workspace.script("client/sink"), []),
@@ -46,7 +57,7 @@ export async function transfer(context: Context): Promise<Report> {
   const target = `${file.path}.copy`;
   for (let round = 1; round <= rounds; round++) {
     for (const what of Object.keys(WAYS)) {
-      for (const { name, command } of subjects) {
+      for (const { name, command } of subjects.filter(({ ways }) => ways.includes(what))) {
         note(`round ${round}, ${what}, ${name}`);
         const to = what === "send" ? String(sink.port) : target;
         const costs = await run<TransferCost[]>(command([what, file.path, to, String(REPEATS)]));
@@ -69,14 +80,14 @@ export async function transfer(context: Context): Promise<Report> {
     const of = (subject: string, key: "wallMs" | "cpuMs") =>
       samples.filter((each) => each.what === what && each.subject === subject)
         .map((each) => each[key]);
-    for (const { name } of subjects) {
+    for (const { name, ours } of subjects.filter(({ ways }) => ways.includes(what))) {
       const wall = of(name, "wallMs");
       rows.push([
         `${title}, ${name}`,
         spread(summarize(wall.map((ms) => SIZE / ms / 1e6))),
         spread(summarize(of(name, "cpuMs").map((ms) => ms * 1e6 / SIZE))),
       ]);
-      if (name === "C" || peer === undefined) continue;
+      if (!ours || peer === undefined) continue;
       const value = ratios(wall, of("C", "wallMs"));
       bars.push({
         subject: `${title}, ${name}`,
@@ -103,14 +114,22 @@ export async function transfer(context: Context): Promise<Report> {
   };
 }
 
-/** Compiles the program in C; `undefined` where there is no compiler. */
-function compilePeer(workspace: Workspace): string | undefined {
-  const source = fileURLToPath(new URL("../peers/transfer.c", import.meta.url));
-  const program = workspace.script("peer").replace(/\.js$/, "");
-  const { status, error, stderr } = spawnSync("cc", ["-O2", "-o", program, source], {
-    encoding: "utf8",
-  });
-  if (error !== undefined) return undefined;
-  if (status !== 0) throw new Error(`Cannot compile ${source}: ${stderr}`);
-  return program;
+function other(name: string, argv: readonly string[], ways = Object.keys(WAYS)): Subject {
+  return { name, ways, ours: false, command: (args) => ({ argv: [...argv, ...args] }) };
+}
+
+/** What other languages have for it, where they are installed. */
+function otherLanguages(): Subject[] {
+  const path = (name: string) => fileURLToPath(new URL(`../peers/${name}`, import.meta.url));
+  const works = (...argv: string[]) => spawnSync(argv[0]!, argv.slice(1)).status === 0;
+  const found: Subject[] = [];
+  if (works("python3", "-c", "import os; os.splice")) {
+    found.push(other("CPython os.sendfile, os.splice", ["python3", path("transfer.py")]));
+  } else if (works("python3", "-c", "import os; os.sendfile")) {
+    found.push(other("CPython os.sendfile", ["python3", path("transfer.py")], ["send"]));
+  }
+  if (works("java", "-version")) {
+    found.push(other("Java transferTo", ["java", path("Transfer.java")], ["send"]));
+  }
+  return found;
 }

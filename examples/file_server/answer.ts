@@ -4,10 +4,18 @@ import { constants, type Stats } from "node:fs";
 import { type FileHandle, open, readdir, realpath, stat } from "node:fs/promises";
 import { STATUS_CODES } from "node:http";
 import { join, sep } from "node:path";
-import { mediaType } from "../../src/media_types.ts";
+import { planResponse } from "../../src/http/mod.ts";
 import { type Entry, listing } from "./listing.ts";
-import { plan, type Request } from "./plan.ts";
 import { encodePath, isVisible, parseTarget, type Target } from "./target.ts";
+
+/** A request, whoever parsed it. */
+export interface Request {
+  readonly method: string;
+  /** The request target as it was sent, such as `/a%20b?c`. */
+  readonly target: string;
+  /** Value of a header by its name in lower case; several of one name are joined by commas. */
+  header(name: string): string | undefined;
+}
 
 /** What is served. */
 export interface Site {
@@ -32,6 +40,15 @@ export interface FilePart {
   readonly start: number;
   readonly length: number;
 }
+
+/** One range at a time, so that a body is one part of a file; browsers keep copies, and ask. */
+const PLAN = {
+  maxRanges: 1,
+  cacheControl: "no-cache",
+  headers: { "X-Content-Type-Options": "nosniff" },
+};
+
+type Part = { readonly start: number; readonly length: number };
 
 /** Entries on one page: more of them help nobody, and cost a stat(2) each. */
 const MOST_ENTRIES = 2000;
@@ -132,10 +149,10 @@ async function openFile(found: Found | null, request: Request): Promise<Answer> 
   try {
     // Of what is open: by now the path may lead to another file.
     const { size, mtimeNs } = await handle.stat({ bigint: true });
-    const { status, headers, part } = plan(request, { size: Number(size), mtimeNs });
-    const type = { "Content-Type": mediaType(found.path), "X-Content-Type-Options": "nosniff" };
-    keep = part.length > 0;
-    return { status, headers: { ...type, ...headers }, body: keep ? { handle, ...part } : "" };
+    const file = { name: found.path, size: Number(size), mtimeNs };
+    const { status, headers, parts: [part] } = planResponse(request, file, PLAN);
+    keep = part !== undefined;
+    return { status, headers, body: keep ? { handle, ...part as Part } : "" };
   } finally {
     if (!keep) await handle.close();
   }

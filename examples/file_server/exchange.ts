@@ -2,7 +2,7 @@
 
 import type { SendResult } from "../../src/mod.ts";
 import { type Answer, findAnswer, type Site } from "./answer.ts";
-import type { Request } from "./plan.ts";
+import type { Request } from "./answer.ts";
 
 /** A site and what goes on there. */
 export interface Service extends Site {

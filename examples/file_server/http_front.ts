@@ -5,7 +5,7 @@ import type { Socket } from "node:net";
 import { sendFile } from "../../src/mod.ts";
 import type { Answer } from "./answer.ts";
 import { exchange, IDLE_MS, type Sent, type Service } from "./exchange.ts";
-import type { Request } from "./plan.ts";
+import type { Request } from "./answer.ts";
 
 /** Makes a server that does not listen yet. */
 export function httpServer(service: Service): Server {

@@ -1,6 +1,6 @@
 /** Reads the heads of HTTP/1.1 requests: RFC 9112, without its leniences. @module */
 
-import type { Request } from "./plan.ts";
+import type { Request } from "./answer.ts";
 
 /** A request on a connection of our own. */
 export interface Head extends Request {

@@ -1,4 +1,4 @@
-/** Waiting: poll, epoll and eventfd. @module */
+/** Waiting: poll, epoll and eventfd; and what a thread says of itself. @module */
 
 import type { Signature } from "../types.ts";
 
@@ -13,6 +13,8 @@ export const EVENTS = {
   epoll_wait: { args: ["i32", "address", "i32", "i32"], returns: "i32" },
   /** `int setpriority(int which, id_t who, int nice)`: on Linux of one thread */
   setpriority: { args: ["i32", "u32", "i32"], returns: "i32" },
+  /** `int prctl(int option, ...)`: of the calling thread; variadic arguments travel like named ones */
+  prctl: { args: ["i32", "u64", "u64", "u64", "u64"], returns: "i32" },
   /** `int eventfd(unsigned initial, int flags)` */
   eventfd: { args: ["u32", "i32"], returns: "i32" },
 } as const;

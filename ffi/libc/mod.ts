@@ -8,6 +8,7 @@
 import { backend } from "../mod.ts";
 import { platform, supported, system } from "../platform/mod.ts";
 import type { Backend, Bound, CType, Signature } from "../types.ts";
+import { byNumber } from "./by_number.ts";
 import { EVENTS } from "./events.ts";
 import { FILES } from "./files.ts";
 import { MEMORY } from "./memory.ts";
@@ -143,7 +144,10 @@ function open(ffi: Backend): string {
 /** Functions by name, before their types are known. */
 export type Calls = Record<string, (...args: never[]) => unknown>;
 
-/** Binds a table; a symbol that the library lacks is put into `missing` and fails with `ENOSYS`. */
+/**
+ * Binds a table. A symbol that the library lacks is replaced by syscall(2) where it can be, and else
+ * put into `missing` and fails with `ENOSYS`.
+ */
 export function bindAll(
   ffi: Backend,
   library: string,
@@ -161,6 +165,11 @@ export function bindAll(
     try {
       calls[name] = ffi.bind(library, { [name]: signature })[name] as Calls[string];
     } catch {
+      const other = byNumber(ffi, library, name);
+      if (other !== undefined) {
+        calls[name] = other;
+        continue;
+      }
       missing.add(name);
       calls[name] = () => {
         errnoCell[0] = ENOSYS;

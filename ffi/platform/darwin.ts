@@ -88,7 +88,10 @@ const COMMON = {
     openat2: -1,
     cachestat: -1,
     landlock_create_ruleset: -1,
+    landlock_add_rule: -1,
+    landlock_restrict_self: -1,
   },
+  unwrapped: { preadv2: -1, pwritev2: -1, statx: -1 },
   atFdcwd: -2,
   socket: {
     AF_UNIX: 1,
@@ -108,6 +111,7 @@ const COMMON = {
     SOCK_NONBLOCK: 0,
     SOCK_CLOEXEC: 0,
     TCP_CORK: 4, // TCP_NOPUSH
+    TCP_CONGESTION: -1,
     TCP_NOTSENT_LOWAT: 0x201,
     TCP_ULP: -1,
   },

@@ -74,6 +74,8 @@ const COMMON = {
     openat2: 437,
     cachestat: 451,
     landlock_create_ruleset: 444,
+    landlock_add_rule: 445,
+    landlock_restrict_self: 446,
   },
   atFdcwd: -100,
   socket: {
@@ -94,6 +96,7 @@ const COMMON = {
     SOCK_NONBLOCK: 0o4000,
     SOCK_CLOEXEC: 0o2000000,
     TCP_CORK: 3,
+    TCP_CONGESTION: 13,
     TCP_NOTSENT_LOWAT: 25,
     TCP_ULP: 31,
   },
@@ -145,6 +148,7 @@ const libraries = (muslArch: string): string[] => [
 export const LINUX_X64: Platform = {
   ...COMMON,
   arch: "x64",
+  unwrapped: { preadv2: 327, pwritev2: 328, statx: 332 },
   libraries: libraries("x86_64"),
   open: {
     ...OPEN,
@@ -160,6 +164,7 @@ export const LINUX_X64: Platform = {
 export const LINUX_ARM64: Platform = {
   ...COMMON,
   arch: "arm64",
+  unwrapped: { preadv2: 286, pwritev2: 287, statx: 291 },
   libraries: libraries("aarch64"),
   open: {
     ...OPEN,

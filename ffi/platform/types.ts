@@ -26,6 +26,8 @@ export interface Platform {
   readonly resource: Record<"NOFILE" | "MEMLOCK", number>;
   /** Numbers for syscall(2) of what libc does not wrap; -1 where the system lacks the call. */
   readonly syscalls: Record<SyscallName, number>;
+  /** The same of what some C libraries wrap, and some do not; they differ by processor. */
+  readonly unwrapped: Record<"preadv2" | "pwritev2" | "statx", number>;
   /** The descriptor that stands for the current folder. */
   readonly atFdcwd: number;
   /** Numbers of the socket calls; an option that the system lacks is -1, a type bit 0. */
@@ -99,7 +101,9 @@ export type SyscallName =
   | "io_uring_register"
   | "openat2"
   | "cachestat"
-  | "landlock_create_ruleset";
+  | "landlock_create_ruleset"
+  | "landlock_add_rule"
+  | "landlock_restrict_self";
 
 export type SocketName =
   | "AF_UNIX"
@@ -119,6 +123,7 @@ export type SocketName =
   | "SOCK_NONBLOCK"
   | "SOCK_CLOEXEC"
   | "TCP_CORK"
+  | "TCP_CONGESTION"
   | "TCP_NOTSENT_LOWAT"
   | "TCP_ULP";
 

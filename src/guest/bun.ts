@@ -12,6 +12,8 @@ export interface BunSocket {
   write(bytes: Uint8Array): number;
   /** Reads no more. */
   pause?(): void;
+  /** Reads on. */
+  resume?(): void;
   /** Closes the socket at once. */
   terminate(): void;
 }

@@ -34,8 +34,13 @@ export function findConnection(target: unknown, action: string = "send to"): Con
 /** The guest behind a connection, or `null` where its descriptor is hidden or encrypted. */
 export function guestOf(connection: Exclude<Connection, { kind: "response" }>): Guest | null {
   switch (connection.kind) {
-    case "socket":
-      return isPlain(connection.socket) ? socketGuest(connection.socket) : null;
+    case "socket": {
+      const { socket } = connection;
+      if (!isPlain(socket)) return null;
+      const guest = socketGuest(socket);
+      // Deno had no descriptor left for a duplicate.
+      return guest.fd() < 0 && socket.writable ? null : guest;
+    }
     case "bun":
       return bunGuest(connection.socket);
     case "deno":

@@ -167,7 +167,8 @@ function isBunHandle(handle: Handle | null | undefined): boolean {
   return typeof handle?.pause === "function";
 }
 
-function concat(pieces: readonly Uint8Array[]): Uint8Array {
+/** All bytes in one array. */
+export function concat(pieces: readonly Uint8Array[]): Uint8Array {
   const bytes = new Uint8Array(pieces.reduce((total, piece) => total + piece.length, 0));
   let at = 0;
   for (const piece of pieces) {

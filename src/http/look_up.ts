@@ -19,6 +19,8 @@ export type Found =
     readonly file: OpenFile;
     /** Path of the file that was asked for. */
     readonly path: string;
+    /** Whether it is the page of an application, sent for what is not there to those who accept it. */
+    readonly standsIn?: boolean;
   }
   /** An answer without a file; `status` of the plan says why. */
   | { readonly kind: "message"; readonly plan: Plan }
@@ -139,10 +141,12 @@ function* fallback(
   status: number,
   settings: Settings,
 ): Search<Found> {
-  if (settings.spa !== "" && status === 404 && isPage(request, names)) {
+  if (settings.spa !== "" && status === 404 && isPage(request, names, settings)) {
     const opened = yield settings.spa;
     if (typeof opened !== "number") {
-      if (!opened.folder) return yield* serve(request, settings.spa, opened, settings);
+      if (!opened.folder) {
+        return { ...yield* serve(request, settings.spa, opened, settings), standsIn: true };
+      }
       opened.close();
     }
   }
@@ -150,9 +154,11 @@ function* fallback(
 }
 
 /** Whether the name may be that of a page, and HTML is welcome. */
-function isPage(request: PlanRequest, names: readonly string[]): boolean {
+function isPage(request: PlanRequest, names: readonly string[], { ignores }: Settings): boolean {
+  const path = `/${names.join("/")}`;
+  if (ignores?.some((ignored) => ignored.test(path)) ?? names.at(-1)?.includes(".")) return false;
   const accept = request.header("accept");
-  return !names.at(-1)?.includes(".") && (!accept || /text\/html|\*\/\*|text\/\*/i.test(accept));
+  return !accept || /text\/html|\*\/\*|text\/\*/i.test(accept);
 }
 
 /** A file, or the sidecar that stands for it. */

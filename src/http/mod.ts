@@ -41,10 +41,7 @@ export { planResponse } from "./plan/plan.ts";
 export type { Dotfiles } from "./plan/target.ts";
 export { createFileServer, type FileServer, type ServerAddress } from "./server/file_server.ts";
 export type { RequestEvent } from "./server/log_format.ts";
-export type {
-  CacheOptions,
-  FileServerOptions,
-  LogOptions,
-  ServerLimits,
-} from "./server/options.ts";
+export type { CacheOptions, ServerLimits } from "./server/limits.ts";
+export type { FileServerOptions, LogOptions } from "./server/options.ts";
+export type { Endpoint, FallbackOptions, Forwarding } from "./server/fallback/options.ts";
 export type { FileServerStats } from "./server/stats.ts";

@@ -1,6 +1,7 @@
 /** A root by system calls: the kernel keeps lookups below the folder. @module */
 
 import { platform } from "../../ffi/platform/mod.ts";
+import { builtin } from "../builtins.ts";
 import { errnoNumber } from "../errors.ts";
 import { describe } from "../options.ts";
 import { check } from "../sys/check.ts";
@@ -18,6 +19,7 @@ const READ = NONBLOCK | NOCTTY | CLOEXEC;
 const EAGAIN = errnoNumber("EAGAIN");
 const EINVAL = errnoNumber("EINVAL");
 const ELOOP = errnoNumber("ELOOP");
+const EXDEV = errnoNumber("EXDEV");
 const ENOENT = errnoNumber("ENOENT");
 
 /** The kernel says EAGAIN when something is renamed just while it follows `..` in a link. */
@@ -32,12 +34,23 @@ const RESOLVE: Readonly<Record<Symlinks, number>> = {
   follow: ResolveFlag.NO_MAGICLINKS,
 };
 
-/** A root by system calls; `walk` has it do without openat2(2), as it must on old kernels. */
+/** How a root is opened. */
+export interface NativeRootOptions {
+  /** Whether to do without openat2(2), as on old kernels. */
+  readonly walk?: boolean;
+  /** Whether it stays this folder, whatever takes its path. */
+  readonly fixed?: boolean;
+}
+
+/** A root by system calls. */
 export class NativeRoot implements Root {
   readonly path: string;
   readonly #resolve: number;
   /** Opens by `openat2`, or name by name; bound to one of the two at the start. */
   readonly #whole: boolean;
+  readonly #fixed: boolean;
+  /** Whether links with absolute paths are looked into. */
+  readonly #finds: boolean;
   /** Whether the kernel can be asked for what needs no disk: Linux 5.12. */
   readonly #cached: boolean;
   #fd: number;
@@ -47,8 +60,11 @@ export class NativeRoot implements Root {
   #pending = 0;
   #closed = false;
 
-  constructor(path: string, symlinks: Symlinks, walk: boolean = false) {
+  constructor(path: string, symlinks: Symlinks, options: NativeRootOptions = {}) {
+    const { fixed = false, walk = false } = options;
     this.path = path;
+    this.#fixed = fixed;
+    this.#finds = symlinks === "inside";
     this.#resolve = RESOLVE[symlinks];
     this.#fd = check(openFolder(path), "open", () => `open the folder ${describe(path)}`);
     this.#identity = fdIdentity(this.#fd) as FileIdentity;
@@ -62,12 +78,21 @@ export class NativeRoot implements Root {
     this.#refresh();
     if (!this.#cached) return this.openNow(path);
     const fd = raw.openat2(this.#fd, path, READ, 0, this.#resolve | ResolveFlag.CACHED);
+    if (fd === -EXDEV && this.#finds) return this.#openFound(path);
     return fd === -EAGAIN ? this.#openElsewhere(path) : describeFd(fd);
   }
 
   openNow = (path: string): OpenFile | number => {
     this.#refresh();
-    return describeFd(this.#whole ? this.#openWhole(path) : this.#walk(path));
+    const fd = this.#whole ? this.#openWhole(path) : this.#walk(path);
+    if (fd !== -EXDEV || !this.#finds || !this.#whole) return describeFd(fd);
+    const { realpathSync } = builtin("fs");
+    try {
+      const root = realpathSync(this.path);
+      return this.#openReal(root, realpathSync(join(root, path)));
+    } catch {
+      return -EXDEV;
+    }
   };
 
   close(): void {
@@ -84,6 +109,29 @@ export class NativeRoot implements Root {
     return fd;
   }
 
+  /** What a link with an absolute path leads to; never rejects. */
+  async #openFound(path: string): Promise<OpenFile | number> {
+    const { realpath } = builtin("fs").promises;
+    try {
+      const root = await realpath(this.path);
+      const real = await realpath(join(root, path));
+      return this.#closed ? -EXDEV : this.#openReal(root, real);
+    } catch {
+      return -EXDEV;
+    }
+  }
+
+  /**
+   * Opens by a path without links. Whatever has been put in its way since it was found out, the kernel
+   * does not follow it: it can lead to another file of the folder at most.
+   */
+  #openReal(root: string, real: string): OpenFile | number {
+    const below = root.endsWith("/") ? root : `${root}/`;
+    if (real !== root && !real.startsWith(below)) return -EXDEV;
+    const path = real.slice(below.length) || ".";
+    return describeFd(raw.openat2(this.#fd, path, READ, 0, RESOLVE.deny));
+  }
+
   /** In a thread, where the disk holds nobody up. */
   async #openElsewhere(path: string): Promise<OpenFile | number> {
     this.#pending++;
@@ -95,8 +143,9 @@ export class NativeRoot implements Root {
       fd = -EAGAIN;
     }
     if (fd === -EAGAIN) fd = this.#openWhole(path);
+    const found = fd === -EXDEV && this.#finds;
     if (--this.#pending === 0 && this.#closed) raw.close(this.#fd);
-    return describeFd(fd);
+    return found ? await this.#openFound(path) : describeFd(fd);
   }
 
   /** Name by name, none of them through a link; `follow` may leave all to the kernel. */
@@ -127,7 +176,8 @@ export class NativeRoot implements Root {
 
   #refresh(): void {
     const now = performance.now();
-    if (now - this.#checkedMs < REFRESH_MS || this.#pending > 0 || this.#closed) return;
+    if (now - this.#checkedMs < REFRESH_MS || this.#pending > 0) return;
+    if (this.#fixed || this.#closed) return;
     this.#checkedMs = now;
     const fd = openFolder(this.path);
     // While a deployment is under way there may be nothing; the old folder will do.
@@ -142,6 +192,10 @@ export class NativeRoot implements Root {
     this.#fd = fd;
     this.#identity = identity;
   }
+}
+
+function join(root: string, path: string): string {
+  return path === "." ? root : `${root}/${path}`;
 }
 
 function openFolder(path: string): number {

@@ -14,20 +14,23 @@ const POLICIES: readonly unknown[] = ["inside", "deny", "follow"];
 /**
  * Opens a folder to serve from.
  *
- * `"inside"` follows relative links that stay below the folder, `"deny"` none, `"follow"` all of
- * them, wherever they lead. (A link with an absolute path counts as one that leads out, wherever
- * that is.) The kernel resolves each path relative to the descriptor of the folder by openat2(2),
+ * `"inside"` follows links that stay below the folder, `"deny"` none, `"follow"` all of them,
+ * wherever they lead. The kernel resolves each path relative to the descriptor of the folder by openat2(2),
  * so that nothing that is renamed or linked meanwhile can lead out. Where it lacks the call or a
  * sandbox forbids it, each name is opened by itself and no link is followed at all. Without FFI, or
  * elsewhere than on Linux, the real path is compared before it is opened: somebody who may write
  * below the folder could put a link into the gap.
  *
  * When the path leads to another folder, as after a deployment that switches a link, that is noticed
- * within a second.
+ * within a second, unless the root is `fixed`.
  *
  * @throws {SyscallError} `ENOENT`, `ENOTDIR`, `EACCES`.
  */
-export function openRoot(path: string, symlinks: Symlinks = "inside"): Root {
+export function openRoot(
+  path: string,
+  symlinks: Symlinks = "inside",
+  { fixed = false }: { readonly fixed?: boolean } = {},
+): Root {
   if (typeof path !== "string" || path === "" || path.includes("\0")) {
     throw new TypeError(`Cannot serve ${describe(path)}: expected the path of a folder`);
   }
@@ -39,5 +42,5 @@ export function openRoot(path: string, symlinks: Symlinks = "inside"): Root {
     );
   }
   if (platform.os !== "linux" || !available()) return openPortableRoot(path, symlinks);
-  return new NativeRoot(path, symlinks);
+  return new NativeRoot(path, symlinks, { fixed });
 }

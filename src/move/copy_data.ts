@@ -48,8 +48,8 @@ export async function copyData(job: DataJob): Promise<void> {
   }
   if (job.occupied < size) check(raw.ftruncate(target, size), "ftruncate", target);
   const ends = { source: endOf(source, size), target: endOf(target, size) };
-  if (method === "direct") openDirect(ends.source, ends.target);
   try {
+    if (method === "direct") openDirect(ends.source, ends.target);
     for (let at = 0; at < size;) {
       const [start, end] = job.occupied < size ? extent(source, at, size) : [0, size];
       const range = { start, length: end - start, targetOffset: start, chunkSize, drops, flow };
@@ -138,17 +138,21 @@ function endOf(fd: number, size: number): End {
   };
 }
 
+const EINVAL = errnoNumber("EINVAL");
+const EOPNOTSUPP = errnoNumber("EOPNOTSUPP");
+
 /** Opens both again with `O_DIRECT`: whoever made them has no use for that flag. */
 function openDirect(...ends: readonly [source: End, target: End]): void {
   ends.forEach((end, index) => {
     const flags = index | platform.open.DIRECT | platform.open.CLOEXEC;
     const fd = raw.open(`/proc/self/fd/${end.fd}`, flags, 0);
-    if (fd < 0) {
+    if (fd === -EINVAL || fd === -EOPNOTSUPP) {
       throw new UnsupportedError({
         action: "copy the file directly",
         reason: `its file system refuses O_DIRECT (${errnoName(-fd)}); use another method`,
       });
     }
+    check(fd, "open", end.fd);
     end.fd = fd;
     end.direct = true;
   });

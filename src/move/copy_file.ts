@@ -2,58 +2,24 @@
 
 import { builtin } from "../builtins.ts";
 import { errnoNumber, SyscallError } from "../errors.ts";
-import { checkFlow, describe, type FlowOptions, type TransferResult } from "../options.ts";
+import { describe, type TransferResult } from "../options.ts";
 import { available, libc } from "../sys/libc.ts";
 import { copyRange } from "./copy.ts";
-import { FileType } from "../sys/statx.ts";
+import { type FileFacts, FileType } from "../sys/statx.ts";
+import { copyAtOnce } from "./copy_at_once.ts";
 import { copyData, type CopyMethod } from "./copy_data.ts";
-import { factsOf, isRegular } from "./copy_source.ts";
-import { type CopyTarget, makeTarget, type Place, placeOf } from "./copy_target.ts";
+import { checkOptions, type CopyOptions, isPlain } from "./copy_options.ts";
+import { closeFolder, type Place, placeOf } from "./copy_place.ts";
+import { describeFile, isRegular } from "./copy_source.ts";
+import { makeTarget, PERMISSIONS, temporaryName } from "./copy_target.ts";
 import { Flow } from "./flow.ts";
 import { discard, snapshot } from "./generated.ts";
 import { openFile } from "./source.ts";
 import { fromDescriptor } from "./transfer_ends.ts";
 import { floorSink } from "./transfer_floor.ts";
 
-/** Options of {@linkcode copyFile}. */
-export interface CopyOptions extends FlowOptions {
-  /**
-   * `"auto"` takes what is fastest here, and what works. Anything else is used, or the copy fails:
-   * `"reflink"` shares the blocks (btrfs, XFS, bcachefs); `"range"` is copy_file_range(2);
-   * `"sendfile"`; `"splice"` goes through a pipe; `"direct"` bypasses the page cache with `O_DIRECT`;
-   * `"mmap"` maps the source and writes from there; `"copy"` reads and writes.
-   *
-   * @default {"auto"}
-   */
-  method?: CopyMethod | "auto" | undefined;
-  /**
-   * `"drop"` leaves in the page cache what was there before, and adds neither file to it.
-   *
-   * @default {"keep"}
-   */
-  cache?: "keep" | "drop" | undefined;
-  /**
-   * Whether the target has a temporary name in the same folder until it is complete. Without it an
-   * existing target is emptied at once and filled in place: it keeps its owner, its other names and
-   * whoever has it open, and others see half a file.
-   *
-   * @default {true}
-   */
-  atomic?: boolean | undefined;
-  /** Whether a target that exists is replaced; `EEXIST` otherwise. @default {true} */
-  overwrite?: boolean | undefined;
-  /**
-   * Whether the target gets the permission bits of the source, as with `fs.copyFile`, or those of any
-   * new file.
-   *
-   * @default {true}
-   */
-  mode?: boolean | undefined;
-  /** Whether the target gets the times of the source, to the microsecond. @default {false} */
-  times?: boolean | undefined;
-  /** Whether the disk must have the bytes before the target gets its name. @default {false} */
-  durable?: boolean | undefined;
-}
+/** The options of a call without any: they need not be checked. */
+const USUAL: CopyOptions = {};
 
 /** What a finished {@linkcode copyFile} reports; holes are not counted as bytes. */
 export interface CopyReport extends TransferResult {
@@ -69,7 +35,9 @@ export interface CopyReport extends TransferResult {
  * The target appears under its name only when it is complete: whatever fails, aborts or fills the disk
  * leaves nothing behind, and what was there before stays. (Only the end of the process by `SIGKILL` or
  * a power cut leaves a `.name.*.sluice`.) Holes stay holes. The length is that of the source when it
- * was opened. The event loop waits for no disk.
+ * was opened. The event loop waits for no disk, with one exception: up to 1 MiB of the page cache are
+ * copied on it at once, on a file system of this machine, which takes less time than to wake a thread.
+ * A file system that takes more than 5 ms for it is left to threads for the next 10 seconds.
  *
  * Links are followed, at both ends. A target that is a device or a FIFO is written to as it is. What
  * is copied of a file are its bytes, its permissions and, if asked for, its times.
@@ -95,18 +63,19 @@ export interface CopyReport extends TransferResult {
 export async function copyFile(
   from: string | URL,
   to: string | URL,
-  options: CopyOptions = {},
+  options: CopyOptions = USUAL,
 ): Promise<CopyReport> {
-  checkOptions(options);
+  if (options !== USUAL) checkOptions(options);
   const source = pathOf(from, "from");
   const target = pathOf(to, "to");
   const [file, place] = await Promise.allSettled([openFile(source), placeOf(target)]);
-  if (file.status === "rejected") throw file.reason;
   try {
+    if (file.status === "rejected") throw file.reason;
     if (place.status === "rejected") throw place.reason;
     return await copyOpen(file.value.fd, source, place.value, options);
   } finally {
-    file.value.close();
+    if (file.status === "fulfilled") file.value.close();
+    if (place.status === "fulfilled") closeFolder(place.value);
   }
 }
 
@@ -116,7 +85,7 @@ async function copyOpen(
   place: Place,
   options: CopyOptions,
 ): Promise<CopyReport> {
-  const stats = factsOf(fd);
+  const stats = describeFile(fd);
   const action = `copy ${describe(name)}`;
   if (!isRegular(stats)) {
     throw refusal(stats.type === FileType.DIRECTORY ? "EISDIR" : "EINVAL", action);
@@ -130,27 +99,19 @@ async function copyOpen(
     }
     if (there.type !== FileType.REGULAR) return await writeOnto(fd, place.path, options);
   }
-  const { atomic = true, overwrite = true, mode = true, times = false, durable = false } = options;
   const generated = available() ? snapshot(fd, stats) : undefined;
   const size = generated?.size ?? stats.size;
   const occupied = generated === undefined ? stats.blocks * 512 : size;
   const flow = new Flow(options, Math.min(size, occupied === 0 ? size : occupied));
-  let target: CopyTarget | undefined;
   let error: Error | undefined;
   try {
     if (flow.aborted) throw flow.abortError();
-    target = await makeTarget(place, {
-      atomic,
-      overwrite,
-      durable,
-      mode: mode ? stats.mode : undefined,
-      times: times ? stats : undefined,
-    });
-    await fill(generated?.fd ?? fd, target.fd, size, occupied, options, flow);
-    if (flow.aborted) throw flow.abortError();
-    await target.finish();
+    const whole = generated === undefined && occupied >= size && isPlain(options);
+    if (!(whole && await atOnce({ fd, stats, place, options, flow }))) {
+      const source = generated?.fd ?? fd;
+      await stepByStep({ fd: source, stats, place, options, flow }, size, occupied);
+    }
   } catch (cause) {
-    await target?.discard();
     throw error = cause as Error;
   } finally {
     if (generated !== undefined) discard(generated);
@@ -163,6 +124,54 @@ async function copyOpen(
     methods: [...flow.methods] as CopyMethod[],
     durationMs: flow.elapsedMs,
   };
+}
+
+/** A copy that may begin. */
+interface Job {
+  readonly fd: number;
+  readonly stats: FileFacts;
+  readonly place: Place;
+  readonly options: CopyOptions;
+  readonly flow: Flow;
+}
+
+async function atOnce({ fd, stats, place, options, flow }: Job): Promise<boolean> {
+  const { folder, path } = place;
+  if (folder === undefined) return false;
+  const { basename } = builtin("path");
+  return await copyAtOnce({
+    source: fd,
+    device: stats.dev,
+    size: stats.size,
+    folder,
+    name: basename(path),
+    hidden: basename(temporaryName(path)),
+    mode: options.mode === false ? -1 : stats.mode & PERMISSIONS,
+    flow,
+  });
+}
+
+async function stepByStep(
+  { fd, stats, place, options, flow }: Job,
+  size: number,
+  occupied: number,
+): Promise<void> {
+  const { atomic = true, overwrite = true, mode = true, times = false, durable = false } = options;
+  const target = await makeTarget(place, {
+    atomic,
+    overwrite,
+    durable,
+    mode: mode ? stats.mode : undefined,
+    times: times ? stats : undefined,
+  });
+  try {
+    await fill(fd, target.fd, size, occupied, options, flow);
+    if (flow.aborted) throw flow.abortError();
+    await target.finish();
+  } catch (cause) {
+    await target.discard();
+    throw cause;
+  }
 }
 
 async function fill(
@@ -201,33 +210,6 @@ async function writeOnto(fd: number, path: string, options: CopyOptions): Promis
 
 function refusal(code: string, action: string): SyscallError {
   return new SyscallError({ syscall: "open", errno: errnoNumber(code), action });
-}
-
-const METHODS = ["auto", "reflink", "range", "sendfile", "splice", "direct", "mmap", "copy"];
-
-function checkOptions(options: CopyOptions): void {
-  const action = "copy a file";
-  if (typeof options !== "object" || options === null) {
-    throw new TypeError(`Cannot ${action}: options must be an object, not ${describe(options)}`);
-  }
-  checkFlow(options, action);
-  const { method, cache, atomic, overwrite, mode, times, durable } = options;
-  if (method !== undefined && !METHODS.includes(method)) {
-    const known = METHODS.join(", ");
-    throw new TypeError(
-      `Cannot ${action}: method must be one of ${known}, not ${describe(method)}`,
-    );
-  }
-  if (cache !== undefined && cache !== "keep" && cache !== "drop") {
-    throw new TypeError(
-      `Cannot ${action}: cache must be "keep" or "drop", not ${describe(cache)}`,
-    );
-  }
-  for (const [name, value] of Object.entries({ atomic, overwrite, mode, times, durable })) {
-    if (value !== undefined && typeof value !== "boolean") {
-      throw new TypeError(`Cannot ${action}: ${name} must be a boolean, not ${describe(value)}`);
-    }
-  }
 }
 
 function pathOf(path: string | URL, name: string): string {

@@ -2,31 +2,14 @@
 
 import { platform } from "../../ffi/platform/mod.ts";
 import { builtin } from "../builtins.ts";
+import { check } from "../sys/check.ts";
 import { available } from "../sys/libc.ts";
-import { statx, StatxFlag } from "../sys/stat.ts";
-import { FileType } from "../sys/statx.ts";
-
-/** A file, as it was when it was opened. */
-export interface SourceFacts {
-  /** See `FileType`. */
-  readonly type: number;
-  /** Type and permissions. */
-  readonly mode: number;
-  /** Bytes, and blocks of 512 bytes that hold them. */
-  readonly size: number;
-  readonly blocks: number;
-  /** Number of the device, as in `fs.Stats`. */
-  readonly dev: bigint;
-  readonly ino: bigint;
-  readonly accessedMs: number;
-  readonly modifiedMs: number;
-}
+import { factsOf, type FileFacts, FileType } from "../sys/statx.ts";
 
 /** Describes an open file: by a call of our own where there is one, for Deno knows only its own files. */
-export function factsOf(fd: number): SourceFacts {
+export function describeFile(fd: number): FileFacts {
   if (platform.os === "linux" && available()) {
-    const { inode, dev, ...facts } = statx(fd, "", StatxFlag.EMPTY_PATH);
-    return { ...facts, type: facts.mode & TYPE, dev: deviceNumber(...dev), ino: inode };
+    return check(factsOf(fd), "statx", () => `describe fd ${fd}`);
   }
   const stats = builtin("fs").fstatSync(fd, { bigint: true });
   const mode = Number(stats.mode);
@@ -45,14 +28,7 @@ export function factsOf(fd: number): SourceFacts {
 /** `S_IFMT` */
 export const TYPE = 0o170000;
 
-/** `makedev(3)` of the GNU C library. */
-function deviceNumber(major: number, minor: number): bigint {
-  const [high, low] = [BigInt(major), BigInt(minor)];
-  return ((high & ~0xfffn) << 32n) | ((high & 0xfffn) << 8n) | ((low & ~0xffn) << 12n) |
-    (low & 0xffn);
-}
-
 /** Whether a file is one that can be copied. */
-export function isRegular({ type }: SourceFacts): boolean {
+export function isRegular({ type }: FileFacts): boolean {
   return type === FileType.REGULAR;
 }

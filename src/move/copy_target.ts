@@ -1,15 +1,10 @@
 /** The file that a copy makes: under a temporary name until it is complete. @module */
 
 import { builtin } from "../builtins.ts";
-import { guardsPaths } from "../../ffi/mod.ts";
-import { platform } from "../../ffi/platform/mod.ts";
-import { errnoName, errnoNumber, SyscallError } from "../errors.ts";
+import { errnoNumber, SyscallError } from "../errors.ts";
 import { describe } from "../options.ts";
-import { ResolveFlag } from "../sys/file_flags.ts";
-import { available } from "../sys/libc.ts";
-import * as raw from "../sys/raw/mod.ts";
-import { FileType } from "../sys/statx.ts";
-import { factsOf, type SourceFacts, TYPE } from "./copy_source.ts";
+import type { FileFacts } from "../sys/statx.ts";
+import type { Place } from "./copy_place.ts";
 import { asSyscallError } from "./source.ts";
 
 /** What a target is made from. */
@@ -21,7 +16,7 @@ export interface TargetOptions {
   /** Permission bits of the file, or `undefined` for those of any new file. */
   readonly mode: number | undefined;
   /** Times of access and change that the file gets, or `undefined` for those of now. */
-  readonly times: Pick<SourceFacts, "accessedMs" | "modifiedMs"> | undefined;
+  readonly times: Pick<FileFacts, "accessedMs" | "modifiedMs"> | undefined;
   /** Waits until the disk has the bytes. */
   readonly durable: boolean;
 }
@@ -35,48 +30,8 @@ export interface CopyTarget {
   discard(): Promise<void>;
 }
 
-/** What stands at a path. */
-export interface Place {
-  /** The path, behind symbolic links. */
-  readonly path: string;
-  /** `undefined` when there is nothing. */
-  readonly facts: Pick<SourceFacts, "type" | "dev" | "ino"> | undefined;
-}
-
 /** Longest name in a folder that Linux and macOS allow, in bytes. */
 const LONGEST_NAME = 255;
-
-/** Looks at the path of a target; a dangling link counts as nothing, and will be replaced. */
-export async function placeOf(path: string): Promise<Place> {
-  const cached = cachedPlace(path);
-  if (cached !== undefined) return cached;
-  const { realpath, stat } = builtin("fs").promises;
-  try {
-    const [real, { mode, dev, ino }] = await Promise.all([
-      realpath(path),
-      stat(path, { bigint: true }),
-    ]);
-    return { path: real, facts: { type: Number(mode) & TYPE, dev, ino } };
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return { path, facts: undefined };
-    throw asSyscallError(error as Error, "stat", `look at ${describe(path)}`);
-  }
-}
-
-/** Without a thread of the runtime's pool, where the kernel has the answer in memory. */
-function cachedPlace(path: string): Place | undefined {
-  // Where the runtime guards files by permissions of its own, it must see the path.
-  if (platform.os !== "linux" || !available() || guardsPaths()) return undefined;
-  const { PATH, NOFOLLOW, CLOEXEC } = platform.open;
-  const fd = raw.openat2(platform.atFdcwd, path, PATH | NOFOLLOW | CLOEXEC, 0, ResolveFlag.CACHED);
-  if (fd < 0) return errnoName(-fd) === "ENOENT" ? { path, facts: undefined } : undefined;
-  try {
-    const facts = factsOf(fd);
-    return facts.type === FileType.LINK ? undefined : { path, facts };
-  } finally {
-    raw.close(fd);
-  }
-}
 
 /** Makes the file for a copy to `place`, which is no folder and no device. */
 export async function makeTarget(place: Place, options: TargetOptions): Promise<CopyTarget> {
@@ -133,8 +88,8 @@ async function makeInPlace(
   };
 }
 
-/** A name in the folder of `path` that nobody else uses, and `ls` does not show. */
-function temporaryName(path: string): string {
+/** A path in the folder of `path` that nobody else uses, and `ls` does not show. */
+export function temporaryName(path: string): string {
   const { basename, dirname, join } = builtin("path");
   const suffix = `.${Math.random().toString(36).slice(2, 10)}.sluice`;
   let name = basename(path);
@@ -152,7 +107,8 @@ interface OpenTarget {
   close(): Promise<void>;
 }
 
-const PERMISSIONS = 0o777;
+/** Permission bits that a copy has of its source. */
+export const PERMISSIONS = 0o777;
 
 async function openFor(
   path: string,

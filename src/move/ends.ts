@@ -85,6 +85,21 @@ function isMemoryDevice(fd: number): boolean {
   return platform.os === "linux" && statx(fd, "", StatxFlag.EMPTY_PATH).rdev[0] === MEMORY_DEVICES;
 }
 
+/** A socket that does not wait, and that nobody else closes. */
+export function socketEnd(fd: number): End {
+  return {
+    given: fd,
+    fd,
+    type: FileType.SOCKET,
+    size: 0,
+    blocks: 0,
+    blocking: false,
+    instant: false,
+    append: false,
+    direct: false,
+  };
+}
+
 /** Lets go of a descriptor; the one that was given stays open. */
 export function closeEnd(end: End): void {
   raw.close(end.fd);

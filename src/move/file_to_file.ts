@@ -21,8 +21,11 @@ import {
 
 const EOPNOTSUPP = errnoNumber("EOPNOTSUPP");
 
-/** Bytes that the thread moves before it looks for other work: 1 to 2 ms when they are cached. */
-const TURN = 4 * 1024 * 1024;
+/**
+ * Bytes that the thread moves before it looks for other work: 4 to 5 ms when they are cached. With 4 MiB
+ * 256 MiB took 85 ms on Node.js and 76 on Bun, with 16 MiB 70 and 59 (measured on ext4, warm).
+ */
+const TURN = 16 * 1024 * 1024;
 
 /** Bytes from which on a pipe pays for itself: see the figures at `POOLED_CAPACITY`. */
 const PIPE_PAYS = 1024 * 1024;

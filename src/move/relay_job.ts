@@ -5,10 +5,11 @@ import { type CrewCommand, READY_ID } from "../wait/crew.ts";
 import type { JobContext } from "../wait/job.ts";
 import { Acceptor } from "../wait/loop/acceptor.ts";
 import { Loop } from "../wait/loop/loop.ts";
+import { Placement } from "../wait/loop/placement.ts";
 import { Attempt, type AttemptOwner, GONE } from "./relay/attempt.ts";
 import type { RelayCommand, RelayJobData } from "./relay/commands.ts";
 import { Count } from "./relay/counters.ts";
-import { Direction, type Means } from "./relay/direction.ts";
+import { Direction, type Means, TURN_BYTES } from "./relay/direction.ts";
 import { Pair, type PairOwner, WATCHED } from "./relay/pair.ts";
 import { Pipes } from "./relay/pipes.ts";
 
@@ -26,13 +27,18 @@ export function run(job: JobContext): void {
 /** One thread: its loop, its listener and its connections. */
 class RelayThread implements PairOwner {
   readonly loop: Loop;
-  readonly means: Means = { pipes: new Pipes(), buffer: new Uint8Array(BUFFER_BYTES) };
+  readonly means: Means = {
+    pipes: new Pipes(),
+    buffer: new Uint8Array(BUFFER_BYTES),
+    turnBytes: TURN_BYTES,
+  };
   readonly idleMs: number;
   readonly #job: JobContext;
   readonly #data: RelayJobData;
   readonly #connections = new Set<Pair | Attempt>();
   readonly #adopted = new Map<number, Pair>();
   #acceptor: Acceptor | undefined;
+  #placement: Placement | undefined;
   #drainId = 0;
 
   constructor(job: JobContext) {
@@ -54,6 +60,7 @@ class RelayThread implements PairOwner {
       this.loop.run();
     } finally {
       this.#acceptor?.close();
+      this.#placement?.close();
       for (const connection of this.#connections) connection.cut(ESHUTDOWN);
       for (const pair of this.#adopted.values()) pair.cut(ESHUTDOWN);
       this.means.pipes.close();
@@ -77,7 +84,7 @@ class RelayThread implements PairOwner {
   }
 
   #listen(listener: number): void {
-    const { connectMs, counters, maxConnections, total, upstream } = this.#data;
+    const { connectMs, counters, index, maxConnections, shares, total, upstream } = this.#data;
     const owner: AttemptOwner = {
       loop: this.loop,
       upstream: upstream!,
@@ -92,6 +99,14 @@ class RelayThread implements PairOwner {
         this.#leave(attempt);
       },
     };
+    const accepted = (client: number) => {
+      const attempt = new Attempt(client, owner);
+      counters[Count.ACCEPTED]!++;
+      this.#connections.add(attempt);
+      counters[Count.ACTIVE] = this.#connections.size;
+      attempt.start();
+    };
+    if (shares !== null) this.#placement = new Placement(this.loop, shares, index, accepted);
     const leave = () => void Atomics.sub(total, 0, 1);
     this.#acceptor = new Acceptor(this.loop, listener, {
       gate: {
@@ -103,11 +118,8 @@ class RelayThread implements PairOwner {
         leave,
       },
       accepted: (client) => {
-        const attempt = new Attempt(client, owner);
-        counters[Count.ACCEPTED]!++;
-        this.#connections.add(attempt);
-        counters[Count.ACTIVE] = this.#connections.size;
-        attempt.start();
+        if (this.#placement === undefined) accepted(client);
+        else this.#placement.place(client);
       },
       refused: () => void counters[Count.REFUSED]!++,
     });
@@ -131,14 +143,19 @@ class RelayThread implements PairOwner {
     counters[Count.ACTIVE] = this.#connections.size;
     counters[Count.PIPES] = this.means.pipes.open;
     Atomics.sub(total, 0, 1);
-    if (this.#drainId === 0) this.#acceptor?.resume();
-    else this.#drained();
+    this.#placement?.left();
+    // Does nothing once it is closed.
+    this.#acceptor?.resume();
+    this.#drained();
   }
 
   #obey(id: number, command: RelayCommand): void {
     switch (command.type) {
       case "drain":
         this.#acceptor?.close();
+        this.#placement?.close();
+        // Those that others have accepted before are let end, as all are.
+        this.#placement?.onEvents();
         this.#drainId = id;
         return this.#drained();
       case "adopt":
@@ -150,8 +167,10 @@ class RelayThread implements PairOwner {
   }
 
   #drained(): void {
-    if (this.#connections.size > 0) return;
+    if (this.#drainId === 0 || this.#connections.size > 0) return;
     this.#job.complete(this.#drainId, 0);
+    // One that another thread has handed over meanwhile ends later, and is not waited for.
+    this.#drainId = 0;
   }
 
   #adopt(id: number, command: RelayCommand & { type: "adopt" }): void {

@@ -2,23 +2,22 @@
 /** A relay for whoever connects: `createRelay`. @module */
 
 import { builtin } from "../builtins.ts";
-import { encodeAddress, type SocketAddress } from "../sys/address.ts";
+import type { SocketAddress } from "../sys/address.ts";
 import { check } from "../sys/check.ts";
 import { available } from "../sys/libc.ts";
-import { dupCloexec } from "../sys/open.ts";
 import * as raw from "../sys/raw/mod.ts";
 import { ShutdownHow } from "../sys/socket_flags.ts";
 import { getsockname } from "../sys/sockets.ts";
-import { Crew } from "../wait/crew.ts";
 import { openListener } from "../wait/listener.ts";
-import { jobLocation } from "../wait/worker_location.ts";
-import type { RelayCommand, RelayJobData } from "./relay/commands.ts";
+import { isLoopback, withoutPacing } from "../wait/loopback.ts";
+import type { RelayCommand } from "./relay/commands.ts";
 import { type Counters, newCounters } from "./relay/counters.ts";
 import { resolveEndpoint } from "./relay/endpoint.ts";
 import { type CheckedOptions, checkOptions, type RelayServerOptions } from "./relay/options.ts";
 export type { RelayServerOptions };
 import { PortableRelay } from "./relay/portable.ts";
 import { type RelayStats, sumUp } from "./relay/stats.ts";
+import { RelayThreads } from "./relay/threads.ts";
 import { wholeNumber } from "../options.ts";
 
 const CLOSED = "Cannot listen: the relay was closed";
@@ -43,13 +42,15 @@ export interface CloseOptions {
  *
  * The end of one direction is passed on while the other one goes on. A reset of either side, or an
  * upstream that cannot be reached, resets the other side. A receiver that is slow slows its sender
- * down, at most 1 MiB in the pipe and what the kernel's socket buffers hold being on the way.
+ * down, at most 2 MiB in the pipe and what the kernel's socket buffers hold being on the way.
+ *
+ * A listener or upstream on a loopback address gets the congestion control "reno", for one that
+ * paces, as BBR does, costs time there and is good for nothing; others have the system's default.
  */
 export class Relay implements AsyncDisposable {
   readonly #options: CheckedOptions;
   readonly #counters: Counters[];
-  readonly #total = new Int32Array(new SharedArrayBuffer(4));
-  #crew: Crew | undefined;
+  #threads: RelayThreads | undefined;
   #portable: PortableRelay | undefined;
   #listener = -1;
   #address: SocketAddress | undefined;
@@ -97,14 +98,14 @@ export class Relay implements AsyncDisposable {
   ref(): void {
     this.#referenced = true;
     this.#portable?.ref();
-    if (this.#ready) this.#crew!.ref();
+    if (this.#ready) this.#threads!.crew.ref();
   }
 
   /** Lets the process end although it listens. */
   unref(): void {
     this.#referenced = false;
     this.#portable?.unref();
-    if (this.#ready) this.#crew!.unref();
+    if (this.#ready) this.#threads!.crew.unref();
   }
 
   /**
@@ -131,40 +132,32 @@ export class Relay implements AsyncDisposable {
   }
 
   async #listen(): Promise<SocketAddress> {
-    const { connectMs, idleMs, maxConnections, threads, workerUrl } = this.#options;
     const upstream = await resolveEndpoint(this.#options.upstream);
     const listen = await resolveEndpoint(this.#options.listen);
     this.#throwIfClosed();
     if (!available()) return await this.#listenPortably(listen, upstream);
     this.#listener = openListener(listen);
     try {
+      if (isLoopback(listen)) withoutPacing(this.#listener);
       this.#address = getsockname(this.#listener);
-      this.#crew = new Crew({
-        job: jobLocation("move/relay_job", workerUrl),
-        name: "sluice relay",
-        threads,
-        workerUrl,
-        data: (index): RelayJobData => ({
-          upstream: { family: upstream.family, bytes: encodeAddress(upstream) },
-          connectMs,
-          idleMs,
-          maxConnections,
-          counters: this.#counters[index]!,
-          total: this.#total,
-        }),
-        fds: () => [dupCloexec(this.#listener)],
+      this.#threads = new RelayThreads({
+        options: this.#options,
+        listener: this.#listener,
+        upstream,
+        counters: this.#counters,
         ended: (error) => this.#fail(error),
       });
+      const { crew } = this.#threads;
       // Whoever waits for this promise must not see the process end before.
-      this.#crew.ref();
-      await this.#crew.ready;
+      crew.ref();
+      await crew.ready;
       this.#throwIfClosed();
       this.#ready = true;
-      if (!this.#referenced) this.#crew.unref();
+      if (!this.#referenced) crew.unref();
       return this.#address;
     } catch (cause) {
       this.#stopListening();
-      await this.#crew?.close();
+      await this.#threads?.close();
       throw cause;
     }
   }
@@ -185,19 +178,19 @@ export class Relay implements AsyncDisposable {
     this.#stopListening();
     await this.#listening?.catch(() => {});
     await this.#portable?.close();
-    const crew = this.#crew;
-    if (crew === undefined) return;
-    crew.ref();
+    const threads = this.#threads;
+    if (threads === undefined) return;
+    threads.crew.ref();
     // It is rejected when the crew is closed first.
-    await crew.call({ type: "drain" } satisfies RelayCommand).catch(() => {});
-    await crew.close();
+    await threads.crew.call({ type: "drain" } satisfies RelayCommand).catch(() => {});
+    await threads.close();
   }
 
   /** Ends the threads with all their connections; `#close` goes on by that. */
   #cut(): void {
     const end = () => {
       this.#portable?.cut();
-      return this.#crew?.close();
+      return this.#threads?.close();
     };
     if (this.#listening === undefined) return;
     this.#listening.then(end, end);

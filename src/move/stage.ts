@@ -165,13 +165,17 @@ export function writeNow(target: End, bytes: Uint8Array): number {
 
 /** Why bytes cannot go from `source` to `target` by splice(2), or `null`. */
 export function unspliceable(source: End, target: End | null): string | null {
-  if (target === null) return "the runtime owns the target";
-  if (isFile(source)) return "files have positions";
-  const ends = [source, target];
-  if (ends.some(({ type }) => type === FileType.CHARACTER)) {
-    return "a device may wait in the kernel";
-  }
-  return ends.some(({ type, blocking }) => type === FileType.SOCKET && blocking)
+  return target === null ? "the runtime owns the target" : unreadable(source) ?? unwritable(target);
+}
+
+/** Why splice(2) cannot take bytes from `source`, or `null`. */
+export function unreadable(source: End): string | null {
+  return isFile(source) ? "files have positions" : unwritable(source);
+}
+
+function unwritable({ type, blocking }: End): string | null {
+  if (type === FileType.CHARACTER) return "a device may wait in the kernel";
+  return type === FileType.SOCKET && blocking
     ? 'a socket without O_NONBLOCK waits in the kernel; set it, or use method "auto"'
     : null;
 }

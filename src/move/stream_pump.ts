@@ -21,6 +21,7 @@ import {
   type Read,
   readNow,
   type Stage,
+  unreadable,
   unspliceable,
   writeNow,
 } from "./stage.ts";
@@ -35,15 +36,13 @@ const WINDOW = 1024 * 1024;
 /** Pause when a call says "not now" although both ends say "now", in milliseconds. */
 const RETRY_MS = 2;
 
-/**
- * From a pipe, a socket or a device to any descriptor, or to a write of the runtime; and from a file
- * through memory.
- */
+/** From what has no positions to a descriptor or a write of the runtime; a file, through memory. */
 export interface StreamJob {
   readonly source: End;
-  /** `null` when `write` takes the bytes. */
+  /** `null` when `write` takes bytes, and `give`, where it is there, what a pipe holds. */
   readonly target: End | null;
   readonly write?: (bytes: Uint8Array) => Promise<number>;
+  readonly give?: (pipe: number, count: number) => Promise<number>;
   /** First byte to read, of a source that is a file. */
   readonly start: number;
   /** Most bytes to move; `Infinity` for all. */
@@ -53,6 +52,8 @@ export interface StreamJob {
   readonly method: TransferMethod | "auto";
   readonly chunkSize: number | undefined;
   readonly flow: Flow;
+  /** Called when some bytes have moved. */
+  readonly moved?: () => void;
 }
 
 /** Moves the bytes of a job until the source ends. */
@@ -89,14 +90,15 @@ class StreamPump {
   }
 
   async run(): Promise<void> {
-    const { source, target, method } = this.#job;
-    const splices = unspliceable(source, target);
+    const { source, target, give, method } = this.#job;
+    const splices = give === undefined ? unspliceable(source, target) : unreadable(source);
     if (method === "splice" && splices !== null) {
       throw new UnsupportedError({ action: `splice ${this.#names}`, reason: splices });
     }
     if (splices === null && method !== "copy") {
       const last = method === "splice";
-      if (this.#joined() ? await this.#direct(last) : await this.#staged(last)) return;
+      const joined = give === undefined && this.#joined();
+      if (joined ? await this.#direct(last) : await this.#staged(last)) return;
     }
     await this.#copied();
   }
@@ -134,7 +136,7 @@ class StreamPump {
       } else if (moved === 0) return true;
       else if (isTransient(moved)) await this.#either();
       else if (!last && isRefusal(moved)) return false;
-      else throw failure(moved, "splice", this.#names, this.#moved);
+      else throw failure(moved, "splice", this.#names, this.#job.flow.bytes);
     }
   }
 
@@ -145,9 +147,8 @@ class StreamPump {
       if (!last) return false;
       throw pipeShortage(`splice ${this.#names}`);
     }
-    const { source, target } = this.#job;
-    const deliver = emptyInto(target!, this.#cursor, "splice");
-    return await this.#pass(new PipeStage(source, pipe, "splice", deliver), last);
+    const { source, target, give = emptyInto(target!, this.#cursor, "splice") } = this.#job;
+    return await this.#pass(new PipeStage(source, pipe, "splice", give), last);
   }
 
   /** Through memory. To a file still by way of a pipe: the thread writes, and knows descriptors only. */
@@ -193,19 +194,19 @@ class StreamPump {
         if (taken === 0) return true;
         if (taken < 0 && !isTransient(taken)) {
           if (!last && isRefusal(taken)) return false;
-          throw failure(taken, stage.method, this.#names, this.#moved);
+          throw failure(taken, stage.method, this.#names, this.#job.flow.bytes);
         }
         if (taken < 0) {
           await this.#ready(source, PollEvent.IN);
           continue;
         }
       } else if (flow.aborted) throw flow.abortError();
-      if (target !== null) verify(target, this.#moved);
+      if (target !== null) verify(target, flow.bytes);
       const moved = await stage.deliver();
       if (moved > 0) await this.#count(moved, stage.method);
       else if (moved === 0 || isTransient(moved)) await this.#ready(target!, PollEvent.OUT);
       else if (!last && isRefusal(moved)) return false;
-      else throw failure(moved, stage.method, this.#names, this.#moved);
+      else throw failure(moved, stage.method, this.#names, this.#job.flow.bytes);
     }
   }
 
@@ -215,8 +216,8 @@ class StreamPump {
     const left = Math.min(length - this.#moved, chunkSize);
     for (;;) {
       if (flow.aborted) throw flow.abortError();
-      verify(source, this.#moved);
-      if (target !== null) verify(target, this.#moved);
+      verify(source, flow.bytes);
+      if (target !== null) verify(target, flow.bytes);
       const allowed = flow.allowance(left);
       if (allowed > 0 || left === 0) return allowed;
       await pause(flow);
@@ -226,6 +227,7 @@ class StreamPump {
   async #count(moved: number, method: TransferMethod): Promise<void> {
     this.#moved += moved;
     this.#job.flow.moved(moved, method);
+    this.#job.moved?.();
     this.#sinceTurn += moved;
     if (this.#sinceTurn < TURN) return;
     this.#sinceTurn = 0;
@@ -249,7 +251,7 @@ class StreamPump {
       await ready(end.given, events, { signal: flow.signal });
     } catch (error) {
       if (flow.aborted) throw flow.abortError();
-      throw Object.assign(error as Error, { bytesMoved: this.#moved });
+      throw Object.assign(error as Error, { bytesMoved: flow.bytes });
     }
   }
 }

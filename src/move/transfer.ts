@@ -1,5 +1,6 @@
 /** Moving bytes between any two ends: `transfer`. @module */
 
+import { borrowReading } from "../guest/borrow.ts";
 import type { BunSocket } from "../guest/bun.ts";
 import type { DenoConn } from "../guest/deno.ts";
 import { describe } from "../options.ts";
@@ -7,10 +8,11 @@ import { type FdLike, fdOf } from "../sys/fd.ts";
 import { type ByteSource, byteSource, runtimeTarget } from "./runtime_ends.ts";
 import { openFile } from "./source.ts";
 import { fromDescriptor, fromStream } from "./transfer_ends.ts";
+import { fromBorrowed } from "./transfer_guests.ts";
 import { checkTransfer, type TransferOptions, type TransferReport } from "./transfer_job.ts";
 
 /** Whatever {@linkcode transfer} can read. */
-export type TransferSource = string | URL | FdLike | ByteSource | DenoConn;
+export type TransferSource = string | URL | FdLike | ByteSource | BunSocket | DenoConn;
 
 /** Whatever {@linkcode transfer} can write to. */
 export type TransferTarget = FdLike | NodeJS.WritableStream | BunSocket | DenoConn;
@@ -29,9 +31,14 @@ export interface TransferRequest extends TransferOptions {
  * Files go to files by splice(2) through a pipe, copy_file_range(2), sendfile(2) or read and write;
  * to pipes by splice(2), to sockets by sendfile(2). Pipes and sockets go anywhere by splice(2), which
  * needs sockets that do not block. What refuses (`EINVAL`, `EXDEV`, `ENOSYS` ...) is followed by the
- * next, which goes on where it stopped; `methods` in the result tells. Streams and sockets of the
- * runtime are read, and those that are no connection written, through the runtime (`"copy"`); a file
- * goes to a connection as by {@linkcode sendFile}.
+ * next, which goes on where it stopped; `methods` in the result tells.
+ *
+ * Connections of the runtime that show their descriptor are written by it, behind what the program
+ * has written before; a file goes there as by {@linkcode sendFile}. They are read by it where the runtime
+ * can be told to stop at a byte: a `net.Socket` of Node.js that nobody else reads, a socket of Bun's own
+ * API, a connection that Deno has accepted. What the runtime has received by then comes first, and
+ * afterwards it reads on. Everything else goes through the runtime (`"copy"`): streams, responses, what
+ * is encrypted, a `net.Socket` that is read on Bun and Deno.
  *
  * A file is read from `start`, by default from its beginning, and to where it ended when the transfer
  * began; its file position is not used. A pipe, a socket or a stream is read until its end, or until
@@ -100,6 +107,8 @@ async function start(
 ): Promise<TransferReport> {
   const checked = checkTransfer(options);
   const to = runtimeTarget(target) ?? fdOf(descriptorLike(target), "target");
+  const reading = borrowReading(source, checked.method !== "copy");
+  if (reading !== null) return await fromBorrowed(reading, to, checked);
   const stream = byteSource(source);
   if (stream !== undefined) return await fromStream(stream, to, checked);
   if (typeof source !== "string" && !(source instanceof URL)) {

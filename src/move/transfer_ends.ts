@@ -4,7 +4,7 @@ import { guestOf } from "../guest/find.ts";
 import { resolveRange } from "../options.ts";
 import { available } from "../sys/libc.ts";
 import { FileType, sameFile } from "../sys/statx.ts";
-import { closeEnd, type End, goBuffered, isFile, moveTo, openEnd, positionOf } from "./ends.ts";
+import { closeEnd, type End, goBuffered, isFile, openEnd } from "./ends.ts";
 import { fileToFile } from "./file_to_file.ts";
 import { fileToStream } from "./file_to_stream.ts";
 import { Flow } from "./flow.ts";
@@ -13,15 +13,11 @@ import { noPositions, onlyCopies, positionless, refuseOverlap, unsuitable } from
 import { type ByteSource, pumpIterable, runtimeSink, type RuntimeTarget } from "./runtime_ends.ts";
 import { sendFile } from "./send_file.ts";
 import { pumpStream } from "./stream_pump.ts";
-import { type Sink, taken } from "./copy.ts";
 import { DescriptorWriter } from "./descriptor_writer.ts";
 import { floorSink, fromFileOnFloor } from "./transfer_floor.ts";
-import {
-  mostBytes,
-  type TransferMethod,
-  type TransferOptions,
-  type TransferReport,
-} from "./transfer_job.ts";
+import { reporting, withTarget, writerOf } from "./transfer_frame.ts";
+import { streamToRuntime } from "./transfer_guests.ts";
+import { mostBytes, type TransferOptions, type TransferReport } from "./transfer_job.ts";
 
 /** Moves bytes from a stream of the runtime, through the runtime. */
 export async function fromStream(
@@ -154,12 +150,8 @@ async function fromPositionless(
   const job = { source, start: 0, length, chunkSize, flow };
   return await reporting(flow, async () => {
     if (typeof target !== "number") {
-      onlyCopies(options, "to a stream of the runtime");
       if (options.targetOffset !== undefined) throw noPositions("the target");
-      const write = writerOf(runtimeSink(target), flow);
-      await pumpStream({ ...job, target: null, write, targetOffset: null, method });
-      if (target.kind === "response") target.response.end();
-      return;
+      return await streamToRuntime({ ...job, target: null, targetOffset: null, method }, target);
     }
     await withTarget(target, options, flow, async (end, targetOffset) => {
       const ring = end.type === FileType.FIFO && sameFile(source.fd, end.fd);
@@ -170,56 +162,4 @@ async function fromPositionless(
       await pumpStream({ ...job, target: end, targetOffset, method });
     });
   });
-}
-
-/** Runs a transfer and reports how it ended, to its caller and to the diagnostics channel. */
-async function reporting(flow: Flow, task: () => Promise<void>): Promise<TransferReport> {
-  let error: Error | undefined;
-  try {
-    if (flow.aborted) throw flow.abortError();
-    await task();
-  } catch (cause) {
-    throw error = cause as Error;
-  } finally {
-    flow.finish(flow.method, error === undefined);
-    flow.publish(error);
-  }
-  return {
-    bytes: flow.bytes,
-    method: flow.method as TransferReport["method"],
-    methods: [...flow.methods] as TransferMethod[],
-    durationMs: flow.elapsedMs,
-  };
-}
-
-/** Opens the target, finds where in it the first byte goes, and moves its position along. */
-async function withTarget(
-  fd: number,
-  { targetOffset }: TransferOptions,
-  flow: Flow,
-  task: (end: End, targetOffset: number | null) => Promise<void>,
-): Promise<void> {
-  const end = openEnd(fd, "target");
-  try {
-    if (targetOffset !== undefined && (!isFile(end) || end.append)) throw noPositions(`fd ${fd}`);
-    if (!isFile(end) || end.append) return await task(end, null);
-    if (targetOffset !== undefined) return await task(end, targetOffset);
-    const position = positionOf(end);
-    try {
-      await task(end, position);
-    } finally {
-      moveTo(end, position + flow.bytes);
-    }
-  } finally {
-    closeEnd(end);
-  }
-}
-
-/** Passes bytes to the runtime; a peer that does not read cannot hold up an abort. */
-function writerOf(sink: Sink, flow: Flow): (bytes: Uint8Array) => Promise<number> {
-  return async (bytes) => {
-    // What the runtime still holds must not be overwritten by what is read next.
-    await taken(sink.write(bytes.slice()), flow);
-    return bytes.length;
-  };
 }

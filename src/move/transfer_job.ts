@@ -119,6 +119,9 @@ const SYSCALLS: Readonly<Record<TransferMethod, string>> = {
   copy: "write",
 };
 
+/** What mmap(2) fails with, and write(2) to a file never. */
+const OF_MMAP = new Set(["ENOMEM", "ENODEV", "EACCES", "EOVERFLOW"].map(errnoNumber));
+
 /** The error for a failed call. */
 export function failure(
   result: number,
@@ -127,7 +130,8 @@ export function failure(
   bytesMoved: number,
 ): SyscallError {
   const action = `transfer ${names}`;
-  const syscall = SYSCALLS[method as TransferMethod] ?? "write";
+  const maps = method === "mmap" && OF_MMAP.has(-result);
+  const syscall = maps ? "mmap" : SYSCALLS[method as TransferMethod] ?? "write";
   return new SyscallError({ syscall, errno: -result, action, bytesMoved });
 }
 

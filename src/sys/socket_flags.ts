@@ -74,6 +74,8 @@ export const TcpOption = {
   NODELAY: 1,
   /** `TCP_CORK`: 1 sends full segments only; set 0 at the end, or 200 ms pass before the rest goes. */
   CORK: numbers.TCP_CORK as number,
+  /** `TCP_CONGESTION`: name of the congestion control, as bytes: `"cubic"`, `"reno"`, `"bbr"`. */
+  CONGESTION: numbers.TCP_CONGESTION as number,
   /** `TCP_NOTSENT_LOWAT`: writable only below that many unsent bytes. */
   NOTSENT_LOWAT: numbers.TCP_NOTSENT_LOWAT as number,
   /** `TCP_ULP`: name of a layer above, as bytes: `"tls"`; `ENOENT` when the kernel lacks it. */

@@ -5,11 +5,13 @@ import { fold } from "../../ffi/libc/mod.ts";
 import { libc } from "./libc.ts";
 
 const AT_EMPTY_PATH = 0x1000;
+const AT_SYMLINK_NOFOLLOW = 0x100;
 const STATX_BASIC_STATS = 0x7ff;
 const STATX_INO = 0x100;
 
 const out = new Cell(256);
 const empty = new Cell(1);
+const encoder = new TextEncoder();
 
 /** What matters of a `struct statx` for moving bytes. */
 export interface FdStat {
@@ -97,6 +99,50 @@ export function sameFile(a: number, b: number): boolean {
   return [32, 36, 136, 140].every((at) => out.view.getUint32(at) === other.view.getUint32(at));
 }
 
+/** All that a copy needs to know of a file. */
+export interface FileFacts {
+  /** See {@linkcode FdStat.type}. */
+  readonly type: number;
+  /** Type and permissions. */
+  readonly mode: number;
+  /** Bytes, and blocks of 512 bytes that hold them. */
+  readonly size: number;
+  readonly blocks: number;
+  /** Number of the device, as in `fs.Stats`: `makedev(3)` of the GNU C library. */
+  readonly dev: bigint;
+  /** Inode number. */
+  readonly ino: bigint;
+  /** Last access, and last change of data, in milliseconds since the epoch. */
+  readonly accessedMs: number;
+  readonly modifiedMs: number;
+}
+
+/** Describes a file by its descriptor, or what a folder has under a name, links included; or `-errno`. */
+export function factsOf(fd: number, name?: string): FileFacts | number {
+  const path = name === undefined ? empty.bytes : encoder.encode(`${name}\0`);
+  const flags = name === undefined ? AT_EMPTY_PATH : AT_SYMLINK_NOFOLLOW;
+  const result = fold(libc().statx(fd, path, flags, STATX_BASIC_STATS, out.address));
+  if (result < 0) return result;
+  const { view } = out;
+  const mode = view.getUint16(28, true);
+  const minor = view.getUint32(140, true);
+  const low = minor & 0xff;
+  return {
+    type: mode & 0o170000,
+    mode,
+    size: Number(view.getBigUint64(40, true)),
+    blocks: Number(view.getBigUint64(48, true)),
+    dev: BigInt(view.getUint32(136, true) * 256 + (minor - low) * 4096 + low),
+    ino: view.getBigUint64(32, true),
+    accessedMs: milliseconds(64),
+    modifiedMs: milliseconds(112),
+  };
+}
+
+function milliseconds(at: number): number {
+  return Number(out.view.getBigInt64(at, true)) * 1000 + out.view.getUint32(at + 8, true) / 1e6;
+}
+
 /** Type of the file system that holds an open file, such as {@linkcode FileSystem.EXT}; or `-errno`. */
 export function fileSystemOf(fd: number): number {
   const result = fold(libc().fstatfs(fd, other.address));
@@ -110,6 +156,12 @@ export const FileSystem = {
   EXT: 0xef53,
   /** tmpfs, and memory of `memfd_create()`. */
   TMPFS: 0x01021994,
+  /** XFS, where files can share blocks. */
+  XFS: 0x58465342,
+  /** btrfs, where files can share blocks. */
+  BTRFS: 0x9123683e,
+  /** overlayfs: whatever lies beneath, as in most containers. */
+  OVERLAY: 0x794c7630,
 } as const;
 
 const HUGETLBFS = 0x9584_58f6;

@@ -22,13 +22,16 @@ import {
   spliceRange,
   spliceThrough,
 } from "./copying.ts";
+import { cloneWhole, copyWhole } from "./copy_whole.ts";
 import { populate } from "./populate.ts";
 
 /** Calls by name, each with the arguments of its namesake in `sys.raw` or in this folder. */
 export interface BlockingCalls {
+  readonly cloneWhole: typeof cloneWhole;
   readonly copyFileRange: typeof copyFileRange;
   readonly copyRange: typeof copyRange;
   readonly copyThrough: typeof copyThrough;
+  readonly copyWhole: typeof copyWhole;
   readonly fallocate: typeof fallocate;
   readonly fdatasync: typeof fdatasync;
   readonly fsync: typeof fsync;
@@ -49,9 +52,11 @@ export interface BlockingCalls {
 
 /** The table of {@linkcode BlockingCalls}. */
 export const CALLS: BlockingCalls = {
+  cloneWhole,
   copyFileRange,
   copyRange,
   copyThrough,
+  copyWhole,
   fallocate,
   fdatasync,
   fsync,

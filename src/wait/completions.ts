@@ -21,6 +21,10 @@ const BATCH = 256;
 
 const EAGAIN = -errnoNumber("EAGAIN");
 const EINTR = -errnoNumber("EINTR");
+const NO_MEMORY = new Set(["ENOBUFS", "ENOMEM"].map((name) => -errnoNumber(name)));
+
+/** Pause after the kernel had no memory, in milliseconds. */
+const STARVED_MS = 10;
 
 /** Cuts a stream of bytes into records. */
 export class RecordReader {
@@ -86,6 +90,7 @@ export class RecordWriter {
       if (written > 0) at += written;
       else if (this.#job.stopping()) return;
       else if (written === EAGAIN) raw.poll(this.#fd, PollEvent.OUT, this.#job.parkMs);
+      else if (NO_MEMORY.has(written)) raw.poll(this.#fd, 0, STARVED_MS);
       else if (written !== EINTR) check(written, "write", () => "report a completion");
     }
   }

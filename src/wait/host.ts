@@ -201,7 +201,9 @@ export class Host {
     this.#stop();
     // The end of the process takes its descriptors along; a thread would leave them behind.
     if (builtin("worker_threads").isMainThread) return;
-    Atomics.compareExchange(this.#state, Slot.PHASE, Phase.STARTING, Phase.DONE);
+    for (const phase of [Phase.STARTING, Phase.PREPARING]) {
+      Atomics.compareExchange(this.#state, Slot.PHASE, phase, Phase.DONE);
+    }
     const result = Atomics.wait(this.#state, Slot.PHASE, Phase.RUNNING, PARK_MS);
     if (result !== "timed-out") this.#release();
   }

@@ -1,7 +1,8 @@
 /**
  * What a Worker and the thread that started it agree on.
  *
- * A job is a module that exports `run(job: JobContext): void`, which blocks until `stopping()`.
+ * A job is a module that exports `run(job: JobContext): void`, which blocks until `stopping()`; it may
+ * export `prepare(data)`, which is awaited before.
  * Inside it there are no promises, no timers and no console.
  *
  * @module
@@ -45,6 +46,8 @@ export interface JobContext {
 
 /** What a job module exports. */
 export interface JobModule {
+  /** Loads what `run` needs, for there are no promises in it. */
+  prepare?(data: unknown): Promise<void>;
   /** Works until `job.stopping()`. */
   run(job: JobContext): void;
 }
@@ -78,4 +81,6 @@ export const Phase = {
   RUNNING: 1,
   /** The job has ended, or must not begin. */
   DONE: 2,
+  /** The job has been loaded, and loads what it needs itself. */
+  PREPARING: 3,
 } as const;

@@ -25,10 +25,7 @@ let scratch: Uint8Array | undefined;
  * Linux 6.18, ext4, medians of 3 rounds).
  */
 export function populate(fd: number, offset: number, length: number): number {
-  if (sink < 0) {
-    sink = open("/dev/null", OpenFlag.WRONLY | OpenFlag.CLOEXEC, 0);
-    if (sink < 0) return sink;
-  }
+  if (openSink() < 0) return sink;
   const end = offset + length;
   const waited = warm(fd, offset) ? 0 : 1;
   for (let at = offset; at < end;) {
@@ -40,6 +37,12 @@ export function populate(fd: number, offset: number, length: number): number {
     else if (moved !== EINTR) return moved;
   }
   return waited;
+}
+
+/** Opens what `populate` needs, for threads that will not be allowed to; a descriptor or `-errno`. */
+export function openSink(): number {
+  if (sink < 0) sink = open("/dev/null", OpenFlag.WRONLY | OpenFlag.CLOEXEC, 0);
+  return sink;
 }
 
 /** Closes what `populate` keeps open in this thread. */

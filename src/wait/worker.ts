@@ -26,9 +26,13 @@ const start = (workerData as { sluice?: WorkerStart } | null)?.sluice;
 if (start !== undefined) void begin(start);
 
 async function begin(start: WorkerStart): Promise<void> {
-  const run = BUILT_IN[start.job] ?? (await import(start.job) as JobModule).run;
-  const phase = Atomics.compareExchange(start.state, Slot.PHASE, Phase.STARTING, Phase.RUNNING);
-  if (phase !== Phase.STARTING) return;
+  const built = BUILT_IN[start.job];
+  const { prepare, run }: JobModule = built ? { run: built } : await import(start.job);
+  const advance = (from: number, to: number) =>
+    Atomics.compareExchange(start.state, Slot.PHASE, from, to) === from;
+  if (!advance(Phase.STARTING, Phase.PREPARING)) return;
+  await prepare?.(start.data);
+  if (!advance(Phase.PREPARING, Phase.RUNNING)) return;
   try {
     run(createContext(start));
   } finally {

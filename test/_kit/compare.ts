@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before } from "node:test";
 import { type ChildResult, runChild } from "./child.ts";
+import { pattern } from "./temp.ts";
 
 /** The command. */
 export const MAIN: URL = new URL("../../src/cli/main.ts", import.meta.url);
@@ -29,7 +30,7 @@ export class Place {
     before(() => {
       this.folder = mkdtempSync(join(tmpdir(), "sluice-test-compare-"));
       this.file = join(this.folder, "input");
-      writeFileSync(this.file, Uint8Array.from({ length: SIZE }, (_, i) => i % 251));
+      writeFileSync(this.file, pattern(SIZE));
     });
     after(() => rmSync(this.folder, { recursive: true }));
   }

@@ -16,6 +16,8 @@ export interface Tally {
 
 /** What one report says. */
 export interface Report extends Tally {
+  /** Names of the tests that failed, as the runtime writes them. */
+  readonly failures: string[];
   /** Whether the report has its end; the runner of a process that exits early leaves it open. */
   readonly complete: boolean;
 }
@@ -38,9 +40,18 @@ export function count(xml: string): Report {
     current.outcome = tag === "skipped" ? "skipped" : "failed";
   }
   const tally = { passed: 0, failed: 0, skipped: 0 };
+  const failures: string[] = [];
   for (const { name, outcome } of cases) {
     const isSuite = cases.some((other) => other.name.startsWith(`${name} &gt; `));
-    if (!isSuite) tally[outcome]++;
+    if (isSuite) continue;
+    tally[outcome]++;
+    if (outcome === "failed") failures.push(plain(name));
   }
-  return { ...tally, complete: xml.trimEnd().endsWith("</testsuites>") };
+  return { ...tally, failures, complete: xml.trimEnd().endsWith("</testsuites>") };
+}
+
+const ENTITIES: Record<string, string> = { amp: "&", lt: "<", gt: ">", quot: '"', apos: "'" };
+
+function plain(name: string): string {
+  return name.replace(/&(\w+);/g, (entity, word: string) => ENTITIES[word] ?? entity);
 }

@@ -64,6 +64,19 @@ export function tool(
   if (status !== 0) throw new Error(`${name} ended with ${status}\n${stdout}${stderr}`);
 }
 
+/**
+ * Does what has the same outcome on every runtime once per `npm test`: checks by tools that run on a
+ * Node.js of their own, of a package that is there once.
+ */
+export function oncePerRun(name: string, check: () => void): void {
+  const shared = process.env["SLUICE_TEST_DIR"];
+  const marker = shared === undefined ? undefined : join(shared, `checked ${name}`);
+  if (marker !== undefined && existsSync(marker)) return;
+  check();
+  // Not before: what fails must fail everywhere.
+  if (marker !== undefined) writeFileSync(marker, "");
+}
+
 /** Shared by all runtimes of one `npm test`; a run by hand makes its own and removes it. */
 function runFolder(): string {
   const shared = process.env["SLUICE_TEST_DIR"];

@@ -5,22 +5,29 @@
  */
 
 import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { availableParallelism, tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { isAlone, turnOf } from "./apart.ts";
 import type { Tally } from "./junit.ts";
+import { inLanes } from "./lanes.ts";
 import { type Outcome, runFile, stopRunning } from "./run_file.ts";
-import { installed, node, type Runner, type RuntimeName, RUNTIMES } from "./runners.ts";
+import { bun, deno, installed, node, type Runner, type RuntimeName, RUNTIMES } from "./runners.ts";
 
 const HELP = `Usage: npm test -- [options] [file or part of a path ...]
 
   --runtime LIST  some of ${RUNTIMES.join(",")} (default: all)
   --node PATH     another Node.js binary, with koffi; may be repeated; replaces the default list
+  --bun PATH      another Bun, such as that for musl; replaces the default list, too
+  --deno PATH     another Deno
+  --patience N    multiplies the time limits, for a runtime that is emulated (default: 1)
   --none          with SLUICE_FFI=none: the tests that hold without foreign functions
   --stress        the long tests in test/stress, which are left out otherwise
+  --jobs N        files that are run at a time; test/_kit/apart.ts has those that run alone, and
+                  why (default: one more than there are processors)
   --retry N       repeat at most N files of each runtime in which a test failed, and no process
-                  crashed or hung: a file that then passes is named as unstable (default: 0)
+                  crashed or hung, alone: one that then passes is named as unstable (default: 0)
   --verbose       print the output of files that pass, too
   --help          print this
 
@@ -37,24 +44,42 @@ const { values, positionals } = parseArgs({
   options: {
     runtime: { type: "string" },
     node: { type: "string", multiple: true, default: [] },
+    bun: { type: "string", multiple: true, default: [] },
+    deno: { type: "string", multiple: true, default: [] },
+    patience: { type: "string", default: "1" },
     none: { type: "boolean", default: false },
     stress: { type: "boolean", default: false },
+    jobs: { type: "string", default: String(availableParallelism() + 1) },
     retry: { type: "string", default: "0" },
     verbose: { type: "boolean", default: false },
     help: { type: "boolean", default: false },
   },
 });
 
-/** Seconds for one file, and for one runtime: a hang must end, a slow machine must not fail. */
-const LIMITS = values.stress ? { file: 1800, runtime: 5400 } : { file: 180, runtime: 900 };
+const PATIENCE = Number(values.patience);
 
+/** Seconds for one file, and for everything: a hang must end, a slow machine must not fail. */
+const LIMITS = values.stress
+  ? { file: 1800 * PATIENCE, all: 4 * 3600 * PATIENCE }
+  : { file: 300 * PATIENCE, all: 3600 * PATIENCE };
+
+/** One runtime. */
 interface Row extends Tally {
   readonly label: string;
+  readonly runner: Runner;
+  readonly env: Record<string, string>;
+  /** How long its files took, one after the other. */
   seconds: number;
-  /** Tests per file, to see whether every runtime ran the same ones. */
-  readonly files: Map<string, number>;
+  /** How each file went, the last time. */
+  readonly outcomes: Map<string, Outcome>;
   /** Files that passed only when they were repeated. */
   readonly unstable: string[];
+}
+
+/** One file on one runtime. */
+interface Task {
+  readonly row: Row;
+  readonly file: string;
 }
 
 if (values.help) {
@@ -66,6 +91,10 @@ if (values.help) {
 async function main(): Promise<number> {
   const files = selectFiles();
   if (files.length === 0) throw new Error(`Cannot find a test file for: ${positionals.join(" ")}`);
+  const lanes = Number(values.jobs);
+  if (!Number.isInteger(lanes) || lanes < 1) {
+    throw new Error(`Cannot run ${values.jobs} files at a time: it must be 1 or more`);
+  }
   const runners = selectRunners();
   const folder = mkdtempSync(join(tmpdir(), "sluice-test-"));
   process.once("exit", () => {
@@ -75,9 +104,11 @@ async function main(): Promise<number> {
   for (const [signal, code] of [["SIGINT", 130], ["SIGTERM", 143], ["SIGHUP", 129]] as const) {
     process.once(signal, () => process.exit(code));
   }
-  const rows: Row[] = [];
-  for (const runner of runners) rows.push(await runAll(runner, files, folder));
+  const rows = runners.map((runner) => makeRow(runner, folder));
+  await runAll(rows, files, folder, lanes);
+  for (const row of rows) sum(row);
   printDifferences(files, rows);
+  printFailures(rows);
   return printTable(rows);
 }
 
@@ -97,7 +128,11 @@ function selectFiles(): string[] {
 }
 
 function selectRunners(): Runner[] {
-  const extra = values.node.map((path) => node(path));
+  const extra = [
+    ...values.node.map((path) => node(path)),
+    ...values.bun.map((path) => bun(path)),
+    ...values.deno.map((path) => deno(path)),
+  ];
   // Without foreign functions the two backends of Node.js are the same.
   const all = values.none ? RUNTIMES.filter((name) => name !== "node-ffi") : RUNTIMES;
   const names = values.runtime?.split(",") ?? (extra.length > 0 ? [] : all);
@@ -109,77 +144,109 @@ function selectRunners(): Runner[] {
   return [...names.map((name) => installed(name as RuntimeName)), ...extra];
 }
 
-async function runAll(runner: Runner, files: string[], folder: string): Promise<Row> {
+function makeRow(runner: Runner, folder: string): Row {
   const ffi = values.none ? "none" : runner.ffi;
-  const label = ffi === "" ? runner.name : `${runner.name}, SLUICE_FFI=${ffi}`;
-  const row: Row = {
-    label,
+  // Node.js strips the types of every file anew in each of the hundreds of processes that are started
+  // here: half of all the time that it takes. The others keep what they have compiled anyway.
+  const NODE_COMPILE_CACHE = join(folder, "compiled");
+  return {
+    label: ffi === "" ? runner.name : `${runner.name}, SLUICE_FFI=${ffi}`,
+    runner,
+    env: { SLUICE_FFI: ffi, SLUICE_TEST_DIR: folder, NO_COLOR: "1", NODE_COMPILE_CACHE },
     passed: 0,
     failed: 0,
     skipped: 0,
     seconds: 0,
-    files: new Map(),
+    outcomes: new Map(),
     unstable: [],
   };
-  const env = { SLUICE_FFI: ffi, SLUICE_TEST_DIR: folder, NO_COLOR: "1" };
-  let retries = Number(values.retry);
-  console.log(`\n${label}`);
-  for (const file of files) {
-    const limit = Math.ceil(Math.min(LIMITS.file, LIMITS.runtime - row.seconds));
-    if (limit <= 0) {
-      row.failed++;
-      console.log(`  FAIL  ${file}: not run, ${LIMITS.runtime} s are over`);
-      continue;
-    }
-    const run = async () => {
-      const outcome = await runFile(runner, resolve(ROOT, file), { folder, env, limit });
-      printOutcome(file, outcome);
-      row.seconds += outcome.seconds;
-      return outcome;
-    };
-    let outcome = await run();
-    if (outcome.failed > 0 && outcome.trouble === undefined && retries-- > 0) {
-      outcome = await run();
-      if (outcome.failed === 0) row.unstable.push(file);
-    }
-    row.passed += outcome.passed;
-    row.failed += outcome.failed;
-    row.skipped += outcome.skipped;
-    row.files.set(file, outcome.passed + outcome.failed + outcome.skipped);
-  }
-  return row;
 }
 
-function printOutcome(file: string, outcome: Outcome): void {
+/** Runs every file on every runtime, and at the end those again that may be repeated. */
+async function runAll(rows: Row[], files: string[], folder: string, lanes: number): Promise<void> {
+  const run = async ({ row, file }: Task) => {
+    const limit = Math.ceil(Math.min(LIMITS.file, LIMITS.all - performance.now() / 1000));
+    const outcome = limit > 0
+      ? await runFile(row.runner, resolve(ROOT, file), { folder, env: row.env, limit })
+      : notRun(`not run, ${LIMITS.all} s are over`);
+    printOutcome(row, file, outcome);
+    row.seconds += outcome.seconds;
+    row.outcomes.set(file, outcome);
+  };
+  const tasks = rows.flatMap((row) => files.map((file) => ({ row, file })));
+  await inLanes<Task>(tasks, {
+    lanes,
+    turn: ({ file }) => turnOf(file),
+    alone: ({ file }) => isAlone(file),
+  }, run);
+  for (const row of rows) {
+    const failed = [...row.outcomes].filter(([, { failed, trouble }]) =>
+      failed > 0 && trouble === undefined
+    );
+    for (const [file] of failed.slice(0, Number(values.retry))) {
+      await run({ row, file });
+      if (row.outcomes.get(file)!.failed === 0) row.unstable.push(file);
+    }
+  }
+}
+
+function notRun(trouble: string): Outcome {
+  const nothing = { passed: 0, failed: 1, skipped: 0, failures: [], seconds: 0, output: "" };
+  return { ...nothing, trouble };
+}
+
+function sum(row: Row): void {
+  for (const { passed, failed, skipped } of row.outcomes.values()) {
+    row.passed += passed;
+    row.failed += failed;
+    row.skipped += skipped;
+  }
+}
+
+function printOutcome({ label }: Row, file: string, outcome: Outcome): void {
   const failed = outcome.failed > 0;
-  const time = `${outcome.seconds.toFixed(1)} s`;
-  console.log(`  ${failed ? "FAIL" : "ok  "}  ${file.padEnd(50)} ${sentence(outcome)}  ${time}`);
+  const line = `${failed ? "FAIL" : "ok  "}  ${label.padEnd(30)}  ${file.padEnd(45)}`;
+  console.log(`${line}  ${sentence(outcome)}  ${outcome.seconds.toFixed(1)} s`);
   if (failed || values.verbose) console.log(outcome.output.trimEnd());
-  if (outcome.trouble !== undefined) console.log(`  FAIL  ${file}: ${outcome.trouble}`);
+  if (outcome.trouble !== undefined) console.log(`FAIL  ${label}  ${file}: ${outcome.trouble}`);
 }
 
 /** A test that one runtime drops without a word is worth a look, though it is no failure. */
 function printDifferences(files: string[], rows: Row[]): void {
   for (const file of files) {
-    const counts = rows.map((row) => row.files.get(file) ?? 0);
+    const counts = rows.map(({ outcomes }) => {
+      const { passed, failed, skipped } = outcomes.get(file)!;
+      return passed + failed + skipped;
+    });
     if (new Set(counts).size < 2) continue;
     const list = rows.map(({ label }, i) => `${counts[i]} on ${label}`).join(", ");
     console.log(`\nNot the same number of tests everywhere: ${file}: ${list}`);
   }
 }
 
+/** Once more at the end what failed, for its output is far above by then. */
+function printFailures(rows: Row[]): void {
+  for (const { label, outcomes } of rows) {
+    for (const [file, { failed, failures, trouble }] of outcomes) {
+      if (failed === 0) continue;
+      console.log(`\nFailed: ${file} on ${label}`);
+      for (const reason of [...failures, trouble ?? []].flat()) console.log(`  ${reason}`);
+    }
+  }
+}
+
 /** Prints the table and the last line; returns the exit code. */
 function printTable(rows: Row[]): number {
-  const sum: Tally = { passed: 0, failed: 0, skipped: 0 };
+  const all: Tally = { passed: 0, failed: 0, skipped: 0 };
   const width = Math.max(...rows.map((row) => row.label.length));
   console.log(`\n${"".padEnd(width)}  passed  failed  skipped  seconds`);
   for (const { label, passed, failed, skipped, seconds } of rows) {
     const cells = [String(passed).padStart(6), String(failed).padStart(6)];
     cells.push(String(skipped).padStart(7), seconds.toFixed(1).padStart(7));
     console.log([label.padEnd(width), ...cells].join("  "));
-    sum.passed += passed;
-    sum.failed += failed;
-    sum.skipped += skipped;
+    all.passed += passed;
+    all.failed += failed;
+    all.skipped += skipped;
   }
   for (const { label, unstable } of rows) {
     for (const file of unstable) {
@@ -188,8 +255,8 @@ function printTable(rows: Row[]): number {
   }
   const idle = rows.some(({ passed }) => passed === 0);
   if (idle) console.log("\nA runtime passed no test at all.");
-  console.log(`\n${sum.passed} passed, ${sum.failed} failed, ${sum.skipped} skipped`);
-  return sum.failed > 0 || idle ? 1 : 0;
+  console.log(`\n${all.passed} passed, ${all.failed} failed, ${all.skipped} skipped`);
+  return all.failed > 0 || idle ? 1 : 0;
 }
 
 function sentence({ passed, failed, skipped }: Tally): string {

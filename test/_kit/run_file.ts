@@ -10,6 +10,8 @@ import type { Runner } from "./runners.ts";
 export interface Outcome extends Tally {
   /** What is wrong beside the tests that failed: a crash, a hang, tests that never ran. */
   readonly trouble: string | undefined;
+  /** Names of the tests that failed. */
+  readonly failures: string[];
   /** Everything that the process printed. */
   readonly output: string;
   readonly seconds: number;
@@ -26,13 +28,16 @@ export interface RunOptions {
 }
 
 let sequence = 0;
-let running: number | undefined;
+const running = new Set<number>();
 
-/** Kills the file that is running, with everything that it started. */
+/** Kills the files that are running, with everything that they started. */
 export function stopRunning(): void {
-  if (running === undefined) return;
+  for (const pid of running) stop(pid);
+}
+
+function stop(pid: number): void {
   try {
-    process.kill(-running, "SIGKILL");
+    process.kill(-pid, "SIGKILL");
   } catch {
     // The whole group has ended.
   }
@@ -49,7 +54,9 @@ export async function runFile(runner: Runner, file: string, options: RunOptions)
   const report = `${base}.xml`;
   const started = performance.now();
   const { ending, timedOut } = await execute(runner.tests(file, report), `${base}.log`, options);
-  const { complete, ...tally } = count(existsSync(report) ? readFileSync(report, "utf8") : "");
+  const { complete, failures, ...tally } = count(
+    existsSync(report) ? readFileSync(report, "utf8") : "",
+  );
   const trouble = timedOut
     ? `killed after ${options.limit} s`
     : typeof ending === "string"
@@ -63,7 +70,7 @@ export async function runFile(runner: Runner, file: string, options: RunOptions)
     : `ended with ${ending} before its last test`;
   if (trouble !== undefined) tally.failed++;
   const output = readFileSync(`${base}.log`, "utf8");
-  return { ...tally, trouble, output, seconds: (performance.now() - started) / 1000 };
+  return { ...tally, failures, trouble, output, seconds: (performance.now() - started) / 1000 };
 }
 
 /** Ends with the exit code, or with the name of the signal. */
@@ -84,17 +91,18 @@ function execute(
     detached: true,
   });
   closeSync(output);
-  running = child.pid;
+  const { pid } = child;
+  if (pid !== undefined) running.add(pid);
   let timedOut = false;
   const timer = setTimeout(() => {
     timedOut = true;
-    stopRunning();
+    stop(pid!);
   }, limit * 1000);
   child.once("error", reject);
   child.once("exit", (code, signal) => {
     clearTimeout(timer);
-    stopRunning();
-    running = undefined;
+    stop(pid!);
+    running.delete(pid!);
     resolve({ ending: code ?? signal!, timedOut });
   });
   return promise;

@@ -49,7 +49,8 @@ export function node(path: string, ffi: "koffi" | "node" = "koffi"): Runner {
   };
 }
 
-function bun(path: string): Runner {
+/** The runner of a Bun binary. */
+export function bun(path: string): Runner {
   return {
     name: `bun ${print(path, "-p", "Bun.version")}`,
     ffi: "",
@@ -67,7 +68,8 @@ function bun(path: string): Runner {
   };
 }
 
-function deno(path: string): Runner {
+/** The runner of a Deno binary. */
+export function deno(path: string): Runner {
   return {
     name: `deno ${print(path, "eval", "console.log(Deno.version.deno)")}`,
     ffi: "",

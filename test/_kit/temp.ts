@@ -42,7 +42,15 @@ function makeFile(bytes: Uint8Array | string): { fd: number; path: string; remov
   };
 }
 
-/** Bytes that repeat only every 251 positions, so that a shifted copy never compares equal. */
-export function pattern(length: number): Uint8Array {
-  return Uint8Array.from({ length }, (_, i) => i % 251);
+/**
+ * Bytes that repeat only every 251 positions, so that a shifted copy never compares equal; the first
+ * is `seed` modulo 251.
+ */
+export function pattern(length: number, seed = 0): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(length);
+  const period = Math.min(length, 251);
+  for (let i = 0; i < period; i++) bytes[i] = (seed + i) % 251;
+  // What is there already, behind itself: twice as much each time.
+  for (let at = 251; at < length; at *= 2) bytes.copyWithin(at, 0, at);
+  return bytes;
 }

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { chart, parseCell } from "../../bench/chart.ts";
-import { fill } from "../../bench/publish.ts";
+import { draw, fill, page } from "../../bench/publish.ts";
+import { lineChart } from "../../bench/line_chart.ts";
 import type { Result } from "../../bench/results.ts";
 
 const RESULT: Result = {
@@ -48,5 +49,36 @@ describe("npm run bench -- report", () => {
     assert.match(svg, /a &lt;b> &amp; c/);
     assert.equal((svg.match(/class="bar own"/g) ?? []).length, 1);
     assert.equal((svg.match(/class="spread"/g) ?? []).length, 1);
+  });
+
+  it("draws lines over a logarithmic axis", () => {
+    const at = (x: number, median: number) => ({ x, median, min: median / 2, max: median * 2 });
+    const lines = [{ name: "a <b>", points: [at(1, 1), at(10, 2), at(100, 4)] }];
+    const svg = lineChart({ name: "clients", title: "by clients", lines });
+    const [, points] = /<polyline points="([^"]+)"/.exec(svg)!;
+    const [x1, x2, x3] = points!.split(" ").map((point) => Number(point.split(",")[0]));
+    assert.ok(Math.abs((x2! - x1!) - (x3! - x2!)) < 0.3, points!);
+    assert.match(svg, /a &lt;b>/);
+    assert.doesNotMatch(svg, /NaN/);
+  });
+
+  it("writes a page with every table, chart and figure that was missed", () => {
+    const value = { median: 2, min: 1, max: 3 };
+    const bar = { subject: "ours", what: "CPU / C", value, limit: 1, wanted: "at most" } as const;
+    const series = [{
+      name: "x",
+      title: "lines",
+      lines: [{ name: "a", points: [{ x: 1, ...value }] }],
+    }];
+    const results = new Map<string, Result>([
+      ["serve", { ...RESULT, bars: [bar] }],
+      ["growth", { ...RESULT, what: "growth", series }],
+    ]);
+    const charts = new Map([...results].map(([what, result]) => [what, draw(result)]));
+    const text = page(results, charts);
+    assert.match(text, /\| ours +\| CPU \/ C +\| at most 1\.00 \| .*\*\*missed\*\*/);
+    assert.match(text, /!\[serve: CPU-s\/GB\]\(charts\/serve-cpu-s-gb\.svg\)/);
+    assert.match(text, /!\[lines\]\(charts\/growth-x\.svg\)/);
+    assert.match(text, /npm run bench -- growth/);
   });
 });

@@ -19,7 +19,7 @@ describe("sluice compare", () => {
   const place = new Place();
 
   it("measures methods into a socket and a file, and counts what they do", async () => {
-    const some = ["--methods", "rw64k,sendfile,splice,range"];
+    const some = ["--methods", "rw64k,sendfile,splice,range,ring"];
     const targets = ["--to", "socket,file", "--cache", "warm", "--rounds", "1"];
     const { code, stdout, stderr } = await place.run(place.file, ...some, ...targets, "--json");
     assert.equal(code, 0, stderr);
@@ -37,6 +37,13 @@ describe("sluice compare", () => {
     for (const [target, method] of [["socket", "sendfile"], ["file", "range"]] as const) {
       const { calls: _, ...moved } = find(target, method).traffic;
       assert.deepEqual(moved, none);
+    }
+    for (const target of ["socket", "file"]) {
+      // Where io_uring is missing or forbidden, that is what is said.
+      if (refusals.some(({ method }) => method === "ring")) break;
+      const { traffic: { calls, ...moved } } = find(target, "ring");
+      assert.deepEqual(moved, { intoUser: SIZE, outOfUser: SIZE, inKernel: 0 });
+      assert.ok(calls!["io_uring_enter"]! > 0);
     }
     // Into the pipe and out of it.
     assert.equal(find("socket", "splice").traffic.inKernel, 2 * SIZE);

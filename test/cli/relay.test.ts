@@ -1,13 +1,23 @@
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, it } from "node:test";
+import { stripVTControlCharacters } from "node:util";
 import { formatAddress } from "../../src/move/relay/endpoint.ts";
 import { bytes, Rates, statusLine, summaryLine } from "../../src/cli/relay/lines.ts";
 import type { RelayStats } from "../../src/mod.ts";
-import { type ChildResult, runChild } from "../_kit/child.ts";
+import { type ChildResult, commandLine, runChild } from "../_kit/child.ts";
 import { Listener, Peer } from "../_kit/peer.ts";
 
 const MAIN = new URL("../../src/cli/main.ts", import.meta.url);
 const LISTENING = /^Listening on 127\.0\.0\.1:(\d+), relaying to 127\.0\.0\.1:\d+\n/;
+
+/** Gives a program a terminal: see script(1). */
+const SCRIPT = "/usr/bin/script";
+const NO_TERMINAL = !existsSync(SCRIPT) && "script(1) is not installed";
 
 /** Runs the command; `use` is called once with a client and what it was connected to. */
 async function run(
@@ -124,7 +134,80 @@ describe("sluice relay", () => {
     const { code, stderr } = await runChild(MAIN, { args });
     taken.close();
     assert.equal(code, 1);
-    assert.match(stderr, /^sluice: EADDRINUSE: Cannot listen on 127\.0\.0\.1:/);
+    assert.match(stderr, /^sluice: EADDRINUSE: Cannot listen on 127\.0\.0\.1:.*another port/);
+  });
+
+  it("relays between Unix sockets, and removes its path", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "sluice-"));
+    const path = join(folder, "relay");
+    const upstream = new Listener({ family: "Unix", path: join(folder, "upstream") });
+    const args = ["relay", `unix:${path}`, formatAddress(upstream.address)];
+    const peers: Peer[] = [];
+    const result = await runChild(MAIN, {
+      args,
+      timeoutMs: 60_000,
+      onOutput(_, kill) {
+        if (peers.length > 0) return;
+        peers.push(Peer.connect({ family: "Unix", path }));
+        peers.push(upstream.accept());
+        talk(peers[0]!, peers[1]!);
+        for (const peer of peers) peer.close();
+        kill("SIGINT");
+      },
+    });
+    upstream.close();
+    assert.equal(exitCode(result), 130, result.stderr);
+    assert.match(result.stdout, /up 8 B {2}down 6 B\n$/);
+    assert.deepEqual(readdirSync(folder), ["upstream"]);
+    rmSync(folder, { recursive: true });
+  });
+
+  it("says what to do about a path that exists, and about one in no folder", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "sluice-"));
+    const cases = [[folder, /EADDRINUSE.*remove/], [
+      `${folder}/none/x`,
+      /ENOENT.*make it/,
+    ]] as const;
+    for (const [path, message] of cases) {
+      const { code, stderr } = await runChild(MAIN, { args: ["relay", `unix:${path}`, ":1"] });
+      assert.equal(code, 1);
+      assert.match(stderr, message);
+    }
+    rmSync(folder, { recursive: true });
+  });
+});
+
+describe("sluice relay on a terminal", () => {
+  it("draws a line over itself, and ends by the key", { skip: NO_TERMINAL }, async () => {
+    const upstream = new Listener();
+    const words = commandLine(MAIN, ["relay", ":0", formatAddress(upstream.address)]);
+    const command = words.map((word) => `'${word}'`).join(" ");
+    // A log would have its first line after 10 seconds only.
+    const child = spawn(SCRIPT, ["--quiet", "--return", "--command", command, "/dev/null"]);
+    const timer = setTimeout(() => child.kill("SIGKILL"), 60_000);
+    const peers: Peer[] = [];
+    let output = "";
+    child.stdout.setEncoding("utf8").on("data", (text: string) => {
+      output += text;
+      const port = /Listening on 127\.0\.0\.1:(\d+)/.exec(output)?.[1];
+      if (port === undefined) return;
+      if (peers.length === 0) {
+        const address = { family: "IPv4", address: "127.0.0.1", port: Number(port) } as const;
+        peers.push(Peer.connect(address), upstream.accept());
+        talk(peers[0]!, peers[1]!);
+      } else if (
+        /\r1 of 1 connections {2}up .*total 14 B/.test(stripVTControlCharacters(output)) &&
+        !child.stdin.closed
+      ) {
+        for (const peer of peers) peer.close();
+        child.stdin.end("\x03");
+      }
+    });
+    await once(child, "close");
+    clearTimeout(timer);
+    upstream.close();
+    const text = stripVTControlCharacters(output);
+    assert.match(text, /\rClosed after 1 connections {2}up 8 B {2}down 6 B\r?\n$/);
   });
 });
 

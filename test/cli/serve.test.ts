@@ -5,6 +5,7 @@ import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
+import { fileURLToPath } from "node:url";
 import { urlsOf } from "../../src/cli/serve/addresses.ts";
 import { Downloads } from "../../src/cli/serve/downloads.ts";
 import { requestLine } from "../../src/cli/serve/lines.ts";
@@ -114,10 +115,39 @@ describe("sluice serve", () => {
     }
   });
 
+  it("leaves to a program what is not in the folder", async () => {
+    const program = createServer((socket) => {
+      socket.on("error", () => {});
+      socket.once("data", () => socket.end("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"));
+    }).listen(0, "127.0.0.1");
+    await once(program, "listening");
+    const { port } = program.address() as AddressInfo;
+    const args = ["serve", folder, "--port", "0", "--fallback", `:${port}`];
+    const server = await startServer(MAIN, args);
+    try {
+      assert.equal((await fetchRaw(server.port, "/absent")).body.toString(), "hello");
+      assert.equal((await fetchRaw(server.port, "/file.txt")).body.toString(), "hello");
+      await server.printed(/200 GET \/absent 5 B relay/);
+    } finally {
+      server.kill("SIGTERM");
+      await server.ended;
+      program.close();
+    }
+  });
+
   it("refuses what it cannot serve", async () => {
     const failed = await runChild(MAIN, { args: ["serve", "/nowhere"], timeoutMs: 20_000 });
     assert.equal(failed.code, 1);
-    assert.match(failed.stderr, /nowhere/);
+    assert.match(
+      failed.stderr,
+      /^sluice: Cannot serve \/nowhere: there is no such folder; name a folder, or leave it out to serve \//,
+    );
+    const file = await runChild(MAIN, {
+      args: ["serve", fileURLToPath(import.meta.url)],
+      timeoutMs: 20_000,
+    });
+    assert.equal(file.code, 1);
+    assert.match(file.stderr, /serve\.test\.ts: it is a file; name its folder, \/.*\/test\/cli$/m);
     for (const args of [["--port", "x"], ["--threads", "0"], ["a", "b"]]) {
       const { code } = await runChild(MAIN, { args: ["serve", ...args], timeoutMs: 20_000 });
       assert.equal(code, 2, args.join(" "));

@@ -2,7 +2,9 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { Cell } from "../../ffi/libc/cell.ts";
 import { addressOf, bindAll, fold, libc, libraryName, view } from "../../ffi/libc/mod.ts";
+import { byNumber } from "../../ffi/libc/by_number.ts";
 import { backend } from "../../ffi/mod.ts";
+import { withFile } from "../_kit/temp.ts";
 
 const EBADF = -9;
 const EINVAL = -22;
@@ -189,5 +191,34 @@ describe("bindAll()", () => {
     libc().close(-1);
     assert.equal(fold((calls["sluice_no_such_call"] as (n: number) => number)(1)), ENOSYS);
     assert.equal(fold(libc().close(-1)), EBADF);
+  });
+});
+
+describe("byNumber()", () => {
+  const make = (name: string) => byNumber(backend(), libraryName(), name);
+  const AT_EMPTY_PATH = 0x1000;
+  const SIZE_MASK = 0x200;
+  const SIZE_AT = 40;
+
+  it("makes statx(), preadv2() and pwritev2() of syscall(), with their errno", () => {
+    withFile("0123456789", (fd) => {
+      const stat = new Cell(256);
+      const path = new Uint8Array(1);
+      const statx = make("statx")!;
+      assert.equal(Number(statx(fd, path, AT_EMPTY_PATH, SIZE_MASK, stat.address)), 0);
+      assert.equal(stat.view.getBigUint64(SIZE_AT, true), 10n);
+      const [iovec, data] = [new Cell(16), new Cell(4)];
+      iovec.view.setBigUint64(0, data.address, true);
+      iovec.view.setBigUint64(8, 4n, true);
+      assert.equal(Number(make("preadv2")!(fd, iovec.address, 1, 3n, 0)), 4);
+      assert.equal(new TextDecoder().decode(data.bytes.slice()), "3456");
+      assert.equal(fold(make("preadv2")!(-1, iovec.address, 1, 3n, 0) as bigint), EBADF);
+      assert.equal(fold(make("pwritev2")!(-1, iovec.address, 1, 3n, 0) as bigint), EBADF);
+    });
+  });
+
+  it("has nothing for other names", () => {
+    assert.equal(make("read"), undefined);
+    assert.equal(make("toString"), undefined);
   });
 });

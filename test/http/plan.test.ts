@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { type PlanOptions, planResponse } from "../../src/http/mod.ts";
 import type { PlanFile } from "../../src/http/mod.ts";
+import { assertQuick } from "../_kit/quick.ts";
 
 const MODIFIED = "Sun, 06 Nov 1994 08:49:37 GMT";
 const LATER = "Sun, 06 Nov 1994 08:49:38 GMT";
@@ -192,21 +193,24 @@ describe("planResponse() with Range", () => {
     assert.equal(headers["Accept-Ranges"], undefined);
   });
 
-  it("answers a header of 16 KiB at once", () => {
-    const started = performance.now();
-    const bombs = ["0-,", "0-0,", " ", ",", "\t,", "9", "-", "0-0 "];
-    for (const bomb of bombs) {
-      const text = bomb.repeat(16_000 / bomb.length);
-      for (const name of ["range", "if-none-match", "if-match", "if-range", "if-modified-since"]) {
-        answer({ [name]: `bytes=${text}`, range: `bytes=${text}` });
-        answer({ [name]: text });
-        answer({ [name]: `W/"${text}` });
-        answer({ [name]: `${TAG}${text}${TAG}x` });
+  it("answers a header of 16 KiB at once", () =>
+    assertQuick(1000, () => {
+      const started = performance.now();
+      const bombs = ["0-,", "0-0,", " ", ",", "\t,", "9", "-", "0-0 "];
+      for (const bomb of bombs) {
+        const text = bomb.repeat(16_000 / bomb.length);
+        for (
+          const name of ["range", "if-none-match", "if-match", "if-range", "if-modified-since"]
+        ) {
+          answer({ [name]: `bytes=${text}`, range: `bytes=${text}` });
+          answer({ [name]: text });
+          answer({ [name]: `W/"${text}` });
+          answer({ [name]: `${TAG}${text}${TAG}x` });
+        }
       }
-    }
-    answer({ "if-none-match": 'W/"'.repeat(5000) });
-    assert.ok(performance.now() - started < 1000);
-  });
+      answer({ "if-none-match": 'W/"'.repeat(5000) });
+      return performance.now() - started;
+    }));
 });
 
 describe("planResponse() with conditions", () => {

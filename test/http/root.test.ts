@@ -43,6 +43,12 @@ symlinkSync("..", join(www, "above"));
 symlinkSync(join(base, "OUTSIDE"), join(www, "absolute"));
 symlinkSync("loop", join(www, "loop"));
 symlinkSync("/proc/self/root/etc/passwd", join(www, "magic"));
+symlinkSync("www", join(base, "www-link"));
+symlinkSync(join(www, "file.txt"), join(www, "within"));
+symlinkSync(join(base, "www-link", "alias"), join(www, "chain"));
+symlinkSync("../../www/file.txt", join(www, "folder/back"));
+symlinkSync(www, join(www, "whole"));
+symlinkSync(join(base, "www-secret/file"), join(www, "sibling"));
 execFileSync("mkfifo", [join(www, "fifo")]);
 
 async function look(root: Root, path: string): Promise<string> {
@@ -66,7 +72,7 @@ const WAYS: [name: string, open: (path: string, symlinks?: Symlinks) => Root][] 
   ["openRoot()", openRoot],
   [
     "NativeRoot without openat2(2)",
-    (path, symlinks = "inside") => new NativeRoot(path, symlinks, true),
+    (path, symlinks = "inside") => new NativeRoot(path, symlinks, { walk: true }),
   ],
   ["openPortableRoot()", (path, symlinks = "inside") => openPortableRoot(path, symlinks)],
 ];
@@ -132,6 +138,24 @@ for (const [name, open] of WAYS) {
       }
       assert.notEqual(await look(root, "magic"), "folder");
       root.close();
+    });
+
+    it("follows links with absolute paths that lead inside, by whatever name of the folder", async () => {
+      const root = open(www, "inside");
+      const walks = name.startsWith("NativeRoot");
+      const ten = walks ? "ELOOP" : "0123456789ABCDEFGHIJ";
+      assert.equal(await look(root, "within"), ten);
+      assert.equal(await look(root, "chain"), ten);
+      assert.equal(await look(root, "folder/back"), ten);
+      assert.equal(await look(root, "whole/file.txt"), walks ? "ENOTDIR" : ten);
+      assert.ok(INSIDE.includes(await look(root, "sibling")));
+      root.close();
+      const linked = open(join(base, "www-link"), "inside");
+      assert.equal(await look(linked, "within"), ten);
+      linked.close();
+      const denying = open(www, "deny");
+      assert.match(await look(denying, "within"), /ELOOP|EXDEV/);
+      denying.close();
     });
 
     it("follows none where none may be followed", async () => {
@@ -223,7 +247,7 @@ describe("openRoot()", () => {
 
   for (const walk of [false, true]) {
     it(`cannot be led out by renames meanwhile, ${walk ? "name by name" : "by openat2(2)"}`, async () => {
-      const root = new NativeRoot(www, "inside", walk);
+      const root = new NativeRoot(www, "inside", { walk });
       const seen = new Set<string>();
       const name = `race-${walk}`;
       await whileSwapping(www, name, async () => {

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import { createServer, type ServerResponse } from "node:http";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { join } from "node:path";
 import { describe, it } from "node:test";
-import { serveStatic } from "../../src/http/mod.ts";
+import { serveStatic, type StaticOptions } from "../../src/http/mod.ts";
 import { sha256 } from "../_kit/bytes.ts";
 import { assertClosed, describeWithoutLeaks } from "../_kit/leaks.ts";
 import { requestText, responses, talk } from "../_kit/raw_http.ts";
@@ -217,6 +217,62 @@ describeWithoutLeaks("serveStatic() under node:http", { warmUp }, () => {
       const { headers } = await new Client(port).get("/file.txt", { connection: "close" });
       assert.equal(headers["cache-control"], "private");
       assert.equal(headers["vary"], "Cookie, Accept-Encoding");
+    });
+    handler.close();
+  });
+
+  it("takes the options of sirv", async () => {
+    const any = { Accept: "*/*" };
+    await withSite({ single: true, ignores: false }, async (get) => {
+      assert.equal((await get("/users/7.png", any)).body.toString(), "the index");
+    });
+    await withSite({ single: true, ignores: [/^\/api\//g, "secret"] }, async (get) => {
+      for (let i = 0; i < 2; i++) assert.equal((await get("/api/x", any)).status, 404);
+      assert.equal((await get("/a/Secret/b", any)).status, 404);
+      assert.equal((await get("/apis/7.png", any)).body.toString(), "the index");
+    });
+    await withSite({ brotli: true, gzip: true }, async (get) => {
+      const { headers } = await get("/assets/app.js", { "Accept-Encoding": "gzip, br" });
+      assert.equal(headers.get("content-encoding"), "br");
+    });
+    await withSite({ gzip: true }, async (get) => {
+      const { headers } = await get("/assets/app.js", { "Accept-Encoding": "gzip, br" });
+      assert.equal(headers.get("content-encoding"), "gzip");
+    });
+    await withSite({ dev: true }, async (get) => {
+      assert.equal((await get("/file.txt")).headers.get("cache-control"), "no-store");
+    });
+    await withSite({ dev: true, etag: true }, async (get) => {
+      assert.equal((await get("/file.txt")).headers.get("cache-control"), "no-cache");
+    });
+    const onNoMatch = (req: IncomingMessage, res: ServerResponse) => {
+      res.writeHead(410, { "Content-Length": "15" }).end(`${req.url} is gone`);
+    };
+    await withSite({ onNoMatch }, async (get) => {
+      const { body, status } = await get("/absent");
+      assert.deepEqual([status, body.toString()], [410, "/absent is gone"]);
+      assert.equal((await get("/file.txt")).status, 200);
+    });
+    const wrong = { onNoMatch: 1 } as unknown as StaticOptions;
+    assert.throws(() => serveStatic(www, wrong), TypeError);
+    assert.throws(() => serveStatic(www, { ignores: [1] } as unknown as StaticOptions), TypeError);
+    assert.throws(() => serveStatic(www, { ignores: "(" }), SyntaxError);
+  });
+
+  it("sends the page for a status that has been set before", async () => {
+    const handler = serveStatic(www);
+    await withServer((req, res) => {
+      res.statusCode = req.url === "/file.txt" ? 404 : 500;
+      handler(req, res);
+    }, async (port) => {
+      const client = new Client(port);
+      const part = await client.get("/file.txt", { range: "bytes=0-1" });
+      assert.deepEqual([part.status, part.body.toString()], [404, TWENTY]);
+      const etag = String(part.headers["etag"]);
+      const again = await client.get("/file.txt", { "if-none-match": etag });
+      assert.deepEqual([again.status, again.body.toString()], [404, TWENTY]);
+      assert.equal((await client.get("/absent")).status, 404);
+      await client.close();
     });
     handler.close();
   });

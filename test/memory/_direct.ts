@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { DirectFile } from "../../src/mod.ts";
+import { pattern } from "../_kit/temp.ts";
 
 /** What moves the bytes; both must do the same. */
 export type Engine = "ring" | "threads";
@@ -74,5 +75,5 @@ export function plainRead(path: string, offset: number, length: number): Uint8Ar
 
 /** Bytes that tell where they are from, and repeat only after 251 positions. */
 export function bytesFrom(seed: number, length: number): Uint8Array {
-  return Uint8Array.from({ length }, (_, i) => (seed + i) % 251);
+  return pattern(length, seed);
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { createHash, randomBytes } from "node:crypto";
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it } from "node:test";
@@ -11,6 +11,20 @@ import { rig, withRig } from "./_relay.ts";
 
 const MIB = 1024 * 1024;
 const sha256 = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest("hex");
+
+/** Descriptors in each epoll set of this process: see proc(5). */
+function watched(): Map<string, number> {
+  const sets = new Map<string, number>();
+  for (const fd of readdirSync("/proc/self/fdinfo")) {
+    try {
+      const count = readFileSync(`/proc/self/fdinfo/${fd}`, "latin1").split("tfd:").length - 1;
+      if (count > 0) sets.set(fd, count);
+    } catch {
+      // It was the one of the folder.
+    }
+  }
+  return sets;
+}
 
 describe("createRelay()", () => {
   it(
@@ -101,6 +115,21 @@ describe("createRelay()", () => {
       }
       await until(() => relay.stats().active === 0, "the connections end");
       assert.equal(relay.stats().accepted, 60);
+    }),
+  );
+
+  it(
+    "shares connections that stay out among its threads",
+    withRig({ threads: 3 }, async ({ connect, relay }) => {
+      const idle = watched();
+      Array.from({ length: 60 }, connect);
+      await until(() => relay.stats().active === 60, "all are connected");
+      const shares = [...watched()]
+        .map(([fd, count]) => count - (idle.get(fd) ?? 0))
+        .filter((count) => count > 0);
+      // Two sockets each; 20 connections a thread, give or take one or two.
+      assert.equal(shares.length, 3, `${shares}`);
+      for (const count of shares) assert.ok(count >= 34 && count <= 46, `${shares}`);
     }),
   );
 

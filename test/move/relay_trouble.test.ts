@@ -79,6 +79,30 @@ describe("a relayed connection", () => {
   );
 
   it(
+    "leaves nothing of what was on the way to those who come after it",
+    withRig({}, async ({ connect, relay }) => {
+      for (let round = 0; round < 4; round++) {
+        const stalled = Array.from({ length: 3 }, connect);
+        for (const [client, server] of stalled) {
+          await sendUntilFull(server);
+          if (round % 2 === 0) client.reset();
+          else server.reset();
+        }
+        await until(() => relay.stats().active === 0, "the connections end");
+        assert.equal(relay.stats().pipes, 0, "pipes with bytes in them are kept");
+        const [client, server] = connect();
+        server.send("answer");
+        client.receives("answer");
+        client.send("question");
+        server.receives("question");
+        client.close();
+        server.close();
+        await until(() => relay.stats().active === 0, "the connection ends");
+      }
+    }),
+  );
+
+  it(
     "slows its sender down while its receiver does not read, and others go on",
     withRig({}, async ({ connect, relay }) => {
       const [client, server] = connect();

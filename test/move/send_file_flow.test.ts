@@ -8,7 +8,7 @@ import { sendFile, type SendResult, type SendTarget } from "../../src/move/send_
 import type { Progress } from "../../src/options.ts";
 import { Folder, noise, type Reader } from "../_kit/bytes.ts";
 import { describeWithoutLeaks } from "../_kit/leaks.ts";
-import { GUESTS, RUNTIME, type Target, target, TARGETS, withPair } from "../_kit/targets.ts";
+import { RUNTIME, type Target, target, TARGETS, withPair } from "../_kit/targets.ts";
 
 const MIB = 1024 * 1024;
 
@@ -152,7 +152,7 @@ describe("sendFile() with maxRate", () => {
     const results = await Promise.all(rows.map(measure));
     results.forEach(({ durationMs }, i) => {
       // The first tenth of a second is free.
-      assert.ok(durationMs > 350 && durationMs < 1500, `${rows[i]!.name}: ${durationMs} ms`);
+      assert.ok(durationMs > 350 && durationMs < 5000, `${rows[i]!.name}: ${durationMs} ms`);
     });
   });
 });
@@ -172,7 +172,7 @@ describe("sendFile() with a callback that throws", () => {
 });
 
 describe("page stability", () => {
-  for (const row of GUESTS) {
+  for (const row of TARGETS.filter(({ kind }) => kind !== "descriptor")) {
     it(`copies on demand on: ${row.name}`, { skip: row.skip }, async () => {
       await withPair(row, async ({ target, reader, end }) => {
         const result = await sendFile(target, smallPath, { stability: "copy" });

@@ -75,17 +75,13 @@ for (const row of TARGETS) {
 describe("the event loop beside sendFile()", () => {
   it("serves timers while 64 MiB leave", async () => {
     await withPair(target("accepted net.Socket"), async ({ target, reader }) => {
-      let worst = 0;
-      let last = performance.now();
-      const timer = setInterval(() => {
-        worst = Math.max(worst, performance.now() - last);
-        last = performance.now();
-      }, 1);
+      let ticks = 0;
+      const timer = setInterval(() => ticks++, 1);
       await sendFile(target, sparsePath);
       clearInterval(timer);
       await reader.take(64 * MIB);
-      // One turn is 2 MiB: some milliseconds, and as many for the peer, which reads in this process.
-      assert.ok(worst < 250, `${worst} ms without a timer`);
+      // One turn is 2 MiB: there are 32, and a timer may miss some of them.
+      assert.ok(ticks >= 8, `${ticks} ticks`);
     });
   });
 

@@ -94,7 +94,7 @@ describe("transfer() with streams of the runtime", () => {
         const [read, write] = sys.pipe2(sys.OpenFlag.CLOEXEC | sys.OpenFlag.NONBLOCK);
         scope.fd(read);
         const filling = transfer(path, write).finally(() => sys.close(write));
-        assert.equal((await transfer(read, client)).method, "copy");
+        assert.match((await transfer(read, client)).method, /^(splice|copy)$/);
         await filling;
         await transfer(createReadStream(path), client);
         client.end();

@@ -37,9 +37,19 @@ async function freePort(): Promise<number> {
   return port;
 }
 
+/** Runs a program; a port that somebody else has taken meanwhile is its own affair. */
+async function run(program: Program): Promise<void> {
+  for (let tries = 1;; tries++) {
+    try {
+      return await runOn(program, await freePort());
+    } catch (error) {
+      if (tries === 3 || !/EADDRINUSE/.test(String(error))) throw error;
+    }
+  }
+}
+
 /** A server answers and is ended; any other program ends by itself, without a word of complaint. */
-async function run({ name, code }: Program): Promise<void> {
-  const port = await freePort();
+async function runOn({ name, code }: Program, port: number): Promise<void> {
   write("video.mp4", Buffer.alloc(1_000_000, "a video "));
   const file = write(`docs_${name}.mjs`, code.replaceAll("8080", String(port)));
   const child = spawn(process.execPath, programArgs(file), {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { MUSL } from "../_kit/c_library.ts";
 import { promisify } from "node:util";
 import { gzip } from "node:zlib";
 import { runtime } from "../../ffi/mod.ts";
@@ -315,7 +316,8 @@ describe("mprotect(), msync(), madvise() and mincore()", () => {
     "throw EINVAL for an unaligned offset",
     scoped((scope) => {
       const region = anonymous(scope, 2 * PAGE);
-      fails("EINVAL", "mprotect", () => sys.mprotect(region, 1, 10, Protection.READ));
+      // musl rounds to whole pages before it asks the kernel.
+      if (!MUSL) fails("EINVAL", "mprotect", () => sys.mprotect(region, 1, 10, Protection.READ));
       fails("EINVAL", "msync", () => sys.msync(region, 1, 10, MsyncFlag.SYNC));
       fails("EINVAL", "madvise", () => sys.madvise(region, 1, 10, MemoryAdvice.NORMAL));
       fails("EINVAL", "mincore", () => sys.mincore(region, 1, 10));

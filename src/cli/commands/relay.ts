@@ -4,6 +4,7 @@ import { Command, InvalidArgumentError } from "commander";
 import { formatAddress, parseEndpoint } from "../../move/relay/endpoint.ts";
 import { createRelay } from "../../mod.ts";
 import { interruptible } from "../exit.ts";
+import { withRemedy } from "../relay/remedy.ts";
 import { createReporter } from "../relay/reporter.ts";
 
 interface Options {
@@ -51,7 +52,10 @@ async function run(listen: string, upstream: string, options: Options): Promise<
     const interrupted = new Promise<void>((resolve) =>
       signal.addEventListener("abort", () => resolve(), { once: true })
     );
-    reporter.listening(formatAddress(await relay.listen()), upstream);
+    const address = await relay.listen().catch((error) => {
+      throw withRemedy(error, listen);
+    });
+    reporter.listening(formatAddress(address), upstream);
     try {
       await Promise.race([interrupted, failed.promise]);
       reporter.draining(graceMs);

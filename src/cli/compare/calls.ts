@@ -84,6 +84,17 @@ export class Calls {
     return result as T;
   }
 
+  /** Counts calls that were made elsewhere. */
+  made(name: string, times: number): void {
+    this.#counts[name] = (this.#counts[name] ?? 0) + times;
+  }
+
+  /** Counts bytes that a ring has moved into memory of the process and out of it. */
+  crossed(intoUser: number, outOfUser: number): void {
+    this.#intoUser += intoUser;
+    this.#outOfUser += outOfUser;
+  }
+
   /** Counts bytes that a call outside the table has moved inside the kernel. */
   movedInKernel(bytes: number): void {
     this.#inKernel += bytes;
@@ -111,6 +122,7 @@ export function must(result: number, name: string): number {
   return result;
 }
 
-function failure(syscall: string, errno: number): SyscallError {
+/** What a failed call throws. */
+export function failure(syscall: string, errno: number): SyscallError {
   return new SyscallError({ syscall, errno, action: "move the bytes" });
 }

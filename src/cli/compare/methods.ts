@@ -4,6 +4,7 @@ import { platform } from "../../../ffi/platform/mod.ts";
 import * as raw from "../../sys/raw/mod.ts";
 import { type Calls, must } from "./calls.ts";
 import { libraryMethods } from "./library.ts";
+import { ringCopy } from "./ring.ts";
 import type { TargetName } from "./types.ts";
 
 /** What a method is given: all is open before the clock starts. */
@@ -163,7 +164,7 @@ function direct({ source, size, outs: [out = -1], target, calls }: Io): void {
   if (target === "file") calls.other("ftruncate", () => raw.ftruncate(out, size));
 }
 
-/** All methods, slowest idea first. A ring of io_uring belongs behind `direct`. */
+/** All methods, slowest idea first. */
 export const METHODS: readonly Method[] = [
   { name: "rw4k", label: "read + write, 4 KiB", targets: ALL, move: readWrite(4 * KB)! },
   {
@@ -176,6 +177,7 @@ export const METHODS: readonly Method[] = [
   ...libraryMethods("stream"),
   { name: "mmap", label: "mmap + write", targets: ALL, move: mmapWrite },
   { name: "direct", label: "O_DIRECT + write", targets: ALL, direct: true, move: direct },
+  { name: "ring", label: "io_uring, 8 blocks", targets: ALL, move: ringCopy },
   { name: "sendfile", label: "sendfile", targets: [...ALL, "two"], move: sendfile },
   { name: "splice", label: "splice", targets: ["socket", "pipe"], move: splice },
   { name: "tee", label: "splice + tee", targets: ["two"], move: tee },

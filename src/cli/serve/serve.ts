@@ -1,6 +1,8 @@
 /** Serving a folder from the command line. @module */
 
 import { realpathSync, statSync } from "node:fs";
+import { dirname } from "node:path";
+import process from "node:process";
 import { capabilities } from "../../capabilities.ts";
 import { createFileServer, type FileServer, type RequestEvent } from "../../http/mod.ts";
 import { interruptible } from "../exit.ts";
@@ -16,6 +18,8 @@ export interface ServeOptions {
   readonly threads: number;
   readonly spa: boolean;
   readonly cors: boolean;
+  readonly fallback?: string | undefined;
+  readonly sandbox: boolean;
   readonly open: boolean;
   readonly json: boolean;
   readonly quiet: boolean;
@@ -30,8 +34,7 @@ const GRACE_MS = 30_000;
 
 /** Serves `dir` until a signal comes. */
 export async function serveFolder(dir: string, options: ServeOptions): Promise<void> {
-  const root = realpathSync(dir);
-  if (!statSync(root).isDirectory()) throw new Error(`Cannot serve ${root}: it is not a folder`);
+  const root = folderAt(dir);
   const reporter = createReporter(options);
   const server = await listen(root, options, reporter);
   await interruptible(async (signal) => {
@@ -49,6 +52,23 @@ export async function serveFolder(dir: string, options: ServeOptions): Promise<v
   });
 }
 
+/** The folder behind a path; what is wrong with it in words, and what can be done. */
+function folderAt(dir: string): string {
+  let root: string;
+  try {
+    root = realpathSync(dir);
+    if (statSync(root).isDirectory()) return root;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "EACCES") throw new Error(`Cannot serve ${dir}: you may not read it; see ls -ld`);
+    if (code === "ELOOP") throw new Error(`Cannot serve ${dir}: its links lead in a circle`);
+    if (code !== "ENOENT" && code !== "ENOTDIR") throw error;
+    const hint = dir === "." ? "" : `; name a folder, or leave it out to serve ${process.cwd()}`;
+    throw new Error(`Cannot serve ${dir}: there is no such folder${hint}`);
+  }
+  throw new Error(`Cannot serve ${dir}: it is a file; name its folder, ${dirname(root)}`);
+}
+
 /** One line that says what carries the bytes on this runtime. */
 export function howBytesTravel(): string {
   const { backend, reason, runtime, supported } = capabilities();
@@ -60,7 +80,7 @@ export function howBytesTravel(): string {
 
 async function listen(
   root: string,
-  { cors, host, port, spa, threads }: ServeOptions,
+  { cors, fallback, host, port, sandbox, spa, threads }: ServeOptions,
   reporter: Reporter,
 ): Promise<FileServer> {
   const onRequest = (event: RequestEvent) => reporter.request(event);
@@ -73,7 +93,9 @@ async function listen(
       threads,
       spa,
       cors,
-      listing: !spa,
+      sandbox,
+      ...(fallback !== undefined && { fallback }),
+      listing: !spa && fallback === undefined,
       onRequest,
     });
     try {

@@ -14,6 +14,11 @@ export interface Serving {
   readonly site: Site;
   readonly fallthrough: boolean;
   readonly setHeaders: StaticOptions["setHeaders"];
+  /**
+   * Whether a status that the program has set is its own: the file is then the page for it, such as
+   * that of an error, whole and without conditions.
+   */
+  readonly keepsStatus?: boolean | undefined;
   /** The target before a prefix was cut off, where the request does not know it. */
   readonly original?: string | undefined;
   /** Called when it is certain that we answer, before the first header is set. */
@@ -62,6 +67,7 @@ function serveNext(serving: Serving, req: Incoming, res: ServerResponse, next: N
     const target = site.below(url);
     if (target === undefined) return pass(serving, res, next, planMessage(requestOf(req, ""), 404));
     request = requestOf(req, target, original === target ? undefined : original);
+    if (isTheirs(serving, res)) request = { ...request, header: unconditional(request) };
     answer = site.find(request);
   } catch (error) {
     return fail(serving, req, res, next, error);
@@ -78,6 +84,15 @@ function requestOf(req: IncomingMessage, target: string, original?: string): Sit
   const { method = "", headers } = req;
   // Only Set-Cookie, which no request has, comes as an array.
   return { method, target, original, header: (name) => headers[name] as string | undefined };
+}
+
+function isTheirs({ keepsStatus }: Serving, { statusCode }: ServerResponse): boolean {
+  return keepsStatus === true && statusCode !== 200;
+}
+
+/** Without what would make another answer of the file than all of it. */
+function unconditional({ header }: SiteRequest): SiteRequest["header"] {
+  return (name) => name === "range" || name.startsWith("if-") ? undefined : header(name);
 }
 
 function deliver(
@@ -97,7 +112,10 @@ function deliver(
   let sent: Promise<unknown> | undefined;
   try {
     serving.begin?.();
+    const { statusCode } = res;
+    const theirs = isTheirs(serving, res) && plan.status === 200;
     setHead(res, plan);
+    if (theirs) res.statusCode = statusCode;
     if (answer.kind === "file" && serving.setHeaders !== undefined) {
       const { size, mtimeNs } = answer.file;
       const mtimeMs = Number(mtimeNs) / 1e6;

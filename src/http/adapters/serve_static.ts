@@ -5,6 +5,7 @@ import { describe } from "../../options.ts";
 import { listingPage } from "../listing/page.ts";
 import type { Symlinks } from "../open_root.ts";
 import type { SiteOptions } from "../plan/options.ts";
+import type { Coding } from "../plan/types.ts";
 import { Site } from "../site.ts";
 import { respondToFetch } from "./fetch.ts";
 import { serveNode } from "./node.ts";
@@ -58,8 +59,14 @@ export interface StaticOptions extends Omit<SiteOptions, "dotfiles"> {
   readonly prefix?: string | undefined;
   /** As in `sirv`: the same as `spa`. */
   readonly single?: boolean | string | undefined;
-  /** As in `sirv`: browsers keep no copies. @default {false} */
+  /** As in `sirv`: browsers keep no copies; with `etag: true` they ask each time. @default {false} */
   readonly dev?: boolean | undefined;
+  /** As in `sirv`: adds `"br"` to `precompressed`. */
+  readonly brotli?: boolean | undefined;
+  /** As in `sirv`: adds `"gzip"` to `precompressed`. */
+  readonly gzip?: boolean | undefined;
+  /** As in `sirv`: called instead of an answer where there is no next handler. Not for `fetch`. */
+  readonly onNoMatch?: ((req: IncomingMessage, res: ServerResponse) => void) | undefined;
 }
 
 /** What {@linkcode serveStatic} returns: fits into each of these places. */
@@ -113,20 +120,21 @@ export function serveStatic(root: string | URL, options: StaticOptions = {}): St
   if (typeof options !== "object" || options === null) {
     throw new TypeError(`Cannot serve files: options must be an object, not ${describe(options)}`);
   }
-  const { setHeaders, fallthrough = true, symlinks, prefix } = options;
-  if (setHeaders !== undefined && typeof setHeaders !== "function") {
-    throw new TypeError(
-      `Cannot serve files: setHeaders must be a function, not ${describe(setHeaders)}`,
-    );
+  const { setHeaders, fallthrough = true, onNoMatch, symlinks, prefix } = options;
+  for (const [name, hook] of Object.entries({ setHeaders, onNoMatch })) {
+    if (hook === undefined || typeof hook === "function") continue;
+    throw new TypeError(`Cannot serve files: ${name} must be a function, not ${describe(hook)}`);
   }
   const site = new Site(root, siteOptions(options), symlinks, prefix);
   const serving = { site, fallthrough: Boolean(fallthrough), setHeaders };
+  const own = { ...serving, keepsStatus: true };
 
   // Three parameters, whatever is passed: Express takes a function with four for an error handler.
   const handle = (first: unknown, second: unknown, third?: unknown): unknown => {
     if (typeof first === "object" && first !== null) {
       if (isNodeResponse(second)) {
-        return serveNode(serving, first as IncomingMessage, second, third as never);
+        const next = third ?? (onNoMatch && (() => onNoMatch(first as IncomingMessage, second)));
+        return serveNode(own, first as IncomingMessage, second, next as never);
       }
       if (isFastify(second)) return toFastify(first as FastifyRequest, second, third as never);
       if (isKoa(first)) return toKoa(first, second as () => Promise<unknown>);
@@ -196,12 +204,16 @@ export function serveStatic(root: string | URL, options: StaticOptions = {}): St
 }
 
 /** Brings the options of others into the form of ours. */
-function siteOptions({ dotfiles = "ignore", single, dev, ...options }: StaticOptions): SiteOptions {
+function siteOptions(
+  { brotli, dev, dotfiles = "ignore", gzip, single, ...options }: StaticOptions,
+): SiteOptions {
+  const codings: Coding[] = [...brotli ? ["br" as const] : [], ...gzip ? ["gzip" as const] : []];
   return {
     ...options,
+    ...(codings.length > 0 && options.precompressed === undefined && { precompressed: codings }),
     dotfiles: dotfiles === true ? "allow" : dotfiles === false ? "ignore" : dotfiles,
     ...(single !== undefined && { spa: single }),
-    ...(dev && { cacheControl: "no-store" }),
+    ...(dev && { cacheControl: options.etag === true ? "no-cache" : "no-store" }),
     ...(options.listing === true && { listing: listingPage }),
   };
 }

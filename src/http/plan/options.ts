@@ -79,6 +79,11 @@ export interface LookupOptions {
    * @default {false}
    */
   readonly spa?: boolean | string | undefined;
+  /**
+   * Paths for which that page is not sent: expressions, or text of them, for the decoded path from `/`
+   * on; `false` is none. By default those whose name has a dot.
+   */
+  readonly ignores?: false | string | RegExp | readonly (string | RegExp)[] | undefined;
   /** Whether a folder without index is listed; a function makes the page. @default {false} */
   readonly listing?: boolean | ((listing: Listing) => string) | undefined;
 }

@@ -32,6 +32,8 @@ export interface Settings {
   readonly redirect: boolean;
   /** Name of the page, or empty. */
   readonly spa: string;
+  /** What it is not sent for; `undefined` for names with a dot. */
+  readonly ignores: readonly RegExp[] | undefined;
   readonly listing: boolean | ((listing: Listing) => string);
 }
 
@@ -81,6 +83,7 @@ function compile(options: SiteOptions): Settings {
     dotfiles: dotfiles(options.dotfiles ?? "ignore"),
     redirect: flag(options.redirect ?? true, "redirect"),
     spa: spa(options.spa ?? false),
+    ignores: options.ignores === undefined ? undefined : ignores(options.ignores),
     listing,
   };
 }
@@ -133,6 +136,16 @@ function dotfiles(value: Dotfiles): Dotfiles {
 function spa(value: boolean | string): string {
   if (typeof value === "string") return path(value.replace(/^\//, ""), "spa");
   return flag(value, "spa") ? "index.html" : "";
+}
+
+function ignores(value: NonNullable<SiteOptions["ignores"]> | false): readonly RegExp[] {
+  if (value === false) return [];
+  return (Array.isArray(value) ? value : [value]).map((item) => {
+    // A flag such as "g" would make the answer depend on the one before.
+    if (item instanceof RegExp) return new RegExp(item.source, item.flags.replace(/[gy]/g, ""));
+    if (typeof item === "string") return new RegExp(item, "i");
+    throw new TypeError(`Cannot ${ACTION}: ignores holds ${describe(item)}, but needs expressions`);
+  });
 }
 
 function list(value: string | readonly string[] | false, name: string): readonly string[] {

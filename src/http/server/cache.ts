@@ -24,6 +24,8 @@ export interface Entry {
   /** The answer to the last conditional request that had only If-None-Match, and its value. */
   condition: Uint8Array | null;
   unchanged: Reply | null;
+  /** What all answers with one part of the file begin with, once there was such an answer. */
+  partHead: Uint8Array | null;
 }
 
 /** Keeps entries by the bytes of their paths. Bounded: what has not been used goes first. */
@@ -58,6 +60,7 @@ export class Cache {
     const { maxBytes, maxFiles } = this.#config;
     this.remove(this.#entries.get(entry.hash));
     this.#entries.set(entry.hash, entry);
+    entry.reply.kept = true;
     this.bytes += weight(entry);
     // Second chance: an entry that was used since goes to the end of the queue once.
     for (let tries = this.#entries.size * 2; tries > 0; tries--) {

@@ -2,6 +2,8 @@
 
 import type { Symlinks } from "../open_root.ts";
 import type { SiteOptions } from "../plan/options.ts";
+import type { Shares } from "../../wait/mailboxes.ts";
+import type { FallbackConfig } from "./fallback/options.ts";
 
 /** How much of what is taken, and for how long: see `ServerLimits` for their meaning. */
 export interface Limits {
@@ -47,10 +49,11 @@ export const Counter = {
   REFUSED: 15,
   ACTIVE: 16,
   LOG_LOST: 17,
+  PASSED: 18,
 } as const;
 
 /** Counters of one thread. */
-export const COUNTERS = 18;
+export const COUNTERS = 19;
 
 /** What a thread is given. */
 export interface JobData {
@@ -58,8 +61,14 @@ export interface JobData {
   readonly symlinks: Symlinks;
   /** Without functions: they cannot go to another thread. */
   readonly settings: SiteOptions;
+  /** URL of a module with a hook for headers; `null` where there is none. */
+  readonly headers: string | null;
+  /** Whether the thread gives up everything but reading below the root. */
+  readonly sandbox: boolean;
   readonly limits: Limits;
   readonly cache: CacheConfig;
+  /** Whose the rest of the requests are; `null` where nobody's. */
+  readonly fallback: FallbackConfig | null;
   /** Format of the log; `null` where there is none. */
   readonly log: "combined" | "json" | null;
   /** Whether the program wants to be told of requests. */
@@ -68,10 +77,15 @@ export interface JobData {
   readonly index: number;
   /** Shared: {@linkcode COUNTERS} for each thread. */
   readonly counters: Float64Array;
+  /** What the threads hand connections to each other by; `null` for one that is alone. */
+  readonly shares: Shares | null;
 }
 
 /** What threads are told to do. */
 export type Command = "reload" | "drain";
+
+/** What the disk thread is told that is to open nothing, and to read only what it is handed. */
+export const SANDBOXED = "sandboxed";
 
 /** Id under which a thread asks, once, that the disk thread be started. */
 export const NEEDS_DISK = 0xffff_ffff;

@@ -13,6 +13,13 @@ export const REQUEST_BYTES = 24;
 export const ANSWER_BYTES = 8;
 
 const EAGAIN = -errnoNumber("EAGAIN");
+const EINTR = -errnoNumber("EINTR");
+
+/**
+ * Most requests under way. A socket of the usual size holds 278 records as small as these, each way
+ * (Linux 6.18): one more answer would find no room, and whoever waits for it would wait for ever.
+ */
+const MOST_PENDING = 128;
 
 /** Who waits for the disk. */
 export interface DiskWaiter {
@@ -33,15 +40,23 @@ export class Disk implements Handler {
   readonly #pending = new Map<number, Pending>();
   readonly #request = new DataView(new ArrayBuffer(REQUEST_BYTES));
   readonly #answers = new Uint8Array(64 * ANSWER_BYTES);
+  readonly #loop: Loop;
   #rest = 0;
   #lastId = 0;
   #started = false;
+  #gone = false;
 
   /** Talks through `fd`; `wake` is called before the first request. */
   constructor(loop: Loop, fd: number, wake: () => void) {
+    this.#loop = loop;
     this.#fd = fd;
     this.#wake = wake;
     loop.add(fd, EpollEvent.IN, this);
+  }
+
+  /** Whether there is no disk thread, and will be none: everybody reads for themselves. */
+  get gone(): boolean {
+    return this.#gone;
   }
 
   /**
@@ -54,6 +69,7 @@ export class Disk implements Handler {
       this.#started = true;
       this.#wake();
     }
+    if (this.#gone || this.#pending.size >= MOST_PENDING) return 0;
     const id = this.#lastId = (this.#lastId + 1) >>> 0 || 1;
     this.#request.setUint32(0, id, true);
     this.#request.setUint32(4, file.fd, true);
@@ -74,8 +90,7 @@ export class Disk implements Handler {
   /** Called by the loop. */
   onEvents(): void {
     const read = raw.read(this.#fd, this.#answers.subarray(this.#rest));
-    if (read === EAGAIN) return;
-    // The disk thread is gone: everybody reads for themselves.
+    if (read === EAGAIN || read === EINTR) return;
     if (read <= 0) return this.#abandon();
     const end = this.#rest + read;
     const view = new DataView(this.#answers.buffer);
@@ -96,6 +111,8 @@ export class Disk implements Handler {
   }
 
   #abandon(): void {
+    this.#gone = true;
+    this.#loop.remove(this.#fd);
     for (const id of [...this.#pending.keys()]) this.#finish(id, 0);
   }
 }

@@ -10,7 +10,9 @@ import { setThreadPriority } from "../../sys/raw/events.ts";
 import * as raw from "../../sys/raw/mod.ts";
 import type { JobContext } from "../../wait/job.ts";
 import { Loop } from "../../wait/loop/loop.ts";
-import { closeSink, populate } from "../../wait/populate.ts";
+import { closeSink, openSink, populate } from "../../wait/populate.ts";
+import { SANDBOXED } from "./config.ts";
+import { restrictThread } from "./sandbox.ts";
 import { ANSWER_BYTES, REQUEST_BYTES } from "./disk.ts";
 
 /** Reading from a fast disk takes a whole processor: those who have something to send go first. */
@@ -19,6 +21,10 @@ const NICE = 5;
 /** Answers the requests that come through each of `job.fds`. */
 export function run(job: JobContext): void {
   setThreadPriority(NICE);
+  if (job.data === SANDBOXED) {
+    openSink();
+    restrictThread({});
+  }
   const loop = new Loop(job);
   for (const fd of job.fds) {
     const onEvents = reader(fd, loop);

@@ -2,21 +2,22 @@
 
 import { platform } from "../../../ffi/platform/mod.ts";
 import { builtin } from "../../builtins.ts";
-import { adopt, type AdoptedSocket } from "../../guest/adopt.ts";
-import { UnsupportedError } from "../../errors.ts";
 import { available } from "../../sys/libc.ts";
-import { check } from "../../sys/check.ts";
 import * as raw from "../../sys/raw/mod.ts";
+import { dupCloexec } from "../../sys/open.ts";
 import { getsockname, socketpair } from "../../sys/sockets.ts";
 import { AddressFamily, SocketType } from "../../sys/socket_flags.ts";
 import { Crew } from "../../wait/crew.ts";
 import { Host } from "../../wait/host.ts";
-import { openListener } from "../../wait/listener.ts";
+import { Mailboxes } from "../../wait/mailboxes.ts";
+import { within } from "../../wait/within.ts";
 import { jobLocation } from "../../wait/worker_location.ts";
-import { type Command, COUNTERS, type JobData, NEEDS_DISK } from "./config.ts";
-import { eventReader } from "./event_reader.ts";
+import { type Command, COUNTERS, type JobData, NEEDS_DISK, SANDBOXED } from "./config.ts";
+import { EventReader } from "./event_reader.ts";
+import { type FallbackConfig, resolveFallback } from "./fallback/options.ts";
 import { listenPortably, type PortableServer } from "./portable_server.ts";
-import { whereToListen } from "./where_to_listen.ts";
+import { landlock } from "./sandbox.ts";
+import { listenAt, socketIdentity, whereToListen } from "./where_to_listen.ts";
 import { configure, type FileServerOptions, type ServerConfig } from "./options.ts";
 import { type FileServerStats, statsOf } from "./stats.ts";
 
@@ -30,9 +31,6 @@ export interface ServerAddress {
 
 const STREAM = SocketType.STREAM | SocketType.NONBLOCK | SocketType.CLOEXEC;
 
-/** Time for the last events to arrive, in milliseconds. */
-const EVENTS_MS = 500;
-
 /** A server that listens, until it is closed. */
 export class FileServer {
   readonly #config: ServerConfig;
@@ -40,18 +38,24 @@ export class FileServer {
   #crew: Crew | undefined;
   #portable: PortableServer | undefined;
   #disk: Host | undefined;
+  #mailboxes: Mailboxes | undefined;
   /** The disk thread's ends of the sockets, before it is started. */
   #diskFds: number[] = [];
   /** What the threads write their events to. */
-  readonly #events: { readonly socket: AdoptedSocket; readonly ended: Promise<void> }[] = [];
+  readonly #events: EventReader | undefined;
+  /** What tells the Unix socket that it listens on from one that has taken its place. */
+  #socketIdentity: string | undefined;
   #address: ServerAddress | undefined;
   #listening: Promise<ServerAddress> | undefined;
   #closing: Promise<void> | undefined;
   #referenced = true;
+  #serves = false;
 
   /** Prepares to serve; `createFileServer` makes the configuration. */
   constructor(config: ServerConfig) {
     this.#config = config;
+    const { onRequest } = config;
+    this.#events = onRequest === undefined ? undefined : new EventReader(onRequest);
     const bytes = config.threads * COUNTERS * Float64Array.BYTES_PER_ELEMENT;
     this.#counters = new Float64Array(new SharedArrayBuffer(bytes));
   }
@@ -107,15 +111,18 @@ export class FileServer {
   }
 
   async #listen(): Promise<ServerAddress> {
-    const { backlog, root, threads } = this.#config;
+    const { backlog, fallback, root, sandbox, threads } = this.#config;
     builtin("fs").readdirSync(root);
     if (platform.os !== "linux" || !available()) return await this.#listenPortably();
-    const listener = openListener(await whereToListen(this.#config), backlog);
+    if (sandbox) landlock();
+    const others = fallback === undefined ? null : await resolveFallback(fallback);
+    const listener = listenAt(await whereToListen(this.#config), backlog);
     try {
-      this.#start(listener, threads);
+      this.#start(listener, threads, others);
       // Or the process might end before the promise settles.
       this.#crew!.ref();
       await this.#crew!.ready;
+      this.#serves = true;
     } catch (cause) {
       await this.#stop();
       throw cause;
@@ -127,25 +134,20 @@ export class FileServer {
   }
 
   async #listenPortably(): Promise<ServerAddress> {
-    const { log } = this.#config;
-    if (log !== undefined) {
-      throw new UnsupportedError({
-        action: "write an access log",
-        reason: "no system call can be made here; use onRequest instead",
-      });
-    }
     this.#portable = await listenPortably(this.#config, this.#counters);
     if (!this.#referenced) this.#portable.server.unref();
     return this.#address = this.#portable.address;
   }
 
-  #start(listener: number, threads: number): void {
+  #start(listener: number, threads: number, fallback: FallbackConfig | null): void {
     const name = getsockname(listener);
     this.#address = name.family === "Unix"
       ? { address: name.path, port: 0 }
       : { address: name.address, port: name.port };
-    const { cache, limits, root, settings, symlinks } = this.#config;
-    const { log, onError, onRequest } = this.#config;
+    this.#socketIdentity = name.family === "Unix" ? socketIdentity(name.path) : undefined;
+    const { cache, headers, limits, log, onError, root, sandbox, settings, symlinks } =
+      this.#config;
+    this.#mailboxes = threads > 1 ? new Mailboxes(threads) : undefined;
     this.#crew = new Crew({
       job: jobLocation("http/server/server_job"),
       threads,
@@ -154,47 +156,59 @@ export class FileServer {
         root,
         symlinks,
         settings,
+        headers,
+        sandbox,
         limits,
         cache,
+        fallback,
         log: log?.format ?? null,
-        events: onRequest !== undefined,
+        events: this.#events !== undefined,
         index,
         counters: this.#counters,
+        shares: this.#mailboxes?.shares ?? null,
       }),
       fds: () => this.#descriptors(listener),
       reported: (_index, id) => {
         if (id === NEEDS_DISK) this.#startDisk();
       },
-      ended: onError,
+      // Before that it is `listen()` that tells.
+      ended: (error) => {
+        if (this.#serves) onError(error);
+      },
     });
   }
 
   /** What one thread is given: see server_job.ts. */
   #descriptors(listener: number): number[] {
-    const [ours, theirs] = socketpair(AddressFamily.UNIX, STREAM);
-    this.#diskFds.push(theirs);
-    const fds = [duplicate(listener), ours];
-    const { log, onRequest } = this.#config;
-    if (log !== undefined) fds.push(duplicate(log.descriptor));
-    if (onRequest !== undefined) {
-      const [reader, writer] = socketpair(AddressFamily.UNIX, STREAM);
-      const { promise, resolve } = Promise.withResolvers<void>();
-      const socket = adopt(reader, { data: eventReader(onRequest), close: () => resolve() });
-      this.#events.push({ socket, ended: promise });
-      fds.push(writer);
+    const fds = [dupCloexec(listener)];
+    try {
+      const [ours, theirs] = socketpair(AddressFamily.UNIX, STREAM);
+      fds.push(ours);
+      this.#diskFds.push(theirs);
+      const { log } = this.#config;
+      if (log !== undefined) fds.push(dupCloexec(log.descriptor));
+      if (this.#events !== undefined) fds.push(this.#events.open());
+      return fds;
+    } catch (cause) {
+      for (const fd of fds) raw.close(fd);
+      throw cause;
     }
-    return fds;
   }
 
   #startDisk(): void {
     if (this.#disk !== undefined) return;
-    this.#disk = new Host({
-      job: jobLocation("http/server/disk_job"),
-      name: "sluice server disk",
-      fds: this.#diskFds.splice(0),
-      completed() {},
-      ended() {},
-    });
+    try {
+      this.#disk = new Host({
+        job: jobLocation("http/server/disk_job"),
+        name: "sluice server disk",
+        data: this.#config.sandbox ? SANDBOXED : null,
+        fds: this.#diskFds.splice(0),
+        completed() {},
+        ended() {},
+      });
+    } catch {
+      // Its sockets are closed by now: the threads see that, and wait for the disk themselves.
+    }
   }
 
   async #close(graceMs: number): Promise<void> {
@@ -211,14 +225,12 @@ export class FileServer {
     await this.#crew?.close();
     await this.#disk?.close();
     for (const fd of this.#diskFds.splice(0)) raw.close(fd);
-    // What the threads wrote last is still to be read.
-    const events = this.#events.splice(0);
-    await within(Promise.all(events.map(({ ended }) => ended)), EVENTS_MS);
-    for (const { socket } of events) socket.close();
+    this.#mailboxes?.close();
+    await this.#events?.close();
     const { path } = this.#config;
-    if (path !== undefined && this.#address !== undefined && path[0] !== "\0") {
-      builtin("fs").rmSync(path, { force: true });
-    }
+    const identity = this.#socketIdentity;
+    if (path === undefined || identity === undefined || socketIdentity(path) !== identity) return;
+    builtin("fs").rmSync(path, { force: true });
   }
 }
 
@@ -241,16 +253,4 @@ export class FileServer {
  */
 export function createFileServer(options: FileServerOptions): FileServer {
   return new FileServer(configure(options));
-}
-
-/** Waits for a promise, but not for longer. */
-async function within(promise: Promise<unknown>, ms: number): Promise<void> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  await Promise.race([promise, new Promise((resolve) => timer = setTimeout(resolve, ms))]);
-  clearTimeout(timer);
-}
-
-function duplicate(fd: number): number {
-  const action = () => `duplicate fd ${fd}`;
-  return check(raw.fcntl(fd, platform.fcntl.DUPFD_CLOEXEC, 0), "fcntl", action);
 }

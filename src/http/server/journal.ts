@@ -42,6 +42,12 @@ export interface JournalOptions {
   now(): number;
 }
 
+/** A request that the program answers. */
+export interface PassedEntry {
+  /** Called once: status (0 where the client got no answer), and bytes of the body. */
+  end(status: number, bytes: number, state: "done" | "aborted"): void;
+}
+
 let lastId = 0;
 
 /** Follows the answers of all connections of a thread. */
@@ -61,33 +67,38 @@ export class Journal {
     headBytes: number,
     bodyBytes: number,
   ): void {
-    let track = this.#tracks.get(connection);
-    if (track === undefined) {
-      track = { client: peerOf(connection.fd), length: connection.sender.total, exchanges: [] };
-      this.#tracks.set(connection, track);
-    }
+    const track = this.#trackOf(connection);
     const now = this.#options.now();
     const body = track.length + headBytes;
     track.length = body + bodyBytes;
     track.exchanges.push({
       event: {
-        id: ++lastId,
-        time: Date.now(),
-        client: track.client,
-        method: head.methodName,
-        target: head.target,
-        minor: head.minor,
+        ...described(track.client, head),
         status: reply.status,
         total: bodyBytes,
+        ...(reply.error !== undefined && { error: reply.error }),
         transfer: reply.file === null || bodyBytes === 0 ? "memory" : "sendfile",
-        referer: head.header("referer") ?? "",
-        userAgent: head.header("user-agent") ?? "",
       },
       began: now,
       body,
       end: track.length,
       reported: now,
     });
+  }
+
+  /** A request is being passed on; every answer before it has been sent. */
+  began(connection: Connection, head: RequestHead): PassedEntry {
+    const track = this.#trackOf(connection);
+    const event = described(track.client, head);
+    const began = this.#options.now();
+    return {
+      end: (status, bytes, state) => {
+        track.length = connection.sender.total;
+        const durationMs = this.#options.now() - began;
+        const total = bytes;
+        this.#write({ ...event, status, total, bytes, transfer: "relay", durationMs, state });
+      },
+    };
   }
 
   /** Bytes have left. */
@@ -123,19 +134,46 @@ export class Journal {
     this.#options.events?.flush();
   }
 
+  #trackOf(connection: Connection): Track {
+    let track = this.#tracks.get(connection);
+    if (track === undefined) {
+      track = { client: peerOf(connection.fd), length: connection.sender.total, exchanges: [] };
+      this.#tracks.set(connection, track);
+    }
+    return track;
+  }
+
   #tell(exchange: Exchange, sent: number, state: RequestEvent["state"]): void {
-    const { format, log, events, now } = this.#options;
     const bytes = Math.max(0, Math.min(sent, exchange.end) - exchange.body);
-    const event = { ...exchange.event, bytes, durationMs: now() - exchange.began, state };
+    const durationMs = this.#options.now() - exchange.began;
+    this.#write({ ...exchange.event, bytes, durationMs, state });
+  }
+
+  #write(event: RequestEvent): void {
+    const { format, log, events } = this.#options;
     events?.add(formatEvent(event));
-    if (state !== "running") {
+    if (event.state !== "running") {
       log?.add(format === "json" ? formatEvent(event) : formatCombined(event));
     }
   }
 }
 
-/** Address of the peer in digits; empty where it has none. */
-function peerOf(fd: number): string {
+/** What is known of a request before its answer. */
+function described(client: string, head: RequestHead) {
+  return {
+    id: ++lastId,
+    time: Date.now(),
+    client,
+    method: head.methodName,
+    target: head.target,
+    minor: head.minor,
+    referer: head.header("referer") ?? "",
+    userAgent: head.header("user-agent") ?? "",
+  };
+}
+
+/** Address of the peer in digits; `"unix"` or empty where it has none. */
+export function peerOf(fd: number): string {
   const bytes = new Uint8Array(MAX_ADDRESS);
   const length = raw.getpeername(fd, bytes);
   if (length <= 0) return "";

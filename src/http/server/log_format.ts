@@ -24,13 +24,15 @@ export interface RequestEvent {
   readonly durationMs: number;
   /**
    * What moved the body: `"memory"` is send(2) of what is kept, or of text; `"copy"` the runtime,
-   * where no system call can be made.
+   * where no system call can be made; `"relay"` is an answer of the program behind `fallback`.
    */
-  readonly transfer: "memory" | "sendfile" | "copy";
+  readonly transfer: "memory" | "sendfile" | "relay" | "copy";
   /** Value of Referer, or empty. */
   readonly referer: string;
   /** Value of User-Agent, or empty. */
   readonly userAgent: string;
+  /** Why the answer is 500: what a hook has thrown, or a system call. */
+  readonly error?: string | undefined;
   /** `"running"` is told of large bodies only, about ten times a second. */
   readonly state: "running" | "done" | "aborted";
 }

@@ -1,7 +1,7 @@
 /** What the fields of a request say about the message, and when they contradict themselves. @module */
 
 import { equalsIgnoringCase, Field, ONCE } from "./field_names.ts";
-import { CLASS, Class, digit, latin1, latin1Bytes } from "./syntax.ts";
+import { CLASS, Class, COLON, digit, latin1, latin1Bytes } from "./syntax.ts";
 
 /** Value of `bodyLength` for a body in chunks. */
 export const CHUNKED = -1;
@@ -39,14 +39,30 @@ export function judge(head: Message): number {
   return body(head);
 }
 
-function validHost(head: Message): boolean {
-  const fields = head.fields;
-  const place = 4 * head.hostField;
-  for (let at = fields[place + 2]!; at < fields[place + 3]!; at++) {
-    if ((CLASS[head.bytes[at]!]! & Class.HOST) === 0) return false;
+/** A name or an address, in brackets if it has colons, and a port. */
+function validHost({ bytes, fields, hostField }: Message): boolean {
+  const start = fields[4 * hostField + 2]!;
+  const end = fields[4 * hostField + 3]!;
+  let at = start;
+  if (bytes[at] === OPENING) {
+    // The end of the line is in no class: it stops there at the latest.
+    while (bytes[at] !== CLOSING) {
+      if ((CLASS[bytes[++at]!]! & Class.HOST) === 0) return false;
+    }
+    at++;
   }
+  for (; at < end && bytes[at] !== COLON; at++) {
+    const byte = bytes[at]!;
+    if ((CLASS[byte]! & Class.HOST) === 0 || byte === OPENING || byte === CLOSING) return false;
+    // Nothing but a port follows an address in brackets.
+    if (bytes[start] === OPENING) return false;
+  }
+  for (at++; at < end; at++) if (!digit(bytes[at]!)) return false;
   return true;
 }
+
+const OPENING = 0x5b;
+const CLOSING = 0x5d;
 
 function connection(head: Message): void {
   for (let i = 0; i < head.count; i++) {

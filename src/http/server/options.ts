@@ -1,52 +1,18 @@
 /** Options of the server, checked and brought into the form that its threads are given. @module */
 
-import { describe, wholeNumber } from "../../options.ts";
+import { describe } from "../../options.ts";
 import { settingsOf } from "../plan/settings.ts";
 import type { SiteOptions } from "../plan/options.ts";
+import type { Headers } from "../plan/types.ts";
 import type { Symlinks } from "../open_root.ts";
 import { folderOf } from "../site.ts";
+import { type FallbackChoice, fallbackOf, type FallbackOptions } from "./fallback/options.ts";
 import type { CacheConfig, Limits } from "./config.ts";
+import { between, cacheOf, type CacheOptions, limitsOf, type ServerLimits } from "./limits.ts";
 import type { RequestEvent } from "./log_format.ts";
 
-/** How much a server takes, and how long it waits. Times are in milliseconds. */
-export interface ServerLimits {
-  /** Most connections in each thread; more wait in the kernel's queue. @default {10000} */
-  maxConnections?: number | undefined;
-  /** Longest target, in bytes; a longer one gets 414. @default {8192} */
-  maxTargetBytes?: number | undefined;
-  /** Longest head of a request, in bytes; a longer one gets 431. @default {16384} */
-  maxHeadBytes?: number | undefined;
-  /** Most header fields; more get 431. @default {100} */
-  maxFields?: number | undefined;
-  /** Time for the whole head of a request, from its first byte on. @default {30000} */
-  headMs?: number | undefined;
-  /** Time between two requests of a connection. @default {65000} */
-  idleMs?: number | undefined;
-  /** Time in which the client acknowledges nothing at all. @default {60000} */
-  sendMs?: number | undefined;
-  /** Lowest rate of a download, in bytes per second over `sendMs`; 0 for none. @default {240} */
-  minRate?: number | undefined;
-}
-
-/** What each thread keeps. */
-export interface CacheOptions {
-  /** Most bytes of files in memory. @default {32 MiB} */
-  maxBytes?: number | undefined;
-  /**
-   * Largest file in memory, in bytes, at most 1 MiB. Larger ones leave by sendfile(2): at 64 KiB a
-   * request took 25 us of CPU that way, and 28 to 43 out of memory (measured on Node.js).
-   *
-   * @default {32 KiB}
-   */
-  maxFileBytes?: number | undefined;
-  /** Most files that are kept, in memory or open. @default {512} */
-  maxFiles?: number | undefined;
-  /** For how long a file is taken to be unchanged, in milliseconds, at most 60000. @default {1000} */
-  validMs?: number | undefined;
-}
-
 /** Options of `createFileServer()`. Functions are not taken: they cannot go to another thread. */
-export interface FileServerOptions extends SiteOptions {
+export interface FileServerOptions extends Omit<SiteOptions, "headers" | "listing"> {
   /** The folder that is served. */
   root: string | URL;
   /** Port to listen on; 0 for a free one. @default {0} */
@@ -55,14 +21,38 @@ export interface FileServerOptions extends SiteOptions {
   host?: string | undefined;
   /** Path of a Unix socket to listen on, instead of `port` and `host`. */
   path?: string | undefined;
-  /** How many threads serve. @default {1} */
+  /** How many threads serve; a new connection goes to the one that has the fewest. @default {1} */
   threads?: number | undefined;
+  /**
+   * More header fields for all files; or the URL of a module that exports a function `headers`, which
+   * is given a file and returns its fields, at once and without promises. It is loaded in each thread.
+   * What it throws is answered with 500, and told in the log.
+   */
+  headers?: Headers | URL | undefined;
+  /** Whether a folder without index is listed. @default {false} */
+  listing?: boolean | undefined;
+  /**
+   * Whether each thread gives up, by Landlock, everything but reading below the folder: if somebody
+   * should take it over, there is nothing else to open, to run or to connect to. Descriptors that are
+   * open stay usable, and the threads of the runtime itself are not covered. The folder is then fixed:
+   * another one put in its place is not noticed. Needs Linux 5.13.
+   *
+   * @default {false}
+   */
+  sandbox?: boolean | undefined;
   /** What becomes of symbolic links: see `openRoot`. @default {"inside"} */
   symlinks?: Symlinks | undefined;
   /** How much is taken, and how long is waited. */
   limits?: ServerLimits | undefined;
   /** What is kept in memory; `false` for nothing. */
   cache?: CacheOptions | false | undefined;
+  /**
+   * A server of the program's own, whose the rest of the requests are: for what is not in the folder,
+   * and for other methods. They are passed on with their bodies, WebSockets included, and the answers
+   * passed back, without the program's thread having to look at a single file. A string is the same
+   * as `{ to }`.
+   */
+  fallback?: string | FallbackOptions | undefined;
   /** Connections that may wait in the kernel's queue. @default {511} */
   backlog?: number | undefined;
   /** Where a line for each request is written; to no file by default. */
@@ -98,35 +88,56 @@ export interface ServerConfig {
   readonly backlog: number;
   readonly symlinks: Symlinks;
   readonly settings: SiteOptions;
+  readonly headers: string | null;
+  readonly sandbox: boolean;
   readonly limits: Limits;
   readonly cache: CacheConfig;
+  readonly fallback: FallbackChoice | undefined;
   readonly log: Required<LogOptions> | undefined;
   readonly onRequest: ((event: RequestEvent) => void) | undefined;
   readonly onError: (error: Error) => void;
 }
 
 const ACTION = "serve files";
-const MIB = 1024 * 1024;
-
-/** A day: longer waits are mistakes. */
-const MOST_MS = 86_400_000;
 
 /** Checks options, and fills in every default. */
 export function configure(options: FileServerOptions): ServerConfig {
   if (typeof options !== "object" || options === null) {
     throw new TypeError(`Cannot ${ACTION}: options must be an object, not ${describe(options)}`);
   }
-  const { backlog, cache, host, limits, log, onRequest, path, port, root, symlinks, threads } =
-    options;
+  const {
+    backlog,
+    cache,
+    fallback,
+    host,
+    limits,
+    log,
+    onRequest,
+    path,
+    port,
+    root,
+    symlinks,
+    threads,
+  } = options;
+  const { headers, sandbox = false } = options;
+  if (typeof sandbox !== "boolean") {
+    throw new TypeError(
+      `Cannot ${ACTION}: sandbox must be true or false, not ${describe(sandbox)}`,
+    );
+  }
   const settings = siteOptions(options);
   for (const name of ["headers", "listing"] as const) {
     if (typeof settings[name] !== "function") continue;
-    throw new TypeError(`Cannot ${ACTION}: ${name} must be data: a thread takes no function`);
+    throw new TypeError(
+      `Cannot ${ACTION}: ${name} must be data, or the URL of a module: a thread takes no function`,
+    );
   }
   settingsOf(settings);
   return {
     root: folderOf(root),
     settings,
+    headers: headers instanceof URL ? headers.href : null,
+    sandbox,
     host: text(host ?? "127.0.0.1", "host"),
     path: path === undefined ? undefined : text(path, "path"),
     port: between(port ?? 0, "port", 0, 65_535),
@@ -135,18 +146,37 @@ export function configure(options: FileServerOptions): ServerConfig {
     symlinks: symlinks ?? "inside",
     limits: limitsOf(limits ?? {}),
     cache: cacheOf(cache ?? {}),
+    fallback: fallback === undefined ? undefined : fallbackOf(fallback),
     log: log === undefined ? undefined : logOf(log),
     onRequest: onRequest === undefined ? undefined : callback(onRequest, "onRequest"),
     onError: options.onError === undefined ? uncaught : callback(options.onError, "onError"),
   };
 }
 
+/** What is the server's own, and not for the plan. */
+const OWN: ReadonlySet<string> = new Set<keyof FileServerOptions>([
+  "backlog",
+  "cache",
+  "fallback",
+  "host",
+  "limits",
+  "log",
+  "onError",
+  "onRequest",
+  "path",
+  "port",
+  "root",
+  "sandbox",
+  "symlinks",
+  "threads",
+]);
+
 /** What is left for the plan. */
 function siteOptions(options: FileServerOptions): SiteOptions {
-  const { backlog: _1, cache: _2, host: _3, limits: _4, log: _5, onRequest: _6, ...rest } = options;
-  const { onError: _12, path: _7, port: _8, root: _9, symlinks: _10, threads: _11, ...settings } =
-    rest;
-  return settings;
+  const entries = Object.entries(options).filter(([name, value]) =>
+    !OWN.has(name) && !(name === "headers" && value instanceof URL)
+  );
+  return Object.fromEntries(entries) as SiteOptions;
 }
 
 function logOf({ descriptor, format = "combined" }: LogOptions): Required<LogOptions> {
@@ -165,35 +195,6 @@ function uncaught(error: Error): void {
   queueMicrotask(() => {
     throw error;
   });
-}
-
-function limitsOf(limits: ServerLimits): Limits {
-  return {
-    maxConnections: between(limits.maxConnections ?? 10_000, "maxConnections", 1, 1_000_000),
-    maxTargetBytes: between(limits.maxTargetBytes ?? 8192, "maxTargetBytes", 16, MIB),
-    maxHeadBytes: between(limits.maxHeadBytes ?? 16_384, "maxHeadBytes", 256, MIB),
-    maxFields: between(limits.maxFields ?? 100, "maxFields", 1, 10_000),
-    headMs: between(limits.headMs ?? 30_000, "headMs", 1, MOST_MS),
-    idleMs: between(limits.idleMs ?? 65_000, "idleMs", 1, MOST_MS),
-    sendMs: between(limits.sendMs ?? 60_000, "sendMs", 1, MOST_MS),
-    minRate: between(limits.minRate ?? 240, "minRate", 0, Number.MAX_SAFE_INTEGER),
-  };
-}
-
-function cacheOf(cache: CacheOptions | false): CacheConfig {
-  if (cache === false) return { maxBytes: 0, maxFileBytes: 0, maxFiles: 0, validMs: 0 };
-  return {
-    maxBytes: between(cache.maxBytes ?? 32 * MIB, "maxBytes", 0, Number.MAX_SAFE_INTEGER),
-    maxFileBytes: between(cache.maxFileBytes ?? 32 * 1024, "maxFileBytes", 0, MIB),
-    maxFiles: between(cache.maxFiles ?? 512, "maxFiles", 0, 1_000_000),
-    validMs: between(cache.validMs ?? 1000, "validMs", 0, 60_000),
-  };
-}
-
-function between(value: number, name: string, least: number, most: number): number {
-  wholeNumber(value, name, ACTION);
-  if (value >= least && value <= most) return value;
-  throw new RangeError(`Cannot ${ACTION}: ${name} is ${value}, but must be in ${least}..${most}`);
 }
 
 function text(value: unknown, name: string): string {

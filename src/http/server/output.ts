@@ -56,27 +56,31 @@ export class Output {
     const parts = bodiless ? NOTHING : reply.parts;
     const line = keep ? request.minor === 1 ? null : KEEP_ALIVE : CLOSE;
     const size = memory + (line?.length ?? 0);
-    if (this.#used + size > this.#cell.bytes.length && !this.#flush()) return false;
+    const { length: room } = this.#cell.bytes;
+    if (this.#used + size > room && !this.flush()) return false;
     reply.refresh(clock);
     const head = reply.headBytes + (line === null ? 0 : line.length - EMPTY_LINE_BYTES);
     this.#service.answered(this.#connection!, reply, head, bodiless ? 0 : reply.bodyBytes);
-    if (this.#used === 0 && line === null && !more) {
+    if (this.#used === 0 && line === null && !more && (reply.kept || size > room)) {
       this.#transmit(reply.cell, memory, parts, reply, memory < reply.memoryBytes);
       return true;
     }
-    this.#append(reply, memory, line);
-    if (parts.length > 0) this.#transmit(this.#cell, this.#used, parts, reply, true);
+    // The page of a folder with thousands of files.
+    const cell = size > room ? new Cell(size) : this.#cell;
+    this.#append(cell, reply, memory, line);
+    if (parts.length > 0 || cell !== this.#cell) {
+      this.#transmit(cell, this.#used, parts, reply, true);
+    }
     return true;
   }
 
   /** Sends what has been collected; returns one of {@linkcode Sent}. */
   end(): number {
-    if (this.#result === Sent.ALL && this.#used > 0) this.#flush();
+    if (this.#result === Sent.ALL && this.#used > 0) this.flush();
     return this.#result;
   }
 
-  #append(reply: Reply, memory: number, line: Uint8Array | null): void {
-    const { bytes } = this.#cell;
+  #append({ bytes }: Cell, reply: Reply, memory: number, line: Uint8Array | null): void {
     const source = reply.cell.bytes;
     if (line === null) {
       bytes.set(source.subarray(0, memory), this.#used);
@@ -90,8 +94,8 @@ export class Output {
     this.#used += memory - EMPTY_LINE_BYTES + line.length;
   }
 
-  /** True when everything has left, and there is room again. */
-  #flush(): boolean {
+  /** Sends what has been collected; true when everything has left, and there is room again. */
+  flush(): boolean {
     if (this.#used > 0) this.#transmit(this.#cell, this.#used, NOTHING, null, true);
     return this.#result === Sent.ALL;
   }

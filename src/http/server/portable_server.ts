@@ -1,10 +1,13 @@
 /** The same server where no system call can be made: by `node:http`, and by copying. @module */
 
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import { UnsupportedError } from "../../errors.ts";
 import { builtin } from "../../builtins.ts";
 import { serveStatic } from "../adapters/serve_static.ts";
 import { listingPage } from "../listing/page.ts";
 import { Counter } from "./config.ts";
+import { isWebSocket, PortableFallback } from "./fallback/portable.ts";
+import { loadHook } from "./headers_hook.ts";
 import type { RequestEvent } from "./log_format.ts";
 import type { ServerConfig } from "./options.ts";
 
@@ -23,17 +26,27 @@ export async function listenPortably(
   config: ServerConfig,
   counters: Float64Array,
 ): Promise<PortableServer> {
+  refuseWhatIsMissing(config);
   const { backlog, host, limits, onRequest, path, port, root, settings, symlinks } = config;
   const listing = settings.listing === true ? listingPage : settings.listing;
-  const handler = serveStatic(root, { ...settings, listing, symlinks }) as (
+  const headers = config.headers === null ? settings.headers : await loadHook(config.headers);
+  const options = { ...settings, listing, symlinks, headers, fallthrough: false };
+  const files = serveStatic(root, options) as (
     req: IncomingMessage,
     res: ServerResponse,
+    next?: (error?: unknown) => void,
   ) => void;
+  const proxy = config.fallback && new PortableFallback(config.fallback);
   const http = builtin("http");
-  const server = http.createServer((req, res) => {
+  const upgrades = { shouldUpgradeCallback: isWebSocket };
+  const server = http.createServer(proxy === undefined ? {} : upgrades, (req, res) => {
     observe(req, res, counters, onRequest);
-    handler(req, res);
+    if (proxy === undefined) files(req, res);
+    else proxy.serve(req, res, files, settings.cors !== undefined && settings.cors !== false);
   });
+  if (proxy !== undefined) {
+    server.on("upgrade", (req, socket, head) => proxy.upgrade(req, socket, head));
+  }
   server.headersTimeout = limits.headMs;
   server.keepAliveTimeout = limits.idleMs;
   server.on("connection", (socket) => {
@@ -60,6 +73,20 @@ export async function listenPortably(
       clearTimeout(timer);
     },
   };
+}
+
+function refuseWhatIsMissing({ log, sandbox }: ServerConfig): void {
+  if (sandbox) {
+    throw new UnsupportedError({
+      action: "put the threads of a server into a sandbox",
+      reason: "no system call can be made here; it needs Linux, and FFI",
+    });
+  }
+  if (log === undefined) return;
+  throw new UnsupportedError({
+    action: "write an access log",
+    reason: "no system call can be made here; use onRequest instead",
+  });
 }
 
 let lastId = 0;

@@ -3,7 +3,10 @@
 import { errnoNumber } from "../../errors.ts";
 import { recvCell } from "../../sys/raw/cells.ts";
 import type { Connection } from "./connection.ts";
+import type { PassedRequest } from "./fallback/fallback.ts";
+import { peerOf } from "./journal.ts";
 import { CHUNKED } from "./message_rules.ts";
+import { Method } from "./request_line.ts";
 import type { Service } from "./service.ts";
 import { INCOMPLETE } from "./syntax.ts";
 
@@ -19,6 +22,8 @@ const REQUESTS_PER_TURN = 64;
 /** What `receive` returns when there was nothing to read, and when nothing will be any more. */
 export const NOTHING = -1;
 export const ENDED = -2;
+/** What it returns when a request is to be passed on. */
+export const PASSED = -3;
 
 /** Reads requests and has them answered; one object serves the whole life of a connection. */
 export class Reader {
@@ -28,6 +33,8 @@ export class Reader {
   keep = true;
   /** Requests that have been answered. */
   requests = 0;
+  /** The request that is to be passed on. */
+  passed: PassedRequest | null = null;
   readonly #service: Service;
   readonly #connection: Connection;
   /** Bytes that have arrived and belong to the next requests. */
@@ -67,6 +74,12 @@ export class Reader {
     return this.#process(pending.length);
   }
 
+  /** Goes on behind a request that was passed on, with what has been received since. */
+  continue(keep: boolean, received: Uint8Array): void {
+    this.keep = keep;
+    if (keep && received.length > 0) this.#pending = received;
+  }
+
   /** Refuses what has not arrived in time. */
   refuse(status: number): number {
     this.#service.output.begin(this.#connection);
@@ -98,7 +111,8 @@ export class Reader {
         break;
       }
       // Where the socket is full, the request is read again when there is room.
-      if (!(result < 0 ? this.#refuse(-result) : this.#answer(end - result))) break;
+      if (!(result < 0 ? this.#refuse(-result) : this.#answer(result, end))) break;
+      if (this.passed !== null) return PASSED;
       at = result < 0 ? end : result;
     }
     if (at < end && this.keep) this.#pending = input.bytes.slice(at, end);
@@ -108,17 +122,36 @@ export class Reader {
   }
 
   /** Answers the request in the head; false when earlier answers must leave first. */
-  #answer(behind: number): boolean {
-    const { closing, head, output, site } = this.#service;
+  #answer(at: number, end: number): boolean {
+    const { closing, fallback, head, output, site } = this.#service;
+    if (fallback?.owns(head)) return this.#pass(at, end);
+    const reply = this.#service.answer();
+    if (reply.status >= 204 && fallback?.wants(head, reply.status)) {
+      site.settle();
+      return this.#pass(at, end);
+    }
     const { bodyLength } = head;
-    // The end of a longer body, or of one in chunks, is not looked for.
+    // The end of a longer body, or of one in chunks, is not looked for; and what follows CONNECT may
+    // be meant for a tunnel that there is not.
     const keep = head.keepAlive && bodyLength !== CHUNKED && bodyLength <= MOST_DISCARDED &&
-      !closing;
-    const added = output.add(this.#service.answer(), keep, behind > 0);
+      !closing && !(head.method === Method.OTHER && head.methodName === "CONNECT");
+    const added = output.add(reply, keep, at < end);
     site.settle();
     if (!added) return false;
     this.keep = keep;
     this.#discard = keep ? bodyLength : 0;
+    this.requests++;
+    return true;
+  }
+
+  /** Leaves the request in the head to the program; false when earlier answers must leave first. */
+  #pass(at: number, end: number): boolean {
+    const { closing, fallback, head, output } = this.#service;
+    if (!output.flush()) return false;
+    const { fd } = this.#connection;
+    const passed = fallback!.take(head, at, end, peerOf(fd), head.keepAlive && !closing);
+    if (passed === undefined) return this.#refuse(400);
+    this.passed = passed;
     this.requests++;
     return true;
   }

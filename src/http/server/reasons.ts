@@ -24,6 +24,7 @@ const REASONS: ReadonlyMap<number, string> = new Map([
   [501, "Not Implemented"],
   [502, "Bad Gateway"],
   [503, "Service Unavailable"],
+  [504, "Gateway Timeout"],
   [505, "HTTP Version Not Supported"],
 ]);
 

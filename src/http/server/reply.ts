@@ -16,6 +16,8 @@ const encoder = new TextEncoder();
 export class Reply {
   /** Status code. */
   readonly status: number;
+  /** What went wrong, for the log. */
+  readonly error: string | undefined;
   /** Head and body, as far as they are in memory. */
   readonly cell: Cell;
   /** Bytes of the head, with its empty line. */
@@ -26,11 +28,21 @@ export class Reply {
   readonly parts: readonly Part[];
   /** Where the parts are; `null` when all is in memory. */
   readonly file: SharedFile | null;
+  /** Whether it will be sent again: for one time its address need not be asked for. */
+  kept = false;
   #second = -1;
 
-  /** Writes the answer. `body` takes the place of all parts. */
-  constructor(plan: Plan, file: SharedFile | null, body: Uint8Array | null) {
-    const head = encodeHead(plan);
+  /**
+   * Writes the answer. `body` takes the place of all parts, and `head`, where it is given, that of
+   * the plan's headers: see {@linkcode encodeHead}.
+   */
+  constructor(
+    plan: Plan,
+    file: SharedFile | null,
+    body: Uint8Array | null,
+    { head = encodeHead(plan), error }: { head?: Uint8Array; error?: string | undefined } = {},
+  ) {
+    this.error = error;
     this.status = plan.status;
     this.headBytes = head.length;
     this.bodyBytes = plan.length;
@@ -61,9 +73,14 @@ export function isBytes(part: Part): part is Uint8Array {
 }
 
 const TAIL = "\r\n\r\n";
-const DATE_PLACE = `Date: ${" ".repeat(DATE_BYTES)}${TAIL}`;
 
-/** The date is the last field, so that it is always in the same place: in front of the empty line. */
+/**
+ * How each head ends. The date is the last field, so that it is always in the same place: in front
+ * of the empty line.
+ */
+export const DATE_PLACE: string = `Date: ${" ".repeat(DATE_BYTES)}${TAIL}`;
+
+/** The head of an answer, without a date, and without what becomes of the connection. */
 function encodeHead({ status, headers }: Plan): Uint8Array {
   let text = `HTTP/1.1 ${status} ${reasonOf(status)}\r\n`;
   for (const name in headers) text += `${name}: ${headers[name]}\r\n`;

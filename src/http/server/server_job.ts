@@ -12,30 +12,48 @@ import { READY_ID } from "../../wait/crew.ts";
 import type { JobContext } from "../../wait/job.ts";
 import { Acceptor } from "../../wait/loop/acceptor.ts";
 import { Loop } from "../../wait/loop/loop.ts";
+import { Placement } from "../../wait/loop/placement.ts";
 import { listingPage } from "../listing/page.ts";
 import { openRoot } from "../open_root.ts";
+import type { HeadersHook } from "../plan/options.ts";
 import { settingsOf } from "../plan/settings.ts";
 import { type Command, COUNTERS, type JobData, NEEDS_DISK } from "./config.ts";
 import { Counter } from "./config.ts";
 import { Disk } from "./disk.ts";
 import { Journal } from "./journal.ts";
+import { whatFallbackNeeds } from "./fallback/options.ts";
+import { loadHook } from "./headers_hook.ts";
 import { LogWriter } from "./log_writer.ts";
+import { restrictThread } from "./sandbox.ts";
 import { Service } from "./service.ts";
 import { Site } from "./site.ts";
+
+/** The hook for headers, once its module has been loaded. */
+let hook: HeadersHook | undefined;
+
+/** Loads the program's own module. */
+export async function prepare(data: unknown): Promise<void> {
+  const { headers } = data as JobData;
+  if (headers !== null) hook = await loadHook(headers);
+}
 
 /** Serves until it must stop. */
 export function run(job: JobContext): void {
   const data = job.data as JobData;
-  const { cache, counters, index, limits, root, settings, symlinks } = data;
+  const { cache, counters, fallback, index, limits, root, sandbox, settings, shares, symlinks } =
+    data;
   const [listener, diskFd, ...logs] = job.fds as [number, number, ...number[]];
   const loop = new Loop(job, (command) => obey(command as CrewCommand<Command>));
   const own = counters.subarray(index * COUNTERS, (index + 1) * COUNTERS);
-  const folder = openRoot(root, symlinks);
+  const folder = openRoot(root, symlinks, { fixed: sandbox });
+  if (sandbox) restrictThread({ root, ...whatFallbackNeeds(fallback) });
   const site = new Site({
     root: folder,
-    settings: settingsOf(
-      settings.listing === true ? { ...settings, listing: listingPage } : settings,
-    ),
+    settings: settingsOf({
+      ...settings,
+      ...(settings.listing === true && { listing: listingPage }),
+      ...(hook !== undefined && { headers: hook }),
+    }),
     cache,
     looked: (hit) => service.count(hit ? Counter.CACHE_HITS : Counter.CACHE_MISSES),
   });
@@ -53,8 +71,11 @@ export function run(job: JobContext): void {
     journal,
     limits,
     cache,
+    fallback,
+    preflights: settings.cors !== undefined && settings.cors !== false,
     counters: own,
     closed() {
+      placement?.left();
       if (!service.closing && service.open < limits.maxConnections) acceptor.resume();
     },
     drained() {
@@ -62,9 +83,12 @@ export function run(job: JobContext): void {
       drainId = 0;
     },
   });
+  const accepted = (fd: number) => service.accept(fd);
+  const placement = shares === null ? null : new Placement(loop, shares, index, accepted);
   const acceptor: Acceptor = new Acceptor(loop, listener, {
     accepted(fd) {
-      service.accept(fd);
+      if (placement === null) accepted(fd);
+      else placement.place(fd);
       // Those that wait in the kernel are taken when one of these has gone.
       if (service.open > limits.maxConnections) acceptor.pause();
     },
@@ -78,6 +102,7 @@ export function run(job: JobContext): void {
         return job.complete(id, 0);
       case "drain":
         acceptor.close();
+        placement?.close();
         drainId = id;
         return service.close();
     }
@@ -87,6 +112,7 @@ export function run(job: JobContext): void {
   try {
     loop.run();
   } finally {
+    placement?.close();
     service.closeAll();
     journal?.flush();
     acceptor.close();

@@ -11,7 +11,9 @@ import { Clock } from "./clock.ts";
 import { type CacheConfig, Counter, type Limits } from "./config.ts";
 import { Connection } from "./connection.ts";
 import type { Disk } from "./disk.ts";
-import type { Journal } from "./journal.ts";
+import { Fallback } from "./fallback/fallback.ts";
+import type { FallbackConfig } from "./fallback/options.ts";
+import type { Journal, PassedEntry } from "./journal.ts";
 import { Output } from "./output.ts";
 import { Reply, textPlan } from "./reply.ts";
 import { RequestHead } from "./request_head.ts";
@@ -35,6 +37,9 @@ export interface ServiceOptions {
   readonly journal: Journal | null;
   readonly limits: Limits;
   readonly cache: CacheConfig;
+  readonly fallback: FallbackConfig | null;
+  /** Whether the site answers preflights of other origins. */
+  readonly preflights: boolean;
   /** This thread's counters; see `Counter`. */
   readonly counters: Float64Array;
   /** Called when a connection has closed. */
@@ -55,6 +60,8 @@ export class Service {
   /** What has just arrived. */
   readonly input: Cell;
   readonly output: Output;
+  /** Whose the rest of the requests are. */
+  readonly fallback: Fallback | null;
   /** Whether no further request is answered on any connection. */
   closing = false;
   readonly #options: ServiceOptions;
@@ -64,7 +71,7 @@ export class Service {
   readonly #sweeper = new Timer({ onTimeout: () => this.#sweep() });
 
   constructor(options: ServiceOptions) {
-    const { cache, counters, disk, limits, loop, site } = options;
+    const { cache, counters, disk, fallback: config, limits, loop, preflights, site } = options;
     this.#options = options;
     this.#counters = counters;
     this.loop = loop;
@@ -75,6 +82,8 @@ export class Service {
     this.head = new RequestHead(limits);
     this.input = new Cell(limits.maxHeadBytes + INPUT_BYTES);
     this.output = new Output(this, Math.max(OUTPUT_BYTES, cache.maxFileBytes + INPUT_BYTES));
+    const { clock } = this;
+    this.fallback = config && new Fallback({ clock, config, loop, preflights });
     loop.timers.start(this.#sweeper, SWEEP_MS);
   }
 
@@ -85,6 +94,10 @@ export class Service {
 
   /** Takes a connection over; of too many, one that waits for nothing but another request goes. */
   accept(fd: number): void {
+    if (this.closing) {
+      raw.close(fd);
+      return this.#options.closed();
+    }
     const connection = new Connection(this, fd);
     if (this.loop.add(fd, EpollEvent.IN, connection) < 0) return connection.close();
     this.#connections.add(connection);
@@ -116,6 +129,7 @@ export class Service {
     this.closing = true;
     for (const connection of this.#connections) connection.close();
     this.#drained();
+    this.fallback?.close();
   }
 
   /** The answer to the request in `head`. */
@@ -138,10 +152,19 @@ export class Service {
 
   /** An answer is about to be sent: so many bytes of head, and of body. */
   answered(connection: Connection, reply: Reply, headBytes: number, bodyBytes: number): void {
-    this.count(Counter.REQUESTS);
-    const group = Counter.STATUS_2XX + Math.floor(reply.status / 100) - 2;
-    if (group >= Counter.STATUS_2XX) this.count(group);
+    this.#countStatus(reply.status);
     this.#options.journal?.answered(connection, this.head, reply, headBytes, bodyBytes);
+  }
+
+  /** The request in the head is being passed on. */
+  began(connection: Connection): PassedEntry | undefined {
+    return this.#options.journal?.began(connection, this.head);
+  }
+
+  /** The program has answered. */
+  passed(status: number): void {
+    this.count(Counter.PASSED);
+    if (status !== 0) this.#countStatus(status);
   }
 
   /** Bytes have left. */
@@ -162,6 +185,12 @@ export class Service {
   /** Counts. */
   count(counter: number, by = 1): void {
     this.#counters[counter]! += by;
+  }
+
+  #countStatus(status: number): void {
+    this.count(Counter.REQUESTS);
+    const group = Counter.STATUS_2XX + Math.floor(status / 100) - 2;
+    if (group >= Counter.STATUS_2XX) this.count(group);
   }
 
   #evict(): void {

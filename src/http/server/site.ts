@@ -11,6 +11,7 @@ import { Cache, type Entry, keyOf } from "./cache.ts";
 import type { CacheConfig } from "./config.ts";
 import { CONDITIONAL, Field } from "./field_names.ts";
 import { equal, hashOf, identityOf, joined, readResident, replyTo } from "./kept_file.ts";
+import { partOf } from "./part_reply.ts";
 import { Reply } from "./reply.ts";
 import type { RequestHead } from "./request_head.ts";
 import { Method } from "./request_line.ts";
@@ -33,6 +34,8 @@ export class Site {
   readonly #cache: Cache;
   /** Files that nobody will ask for again: closed once the answer at hand is on its way. */
   readonly #doomed: SharedFile[] = [];
+  /** Why the answer at hand is 500. */
+  #error: string | undefined;
   /** Whether the answer to a plain request depends on nothing but its path and what it accepts. */
   readonly #keeps: boolean;
 
@@ -118,6 +121,8 @@ export class Site {
     if (place !== undefined && entry.condition !== null) {
       if (equal(head.bytes, place[0], place[1], entry.condition)) return entry.unchanged!;
     }
+    const part = partOf(head, entry);
+    if (part !== null) return part;
     const plan = planFile(requestOf(head), entry.representation);
     if (plan === entry.representation.whole || plan === entry.representation.head) {
       return entry.reply;
@@ -126,6 +131,7 @@ export class Site {
     if (place !== undefined && plan.status === 304) {
       entry.condition = head.bytes.slice(place[0], place[1]);
       entry.unchanged = reply;
+      reply.kept = true;
     }
     return reply;
   }
@@ -134,16 +140,17 @@ export class Site {
   #make(head: RequestHead, now: number, extra: Uint8Array | null, hash = 0): Reply {
     const request = requestOf(head);
     const found = this.#find(request);
-    if (found.kind === "message") return new Reply(found.plan, null, joined(found.plan.parts));
+    if (found.kind === "message") return this.#message(found.plan);
     if (found.kind === "listing") return this.#list(request, found);
-    const { file, path, plan } = found;
+    const { file, plan } = found;
     const shared = new SharedFile(file);
     const entry = this.#describe(head, hash, extra ?? NO_BYTES, file, shared, now);
     const { representation } = entry;
     const reply = plan === representation.whole || plan === representation.head
       ? entry.reply
       : replyTo(plan, entry);
-    if (extra !== null && this.#isItself(head, path)) this.#cache.add(entry);
+    // What stands in for another depends on what is accepted.
+    if (extra !== null && !found.standsIn) this.#cache.add(entry);
     else this.#doomed.push(shared);
     return reply;
   }
@@ -172,23 +179,16 @@ export class Site {
       used: true,
       condition: null,
       unchanged: null,
+      partHead: null,
     };
-  }
-
-  /** The page of an application depends on what is accepted, unless it was asked for by its name. */
-  #isItself(head: RequestHead, path: string): boolean {
-    const { spa } = this.#options.settings;
-    if (spa === "" || path !== spa) return true;
-    const { length } = head.target;
-    return length === 1 || length === 1 + spa.length;
   }
 
   #find(request: SiteRequest): Found {
     const { root, settings } = this.#options;
     try {
       return searchNow(lookUp(request, settings), root.openNow!);
-    } catch {
-      return { kind: "message", plan: planMessage(request, 500) };
+    } catch (error) {
+      return { kind: "message", plan: this.#failure(request, error) };
     }
   }
 
@@ -198,12 +198,24 @@ export class Site {
       const { root, settings } = this.#options;
       const listing = readFolderNow(root.openNow!, folder, target.names, settings.dotfiles);
       plan = planListing(request, listing, settings);
-    } catch {
-      plan = planMessage(request, 500);
+    } catch (error) {
+      plan = this.#failure(request, error);
     } finally {
       folder.close();
     }
-    return new Reply(plan, null, joined(plan.parts));
+    return this.#message(plan);
+  }
+
+  #message(plan: Plan): Reply {
+    const error = this.#error;
+    this.#error = undefined;
+    return new Reply(plan, null, joined(plan.parts), { error });
+  }
+
+  /** Somebody should know, but not the client. */
+  #failure(request: SiteRequest, error: unknown): Plan {
+    this.#error = error instanceof Error ? error.message : String(error);
+    return planMessage(request, 500);
   }
 }
 

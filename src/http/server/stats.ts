@@ -31,8 +31,12 @@ export interface FileServerStats {
   readonly truncated: number;
   /** Connections that were refused because no descriptor was left. */
   readonly refused: number;
+  /** Requests that were passed on to the program: see the option `fallback`. */
+  readonly passed: number;
   /** Lines of the log that could not be written. */
   readonly logLost: number;
+  /** How connections and answers are spread over the threads. */
+  readonly threads: readonly { readonly open: number; readonly requests: number }[];
 }
 
 /** Adds the counters of all threads up. */
@@ -63,6 +67,11 @@ export function statsOf(counters: Float64Array): FileServerStats {
     aborted: sum(Counter.ABORTED),
     truncated: sum(Counter.TRUNCATED),
     refused: sum(Counter.REFUSED),
+    passed: sum(Counter.PASSED),
     logLost: sum(Counter.LOG_LOST),
+    threads: Array.from({ length: counters.length / COUNTERS }, (_, thread) => ({
+      open: counters[thread * COUNTERS + Counter.OPEN]!,
+      requests: counters[thread * COUNTERS + Counter.REQUESTS]!,
+    })),
   };
 }

@@ -1,5 +1,8 @@
 /** What is known to be in the page cache, so that a hot file is not asked about again and again. @module */
 
+import { errnoNumber } from "../../errors.ts";
+import { Whence } from "../../sys/file_flags.ts";
+import * as raw from "../../sys/raw/mod.ts";
 import { resident } from "../../wait/residency.ts";
 import { CHUNK } from "./sender.ts";
 import type { SharedFile } from "./shared_file.ts";
@@ -12,6 +15,18 @@ const SLOTS = 4096;
 
 /** Windows of a file that have numbers of their own: 2^21 of 512 KiB are 1 TiB. */
 const WINDOWS = 2 ** 21;
+
+const ENXIO = -errnoNumber("ENXIO");
+
+/** As {@linkcode resident}; what lies in a hole of the file is there as well, for no disk has it. */
+function there(file: SharedFile, position: number, length: number): number {
+  const count = resident(file.fd, position, length);
+  // Only where there may be one: looking for it may take a look at the disk.
+  if (count === length || !file.sparse) return count;
+  // The position of the descriptor, which this moves, means nothing here.
+  const data = raw.lseek(file.fd, position + count, Whence.DATA);
+  return data === ENXIO || data >= position + length ? length : count;
+}
 
 /** Remembers which windows of which files were resident a moment ago. */
 export class Warmth {
@@ -36,8 +51,8 @@ export class Warmth {
     const start = window * CHUNK;
     const whole = Math.min(CHUNK, Math.max(0, file.size - start));
     // Of a large part the whole window is asked about at once, of a small one only itself.
-    if (left * 4 < whole) return resident(file.fd, position, left);
-    const count = resident(file.fd, position, left);
+    if (left * 4 < whole) return there(file, position, left);
+    const count = there(file, position, left);
     if (count === left && position === start) {
       this.#keys[slot] = key;
       this.#times[slot] = now;

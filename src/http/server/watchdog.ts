@@ -54,6 +54,12 @@ export class Watchdog {
     this.#since = this.#service.loop.now;
   }
 
+  /** The program is being asked: it may have less time than clients. */
+  pass(): void {
+    this.idle();
+    this.#start();
+  }
+
   /** The last answer has been sent. */
   linger(): void {
     this.#since = this.#service.loop.now;
@@ -67,7 +73,11 @@ export class Watchdog {
 
   #start(): void {
     const { headMs, idleMs, sendMs } = this.#service.limits;
-    const shortest = Math.min(headMs, idleMs, sendMs) / 4;
+    const { fallback } = this.#service;
+    const passing = this.#connection.phase === Phase.PASSING
+      ? Math.min(fallback!.config.connectMs, fallback!.config.silenceMs)
+      : Infinity;
+    const shortest = Math.min(headMs, idleMs, sendMs, passing) / 4;
     const delay = Math.max(LEAST_MS, Math.min(MOST_MS, shortest));
     this.#service.loop.timers.start(this.#timer, delay);
   }
@@ -80,6 +90,13 @@ export class Watchdog {
       if (waited >= LINGER_MS) return this.#connection.close();
     } else if (phase === Phase.SENDING) {
       if (this.#stuck(loop.now)) return this.#end();
+    } else if (phase === Phase.PASSING) {
+      const passing = this.#connection.passing!;
+      if (!passing.waitsForClient) {
+        this.#sending = false;
+        passing.look(loop.now);
+        if (this.#connection.phase === Phase.CLOSED) return;
+      } else if (this.#stuck(loop.now)) return this.#end();
     } else if (partial || requests === 0) {
       if (waited >= limits.headMs) {
         this.#service.count(Counter.TIMEOUTS);

@@ -1,7 +1,9 @@
 /** Opening what is broadcast. @module */
 
+import { type BorrowedReading, borrowReading } from "../../guest/borrow.ts";
 import { describe, resolveRange } from "../../options.ts";
 import { available } from "../../sys/libc.ts";
+import * as raw from "../../sys/raw/mod.ts";
 import { closeEnd, isFile, openEnd } from "../ends.ts";
 import { positionless } from "../refusals.ts";
 import { byteSource } from "../runtime_ends.ts";
@@ -9,6 +11,7 @@ import { openFile, openSource } from "../source.ts";
 import { type FdLike, fdOf } from "../../sys/fd.ts";
 import { mostBytes } from "../transfer_job.ts";
 import type { TransferSource } from "../transfer.ts";
+import { BorrowedFeed } from "./borrowed_feed.ts";
 import { BytesFeed } from "./bytes_feed.ts";
 import { FileFeed, readFile, settled } from "./file_feed.ts";
 import type { BroadcastOptions, Feed } from "./job.ts";
@@ -25,6 +28,8 @@ const FLOOR_CHUNK = 64 * 1024;
  * @throws {SyscallError} When it cannot be opened or read.
  */
 export async function openFeed(source: TransferSource, options: BroadcastOptions): Promise<Feed> {
+  const reading = borrowReading(source, true);
+  if (reading !== null) return borrowed(reading, options);
   const stream = byteSource(source);
   if (stream !== undefined) {
     positionless(options, "the stream");
@@ -38,6 +43,17 @@ export async function openFeed(source: TransferSource, options: BroadcastOptions
     return await byDescriptor(fd, options, close);
   } catch (error) {
     close();
+    throw error;
+  }
+}
+
+function borrowed(reading: BorrowedReading, options: BroadcastOptions): Feed {
+  try {
+    positionless(options, "the connection");
+    return new BorrowedFeed(reading, mostBytes(options));
+  } catch (error) {
+    raw.close(reading.fd);
+    reading.giveBack(reading.ahead);
     throw error;
   }
 }

@@ -6,6 +6,7 @@ import { EpollEvent } from "../../sys/event_flags.ts";
 import * as raw from "../../sys/raw/mod.ts";
 import { SocketLevel, SocketOption, TcpOption } from "../../sys/socket_flags.ts";
 import { streamSocket } from "../../wait/listener.ts";
+import { withoutPacing } from "../../wait/loopback.ts";
 import type { Handler, Loop } from "../../wait/loop/loop.ts";
 import { Timer } from "../../wait/loop/timers.ts";
 import { RESET, WATCHED } from "./pair.ts";
@@ -27,6 +28,8 @@ export interface Upstream {
   readonly family: SocketAddress["family"];
   /** A `struct sockaddr`. */
   readonly bytes: Uint8Array;
+  /** Whether it is on this machine. */
+  readonly loopback: boolean;
 }
 
 /** What all attempts of a thread share. */
@@ -91,6 +94,7 @@ export class Attempt {
     if (fd < 0) return this.cut(fd);
     this.#upstream = fd;
     raw.setsockopt(fd, SocketLevel.TCP, TcpOption.NODELAY, 1);
+    if (upstream.loopback) withoutPacing(fd);
     const result = raw.connect(fd, upstream.bytes);
     if (result === EAGAIN) {
       raw.close(fd);

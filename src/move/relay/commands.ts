@@ -1,5 +1,6 @@
 /** What the thread of the user tells the relaying threads. @module */
 
+import type { Shares } from "../../wait/mailboxes.ts";
 import type { Upstream } from "./attempt.ts";
 import type { Counters } from "./counters.ts";
 
@@ -13,6 +14,10 @@ export interface RelayJobData {
   /** In place 0, connections of all threads. */
   readonly total: Int32Array<SharedArrayBuffer>;
   readonly maxConnections: number;
+  /** Which of the threads this one is. */
+  readonly index: number;
+  /** `null` for a single thread. */
+  readonly shares: Shares | null;
 }
 
 /** Bytes that one side of an adopted pair has received before. */

@@ -16,7 +16,8 @@ export interface RelayServerOptions {
    */
   readonly upstream: string | Endpoint;
   /**
-   * Threads that relay, 1..64. One moves several GB/s.
+   * Threads that relay, 1..64. One moves several GB/s. A new connection goes to the one that has
+   * the fewest.
    *
    * @default {1}
    */

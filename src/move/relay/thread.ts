@@ -95,6 +95,8 @@ function thread(): Crew {
     counters: newCounters(),
     total: new Int32Array(new SharedArrayBuffer(4)),
     maxConnections: 0,
+    index: 0,
+    shares: null,
   };
   return current = new Crew({
     job: jobLocation("move/relay_job"),

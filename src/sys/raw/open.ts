@@ -1,13 +1,16 @@
-/** Raw calls that open files. @module */
+/** Raw calls that open files, and that name them. @module */
 
 import { Cell } from "../../../ffi/libc/cell.ts";
 import { fold } from "../../../ffi/libc/mod.ts";
 import { platform } from "../../../ffi/platform/mod.ts";
+import { errnoNumber } from "../../errors.ts";
 import { libc } from "../libc.ts";
 import { syscall } from "./syscall.ts";
 
 const how = new Cell(24);
 const stats = new Cell(256);
+/** A path, and the NUL behind it; longer ones the kernel refuses as well: `PATH_MAX`. */
+const place = new Cell(4097);
 const padding: bigint[] = new Array(platform.variadicPadding).fill(0n);
 const encoder = new TextEncoder();
 
@@ -29,10 +32,14 @@ export function openat2(
   mode: number,
   resolve: number,
 ): number {
+  // By its address: this is called for every small file, and an array of its own would have to be found.
+  const { read, written } = encoder.encodeInto(path, place.bytes.subarray(0, -1));
+  if (read < path.length) return -errnoNumber("ENAMETOOLONG");
+  place.bytes[written] = 0;
   how.view.setBigUint64(0, BigInt(flags), true);
   how.view.setBigUint64(8, BigInt(mode), true);
   how.view.setBigUint64(16, BigInt(resolve), true);
-  return syscall(platform.syscalls.openat2, dir, cString(path), how.address, how.bytes.length);
+  return syscall(platform.syscalls.openat2, dir, place.address, how.address, how.bytes.length);
 }
 
 /** `statx(dir, path, flags, mask, target)`; `target` holds 256 bytes. */
@@ -46,6 +53,21 @@ export function statx(
   const result = fold(libc().statx(dir, cString(path), flags, mask, stats.address));
   target.set(stats.bytes);
   return result;
+}
+
+/** `fchmod(fd, mode)`. */
+export function fchmod(fd: number, mode: number): number {
+  return fold(libc().fchmod(fd, mode));
+}
+
+/** `renameat(dir, path, newDir, newPath)`. */
+export function renameat(dir: number, path: string, newDir: number, newPath: string): number {
+  return fold(libc().renameat(dir, cString(path), newDir, cString(newPath)));
+}
+
+/** `unlinkat(dir, path, flags)`. */
+export function unlinkat(dir: number, path: string, flags: number): number {
+  return fold(libc().unlinkat(dir, cString(path), flags));
 }
 
 /** `memfd_create(name, flags)`. */

@@ -11,7 +11,7 @@ import { Timer } from "./timers.ts";
 /** Connections of one turn: those that exist already get theirs in between. */
 const BUDGET = 64;
 
-/** Time without accepting when there is no place or the kernel has no memory, in milliseconds. */
+/** Time without accepting when there is no place, or the kernel refuses to, in milliseconds. */
 const REST_MS = 100;
 
 const FLAGS = SocketType.NONBLOCK | SocketType.CLOEXEC;
@@ -22,19 +22,24 @@ const errnos = (...names: string[]): ReadonlySet<number> =>
 const EAGAIN = -errnoNumber("EAGAIN");
 /** No descriptor is left, in this process or in the system. */
 const NO_DESCRIPTOR = errnos("EMFILE", "ENFILE");
-/** The kernel is out of memory. */
-const NO_MEMORY = errnos("ENOBUFS", "ENOMEM");
 /** Somebody has shut the listener down. */
 const EINVAL = -errnoNumber("EINVAL");
+/** The descriptor is no listener: nobody will ever be accepted on it. */
+const NO_LISTENER = errnos("EBADF", "EFAULT", "ENOTSOCK");
 /** The connection ended before it was taken; the others are none the worse. See accept(2). */
 const GONE = errnos(
   "EINTR",
   "ECONNABORTED",
   "EPERM",
   "EPROTO",
+  "ENOPROTOOPT",
+  "EOPNOTSUPP",
   "ENETDOWN",
   "ENETUNREACH",
+  "EHOSTDOWN",
   "EHOSTUNREACH",
+  "ENONET",
+  "ECONNRESET",
   "ETIMEDOUT",
 );
 
@@ -90,7 +95,7 @@ export class Acceptor implements Handler {
     this.#options = options;
     this.#gate = options.gate ?? OPEN;
     this.#refill();
-    this.resume();
+    check(this.#watch(), "epoll_ctl", () => "watch a listener");
   }
 
   /** Whether connections are taken at the moment. */
@@ -111,9 +116,14 @@ export class Acceptor implements Handler {
     if (this.#watching || this.#closed) return;
     if (afterMs > 0) return this.#loop.timers.start(this.#rest, afterMs);
     this.#loop.timers.stop(this.#rest);
-    const events = EpollEvent.IN | EpollEvent.EXCLUSIVE;
-    check(this.#loop.add(this.#fd, events, this), "epoll_ctl", () => "watch a listener");
-    this.#watching = true;
+    // Without memory, or with too many watches of this user, not now.
+    if (this.#watch() < 0) this.#loop.timers.start(this.#rest, REST_MS);
+  }
+
+  #watch(): number {
+    const result = this.#loop.add(this.#fd, EpollEvent.IN | EpollEvent.EXCLUSIVE, this);
+    this.#watching = result === 0;
+    return result;
   }
 
   /** Accepts no more. A second call does nothing. */
@@ -137,8 +147,9 @@ export class Acceptor implements Handler {
       if (fd === EAGAIN) return;
       if (fd === EINVAL) this.pause();
       else if (NO_DESCRIPTOR.has(fd)) this.#refuse();
-      else if (NO_MEMORY.has(fd)) this.#pauseFor(REST_MS);
-      else if (!GONE.has(fd)) check(fd, "accept4", () => `accept on fd ${this.#fd}`);
+      else if (NO_LISTENER.has(fd)) check(fd, "accept4", () => `accept on fd ${this.#fd}`);
+      // Whatever else keeps this connection out, those that there are go on.
+      else if (!GONE.has(fd)) this.#pauseFor(REST_MS);
     }
   }
 

@@ -5,6 +5,7 @@ import { baseOf } from "../../sys/region.ts";
 import { Uring, UringFeature, UringOp } from "../../sys/uring.ts";
 import { runBlocking } from "../blocking.ts";
 import { Notifier } from "./notifier.ts";
+import { Patience } from "./patience.ts";
 import type { IoQueue, IoRequest } from "./queue.ts";
 import { IN_FLIGHT, Slots } from "./slots.ts";
 
@@ -52,7 +53,10 @@ export class RingQueue implements IoQueue {
   readonly #ring: Uring;
   readonly #notifier: Notifier;
   readonly #ended: () => void;
+  readonly #patience = new Patience();
   #flushing = false;
+  /** Whether the next turn of the event loop looks for completions. */
+  #looking = false;
   /** Times that completions were taken in this turn of the event loop. */
   #rounds = 0;
   #referenced = false;
@@ -103,6 +107,10 @@ export class RingQueue implements IoQueue {
       void runBlocking("ftruncate", request.fd, request.offset).then(done, () => done(EIO));
       return NOBODY;
     }
+    if (this.#closed) {
+      queueMicrotask(() => done(EIO));
+      return NOBODY;
+    }
     const slot = this.#slots.take(done);
     if (slot < 0) return this.#slots.wait(request, done);
     this.#prepare(slot, request);
@@ -111,6 +119,8 @@ export class RingQueue implements IoQueue {
 
   #prepare(slot: number, { op, fd, region, at, length, offset, flags }: IoRequest): void {
     if (this.#ring.room === 0) this.#submit();
+    // Lost by that: everybody has been told, this one too.
+    if (this.#closed) return;
     const address = region === null ? 0 : baseOf(region) + at;
     const extra = op === 3 ? DATASYNC : flags;
     const generation = this.#slots.generation(slot);
@@ -125,6 +135,7 @@ export class RingQueue implements IoQueue {
     const slot = this.#slots.slotOf(ticket);
     if (slot < 0) return;
     if (this.#ring.room === 0) this.#submit();
+    if (this.#closed) return;
     // The operation is named by what its completion would repeat.
     const name = this.#slots.generation(slot) * 0x1_0000_0000 + slot;
     this.#ring.prepare(UringOp.ASYNC_CANCEL, 0, -1, name, 0, 0, 0, NOBODY, 0);
@@ -142,19 +153,38 @@ export class RingQueue implements IoQueue {
     this.#flushing = false;
     if (this.#closed) return;
     if (this.#ring.prepared > 0) this.#submit();
+    if (this.#closed) return;
     if (this.#ring.ready && this.#rounds < ROUNDS) {
       this.#rounds++;
       return this.#drain();
     }
     const busy = this.#slots.size > 0;
-    if (busy) {
-      this.#notifier.arm();
-      if (this.#ring.prepared > 0) this.#submit();
-    }
-    if (busy === this.#referenced) return;
+    if (busy) this.#wait();
+    if (this.#closed || busy === this.#referenced) return;
     this.#referenced = busy;
     if (busy) this.#notifier.ref();
     else this.#notifier.unref();
+  };
+
+  /** Sees to it that the next completion is noticed. */
+  #wait(): void {
+    if (this.#looking) return;
+    if (this.#patience.lasts(this.#slots.running)) {
+      this.#looking = true;
+      setImmediate(this.#look);
+      return;
+    }
+    this.#notifier.arm();
+    if (this.#ring.prepared > 0) this.#submit();
+  }
+
+  readonly #look = (): void => {
+    this.#looking = false;
+    this.#rounds = 0;
+    if (this.#closed) return;
+    this.#ring.hurry();
+    if (this.#ring.ready) this.#drain();
+    else this.#flush();
   };
 
   #submit(): void {
@@ -173,17 +203,20 @@ export class RingQueue implements IoQueue {
   }
 
   #drain(): void {
+    this.#patience.reward();
     this.#reap();
     this.#slots.promote((slot, request) => this.#prepare(slot, request));
     this.#later();
   }
 
   #reap(): void {
-    this.#ring.reap((slot, generation, result) => {
-      if (slot === NOBODY) return;
-      if (this.#slots.generation(slot) === generation) this.#slots.finish(slot, result);
-    });
+    this.#ring.reap(this.#completed);
   }
+
+  readonly #completed = (slot: number, generation: number, result: number): void => {
+    if (slot === NOBODY) return;
+    if (this.#slots.generation(slot) === generation) this.#slots.finish(slot, result);
+  };
 
   /**
    * Nothing tells of completions any more. What is in flight ends soon, since it is about files, and

@@ -64,20 +64,25 @@ function mutate(text: string, random: () => number): string {
   return text;
 }
 
-/** Sends `count` mutated requests, some of them together; the server must live, and keep its secret. */
+/**
+ * Sends `count` mutated requests, each on a connection of its own behind some that are intact, and
+ * with more behind it; the server must live, and keep its secret.
+ */
 export async function throwAt(port: number, count: number, seed: number): Promise<void> {
   const random = generator(seed);
-  const PER_CONNECTION = 10;
   const CLIENTS = 8;
+  const pick = () => SEEDS[Math.floor(random() * SEEDS.length)]!;
   for (let done = 0; done < count;) {
     const clients = Array.from({ length: CLIENTS }, () => {
       let text = "";
-      for (let i = 0; i < PER_CONNECTION; i++) {
-        text += mutate(SEEDS[Math.floor(random() * SEEDS.length)]!, random);
+      // What is refused ends its connection: only the first of the mutated is certain to be read.
+      for (let left = Math.floor(random() * 3); left > 0; left--) text += pick();
+      for (let left = 1 + Math.floor(random() * 3); left > 0; left--) {
+        text += mutate(pick(), random);
       }
       return text;
     });
-    done += CLIENTS * PER_CONNECTION;
+    done += CLIENTS;
     await Promise.all(clients.map((text) => throwOne(port, text)));
     const alive = await talk(port, "GET /file.txt HTTP/1.0\r\n\r\n");
     assert.ok(alive.toString().endsWith(TWENTY), "the server answers no more");

@@ -6,6 +6,7 @@ import { connect } from "node:net";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { runChild } from "../../_kit/child.ts";
 import { dropFromCache } from "../../_kit/page_cache.ts";
 import { close, open, OpenFlag } from "../../../src/sys/mod.ts";
 import { openDescriptors } from "../../_kit/leaks.ts";
@@ -115,6 +116,16 @@ describe("files", () => {
       close(fd);
       assert.equal(sha256((await site.get(`/${name}`)).body), sha256(content));
     }
+  });
+
+  it("that are not in the page cache arrive although no thread can be started for them", async () => {
+    const file = new URL("./_fixtures/no_disk.ts", import.meta.url);
+    const { code, stderr, stdout } = await runChild(file, { timeoutMs: 60_000 });
+    assert.equal(code, 0, stderr);
+    const [arrived, busy] = stdout.trim().split(" ");
+    assert.equal(arrived, "true");
+    // It once asked a thread that was not there again and again: a whole processor.
+    assert.ok(Number(busy) < 50, `${busy} % busy afterwards`);
   });
 });
 

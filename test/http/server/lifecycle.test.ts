@@ -1,12 +1,14 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { writeFileSync } from "node:fs";
+import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { connect, createServer, type Socket } from "node:net";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { createFileServer, type FileServer } from "../../../src/http/server/file_server.ts";
 import type { FileServerOptions } from "../../../src/http/server/options.ts";
+import { raw } from "../../../src/sys/mod.ts";
+import { openListener } from "../../../src/wait/listener.ts";
 import { runChild } from "../../_kit/child.ts";
 import { openDescriptors, startThreads } from "../../_kit/leaks.ts";
 import { fetchRaw, responses } from "../../_kit/raw_http.ts";
@@ -108,6 +110,84 @@ describe("createFileServer()", () => {
     site.remove();
   });
 
+  it("takes the place of a Unix socket that was left behind, and of nothing else", async () => {
+    const site = makeSite();
+    const path = join(site.parent, "socket");
+    const fd = openListener({ family: "Unix", path });
+    raw.close(fd);
+    assert.ok(existsSync(path), "its socket has been left behind");
+    const first = createFileServer({ root: site.root, path });
+    await first.listen();
+    const second = createFileServer({ root: site.root, path });
+    await assert.rejects(second.listen(), {
+      code: "EADDRINUSE",
+      message:
+        `EADDRINUSE: Cannot listen on ${path}, on which another server listens: bind(2) failed`,
+    });
+    await second.close();
+    assert.ok(existsSync(path), "a server that never listened removes nothing");
+    // Somebody else has taken the place meanwhile.
+    rmSync(path);
+    writeFileSync(path, "a file");
+    await first.close();
+    assert.equal(readFileSync(path, "utf8"), "a file");
+    const third = createFileServer({ root: site.root, path });
+    await assert.rejects(third.listen(), {
+      code: "EADDRINUSE",
+      message: /is there and is no socket/,
+    });
+    await third.close();
+    assert.equal(readFileSync(path, "utf8"), "a file");
+    site.remove();
+  });
+
+  it("gives every thread its share of the connections that stay", async () => {
+    const threads = 3;
+    await withServer({ threads }, async (server, port) => {
+      const sockets: Socket[] = [];
+      const spread = () => server.stats().threads.map(({ open }) => open).toSorted((a, b) => a - b);
+      const openAll = async (count: number) => {
+        for (let i = 0; i < count; i++) {
+          sockets.push(connect(port, "127.0.0.1").on("error", () => {}));
+        }
+        await until(() => server.stats().open === sockets.length, "the connections");
+      };
+      await openAll(60);
+      const [fewest = 0, , most = 0] = spread();
+      assert.ok(most - fewest <= 2, `${spread()}`);
+      // Those that come after some have left fill the gaps, and each is answered where it is.
+      for (const socket of sockets.splice(0, 30)) socket.destroy();
+      await until(() => server.stats().open === 30, "half of them to end");
+      await openAll(30);
+      const [least = 0, , largest = 0] = spread();
+      assert.ok(largest - least <= 2, `${spread()}`);
+      for (const socket of sockets) {
+        socket.write(request("/file.txt"));
+        await once(socket, "data");
+      }
+      const { requests, threads: each } = server.stats();
+      assert.equal(requests, 60);
+      for (const { open, requests } of each) assert.equal(requests, open);
+      for (const socket of sockets) socket.destroy();
+    });
+  });
+
+  it("leaves no descriptor behind where connections were handed over", async () => {
+    const before = openDescriptors().length;
+    for (let i = 0; i < 3; i++) {
+      await withServer({ threads: 2 }, async (server, port) => {
+        const sockets = Array.from({ length: 20 }, () => connect(port, "127.0.0.1"));
+        const ended = Promise.all(sockets.map((socket) => once(socket, "close")));
+        for (const socket of sockets) socket.on("error", () => {}).resume();
+        // Closed while they are still on their way from thread to thread.
+        await until(() => server.stats().open > 0, "the first");
+        await server.close({ graceMs: 1000 });
+        await ended;
+      });
+    }
+    await until(() => openDescriptors().length <= before, "the descriptors to be closed");
+  });
+
   it("serves from several threads and counts over all of them", async () => {
     await withServer({ threads: 3 }, async (server, port) => {
       const clients = Array.from({ length: 30 }, () => fetchRaw(port, "/file.txt"));
@@ -202,6 +282,19 @@ describe("limits", () => {
       const silent = connect(port, "127.0.0.1");
       assert.equal((await read(silent)).length, 0);
       assert.ok(server.stats().timeouts >= 2);
+    });
+  });
+
+  it("end a body that does not come to its end, however it drips", async () => {
+    await withServer({ limits: { headMs: 300 } }, async (server, port) => {
+      const socket = connect(port, "127.0.0.1");
+      const drip = setInterval(() => socket.write("x"), 20);
+      const bytes = read(socket);
+      socket.write("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 60000\r\n\r\n");
+      const text = (await bytes).toString();
+      clearInterval(drip);
+      assert.match(text, /^HTTP\/1\.1 405 /);
+      await until(() => server.stats().timeouts === 1, "the count");
     });
   });
 

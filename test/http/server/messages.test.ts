@@ -38,6 +38,33 @@ describe("messages", () => {
         [request("/file.txt", "Host: b\r\n"), 400],
         [request("/file.txt", "A : b\r\n"), 400],
         [request("/file.txt", "A: b\r\n c\r\n"), 400],
+        ...["+5", "0x5", "5, 5", "-1", "1e3", "", " 5 5", "5;"].map((length) =>
+          [request("/file.txt", `Content-Length: ${length}\r\n`), 400] as const
+        ),
+        [request("/file.txt", "Content-Length: 18446744073709551616\r\n"), 413],
+        ["POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n", 400],
+        ...[
+          "chunked, identity",
+          "identity, chunked",
+          "\vchunked",
+          "chunked\r\nTransfer-Encoding: x",
+        ]
+          .map((coding) =>
+            [request("/file.txt", `Transfer-Encoding: ${coding}\r\n`), 400] as const
+          ),
+        ...["A: b\rC: d", "A: b\0c", "A: b\nC: d", "A\0: b", ": b", "A", "A\tB: c", "A: \x7f"].map((
+          line,
+        ) => [request("/file.txt", `${line}\r\n`), 400] as const),
+        ...["a,b", "a b", "a/b", "a:b", ""].map((host) =>
+          [`GET /file.txt HTTP/1.1\r\n${host === "" ? "" : `Host: ${host}\r\n`}\r\n`, 400] as const
+        ),
+        ["\r\n\r\nGET /file.txt HTTP/1.1\r\nHost: a\r\n\r\n", 400],
+        [" GET /file.txt HTTP/1.1\r\nHost: a\r\n\r\n", 400],
+        ["GET  /file.txt HTTP/1.1\r\nHost: a\r\n\r\n", 400],
+        ["GET /file .txt HTTP/1.1\r\nHost: a\r\n\r\n", 400],
+        ["GET /file\0.txt HTTP/1.1\r\nHost: a\r\n\r\n", 400],
+        ["GET /file\x01.txt HTTP/1.1\r\nHost: a\r\n\r\n", 400],
+        ["GET /file.txt\r\nHost: a\r\n\r\n", 400],
         ["GET /file.txt HTTP/1.1\r\n\r\n", 400],
         ["GET /file.txt HTTP/1.1\nHost: a\n\n", 400],
         ["GET /file.txt HTTP/3.0\r\nHost: a\r\n\r\n", 505],
@@ -102,6 +129,23 @@ describe("messages", () => {
       assert.equal(answer!.status, 405);
       assert.equal(answer!.headers.get("connection"), "close");
     }
+  });
+
+  it("that ask for a tunnel get none, and what follows is not read", async () => {
+    for (const target of ["a:80", "/file.txt"]) {
+      const text = `CONNECT ${target} HTTP/1.1\r\nHost: a\r\n\r\n${request("/file.txt", LAST)}`;
+      const answer = await site.talk(text);
+      assert.match(answer, /^HTTP\/1\.1 40[05] .*\r\nConnection: close\r\n/s);
+      assert.equal(answer.split("HTTP/1.1 ").length, 2, "one answer");
+    }
+  });
+
+  it("may have an empty line before them, and names of every kind in them", async () => {
+    const more = "__proto__: x\r\nconstructor: x\r\ntoString: x\r\n";
+    const text = `\r\n${request("/file.txt", more)}\r\n${request("/x.constructor", more)}` +
+      request("/x.__proto__", LAST);
+    const answers = await site.exchange(text, ["GET", "GET", "GET"]);
+    assert.deepEqual(answers.map(({ status }) => status), [200, 404, 404]);
   });
 
   it("of HTTP/1.0 end the connection unless it is asked to stay", async () => {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { symlinkSync } from "node:fs";
+import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { SECRET, serveSite, TWENTY } from "./_site.ts";
@@ -77,6 +77,18 @@ describe("paths", () => {
     }
   });
 
+  it("of listings that are larger than any buffer get all of it", async () => {
+    const names = Array.from({ length: 1500 }, (_, i) => `${"n".repeat(100)}${i}`);
+    mkdirSync(join(site.root, "many"));
+    for (const name of names) writeFileSync(join(site.root, "many", name), "");
+    const page = await site.get("/many/");
+    assert.ok(page.body.length > 256 * 1024);
+    assert.match(page.body.toString(), /<\/html>\s*$/);
+    const json = await site.get("/many/", { Accept: "application/json" });
+    const { entries } = JSON.parse(json.body.toString());
+    assert.deepEqual(entries.map(({ name }: { name: string }) => name).sort(), names.sort());
+  });
+
   it("of listings show names as text", async () => {
     const page = (await site.get("/plain/")).body.toString();
     assert.ok(!page.includes("<img src=x"), page);
@@ -132,6 +144,11 @@ describe("an application of one page", () => {
       assert.equal(page.body.toString(), "<h1>dir</h1>");
       assert.equal((await site.get("/some/route", { Accept: "image/png" })).status, 404);
       assert.equal((await site.get("/some/script.js")).status, 404);
+      // Of the same length as the page's own path, and of none.
+      for (const target of ["/some/route/xyz", "/"]) {
+        assert.equal((await site.get(target, { Accept: "text/html" })).status, 200);
+        assert.equal((await site.get(target, { Accept: "image/png" })).status, 404, target);
+      }
     }
   });
 });

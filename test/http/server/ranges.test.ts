@@ -1,4 +1,7 @@
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { mkdirSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, it } from "node:test";
 import { LARGE_BYTES, patterned, serveSite, TWENTY } from "./_site.ts";
 
@@ -24,6 +27,38 @@ describe("ranges", () => {
     for (const value of ["bytes=-0", "bytes=20-", "bytes=9007199254740993-"]) {
       assert.deepEqual((await range(value)).slice(0, 2), [416, "bytes */20"], value);
     }
+  });
+
+  it("of one part say the same whichever way they are written", async () => {
+    for (
+      const [target, size] of [[FILE, 20], ["/large.bin", LARGE_BYTES], ["/app.js", 1000]] as const
+    ) {
+      for (const [first, last] of [[0, 0], [3, 9], [size - 2, size - 1], [size - 2, size + 7]]) {
+        const answers = await Promise.all(
+          // The second is a list with an empty element: nothing that could be recognised by its shape.
+          [`bytes=${first}-${last}`, `bytes=,${first}-${last}`].map(async (Range) => {
+            const { status, headers, body } = await site.get(target, { Range });
+            const fields = [...headers].filter(([name]) => name !== "date").toSorted();
+            return [status, fields, body.toString("latin1")];
+          }),
+        );
+        assert.deepEqual(answers[0], answers[1], `${target}, ${first}-${last}`);
+        assert.equal(answers[0]![0], 206);
+      }
+    }
+  });
+
+  it("of a hole are sent without asking the disk, which has nothing of it", async () => {
+    const before = site.server.stats().coldReads;
+    for (let i = 0; i < 20; i++) {
+      const start = 2 ** 30 + i * 2 ** 26;
+      const { status, body } = await site.get("/sparse", {
+        Range: `bytes=${start}-${start + 999}`,
+      });
+      assert.equal(status, 206);
+      assert.ok(body.equals(new Uint8Array(1000)));
+    }
+    assert.equal(site.server.stats().coldReads, before);
   });
 
   it("are ignored where they are malformed, and never leave the file", async () => {
@@ -199,5 +234,23 @@ describe("sidecars", () => {
     assert.deepEqual(await coding("gzip, br"), br);
     const part = await site.get("/app.js", { "Accept-Encoding": "gzip", "Range": "bytes=1-2" });
     assert.equal(part.body.toString(), "zi");
+  });
+
+  it("are under the same rules as files", async () => {
+    const { root } = site;
+    writeFileSync(join(root, "b.js"), "b");
+    symlinkSync("../outside.txt", join(root, "b.js.br"));
+    mkdirSync(join(root, "b.js.zst"));
+    execFileSync("mkfifo", [join(root, "b.js.gz")]);
+    const plain = await site.get("/b.js", { "Accept-Encoding": "br, zstd, gzip" });
+    assert.equal(plain.headers.has("content-encoding"), false);
+    assert.equal(plain.body.toString(), "b");
+    writeFileSync(join(root, "c.js"), "newer");
+    writeFileSync(join(root, "c.js.gz"), "older");
+    utimesSync(join(root, "c.js.gz"), 1_000_000_000, 1_000_000_000);
+    const newer = await site.get("/c.js", { "Accept-Encoding": "gzip" });
+    assert.equal(newer.body.toString(), "newer");
+    const only = await site.get("/app.js", { "Accept-Encoding": "gzip;q=0.5, identity;q=0.9" });
+    assert.equal(only.headers.has("content-encoding"), false);
   });
 });

@@ -153,11 +153,30 @@ describe("RequestHead.parse()", () => {
   it("wants one Host, and a valid one; HTTP/1.0 may have none", () => {
     refused(get(""), 400);
     refused(get(HOST + HOST), 400);
-    for (const host of ["a,b", "a b", "a/b", "u@a", "a?b", "a#b", "a\xff", "<a>"]) {
+    for (
+      const host of [
+        "a,b",
+        "a b",
+        "a/b",
+        "u@a",
+        "a?b",
+        "a#b",
+        "a\xff",
+        "<a>",
+        "[::1",
+        "[::1]x",
+        "a]",
+        "a:b",
+        "a:1:2",
+        "::1",
+      ]
+    ) {
       refused(get(`Host: ${host}\r\n`), 400);
     }
     assert.ok(parse(get("", "GET / HTTP/1.0")).result > 0);
     assert.ok(parse(get("Host: [::1]:8080\r\n")).result > 0);
+    assert.ok(parse(get("Host: [::1]\r\n")).result > 0);
+    assert.ok(parse(get("Host: a.example.:80\r\n")).result > 0);
     assert.ok(parse(get("Host:\r\n")).result > 0);
   });
 

@@ -1,18 +1,9 @@
 /** Charts, drawn by echarts on the server's side: SVG that needs no script. @module */
 
+import type { init as Init } from "./echarts.js";
 import { figure } from "../summary.ts";
 import { labelOf } from "../table.ts";
 import type { CacheState, Row, Summary } from "../types.ts";
-
-/** What is used of echarts. Its own types need those of a browser. */
-interface Echarts {
-  init(element: null, theme: null, options: Record<string, unknown>): {
-    setOption(option: Record<string, unknown>): void;
-    renderToSVGString(): string;
-    dispose(): void;
-  };
-  use(parts: readonly unknown[]): void;
-}
 
 /** Draws charts. */
 export interface Charts {
@@ -22,24 +13,18 @@ export interface Charts {
   speed(rows: readonly Row[]): string;
 }
 
-/** Loads echarts, which takes a moment. `as string` keeps its types out; bundlers see the name. */
+/** Loads echarts, which takes a moment. */
 export async function loadCharts(): Promise<Charts> {
-  const echarts = await import("echarts/core" as string) as Echarts;
-  // These register themselves. A dynamic import of "echarts/charts" would bundle every chart.
-  await import("echarts/lib/chart/bar.js" as string);
-  await import("echarts/lib/chart/custom.js" as string);
-  await import("echarts/lib/component/grid.js" as string);
-  const { SVGRenderer } = await import("echarts/renderers" as string);
-  echarts.use([SVGRenderer]);
+  const { init } = await import("./echarts.js");
   return {
     cpu: (rows) =>
-      draw(echarts, rows, (cache, shift, values) => [
+      draw(init, rows, (cache, shift, values) => [
         bar(cache, "user", USER, values.map((row) => row?.userPerGb.median ?? 0)),
         bar(cache, "system", SYSTEM, values.map((row) => row?.systemPerGb.median ?? 0)),
         whiskers(cache, shift, values.map((row) => row?.cpuPerGb)),
       ]),
     speed: (rows) =>
-      draw(echarts, rows, (cache, shift, values) => [
+      draw(init, rows, (cache, shift, values) => [
         bar(cache, "speed", SPEED, values.map((row) => row?.gbPerSecond.median ?? 0)),
         whiskers(cache, shift, values.map((row) => row?.gbPerSecond)),
       ]),
@@ -76,7 +61,7 @@ const OPACITY: Record<CacheState, number> = { warm: 1, cold: 0.45 };
 type Series = Record<string, unknown>;
 
 function draw(
-  echarts: Echarts,
+  init: typeof Init,
   rows: readonly Row[],
   make: (cache: CacheState, shift: number, values: readonly (Row | undefined)[]) => Series[],
 ): string {
@@ -91,7 +76,7 @@ function draw(
     return make(cache, shift, values);
   });
   const height = methods.length * PLACE[caches.length === 2 ? 2 : 1] + 34;
-  const chart = echarts.init(null, null, { renderer: "svg", ssr: true, width: WIDTH, height });
+  const chart = init(null, null, { renderer: "svg", ssr: true, width: WIDTH, height });
   chart.setOption({
     animation: false,
     textStyle: { fontFamily: "inherit", fontSize: 12.5 },

@@ -1,0 +1,89 @@
+/** From a pipe into a connection that the runtime owns. @module */
+
+import { errnoName, UnsupportedError } from "../errors.ts";
+import { limitUnsent } from "../guest/tcp.ts";
+import type { Guest } from "../guest/types.ts";
+import { PollEvent } from "../sys/event_flags.ts";
+import { SpliceFlag } from "../sys/file_flags.ts";
+import * as raw from "../sys/raw/mod.ts";
+import { ready } from "../wait/ready.ts";
+import { connectionClosed } from "./closed.ts";
+import type { Flow } from "./flow.ts";
+import { EAGAIN, isTransient } from "./transfer_job.ts";
+
+/** Writes behind the runtime's back: only while its own queue is empty, and never after it is closed. */
+export class GuestWriter {
+  readonly #guest: Guest;
+  readonly #flow: Flow;
+  #limited = false;
+
+  constructor(guest: Guest, flow: Flow) {
+    this.#guest = guest;
+    this.#flow = flow;
+  }
+
+  /**
+   * Gives some of what a pipe holds to the connection; waits until that takes at least one byte.
+   *
+   * @returns A count, or `-errno` when it refuses bytes that come in this way.
+   *
+   * @throws {SyscallError} When the connection is gone.
+   * @throws {AbortError} When the signal fired.
+   */
+  async give(pipe: number, count: number): Promise<number> {
+    for (;;) {
+      const fd = this.#fd();
+      const queued = this.#guest.queued();
+      const flags = SpliceFlag.NONBLOCK;
+      const moved = queued ? -EAGAIN : raw.splice(pipe, null, fd, null, count, flags);
+      if (moved > 0) {
+        this.#guest.touch();
+        return moved;
+      }
+      const code = errnoName(-moved);
+      if (code === "EPIPE" || code === "ECONNRESET") throw this.#gone({ code });
+      if (moved < 0 && !isTransient(moved)) return moved;
+      if (this.#guest.write !== null) return await this.#handOver(pipe);
+      await this.#ready(fd);
+    }
+  }
+
+  /** The number is good for this turn of the event loop only. */
+  #fd(): number {
+    if (this.#flow.aborted) throw this.#flow.abortError();
+    const fd = this.#guest.fd();
+    if (fd < 0) throw this.#gone();
+    if (!this.#limited && (this.#flow.watched || this.#guest.timed())) {
+      this.#limited = true;
+      limitUnsent(fd);
+    }
+    return fd;
+  }
+
+  /** The next byte goes through the runtime's own write, whose callback tells when there is room. */
+  async #handOver(pipe: number): Promise<number> {
+    const one = new Uint8Array(1);
+    raw.read(pipe, one);
+    const written = new Promise<void>((resolve, reject) =>
+      this.#guest.write!(one, (cause) => cause ? reject(this.#gone({ cause })) : resolve())
+    );
+    // A write that outlives an abort has nobody else to hear of its end.
+    written.catch(() => {});
+    await this.#flow.unlessAborted(written);
+    return one.length;
+  }
+
+  async #ready(fd: number): Promise<void> {
+    try {
+      await ready(fd, PollEvent.OUT, { signal: this.#flow.signal });
+    } catch (error) {
+      if (this.#flow.aborted) throw this.#flow.abortError();
+      if (this.#guest.fd() < 0 && !(error instanceof UnsupportedError)) throw this.#gone();
+      throw error;
+    }
+  }
+
+  #gone(closed: { code?: string; cause?: unknown } = {}): Error {
+    return connectionClosed({ syscall: "splice", bytesMoved: this.#flow.bytes, ...closed });
+  }
+}

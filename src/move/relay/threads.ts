@@ -1,0 +1,65 @@
+/** The threads of a relay that listens, and what they share. @module */
+
+import { encodeAddress, type SocketAddress } from "../../sys/address.ts";
+import { dupCloexec } from "../../sys/open.ts";
+import { Crew } from "../../wait/crew.ts";
+import { isLoopback } from "../../wait/loopback.ts";
+import { Mailboxes } from "../../wait/mailboxes.ts";
+import { jobLocation } from "../../wait/worker_location.ts";
+import type { RelayJobData } from "./commands.ts";
+import type { Counters } from "./counters.ts";
+import type { CheckedOptions } from "./options.ts";
+
+/** What the threads are started with. */
+export interface ThreadsStart {
+  readonly options: CheckedOptions;
+  /** Stays the caller's: each thread gets a duplicate. */
+  readonly listener: number;
+  readonly upstream: SocketAddress;
+  /** For each thread. */
+  readonly counters: readonly Counters[];
+  /** Called once when a thread has failed. */
+  ended(error: Error): void;
+}
+
+/** Threads that accept on one listener, and hand connections to each other. */
+export class RelayThreads {
+  readonly crew: Crew;
+  readonly #mailboxes: Mailboxes | undefined;
+
+  /** Starts them; `crew.ready` tells when they accept. */
+  constructor({ counters, ended, listener, options, upstream }: ThreadsStart) {
+    const { connectMs, idleMs, maxConnections, threads, workerUrl } = options;
+    const mailboxes = threads > 1 ? new Mailboxes(threads) : undefined;
+    const total = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
+    this.#mailboxes = mailboxes;
+    this.crew = new Crew({
+      job: jobLocation("move/relay_job", workerUrl),
+      name: "sluice relay",
+      threads,
+      workerUrl,
+      data: (index): RelayJobData => ({
+        upstream: {
+          family: upstream.family,
+          bytes: encodeAddress(upstream),
+          loopback: isLoopback(upstream),
+        },
+        connectMs,
+        idleMs,
+        maxConnections,
+        index,
+        counters: counters[index]!,
+        total,
+        shares: mailboxes?.shares ?? null,
+      }),
+      fds: () => [dupCloexec(listener)],
+      ended,
+    });
+  }
+
+  /** Ends them with all their connections. */
+  async close(): Promise<void> {
+    await this.crew.close();
+    this.#mailboxes?.close();
+  }
+}

@@ -1,0 +1,59 @@
+/** What every transfer has around it: a report, a target that is opened and closed. @module */
+
+import { closeEnd, type End, isFile, moveTo, openEnd, positionOf } from "./ends.ts";
+import { type Sink, taken } from "./copy.ts";
+import type { Flow } from "./flow.ts";
+import { noPositions } from "./refusals.ts";
+import type { TransferMethod, TransferOptions, TransferReport } from "./transfer_job.ts";
+
+/** Runs a transfer and reports how it ended, to its caller and to the diagnostics channel. */
+export async function reporting(flow: Flow, task: () => Promise<void>): Promise<TransferReport> {
+  let error: Error | undefined;
+  try {
+    if (flow.aborted) throw flow.abortError();
+    await task();
+  } catch (cause) {
+    throw error = cause as Error;
+  } finally {
+    flow.finish(flow.method, error === undefined);
+    flow.publish(error);
+  }
+  return {
+    bytes: flow.bytes,
+    method: flow.method as TransferReport["method"],
+    methods: [...flow.methods] as TransferMethod[],
+    durationMs: flow.elapsedMs,
+  };
+}
+
+/** Opens the target, finds where in it the first byte goes, and moves its position along. */
+export async function withTarget(
+  fd: number,
+  { targetOffset }: TransferOptions,
+  flow: Flow,
+  task: (end: End, targetOffset: number | null) => Promise<void>,
+): Promise<void> {
+  const end = openEnd(fd, "target");
+  try {
+    if (targetOffset !== undefined && (!isFile(end) || end.append)) throw noPositions(`fd ${fd}`);
+    if (!isFile(end) || end.append) return await task(end, null);
+    if (targetOffset !== undefined) return await task(end, targetOffset);
+    const position = positionOf(end);
+    try {
+      await task(end, position);
+    } finally {
+      moveTo(end, position + flow.bytes);
+    }
+  } finally {
+    closeEnd(end);
+  }
+}
+
+/** Passes bytes to the runtime; a peer that does not read cannot hold up an abort. */
+export function writerOf(sink: Sink, flow: Flow): (bytes: Uint8Array) => Promise<number> {
+  return async (bytes) => {
+    // What the runtime still holds must not be overwritten by what is read next.
+    await taken(sink.write(bytes.slice()), flow);
+    return bytes.length;
+  };
+}

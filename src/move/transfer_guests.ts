@@ -1,0 +1,119 @@
+/** Transfers by the descriptors of connections that the runtime owns. @module */
+
+import type { BorrowedReading } from "../guest/borrow.ts";
+import { guestOf } from "../guest/find.ts";
+import type { Guest } from "../guest/types.ts";
+import * as raw from "../sys/raw/mod.ts";
+import { ShutdownHow } from "../sys/socket_flags.ts";
+import { connectionClosed } from "./closed.ts";
+import { DescriptorWriter } from "./descriptor_writer.ts";
+import { goBuffered, socketEnd } from "./ends.ts";
+import { Flow } from "./flow.ts";
+import { GuestWriter } from "./guest_stage.ts";
+import { noPositions, onlyCopies, positionless, unsuitable } from "./refusals.ts";
+import { pumpIterable, runtimeSink, type RuntimeTarget } from "./runtime_ends.ts";
+import { connected } from "./send_to_socket.ts";
+import { pumpStream, type StreamJob } from "./stream_pump.ts";
+import { reporting, withTarget, writerOf } from "./transfer_frame.ts";
+import { mostBytes, type TransferOptions, type TransferReport } from "./transfer_job.ts";
+
+/**
+ * From a pipe, a socket or a device to what the runtime writes: by splice(2) into a connection that
+ * shows its descriptor, else by the runtime's own writes. A response is ended.
+ */
+export async function streamToRuntime(job: StreamJob, target: RuntimeTarget): Promise<void> {
+  const { flow, method } = job;
+  const guest = method === "copy" ? null : await guestFor(target);
+  if (guest === null) onlyCopies({ method } as TransferOptions, "to a stream of the runtime");
+  const write = writerOf(runtimeSink(target), flow);
+  if (guest === null) {
+    await pumpStream({ ...job, write, method: "copy" });
+    if (target.kind === "response") target.response.end();
+    return;
+  }
+  const writer = new GuestWriter(guest, flow);
+  try {
+    await pumpStream({ ...job, write, give: (pipe, count) => writer.give(pipe, count) });
+  } finally {
+    guest.release();
+  }
+}
+
+async function guestFor(target: RuntimeTarget): Promise<Guest | null> {
+  if (target.kind === "writable" || target.kind === "response") return null;
+  await connected(target);
+  return guestOf(target);
+}
+
+/** From a connection that the runtime does not read meanwhile; it is given back in the end. */
+export async function fromBorrowed(
+  reading: BorrowedReading,
+  target: RuntimeTarget | number,
+  options: TransferOptions,
+): Promise<TransferReport> {
+  const { fd, ahead } = reading;
+  const length = mostBytes(options);
+  let rest = ahead;
+  try {
+    positionless(options, "the connection");
+    const flow = new Flow(options, length);
+    const first = ahead.subarray(0, length);
+    return await reporting(flow, async () => {
+      // Its owner has no other way to end what waits for our duplicate.
+      reading.whenClosed(() => void raw.shutdown(fd, ShutdownHow.RD));
+      rest = ahead.subarray(first.length);
+      await pumpBorrowed(reading, first, target, options, flow);
+      if (reading.closed()) {
+        throw connectionClosed({ syscall: "splice", bytesMoved: flow.bytes });
+      }
+    });
+  } finally {
+    raw.close(fd);
+    reading.giveBack(rest);
+  }
+}
+
+async function pumpBorrowed(
+  reading: BorrowedReading,
+  first: Uint8Array,
+  target: RuntimeTarget | number,
+  options: TransferOptions,
+  flow: Flow,
+): Promise<void> {
+  const { method = "auto", chunkSize } = options;
+  const job: StreamJob = {
+    source: socketEnd(reading.fd),
+    target: null,
+    start: 0,
+    length: flow.total - first.length,
+    targetOffset: null,
+    method,
+    chunkSize,
+    flow,
+    moved: () => reading.touch(),
+  };
+  if (typeof target !== "number") {
+    if (options.targetOffset !== undefined) throw noPositions("the target");
+    const sink = runtimeSink(target);
+    await pumpIterable(once(first), first.length, (bytes) => sink.write(bytes), flow);
+    return await streamToRuntime(job, target);
+  }
+  await withTarget(target, options, flow, async (end, offset) => {
+    if (method === "range" || method === "sendfile") {
+      throw unsuitable(method, reading.fd, end.given);
+    }
+    goBuffered(end, "target");
+    const writer = new DescriptorWriter(end, offset, flow);
+    try {
+      await pumpIterable(once(first), first.length, (bytes) => writer.write(bytes), flow);
+    } finally {
+      await writer.close();
+    }
+    const targetOffset = offset === null ? null : offset + first.length;
+    await pumpStream({ ...job, target: end, targetOffset });
+  });
+}
+
+async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  if (bytes.length > 0) yield await Promise.resolve(bytes);
+}

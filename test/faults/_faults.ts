@@ -1,0 +1,136 @@
+/** Starting the programs of the tests of faults, and judging what they tell. @module */
+
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { it } from "node:test";
+import { fileURLToPath } from "node:url";
+import { command } from "../_kit/server.ts";
+
+const MOVES = new URL("./_fixtures/moves.ts", import.meta.url);
+const STARVED = new URL("./_fixtures/starved.ts", import.meta.url);
+
+/** How one time ended. */
+type Outcome = "hang" | { done: string } | {
+  error: string;
+  code?: string;
+  bytesMoved?: number;
+  message: string;
+};
+
+interface Line {
+  outcome?: Outcome;
+  free?: number | string;
+  descriptors?: string[];
+  before?: number;
+  after?: number;
+  added?: string[];
+  uncaught?: string;
+  unhandled?: string;
+}
+
+/** One fault: what is done, what the kernel is made to answer, and what must come of it. */
+export interface Fault {
+  /** Name in _fixtures/deeds.ts. */
+  readonly deed: string;
+  /** As strace(1) has it: `sendfile:error=EIO:when=3`. */
+  readonly inject: string;
+  /** Only the calls for the file that is moved: the runtime makes others of this name, too. */
+  readonly own?: boolean;
+  /**
+   * `"done"`: each time succeeds. `{ some }`: one or more fail with this code, and no other, for each
+   * thread counts its own calls. A list: what each time must be, the code of an error or, behind `"="`,
+   * how the thing went.
+   */
+  readonly ends: "done" | { readonly some: string } | readonly string[];
+}
+
+/** Why faults cannot be injected here. */
+export const NO_STRACE: string | false = spawnSync("strace", ["-V"]).status === 0
+  ? false
+  : "strace is not installed";
+
+/** How many descriptors there are after a deed without a fault. */
+const usual = new Map<string, number>();
+
+/** Tests that what the kernel refuses harms nothing else. */
+export function testFault({ deed, inject, own = false, ends }: Fault): void {
+  it(`${deed}, ${inject}`, { skip: NO_STRACE }, () => {
+    if (!usual.has(deed)) usual.set(deed, judged(run(MOVES, [deed])).descriptors!.length);
+    const folder = mkdtempSync(join(tmpdir(), "sluice-faults-"));
+    try {
+      const trace = join(folder, "trace");
+      const [name] = inject.split(":") as [string];
+      const flags = ["-f", "-qq", "-o", trace, "-e", `trace=${name}`, "-e", `inject=${inject}`];
+      if (own) flags.push("-P", join(folder, "file"));
+      const lines = run(MOVES, [deed, folder, String(usual.get(deed))], ["strace", ...flags]);
+      const { descriptors, outcomes } = judged(lines);
+      assert.match(readFileSync(trace, "utf8"), /\(INJECTED\)/, "nothing was injected");
+      const told = outcomes.map(briefly);
+      if (ends === "done") assert.ok(told.every((each) => each.startsWith("=")), told.join());
+      else if ("some" in ends) {
+        const failed = told.filter((each) => !each.startsWith("="));
+        assert.deepEqual([...new Set(failed)], [ends.some], told.join());
+      } else assert.deepEqual(told, ends);
+      assert.ok(descriptors!.length <= usual.get(deed)!, `left open: ${descriptors}`);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+}
+
+/** Tests that a thing fails properly with any number of descriptors that is too low. */
+export function testStarved(
+  deed: string,
+  mostFree: number,
+  failures: RegExp,
+  skip: string | false = false,
+): void {
+  it(`${deed} with 0 to ${mostFree} descriptors left`, { skip }, () => {
+    const folder = mkdtempSync(join(tmpdir(), "sluice-faults-"));
+    try {
+      const lines = run(STARVED, [deed, folder, String(mostFree)], ["prlimit", "--nofile=192"]);
+      const { outcomes } = judged(lines);
+      assert.equal(outcomes.length, mostFree + 2);
+      for (const outcome of outcomes) assert.match(briefly(outcome), failures);
+      for (const outcome of outcomes.slice(-2)) assert.match(briefly(outcome), /^=/);
+      const { after, before, added } = lines.at(-1)!;
+      assert.ok(after! <= before!, `left open: ${added}`);
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  });
+}
+
+function run(file: URL, args: readonly string[], under: readonly string[] = []): Line[] {
+  const [executable, ...rest] = [...under, ...command(file), ...args];
+  const { stdout, stderr, status, signal } = spawnSync(executable!, rest, {
+    encoding: "utf8",
+    env: { ...process.env, NO_COLOR: "1" },
+    timeout: 150_000,
+  });
+  assert.deepEqual([status, signal], [0, null], `${fileURLToPath(file)}: ${stdout}${stderr}`);
+  return stdout.trim().split("\n").map((line) => JSON.parse(line) as Line);
+}
+
+function judged(lines: readonly Line[]): { outcomes: Outcome[]; descriptors?: string[] } {
+  const astray = lines.filter(({ uncaught, unhandled }) => uncaught ?? unhandled);
+  assert.deepEqual(astray, []);
+  const outcomes = lines.flatMap(({ outcome }) => outcome ?? []);
+  for (const outcome of outcomes) {
+    if (typeof outcome === "string" || !("error" in outcome)) continue;
+    const { bytesMoved, error, message } = outcome;
+    assert.ok(error !== "SyscallError" || Number.isInteger(bytesMoved), message);
+  }
+  const descriptors = lines.at(-1)!.descriptors;
+  return { outcomes, ...(descriptors !== undefined && { descriptors }) };
+}
+
+function briefly(outcome: Outcome): string {
+  if (outcome === "hang") return outcome;
+  if ("done" in outcome) return `=${outcome.done}`;
+  // An error that names no code is one of the test's: what arrived is wrong.
+  return outcome.code ?? `${outcome.error}: ${outcome.message}`;
+}

@@ -1,0 +1,22 @@
+/** Waiting for descriptors to be closed. @module */
+
+import { setTimeout as sleep } from "node:timers/promises";
+import { openDescriptors } from "../../_kit/leaks.ts";
+
+const STEP_MS = 20;
+/** Runtimes close theirs a little later, and the pool of pipes its own after two seconds. */
+const QUIET_MS = 2400;
+const MOST_MS = 10_000;
+
+/** What is open once there is no more than `most` of it, or nothing has changed for a while. */
+export async function settled(most: number): Promise<string[]> {
+  let open = openDescriptors();
+  for (let ms = 0, quiet = 0; ms < MOST_MS && quiet < QUIET_MS; ms += STEP_MS) {
+    if (open.length <= most) break;
+    await sleep(STEP_MS);
+    const now = openDescriptors();
+    quiet = now.length === open.length ? quiet + STEP_MS : 0;
+    open = now;
+  }
+  return open;
+}

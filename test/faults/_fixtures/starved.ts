@@ -1,0 +1,78 @@
+/**
+ * Does one thing while fewer and fewer descriptors are left, from none to more than enough.
+ *
+ * The argument names what is done. Prints a JSON text for each number of free descriptors,
+ * `{ free, outcome }`, and last `{ before, after }`, how many were open without the thing.
+ *
+ * @module
+ */
+
+import process from "node:process";
+import { setTimeout as sleep } from "node:timers/promises";
+import { startThreads } from "../../_kit/leaks.ts";
+import * as sys from "../../../src/sys/mod.ts";
+import { around, DEEDS } from "./deeds.ts";
+import { settled } from "./settled.ts";
+
+const MOST_FREE = Number(process.argv[4] ?? 24);
+const PATIENCE_MS = 20_000;
+
+const say = (line: unknown) => console.log(JSON.stringify(line));
+
+process.on("uncaughtException", (error) => say({ uncaught: String(error.stack) }));
+process.on("unhandledRejection", (error) => say({ unhandled: String((error as Error).stack) }));
+
+const alive = setInterval(() => {}, 1000);
+const deed = DEEDS[process.argv[2]!]!;
+
+/** Takes every descriptor that the limit allows, but for `free`. */
+function starve(free: number): number[] {
+  const taken: number[] = [];
+  for (;;) {
+    const fd = sys.raw.open("/dev/null", sys.OpenFlag.RDONLY | sys.OpenFlag.CLOEXEC, 0);
+    if (fd < 0) break;
+    taken.push(fd);
+  }
+  for (const fd of taken.splice(0, free)) sys.close(fd);
+  return taken;
+}
+
+let free = Infinity;
+around.call = async (body) => {
+  if (free === Infinity) return await body();
+  const taken = starve(free);
+  try {
+    return await body();
+  } finally {
+    for (const fd of taken) sys.close(fd);
+  }
+};
+
+await startThreads();
+// Whatever a runtime or the library keeps from the first time on is no leak.
+for (let i = 0; i < 2; i++) await deed();
+const before = await settled(0);
+for (free = 0; free <= MOST_FREE; free++) {
+  const outcome = await Promise.race([
+    deed().then((done) => ({ done }), ({ name, code, bytesMoved, message }) => ({
+      error: name,
+      code,
+      bytesMoved,
+      message,
+    })),
+    sleep(PATIENCE_MS, "hang"),
+  ]);
+  say({ free, outcome });
+  if (outcome === "hang") process.exit(9);
+}
+// With enough of them everything works as before.
+free = Infinity;
+say({ free: "enough", outcome: { done: await deed() } });
+const after = await settled(before.length);
+clearInterval(alive);
+say({
+  before: before.length,
+  after: after.length,
+  added: after.filter((d) => !before.includes(d)),
+});
+process.exit(0);

@@ -1,0 +1,4 @@
+/** A module that exports no hook. @module */
+
+/** Not what is wanted. */
+export const nothing = 0;

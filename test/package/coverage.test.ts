@@ -1,0 +1,44 @@
+/** Nothing is public that no test knows, and no test is skipped without a reason. */
+
+import assert from "node:assert/strict";
+import { readdirSync, readFileSync } from "node:fs";
+import { describe, it } from "node:test";
+import { fileURLToPath } from "node:url";
+import * as http from "../../src/http/mod.ts";
+import * as main from "../../src/mod.ts";
+import * as sys from "../../src/sys/mod.ts";
+
+const TESTS = fileURLToPath(new URL("../", import.meta.url));
+
+const texts = new Map(
+  readdirSync(TESTS, { recursive: true, encoding: "utf8" })
+    .filter((name) => name.endsWith(".ts"))
+    .map((name) => [name, readFileSync(`${TESTS}/${name}`, "utf8")]),
+);
+const words = new Set([...texts.values()].flatMap((text) => text.match(/[\w$]+/g) ?? []));
+
+/** Names of the module, and of what its classes have. */
+function* namesOf(module: Record<string, unknown>): Generator<string> {
+  for (const [name, value] of Object.entries(module)) {
+    yield name;
+    if (typeof value !== "function" || !/^[A-Z]/.test(name)) continue;
+    for (const member of Object.getOwnPropertyNames(value.prototype)) {
+      // What a stream of the runtime calls by itself begins with "_".
+      if (!member.startsWith("_")) yield member;
+    }
+  }
+}
+
+describe("the suite", () => {
+  for (const [name, module] of Object.entries({ main, sys, raw: sys.raw, http })) {
+    it(`mentions every public name of ${name}`, () => {
+      assert.deepEqual([...namesOf(module)].filter((each) => !words.has(each)), []);
+    });
+  }
+
+  it("gives a reason where it skips", () => {
+    for (const [name, text] of texts) {
+      assert.doesNotMatch(text, /\bskip: (?:true|!|process\b)|\bit\.(?:skip|todo)\(/, name);
+    }
+  });
+});
