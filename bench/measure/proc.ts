@@ -17,6 +17,15 @@ export function cpuSeconds(pid: number): number {
   return ticks / TICKS;
 }
 
+/**
+ * Seconds for which a hypervisor has kept the processors from this machine although it had work for
+ * them ("steal" in proc(5)), added up over the processors; 0 where there is none.
+ */
+export function withheldSeconds(): number {
+  const [total] = readFileSync("/proc/stat", "latin1").split("\n", 1);
+  return Number(total!.split(/ +/)[8] ?? 0) / TICKS;
+}
+
 /** Resident memory of a process and its children in bytes: now, and the highest it has been. */
 export function memory(pid: number): { resident: number; peak: number } {
   let resident = 0;

@@ -4,6 +4,7 @@ import type { DrainJob, DrainResult } from "../client/drain.ts";
 import type { ProbeResult } from "../client/probe.ts";
 import type { Context } from "../context.ts";
 import { drop } from "../measure/page_cache.ts";
+import { withheldSeconds } from "../measure/proc.ts";
 import { ratios, summarize } from "../measure/stats.ts";
 import { probe, startProbe } from "../probe.ts";
 import { delay, PINNING, type Server, startClient } from "../processes.ts";
@@ -33,6 +34,8 @@ interface Round {
   readonly cold: ProbeResult;
   readonly warmStreams: DrainResult;
   readonly coldStreams: DrainResult;
+  /** Processor time that the machine was denied during the cold streams, in milliseconds. */
+  readonly withheldMs: number;
 }
 
 interface Measured {
@@ -74,8 +77,16 @@ async function measure(server: Server, small: ServedFile, large: ServedFile[]): 
   await startClient<DrainResult>("drain", job).result;
   const warm = await beside(server, small, { ...job, repeatMs: WARM_MS });
   for (const { path } of large) await drop(path);
+  const before = withheldSeconds();
   const cold = await beside(server, small, job);
-  return { idle, warm: warm[0], cold: cold[0], warmStreams: warm[1], coldStreams: cold[1] };
+  return {
+    idle,
+    warm: warm[0],
+    cold: cold[0],
+    warmStreams: warm[1],
+    coldStreams: cold[1],
+    withheldMs: (withheldSeconds() - before) * 1000,
+  };
 }
 
 /** Probes for as long as the streams run. */
@@ -93,9 +104,10 @@ async function beside(
   return [await client.finish(), drained];
 }
 
-function describe({ idle, warm, cold, coldStreams }: Round): string {
+function describe({ idle, warm, cold, coldStreams, withheldMs }: Round): string {
   return `p99 idle ${number(idle.p99)}, warm ${number(warm.p99)}, cold ${number(cold.p99)} ms, ` +
-    `worst cold ${number(cold.max)} ms, cold ${number(gbPerSecond(coldStreams))} GB/s`;
+    `worst cold ${number(cold.max)} ms, cold ${number(gbPerSecond(coldStreams))} GB/s, ` +
+    `withheld ${number(withheldMs)} ms`;
 }
 
 function report(all: readonly Measured[], rounds: number): Report {
@@ -107,9 +119,19 @@ function report(all: readonly Measured[], rounds: number): Report {
       `Warm: the files are in the page cache. Cold: dropped from it by POSIX_FADV_DONTNEED, and checked to be gone.`,
       `A request every ${PROBE_INTERVAL_MS} ms on a keep-alive connection, late ones counted from when they were due; milliseconds.`,
       `A new server each round; median (min-max) of ${rounds} interleaved rounds. ${PINNING}.`,
+      `Withheld: what a hypervisor kept from the machine while cold files streamed (steal time, both processors). It stops everything, for up to 40 ms at a time where a quota is used up, and is in the latencies.`,
       `net_naive is sendfile without the look at the page cache, in otherwise the same loop.`,
     ],
-    columns: ["server", "p99 idle", "p99 warm", "p99 cold", "worst cold", "GB/s warm", "GB/s cold"],
+    columns: [
+      "server",
+      "p99 idle",
+      "p99 warm",
+      "p99 cold",
+      "worst cold",
+      "GB/s warm",
+      "GB/s cold",
+      "withheld",
+    ],
     rows: all.map((measured) => [
       measured.subject.name,
       series(measured, ({ idle }) => idle.p99),
@@ -118,6 +140,7 @@ function report(all: readonly Measured[], rounds: number): Report {
       series(measured, ({ cold }) => cold.max),
       series(measured, ({ warmStreams }) => gbPerSecond(warmStreams)),
       series(measured, ({ coldStreams }) => gbPerSecond(coldStreams)),
+      series(measured, ({ withheldMs }) => withheldMs),
     ]),
     bars: all.filter(({ subject }) => subject.kind === "sluice").map((
       { subject, rounds },
