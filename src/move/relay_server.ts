@@ -2,7 +2,7 @@
 /** A relay for whoever connects: `createRelay`. @module */
 
 import { builtin } from "../builtins.ts";
-import { type SocketAddress } from "../sys/address.ts";
+import type { SocketAddress } from "../sys/address.ts";
 import { check } from "../sys/check.ts";
 import { available } from "../sys/libc.ts";
 import * as raw from "../sys/raw/mod.ts";
