@@ -5,6 +5,7 @@ import { builtin } from "../builtins.ts";
 import { UnsupportedError } from "../errors.ts";
 import { available } from "../sys/libc.ts";
 import { dupCloexec } from "../sys/open.ts";
+import { fdStat, FileType } from "../sys/statx.ts";
 import { bunGuest, type BunSocket, isBunSocket } from "./bun.ts";
 import { denoGuest, isDenoConn } from "./deno.ts";
 import { isPlain } from "./socket.ts";
@@ -96,6 +97,9 @@ function borrowed(guest: Guest | null, resume: () => void): BorrowedReading | nu
 function borrowSocket(socket: Socket): BorrowedReading | null {
   const handle = handleOf(socket);
   if (handle === null || !isPlain(socket) || !isUnread(socket)) return null;
+  // Standard input is one as well, whatever it comes from.
+  const facts = fdStat(handle.fd);
+  if (typeof facts === "number" || facts.type !== FileType.SOCKET) return null;
   const fd = dupCloexec(handle.fd);
   handle.readStop();
   const pieces: Uint8Array[] = [];

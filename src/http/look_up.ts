@@ -19,6 +19,8 @@ export type Found =
     readonly file: OpenFile;
     /** Path of the file that was asked for. */
     readonly path: string;
+    /** Whether it is the page of an application, sent for what is not there to those who accept it. */
+    readonly standsIn?: boolean;
   }
   /** An answer without a file; `status` of the plan says why. */
   | { readonly kind: "message"; readonly plan: Plan }
@@ -142,7 +144,9 @@ function* fallback(
   if (settings.spa !== "" && status === 404 && isPage(request, names, settings)) {
     const opened = yield settings.spa;
     if (typeof opened !== "number") {
-      if (!opened.folder) return yield* serve(request, settings.spa, opened, settings);
+      if (!opened.folder) {
+        return { ...yield* serve(request, settings.spa, opened, settings), standsIn: true };
+      }
       opened.close();
     }
   }

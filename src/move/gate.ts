@@ -1,6 +1,6 @@
 /** What of a file may be sent now without waiting for the disk. @module */
 
-import { bringIn, resident, STRIDE, WINDOW } from "../wait/residency.ts";
+import { bringIn, resident, STRIDE } from "../wait/residency.ts";
 
 /**
  * Windows in a row that were in the page cache before it is asked about less often, and how often
@@ -10,7 +10,18 @@ import { bringIn, resident, STRIDE, WINDOW } from "../wait/residency.ts";
 const TRUSTED = 8;
 const TRUSTED_STRIDE = 256 * 1024;
 
-/** Keeps one sequential reader of a file away from the disk. */
+/** Bytes that a thread reads in at once; as many again are read while these are sent. */
+export const PORTION: number = 1024 * 1024;
+
+/** Portions in a row that need not be waited for before the thread is no longer sent ahead. */
+const WARM_PORTIONS = 32;
+
+/**
+ * Keeps one sequential reader of a file away from the disk.
+ *
+ * After the first page that is missing a thread goes ahead, and this one no longer asks: whoever first
+ * touches what the kernel has read ahead sets off the next reading ahead, and pays for it.
+ */
 export class Gate {
   /** Settles once no thread reads the file on our behalf: only then may it be closed. */
   idle: Promise<void> = Promise.resolve();
@@ -18,6 +29,12 @@ export class Gate {
   /** Bytes before this one were in the page cache when last asked. */
   #warm: number;
   #warmWindows = 0;
+  /** Whether a thread goes ahead, and how far. */
+  #led = false;
+  #end = 0;
+  /** The portion that is being read, or that could not be read and is still to be met. */
+  #reading: Promise<void> | undefined;
+  #warmPortions = 0;
 
   constructor(file: number, start: number) {
     this.#file = file;
@@ -27,8 +44,8 @@ export class Gate {
   /** How many of the `wanted` bytes at `position` are in the page cache. */
   open(position: number, wanted: number): number {
     this.#warm = Math.max(this.#warm, position);
-    const needed = position + wanted - this.#warm;
-    if (needed > 0) this.#ask(needed);
+    if (this.#led) this.#goAhead(position);
+    else if (position + wanted > this.#warm) this.#ask(position + wanted - this.#warm);
     return Math.min(wanted, this.#warm - position);
   }
 
@@ -39,13 +56,34 @@ export class Gate {
     this.#warm += found;
   }
 
-  /** Has a thread read `length` bytes at `position`, at most one window, into the page cache. */
+  #goAhead(position: number): void {
+    const near = this.#warm - position < PORTION && this.#warm < this.#end;
+    if (near && this.#reading === undefined) this.#read(this.#warm);
+  }
+
+  /**
+   * Has a thread read some of the `length` bytes at `position` into the page cache. Up to
+   * {@linkcode PORTION} bytes more of them are read in when `open` comes near.
+   */
   async fill(position: number, length: number): Promise<void> {
-    const count = Math.min(length, WINDOW);
-    const reading = bringIn(this.#file, position, count);
+    this.#led = true;
+    this.#end = position + length;
+    if (this.#reading === undefined) this.#read(position);
+    await this.#reading;
+  }
+
+  #read(from: number): void {
+    const count = Math.min(this.#end - from, PORTION);
+    const reading = bringIn(this.#file, from, count).then((waited) => {
+      this.#reading = undefined;
+      // Counts as warm even if it is gone again: better to wait for the disk once than to ask for ever.
+      this.#warm = Math.max(this.#warm, from + count);
+      this.#warmPortions = waited ? 0 : this.#warmPortions + 1;
+      if (this.#warmPortions < WARM_PORTIONS) return;
+      this.#led = false;
+      this.#warmWindows = this.#warmPortions = 0;
+    });
+    this.#reading = reading;
     this.idle = reading.catch(() => {});
-    await reading;
-    // Counts as warm even if it is gone again: better to wait for the disk once than to ask for ever.
-    this.#warm = Math.max(this.#warm, position + count);
   }
 }

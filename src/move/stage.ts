@@ -127,13 +127,16 @@ export class BufferStage implements Stage {
   }
 }
 
-/** Reads a file from `start` on; what is not in the page cache a thread brings in first. */
-export function fileReader({ fd }: Pick<End, "fd">, start: number): Read {
+/**
+ * Reads a file from `start` on; what is not in the page cache a thread brings in first, `portion`
+ * bytes at a time if those are more than are asked for.
+ */
+export function fileReader({ fd }: Pick<End, "fd">, start: number, portion = 0): Read {
   const gate = new Gate(fd, start);
   let position = start;
   return async (target) => {
     if (gate.open(position, target.length) < target.length) {
-      await gate.fill(position, target.length);
+      await gate.fill(position, Math.max(target.length, portion));
     }
     const bytesRead = raw.pread(fd, target, position);
     if (bytesRead > 0) position += bytesRead;

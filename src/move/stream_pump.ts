@@ -9,6 +9,7 @@ import { ready } from "../wait/ready.ts";
 import { elsewhere } from "./elsewhere.ts";
 import { type End, isFile, verify } from "./ends.ts";
 import type { Flow } from "./flow.ts";
+import { PORTION } from "./gate.ts";
 import type { Pipe } from "./pipe.ts";
 import { givePipe, pipeShortage, takePipe } from "./pipe_pool.ts";
 import {
@@ -35,10 +36,7 @@ const WINDOW = 1024 * 1024;
 /** Pause when a call says "not now" although both ends say "now", in milliseconds. */
 const RETRY_MS = 2;
 
-/**
- * From a pipe, a socket or a device to any descriptor, or to a write of the runtime; and from a file
- * through memory.
- */
+/** From what has no positions to a descriptor or a write of the runtime; a file, through memory. */
 export interface StreamJob {
   readonly source: End;
   /** `null` when `write` takes bytes, and `give`, where it is there, what a pipe holds. */
@@ -156,7 +154,9 @@ class StreamPump {
   /** Through memory. To a file still by way of a pipe: the thread writes, and knows descriptors only. */
   async #copied(): Promise<void> {
     const { source, start, target, write } = this.#job;
-    const read: Read = isFile(source) ? fileReader(source, start) : (into) => readNow(source, into);
+    const read: Read = isFile(source)
+      ? fileReader(source, start, PORTION)
+      : (into) => readNow(source, into);
     const held = this.#stage instanceof PipeStage ? this.#stage.takeOut() : new Uint8Array(0);
     if (target === null) {
       await this.#pass(new BufferStage(held, read, write!), true);

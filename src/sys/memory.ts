@@ -191,7 +191,8 @@ export function msync(region: Region, offset: number, length: number, flags: num
  * @throws {TypeError} When the region is closed or not one of {@linkcode mmap}.
  * @throws {RangeError} When the range is not inside the region, or `advice` negative.
  * @throws {SyscallError} `EINVAL` for an unaligned offset, an unknown advice, `FREE` on a file mapping
- * and `DONTNEED` on locked pages; `EFAULT` for `POPULATE_READ` past the end of the file; `ENOMEM`.
+ * and `DONTNEED` on locked pages; `EFAULT` for `POPULATE_READ` past the end of the file; `ENOMEM`;
+ * `EAGAIN` when the process has too many mappings.
  *
  * @see {@link https://man7.org/linux/man-pages/man2/madvise.2.html}
  */

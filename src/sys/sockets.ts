@@ -16,7 +16,7 @@ import * as raw from "./raw/mod.ts";
  *
  * @throws {RangeError} When a number is not an integer in 0..2^31-1.
  * @throws {SyscallError} `EAFNOSUPPORT`, `EPROTONOSUPPORT`, `EINVAL` for what does not exist;
- * `EMFILE`, `ENFILE`; `EACCES` without permission.
+ * `EMFILE`, `ENFILE`; `EPERM` or `EACCES` without permission.
  *
  * @see {@link https://man7.org/linux/man-pages/man2/socket.2.html}
  */

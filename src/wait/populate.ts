@@ -3,6 +3,7 @@
 import { errnoNumber } from "../errors.ts";
 import { OpenFlag } from "../sys/file_flags.ts";
 import { close, open, pread, sendfile } from "../sys/raw/mod.ts";
+import { warm } from "./resident.ts";
 
 const EINTR = -errnoNumber("EINTR");
 const EINVAL = -errnoNumber("EINVAL");
@@ -14,7 +15,8 @@ let sink = -1;
 let scratch: Uint8Array | undefined;
 
 /**
- * Reads a range into the page cache; blocks until it is there. Returns 0, or `-errno`.
+ * Reads a range into the page cache; blocks until it is there. Returns 1 when its first byte was not
+ * there before, otherwise 0, or `-errno`.
  *
  * sendfile(2) to `/dev/null` waits for each page and copies none. Ends early at the end of the file.
  * What lies behind the range is left to the readahead of the kernel, which allocates many pages at
@@ -25,15 +27,16 @@ let scratch: Uint8Array | undefined;
 export function populate(fd: number, offset: number, length: number): number {
   if (openSink() < 0) return sink;
   const end = offset + length;
+  const waited = warm(fd, offset) ? 0 : 1;
   for (let at = offset; at < end;) {
     let moved = sendfile(sink, fd, at, end - at);
     // Some file systems cannot hand out their pages.
     if (moved === EINVAL) moved = pread(fd, scratch ??= new Uint8Array(SCRATCH), at);
-    if (moved === 0) return 0;
+    if (moved === 0) break;
     if (moved > 0) at += moved;
     else if (moved !== EINTR) return moved;
   }
-  return 0;
+  return waited;
 }
 
 /** Opens what `populate` needs, for threads that will not be allowed to; a descriptor or `-errno`. */

@@ -12,13 +12,17 @@ export interface RawResponse {
 
 const WAIT_MS = 20_000;
 
-/** Sends `text`, reads until the server closes, and returns all of it. */
-export function talk(port: number, text: string): Promise<Buffer> {
+/** Sends `text`, and with `end` nothing more; reads until the server closes, and returns all of it. */
+export function talk(
+  port: number,
+  text: string,
+  { end = false }: { readonly end?: boolean } = {},
+): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     const socket = connect({ port, host: "127.0.0.1", noDelay: true });
     socket.setTimeout(WAIT_MS, () => socket.destroy(new Error(`No answer to ${text}`)));
-    socket.on("connect", () => socket.write(text, "latin1"));
+    socket.on("connect", () => end ? socket.end(text, "latin1") : socket.write(text, "latin1"));
     socket.on("data", (chunk: Buffer) => chunks.push(chunk));
     socket.on("end", () => resolve(Buffer.concat(chunks)));
     socket.on("error", reject);

@@ -57,14 +57,22 @@ describe("sluice copy", () => {
     assert.ok(readFileSync(target).equals(readFileSync(source)));
   });
 
-  it("explains what it cannot do, with exit code 1", async () => {
+  it("explains what it cannot do and what helps, with exit code 1", async () => {
     const source = folder.file("text");
     for (
       const [args, message] of [
-        [[join(folder.path, "none"), "x"], /^sluice: ENOENT: Cannot open .*none/m],
+        [
+          [join(folder.path, "none"), "x"],
+          /^sluice: ENOENT: Cannot open .*none.*\nhint: check the path/m,
+        ],
+        [
+          [source, join(folder.path, "none", "x")],
+          /hint: make the folder first: mkdir -p ".*none"/,
+        ],
+        [[source, "/dev/full"], /ENOSPC[^]*hint: .*make room/],
         [[source, source], /same file/],
-        [[folder.path, join(folder.path, "x")], /EISDIR/],
-        [[source, folder.file("old"), "--no-overwrite"], /EEXIST/],
+        [[folder.path, join(folder.path, "x")], /EISDIR[^]*hint: .*cp -r/],
+        [[source, folder.file("old"), "--no-overwrite"], /EEXIST[^]*hint: leave out/],
       ] as const
     ) {
       const { code, stdout, stderr } = await copy([...args]);

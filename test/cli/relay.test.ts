@@ -5,6 +5,7 @@ import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it } from "node:test";
+import { stripVTControlCharacters } from "node:util";
 import { formatAddress } from "../../src/move/relay/endpoint.ts";
 import { bytes, Rates, statusLine, summaryLine } from "../../src/cli/relay/lines.ts";
 import type { RelayStats } from "../../src/mod.ts";
@@ -195,7 +196,8 @@ describe("sluice relay on a terminal", () => {
         peers.push(Peer.connect(address), upstream.accept());
         talk(peers[0]!, peers[1]!);
       } else if (
-        /\r\x1b\[K1 of 1 connections {2}up .*total 14 B/.test(output) && !child.stdin.closed
+        /\r1 of 1 connections {2}up .*total 14 B/.test(stripVTControlCharacters(output)) &&
+        !child.stdin.closed
       ) {
         for (const peer of peers) peer.close();
         child.stdin.end("\x03");
@@ -204,7 +206,8 @@ describe("sluice relay on a terminal", () => {
     await once(child, "close");
     clearTimeout(timer);
     upstream.close();
-    assert.match(output, /\r\x1b\[KClosed after 1 connections {2}up 8 B {2}down 6 B\r?\n$/);
+    const text = stripVTControlCharacters(output);
+    assert.match(text, /\rClosed after 1 connections {2}up 8 B {2}down 6 B\r?\n$/);
   });
 });
 

@@ -115,6 +115,26 @@ describe("sluice serve", () => {
     }
   });
 
+  it("leaves to a program what is not in the folder", async () => {
+    const program = createServer((socket) => {
+      socket.on("error", () => {});
+      socket.once("data", () => socket.end("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"));
+    }).listen(0, "127.0.0.1");
+    await once(program, "listening");
+    const { port } = program.address() as AddressInfo;
+    const args = ["serve", folder, "--port", "0", "--fallback", `:${port}`];
+    const server = await startServer(MAIN, args);
+    try {
+      assert.equal((await fetchRaw(server.port, "/absent")).body.toString(), "hello");
+      assert.equal((await fetchRaw(server.port, "/file.txt")).body.toString(), "hello");
+      await server.printed(/200 GET \/absent 5 B relay/);
+    } finally {
+      server.kill("SIGTERM");
+      await server.ended;
+      program.close();
+    }
+  });
+
   it("refuses what it cannot serve", async () => {
     const failed = await runChild(MAIN, { args: ["serve", "/nowhere"], timeoutMs: 20_000 });
     assert.equal(failed.code, 1);

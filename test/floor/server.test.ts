@@ -1,8 +1,11 @@
 import assert from "node:assert/strict";
+import { connect } from "node:net";
 import { describe, it } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { createFileServer, type RequestEvent } from "../../src/http/mod.ts";
 import { KINDS } from "../http/_programs.ts";
 import { fetchRaw } from "../_kit/raw_http.ts";
+import { startProgram } from "../http/server/_program.ts";
 import { LARGE_BYTES, makeSite, TWENTY } from "../http/server/_site.ts";
 
 describe("createFileServer() without foreign functions", () => {
@@ -47,12 +50,50 @@ describe("createFileServer() without foreign functions", () => {
       for (const path of ["/absent", "/dir/index.html"]) {
         assert.equal((await ask(path)).headers.get("x-seen"), `GET ${path} 127.0.0.1`);
       }
+      const h2c = { "Connection": "close, Upgrade", "Upgrade": "h2c", "HTTP2-Settings": "" };
+      assert.match(String((await fetchRaw(port, "/file.txt", h2c)).status), /^[24]00$/);
       const echo = await ask("/file.txt", { method: "POST", body: "a body" });
       assert.equal(await echo.text(), "a body");
       await program.close();
       assert.equal((await ask("/absent")).status, 502);
     } finally {
       await server.close({ graceMs: 1000 });
+      site.remove();
+    }
+  });
+
+  it("passes a WebSocket through", async () => {
+    const site = makeSite();
+    const program = await startProgram((socket, text) => {
+      if (text.endsWith("\r\n\r\n")) {
+        socket.write(
+          "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n",
+        );
+      }
+      if (text.endsWith("ping")) socket.write("pong");
+    });
+    const server = createFileServer({ root: site.root, fallback: `127.0.0.1:${program.port}` });
+    const { port } = await server.listen();
+    const socket = connect(port, "127.0.0.1");
+    let received = "";
+    socket.on("data", (chunk: Buffer) => received += chunk.toString("latin1"));
+    const until = async (end: string) => {
+      for (let i = 0; i < 1000 && !received.endsWith(end); i++) await sleep(10);
+      assert.ok(received.endsWith(end), received);
+    };
+    try {
+      socket.write(
+        "GET /socket HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +
+          "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+      );
+      await until("\r\n\r\n");
+      assert.match(received, /^HTTP\/1\.1 101 /);
+      socket.write("ping");
+      await until("pong");
+    } finally {
+      socket.destroy();
+      await server.close({ graceMs: 100 });
+      await program.close();
       site.remove();
     }
   });

@@ -294,7 +294,7 @@ describeWithoutLeaks("copyFile()", {
     const seen: number[] = [];
     const source = folder.file(noise(3 * MIB));
     await copyFile(source, fresh(), {
-      maxRate: 20 * MIB,
+      maxRate: 4 * MIB,
       onProgress: ({ bytes, total }) => {
         assert.equal(total, 3 * MIB);
         seen.push(bytes);

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { after, describe, it } from "node:test";
 import fc from "fast-check";
 import { copyFile, Pipe, transfer, type TransferOptions } from "../../src/mod.ts";
@@ -130,6 +130,39 @@ describe("transfer(), against a model", () => {
             await copyFile(source, target, { method: method as "auto" });
             assert.ok(readFileSync(target).equals(readFileSync(source)));
           }),
+      ),
+      { numRuns: RUNS },
+    );
+  });
+
+  it("leaves a whole copy or none, whenever copyFile() is aborted", async () => {
+    const bytes = noise(5_000_000);
+    await fc.assert(
+      fc.asyncProperty(
+        fc.oneof(fc.nat(300_000), fc.nat(5_000_000)),
+        fc.integer({ min: 0, max: 8 }),
+        fc.boolean(),
+        fc.boolean(),
+        async (size, delayMs, exists, atomic) => {
+          const source = folder.file(bytes.subarray(0, size));
+          const target = exists ? folder.file("old") : `${source}.copy`;
+          const controller = new AbortController();
+          // Before anything happens, in this turn of the loop, or later.
+          if (delayMs === 0) queueMicrotask(() => controller.abort());
+          else setTimeout(() => controller.abort(), delayMs - 1);
+          const copying = copyFile(source, target, { atomic, signal: controller.signal });
+          const code = await copying.then(() => undefined, (error) => error.code);
+          const left = readdirSync(folder.path).filter((name) => name.endsWith(".sluice"));
+          assert.deepEqual(left, []);
+          if (code === undefined) {
+            return assert.ok(readFileSync(target).equals(bytes.subarray(0, size)));
+          }
+          assert.equal(code, "ABORT_ERR");
+          assert.equal(existsSync(target), exists);
+          // In place it is emptied as soon as it is open.
+          const kept = atomic ? ["old"] : ["old", ""];
+          if (exists) assert.ok(kept.includes(readFileSync(target, "utf8")));
+        },
       ),
       { numRuns: RUNS },
     );

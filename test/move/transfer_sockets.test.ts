@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { connect, createServer, type Socket } from "node:net";
@@ -145,6 +146,19 @@ describeWithoutLeaks("transfer() from sockets of the runtime", {
       });
       pipe.close();
     }));
+
+  it("stores what another program prints", async () => {
+    const path = folder.file("");
+    const scope = new Scope();
+    const child = spawn("seq", ["200000"], { stdio: ["ignore", "pipe", "inherit"] });
+    const ended = once(child, "close");
+    const { bytes, method } = await transfer(child.stdout, scope.open(path, sys.OpenFlag.WRONLY));
+    scope.close();
+    child.stdout.resume();
+    await ended;
+    assert.deepEqual([bytes, method], [1_288_895, READ_METHOD]);
+    assert.ok(readFileSync(path, "latin1").endsWith("\n199999\n200000\n"));
+  });
 
   it("copies when it is told to", () =>
     connected(async (peer, socket, scope) => {

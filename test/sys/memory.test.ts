@@ -405,8 +405,6 @@ describe("mlock() and munlock()", () => {
       scoped((scope) => {
         fails("ENOMEM", "mlock", () => sys.mlock(shared(scope, fd, 2 * PAGE)));
       })()));
-
-  it("throw ENOMEM or EPERM at the limit", { skip: "root has CAP_IPC_LOCK and no limit" });
 });
 
 describe("posixMemalign() and free()", () => {

@@ -117,8 +117,6 @@ describe("socket(), bind(), listen(), connect() and accept4()", () => {
     }),
   );
 
-  it("throw EACCES for a port that needs privileges", { skip: "root may bind every port" });
-
   it(
     "report ECONNREFUSED when nobody listens",
     scoped((scope) => {

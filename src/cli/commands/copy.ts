@@ -8,6 +8,7 @@ import { copyFile, type CopyReport } from "../../move/copy_file.ts";
 import type { CopyOptions } from "../../move/copy_options.ts";
 import { interruptible } from "../exit.ts";
 import { number, seconds, size } from "../quantity.ts";
+import { withRemedy } from "./copy_remedy.ts";
 
 const METHODS = ["auto", "reflink", "range", "sendfile", "splice", "direct", "mmap", "copy"];
 const CACHES = ["keep", "drop"];
@@ -48,7 +49,7 @@ export const copy: Command = new Command("copy")
         await run(source, target, options, signal);
       } catch (error) {
         // Whoever pressed Ctrl-C knows; the exit code is set.
-        if (!signal.aborted) throw error;
+        if (!signal.aborted) throw withRemedy(error, { source, target, method: options.method });
       }
     })
   );

@@ -18,6 +18,8 @@ export interface ServeOptions {
   readonly threads: number;
   readonly spa: boolean;
   readonly cors: boolean;
+  readonly fallback?: string | undefined;
+  readonly sandbox: boolean;
   readonly open: boolean;
   readonly json: boolean;
   readonly quiet: boolean;
@@ -78,7 +80,7 @@ export function howBytesTravel(): string {
 
 async function listen(
   root: string,
-  { cors, host, port, spa, threads }: ServeOptions,
+  { cors, fallback, host, port, sandbox, spa, threads }: ServeOptions,
   reporter: Reporter,
 ): Promise<FileServer> {
   const onRequest = (event: RequestEvent) => reporter.request(event);
@@ -91,7 +93,9 @@ async function listen(
       threads,
       spa,
       cors,
-      listing: !spa,
+      sandbox,
+      ...(fallback !== undefined && { fallback }),
+      listing: !spa && fallback === undefined,
       onRequest,
     });
     try {

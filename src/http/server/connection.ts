@@ -143,7 +143,7 @@ export class Connection implements Handler, Task, DiskWaiter {
     const { passed } = this.reader;
     this.reader.passed = null;
     this.phase = Phase.PASSING;
-    this.#watchdog.idle();
+    this.#watchdog.pass();
     this.passing = new Passing(this.#service, this, passed!);
     this.passing.start();
   }

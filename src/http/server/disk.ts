@@ -16,8 +16,8 @@ const EAGAIN = -errnoNumber("EAGAIN");
 const EINTR = -errnoNumber("EINTR");
 
 /**
- * Most requests under way. Of records as small as these a socket of the usual size holds 277, each way:
- * one more answer would find no room, and whoever waits for it would wait for ever.
+ * Most requests under way. A socket of the usual size holds 278 records as small as these, each way
+ * (Linux 6.18): one more answer would find no room, and whoever waits for it would wait for ever.
  */
 const MOST_PENDING = 128;
 

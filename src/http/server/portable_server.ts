@@ -6,7 +6,7 @@ import { builtin } from "../../builtins.ts";
 import { serveStatic } from "../adapters/serve_static.ts";
 import { listingPage } from "../listing/page.ts";
 import { Counter } from "./config.ts";
-import { PortableFallback } from "./fallback/portable.ts";
+import { isWebSocket, PortableFallback } from "./fallback/portable.ts";
 import { loadHook } from "./headers_hook.ts";
 import type { RequestEvent } from "./log_format.ts";
 import type { ServerConfig } from "./options.ts";
@@ -38,7 +38,8 @@ export async function listenPortably(
   ) => void;
   const proxy = config.fallback && new PortableFallback(config.fallback);
   const http = builtin("http");
-  const server = http.createServer((req, res) => {
+  const upgrades = { shouldUpgradeCallback: isWebSocket };
+  const server = http.createServer(proxy === undefined ? {} : upgrades, (req, res) => {
     observe(req, res, counters, onRequest);
     if (proxy === undefined) files(req, res);
     else proxy.serve(req, res, files, settings.cors !== undefined && settings.cors !== false);

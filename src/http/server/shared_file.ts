@@ -1,5 +1,10 @@
 /** A file that is being sent, by one connection or by many. @module */
 
+import { fdStat } from "../../sys/statx.ts";
+
+/** Bytes of the blocks that statx(2) counts. */
+const BLOCK = 512;
+
 let lastId = 0;
 
 /** What is shared. */
@@ -20,12 +25,20 @@ export class SharedFile {
   readonly #file: Closable;
   #users = 0;
   #retired = false;
+  #sparse: boolean | undefined;
 
   /** Owns `file`. */
   constructor(file: Closable) {
     this.fd = file.fd;
     this.size = file.size;
     this.#file = file;
+  }
+
+  /** Whether it has holes, by the blocks that it takes; asked of the kernel once. */
+  get sparse(): boolean {
+    if (this.#sparse !== undefined) return this.#sparse;
+    const stat = fdStat(this.fd);
+    return this.#sparse = typeof stat !== "number" && stat.blocks * BLOCK < stat.size;
   }
 
   /** Adds a user. */

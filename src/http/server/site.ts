@@ -142,14 +142,15 @@ export class Site {
     const found = this.#find(request);
     if (found.kind === "message") return this.#message(found.plan);
     if (found.kind === "listing") return this.#list(request, found);
-    const { file, path, plan } = found;
+    const { file, plan } = found;
     const shared = new SharedFile(file);
     const entry = this.#describe(head, hash, extra ?? NO_BYTES, file, shared, now);
     const { representation } = entry;
     const reply = plan === representation.whole || plan === representation.head
       ? entry.reply
       : replyTo(plan, entry);
-    if (extra !== null && this.#isItself(head, path)) this.#cache.add(entry);
+    // What stands in for another depends on what is accepted.
+    if (extra !== null && !found.standsIn) this.#cache.add(entry);
     else this.#doomed.push(shared);
     return reply;
   }
@@ -180,14 +181,6 @@ export class Site {
       unchanged: null,
       partHead: null,
     };
-  }
-
-  /** The page of an application depends on what is accepted, unless it was asked for by its name. */
-  #isItself(head: RequestHead, path: string): boolean {
-    const { spa } = this.#options.settings;
-    if (spa === "" || path !== spa) return true;
-    const { length } = head.target;
-    return length === 1 || length === 1 + spa.length;
   }
 
   #find(request: SiteRequest): Found {

@@ -21,7 +21,8 @@ const ENXIO = -errnoNumber("ENXIO");
 /** As {@linkcode resident}; what lies in a hole of the file is there as well, for no disk has it. */
 function there(file: SharedFile, position: number, length: number): number {
   const count = resident(file.fd, position, length);
-  if (count === length) return length;
+  // Only where there may be one: looking for it may take a look at the disk.
+  if (count === length || !file.sparse) return count;
   // The position of the descriptor, which this moves, means nothing here.
   const data = raw.lseek(file.fd, position + count, Whence.DATA);
   return data === ENXIO || data >= position + length ? length : count;

@@ -54,6 +54,12 @@ export class Watchdog {
     this.#since = this.#service.loop.now;
   }
 
+  /** The program is being asked: it may have less time than clients. */
+  pass(): void {
+    this.idle();
+    this.#start();
+  }
+
   /** The last answer has been sent. */
   linger(): void {
     this.#since = this.#service.loop.now;
@@ -68,9 +74,9 @@ export class Watchdog {
   #start(): void {
     const { headMs, idleMs, sendMs } = this.#service.limits;
     const { fallback } = this.#service;
-    const passing = fallback === null
-      ? Infinity
-      : Math.min(fallback.config.connectMs, fallback.config.silenceMs);
+    const passing = this.#connection.phase === Phase.PASSING
+      ? Math.min(fallback!.config.connectMs, fallback!.config.silenceMs)
+      : Infinity;
     const shortest = Math.min(headMs, idleMs, sendMs, passing) / 4;
     const delay = Math.max(LEAST_MS, Math.min(MOST_MS, shortest));
     this.#service.loop.timers.start(this.#timer, delay);

@@ -3,8 +3,9 @@ import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it } from "node:test";
-import { gradient } from "../../../examples/start/media.ts";
-import { createFileServer } from "../../../src/http/mod.ts";
+import { fileURLToPath } from "node:url";
+import { gradient, tones } from "../../../examples/start/media.ts";
+import { createFileServer, type RequestEvent } from "../../../src/http/mod.ts";
 import { kindOf } from "../../../src/http/listing/kinds.ts";
 import { listingPage } from "../../../src/http/listing/page.ts";
 import { formatBytes, formatTime } from "../../../src/http/listing/text.ts";
@@ -67,6 +68,9 @@ const NO_BROWSER = !existsSync(CHROMIUM)
   ? "the page is the same whoever serves it: one browser is enough"
   : false;
 
+/** Long enough that a browser does not take it all ahead of time. */
+const SECONDS = 600;
+
 /** Not in the import itself: its types want those of browsers. */
 const PLAYWRIGHT: string = "playwright-core";
 
@@ -88,6 +92,8 @@ interface Playwright {
         getByRole(role: string, options: { name: string }): Locator;
         getByText(text: string): Locator;
         waitForFunction(script: string): Promise<unknown>;
+        evaluate(script: string): Promise<unknown>;
+        emulateMedia(options: { colorScheme: "dark" | "light" }): Promise<void>;
         waitForURL(url: RegExp): Promise<void>;
         readonly keyboard: { press(key: string): Promise<void> };
       }>;
@@ -96,7 +102,68 @@ interface Playwright {
   };
 }
 
+/** The lightness of a CSS colour such as `rgb(1, 2, 3)`, from 0 to 255. */
+function lightness(colour: unknown): number {
+  const [red = 0, green = 0, blue = 0] = String(colour).match(/[\d.]+/g)!.map(Number);
+  return 0.3 * red + 0.6 * green + 0.1 * blue;
+}
+
 describe("the listing in a browser", () => {
+  it("is dark for those who like it dark", { skip: NO_BROWSER }, async () => {
+    const { chromium } = await import(PLAYWRIGHT) as Playwright;
+    const server = createFileServer({
+      root: fileURLToPath(new URL(".", import.meta.url)),
+      listing: true,
+    });
+    const { port } = await server.listen();
+    const browser = await chromium.launch({ executablePath: CHROMIUM, args: ["--no-sandbox"] });
+    try {
+      const page = await browser.newPage();
+      for (const colorScheme of ["light", "dark"] as const) {
+        await page.emulateMedia({ colorScheme });
+        await page.goto(`http://127.0.0.1:${port}/`);
+        const style = (name: string) =>
+          page.evaluate(`getComputedStyle(document.body).getPropertyValue("${name}")`);
+        const difference = lightness(await style("color")) -
+          lightness(await style("background-color"));
+        assert.ok(Math.abs(difference) > 125, `${colorScheme}: ${difference}`);
+        assert.equal(Math.sign(difference), colorScheme === "dark" ? 1 : -1);
+      }
+    } finally {
+      await browser.close();
+      await server.close({ graceMs: 0 });
+    }
+  });
+
+  it("plays from where somebody seeks, without the rest", { skip: NO_BROWSER }, async () => {
+    const { chromium } = await import(PLAYWRIGHT) as Playwright;
+    const root = mkdtempSync(join(tmpdir(), "sluice-"));
+    const sound = tones(SECONDS);
+    writeFileSync(join(root, "sound.wav"), sound);
+    const events: RequestEvent[] = [];
+    const onRequest = (event: RequestEvent) => void events.push(event);
+    const server = createFileServer({ root, listing: true, onRequest });
+    const { port } = await server.listen();
+    const browser = await chromium.launch({ executablePath: CHROMIUM, args: ["--no-sandbox"] });
+    try {
+      const page = await browser.newPage();
+      await page.goto(`http://127.0.0.1:${port}/`);
+      await page.evaluate(`window.video = document.createElement("video");
+        video.preload = "metadata"; video.src = "/sound.wav"; document.body.append(video)`);
+      await page.waitForFunction("video.readyState >= 1");
+      assert.equal(Math.round(await page.evaluate("video.duration") as number), SECONDS);
+      await page.evaluate(`video.currentTime = ${SECONDS - 5}`);
+      await page.waitForFunction("!video.seeking && video.readyState >= 2");
+      assert.equal(Math.round(await page.evaluate("video.currentTime") as number), SECONDS - 5);
+    } finally {
+      await browser.close();
+      await server.close({ graceMs: 0 });
+      rmSync(root, { recursive: true });
+    }
+    const parts = events.filter(({ status, target }) => target === "/sound.wav" && status === 206);
+    assert.ok(parts.some(({ total }) => total < sound.length / 2), JSON.stringify(parts));
+  });
+
   it("is searched, sorted and looked at", { skip: NO_BROWSER }, async () => {
     const { chromium } = await import(PLAYWRIGHT) as Playwright;
     const root = mkdtempSync(join(tmpdir(), "sluice-"));

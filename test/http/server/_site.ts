@@ -32,6 +32,9 @@ export function patterned(length: number, seed = 0): Uint8Array {
   return bytes;
 }
 
+/** Made once: many tests have a folder of their own. */
+let large: Uint8Array | undefined;
+
 /** A folder, made anew; `root` is below it, beside what is secret. */
 export function makeSite(): { readonly root: string; readonly parent: string; remove(): void } {
   const parent = mkdtempSync(join(tmpdir(), "sluice-"));
@@ -56,7 +59,7 @@ export function makeSite(): { readonly root: string; readonly parent: string; re
   write("www/app.js", "let plain;".repeat(100));
   write("www/app.js.br", "br");
   write("www/app.js.gz", "gzip");
-  write("www/large.bin", patterned(LARGE_BYTES));
+  write("www/large.bin", large ??= patterned(LARGE_BYTES));
   write("www/sparse", "");
   truncateSync(join(root, "sparse"), 5 * 2 ** 30);
   symlinkSync("../outside.txt", join(root, "link.txt"));

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import fc from "fast-check";
 import { Chunked, Counted } from "../../../src/http/server/fallback/framing.ts";
 import { endOfHead, readResponse } from "../../../src/http/server/fallback/response.ts";
 import { latin1Bytes } from "../../../src/http/server/syntax.ts";
@@ -33,6 +34,62 @@ describe("Chunked", () => {
         assert.equal(scan(`${body}GET / HTTP/1.1`, size), body.length, `${size}: ${body}`);
       }
     }
+  });
+
+  it("finds the end of every body that is written by the book, and never a byte more", () => {
+    const hex = fc.integer({ min: 1, max: 300 }).chain((length) =>
+      fc.record({
+        data: fc.uint8Array({ minLength: length, maxLength: length }),
+        zeros: fc.integer({ min: 0, max: 3 }),
+        upper: fc.boolean(),
+        extension: fc.constantFrom("", ";a", ";a=b", ';a="b;c"', ";\xff\t"),
+      })
+    );
+    fc.assert(fc.property(
+      fc.array(hex, { maxLength: 5 }),
+      fc.constantFrom("", "A: b\r\n", "A:\r\nB: \xe4\r\n"),
+      fc.string({ maxLength: 20 }),
+      fc.infiniteStream(fc.integer({ min: 1, max: 64 })),
+      (chunks, trailers, behind, sizes) => {
+        const body = chunks.map(({ data, extension, upper, zeros }) => {
+          const digits = data.length.toString(16);
+          const length = "0".repeat(zeros) + (upper ? digits.toUpperCase() : digits);
+          return `${length}${extension}\r\n${String.fromCharCode(...data)}\r\n`;
+        }).join("") + `0\r\n${trailers}\r\n`;
+        const bytes = latin1Bytes(body + behind);
+        const framing = new Chunked();
+        for (let at = 0; !framing.done;) {
+          const { blind } = framing;
+          const size = sizes.next().value!;
+          if (blind > 1 && size > 32) {
+            // As splice(2) does: without looking.
+            const count = Math.min(blind, size);
+            framing.skip(count);
+            at += count;
+          } else at = framing.scan(bytes, at, Math.min(bytes.length, at + size));
+          if (framing.done) assert.equal(at, body.length);
+        }
+      },
+    ));
+  });
+
+  it("and the reader of heads never throw, and never go back", () => {
+    const text = fc.string({ unit: fc.constantFrom(..."0123456789abcF;:\r\n \t\0x") });
+    fc.assert(fc.property(text, fc.nat(40), (text, cut) => {
+      const bytes = latin1Bytes(text);
+      const framing = new Chunked();
+      const middle = Math.min(cut, bytes.length);
+      const first = framing.scan(bytes, 0, middle);
+      assert.ok(first === -1 || (first >= 0 && first <= middle));
+      if (first === middle) {
+        const second = framing.scan(bytes, middle, bytes.length);
+        assert.ok(second === -1 || (second >= middle && second <= bytes.length));
+      }
+      const head = latin1Bytes(`HTTP/1.1 200 OK\r\n${text}\r\n\r\n`);
+      const read = readResponse(head, endOfHead(head, 0), ASKED);
+      // No byte that could end a line early has come through.
+      if (read !== null) assert.doesNotMatch(read.text.replaceAll("\r\n", ""), /[\r\n\0]/);
+    }));
   });
 
   it("refuses what another reader could understand in another way", () => {

@@ -144,6 +144,11 @@ describe("an application of one page", () => {
       assert.equal(page.body.toString(), "<h1>dir</h1>");
       assert.equal((await site.get("/some/route", { Accept: "image/png" })).status, 404);
       assert.equal((await site.get("/some/script.js")).status, 404);
+      // Of the same length as the page's own path, and of none.
+      for (const target of ["/some/route/xyz", "/"]) {
+        assert.equal((await site.get(target, { Accept: "text/html" })).status, 200);
+        assert.equal((await site.get(target, { Accept: "image/png" })).status, 404, target);
+      }
     }
   });
 });

@@ -80,9 +80,9 @@ function arrows(row: Row, out: Box): string[] {
     parts.push(label(12, 92, [size(intoUser), "by the disk"], "device"));
   } else if (intoUser > inKernel / 100) {
     parts.push(arrow([CACHE.x + 50, Y.kernel], [190, Y.user + HIGH], "copy"));
-    parts.push(
-      label(144, 92, [size(intoUser), calls(row, /^(p?read|io_uring_enter)/)], "copy", "end"),
-    );
+    // A ring reads and writes by one call; a runtime may have one of its own, for other things.
+    const names = method === "ring" ? /^io_uring_enter/ : /^p?read/;
+    parts.push(label(144, 92, [size(intoUser), calls(row, names)], "copy", "end"));
   }
   if (outOfUser > inKernel / 100) {
     const end: [number, number] = method === "direct" && target === "file" ? [412, Y.kernel] : down;

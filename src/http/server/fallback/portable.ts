@@ -50,7 +50,7 @@ export class PortableFallback {
   /** Passes a WebSocket through; any other protocol is refused. */
   upgrade(req: IncomingMessage, socket: Duplex, head: Uint8Array): void {
     socket.on("error", () => socket.destroy());
-    if (String(req.headers.upgrade).toLowerCase() !== "websocket" || req.method !== "GET") {
+    if (!isWebSocket(req)) {
       socket.end("HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
       return;
     }
@@ -63,6 +63,8 @@ export class PortableFallback {
       "websocket",
     ]);
     request.on("upgrade", (response, upstream, first) => {
+      // From here on silence means nothing.
+      upstream.setTimeout(0);
       const lines = [`HTTP/1.1 101 Switching Protocols`, ...fieldLines(response.rawHeaders)];
       socket.write(`${lines.join("\r\n")}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n`);
       socket.write(first);
@@ -138,6 +140,11 @@ export class PortableFallback {
     headers.push("X-Forwarded-Proto", said("x-forwarded-proto") ?? "http");
     return headers;
   }
+}
+
+/** The only other protocol that is passed on; runtimes that can be told treat the rest as ordinary. */
+export function isWebSocket({ headers, method }: IncomingMessage): boolean {
+  return String(headers.upgrade).toLowerCase() === "websocket" && method === "GET";
 }
 
 /** Requests that were given up. */
