@@ -5,11 +5,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { createRelay, type RelayServerOptions } from "../../src/move/relay_server.ts";
+import * as sys from "../../src/sys/mod.ts";
 import { assertDescriptors, openDescriptors } from "../_kit/descriptors.ts";
 import { exchange, Listener, Peer, until } from "../_kit/peer.ts";
 import { rig, withRig } from "./_relay.ts";
 
 const MIB = 1024 * 1024;
+const MSG_OOB = 1;
 const sha256 = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest("hex");
 
 /** Descriptors in each epoll set of this process: see proc(5). */
@@ -48,6 +50,22 @@ describe("createRelay()", () => {
       const bytes = randomBytes(2000);
       for (let at = 0; at < bytes.length; at++) client.send(bytes.subarray(at, at + 1));
       assert.deepEqual([...server.receive(bytes.length)], [...bytes]);
+      server.send("answer");
+      client.receives("answer");
+    }),
+  );
+
+  it(
+    "goes on behind an urgent byte, and leaves that out as every reader does",
+    withRig({}, ({ connect }) => {
+      const [client, server] = connect();
+      client.send("before");
+      server.receives("before");
+      for (const word of ["behind", "and on"]) {
+        assert.equal(sys.raw.send(client.fd, new Uint8Array(1), MSG_OOB), 1);
+        client.send(word);
+        server.receives(word);
+      }
       server.send("answer");
       client.receives("answer");
     }),

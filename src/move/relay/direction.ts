@@ -1,6 +1,7 @@
 /** One direction of a relayed connection: from one socket through a pipe into another. @module */
 
 import { errnoNumber } from "../../errors.ts";
+import { PollEvent } from "../../sys/event_flags.ts";
 import { SpliceFlag } from "../../sys/file_flags.ts";
 import * as raw from "../../sys/raw/mod.ts";
 import { MessageFlag, ShutdownHow } from "../../sys/socket_flags.ts";
@@ -51,6 +52,11 @@ export interface Means {
   readonly turnBytes: number;
 }
 
+/** Whether a socket has what is waited for, or an error, at this moment. */
+function isReady(fd: number, events: number): boolean {
+  return raw.poll(fd, events, 0) > 0;
+}
+
 /** Moves what arrives on one socket to another, and then its end. */
 export class Direction {
   readonly #means: Means;
@@ -94,8 +100,9 @@ export class Direction {
   /**
    * Moves bytes until one of the sockets would have to be waited for.
    *
-   * Invariant: filling begins with an empty pipe. So `EAGAIN` for the first piece can only mean that
-   * the source has nothing, although a pipe that is full of small pieces gives the same error.
+   * Invariant: filling begins with an empty pipe. So `EAGAIN` for the first piece cannot come from a
+   * pipe that is full of small pieces. But it does come in front of an urgent byte, which splice(2)
+   * does not pass and nobody is told of twice: only who has looked at the socket itself may wait.
    *
    * @returns An {@linkcode Outcome} or `-errno`. After an error the direction is of no more use.
    */
@@ -107,7 +114,12 @@ export class Direction {
     }
     for (let left = this.#means.turnBytes; left > 0;) {
       if (this.#held === 0 && !this.#ended) {
-        const result = this.#copying ? this.#copy() : this.#fill();
+        let result = this.#copying ? this.#copy() : this.#fill();
+        if (result === EAGAIN && !this.#copying && isReady(this.from, PollEvent.IN)) {
+          // Something may just have come.
+          result = this.#fill();
+          if (result === EAGAIN) result = this.#copy();
+        }
         if (result === EAGAIN) {
           this.#releasePipe();
           return Outcome.WAIT;
@@ -115,11 +127,16 @@ export class Direction {
         if (result < 0) return result;
       }
       left -= Math.max(this.#held, FILLING_BYTES);
-      const result = this.#drain();
+      let result = this.#drain();
+      if (result === EAGAIN && isReady(this.to, PollEvent.OUT)) {
+        // There is room by now, or the kernel was short of memory for a moment.
+        result = this.#drain();
+        if (result === EAGAIN) break;
+      }
       if (result < 0) return result === EAGAIN ? Outcome.WAIT : result;
       if (this.#ended) return this.#finish();
     }
-    this.#releasePipe();
+    if (this.#held === 0) this.#releasePipe();
     return Outcome.MORE;
   }
 
