@@ -1,8 +1,10 @@
-/** The programs that direct I/O is measured beside: fio and dd. @module */
+/** The programs that files are measured beside: fio, dd, and our own in C. @module */
 
-import { execFile } from "node:child_process";
+import { execFile, spawnSync } from "node:child_process";
+import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import type { DirectJob } from "./client/direct_load.ts";
+import type { Workspace } from "./workspace.ts";
 
 const execute = promisify(execFile);
 
@@ -52,4 +54,16 @@ export async function dd(from: string, to: string): Promise<number> {
   const flags = ["bs=1M", "iflag=direct", "oflag=direct", "status=none"];
   await execute("dd", [`if=${from}`, `of=${to}`, ...flags], { timeout: LIFE_MS });
   return (performance.now() - started) / 1000;
+}
+
+/** Compiles a program of `bench/peers/`. Returns its path; `undefined` where there is no compiler. */
+export function compilePeer(workspace: Workspace, name: "transfer" | "mapped"): string | undefined {
+  const source = fileURLToPath(new URL(`peers/${name}.c`, import.meta.url));
+  const program = workspace.script(`peer_${name}`).replace(/\.js$/, "");
+  const { status, error, stderr } = spawnSync("cc", ["-O2", "-o", program, source], {
+    encoding: "utf8",
+  });
+  if (error !== undefined) return undefined;
+  if (status !== 0) throw new Error(`Cannot compile ${source}: ${stderr}`);
+  return program;
 }

@@ -6,6 +6,7 @@ import type { MappedCost } from "../client/mapped_reads.ts";
 import type { Context } from "../context.ts";
 import { commandFor, type RuntimeName, versionOf } from "../environment.ts";
 import { ratios, summarize } from "../measure/stats.ts";
+import { compilePeer } from "../peers.ts";
 import { run } from "../processes.ts";
 import { type Bar, type Report, spread } from "../report.ts";
 
@@ -16,6 +17,16 @@ const SPARSE = 16 * 2 ** 30;
 const OVER_SYNC = 20;
 const OVER_PROMISE = 100;
 const OPEN_MS = 1;
+
+/** Reads of one run; as many as bench/client/mapped_reads.ts makes. */
+const READS = 400_000;
+
+/** What bench/peers/mapped.c prints. */
+interface PeerCost {
+  readonly inPlaceNs: number;
+  readonly hugeNs: number;
+  readonly readNs: number;
+}
 
 interface Sample extends MappedCost {
   readonly runtime: RuntimeName;
@@ -30,7 +41,10 @@ export async function mmap({ workspace, runtimes, rounds, note }: Context): Prom
   ftruncateSync(fd, SPARSE);
   closeSync(fd);
   const script = workspace.script("client/mapped_reads");
+  const peer = compilePeer(workspace, "mapped");
+  if (peer === undefined) note("no C compiler: measured without the bound");
   const samples: Sample[] = [];
+  const bounds: PeerCost[] = [];
   const installed = runtimes.filter((name) => versionOf(name) !== undefined);
   for (let round = 1; round <= rounds; round++) {
     for (const runtime of installed) {
@@ -38,6 +52,7 @@ export async function mmap({ workspace, runtimes, rounds, note }: Context): Prom
       const cost = await run<MappedCost>(commandFor(runtime, script, [path, sparse]));
       samples.push({ ...cost, runtime });
     }
+    if (peer !== undefined) bounds.push(await run<PeerCost>({ argv: [peer, path, String(READS)] }));
   }
   const groups = [...Map.groupBy(samples, ({ runtime }) => runtime)];
   const column = (costs: Sample[], name: keyof MappedCost) => costs.map((cost) => cost[name]);
@@ -48,6 +63,7 @@ export async function mmap({ workspace, runtimes, rounds, note }: Context): Prom
       "All sum up the 64 bytes, and must come to the same sum; the pages are in the page cache and, for",
       "the mapping, in the page table. The copy goes into an array first; the checked one is readInto().",
       'Huge pages: the same after advise("hugepage"), with the file read from the disk anew.',
+      "C is the bound: the same sums by a program in C, whose readSync is pread(2).",
       `Median (min-max) of ${rounds} processes, each the fastest of five runs.`,
     ],
     columns: [
@@ -61,54 +77,82 @@ export async function mmap({ workspace, runtimes, rounds, note }: Context): Prom
       "first open ms",
       "open ms",
     ],
-    rows: groups.map(([runtime, costs]) => [
-      runtime,
-      ...([
-        "inPlaceNs",
-        "hugeNs",
-        "copiedNs",
-        "checkedNs",
-        "readSyncNs",
-        "readPromiseNs",
-        "firstOpenMs",
-        "openMs",
-      ] as const).map((name) => spread(summarize(column(costs, name)))),
-    ]),
-    bars: groups.flatMap(([subject, costs]): Bar[] => {
-      const mapped = column(costs, "inPlaceNs");
-      const huge = column(costs, "hugeNs");
-      const open: Bar = {
-        subject,
-        what: "ms to open 16 GiB and read a page",
-        value: summarize(column(costs, "openMs")),
-        limit: OPEN_MS,
-        wanted: "at most",
-      };
-      return [
-        {
+    rows: [
+      ...groups.map(([runtime, costs]) => [
+        runtime,
+        ...([
+          "inPlaceNs",
+          "hugeNs",
+          "copiedNs",
+          "checkedNs",
+          "readSyncNs",
+          "readPromiseNs",
+          "firstOpenMs",
+          "openMs",
+        ] as const).map((name) => spread(summarize(column(costs, name)))),
+      ]),
+      ...boundRows(bounds),
+    ],
+    bars: [
+      ...boundBars(bounds),
+      ...groups.flatMap(([subject, costs]): Bar[] => {
+        const mapped = column(costs, "inPlaceNs");
+        const huge = column(costs, "hugeNs");
+        const open: Bar = {
           subject,
-          what: "readSync / in place",
-          value: ratios(column(costs, "readSyncNs"), mapped),
-          limit: OVER_SYNC,
-          wanted: "at least",
-        },
-        {
-          subject,
-          what: "readSync / huge pages",
-          value: ratios(column(costs, "readSyncNs"), huge),
-          limit: OVER_SYNC,
-          wanted: "at least",
-        },
-        {
-          subject,
-          what: "promise / in place",
-          value: ratios(column(costs, "readPromiseNs"), mapped),
-          limit: OVER_PROMISE,
-          wanted: "at least",
-        },
-        ...(subject === "bun" ? [] : [open]),
-      ];
-    }),
-    samples,
+          what: "ms to open 16 GiB and read a page",
+          value: summarize(column(costs, "openMs")),
+          limit: OPEN_MS,
+          wanted: "at most",
+        };
+        return [
+          {
+            subject,
+            what: "readSync / in place",
+            value: ratios(column(costs, "readSyncNs"), mapped),
+            limit: OVER_SYNC,
+            wanted: "at least",
+          },
+          {
+            subject,
+            what: "readSync / huge pages",
+            value: ratios(column(costs, "readSyncNs"), huge),
+            limit: OVER_SYNC,
+            wanted: "at least",
+          },
+          {
+            subject,
+            what: "promise / in place",
+            value: ratios(column(costs, "readPromiseNs"), mapped),
+            limit: OVER_PROMISE,
+            wanted: "at least",
+          },
+          ...(subject === "bun" ? [] : [open]),
+        ];
+      }),
+    ],
+    samples: { samples, bounds },
   };
+}
+
+/** What C takes, in the columns of the runtimes. */
+function boundRows(bounds: readonly PeerCost[]): string[][] {
+  if (bounds.length === 0) return [];
+  const [inPlace, huge, read] = (["inPlaceNs", "hugeNs", "readNs"] as const).map((name) =>
+    spread(summarize(bounds.map((cost) => cost[name])))
+  );
+  return [["C", inPlace!, huge!, "", "", read!, "", "", ""]];
+}
+
+/** How much faster than a call memory is without any runtime: more is not to be had here. */
+function boundBars(bounds: readonly PeerCost[]): Bar[] {
+  if (bounds.length === 0) return [];
+  const reads = bounds.map(({ readNs }) => readNs);
+  return ([["in place", "inPlaceNs"], ["huge pages", "hugeNs"]] as const).map(([what, name]) => ({
+    subject: "C",
+    what: `pread / ${what}`,
+    value: ratios(reads, bounds.map((cost) => cost[name])),
+    limit: OVER_SYNC,
+    wanted: "at least",
+  }));
 }

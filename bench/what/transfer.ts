@@ -7,9 +7,10 @@ import type { TransferCost } from "../client/transfer.ts";
 import type { Context } from "../context.ts";
 import { type Command, commandFor, versionOf } from "../environment.ts";
 import { ratios, summarize } from "../measure/stats.ts";
+import { compilePeer } from "../peers.ts";
 import { PINNING, run, startServer } from "../processes.ts";
 import { type Bar, type Report, spread } from "../report.ts";
-import { sha256Of, type Workspace } from "../workspace.ts";
+import { sha256Of } from "../workspace.ts";
 
 const MIB = 1024 * 1024;
 const SIZE = 256 * MIB;
@@ -34,7 +35,7 @@ export async function transfer(context: Context): Promise<Report> {
   const { workspace, runtimes, rounds, note } = context;
   const file = workspace.file("source", SIZE);
   const subjects: Subject[] = [];
-  const peer = compilePeer(workspace);
+  const peer = compilePeer(workspace, "transfer");
   if (peer === undefined) note("no cc: there is nothing to compare with");
   else subjects.push(other("C", [peer]));
   subjects.push(...otherLanguages());
@@ -131,16 +132,4 @@ function otherLanguages(): Subject[] {
     found.push(other("Java transferTo", ["java", path("Transfer.java")], ["send"]));
   }
   return found;
-}
-
-/** Compiles the program in C; `undefined` where there is no compiler. */
-function compilePeer(workspace: Workspace): string | undefined {
-  const source = fileURLToPath(new URL("../peers/transfer.c", import.meta.url));
-  const program = workspace.script("peer").replace(/\.js$/, "");
-  const { status, error, stderr } = spawnSync("cc", ["-O2", "-o", program, source], {
-    encoding: "utf8",
-  });
-  if (error !== undefined) return undefined;
-  if (status !== 0) throw new Error(`Cannot compile ${source}: ${stderr}`);
-  return program;
 }

@@ -1,6 +1,7 @@
 /** Copies that are made in one go: where that is quick on this thread, else in the one that copies. @module */
 
-import { errnoNumber, UnsupportedError } from "../errors.ts";
+import { errnoName, errnoNumber, UnsupportedError } from "../errors.ts";
+import { ReadFlag } from "../sys/file_flags.ts";
 import { FileSystem } from "../sys/statx.ts";
 import { copyingStarted, runCopying } from "../wait/blocking.ts";
 import type { BlockingCalls } from "../wait/blocking_calls.ts";
@@ -15,6 +16,8 @@ import { givePipe, takePipe } from "./pipe_pool.ts";
 /** A copy that leaves nothing to chance: a new file, whole, under a temporary name until it is complete. */
 export interface WholeCopy {
   readonly source: number;
+  /** Number of the device that holds the source. */
+  readonly device: bigint;
   /** Bytes, none of which are in a hole. */
   readonly size: number;
   /** Where it goes, under which name, and under which name that nobody uses until it is complete. */
@@ -38,11 +41,19 @@ const MOST = 16 * 1024 * 1024;
 /** File systems where files cannot share blocks. */
 const CLONELESS: ReadonlySet<number> = new Set([FileSystem.EXT, FileSystem.TMPFS]);
 
+/** File systems where they usually can. */
+const SHARING: ReadonlySet<number> = new Set([FileSystem.XFS, FileSystem.BTRFS]);
+
 /** Small copies in a row, each within a second of the one before, that are worth a thread. */
 const BURST = 8;
 const BURST_MS = 1000;
 
 const ENOSYS = errnoNumber("ENOSYS");
+
+/** What a file system says that shares no blocks; elsewhere it may be about these two files. */
+const NEVER: ReadonlySet<string> = new Set(["EOPNOTSUPP", "ENOTTY", "ENOSYS"]);
+const MOST_REFUSING = 64;
+const refusing = new Set<bigint>();
 
 const share = new LoopShare();
 let burst = 0;
@@ -56,16 +67,24 @@ let lastMs = 0;
  */
 export async function copyAtOnce(copy: WholeCopy): Promise<boolean> {
   const { folder, size } = copy;
-  if (!CLONELESS.has(folder.fileSystem) && await cloned(copy)) return true;
+  if (mayShare(copy) && await cloned(copy)) return true;
   return isLocal(folder) && size <= MOST && await copied(copy);
 }
 
+/** Whether it is worth asking: nobody knows what lies under an overlay, and for a few bytes all the same. */
+function mayShare({ device, folder: { fileSystem }, size }: WholeCopy): boolean {
+  if (CLONELESS.has(fileSystem) || refusing.has(device)) return false;
+  return size > SMALL || SHARING.has(fileSystem);
+}
+
 async function cloned(copy: WholeCopy): Promise<boolean> {
-  const { source, size, folder, hidden, name, mode, flow } = copy;
+  const { source, device, size, folder, hidden, name, mode, flow } = copy;
   const result = await elsewhere("cloneWhole", source, folder.fd, hidden, name, mode);
-  if (result < 0) return false;
-  flow.moved(size, "reflink");
-  return true;
+  if (result >= 0) flow.moved(size, "reflink");
+  else if (NEVER.has(errnoName(-result))) refusing.add(device);
+  // It needs no more than to be bounded: what is forgotten is asked again.
+  if (refusing.size > MOST_REFUSING) refusing.clear();
+  return result >= 0;
 }
 
 async function copied(copy: WholeCopy): Promise<boolean> {
@@ -74,12 +93,13 @@ async function copied(copy: WholeCopy): Promise<boolean> {
   if (!near && size <= SMALL && !copyingStarted() && !bursting()) return false;
   const pipe = size > SMALL ? takePipe() : null;
   try {
-    const call = callFor(copy, pipe);
+    const call = callFor(copy, near, pipe);
     if (near) {
       await share.turn();
       if (flow.aborted) return false;
     }
     const result = near ? share.spend(() => here(...call)) : await elsewhere(...call);
+    // What was not in the page cache after all is read elsewhere, step by step.
     if (result < 0) return false;
     if (size > 0) flow.moved(size, pipe === null ? "copy" : "splice");
     return true;
@@ -88,10 +108,11 @@ async function copied(copy: WholeCopy): Promise<boolean> {
   }
 }
 
-function callFor(copy: WholeCopy, pipe: Pipe | null): BlockingCall {
+function callFor(copy: WholeCopy, near: boolean, pipe: Pipe | null): BlockingCall {
   const { source, size, folder, hidden, name, mode } = copy;
   const [read, write] = pipe === null ? [-1, -1] : [pipe.readFd, pipe.writeFd];
-  return ["copyWhole", source, size, folder.fd, hidden, name, mode, read, write];
+  const flags = near ? ReadFlag.NOWAIT : 0;
+  return ["copyWhole", source, size, folder.fd, hidden, name, mode, flags, read, write];
 }
 
 /** Runs a call in the thread; where there can be none, `-ENOSYS`. */
@@ -112,7 +133,9 @@ function bursting(): boolean {
   return burst >= BURST;
 }
 
+/** Of a small file only its begin is asked after: it is read by calls that do not wait. */
 function isResident(file: number, size: number): boolean {
+  if (size <= SMALL) return resident(file, 0, Math.min(1, size)) > 0 || size === 0;
   for (let at = 0; at < size;) {
     const found = resident(file, at, size - at);
     if (found === 0) return false;

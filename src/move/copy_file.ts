@@ -141,6 +141,7 @@ async function atOnce({ fd, stats, place, options, flow }: Job): Promise<boolean
   const { basename } = builtin("path");
   return await copyAtOnce({
     source: fd,
+    device: stats.dev,
     size: stats.size,
     folder,
     name: basename(path),

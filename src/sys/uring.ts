@@ -34,10 +34,17 @@ export const UringEntryFlag = { LINK: 4, CQE_SKIP_SUCCESS: 64 } as const;
 /** Bits of {@linkcode Uring.features}: `IORING_FEAT_...`. */
 export const UringFeature = { SINGLE_MMAP: 1, NODROP: 2, CQE_SKIP: 0x800 } as const;
 
-/** `IORING_SETUP_...`: completions need not interrupt this thread while it runs JavaScript. */
+// `IORING_SETUP_...`: completions need not interrupt this thread while it runs JavaScript, and a bit
+// tells that some are kept back until its next system call.
 const COOP_TASKRUN = 0x100;
+const TASKRUN_FLAG = 0x200;
+/** `IORING_SQ_TASKRUN` */
+const KEPT_BACK = 4;
 const REGISTER_EVENTFD = 4;
 const REGISTER_PROBE = 8;
+
+/** Where the parts of the queues are, counted in numbers of 32 bits. */
+type Places = Record<"sqTail" | "sqFlags" | "sqArray" | "cqHead" | "cqTail" | "cqes", number>;
 
 const PARAMS = 120;
 const SQE = 64;
@@ -53,12 +60,11 @@ export class Uring {
   readonly features: number;
   /** Entries that can be prepared before they must be submitted. */
   readonly entries: number;
-  /** The operations that this kernel knows. */
   readonly #known: ReadonlySet<number>;
   readonly #regions: readonly Region[];
   readonly #ring: Int32Array;
   readonly #sqe: DataView;
-  readonly #at: Record<"sqHead" | "sqTail" | "sqArray" | "cqHead" | "cqTail" | "cqes", number>;
+  readonly #at: Places;
   readonly #sqMask: number;
   readonly #cqMask: number;
   readonly #counts: readonly bigint[];
@@ -66,16 +72,12 @@ export class Uring {
   #prepared = 0;
   #tail = 0;
 
-  /**
-   * Makes a ring.
-   *
-   * @throws {SyscallError} `ENOSYS`, `EPERM` where there is none or it is forbidden; `EMFILE`, `ENOMEM`.
-   */
+  /** Makes a ring. Throws `ENOSYS`, `EPERM` where there is none or it is forbidden. */
   constructor(entries: number) {
     const params = new Uint8Array(PARAMS);
     const view = new DataView(params.buffer);
     const u32 = (offset: number) => view.getUint32(offset, true);
-    view.setUint32(8, COOP_TASKRUN, true);
+    view.setUint32(8, COOP_TASKRUN | TASKRUN_FLAG, true);
     let fd = raw.ioUringSetup(entries, params);
     if (fd === EINVAL) {
       // Before Linux 5.19.
@@ -88,8 +90,8 @@ export class Uring {
     this.#sqMask = u32(0) - 1;
     this.#cqMask = u32(4) - 1;
     this.#at = {
-      sqHead: u32(40) / 4,
       sqTail: u32(44) / 4,
+      sqFlags: u32(56) / 4,
       sqArray: u32(64) / 4,
       cqHead: u32(80) / 4,
       cqTail: u32(84) / 4,
@@ -219,6 +221,12 @@ export class Uring {
     return raw.ioUringEnter(this.fd, 0, 1, UringEnterFlag.GETEVENTS);
   }
 
+  /** Has the kernel hand over completions that it keeps back until the next system call. */
+  hurry(): void {
+    if ((Atomics.load(this.#ring, this.#at.sqFlags) & KEPT_BACK) === 0) return;
+    raw.ioUringEnter(this.fd, 0, 0, UringEnterFlag.GETEVENTS);
+  }
+
   /** Whether there are completions to take. */
   get ready(): boolean {
     return this.#ring[this.#at.cqHead] !== Atomics.load(this.#ring, this.#at.cqTail);
@@ -241,7 +249,7 @@ export class Uring {
     }
   }
 
-  /** Gives everything back. Operations in flight are cancelled, which may happen a little later. */
+  /** Gives everything back. Operations in flight are cancelled, perhaps a little later. */
   close(): void {
     raw.close(this.fd);
     for (const region of this.#regions) raw.munmap(region);

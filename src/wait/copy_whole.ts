@@ -21,9 +21,10 @@ const EIO = -errnoNumber("EIO");
  * @param from The source, of which nothing but its bytes is used.
  * @param dir The folder of both names.
  * @param mode Permission bits of the file, or -1 for those of any new file.
+ * @param readFlags Those of `preadv2()`, for reading and writing.
  * @param pipeRead An empty pipe for the bytes to go through, or -1 to read and write them.
  * @param pipeWrite The other end of it.
- * @returns `size`, or `-errno`; `-EIO` also when there are fewer bytes.
+ * @returns `size`, or `-errno`; `-EIO` also when there are fewer bytes, or `readFlags` allow no more.
  */
 export function copyWhole(
   from: number,
@@ -32,12 +33,13 @@ export function copyWhole(
   hidden: string,
   name: string,
   mode: number,
+  readFlags: number,
   pipeRead: number,
   pipeWrite: number,
 ): number {
   return make(dir, hidden, name, mode, (out) => {
     const copied = pipeRead < 0
-      ? copyThrough(from, 0, out, 0, size, size, 0)
+      ? copyThrough(from, 0, out, 0, size, size, readFlags)
       : spliceThrough(from, 0, pipeRead, pipeWrite, out, 0, size, size);
     return copied >= 0 && copied < size ? EIO : copied;
   });

@@ -11,7 +11,7 @@ export interface ChildOptions {
   readonly env?: Record<string, string>;
   /** Flags of the runtime; replace those that let Deno do everything. */
   readonly flags?: readonly string[];
-  /** Time after which the child is killed. */
+  /** Time after which the child is killed: long, for a busy machine. @default {60_000} */
   readonly timeoutMs?: number;
   /** Called with each piece of output, to answer it with a signal. */
   readonly onOutput?: (output: string, kill: (signal: NodeJS.Signals) => void) => void;
@@ -37,7 +37,7 @@ export function commandLine(file: URL, args: readonly string[]): string[] {
 
 /** Runs `file`; resolves at its end. A child that must be killed has the signal `SIGKILL`. */
 export function runChild(file: URL, options: ChildOptions = {}): Promise<ChildResult> {
-  const { args = [], env, flags = DENO ? ["-A"] : [], timeoutMs = 10_000 } = options;
+  const { args = [], env, flags = DENO ? ["-A"] : [], timeoutMs = 60_000 } = options;
   const command = DENO ? ["run", "--no-check", ...flags] : flags;
   const child = spawn(process.execPath, [...command, fileURLToPath(file), ...args], {
     env: { ...process.env, ...env },

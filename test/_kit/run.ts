@@ -25,7 +25,7 @@ const HELP = `Usage: npm test -- [options] [file or part of a path ...]
   --none          with SLUICE_FFI=none: the tests that hold without foreign functions
   --stress        the long tests in test/stress, which are left out otherwise
   --jobs N        files that are run at a time; test/_kit/apart.ts has those that run alone, and
-                  why (default: two for each processor, for half of the time they wait)
+                  why (default: one more than there are processors)
   --retry N       repeat at most N files of each runtime in which a test failed, and no process
                   crashed or hung, alone: one that then passes is named as unstable (default: 0)
   --verbose       print the output of files that pass, too
@@ -49,7 +49,7 @@ const { values, positionals } = parseArgs({
     patience: { type: "string", default: "1" },
     none: { type: "boolean", default: false },
     stress: { type: "boolean", default: false },
-    jobs: { type: "string", default: String(2 * availableParallelism()) },
+    jobs: { type: "string", default: String(availableParallelism() + 1) },
     retry: { type: "string", default: "0" },
     verbose: { type: "boolean", default: false },
     help: { type: "boolean", default: false },

@@ -19,10 +19,15 @@ const number = (x64: number, arm64: number): number => process.arch === "x64" ? 
 
 /** Makes memfd_create(2) fail with `EPERM`. */
 export function refuseMemfd(): void {
+  refuse(number(319, 279), 1);
+}
+
+/** Makes a system call, by its number, fail with an error, by its number. */
+export function refuse(call: number, errno: number): void {
   install([
     [LOAD, 0, 0, 0],
-    [IF_EQUAL, 0, 1, number(319, 279)],
-    [RETURN, 0, 0, REFUSE | 1],
+    [IF_EQUAL, 0, 1, call],
+    [RETURN, 0, 0, REFUSE | errno],
     [RETURN, 0, 0, ALLOW],
   ]);
 }

@@ -71,7 +71,7 @@ const FAULTS: readonly Fault[] = [
     deed: "threads",
     inject: "fsync:error=EIO:when=1",
     own: true,
-    ends: ["EIO", "=direct", "=direct"],
+    ends: { some: "EIO" },
   },
   // Each time the server has another thread, whose third call fails.
   {

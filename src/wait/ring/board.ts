@@ -13,7 +13,7 @@ import { IN_FLIGHT } from "./slots.ts";
 export const MOST_THREADS = 16;
 
 /** Numbers before the states and the queues. */
-const Word = { HEAD: 0, TAIL: 1, DONE_TAIL: 2, TOLD: 3, SLEEPING: 4 } as const;
+const Word = { HEAD: 0, TAIL: 1, DONE_TAIL: 2, TOLD: 3, UNTOLD: 4, SLEEPING: 5 } as const;
 const STATES = Word.SLEEPING + MOST_THREADS;
 const QUEUE = STATES + IN_FLIGHT;
 const DONE = QUEUE + IN_FLIGHT;
@@ -66,7 +66,13 @@ export class Board {
 
   /** Pins a note. One thread only; there are never more notes than slots, so there is room. */
   pin({ slot, op, fd, address, length, offset, flags }: Note): void {
-    this.#fields.set([op, fd, address, length, offset, flags], slot * FIELDS);
+    const at = slot * FIELDS;
+    this.#fields[at] = op;
+    this.#fields[at + 1] = fd;
+    this.#fields[at + 2] = address;
+    this.#fields[at + 3] = length;
+    this.#fields[at + 4] = offset;
+    this.#fields[at + 5] = flags;
     const tail = this.#words[Word.TAIL]!;
     this.#words[QUEUE + (tail & MASK)] = slot;
     this.#words[STATES + slot] = State.QUEUED;
@@ -111,15 +117,21 @@ export class Board {
   }
 
   /**
-   * Puts a result on the board. Any thread.
+   * Puts a result on the board. Any thread, which has to see to `tell()` afterwards.
    *
-   * @returns Whether the one who pins must be woken: otherwise somebody has done so already.
+   * @returns Results that the one who pins has not been told of.
    */
-  finish(slot: number, result: number): boolean {
+  finish(slot: number, result: number): number {
     this.#results[slot] = result;
     const place = Atomics.add(this.#words, Word.DONE_TAIL, 1) & MASK;
     // 0 is a place that is reserved and not yet filled.
     Atomics.store(this.#words, DONE + place, slot + 1);
+    return Atomics.add(this.#words, Word.UNTOLD, 1) + 1;
+  }
+
+  /** Whether the one who pins must be woken: otherwise somebody has done so already. Any thread. */
+  tell(): boolean {
+    Atomics.store(this.#words, Word.UNTOLD, 0);
     return Atomics.exchange(this.#words, Word.TOLD, 1) === 0;
   }
 

@@ -5,6 +5,7 @@ import { baseOf } from "../../sys/region.ts";
 import { Uring, UringFeature, UringOp } from "../../sys/uring.ts";
 import { runBlocking } from "../blocking.ts";
 import { Notifier } from "./notifier.ts";
+import { Patience } from "./patience.ts";
 import type { IoQueue, IoRequest } from "./queue.ts";
 import { IN_FLIGHT, Slots } from "./slots.ts";
 
@@ -52,7 +53,10 @@ export class RingQueue implements IoQueue {
   readonly #ring: Uring;
   readonly #notifier: Notifier;
   readonly #ended: () => void;
+  readonly #patience = new Patience();
   #flushing = false;
+  /** Whether the next turn of the event loop looks for completions. */
+  #looking = false;
   /** Times that completions were taken in this turn of the event loop. */
   #rounds = 0;
   #referenced = false;
@@ -155,14 +159,32 @@ export class RingQueue implements IoQueue {
       return this.#drain();
     }
     const busy = this.#slots.size > 0;
-    if (busy) {
-      this.#notifier.arm();
-      if (this.#ring.prepared > 0) this.#submit();
-    }
+    if (busy) this.#wait();
     if (this.#closed || busy === this.#referenced) return;
     this.#referenced = busy;
     if (busy) this.#notifier.ref();
     else this.#notifier.unref();
+  };
+
+  /** Sees to it that the next completion is noticed. */
+  #wait(): void {
+    if (this.#looking) return;
+    if (this.#patience.lasts(this.#slots.running)) {
+      this.#looking = true;
+      setImmediate(this.#look);
+      return;
+    }
+    this.#notifier.arm();
+    if (this.#ring.prepared > 0) this.#submit();
+  }
+
+  readonly #look = (): void => {
+    this.#looking = false;
+    this.#rounds = 0;
+    if (this.#closed) return;
+    this.#ring.hurry();
+    if (this.#ring.ready) this.#drain();
+    else this.#flush();
   };
 
   #submit(): void {
@@ -181,17 +203,20 @@ export class RingQueue implements IoQueue {
   }
 
   #drain(): void {
+    this.#patience.reward();
     this.#reap();
     this.#slots.promote((slot, request) => this.#prepare(slot, request));
     this.#later();
   }
 
   #reap(): void {
-    this.#ring.reap((slot, generation, result) => {
-      if (slot === NOBODY) return;
-      if (this.#slots.generation(slot) === generation) this.#slots.finish(slot, result);
-    });
+    this.#ring.reap(this.#completed);
   }
+
+  readonly #completed = (slot: number, generation: number, result: number): void => {
+    if (slot === NOBODY) return;
+    if (this.#slots.generation(slot) === generation) this.#slots.finish(slot, result);
+  };
 
   /**
    * Nothing tells of completions any more. What is in flight ends soon, since it is about files, and

@@ -49,8 +49,10 @@ describe("Board", () => {
     const collected: [number, number][] = [];
     const collect = () => pinning.collect((slot, result) => collected.push([slot, result]));
     for (let round = 0; round < 3 * IN_FLIGHT; round++) {
-      assert.equal(worker.finish(round % 7, -round), true);
-      assert.equal(worker.finish(200, 2 ** 31), false);
+      assert.equal(worker.finish(round % 7, -round), 1);
+      if (round % 2 === 0) assert.equal(worker.tell(), true);
+      assert.equal(worker.finish(200, 2 ** 31), 1 + round % 2);
+      assert.equal(worker.tell(), round % 2 === 1);
       collect();
       assert.deepEqual(collected.splice(0), [[round % 7, -round], [200, 2 ** 31]]);
     }
