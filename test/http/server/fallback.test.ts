@@ -6,6 +6,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { createFileServer, type RequestEvent } from "../../../src/http/mod.ts";
 import type { FallbackOptions } from "../../../src/http/server/fallback/options.ts";
 import type { FileServerOptions } from "../../../src/http/server/options.ts";
+import { openDescriptors, startThreads } from "../../_kit/leaks.ts";
 import { responses, talk } from "../../_kit/raw_http.ts";
 import { type Program, saying, type Script, startProgram } from "./_program.ts";
 import { makeSite, patterned, SECRET, TWENTY } from "./_site.ts";
@@ -40,8 +41,8 @@ const text = async (port: number, request: string) =>
 
 /** Waits until something holds. */
 async function until(holds: () => boolean, what: string): Promise<void> {
-  for (let i = 0; i < 1000 && !holds(); i++) await sleep(10);
-  assert.ok(holds(), what);
+  for (let i = 0; i < 1000; i++, await sleep(10)) if (holds()) return;
+  assert.fail(what);
 }
 
 /** A connection that collects what comes. */
@@ -381,27 +382,63 @@ describe("the server before a program", () => {
     assert.deepEqual([passed, statuses["2xx"]], [1, 2]);
   });
 
-  it("lets their answers end when it closes, and cuts them after the time that it was given", async () => {
-    let answer = () => {};
+  it("lets their answers end when it closes", async () => {
+    let answer: (() => void) | undefined;
     const { port, server } = await start((socket, request) => {
       if (request.includes("\r\n\r\n")) answer = () => void socket.end(HELLO);
     });
     const { socket, received } = open(port);
     socket.write("GET /x HTTP/1.1\r\nHost: a\r\n\r\n");
-    const silent = open(port);
-    await until(() => String(answer) !== "() => {}", "it has been asked");
-    silent.socket.write("GET /y HTTP/1.1\r\nHost: a\r\n\r\n");
-    const first = answer;
-    await until(() => answer !== first, "it has been asked again");
-    const closing = server.close({ graceMs: 500 });
-    await sleep(50);
-    first();
+    await until(() => answer !== undefined, "it has been asked");
+    const idle = open(port);
+    idle.socket.write("GET /file.txt HTTP/1.1\r\nHost: a\r\n\r\n");
+    await until(() => idle.received().endsWith(TWENTY), "a file");
+    const closing = server.close({ graceMs: 60_000 });
+    // Those that wait for nothing are closed: the threads have heard of it.
+    await until(() => idle.socket.readableEnded, "the end of an idle connection");
+    answer!();
+    await closing;
     await until(() => received().endsWith("hello"), "the answer");
     assert.match(received(), /\r\nConnection: close\r\n/);
-    await until(() => socket.readableEnded, "the end");
-    await closing;
-    await until(() => silent.socket.destroyed || silent.socket.readableEnded, "the other is cut");
-    assert.equal(silent.received(), "");
+  });
+
+  it("cuts them after the time that it was given", async () => {
+    const { port, program, server } = await start(() => {});
+    const { socket, received } = open(port);
+    socket.write("GET /y HTTP/1.1\r\nHost: a\r\n\r\n");
+    await until(() => program.open.size === 1, "it has been asked");
+    await server.close({ graceMs: 100 });
+    await until(() => socket.destroyed || socket.readableEnded, "the end");
+    assert.equal(received(), "");
+  });
+
+  it("leaves no descriptor behind", async () => {
+    await startThreads();
+    const run = async () => {
+      const body = "x".repeat(300_000);
+      const { port, program, server } = await start((socket, request) => {
+        if (request.includes("/silent") || !request.includes("\r\n\r\n")) return;
+        if (!socket.writableEnded) {
+          socket.end(`HTTP/1.1 200 OK\r\nContent-Length: 300000\r\n\r\n${body}`);
+        }
+      });
+      for (let i = 0; i < 5; i++) {
+        await text(port, `POST /x HTTP/1.0\r\nContent-Length: 300000\r\n\r\n${body}`);
+        const { socket } = open(port);
+        socket.write("GET /silent HTTP/1.1\r\nHost: a\r\n\r\n");
+        await until(() => program.open.size > 0, "it has been asked");
+        socket.resetAndDestroy();
+        await until(() => program.open.size === 0, "it need not answer");
+      }
+      await program.close();
+      await text(port, "GET /x HTTP/1.0\r\n\r\n");
+      await server.close({ graceMs: 0 });
+    };
+    await run();
+    const before = openDescriptors().length;
+    await run();
+    for (let i = 0; i < 500 && openDescriptors().length > before; i++) await sleep(10);
+    assert.ok(openDescriptors().length <= before, openDescriptors().join());
   });
 
   it("refuses options that make no sense", () => {
