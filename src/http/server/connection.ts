@@ -21,8 +21,8 @@ const EINTR = -errnoNumber("EINTR");
 /** Most bytes that are read after the last answer: see RFC 9112, 9.6. */
 const MOST_LINGERED = 1024 * 1024;
 
-// Unsent bytes at which a socket takes more. With 128 KiB 100 downloads took a fifth more CPU time.
-const LOW_WATER = 512 * 1024;
+/** Unsent bytes in the kernel at which a socket takes more: slow readers then make visible progress. */
+const LOW_WATER = 128 * 1024;
 
 /** Pause after the kernel had no memory, in milliseconds. */
 const STARVED_MS = 20;
