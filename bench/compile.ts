@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 
-/** The entries of the package, as in `tsup.config.ts`. */
+/** The entries of the package, as in `tsup.config.ts`, but for the command. */
 const ENTRIES = [
   "src/mod.ts",
   "src/sys/mod.ts",

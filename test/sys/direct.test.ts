@@ -56,6 +56,8 @@ describe("O_DIRECT", { skip: NO_DIRECT }, () => {
       fails("EINVAL", "pread", () => sys.pread(fd, memory.bytes(0, BLOCK), 100));
       fails("EINVAL", "pread", () => sys.pread(fd, memory.bytes(1, BLOCK), 0));
       fails("EINVAL", "pwrite", () => sys.pwrite(fd, memory.bytes(1, BLOCK), 0));
+      fails("EINVAL", "read", () => sys.read(fd, memory.bytes(1, BLOCK)));
+      fails("EINVAL", "write", () => sys.write(fd, memory.bytes(1, BLOCK)));
       const parts = [memory.bytes(0, BLOCK), memory.bytes(BLOCK, BLOCK - 1)];
       fails("EINVAL", "preadv2", () => sys.preadv2(fd, parts, 0));
     }));

@@ -8,6 +8,8 @@ const PARAMS = 120;
 const SQE = 64;
 const OP_NOP = 0;
 const OP_SPLICE = 30;
+const REGISTER_EVENTFD = 4;
+const UNREGISTER_EVENTFD = 5;
 const REGISTER_PROBE = 8;
 const FEATURE_SINGLE_MMAP = 1;
 
@@ -117,6 +119,20 @@ describe("io_uring", { skip: UNAVAILABLE }, () => {
       );
       fails("EBADF", "io_uring_enter", () => sys.ioUringEnter(CLOSED_FD, 0, 0));
       fails("EBADF", "io_uring_register", () => sys.ioUringRegister(CLOSED_FD, 8, null, 0));
+    }),
+  );
+
+  it(
+    "throws EBUSY, ENXIO and EFAULT for what is registered twice, never, and nowhere",
+    scoped((scope) => {
+      const ring = new Ring(scope);
+      const register = (opcode: number, arg: Uint8Array | null, count: number) =>
+        sys.ioUringRegister(ring.fd, opcode, arg, count);
+      const eventfd = new Uint8Array(Int32Array.of(scope.fd(sys.eventfd(0))).buffer);
+      fails("ENXIO", "io_uring_register", () => register(UNREGISTER_EVENTFD, null, 0));
+      fails("EFAULT", "io_uring_register", () => register(REGISTER_EVENTFD, null, 1));
+      register(REGISTER_EVENTFD, eventfd, 1);
+      fails("EBUSY", "io_uring_register", () => register(REGISTER_EVENTFD, eventfd, 1));
     }),
   );
 
