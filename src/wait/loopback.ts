@@ -1,11 +1,14 @@
 /** What TCP can leave out where both ends are on this machine. @module */
 
-import type { SocketAddress } from "../sys/address.ts";
+import { decodeAddress, MAX_ADDRESS, type SocketAddress } from "../sys/address.ts";
 import * as raw from "../sys/raw/mod.ts";
 import { SocketLevel, TcpOption } from "../sys/socket_flags.ts";
 
 /** The plainest congestion control, in every kernel and open to every user: see tcp(7). */
 const PLAIN: Uint8Array = new TextEncoder().encode("reno");
+
+/** The one that gives every segment its time, as getsockopt(2) tells it: three letters and a zero. */
+const PACED: Uint8Array = new TextEncoder().encode("bbr\0");
 
 /** Whether whoever talks to this address is on this machine, and talks TCP. */
 export function isLoopback(address: SocketAddress): boolean {
@@ -24,3 +27,31 @@ export function isLoopback(address: SocketAddress): boolean {
 export function withoutPacing(fd: number): void {
   raw.setsockoptBytes(fd, SocketLevel.TCP, TcpOption.CONGESTION, PLAIN);
 }
+
+/**
+ * As {@linkcode withoutPacing}, for a connection that is established, and somebody else's: only where
+ * it is paced, and its peer is on this machine.
+ *
+ * The timers of such a connection stay, but they hardly ever have to wait: its rate is no longer what
+ * was measured in the past, and follows the window.
+ *
+ * @returns Whether it has done so, and {@linkcode pacedAgain} is to follow.
+ */
+export function unpaced(fd: number): boolean {
+  const { CONGESTION } = TcpOption;
+  if (raw.getsockopt(fd, SocketLevel.TCP, CONGESTION, name) !== 0 || name[0] !== paced) {
+    return false;
+  }
+  const peer = new Uint8Array(MAX_ADDRESS);
+  const length = raw.getpeername(fd, peer);
+  if (length <= 0 || !isLoopback(decodeAddress(peer.subarray(0, length)))) return false;
+  return raw.setsockoptBytes(fd, SocketLevel.TCP, CONGESTION, PLAIN) === 0;
+}
+
+/** Gives a connection back the congestion control that it had before {@linkcode unpaced}. */
+export function pacedAgain(fd: number): void {
+  raw.setsockoptBytes(fd, SocketLevel.TCP, TcpOption.CONGESTION, PACED);
+}
+
+const name = new Int32Array(1);
+const paced: number = new Int32Array(PACED.slice().buffer)[0]!;

@@ -120,6 +120,31 @@ for (const [kind, open] of Object.entries(SOURCES)) {
   });
 }
 
+describe("broadcast() of a file with slow: drop and much patience", () => {
+  it("does not wait for one that has stopped: it falls behind by itself", () =>
+    withPeers(3, async (all) => {
+      const [stopped, ...others] = all as [Peer, ...Peer[]];
+      others.forEach((peer) => peer.read());
+      const ends: unknown[] = [];
+      const running = broadcast(folder.file(BYTES), all.map(({ target }) => target), {
+        slow: "drop",
+        slowMs: 600_000,
+        onTargetEnd: ({ target }) => ends.push(target),
+      });
+      for (const peer of others) {
+        assert.equal(sha256(await peer.read().take(BYTES.length)), HASH);
+      }
+      await until(() => ends.length === 2, "the others are done");
+      assert.ok(!ends.includes(stopped.target));
+      // Nothing of it is lost either.
+      await stopped.read().expect(BYTES);
+      const { targets } = await running;
+      for (const { bytes, dropped } of targets) {
+        assert.deepEqual([bytes, dropped], [BYTES.length, 0]);
+      }
+    }));
+});
+
 describe("broadcast() with slow: drop", () => {
   it("gives the newest to one that reads again", () =>
     withPeers(2, async (all) => {

@@ -1,7 +1,6 @@
 /** One target of a broadcast, and the chunks that it has not got yet. @module */
 
 import { errnoName, errnoNumber, SyscallError } from "../../errors.ts";
-import { limitUnsent } from "../../guest/tcp.ts";
 import type { Guest } from "../../guest/types.ts";
 import { PollEvent } from "../../sys/event_flags.ts";
 import { whenReady } from "../../wait/ready.ts";
@@ -16,6 +15,7 @@ import { BytesLane, COLD, type FileLane } from "./lanes.ts";
 import { type Outlet, writeFailure } from "./outlet.ts";
 import type { Patience } from "./patience.ts";
 import { openPipe, PIPE_BYTES } from "./pipes.ts";
+import { Tuning } from "./tuning.ts";
 
 /** Pause before another try when the kernel is short of memory, in milliseconds. */
 const SHORTAGE_MS = 20;
@@ -40,13 +40,14 @@ export class Branch implements LaneTaker {
   settled: Promise<void> = Promise.resolve();
   readonly outlet: Outlet;
   readonly patience: Patience;
+  /** What it has been offered and has not got. */
+  readonly queue: LaneQueue = new LaneQueue();
   readonly #events: BranchEvents;
   #splices: boolean;
   #pipe: Pipe | null | undefined;
-  readonly #queue = new LaneQueue();
   #running = false;
   #over = false;
-  #limited = false;
+  readonly #tuning = new Tuning();
   #cancelWait: (() => void) | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
   readonly #again = () => this.#push();
@@ -60,12 +61,12 @@ export class Branch implements LaneTaker {
 
   /** Whether it has not got everything that it was offered. */
   get busy(): boolean {
-    return this.#queue.first !== undefined;
+    return this.queue.first !== undefined;
   }
 
   /** Whether it is as far behind as it may be. */
   get full(): boolean {
-    return this.#queue.full(this.bytes);
+    return this.queue.full(this.bytes);
   }
 
   /** Whether it is done, in whatever way. */
@@ -91,13 +92,13 @@ export class Branch implements LaneTaker {
 
   /** Queues its share of a chunk; only when it is not {@linkcode full}. */
   offer(chunk: Chunk): void {
-    this.#queue.push(chunk.laneFor(this));
+    this.queue.push(chunk.laneFor(this));
     if (!this.#running) this.#start();
   }
 
   /** Drops what it has been offered, but for what is on its way or in its pipe already. */
   skip(): void {
-    this.dropped += this.#queue.skip();
+    this.dropped += this.queue.skip();
   }
 
   /** Ends it where it is; {@linkcode settled} then tells when it has let go of everything. */
@@ -106,6 +107,7 @@ export class Branch implements LaneTaker {
     this.#over = true;
     this.#cancelWait?.();
     clearTimeout(this.#timer);
+    if (this.outlet.guest !== null) this.#tuning.end(this.outlet.guest);
     // What a thread works on is closed behind it.
     this.settled = this.settled.then(() => {
       this.outlet.release();
@@ -115,7 +117,7 @@ export class Branch implements LaneTaker {
 
   /** Bytes that it was offered and has not taken; once it is stopped and settled. */
   get rest(): number {
-    return this.#queue.bytes - this.bytes;
+    return this.queue.bytes - this.bytes;
   }
 
   #start(): void {
@@ -134,7 +136,7 @@ export class Branch implements LaneTaker {
 
   async #toFile(): Promise<void> {
     const file = this.outlet.file!;
-    for (let lane = this.#queue.first; lane && !this.#over; lane = this.#queue.first) {
+    for (let lane = this.queue.first; lane && !this.#over; lane = this.queue.first) {
       verify(file, this.bytes);
       const moved = await lane.giveToFile(file.fd, () => this.pipe());
       if (moved > 0) this.#count(moved, lane);
@@ -147,7 +149,7 @@ export class Branch implements LaneTaker {
   }
 
   async #toSink(write: (bytes: Uint8Array) => Promise<void>): Promise<void> {
-    for (let lane = this.#queue.first; lane && !this.#over; lane = this.#queue.first) {
+    for (let lane = this.queue.first; lane && !this.#over; lane = this.queue.first) {
       const bytes = lane.takeOut(lane.left);
       try {
         await write(bytes);
@@ -167,21 +169,18 @@ export class Branch implements LaneTaker {
     // The number is good for this turn: nothing of the runtime runs until we return.
     const fd = guest.fd();
     if (fd < 0) return this.#fail(connectionClosed({ syscall: "write", bytesMoved: this.bytes }));
-    if (!this.#limited && guest.timed()) {
-      this.#limited = true;
-      limitUnsent(fd);
-    }
+    this.#tuning.begin(guest, fd, this.bytes);
     if (guest.queued()) return this.#handOver(guest, fd);
     const before = this.bytes;
     let result = 0;
-    for (let lane = this.#queue.first; lane; lane = this.#queue.first) {
+    for (let lane = this.queue.first; lane; lane = this.queue.first) {
       result = lane.give(fd);
       if (result > 0) this.#count(result, lane);
       else if (result !== -EINTR) break;
       if (this.bytes - before >= TURN) break;
     }
     if (this.bytes > before) guest.touch();
-    const lane = this.#queue.first;
+    const lane = this.queue.first;
     if (lane === undefined) this.#running = false;
     else if (result > 0) setImmediate(this.#again);
     else this.#held(result, guest, fd, lane);
@@ -200,7 +199,7 @@ export class Branch implements LaneTaker {
     }
     // It cannot be given pages after all: bytes from here on.
     this.#splices = false;
-    this.#queue.replaceFirst(new BytesLane(lane.takeOut(lane.left), this));
+    this.queue.replaceFirst(new BytesLane(lane.takeOut(lane.left), this));
     this.#push();
   }
 
@@ -219,7 +218,7 @@ export class Branch implements LaneTaker {
    */
   #handOver(guest: Guest, fd: number): void {
     if (guest.write === null) return this.#waitFor(guest, fd);
-    const lane = this.#queue.first!;
+    const lane = this.queue.first!;
     const one = lane.takeOut(1);
     if (one.length === 0) return this.#events.short();
     this.#count(1, lane);
@@ -247,7 +246,7 @@ export class Branch implements LaneTaker {
     const { full } = this;
     this.bytes += moved;
     this.method = lane.method;
-    if (lane.left === 0) this.#queue.shift();
+    if (lane.left === 0) this.queue.shift();
     if ((full && !this.full) || !this.busy) this.#events.room(this);
   }
 

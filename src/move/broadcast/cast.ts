@@ -170,7 +170,8 @@ export class Cast implements BranchEvents {
   #othersWait(): boolean {
     const count = this.roster.size;
     const idle = count - this.#busy.size;
-    const others = count - this.#pending.size - this.#lagging;
+    let others = count - this.#pending.size - this.#lagging;
+    for (const each of this.#busy) if (each.queue.apart && !each.full && !each.lagging) others--;
     return idle * 2 >= others && (idle > 0 || this.#feed.live);
   }
 
@@ -240,6 +241,7 @@ export class Cast implements BranchEvents {
         continue;
       }
       for (const branch of branches) {
+        if (branch.queue.apart && !branch.lagging && !branch.over) this.#slow(branch);
         if (branch.over || seen.get(branch) !== branch.bytes) continue;
         if (this.#options.slow === "disconnect") this.#slow(branch);
         else this.roster.completed(branch);

@@ -33,8 +33,12 @@ export interface BroadcastOptions extends RangeOptions, FlowOptions {
   slow?: SlowPolicy | undefined;
   /**
    * How long one target may hold up the others before it counts as slow, in milliseconds >= 0; not
-   * with `slow: "block"`. Only what it falls short of the pace of the stream counts. What it has used up comes back at 20 ms per second, so that no target costs
-   * the others more than 2 % of their time in the long run.
+   * with `slow: "block"`. Only what it falls short of the pace of the stream counts. What it has used
+   * up comes back at 20 ms per second, so that no target costs the others more than 2 % of their time
+   * in the long run.
+   *
+   * One that falls behind in a file holds up the others for 20 ms only. Then they go on, at most
+   * 128 MiB ahead of it, and the time that they would have waited counts as soon as they are.
    *
    * @default {250 with "drop", 1000 with "disconnect"}
    */

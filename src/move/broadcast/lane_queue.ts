@@ -1,7 +1,7 @@
 /** The chunks that a target has been offered and has not got yet. @module */
 
 import type { Lane } from "./job.ts";
-import { PipeLane } from "./lanes.ts";
+import { FileLane, PipeLane } from "./lanes.ts";
 import { MOST_PIPED } from "./pipes.ts";
 
 /**
@@ -11,6 +11,10 @@ import { MOST_PIPED } from "./pipes.ts";
  * stay in the processor's cache. Bytes in memory are held for the target.
  */
 const MOST_SHARED = 4 * 1024 * 1024;
+/** Of a file, for one that the others do not wait for. */
+const MOST_APART = 128 * 1024 * 1024;
+/** How much further behind that is. */
+export const APART_BYTES: number = MOST_APART - MOST_SHARED;
 const MOST_COPIED = 1024 * 1024;
 
 /** Most chunks that it may be behind, however small they are. */
@@ -20,6 +24,8 @@ const MOST_LANES = 1024;
 export class LaneQueue {
   /** Bytes that have been queued in all, without those that were skipped. */
   bytes = 0;
+  /** Whether it may be further behind than the others until it has caught up. */
+  apart = false;
   readonly #lanes: Lane[] = [];
   /** Lanes in the target's pipe. */
   #piped = 0;
@@ -33,9 +39,22 @@ export class LaneQueue {
   full(taken: number): boolean {
     const last = this.#lanes.at(-1);
     if (last === undefined) return false;
-    const most = last.method === "copy" ? MOST_COPIED : MOST_SHARED;
+    const shared = this.apart ? MOST_APART : MOST_SHARED;
+    const most = last.method === "copy" ? MOST_COPIED : shared;
     return this.bytes - taken >= most || this.#lanes.length >= MOST_LANES ||
       this.#piped >= MOST_PIPED;
+  }
+
+  /** Whether it could be, at no cost: what it waits for is a file's. */
+  get stretches(): boolean {
+    return !this.apart && this.#lanes.at(-1) instanceof FileLane;
+  }
+
+  /** Lets the target, which has taken `taken` bytes, be so; false when that helps nobody. */
+  stretch(taken: number): boolean {
+    if (!this.stretches) return false;
+    this.apart = true;
+    return !this.full(taken);
   }
 
   /** Adds a lane. */
@@ -48,6 +67,7 @@ export class LaneQueue {
   /** Removes the first one, of which everything is taken. */
   shift(): void {
     if (this.#lanes.shift() instanceof PipeLane) this.#piped--;
+    if (this.#lanes.length === 0) this.apart = false;
   }
 
   /** Sends what is left of the first one by another lane. */

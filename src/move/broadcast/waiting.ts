@@ -1,6 +1,13 @@
 /** Who is waited for, and for how long. @module */
 
 import type { Branch } from "./branch.ts";
+import { APART_BYTES } from "./lane_queue.ts";
+
+/**
+ * How long the others wait for one that can go on apart from them, in milliseconds: the kernel sends
+ * a file for less while its readers stay together.
+ */
+const TOGETHER_MS = 20;
 
 /** After so much time what went before counts half as much, in milliseconds. */
 const MEMORY_MS = 2000;
@@ -78,25 +85,34 @@ export class Waiting {
     const now = performance.now();
     let least = Infinity;
     for (const [branch, bytes] of this.#branches) {
-      least = Math.min(least, branch.patience.left(this.#since) - this.#cost(branch, bytes, now));
+      least = Math.min(least, this.#left(branch) - this.#cost(branch, bytes, now));
     }
     return Math.max(1, least);
   }
 
-  /** Removes those with whom it is over. */
+  /** Removes those with whom it is over; returns those that cannot go on apart from the others. */
   expired(): Branch[] {
     if (!this.held) return [];
     const now = performance.now();
     const over = [...this.#branches].filter(([branch, bytes]) =>
-      branch.patience.left(this.#since) <= this.#cost(branch, bytes, now)
+      this.#left(branch) <= this.#cost(branch, bytes, now)
     ).map(([branch]) => branch);
     for (const branch of over) this.delete(branch);
-    return over;
+    return over.filter((branch) => !branch.queue.stretch(branch.bytes));
   }
 
-  /** What the wait has cost so far, less what the target took in it, at the pace of the stream. */
+  #left(branch: Branch): number {
+    const left = branch.patience.left(this.#since);
+    return left < Infinity && branch.queue.stretches ? Math.min(left, TOGETHER_MS) : left;
+  }
+
+  /**
+   * What the wait has cost so far, less what the target took in it, at the pace of the stream; and
+   * what one that went on apart has fallen behind, which would have been waited for.
+   */
   #cost(branch: Branch, bytes: number, now: number): number {
-    const worth = this.#bytes === 0 ? 0 : (branch.bytes - bytes) * (this.#ms / this.#bytes);
-    return Math.max(0, now - this.#since - worth);
+    const pace = this.#bytes === 0 ? 0 : this.#ms / this.#bytes;
+    const behind = branch.queue.apart ? APART_BYTES * pace : 0;
+    return behind + Math.max(0, now - this.#since - (branch.bytes - bytes) * pace);
   }
 }
