@@ -33,8 +33,9 @@ export interface DirectOptions {
  * {@linkcode DirectFile.mode} says so. Whoever has the same file open by other means sees what was
  * written, but simultaneous changes of one block by both may be lost: open(2), NOTES.
  *
- * While eight or more operations are in flight, and the disk answers within half a millisecond, the event
- * loop goes round without sleeping: nothing else has to wait, but a processor is busy.
+ * While eight or more operations of up to 64 KiB are in flight, and the disk answers within half a
+ * millisecond, the event loop goes round without sleeping: nothing else has to wait, but a processor
+ * is busy.
  *
  * @example Hash a large file, and leave the page cache to others
  * ```ts ignore

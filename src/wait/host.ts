@@ -33,17 +33,28 @@ const CLOSE_MS = 2 * PARK_MS;
 /** Adds one to an eventfd, in the byte order of both processors that we know. */
 const ONE = Uint8Array.of(1, 0, 0, 0, 0, 0, 0, 0);
 
-// One exit hook for all hosts of this thread: a listener each would exceed MaxListeners.
-const stops = new Set<() => void>();
-const stopAll = (): void => stops.forEach((stop) => stop());
-
-function onExit(stop: () => void): void {
-  if (stops.size === 0) builtin("process").on("exit", stopAll);
-  stops.add(stop);
+/** What is done for a host when its thread ends: told to stop, and then waited for. */
+interface Exit {
+  stop(): void;
+  wait(ms: number): void;
 }
 
-function offExit(stop: () => void): void {
-  if (stops.delete(stop) && stops.size === 0) builtin("process").off("exit", stopAll);
+// One exit hook for all hosts of this thread: a listener each would exceed MaxListeners.
+const exits = new Set<Exit>();
+
+function stopAll(): void {
+  for (const exit of exits) exit.stop();
+  const end = performance.now() + PARK_MS;
+  for (const exit of [...exits]) exit.wait(Math.max(0, end - performance.now()));
+}
+
+function onExit(exit: Exit): void {
+  if (exits.size === 0) builtin("process").on("exit", stopAll);
+  exits.add(exit);
+}
+
+function offExit(exit: Exit): void {
+  if (exits.delete(exit) && exits.size === 0) builtin("process").off("exit", stopAll);
 }
 
 /**
@@ -59,7 +70,7 @@ export class Host {
   readonly #state = new Int32Array(new SharedArrayBuffer(8));
   readonly #fds: number[];
   readonly #exited: Promise<void>;
-  readonly #exit: () => void = () => this.#stopAtExit();
+  readonly #exit: Exit = { stop: () => this.#stop(), wait: (ms) => this.#waitAtExit(ms) };
   #wakeFd: number;
   #socket: WakeSocket | undefined;
   #port: MessagePort | undefined;
@@ -197,15 +208,17 @@ export class Host {
     this.wake();
   }
 
-  #stopAtExit(): void {
-    this.#stop();
-    // The end of the process takes its descriptors along; a thread would leave them behind.
-    if (builtin("worker_threads").isMainThread) return;
+  /**
+   * Waits for the end of the job. A Worker that is cut off while it loads koffi takes the whole
+   * process along: node-api aborts when an addon cannot even throw.
+   */
+  #waitAtExit(ms: number): void {
     for (const phase of [Phase.STARTING, Phase.PREPARING]) {
       Atomics.compareExchange(this.#state, Slot.PHASE, phase, Phase.DONE);
     }
-    const result = Atomics.wait(this.#state, Slot.PHASE, Phase.RUNNING, PARK_MS);
-    if (result !== "timed-out") this.#release();
+    const result = Atomics.wait(this.#state, Slot.PHASE, Phase.RUNNING, ms);
+    // The end of the process takes its descriptors along; a thread would leave them behind.
+    if (result !== "timed-out" && !builtin("worker_threads").isMainThread) this.#release();
   }
 
   /** Frees everything; only once the job runs no more, since it uses the same numbers. */

@@ -9,6 +9,7 @@ import { getsockname, socketpair } from "../../sys/sockets.ts";
 import { AddressFamily, SocketType } from "../../sys/socket_flags.ts";
 import { Crew } from "../../wait/crew.ts";
 import { Host } from "../../wait/host.ts";
+import { isLoopback, withoutPacing } from "../../wait/loopback.ts";
 import { Mailboxes } from "../../wait/mailboxes.ts";
 import { within } from "../../wait/within.ts";
 import { jobLocation } from "../../wait/worker_location.ts";
@@ -141,6 +142,7 @@ export class FileServer {
 
   #start(listener: number, threads: number, fallback: FallbackConfig | null): void {
     const name = getsockname(listener);
+    if (isLoopback(name)) withoutPacing(listener);
     this.#address = name.family === "Unix"
       ? { address: name.path, port: 0 }
       : { address: name.address, port: name.port };

@@ -1,7 +1,7 @@
 /** Whether to look for completions again and again, or to go to sleep until one is told. @module */
 
 /**
- * Operations in flight from which looking is tried: somebody wants many of them done, rather than one
+ * Small operations in flight from which looking is tried: somebody wants many of them done, rather than one
  * of them at times.
  */
 const DEPTH = 8;
@@ -34,7 +34,7 @@ export class Patience {
   /**
    * Whether to look again in the next turn of the event loop.
    *
-   * @param running Operations in flight.
+   * @param running Small operations in flight.
    */
   lasts(running: number): boolean {
     if (this.#sinceMs === 0) this.#sinceMs = this.#now();
