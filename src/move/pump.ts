@@ -2,6 +2,7 @@
 
 import { errnoName, errnoNumber, SyscallError, TruncatedError } from "../errors.ts";
 import { type Burst, limitUnsent } from "../guest/tcp.ts";
+import { pacedAgain, unpaced } from "../wait/loopback.ts";
 import type { Guest } from "../guest/types.ts";
 import * as raw from "../sys/raw/mod.ts";
 import { PollEvent } from "../sys/event_flags.ts";
@@ -74,6 +75,8 @@ export class Pump {
   readonly #written = (error?: Error | null) => error ? this.#lost(error) : this.#run();
   readonly #gate: Gate;
   #limited: boolean;
+  /** `undefined` until it has been looked whether the connection is paced. */
+  #unpaced: boolean | undefined;
   #cancelWait: (() => void) | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #stopped = false;
@@ -105,12 +108,19 @@ export class Pump {
     this.#run();
   }
 
-  /** Stops without an end; what has been counted is on its way, in order. */
+  /**
+   * Stops without an end; what has been counted is on its way, in order. The connection goes back
+   * to its owner with the congestion control that it had.
+   */
   stop(): void {
     this.#stopped = true;
     this.#cancelWait?.();
     this.#cancelWait = undefined;
     clearTimeout(this.#timer);
+    if (!this.#unpaced) return;
+    this.#unpaced = false;
+    const fd = this.#guest.fd();
+    if (fd >= 0) pacedAgain(fd);
   }
 
   #finish(end: PumpEnd): void {
@@ -149,6 +159,7 @@ export class Pump {
       } else if (moved === 0) {
         return this.#finish(this.#truncated());
       } else if (moved === -EAGAIN) {
+        if (this.#end - this.position >= LARGE) this.#unpaced ??= unpaced(fd);
         this.#rest(before);
         return this.#handOver(fd);
       } else if (SHORTAGE.has(-moved)) {

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { after, describe, it } from "node:test";
 import { broadcast } from "../../src/mod.ts";
-import * as sys from "../../src/sys/mod.ts";
 import { Folder, noise, sha256 } from "../_kit/bytes.ts";
+import { congestion, NO_BBR, setCongestion } from "../_kit/congestion.ts";
 import { openTcp } from "../_kit/targets_descriptor.ts";
 import { until } from "./_broadcast.ts";
 
@@ -12,30 +12,6 @@ after(() => folder.remove());
 
 /** More than the buffers of a connection on loopback hold. */
 const BYTES = noise(24 * MIB);
-
-/** Sets the congestion control of a connection; tells whether the kernel has it. */
-function setCongestion(fd: number, name: string): boolean {
-  const { CONGESTION } = sys.TcpOption;
-  const bytes = new TextEncoder().encode(name);
-  return sys.raw.setsockoptBytes(fd, sys.SocketLevel.TCP, CONGESTION, bytes) === 0;
-}
-
-/** The first four bytes of its name. */
-function congestion(fd: number): string {
-  const out = new Int32Array(1);
-  const { CONGESTION } = sys.TcpOption;
-  assert.equal(sys.raw.getsockopt(fd, sys.SocketLevel.TCP, CONGESTION, out), 0);
-  return new TextDecoder().decode(out);
-}
-
-function hasBbr(): boolean {
-  const fd = sys.socket(sys.AddressFamily.INET, sys.SocketType.STREAM);
-  const has = setCongestion(fd, "bbr");
-  sys.close(fd);
-  return has;
-}
-
-const NO_BBR = hasBbr() ? false : "this kernel offers no BBR to this user";
 
 describe("broadcast() to a paced connection on loopback", () => {
   it("does without the pacing, and gives it back in the end", { skip: NO_BBR }, async () => {

@@ -1,0 +1,29 @@
+/** The congestion control of a connection: see tcp(7). @module */
+
+import assert from "node:assert/strict";
+import * as sys from "../../src/sys/mod.ts";
+
+/** Sets the congestion control of a connection; tells whether the kernel has it. */
+export function setCongestion(fd: number, name: string): boolean {
+  const { CONGESTION } = sys.TcpOption;
+  const bytes = new TextEncoder().encode(name);
+  return sys.raw.setsockoptBytes(fd, sys.SocketLevel.TCP, CONGESTION, bytes) === 0;
+}
+
+/** The first four bytes of its name. */
+export function congestion(fd: number): string {
+  const out = new Int32Array(1);
+  const { CONGESTION } = sys.TcpOption;
+  assert.equal(sys.raw.getsockopt(fd, sys.SocketLevel.TCP, CONGESTION, out), 0);
+  return new TextDecoder().decode(out);
+}
+
+function hasBbr(): boolean {
+  const fd = sys.socket(sys.AddressFamily.INET, sys.SocketType.STREAM);
+  const has = setCongestion(fd, "bbr");
+  sys.close(fd);
+  return has;
+}
+
+/** Why nothing can be paced here; `false` where it can. */
+export const NO_BBR: string | false = hasBbr() ? false : "this kernel offers no BBR to this user";
