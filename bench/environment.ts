@@ -1,6 +1,7 @@
 /** What the benchmarks run on and with. @module */
 
 import { spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { arch, cpus, loadavg, release } from "node:os";
 
 /** A way to run JavaScript; `node-ffi` is Node.js with `node:ffi` in place of koffi. */
@@ -64,3 +65,8 @@ function firstLine(command: string, args: string[]): string | undefined {
   // nginx prints its version to stderr.
   return status === 0 ? (stdout || stderr).trim().split("\n", 1)[0]! : undefined;
 }
+
+/** What the kernel does with the speed of a connection that nobody asks about it. */
+export const CONGESTION: string = "Congestion control: " +
+  readFileSync("/proc/sys/net/ipv4/tcp_congestion_control", "latin1").trim() +
+  " by the system's default; where that paces, sluice goes by reno over loopback.";

@@ -5,7 +5,13 @@ import { closeSync, fsyncSync, ftruncateSync, openSync, writeFileSync, writeSync
 import { join } from "node:path";
 import { hasWrk, runWrk, WRK_REMEDY, type WrkJob } from "../client/wrk.ts";
 import type { Context } from "../context.ts";
-import { commandFor, nginxVersion, type RuntimeName, versionOf } from "../environment.ts";
+import {
+  commandFor,
+  CONGESTION,
+  nginxVersion,
+  type RuntimeName,
+  versionOf,
+} from "../environment.ts";
 import { cpuSeconds } from "../measure/proc.ts";
 import { ratios, summarize } from "../measure/stats.ts";
 import { startNginx } from "../nginx.ts";
@@ -218,6 +224,7 @@ function report(
     title: "http: createFileServer beside nginx and others, one thread each",
     method: [
       `wrk with 64 connections (32 at 1 MiB and for ranges, 100 at 100 MiB), kept alive, ${SECONDS} s a cell; median (min-max) of ${rounds} interleaved rounds, each beginning with another server. ${PINNING}.`,
+      CONGESTION,
       "At 1 MiB and 100 MiB: CPU-s per GB. Elsewhere: requests per second, the 99th percentile of the latency, and the CPU time of the server for one request. CPU counts all threads.",
       'nginx has one worker and open_file_cache with the validity of ours, 1 s. Ours keeps files up to 32 KiB in memory; "nothing kept" only open files.',
       "wrk copies what it gets: from 64 KiB on it is the client that is measured, unless CPU counts. Bytes were checked before.",

@@ -2,7 +2,7 @@
 
 import type { RequestsJob, RequestsResult } from "../client/requests.ts";
 import type { Context } from "../context.ts";
-import { commandFor, type RuntimeName, versionOf } from "../environment.ts";
+import { commandFor, CONGESTION, type RuntimeName, versionOf } from "../environment.ts";
 import { cpuSeconds } from "../measure/proc.ts";
 import { ratios, summarize } from "../measure/stats.ts";
 import { PINNING, type Server, startClient, startServer } from "../processes.ts";
@@ -103,6 +103,7 @@ function report(all: readonly Measured[], rounds: number): Report {
       } s per round, on connections that are kept; median (min-max) of ${rounds} interleaved rounds.`,
       `CPU: user and system time of all threads of the server, for one request.`,
       `The client discards inside the kernel and checks every length; SHA-256 was checked before. ${PINNING}.`,
+      CONGESTION,
       `Ratios are taken round by round, between the two under Express and the two under Fastify.`,
     ],
     columns: ["server", "KiB", "requests/s", "CPU-us/request", "CPU-s/GB", "client busy"],

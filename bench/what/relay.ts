@@ -1,12 +1,17 @@
 /** 20 clients download 100 MB each through a relay in one thread, beside HAProxy and `pipe()`. @module */
 
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
 import { connect, createServer, type Socket } from "node:net";
 import type { DrainResult } from "../client/drain.ts";
 import type { ProbeResult } from "../client/probe.ts";
 import type { Context } from "../context.ts";
-import { commandFor, haproxyVersion, type RuntimeName, versionOf } from "../environment.ts";
+import {
+  commandFor,
+  CONGESTION,
+  haproxyVersion,
+  type RuntimeName,
+  versionOf,
+} from "../environment.ts";
 import { REMEDY, startHaproxy } from "../haproxy.ts";
 import { cpuSeconds, memory } from "../measure/proc.ts";
 import { ratios, summarize } from "../measure/stats.ts";
@@ -174,7 +179,7 @@ function report(all: readonly Measured[], rounds: number): Report {
       `nginx sends files from the page cache, a relay stands before it; median (min-max) of ${rounds} interleaved rounds.`,
       `CPU: user and system time of all threads of the relay. GB: 10^9 bytes. p50 and p99: 64 KiB on one keep-alive connection every ${PROBE_INTERVAL_MS} ms.`,
       `HAProxy: one thread, splice-request and splice-response, pipes of 1 MiB. Idle: growth of resident memory by ${IDLE} connections, for each.`,
-      `Congestion control: ${congestionControl()} by the system's default; createRelay chooses reno where an address is a loopback one.`,
+      CONGESTION,
       `${
         PINNING.replace("server", "relay")
       }, as does nginx. SHA-256 was checked before. Ratios are taken round by round.`,
@@ -191,11 +196,6 @@ function report(all: readonly Measured[], rounds: number): Report {
     bars: all.filter(({ subject }) => subject.kind === "sluice").flatMap((ours) => bars(ours, all)),
     samples: all.map(({ server: _, subject, ...figures }) => ({ name: subject.name, ...figures })),
   };
-}
-
-/** The default of new connections; those of createRelay over loopback do not have it. */
-function congestionControl(): string {
-  return readFileSync("/proc/sys/net/ipv4/tcp_congestion_control", "latin1").trim();
 }
 
 function bars(ours: Measured, all: readonly Measured[]): Bar[] {

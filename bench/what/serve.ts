@@ -2,6 +2,7 @@
 
 import type { Context } from "../context.ts";
 import type { DrainJob, DrainResult } from "../client/drain.ts";
+import { CONGESTION } from "../environment.ts";
 import { cpuSeconds, memory } from "../measure/proc.ts";
 import { ratios, summarize } from "../measure/stats.ts";
 import { PINNING, type Server, startClient } from "../processes.ts";
@@ -94,6 +95,7 @@ function report(all: readonly Measured[], rounds: number): Report {
       `Each client downloads a file in the page cache once per round; median (min-max) of ${rounds} interleaved rounds.`,
       `CPU: user and system time of all threads of the server. Memory: VmHWM over all rounds. GB: 10^9 bytes.`,
       `The client discards inside the kernel and checks every length; SHA-256 was checked before. ${PINNING}.`,
+      CONGESTION,
       `What waits unsent in a full socket leaves when the client's acknowledgement arrives, and on loopback the client pays for that: see both columns.`,
       `Ratios are taken round by round.`,
     ],
