@@ -52,7 +52,9 @@ export function canPin(): boolean {
 /** The machine, in one line. */
 export function machine(): string {
   const processors = cpus();
-  return `${processors.length} x ${processors[0]?.model ?? arch()}, ${arch()}, kernel ${release()}`;
+  return `${processors.length} x ${processors[0]?.model ?? arch()}, ${arch()}, kernel ${
+    release().split("-")[0]
+  }`;
 }
 
 /** What was going on before the bench began: other programs are in every latency. */

@@ -25,19 +25,32 @@ export interface Subject {
 
 type Kind = Subject["kind"];
 
+/** A server file of ours, and what readers are told that it does. */
+type File = readonly [kind: Kind, file: string, does: string];
+
+const NAIVE: File = ["naive", "net_naive", "sendfile without a look at the page cache"];
+const PIPE: File = ["pipe", "http_pipe", "createReadStream().pipe(res)"];
+
 /** Server files by runtime. `node-ffi` differs from `node` in what is ours alone. */
-const FILES: Record<RuntimeName, readonly [Kind, string][]> = {
-  "node": [["sluice", "http_sluice"], ["naive", "net_naive"], ["pipe", "http_pipe"]],
-  "node-ffi": [["sluice", "http_sluice"]],
+const FILES: Record<RuntimeName, readonly File[]> = {
+  "node": [["sluice", "http_sluice", "sendFile(res), koffi"], NAIVE, PIPE],
+  "node-ffi": [["sluice", "http_sluice", "sendFile(res), node:ffi"]],
   "bun": [
-    ["sluice", "net_sluice"],
-    ["sluice", "bun_listen_sluice"],
-    ["copies", "http_sluice"],
-    ["naive", "net_naive"],
-    ["own", "bun_serve"],
-    ["pipe", "http_pipe"],
+    ["sluice", "net_sluice", "sendFile(socket), node:net"],
+    ["sluice", "bun_listen_sluice", "sendFile(socket), Bun.listen"],
+    ["copies", "http_sluice", "sendFile(res), which has to copy"],
+    NAIVE,
+    ["own", "bun_serve", "Bun.serve, Bun.file"],
+    PIPE,
   ],
-  "deno": [["sluice", "http_sluice"], ["naive", "net_naive"], ["pipe", "http_pipe"]],
+  "deno": [["sluice", "http_sluice", "sendFile(res), node:http"], NAIVE, PIPE],
+};
+
+const NAMES: Record<RuntimeName, string> = {
+  "node": "Node.js",
+  "node-ffi": "Node.js",
+  "bun": "Bun",
+  "deno": "Deno",
 };
 
 /** The installed subjects of these kinds, nginx first; says on `note` what is not installed. */
@@ -51,7 +64,7 @@ export function findSubjects(
   else subjects.push(nginx("on"), nginx("off"));
   for (const runtime of runtimes) {
     if (versionOf(runtime) === undefined) note(`${runtime} is not installed: left out`);
-    else subjects.push(...FILES[runtime].map(([kind, file]) => own(runtime, kind, file)));
+    else subjects.push(...FILES[runtime].map((file) => own(runtime, file)));
   }
   return subjects.filter(({ kind }) => kinds.includes(kind));
 }
@@ -65,9 +78,9 @@ function nginx(sendfile: "on" | "off"): Subject {
   };
 }
 
-function own(runtime: RuntimeName, kind: Kind, file: string): Subject {
+function own(runtime: RuntimeName, [kind, file, does]: File): Subject {
   return {
-    name: `${runtime} ${file}`,
+    name: `${NAMES[runtime]}, ${does}`,
     kind,
     runtime,
     start(workspace) {

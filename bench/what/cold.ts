@@ -120,7 +120,7 @@ function report(all: readonly Measured[], rounds: number): Report {
       `A request every ${PROBE_INTERVAL_MS} ms on a keep-alive connection, late ones counted from when they were due; milliseconds.`,
       `A new server each round; median (min-max) of ${rounds} interleaved rounds. ${PINNING}.`,
       `Withheld: what a hypervisor kept from the machine while cold files streamed (steal time, both processors). It stops everything, for up to 40 ms at a time where a quota is used up, and is in the latencies.`,
-      `net_naive is sendfile without the look at the page cache, in otherwise the same loop.`,
+      `Without the look at the page cache the loop is otherwise the same.`,
     ],
     columns: [
       "server",

@@ -86,7 +86,9 @@ const busy = new WeakMap<object, Promise<unknown>>();
  * What each call did is also told on a diagnostics channel: see {@linkcode TransferEvent}.
  *
  * The event loop never waits for the disk: what is not in the page cache is read in by a thread,
- * and sent afterwards. At most 2 MiB go out before other connections get their turn.
+ * and sent afterwards. At most 2 MiB go out before other connections get their turn. A connection to
+ * this very machine that is paced (BBR, see tcp(7)) is not while it is sent to: on loopback that costs
+ * a timer per 64 KiB.
  *
  * @param target Where to send: an `http.ServerResponse`, a `net.Socket`, a socket of `Bun.listen` or
  * `Bun.connect`, a `Deno.Conn`, or a descriptor open for writing, which is borrowed.
