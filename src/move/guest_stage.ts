@@ -1,7 +1,6 @@
 /** From a pipe into a connection that the runtime owns. @module */
 
 import { errnoName, UnsupportedError } from "../errors.ts";
-import { limitUnsent } from "../guest/tcp.ts";
 import type { Guest } from "../guest/types.ts";
 import { PollEvent } from "../sys/event_flags.ts";
 import { SpliceFlag } from "../sys/file_flags.ts";
@@ -10,12 +9,13 @@ import { ready } from "../wait/ready.ts";
 import { connectionClosed } from "./closed.ts";
 import type { Flow } from "./flow.ts";
 import { EAGAIN, isTransient } from "./transfer_job.ts";
+import { Tuning } from "./tuning.ts";
 
 /** Writes behind the runtime's back: only while its own queue is empty, and never after it is closed. */
 export class GuestWriter {
   readonly #guest: Guest;
   readonly #flow: Flow;
-  #limited = false;
+  readonly #tuning = new Tuning();
 
   constructor(guest: Guest, flow: Flow) {
     this.#guest = guest;
@@ -53,9 +53,8 @@ export class GuestWriter {
     if (this.#flow.aborted) throw this.#flow.abortError();
     const fd = this.#guest.fd();
     if (fd < 0) throw this.#gone();
-    if (!this.#limited && (this.#flow.watched || this.#guest.timed())) {
-      this.#limited = true;
-      limitUnsent(fd);
+    if (!this.#tuning.limited && (this.#flow.watched || this.#guest.timed())) {
+      this.#tuning.limit(fd);
     }
     return fd;
   }

@@ -1,8 +1,7 @@
 /** The loop that sends a file to a connection by sendfile(2). @module */
 
 import { errnoName, errnoNumber, SyscallError, TruncatedError } from "../errors.ts";
-import { type Burst, limitUnsent } from "../guest/tcp.ts";
-import { pacedAgain, unpaced } from "../wait/loopback.ts";
+import type { Burst } from "../guest/tcp.ts";
 import type { Guest } from "../guest/types.ts";
 import * as raw from "../sys/raw/mod.ts";
 import { PollEvent } from "../sys/event_flags.ts";
@@ -11,12 +10,10 @@ import { WINDOW } from "../wait/residency.ts";
 import { connectionClosed } from "./closed.ts";
 import type { Flow } from "./flow.ts";
 import { Gate } from "./gate.ts";
+import { MUCH, Tuning } from "./tuning.ts";
 
 /** Bytes after which the other connections get their turn: nginx's `sendfile_max_chunk`. */
 const TURN = 2 * 1024 * 1024;
-
-/** Below this much the kernel's own buffer takes everything: no need to bound what is unsent. */
-const LARGE = 256 * 1024;
 
 /** Pause before another try when the kernel is short of memory, in milliseconds. */
 const SHORTAGE_MS = 20;
@@ -74,9 +71,7 @@ export class Pump {
   readonly #turn = () => this.#run();
   readonly #written = (error?: Error | null) => error ? this.#lost(error) : this.#run();
   readonly #gate: Gate;
-  #limited: boolean;
-  /** `undefined` until it has been looked whether the connection is paced. */
-  #unpaced: boolean | undefined;
+  readonly #tuning = new Tuning();
   #cancelWait: (() => void) | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #stopped = false;
@@ -94,7 +89,7 @@ export class Pump {
     this.#move = options.move ?? raw.sendfile;
     this.#method = options.method ?? "sendfile";
     this.#done = done;
-    this.#limited = length < LARGE;
+    this.#tuning.limited = length < MUCH;
     flow.whenAborted(() => this.#finish(flow.abortError()));
   }
 
@@ -117,10 +112,7 @@ export class Pump {
     this.#cancelWait?.();
     this.#cancelWait = undefined;
     clearTimeout(this.#timer);
-    if (!this.#unpaced) return;
-    this.#unpaced = false;
-    const fd = this.#guest.fd();
-    if (fd >= 0) pacedAgain(fd);
+    this.#tuning.end(this.#guest);
   }
 
   #finish(end: PumpEnd): void {
@@ -136,9 +128,8 @@ export class Pump {
     // The number is good for this turn: nothing of the runtime runs until we return.
     const fd = this.#guest.fd();
     if (fd < 0) return this.#lost();
-    if (!this.#limited && (this.#flow.watched || this.#guest.timed())) {
-      this.#limited = true;
-      limitUnsent(fd);
+    if (!this.#tuning.limited && (this.#flow.watched || this.#guest.timed())) {
+      this.#tuning.limit(fd);
     }
     if (this.#guest.queued()) return this.#handOver(fd);
     this.#send(fd);
@@ -159,7 +150,7 @@ export class Pump {
       } else if (moved === 0) {
         return this.#finish(this.#truncated());
       } else if (moved === -EAGAIN) {
-        if (this.#end - this.position >= LARGE) this.#unpaced ??= unpaced(fd);
+        if (this.#end - this.position >= MUCH) this.#tuning.unpace(fd);
         this.#rest(before);
         return this.#handOver(fd);
       } else if (SHORTAGE.has(-moved)) {

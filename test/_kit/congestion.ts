@@ -2,6 +2,8 @@
 
 import assert from "node:assert/strict";
 import * as sys from "../../src/sys/mod.ts";
+import type { Pair } from "./targets.ts";
+import { openTcp } from "./targets_descriptor.ts";
 
 /** Sets the congestion control of a connection; tells whether the kernel has it. */
 export function setCongestion(fd: number, name: string): boolean {
@@ -27,3 +29,19 @@ function hasBbr(): boolean {
 
 /** Why nothing can be paced here; `false` where it can. */
 export const NO_BBR: string | false = hasBbr() ? false : "this kernel offers no BBR to this user";
+
+/** Runs `task` with a connection on loopback under a congestion control, which it must have in the end. */
+export async function withControl(
+  name: string,
+  task: (fd: number, reader: Pair["reader"]) => Promise<void>,
+): Promise<void> {
+  const pair = await openTcp();
+  try {
+    const fd = pair.target as number;
+    assert.ok(setCongestion(fd, name));
+    await task(fd, pair.reader);
+    assert.equal(congestion(fd).replace(/\0.*$/, ""), name);
+  } finally {
+    await pair.close();
+  }
+}

@@ -9,13 +9,13 @@ import { connectionClosed } from "../closed.ts";
 import { verify } from "../ends.ts";
 import type { Pipe } from "../pipe.ts";
 import { UNSUPPORTED } from "../run_pump.ts";
+import { MUCH, Tuning } from "../tuning.ts";
 import type { BranchEvents, BroadcastMethod, Chunk, Lane, LaneTaker } from "./job.ts";
 import { LaneQueue } from "./lane_queue.ts";
 import { BytesLane, COLD, type FileLane } from "./lanes.ts";
 import { type Outlet, writeFailure } from "./outlet.ts";
 import type { Patience } from "./patience.ts";
 import { openPipe, PIPE_BYTES } from "./pipes.ts";
-import { Tuning } from "./tuning.ts";
 
 /** Pause before another try when the kernel is short of memory, in milliseconds. */
 const SHORTAGE_MS = 20;
@@ -169,7 +169,8 @@ export class Branch implements LaneTaker {
     // The number is good for this turn: nothing of the runtime runs until we return.
     const fd = guest.fd();
     if (fd < 0) return this.#fail(connectionClosed({ syscall: "write", bytesMoved: this.bytes }));
-    this.#tuning.begin(guest, fd, this.bytes);
+    if (!this.#tuning.limited && guest.timed()) this.#tuning.limit(fd);
+    if (this.bytes >= MUCH) this.#tuning.unpace(fd);
     if (guest.queued()) return this.#handOver(guest, fd);
     const before = this.bytes;
     let result = 0;
