@@ -8,6 +8,7 @@ import { available } from "../sys/libc.ts";
 import * as raw from "../sys/raw/mod.ts";
 import { ShutdownHow } from "../sys/socket_flags.ts";
 import { getsockname } from "../sys/sockets.ts";
+import type { Crew } from "../wait/crew.ts";
 import { openListener } from "../wait/listener.ts";
 import { isLoopback, withoutPacing } from "../wait/loopback.ts";
 import type { RelayCommand } from "./relay/commands.ts";
@@ -17,7 +18,7 @@ import { type CheckedOptions, checkOptions, type RelayServerOptions } from "./re
 export type { RelayServerOptions };
 import { PortableRelay } from "./relay/portable.ts";
 import { type RelayStats, sumUp } from "./relay/stats.ts";
-import { RelayThreads } from "./relay/threads.ts";
+import { startThreads } from "./relay/threads.ts";
 import { wholeNumber } from "../options.ts";
 
 const CLOSED = "Cannot listen: the relay was closed";
@@ -50,7 +51,7 @@ export interface CloseOptions {
 export class Relay implements AsyncDisposable {
   readonly #options: CheckedOptions;
   readonly #counters: Counters[];
-  #threads: RelayThreads | undefined;
+  #crew: Crew | undefined;
   #portable: PortableRelay | undefined;
   #listener = -1;
   #address: SocketAddress | undefined;
@@ -98,14 +99,14 @@ export class Relay implements AsyncDisposable {
   ref(): void {
     this.#referenced = true;
     this.#portable?.ref();
-    if (this.#ready) this.#threads!.crew.ref();
+    if (this.#ready) this.#crew!.ref();
   }
 
   /** Lets the process end although it listens. */
   unref(): void {
     this.#referenced = false;
     this.#portable?.unref();
-    if (this.#ready) this.#threads!.crew.unref();
+    if (this.#ready) this.#crew!.unref();
   }
 
   /**
@@ -140,14 +141,13 @@ export class Relay implements AsyncDisposable {
     try {
       if (isLoopback(listen)) withoutPacing(this.#listener);
       this.#address = getsockname(this.#listener);
-      this.#threads = new RelayThreads({
+      const crew = this.#crew = startThreads({
         options: this.#options,
         listener: this.#listener,
         upstream,
         counters: this.#counters,
         ended: (error) => this.#fail(error),
       });
-      const { crew } = this.#threads;
       // Whoever waits for this promise must not see the process end before.
       crew.ref();
       await crew.ready;
@@ -157,7 +157,7 @@ export class Relay implements AsyncDisposable {
       return this.#address;
     } catch (cause) {
       this.#stopListening();
-      await this.#threads?.close();
+      await this.#crew?.close();
       throw cause;
     }
   }
@@ -178,19 +178,19 @@ export class Relay implements AsyncDisposable {
     this.#stopListening();
     await this.#listening?.catch(() => {});
     await this.#portable?.close();
-    const threads = this.#threads;
-    if (threads === undefined) return;
-    threads.crew.ref();
+    const crew = this.#crew;
+    if (crew === undefined) return;
+    crew.ref();
     // It is rejected when the crew is closed first.
-    await threads.crew.call({ type: "drain" } satisfies RelayCommand).catch(() => {});
-    await threads.close();
+    await crew.call({ type: "drain" } satisfies RelayCommand).catch(() => {});
+    await crew.close();
   }
 
   /** Ends the threads with all their connections; `#close` goes on by that. */
   #cut(): void {
     const end = () => {
       this.#portable?.cut();
-      return this.#threads?.close();
+      return this.#crew?.close();
     };
     if (this.#listening === undefined) return;
     this.#listening.then(end, end);

@@ -18,6 +18,11 @@ export interface CrewOptions {
   readonly workerUrl?: URL | string | undefined;
   /** Called with what a thread reports under an id that no call has. Must not throw. */
   reported?(index: number, id: number, result: number): void;
+  /**
+   * Called once, after `close()` or a start that failed, when all threads are gone: what they shared can
+   * be let go. Must not throw.
+   */
+  gone?(): void;
   /** Called once when a thread has ended although nobody closed the crew. Must not throw. */
   ended(error: Error): void;
 }
@@ -47,6 +52,7 @@ export class Crew {
   readonly #options: CrewOptions;
   #lastId = READY_ID;
   #failure: Error | undefined;
+  #closing: Promise<void> | undefined;
 
   /** Resolves when every thread has reported {@linkcode READY_ID}. */
   readonly ready: Promise<void>;
@@ -91,8 +97,13 @@ export class Crew {
   }
 
   /** Ends all threads, and with them what they have not answered; resolves when they are gone. */
-  async close(): Promise<void> {
+  close(): Promise<void> {
+    return this.#closing ??= this.#close();
+  }
+
+  async #close(): Promise<void> {
     await Promise.all(this.#hosts.map((host) => host.close()));
+    this.#options.gone?.();
     this.#lose(new Error(`The threads of "${this.#options.name}" were closed`), false);
   }
 

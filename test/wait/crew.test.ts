@@ -4,6 +4,7 @@ import { describe, it } from "node:test";
 import * as sys from "../../src/sys/mod.ts";
 import { Crew, type CrewOptions } from "../../src/wait/crew.ts";
 import { openListener } from "../../src/wait/listener.ts";
+import { Mailboxes } from "../../src/wait/mailboxes.ts";
 import { UnsupportedError } from "../../src/errors.ts";
 import { assertDescriptors, openDescriptors } from "../_kit/descriptors.ts";
 
@@ -61,6 +62,44 @@ describe("Crew", () => {
     await crew.ready;
     await crew.close();
     await crew.close();
+    await assertDescriptors(before);
+  });
+
+  it("lets go of what its threads share once, when they are gone", async () => {
+    await start().crew.close();
+    const before = openDescriptors();
+    let gone = 0;
+    const boxes = new Mailboxes(2);
+    const { crew } = start({ gone: () => (gone++, boxes.close()) });
+    await crew.ready;
+    assert.equal(gone, 0);
+    await Promise.all([crew.close(), crew.close()]);
+    assert.equal(gone, 1);
+    await assertDescriptors(before);
+  });
+
+  it("lets go of it, too, when one of them cannot be started", async () => {
+    await start().crew.close();
+    const before = openDescriptors();
+    const boxes = new Mailboxes(2);
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const gone = () => {
+      boxes.close();
+      resolve();
+    };
+    const listener = openListener({ family: "IPv4", address: "127.0.0.1", port: 0 });
+    const fds = (index: number): number[] => {
+      if (index === 1) throw new Error("no descriptor is left");
+      return [sys.dupCloexec(listener)];
+    };
+    const data = () => null;
+    const options = { job: JOB, name: "test", threads: 2, data, fds, gone, ended() {} };
+    // Or nothing might keep the process while the first of them ends.
+    const alive = setInterval(() => {}, 1000);
+    assert.throws(() => new Crew(options), /no descriptor is left/);
+    sys.close(listener);
+    await promise;
+    clearInterval(alive);
     await assertDescriptors(before);
   });
 

@@ -39,7 +39,6 @@ export class FileServer {
   #crew: Crew | undefined;
   #portable: PortableServer | undefined;
   #disk: Host | undefined;
-  #mailboxes: Mailboxes | undefined;
   /** The disk thread's ends of the sockets, before it is started. */
   #diskFds: number[] = [];
   /** What the threads write their events to. */
@@ -149,7 +148,7 @@ export class FileServer {
     this.#socketIdentity = name.family === "Unix" ? socketIdentity(name.path) : undefined;
     const { cache, headers, limits, log, onError, root, sandbox, settings, symlinks } =
       this.#config;
-    this.#mailboxes = threads > 1 ? new Mailboxes(threads) : undefined;
+    const mailboxes = threads > 1 ? new Mailboxes(threads) : undefined;
     this.#crew = new Crew({
       job: jobLocation("http/server/server_job"),
       threads,
@@ -167,9 +166,10 @@ export class FileServer {
         events: this.#events !== undefined,
         index,
         counters: this.#counters,
-        shares: this.#mailboxes?.shares ?? null,
+        shares: mailboxes?.shares ?? null,
       }),
       fds: () => this.#descriptors(listener),
+      gone: () => mailboxes?.close(),
       reported: (_index, id) => {
         if (id === NEEDS_DISK) this.#startDisk();
       },
@@ -227,7 +227,6 @@ export class FileServer {
     await this.#crew?.close();
     await this.#disk?.close();
     for (const fd of this.#diskFds.splice(0)) raw.close(fd);
-    this.#mailboxes?.close();
     await this.#events?.close();
     const { path } = this.#config;
     const identity = this.#socketIdentity;

@@ -22,44 +22,34 @@ export interface ThreadsStart {
   ended(error: Error): void;
 }
 
-/** Threads that accept on one listener, and hand connections to each other. */
-export class RelayThreads {
-  readonly crew: Crew;
-  readonly #mailboxes: Mailboxes | undefined;
-
-  /** Starts them; `crew.ready` tells when they accept. */
-  constructor({ counters, ended, listener, options, upstream }: ThreadsStart) {
-    const { connectMs, idleMs, maxConnections, threads, workerUrl } = options;
-    const mailboxes = threads > 1 ? new Mailboxes(threads) : undefined;
-    const total = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
-    this.#mailboxes = mailboxes;
-    this.crew = new Crew({
-      job: jobLocation("move/relay_job", workerUrl),
-      name: "sluice relay",
-      threads,
-      workerUrl,
-      data: (index): RelayJobData => ({
-        upstream: {
-          family: upstream.family,
-          bytes: encodeAddress(upstream),
-          loopback: isLoopback(upstream),
-        },
-        connectMs,
-        idleMs,
-        maxConnections,
-        index,
-        counters: counters[index]!,
-        total,
-        shares: mailboxes?.shares ?? null,
-      }),
-      fds: () => [dupCloexec(listener)],
-      ended,
-    });
-  }
-
-  /** Ends them with all their connections. */
-  async close(): Promise<void> {
-    await this.crew.close();
-    this.#mailboxes?.close();
-  }
+/** Starts threads that accept on one listener, and hand connections to each other. */
+export function startThreads(
+  { counters, ended, listener, options, upstream }: ThreadsStart,
+): Crew {
+  const { connectMs, idleMs, maxConnections, threads, workerUrl } = options;
+  const mailboxes = threads > 1 ? new Mailboxes(threads) : undefined;
+  const total = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
+  return new Crew({
+    job: jobLocation("move/relay_job", workerUrl),
+    name: "sluice relay",
+    threads,
+    workerUrl,
+    data: (index): RelayJobData => ({
+      upstream: {
+        family: upstream.family,
+        bytes: encodeAddress(upstream),
+        loopback: isLoopback(upstream),
+      },
+      connectMs,
+      idleMs,
+      maxConnections,
+      index,
+      counters: counters[index]!,
+      total,
+      shares: mailboxes?.shares ?? null,
+    }),
+    fds: () => [dupCloexec(listener)],
+    gone: () => mailboxes?.close(),
+    ended,
+  });
 }
