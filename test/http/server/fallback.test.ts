@@ -6,10 +6,14 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { createFileServer, type RequestEvent } from "../../../src/http/mod.ts";
 import type { FallbackOptions } from "../../../src/http/server/fallback/options.ts";
 import type { FileServerOptions } from "../../../src/http/server/options.ts";
+import * as sys from "../../../src/sys/mod.ts";
 import { openDescriptors, startThreads } from "../../_kit/leaks.ts";
+import { Peer } from "../../_kit/peer.ts";
 import { responses, talk } from "../../_kit/raw_http.ts";
 import { type Program, saying, type Script, startProgram } from "./_program.ts";
 import { makeSite, patterned, SECRET, TWENTY } from "./_site.ts";
+
+const MSG_OOB = 1;
 
 const HELLO = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: close\r\n\r\nhello";
 
@@ -202,6 +206,26 @@ describe("requests for a program behind the server", () => {
     const [answer] = responses(Buffer.concat(chunks), ["POST"]);
     assert.ok(answer!.body.equals(body));
     await until(() => server.stats().passed === 1, "it has been counted");
+  });
+
+  it("go on behind an urgent byte, which is nobody's", async () => {
+    const pieces = [patterned(200_000), patterned(150_000, 1)];
+    const body = Buffer.concat(pieces);
+    const { port, program } = await start((socket, request) => {
+      const at = request.indexOf("\r\n\r\n") + 4;
+      if (at > 3 && request.length >= at + body.length) socket.end(HELLO, "latin1");
+    });
+    const client = Peer.connect({ family: "IPv4", address: "127.0.0.1", port });
+    cleanUp.push(() => client.close());
+    client.send(`POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: ${body.length}\r\n\r\n`);
+    client.send(pieces[0]!);
+    const passed = () => (program.requests[0] ?? "").replace(/^[^]*?\r\n\r\n/, "");
+    await until(() => passed().length === pieces[0]!.length, "the first piece is passed on");
+    assert.equal(sys.raw.send(client.fd, new Uint8Array(1), MSG_OOB), 1);
+    client.send(pieces[1]!);
+    await until(() => !client.quiet, "the answer");
+    client.receives("HTTP/1.1 200 OK");
+    assert.ok(Buffer.from(passed(), "latin1").equals(body));
   });
 });
 

@@ -120,7 +120,11 @@ export class Flow {
     const { blind } = this.#framing;
     if (this.#splices && blind > BUFFER_BYTES) {
       this.#pipe ??= this.#means.pipes.take();
-      if (this.#pipe !== undefined) return this.#fill(this.#pipe, Math.min(blind, PIPE_BYTES));
+      const filled = this.#pipe === undefined
+        ? Moved.READ
+        : this.#fill(this.#pipe, Math.min(blind, PIPE_BYTES));
+      // In front of an urgent byte splice(2) has nothing for ever: whoever waits looks for itself.
+      if (filled !== Moved.READ) return filled;
     }
     const { buffer } = this.#means;
     // Not more than is known to belong to the body: what follows is the reader's.
