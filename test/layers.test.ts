@@ -13,7 +13,14 @@ const MOST_LINES = 260;
  */
 const ORDER: readonly (readonly string[])[] = [
   ["ffi"],
-  ["src/errors.ts", "src/options.ts", "src/version.ts", "src/builtins.ts", "src/media_types.ts"],
+  [
+    "src/bytes.ts",
+    "src/errors.ts",
+    "src/options.ts",
+    "src/version.ts",
+    "src/builtins.ts",
+    "src/media_types.ts",
+  ],
   ["src/sys"],
   ["src/probe"],
   ["src/guest"],

@@ -2,6 +2,7 @@
 
 import type { Socket } from "node:net";
 import { builtin } from "../builtins.ts";
+import { concat } from "../bytes.ts";
 import { UnsupportedError } from "../errors.ts";
 import { available } from "../sys/libc.ts";
 import { dupCloexec } from "../sys/open.ts";
@@ -9,7 +10,6 @@ import { fdStat, FileType } from "../sys/statx.ts";
 import { bunGuest, type BunSocket, isBunSocket } from "./bun.ts";
 import { denoGuest, isDenoConn } from "./deno.ts";
 import { isPlain } from "./socket.ts";
-import { concat } from "./take_over.ts";
 import type { Guest } from "./types.ts";
 
 /** A connection that the runtime does not read, until it is given back. */

@@ -1,6 +1,7 @@
 /** Taking a connection over from the runtime, in both directions. @module */
 
 import type { Socket } from "node:net";
+import { concat } from "../bytes.ts";
 import { dupCloexec } from "../sys/open.ts";
 import type { BunSocket } from "./bun.ts";
 import type { DenoConn } from "./deno.ts";
@@ -165,15 +166,4 @@ function handleOf(socket: Socket): Handle | null | undefined {
 
 function isBunHandle(handle: Handle | null | undefined): boolean {
   return typeof handle?.pause === "function";
-}
-
-/** All bytes in one array. */
-export function concat(pieces: readonly Uint8Array[]): Uint8Array {
-  const bytes = new Uint8Array(pieces.reduce((total, piece) => total + piece.length, 0));
-  let at = 0;
-  for (const piece of pieces) {
-    bytes.set(piece, at);
-    at += piece.length;
-  }
-  return bytes;
 }

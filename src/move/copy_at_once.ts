@@ -1,13 +1,12 @@
 /** Copies that are made in one go: where that is quick on this thread, else in the one that copies. @module */
 
-import { errnoName, errnoNumber, UnsupportedError } from "../errors.ts";
+import { errnoName, errnoNumber } from "../errors.ts";
 import { ReadFlag } from "../sys/file_flags.ts";
 import { FileSystem } from "../sys/statx.ts";
-import { copyingStarted, runCopying } from "../wait/blocking.ts";
-import type { BlockingCalls } from "../wait/blocking_calls.ts";
+import { copyingStarted } from "../wait/blocking.ts";
 import { resident } from "../wait/residency.ts";
 import { type Folder, isLocal } from "./copy_place.ts";
-import { type BlockingCall, here } from "./elsewhere.ts";
+import { type BlockingCall, here, inThread } from "./elsewhere.ts";
 import type { Flow } from "./flow.ts";
 import { LoopShare } from "./loop_share.ts";
 import type { Pipe } from "./pipe.ts";
@@ -79,7 +78,7 @@ function mayShare({ device, folder: { fileSystem }, size }: WholeCopy): boolean 
 
 async function cloned(copy: WholeCopy): Promise<boolean> {
   const { source, device, size, folder, hidden, name, mode, flow } = copy;
-  const result = await elsewhere("cloneWhole", source, folder.fd, hidden, name, mode);
+  const result = await inThread("cloneWhole", source, folder.fd, hidden, name, mode) ?? -ENOSYS;
   if (result >= 0) flow.moved(size, "reflink");
   else if (NEVER.has(errnoName(-result))) refusing.add(device);
   // It needs no more than to be bounded: what is forgotten is asked again.
@@ -98,7 +97,7 @@ async function copied(copy: WholeCopy): Promise<boolean> {
       await share.turn();
       if (flow.aborted) return false;
     }
-    const result = near ? share.spend(() => here(...call)) : await elsewhere(...call);
+    const result = near ? share.spend(() => here(...call)) : await inThread(...call) ?? -ENOSYS;
     // What was not in the page cache after all is read elsewhere, step by step.
     if (result < 0) return false;
     if (size > 0) flow.moved(size, pipe === null ? "copy" : "splice");
@@ -113,16 +112,6 @@ function callFor(copy: WholeCopy, near: boolean, pipe: Pipe | null): BlockingCal
   const [read, write] = pipe === null ? [-1, -1] : [pipe.readFd, pipe.writeFd];
   const flags = near ? ReadFlag.NOWAIT : 0;
   return ["copyWhole", source, size, folder.fd, hidden, name, mode, flags, read, write];
-}
-
-/** Runs a call in the thread; where there can be none, `-ENOSYS`. */
-async function elsewhere(...[call, ...args]: BlockingCall): Promise<number> {
-  try {
-    return await runCopying(call, ...args as Parameters<BlockingCalls[typeof call]>);
-  } catch (error) {
-    if (error instanceof UnsupportedError) return -ENOSYS;
-    throw error;
-  }
 }
 
 /** Whether the last small copies came so close on each other that a thread is worth its while. */

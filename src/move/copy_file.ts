@@ -17,6 +17,7 @@ import { discard, snapshot } from "./generated.ts";
 import { openFile } from "./source.ts";
 import { fromDescriptor } from "./transfer_ends.ts";
 import { floorSink } from "./transfer_floor.ts";
+import { reporting } from "./transfer_frame.ts";
 
 /** The options of a call without any: they need not be checked. */
 const USUAL: CopyOptions = {};
@@ -103,27 +104,16 @@ async function copyOpen(
   const size = generated?.size ?? stats.size;
   const occupied = generated === undefined ? stats.blocks * 512 : size;
   const flow = new Flow(options, Math.min(size, occupied === 0 ? size : occupied));
-  let error: Error | undefined;
   try {
-    if (flow.aborted) throw flow.abortError();
-    const whole = generated === undefined && occupied >= size && isPlain(options);
-    if (!(whole && await atOnce({ fd, stats, place, options, flow }))) {
+    return await reporting<CopyMethod>(flow, async () => {
+      const whole = generated === undefined && occupied >= size && isPlain(options);
+      if (whole && await atOnce({ fd, stats, place, options, flow })) return;
       const source = generated?.fd ?? fd;
       await stepByStep({ fd: source, stats, place, options, flow }, size, occupied);
-    }
-  } catch (cause) {
-    throw error = cause as Error;
+    });
   } finally {
     if (generated !== undefined) discard(generated);
-    flow.finish(flow.method, error === undefined);
-    flow.publish(error);
   }
-  return {
-    bytes: flow.bytes,
-    method: flow.method as CopyReport["method"],
-    methods: [...flow.methods] as CopyMethod[],
-    durationMs: flow.elapsedMs,
-  };
 }
 
 /** A copy that may begin. */

@@ -11,12 +11,17 @@ export type BlockingCall = {
 
 /** Runs a call in the thread that copies; where Workers are not permitted, here. */
 export async function elsewhere(...call: BlockingCall): Promise<number> {
+  return await inThread(...call) ?? here(...call);
+}
+
+/** Runs a call in the thread that copies; `undefined` where Workers are not permitted. */
+export async function inThread(...call: BlockingCall): Promise<number | undefined> {
   try {
     const [name, ...args] = call;
     return await runCopying(name, ...args as Parameters<BlockingCalls[typeof name]>);
   } catch (error) {
-    if (!(error instanceof UnsupportedError)) throw error;
-    return here(...call);
+    if (error instanceof UnsupportedError) return undefined;
+    throw error;
   }
 }
 

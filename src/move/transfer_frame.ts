@@ -3,11 +3,21 @@
 import { closeEnd, type End, isFile, moveTo, openEnd, positionOf } from "./ends.ts";
 import { type Sink, taken } from "./copy.ts";
 import type { Flow } from "./flow.ts";
+import type { TransferResult } from "../options.ts";
 import { noPositions } from "./refusals.ts";
-import type { TransferMethod, TransferOptions, TransferReport } from "./transfer_job.ts";
+import type { TransferMethod, TransferOptions } from "./transfer_job.ts";
+
+/** What a transfer by methods of some kind comes to. */
+interface Report<M extends string> extends TransferResult {
+  method: M | "none";
+  methods: M[];
+}
 
 /** Runs a transfer and reports how it ended, to its caller and to the diagnostics channel. */
-export async function reporting(flow: Flow, task: () => Promise<void>): Promise<TransferReport> {
+export async function reporting<M extends string = TransferMethod>(
+  flow: Flow,
+  task: () => Promise<void>,
+): Promise<Report<M>> {
   let error: Error | undefined;
   try {
     if (flow.aborted) throw flow.abortError();
@@ -20,8 +30,8 @@ export async function reporting(flow: Flow, task: () => Promise<void>): Promise<
   }
   return {
     bytes: flow.bytes,
-    method: flow.method as TransferReport["method"],
-    methods: [...flow.methods] as TransferMethod[],
+    method: flow.method as M | "none",
+    methods: [...flow.methods] as M[],
     durationMs: flow.elapsedMs,
   };
 }

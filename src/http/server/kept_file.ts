@@ -1,5 +1,6 @@
 /** Files that are kept, and what is made of them. @module */
 
+import { concat } from "../../bytes.ts";
 import { errnoNumber } from "../../errors.ts";
 import { ReadFlag } from "../../sys/file_flags.ts";
 import { preadv2 } from "../../sys/raw/files.ts";
@@ -23,15 +24,7 @@ export function replyTo(plan: Plan, { file, reply }: Entry): Reply {
 
 /** All parts in one piece; they are bytes. */
 export function joined(parts: readonly Part[]): Uint8Array {
-  const pieces = parts as readonly Uint8Array[];
-  if (pieces.length === 1) return pieces[0]!;
-  const bytes = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.length, 0));
-  let at = 0;
-  for (const piece of pieces) {
-    bytes.set(piece, at);
-    at += piece.length;
-  }
-  return bytes;
+  return concat(parts as readonly Uint8Array[]);
 }
 
 /** The whole file if that takes no look at the disk, and it is as long as it says. */

@@ -1,5 +1,6 @@
 /** One request that the program answers: its way there, and the answer's way back. @module */
 
+import { concat } from "../../../bytes.ts";
 import { errnoNumber } from "../../../errors.ts";
 import { EpollEvent } from "../../../sys/event_flags.ts";
 import * as raw from "../../../sys/raw/mod.ts";
@@ -10,7 +11,7 @@ import type { Client, Told } from "./client.ts";
 import { type Fallback, type PassedRequest, WEB_SOCKET_MS } from "./fallback.ts";
 import { Flow, Moved } from "./flow.ts";
 import { Counted, type Framing } from "./framing.ts";
-import { concat, HeadReader } from "./head_reader.ts";
+import { HeadReader } from "./head_reader.ts";
 import { clientHead, type ResponseHead } from "./response.ts";
 import { Upstream, type UpstreamOwner } from "./upstream.ts";
 
@@ -200,7 +201,7 @@ export class Exchange implements UpstreamOwner, Task {
     const connection = status === 101 ? "upgrade" : this.#keep ? "keep-alive" : "close";
     const head = clientHead(text, connection);
     this.#headBytes = head.length;
-    this.#send(concat(head, body), framing);
+    this.#send(concat([head, body]), framing);
   }
 
   #send(ahead: Uint8Array, framing: Framing): void {

@@ -1,6 +1,7 @@
 /** Collects the head of an answer, however it is cut. @module */
 
 import type { Cell } from "../../../../ffi/libc/cell.ts";
+import { concat } from "../../../bytes.ts";
 import { errnoNumber } from "../../../errors.ts";
 import { recvCell } from "../../../sys/raw/cells.ts";
 import { MessageFlag } from "../../../sys/socket_flags.ts";
@@ -52,15 +53,7 @@ export class HeadReader {
     if (count === EAGAIN) return Moved.READ;
     if (count === EINTR) return Moved.MORE;
     if (count <= 0) return count === 0 ? Moved.CUT : Moved.SOURCE_FAILED;
-    this.#arrived = concat(this.#arrived, bytes.subarray(0, count));
+    this.#arrived = concat([this.#arrived, bytes.subarray(0, count)]);
     return Moved.MORE;
   }
-}
-
-/** Both, one behind the other. */
-export function concat(first: Uint8Array, second: Uint8Array): Uint8Array {
-  const all = new Uint8Array(first.length + second.length);
-  all.set(first);
-  all.set(second, first.length);
-  return all;
 }
