@@ -8,6 +8,7 @@
 import { builtinModule } from "../ffi/mod.ts";
 
 type Builtins = {
+  buffer: typeof import("node:buffer");
   diagnostics_channel: typeof import("node:diagnostics_channel");
   dns: typeof import("node:dns");
   fs: typeof import("node:fs");

@@ -1,12 +1,9 @@
 /** The portable way: through the memory of JavaScript, by the runtime's own writes. @module */
 
-import { builtin } from "../builtins.ts";
 import { SyscallError, TruncatedError, UnsupportedError } from "../errors.ts";
-import * as raw from "../sys/raw/mod.ts";
-import { available } from "../sys/libc.ts";
 import { connectionClosed } from "./closed.ts";
 import type { Flow } from "./flow.ts";
-import { asSyscallError } from "./source.ts";
+import { readSome } from "./read_some.ts";
 
 /** Whatever takes bytes in order and says when it wants more. */
 export interface Sink {
@@ -19,8 +16,15 @@ export interface Sink {
   destroy(): void;
 }
 
-/** Bytes that are read at once: larger ones bring nothing on a socket. */
-const CHUNK = 64 * 1024;
+/**
+ * Bytes that are read at once: twice as many each time while the connection takes them faster than
+ * somebody far away would, and few again after it has not. Under Express on Bun a file of 1 MiB cost
+ * 0.8 of the CPU time of `express.static` with 64 KiB throughout, 0.6 to 0.8 like this, and 0.5 with
+ * 256 KiB from the start (Linux 6.18); but so much must not be held for everybody who reads slowly.
+ */
+const LEAST = 64 * 1024;
+const MOST = 256 * 1024;
+const QUICK_MS = 10;
 
 /**
  * Copies `length` bytes of `file` from `start` to `sink`.
@@ -35,14 +39,18 @@ export async function copyRange(
   sink: Sink,
   flow: Flow,
 ): Promise<void> {
+  let chunk = LEAST;
   for (let position = start; position < start + length;) {
     if (flow.aborted) throw flow.abortError();
-    const allowed = flow.allowance(Math.min(CHUNK, start + length - position));
+    const allowed = flow.allowance(Math.min(chunk, start + length - position));
     if (allowed === 0) {
       await new Promise((resolve) => setTimeout(resolve, flow.pauseMs()));
       continue;
     }
-    const bytes = await readSome(file, position, allowed, flow.bytes);
+    const read = readSome(file, position, allowed, flow.bytes);
+    const bytes = read instanceof Uint8Array ? read : await read;
+    // Neither this read nor a write that is only queued would let anybody else have the event loop.
+    if (bytes === read) await new Promise((resolve) => setImmediate(resolve));
     if (bytes.length === 0) {
       throw new TruncatedError({
         action: `send fd ${file}`,
@@ -50,7 +58,10 @@ export async function copyRange(
         bytesExpected: flow.total,
       });
     }
+    const sinceMs = performance.now();
     await taken(sink.write(bytes), flow);
+    const quick = performance.now() - sinceMs < QUICK_MS;
+    chunk = quick ? Math.min(2 * chunk, MOST) : LEAST;
     position += bytes.length;
     flow.moved(bytes.length, "copy");
   }
@@ -70,29 +81,6 @@ export async function taken(write: Promise<unknown>, flow: Flow): Promise<void> 
     if (cause instanceof SyscallError || cause instanceof UnsupportedError) throw cause;
     throw connectionClosed({ syscall: "write", bytesMoved: flow.bytes, cause });
   }
-}
-
-/** Reads in the runtime's thread pool, where the disk holds nobody up. */
-function readSome(
-  file: number,
-  position: number,
-  length: number,
-  bytesMoved: number,
-): Promise<Uint8Array> {
-  const action = `read fd ${file}`;
-  const bytes = new Uint8Array(length);
-  return new Promise((resolve, reject) => {
-    builtin("fs").read(file, bytes, 0, length, position, (error, count) => {
-      if (!error) return resolve(bytes.subarray(0, count));
-      // Deno knows only the descriptors that it opened itself.
-      const own = (error as NodeJS.ErrnoException).code === "EBADF" && available()
-        ? raw.pread(file, bytes, position)
-        : undefined;
-      if (own === undefined) reject(asSyscallError(error, "read", action, bytesMoved));
-      else if (own >= 0) resolve(bytes.subarray(0, own));
-      else reject(new SyscallError({ syscall: "pread", errno: -own, action, bytesMoved }));
-    });
-  });
 }
 
 /** A sink on a Node.js stream: a socket, or a response of whatever kind. */

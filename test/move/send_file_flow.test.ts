@@ -13,7 +13,7 @@ import { RUNTIME, type Target, target, TARGETS, withPair } from "../_kit/targets
 const MIB = 1024 * 1024;
 
 /** Of a copy, the runtime may still send the chunk that it has not confirmed yet. */
-const IN_FLIGHT = 64 * 1024;
+const IN_FLIGHT = 256 * 1024;
 
 /** Of its own writes, too: about one in twenty under load. */
 const DENO_FORGETS = "Deno may never close an encrypted connection destroyed with writes pending";
