@@ -292,6 +292,24 @@ describe("serveStatic()", () => {
     handler.close();
   });
 
+  it("says which methods there are, whatever the error handler makes of its errors", async () => {
+    const handler = serveStatic(www, { fallthrough: false });
+    const server = createServer((req, res) => {
+      handler(req, res, (error) => {
+        res.statusCode = (error as { status: number }).status;
+        res.end("by the error handler");
+      });
+    });
+    const client = new Client(await listen(server));
+    assert.equal((await client.get("/absent")).body.toString(), "by the error handler");
+    const post = await client.get("/file.txt", { "content-length": "0" }, "POST");
+    assert.equal(post.status, 405);
+    assert.equal(post.headers["allow"], "GET, HEAD, OPTIONS");
+    await client.close();
+    await stop(server);
+    handler.close();
+  });
+
   it("lets a middleware of Koa answer for what went wrong", async () => {
     const handler = serveStatic(www, {
       setHeaders: () => {

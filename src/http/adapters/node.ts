@@ -151,7 +151,8 @@ function pass(serving: Serving, res: ServerResponse, next: Next, plan: Plan): vo
   const { status, headers } = plan;
   if (next !== undefined && status < 500) {
     if (serving.fallthrough) return next();
-    if (status >= 400) return next(httpError(status, headers));
+    // Not every error handler passes on the Allow that a 405 must have (RFC 9110, 15.5.6).
+    if (status >= 400 && status !== 405) return next(httpError(status, headers));
   }
   if (next !== undefined && status >= 500) return next(httpError(status, headers));
   serving.begin?.();
