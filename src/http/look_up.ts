@@ -81,7 +81,7 @@ function message(request: PlanRequest, status: number): Extract<Found, { kind: "
   return { kind: "message", plan: planMessage(request, status) };
 }
 
-/** Nothing of that name: perhaps with an extension. */
+/** Nothing of that name: perhaps with an extension, if it has none of them. */
 function* missing(
   request: SiteRequest,
   target: Target,
@@ -89,8 +89,12 @@ function* missing(
   settings: Settings,
 ): Search<Found> {
   const status = statusOfError(errnoName(-errno));
-  if (status === 404 && !target.folder && target.names.length > 0) {
-    for (const extension of settings.extensions) {
+  const { extensions } = settings;
+  if (status === 404 && !target.folder && extensions.length > 0 && target.names.length > 0) {
+    // "/v1.2" may mean "v1.2.html", but "/a.html" does not mean "a.html.html".
+    const own = /.\.([^.]*)$/.exec(target.names.at(-1)!)?.[1];
+    const tried = own !== undefined && extensions.includes(own) ? [] : extensions;
+    for (const extension of tried) {
       const path = `${target.names.join("/")}.${extension}`;
       const opened = yield path;
       if (typeof opened === "number") continue;

@@ -50,6 +50,10 @@ const FILES: Record<string, string | Uint8Array> = {
   "assets/app.js.gz": "gz",
   "assets/old.css": "newer than its sidecar",
   "assets/old.css.gz": "stale",
+  "assets/data.json": "{}",
+  "assets/one.two.css": "two dots",
+  "assets/two.css.css": "two extensions",
+  "assets/.one.css": "hidden css",
   "assets/trap.css": "with sidecars that are none",
   "big.bin": big,
 };

@@ -3,7 +3,7 @@ import { createServer, type RequestListener, type Server } from "node:http";
 import { createRequire } from "node:module";
 import { after, describe, it } from "node:test";
 import fastify from "fastify";
-import { serveStatic, type StaticHandler } from "../../src/http/mod.ts";
+import { serveStatic, type StaticHandler, type StaticOptions } from "../../src/http/mod.ts";
 import { sha256 } from "../_kit/bytes.ts";
 import { describeWithoutLeaks } from "../_kit/leaks.ts";
 import { Client, DESCRIPTOR, recording } from "../_kit/serve.ts";
@@ -147,8 +147,14 @@ const FRAMEWORKS: Framework[] = [
 ];
 
 for (const { name, descriptor, open } of FRAMEWORKS) {
-  const run = async <T>(body: (port: number, client: Client) => Promise<T>): Promise<T> => {
-    const handlers = [serveStatic(www), serveStatic(www, { prefix: "/files" })] as const;
+  const run = async <T>(
+    body: (port: number, client: Client) => Promise<T>,
+    options: StaticOptions = {},
+  ): Promise<T> => {
+    const handlers = [
+      serveStatic(www, options),
+      serveStatic(www, { ...options, prefix: "/files" }),
+    ] as const;
     const server = await open(...handlers);
     const port = server.listening
       ? (server.address() as { port: number }).port
@@ -225,6 +231,31 @@ for (const { name, descriptor, open } of FRAMEWORKS) {
       });
     });
 
+    it("answers with the status of what it refuses, if it is told to", async () => {
+      await run(async (_, client) => {
+        assert.equal((await client.get("/files/.env")).status, 403);
+        assert.equal((await client.get("/files/absent")).status, 404);
+        assert.equal((await client.get("/files/file.txt")).body.toString(), TWENTY);
+      }, { fallthrough: false, dotfiles: "deny" });
+    });
+
+    it("leaves to the framework what goes wrong once it has begun, and no header of the file", async () => {
+      const setHeaders: StaticOptions["setHeaders"] = (_, path) => {
+        if (path.endsWith("app.js")) throw new Error("from the hook");
+      };
+      await run(async (_, client) => {
+        for (let times = 0; times < 2; times++) {
+          const answer = await client.get("/files/assets/app.js", { "accept-encoding": "br" });
+          assert.equal(answer.status, 500);
+          assert.notEqual(answer.headers["content-type"], "text/javascript; charset=utf-8");
+          for (const name of ["content-encoding", "etag", "last-modified", "accept-ranges"]) {
+            assert.equal(answer.headers[name], undefined, name);
+          }
+          assert.equal((await client.get("/files/file.txt")).body.toString(), TWENTY);
+        }
+      }, { precompressed: true, setHeaders });
+    });
+
     it("serves many at once, and outlives those who hang up", async () => {
       await run(async (port) => {
         const clients = Array.from({ length: 12 }, () => new Client(port));
@@ -256,6 +287,48 @@ describe("serveStatic()", () => {
     const post = await client.get("/file.txt", { "content-length": "0" }, "POST");
     assert.equal(post.status, 405);
     assert.equal(post.headers["allow"], "GET, HEAD, OPTIONS");
+    await client.close();
+    await stop(server);
+    handler.close();
+  });
+
+  it("says which methods there are, whatever the error handler makes of its errors", async () => {
+    const handler = serveStatic(www, { fallthrough: false });
+    const server = createServer((req, res) => {
+      handler(req, res, (error) => {
+        res.statusCode = (error as { status: number }).status;
+        res.end("by the error handler");
+      });
+    });
+    const client = new Client(await listen(server));
+    assert.equal((await client.get("/absent")).body.toString(), "by the error handler");
+    const post = await client.get("/file.txt", { "content-length": "0" }, "POST");
+    assert.equal(post.status, 405);
+    assert.equal(post.headers["allow"], "GET, HEAD, OPTIONS");
+    await client.close();
+    await stop(server);
+    handler.close();
+  });
+
+  it("lets a middleware of Koa answer for what went wrong", async () => {
+    const handler = serveStatic(www, {
+      setHeaders: () => {
+        throw new Error("from the hook");
+      },
+    });
+    const app = new Koa();
+    app.use(async (context: { body: string; status: number }, next: () => Promise<void>) => {
+      await next().catch((error: Error) => {
+        context.status = 502;
+        context.body = error.message;
+      });
+    });
+    app.use(handler);
+    const server = createServer(app.callback());
+    const client = new Client(await listen(server));
+    const answer = await client.get("/file.txt");
+    assert.equal(answer.status, 502);
+    assert.equal(answer.body.toString(), "from the hook");
     await client.close();
     await stop(server);
     handler.close();

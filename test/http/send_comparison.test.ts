@@ -5,19 +5,21 @@ import { readFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import { createRequire } from "node:module";
 import { after, before, describe, it } from "node:test";
-import { serveStatic, type StaticHandler } from "../../src/http/mod.ts";
+import { inspect } from "node:util";
+import { serveStatic, type StaticHandler, type StaticOptions } from "../../src/http/mod.ts";
 import { fetchRaw, type RawResponse } from "../_kit/raw_http.ts";
 import { listen, stop } from "../_kit/targets_net.ts";
 import { MODIFIED, www } from "./_site.ts";
 
 const require = createRequire(import.meta.url);
-const original = require("serve-static") as (root: string) => StaticHandler;
+const original = require("serve-static") as typeof serveStatic;
 
 const LATER = "Sun, 06 Nov 1994 08:49:38 GMT";
 const EARLIER = "Sun, 06 Nov 1994 08:49:36 GMT";
 const FILE = "/file.txt";
 
 interface Case {
+  readonly options?: StaticOptions;
   readonly method?: string;
   readonly target?: string;
   /** `TAG` stands for what each of the two sends for the file; `STRONG` and `WEAK` for its forms. */
@@ -34,6 +36,8 @@ const CACHE = {
   reason: "A 304 carries what a cache needs",
   fields: ["accept-ranges", "last-modified"],
 };
+/** What theirs says of the file before it refuses, and what ours says of the refusal. */
+const REFUSAL = ["cache-control", "content-type", "last-modified"];
 const ANSWERED = "What was found is answered";
 const SPELLING = "One spelling of a path";
 
@@ -61,6 +65,41 @@ const CASES: Record<string, Case> = {
     status: [404, 200],
     reason: "/.well-known is not hidden",
   },
+  "a folder without an index, for the error handler": {
+    options: { index: false, fallthrough: false },
+    target: "/bare/",
+  },
+  "POST, refused": {
+    options: { fallthrough: false },
+    method: "POST",
+    headers: { "Content-Length": "0" },
+    reason: "OPTIONS is answered",
+    fields: ["allow"],
+  },
+  "OPTIONS, refused": {
+    options: { fallthrough: false },
+    method: "OPTIONS",
+    status: [405, 204],
+    reason: "OPTIONS is answered",
+  },
+  "an extension": { options: { extensions: ["htm", "html"] }, target: "/page" },
+  "a second extension": { options: { extensions: ["css"] }, target: "/assets/two.css" },
+  "a hidden file, denied": {
+    options: { dotfiles: "deny", fallthrough: false },
+    target: "/.hidden/none",
+  },
+  "a hidden file, allowed": { options: { dotfiles: "allow" }, target: "/.hidden/file" },
+  "an age": { options: { maxAge: "30d", immutable: true } },
+  "an age without end": { options: { maxAge: Infinity } },
+  "without some fields": {
+    options: { etag: false, lastModified: false, acceptRanges: false, cacheControl: false },
+    headers: { Range: "bytes=0-1" },
+  },
+  "JSON": {
+    target: "/assets/data.json",
+    reason: "JSON has no charset",
+    fields: ["content-type"],
+  },
   "a bad escape": { target: "/%zz" },
   "NUL": { target: "/%00" },
   "dots that lead out": { target: "/../www/file.txt" },
@@ -77,15 +116,15 @@ const CASES: Record<string, Case> = {
   "the last bytes": { headers: { Range: "bytes=-5" } },
   "more last bytes than there are": {
     headers: { Range: "bytes=-999" },
-    status: [404, 206],
+    status: [416, 206],
     reason: "A suffix may be longer than the file",
   },
-  "no last bytes": { headers: { Range: "bytes=-0" }, status: [404, 416], reason: ANSWERED },
-  "bytes beyond the end": { headers: { Range: "bytes=20-" }, status: [404, 416], reason: ANSWERED },
+  "no last bytes": { headers: { Range: "bytes=-0" }, reason: ANSWERED, fields: REFUSAL },
+  "bytes beyond the end": { headers: { Range: "bytes=20-" }, reason: ANSWERED, fields: REFUSAL },
   "bytes across the end": { headers: { Range: "bytes=5-999" } },
   "a reversed range": {
     headers: { Range: "bytes=5-2" },
-    status: [404, 200],
+    status: [416, 200],
     reason: "A malformed Range is ignored",
   },
   "a malformed range": { headers: { Range: "bytes=a-b" } },
@@ -114,7 +153,7 @@ const CASES: Record<string, Case> = {
   "a range of an empty file": {
     target: "/empty.txt",
     headers: { Range: "bytes=0-" },
-    status: [404, 200],
+    status: [416, 200],
     reason: "A malformed Range is ignored",
   },
   "If-Range with the tag": {
@@ -152,11 +191,11 @@ const CASES: Record<string, Case> = {
   },
   "If-Match": { headers: { "If-Match": "TAG" } },
   "If-Match, any": { headers: { "If-Match": "*" } },
-  "If-Match, another": { headers: { "If-Match": '"a"' }, status: [404, 412], reason: ANSWERED },
+  "If-Match, another": { headers: { "If-Match": '"a"' }, reason: ANSWERED, fields: REFUSAL },
   "If-Unmodified-Since, earlier": {
     headers: { "If-Unmodified-Since": EARLIER },
-    status: [404, 412],
     reason: ANSWERED,
+    fields: REFUSAL,
   },
   "If-Unmodified-Since, later": { headers: { "If-Unmodified-Since": LATER } },
   "If-Match and an earlier date": {
@@ -169,32 +208,48 @@ const OWN: ReadonlySet<string> = new Set(["date", "etag", "connection"]);
 
 describe("serveStatic() beside serve-static", () => {
   const documented = readFileSync(new URL("../../docs/http.md", import.meta.url), "utf8");
-  const servers: { server: Server; port: number; tag: string }[] = [];
-  const ours = serveStatic(www);
+  interface Pair {
+    readonly handlers: readonly StaticHandler[];
+    readonly servers: readonly { server: Server; port: number; tag: string }[];
+  }
+  /** By options. */
+  const pairs = new Map<string, Pair>();
 
-  before(async () => {
-    for (const handler of [original(www), ours]) {
+  const start = async (options: StaticOptions): Promise<Pair> => {
+    const handlers = [original(www, options), serveStatic(www, options)];
+    const servers = [];
+    for (const handler of handlers) {
       const server = createServer((req, res) =>
-        handler(req, res, () => {
-          res.statusCode = 404;
+        handler(req, res, (error) => {
+          res.statusCode = (error as { status?: number } | undefined)?.status ?? 404;
           res.setHeader("Content-Length", "0");
           res.end();
         })
       );
       const port = await listen(server);
-      const tag = (await fetchRaw(port, FILE)).headers.get("etag")!;
+      const tag = (await fetchRaw(port, FILE)).headers.get("etag") ?? "";
       servers.push({ server, port, tag });
+    }
+    return { handlers, servers };
+  };
+
+  before(async () => {
+    for (const { options = {} } of Object.values(CASES)) {
+      const key = inspect(options);
+      if (!pairs.has(key)) pairs.set(key, await start(options));
     }
   });
   after(async () => {
-    for (const { server } of servers) await stop(server);
-    ours.close();
+    for (const { handlers, servers } of pairs.values()) {
+      for (const { server } of servers) await stop(server);
+      handlers[1]!.close();
+    }
   });
 
   const ask = async (
-    { target = FILE, method = "GET", headers = {} }: Case,
+    { options = {}, target = FILE, method = "GET", headers = {} }: Case,
   ): Promise<RawResponse[]> =>
-    await Promise.all(servers.map(({ port, tag }) => {
+    await Promise.all(pairs.get(inspect(options))!.servers.map(({ port, tag }) => {
       const strong = tag.replace("W/", "");
       const filled = Object.entries(headers).map(([name, value]) => [
         name,

@@ -88,12 +88,21 @@ describeWithoutLeaks("serveStatic() under node:http", { warmUp }, () => {
     await withSite({ index: false }, async (get) => assert.equal((await get("/")).status, 404));
   });
 
-  it("tries extensions", async () => {
+  it("tries extensions, but for names that have one of them", async () => {
     await withSite({ extensions: ["htm", ".html"] }, async (get) => {
       assert.equal((await get("/page")).body.toString(), "<p>page");
       assert.equal((await get("/page")).headers.get("content-type"), "text/html; charset=utf-8");
       assert.equal((await get("/page/")).status, 404);
       assert.equal((await get("/absent")).status, 404);
+    });
+    await withSite({ extensions: ["css"] }, async (get) => {
+      assert.equal((await get("/assets/old")).status, 200);
+      assert.equal((await get("/assets/one.two")).body.toString(), "two dots");
+      assert.equal((await get("/assets/two.css")).status, 404, "it has one of them");
+      assert.equal((await get("/assets/.one")).status, 404, "hidden");
+    });
+    await withSite({ extensions: ["css"], dotfiles: "allow" }, async (get) => {
+      assert.equal((await get("/assets/.one")).body.toString(), "hidden css");
     });
   });
 
@@ -324,7 +333,8 @@ describeWithoutLeaks("serveStatic() under node:http", { warmUp }, () => {
       });
       handler.close();
     }
-    assert.deepEqual(outcomes, [undefined, undefined, undefined, 404, 405, 400]);
+    // A method that is refused is answered at once, with those that are not.
+    assert.deepEqual(outcomes, [undefined, undefined, undefined, 404, 400]);
   });
 
   it("mounts below a prefix", async () => {

@@ -151,7 +151,8 @@ function pass(serving: Serving, res: ServerResponse, next: Next, plan: Plan): vo
   const { status, headers } = plan;
   if (next !== undefined && status < 500) {
     if (serving.fallthrough) return next();
-    if (status >= 400) return next(httpError(status, headers));
+    // Not every error handler passes on the Allow that a 405 must have (RFC 9110, 15.5.6).
+    if (status >= 400 && status !== 405) return next(httpError(status, headers));
   }
   if (next !== undefined && status >= 500) return next(httpError(status, headers));
   serving.begin?.();
@@ -160,13 +161,15 @@ function pass(serving: Serving, res: ServerResponse, next: Next, plan: Plan): vo
   serving.end?.();
 }
 
-/** An error that Express, Koa and Fastify know how to answer. */
+/** An error that Express, Koa, Fastify and Hono know how to answer. */
 function httpError(status: number, headers: Plan["headers"]): Error {
   const kept = Object.fromEntries(
     Object.entries(headers).filter(([name]) => name === "Allow" || name === "Retry-After"),
   );
   const fields = { status, statusCode: status, expose: status < 500, headers: kept };
-  return Object.assign(new Error(phraseOf(status)), fields);
+  // What Hono looks for; of other errors it makes 500.
+  const getResponse = () => new Response(phraseOf(status), { status, headers: kept });
+  return Object.assign(new Error(phraseOf(status)), fields, { getResponse });
 }
 
 /** After an error: of the client's going nobody needs to hear, of others the framework does. */
@@ -182,6 +185,11 @@ function fail(
     return serving.end?.();
   }
   if (next !== undefined) return next(error);
+  answerError(serving, req, res);
+}
+
+/** Answers with 500 where nobody else can. */
+export function answerError(serving: Serving, req: Incoming, res: ServerResponse): void {
   const plan = planMessage(requestOf(req, ""), 500);
   serving.begin?.();
   setHead(res, plan);

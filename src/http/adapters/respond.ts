@@ -76,6 +76,12 @@ function readCached(fd: number, { start, length }: FilePart): Uint8Array | undef
 
 const GONE: ReadonlySet<unknown> = new Set(["EPIPE", "ECONNRESET", "ETIMEDOUT", "ECANCELED"]);
 
+/** What says something of the file, and nothing of the page that tells of an error. */
+const OF_THE_FILE = [
+  ...["Content-Type", "Content-Length", "Content-Range", "Content-Encoding", "Content-Disposition"],
+  ...["ETag", "Last-Modified", "Cache-Control", "Accept-Ranges"],
+];
+
 /** Whether an error only says that the client has gone away. */
 export function isGone(error: unknown): boolean {
   return GONE.has((error as { code?: unknown }).code);
@@ -84,11 +90,7 @@ export function isGone(error: unknown): boolean {
 /** Ends a response that has failed; returns whether another answer can be given. */
 export function giveUp(res: ServerResponse): boolean {
   if (!res.headersSent && !res.destroyed) {
-    for (
-      const name of ["Content-Length", "Content-Range", "ETag", "Last-Modified", "Cache-Control"]
-    ) {
-      res.removeHeader(name);
-    }
+    for (const name of OF_THE_FILE) res.removeHeader(name);
     return true;
   }
   if (!res.writableFinished) cutOff(res);

@@ -8,7 +8,7 @@ import type { SiteOptions } from "../plan/options.ts";
 import type { Coding } from "../plan/types.ts";
 import { Site } from "../site.ts";
 import { respondToFetch } from "./fetch.ts";
-import { serveNode } from "./node.ts";
+import { answerError, serveNode } from "./node.ts";
 import {
   type FastifyReply,
   type FastifyRequest,
@@ -144,19 +144,32 @@ export function serveStatic(root: string | URL, options: StaticOptions = {}): St
     throw new TypeError(`Cannot serve files: ${describe(first)} is no request that is known here`);
   };
 
-  const toFastify = (request: FastifyRequest, reply: FastifyReply, done?: () => void) => {
+  const toFastify = (
+    request: FastifyRequest,
+    reply: FastifyReply,
+    done?: (error?: Error) => void,
+  ) => {
+    let hijacked = false;
     const begin = () => {
+      hijacked = true;
       reply.hijack();
       for (const [name, value] of Object.entries(reply.getHeaders())) {
         reply.raw.setHeader(name, value as string);
       }
     };
-    const next = done ?? (() => void reply.callNotFound());
+    const next = (error?: unknown) => {
+      if (error === undefined) return done === undefined ? void reply.callNotFound() : done();
+      if (!hijacked) return done === undefined ? void reply.send(error) : done(error as Error);
+      // Such a reply takes no error any more, and would never be answered.
+      request.log?.error(error);
+      answerError(serving, request.raw, reply.raw);
+    };
     return serveNode({ ...serving, begin }, request.raw, reply.raw, next);
   };
 
   const toKoa = async (context: KoaContext, next: () => Promise<unknown>) => {
     const { promise, resolve } = Promise.withResolvers<{ next: boolean; error?: unknown }>();
+    const { respond } = context;
     const begin = () => {
       context.respond = false;
       // A phrase that was set before would stand beside another status; HTTP/2 has none.
@@ -170,7 +183,11 @@ export function serveStatic(root: string | URL, options: StaticOptions = {}): St
       (error) => resolve({ next: true, error }),
     );
     const outcome = await promise;
-    if (outcome.error !== undefined) throw outcome.error;
+    if (outcome.error !== undefined) {
+      // Whoever catches it may want to answer.
+      context.respond = respond;
+      throw outcome.error;
+    }
     if (outcome.next) await next();
   };
 

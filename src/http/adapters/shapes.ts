@@ -28,6 +28,8 @@ export interface HonoContext {
 export interface FastifyRequest {
   /** The request of `node:http`. */
   readonly raw: IncomingMessage;
+  /** The log of the application. */
+  readonly log?: { error(error: unknown): void } | undefined;
 }
 
 /** The part of a reply of Fastify that is used. */
@@ -40,6 +42,8 @@ export interface FastifyReply {
   getHeaders(): Record<string, unknown>;
   /** Answers with the application's own 404. */
   callNotFound(): unknown;
+  /** Answers; with an error, as the application does. */
+  send(payload: unknown): unknown;
 }
 
 /** Header fields and URL of a request of `fetch`. */

@@ -32,8 +32,9 @@ function classify(): Uint8Array {
   };
   const alphanumeric = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
   mark(`${alphanumeric}!#$%&'*+-.^_\`|~`, Class.TOKEN);
-  // RFC 3986, 3.2.2, without percent-encoding and sub-delims: no name of a machine has them.
-  mark(`${alphanumeric}-._~:[]`, Class.HOST);
+  // RFC 3986, 3.2.2, but for the comma, which makes one field of two hosts, and percent-encoding,
+  // which whoever stands behind may decode, or not.
+  mark(`${alphanumeric}-._~:[]!$&'()*+;=`, Class.HOST);
   for (let byte = 0x21; byte <= 0x7e; byte++) table[byte]! |= Class.TARGET | Class.VALUE;
   table["#".charCodeAt(0)]! &= ~Class.TARGET;
   // obs-text, which is opaque data: nothing of ours looks into it.

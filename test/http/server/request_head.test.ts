@@ -169,6 +169,8 @@ describe("RequestHead.parse()", () => {
         "a:b",
         "a:1:2",
         "::1",
+        "a%2fb",
+        "a\\b",
       ]
     ) {
       refused(get(`Host: ${host}\r\n`), 400);
@@ -177,6 +179,7 @@ describe("RequestHead.parse()", () => {
     assert.ok(parse(get("Host: [::1]:8080\r\n")).result > 0);
     assert.ok(parse(get("Host: [::1]\r\n")).result > 0);
     assert.ok(parse(get("Host: a.example.:80\r\n")).result > 0);
+    assert.ok(parse(get("Host: a_b~c!$&'()*+;=d:80\r\n")).result > 0);
     assert.ok(parse(get("Host:\r\n")).result > 0);
   });
 
