@@ -2,10 +2,9 @@
 
 import { builtin } from "../builtins.ts";
 import { SyscallError } from "../errors.ts";
-import { ReadFlag } from "../sys/file_flags.ts";
 import { available } from "../sys/libc.ts";
 import * as raw from "../sys/raw/mod.ts";
-import { bringIn } from "../wait/residency.ts";
+import { bringIn, preadResident } from "../wait/residency.ts";
 import { asSyscallError } from "./source.ts";
 
 /**
@@ -23,7 +22,7 @@ export function readSome(
 ): Uint8Array | Promise<Uint8Array> {
   const bytes = new Uint8Array(length);
   if (!available()) return readByRuntime(fd, position, bytes);
-  const count = raw.preadv2(fd, bytes, position, ReadFlag.NOWAIT);
+  const count = preadResident(fd, bytes, position);
   return count > 0 ? bytes.subarray(0, count) : readCold(fd, position, bytes);
 }
 
