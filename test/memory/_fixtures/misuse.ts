@@ -105,7 +105,7 @@ const later: Promise<unknown>[] = [];
 const WAYS: Record<string, () => unknown> = {
   async resizeWhileFlushing() {
     const map = mapped();
-    for (let i = 0; i < 40; i++) {
+    for (let i = 0; i < 20; i++) {
       map.bytes.fill(i);
       later.push(waited(() => map.flush(undefined, { async: true })));
       later.push(waited(() => map.prefetch()));
@@ -116,7 +116,7 @@ const WAYS: Record<string, () => unknown> = {
   },
 
   async closeWhileFlushing() {
-    for (let i = 0; i < 40; i++) {
+    for (let i = 0; i < 20; i++) {
       const map = mapped();
       map.bytes.fill(i);
       later.push(waited(() => map.flush(undefined, { async: true })));
@@ -224,7 +224,7 @@ const WAYS: Record<string, () => unknown> = {
     await file.close();
   },
 
-  async atomics() {
+  atomics() {
     const memory = MappedMemory.allocate(MIB);
     const { buffer } = memory.bytes;
     const words = new Int32Array(buffer);
@@ -296,7 +296,7 @@ const WAYS: Record<string, () => unknown> = {
   },
 
   twoMaps() {
-    for (let i = 0; i < 30; i++) {
+    for (let i = 0; i < 12; i++) {
       const [a, b] = [mapped("write"), MappedFile.open(path)] as const;
       const c = MappedFile.open(path, { access: "copy-on-write", offset: PAGE });
       const views = [a.bytes, b.bytes, c.bytes] as const;
@@ -317,7 +317,7 @@ const WAYS: Record<string, () => unknown> = {
 
   async resizeUnderWrite() {
     const fd = openSync(join(folder, "out"), "w");
-    for (let i = 0; i < 30; i++) {
+    for (let i = 0; i < 12; i++) {
       const memory = i % 2 === 0 ? MappedMemory.allocate(8 * MIB, { shared: false }) : mapped();
       for (let j = 0; j < 4; j++) {
         const { bytes } = memory;
@@ -326,7 +326,7 @@ const WAYS: Record<string, () => unknown> = {
       }
       memory.bytes.fill(i);
       memory.close();
-      if (i % 8 === 0) await sleep(2);
+      if (i % 4 === 0) await sleep(2);
     }
     await Promise.all(later);
     closeSync(fd);
