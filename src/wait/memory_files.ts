@@ -26,7 +26,10 @@ function isSwappedIn(fd: number, offset: number, length: number): boolean {
     : isMappedIn(fd, offset, length);
 }
 
-/** As above, by mincore(2), for which a hole is missing as well. */
+/**
+ * As above, by mincore(2), for which a hole is missing as well. (Tried on Linux 6.1, with pages that were
+ * swapped out and brought in again.)
+ */
 export function isMappedIn(fd: number, offset: number, length: number): boolean {
   const delta = offset % pageSize();
   const size = delta + length;
