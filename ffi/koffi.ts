@@ -34,7 +34,9 @@ export function createBackend(koffi: Koffi): Backend {
       return bound as Bound<S>;
     },
     view(address, length) {
-      return new Uint8Array(koffi.view(address, length));
+      // Handed on once. Node.js empties the buffers that addons have made when it ends, and aborts over one
+      // that cannot be emptied (`markAsUntransferable()`); of what was handed on it knows nothing.
+      return new Uint8Array(koffi.view(address, length).transfer());
     },
     address(bytes) {
       // V8 keeps short arrays inside the heap, where the collector moves them; asking for the

@@ -47,6 +47,9 @@ declare const __filename: string;
 const globals = globalThis as Globals;
 const { Deno, Bun } = globals;
 
+/** How the runtimes say that there are no descriptors, or no memory, to load anything with. */
+const SHORTAGE = /EMFILE|ENFILE|ENOMEM|too many open files|cannot allocate memory/i;
+
 let chosen: Backend | undefined;
 let refusal: Error | undefined;
 
@@ -54,7 +57,8 @@ let refusal: Error | undefined;
  * Returns the backend of this runtime, choosing it on the first call.
  *
  * @throws {Error} When there is none; names what was tried, the remedy and the `cause`. A refusal
- * is remembered: the answer does not change while the process runs.
+ * is remembered, for the answer does not change while the process runs: unless descriptors or memory
+ * had run out, which need not last.
  */
 export function backend(): Backend {
   if (chosen !== undefined) return chosen;
@@ -62,7 +66,8 @@ export function backend(): Backend {
   try {
     return chosen = choose();
   } catch (error) {
-    throw refusal = error as Error;
+    if (!passes(error as Error)) refusal = error as Error;
+    throw error;
   }
 }
 
@@ -150,6 +155,12 @@ function remedy(failures: unknown[]): string {
       "--allow-ffi (for node:ffi), or without --permission"
     : "Cannot load a foreign function backend: run `npm install koffi`, or use Node.js 26.9 or " +
       "later, Bun or Deno";
+}
+
+/** Whether what was missing may be there the next time. */
+function passes(error: Error): boolean {
+  const failures = error instanceof AggregateError ? error.errors : [error];
+  return failures.some((failure) => SHORTAGE.test(`${codeOf(failure)} ${reason(failure)}`));
 }
 
 function codeOf(error: unknown): string {

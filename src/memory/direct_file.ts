@@ -2,6 +2,7 @@
 
 /** Files past the page cache. @module */
 
+import { isBytes } from "../bytes.ts";
 import { describe, wholeNumber } from "../options.ts";
 import type { DirectEngine } from "./direct/backing.ts";
 import type { Alignment, DirectMode } from "./direct/channel.ts";
@@ -241,7 +242,7 @@ function checkOperation(
   offset: number,
   options: DirectOptions,
 ): DirectOptions {
-  if (!(bytes instanceof Uint8Array)) {
+  if (!isBytes(bytes)) {
     throw new TypeError(`Cannot ${verb} ${describe(bytes)}: expected a Uint8Array`);
   }
   wholeNumber(offset, "offset", verb);

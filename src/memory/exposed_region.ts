@@ -1,13 +1,14 @@
 /** A mapping, with every buffer in which the runtime has been shown some of it. @module */
 
 import { runtime } from "../../ffi/mod.ts";
+import { emptied, isWhole } from "../bytes.ts";
 import { check } from "../sys/check.ts";
 import { MapFlag, MemfdFlag, Protection } from "../sys/memory_flags.ts";
 import { layZeroes, mapOver, show } from "../sys/raw/fixed.ts";
 import { close, ftruncate, memfdCreate, munmap } from "../sys/raw/mod.ts";
 import type { Region } from "../sys/region.ts";
 import type { Row } from "./fault_guard/table.ts";
-import { empty, quarantine } from "./region_quarantine.ts";
+import { quarantine } from "./region_quarantine.ts";
 
 const READ_WRITE = Protection.READ | Protection.WRITE;
 /** Shown as a whole whenever any of it is: what few buffers show costs the runtime least. */
@@ -81,7 +82,7 @@ export class ExposedRegion {
 
   /** The window; unless its buffer has been transferred to somebody else. */
   #intact(window: Window): Window | undefined {
-    if (window.buffer.byteLength === window.length) return window;
+    if (isWhole(window.buffer, window.length)) return window;
     this.#taken = true;
     if (this.#blocks.get(window.start) === window) this.#blocks.delete(window.start);
     this.#windows = this.#windows.filter((each) => each !== window);
@@ -121,7 +122,7 @@ export class ExposedRegion {
   end(): void {
     const windows = [...this.#windows, ...this.#blocks.values()];
     const buffers = windows.map(({ buffer }) => buffer);
-    if (windows.some(({ buffer, length }) => buffer.byteLength !== length)) {
+    if (windows.some(({ buffer, length }) => !isWhole(buffer, length))) {
       this.#taken = true;
     }
     if (!this.shown) {
@@ -135,7 +136,7 @@ export class ExposedRegion {
     this.#blocks.clear();
     if (replaced && !this.#taken) return quarantine(this.region, this.row, buffers);
     // Shown by somebody whose end nobody tells us of: these addresses stay taken for good.
-    for (const buffer of buffers) empty(buffer);
+    for (const buffer of buffers) emptied(buffer);
   }
 }
 

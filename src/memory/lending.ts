@@ -1,5 +1,6 @@
 /** Showing blocks of memory to users, and taking them back. @module */
 
+import { emptied, isWhole, sizeOf } from "../bytes.ts";
 import type { Block } from "./slabs.ts";
 
 /** Blocks by the buffer that shows them. */
@@ -22,12 +23,14 @@ export function show(block: Block, from: number, length: number): Uint8Array<Arr
   return bytes;
 }
 
-/** Where an array lies, when it shows a block. */
+/** Where an array lies, when it shows a block: all of it within that, whatever the array says. */
 export function placeOf(bytes: Uint8Array): Place | undefined {
   const found = shown.get(bytes.buffer);
-  return found === undefined
-    ? undefined
-    : { block: found.block, at: found.from + bytes.byteOffset };
+  if (found === undefined) return undefined;
+  const { block, from } = found;
+  const at = from + bytes.byteOffset;
+  const inside = at >= block.at && at + sizeOf(bytes) <= block.at + block.size;
+  return inside ? { block, at } : undefined;
 }
 
 /**
@@ -35,13 +38,13 @@ export function placeOf(bytes: Uint8Array): Place | undefined {
  * the block.
  *
  * A buffer that somebody has transferred away has taken the memory along: the block stays lost. One that
- * an operation of the runtime is using stays until that has ended: Bun keeps it, without a word.
+ * cannot be emptied stays: see `emptied()`.
  *
  * @returns Whether the block was let go at once.
  */
 export function takeBack(buffer: ArrayBuffer, block: Block): boolean {
-  if (buffer.byteLength === 0) return false;
-  if (!empty(buffer)) {
+  if (isWhole(buffer, 0)) return false;
+  if (!emptied(buffer)) {
     stuck.push({ buffer, block });
     return false;
   }
@@ -53,13 +56,8 @@ export function takeBack(buffer: ArrayBuffer, block: Block): boolean {
 export function retry(): void {
   for (let i = stuck.length - 1; i >= 0; i--) {
     const { buffer, block } = stuck[i]!;
-    if (!empty(buffer)) continue;
+    if (!emptied(buffer)) continue;
     stuck.splice(i, 1);
     block.drop();
   }
-}
-
-function empty(buffer: ArrayBuffer): boolean {
-  buffer.transfer(0);
-  return buffer.byteLength === 0;
 }

@@ -13,6 +13,7 @@
  * @module
  */
 
+import { emptied } from "../bytes.ts";
 import { munmap } from "../sys/raw/mod.ts";
 import type { Region } from "../sys/region.ts";
 import type { Row } from "./fault_guard/table.ts";
@@ -51,7 +52,7 @@ export function quarantine(
   row: Row | undefined,
   buffers: readonly ArrayBuffer[],
 ): void {
-  const pinned = buffers.filter((buffer) => !empty(buffer));
+  const pinned = buffers.filter((buffer) => !emptied(buffer));
   wards.add({
     region,
     row,
@@ -61,16 +62,6 @@ export function quarantine(
   });
   bytes += region.length;
   if (wards.size > MOST_RANGES || bytes > MOST_BYTES) sweep();
-}
-
-/** Empties a buffer, and every array that shows it. False when the runtime is using it. */
-export function empty(buffer: ArrayBuffer): boolean {
-  try {
-    buffer.transfer(0);
-  } catch {
-    // Marked as not to be transferred, by the user.
-  }
-  return buffer.byteLength === 0;
 }
 
 /** Gives up the rows of those who wait, when the table is full. */
@@ -103,7 +94,7 @@ function sweep(): void {
 
 function unused(ward: Ward): boolean {
   ward.pinned = ward.pinned.filter((buffer) => {
-    if (!empty(buffer)) return true;
+    if (!emptied(buffer)) return true;
     ward.empty.push(new WeakRef(buffer));
     return false;
   });

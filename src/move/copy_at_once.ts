@@ -4,7 +4,7 @@ import { errnoName, errnoNumber } from "../errors.ts";
 import { ReadFlag } from "../sys/file_flags.ts";
 import { FileSystem } from "../sys/statx.ts";
 import { copyingStarted } from "../wait/blocking.ts";
-import { resident } from "../wait/residency.ts";
+import { isInMemory, resident } from "../wait/residency.ts";
 import { type Folder, isLocal } from "./copy_place.ts";
 import { type BlockingCall, here, inThread } from "./elsewhere.ts";
 import type { Flow } from "./flow.ts";
@@ -110,7 +110,8 @@ async function copied(copy: WholeCopy): Promise<boolean> {
 function callFor(copy: WholeCopy, near: boolean, pipe: Pipe | null): BlockingCall {
   const { source, size, folder, hidden, name, mode } = copy;
   const [read, write] = pipe === null ? [-1, -1] : [pipe.readFd, pipe.writeFd];
-  const flags = near ? ReadFlag.NOWAIT : 0;
+  // What is memory refuses the flag, and has been asked about as a whole.
+  const flags = near && !isInMemory(source, 0, size) ? ReadFlag.NOWAIT : 0;
   return ["copyWhole", source, size, folder.fd, hidden, name, mode, flags, read, write];
 }
 
@@ -122,7 +123,7 @@ function bursting(): boolean {
   return burst >= BURST;
 }
 
-/** Of a small file only its begin is asked after: it is read by calls that do not wait. */
+/** Of a small file only its begin is asked after: it is read by calls that do not wait, if they must. */
 function isResident(file: number, size: number): boolean {
   if (size <= SMALL) return resident(file, 0, Math.min(1, size)) > 0 || size === 0;
   for (let at = 0; at < size;) {

@@ -127,14 +127,18 @@ export function verify({ given, fd }: End, bytesMoved: number): void {
  * @returns Whether anything has changed.
  */
 export function goBuffered(end: End, role: "source" | "target"): boolean {
-  if (!end.direct) return false;
+  return end.direct && reopenBuffered(end, role) === 0;
+}
+
+/** As above; 0, or `-errno` when it cannot be opened anew, and stays as it is. */
+export function reopenBuffered(end: End, role: "source" | "target"): number {
   const flags = (role === "source" ? 0 : WRITE_ONLY) | platform.open.CLOEXEC;
   const fd = raw.open(`/proc/self/fd/${end.fd}`, flags, 0);
-  if (fd < 0) return false;
+  if (fd < 0) return fd;
   raw.close(end.fd);
   end.fd = fd;
   end.direct = false;
-  return true;
+  return 0;
 }
 
 const SEEK_SET = 0;

@@ -1,11 +1,11 @@
 /** Transfers from file to file. @module */
 
-import { errnoNumber } from "../errors.ts";
+import { errnoNumber, SyscallError } from "../errors.ts";
 import { FileSystem, fileSystemOf } from "../sys/statx.ts";
 import { WINDOW } from "../wait/residency.ts";
 import { CacheDropper } from "./cache_dropper.ts";
 import { type BlockingCall, elsewhere, here } from "./elsewhere.ts";
-import { type End, goBuffered, moveTo, verify } from "./ends.ts";
+import { type End, goBuffered, moveTo, reopenBuffered, verify } from "./ends.ts";
 import type { Flow } from "./flow.ts";
 import { Gate } from "./gate.ts";
 import type { Pipe } from "./pipe.ts";
@@ -20,6 +20,7 @@ import {
 } from "./transfer_job.ts";
 
 const EOPNOTSUPP = errnoNumber("EOPNOTSUPP");
+const NO_DESCRIPTOR: readonly number[] = ["EMFILE", "ENFILE"].map(errnoNumber);
 
 /**
  * Bytes that the thread moves before it looks for other work: 4 to 5 ms when they are cached. With 4 MiB
@@ -196,9 +197,24 @@ class FileMover {
 
   /** After `EINVAL` for what `O_DIRECT` cannot do, such as the last bytes of a file. */
   #goBuffered(method: FileMethod): boolean {
-    const { source, target } = this.#job;
+    const { source, target, flow } = this.#job;
     if (method !== "copy" && method !== "direct") return false;
-    const read = goBuffered(source, "source");
-    return goBuffered(target, "target") || read;
+    let changed = false;
+    for (const [end, role] of [[source, "source"], [target, "target"]] as const) {
+      if (!end.direct) continue;
+      const result = reopenBuffered(end, role);
+      if (result === 0) changed = true;
+      // Of any other failure the refusal itself tells more.
+      else if (NO_DESCRIPTOR.includes(-result)) {
+        const action = `transfer ${this.#names}`;
+        throw new SyscallError({
+          syscall: "open",
+          errno: -result,
+          action,
+          bytesMoved: flow.bytes,
+        });
+      }
+    }
+    return changed;
   }
 }

@@ -2,10 +2,9 @@
 
 import { builtin } from "../builtins.ts";
 import { SyscallError } from "../errors.ts";
-import { ReadFlag } from "../sys/file_flags.ts";
 import { available } from "../sys/libc.ts";
 import * as raw from "../sys/raw/mod.ts";
-import { bringIn } from "../wait/residency.ts";
+import { bringIn, preadResident } from "../wait/residency.ts";
 import { asSyscallError } from "./source.ts";
 
 /**
@@ -25,7 +24,7 @@ export function readSome(
   // Without zeroes, which would be written over: a tenth of what a copy costs on Bun.
   const bytes = builtin("buffer").Buffer.allocUnsafeSlow(length);
   if (!available()) return readByRuntime(fd, position, bytes, bytesMoved);
-  const count = raw.preadv2(fd, bytes, position, ReadFlag.NOWAIT);
+  const count = preadResident(fd, bytes, position);
   return count > 0 ? bytes.subarray(0, count) : readByRuntime(fd, position, bytes, bytesMoved);
 }
 

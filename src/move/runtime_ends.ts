@@ -1,6 +1,7 @@
 /** Ends of a transfer that belong to the runtime: streams, sockets, responses. @module */
 
 import { type Connection, findConnection } from "../guest/find.ts";
+import { isBytes } from "../bytes.ts";
 import { describe } from "../options.ts";
 import { type Sink, streamSink, taken } from "./copy.ts";
 import type { Flow } from "./flow.ts";
@@ -104,7 +105,7 @@ async function writeSlowly(
 
 /** The bytes of what a stream yields. */
 export function bytesOf(value: unknown): Uint8Array {
-  if (value instanceof Uint8Array) return value;
+  if (isBytes(value)) return value;
   if (typeof value === "string") return new TextEncoder().encode(value);
   throw new TypeError(`Cannot transfer ${describe(value)}: the source must yield bytes`);
 }

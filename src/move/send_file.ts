@@ -2,6 +2,7 @@
 
 import type { ServerResponse } from "node:http";
 import type { Socket } from "node:net";
+import { isBytes } from "../bytes.ts";
 import type { FdLike } from "../sys/fd.ts";
 import type { BunSocket } from "../guest/bun.ts";
 import type { DenoConn } from "../guest/deno.ts";
@@ -193,7 +194,7 @@ function checkOptions(options: SendFileOptions): void {
     );
   }
   for (const [name, bytes] of Object.entries({ header, trailer })) {
-    if (bytes !== undefined && !(bytes instanceof Uint8Array)) {
+    if (bytes !== undefined && !isBytes(bytes)) {
       throw new TypeError(`Cannot ${action}: ${name} must be a Uint8Array, not ${describe(bytes)}`);
     }
   }

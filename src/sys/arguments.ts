@@ -7,6 +7,8 @@
  * @module
  */
 
+import { isBytes } from "../bytes.ts";
+
 /** Most bytes that Linux moves in one call: 2 GiB less one page of 4 KiB. */
 export const MAX_COUNT = 0x7fff_f000;
 
@@ -59,7 +61,7 @@ export function timeoutOf(timeoutMs: number): number {
 
 /** Memory to read from or to write into. */
 export function bytesOf(bytes: Uint8Array, name: string): Uint8Array {
-  if (!(bytes instanceof Uint8Array)) {
+  if (!isBytes(bytes)) {
     throw new TypeError(`Cannot use ${describe(bytes)} as ${name}: expected a Uint8Array`);
   }
   return bytes;

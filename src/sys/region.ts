@@ -5,6 +5,7 @@
  */
 
 import { view } from "../../ffi/libc/mod.ts";
+import { emptied, isWhole } from "../bytes.ts";
 import { describe, integer } from "./arguments.ts";
 
 /** What allocated the memory, and so what gives it back. */
@@ -117,16 +118,16 @@ export function ownWindow(
  * Empties every array that shows the region, so that its memory can be given back or moved.
  *
  * @throws {TypeError} When one cannot be emptied, because the runtime is using it (Bun pins such a
- * buffer) or because it was transferred and is now out of sight. The memory then stays.
+ * buffer), it was marked as not to be transferred, or it was transferred and is now out of sight. The
+ * memory then stays.
  */
 export function hide(region: Region, kind: RegionKind): void {
   const { windows } = memoryOf(region, kind);
   for (let window = windows.at(-1); window !== undefined; window = windows.at(-1)) {
-    if (window.buffer.byteLength !== window.length) {
+    if (!isWhole(window.buffer, window.length)) {
       throw new TypeError("Cannot give back a region: one of its buffers was transferred away");
     }
-    window.buffer.transfer(0);
-    if (window.buffer.byteLength !== 0) {
+    if (!emptied(window.buffer)) {
       throw new TypeError("Cannot give back a region: the runtime is using one of its arrays");
     }
     windows.pop();

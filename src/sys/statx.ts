@@ -156,6 +156,10 @@ export const FileSystem = {
   EXT: 0xef53,
   /** tmpfs, and memory of `memfd_create()`. */
   TMPFS: 0x01021994,
+  /** ramfs, the initial file system of many a small system. */
+  RAMFS: 0x858458f6,
+  /** hugetlbfs, and memory of `memfd_create()` in huge pages. */
+  HUGETLBFS: 0x958458f6,
   /** XFS, where files can share blocks. */
   XFS: 0x58465342,
   /** btrfs, where files can share blocks. */
@@ -164,11 +168,9 @@ export const FileSystem = {
   OVERLAY: 0x794c7630,
 } as const;
 
-const HUGETLBFS = 0x9584_58f6;
-
 /** Bytes of a page of a file in huge pages (hugetlbfs, `MFD_HUGETLB`); `undefined` of any other. */
 export function hugePageSize(fd: number): number | undefined {
   const result = fold(libc().fstatfs(fd, other.address));
-  if (result < 0 || other.view.getUint32(0, true) !== HUGETLBFS) return undefined;
+  if (result < 0 || other.view.getUint32(0, true) !== FileSystem.HUGETLBFS) return undefined;
   return Number(other.view.getBigUint64(8, true));
 }

@@ -4,10 +4,11 @@ import { builtin } from "../builtins.ts";
 import { UnsupportedError } from "../errors.ts";
 import { check } from "../sys/check.ts";
 import { runBlocking } from "./blocking.ts";
+import { isInMemory } from "./memory_files.ts";
 import { populate } from "./populate.ts";
-import { resident, STRIDE, WINDOW } from "./resident.ts";
+import { preadResident, resident, STRIDE, WINDOW } from "./resident.ts";
 
-export { resident, STRIDE, WINDOW };
+export { isInMemory, preadResident, resident, STRIDE, WINDOW };
 
 /**
  * Reads a range into the page cache; resolves when it is there, or when the file has ended.

@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { backend } from "../../ffi/mod.ts";
 import { runChild } from "../_kit/child.ts";
 
 const PROGRAM = new URL("./_fixtures/in_use.ts", import.meta.url);
@@ -20,14 +19,9 @@ const USES = [
   "worker",
 ];
 
-/** Skipped where the runtime refuses to send such a buffer to a Worker. */
-const NOT_SENT: string | false = backend().name === "koffi" &&
-  "Node.js does not transfer a buffer that koffi made";
-
 describe("close() while the runtime uses the memory", () => {
   for (const use of USES) {
-    const skip = use === "worker" ? NOT_SENT : false;
-    it(`ends no process: ${use}`, { timeout: 100_000, skip }, async () => {
+    it(`ends no process: ${use}`, { timeout: 100_000 }, async () => {
       const access = use === "read" || use === "randomFill" ? "write" : "read";
       const result = await runChild(PROGRAM, { args: [use, access], timeoutMs: 60_000 });
       assert.deepEqual([result.signal, result.code], [null, 0], result.stdout + result.stderr);

@@ -3,6 +3,7 @@ import { describe, it } from "node:test";
 import { Gate, PORTION } from "../../src/move/gate.ts";
 import * as sys from "../../src/sys/mod.ts";
 import { WINDOW } from "../../src/wait/residency.ts";
+import { Scope } from "../_kit/fds.ts";
 import { assertWhenDropped } from "../_kit/page_cache.ts";
 import { pattern, withFileAsync } from "../_kit/temp.ts";
 
@@ -14,6 +15,16 @@ describe("a gate", () => {
       assert.equal(gate.open(100, 3 * WINDOW), 100 + WINDOW - 100);
       await gate.idle;
     }));
+
+  it("opens at once for a file that is memory", () => {
+    const scope = new Scope();
+    try {
+      const gate = new Gate(scope.memfd(pattern(3 * WINDOW)), 0);
+      for (let at = 0; at < 3 * WINDOW; at += WINDOW) assert.equal(gate.open(at, WINDOW), WINDOW);
+    } finally {
+      scope.close();
+    }
+  });
 
   it("stays shut for what is not, until a thread has read it, which then goes ahead", () =>
     withFileAsync(pattern(4 * PORTION), async (fd) => {

@@ -2,45 +2,14 @@ import assert from "node:assert/strict";
 import { before, describe, it } from "node:test";
 import { runChild } from "../_kit/child.ts";
 import type { Outcome } from "./_fixtures/matrix.ts";
-import { CONTENT } from "./_fixtures/matrix_ends.ts";
-
-const LENGTH = 5000;
-
-/** Sources that cannot be read, and what they answer before the target is looked at. */
-const UNREADABLE: Record<string, string> = {
-  "write-only file": "EBADF",
-  "O_PATH file": "EBADF",
-  "write end of a pipe": "EBADF",
-  "eventfd": "EINVAL",
-  "epoll set": "EINVAL",
-  "folder": "EISDIR",
-  "closed": "EBADF",
-};
-
-/** Targets that cannot be written to. */
-const UNWRITABLE: Record<string, string> = {
-  "read-only file": "EBADF",
-  "O_PATH file": "EBADF",
-  "read end of a pipe": "EBADF",
-  "eventfd": "EINVAL",
-  "epoll set": "EINVAL",
-  "folder": "EBADF",
-  "procfs file": "EBADF",
-  "closed": "EBADF",
-};
-
-/** Targets that are open for writing and take no byte. */
-const FULL: Record<string, string> = { "sealed memfd": "EPERM", "/dev/full": "ENOSPC" };
-
-/** What a source delivers of the bytes that are asked for; `undefined` where that is not constant. */
-function content(source: string): Uint8Array | undefined {
-  if (/empty|null/.test(source)) return new Uint8Array(0);
-  if (/zero|full/.test(source)) return new Uint8Array(LENGTH);
-  return source === "procfs file" ? undefined : CONTENT.subarray(0, LENGTH);
-}
+import { content, FULL, UNREADABLE, UNWRITABLE } from "./_fixtures/matrix_expected.ts";
 
 async function matrix(method: string): Promise<Outcome[]> {
-  const child = new URL("./_fixtures/matrix.ts", import.meta.url);
+  return await outcomesOf("matrix.ts", method);
+}
+
+async function outcomesOf(program: string, method: string): Promise<Outcome[]> {
+  const child = new URL(`./_fixtures/${program}`, import.meta.url);
   const { code, signal, stdout, stderr } = await runChild(child, {
     args: [method],
     timeoutMs: 100_000,
@@ -120,4 +89,44 @@ describe("transfer() between every two kinds of descriptors", () => {
       }
     });
   }
+});
+
+describe("transfer() to and from the sockets and responses of the runtime", () => {
+  let outcomes: Outcome[] = [];
+  before(async () => void (outcomes = await outcomesOf("matrix_runtime.ts", "auto")));
+
+  it("ends, with success or a typed error", () => {
+    assert.ok(outcomes.length > 250, `${outcomes.length} were tried`);
+    for (const { source, target, error } of outcomes) {
+      if (error === null) continue;
+      assert.ok(
+        error.name === "SyscallError" || (source === "terminal" && error.name === "AbortError"),
+        `${source} to ${target}: ${error.name} ${error.code}`,
+      );
+    }
+  });
+
+  it("refuses what cannot be read or written", () => {
+    for (const { source, target, error } of outcomes) {
+      const expected = UNREADABLE[source] ?? UNWRITABLE[target] ?? FULL[target];
+      if (expected !== undefined) assert.equal(error?.code, expected, `${source} to ${target}`);
+    }
+  });
+
+  it("moves the bytes between all others", () => {
+    for (const { source, target, error, bytes, arrived } of outcomes) {
+      if (source in UNREADABLE || target in UNWRITABLE || target in FULL) continue;
+      if (/terminal|listen/.test(source) || /terminal|listening/.test(target)) continue;
+      const name = `${source} to ${target}`;
+      assert.equal(error, null, name);
+      const expected = content(source);
+      if (expected === undefined) assert.ok(bytes > 0, name);
+      else {
+        assert.equal(bytes, expected.length, name);
+        if (arrived === null) continue;
+        const got = Buffer.from(arrived, "base64").subarray(0, bytes);
+        assert.ok(got.equals(expected), name);
+      }
+    }
+  });
 });

@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { FileAdvice } from "../../src/sys/file_flags.ts";
-import { close, pipe2, posixFadvise, pread } from "../../src/sys/raw/mod.ts";
-import { bringIn, resident, WINDOW } from "../../src/wait/residency.ts";
+import { close, ftruncate, pipe2, posixFadvise, pread } from "../../src/sys/raw/mod.ts";
+import { isMappedIn } from "../../src/wait/memory_files.ts";
+import { bringIn, isInMemory, preadResident, resident, WINDOW } from "../../src/wait/residency.ts";
 import { runChild } from "../_kit/child.ts";
+import { CLOSED_FD, Scope } from "../_kit/fds.ts";
 import { assertWhenDropped } from "../_kit/page_cache.ts";
 import { pattern, withFile, withFileAsync } from "../_kit/temp.ts";
 
@@ -48,6 +50,63 @@ describe("resident()", () => {
     pipe2(fds, 0);
     assert.equal(resident(fds[0]!, 0, 100), 0);
     fds.forEach((fd) => close(fd));
+  });
+});
+
+/** A file in memory that holds `bytes`. */
+function withMemory(bytes: Uint8Array, body: (fd: number) => void): void {
+  const scope = new Scope();
+  try {
+    body(scope.memfd(bytes));
+  } finally {
+    scope.close();
+  }
+}
+
+describe("a file in memory, which refuses to tell by RWF_NOWAIT", () => {
+  it("is there, with its holes and what lies behind its end", () => {
+    withMemory(pattern(WINDOW + 1), (fd) => {
+      assert.equal(resident(fd, 0, 1), 1);
+      assert.equal(resident(fd, 100, 70 * KIB), 70 * KIB);
+      assert.equal(resident(fd, 0, 2 * WINDOW), WINDOW);
+      assert.equal(ftruncate(fd, 10 * WINDOW), 0);
+      assert.equal(resident(fd, 5 * WINDOW + 5, WINDOW), WINDOW);
+      assert.equal(resident(fd, 20 * WINDOW, WINDOW), WINDOW);
+      assert.equal(isInMemory(fd, 0, 10 * WINDOW), true);
+    });
+  });
+
+  it("is read without waiting", () => {
+    withMemory(pattern(5000), (fd) => {
+      const bytes = new Uint8Array(6000);
+      assert.equal(preadResident(fd, bytes, 10), 4990);
+      assert.deepEqual(bytes.subarray(0, 4990), pattern(5000).subarray(10));
+      assert.equal(preadResident(fd, bytes, 5000), 0);
+    });
+  });
+
+  it("can be asked by a mapping where cachestat() is refused, but for holes", () => {
+    withMemory(pattern(WINDOW), (fd) => {
+      assert.equal(isMappedIn(fd, 0, WINDOW), true);
+      assert.equal(isMappedIn(fd, 5000, 1), true);
+      assert.equal(ftruncate(fd, 2 * WINDOW), 0);
+      assert.equal(isMappedIn(fd, WINDOW - 1, 1), true);
+      assert.equal(isMappedIn(fd, WINDOW - 1, 2), false);
+    });
+    assert.equal(isMappedIn(CLOSED_FD, 0, 1), false);
+  });
+
+  it("is nothing that is closed", () => assert.equal(isInMemory(CLOSED_FD, 0, 1), false));
+});
+
+describe("preadResident()", () => {
+  it("reads what was just written, and nothing that the disk has to bring", async () => {
+    await withFileAsync(pattern(WINDOW), async (fd) => {
+      const bytes = new Uint8Array(1000);
+      assert.equal(preadResident(fd, bytes, 5), 1000);
+      assert.deepEqual(bytes, pattern(1005).subarray(5));
+      await assertWhenDropped(fd, 0, () => Math.max(0, preadResident(fd, bytes, 0)));
+    });
   });
 });
 

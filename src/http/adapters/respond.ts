@@ -4,9 +4,8 @@ import type { ServerResponse } from "node:http";
 import { cutOff } from "../../guest/response.ts";
 import { sendFile } from "../../move/send_file.ts";
 import { sendParts } from "../../move/send_parts.ts";
-import { ReadFlag } from "../../sys/file_flags.ts";
 import { available } from "../../sys/libc.ts";
-import * as raw from "../../sys/raw/mod.ts";
+import { preadResident } from "../../wait/residency.ts";
 import type { OpenFile } from "../open_root.ts";
 import type { FilePart, Plan } from "../plan/types.ts";
 
@@ -71,7 +70,7 @@ function readCached(fd: number, { start, length }: FilePart): Uint8Array | undef
   if (length > SMALL || !available()) return undefined;
   const bytes = new Uint8Array(length);
   // Fewer bytes, or an error such as EAGAIN or EOPNOTSUPP: by the long way, which waits or says why.
-  return raw.preadv2(fd, bytes, start, ReadFlag.NOWAIT) === length ? bytes : undefined;
+  return preadResident(fd, bytes, start) === length ? bytes : undefined;
 }
 
 const GONE: ReadonlySet<unknown> = new Set(["EPIPE", "ECONNRESET", "ETIMEDOUT", "ECANCELED"]);

@@ -2,9 +2,8 @@
 
 import { concat } from "../../bytes.ts";
 import { errnoNumber } from "../../errors.ts";
-import { ReadFlag } from "../../sys/file_flags.ts";
-import { preadv2 } from "../../sys/raw/files.ts";
 import { fdIdentity } from "../../sys/statx.ts";
+import { preadResident } from "../../wait/residency.ts";
 import type { OpenFile } from "../open_root.ts";
 import type { Part, Plan } from "../plan/types.ts";
 import type { Entry } from "./cache.ts";
@@ -31,7 +30,7 @@ export function joined(parts: readonly Part[]): Uint8Array {
 export function readResident(fd: number, size: number): Uint8Array | null {
   const bytes = new Uint8Array(size);
   for (let at = 0; at < size;) {
-    const read = preadv2(fd, at === 0 ? bytes : bytes.subarray(at), at, ReadFlag.NOWAIT);
+    const read = preadResident(fd, at === 0 ? bytes : bytes.subarray(at), at);
     if (read === EINTR) continue;
     if (read <= 0) return null;
     at += read;

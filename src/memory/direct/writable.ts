@@ -1,5 +1,6 @@
 /** Writing what comes, in whole blocks. @module */
 
+import { isBytes } from "../../bytes.ts";
 import { AbortError } from "../../move/flow.ts";
 import { describe, wholeNumber } from "../../options.ts";
 import type { Block } from "../slabs.ts";
@@ -79,7 +80,7 @@ class WriteBehind {
   }
 
   async write(chunk: Uint8Array): Promise<void> {
-    if (!(chunk instanceof Uint8Array)) {
+    if (!isBytes(chunk)) {
       await this.stop();
       throw new TypeError(`Cannot write ${describe(chunk)}: expected a Uint8Array`);
     }

@@ -3,6 +3,7 @@
 import { Cell } from "../../../ffi/libc/cell.ts";
 import { fold } from "../../../ffi/libc/mod.ts";
 import { platform } from "../../../ffi/platform/mod.ts";
+import { sizeOf } from "../../bytes.ts";
 import { libc } from "../libc.ts";
 import { iovecs } from "./iovec.ts";
 
@@ -16,22 +17,22 @@ export function close(fd: number): number {
 
 /** `read(fd, target, target.length)`. */
 export function read(fd: number, target: Uint8Array): number {
-  return fold(libc().read(fd, target, BigInt(target.length)));
+  return fold(libc().read(fd, target, BigInt(sizeOf(target))));
 }
 
 /** `write(fd, source, source.length)`. Raises no SIGPIPE: all three runtimes ignore it. */
 export function write(fd: number, source: Uint8Array): number {
-  return fold(libc().write(fd, source, BigInt(source.length)));
+  return fold(libc().write(fd, source, BigInt(sizeOf(source))));
 }
 
 /** `pread(fd, target, target.length, offset)`. */
 export function pread(fd: number, target: Uint8Array, offset: number): number {
-  return fold(libc().pread(fd, target, BigInt(target.length), BigInt(offset)));
+  return fold(libc().pread(fd, target, BigInt(sizeOf(target)), BigInt(offset)));
 }
 
 /** `pwrite(fd, source, source.length, offset)`. */
 export function pwrite(fd: number, source: Uint8Array, offset: number): number {
-  return fold(libc().pwrite(fd, source, BigInt(source.length), BigInt(offset)));
+  return fold(libc().pwrite(fd, source, BigInt(sizeOf(source)), BigInt(offset)));
 }
 
 /** `preadv2(fd, target, count, offset, flags)`; an offset of -1 is the file position. */

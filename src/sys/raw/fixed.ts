@@ -11,6 +11,7 @@
 import { Cell } from "../../../ffi/libc/cell.ts";
 import { addressOf, fold, view } from "../../../ffi/libc/mod.ts";
 import { platform } from "../../../ffi/platform/mod.ts";
+import { sizeOf } from "../../bytes.ts";
 import { libc } from "../libc.ts";
 import { addressIn, type Region } from "../region.ts";
 
@@ -75,9 +76,9 @@ export function readFrom(
 export function copyFrom(pid: number, source: bigint, target: Uint8Array): number {
   if (target.length === 0) return 0;
   vectors.view.setBigUint64(0, addressOf(target), true);
-  vectors.view.setBigUint64(8, BigInt(target.length), true);
+  vectors.view.setBigUint64(8, BigInt(sizeOf(target)), true);
   vectors.view.setBigUint64(16, source, true);
-  vectors.view.setBigUint64(24, BigInt(target.length), true);
+  vectors.view.setBigUint64(24, BigInt(sizeOf(target)), true);
   const { address } = vectors;
   return fold(libc().process_vm_readv(pid, address, 1n, address + 16n, 1n, 0n));
 }

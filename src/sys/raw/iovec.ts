@@ -2,6 +2,7 @@
 
 import { Cell } from "../../../ffi/libc/cell.ts";
 import { addressOf } from "../../../ffi/libc/mod.ts";
+import { sizeOf } from "../../bytes.ts";
 import { addressIn, type Region } from "../region.ts";
 
 /** A part of a region. */
@@ -37,11 +38,11 @@ export function iovecs(bytes: Uint8Array | readonly Uint8Array[]): Iovecs {
       held = bytes;
     }
     // A detached array keeps its identity, and has no bytes any more.
-    put(one, 0, heldAddress, bytes.length);
+    put(one, 0, heldAddress, sizeOf(bytes));
     return single ??= { address: one.address, count: 1 };
   }
   held = bytes;
-  return listed(bytes, (item) => [addressOf(item), item.length]);
+  return listed(bytes, (item) => [addressOf(item), sizeOf(item)]);
 }
 
 /** Describes parts of regions. */

@@ -2,6 +2,7 @@
 
 import { fold } from "../../../ffi/libc/mod.ts";
 import { platform } from "../../../ffi/platform/mod.ts";
+import { sizeOf } from "../../bytes.ts";
 import { libc } from "../libc.ts";
 
 const int = new Int32Array(1);
@@ -85,17 +86,17 @@ export function setsockoptBytes(
   name: number,
   value: Uint8Array,
 ): number {
-  return fold(libc().setsockopt(fd, level, name, value, value.length));
+  return fold(libc().setsockopt(fd, level, name, value, sizeOf(value)));
 }
 
 /** `send(fd, source, source.length, flags)`. */
 export function send(fd: number, source: Uint8Array, flags: number): number {
-  return fold(libc().send(fd, source, BigInt(source.length), flags));
+  return fold(libc().send(fd, source, BigInt(sizeOf(source)), flags));
 }
 
 /** `recv(fd, target, target.length, flags)`. */
 export function recv(fd: number, target: Uint8Array, flags: number): number {
-  return fold(libc().recv(fd, target, BigInt(target.length), flags));
+  return fold(libc().recv(fd, target, BigInt(sizeOf(target)), flags));
 }
 
 /**

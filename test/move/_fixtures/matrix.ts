@@ -12,9 +12,7 @@ import process from "node:process";
 import { transfer, type TransferOptions } from "../../../src/mod.ts";
 import { Scope } from "../../_kit/fds.ts";
 import { SOURCES, TARGETS } from "./matrix_ends.ts";
-
-/** Bytes asked for: sources have more, or end earlier. */
-const LENGTH = 5000;
+import { LENGTH } from "./matrix_expected.ts";
 
 /** Targets for a method that is forced: one of each sort. */
 const FEW = ["file", "O_APPEND file", "memfd", "pipe", "blocking pipe", "/dev/null", "TCP"];
