@@ -4,9 +4,9 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { freePort } from "../_kit/free_port.ts";
 import { consumer, programArgs, write } from "../_kit/package.ts";
 
 const DOCS = new URL("../../docs/", import.meta.url);
@@ -26,15 +26,6 @@ function programs(page: string): Program[] {
     name: `${page.replace(".md", "")}_${index + 1}`,
     code: code!,
   }));
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as { port: number };
-  server.close();
-  await once(server, "close");
-  return port;
 }
 
 /** Runs a program; a port that somebody else has taken meanwhile is its own affair. */
