@@ -24,6 +24,7 @@ import { cold } from "./what/cold.ts";
 import { copy } from "./what/copy.ts";
 import { crowd } from "./what/crowd.ts";
 import { direct } from "./what/direct.ts";
+import { fallback } from "./what/fallback.ts";
 import { ffi } from "./what/ffi.ts";
 import { mmap } from "./what/mmap.ts";
 import { relay } from "./what/relay.ts";
@@ -42,6 +43,7 @@ const BENCHMARKS: Record<string, Benchmark> = {
   cold,
   direct,
   http,
+  fallback,
   middleware,
   relay,
   transfer,
@@ -56,6 +58,7 @@ const HELP = `Usage: npm run bench -- WHAT [options]
 
   serve   100 clients x 100 MiB: CPU per GB, throughput and memory beside nginx and pipe()
   http    createFileServer by kind of request, beside nginx, sirv, Fastify and the runtimes
+  fallback  requests that createFileServer passes on to a program, beside nginx proxy_pass
   middleware  serveStatic() under Express and Fastify beside their own, and sirv, by file size
   slow    1,000 slow readers: the memory that they cost, and a small request beside them
   crowd   10,000 connections, idle and reading slowly: memory, and a small request beside them
