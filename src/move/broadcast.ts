@@ -45,8 +45,9 @@ export interface Broadcast extends Promise<BroadcastResult> {
  * that are read once. Chunks of less than 8 KiB are copied as well, for that costs less.
  *
  * All get the same chunk at a time, so memory is bounded: one chunk of at most 512 KiB for all, and for
- * each target what is left of its last one (in a pipe of 256 KiB, or shared with the others). Who
- * does not take its chunk in time is handled as `slow` says. The event loop waits for nobody.
+ * each target what is left of its last one (in a pipe of 1 MiB, or shared with the others). A pipe
+ * that is read from is made as large, so that its writer fills it in fewer turns. Who does not take its
+ * chunk in time is handled as `slow` says. The event loop waits for nobody.
  *
  * Each target fails for itself, as its report tells. The broadcast fails when the source does or when
  * the signal fires; HTTP responses are then cut off, everything else stays open. At the end,

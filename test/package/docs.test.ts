@@ -135,6 +135,12 @@ for (const page of pages) {
       it(`has a program that runs: ${program.name}`, () => run(program));
     }
 
+    it("has no code that is not run", () => {
+      const text = readFileSync(new URL(page, DOCS), "utf8");
+      const blocks = Array.from(text.matchAll(/^```(\w*)\n.*?^```$/gms), ([, kind]) => kind!);
+      assert.deepEqual(blocks.filter((kind) => !["dockerfile", "js", "sh"].includes(kind)), []);
+    });
+
     it("imports what the package exports", () => {
       const { exports } = JSON.parse(readFileSync(new URL("package.json", ROOT), "utf8"));
       const text = readFileSync(new URL(page, DOCS), "utf8");

@@ -15,7 +15,7 @@ import { LaneQueue } from "./lane_queue.ts";
 import { BytesLane, COLD, type FileLane } from "./lanes.ts";
 import { type Outlet, writeFailure } from "./outlet.ts";
 import type { Patience } from "./patience.ts";
-import { openPipe, PIPE_BYTES } from "./pipes.ts";
+import { LEAST_PIPE, openPipe, PIPE_BYTES } from "./pipes.ts";
 
 /** Pause before another try when the kernel is short of memory, in milliseconds. */
 const SHORTAGE_MS = 20;
@@ -82,8 +82,8 @@ export class Branch implements LaneTaker {
     return this.outlet.toPipe;
   }
 
-  pipe(): Pipe | null {
-    return this.#pipe ??= openPipe(PIPE_BYTES);
+  pipe(least: number): Pipe | null {
+    return this.#pipe ??= openPipe(PIPE_BYTES, least);
   }
 
   write(fd: number, bytes: Uint8Array): number {
@@ -138,7 +138,7 @@ export class Branch implements LaneTaker {
     const file = this.outlet.file!;
     for (let lane = this.queue.first; lane && !this.#over; lane = this.queue.first) {
       verify(file, this.bytes);
-      const moved = await lane.giveToFile(file.fd, () => this.pipe());
+      const moved = await lane.giveToFile(file.fd, () => this.pipe(LEAST_PIPE));
       if (moved > 0) this.#count(moved, lane);
       else if (moved === 0) return this.#events.short();
       else if (moved !== -EINTR && moved !== -EAGAIN) {

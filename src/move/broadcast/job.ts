@@ -112,8 +112,8 @@ export interface LaneTaker {
   readonly splices: boolean;
   /** Whether it is a pipe, which has a call of its own. */
   readonly toPipe: boolean;
-  /** Its own pipe, opened now if need be; `null` where none can be had. */
-  pipe(): Pipe | null;
+  /** Its own pipe, opened now if need be; `null` where none can be had that holds `least` bytes. */
+  pipe(least: number): Pipe | null;
   /** Writes what there is room for, without waiting: a count, or `-errno`. */
   write(fd: number, bytes: Uint8Array): number;
 }

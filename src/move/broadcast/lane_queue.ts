@@ -2,7 +2,6 @@
 
 import type { Lane } from "./job.ts";
 import { FileLane, PipeLane } from "./lanes.ts";
-import { MOST_PIPED } from "./pipes.ts";
 
 /**
  * Most bytes that a target may be behind. Of a file it is a range of the page cache, which costs
@@ -27,7 +26,7 @@ export class LaneQueue {
   /** Whether it may be further behind than the others until it has caught up. */
   apart = false;
   readonly #lanes: Lane[] = [];
-  /** Lanes in the target's pipe. */
+  /** What its lanes may take up of the target's pipe, in bytes. */
   #piped = 0;
 
   /** The lane that is on its way; `undefined` when there is nothing to do. */
@@ -41,8 +40,8 @@ export class LaneQueue {
     if (last === undefined) return false;
     const shared = this.apart ? MOST_APART : MOST_SHARED;
     const most = last.method === "copy" ? MOST_COPIED : shared;
-    return this.bytes - taken >= most || this.#lanes.length >= MOST_LANES ||
-      this.#piped >= MOST_PIPED;
+    if (this.bytes - taken >= most || this.#lanes.length >= MOST_LANES) return true;
+    return last instanceof PipeLane && this.#piped + last.span > last.capacity;
   }
 
   /** Whether it could be, at no cost: what it waits for is a file's. */
@@ -59,20 +58,22 @@ export class LaneQueue {
 
   /** Adds a lane. */
   push(lane: Lane): void {
-    if (lane instanceof PipeLane) this.#piped++;
+    if (lane instanceof PipeLane) this.#piped += lane.span;
     this.bytes += lane.left;
     this.#lanes.push(lane);
   }
 
   /** Removes the first one, of which everything is taken. */
   shift(): void {
-    if (this.#lanes.shift() instanceof PipeLane) this.#piped--;
+    const lane = this.#lanes.shift();
+    if (lane instanceof PipeLane) this.#piped -= lane.span;
     if (this.#lanes.length === 0) this.apart = false;
   }
 
   /** Sends what is left of the first one by another lane. */
   replaceFirst(lane: Lane): void {
-    if (this.#lanes[0] instanceof PipeLane) this.#piped--;
+    const [first] = this.#lanes;
+    if (first instanceof PipeLane) this.#piped -= first.span;
     this.#lanes[0] = lane;
   }
 

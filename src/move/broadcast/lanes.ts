@@ -80,12 +80,20 @@ export class FileLane implements Lane {
 export class PipeLane implements Lane {
   readonly method = "splice";
   left: number;
+  /** Bytes of the pipe's capacity that it may take up: its pages need not be full. */
+  readonly span: number;
   readonly #pipe: Pipe;
 
   /** The pipe holds `length` bytes, and nobody else reads it. */
-  constructor(pipe: Pipe, length: number) {
+  constructor(pipe: Pipe, length: number, span: number = length) {
     this.#pipe = pipe;
     this.left = length;
+    this.span = span;
+  }
+
+  /** Capacity of the pipe. */
+  get capacity(): number {
+    return this.#pipe.capacity;
   }
 
   give(fd: number): number {

@@ -14,7 +14,7 @@ import { isTransient } from "../transfer_job.ts";
 import { bytesChunk } from "./bytes_feed.ts";
 import type { Chunk, Feed, Lane, LaneTaker } from "./job.ts";
 import { BytesLane, PipeLane } from "./lanes.ts";
-import { CHUNK_BYTES, openPipe } from "./pipes.ts";
+import { CHUNK_BYTES, enlarge, LEAST_PIPE, openPipe } from "./pipes.ts";
 
 /**
  * A chunk of fewer bytes is copied: tee(2) and splice(2) are two calls for each target, send(2) is
@@ -25,12 +25,15 @@ import { CHUNK_BYTES, openPipe } from "./pipes.ts";
  */
 const LEAST_TEE = 8 * 1024;
 
+/** Bytes read at once of what gives no pages. */
+const COPY_BYTES = 64 * 1024;
+
 /**
  * A source without positions.
  *
  * Invariant: between two chunks our pipe is empty. So an `EAGAIN` before the first byte of a chunk
- * can only come from the source; and a target's pipe has room for all of a chunk while it holds fewer
- * than `MOST_PIPED`.
+ * can only come from the source. A chunk has as many pages as our pipe at most, and a target's pipe
+ * gets it only while it has room for so many.
  */
 export class StreamFeed implements Feed {
   readonly total: number;
@@ -47,7 +50,8 @@ export class StreamFeed implements Feed {
     this.total = total;
     // A socket that blocks would block in splice(2) as well, whatever its flags.
     const pages = end.type !== FileType.CHARACTER && (end.type === FileType.FIFO || !end.blocking);
-    this.#pipe = pages ? openPipe(CHUNK_BYTES) : null;
+    this.#pipe = pages ? openPipe(CHUNK_BYTES, LEAST_PIPE) : null;
+    if (pages && end.type === FileType.FIFO) enlarge(end.fd);
   }
 
   async ready(): Promise<void> {
@@ -101,7 +105,7 @@ export class StreamFeed implements Feed {
   }
 
   #copy(most: number): Chunk | "end" | null {
-    const bytes = new Uint8Array(Math.min(most, CHUNK_BYTES));
+    const bytes = new Uint8Array(Math.min(most, COPY_BYTES));
     const count = readNow(this.#end, bytes);
     if (count === 0) return "end";
     if (count > 0) return bytesChunk(bytes.subarray(0, count));
@@ -157,7 +161,9 @@ class TeeChunk implements Chunk {
   }
 
   laneFor(taker: LaneTaker): Lane {
-    return (taker.splices && this.#bytes === undefined ? this.#tee(taker.pipe()) : null) ??
+    return (taker.splices && this.#bytes === undefined
+      ? this.#tee(taker.pipe(this.#pipe.capacity))
+      : null) ??
       new BytesLane(this.#read(), taker);
   }
 
@@ -166,7 +172,7 @@ class TeeChunk implements Chunk {
     if (own === null) return null;
     const { NONBLOCK } = SpliceFlag;
     const count = raw.tee(this.#pipe.readFd, own.writeFd, this.length, NONBLOCK);
-    if (count === this.length) return new PipeLane(own, count);
+    if (count === this.length) return new PipeLane(own, count, this.#pipe.capacity);
     if (count > 0) new PipeLane(own, count).takeOut(count);
     return null;
   }
