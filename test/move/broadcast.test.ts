@@ -107,7 +107,9 @@ describeWithoutLeaks("broadcast()", { warmUp }, () => {
   });
 
   it("keeps every byte around the capacity of its pipes", async () => {
-    for (const size of [1, 4095, 4096, 8191, 8192, 65_535, 65_536, 65_537, 262_144, 524_288, 524_289]) {
+    for (
+      const size of [1, 4095, 4096, 8191, 8192, 65_535, 65_536, 65_537, 262_144, 524_288, 524_289]
+    ) {
       const { all, close } = await peers(3);
       const bytes = BYTES.subarray(0, size);
       const pipe = pipeOf(bytes, size);
