@@ -36,7 +36,8 @@ const { signal } = new AbortController();
 describeWithoutLeaks("the parts of sluice compare, in trouble", {
   warmUp: async () => {
     capabilities();
-    await compare(plan({ file: missing }), signal).catch(() => {});
+    // This one gets as far as to start a program, for which Bun keeps what it waits with.
+    await compare(plan({}), AbortSignal.abort()).catch(() => {});
     const file = folder.file(noise(10_000));
     warm(file, 10_000);
     await drop(file, 10_000);
