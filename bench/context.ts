@@ -2,6 +2,7 @@
 
 import type { RuntimeName } from "./environment.ts";
 import type { Report } from "./report.ts";
+import type { PeerName } from "./selection.ts";
 import type { Workspace } from "./workspace.ts";
 
 /** The settings of a run. */
@@ -9,6 +10,8 @@ export interface Context {
   readonly workspace: Workspace;
   readonly runtimes: readonly RuntimeName[];
   readonly rounds: number;
+  /** What to run beside ours, where it is installed. */
+  readonly peers: ReadonlySet<PeerName>;
   /** Tells whoever waits what is going on. */
   note(text: string): void;
 }

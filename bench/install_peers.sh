@@ -20,4 +20,4 @@ if ((${#missing[@]} > 0)); then
   apt-get install -qq --no-install-recommends "${missing[@]}" >/dev/null
 fi
 npm install --no-save --no-audit --no-fund
-npm run --silent bench -- --peers
+npm run --silent bench -- peers

@@ -19,7 +19,7 @@ const PROGRAMS: readonly (readonly [name: string, argv: readonly string[], from:
 const PACKAGES = ["send", "serve-static", "sirv", "express", "fastify", "@fastify/static"];
 
 /** One line for each, with its version or what would bring it. */
-export function listPeers(): string[] {
+export function listInstalled(): string[] {
   const runtimes = RUNTIMES.map((name) => line(name, versionOf(name), "npm install"));
   const programs = PROGRAMS.map(([name, argv, from]) => line(name, firstLine(argv), from));
   const packages = PACKAGES.map((name) => line(name, packageVersion(name), "npm install"));

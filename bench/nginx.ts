@@ -16,6 +16,8 @@ interface NginxOptions {
   readonly keepsFiles?: boolean;
   readonly workers?: number;
   readonly connections?: number;
+  /** A program to pass everything on to; `keeps` connections to it. */
+  readonly upstream?: { readonly port: number; readonly keeps: boolean };
 }
 
 /**
@@ -25,14 +27,17 @@ interface NginxOptions {
 export async function startNginx(
   folder: string,
   sendfile: "on" | "off",
-  { keepsFiles = false, workers = 1, connections = 4096, ...options }: NginxOptions = {},
+  { keepsFiles = false, workers = 1, connections = 4096, upstream, ...options }: NginxOptions = {},
 ): Promise<Server> {
   const port = await freePort();
   // Not in the folder that is served, and one for each instance.
   const prefix = join(folder, `nginx-${port}`);
   mkdirSync(prefix);
   const config = join(prefix, "nginx.conf");
-  const text = configuration(prefix, folder, port, sendfile, keepsFiles, workers, connections);
+  const kept = keepsFiles ? "open_file_cache max=1000 inactive=20s; open_file_cache_valid 1s;" : "";
+  const more = upstream === undefined ? kept : passingOn(upstream);
+  const place = upstream === undefined ? "" : "location / { proxy_pass http://program; }";
+  const text = configuration(prefix, folder, port, sendfile, more, place, workers, connections);
   writeFileSync(config, text);
   // `timeout`, because this one does not notice when the bench is killed.
   const argv = ["timeout", "900", "nginx", "-p", prefix, "-c", config];
@@ -44,11 +49,11 @@ function configuration(
   folder: string,
   port: number,
   sendfile: string,
-  keepsFiles: boolean,
+  more: string,
+  place: string,
   workers: number,
   connections: number,
 ): string {
-  const kept = keepsFiles ? "open_file_cache max=1000 inactive=20s; open_file_cache_valid 1s;" : "";
   const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
     .map((name) => `${name}_temp_path ${prefix}/${name};`);
   // Workers of a master that is root become somebody else, who may not look into the folder.
@@ -68,10 +73,18 @@ http {
   tcp_nopush on;
   output_buffers 2 64k;
   keepalive_requests 1000000;
-  ${kept}
-  server { listen 127.0.0.1:${port} backlog=2048; root ${folder}; }
+  ${more}
+  server { listen 127.0.0.1:${port} backlog=2048; root ${folder}; ${place} }
 }
 `;
+}
+
+/** Settings of `http` that have every request passed on. */
+function passingOn({ port, keeps }: { port: number; keeps: boolean }): string {
+  const kept = keeps ? 'proxy_http_version 1.1; proxy_set_header Connection "";' : "";
+  // By default what does not fit into its buffers is written to a file.
+  return `proxy_max_temp_file_size 0; ${kept}
+  upstream program { server 127.0.0.1:${port}; ${keeps ? "keepalive 32;" : ""} }`;
 }
 
 /** A port that nobody uses at the moment. */

@@ -17,12 +17,14 @@ import { endWithParent } from "./processes.ts";
 import { render } from "./report.ts";
 import { publish } from "./publish.ts";
 import { save } from "./results.ts";
-import { listPeers } from "./installed.ts";
+import { listInstalled } from "./installed.ts";
+import { describePeers, listFor, type PeerName, selectPeers } from "./selection.ts";
 import { broadcast } from "./what/broadcast.ts";
 import { cold } from "./what/cold.ts";
 import { copy } from "./what/copy.ts";
 import { crowd } from "./what/crowd.ts";
 import { direct } from "./what/direct.ts";
+import { fallback } from "./what/fallback.ts";
 import { ffi } from "./what/ffi.ts";
 import { mmap } from "./what/mmap.ts";
 import { relay } from "./what/relay.ts";
@@ -41,6 +43,7 @@ const BENCHMARKS: Record<string, Benchmark> = {
   cold,
   direct,
   http,
+  fallback,
   middleware,
   relay,
   transfer,
@@ -55,6 +58,7 @@ const HELP = `Usage: npm run bench -- WHAT [options]
 
   serve   100 clients x 100 MiB: CPU per GB, throughput and memory beside nginx and pipe()
   http    createFileServer by kind of request, beside nginx, sirv, Fastify and the runtimes
+  fallback  requests that createFileServer passes on to a program, beside nginx proxy_pass
   middleware  serveStatic() under Express and Fastify beside their own, and sirv, by file size
   slow    1,000 slow readers: the memory that they cost, and a small request beside them
   crowd   10,000 connections, idle and reading slowly: memory, and a small request beside them
@@ -74,9 +78,10 @@ const HELP = `Usage: npm run bench -- WHAT [options]
   --rounds N        rounds, which are interleaved; 5 by default
   --json FILE       also writes every single figure
   --save            also keeps the figures in bench/results, for the report
-  --peers           lists what is compared with, and which of it is installed;
-                    bench/install_peers.sh installs the rest
+  --peers LIST      runs these beside ours, instead of the usual ones; "none": ours alone
 
+  peers             lists them: what each benchmark has, and what is installed;
+                    bench/install_peers.sh installs the rest
   report            draws the newest results: charts and docs/benchmarks.md, tables in README.md
 `;
 
@@ -85,6 +90,9 @@ interface Request {
   readonly benchmark: Benchmark | "all";
   readonly runtimes: readonly RuntimeName[];
   readonly rounds: number;
+  readonly peers: ReadonlySet<PeerName>;
+  /** The peers as they were asked for; each of `all` has its own. */
+  readonly asked: string | undefined;
   readonly json: string | undefined;
   /** Name to keep the figures under; `undefined` where they are only printed. */
   readonly keep: string | undefined;
@@ -99,14 +107,14 @@ function parse(): Request | string {
       rounds: { type: "string", default: "5" },
       json: { type: "string" },
       save: { type: "boolean", default: false },
-      peers: { type: "boolean", default: false },
+      peers: { type: "string" },
       help: { type: "boolean", short: "h", default: false },
     },
   });
   const [what = "all", ...others] = positionals;
   if (values.help) return HELP;
-  if (values.peers) return `${listPeers().join("\n")}\n`;
   if (what === "report") return `${publish().join("\n")}\n`;
+  if (what === "peers") return `${[...describePeers(), "", ...listInstalled()].join("\n")}\n`;
   if (what === "list") return `${Object.keys(BENCHMARKS).join("\n")}\n`;
   if (!Object.hasOwn(BENCHMARKS, what) && what !== "all" || others.length > 0) {
     throw new TypeError(HELP);
@@ -120,16 +128,20 @@ function parse(): Request | string {
     benchmark: what === "all" ? "all" : BENCHMARKS[what]!,
     runtimes,
     rounds,
+    peers: selectPeers(what, values.peers),
+    asked: values.peers,
     json: values.json,
     keep: values.save ? what : undefined,
   };
 }
 
 /** Each in a process of its own: what one leaves behind is no part of the next. */
-function measureAll(): void {
+function measureAll(asked: string | undefined): void {
   const options = process.argv.slice(2).filter((each) => each !== "all");
   const failed = Object.keys(BENCHMARKS).filter((what) => {
-    const argv = [...process.execArgv, process.argv[1]!, what, ...options];
+    // The last one counts.
+    const peers = asked === undefined ? [] : ["--peers", listFor(what, asked)];
+    const argv = [...process.execArgv, process.argv[1]!, what, ...options, ...peers];
     const { status, signal } = spawnSync(process.execPath, argv, { stdio: "inherit" });
     // By then everything is cleaned up there: see `endWithParent`.
     if (signal === "SIGINT" || status === 130) process.exit(130);
@@ -142,12 +154,12 @@ function measureAll(): void {
 }
 
 async function measure(request: Request): Promise<void> {
-  const { benchmark, runtimes, rounds, json, keep } = request;
-  if (benchmark === "all") return measureAll();
+  const { benchmark, runtimes, rounds, peers, asked, json, keep } = request;
+  if (benchmark === "all") return measureAll(asked);
   const environment = { machine: machine(), load: loadBefore(), versions: versionsOf(runtimes) };
   endWithParent();
   const note = (text: string) => void process.stderr.write(`# ${text}\n`);
-  const report = await benchmark({ workspace: new Workspace(), runtimes, rounds, note });
+  const report = await benchmark({ workspace: new Workspace(), runtimes, rounds, peers, note });
   const { machine: host, load, versions } = environment;
   console.log(`${render(report)}\n\n${host}, ${load}; ${Object.values(versions).join(", ")}`);
   if (json !== undefined) {

@@ -1,12 +1,14 @@
 /**
  * `npm run docs`: writes the reference in `docs/api/` from the doc comments, by way of
- * `deno doc --json`. Signatures are the source's own text.
+ * `deno doc --json`. Signatures are the source's own text. With `--check` it writes nothing, and ends
+ * with 1 where a page is not what it would write.
  *
  * @module
  */
 
 import { execFileSync, type StdioOptions } from "node:child_process";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import process from "node:process";
 import { fileURLToPath } from "node:url";
 
 const ROOT = new URL("../", import.meta.url);
@@ -64,11 +66,18 @@ const KINDS: readonly (readonly [string, string])[] = [
 
 const sources = new Map<string, readonly string[]>();
 
+const checking = process.argv.includes("--check");
 mkdirSync(FOLDER, { recursive: true });
 for (const [name, [specifier, entry]] of Object.entries(ENTRIES)) {
   const file = new URL(`${name}.md`, FOLDER);
-  writeFileSync(file, render(specifier, read(entry)));
-  console.log(fileURLToPath(file));
+  const text = render(specifier, read(entry));
+  if (!checking) {
+    writeFileSync(file, text);
+    console.log(fileURLToPath(file));
+  } else if (readFileSync(file, "utf8") !== text) {
+    console.error(`docs/api/${name}.md is not what the doc comments say: npm run docs`);
+    process.exitCode = 1;
+  }
 }
 
 function read(entry: string): Page {

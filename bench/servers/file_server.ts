@@ -1,16 +1,17 @@
-/** `createFileServer`: `file_server.ts FOLDER THREADS CACHE CONNECTIONS`. @module */
+/** `createFileServer`: `file_server.ts FOLDER THREADS CACHE CONNECTIONS FALLBACK`. @module */
 
 import process from "node:process";
 import { createFileServer } from "../../src/http/mod.ts";
 import { announce } from "./harness.ts";
 
-const [, , root = ".", threads = "1", cache = "on", connections = "10000"] = process.argv;
+const [, , root = ".", threads = "1", cache = "on", connections = "10000", fallback] = process.argv;
 const server = createFileServer({
   root,
   threads: Number(threads),
   limits: { maxConnections: Number(connections) },
   // As many as nginx has here.
   backlog: 2048,
+  ...fallback !== undefined && { fallback },
   ...cache === "off" && { cache: { maxFileBytes: 0 } },
 });
 announce((await server.listen()).port);

@@ -42,6 +42,12 @@ const KINDS: Record<string, () => unknown> = {
     const sirv = require("sirv") as (root: string, options: object) => RequestListener;
     listen(createServer(sirv(root, { etag: true })));
   },
+  "http-send": () => {
+    const send = require("send") as (req: unknown, path: string, options: object) => {
+      pipe(res: unknown): unknown;
+    };
+    listen(createServer((req, res) => void send(req, req.url!, { root }).pipe(res)));
+  },
   "fastify-static": () => fastify((app) => app.register(require("@fastify/static"), { root })),
   "fastify-sluice": () => fastify((app) => app.get("/*", serveStatic(root))),
 };

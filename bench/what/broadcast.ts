@@ -51,14 +51,14 @@ interface Measured {
 
 /** Runs the benchmark. */
 export async function broadcast(
-  { workspace, runtimes, rounds, note }: Context,
+  { workspace, runtimes, rounds, peers, note }: Context,
 ): Promise<Report> {
   const large = workspace.file("large", SIZE);
   const small = workspace.file("small", CHECKED);
   const fifo = makeFifo(workspace);
   const all: Measured[] = [];
   for (const runtime of runtimes.filter((name) => versionOf(name) !== undefined)) {
-    for (const kind of KINDS) {
+    for (const kind of KINDS.filter((kind) => kind !== "streams" || peers.has("streams"))) {
       note(`${runtime}, ${NAMES[kind]}: checking the bytes`);
       await check(workspace, runtime, kind, small, fifo);
       all.push({
@@ -204,7 +204,8 @@ function bars(runtime: RuntimeName, of: readonly Measured[]): Bar[] {
     limit: OF_STREAMS,
     wanted: "at most",
   });
-  return [cpu("file"), cpu("fifo"), {
+  const besideStreams = of.some(({ kind }) => kind === "streams");
+  return [...besideStreams ? [cpu("file"), cpu("fifo")] : [], {
     subject: `${runtime} ${NAMES.stopped}`,
     what: "seconds / without it",
     value: ratios(get("stopped").seconds, get("alone").seconds),

@@ -44,11 +44,12 @@ interface Measured {
 }
 
 /** Runs the benchmark. */
-export async function cold({ workspace, runtimes, rounds, note }: Context): Promise<Report> {
+export async function cold(context: Context): Promise<Report> {
+  const { workspace, rounds, note } = context;
   note(`writing ${STREAMS} files of 1 GiB`);
   const large = Array.from({ length: STREAMS }, (_, i) => workspace.file(`large-${i}`, SIZE));
   const small = workspace.file("small", 1024);
-  const subjects = findSubjects(runtimes, ["nginx", "sluice", "naive", "pipe"], note);
+  const subjects = findSubjects(context, ["nginx-off", "copies"]);
   const all: Measured[] = subjects.map((subject) => ({ subject, rounds: [] }));
   for (let round = 1; round <= rounds; round++) {
     for (const { subject, rounds } of all) {

@@ -50,7 +50,9 @@ interface Subject {
 }
 
 /** Runs the benchmark. */
-export async function crowd({ workspace, runtimes, rounds, note }: Context): Promise<Report> {
+export async function crowd(
+  { workspace, runtimes, rounds, peers, note }: Context,
+): Promise<Report> {
   const limit = Number(spawnSync("bash", ["-c", "ulimit -Hn"], { encoding: "utf8" }).stdout);
   if (limit < DESCRIPTORS) {
     throw new Error(`A process may open ${limit} descriptors here: ${DESCRIPTORS} are needed`);
@@ -58,8 +60,8 @@ export async function crowd({ workspace, runtimes, rounds, note }: Context): Pro
   const small = workspace.file("small", 1024);
   const file = workspace.file("file", SIZE);
   const subjects: Subject[] = [];
-  if (nginxVersion() === undefined) note(REMEDY);
-  else {
+  if (peers.has("nginx") && nginxVersion() === undefined) note(REMEDY);
+  else if (peers.has("nginx")) {
     subjects.push({
       name: "nginx, sendfile on",
       ours: false,

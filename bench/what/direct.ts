@@ -102,7 +102,8 @@ export async function direct(context: Context): Promise<Report> {
   for (const runtime of runtimes) {
     for (const env of [RING, POOL]) await verifyReads(context, runtime, file, env);
   }
-  if (await isInstalled("fio")) {
+  if (!context.peers.has("fio")) note("without fio: only the backup is measured");
+  else if (await isInstalled("fio")) {
     for (const each of CASES) {
       const { name, peerName, limit } = each;
       const samples: Sample[] = [];
@@ -115,10 +116,11 @@ export async function direct(context: Context): Promise<Report> {
       measured.push({ name, peerName, limit, samples });
     }
   } else note("fio is not installed: only the backup is measured");
+  const backups: Sample[] = [];
+  if (!context.peers.has("dd")) return report(measured, backups, context.rounds);
   // The writes have changed it.
   const source = workspace.file("source", SIZE);
   await drop(source.path);
-  const backups: Sample[] = [];
   for (let round = 1; round <= context.rounds; round++) {
     for (const runtime of runtimes) {
       backups.push(await backUp(context, runtime, source.path, source.sha256, round === 1));

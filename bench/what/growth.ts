@@ -92,10 +92,10 @@ export async function growth(context: Context): Promise<Report> {
   return report(points, subjects.map(({ name }) => name), rounds);
 }
 
-function subjectsOf({ runtimes, note }: Context): Subject[] {
+function subjectsOf({ runtimes, peers, note }: Context): Subject[] {
   const subjects: Subject[] = [];
-  if (nginxVersion() === undefined) note(REMEDY);
-  else {
+  if (peers.has("nginx") && nginxVersion() === undefined) note(REMEDY);
+  else if (peers.has("nginx")) {
     subjects.push({
       name: "nginx, sendfile on",
       start: ({ files }, threads) => startNginx(files, "on", { workers: threads }),

@@ -17,6 +17,7 @@ import { ratios, summarize } from "../measure/stats.ts";
 import { startNginx } from "../nginx.ts";
 import { PINNING, type Server, startServer } from "../processes.ts";
 import { type Bar, number, type Report, spread } from "../report.ts";
+import type { PeerName } from "../selection.ts";
 import { verify } from "../verify.ts";
 import type { Workspace } from "../workspace.ts";
 
@@ -68,19 +69,26 @@ interface Cell {
   readonly cpuMicros: number[];
 }
 
-const PEERS: Record<RuntimeName, readonly [name: string, script: string, whole: boolean][]> = {
+type Peer = readonly [peer: PeerName, name: string, script: string, whole: boolean];
+
+const PEERS: Record<RuntimeName, readonly Peer[]> = {
   "node": [
-    ["http-sirv", "middleware", false],
-    ["express-static", "middleware", true],
-    ["fastify-static", "middleware", true],
+    ["sirv", "http-sirv", "middleware", false],
+    ["express", "express-static", "middleware", true],
+    ["fastify", "fastify-static", "middleware", true],
+    ["send", "http-send", "middleware", true],
   ],
   "node-ffi": [],
-  "bun": [["Bun.serve", "bun_serve", false], ["Bun.serve, dir", "bun_dir", true]],
-  "deno": [["Deno.serve", "deno_serve", false]],
+  "bun": [
+    ["bun", "Bun.serve", "bun_serve", false],
+    ["bun", "Bun.serve, dir", "bun_dir", true],
+  ],
+  "deno": [["deno", "Deno.serve", "deno_serve", false]],
 };
 
 /** Runs the benchmark. */
-export async function http({ workspace, runtimes, rounds, note }: Context): Promise<Report> {
+export async function http(context: Context): Promise<Report> {
+  const { workspace, rounds, note } = context;
   if (!hasWrk()) throw new Error(WRK_REMEDY);
   const files = [["1k", KIB], ["10k", 10 * KIB], ["64k", 64 * KIB], ["1m", KIB * KIB]] as const;
   const served = files.map(([name, size]) => workspace.file(name, size));
@@ -88,7 +96,7 @@ export async function http({ workspace, runtimes, rounds, note }: Context): Prom
   const piece = makeHuge(join(workspace.files, "huge"));
   const scripts = { data: scriptFor(workspace, 0), holes: scriptFor(workspace, PIECE) };
 
-  const subjects = subjectsOf(runtimes, note);
+  const subjects = subjectsOf(context);
   const servers: Server[] = [];
   const cells = new Map<Subject, Map<Load, Cell>>();
   for (const subject of subjects) {
@@ -136,9 +144,9 @@ export async function http({ workspace, runtimes, rounds, note }: Context): Prom
   return report(subjects, cells, rounds);
 }
 
-function subjectsOf(runtimes: readonly RuntimeName[], note: (text: string) => void): Subject[] {
+function subjectsOf({ runtimes, peers, note }: Context): Subject[] {
   const subjects: Subject[] = [];
-  if (nginxVersion() !== undefined) {
+  if (peers.has("nginx") && nginxVersion() !== undefined) {
     for (const sendfile of ["on", "off"] as const) {
       subjects.push({
         name: `nginx, sendfile ${sendfile}`,
@@ -165,7 +173,9 @@ function subjectsOf(runtimes: readonly RuntimeName[], note: (text: string) => vo
       });
     add("sluice", "ours", true, "file_server", "1", "on");
     add("sluice, nothing kept", "ours, nothing kept", true, "file_server", "1", "off");
-    for (const [name, script, whole] of PEERS[runtime]) add(name, "peer", whole, script, name);
+    for (const [peer, name, script, whole] of PEERS[runtime]) {
+      if (peers.has(peer)) add(name, "peer", whole, script, name);
+    }
   }
   return subjects;
 }

@@ -7,6 +7,7 @@ import { cpuSeconds } from "../measure/proc.ts";
 import { ratios, summarize } from "../measure/stats.ts";
 import { PINNING, type Server, startClient, startServer } from "../processes.ts";
 import { type Bar, number, type Report, spread } from "../report.ts";
+import type { PeerName } from "../selection.ts";
 import { verify } from "../verify.ts";
 import type { ServedFile } from "../workspace.ts";
 
@@ -18,15 +19,16 @@ const MOST_CPU = 1 / 3;
 const CLIENTS = 16;
 const FOR_MS = 1000;
 
-const KINDS = [
-  "express-static",
-  "express-sluice",
-  "http-sluice",
-  "http-sirv",
-  "fastify-static",
-  "fastify-sluice",
-] as const;
-type Kind = (typeof KINDS)[number];
+/** With the peer that each is; `undefined` for ours. */
+const KINDS = {
+  "express-static": "express",
+  "express-sluice": undefined,
+  "http-sluice": undefined,
+  "http-sirv": "sirv",
+  "fastify-static": "fastify",
+  "fastify-sluice": undefined,
+} as const;
+type Kind = keyof typeof KINDS;
 
 interface Measured {
   readonly runtime: RuntimeName;
@@ -39,7 +41,9 @@ interface Measured {
 }
 
 /** Runs the benchmark. */
-export async function middleware({ workspace, runtimes, rounds, note }: Context): Promise<Report> {
+export async function middleware(
+  { workspace, runtimes, rounds, peers, note }: Context,
+): Promise<Report> {
   const files = SIZES.map((size) => workspace.file(`${size}.bin`, size));
   const all: Measured[] = [];
   const servers = new Map<string, Server>();
@@ -48,7 +52,8 @@ export async function middleware({ workspace, runtimes, rounds, note }: Context)
       note(`${runtime} is not installed: left out`);
       continue;
     }
-    for (const kind of KINDS) {
+    for (const [kind, peer] of Object.entries(KINDS) as [Kind, PeerName | undefined][]) {
+      if (peer !== undefined && !peers.has(peer)) continue;
       const script = workspace.script("servers/middleware");
       const server = await startServer(commandFor(runtime, script, [workspace.files, kind]));
       servers.set(`${runtime} ${kind}`, server);

@@ -33,7 +33,7 @@ interface Sample extends MappedCost {
 }
 
 /** Runs the benchmark. */
-export async function mmap({ workspace, runtimes, rounds, note }: Context): Promise<Report> {
+export async function mmap({ workspace, runtimes, rounds, peers, note }: Context): Promise<Report> {
   note("writing 1 GiB");
   const { path } = workspace.file("random", SIZE);
   const sparse = join(workspace.files, "sparse");
@@ -41,8 +41,9 @@ export async function mmap({ workspace, runtimes, rounds, note }: Context): Prom
   ftruncateSync(fd, SPARSE);
   closeSync(fd);
   const script = workspace.script("client/mapped_reads");
-  const peer = compilePeer(workspace, "mapped");
-  if (peer === undefined) note("no C compiler: measured without the bound");
+  const wanted = peers.has("c");
+  const peer = wanted ? compilePeer(workspace, "mapped") : undefined;
+  if (wanted && peer === undefined) note("no C compiler: measured without the bound");
   const samples: Sample[] = [];
   const bounds: PeerCost[] = [];
   const installed = runtimes.filter((name) => versionOf(name) !== undefined);

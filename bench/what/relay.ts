@@ -19,7 +19,7 @@ import { startNginx } from "../nginx.ts";
 import { delay, PINNING, type Server, startClient, startServer } from "../processes.ts";
 import { type Bar, number, type Report, spread } from "../report.ts";
 import { verify } from "../verify.ts";
-import type { ServedFile, Workspace } from "../workspace.ts";
+import type { ServedFile } from "../workspace.ts";
 
 const CLIENTS = 20;
 const SIZE = 100_000_000;
@@ -55,12 +55,13 @@ interface Measured {
 }
 
 /** Runs the benchmark. */
-export async function relay({ workspace, runtimes, rounds, note }: Context): Promise<Report> {
+export async function relay(context: Context): Promise<Report> {
+  const { workspace, rounds, note } = context;
   const large = workspace.file("large", SIZE);
   const hot = workspace.file("hot", ANSWER);
   const upstream = await startNginx(workspace.files, "on", { behind: true });
   const all: Measured[] = [];
-  for (const subject of subjects(runtimes, workspace, note)) {
+  for (const subject of subjects(context)) {
     note(`${subject.name}: checking the bytes`);
     const server = await subject.start(upstream.port);
     await verify(server.port, large);
@@ -81,14 +82,10 @@ export async function relay({ workspace, runtimes, rounds, note }: Context): Pro
   return report(all, rounds);
 }
 
-function subjects(
-  runtimes: readonly RuntimeName[],
-  workspace: Workspace,
-  note: (text: string) => void,
-): Subject[] {
+function subjects({ runtimes, peers, workspace, note }: Context): Subject[] {
   const found: Subject[] = [];
-  if (haproxyVersion() === undefined) note(REMEDY);
-  else {
+  if (peers.has("haproxy") && haproxyVersion() === undefined) note(REMEDY);
+  else if (peers.has("haproxy")) {
     const start = (port: number) => startHaproxy(workspace.files, port);
     found.push({ name: "HAProxy, splice", kind: "haproxy", runtime: undefined, start });
   }
@@ -98,7 +95,8 @@ function subjects(
       continue;
     }
     // The backend makes no difference to what calls nothing foreign.
-    const kinds = runtime === "node-ffi" ? ["sluice"] as const : ["sluice", "pipe"] as const;
+    const alone = runtime === "node-ffi" || !peers.has("streams");
+    const kinds = alone ? ["sluice"] as const : ["sluice", "pipe"] as const;
     for (const kind of kinds) {
       const script = workspace.script(`servers/relay_${kind}`);
       const start = (port: number) => startServer(commandFor(runtime, script, [String(port)]));

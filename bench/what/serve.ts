@@ -33,11 +33,11 @@ interface Measured {
 }
 
 /** Runs the benchmark. */
-export async function serve({ workspace, runtimes, rounds, note }: Context): Promise<Report> {
+export async function serve(context: Context): Promise<Report> {
+  const { workspace, rounds, note } = context;
   const file = workspace.file("large", SIZE);
-  const kinds = ["nginx", "nginx-off", "sluice", "copies", "own", "pipe"] as const;
   const all: Measured[] = [];
-  for (const subject of findSubjects(runtimes, kinds, note)) {
+  for (const subject of findSubjects(context)) {
     note(`${subject.name}: checking the bytes`);
     const server = await subject.start(workspace);
     await verify(server.port, file);

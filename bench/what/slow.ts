@@ -44,10 +44,11 @@ interface Measured {
 }
 
 /** Runs the benchmark. */
-export async function slow({ workspace, runtimes, rounds, note }: Context): Promise<Report> {
+export async function slow(context: Context): Promise<Report> {
+  const { workspace, rounds, note } = context;
   const large = workspace.file("large", SIZE);
   const small = workspace.file("small", 1024);
-  const subjects = findSubjects(runtimes, ["nginx", "sluice", "own", "pipe"], note);
+  const subjects = findSubjects(context, ["nginx-off", "copies"]);
   const all: Measured[] = subjects.map((subject) => ({ subject, rounds: [] }));
   for (let round = 1; round <= rounds; round++) {
     for (const { subject, rounds } of all) {

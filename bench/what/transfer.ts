@@ -10,6 +10,7 @@ import { ratios, summarize } from "../measure/stats.ts";
 import { compilePeer } from "../peers.ts";
 import { PINNING, run, startServer } from "../processes.ts";
 import { type Bar, type Report, spread } from "../report.ts";
+import type { PeerName } from "../selection.ts";
 import { sha256Of } from "../workspace.ts";
 
 const MIB = 1024 * 1024;
@@ -32,13 +33,13 @@ interface Subject {
 
 /** Runs the benchmark. */
 export async function transfer(context: Context): Promise<Report> {
-  const { workspace, runtimes, rounds, note } = context;
+  const { workspace, runtimes, rounds, peers, note } = context;
   const file = workspace.file("source", SIZE);
   const subjects: Subject[] = [];
-  const peer = compilePeer(workspace, "transfer");
-  if (peer === undefined) note("no cc: there is nothing to compare with");
-  else subjects.push(other("C", [peer]));
-  subjects.push(...otherLanguages());
+  const peer = peers.has("c") ? compilePeer(workspace, "transfer") : undefined;
+  if (peer !== undefined) subjects.push(other("C", [peer]));
+  else if (peers.has("c")) note("no cc: there is nothing to compare with");
+  subjects.push(...otherLanguages(peers));
   const script = workspace.script("client/transfer");
   for (const runtime of runtimes) {
     if (versionOf(runtime) === undefined) continue;
@@ -119,16 +120,16 @@ function other(name: string, argv: readonly string[], ways = Object.keys(WAYS)):
 }
 
 /** What other languages have for it, where they are installed. */
-function otherLanguages(): Subject[] {
+function otherLanguages(peers: ReadonlySet<PeerName>): Subject[] {
   const path = (name: string) => fileURLToPath(new URL(`../peers/${name}`, import.meta.url));
   const works = (...argv: string[]) => spawnSync(argv[0]!, argv.slice(1)).status === 0;
   const found: Subject[] = [];
-  if (works("python3", "-c", "import os; os.splice")) {
+  if (peers.has("python") && works("python3", "-c", "import os; os.splice")) {
     found.push(other("CPython os.sendfile, os.splice", ["python3", path("transfer.py")]));
-  } else if (works("python3", "-c", "import os; os.sendfile")) {
+  } else if (peers.has("python") && works("python3", "-c", "import os; os.sendfile")) {
     found.push(other("CPython os.sendfile", ["python3", path("transfer.py")], ["send"]));
   }
-  if (works("java", "-version")) {
+  if (peers.has("java") && works("java", "-version")) {
     found.push(other("Java transferTo", ["java", path("Transfer.java")], ["send"]));
   }
   return found;

@@ -1,6 +1,7 @@
 /** How a command ends: its exit code, its last words, and Ctrl-C. @module */
 
 import process from "node:process";
+import { outputLost } from "./output.ts";
 
 /** Exit codes of the `sluice` command; a second signal adds 128 + its number. */
 export const ExitCode = {
@@ -25,7 +26,8 @@ export function explain(error: unknown): string {
 
 /**
  * Runs what a first SIGINT or SIGTERM asks to end, through the signal that it is given: what it
- * started it ends, what it made it removes. A second signal ends the process at once.
+ * started it ends, what it made it removes. A second signal ends the process at once. So does it end
+ * when nobody takes its output any more.
  *
  * @returns What `run` returned. The exit code is set to 130 or 143 if a signal came.
  */
@@ -40,9 +42,13 @@ export async function interruptible<T>(run: (signal: AbortSignal) => Promise<T>)
     process.on(name, listener);
     return [name, listener] as const;
   });
+  const stop = () => controller.abort();
+  outputLost.addEventListener("abort", stop);
+  if (outputLost.aborted) stop();
   try {
     return await run(controller.signal);
   } finally {
+    outputLost.removeEventListener("abort", stop);
     for (const [name, listener] of listeners) process.off(name, listener);
   }
 }

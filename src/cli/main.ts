@@ -11,6 +11,7 @@ import { Command, CommanderError } from "commander";
 import { VERSION } from "../version.ts";
 import { COMMANDS, PARTS } from "./commands/mod.ts";
 import { ExitCode, explain } from "./exit.ts";
+import { print, write } from "./output.ts";
 
 const program = new Command("sluice")
   .description("Moves bytes without copying them: serves, relays, copies, and says what it costs.")
@@ -18,6 +19,7 @@ const program = new Command("sluice")
   .helpOption("-h, --help", "print this help")
   .helpCommand(false)
   .showHelpAfterError("Run with --help for the options.")
+  .configureOutput({ writeOut: write })
   .exitOverride();
 
 // What is added ready-made takes none of these settings over by itself.
@@ -29,9 +31,23 @@ try {
 } catch (error) {
   if (error instanceof CommanderError) {
     // commander has printed it; help and version are no failure.
-    process.exitCode = error.exitCode === 0 ? ExitCode.OK : ExitCode.USAGE;
+    if (error.exitCode !== 0) process.exitCode = ExitCode.USAGE;
   } else {
-    console.error(`sluice: ${explain(error)}`);
+    const message = explain(error);
+    // Whoever reads JSON gets JSON, whatever happens.
+    if (asJson()) print(JSON.stringify({ error: { message, code: codeOf(error) } }));
+    console.error(`sluice: ${message}`);
     process.exitCode = ExitCode.FAILED;
   }
+}
+
+/** Whether the command that was run has been asked for JSON. */
+function asJson(): boolean {
+  const command = program.commands.find((each) => each.name() === program.args[0]);
+  return command?.opts()["json"] === true;
+}
+
+function codeOf(error: unknown): string | undefined {
+  const { code } = error as { code?: unknown };
+  return typeof code === "string" ? code : undefined;
 }

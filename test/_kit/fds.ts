@@ -88,6 +88,16 @@ export class Scope {
   }
 }
 
+/** Runs `body` with a scope, which is closed afterwards. */
+export async function inScope<T>(body: (scope: Scope) => Promise<T>): Promise<T> {
+  const scope = new Scope();
+  try {
+    return await body(scope);
+  } finally {
+    scope.close();
+  }
+}
+
 /** Wraps a test body: it gets a scope, which is closed afterwards. */
 export function scoped(body: (scope: Scope) => void): () => void {
   return () => {

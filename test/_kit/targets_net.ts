@@ -24,6 +24,24 @@ export async function stop(server: Server): Promise<void> {
   await new Promise((resolve) => server.close(resolve));
 }
 
+/** Runs `body` with both ends of a connection of the runtime, neither of which ends with the other. */
+export async function withSockets(
+  body: (client: Socket, server: Socket) => Promise<void>,
+): Promise<void> {
+  const listener = createServer({ allowHalfOpen: true });
+  const port = await listen(listener);
+  const accepted = once(listener, "connection") as Promise<[Socket]>;
+  const client = connect({ port, host: HOST, allowHalfOpen: true });
+  const [server] = await accepted;
+  try {
+    await body(client, server);
+  } finally {
+    client.destroy();
+    server.destroy();
+    await stop(listener);
+  }
+}
+
 /** A server for one peer: the connection that it accepts, and how to stop it. */
 export async function acceptOne(
   server: Server,

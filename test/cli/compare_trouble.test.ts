@@ -122,6 +122,30 @@ describe("sluice compare, in trouble", () => {
     });
   }
 
+  it("leaves nothing whenever it is interrupted", async () => {
+    const big = join(place.folder, "big");
+    writeFileSync(big, new Uint8Array(30_000_000));
+    const page = join(place.folder, "interrupted.html");
+    const phases: [string, number, string[]][] = [
+      ["before it has begun", 0, [place.file]],
+      ["while its own file is made", 250, ["--size", "512"]],
+      ["while it takes the checksum and checks the methods", 1000, [big]],
+      ["into a pipe", 2500, [place.file, "--to", "pipe", "--rounds", "1000"]],
+      ["into two sockets", 4000, [place.file, "--to", "two", "--rounds", "1000"]],
+      ["with cold files", 3000, [big, "--to", "file", "--cache", "cold", "--rounds", "1000"]],
+    ];
+    for (const [phase, ms, args] of phases) {
+      const child = await started(...args, "--html", page);
+      await sleep(ms);
+      child.kill("SIGINT");
+      assert.equal(await ending(child), 130, phase);
+      assert.deepEqual(place.made(), [], phase);
+      assert.deepEqual(readdirSync(place.folder).filter((name) => name.endsWith(".html")), []);
+      for (let i = 0; i < 100 && processes().length > 0; i++) await sleep(50);
+      assert.deepEqual(processes(), [], phase);
+    }
+  });
+
   it("says why it cannot compare without foreign calls", async () => {
     const env = { ...QUIET, SLUICE_FFI: "none" };
     const { code, stderr } = await runChild(MAIN, { args: ["compare"], env });

@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
-import { connect, createServer, type Socket } from "node:net";
+import type { Socket } from "node:net";
 import { after, it } from "node:test";
 import { broadcast } from "../../src/mod.ts";
 import * as sys from "../../src/sys/mod.ts";
 import { Folder, noise } from "../_kit/bytes.ts";
-import { Scope } from "../_kit/fds.ts";
+import { inScope } from "../_kit/fds.ts";
 import { describeWithoutLeaks } from "../_kit/leaks.ts";
-import { listen, stop } from "../_kit/targets_net.ts";
+import { withSockets } from "../_kit/targets_net.ts";
 
 const NODE = !("Bun" in globalThis || "Deno" in globalThis);
 /** Bun and Deno cannot be told to stop reading a `net.Socket` at a byte, so that they read it. */
@@ -19,25 +19,16 @@ const MIB = 1024 * 1024;
 const folder = new Folder();
 after(() => folder.remove());
 
-/** Runs `body` with a connection of the runtime; what the first sends, the second receives. */
-async function connected(
+/** Runs `body` with a connection of the runtime, what the first sends, the second receives, and files. */
+function connected(
   body: (peer: Socket, socket: Socket, files: [fd: number, path: string][]) => Promise<void>,
 ): Promise<void> {
-  const listener = createServer({ allowHalfOpen: true });
-  const port = await listen(listener);
-  const accepted = once(listener, "connection") as Promise<[Socket]>;
-  const peer = connect({ port, host: "127.0.0.1", allowHalfOpen: true });
-  const [socket] = await accepted;
-  const scope = new Scope();
   const paths = [1, 2, 3].map(() => folder.file(""));
-  try {
-    await body(peer, socket, paths.map((path) => [scope.open(path, sys.OpenFlag.RDWR), path]));
-  } finally {
-    scope.close();
-    peer.destroy();
-    socket.destroy();
-    await stop(listener);
-  }
+  return withSockets((peer, socket) =>
+    inScope((scope) =>
+      body(peer, socket, paths.map((path) => [scope.open(path, sys.OpenFlag.RDWR), path]))
+    )
+  );
 }
 
 const numbers = (files: [fd: number, path: string][]) => files.map(([fd]) => fd);

@@ -14,7 +14,7 @@ import {
 } from "../../src/mod.ts";
 import * as sys from "../../src/sys/mod.ts";
 import { Folder, noise } from "../_kit/bytes.ts";
-import { CLOSED_FD, Scope } from "../_kit/fds.ts";
+import { CLOSED_FD, inScope, type Scope } from "../_kit/fds.ts";
 import { describeWithoutLeaks } from "../_kit/leaks.ts";
 
 const MIB = 1024 * 1024;
@@ -22,16 +22,6 @@ const folder = new Folder();
 after(() => folder.remove());
 let sequence = 0;
 const fresh = () => join(folder.path, `target-${sequence++}`);
-
-/** Runs `body` with descriptors that are closed afterwards. */
-async function scoped<T>(body: (scope: Scope) => Promise<T>): Promise<T> {
-  const scope = new Scope();
-  try {
-    return await body(scope);
-  } finally {
-    scope.close();
-  }
-}
 
 /** Opens a file with this content, for reading and writing. */
 function fileWith(scope: Scope, bytes: Uint8Array | string): number {
@@ -54,7 +44,7 @@ const failing = (task: Promise<unknown>): Promise<SyscallError & { bytesHeld?: n
   task.then(() => assert.fail("it succeeded"), (error) => error);
 
 describeWithoutLeaks("transfer()", {
-  warmUp: () => scoped((scope) => transfer(fileWith(scope, noise(2 * MIB)), fileWith(scope, ""))),
+  warmUp: () => inScope((scope) => transfer(fileWith(scope, noise(2 * MIB)), fileWith(scope, ""))),
 }, () => {
   it("takes paths, URLs, file handles and descriptors, and everything in one object", async () => {
     const path = folder.file("some text");
@@ -72,7 +62,7 @@ describeWithoutLeaks("transfer()", {
   });
 
   it("moves a file to where the target stands, and its position along", () =>
-    scoped(async (scope) => {
+    inScope(async (scope) => {
       const target = fileWith(scope, "0123456789");
       sys.lseek(target, 3, sys.Whence.SET);
       const source = fileWith(scope, "abcdef");
@@ -90,7 +80,7 @@ describeWithoutLeaks("transfer()", {
     }));
 
   it("moves to an offset and leaves the rest and the position alone", () =>
-    scoped(async (scope) => {
+    inScope(async (scope) => {
       for (const method of ["auto", "range", "splice", "copy"] as const) {
         const path = folder.file("0123456789");
         const target = scope.open(path, sys.OpenFlag.RDWR);
@@ -102,7 +92,7 @@ describeWithoutLeaks("transfer()", {
     }));
 
   it("appends where the target appends", () =>
-    scoped(async (scope) => {
+    inScope(async (scope) => {
       const path = folder.file("begin ");
       const target = scope.open(path, sys.OpenFlag.WRONLY | sys.OpenFlag.APPEND);
       const { method } = await transfer(fileWith(scope, "end"), target);
@@ -114,7 +104,7 @@ describeWithoutLeaks("transfer()", {
 
   it("moves whatever a pipe carries, through any pipe, without touching its flags", async () => {
     for (const blocking of [false, true]) {
-      await scoped(async (scope) => {
+      await inScope(async (scope) => {
         const bytes = noise(3 * MIB + 7);
         const first = new Pipe({ blocking });
         try {
@@ -150,7 +140,7 @@ describeWithoutLeaks("transfer()", {
 
   for (const kind of ["tcp", "unix"] as const) {
     it(`moves between ${kind} sockets, files and pipes`, () =>
-      scoped(async (scope) => {
+      inScope(async (scope) => {
         const bytes = noise(2 * MIB + 1);
         const [a, b] = scope[kind]();
         const [c, d] = scope[kind]();
@@ -167,7 +157,7 @@ describeWithoutLeaks("transfer()", {
   }
 
   it("copies between sockets that block, and leaves them blocking", () =>
-    scoped(async (scope) => {
+    inScope(async (scope) => {
       const bytes = noise(MIB + 1);
       const pair = () =>
         scope.pair(sys.socketpair(sys.AddressFamily.UNIX, sys.SocketType.STREAM)) as [
@@ -192,7 +182,7 @@ describeWithoutLeaks("transfer()", {
     }));
 
   it("stops after length bytes and leaves the rest in the pipe", () =>
-    scoped(async (scope) => {
+    inScope(async (scope) => {
       const [read, write] = scope.pipe();
       sys.write(write, noise(1000));
       const target = fileWith(scope, "");
@@ -205,7 +195,7 @@ describeWithoutLeaks("transfer()", {
     }));
 
   it("waits for bytes without holding anything up", () =>
-    scoped(async (scope) => {
+    inScope(async (scope) => {
       const [read, write] = scope.pipe(0);
       const [x, y] = scope.unix();
       let turns = 0;
@@ -220,7 +210,7 @@ describeWithoutLeaks("transfer()", {
     }));
 
   it("waits for room without holding anything up", () =>
-    scoped(async (scope) => {
+    inScope(async (scope) => {
       const [read, write] = sys.pipe2(sys.OpenFlag.NONBLOCK | sys.OpenFlag.CLOEXEC);
       scope.fd(read);
       const bytes = noise(MIB);
@@ -234,7 +224,7 @@ describeWithoutLeaks("transfer()", {
     }));
 
   it("reports an abort with what was moved, at any time", () =>
-    scoped(async (scope) => {
+    inScope(async (scope) => {
       const [read, write] = scope.pipe();
       const target = fileWith(scope, "");
       const controller = new AbortController();
@@ -251,7 +241,7 @@ describeWithoutLeaks("transfer()", {
     }));
 
   it("tells how many bytes an abort has cost", () =>
-    scoped(async (scope) => {
+    inScope(async (scope) => {
       // The target is full, so what was taken from the socket cannot be delivered.
       const [a, b] = scope.unix();
       const [c] = scope.unix();
@@ -264,7 +254,7 @@ describeWithoutLeaks("transfer()", {
     }));
 
   it("ends with EBADF when a descriptor is closed, and leaves the next owner of its number alone", () =>
-    scoped(async (scope) => {
+    inScope(async (scope) => {
       const [read, write] = sys.pipe2(sys.OpenFlag.NONBLOCK | sys.OpenFlag.CLOEXEC);
       const target = fileWith(scope, "");
       const moving = failing(transfer(read, target));
@@ -282,7 +272,7 @@ describeWithoutLeaks("transfer()", {
     }));
 
   it("refuses overlapping ranges of one file, and moves others", () =>
-    scoped(async (scope) => {
+    inScope(async (scope) => {
       const path = folder.file("abcdef");
       const [a, b] = [scope.open(path, sys.OpenFlag.RDWR), scope.open(path, sys.OpenFlag.RDWR)];
       for (const [start, length, targetOffset] of [[0, 6, 0], [0, 3, 2], [2, 3, 0]] as const) {
@@ -295,7 +285,7 @@ describeWithoutLeaks("transfer()", {
     }));
 
   it("notices that the source became shorter", () =>
-    scoped(async (scope) => {
+    inScope(async (scope) => {
       for (const target of [fileWith(scope, ""), scope.pipe()[1]!]) {
         const source = fileWith(scope, noise(MIB));
         let cut = false;
@@ -349,7 +339,7 @@ describeWithoutLeaks("transfer()", {
   });
 
   it("reports progress of known and of unknown length", () =>
-    scoped(async (scope) => {
+    inScope(async (scope) => {
       const totals = new Set<number>();
       const target = fileWith(scope, "");
       const onProgress = ({ bytes, total }: { bytes: number; total: number }) => {
@@ -365,7 +355,7 @@ describeWithoutLeaks("transfer()", {
     }));
 
   it("keeps to the rate", () =>
-    scoped(async (scope) => {
+    inScope(async (scope) => {
       const { durationMs } = await transfer(folder.file(noise(MIB)), fileWith(scope, ""), {
         maxRate: 2 * MIB,
       });
@@ -410,7 +400,7 @@ describe("the ranges of transfer()", () => {
 
   for (const method of ["auto", "range", "splice", "copy"] as const) {
     it(`are moved exactly by method "${method}"`, () =>
-      scoped(async (scope) => {
+      inScope(async (scope) => {
         const source = scope.open(marked());
         for (const start of EDGES) {
           for (const targetOffset of EDGES) {
@@ -437,7 +427,7 @@ describe("the ranges of transfer()", () => {
   }
 
   it("are moved from every edge to a pipe", () =>
-    scoped(async (scope) => {
+    inScope(async (scope) => {
       const source = scope.open(marked());
       for (const start of EDGES) {
         for (const method of ["auto", "sendfile", "splice", "copy"] as const) {
@@ -451,7 +441,7 @@ describe("the ranges of transfer()", () => {
     }));
 
   it("may be longer than 4 GiB", () =>
-    scoped(async (scope) => {
+    inScope(async (scope) => {
       // Memory: the holes of a file on a disk would fill the page cache.
       const source = scope.memfd();
       sys.ftruncate(source, SIZE);
@@ -460,7 +450,7 @@ describe("the ranges of transfer()", () => {
     }));
 
   it("end at the end of the file", () =>
-    scoped(async (scope) => {
+    inScope(async (scope) => {
       const source = fileWith(scope, noise(4096));
       for (const [start, length, expected] of [[4096, 1, 0], [4095, 9, 1], [0, 1e15, 4096]]) {
         const { bytes } = await transfer(source, fileWith(scope, ""), { start, length } as never);

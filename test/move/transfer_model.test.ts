@@ -5,7 +5,7 @@ import fc from "fast-check";
 import { copyFile, Pipe, transfer, type TransferOptions } from "../../src/mod.ts";
 import * as sys from "../../src/sys/mod.ts";
 import { Folder, noise } from "../_kit/bytes.ts";
-import { Scope } from "../_kit/fds.ts";
+import { inScope, type Scope } from "../_kit/fds.ts";
 
 const folder = new Folder();
 after(() => folder.remove());
@@ -27,15 +27,6 @@ function expected(bytes: Buffer, start: number, length = Infinity): Buffer {
   return bytes.subarray(start, Math.min(bytes.length, start + length));
 }
 
-async function scoped(body: (scope: Scope) => Promise<void>): Promise<void> {
-  const scope = new Scope();
-  try {
-    await body(scope);
-  } finally {
-    scope.close();
-  }
-}
-
 describe("transfer(), against a model", () => {
   it("moves the same bytes from file to file by every method", async () => {
     await fc.assert(
@@ -43,7 +34,7 @@ describe("transfer(), against a model", () => {
         range,
         fc.constantFrom("auto", "range", "splice", "copy"),
         (values, method) =>
-          scoped(async (scope) => {
+          inScope(async (scope) => {
             const { size, length, chunkSize, targetOffset, seed } = values;
             const start = Math.min(values.start, size);
             const bytes = noise(size, seed);
@@ -73,7 +64,7 @@ describe("transfer(), against a model", () => {
         fc.boolean(),
         fc.constantFrom<TransferOptions["method"]>("auto", "splice", "copy"),
         (values, capacity, socket, method) =>
-          scoped(async (scope) => {
+          inScope(async (scope) => {
             const { size, length, chunkSize, seed } = values;
             const start = Math.min(values.start, size);
             const bytes = noise(size, seed);
@@ -121,7 +112,7 @@ describe("transfer(), against a model", () => {
         fc.nat(2_100_000),
         methods,
         (parts, size, method) =>
-          scoped(async (scope) => {
+          inScope(async (scope) => {
             const source = folder.file("");
             const fd = scope.open(source, sys.OpenFlag.RDWR);
             parts.forEach(([at, length], seed) => void sys.pwrite(fd, noise(length, seed), at));
@@ -175,7 +166,7 @@ describe("transfer(), against a model", () => {
         fc.constantFrom("file", "pipe", "socket"),
         fc.constantFrom("file", "pipe", "socket"),
         (delayMs, from, to) =>
-          scoped(async (scope) => {
+          inScope(async (scope) => {
             const bytes = noise(3_000_000);
             const controller = new AbortController();
             const [source, feed] = sourceOf(scope, from, bytes, controller.signal);

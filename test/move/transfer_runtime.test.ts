@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { createReadStream, createWriteStream, readFileSync } from "node:fs";
 import { createServer as createHttpServer, get } from "node:http";
-import { connect, createServer, type Socket } from "node:net";
 import { once } from "node:events";
 import { join } from "node:path";
 import { PassThrough, Readable } from "node:stream";
@@ -9,8 +8,8 @@ import { after, describe, it } from "node:test";
 import { type SyscallError, transfer } from "../../src/mod.ts";
 import * as sys from "../../src/sys/mod.ts";
 import { Folder, noise, Reader } from "../_kit/bytes.ts";
-import { Scope } from "../_kit/fds.ts";
-import { listen, stop } from "../_kit/targets_net.ts";
+import { inScope } from "../_kit/fds.ts";
+import { listen, stop, withSockets } from "../_kit/targets_net.ts";
 
 const MIB = 1024 * 1024;
 const folder = new Folder();
@@ -18,34 +17,9 @@ after(() => folder.remove());
 let sequence = 0;
 const fresh = () => join(folder.path, `target-${sequence++}`);
 
-async function scoped<T>(body: (scope: Scope) => Promise<T>): Promise<T> {
-  const scope = new Scope();
-  try {
-    return await body(scope);
-  } finally {
-    scope.close();
-  }
-}
-
-/** Runs `body` with both ends of a connection of the runtime. */
-async function connected(body: (client: Socket, server: Socket) => Promise<void>): Promise<void> {
-  const listener = createServer({ allowHalfOpen: true });
-  const port = await listen(listener);
-  const accepted = once(listener, "connection") as Promise<[Socket]>;
-  const client = connect({ port, host: "127.0.0.1", allowHalfOpen: true });
-  const [server] = await accepted;
-  try {
-    await body(client, server);
-  } finally {
-    client.destroy();
-    server.destroy();
-    await stop(listener);
-  }
-}
-
 describe("transfer() with streams of the runtime", () => {
   it("stores what a stream yields in a file", () =>
-    scoped(async (scope) => {
+    inScope(async (scope) => {
       const bytes = noise(2 * MIB + 3);
       const source = folder.file(bytes);
       const sources = {
@@ -70,8 +44,8 @@ describe("transfer() with streams of the runtime", () => {
     }));
 
   it("stores what a socket of the runtime receives, and takes no more than it was asked for", () =>
-    connected((client, server) =>
-      scoped(async (scope) => {
+    withSockets((client, server) =>
+      inScope(async (scope) => {
         const bytes = noise(300_000);
         const path = folder.file("");
         const target = scope.open(path, sys.OpenFlag.WRONLY);
@@ -84,8 +58,8 @@ describe("transfer() with streams of the runtime", () => {
     ));
 
   it("writes a file, a pipe and a stream to a socket of the runtime", () =>
-    connected((client, server) =>
-      scoped(async (scope) => {
+    withSockets((client, server) =>
+      inScope(async (scope) => {
         const bytes = noise(500_000);
         const reader = new Reader(server);
         const path = folder.file(bytes);
@@ -127,7 +101,7 @@ describe("transfer() with streams of the runtime", () => {
   });
 
   it("answers a request with a file, and with what a pipe carries", () =>
-    scoped(async (scope) => {
+    inScope(async (scope) => {
       const bytes = noise(200_000);
       const path = folder.file(bytes, ".bin");
       const server = createHttpServer((request, response) => {
@@ -148,7 +122,7 @@ describe("transfer() with streams of the runtime", () => {
     }));
 
   it("stops waiting for a stream when it is aborted", () =>
-    scoped(async (scope) => {
+    inScope(async (scope) => {
       const stuck = new PassThrough();
       stuck.write("abc");
       const target = scope.open(folder.file(""), sys.OpenFlag.WRONLY);
@@ -164,7 +138,7 @@ describe("transfer() with streams of the runtime", () => {
     }));
 
   it("refuses methods, offsets and values that a stream cannot have", () =>
-    scoped(async (scope) => {
+    inScope(async (scope) => {
       const target = scope.open(folder.file(""), sys.OpenFlag.WRONLY);
       const stream = () => Readable.from([Buffer.from("x")]);
       await assert.rejects(transfer(stream(), target, { method: "splice" }), {

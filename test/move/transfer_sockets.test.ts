@@ -8,9 +8,9 @@ import type { DenoConn } from "../../src/guest/deno.ts";
 import { Pipe, type SyscallError, transfer, type TransferSource } from "../../src/mod.ts";
 import * as sys from "../../src/sys/mod.ts";
 import { Folder, noise, Reader } from "../_kit/bytes.ts";
-import { Scope } from "../_kit/fds.ts";
+import { inScope, Scope } from "../_kit/fds.ts";
 import { describeWithoutLeaks } from "../_kit/leaks.ts";
-import { listen, stop } from "../_kit/targets_net.ts";
+import { listen, stop, withSockets } from "../_kit/targets_net.ts";
 
 interface Globals {
   readonly Bun?: {
@@ -38,23 +38,10 @@ const folder = new Folder();
 after(() => folder.remove());
 
 /** Runs `body` with a connection of the runtime; what the first sends, the second receives. */
-async function connected(
+function connected(
   body: (peer: Socket, socket: Socket, scope: Scope) => Promise<void>,
 ): Promise<void> {
-  const listener = createServer({ allowHalfOpen: true });
-  const port = await listen(listener);
-  const accepted = once(listener, "connection") as Promise<[Socket]>;
-  const peer = connect({ port, host: "127.0.0.1", allowHalfOpen: true });
-  const [socket] = await accepted;
-  const scope = new Scope();
-  try {
-    await body(peer, socket, scope);
-  } finally {
-    scope.close();
-    peer.destroy();
-    socket.destroy();
-    await stop(listener);
-  }
+  return withSockets((peer, socket) => inScope((scope) => body(peer, socket, scope)));
 }
 
 /** Runs `body` with the port of a server that sends `bytes` to whoever connects, and ends. */

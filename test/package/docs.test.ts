@@ -1,13 +1,14 @@
 /** The programs of docs/ run as they are printed there. */
 
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { consumer, programArgs, write } from "../_kit/package.ts";
+import { fileURLToPath } from "node:url";
+import { freePort } from "../_kit/free_port.ts";
+import { consumer, oncePerRun, programArgs, write } from "../_kit/package.ts";
 
 const DOCS = new URL("../../docs/", import.meta.url);
 const ROOT = new URL("../../", import.meta.url);
@@ -26,15 +27,6 @@ function programs(page: string): Program[] {
     name: `${page.replace(".md", "")}_${index + 1}`,
     code: code!,
   }));
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as { port: number };
-  server.close();
-  await once(server, "close");
-  return port;
 }
 
 /** Runs a program; a port that somebody else has taken meanwhile is its own affair. */
@@ -88,6 +80,55 @@ async function answers(port: number, alive: () => boolean): Promise<boolean> {
   return false;
 }
 
+const NO_DENO = "Bun" in globalThis || "Deno" in globalThis
+  ? "tools/api_reference.ts is a program for Node.js"
+  : spawnSync("deno", ["--version"]).status === 0
+  ? false
+  : "deno doc reads the comments";
+
+/** Names of the headings of a page, as they stand behind "#". */
+function anchors(page: URL): Set<string> {
+  const text = readFileSync(page, "utf8").replaceAll(/^```[^]*?^```/gm, "");
+  const titles = Array.from(text.matchAll(/^#+ (.*)$/gm), ([, title]) => title!);
+  return new Set(
+    titles.map((title) =>
+      title.toLowerCase().replaceAll(/[^\p{L}\p{N}\s_-]/gu, "").replaceAll(/\s/g, "-")
+    ),
+  );
+}
+
+describe("links", () => {
+  const roots = readdirSync(ROOT).filter((name) => name.endsWith(".md"));
+  const references = readdirSync(new URL("api/", DOCS)).map((name) => `docs/api/${name}`);
+  for (const name of [...roots, ...pages.map((page) => `docs/${page}`), ...references]) {
+    it(`of ${name} lead to files and headings that exist`, () => {
+      const page = new URL(name, ROOT);
+      const text = readFileSync(page, "utf8").replaceAll(/^```[^]*?^```/gm, "");
+      for (const [, link] of text.matchAll(/\]\(([^)\s]+)\)/g)) {
+        if (link!.includes(":")) continue;
+        const target = new URL(link!, page);
+        const anchor = decodeURIComponent(target.hash.slice(1));
+        target.hash = "";
+        assert.ok(existsSync(target), link!);
+        if (anchor !== "") assert.ok(anchors(target).has(anchor), link!);
+      }
+    });
+  }
+});
+
+describe("docs/api", () => {
+  it("is what the doc comments say", { skip: NO_DENO }, () => {
+    oncePerRun("api", () => {
+      const tool = fileURLToPath(new URL("tools/api_reference.ts", ROOT));
+      const { status, stderr } = spawnSync(process.execPath, [tool, "--check"], {
+        encoding: "utf8",
+        env: { ...process.env, NODE_NO_WARNINGS: "1" },
+      });
+      assert.equal(status, 0, stderr);
+    });
+  });
+});
+
 for (const page of pages) {
   describe(`docs/${page}`, () => {
     for (const program of programs(page)) {
@@ -98,14 +139,6 @@ for (const page of pages) {
       const text = readFileSync(new URL(page, DOCS), "utf8");
       const blocks = Array.from(text.matchAll(/^```(\w*)\n.*?^```$/gms), ([, kind]) => kind!);
       assert.deepEqual(blocks.filter((kind) => !["dockerfile", "js", "sh"].includes(kind)), []);
-    });
-
-    it("links to files that exist", () => {
-      const text = readFileSync(new URL(page, DOCS), "utf8");
-      for (const [, link] of text.matchAll(/\]\(([^)#]+)[^)]*\)/g)) {
-        if (link!.includes(":")) continue;
-        assert.ok(existsSync(new URL(link!, DOCS)), link!);
-      }
     });
 
     it("imports what the package exports", () => {

@@ -4,9 +4,10 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
-import { connect, createServer } from "node:net";
+import { connect } from "node:net";
 import { describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { freePort } from "../_kit/free_port.ts";
 import { consumer, programArgs, write } from "../_kit/package.ts";
 
 const README = readFileSync(new URL("../../README.md", import.meta.url), "utf8");
@@ -21,15 +22,6 @@ const DENO_LISTEN = deno === undefined ? "the program is for Deno" : false;
 function program(sentence: string): string {
   const text = README.slice(README.indexOf(sentence));
   return /```js\n(.*?)```/s.exec(text)![1]!;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as { port: number };
-  server.close();
-  await once(server, "close");
-  return port;
 }
 
 /** Connects as soon as somebody listens; returns all that the server sends. */

@@ -5,6 +5,7 @@ import { Command, InvalidArgumentError, Option } from "commander";
 import { available } from "../../sys/libc.ts";
 import { capabilities } from "../../capabilities.ts";
 import { interruptible } from "../exit.ts";
+import { print, windowWidth } from "../output.ts";
 import { painter } from "../style.ts";
 import type { CacheState, TargetName } from "../compare/types.ts";
 
@@ -86,22 +87,24 @@ async function run(file: string | undefined, options: Options, signal: AbortSign
   };
   const comparison = await start(plan, signal);
   if (process.stderr.isTTY) process.stderr.write("\r\x1b[K");
-  if (json) console.log(JSON.stringify(comparison, null, 2));
+  if (json) print(JSON.stringify(comparison, null, 2));
   else {
     const { render } = await import("../compare/table.ts");
-    console.log(render(comparison, painter()));
+    print(render(comparison, painter(), windowWidth()));
   }
   if (page === undefined) return;
   const { renderPage } = await import("../compare/page/mod.ts");
   page.write(await renderPage(comparison));
-  if (!json) console.log(`\nThe page is ${options.html}`);
+  if (!json) print(`\nThe page is ${options.html}`);
 }
 
 function progress(): (share: number, what: string) => void {
   if (!process.stderr.isTTY) return () => {};
   return (share, what) => {
     const percent = String(Math.floor(share * 100)).padStart(3);
-    process.stderr.write(`\r\x1b[K${percent} %  ${what}`);
+    // A line that wraps could not be taken back.
+    const line = `${percent} %  ${what}`.slice(0, (process.stderr.columns || 80) - 1);
+    process.stderr.write(`\r\x1b[K${line}`);
   };
 }
 

@@ -7,6 +7,7 @@ import { Command, InvalidArgumentError, Option } from "commander";
 import { copyFile, type CopyReport } from "../../move/copy_file.ts";
 import type { CopyOptions } from "../../move/copy_options.ts";
 import { interruptible } from "../exit.ts";
+import { print } from "../output.ts";
 import { number, seconds, size } from "../quantity.ts";
 import { withRemedy } from "./copy_remedy.ts";
 
@@ -74,8 +75,8 @@ async function run(
   } finally {
     bar?.end();
   }
-  if (options.json) console.log(JSON.stringify({ source, target: to, ...report }));
-  else if (!options.quiet) console.log(sentence(source, to, report));
+  if (options.json) print(JSON.stringify({ source, target: to, ...report }));
+  else if (!options.quiet) print(sentence(source, to, report));
 }
 
 /** As with cp(1), a folder stands for the file of the same name in it. */

@@ -5,6 +5,7 @@ import { Command } from "commander";
 import { capabilities } from "../../capabilities.ts";
 import { healthy, render } from "../doctor/report.ts";
 import { ExitCode } from "../exit.ts";
+import { print, windowWidth } from "../output.ts";
 import { painter } from "../style.ts";
 
 /** The command; exit code 1 where sluice has to copy. */
@@ -14,6 +15,6 @@ export const doctor: Command = new Command("doctor")
   .option("--json", "print the answer as JSON")
   .action((folder: string, { json = false }: { json?: boolean }) => {
     const found = capabilities({ folder });
-    console.log(json ? JSON.stringify(found, null, 2) : render(found, painter()));
+    print(json ? JSON.stringify(found, null, 2) : render(found, painter(), windowWidth()));
     if (!healthy(found)) process.exitCode = ExitCode.FAILED;
   });

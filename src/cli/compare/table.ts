@@ -1,5 +1,6 @@
 /** The comparison for a terminal. @module */
 
+import { wrap } from "../output.ts";
 import type { Paint } from "../style.ts";
 import { METHODS } from "./methods.ts";
 import { figure, size, totalCalls } from "./summary.ts";
@@ -41,6 +42,20 @@ const COLUMNS: readonly Column[] = [
   ["peak", ({ peak }) => size(peak)],
 ];
 
+/** What is left out first where not all of them fit. */
+const LEAST_WANTED: readonly string[] = [
+  "peak",
+  "faults",
+  "cache",
+  "switches",
+  "user",
+  "system",
+  "ms",
+  "user memory",
+  "calls",
+  "GB/s",
+];
+
 /** What the columns mean. */
 export const LEGEND: readonly string[] = [
   "ms, CPU-s/GB: median (smallest-largest). calls: system calls while moving. switches: context " +
@@ -57,10 +72,11 @@ export function cells(row: Row): string[] {
   return COLUMNS.map(([, text]) => text(row));
 }
 
-/** Renders everything. */
-export function render(comparison: Comparison, paint: Paint): string {
+/** Renders everything for a terminal of `width` columns. */
+export function render(comparison: Comparison, paint: Paint, width: number = Infinity): string {
   const { file, machine, rounds, rows, refusals, choices, notes } = comparison;
   const name = file.path === null ? "random bytes" : file.path;
+  const left = new Set<string>();
   const lines = [
     `${name}, ${size(file.bytes)}; ${rounds} interleaved ${rounds === 1 ? "round" : "rounds"}`,
     paint(
@@ -71,25 +87,44 @@ export function render(comparison: Comparison, paint: Paint): string {
   for (const { target, cache, method, why } of choices) {
     const group = rows.filter((row) => row.target === target && row.cache === cache);
     lines.push("", paint("bold", `${capital(TARGETS[target])}, ${CACHES[cache]}`));
-    lines.push(...table(group, method, paint));
-    lines.push(`  ${paint("green", `choose ${labelOf(method)}`)}: ${why}`);
+    lines.push(...table(group, method, paint, width, left));
+    const choice = `  ${paint("green", `choose ${labelOf(method)}`)}: ${why}`;
+    lines.push(...wrap(choice, width, "  "));
   }
   if (refusals.length > 0) {
     lines.push("", paint("bold", "Not possible here"));
     for (const { target, method, reason } of refusals) {
-      lines.push(`  ${labelOf(method)}, ${TARGETS[target]}: ${reason}`);
+      lines.push(...wrap(`  ${labelOf(method)}, ${TARGETS[target]}: ${reason}`, width, "    "));
     }
   }
-  lines.push("", ...[...notes, ...LEGEND].map((text) => paint("dim", text)));
+  const more = left.size === 0
+    ? []
+    : [`A wider window, --json or --html shows more: ${[...left].join(", ")}.`];
+  const below = [...notes, ...LEGEND, ...more].flatMap((text) => wrap(text, width));
+  lines.push("", ...below.map((text) => paint("dim", text)));
   return lines.join("\n");
 }
 
-function table(rows: readonly Row[], chosen: string, paint: Paint): string[] {
+/** The lines of a table no wider than `most`; adds what is left out for that to `left`. */
+function table(
+  rows: readonly Row[],
+  chosen: string,
+  paint: Paint,
+  most: number,
+  left: Set<string>,
+): string[] {
   const lines = [COLUMN_NAMES, ...rows.map(cells)];
   const widths = COLUMN_NAMES.map((_, i) => Math.max(...lines.map((line) => line[i]!.length)));
+  const shown = new Set(widths.keys());
+  const total = () => [...shown].reduce((sum, i) => sum + 2 + widths[i]!, 0);
+  for (const name of LEAST_WANTED) {
+    if (total() <= most) break;
+    shown.delete(COLUMN_NAMES.indexOf(name));
+    left.add(name);
+  }
   return lines.map((line, index) => {
-    const text = line.map((cell, i) =>
-      i === 0 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!)
+    const text = [...shown].map((i) =>
+      i === 0 ? line[i]!.padEnd(widths[i]!) : line[i]!.padStart(widths[i]!)
     );
     const joined = `  ${text.join("  ")}`;
     if (index === 0) return paint("dim", joined);

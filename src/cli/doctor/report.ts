@@ -2,6 +2,7 @@
 
 import { release } from "node:os";
 import type { Capabilities, Mechanism, MechanismName } from "../../capabilities.ts";
+import { wrap } from "../output.ts";
 import type { Paint, StyleName } from "../style.ts";
 
 /** Mechanisms by what they are for, with the words that the field uses. */
@@ -42,30 +43,47 @@ const MARKS: Record<Mechanism["state"], readonly [string, StyleName]> = {
 };
 
 const WIDTH = 23;
+/** Where the details of a mechanism begin. */
+const DETAILS = WIDTH + 13;
+/** Columns that details need beside what stands before them; with fewer they go below it. */
+const LEAST = 30;
 
-/** Renders the answer for a terminal. */
-export function render(found: Capabilities, paint: Paint): string {
+/** Renders the answer for a terminal of `width` columns. */
+export function render(found: Capabilities, paint: Paint, width: number = Infinity): string {
+  const narrow = width - DETAILS < LEAST;
+  return lines(found, paint, narrow).flatMap((line) => {
+    const begin = /^ */.exec(line)![0].length;
+    const below = narrow ? begin + 2 : Math.max(DETAILS, begin + "-> ".length);
+    return wrap(line, width, " ".repeat(below));
+  }).join("\n");
+}
+
+function lines(found: Capabilities, paint: Paint, narrow: boolean): string[] {
   const { runtime, backend, system, kernel, libc, reason, missing } = found;
-  const lines = [
+  const all = [
     field("runtime", `${runtime.name} ${runtime.version}`),
     field("foreign calls", backend ?? paint("red", "none")),
     field("system", `${system}, kernel ${kernel ?? release()}`),
     field("C library", libc ?? "not opened"),
   ];
-  if (missing.length > 0) lines.push(field("it lacks", missing.join(", ")));
+  if (missing.length > 0) all.push(field("it lacks", missing.join(", ")));
   if (reason !== null) {
-    lines.push("", paint("red", reason), "Without foreign calls, what can be copied is copied.");
-    return lines.join("\n");
+    return [
+      ...all,
+      "",
+      paint("red", reason),
+      "Without foreign calls, what can be copied is copied.",
+    ];
   }
   for (const [title, names] of GROUPS) {
-    lines.push("", paint("bold", title));
+    all.push("", paint("bold", title));
     for (const [name, label] of Object.entries(names)) {
-      lines.push(...row(label, found.mechanisms[name as MechanismName], paint));
+      all.push(...row(label, found.mechanisms[name as MechanismName], paint, narrow));
     }
   }
-  lines.push("", paint("bold", "Network interfaces"), ...interfaces(found, paint));
-  lines.push("", paint("bold", "Limits"), ...limits(found));
-  return [...lines, "", verdict(found, paint)].join("\n");
+  all.push("", paint("bold", "Network interfaces"), ...interfaces(found, paint));
+  all.push("", paint("bold", "Limits"), ...limits(found));
+  return [...all, "", verdict(found, paint)];
 }
 
 /** Whether the main thing works: files go out without being copied. */
@@ -82,10 +100,19 @@ function field(name: string, value: string): string {
   return `${name.padEnd(WIDTH)} ${value}`;
 }
 
-function row(label: string, { state, detail, remedy }: Mechanism, paint: Paint): string[] {
+function row(
+  label: string,
+  { state, detail, remedy }: Mechanism,
+  paint: Paint,
+  narrow: boolean,
+): string[] {
   const [mark, style] = MARKS[state];
-  const lines = [`  ${label.padEnd(WIDTH)}${paint(style, mark)}  ${paint("dim", detail)}`];
-  if (remedy !== null) lines.push(`${" ".repeat(WIDTH + 13)}${paint("cyan", "->")} ${remedy}`);
+  const head = `  ${label.padEnd(WIDTH)}${paint(style, mark)}`;
+  const below = " ".repeat(narrow ? 4 : DETAILS);
+  const lines = narrow
+    ? [head.trimEnd(), `${below}${paint("dim", detail)}`]
+    : [`${head}  ${paint("dim", detail)}`];
+  if (remedy !== null) lines.push(`${below}${paint("cyan", "->")} ${remedy}`);
   return lines;
 }
 

@@ -2,6 +2,7 @@
 
 import process from "node:process";
 import type { Relay } from "../../mod.ts";
+import { write } from "../output.ts";
 import { Rates, statusLine, summaryLine } from "./lines.ts";
 
 /** Time between two updates of the live line, and between two lines of a log, in milliseconds. */
@@ -50,7 +51,7 @@ class JsonReporter implements Reporter {
   }
 
   #say(event: object): void {
-    process.stdout.write(`${JSON.stringify(event)}\n`);
+    write(`${JSON.stringify(event)}\n`);
   }
 }
 
@@ -90,7 +91,7 @@ class TextReporter implements Reporter {
     const line = statusLine(stats, this.#rates.take(stats, performance.now()));
     if (this.#live) {
       // A line that wraps could not be overwritten.
-      process.stdout.write(CLEAR_LINE + line.slice(0, (process.stdout.columns || 80) - 1));
+      write(CLEAR_LINE + line.slice(0, (process.stdout.columns || 80) - 1));
     } else if (line !== this.#last) {
       this.#say(line);
     }
@@ -98,6 +99,6 @@ class TextReporter implements Reporter {
   }
 
   #say(line: string): void {
-    process.stdout.write(`${this.#live ? CLEAR_LINE : ""}${line}\n`);
+    write(`${this.#live ? CLEAR_LINE : ""}${line}\n`);
   }
 }

@@ -3,6 +3,7 @@
 import process from "node:process";
 import type { FileServerStats, RequestEvent } from "../../http/mod.ts";
 import { formatBytes } from "../../http/listing/text.ts";
+import { write } from "../output.ts";
 import { painter } from "../style.ts";
 import type { Urls } from "./addresses.ts";
 import { Downloads } from "./downloads.ts";
@@ -60,7 +61,7 @@ class JsonReporter implements Reporter {
   }
 
   #say(event: object): void {
-    process.stdout.write(`${JSON.stringify(event)}\n`);
+    write(`${JSON.stringify(event)}\n`);
   }
 }
 
@@ -116,12 +117,12 @@ class TextReporter implements Reporter {
   /** A line, above the picture. */
   #say(line: string): void {
     this.#erase();
-    process.stdout.write(`${line}\n`);
+    write(`${line}\n`);
     this.#draw();
   }
 
   #erase(): void {
-    if (this.#drawn > 0) process.stdout.write(`\x1b[${this.#drawn}A\x1b[J`);
+    if (this.#drawn > 0) write(`\x1b[${this.#drawn}A\x1b[J`);
     this.#drawn = 0;
   }
 
@@ -130,7 +131,7 @@ class TextReporter implements Reporter {
     const { columns = 80, rows = 24 } = process.stdout;
     const lines = this.#downloads.lines(columns, rows - 4, performance.now(), this.#paint);
     this.#erase();
-    if (lines.length > 0) process.stdout.write(`${lines.join("\n")}\n`);
+    if (lines.length > 0) write(`${lines.join("\n")}\n`);
     this.#drawn = lines.length;
   }
 }

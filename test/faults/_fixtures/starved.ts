@@ -8,22 +8,16 @@
  */
 
 import process from "node:process";
-import { setTimeout as sleep } from "node:timers/promises";
 import { startThreads } from "../../_kit/leaks.ts";
 import * as sys from "../../../src/sys/mod.ts";
-import { around, DEEDS } from "./deeds.ts";
+import { attempt, deed, numberOr, say, watch } from "./attempt.ts";
+import { around } from "./deeds.ts";
 import { settled } from "./settled.ts";
 
-const MOST_FREE = Number(process.argv[4] ?? 24);
-const PATIENCE_MS = 20_000;
+const MOST_FREE = numberOr(24);
 
-const say = (line: unknown) => console.log(JSON.stringify(line));
-
-process.on("uncaughtException", (error) => say({ uncaught: String(error.stack) }));
-process.on("unhandledRejection", (error) => say({ unhandled: String((error as Error).stack) }));
-
-const alive = setInterval(() => {}, 1000);
-const deed = DEEDS[process.argv[2]!]!;
+// What never settles shows as such, and does not end the process.
+const rest = watch();
 
 /** Takes every descriptor that the limit allows, but for `free`. */
 function starve(free: number): number[] {
@@ -52,24 +46,12 @@ await startThreads();
 // Whatever a runtime or the library keeps from the first time on is no leak.
 for (let i = 0; i < 2; i++) await deed();
 const before = await settled(0);
-for (free = 0; free <= MOST_FREE; free++) {
-  const outcome = await Promise.race([
-    deed().then((done) => ({ done }), ({ name, code, bytesMoved, message }) => ({
-      error: name,
-      code,
-      bytesMoved,
-      message,
-    })),
-    sleep(PATIENCE_MS, "hang"),
-  ]);
-  say({ free, outcome });
-  if (outcome === "hang") process.exit(9);
-}
+for (free = 0; free <= MOST_FREE; free++) await attempt({ free });
 // With enough of them everything works as before.
 free = Infinity;
 say({ free: "enough", outcome: { done: await deed() } });
 const after = await settled(before.length);
-clearInterval(alive);
+rest();
 say({
   before: before.length,
   after: after.length,

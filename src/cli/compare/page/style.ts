@@ -75,6 +75,9 @@ footer li { margin: 4px 0; }
 code { font: 0.92em ui-monospace, "DejaVu Sans Mono", monospace; overflow-wrap: anywhere; }
 @media (max-width: 640px) {
   main { padding: 32px 16px 56px; } h1 { font-size: 30px; } .card { padding: 16px 14px; }
+  .tiles { grid-template-columns: 1fr 1fr; gap: 10px; } .tile { padding: 14px; }
+  .tile b { font-size: 26px; }
+  .charts .card { overflow-x: auto; } .charts svg { min-width: 520px; }
   .flow dl { grid-template-columns: 1fr 1fr; } .flow dt, .flow dd { grid-row: auto; }
 }
 `;
