@@ -4,7 +4,7 @@ import { errnoNumber } from "../../errors.ts";
 import { EpollEvent } from "../../sys/event_flags.ts";
 import { recvCell } from "../../sys/raw/cells.ts";
 import * as raw from "../../sys/raw/mod.ts";
-import { ShutdownHow, SocketLevel, TcpOption } from "../../sys/socket_flags.ts";
+import { ShutdownHow } from "../../sys/socket_flags.ts";
 import type { Handler, Task } from "../../wait/loop/loop.ts";
 import { Timer } from "../../wait/loop/timers.ts";
 import { Counter } from "./config.ts";
@@ -13,6 +13,7 @@ import { Passing } from "./fallback/passing.ts";
 import { ENDED, NOTHING, PASSED, Reader } from "./reader.ts";
 import { Sender, Sent } from "./sender.ts";
 import type { Service } from "./service.ts";
+import { FEW, limitUnsent } from "./unsent.ts";
 import { Watchdog } from "./watchdog.ts";
 
 const EAGAIN = -errnoNumber("EAGAIN");
@@ -20,9 +21,6 @@ const EINTR = -errnoNumber("EINTR");
 
 /** Most bytes that are read after the last answer: see RFC 9112, 9.6. */
 const MOST_LINGERED = 1024 * 1024;
-
-/** Unsent bytes in the kernel at which a socket takes more: slow readers then make visible progress. */
-const LOW_WATER = 128 * 1024;
 
 /** Pause after the kernel had no memory, in milliseconds. */
 const STARVED_MS = 20;
@@ -49,7 +47,7 @@ export class Connection implements Handler, Task, DiskWaiter {
   #lingered = 0;
   #interest: number = EpollEvent.IN;
   #diskId = 0;
-  #lowWater = false;
+  #limited = false;
   /** What of `sender.total` has been counted. */
   #reported = 0;
 
@@ -183,9 +181,9 @@ export class Connection implements Handler, Task, DiskWaiter {
 
   /** The socket is full. */
   #block(): void {
-    if (!this.#lowWater) {
-      this.#lowWater = true;
-      raw.setsockopt(this.fd, SocketLevel.TCP, TcpOption.NOTSENT_LOWAT, LOW_WATER);
+    if (!this.#limited && this.#service.open > FEW) {
+      this.#limited = true;
+      limitUnsent(this.fd);
     }
     this.watch(EpollEvent.OUT);
   }
