@@ -18,8 +18,11 @@ export interface Backup {
   readonly how: string;
 }
 
-/** Bytes of one read and one write. */
-const BLOCK = 1024 * 1024;
+/**
+ * Bytes of one read and one write. 1 GiB went at 0.7 to 1.0 of the speed of dd with 1 MiB, at 1.0 to 1.2
+ * with 4 MiB and at 1.2 to 1.5 with 8 MiB.
+ */
+const BLOCK = 8 * 1024 * 1024;
 
 /** Blocks under way: while one is written the next ones are read. */
 const DEPTH = 4;
