@@ -19,8 +19,8 @@ export interface Backup {
 }
 
 /**
- * Bytes of one read and one write. 1 GiB went at 0.7 to 1.0 of the speed of dd with 1 MiB, at 1.0 to 1.2
- * with 4 MiB and at 1.2 to 1.5 with 8 MiB.
+ * Bytes of one read and one write. In one process, in turns, 1 GiB went at 550 to 660 MB/s with 1 MiB,
+ * at 560 to 790 with 4 MiB and at 840 to 980 with 8 MiB.
  */
 const BLOCK = 8 * 1024 * 1024;
 
