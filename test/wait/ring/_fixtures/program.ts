@@ -16,6 +16,9 @@ const args = (workerData ?? process.argv.slice(2)) as string[];
 const [path, state, trigger, place = "main"] = args;
 const SIZE = 256 * 1024;
 
+/** By then all threads of ours have started, also where the machine has its hands full. */
+const STARTED_MS = 1000;
+
 if (place === "worker" && workerData === null) {
   const worker = new Worker(new URL(import.meta.url), {
     workerData: [path, state, trigger, place],
@@ -35,6 +38,8 @@ if (place === "worker" && workerData === null) {
   });
 } else {
   await use();
+  // With koffi, Node.js dies when a Worker ends whose threads are only loading it: see docs/safety.md.
+  if (trigger === "terminate") await new Promise((resolve) => setTimeout(resolve, STARTED_MS));
   if (trigger === "terminate") parentPort!.postMessage("in use");
   else say(`trigger ${Date.now()}`);
   if (trigger === "exit") process.exit(7);
