@@ -1,6 +1,7 @@
 /** One connection: reads requests, sends answers, waits for either side, and ends. @module */
 
 import { errnoNumber } from "../../errors.ts";
+import { limitUnsent } from "../../guest/tcp.ts";
 import { EpollEvent } from "../../sys/event_flags.ts";
 import { recvCell } from "../../sys/raw/cells.ts";
 import * as raw from "../../sys/raw/mod.ts";
@@ -13,7 +14,6 @@ import { Passing } from "./fallback/passing.ts";
 import { ENDED, NOTHING, PASSED, Reader } from "./reader.ts";
 import { Sender, Sent } from "./sender.ts";
 import type { Service } from "./service.ts";
-import { FEW, limitUnsent } from "./unsent.ts";
 import { Watchdog } from "./watchdog.ts";
 
 const EAGAIN = -errnoNumber("EAGAIN");
@@ -181,7 +181,7 @@ export class Connection implements Handler, Task, DiskWaiter {
 
   /** The socket is full. */
   #block(): void {
-    if (!this.#limited && this.#service.open > FEW) {
+    if (!this.#limited && this.#service.crowded) {
       this.#limited = true;
       limitUnsent(this.fd);
     }
