@@ -29,6 +29,25 @@ export interface Outcome {
   readonly method: string | null;
 }
 
+/** How a transfer has ended, as far as its promise tells. */
+export function settledOf(
+  running: ReturnType<typeof transfer>,
+): Promise<Pick<Outcome, "bytes" | "method" | "error">> {
+  return running.then(
+    ({ bytes, method }) => ({ bytes, method, error: null }),
+    ({ name, code, bytesMoved }) => ({
+      bytes: bytesMoved ?? 0,
+      method: null,
+      error: { name, code },
+    }),
+  );
+}
+
+/** What arrived, for an outcome. */
+export function base64Of(arrived: Uint8Array | undefined): string | null {
+  return arrived === undefined ? null : Buffer.from(arrived).toString("base64");
+}
+
 async function attempt(
   folder: string,
   source: string,
@@ -41,21 +60,10 @@ async function attempt(
     const to = TARGETS[target]!({ folder, scope });
     // A terminal on which nobody types, and a pipe that nobody reads, never end by themselves.
     const signal = AbortSignal.timeout(source === "terminal" ? 50 : 5000);
-    const settled = await transfer(from.fd, to.fd, { length: LENGTH, signal, ...options }).then(
-      ({ bytes, method }) => ({ bytes, method, error: null }),
-      ({ name, code, bytesMoved }) => ({
-        bytes: bytesMoved ?? 0,
-        method: null,
-        error: { name, code },
-      }),
+    const settled = await settledOf(
+      transfer(from.fd, to.fd, { length: LENGTH, signal, ...options }),
     );
-    const arrived = to.arrived?.();
-    return {
-      source,
-      target,
-      ...settled,
-      arrived: arrived === undefined ? null : Buffer.from(arrived).toString("base64"),
-    };
+    return { source, target, ...settled, arrived: base64Of(to.arrived?.()) };
   } finally {
     scope.close();
   }

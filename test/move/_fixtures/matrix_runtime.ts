@@ -17,7 +17,7 @@ import { Scope } from "../../_kit/fds.ts";
 import { TARGETS as RUNTIME_TARGETS } from "../../_kit/targets.ts";
 import { destroyed, HOST, socketPath, stop } from "../../_kit/targets_net.ts";
 import { CONTENT, SOURCES, TARGETS } from "./matrix_ends.ts";
-import type { Outcome } from "./matrix.ts";
+import { base64Of, type Outcome, settledOf } from "./matrix.ts";
 import { LENGTH } from "./matrix_expected.ts";
 
 /** One end of a transfer. */
@@ -144,21 +144,9 @@ async function attempt(source: string, target: string, from: Open, to: Open): Pr
   try {
     // A terminal on which nobody types never ends by itself.
     const signal = AbortSignal.timeout(source === "terminal" ? 50 : 10_000);
-    const settled = await transfer(a.end, b.end, { length: LENGTH, signal }).then(
-      ({ bytes, method }) => ({ bytes, method, error: null }),
-      ({ name, code, bytesMoved }) => ({
-        bytes: bytesMoved ?? 0,
-        method: null,
-        error: { name, code },
-      }),
-    );
+    const settled = await settledOf(transfer(a.end, b.end, { length: LENGTH, signal }));
     const arrived = settled.error === null ? await b.arrived?.(settled.bytes) : undefined;
-    return {
-      source,
-      target,
-      ...settled,
-      arrived: arrived === undefined ? null : Buffer.from(arrived).toString("base64"),
-    };
+    return { source, target, ...settled, arrived: base64Of(arrived) };
   } finally {
     await Promise.all([a.close(), b.close()]);
   }
