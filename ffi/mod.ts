@@ -80,8 +80,8 @@ export function runtime(): Runtime {
   return version === undefined ? { name: "unknown", version: "" } : { name: "node", version };
 }
 
-/** Reads one of our own settings from the environment, without ever making Deno ask the user. */
-export function setting(variable: `SLUICE_${string}`): string | undefined {
+/** Reads a setting from the environment, without ever making Deno ask the user. */
+export function setting(variable: `SLUICE_${string}` | "NODE_DEBUG"): string | undefined {
   if (Deno !== undefined) {
     const { state } = Deno.permissions.querySync({ name: "env", variable });
     if (state !== "granted") return undefined;

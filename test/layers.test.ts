@@ -19,6 +19,7 @@ const ORDER: readonly (readonly string[])[] = [
     "src/options.ts",
     "src/version.ts",
     "src/builtins.ts",
+    "src/debug.ts",
     "src/media_types.ts",
   ],
   ["src/sys"],

@@ -2,6 +2,7 @@
 
 import type { Channel } from "node:diagnostics_channel";
 import { builtin } from "../builtins.ts";
+import { debug } from "../debug.ts";
 import type { TransferResult } from "../options.ts";
 
 /**
@@ -32,6 +33,11 @@ let channel: Channel | undefined;
 
 /** Publishes an event; costs nothing to speak of while nobody listens. */
 export function publish(event: TransferEvent): void {
+  debug(() => {
+    const { bytes, method, durationMs, error } = event;
+    const end = error === undefined ? "" : `, then ${error.name}: ${error.message}`;
+    return `${bytes} bytes by ${method} in ${Math.round(durationMs)} ms${end}`;
+  });
   channel ??= builtin("diagnostics_channel").channel("sluice:transfer");
   if (channel.hasSubscribers) channel.publish(event);
 }

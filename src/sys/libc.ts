@@ -1,6 +1,8 @@
 /** The bound C library, with its refusal turned into the error that users see. @module */
 
 import { type Libc, libc as bound } from "../../ffi/libc/mod.ts";
+import { backend } from "../../ffi/mod.ts";
+import { debug } from "../debug.ts";
 import { UnsupportedError } from "../errors.ts";
 
 let calls: Libc | undefined;
@@ -17,8 +19,11 @@ export function libc(): Libc {
 
 function first(): Libc {
   try {
-    return calls = bound();
+    calls = bound();
+    debug(() => `foreign calls by ${backend().name}`);
+    return calls;
   } catch (cause) {
+    debug(() => `no foreign calls: ${(cause as Error).message}`);
     throw new UnsupportedError({
       action: "call the operating system",
       reason: explain(cause as Error),

@@ -3,6 +3,7 @@
 import type { MessagePort, Worker } from "node:worker_threads";
 import { platform } from "../../ffi/platform/mod.ts";
 import { builtin } from "../builtins.ts";
+import { debug } from "../debug.ts";
 import { check } from "../sys/check.ts";
 import * as raw from "../sys/raw/mod.ts";
 import { NESTED_PARK_MS, PARK_MS, Phase, Slot, type WorkerStart } from "./job.ts";
@@ -177,10 +178,12 @@ export class Host {
     } catch (cause) {
       throw startError(this.#name, location, cause);
     }
+    debug(() => `Worker "${this.#name}" started from ${location.href}`);
     this.#worker.unref();
     this.#worker.on("error", (error) => this.#failure ??= this.#explain(location, error));
     this.#worker.on("exit", () => {
       this.#worker = undefined;
+      debug(() => `Worker "${this.#name}" has ended`);
       this.#release();
       exited();
       if (this.#closing !== undefined) return;

@@ -1,0 +1,30 @@
+/**
+ * `NODE_DEBUG=sluice`: prints what the library decides on standard error, one line each.
+ *
+ * @module
+ */
+
+import { setting } from "../ffi/mod.ts";
+import { builtin } from "./builtins.ts";
+
+let enabled: boolean | undefined;
+
+/**
+ * Prints a line such as `SLUICE 4711: transfer of 1048576 bytes by sendfile took 3 ms`.
+ *
+ * `line` is called only if the list in `NODE_DEBUG` has `sluice` or a pattern that matches it, as
+ * in Node.js's own `util.debuglog()`. Without `--allow-env` Deno prints nothing.
+ */
+export function debug(line: () => string): void {
+  enabled ??= isListed(setting("NODE_DEBUG") ?? "");
+  if (!enabled) return;
+  const { pid, stderr } = builtin("process");
+  stderr.write(`SLUICE ${pid}: ${line()}\n`);
+}
+
+function isListed(list: string): boolean {
+  return list.split(",").some((entry) => {
+    const pattern = entry.trim().replace(/[.+?^${}()|[\]\\]/g, "\\$&").replaceAll("*", ".*");
+    return new RegExp(`^${pattern}$`, "i").test("sluice");
+  });
+}

@@ -1,0 +1,44 @@
+/**
+ * The names that the tests import from `node:test`, on top of vitest. Only `vitest.config.ts` uses
+ * it, as an alias; it has what the tests use and no more.
+ *
+ * @module
+ */
+
+import * as vitest from "vitest";
+
+/** Options that the tests pass to `it` and `describe`. */
+interface Options {
+  /** `true`, or the reason as a string. */
+  readonly skip?: string | boolean;
+  /** In milliseconds. */
+  readonly timeout?: number;
+}
+
+type Body = () => unknown;
+type Rest = readonly [Body] | readonly [Options, Body];
+
+/** The part of `vitest.it` and `vitest.describe` that is called here. */
+interface Api {
+  (name: string, options: { timeout?: number }, body: Body): unknown;
+  skip(name: string, body: Body): unknown;
+}
+
+function adapt(api: Api): (name: string, ...rest: Rest) => void {
+  return (name, ...rest) => {
+    const [options, body]: readonly [Options, Body] = rest.length === 1 ? [{}, rest[0]] : rest;
+    if (options.skip) api.skip(name, () => {});
+    else api(name, options.timeout === undefined ? {} : { timeout: options.timeout }, body);
+  };
+}
+
+export const describe: (name: string, ...rest: Rest) => void = adapt(vitest.describe as Api);
+export const it: (name: string, ...rest: Rest) => void = adapt(vitest.it as Api);
+export const test: (name: string, ...rest: Rest) => void = it;
+export const before: (body: Body) => void = (body) =>
+  vitest.beforeAll(async () => void await body());
+export const after: (body: Body) => void = (body) => vitest.afterAll(async () => void await body());
+export const beforeEach: (body: Body) => void = (body) =>
+  vitest.beforeEach(async () => void await body());
+export const afterEach: (body: Body) => void = (body) =>
+  vitest.afterEach(async () => void await body());
