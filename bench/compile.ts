@@ -14,10 +14,10 @@ const ENTRIES = [
   "src/sys/mod.ts",
   "src/http/mod.ts",
   "src/register.ts",
-  "src/wait/worker.ts",
-  "src/http/server/server_job.ts",
-  "src/http/server/disk_job.ts",
-  "src/move/relay_job.ts",
+  "src/threads/worker.ts",
+  "src/http/server/thread/server_job.ts",
+  "src/http/server/thread/prefetch_job.ts",
+  "src/move/relay/server/relay_job.ts",
 ];
 
 /**
@@ -63,7 +63,7 @@ function bundle(folder: string): void {
     outdir: folder,
     allowOverwrite: true,
     // Whatever starts a Worker finds worker.js beside itself.
-    chunkNames: "src/wait/[name]-[hash]",
+    chunkNames: "src/threads/[name]-[hash]",
     bundle: true,
     splitting: true,
     format: "esm",

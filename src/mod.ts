@@ -27,14 +27,14 @@ export {
   type NetworkCapabilities,
   type NetworkInterface,
 } from "./capabilities.ts";
-export { type Broadcast, broadcast } from "./move/broadcast.ts";
+export { type Broadcast, broadcast } from "./move/broadcast/broadcast.ts";
 export type {
   BroadcastMethod,
   BroadcastOptions,
   BroadcastResult,
   SlowPolicy,
   TargetReport,
-} from "./move/broadcast/job.ts";
+} from "./move/broadcast/types.ts";
 export {
   SlowTargetError,
   type SlowTargetErrorOptions,
@@ -45,45 +45,50 @@ export {
   UnsupportedError,
   type UnsupportedErrorOptions,
 } from "./errors.ts";
-export type { IpAddress, SocketAddress, UnixAddress } from "./sys/address.ts";
+export type { IpAddress, SocketAddress, UnixAddress } from "./sys/net/address.ts";
 export type { FdLike } from "./sys/fd.ts";
 export type { RegionRange } from "./sys/raw/iovec.ts";
 export type { Region } from "./sys/region.ts";
-export { copyFile, type CopyReport } from "./move/copy_file.ts";
-export type { CopyOptions } from "./move/copy_options.ts";
-export type { CopyMethod } from "./move/copy_data.ts";
-export type { FileMethod } from "./move/file_to_file.ts";
+export { copyFile, type CopyReport } from "./move/copy_file/copy_file.ts";
+export type { CopyOptions } from "./move/copy_file/options.ts";
+export type { CopyMethod } from "./move/copy_file/data.ts";
+export type { FileMethod } from "./move/engine/file_to_file.ts";
 export type { FaultGuardState } from "./memory/fault_guard/guard.ts";
-export { type FlushOptions, type MapOptions, MappedFile } from "./memory/mapped_file.ts";
-export { MappedMemory, type MemoryOptions, type MemorySeal } from "./memory/mapped_memory.ts";
-export { type MapAdvice, Mapping, type Residency } from "./memory/mapping.ts";
-export type { MapAccess, MappedRange } from "./memory/core.ts";
-export type { TransferEvent } from "./move/diagnostics.ts";
+export { type FlushOptions, type MapOptions, MappedFile } from "./memory/mapping/mapped_file.ts";
+export {
+  MappedMemory,
+  type MemoryOptions,
+  type MemorySeal,
+} from "./memory/mapping/mapped_memory.ts";
+export type { MapAdvice } from "./memory/mapping/advice.ts";
+export { Mapping, type Residency } from "./memory/mapping/mapping.ts";
+export type { MapAccess, MappedRange } from "./memory/mapping/mapping_state.ts";
+export type { TransferEvent } from "./move/engine/diagnostics.ts";
 export {
   createReadStream,
   type ReadStreamOptions,
   type ReadStreamPath,
-} from "./move/file_stream.ts";
-export { AlignedBuffer } from "./memory/aligned_buffer.ts";
-export { DirectFile, type DirectOptions } from "./memory/direct_file.ts";
+} from "./move/read_stream/read_stream.ts";
+export { AlignedBuffer } from "./memory/aligned/aligned_buffer.ts";
+export { DirectFile, type DirectOptions } from "./memory/direct/direct_file.ts";
 export type { DirectEngine } from "./memory/direct/backing.ts";
 export type { Alignment, DirectMode } from "./memory/direct/channel.ts";
 export type { DirectFileOptions } from "./memory/direct/opening.ts";
 export type { DirectReadable, DirectReadableOptions } from "./memory/direct/readable.ts";
 export type { DirectWritableOptions } from "./memory/direct/writable.ts";
-export { AbortError } from "./move/flow.ts";
-export { Pipe, type PipeOptions } from "./move/pipe.ts";
+export { AbortError } from "./move/engine/progress.ts";
+export { Pipe, type PipeOptions } from "./move/engine/pipe.ts";
 export {
   relay,
   type RelayOptions,
   type RelayProgress,
   type RelayResult,
   type RelayTarget,
-} from "./move/relay.ts";
+} from "./move/relay/relay.ts";
 export type { Endpoint } from "./move/relay/endpoint.ts";
-export type { RelayServerOptions } from "./move/relay/options.ts";
-export type { RelayStats } from "./move/relay/stats.ts";
-export { type CloseOptions, createRelay, type Relay } from "./move/relay_server.ts";
+export type { RelayServerOptions } from "./move/relay/server/options.ts";
+export type { RelayStats } from "./move/relay/server/stats.ts";
+export { type CloseOptions, createRelay, type Relay } from "./move/relay/server/relay_server.ts";
 export {
   type BunSocket,
   type DenoConn,
@@ -92,13 +97,13 @@ export {
   type SendMethod,
   type SendResult,
   type SendTarget,
-} from "./move/send_file.ts";
+} from "./move/send_file/send_file.ts";
 export {
   transfer,
   type TransferRequest,
   type TransferSource,
   type TransferTarget,
-} from "./move/transfer.ts";
-export type { TransferMethod, TransferOptions, TransferReport } from "./move/transfer_job.ts";
-export type { ByteSource } from "./move/runtime_ends.ts";
+} from "./move/transfer/transfer.ts";
+export type { TransferMethod, TransferOptions, TransferReport } from "./move/transfer/options.ts";
+export type { ByteSource } from "./move/transfer/runtime_endpoints.ts";
 export type { FlowOptions, Progress, RangeOptions, TransferResult } from "./options.ts";

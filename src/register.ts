@@ -23,7 +23,7 @@
 
 import { syncBuiltinESMExports } from "node:module";
 import { builtin } from "./builtins.ts";
-import { createReadStream } from "./move/file_stream.ts";
+import { createReadStream } from "./move/read_stream/read_stream.ts";
 
 /** Shared by all copies of this package in a process. */
 const REGISTERED = Symbol.for("sluice.registered");

@@ -24,8 +24,8 @@ const ORDER: readonly (readonly string[])[] = [
   ],
   ["src/sys"],
   ["src/probe"],
-  ["src/guest"],
-  ["src/wait"],
+  ["src/runtime"],
+  ["src/page_cache", "src/threads"],
   ["src/move", "src/memory"],
   ["src/http"],
   ["src/capabilities.ts"],
@@ -34,7 +34,7 @@ const ORDER: readonly (readonly string[])[] = [
 ];
 
 /** The only files that may look at the runtime. */
-const LOOKS_AT_RUNTIME = /^(ffi\/mod\.ts|ffi\/platform\/mod\.ts|src\/guest\/.+)$/;
+const LOOKS_AT_RUNTIME = /^(ffi\/mod\.ts|ffi\/platform\/mod\.ts|src\/runtime\/.+)$/;
 
 interface Source {
   readonly name: string;

@@ -8,8 +8,8 @@
 import { createHash } from "node:crypto";
 import process from "node:process";
 import { copy } from "../../examples/direct_backup/backup.ts";
-import { AlignedBuffer } from "../../src/memory/aligned_buffer.ts";
-import { DirectFile } from "../../src/memory/direct_file.ts";
+import { AlignedBuffer } from "../../src/memory/aligned/aligned_buffer.ts";
+import { DirectFile } from "../../src/memory/direct/direct_file.ts";
 
 /** What to do. */
 export interface DirectJob {

@@ -10,9 +10,9 @@
 import { close, open } from "node:fs";
 import { createServer } from "node:net";
 import { platform } from "../../ffi/platform/mod.ts";
-import { socketGuest } from "../../src/guest/socket.ts";
-import { Burst, limitUnsent } from "../../src/guest/tcp.ts";
-import type { Guest } from "../../src/guest/types.ts";
+import { socketConnection } from "../../src/runtime/socket.ts";
+import { CorkGuard, limitUnsent } from "../../src/runtime/tcp.ts";
+import type { RuntimeConnection } from "../../src/runtime/types.ts";
 import * as raw from "../../src/sys/raw/mod.ts";
 import { answer, ignoreGone, listen } from "./harness.ts";
 
@@ -25,12 +25,12 @@ listen(createServer((socket) => {
   socket.on("data", (request) => {
     const { path, size, header, last } = answer(request as Uint8Array);
     open(path, "r", (_error, file) => {
-      const guest = socketGuest(socket);
-      const burst = new Burst(guest);
+      const connection = socketConnection(socket);
+      const burst = new CorkGuard(connection);
       socket.write(header, () => {
-        pump(guest, burst, file, size, () => {
+        pump(connection, burst, file, size, () => {
           burst.end();
-          guest.release();
+          connection.release();
           close(file, () => {});
           if (last) socket.end();
         });
@@ -40,25 +40,25 @@ listen(createServer((socket) => {
 }));
 
 function pump(
-  guest: Guest,
-  burst: Burst,
+  connection: RuntimeConnection,
+  burst: CorkGuard,
   file: number,
   size: number,
   done: () => void,
 ): void {
   let position = 0;
-  limitUnsent(guest.fd());
+  limitUnsent(connection.fd());
   const run = () => {
     const stop = Math.min(size, position + TURN);
     while (position < stop) {
-      const fd = guest.fd();
+      const fd = connection.fd();
       if (fd < 0) return done();
       const moved = raw.sendfile(fd, file, position, Math.min(WINDOW, stop - position));
       if (moved === -EAGAIN) {
         burst.end();
         const byte = new Uint8Array(1);
         raw.pread(file, byte, position++);
-        return guest.write!(byte, run);
+        return connection.write!(byte, run);
       }
       if (moved <= 0) return done();
       position += moved;

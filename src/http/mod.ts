@@ -27,21 +27,33 @@ export {
   type StaticHandler,
   type StaticOptions,
 } from "./adapters/serve_static.ts";
-export type { Symlinks } from "./open_root.ts";
-export type { Coding, FilePart, Headers, Part, Plan, PlanFile, PlanRequest } from "./plan/types.ts";
-export type { Listing, ListingEntry } from "./plan/listing.ts";
+export type { Symlinks } from "./files/open_root.ts";
+export type {
+  Coding,
+  FilePart,
+  Headers,
+  Part,
+  Plan,
+  PlanFile,
+  PlanRequest,
+} from "./rules/types.ts";
+export type { Listing, ListingEntry } from "./rules/listing.ts";
 export type {
   CorsOptions,
   HeadersHook,
   LookupOptions,
   PlanOptions,
   SiteOptions,
-} from "./plan/options.ts";
-export { planResponse } from "./plan/plan.ts";
-export type { Dotfiles } from "./plan/target.ts";
-export { createFileServer, type FileServer, type ServerAddress } from "./server/file_server.ts";
-export type { RequestEvent } from "./server/log_format.ts";
-export type { CacheOptions, ServerLimits } from "./server/limits.ts";
-export type { FileServerOptions, LogOptions } from "./server/options.ts";
-export type { Endpoint, FallbackOptions, Forwarding } from "./server/fallback/options.ts";
-export type { FileServerStats } from "./server/stats.ts";
+} from "./rules/options.ts";
+export { planResponse } from "./rules/plan.ts";
+export type { Dotfiles } from "./rules/target.ts";
+export {
+  createFileServer,
+  type FileServer,
+  type ServerAddress,
+} from "./server/control/file_server.ts";
+export type { RequestEvent } from "./server/thread/log_format.ts";
+export type { CacheOptions, ServerLimits } from "./server/control/limits.ts";
+export type { FileServerOptions, LogOptions } from "./server/control/options.ts";
+export type { Endpoint, FallbackOptions, Forwarding } from "./server/proxy/options.ts";
+export type { FileServerStats } from "./server/control/stats.ts";

@@ -2,7 +2,7 @@
 
 import { platform } from "../../ffi/platform/mod.ts";
 import { builtin } from "../builtins.ts";
-import { StatxMask } from "../sys/stat.ts";
+import { StatxMask } from "../sys/file/stat.ts";
 import * as raw from "../sys/raw/mod.ts";
 import { attempt, type Mechanism, type Scope, unknown } from "./attempt.ts";
 

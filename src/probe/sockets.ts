@@ -1,7 +1,7 @@
 /** Trying what sockets can do, on a connection of this process to itself. @module */
 
 import { platform } from "../../ffi/platform/mod.ts";
-import { decodeAddress, encodeAddress, MAX_ADDRESS } from "../sys/address.ts";
+import { decodeAddress, encodeAddress, MAX_ADDRESS } from "../sys/net/address.ts";
 import * as raw from "../sys/raw/mod.ts";
 import { attempt, type Mechanism, type Scope } from "./attempt.ts";
 

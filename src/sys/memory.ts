@@ -12,7 +12,7 @@ import { platform } from "../../ffi/platform/mod.ts";
 import { flagsOf, integer, offsetOf } from "./arguments.ts";
 import { check } from "./check.ts";
 import { type FdLike, fdOf } from "./fd.ts";
-import { RemapFlag } from "./memory_flags.ts";
+import { RemapFlag } from "./flags/memory.ts";
 import * as raw from "./raw/mod.ts";
 import type { Region } from "./region.ts";
 

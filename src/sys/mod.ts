@@ -17,20 +17,20 @@
 
 export { SyscallError, UnsupportedError } from "../errors.ts";
 export type { SyscallErrorOptions, UnsupportedErrorOptions } from "../errors.ts";
-export type { IpAddress, SocketAddress, UnixAddress } from "./address.ts";
-export * from "./allocation.ts";
+export type { IpAddress, SocketAddress, UnixAddress } from "./net/address.ts";
+export * from "./file/allocation.ts";
 export { MAX_COUNT } from "./arguments.ts";
-export * from "./cache.ts";
-export * from "./copying.ts";
-export * from "./event_flags.ts";
+export * from "./file/cache.ts";
+export * from "./file/copying.ts";
+export * from "./flags/event.ts";
 export * from "./events.ts";
 export { type FdLike, fdOf } from "./fd.ts";
-export * from "./file_flags.ts";
-export * from "./files.ts";
+export * from "./flags/file.ts";
+export * from "./file/files.ts";
 export * from "./io_uring.ts";
 export * from "./memory.ts";
-export * from "./memory_flags.ts";
-export * from "./messages.ts";
+export * from "./flags/memory.ts";
+export * from "./net/messages.ts";
 export {
   close,
   closesOnExec,
@@ -41,12 +41,12 @@ export {
   type OpenHow,
   setStatusFlags,
   statusFlags,
-} from "./open.ts";
+} from "./file/open.ts";
 export * from "./pipes.ts";
 export type { RegionRange } from "./raw/iovec.ts";
 export * as raw from "./raw/mod.ts";
 export { Region } from "./region.ts";
-export * from "./socket_flags.ts";
-export * from "./sockets.ts";
-export * from "./stat.ts";
-export { FileType } from "./statx.ts";
+export * from "./flags/socket.ts";
+export * from "./net/sockets.ts";
+export * from "./file/stat.ts";
+export { FileType } from "./file/statx.ts";

@@ -10,10 +10,10 @@
 import { fold } from "../../ffi/libc/mod.ts";
 import { platform } from "../../ffi/platform/mod.ts";
 import { check } from "./check.ts";
-import { UringEnterFlag } from "./event_flags.ts";
+import { UringEnterFlag } from "./flags/event.ts";
 import { UringOffset } from "./io_uring.ts";
 import { libc } from "./libc.ts";
-import { MapFlag, MemoryAdvice, Protection } from "./memory_flags.ts";
+import { MapFlag, MemoryAdvice, Protection } from "./flags/memory.ts";
 import * as raw from "./raw/mod.ts";
 import type { Region } from "./region.ts";
 

@@ -6,8 +6,8 @@ import { before, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { close, OpenFlag, pipe2, PollEvent } from "../../src/sys/mod.ts";
 import { write as writeRaw } from "../../src/sys/raw/files.ts";
-import { runBlocking } from "../../src/wait/blocking.ts";
-import { ready } from "../../src/wait/ready.ts";
+import { runBlocking } from "../../src/threads/blocking/blocking.ts";
+import { ready } from "../../src/threads/poll/poll_ready.ts";
 
 /** What is open now, as `"number:kind"`, but for standard input and output. */
 export function openDescriptors(): string[] {

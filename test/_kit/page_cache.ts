@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
-import { FileAdvice } from "../../src/sys/file_flags.ts";
+import { FileAdvice } from "../../src/sys/flags/file.ts";
 import { cachestat, fsync, posixFadvise } from "../../src/sys/raw/mod.ts";
 
 /** Drops a file from the page cache. Now and then a page is in use, and the kernel keeps it. */

@@ -36,8 +36,8 @@ The last line is "N passed, N failed, N skipped", over all runtimes.
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 
-/** Paths whose tests hold without foreign functions; test/floor holds only without them. */
-const FLOOR = ["test/floor/"];
+/** Paths whose tests hold without foreign functions; test/portable holds only without them. */
+const FLOOR = ["test/portable/"];
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -118,7 +118,7 @@ function selectFiles(): string[] {
     .map((name) => `test/${name}`)
     .filter((name) => name.startsWith("test/stress/") === values.stress)
     .filter((name) =>
-      values.none ? FLOOR.some((p) => name.startsWith(p)) : !name.startsWith("test/floor/")
+      values.none ? FLOOR.some((p) => name.startsWith(p)) : !name.startsWith("test/portable/")
     )
     .sort();
   if (positionals.length === 0) return found;

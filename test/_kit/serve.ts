@@ -4,7 +4,7 @@ import { channel } from "node:diagnostics_channel";
 import { once } from "node:events";
 import { createServer, type RequestListener, type Server } from "node:http";
 import { type AddressInfo, connect, type Socket } from "node:net";
-import type { TransferEvent } from "../../src/move/diagnostics.ts";
+import type { TransferEvent } from "../../src/move/engine/diagnostics.ts";
 import { HOST } from "./targets_net.ts";
 
 /** Whether responses of `node:http` show their descriptor: Bun's do not. */

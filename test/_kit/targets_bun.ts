@@ -3,7 +3,7 @@
 import { once } from "node:events";
 import { connect, createServer, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
-import type { BunSocket } from "../../src/guest/bun.ts";
+import type { BunSocket } from "../../src/runtime/bun.ts";
 import { CERTIFICATE, KEY } from "./certificate.ts";
 import type { Pair } from "./targets.ts";
 import { destroyed, HOST, listen, peerOf, stop } from "./targets_net.ts";

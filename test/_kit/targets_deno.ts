@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { connect, createServer, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type DenoConn, writeAll } from "../../src/guest/deno.ts";
+import { type DenoConn, writeAll } from "../../src/runtime/deno.ts";
 import { noise } from "./bytes.ts";
 import { CERTIFICATE, KEY } from "./certificate.ts";
 import type { Pair } from "./targets.ts";

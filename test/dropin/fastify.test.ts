@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fastifyStatic from "@fastify/static";
 import fastify, { type FastifyInstance } from "fastify";
-import { createReadStream } from "../../src/move/file_stream.ts";
+import { createReadStream } from "../../src/move/read_stream/read_stream.ts";
 import { sha256 } from "../_kit/bytes.ts";
 import { Client, DESCRIPTOR, recording, withServer } from "../_kit/serve.ts";
 import { describeServer, files, patchIfAsked, root } from "./_battery.ts";

@@ -1,6 +1,10 @@
 /** A relay between sockets of the test, for the tests of relaying. @module */
 
-import { createRelay, type Relay, type RelayServerOptions } from "../../src/move/relay_server.ts";
+import {
+  createRelay,
+  type Relay,
+  type RelayServerOptions,
+} from "../../src/move/relay/server/relay_server.ts";
 import type { SocketAddress } from "../../src/sys/mod.ts";
 import { formatAddress } from "../../src/move/relay/endpoint.ts";
 import { Listener, Peer } from "../_kit/peer.ts";

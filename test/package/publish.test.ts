@@ -23,7 +23,7 @@ const BUDGET = {
 /** Entries of the core, and those whose code is needed beyond it. */
 const CORE = ["mod.js", "register.js", "worker.js", "relay_job.js"];
 const SYS = ["sys.js"];
-const HTTP = ["http.js", "server_job.js", "disk_job.js"];
+const HTTP = ["http.js", "server_job.js", "prefetch_job.js"];
 
 const SOURCE = `
 import { createReadStream, sendFile, SyscallError } from "sluice";

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import { AlignedBuffer, DirectFile } from "../../src/mod.ts";
-import { bytesFrom, withPath } from "../memory/_direct.ts";
+import { bytesFrom, withPath } from "../memory/direct/_direct.ts";
 import { allocate } from "../memory/_long.ts";
 
 const MIB = 1024 * 1024;

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { createServer as createHttpServer } from "node:http";
 import { connect, createServer, type Server } from "node:net";
 import { after, it } from "node:test";
-import { sendFile } from "../../src/move/send_file.ts";
+import { sendFile } from "../../src/move/send_file/send_file.ts";
 import { Folder } from "../_kit/bytes.ts";
 import { describeWithoutLeaks } from "../_kit/leaks.ts";
 import { HOST, listen, stop } from "../_kit/targets_net.ts";

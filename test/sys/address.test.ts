@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { decodeAddress, encodeAddress, type SocketAddress } from "../../src/sys/address.ts";
-import { formatIpv6, parseIpv4, parseIpv6 } from "../../src/sys/ip.ts";
+import { decodeAddress, encodeAddress, type SocketAddress } from "../../src/sys/net/address.ts";
+import { formatIpv6, parseIpv4, parseIpv6 } from "../../src/sys/net/ip.ts";
 
 const hex = (bytes: Uint8Array | undefined) => bytes && Buffer.from(bytes).toString("hex");
 

@@ -3,7 +3,7 @@
 import { statSync, writeSync } from "node:fs";
 import process from "node:process";
 import { platform } from "../../../ffi/platform/mod.ts";
-import { encodeAddress } from "../../sys/address.ts";
+import { encodeAddress } from "../../sys/net/address.ts";
 import * as raw from "../../sys/raw/mod.ts";
 import { Calls, must } from "./calls.ts";
 import { type Method, methodNamed } from "./methods.ts";

@@ -4,7 +4,7 @@ import { createHash } from "node:crypto";
 import { writeSync } from "node:fs";
 import process from "node:process";
 import { platform } from "../../../ffi/platform/mod.ts";
-import { decodeAddress, encodeAddress, MAX_ADDRESS } from "../../sys/address.ts";
+import { decodeAddress, encodeAddress, MAX_ADDRESS } from "../../sys/net/address.ts";
 import * as raw from "../../sys/raw/mod.ts";
 import { must } from "./calls.ts";
 

@@ -1,13 +1,13 @@
 /** Plans as responses of `fetch`. @module */
 
 import { TruncatedError } from "../../errors.ts";
-import { fileBody } from "../../guest/file_body.ts";
-import { readSome } from "../../move/read_some.ts";
-import type { SiteRequest } from "../look_up.ts";
-import type { OpenFile } from "../open_root.ts";
-import { planMessage } from "../plan/messages.ts";
-import type { Part, Plan, PlanRequest } from "../plan/types.ts";
-import type { Site } from "../site.ts";
+import { fileBody } from "../../runtime/file_body.ts";
+import { readSome } from "../../move/engine/read_some.ts";
+import type { LookupRequest } from "../files/look_up.ts";
+import type { OpenFile } from "../files/open_root.ts";
+import { planMessage } from "../rules/messages.ts";
+import type { Part, Plan, PlanRequest } from "../rules/types.ts";
+import type { StaticRoot } from "../files/static_root.ts";
 
 /** Bytes up to which a body is read before the response is returned: no stream costs less. */
 const SMALL = 64 * 1024;
@@ -21,12 +21,12 @@ export function planRequestOf({ method, headers }: Request): PlanRequest {
 }
 
 /** Answers a request below a site. */
-export async function respondToFetch(site: Site, request: Request): Promise<Response> {
+export async function respondToFetch(site: StaticRoot, request: Request): Promise<Response> {
   const plain = planRequestOf(request);
   const target = site.below(request.url);
   if (target === undefined) return await toResponse(planMessage(plain, 404), undefined);
   const original = target === request.url ? undefined : request.url;
-  const siteRequest: SiteRequest = { ...plain, target, original };
+  const siteRequest: LookupRequest = { ...plain, target, original };
   const answer = await site.find(siteRequest);
   return await toResponse(answer.plan, answer.kind === "file" ? answer.file : undefined);
 }

@@ -2,11 +2,11 @@
 
 import { builtin } from "../../builtins.ts";
 import { describe } from "../../options.ts";
-import { lookUpFile, search } from "../look_up.ts";
-import { openRoot, type Root, type Symlinks } from "../open_root.ts";
-import type { PlanOptions } from "../plan/options.ts";
-import { settingsOf } from "../plan/settings.ts";
-import { openPath } from "../portable_root.ts";
+import { lookUpFile, search } from "../files/look_up.ts";
+import { openRoot, type Root, type Symlinks } from "../files/open_root.ts";
+import type { PlanOptions } from "../rules/options.ts";
+import { settingsOf } from "../rules/settings.ts";
+import { openPath } from "../files/portable_root.ts";
 import { planRequestOf, toResponse } from "./fetch.ts";
 
 /** Options of {@linkcode fileResponse}. */

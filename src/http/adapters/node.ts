@@ -2,16 +2,16 @@
 
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { builtin } from "../../builtins.ts";
-import type { SiteRequest } from "../look_up.ts";
-import { phraseOf, planMessage } from "../plan/messages.ts";
-import type { Plan } from "../plan/types.ts";
-import type { Answer, Site } from "../site.ts";
+import type { LookupRequest } from "../files/look_up.ts";
+import { phraseOf, planMessage } from "../rules/messages.ts";
+import type { Plan } from "../rules/types.ts";
+import type { Answer, StaticRoot } from "../files/static_root.ts";
 import { giveUp, isGone, sendBody, setHead } from "./respond.ts";
 import type { StaticOptions } from "./serve_static.ts";
 
 /** A site, and how it stands among other handlers. */
 export interface Serving {
-  readonly site: Site;
+  readonly site: StaticRoot;
   readonly fallthrough: boolean;
   readonly setHeaders: StaticOptions["setHeaders"];
   /**
@@ -59,7 +59,7 @@ export function serveNode(
 
 function serveNext(serving: Serving, req: Incoming, res: ServerResponse, next: Next): void {
   if (req.socket?.destroyed) return serving.end?.();
-  let request: SiteRequest;
+  let request: LookupRequest;
   let answer: Answer | Promise<Answer>;
   try {
     const { site } = serving;
@@ -80,7 +80,7 @@ function serveNext(serving: Serving, req: Incoming, res: ServerResponse, next: N
   } else deliver(serving, req, res, next, answer);
 }
 
-function requestOf(req: IncomingMessage, target: string, original?: string): SiteRequest {
+function requestOf(req: IncomingMessage, target: string, original?: string): LookupRequest {
   const { method = "", headers } = req;
   // Only Set-Cookie, which no request has, comes as an array.
   return { method, target, original, header: (name) => headers[name] as string | undefined };
@@ -91,7 +91,7 @@ function isTheirs({ keepsStatus }: Serving, { statusCode }: ServerResponse): boo
 }
 
 /** Without what would make another answer of the file than all of it. */
-function unconditional({ header }: SiteRequest): SiteRequest["header"] {
+function unconditional({ header }: LookupRequest): LookupRequest["header"] {
   return (name) => name === "range" || name.startsWith("if-") ? undefined : header(name);
 }
 

@@ -1,13 +1,13 @@
 /** Carries a plan out on a response of `node:http`. @module */
 
 import type { ServerResponse } from "node:http";
-import { cutOff } from "../../guest/response.ts";
-import { sendFile } from "../../move/send_file.ts";
-import { sendParts } from "../../move/send_parts.ts";
+import { cutOff } from "../../runtime/response.ts";
+import { sendFile } from "../../move/send_file/send_file.ts";
+import { sendParts } from "../../move/send_file/parts.ts";
 import { available } from "../../sys/libc.ts";
-import { preadResident } from "../../wait/residency.ts";
-import type { OpenFile } from "../open_root.ts";
-import type { FilePart, Plan } from "../plan/types.ts";
+import { preadResident } from "../../page_cache/prefetch.ts";
+import type { OpenFile } from "../files/open_root.ts";
+import type { FilePart, Plan } from "../rules/types.ts";
 
 /**
  * Bytes up to which a file is read into memory and leaves together with the head, in one call. From

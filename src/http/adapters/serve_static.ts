@@ -3,10 +3,10 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { describe } from "../../options.ts";
 import { listingPage } from "../listing/page.ts";
-import type { Symlinks } from "../open_root.ts";
-import type { SiteOptions } from "../plan/options.ts";
-import type { Coding } from "../plan/types.ts";
-import { Site } from "../site.ts";
+import type { Symlinks } from "../files/open_root.ts";
+import type { SiteOptions } from "../rules/options.ts";
+import type { Coding } from "../rules/types.ts";
+import { StaticRoot } from "../files/static_root.ts";
 import { respondToFetch } from "./fetch.ts";
 import { answerError, serveNode } from "./node.ts";
 import {
@@ -125,7 +125,7 @@ export function serveStatic(root: string | URL, options: StaticOptions = {}): St
     if (hook === undefined || typeof hook === "function") continue;
     throw new TypeError(`Cannot serve files: ${name} must be a function, not ${describe(hook)}`);
   }
-  const site = new Site(root, siteOptions(options), symlinks, prefix);
+  const site = new StaticRoot(root, siteOptions(options), symlinks, prefix);
   const serving = { site, fallthrough: Boolean(fallthrough), setHeaders };
   const own = { ...serving, keepsStatus: true };
 

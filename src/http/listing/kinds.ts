@@ -1,7 +1,7 @@
 /** What kind of thing a file is, for its icon and its preview. @module */
 
 import { mediaType } from "../../media_types.ts";
-import type { ListingEntry } from "../plan/listing.ts";
+import type { ListingEntry } from "../rules/listing.ts";
 
 /** Kinds of entries that look different. */
 export type Kind =

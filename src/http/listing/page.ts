@@ -1,6 +1,6 @@
 /** The page that shows what is in a folder. @module */
 
-import { escapeHtml, type Listing, type ListingEntry } from "../plan/listing.ts";
+import { escapeHtml, type Listing, type ListingEntry } from "../rules/listing.ts";
 import { icon, ICONS, kindOf } from "./kinds.ts";
 import { SCRIPT } from "./script.ts";
 import { STYLE } from "./style.ts";

@@ -2,8 +2,8 @@
 
 import { builtin } from "../../builtins.ts";
 import { errnoNumber } from "../../errors.ts";
-import { type Statx, StatxMask } from "../../sys/stat.ts";
-import { IoOp, type IoQueue } from "../../wait/ring/queue.ts";
+import { type Statx, StatxMask } from "../../sys/file/stat.ts";
+import { IoOp, type IoQueue } from "../../threads/io_queue/io_queue.ts";
 import { borrow, giveBack } from "./bounce.ts";
 import type { Alignment } from "./channel.ts";
 

@@ -2,10 +2,10 @@
 
 import { builtin } from "../../builtins.ts";
 import { errnoNumber } from "../../errors.ts";
-import { FileAdvice, SyncRangeFlag, Whence } from "../../sys/file_flags.ts";
+import { FileAdvice, SyncRangeFlag, Whence } from "../../sys/flags/file.ts";
 import * as raw from "../../sys/raw/mod.ts";
-import { IoOp, type IoQueue } from "../../wait/ring/queue.ts";
-import type { Block } from "../slabs.ts";
+import { IoOp, type IoQueue } from "../../threads/io_queue/io_queue.ts";
+import type { Block } from "../aligned/slabs.ts";
 
 /** What runs the operations: the kernel's ring, threads of our own, or the runtime. */
 export type DirectEngine = "ring" | "threads" | "runtime";

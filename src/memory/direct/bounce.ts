@@ -1,6 +1,6 @@
 /** Aligned memory on loan, for bytes that do not lie or do not end where the disk wants them. @module */
 
-import { type Block, Slabs } from "../slabs.ts";
+import { type Block, Slabs } from "../aligned/slabs.ts";
 
 /**
  * Bytes of one loan, and so of one request to the disk. Of 64 KiB to 1 MiB, four at a time, 256 KiB was

@@ -1,11 +1,11 @@
 /** An open file and the operations on it. @module */
 
 import { errnoNumber, SyscallError } from "../../errors.ts";
-import { AbortError } from "../../move/flow.ts";
-import { ReadFlag } from "../../sys/file_flags.ts";
+import { AbortError } from "../../move/engine/progress.ts";
+import { ReadFlag } from "../../sys/flags/file.ts";
 import { check } from "../../sys/check.ts";
-import { IoOp } from "../../wait/ring/queue.ts";
-import type { Block } from "../slabs.ts";
+import { IoOp } from "../../threads/io_queue/io_queue.ts";
+import type { Block } from "../aligned/slabs.ts";
 import type { Backing, DirectEngine } from "./backing.ts";
 
 /** What a file asks of memory, offsets and lengths: powers of two. 1 where it asks for nothing. */

@@ -1,9 +1,9 @@
 /** What can be done to an open file; arguments are checked before. @module */
 
-import { AbortError } from "../../move/flow.ts";
-import { IoOp } from "../../wait/ring/queue.ts";
-import { type Place, placeOf } from "../lending.ts";
-import type { Block } from "../slabs.ts";
+import { AbortError } from "../../move/engine/progress.ts";
+import { IoOp } from "../../threads/io_queue/io_queue.ts";
+import { type Place, placeOf } from "../aligned/lending.ts";
+import type { Block } from "../aligned/slabs.ts";
 import type { Channel } from "./channel.ts";
 import { Order } from "./order.ts";
 import { MOST, readInto, readThrough } from "./reading.ts";

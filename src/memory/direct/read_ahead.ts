@@ -1,8 +1,8 @@
 /** A line of reads in flight, in the order of the file. @module */
 
-import { AbortError } from "../../move/flow.ts";
-import { show, takeBack } from "../lending.ts";
-import type { Block } from "../slabs.ts";
+import { AbortError } from "../../move/engine/progress.ts";
+import { show, takeBack } from "../aligned/lending.ts";
+import type { Block } from "../aligned/slabs.ts";
 import { ownBlock } from "./bounce.ts";
 import type { Operations } from "./operations.ts";
 

@@ -1,9 +1,9 @@
 /** Reading: as it is into aligned memory, and by way of it into any other. @module */
 
 import { errnoNumber } from "../../errors.ts";
-import { AbortError } from "../../move/flow.ts";
-import { IoOp } from "../../wait/ring/queue.ts";
-import type { Block } from "../slabs.ts";
+import { AbortError } from "../../move/engine/progress.ts";
+import { IoOp } from "../../threads/io_queue/io_queue.ts";
+import type { Block } from "../aligned/slabs.ts";
 import { borrow, giveBack, PIECE } from "./bounce.ts";
 import type { Channel } from "./channel.ts";
 import { inPieces } from "./pieces.ts";

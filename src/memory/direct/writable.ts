@@ -1,9 +1,9 @@
 /** Writing what comes, in whole blocks. @module */
 
 import { isBytes } from "../../bytes.ts";
-import { AbortError } from "../../move/flow.ts";
+import { AbortError } from "../../move/engine/progress.ts";
 import { describe, wholeNumber } from "../../options.ts";
-import type { Block } from "../slabs.ts";
+import type { Block } from "../aligned/slabs.ts";
 import { ownBlock } from "./bounce.ts";
 import type { Operations } from "./operations.ts";
 import { checkDepth } from "./readable.ts";

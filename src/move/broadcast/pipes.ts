@@ -3,7 +3,7 @@
 import { platform } from "../../../ffi/platform/mod.ts";
 import { SyscallError } from "../../errors.ts";
 import * as raw from "../../sys/raw/mod.ts";
-import { Pipe } from "../pipe.ts";
+import { Pipe } from "../engine/pipe.ts";
 
 /**
  * Capacity of a target's pipe in bytes: two of the largest chunks. As large, for the calls that it

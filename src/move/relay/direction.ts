@@ -1,10 +1,10 @@
 /** One direction of a relayed connection: from one socket through a pipe into another. @module */
 
 import { errnoNumber } from "../../errors.ts";
-import { PollEvent } from "../../sys/event_flags.ts";
-import { SpliceFlag } from "../../sys/file_flags.ts";
+import { PollEvent } from "../../sys/flags/event.ts";
+import { SpliceFlag } from "../../sys/flags/file.ts";
 import * as raw from "../../sys/raw/mod.ts";
-import { MessageFlag, ShutdownHow } from "../../sys/socket_flags.ts";
+import { MessageFlag, ShutdownHow } from "../../sys/flags/socket.ts";
 import { PIPE_BYTES, type PipeEnds, type Pipes } from "./pipes.ts";
 
 const EAGAIN = -errnoNumber("EAGAIN");
@@ -44,7 +44,7 @@ export const Outcome = {
 } as const;
 
 /** What a thread moves bytes with. */
-export interface Means {
+export interface SharedBuffers {
   readonly pipes: Pipes;
   /** Memory for copies, shared by all connections: nothing stays in it between two calls. */
   readonly buffer: Uint8Array;
@@ -59,7 +59,7 @@ function isReady(fd: number, events: number): boolean {
 
 /** Moves what arrives on one socket to another, and then its end. */
 export class Direction {
-  readonly #means: Means;
+  readonly #buffers: SharedBuffers;
   /** The socket to read, and the one to write: both are read by whoever may reset them. */
   from: number;
   to: number;
@@ -80,12 +80,12 @@ export class Direction {
   #ended = false;
 
   constructor(
-    means: Means,
+    buffers: SharedBuffers,
     from: number,
     to: number,
     { ahead, copying = false }: { ahead?: Uint8Array | undefined; copying?: boolean } = {},
   ) {
-    this.#means = means;
+    this.#buffers = buffers;
     this.from = from;
     this.to = to;
     this.#ahead = ahead?.length ? ahead : undefined;
@@ -112,7 +112,7 @@ export class Direction {
       const result = this.#sendAhead(this.#ahead);
       if (result !== 0) return result === EAGAIN ? Outcome.WAIT : result;
     }
-    for (let left = this.#means.turnBytes; left > 0;) {
+    for (let left = this.#buffers.turnBytes; left > 0;) {
       if (this.#held === 0 && !this.#ended) {
         let result = this.#copying ? this.#copy() : this.#fill();
         if (result === EAGAIN && !this.#copying && isReady(this.from, PollEvent.IN)) {
@@ -146,14 +146,14 @@ export class Direction {
     this.#pipe = undefined;
     this.#ahead = undefined;
     if (pipe === undefined) return;
-    if (this.#held > 0) this.#means.pipes.drop(pipe);
-    else this.#means.pipes.give(pipe);
+    if (this.#held > 0) this.#buffers.pipes.drop(pipe);
+    else this.#buffers.pipes.give(pipe);
     this.#held = 0;
   }
 
   /** Fills the empty pipe. Returns 0, or `-errno`. */
   #fill(): number {
-    const pipe = this.#pipe ??= this.#means.pipes.take();
+    const pipe = this.#pipe ??= this.#buffers.pipes.take();
     if (pipe === undefined) return this.#copy();
     let count: number;
     do {
@@ -194,7 +194,7 @@ export class Direction {
    * They are looked at, sent as far as there is room, and then taken by that number: nothing is kept.
    */
   #copy(): number {
-    const { buffer } = this.#means;
+    const { buffer } = this.#buffers;
     this.#full = false;
     const seen = raw.recv(this.from, buffer, PEEK);
     if (seen === EINTR) return 0;
@@ -235,7 +235,7 @@ export class Direction {
 
   #releasePipe(): void {
     if (this.#pipe === undefined) return;
-    this.#means.pipes.give(this.#pipe);
+    this.#buffers.pipes.give(this.#pipe);
     this.#pipe = undefined;
   }
 }

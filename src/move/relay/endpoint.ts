@@ -2,8 +2,8 @@
 
 import { builtin } from "../../builtins.ts";
 import { describe } from "../../options.ts";
-import type { SocketAddress } from "../../sys/address.ts";
-import { parseIpv4, parseIpv6 } from "../../sys/ip.ts";
+import type { SocketAddress } from "../../sys/net/address.ts";
+import { parseIpv4, parseIpv6 } from "../../sys/net/ip.ts";
 
 /** A port, or the path of a Unix socket. */
 export type Endpoint =

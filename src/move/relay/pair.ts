@@ -1,12 +1,12 @@
 /** A relayed connection: two sockets, two directions, one idle timer. @module */
 
 import { errnoNumber } from "../../errors.ts";
-import { EpollEvent, PollEvent } from "../../sys/event_flags.ts";
+import { EpollEvent, PollEvent } from "../../sys/flags/event.ts";
 import * as raw from "../../sys/raw/mod.ts";
-import { SocketLevel, SocketOption, TcpOption } from "../../sys/socket_flags.ts";
-import type { Handler, Loop, Task } from "../../wait/loop/loop.ts";
-import { Timer } from "../../wait/loop/timers.ts";
-import { type Direction, type Means, Outcome } from "./direction.ts";
+import { SocketLevel, SocketOption, TcpOption } from "../../sys/flags/socket.ts";
+import type { Handler, Loop, Task } from "../../threads/loop/loop.ts";
+import { Timer } from "../../threads/loop/timers.ts";
+import { type Direction, Outcome, type SharedBuffers } from "./direction.ts";
 
 const { ERR, ET, HUP, IN, OUT, RDHUP } = EpollEvent;
 
@@ -37,7 +37,7 @@ function isShut(fd: number): boolean {
 /** What all pairs of a thread share. */
 export interface PairOwner {
   readonly loop: Loop;
-  readonly means: Means;
+  readonly buffers: SharedBuffers;
   /** Time without a byte after which both sides are closed, in milliseconds; 0 for ever. */
   readonly idleMs: number;
   /** Called with the bytes that moved, for either direction. */

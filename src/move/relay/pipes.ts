@@ -1,7 +1,7 @@
 /** The pipes of one relaying thread. @module */
 
 import { platform } from "../../../ffi/platform/mod.ts";
-import { OpenFlag } from "../../sys/file_flags.ts";
+import { OpenFlag } from "../../sys/flags/file.ts";
 import * as raw from "../../sys/raw/mod.ts";
 
 /**

@@ -3,10 +3,10 @@
 import type { Server, Socket } from "node:net";
 import { builtin } from "../../builtins.ts";
 import { errnoNumber } from "../../errors.ts";
-import type { SocketAddress } from "../../sys/address.ts";
+import type { SocketAddress } from "../../sys/net/address.ts";
 import { copyPair } from "./copying.ts";
-import { Count, type Counters } from "./counters.ts";
-import type { CheckedOptions } from "./options.ts";
+import { Count, type Counters } from "./server/counters.ts";
+import type { CheckedOptions } from "./server/options.ts";
 import type { Side } from "./side.ts";
 
 /** Accepts and copies; counts what it does as the threads do. */

@@ -1,22 +1,22 @@
 /** One of the two sockets that a caller wants relayed. @module */
 
 import { UnsupportedError } from "../../errors.ts";
-import { findConnection } from "../../guest/find.ts";
+import { findConnection } from "../../runtime/find.ts";
 import {
   isTakeable,
   type Takeable,
   type TakenConnection,
   takeOver,
-} from "../../guest/take_over.ts";
+} from "../../runtime/take_over.ts";
 import { describe } from "../../options.ts";
 import { check } from "../../sys/check.ts";
 import { fdOf } from "../../sys/fd.ts";
-import { OpenFlag } from "../../sys/file_flags.ts";
+import { OpenFlag } from "../../sys/flags/file.ts";
 import { available } from "../../sys/libc.ts";
-import { dupCloexec, statusFlags } from "../../sys/open.ts";
+import { dupCloexec, statusFlags } from "../../sys/file/open.ts";
 import * as raw from "../../sys/raw/mod.ts";
-import { SocketLevel, SocketOption, SocketType } from "../../sys/socket_flags.ts";
-import type { RelayTarget } from "../relay.ts";
+import { SocketLevel, SocketOption, SocketType } from "../../sys/flags/socket.ts";
+import type { RelayTarget } from "./relay.ts";
 
 /** A socket of the caller, by what it is. */
 export type Side =

@@ -1,14 +1,14 @@
 /** The one thread that relays between sockets of the caller. @module */
 
 import { errnoNumber, SyscallError } from "../../errors.ts";
-import type { TakenConnection } from "../../guest/take_over.ts";
+import type { TakenConnection } from "../../runtime/take_over.ts";
 import * as raw from "../../sys/raw/mod.ts";
-import { Crew } from "../../wait/crew.ts";
-import { jobLocation } from "../../wait/worker_location.ts";
-import { AbortError } from "../flow.ts";
-import type { RelayProgress } from "../relay.ts";
-import type { RelayCommand, RelayJobData } from "./commands.ts";
-import { Count, type Counters, newCounters } from "./counters.ts";
+import { WorkerPool } from "../../threads/worker_pool.ts";
+import { jobLocation } from "../../threads/worker_location.ts";
+import { AbortError } from "../engine/progress.ts";
+import type { RelayProgress } from "./relay.ts";
+import type { RelayCommand, RelayJobData } from "./server/commands.ts";
+import { Count, type Counters, newCounters } from "./server/counters.ts";
 import { type Side, take } from "./side.ts";
 
 /** How a pair is relayed. */
@@ -22,7 +22,7 @@ export interface PairSettings {
 const ACTION = "relay between two sockets";
 const ESHUTDOWN = errnoNumber("ESHUTDOWN");
 
-let current: Crew | undefined;
+let current: WorkerPool | undefined;
 let pairs = 0;
 let lastPair = 0;
 
@@ -33,11 +33,11 @@ export async function splicePair(
   { idleMs, progress, signal }: PairSettings,
 ): Promise<"splice" | "copy"> {
   // Before anything is taken over, for it may be refused.
-  const crew = thread();
+  const pool = thread();
   const counters = newCounters();
   const pair = ++lastPair;
-  const cut = () => void crew.call({ type: "cut", pair } satisfies RelayCommand).catch(() => {});
-  if (pairs++ === 0) crew.ref();
+  const cut = () => void pool.call({ type: "cut", pair } satisfies RelayCommand).catch(() => {});
+  if (pairs++ === 0) pool.ref();
   const taken: TakenConnection[] = [];
   try {
     for (const side of [first, second]) taken.push(await take(side));
@@ -52,7 +52,7 @@ export async function splicePair(
       pair,
     };
     // From here on the duplicates are the thread's.
-    const answer = crew.call(command);
+    const answer = pool.call(command);
     report(counters, progress);
     signal?.addEventListener("abort", cut);
     if (signal?.aborted) cut();
@@ -66,7 +66,7 @@ export async function splicePair(
   } finally {
     signal?.removeEventListener("abort", cut);
     for (const { destroy } of taken) destroy();
-    if (--pairs === 0) crew.unref();
+    if (--pairs === 0) pool.unref();
   }
 }
 
@@ -86,7 +86,7 @@ function failure(errno: number, bytesMoved: number, signal: AbortSignal | undefi
   return new SyscallError({ syscall: "splice", errno: number, action: ACTION, bytesMoved });
 }
 
-function thread(): Crew {
+function thread(): WorkerPool {
   if (current !== undefined) return current;
   const data: RelayJobData = {
     upstream: undefined,
@@ -98,8 +98,8 @@ function thread(): Crew {
     index: 0,
     shares: null,
   };
-  return current = new Crew({
-    job: jobLocation("move/relay_job"),
+  return current = new WorkerPool({
+    job: jobLocation("move/relay/server/relay_job"),
     name: "sluice relay",
     threads: 1,
     data: () => data,

@@ -12,8 +12,8 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before } from "node:test";
-import { createFileServer, type FileServer } from "../../../src/http/server/file_server.ts";
-import type { FileServerOptions } from "../../../src/http/server/options.ts";
+import { createFileServer, type FileServer } from "../../../src/http/server/control/file_server.ts";
+import type { FileServerOptions } from "../../../src/http/server/control/options.ts";
 import { fetchRaw, type RawResponse, responses, talk } from "../../_kit/raw_http.ts";
 
 /** What lies outside of the root, and must never be served. */

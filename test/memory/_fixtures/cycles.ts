@@ -17,7 +17,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { setTimeout as sleep } from "node:timers/promises";
-import { waiting } from "../../../src/memory/region_quarantine.ts";
+import { waiting } from "../../../src/memory/mapping/region_quarantine.ts";
 import { MappedFile, MappedMemory } from "../../../src/mod.ts";
 
 const { gc, Bun } = globalThis as unknown as { gc?: () => void; Bun?: { gc(force: true): void } };

@@ -2,7 +2,7 @@
 
 import { readFileSync } from "node:fs";
 import process from "node:process";
-import { DirectFile } from "../../../src/memory/direct_file.ts";
+import { DirectFile } from "../../../src/memory/direct/direct_file.ts";
 
 const path = process.argv.at(-1)!;
 const file = await DirectFile.open(path, { access: "write" });

@@ -1,6 +1,6 @@
 /** Leaves a pipe in the pool, and tells when that was. @module */
 
-import { givePipe, takePipe } from "../../../src/move/pipe_pool.ts";
+import { givePipe, takePipe } from "../../../src/move/engine/pipe_pool.ts";
 
 givePipe(takePipe()!);
 console.log(Date.now());

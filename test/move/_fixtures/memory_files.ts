@@ -13,7 +13,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { serveStatic } from "../../../src/http/mod.ts";
 import { broadcast, copyFile, sendFile, transfer } from "../../../src/mod.ts";
-import { bringIn } from "../../../src/wait/residency.ts";
+import { bringIn } from "../../../src/page_cache/prefetch.ts";
 
 const MIB = 2 ** 20;
 const folder = mkdtempSync("/dev/shm/sluice-");

@@ -1,7 +1,7 @@
 // Sends one file to everything that this runtime offers but descriptors; prints what happened.
 import { noise, sha256 } from "../../_kit/bytes.ts";
 import { TARGETS, withPair } from "../../_kit/targets.ts";
-import { sendFile } from "../../../src/move/send_file.ts";
+import { sendFile } from "../../../src/move/send_file/send_file.ts";
 
 const [path] = process.argv.slice(2);
 const expected = sha256(noise(3_000_001));

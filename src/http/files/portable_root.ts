@@ -1,0 +1,98 @@
+/** A root without system calls of our own: by the runtime's `fs`, and with a gap. @module */
+
+import { builtin } from "../../builtins.ts";
+import { errnoNumber, SyscallError } from "../../errors.ts";
+import { describe } from "../../options.ts";
+import type { OpenFile, Root, Symlinks } from "./root.ts";
+
+const ENOENT = errnoNumber("ENOENT");
+const EXDEV = errnoNumber("EXDEV");
+const EIO = errnoNumber("EIO");
+
+/**
+ * Names that mean something else on Windows than a file of that name: devices, streams, short names,
+ * and those whose end is dropped.
+ */
+const NOT_ON_WINDOWS =
+  /[:*?"<>|\\]|[. ]$|~\d|^(?:con|prn|aux|nul|conin\$|conout\$|(?:com|lpt)[\d¹²³])(?:\.|$)/i;
+
+/**
+ * Opens a folder; see `openRoot`.
+ *
+ * Each path is resolved by realpath(3), compared with the folder's own, and opened without following
+ * a link at its end. Between the two somebody who may write below the folder can put a link in the
+ * place of a folder, and have a file outside sent.
+ */
+export function openPortableRoot(path: string, symlinks: Symlinks): Root {
+  const { realpathSync, statSync } = builtin("fs");
+  try {
+    realpathSync(path);
+    if (!statSync(path).isDirectory()) throw Object.assign(new Error(), { code: "ENOTDIR" });
+  } catch (cause) {
+    const errno = errnoNumber(String((cause as { code?: unknown }).code)) || EIO;
+    const action = `open the folder ${describe(path)}`;
+    throw new SyscallError({ syscall: "open", errno, action, cause });
+  }
+  return {
+    path,
+    open: (name) => open(path, name, symlinks).catch((error) => -errnoOf(error)),
+    openNow: null,
+    close() {},
+  };
+}
+
+async function open(root: string, name: string, symlinks: Symlinks): Promise<OpenFile | number> {
+  const { constants, promises } = builtin("fs");
+  const { join, sep } = builtin("path");
+  if (sep === "\\" && name !== "." && name.split("/").some((n) => NOT_ON_WINDOWS.test(n))) {
+    return -ENOENT;
+  }
+  // Anew each time, for another folder may have been put in its place.
+  const realRoot = await promises.realpath(root);
+  const wanted = join(realRoot, name);
+  const real = await promises.realpath(wanted);
+  const inside = real === realRoot ||
+    real.startsWith(realRoot.endsWith(sep) ? realRoot : realRoot + sep);
+  if (symlinks !== "follow" && !inside) return -EXDEV;
+  if (symlinks === "deny" && real !== wanted) return -EXDEV;
+  return await openPath(real, constants.O_NOFOLLOW);
+}
+
+/** Opens a file or a folder by a path that can be trusted; rejects only what is no path. */
+export function openPath(path: string, flags: number = 0): Promise<OpenFile | number> {
+  const { constants, open } = builtin("fs");
+  // Windows lacks all but the first.
+  const { O_RDONLY, O_NONBLOCK = 0, O_NOCTTY = 0 } = constants;
+  return new Promise((resolve) => {
+    open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | (flags ?? 0), (error, fd) => {
+      resolve(error ? -errnoOf(error) : describeFd(fd));
+    });
+  });
+}
+
+function describeFd(fd: number): Promise<OpenFile | number> {
+  const { close, fstat } = builtin("fs");
+  return new Promise((resolve) => {
+    fstat(fd, { bigint: true }, (error, stats) => {
+      if (!error && (stats.isFile() || stats.isDirectory())) {
+        let open = true;
+        return resolve({
+          fd,
+          folder: stats.isDirectory(),
+          size: Number(stats.size),
+          mtimeNs: stats.mtimeNs,
+          close() {
+            if (open) close(fd, () => {});
+            open = false;
+          },
+        });
+      }
+      close(fd, () => {});
+      resolve(error ? -errnoOf(error) : -ENOENT);
+    });
+  });
+}
+
+function errnoOf(error: unknown): number {
+  return errnoNumber(String((error as { code?: unknown }).code)) || EIO;
+}

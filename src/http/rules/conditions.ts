@@ -1,0 +1,67 @@
+/** Whether a request's conditions hold: RFC 9110, section 13. @module */
+
+import { parseDate } from "./fields/dates.ts";
+import type { PlanRequest } from "./types.ts";
+
+/** What the conditions are about. */
+export interface Validators {
+  /** The strong entity tag, with its quotes; `undefined` where none is sent. */
+  readonly etag: string | undefined;
+  /** Seconds since the epoch, as Last-Modified tells them; `undefined` where it does not. */
+  readonly modified: number | undefined;
+}
+
+/**
+ * Evaluates the preconditions of a GET or HEAD request for a file that exists, in the order of
+ * section 13.2.2: each date counts only without the tags that precede it.
+ *
+ * @returns 412 or 304 where that is the answer; 0 where the request is to be carried out.
+ */
+export function precondition(request: PlanRequest, { etag, modified }: Validators): 0 | 304 | 412 {
+  const match = request.header("if-match");
+  if (isPresent(match)) {
+    // Strong comparison: a weak tag never matches.
+    if (!lists(match, etag, false)) return 412;
+  } else if (modified !== undefined) {
+    const since = request.header("if-unmodified-since");
+    if (isPresent(since) && modified > parseDate(since)) return 412;
+  }
+  const noneMatch = request.header("if-none-match");
+  if (isPresent(noneMatch)) return lists(noneMatch, etag, true) ? 304 : 0;
+  if (modified === undefined) return 0;
+  const since = request.header("if-modified-since");
+  return isPresent(since) && modified <= parseDate(since) ? 304 : 0;
+}
+
+/**
+ * Whether a Range header counts, as far as If-Range goes: the client's part is of this very version.
+ *
+ * Section 13.1.5: a weak tag never does, and a date only when it is the one that was sent.
+ */
+export function rangeHolds(request: PlanRequest, { etag, modified }: Validators): boolean {
+  const condition = request.header("if-range");
+  if (!isPresent(condition)) return true;
+  const value = condition.trim();
+  return value.endsWith('"') ? value === etag : parseDate(value) === modified;
+}
+
+function isPresent(value: string | null | undefined): value is string {
+  return value !== null && value !== undefined;
+}
+
+/** One entity tag of a list, and the comma behind it. */
+const ENTITY_TAG = /[ \t]*(?:(W\/)?("[\x21\x23-\x7e\x80-\uffff]*")[ \t]*)?(?:,|$)/y;
+
+/** Whether a list of entity tags has this one; `weak` is how they are compared. */
+function lists(list: string, etag: string | undefined, weak: boolean): boolean {
+  const text = list.trim();
+  if (text === "*") return true;
+  if (etag === undefined || !text.includes(etag)) return false;
+  for (ENTITY_TAG.lastIndex = 0; ENTITY_TAG.lastIndex < text.length;) {
+    const match = ENTITY_TAG.exec(text);
+    // What comes before a malformed element was understood; what follows may be anything.
+    if (match === null) return false;
+    if (match[2] === etag && (weak || match[1] === undefined)) return true;
+  }
+  return false;
+}

@@ -1,0 +1,178 @@
+/** Options, checked once and brought into the form that plans are made from. @module */
+
+import { describe } from "../../options.ts";
+import { compileCors, type Cors } from "./cors.ts";
+import { parseDuration } from "./fields/duration.ts";
+import { checkHeaders } from "./fields/fields.ts";
+import type { Listing } from "./listing.ts";
+import type { HeadersHook, PlanOptions, SiteOptions } from "./options.ts";
+import type { Dotfiles } from "./target.ts";
+import type { Coding, Headers } from "./types.ts";
+
+/** {@linkcode SiteOptions}, with every default filled in. */
+export interface Settings {
+  readonly acceptRanges: boolean;
+  readonly maxRanges: number;
+  readonly etag: boolean;
+  readonly lastModified: boolean;
+  /** Value of Cache-Control; empty for none. */
+  readonly cacheControl: string;
+  /** Empty for none. */
+  readonly charset: string;
+  readonly types: ReadonlyMap<string, string>;
+  readonly headers: Headers | HeadersHook | undefined;
+  readonly cors: Cors | undefined;
+  readonly download: boolean | string;
+  readonly precompressed: readonly Coding[];
+  /** Header fields that the choice of a representation depends on; empty for none. */
+  readonly vary: string;
+  readonly index: readonly string[];
+  readonly extensions: readonly string[];
+  readonly dotfiles: Dotfiles;
+  readonly redirect: boolean;
+  /** Name of the page, or empty. */
+  readonly spa: string;
+  /** What it is not sent for; `undefined` for names with a dot. */
+  readonly ignores: readonly RegExp[] | undefined;
+  readonly listing: boolean | ((listing: Listing) => string);
+}
+
+const CODINGS: readonly Coding[] = ["br", "zstd", "gzip"];
+const ACTION = "serve files";
+const compiled = new WeakMap<object, Settings>();
+
+/** Checks options; the same object is checked only once. */
+export function settingsOf(options: SiteOptions): Settings {
+  if (typeof options !== "object" || options === null) {
+    throw new TypeError(`Cannot ${ACTION}: options must be an object, not ${describe(options)}`);
+  }
+  let settings = compiled.get(options);
+  if (settings === undefined) compiled.set(options, settings = compile(options));
+  return settings;
+}
+
+function compile(options: SiteOptions): Settings {
+  const { headers, download = false, charset = "utf-8", maxRanges = 32, listing = false } = options;
+  if (headers !== undefined && typeof headers !== "function") checkHeaders(headers);
+  if (charset !== false) token(charset, "charset");
+  if (typeof download !== "string") flag(download, "download");
+  if (!Number.isSafeInteger(maxRanges) || maxRanges < 1) {
+    throw new RangeError(`Cannot ${ACTION}: maxRanges is ${describe(maxRanges)}, but must be >= 1`);
+  }
+  if (typeof listing !== "function") flag(listing, "listing");
+  const precompressed = codings(options.precompressed ?? false);
+  const cors = compileCors(options.cors ?? false);
+  return {
+    acceptRanges: flag(options.acceptRanges ?? true, "acceptRanges"),
+    maxRanges,
+    etag: flag(options.etag ?? true, "etag"),
+    lastModified: flag(options.lastModified ?? true, "lastModified"),
+    cacheControl: cacheControl(options),
+    charset: charset || "",
+    types: types(options.types ?? {}),
+    headers,
+    cors,
+    download,
+    precompressed,
+    vary: [
+      ...precompressed.length > 0 ? ["Accept-Encoding"] : [],
+      ...cors !== undefined && cors.origins !== "*" ? ["Origin"] : [],
+    ].join(", "),
+    index: list(options.index ?? "index.html", "index").map((name) => path(name, "index")),
+    extensions: list(options.extensions ?? false, "extensions").map(extension),
+    dotfiles: dotfiles(options.dotfiles ?? "ignore"),
+    redirect: flag(options.redirect ?? true, "redirect"),
+    spa: spa(options.spa ?? false),
+    ignores: options.ignores === undefined ? undefined : ignores(options.ignores),
+    listing,
+  };
+}
+
+function cacheControl({ cacheControl = true, maxAge = 0, immutable = false }: PlanOptions): string {
+  const seconds = Math.floor(parseDuration(maxAge, "maxAge") / 1000);
+  flag(immutable, "immutable");
+  if (typeof cacheControl !== "string") {
+    return flag(cacheControl, "cacheControl")
+      ? `public, max-age=${seconds}${immutable ? ", immutable" : ""}`
+      : "";
+  }
+  checkHeaders({ "Cache-Control": cacheControl });
+  return cacheControl;
+}
+
+function codings(value: boolean | readonly Coding[]): readonly Coding[] {
+  if (!Array.isArray(value)) return flag(value as boolean, "precompressed") ? CODINGS : [];
+  for (const coding of value) {
+    if (!CODINGS.includes(coding)) {
+      throw new TypeError(
+        `Cannot ${ACTION}: precompressed holds ${describe(coding)}, but knows ${
+          CODINGS.join(", ")
+        }`,
+      );
+    }
+  }
+  return [...value];
+}
+
+function types(value: Readonly<Record<string, string>>): ReadonlyMap<string, string> {
+  if (typeof value !== "object" || value === null) {
+    throw new TypeError(`Cannot ${ACTION}: types must be an object, not ${describe(value)}`);
+  }
+  const map = new Map<string, string>();
+  for (const [name, type] of Object.entries(value)) {
+    checkHeaders({ "Content-Type": type });
+    map.set(extension(name).toLowerCase(), type);
+  }
+  return map;
+}
+
+function dotfiles(value: Dotfiles): Dotfiles {
+  if (value === "allow" || value === "deny" || value === "ignore") return value;
+  throw new TypeError(
+    `Cannot ${ACTION}: dotfiles must be "allow", "deny" or "ignore", not ${describe(value)}`,
+  );
+}
+
+function spa(value: boolean | string): string {
+  if (typeof value === "string") return path(value.replace(/^\//, ""), "spa");
+  return flag(value, "spa") ? "index.html" : "";
+}
+
+function ignores(value: NonNullable<SiteOptions["ignores"]> | false): readonly RegExp[] {
+  if (value === false) return [];
+  return (Array.isArray(value) ? value : [value]).map((item) => {
+    // A flag such as "g" would make the answer depend on the one before.
+    if (item instanceof RegExp) return new RegExp(item.source, item.flags.replace(/[gy]/g, ""));
+    if (typeof item === "string") return new RegExp(item, "i");
+    throw new TypeError(`Cannot ${ACTION}: ignores holds ${describe(item)}, but needs expressions`);
+  });
+}
+
+function list(value: string | readonly string[] | false, name: string): readonly string[] {
+  if (value === false) return [];
+  if (typeof value === "string") return [value];
+  if (Array.isArray(value) && value.every((item) => typeof item === "string")) return value;
+  throw new TypeError(`Cannot ${ACTION}: ${name} must be a list of names, not ${describe(value)}`);
+}
+
+/** A path below a folder, as the program gives it. */
+function path(value: string, name: string): string {
+  if (value !== "" && !value.startsWith("/") && !value.includes("\0")) return value;
+  throw new TypeError(`Cannot ${ACTION}: ${name} must be a relative path, not ${describe(value)}`);
+}
+
+function extension(value: string): string {
+  const name = value.replace(/^\./, "");
+  if (name !== "" && !/[/\0]/.test(name)) return name;
+  throw new TypeError(`Cannot ${ACTION}: ${describe(value)} is not an extension`);
+}
+
+function token(value: unknown, name: string): void {
+  if (typeof value === "string" && /^[\w!#$%&'*+\-.^`|~]+$/.test(value)) return;
+  throw new TypeError(`Cannot ${ACTION}: ${name} must be a name, not ${describe(value)}`);
+}
+
+function flag(value: boolean, name: string): boolean {
+  if (typeof value === "boolean") return value;
+  throw new TypeError(`Cannot ${ACTION}: ${name} must be true or false, not ${describe(value)}`);
+}

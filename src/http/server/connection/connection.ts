@@ -1,0 +1,257 @@
+/** One connection: reads requests, sends answers, waits for either side, and ends. @module */
+
+import { errnoNumber } from "../../../errors.ts";
+import { limitUnsent } from "../../../runtime/tcp.ts";
+import { EpollEvent } from "../../../sys/flags/event.ts";
+import { recvCell } from "../../../sys/raw/cells.ts";
+import * as raw from "../../../sys/raw/mod.ts";
+import { ShutdownHow } from "../../../sys/flags/socket.ts";
+import type { Handler, Task } from "../../../threads/loop/loop.ts";
+import { Timer } from "../../../threads/loop/timers.ts";
+import { Counter } from "../control/config.ts";
+import type { PrefetchWaiter } from "../thread/prefetch_client.ts";
+import { ProxiedConnection } from "../proxy/client_connection.ts";
+import { ENDED, NOTHING, PASSED, Reader } from "./request_reader.ts";
+import { Sender, Sent } from "./sender.ts";
+import type { Service } from "../thread/worker.ts";
+import { Watchdog } from "./timeouts.ts";
+
+const EAGAIN = -errnoNumber("EAGAIN");
+const EINTR = -errnoNumber("EINTR");
+
+/** Most bytes that are read after the last answer: see RFC 9112, 9.6. */
+const MOST_LINGERED = 1024 * 1024;
+
+/** Pause after the kernel had no memory, in milliseconds. */
+const STARVED_MS = 20;
+
+/** What a connection is doing. */
+export const Phase = { READING: 0, SENDING: 1, LINGERING: 2, CLOSED: 3, PASSING: 4 } as const;
+
+/** A connection, from accept(2) to close(2). */
+export class Connection implements Handler, Task, PrefetchWaiter {
+  /** The socket. */
+  readonly fd: number;
+  /** What is to be sent. */
+  readonly sender: Sender;
+  /** What is received. */
+  readonly reader: Reader;
+  /** One of {@linkcode Phase}. */
+  phase: number = Phase.READING;
+  /** The request that the program answers at the moment. */
+  proxied: ProxiedConnection | null = null;
+  readonly #service: Service;
+  readonly #watchdog: Watchdog;
+  /** Wakes the connection after a pause. */
+  readonly #pause = new Timer({ onTimeout: () => this.#pump() });
+  #lingered = 0;
+  #interest: number = EpollEvent.IN;
+  #diskId = 0;
+  #limited = false;
+  /** What of `sender.total` has been counted. */
+  #reported = 0;
+
+  /** Owns `fd`. */
+  constructor(service: Service, fd: number) {
+    this.fd = fd;
+    this.#service = service;
+    this.sender = new Sender(fd, service.residency);
+    this.reader = new Reader(service, this);
+    this.#watchdog = new Watchdog(service, this);
+  }
+
+  /** Whether the disk is what it waits for. */
+  get waitsForDisk(): boolean {
+    return this.#diskId !== 0;
+  }
+
+  /** Whether it waits for nothing but another request. */
+  get idle(): boolean {
+    const { partial, pending, requests } = this.reader;
+    return this.phase === Phase.READING && !partial && !pending && requests > 0;
+  }
+
+  /** Called by the loop. */
+  onEvents(events: number): void {
+    if (this.phase === Phase.SENDING) {
+      if ((events & (EpollEvent.ERR | EpollEvent.HUP)) !== 0) return this.abort(Counter.ABORTED);
+      if ((events & EpollEvent.OUT) !== 0 && this.#diskId === 0) this.#pump();
+    } else if (this.phase === Phase.READING) {
+      this.#received(this.reader.receive());
+    } else if (this.phase === Phase.LINGERING) {
+      this.#linger();
+    } else this.proxied?.onEvents(events);
+  }
+
+  /** Called by the loop after a turn was given to others. */
+  onTurn(): void {
+    if (this.phase === Phase.SENDING) this.#pump();
+    else if (this.phase === Phase.READING) this.#received(this.reader.resume());
+  }
+
+  /** Called when the disk has brought the next window in; an error shows when it is sent. */
+  onDisk(_result: number): void {
+    this.#diskId = 0;
+    const { file, position } = this.sender.cold;
+    this.#service.residency.warm(file, position);
+    this.#pump();
+  }
+
+  /** Called by the reader when a request begins to arrive, and does not end. */
+  began(): void {
+    this.#watchdog.begin();
+  }
+
+  /** Answers what has not arrived in time, and ends. */
+  refuse(status: number): void {
+    this.#received(this.reader.refuse(status));
+  }
+
+  /** Ends after the answers that are under way. */
+  finish(): void {
+    const { partial, pending } = this.reader;
+    if (this.phase === Phase.READING && !partial && !pending) this.close();
+  }
+
+  #received(result: number): void {
+    if (result === NOTHING) return;
+    if (result === ENDED) return this.close();
+    this.report();
+    if (result === PASSED) return this.#pass();
+    this.#settle(result);
+  }
+
+  #pump(): void {
+    if (this.phase !== Phase.SENDING || this.#diskId !== 0) return;
+    const sent = this.sender.pump();
+    this.report();
+    this.#settle(sent);
+  }
+
+  /** Tells how many bytes have been sent. */
+  report(): void {
+    const { total } = this.sender;
+    if (total === this.#reported) return;
+    this.#service.progress(this, total - this.#reported);
+    this.#reported = total;
+  }
+
+  /** Leaves a request to the program; the answers before it have been sent. */
+  #pass(): void {
+    const { passed } = this.reader;
+    this.reader.passed = null;
+    this.phase = Phase.PASSING;
+    this.#watchdog.pass();
+    this.proxied = new ProxiedConnection(this.#service, this, passed!);
+    this.proxied.start();
+  }
+
+  /** Called when the program's answer has been sent. */
+  passed(keep: boolean, received: Uint8Array): void {
+    this.proxied = null;
+    this.reader.continue(keep, received);
+    this.phase = Phase.SENDING;
+    this.#rest();
+  }
+
+  /** What is next, when the answers have been sent so far. */
+  #settle(sent: number): void {
+    if (sent === Sent.ALL) return this.#rest();
+    if (sent === Sent.TRUNCATED) return this.abort(Counter.TRUNCATED);
+    if (sent === Sent.FAILED) return this.abort(Counter.ABORTED);
+    this.phase = Phase.SENDING;
+    if (sent === Sent.BLOCKED) this.#block();
+    else if (sent === Sent.YIELDED) this.#service.loop.again(this);
+    else if (sent === Sent.COLD) this.#thaw();
+    else this.#starve();
+  }
+
+  /** Everything has been sent. */
+  #rest(): void {
+    if (!this.reader.keep) return this.#endOutput();
+    const { pending } = this.reader;
+    if (this.#service.closing && !pending) return this.close();
+    const sent = this.phase === Phase.SENDING;
+    this.phase = Phase.READING;
+    this.watch(EpollEvent.IN);
+    if (!this.reader.partial) this.#watchdog.idle();
+    // Not from within: a client that sends ahead must not make the stack grow.
+    if (sent && pending) this.#service.loop.again(this);
+  }
+
+  /** The socket is full. */
+  #block(): void {
+    if (!this.#limited && this.#service.crowded) {
+      this.#limited = true;
+      limitUnsent(this.fd);
+    }
+    this.watch(EpollEvent.OUT);
+  }
+
+  /** The next window is on the disk. */
+  #thaw(): void {
+    const { file, length, position } = this.sender.cold;
+    const { disk, loop, residency } = this.#service;
+    this.#diskId = disk.ask(file, position, length, this);
+    if (this.#diskId === 0) {
+      if (!disk.gone) return this.#starve();
+      // The thread of the disk could not be started, or has ended: rather wait here than not send.
+      residency.warm(file, position);
+      return loop.again(this);
+    }
+    this.watch(0);
+    this.#service.count(Counter.COLD_READS);
+  }
+
+  /** The kernel, or the disk, has no room for more work. */
+  #starve(): void {
+    this.watch(0);
+    this.#service.loop.timers.start(this.#pause, STARVED_MS);
+  }
+
+  /** Sets the events that are waited for. */
+  watch(events: number): void {
+    if (this.#interest === events) return;
+    this.#interest = events;
+    this.#service.loop.modify(this.fd, events);
+  }
+
+  /**
+   * Says that nothing follows, and reads on for a while: closing with unread bytes would reset the
+   * connection, and take away from the client what it has not read yet.
+   */
+  #endOutput(): void {
+    this.phase = Phase.LINGERING;
+    raw.shutdown(this.fd, ShutdownHow.WR);
+    this.watch(EpollEvent.IN);
+    this.#watchdog.linger();
+  }
+
+  #linger(): void {
+    const { input } = this.#service;
+    const received = recvCell(this.fd, input, 0, input.bytes.length, 0);
+    if (received === EAGAIN || received === EINTR) return;
+    if (received > 0 && (this.#lingered += received) < MOST_LINGERED) return;
+    this.close();
+  }
+
+  /** Ends the connection where an answer is cut short. */
+  abort(reason: number): void {
+    if (this.phase === Phase.CLOSED) return;
+    this.#service.count(reason);
+    this.close();
+  }
+
+  /** Closes the connection, whatever it is doing. */
+  close(): void {
+    if (this.phase === Phase.CLOSED) return;
+    this.phase = Phase.CLOSED;
+    this.#watchdog.stop();
+    this.#service.loop.timers.stop(this.#pause);
+    if (this.#diskId !== 0) this.#service.disk.forget(this.#diskId);
+    this.sender.drop();
+    this.proxied?.drop();
+    this.#service.closed(this);
+    this.#service.loop.close(this.fd);
+  }
+}

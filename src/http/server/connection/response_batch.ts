@@ -1,0 +1,135 @@
+/** The answers to the requests that arrived together, on their way into one socket. @module */
+
+import { Cell } from "../../../../ffi/libc/cell.ts";
+import { errnoNumber } from "../../../errors.ts";
+import type { Connection } from "./connection.ts";
+import { Method } from "../parser/request_line.ts";
+import { EMPTY_LINE_BYTES, type Reply } from "../response/response.ts";
+import { Sent } from "./sender.ts";
+import type { Service } from "../thread/worker.ts";
+import { latin1Bytes } from "../parser/syntax.ts";
+
+const EAGAIN = -errnoNumber("EAGAIN");
+const EINTR = -errnoNumber("EINTR");
+const NO_MEMORY = new Set(["ENOBUFS", "ENOMEM"].map((name) => -errnoNumber(name)));
+
+/** How a head ends that says what becomes of the connection. */
+const CLOSE = latin1Bytes("Connection: close\r\n\r\n");
+const KEEP_ALIVE = latin1Bytes("Connection: keep-alive\r\n\r\n");
+
+/**
+ * Collects answers, so that a client that sends many requests at once gets them in few calls; one
+ * answer alone goes as it is, without being copied. One object serves a whole thread.
+ */
+export class Output {
+  readonly #service: Service;
+  readonly #cell: Cell;
+  #connection: Connection | undefined;
+  #used = 0;
+  #result: number = Sent.ALL;
+
+  /** Has room for `capacity` bytes: at least those of the largest answer in memory. */
+  constructor(service: Service, capacity: number) {
+    this.#service = service;
+    this.#cell = new Cell(capacity);
+  }
+
+  /** Begins with the answers for a connection. */
+  begin(connection: Connection): void {
+    this.#connection = connection;
+    this.#used = 0;
+    this.#result = Sent.ALL;
+  }
+
+  /**
+   * Adds the answer to the request in the service's head.
+   *
+   * @param keep Whether the connection stays.
+   * @param more Whether there may be another request behind this one.
+   * @returns False when the socket is full, and the answer must be made again.
+   */
+  add(reply: Reply, keep: boolean, more: boolean): boolean {
+    if (this.#result !== Sent.ALL) return false;
+    const { clock, head: request } = this.#service;
+    const bodiless = request.method === Method.HEAD;
+    const memory = bodiless ? reply.headBytes : reply.memoryBytes;
+    const parts = bodiless ? NOTHING : reply.parts;
+    const line = keep ? request.minor === 1 ? null : KEEP_ALIVE : CLOSE;
+    const size = memory + (line?.length ?? 0);
+    const { length: room } = this.#cell.bytes;
+    if (this.#used + size > room && !this.flush()) return false;
+    reply.refresh(clock);
+    const head = reply.headBytes + (line === null ? 0 : line.length - EMPTY_LINE_BYTES);
+    this.#service.answered(this.#connection!, reply, head, bodiless ? 0 : reply.bodyBytes);
+    if (this.#used === 0 && line === null && !more && (reply.kept || size > room)) {
+      this.#transmit(reply.cell, memory, parts, reply, memory < reply.memoryBytes);
+      return true;
+    }
+    // The page of a folder with thousands of files.
+    const cell = size > room ? new Cell(size) : this.#cell;
+    this.#append(cell, reply, memory, line);
+    if (parts.length > 0 || cell !== this.#cell) {
+      this.#transmit(cell, this.#used, parts, reply, true);
+    }
+    return true;
+  }
+
+  /** Sends what has been collected; returns one of {@linkcode Sent}. */
+  end(): number {
+    if (this.#result === Sent.ALL && this.#used > 0) this.flush();
+    return this.#result;
+  }
+
+  #append({ bytes }: Cell, reply: Reply, memory: number, line: Uint8Array | null): void {
+    const source = reply.cell.bytes;
+    if (line === null) {
+      bytes.set(source.subarray(0, memory), this.#used);
+      this.#used += memory;
+      return;
+    }
+    const fields = reply.headBytes - EMPTY_LINE_BYTES;
+    bytes.set(source.subarray(0, fields), this.#used);
+    bytes.set(line, this.#used + fields);
+    bytes.set(source.subarray(reply.headBytes, memory), this.#used + fields + line.length);
+    this.#used += memory - EMPTY_LINE_BYTES + line.length;
+  }
+
+  /** Sends what has been collected; true when everything has left, and there is room again. */
+  flush(): boolean {
+    if (this.#used > 0) this.#transmit(this.#cell, this.#used, NOTHING, null, true);
+    return this.#result === Sent.ALL;
+  }
+
+  /** Sends bytes, then the parts; `shared` bytes are copied if they have to wait. */
+  #transmit(
+    cell: Cell,
+    end: number,
+    parts: Reply["parts"],
+    reply: Reply | null,
+    shared: boolean,
+  ): void {
+    this.#used = 0;
+    const { sender } = this.#connection!;
+    const sent = sender.attempt(cell, end, parts.length > 0);
+    if (sent === end && parts.length === 0) return;
+    if (sent < 0 && sent !== EAGAIN && sent !== EINTR && !NO_MEMORY.has(sent)) {
+      this.#result = Sent.FAILED;
+      return;
+    }
+    let at = Math.max(0, sent);
+    // The date in a kept head changes with the second, and what was collected is overwritten.
+    if (at < end && (shared || at < reply!.headBytes)) {
+      const rest = new Cell(end - at);
+      rest.bytes.set(cell.bytes.subarray(at, end));
+      cell = rest;
+      end -= at;
+      at = 0;
+    }
+    sender.queue(cell, at, end, parts, reply?.file ?? null);
+    if (sent === EAGAIN) this.#result = Sent.BLOCKED;
+    else if (NO_MEMORY.has(sent)) this.#result = Sent.STARVED;
+    else this.#result = sender.pump();
+  }
+}
+
+const NOTHING: Reply["parts"] = Object.freeze([]);

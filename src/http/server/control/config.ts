@@ -1,0 +1,91 @@
+/** What the threads of a server are told: plain data, with every default filled in. @module */
+
+import type { Symlinks } from "../../files/open_root.ts";
+import type { SiteOptions } from "../../rules/options.ts";
+import type { Shares } from "../../../threads/fd_mailboxes.ts";
+import type { FallbackConfig } from "../proxy/options.ts";
+
+/** How much of what is taken, and for how long: see `ServerLimits` for their meaning. */
+export interface Limits {
+  readonly maxConnections: number;
+  readonly maxTargetBytes: number;
+  readonly maxHeadBytes: number;
+  readonly maxFields: number;
+  readonly headMs: number;
+  readonly idleMs: number;
+  readonly sendMs: number;
+  readonly minRate: number;
+}
+
+/** What each thread keeps in memory. */
+export interface CacheConfig {
+  /** Most bytes of files in memory. */
+  readonly maxBytes: number;
+  /** Largest file in memory. */
+  readonly maxFileBytes: number;
+  /** Most files that are kept, open or in memory. */
+  readonly maxFiles: number;
+  /** For how long what is known of a file is taken for true, in milliseconds. */
+  readonly validMs: number;
+}
+
+/** Places of a thread's counters in its `Float64Array`. */
+export const Counter = {
+  ACCEPTED: 0,
+  OPEN: 1,
+  REQUESTS: 2,
+  BYTES: 3,
+  STATUS_2XX: 4,
+  STATUS_3XX: 5,
+  STATUS_4XX: 6,
+  STATUS_5XX: 7,
+  CACHE_HITS: 8,
+  CACHE_MISSES: 9,
+  CACHE_BYTES: 10,
+  COLD_READS: 11,
+  TIMEOUTS: 12,
+  ABORTED: 13,
+  TRUNCATED: 14,
+  REFUSED: 15,
+  ACTIVE: 16,
+  LOG_LOST: 17,
+  PASSED: 18,
+} as const;
+
+/** Counters of one thread. */
+export const COUNTERS = 19;
+
+/** What a thread is given. */
+export interface JobData {
+  readonly root: string;
+  readonly symlinks: Symlinks;
+  /** Without functions: they cannot go to another thread. */
+  readonly settings: SiteOptions;
+  /** URL of a module with a hook for headers; `null` where there is none. */
+  readonly headers: string | null;
+  /** Whether the thread gives up everything but reading below the root. */
+  readonly sandbox: boolean;
+  readonly limits: Limits;
+  readonly cache: CacheConfig;
+  /** Whose the rest of the requests are; `null` where nobody's. */
+  readonly fallback: FallbackConfig | null;
+  /** Format of the log; `null` where there is none. */
+  readonly log: "combined" | "json" | null;
+  /** Whether the program wants to be told of requests. */
+  readonly events: boolean;
+  /** Number of the thread. */
+  readonly index: number;
+  /** Shared: {@linkcode COUNTERS} for each thread. */
+  readonly counters: Float64Array;
+  /** What the threads hand connections to each other by; `null` for one that is alone. */
+  readonly shares: Shares | null;
+}
+
+/** What threads are told to do. */
+export type Command = "reload" | "drain";
+
+/** What the disk thread is told that is to open nothing, and to read only what it is handed. */
+export const SANDBOXED = "sandboxed";
+
+/** Id under which a thread asks, once, that the disk thread be started. */
+export const NEEDS_DISK = 0xffff_ffff;

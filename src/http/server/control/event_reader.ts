@@ -1,0 +1,53 @@
+/** What the threads tell, as the program gets it. @module */
+
+import { adopt, type AdoptedSocket } from "../../../runtime/adopt.ts";
+import { AddressFamily, SocketType } from "../../../sys/flags/socket.ts";
+import { socketpair } from "../../../sys/net/sockets.ts";
+import { within } from "../../../threads/timeout.ts";
+import type { RequestEvent } from "../thread/log_format.ts";
+
+const STREAM = SocketType.STREAM | SocketType.NONBLOCK | SocketType.CLOEXEC;
+
+/** Time for the last events to arrive, in milliseconds. */
+const EVENTS_MS = 500;
+
+/** Sockets to which threads write their events, and from which they are read. */
+export class EventReader {
+  readonly #onRequest: (event: RequestEvent) => void;
+  readonly #sockets: { readonly socket: AdoptedSocket; readonly ended: Promise<void> }[] = [];
+
+  /** Hands each event to `onRequest`. */
+  constructor(onRequest: (event: RequestEvent) => void) {
+    this.#onRequest = onRequest;
+  }
+
+  /** Returns a descriptor for one more thread to write to, which becomes the thread's. */
+  open(): number {
+    const [reader, writer] = socketpair(AddressFamily.UNIX, STREAM);
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const socket = adopt(reader, { data: lineReader(this.#onRequest), close: () => resolve() });
+    this.#sockets.push({ socket, ended: promise });
+    return writer;
+  }
+
+  /** Reads what the threads wrote last, once they have ended, and closes. */
+  async close(): Promise<void> {
+    const sockets = this.#sockets.splice(0);
+    await within(Promise.all(sockets.map(({ ended }) => ended)), EVENTS_MS);
+    for (const { socket } of sockets) socket.close();
+  }
+}
+
+/** Cuts a stream of bytes into lines, and hands each on as an event. */
+function lineReader(onRequest: (event: RequestEvent) => void): (bytes: Uint8Array) => void {
+  const decoder = new TextDecoder();
+  let rest = "";
+  return (bytes) => {
+    const lines = (rest + decoder.decode(bytes, { stream: true })).split("\n");
+    rest = lines.pop()!;
+    for (const line of lines) {
+      const event = JSON.parse(line) as RequestEvent & { time: string | number };
+      onRequest({ ...event, time: Date.parse(event.time as unknown as string) });
+    }
+  };
+}

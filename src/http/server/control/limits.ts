@@ -1,0 +1,79 @@
+/** How much a server takes and keeps, and how long it waits. @module */
+
+import { wholeNumber } from "../../../options.ts";
+import type { CacheConfig, Limits } from "./config.ts";
+
+/** How much a server takes, and how long it waits. Times are in milliseconds. */
+export interface ServerLimits {
+  /** Most connections in each thread; more wait in the kernel's queue. @default {10000} */
+  maxConnections?: number | undefined;
+  /** Longest target, in bytes; a longer one gets 414. @default {8192} */
+  maxTargetBytes?: number | undefined;
+  /** Longest head of a request, in bytes; a longer one gets 431. @default {16384} */
+  maxHeadBytes?: number | undefined;
+  /** Most header fields; more get 431. @default {100} */
+  maxFields?: number | undefined;
+  /** Time for the whole head of a request, from its first byte on. @default {30000} */
+  headMs?: number | undefined;
+  /** Time between two requests of a connection. @default {65000} */
+  idleMs?: number | undefined;
+  /** Time in which the client acknowledges nothing at all. @default {60000} */
+  sendMs?: number | undefined;
+  /** Lowest rate of a download, in bytes per second over `sendMs`; 0 for none. @default {240} */
+  minRate?: number | undefined;
+}
+
+/** What each thread keeps. */
+export interface CacheOptions {
+  /** Most bytes of files in memory. @default {32 MiB} */
+  maxBytes?: number | undefined;
+  /**
+   * Largest file in memory, in bytes, at most 1 MiB. Larger ones leave by sendfile(2): at 64 KiB a
+   * request took 25 us of CPU that way, and 28 to 43 out of memory (measured on Node.js).
+   *
+   * @default {32 KiB}
+   */
+  maxFileBytes?: number | undefined;
+  /** Most files that are kept, in memory or open. @default {512} */
+  maxFiles?: number | undefined;
+  /** For how long a file is taken to be unchanged, in milliseconds, at most 60000. @default {1000} */
+  validMs?: number | undefined;
+}
+
+const ACTION = "serve files";
+const MIB = 1024 * 1024;
+
+/** A day: longer waits are mistakes. */
+const MOST_MS = 86_400_000;
+
+/** Checks limits, and fills in every default. */
+export function limitsOf(limits: ServerLimits): Limits {
+  return {
+    maxConnections: between(limits.maxConnections ?? 10_000, "maxConnections", 1, 1_000_000),
+    maxTargetBytes: between(limits.maxTargetBytes ?? 8192, "maxTargetBytes", 16, MIB),
+    maxHeadBytes: between(limits.maxHeadBytes ?? 16_384, "maxHeadBytes", 256, MIB),
+    maxFields: between(limits.maxFields ?? 100, "maxFields", 1, 10_000),
+    headMs: between(limits.headMs ?? 30_000, "headMs", 1, MOST_MS),
+    idleMs: between(limits.idleMs ?? 65_000, "idleMs", 1, MOST_MS),
+    sendMs: between(limits.sendMs ?? 60_000, "sendMs", 1, MOST_MS),
+    minRate: between(limits.minRate ?? 240, "minRate", 0, Number.MAX_SAFE_INTEGER),
+  };
+}
+
+/** Checks what is kept, and fills in every default. */
+export function cacheOf(cache: CacheOptions | false): CacheConfig {
+  if (cache === false) return { maxBytes: 0, maxFileBytes: 0, maxFiles: 0, validMs: 0 };
+  return {
+    maxBytes: between(cache.maxBytes ?? 32 * MIB, "maxBytes", 0, Number.MAX_SAFE_INTEGER),
+    maxFileBytes: between(cache.maxFileBytes ?? 32 * 1024, "maxFileBytes", 0, MIB),
+    maxFiles: between(cache.maxFiles ?? 512, "maxFiles", 0, 1_000_000),
+    validMs: between(cache.validMs ?? 1000, "validMs", 0, 60_000),
+  };
+}
+
+/** Checks a whole number. */
+export function between(value: number, name: string, least: number, most: number): number {
+  wholeNumber(value, name, ACTION);
+  if (value >= least && value <= most) return value;
+  throw new RangeError(`Cannot ${ACTION}: ${name} is ${value}, but must be in ${least}..${most}`);
+}

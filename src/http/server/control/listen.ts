@@ -1,0 +1,82 @@
+/** The socket that a server listens on. @module */
+
+import { builtin } from "../../../builtins.ts";
+import { errnoNumber, SyscallError } from "../../../errors.ts";
+import { encodeAddress, type SocketAddress } from "../../../sys/net/address.ts";
+import * as raw from "../../../sys/raw/mod.ts";
+import { openListener, streamSocket } from "../../../sys/net/listener.ts";
+
+const EADDRINUSE = errnoNumber("EADDRINUSE");
+const ECONNREFUSED = -errnoNumber("ECONNREFUSED");
+
+/** Looks names up; addresses are taken as they are. */
+export async function whereToListen(
+  { host, path, port }: {
+    readonly host: string;
+    readonly path: string | undefined;
+    readonly port: number;
+  },
+): Promise<SocketAddress> {
+  if (path !== undefined) return { family: "Unix", path };
+  const name = host.replace(/^\[|\]$/g, "");
+  const { isIPv4, isIPv6 } = builtin("net");
+  if (isIPv4(name)) return { family: "IPv4", address: name, port };
+  if (isIPv6(name)) return { family: "IPv6", address: name, port };
+  const { address, family } = await builtin("dns").promises.lookup(name);
+  return { family: family === 6 ? "IPv6" : "IPv4", address, port };
+}
+
+/**
+ * Listens. The socket that a server has left behind which did not end by itself is replaced; one on
+ * which somebody listens is not, nor is any other file.
+ *
+ * @throws {SyscallError} `EADDRINUSE`, and what else `openListener` throws.
+ */
+export function listenAt(address: SocketAddress, backlog: number): number {
+  try {
+    return openListener(address, backlog);
+  } catch (error) {
+    if ((error as { errno?: unknown }).errno !== -EADDRINUSE || address.family !== "Unix") {
+      throw error;
+    }
+    if (!isSocket(address.path)) {
+      const action = `listen on ${address.path}, which is there and is no socket`;
+      throw new SyscallError({ syscall: "bind", errno: EADDRINUSE, action, cause: error });
+    }
+    if (!isLeft(address)) {
+      const action = `listen on ${address.path}, on which another server listens`;
+      throw new SyscallError({ syscall: "bind", errno: EADDRINUSE, action, cause: error });
+    }
+    builtin("fs").rmSync(address.path, { force: true });
+    return openListener(address, backlog);
+  }
+}
+
+/** What tells a socket from one that another server has put in its place. */
+export function socketIdentity(path: string): string | undefined {
+  try {
+    const { dev, ino } = builtin("fs").lstatSync(path, { bigint: true });
+    return `${dev} ${ino}`;
+  } catch {
+    return undefined;
+  }
+}
+
+function isSocket(path: string): boolean {
+  try {
+    return builtin("fs").lstatSync(path).isSocket();
+  } catch {
+    // An abstract name, or gone meanwhile.
+    return path[0] === "\0";
+  }
+}
+
+/** Whether nobody listens any more. */
+function isLeft(address: SocketAddress & { family: "Unix" }): boolean {
+  if (address.path[0] === "\0") return false;
+  const fd = streamSocket("Unix");
+  if (fd < 0) return false;
+  const result = raw.connect(fd, encodeAddress(address));
+  raw.close(fd);
+  return result === ECONNREFUSED;
+}

@@ -1,0 +1,203 @@
+/** Options of the server, checked and brought into the form that its threads are given. @module */
+
+import { describe } from "../../../options.ts";
+import { settingsOf } from "../../rules/settings.ts";
+import type { SiteOptions } from "../../rules/options.ts";
+import type { Headers } from "../../rules/types.ts";
+import type { Symlinks } from "../../files/open_root.ts";
+import { folderOf } from "../../files/static_root.ts";
+import { type FallbackChoice, fallbackOf, type FallbackOptions } from "../proxy/options.ts";
+import type { CacheConfig, Limits } from "./config.ts";
+import { between, cacheOf, type CacheOptions, limitsOf, type ServerLimits } from "./limits.ts";
+import type { RequestEvent } from "../thread/log_format.ts";
+
+/** Options of `createFileServer()`. Functions are not taken: they cannot go to another thread. */
+export interface FileServerOptions extends Omit<SiteOptions, "headers" | "listing"> {
+  /** The folder that is served. */
+  root: string | URL;
+  /** Port to listen on; 0 for a free one. @default {0} */
+  port?: number | undefined;
+  /** Address to listen on, or `"localhost"`. @default {"127.0.0.1"} */
+  host?: string | undefined;
+  /** Path of a Unix socket to listen on, instead of `port` and `host`. */
+  path?: string | undefined;
+  /** How many threads serve; a new connection goes to the one that has the fewest. @default {1} */
+  threads?: number | undefined;
+  /**
+   * More header fields for all files; or the URL of a module that exports a function `headers`, which
+   * is given a file and returns its fields, at once and without promises. It is loaded in each thread.
+   * What it throws is answered with 500, and told in the log.
+   */
+  headers?: Headers | URL | undefined;
+  /** Whether a folder without index is listed. @default {false} */
+  listing?: boolean | undefined;
+  /**
+   * Whether each thread gives up, by Landlock, everything but reading below the folder: if somebody
+   * should take it over, there is nothing else to open, to run or to connect to. Descriptors that are
+   * open stay usable, and the threads of the runtime itself are not covered. The folder is then fixed:
+   * another one put in its place is not noticed. Needs Linux 5.13.
+   *
+   * @default {false}
+   */
+  sandbox?: boolean | undefined;
+  /** What becomes of symbolic links: see `openRoot`. @default {"inside"} */
+  symlinks?: Symlinks | undefined;
+  /** How much is taken, and how long is waited. */
+  limits?: ServerLimits | undefined;
+  /** What is kept in memory; `false` for nothing. */
+  cache?: CacheOptions | false | undefined;
+  /**
+   * A server of the program's own, whose the rest of the requests are: for what is not in the folder,
+   * and for other methods. They are passed on with their bodies, WebSockets included, and the answers
+   * passed back, without the program's thread having to look at a single file. A string is the same
+   * as `{ to }`.
+   */
+  fallback?: string | FallbackOptions | undefined;
+  /** Connections that may wait in the kernel's queue. @default {511} */
+  backlog?: number | undefined;
+  /** Where a line for each request is written; to no file by default. */
+  log?: LogOptions | undefined;
+  /**
+   * Called for each request when its answer has been sent or broken off, and while a large one is
+   * being sent. On the thread of the program, a little later.
+   */
+  onRequest?: ((event: RequestEvent) => void) | undefined;
+  /**
+   * Called when a thread has ended although nobody closed the server.
+   *
+   * @default {throws, as an uncaught exception}
+   */
+  onError?: ((error: Error) => void) | undefined;
+}
+
+/** The access log. */
+export interface LogOptions {
+  /** Open for writing; it is duplicated, and stays the caller's. */
+  descriptor: number;
+  /** `"combined"` is what Apache and nginx write, `"json"` one object in each line. @default {"combined"} */
+  format?: "combined" | "json" | undefined;
+}
+
+/** What the server is made from. */
+export interface ServerConfig {
+  readonly root: string;
+  readonly port: number;
+  readonly host: string;
+  readonly path: string | undefined;
+  readonly threads: number;
+  readonly backlog: number;
+  readonly symlinks: Symlinks;
+  readonly settings: SiteOptions;
+  readonly headers: string | null;
+  readonly sandbox: boolean;
+  readonly limits: Limits;
+  readonly cache: CacheConfig;
+  readonly fallback: FallbackChoice | undefined;
+  readonly log: Required<LogOptions> | undefined;
+  readonly onRequest: ((event: RequestEvent) => void) | undefined;
+  readonly onError: (error: Error) => void;
+}
+
+const ACTION = "serve files";
+
+/** Checks options, and fills in every default. */
+export function configure(options: FileServerOptions): ServerConfig {
+  if (typeof options !== "object" || options === null) {
+    throw new TypeError(`Cannot ${ACTION}: options must be an object, not ${describe(options)}`);
+  }
+  const {
+    backlog,
+    cache,
+    fallback,
+    host,
+    limits,
+    log,
+    onRequest,
+    path,
+    port,
+    root,
+    symlinks,
+    threads,
+  } = options;
+  const { headers, sandbox = false } = options;
+  if (typeof sandbox !== "boolean") {
+    throw new TypeError(
+      `Cannot ${ACTION}: sandbox must be true or false, not ${describe(sandbox)}`,
+    );
+  }
+  const settings = siteOptions(options);
+  for (const name of ["headers", "listing"] as const) {
+    if (typeof settings[name] !== "function") continue;
+    throw new TypeError(
+      `Cannot ${ACTION}: ${name} must be data, or the URL of a module: a thread takes no function`,
+    );
+  }
+  settingsOf(settings);
+  return {
+    root: folderOf(root),
+    settings,
+    headers: headers instanceof URL ? headers.href : null,
+    sandbox,
+    host: text(host ?? "127.0.0.1", "host"),
+    path: path === undefined ? undefined : text(path, "path"),
+    port: between(port ?? 0, "port", 0, 65_535),
+    threads: between(threads ?? 1, "threads", 1, 256),
+    backlog: between(backlog ?? 511, "backlog", 1, 65_535),
+    symlinks: symlinks ?? "inside",
+    limits: limitsOf(limits ?? {}),
+    cache: cacheOf(cache ?? {}),
+    fallback: fallback === undefined ? undefined : fallbackOf(fallback),
+    log: log === undefined ? undefined : logOf(log),
+    onRequest: onRequest === undefined ? undefined : callback(onRequest, "onRequest"),
+    onError: options.onError === undefined ? uncaught : callback(options.onError, "onError"),
+  };
+}
+
+/** What is the server's own, and not for the plan. */
+const OWN: ReadonlySet<string> = new Set<keyof FileServerOptions>([
+  "backlog",
+  "cache",
+  "fallback",
+  "host",
+  "limits",
+  "log",
+  "onError",
+  "onRequest",
+  "path",
+  "port",
+  "root",
+  "sandbox",
+  "symlinks",
+  "threads",
+]);
+
+/** What is left for the plan. */
+function siteOptions(options: FileServerOptions): SiteOptions {
+  const entries = Object.entries(options).filter(([name, value]) =>
+    !OWN.has(name) && !(name === "headers" && value instanceof URL)
+  );
+  return Object.fromEntries(entries) as SiteOptions;
+}
+
+function logOf({ descriptor, format = "combined" }: LogOptions): Required<LogOptions> {
+  if (format !== "combined" && format !== "json") {
+    throw new TypeError(`Cannot ${ACTION}: log.format is ${describe(format)}`);
+  }
+  return { descriptor: between(descriptor, "log.descriptor", 0, 0x7fff_ffff), format };
+}
+
+function callback<T>(value: T, name: string): T {
+  if (typeof value === "function") return value;
+  throw new TypeError(`Cannot ${ACTION}: ${name} must be a function, not ${describe(value)}`);
+}
+
+function uncaught(error: Error): void {
+  queueMicrotask(() => {
+    throw error;
+  });
+}
+
+function text(value: unknown, name: string): string {
+  if (typeof value === "string" && value !== "") return value;
+  throw new TypeError(`Cannot ${ACTION}: ${name} must be a string, not ${describe(value)}`);
+}

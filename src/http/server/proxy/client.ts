@@ -1,0 +1,24 @@
+/** What an request sees of the one who asked. @module */
+
+/** Who asked. */
+export interface Client {
+  readonly fd: number;
+  /** Whether its connection is to be closed after this answer. */
+  readonly closing: boolean;
+  /** Sets the events of its socket that are waited for. */
+  watch(events: number): void;
+  /** So many bytes have been sent to it. */
+  sent(bytes: number): void;
+  /** The answer has been sent; `behind` has been received after the request. */
+  answered(told: Told, keep: boolean, behind: Uint8Array): void;
+  /** The answer has not come to its end. */
+  failed(told: Told): void;
+}
+
+/** What became of a request. */
+export interface Told {
+  /** Status; 0 where the client has got none. */
+  readonly status: number;
+  /** Bytes of the body that were sent. */
+  readonly bytes: number;
+}

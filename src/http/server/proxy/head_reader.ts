@@ -1,0 +1,59 @@
+/** Collects the head of an answer, however it is cut. @module */
+
+import type { Cell } from "../../../../ffi/libc/cell.ts";
+import { concat } from "../../../bytes.ts";
+import { errnoNumber } from "../../../errors.ts";
+import { recvCell } from "../../../sys/raw/cells.ts";
+import { MessageFlag } from "../../../sys/flags/socket.ts";
+import { Moved } from "./body_pipe.ts";
+import { type Asked, endOfHead, readResponse, type ResponseHead } from "./response.ts";
+
+/** Most bytes of a head. */
+const MOST_HEAD = 64 * 1024;
+
+/** Most answers of 1xx before the one that counts. */
+const MOST_INTERIM = 16;
+
+const EAGAIN = -errnoNumber("EAGAIN");
+const EINTR = -errnoNumber("EINTR");
+
+/** Reads the heads of one request: those of interim answers too. */
+export class HeadReader {
+  #arrived: Uint8Array = new Uint8Array(0);
+  /** How far the end of the head has been looked for. */
+  #searched = 0;
+  #heads = 0;
+
+  /** The next head; `undefined` where it has not arrived, `null` where it is none. */
+  next(asked: Asked): ResponseHead | null | undefined {
+    const arrived = this.#arrived;
+    const end = endOfHead(arrived, this.#searched - 3);
+    if (end < 0) {
+      this.#searched = arrived.length;
+      return arrived.length > MOST_HEAD ? null : undefined;
+    }
+    const head = readResponse(arrived, end, asked);
+    if (head === null || ++this.#heads > MOST_INTERIM) return null;
+    this.#arrived = arrived.subarray(head.end);
+    this.#searched = 0;
+    return head;
+  }
+
+  /** What has arrived behind the last head. */
+  rest(): Uint8Array {
+    const rest = this.#arrived;
+    this.#arrived = new Uint8Array(0);
+    return rest;
+  }
+
+  /** Receives more; returns `MORE` where there was some, else another of `Moved`. */
+  receive(fd: number, buffer: Cell): number {
+    const { bytes } = buffer;
+    const count = recvCell(fd, buffer, 0, bytes.length, MessageFlag.DONTWAIT);
+    if (count === EAGAIN) return Moved.READ;
+    if (count === EINTR) return Moved.MORE;
+    if (count <= 0) return count === 0 ? Moved.CUT : Moved.SOURCE_FAILED;
+    this.#arrived = concat([this.#arrived, bytes.subarray(0, count)]);
+    return Moved.MORE;
+  }
+}

@@ -1,0 +1,116 @@
+/** Whom requests are passed on to, and which. @module */
+
+import { describe, wholeNumber } from "../../../options.ts";
+import { type Endpoint, parseEndpoint, resolveEndpoint } from "../../../move/relay/endpoint.ts";
+import { encodeAddress, type SocketAddress } from "../../../sys/net/address.ts";
+
+import type { SandboxOptions } from "../thread/sandbox.ts";
+
+export type { Endpoint };
+
+/** What the program is told of who asked. */
+export type Forwarding = "replace" | "append" | false;
+
+/** Requests that are the program's own to answer. Times are in milliseconds. */
+export interface FallbackOptions {
+  /** Where its server listens: `"host:port"`, `":port"` on this machine, or `"unix:/path"`. */
+  readonly to: string | Endpoint;
+  /**
+   * Beginnings of targets that are always the program's, whatever is in the folder: `"/api/"` is
+   * everything below, `"/api"` also `/apis`. Compared with the target as it was sent.
+   *
+   * @default {none}
+   */
+  readonly paths?: readonly string[] | undefined;
+  /** Whether what is not in the folder is the program's. @default {true} */
+  readonly notFound?: boolean | undefined;
+  /** Whether methods other than GET and HEAD are; never CONNECT and TRACE. @default {true} */
+  readonly methods?: boolean | undefined;
+  /**
+   * Sets X-Forwarded-For, -Host and -Proto. `"replace"` drops what the client says of itself,
+   * `"append"` is for behind a proxy that is trusted, `false` passes everything on as it is.
+   *
+   * @default {"replace"}
+   */
+  readonly forwarded?: Forwarding | undefined;
+  /** Time for connecting; then 504. @default {5000} */
+  readonly connectMs?: number | undefined;
+  /** Time without a byte from the program; then 504, or the end of the answer. @default {60000} */
+  readonly silenceMs?: number | undefined;
+}
+
+/** The same, checked. */
+export interface FallbackChoice {
+  readonly to: Endpoint;
+  readonly paths: readonly string[];
+  readonly notFound: boolean;
+  readonly methods: boolean;
+  readonly forwarded: Forwarding;
+  readonly connectMs: number;
+  readonly silenceMs: number;
+}
+
+/** What a thread is given: plain data. */
+export interface FallbackConfig extends Omit<FallbackChoice, "to"> {
+  readonly family: SocketAddress["family"];
+  /** A `struct sockaddr`. */
+  readonly address: Uint8Array;
+}
+
+const ACTION = "pass requests on";
+
+/** A day: longer waits are mistakes. */
+const MOST_MS = 86_400_000;
+
+/** Checks the option. */
+export function fallbackOf(value: string | FallbackOptions): FallbackChoice {
+  const options = typeof value === "string" ? { to: value } : value;
+  if (typeof options !== "object" || options === null) {
+    throw new TypeError(`Cannot ${ACTION}: fallback is ${describe(options)}`);
+  }
+  const { connectMs = 5000, forwarded = "replace", paths = [], silenceMs = 60_000 } = options;
+  const valid = Array.isArray(paths) &&
+    paths.every((path) => typeof path === "string" && /^\/[!-"$->@-~]*$/.test(path));
+  if (!valid) {
+    throw new TypeError(`Cannot ${ACTION}: fallback.paths must be a list of paths from "/" on`);
+  }
+  if (forwarded !== "replace" && forwarded !== "append" && forwarded !== false) {
+    throw new TypeError(`Cannot ${ACTION}: fallback.forwarded is ${describe(forwarded)}`);
+  }
+  return {
+    to: parseEndpoint(options.to, "fallback"),
+    paths,
+    notFound: flag(options.notFound ?? true, "notFound"),
+    methods: flag(options.methods ?? true, "methods"),
+    forwarded,
+    connectMs: time(connectMs, "connectMs"),
+    silenceMs: time(silenceMs, "silenceMs"),
+  };
+}
+
+/** Looks the name up, for the threads. */
+export async function resolveFallback({ to, ...rest }: FallbackChoice): Promise<FallbackConfig> {
+  const address = await resolveEndpoint(to);
+  return { ...rest, family: address.family, address: encodeAddress(address) };
+}
+
+/** What a thread in a sandbox must still be allowed for it. */
+export function whatFallbackNeeds(config: FallbackConfig | null): SandboxOptions {
+  if (config === null) return {};
+  const { address, family } = config;
+  const view = new DataView(address.buffer, address.byteOffset, address.byteLength);
+  // Of both `struct sockaddr_in` and `sockaddr_in6` the port is in the same place.
+  if (family !== "Unix") return { port: view.getUint16(2) };
+  return { abstract: address[2] === 0 };
+}
+
+function flag(value: boolean, name: string): boolean {
+  if (typeof value === "boolean") return value;
+  throw new TypeError(`Cannot ${ACTION}: fallback.${name} must be true or false`);
+}
+
+function time(value: number, name: string): number {
+  wholeNumber(value, `fallback.${name}`, ACTION);
+  if (value >= 1 && value <= MOST_MS) return value;
+  throw new RangeError(`Cannot ${ACTION}: fallback.${name} is ${value}, not in 1..${MOST_MS}`);
+}

@@ -1,0 +1,269 @@
+/** One request that the program answers: its way there, and the answer's way back. @module */
+
+import { concat } from "../../../bytes.ts";
+import { errnoNumber } from "../../../errors.ts";
+import { EpollEvent } from "../../../sys/flags/event.ts";
+import * as raw from "../../../sys/raw/mod.ts";
+import { ShutdownHow, SocketLevel, SocketOption } from "../../../sys/flags/socket.ts";
+import { RESET } from "../../../move/relay/pair.ts";
+import type { Task } from "../../../threads/loop/loop.ts";
+import type { Client, Told } from "./client.ts";
+import { type Fallback, type PassedRequest, WEB_SOCKET_MS } from "./proxy.ts";
+import { BodyPipe, Moved } from "./body_pipe.ts";
+import { Counted, type Framing } from "./framing.ts";
+import { HeadReader } from "./head_reader.ts";
+import { clientHead, type ResponseHead } from "./response.ts";
+import { Upstream, type UpstreamOwner } from "./upstream.ts";
+
+const NO_DESCRIPTOR: readonly number[] = ["EMFILE", "ENFILE"].map(errnoNumber);
+const { ERR, HUP, IN, OUT } = EpollEvent;
+
+/** Passes one request on, over a connection to the program that is for it alone. */
+export class ProxiedRequest implements UpstreamOwner, Task {
+  /** Whether the client's socket is full: its reading is what is waited for. */
+  waitsForClient = false;
+  readonly #fallback: Fallback;
+  readonly #client: Client;
+  readonly #request: PassedRequest;
+  readonly #upstream: Upstream;
+  #up: BodyPipe | null = null;
+  /** Whether nothing more is moved up. */
+  #upDone = false;
+  #down: BodyPipe | null = null;
+  #downDone = false;
+  readonly #heads = new HeadReader();
+  /** Whether nothing but the end of the connection ends the answer. */
+  #untilEnd = false;
+  #status = 0;
+  #headBytes = 0;
+  #keep = false;
+  #reported = 0;
+  #activeAt: number;
+  #queued = false;
+  #over = false;
+
+  /** Call {@linkcode start} next. */
+  constructor(fallback: Fallback, client: Client, request: PassedRequest) {
+    this.#fallback = fallback;
+    this.#client = client;
+    this.#request = request;
+    this.#activeAt = fallback.loop.now;
+    this.#upstream = new Upstream(fallback.loop, fallback.config, this);
+  }
+
+  start(): void {
+    this.#client.watch(0);
+    this.#upstream.connect();
+  }
+
+  unreached(errno: number): void {
+    this.#refuse(NO_DESCRIPTOR.includes(errno) ? 503 : 502);
+  }
+
+  connected(): void {
+    this.#activeAt = this.#fallback.loop.now;
+    this.#sendUp(this.#request.ahead, this.#request.framing);
+    this.onEvents();
+  }
+
+  /** Called for events of the client's socket. */
+  onClient(events: number): void {
+    if (this.#over) return;
+    if ((events & (ERR | HUP)) !== 0) this.#fail();
+    else this.onEvents();
+  }
+
+  onTurn(): void {
+    this.#queued = false;
+    this.onEvents();
+  }
+
+  /** Ends what has been silent for too long; a client that does not read is its owner's affair. */
+  look(now: number): void {
+    if (this.#over || this.waitsForClient) return;
+    const { connectMs, silenceMs } = this.#fallback.config;
+    const most = this.#up === null ? connectMs : this.#status === 101 ? WEB_SOCKET_MS : silenceMs;
+    if (now - this.#activeAt < most) return;
+    // Whose turn was it?
+    this.#refuse(this.#up === null || this.#upDone ? 504 : 408);
+  }
+
+  /**
+   * Lets go of everything; the client's socket is its owner's.
+   *
+   * @returns How far the answer has come; `undefined` when it was over before.
+   */
+  abort(): Told | undefined {
+    if (this.#over) return undefined;
+    this.#over = true;
+    this.#up?.release();
+    this.#down?.release();
+    this.#upstream.close();
+    const bytes = this.#status === 0 ? 0 : Math.max(0, this.#reported - this.#headBytes);
+    return { status: this.#status, bytes };
+  }
+
+  /** Moves what can be moved; called for events of the program's socket too. */
+  onEvents(): void {
+    if (this.#over) return;
+    const up = this.#moveUp();
+    const down = this.#over ? Moved.DONE : this.#moveDown();
+    if (this.#over) return;
+    this.waitsForClient = down === Moved.WRITE;
+    this.#client.watch((up === Moved.READ ? IN : 0) | (down === Moved.WRITE ? OUT : 0));
+    if (this.#upstream.ready) {
+      this.#upstream.watch((down === Moved.READ ? IN : 0) | (up === Moved.WRITE ? OUT : 0));
+    }
+    if (up === Moved.MORE || down === Moved.MORE) this.#again();
+  }
+
+  /** Moves what the client sends; returns one of `Moved`. */
+  #moveUp(): number {
+    const up = this.#up;
+    if (up === null || this.#upDone) return Moved.DONE;
+    const before = up.bytes;
+    const moved = up.move();
+    if (up.bytes !== before) this.#activeAt = this.#fallback.loop.now;
+    if (moved < Moved.DONE) return moved;
+    this.#upDone = true;
+    if (moved === Moved.DONE) {
+      if (this.#status === 101) this.#endTunnel(this.#upstream.fd);
+    } else if (moved === Moved.MALFORMED) this.#refuse(400);
+    // A program that takes no more may have answered all the same.
+    else if (moved !== Moved.TARGET_FAILED) this.#fail();
+    return Moved.DONE;
+  }
+
+  /** Moves what the program answers; returns one of `Moved`. */
+  #moveDown(): number {
+    if (this.#downDone) return Moved.DONE;
+    let moved: number = Moved.MORE;
+    while (moved === Moved.MORE && this.#down === null) moved = this.#readHead();
+    const down = this.#down;
+    if (down !== null) {
+      moved = down.move();
+      const sent = down.bytes - this.#reported;
+      this.#reported = down.bytes;
+      if (sent > 0) {
+        this.#activeAt = this.#fallback.loop.now;
+        this.#client.sent(sent);
+      }
+    }
+    if (moved < Moved.DONE) return moved;
+    if (moved !== Moved.DONE) {
+      this.#refuse(502);
+    } else if (this.#status === 0) {
+      // That was an interim answer.
+      this.#down = null;
+      return Moved.MORE;
+    } else if (this.#status === 101) this.#endTunnel(this.#client.fd);
+    else this.#finish();
+    return Moved.DONE;
+  }
+
+  /** Reads the head of an answer; `MORE` when there is one, or a part of one. */
+  #readHead(): number {
+    if (!this.#upstream.ready) return Moved.READ;
+    const { date, loop, buffers } = this.#fallback;
+    const head = this.#heads.next({ ...this.#request, date });
+    if (head === null) return Moved.MALFORMED;
+    if (head !== undefined) return this.#begin(head);
+    const received = this.#heads.receive(this.#upstream.fd, buffers.buffer);
+    if (received === Moved.MORE) this.#activeAt = loop.now;
+    return received;
+  }
+
+  /** An answer begins. */
+  #begin({ framing, status, text }: ResponseHead): number {
+    if (status < 200 && status !== 101) {
+      if (this.#request.minor === 1) this.#send(clientHead(text, null), new Counted(0));
+      return Moved.MORE;
+    }
+    const rest = this.#heads.rest();
+    const last = framing.scan(rest, 0, rest.length);
+    if (last < 0) return Moved.MALFORMED;
+    this.#untilEnd = framing.untilEnd;
+    this.#answer(status, text, framing, rest.subarray(0, last));
+    if (status === 101) {
+      // From here on nothing is looked at, in either direction.
+      this.#sendUp(this.#request.rest, new Counted(Infinity));
+      this.#again();
+    }
+    return Moved.MORE;
+  }
+
+  /** Sends a head to the client, and then the body. */
+  #answer(status: number, text: string, framing: Framing, body: Uint8Array): void {
+    const { framing: { done }, keep } = this.#request;
+    this.#status = status;
+    // What of the request has not been received would be taken for the next one.
+    this.#keep = keep && done && !framing.untilEnd && !this.#client.closing;
+    const connection = status === 101 ? "upgrade" : this.#keep ? "keep-alive" : "close";
+    const head = clientHead(text, connection);
+    this.#headBytes = head.length;
+    this.#send(concat([head, body]), framing);
+  }
+
+  #send(ahead: Uint8Array, framing: Framing): void {
+    this.#reported = 0;
+    const { fd: to } = this.#client;
+    this.#down = new BodyPipe(this.#fallback.buffers, {
+      from: this.#upstream.fd,
+      to,
+      framing,
+      ahead,
+    });
+  }
+
+  #sendUp(ahead: Uint8Array, framing: Framing): void {
+    const { fd: from } = this.#client;
+    this.#upDone = false;
+    this.#up = new BodyPipe(this.#fallback.buffers, {
+      from,
+      to: this.#upstream.fd,
+      framing,
+      ahead,
+    });
+  }
+
+  /** One direction has ended: the other may go on. */
+  #endTunnel(target: number): void {
+    raw.shutdown(target, ShutdownHow.WR);
+    if (target === this.#client.fd) this.#downDone = true;
+    if (this.#upDone && this.#downDone) this.#finish();
+  }
+
+  /** Answers in the place of the program, unless it has begun to. */
+  #refuse(status: number): void {
+    if (this.#over) return;
+    if (this.#status !== 0 || this.#down !== null) return this.#fail();
+    this.#upDone = true;
+    this.#up?.release();
+    this.#upstream.close();
+    const { body, text } = this.#fallback.refusal(status, this.#request.bodiless);
+    this.#answer(status, text, new Counted(0), body);
+    this.#again();
+  }
+
+  #finish(): void {
+    const behind = this.#up?.behind ?? this.#request.rest;
+    const told = this.abort();
+    if (told !== undefined) this.#client.answered(told, this.#keep, behind);
+  }
+
+  #fail(): void {
+    const told = this.abort();
+    if (told === undefined) return;
+    // An ordinary end would look like that of the body.
+    if (this.#untilEnd) {
+      raw.setsockoptBytes(this.#client.fd, SocketLevel.SOCKET, SocketOption.LINGER, RESET);
+    }
+    this.#client.failed(told);
+  }
+
+  #again(): void {
+    if (this.#queued) return;
+    this.#queued = true;
+    this.#fallback.loop.again(this);
+  }
+}

@@ -1,0 +1,76 @@
+/** The answer that players and downloaders ask for all the time: one part of a file that is kept. @module */
+
+import { latin1Bytes } from "../parser/syntax.ts";
+import type { Entry } from "./cache.ts";
+import { CONDITIONAL, Field } from "../parser/field_names.ts";
+import { DATE_PLACE, Reply } from "./response.ts";
+import { reasonOf } from "./reasons.ts";
+import type { RequestHead } from "../parser/request_head.ts";
+import { Method } from "../parser/request_line.ts";
+import { digit } from "../parser/syntax.ts";
+
+const UNIT = latin1Bytes("bytes=");
+const DASH = 0x2d;
+/** Digits of a number that is a safe integer, whatever they are. */
+const MOST_DIGITS = 15;
+
+/**
+ * The answer to `Range: bytes=first-last` within the file, and to no other condition; `null` where
+ * the request is not exactly of that kind, and the whole plan has to be made.
+ *
+ * It says what `planFile` would have said, without making a plan, its headers and their text anew for
+ * each part.
+ */
+export function partOf(head: RequestHead, entry: Entry): Reply | null {
+  if ((head.known & CONDITIONAL) !== Field.RANGE || (head.twice & Field.RANGE) !== 0) return null;
+  const { representation, reply } = entry;
+  if (head.method !== Method.GET || !representation.settings.acceptRanges) return null;
+  const [at, end] = head.place(Field.RANGE)!;
+  const { bytes } = head;
+  for (let i = 0; i < UNIT.length; i++) {
+    if (bytes[at + i] !== UNIT[i]) return null;
+  }
+  const dash = endOfDigits(bytes, at + UNIT.length, end);
+  if (dash < 0 || bytes[dash] !== DASH || endOfDigits(bytes, dash + 1, end) !== end) return null;
+  const { size } = representation;
+  const first = numberOf(bytes, at + UNIT.length, dash);
+  const last = Math.min(numberOf(bytes, dash + 1, end), size - 1);
+  if (first > last) return null;
+  const length = last - first + 1;
+  const plan = { status: 206, headers: {}, parts: [{ start: first, length }], length };
+  const lines = `Content-Length: ${length}\r\nContent-Range: bytes ${first}-${last}/${size}\r\n`;
+  const text = headOf(entry, lines + DATE_PLACE);
+  if (reply.file !== null) return new Reply(plan, reply.file, null, { head: text });
+  const body = reply.headBytes + first;
+  return new Reply(plan, null, reply.cell.bytes.subarray(body, body + length), { head: text });
+}
+
+/** A head: what is the same for all parts, and then `rest`. */
+function headOf(entry: Entry, rest: string): Uint8Array {
+  const same = entry.partHead ??= beginning(entry);
+  const bytes = new Uint8Array(same.length + rest.length);
+  bytes.set(same);
+  for (let i = 0, at = same.length; i < rest.length; i++, at++) bytes[at] = rest.charCodeAt(i);
+  return bytes;
+}
+
+function beginning({ representation: { whole: { headers } } }: Entry): Uint8Array {
+  let text = `HTTP/1.1 206 ${reasonOf(206)}\r\n`;
+  for (const name in headers) {
+    if (name !== "Content-Length") text += `${name}: ${headers[name]}\r\n`;
+  }
+  return latin1Bytes(text);
+}
+
+/** Where the digits from `start` on end; -1 where there are none, or too many. */
+function endOfDigits(bytes: Uint8Array, start: number, end: number): number {
+  let at = start;
+  while (at < end && digit(bytes[at]!)) at++;
+  return at === start || at - start > MOST_DIGITS ? -1 : at;
+}
+
+function numberOf(bytes: Uint8Array, start: number, end: number): number {
+  let value = 0;
+  for (let at = start; at < end; at++) value = value * 10 + bytes[at]! - 0x30;
+  return value;
+}

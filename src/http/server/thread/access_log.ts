@@ -1,0 +1,182 @@
+/** What a thread tells of its requests: when each has been sent, and how far the large ones are. @module */
+
+import { decodeAddress, MAX_ADDRESS } from "../../../sys/net/address.ts";
+import * as raw from "../../../sys/raw/mod.ts";
+import type { Connection } from "../connection/connection.ts";
+import { formatCombined, formatEvent, type RequestEvent } from "./log_format.ts";
+import type { LogWriter } from "./log_writer.ts";
+import type { Reply } from "../response/response.ts";
+import type { RequestHead } from "../parser/request_head.ts";
+
+/** Bodies of which is told while they are sent. */
+const LARGE = 1024 * 1024;
+
+/** Least time between two reports of one body, in milliseconds. */
+const EVERY_MS = 100;
+
+/** An answer on its way. */
+interface LogEntry {
+  readonly event: Omit<RequestEvent, "bytes" | "durationMs" | "state">;
+  readonly began: number;
+  /** Place of the body's first byte, and of its end, among all bytes of the connection. */
+  readonly body: number;
+  readonly end: number;
+  reported: number;
+}
+
+interface Track {
+  readonly client: string;
+  /** Bytes of all answers so far. */
+  length: number;
+  readonly exchanges: LogEntry[];
+}
+
+/** Who writes, and what. */
+export interface AccessLogOptions {
+  /** Lines for a log file. */
+  readonly log: LogWriter | null;
+  readonly format: "combined" | "json";
+  /** Lines for the program that started the server. */
+  readonly events: LogWriter | null;
+  /** Tells monotonic time in milliseconds. */
+  now(): number;
+}
+
+/** A request that the program answers. */
+export interface ProxiedEntry {
+  /** Called once: status (0 where the client got no answer), and bytes of the body. */
+  end(status: number, bytes: number, state: "done" | "aborted"): void;
+}
+
+let lastId = 0;
+
+/** Follows the answers of all connections of a thread. */
+export class AccessLog {
+  readonly #options: AccessLogOptions;
+  readonly #tracks = new Map<Connection, Track>();
+
+  constructor(options: AccessLogOptions) {
+    this.#options = options;
+  }
+
+  /** An answer is about to be sent: `headBytes`, then `bodyBytes`. */
+  answered(
+    connection: Connection,
+    head: RequestHead,
+    reply: Reply,
+    headBytes: number,
+    bodyBytes: number,
+  ): void {
+    const track = this.#trackOf(connection);
+    const now = this.#options.now();
+    const body = track.length + headBytes;
+    track.length = body + bodyBytes;
+    track.exchanges.push({
+      event: {
+        ...described(track.client, head),
+        status: reply.status,
+        total: bodyBytes,
+        ...(reply.error !== undefined && { error: reply.error }),
+        transfer: reply.file === null || bodyBytes === 0 ? "memory" : "sendfile",
+      },
+      began: now,
+      body,
+      end: track.length,
+      reported: now,
+    });
+  }
+
+  /** A request is being passed on; every answer before it has been sent. */
+  began(connection: Connection, head: RequestHead): ProxiedEntry {
+    const track = this.#trackOf(connection);
+    const event = described(track.client, head);
+    const began = this.#options.now();
+    return {
+      end: (status, bytes, state) => {
+        track.length = connection.sender.total;
+        const durationMs = this.#options.now() - began;
+        const total = bytes;
+        this.#write({ ...event, status, total, bytes, transfer: "relay", durationMs, state });
+      },
+    };
+  }
+
+  /** Bytes have left. */
+  progress(connection: Connection): void {
+    const track = this.#tracks.get(connection);
+    if (track === undefined) return;
+    const { exchanges } = track;
+    const { total } = connection.sender;
+    while (exchanges.length > 0 && exchanges[0]!.end <= total) {
+      this.#tell(exchanges.shift()!, total, "done");
+    }
+    const current = exchanges[0];
+    if (current === undefined || this.#options.events === null) return;
+    const now = this.#options.now();
+    if (current.event.total < LARGE || now - current.reported < EVERY_MS) return;
+    current.reported = now;
+    this.#tell(current, total, "running");
+  }
+
+  /** The connection has ended; what had not been sent will not be. */
+  closed(connection: Connection): void {
+    const track = this.#tracks.get(connection);
+    if (track === undefined) return;
+    this.#tracks.delete(connection);
+    for (const entry of track.exchanges) {
+      this.#tell(entry, connection.sender.total, "aborted");
+    }
+  }
+
+  /** Writes what has gathered; call at the end. */
+  flush(): void {
+    this.#options.log?.flush();
+    this.#options.events?.flush();
+  }
+
+  #trackOf(connection: Connection): Track {
+    let track = this.#tracks.get(connection);
+    if (track === undefined) {
+      track = { client: peerOf(connection.fd), length: connection.sender.total, exchanges: [] };
+      this.#tracks.set(connection, track);
+    }
+    return track;
+  }
+
+  #tell(entry: LogEntry, sent: number, state: RequestEvent["state"]): void {
+    const bytes = Math.max(0, Math.min(sent, entry.end) - entry.body);
+    const durationMs = this.#options.now() - entry.began;
+    this.#write({ ...entry.event, bytes, durationMs, state });
+  }
+
+  #write(event: RequestEvent): void {
+    const { format, log, events } = this.#options;
+    events?.add(formatEvent(event));
+    if (event.state !== "running") {
+      log?.add(format === "json" ? formatEvent(event) : formatCombined(event));
+    }
+  }
+}
+
+/** What is known of a request before its answer. */
+function described(client: string, head: RequestHead) {
+  return {
+    id: ++lastId,
+    time: Date.now(),
+    client,
+    method: head.methodName,
+    target: head.target,
+    minor: head.minor,
+    referer: head.header("referer") ?? "",
+    userAgent: head.header("user-agent") ?? "",
+  };
+}
+
+/** Address of the peer in digits; `"unix"` or empty where it has none. */
+export function peerOf(fd: number): string {
+  const bytes = new Uint8Array(MAX_ADDRESS);
+  const length = raw.getpeername(fd, bytes);
+  if (length <= 0) return "";
+  const address = decodeAddress(bytes.subarray(0, length));
+  return address.family === "Unix" ? "unix" : address.address;
+}

@@ -1,0 +1,74 @@
+/** Writing lines to a descriptor, in few calls and without ever waiting for whoever reads it. @module */
+
+import { errnoNumber } from "../../../errors.ts";
+import { PollEvent } from "../../../sys/flags/event.ts";
+import * as raw from "../../../sys/raw/mod.ts";
+import type { Loop, Task } from "../../../threads/loop/loop.ts";
+import { Timer } from "../../../threads/loop/timers.ts";
+
+/** Bytes that may wait for the reader; lines beyond that are lost, and counted. */
+const MOST_WAITING = 1024 * 1024;
+
+/** Pause before a reader that was behind is tried again, in milliseconds. */
+const RETRY_MS = 50;
+
+const EAGAIN = -errnoNumber("EAGAIN");
+const EINTR = -errnoNumber("EINTR");
+
+const encoder = new TextEncoder();
+
+/** Lines of one thread. Each call writes whole lines, unless the reader is behind. */
+export class LogWriter implements Task {
+  readonly #fd: number;
+  readonly #loop: Loop;
+  readonly #lost: () => void;
+  readonly #retry: Timer = new Timer({ onTimeout: () => this.onTurn() });
+  #lines = "";
+  #rest: Uint8Array = new Uint8Array(0);
+  #queued = false;
+
+  /** Writes to `fd`; `lost` is called for each line that nobody will read. */
+  constructor(loop: Loop, fd: number, lost: () => void) {
+    this.#loop = loop;
+    this.#fd = fd;
+    this.#lost = lost;
+  }
+
+  /** Adds a line, with its end. */
+  add(line: string): void {
+    if (this.#lines.length + this.#rest.length > MOST_WAITING) return this.#lost();
+    this.#lines += line;
+    if (this.#queued) return;
+    this.#queued = true;
+    this.#loop.again(this);
+  }
+
+  /** Called by the loop when the events of a turn have been dealt with. */
+  onTurn(): void {
+    this.#queued = false;
+    this.flush();
+    if (this.#rest.length === 0 || this.#queued) return;
+    this.#queued = true;
+    this.#loop.timers.start(this.#retry, RETRY_MS);
+  }
+
+  /** Writes what can be written now. */
+  flush(): void {
+    for (;;) {
+      if (this.#rest.length === 0) {
+        if (this.#lines === "") return;
+        this.#rest = encoder.encode(this.#lines);
+        this.#lines = "";
+      }
+      // A pipe that blocks would block the whole thread.
+      if (raw.poll(this.#fd, PollEvent.OUT, 0) <= 0) return;
+      const written = raw.write(this.#fd, this.#rest);
+      if (written === EAGAIN) return;
+      if (written < 0 && written !== EINTR) {
+        // The disk is full, or the reader is gone.
+        this.#lost();
+        this.#rest = new Uint8Array(0);
+      } else if (written > 0) this.#rest = this.#rest.subarray(written);
+    }
+  }
+}

@@ -1,0 +1,57 @@
+/**
+ * The thread that waits for the disk, so that those that serve do not: it reads what they name into
+ * the page cache, one after the other.
+ *
+ * @module
+ */
+
+import { EpollEvent } from "../../../sys/flags/event.ts";
+import { setThreadPriority } from "../../../sys/raw/events.ts";
+import * as raw from "../../../sys/raw/mod.ts";
+import type { JobContext } from "../../../threads/job.ts";
+import { Loop } from "../../../threads/loop/loop.ts";
+import { closeSink, openSink, populate } from "../../../page_cache/populate.ts";
+import { SANDBOXED } from "../control/config.ts";
+import { restrictThread } from "./sandbox.ts";
+import { ANSWER_BYTES, REQUEST_BYTES } from "./prefetch_client.ts";
+
+/** Reading from a fast disk takes a whole processor: those who have something to send go first. */
+const NICE = 5;
+
+/** Answers the requests that come through each of `job.fds`. */
+export function run(job: JobContext): void {
+  setThreadPriority(NICE);
+  if (job.data === SANDBOXED) {
+    openSink();
+    restrictThread({});
+  }
+  const loop = new Loop(job);
+  for (const fd of job.fds) {
+    const onEvents = reader(fd, loop);
+    loop.add(fd, EpollEvent.IN, { onEvents });
+  }
+  try {
+    loop.run();
+  } finally {
+    closeSink();
+  }
+}
+
+function reader(fd: number, loop: Loop): () => void {
+  const bytes = new Uint8Array(REQUEST_BYTES);
+  const view = new DataView(bytes.buffer);
+  const answer = new DataView(new ArrayBuffer(ANSWER_BYTES));
+  return () => {
+    // Requests are written whole, and so they are read: one in a turn, that others get theirs.
+    const read = raw.read(fd, bytes);
+    if (read === 0) return loop.remove(fd);
+    if (read !== REQUEST_BYTES) return;
+    const offset = view.getFloat64(8, true);
+    const length = view.getFloat64(16, true);
+    const result = populate(view.getUint32(4, true), offset, length);
+    answer.setUint32(0, view.getUint32(0, true), true);
+    answer.setInt32(4, result, true);
+    // There are fewer requests under way than the socket has room for answers.
+    raw.write(fd, new Uint8Array(answer.buffer));
+  };
+}

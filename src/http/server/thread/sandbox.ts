@@ -1,0 +1,95 @@
+/** What a thread of a server may still do when somebody has taken it over: read below its folder. @module */
+
+import { platform } from "../../../../ffi/platform/mod.ts";
+import { errnoNumber, UnsupportedError } from "../../../errors.ts";
+import { check } from "../../../sys/check.ts";
+import {
+  landlockAllowFolder,
+  landlockAllowPort,
+  landlockCreateRuleset,
+  LandlockFile,
+  LandlockPort,
+  landlockRestrictSelf,
+  LandlockScope,
+  setNoNewPrivileges,
+} from "../../../sys/raw/landlock.ts";
+import * as raw from "../../../sys/raw/mod.ts";
+
+const ACTION = "put the threads of a server into a sandbox";
+
+/** Rights to files that each version of Landlock has added: it refuses those that it does not know. */
+const FILES = (version: number): number =>
+  version >= 5 ? 0xffff : version >= 3 ? 0x7fff : version === 2 ? 0x3fff : 0x1fff;
+
+/** First versions that know of ports and of scopes; the structure has grown with each. */
+const PORTS = 4;
+const SCOPES = 6;
+
+const REASONS: Readonly<Record<number, string>> = {
+  [errnoNumber("EOPNOTSUPP")]: "Landlock is switched off; boot with landlock in the list `lsm=`",
+  [errnoNumber("EPERM")]: "a seccomp filter refuses landlock_create_ruleset(2); allow it",
+};
+
+/** What remains allowed. */
+export interface SandboxOptions {
+  /** Folder below which files may be read; none by default. */
+  readonly root?: string | undefined;
+  /** Port that may be connected to, where Landlock knows of ports (Linux 6.7); none by default. */
+  readonly port?: number | undefined;
+  /** Whether an abstract Unix socket may be connected to. @default {false} */
+  readonly abstract?: boolean | undefined;
+}
+
+/**
+ * The version of Landlock.
+ *
+ * @throws {UnsupportedError} Where there is none, with what to do about it.
+ */
+export function landlock(): number {
+  const version = raw.landlockVersion();
+  if (version > 0) return version;
+  const reason = REASONS[-version] ??
+    "it needs Landlock: Linux 5.13 or later, built with CONFIG_SECURITY_LANDLOCK";
+  throw new UnsupportedError({ action: ACTION, reason });
+}
+
+/**
+ * Restricts the calling thread, and those that it will start, for good; descriptors that are open
+ * remain as they are. The threads that the runtime has started before are not restricted.
+ */
+export function restrictThread({ abstract = false, port, root }: SandboxOptions): void {
+  const version = landlock();
+  const ports = version >= PORTS ? LandlockPort.BIND_TCP | LandlockPort.CONNECT_TCP : 0;
+  // Not signals: the kernel took other threads of the process for strangers before Linux 6.15.
+  const scopes = version >= SCOPES && !abstract ? LandlockScope.ABSTRACT_UNIX_SOCKET : 0;
+  const size = version >= SCOPES ? 24 : version >= PORTS ? 16 : 8;
+  const action = () => ACTION;
+  const ruleset = check(
+    landlockCreateRuleset(FILES(version), ports, scopes, size),
+    "landlock_create_ruleset",
+    action,
+  );
+  try {
+    if (root !== undefined) allowFolder(ruleset, root);
+    if (port !== undefined && ports !== 0) {
+      const added = landlockAllowPort(ruleset, port, LandlockPort.CONNECT_TCP);
+      check(added, "landlock_add_rule", action);
+    }
+    check(setNoNewPrivileges(), "prctl", action);
+    check(landlockRestrictSelf(ruleset), "landlock_restrict_self", action);
+  } finally {
+    raw.close(ruleset);
+  }
+}
+
+function allowFolder(ruleset: number, root: string): void {
+  const { CLOEXEC, DIRECTORY, PATH } = platform.open;
+  const action = () => ACTION;
+  const folder = check(raw.open(root, PATH | DIRECTORY | CLOEXEC, 0), "open", action);
+  try {
+    const rights = LandlockFile.READ_FILE | LandlockFile.READ_DIR;
+    check(landlockAllowFolder(ruleset, folder, rights), "landlock_add_rule", action);
+  } finally {
+    raw.close(folder);
+  }
+}

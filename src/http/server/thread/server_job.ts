@@ -1,0 +1,129 @@
+/**
+ * A thread of a server: accepts, answers, and sends, all by itself.
+ *
+ * Descriptors: the listener, this thread's end of the socket to the disk thread, then those to which
+ * the log and the events are written, where they are wanted.
+ *
+ * @module
+ */
+
+import type { WorkerCommand } from "../../../threads/worker_pool.ts";
+import { READY_ID } from "../../../threads/worker_pool.ts";
+import type { JobContext } from "../../../threads/job.ts";
+import { Acceptor } from "../../../threads/loop/acceptor.ts";
+import { Loop } from "../../../threads/loop/loop.ts";
+import { Placement } from "../../../threads/loop/placement.ts";
+import { listingPage } from "../../listing/page.ts";
+import { openRoot } from "../../files/open_root.ts";
+import type { HeadersHook } from "../../rules/options.ts";
+import { settingsOf } from "../../rules/settings.ts";
+import { type Command, COUNTERS, type JobData, NEEDS_DISK } from "../control/config.ts";
+import { Counter } from "../control/config.ts";
+import { PrefetchClient } from "./prefetch_client.ts";
+import { AccessLog } from "./access_log.ts";
+import { whatFallbackNeeds } from "../proxy/options.ts";
+import { loadHook } from "../control/headers_hook.ts";
+import { LogWriter } from "./log_writer.ts";
+import { restrictThread } from "./sandbox.ts";
+import { Service } from "./worker.ts";
+import { Responder } from "../response/responder.ts";
+
+/** The hook for headers, once its module has been loaded. */
+let hook: HeadersHook | undefined;
+
+/** Loads the program's own module. */
+export async function prepare(data: unknown): Promise<void> {
+  const { headers } = data as JobData;
+  if (headers !== null) hook = await loadHook(headers);
+}
+
+/** Serves until it must stop. */
+export function run(job: JobContext): void {
+  const data = job.data as JobData;
+  const { cache, counters, fallback, index, limits, root, sandbox, settings, shares, symlinks } =
+    data;
+  const [listener, diskFd, ...logs] = job.fds as [number, number, ...number[]];
+  const own = counters.subarray(index * COUNTERS, (index + 1) * COUNTERS);
+  const folder = openRoot(root, symlinks, { fixed: sandbox });
+  let loop: Loop;
+  try {
+    if (sandbox) restrictThread({ root, ...whatFallbackNeeds(fallback) });
+    loop = new Loop(job, (command) => obey(command as WorkerCommand<Command>));
+  } catch (cause) {
+    // The end of a thread closes nothing.
+    folder.close();
+    throw cause;
+  }
+  const site = new Responder({
+    root: folder,
+    settings: settingsOf({
+      ...settings,
+      ...(settings.listing === true && { listing: listingPage }),
+      ...(hook !== undefined && { headers: hook }),
+    }),
+    cache,
+    looked: (hit) => service.count(hit ? Counter.CACHE_HITS : Counter.CACHE_MISSES),
+  });
+  const writer = () => new LogWriter(loop, logs.shift()!, () => service.count(Counter.LOG_LOST));
+  const log = data.log === null ? null : writer();
+  const events = data.events ? writer() : null;
+  const accessLog = log === null && events === null
+    ? null
+    : new AccessLog({ log, events, format: data.log ?? "json", now: () => performance.now() });
+  let drainId = 0;
+  const service: Service = new Service({
+    loop,
+    disk: new PrefetchClient(loop, diskFd, () => job.complete(NEEDS_DISK, index)),
+    site,
+    accessLog,
+    limits,
+    cache,
+    fallback,
+    preflights: settings.cors !== undefined && settings.cors !== false,
+    counters: own,
+    closed() {
+      placement?.left();
+      if (!service.closing && service.open < limits.maxConnections) acceptor.resume();
+    },
+    drained() {
+      if (drainId !== 0) job.complete(drainId, 0);
+      drainId = 0;
+    },
+  });
+  const accepted = (fd: number) => service.accept(fd);
+  const placement = shares === null ? null : new Placement(loop, shares, index, accepted);
+  const acceptor: Acceptor = new Acceptor(loop, listener, {
+    accepted(fd) {
+      if (placement === null) accepted(fd);
+      else placement.place(fd);
+      // Those that wait in the kernel are taken when one of these has gone.
+      if (service.open > limits.maxConnections) acceptor.pause();
+    },
+    refused: (fd) => service.turnAway(fd),
+  });
+
+  function obey({ id, command }: WorkerCommand<Command>): void {
+    switch (command) {
+      case "reload":
+        site.clear();
+        return job.complete(id, 0);
+      case "drain":
+        acceptor.close();
+        placement?.close();
+        drainId = id;
+        return service.close();
+    }
+  }
+
+  job.complete(READY_ID, 0);
+  try {
+    loop.run();
+  } finally {
+    placement?.close();
+    service.closeAll();
+    accessLog?.flush();
+    acceptor.close();
+    site.clear();
+    folder.close();
+  }
+}

@@ -1,0 +1,119 @@
+/** The pages of a mapped file: writing them, dropping them, and what stores into them do. @module */
+
+import { platform } from "../../../ffi/platform/mod.ts";
+import { UnsupportedError } from "../../errors.ts";
+import { describe } from "../../options.ts";
+import { check } from "../../sys/check.ts";
+import { FileAdvice } from "../../sys/flags/file.ts";
+import { MemoryAdvice, MsyncFlag } from "../../sys/flags/memory.ts";
+import { dupCloexec } from "../../sys/file/open.ts";
+import { mapOver } from "../../sys/raw/fixed.ts";
+import * as raw from "../../sys/raw/mod.ts";
+import { runBlocking } from "../../threads/blocking/blocking.ts";
+import {
+  type MappedRange,
+  type MappingState,
+  onPages,
+  openState,
+  pagesOf,
+  stateOf,
+  throwIfFaulted,
+  throwIfShorter,
+} from "./mapping_state.ts";
+
+const { PRIVATE, SHARED, NORESERVE } = platform.map;
+const READ_WRITE = 3;
+
+/** Runs an operation on a duplicate of the descriptor: the mapping may be closed meanwhile. */
+export async function withFile<T>(
+  state: MappingState,
+  run: (fd: number) => Promise<T>,
+): Promise<T> {
+  const fd = dupCloexec(state.file!.fd);
+  try {
+    return await run(fd);
+  } finally {
+    raw.close(fd);
+  }
+}
+
+/** Writes what was stored, and waits. */
+export function flush(state: MappingState, range: MappedRange | undefined): void {
+  const action = `flush ${state.name}`;
+  const { length } = pagesOf(state, range);
+  if (state.access !== "write" || length === 0) return;
+  onPages(state, range, "msync", action, (region, start, count) => {
+    return raw.msync(region, start, count, MsyncFlag.SYNC);
+  });
+  checkFlushed(state, range, action);
+}
+
+/** As above, in the thread for blocking calls. */
+export async function flushElsewhere(
+  mapping: object,
+  range: MappedRange | undefined,
+): Promise<void> {
+  const state = stateOf(mapping, "flush");
+  const action = `flush ${state.name}`;
+  const { length } = pagesOf(state, range);
+  if (state.access !== "write" || length === 0) return;
+  try {
+    // What is stored into a shared mapping are pages of the file, like what is written.
+    const result = await withFile(state, (fd) => runBlocking("fdatasync", fd));
+    check(result, "fdatasync", () => action);
+    if (state === openState(mapping)) checkFlushed(state, range, action);
+  } catch (error) {
+    if (!(error instanceof UnsupportedError)) throw error;
+    // No thread to be had: then this one waits.
+    if (state === openState(mapping)) flush(state, range);
+  }
+}
+
+/** Stores behind the end of the file are lost without an error. */
+function checkFlushed(state: MappingState, range: MappedRange = {}, action: string): void {
+  const { offset = 0, length = state.length - offset } = range;
+  throwIfShorter(state, offset, length, action);
+  throwIfFaulted(state, "flush");
+}
+
+/** Takes pages out of memory and out of the page cache. */
+export function dropCache(state: MappingState, range: MappedRange | undefined): void {
+  const { start, length } = pagesOf(state, range);
+  if (length === 0) return;
+  flush(state, range);
+  const action = `drop ${state.name} from memory`;
+  // Of private pages it would drop what was stored: with "read" that is as it should be.
+  if (state.access !== "copy-on-write") {
+    onPages(state, range, "madvise", action, (region, from, count) => {
+      return raw.madvise(region, from, count, MemoryAdvice.DONTNEED);
+    });
+  }
+  const from = state.offset - state.delta + start;
+  check(
+    raw.posixFadvise(state.file!.fd, from, length, FileAdvice.DONTNEED),
+    "posix_fadvise",
+    () => action,
+  );
+}
+
+/** Replaces the mapping of a range by a private or a shared one, in one step. */
+export function protect(
+  state: MappingState,
+  access: "read" | "write",
+  range: MappedRange | undefined,
+): void {
+  if (access !== "read" && access !== "write") {
+    throw new TypeError(`Cannot protect with ${describe(access)}: expected "read" or "write"`);
+  }
+  if (state.access !== "write") {
+    throw new TypeError(
+      `Cannot protect ${state.name}: it is mapped with access "${state.access}", not "write"`,
+    );
+  }
+  const flags = access === "write" ? SHARED : PRIVATE | NORESERVE;
+  const { fd } = state.file!;
+  onPages(state, range, "mmap", `protect ${state.name}`, (region, start, length) => {
+    const from = state.offset - state.delta + start;
+    return mapOver(region, start, length, READ_WRITE, flags, fd, from);
+  });
+}

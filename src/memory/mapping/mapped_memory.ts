@@ -1,0 +1,223 @@
+/// <reference lib="esnext.disposable" preserve="true" />
+/** Memory that threads and processes share by descriptor. @module */
+
+import { builtin } from "../../builtins.ts";
+import { describe, wholeNumber } from "../../options.ts";
+import { addSeals, seals } from "../../sys/file/allocation.ts";
+import type { FdLike } from "../../sys/fd.ts";
+import { libc } from "../../sys/libc.ts";
+import { MemoryAdvice, Seal } from "../../sys/flags/memory.ts";
+import * as raw from "../../sys/raw/mod.ts";
+import { adopt, type MapAccess, onPages, openState, stateOf } from "./mapping_state.ts";
+import { watchDropped } from "./dropped.ts";
+import { protect } from "./file_pages.ts";
+import { mapAnonymous } from "./map_file.ts";
+import { Mapping } from "./mapping.ts";
+import { createMemory, openMemory } from "./memory_file.ts";
+import { resize } from "./resize.ts";
+
+/** How memory is allocated. */
+export interface MemoryOptions {
+  /**
+   * Whether it has a descriptor, by which other threads and processes map the same memory.
+   *
+   * @default {true}
+   */
+  shared?: boolean | undefined;
+  /** Shown in `/proc/self/maps`; at most 249 bytes. @default {"sluice"} */
+  name?: string | undefined;
+  /**
+   * `"transparent"`: huge pages where the system has them at hand. `"2MB"`, `"1GB"`: pages of that size
+   * from the reserved pool, of which the length becomes a multiple.
+   *
+   * @default {ordinary pages}
+   */
+  hugePages?: "transparent" | "2MB" | "1GB" | undefined;
+}
+
+/** What shall not change any more; see {@linkcode MappedMemory.seal}. */
+export type MemorySeal = "grow" | "write" | "future-write" | "seal";
+
+const SEALS: Record<MemorySeal, number> = {
+  grow: Seal.GROW,
+  write: Seal.WRITE,
+  "future-write": Seal.FUTURE_WRITE,
+  seal: Seal.SEAL,
+};
+
+/** Logarithm of the size, as `mmap()` and `memfd_create()` want it in their flags. */
+const HUGE: Record<string, number> = { "2MB": 21, "1GB": 30 };
+
+/**
+ * Memory that is not the runtime's: beyond its limits, or shared with other threads and processes.
+ *
+ * Shared memory is a file without a name (memfd) that can never get shorter, so that touching it
+ * raises no signal. Whoever has its descriptor maps it with {@linkcode MappedMemory.open}: a Worker by
+ * the number, a child process by an inherited descriptor or by {@linkcode MappedMemory.path}. `Atomics`
+ * on typed arrays of its bytes are atomic between all of them.
+ *
+ * @example Share memory with a Worker
+ * ```ts ignore
+ * const memory = MappedMemory.allocate(1 << 20);
+ * new Worker(url, { workerData: memory.fd });   // there: MappedMemory.open(workerData)
+ * ```
+ */
+export class MappedMemory extends Mapping {
+  /**
+   * Allocates memory, all zero. Pages take room when they are first stored into.
+   *
+   * @param length Bytes, a safe integer >= 0.
+   * @param options Default: shared, in ordinary pages.
+   * @returns The memory; close it, or declare it with `using`. Other mappings of it stay.
+   *
+   * @throws {TypeError} When an option is of the wrong kind.
+   * @throws {RangeError} When `length` is no safe integer >= 0.
+   * @throws {SyscallError} `ENOMEM` when there is no room, or the pool of huge pages is empty; `EFBIG`;
+   * `EINVAL` for a longer name, or a size of huge pages that the processor lacks; `EMFILE`.
+   * @throws {UnsupportedError} When the system cannot be called.
+   */
+  static allocate(length: number, options: MemoryOptions = {}): MappedMemory {
+    const { shared = true, name = "sluice", hugePages } = options;
+    const action = "allocate memory";
+    wholeNumber(length, "length", action);
+    if (typeof shared !== "boolean" || typeof name !== "string") {
+      throw new TypeError(`Cannot ${action}: shared must be a boolean, and name a string`);
+    }
+    if (hugePages !== undefined && hugePages !== "transparent" && !Object.hasOwn(HUGE, hugePages)) {
+      throw new TypeError(
+        `Cannot ${action}: hugePages must be "transparent", "2MB" or "1GB", not ` +
+          describe(hugePages),
+      );
+    }
+    libc();
+    const shift = HUGE[hugePages ?? ""];
+    const pageSize = shift === undefined ? raw.pageSize() : 2 ** shift;
+    const size = shift === undefined ? length : Math.ceil(length / pageSize) * pageSize;
+    const memory = new MappedMemory();
+    const state = shared ? createMemory(size, name, shift) : mapAnonymous(size, pageSize, shift);
+    adopt(memory, state);
+    watchDropped(memory, state.name, state.length);
+    if (hugePages === "transparent") memory.advise("hugepage");
+    // What the pool cannot give is an error now, and no signal later.
+    if (shift !== undefined) populate(memory);
+    return memory;
+  }
+
+  /**
+   * Maps memory of another thread or process.
+   *
+   * @param memory Descriptor, or {@linkcode MappedMemory.path} of the other process. The descriptor
+   * may be closed afterwards.
+   * @param options `access`: `"write"` (default), `"read"` or `"copy-on-write"`, as for
+   * `MappedFile.open()`.
+   * @returns A mapping of its own; close it.
+   *
+   * @throws {TypeError} When an argument is of the wrong kind.
+   * @throws {SyscallError} `EINVAL` when it is no shared memory; `EPERM` when it is sealed against
+   * writing; `ENOENT`, `EACCES` for the path; `EBADF`; `ENOMEM`.
+   */
+  static open(
+    memory: FdLike | string,
+    options: { access?: MapAccess | undefined } = {},
+  ): MappedMemory {
+    const { access = "write" } = options;
+    if (access !== "read" && access !== "write" && access !== "copy-on-write") {
+      throw new TypeError(`Cannot open memory with access ${describe(access)}`);
+    }
+    libc();
+    const mapping = new MappedMemory();
+    const state = openMemory(memory, access);
+    adopt(mapping, state);
+    watchDropped(mapping, state.name, state.length);
+    return mapping;
+  }
+
+  /** Descriptor of shared memory, good until `close()`; -1 when there is none. */
+  get fd(): number {
+    return openState(this)?.file?.fd ?? -1;
+  }
+
+  /** Path by which another process of the same user opens the memory; `undefined` when there is none. */
+  get path(): string | undefined {
+    return this.fd < 0 ? undefined : `/proc/${builtin("process").pid}/fd/${this.fd}`;
+  }
+
+  /** What of the memory cannot change any more, for anybody. */
+  get seals(): readonly (MemorySeal | "shrink")[] {
+    if (this.fd < 0) return [];
+    const bits = seals(this.fd);
+    const names = Object.keys(SEALS) as MemorySeal[];
+    const set: (MemorySeal | "shrink")[] = names.filter((name) => (bits & SEALS[name]) !== 0);
+    return (bits & Seal.SHRINK) === 0 ? set : [...set, "shrink"];
+  }
+
+  /**
+   * Forbids changes, for everybody and for good.
+   *
+   * @param names `"write"`: the bytes; what this mapping stores afterwards stays in it. `"future-write"`:
+   * the bytes, but for mappings that are there. `"grow"`: the length. `"seal"`: further seals.
+   *
+   * @throws {TypeError} When the memory is closed or not shared, or there is no such seal.
+   * @throws {SyscallError} `EBUSY` for `"write"` while another mapping can write, or an operation is
+   * using the memory; `EPERM` when sealed against seals.
+   *
+   * @see {@link https://man7.org/linux/man-pages/man2/F_GET_SEALS.2const.html}
+   */
+  seal(...names: readonly MemorySeal[]): void {
+    const state = stateOf(this, "seal");
+    const wrong = names.find((name) => !Object.hasOwn(SEALS, name));
+    if (wrong !== undefined || state.file === undefined) {
+      throw new TypeError(
+        `Cannot seal ${state.name}${wrong === undefined ? "" : ` against ${describe(wrong)}`}: ` +
+          `expected shared memory and some of ${Object.keys(SEALS)}`,
+      );
+    }
+    const bits = names.reduce((sum, name) => sum | SEALS[name], 0);
+    const freezes = (bits & Seal.WRITE) !== 0 && state.access === "write";
+    if (freezes) protect(state, "read", {});
+    try {
+      addSeals(state.file.fd, bits);
+    } catch (error) {
+      if (freezes) protect(state, "write", {});
+      throw error;
+    }
+    if (freezes) adopt(this, { ...state, access: "read" });
+  }
+
+  /**
+   * Makes the memory longer; memory that is not shared, also shorter. Every array that shows it is
+   * emptied. Other mappings of shared memory keep their length.
+   *
+   * @param length New length in bytes.
+   *
+   * @throws {TypeError} When the memory is closed.
+   * @throws {RangeError} When `length` is no safe integer, or shared memory would get shorter.
+   * @throws {SyscallError} `EPERM` when sealed against growing; `ENOMEM`; the memory then stays.
+   */
+  resize(length: number): void {
+    const state = stateOf(this, "resize");
+    const { pageSize } = state;
+    wholeNumber(length, "length", "resize memory");
+    if (state.file !== undefined && length < state.length) {
+      throw new RangeError(
+        `Cannot resize ${state.name} to ${length} bytes: shared memory never gets shorter`,
+      );
+    }
+    if (pageSize === raw.pageSize()) return resize(this, length);
+    resize(this, Math.ceil(length / pageSize) * pageSize);
+    populate(this);
+  }
+}
+
+/** Takes huge pages from their pool; what is not to be had closes the memory. */
+function populate(memory: MappedMemory): void {
+  const state = stateOf(memory, "allocate");
+  try {
+    onPages(state, {}, "madvise", `allocate ${state.name}`, (region, start, length) => {
+      return raw.madvise(region, start, length, MemoryAdvice.POPULATE_WRITE);
+    });
+  } catch (error) {
+    memory.close();
+    throw error;
+  }
+}

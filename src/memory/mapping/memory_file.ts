@@ -1,0 +1,66 @@
+/** The files without a name behind shared memory. @module */
+
+import { platform } from "../../../ffi/platform/mod.ts";
+import { addSeals, memfdCreate, seals } from "../../sys/file/allocation.ts";
+import { SyscallError } from "../../errors.ts";
+import { check } from "../../sys/check.ts";
+import { type FdLike, fdOf } from "../../sys/fd.ts";
+import { OpenFlag } from "../../sys/flags/file.ts";
+import { MemfdFlag, Seal } from "../../sys/flags/memory.ts";
+import { dupCloexec, open } from "../../sys/file/open.ts";
+import * as raw from "../../sys/raw/mod.ts";
+import { fdStat } from "../../sys/file/statx.ts";
+import type { MapAccess, MappingState } from "./mapping_state.ts";
+import { HUGE_SHIFT, mapFile } from "./map_file.ts";
+import { type OpenFile, pageSizeOf } from "./open_file.ts";
+
+/** Creates memory that never gets shorter, and maps it. */
+export function createMemory(
+  length: number,
+  name: string,
+  shift: number | undefined,
+): MappingState {
+  const huge = shift === undefined ? 0 : MemfdFlag.HUGETLB | shift << HUGE_SHIFT;
+  const fd = memfdCreate(name, MemfdFlag.CLOEXEC | MemfdFlag.ALLOW_SEALING | huge);
+  try {
+    check(raw.ftruncate(fd, length), "ftruncate", () => `allocate ${length} bytes of memory`);
+    addSeals(fd, Seal.SHRINK);
+    return map(fd, "write");
+  } catch (error) {
+    raw.close(fd);
+    throw error;
+  }
+}
+
+/** Maps what another thread or process has created. */
+export function openMemory(memory: FdLike | string, access: MapAccess): MappingState {
+  const flags = OpenFlag.CLOEXEC | (access === "write" ? OpenFlag.RDWR : OpenFlag.RDONLY);
+  const fd = typeof memory === "string" ? open(memory, flags) : dupCloexec(fdOf(memory, "memory"));
+  try {
+    // Never shorter. Where that is not ours to say, the fault guard is what is left.
+    if ((seals(fd) & Seal.SHRINK) === 0) {
+      raw.fcntl(fd, platform.fcntl.ADD_SEALS, Seal.SHRINK);
+    }
+    return map(fd, access);
+  } catch (error) {
+    raw.close(fd);
+    throw error;
+  }
+}
+
+function map(fd: number, access: MapAccess): MappingState {
+  const stat = fdStat(fd);
+  if (typeof stat === "number") {
+    throw new SyscallError({ syscall: "statx", errno: -stat, action: `stat fd ${fd}` });
+  }
+  const { size } = stat;
+  const file: OpenFile = {
+    fd,
+    name: `shared memory, fd ${fd}`,
+    size,
+    regular: true,
+    pageSize: pageSizeOf(fd),
+    close: () => void raw.close(fd),
+  };
+  return mapFile(file, { access, offset: 0, length: size, sync: false });
+}

@@ -1,0 +1,121 @@
+/** Opening what is to be mapped. @module */
+
+import { platform } from "../../../ffi/platform/mod.ts";
+import { builtin } from "../../builtins.ts";
+import { errnoNumber, SyscallError } from "../../errors.ts";
+import { asSyscallError } from "../../move/engine/open_file.ts";
+import { describe } from "../../options.ts";
+import { check } from "../../sys/check.ts";
+import { type FdLike, fdOf } from "../../sys/fd.ts";
+import { Whence } from "../../sys/flags/file.ts";
+import { dupCloexec } from "../../sys/file/open.ts";
+import * as raw from "../../sys/raw/mod.ts";
+import { fdStat, FileType, hugePageSize } from "../../sys/file/statx.ts";
+
+/** A file that can be mapped. */
+export interface OpenFile {
+  /** Ours: opened here, or a duplicate of what was lent. */
+  readonly fd: number;
+  /** How it is called in messages. */
+  readonly name: string;
+  /** Bytes. */
+  readonly size: number;
+  /** Whether its size is in its metadata: that of a block device is not. */
+  readonly regular: boolean;
+  /** Bytes of its pages: larger ones on hugetlbfs, where nothing smaller can be mapped. */
+  readonly pageSize: number;
+  close(): void;
+}
+
+const KINDS: Record<number, string> = {
+  [FileType.FIFO]: "a pipe",
+  [FileType.CHARACTER]: "a character device",
+  [FileType.DIRECTORY]: "a directory",
+  [FileType.SOCKET]: "a socket",
+};
+
+/** Opens a path, or duplicates a descriptor, and checks what it is. */
+export function openFile(file: string | URL | FdLike, writable: boolean): OpenFile {
+  const opened = typeof file === "string" || file instanceof URL
+    ? openPath(file, writable)
+    : duplicate(file);
+  try {
+    return { ...opened, ...examine(opened) };
+  } catch (error) {
+    opened.close();
+    throw error;
+  }
+}
+
+/** Current size in bytes; negative `-errno`. */
+export function sizeOf(fd: number, regular: boolean): number {
+  if (!regular) return deviceSize(fd);
+  const stat = fdStat(fd);
+  return typeof stat === "number" ? stat : stat.size;
+}
+
+type Opened = Pick<OpenFile, "fd" | "name" | "close">;
+
+/** By the runtime itself, whose permissions then apply. */
+function openPath(path: string | URL, writable: boolean): Opened {
+  const { closeSync, constants, openSync } = builtin("fs");
+  const name = describe(String(path));
+  const mode = writable ? constants.O_RDWR : constants.O_RDONLY;
+  try {
+    // O_NONBLOCK, because opening a FIFO waits for its writer; on a file it changes nothing.
+    const fd = openSync(path, mode | constants.O_NONBLOCK);
+    return { fd, name, close: () => closeSync(fd) };
+  } catch (error) {
+    throw asSyscallError(error as Error, "open", `open ${name}`);
+  }
+}
+
+function duplicate(file: FdLike): Opened {
+  if (typeof file !== "number" && (typeof file !== "object" || file === null)) {
+    throw new TypeError(
+      `Cannot map ${describe(file)}: expected a path, a file: URL or a descriptor`,
+    );
+  }
+  const number = fdOf(file);
+  const fd = dupCloexec(number);
+  return { fd, name: `fd ${number}`, close: () => void raw.close(fd) };
+}
+
+function examine({ fd, name }: Opened): Pick<OpenFile, "size" | "regular" | "pageSize"> {
+  const stat = fdStat(fd);
+  if (typeof stat === "number") {
+    throw new SyscallError({ syscall: "statx", errno: -stat, action: `stat ${name}` });
+  }
+  const regular = stat.type === FileType.REGULAR;
+  if (!regular && stat.type !== FileType.BLOCK) {
+    // Linux would map a TCP socket.
+    const kind = KINDS[stat.type] ?? "something else";
+    throw new SyscallError({
+      syscall: "mmap",
+      errno: errnoNumber(stat.type === FileType.DIRECTORY ? "EISDIR" : "ENODEV"),
+      action: `map ${name}, which is ${kind} and not a file`,
+    });
+  }
+  const size = regular ? stat.size : deviceSize(fd);
+  const pageSize = pageSizeOf(fd);
+  return { size: check(size, "lseek", () => `size ${name}`), regular, pageSize };
+}
+
+/** Of files in huge pages, theirs: nothing smaller can be mapped there, nor replaced. */
+export function pageSizeOf(fd: number): number {
+  return hugePageSize(fd) ?? raw.pageSize();
+}
+
+/** By its end; the position of a descriptor that was lent is put back. */
+function deviceSize(fd: number): number {
+  const position = raw.lseek(fd, 0, Whence.CUR);
+  const size = raw.lseek(fd, 0, Whence.END);
+  if (position >= 0) raw.lseek(fd, position, Whence.SET);
+  return size;
+}
+
+/** Whether an empty file is one that can be mapped: procfs says 0 whatever a file holds. */
+export function checkEmpty({ fd, name, pageSize }: OpenFile): void {
+  const region = raw.mmap(pageSize, 1, platform.map.SHARED, fd, 0);
+  raw.munmap(check(region, "mmap", () => `map ${name}`));
+}

@@ -1,0 +1,265 @@
+/** The rounds of a broadcast: everybody gets a chunk, and those that keep up are waited for. @module */
+
+import { SlowTargetError } from "../../errors.ts";
+import type { TransferProgress } from "../engine/progress.ts";
+import { Notify } from "./notify.ts";
+import { TargetQueue } from "./target_queue.ts";
+import type { BroadcastOptions, ChunkSource, TargetQueueEvents } from "./types.ts";
+import { StallBudget } from "./stall_budget.ts";
+import { TargetRegistry } from "./target_registry.ts";
+import { BackpressureTracker } from "./backpressure.ts";
+
+/** Bytes that go out before other events of the loop get their turn. */
+const TURN = 2 * 1024 * 1024;
+
+/** Most bytes of a chunk; so much is asked of the page cache at once. */
+const CHUNK = 512 * 1024;
+
+/** How long a target may take nothing of the last chunks before it is given up, in milliseconds. */
+const LAST_MS = 1000;
+
+/** One broadcast. */
+export class BroadcastLoop implements TargetQueueEvents {
+  /** Who takes part. */
+  readonly registry: TargetRegistry;
+  readonly #source: ChunkSource;
+  readonly #progress: TransferProgress;
+  readonly #options: BroadcastOptions;
+  readonly #slowMs: number;
+  /** Those that are waited for. */
+  readonly #pending = new BackpressureTracker();
+  /** Those that have something to do, whether they are waited for or not. */
+  readonly #busy = new Set<TargetQueue>();
+  readonly #notify = new Notify();
+  /** How many are not. */
+  #lagging = 0;
+  #failure: Error | undefined;
+  #over = false;
+  #sourceReady: Promise<void> | null = null;
+  #sourceWaits = false;
+
+  constructor(source: ChunkSource, progress: TransferProgress, options: BroadcastOptions) {
+    this.#source = source;
+    this.#progress = progress;
+    this.#options = options;
+    const { slow = "block", slowMs = slow === "drop" ? 250 : 1000 } = options;
+    this.#slowMs = slow === "block" ? Infinity : slowMs;
+    this.registry = new TargetRegistry({
+      total: source.total,
+      branchOf: (writer) =>
+        new TargetQueue(writer, new StallBudget(this.#slowMs, performance.now()), this),
+      came: () => this.#notify.ring(),
+      gone: (targetQueue) => this.#gone(targetQueue),
+      onTargetEnd: options.onTargetEnd,
+    });
+    progress.whenAborted(() => this.#notify.ring());
+  }
+
+  /** Whether the end has come. */
+  get over(): boolean {
+    return this.#over;
+  }
+
+  /** Runs to the end of the source; rejects when the source fails or the signal fires. */
+  async run(): Promise<void> {
+    try {
+      await this.#opened();
+      while (await this.#sourced()) {
+        await this.#settle();
+        if (await this.#round()) break;
+      }
+      await this.#last();
+      this.registry.endAll();
+    } catch (error) {
+      this.registry.endAll(error as Error);
+      throw error;
+    } finally {
+      this.#over = true;
+      await this.registry.settled();
+      await this.#source.close();
+      this.#sourceReady?.catch(() => {});
+    }
+  }
+
+  room(targetQueue: TargetQueue): void {
+    if (targetQueue.lagging && !targetQueue.busy) {
+      targetQueue.lagging = false;
+      this.#lagging--;
+    }
+    if (!targetQueue.busy) this.#busy.delete(targetQueue);
+    if (!targetQueue.full) this.#pending.delete(targetQueue);
+    if (!targetQueue.busy || this.#pending.size === 0 || this.#othersWait()) this.#notify.ring();
+  }
+
+  failed(targetQueue: TargetQueue, error: Error): void {
+    this.registry.failed(targetQueue, error);
+  }
+
+  short(): void {
+    this.#failure ??= this.#source.short?.();
+    this.#notify.ring();
+  }
+
+  #gone(targetQueue: TargetQueue): void {
+    this.#busy.delete(targetQueue);
+    this.#pending.delete(targetQueue);
+    if (targetQueue.lagging) this.#lagging--;
+    this.#notify.ring();
+  }
+
+  /** The first targets begin together, at the first byte. */
+  async #opened(): Promise<void> {
+    const since = performance.now();
+    while (this.registry.opening > 0) {
+      this.#check();
+      const left = since + this.#slowMs - performance.now();
+      if (left <= 0) return;
+      await this.#notify.wait(left);
+    }
+  }
+
+  /** Waits until the source has something; false when there is nobody left to give it to. */
+  async #sourced(): Promise<boolean> {
+    const { empty = "end" } = this.#options;
+    for (;;) {
+      this.#check();
+      if (this.registry.size === 0 && empty !== "drop") {
+        if (empty === "end" && this.registry.opening === 0) return false;
+        await this.#notify.wait();
+        continue;
+      }
+      if (this.#sourceReady === null) this.#awaitSource();
+      if (!this.#sourceWaits) {
+        this.#sourceReady = null;
+        return true;
+      }
+      await this.#notify.wait();
+    }
+  }
+
+  #awaitSource(): void {
+    this.#sourceWaits = true;
+    const woken = () => {
+      this.#sourceWaits = false;
+      this.#notify.ring();
+    };
+    this.#sourceReady = this.#source.ready().then(woken, (error) => {
+      this.#failure ??= error;
+      woken();
+    });
+  }
+
+  /** Waits for room; for each of those that hold up others only as long as its stall budget lasts. */
+  async #settle(): Promise<void> {
+    const { live } = this.#source;
+    for (;;) {
+      this.#check();
+      const count = this.registry.size;
+      // A file has time until somebody can take more of it.
+      if (this.#pending.size === 0 && (live || this.#lagging < count || count === 0)) break;
+      if (this.#othersWait()) this.#pending.hold();
+      await this.#notify.wait(this.#pending.least());
+      for (const targetQueue of this.#pending.expired()) this.#slow(targetQueue);
+    }
+    this.#pending.release();
+  }
+
+  /**
+   * Whether half of those that are not waited for have nothing to do: all of them would be too many,
+   * for one that is slow, too, works at its queue for long. A live source waits as well.
+   */
+  #othersWait(): boolean {
+    const count = this.registry.size;
+    const idle = count - this.#busy.size;
+    let others = count - this.#pending.size - this.#lagging;
+    for (const each of this.#busy) if (each.queue.apart && !each.full && !each.lagging) others--;
+    return idle * 2 >= others && (idle > 0 || this.#source.live);
+  }
+
+  #slow(targetQueue: TargetQueue): void {
+    if (this.#options.slow === "disconnect") {
+      const { bytes: bytesMoved, writer } = targetQueue;
+      this.failed(targetQueue, new SlowTargetError({ bytesMoved, slowMs: this.#slowMs }));
+      writer.disconnect();
+      return;
+    }
+    targetQueue.lagging = true;
+    targetQueue.skip();
+    this.#lagging++;
+  }
+
+  /** Gives everybody the next chunk; true at the end of the source. */
+  async #round(): Promise<boolean> {
+    const progress = this.#progress;
+    const allowed = progress.allowance(this.#options.chunkSize ?? CHUNK);
+    if (allowed === 0) {
+      await this.#notify.wait(progress.pauseMs());
+      return false;
+    }
+    const chunk = this.#source.take(allowed);
+    if (chunk === "end") return true;
+    if (chunk === null) return false;
+    const targetQueues = this.registry.targetQueues;
+    // Those that take bytes read them out of the pipe from which the others get their pages.
+    targetQueues.sort((a, b) => Number(b.splices) - Number(a.splices));
+    let since = 0;
+    for (const targetQueue of targetQueues) {
+      if (targetQueue.over) continue;
+      // Full in spite of that: it has just come to lag, or the event loop had a turn.
+      if (targetQueue.lagging || targetQueue.full) {
+        targetQueue.dropped += chunk.length;
+        continue;
+      }
+      const before = targetQueue.bytes;
+      targetQueue.offer(chunk);
+      if (targetQueue.busy && !targetQueue.over) this.#busy.add(targetQueue);
+      if (targetQueue.full && !targetQueue.over) this.#pending.add(targetQueue);
+      since += targetQueue.bytes - before;
+      if (since < TURN) continue;
+      since = 0;
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    chunk.settle();
+    this.#pending.advanced(chunk.length);
+    progress.moved(chunk.length, chunk.method);
+    if (since > 0) await new Promise((resolve) => setImmediate(resolve));
+    return false;
+  }
+
+  /** Lets go of each once it has everything, or takes nothing any more. */
+  async #last(): Promise<void> {
+    const stallBudget = Math.max(this.#slowMs, LAST_MS);
+    let since = performance.now();
+    let seen = new Map(
+      this.registry.targetQueues.map((targetQueue) => [targetQueue, targetQueue.bytes]),
+    );
+    for (;;) {
+      this.#check();
+      const { targetQueues } = this.registry;
+      for (const targetQueue of targetQueues) {
+        if (!targetQueue.busy) this.registry.completed(targetQueue);
+      }
+      if (this.registry.size === 0) return;
+      const left = since + stallBudget - performance.now();
+      if (left > 0) {
+        await this.#notify.wait(left);
+        continue;
+      }
+      for (const targetQueue of targetQueues) {
+        if (targetQueue.queue.apart && !targetQueue.lagging && !targetQueue.over) {
+          this.#slow(targetQueue);
+        }
+        if (targetQueue.over || seen.get(targetQueue) !== targetQueue.bytes) continue;
+        if (this.#options.slow === "disconnect") this.#slow(targetQueue);
+        else this.registry.completed(targetQueue);
+      }
+      seen = new Map(targetQueues.map((targetQueue) => [targetQueue, targetQueue.bytes]));
+      since = performance.now();
+    }
+  }
+
+  #check(): void {
+    if (this.#progress.aborted) throw this.#progress.abortError();
+    if (this.#failure !== undefined) throw this.#failure;
+  }
+}

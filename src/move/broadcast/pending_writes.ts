@@ -1,0 +1,178 @@
+/** The three ways in which a target gets its share of a chunk. @module */
+
+import { SpliceFlag } from "../../sys/flags/file.ts";
+import * as raw from "../../sys/raw/mod.ts";
+import { resident } from "../../page_cache/prefetch.ts";
+import { runOffThread } from "../engine/off_loop.ts";
+import type { Pipe } from "../engine/pipe.ts";
+import { EAGAIN, isRefusal } from "../transfer/options.ts";
+import type { PendingWrite, WriteTaker } from "./types.ts";
+
+/** How long what was seen in the page cache is taken to be there, in milliseconds. */
+const FRESH_MS = 1000;
+
+/** Said instead of a count by a write whose bytes have left the page cache: bring them in first. */
+export const COLD = -0x7fff_ffff;
+
+/** A range of a file that all targets share: its pages go out, or into a pipe. */
+export class PendingFileWrite implements PendingWrite {
+  readonly method: "sendfile" | "splice";
+  left: number;
+  readonly file: number;
+  position: number;
+  #seenMs: number;
+
+  constructor(file: number, position: number, length: number, toPipe: boolean) {
+    this.file = file;
+    this.position = position;
+    this.left = length;
+    this.method = toPipe ? "splice" : "sendfile";
+    this.#seenMs = performance.now();
+  }
+
+  /** The bytes are in the page cache now. */
+  warmed(): void {
+    this.#seenMs = performance.now();
+  }
+
+  give(fd: number): number {
+    if (performance.now() - this.#seenMs > FRESH_MS) {
+      if (resident(this.file, this.position, this.left) < this.left) return COLD;
+      this.warmed();
+    }
+    // Only pipes have a flag against waiting; sockets get here when they do not wait by themselves.
+    const moved = this.method === "sendfile"
+      ? raw.sendfile(fd, this.file, this.position, this.left)
+      : raw.splice(this.file, this.position, fd, null, this.left, SpliceFlag.NONBLOCK);
+    return this.#count(moved);
+  }
+
+  async giveToFile(fd: number): Promise<number> {
+    const { file, position, left } = this;
+    let moved = await runOffThread("sendRange", file, position, fd, left, left);
+    if (moved < 0 && isRefusal(moved)) {
+      moved = await runOffThread("copyThrough", file, position, fd, null, left, left, 0);
+    }
+    return this.#count(moved);
+  }
+
+  takeOut(count: number): Uint8Array {
+    const bytes = new Uint8Array(Math.min(count, this.left));
+    let length = 0;
+    while (length < bytes.length) {
+      const read = raw.pread(this.file, bytes.subarray(length), this.position);
+      if (read <= 0) break;
+      length += this.#count(read);
+    }
+    return bytes.subarray(0, length);
+  }
+
+  #count(moved: number): number {
+    if (moved > 0) {
+      this.position += moved;
+      this.left -= moved;
+    }
+    return moved;
+  }
+}
+
+/** The target's own pipe, which holds its copy of the chunk's page references. */
+export class PendingPipeWrite implements PendingWrite {
+  readonly method = "splice";
+  left: number;
+  /** Bytes of the pipe's capacity that it may take up: its pages need not be full. */
+  readonly span: number;
+  readonly #pipe: Pipe;
+
+  /** The pipe holds `length` bytes, and nobody else reads it. */
+  constructor(pipe: Pipe, length: number, span: number = length) {
+    this.#pipe = pipe;
+    this.left = length;
+    this.span = span;
+  }
+
+  /** Capacity of the pipe. */
+  get capacity(): number {
+    return this.#pipe.capacity;
+  }
+
+  give(fd: number): number {
+    const { readFd } = this.#pipe;
+    const moved = raw.splice(readFd, null, fd, null, this.left, SpliceFlag.NONBLOCK);
+    // The pipe is not empty and has its writer: 0 means that the target took nothing.
+    return moved === 0 ? -EAGAIN : this.#count(moved);
+  }
+
+  async giveToFile(fd: number): Promise<number> {
+    const { readFd } = this.#pipe;
+    const { left } = this;
+    let moved = await runOffThread("spliceRange", readFd, null, fd, null, left, left);
+    // A file that appends, for one.
+    if (moved < 0 && isRefusal(moved)) {
+      moved = await runOffThread("copyThrough", readFd, null, fd, null, left, left, 0);
+    }
+    return this.#count(moved);
+  }
+
+  takeOut(count: number): Uint8Array {
+    const bytes = new Uint8Array(Math.min(count, this.left));
+    let length = 0;
+    while (length < bytes.length) {
+      const read = raw.read(this.#pipe.readFd, bytes.subarray(length));
+      if (read <= 0) break;
+      length += this.#count(read);
+    }
+    return bytes.subarray(0, length);
+  }
+
+  #count(moved: number): number {
+    if (moved > 0) this.left -= moved;
+    return moved;
+  }
+}
+
+/** Memory of JavaScript that all targets share, and nobody changes. */
+export class PendingBytesWrite implements PendingWrite {
+  readonly method = "copy";
+  #bytes: Uint8Array;
+  readonly #taker: WriteTaker;
+
+  constructor(bytes: Uint8Array, taker: WriteTaker) {
+    this.#bytes = bytes;
+    this.#taker = taker;
+  }
+
+  get left(): number {
+    return this.#bytes.length;
+  }
+
+  give(fd: number): number {
+    const written = this.#taker.write(fd, this.#bytes);
+    return written === 0 ? -EAGAIN : this.#count(written);
+  }
+
+  /** By way of a pipe: the thread knows descriptors only. */
+  async giveToFile(fd: number, pipeOf: () => Pipe | null): Promise<number> {
+    const pipe = pipeOf();
+    if (pipe === null) return this.#count(raw.write(fd, this.#bytes));
+    const held = raw.write(pipe.writeFd, this.#bytes);
+    if (held <= 0) return held;
+    const write = new PendingPipeWrite(pipe, held);
+    while (write.left > 0) {
+      const moved = await write.giveToFile(fd);
+      if (moved <= 0) return moved;
+    }
+    return this.#count(held);
+  }
+
+  takeOut(count: number): Uint8Array {
+    const bytes = this.#bytes.subarray(0, count);
+    this.#bytes = this.#bytes.subarray(bytes.length);
+    return bytes;
+  }
+
+  #count(moved: number): number {
+    if (moved > 0) this.#bytes = this.#bytes.subarray(moved);
+    return moved;
+  }
+}

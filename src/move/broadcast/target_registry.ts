@@ -1,0 +1,148 @@
+/** Who takes part in a broadcast, from the moment of being named to the report. @module */
+
+import type { RuntimeTarget } from "../transfer/runtime_endpoints.ts";
+import type { TransferTarget } from "../transfer/transfer.ts";
+import type { TargetQueue } from "./target_queue.ts";
+import type { TargetReport } from "./types.ts";
+import { openTargetWriter, type TargetWriter } from "./target_writer.ts";
+
+/** A target that is identified: what it is, and what tells it from others. */
+export interface Candidate {
+  readonly target: TransferTarget;
+  readonly place: RuntimeTarget | number;
+  readonly key: unknown;
+}
+
+/** One who takes part. */
+interface Member extends Candidate {
+  /** Absent while it is being opened. */
+  targetQueue?: TargetQueue;
+  /** Whether it was there at the start. */
+  readonly first: boolean;
+  readonly done: PromiseWithResolvers<TargetReport>;
+}
+
+/** What a registry needs of its owner. */
+export interface TargetRegistryOptions {
+  /** Bytes that will be sent, or `Infinity`. */
+  readonly total: number;
+  /** Makes a target queue of an opened target. */
+  branchOf(writer: TargetWriter): TargetQueue;
+  /** Somebody has come, or has not been able to. */
+  came(): void;
+  /** A target queue has been stopped. */
+  gone(targetQueue: TargetQueue): void;
+  readonly onTargetEnd?: ((report: TargetReport) => void) | undefined;
+}
+
+/** The targets of one broadcast. */
+export class TargetRegistry {
+  /** Of those that were there at the start, and of those that were there at the end. */
+  readonly reports: TargetReport[] = [];
+  /** Targets that are being opened. */
+  opening = 0;
+  readonly #options: TargetRegistryOptions;
+  readonly #members = new Map<unknown, Member>();
+  readonly #byBranch = new Map<TargetQueue, Member>();
+  readonly #ending = new Set<Promise<void>>();
+
+  constructor(options: TargetRegistryOptions) {
+    this.#options = options;
+  }
+
+  /** Those that are open. */
+  get targetQueues(): TargetQueue[] {
+    return [...this.#byBranch.keys()];
+  }
+
+  /** How many there are of {@linkcode target queues}. */
+  get size(): number {
+    return this.#byBranch.size;
+  }
+
+  /** Whether a target with this key takes part. */
+  has(key: unknown): boolean {
+    return this.#members.has(key);
+  }
+
+  /** Adds a target whose key is new. */
+  add(candidate: Candidate, first: boolean): void {
+    const member: Member = { ...candidate, first, done: Promise.withResolvers<TargetReport>() };
+    this.#members.set(member.key, member);
+    this.opening++;
+    openTargetWriter(member.place, this.#options.total).then((writer) => {
+      this.opening--;
+      if (this.#members.get(member.key) !== member) return writer.release();
+      const targetQueue = this.#options.branchOf(writer);
+      member.targetQueue = targetQueue;
+      this.#byBranch.set(targetQueue, member);
+    }, (error) => {
+      this.opening--;
+      this.#end(member, "failed", error);
+    }).finally(() => this.#options.came());
+  }
+
+  /** Takes a target out, at the byte that it has reached. */
+  remove(key: unknown): Promise<TargetReport> | undefined {
+    const member = this.#members.get(key);
+    if (member === undefined) return undefined;
+    this.#end(member, "removed");
+    return member.done.promise;
+  }
+
+  /** A target can take nothing more. */
+  failed(targetQueue: TargetQueue, error: Error): void {
+    const member = this.#byBranch.get(targetQueue);
+    if (member !== undefined) this.#end(member, "failed", error);
+  }
+
+  /** A target has got all that it will get. */
+  completed(targetQueue: TargetQueue): void {
+    const member = this.#byBranch.get(targetQueue);
+    if (member !== undefined) this.#end(member, "complete");
+  }
+
+  /** The stream is complete, or has broken off with an error. */
+  endAll(error?: Error): void {
+    for (const member of [...this.#members.values()]) {
+      if (error === undefined) this.#end(member, "complete");
+      else this.#end(member, "failed", error, true);
+    }
+  }
+
+  /** Settles once nothing is under way on anybody's behalf. */
+  async settled(): Promise<void> {
+    while (this.#ending.size > 0) await Promise.all(this.#ending);
+  }
+
+  #end(member: Member, outcome: TargetReport["outcome"], error?: Error, cut = false): void {
+    const { key, targetQueue } = member;
+    if (this.#members.get(key) !== member) return;
+    this.#members.delete(key);
+    if (targetQueue !== undefined) {
+      this.#byBranch.delete(targetQueue);
+      targetQueue.stop();
+      if (outcome === "complete") targetQueue.writer.finish();
+      else if (cut) targetQueue.writer.cut();
+      this.#options.gone(targetQueue);
+    }
+    const ending = this.#conclude(member, outcome, error);
+    this.#ending.add(ending);
+    ending.then(() => this.#ending.delete(ending));
+  }
+
+  async #conclude(
+    { targetQueue, target, first, done }: Member,
+    outcome: TargetReport["outcome"],
+    error?: Error,
+  ): Promise<void> {
+    await targetQueue?.settled;
+    const { bytes = 0, dropped = 0, method = "none", rest = 0 } = targetQueue ?? {};
+    const missed = outcome === "complete" ? dropped + rest : dropped;
+    const report: TargetReport = { target, outcome, bytes, dropped: missed, method, error };
+    if (first || outcome === "complete") this.reports.push(report);
+    done.resolve(report);
+    const { onTargetEnd } = this.#options;
+    if (onTargetEnd !== undefined) queueMicrotask(() => onTargetEnd(report));
+  }
+}

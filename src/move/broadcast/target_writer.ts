@@ -1,0 +1,155 @@
+/** Where a target's bytes leave: a descriptor, a connection of the runtime, or its own writes. @module */
+
+import type { ServerResponse } from "node:http";
+import { platform } from "../../../ffi/platform/mod.ts";
+import { errnoName, SyscallError } from "../../errors.ts";
+import { connectionOf } from "../../runtime/find.ts";
+import {
+  contentLength,
+  cutOff,
+  isEligible,
+  responseConnection,
+  sendHead,
+  socketOf,
+} from "../../runtime/response.ts";
+import { isPlain, socketConnection } from "../../runtime/socket.ts";
+import type { RuntimeConnection } from "../../runtime/types.ts";
+import { available } from "../../sys/libc.ts";
+import * as raw from "../../sys/raw/mod.ts";
+import { FileType } from "../../sys/file/statx.ts";
+import { connectionClosed } from "../engine/connection_closed.ts";
+import { type Sink, streamSink } from "../engine/portable_copy.ts";
+import { closeEnd, type End, goBuffered, isFile, openEnd } from "../engine/endpoint.ts";
+import { endConnection } from "../engine/file_to_stream.ts";
+import { runtimeSink, type RuntimeTarget } from "../transfer/runtime_endpoints.ts";
+import { connected } from "../send_file/to_socket.ts";
+import { writeNow } from "../engine/staging.ts";
+import { portableSink } from "../transfer/portable.ts";
+
+/** One of `connection`, `file` and `sink` is there, and takes the bytes. */
+export interface TargetWriter {
+  /** Written by its descriptor, which does not wait. */
+  readonly connection: RuntimeConnection | null;
+  /** Written by the thread, at its file position. */
+  readonly file: End | null;
+  /** Written by the runtime. */
+  readonly sink: Sink | null;
+  /** Whether it may be given pages. */
+  readonly splices: boolean;
+  /** Whether it is a pipe. */
+  readonly toPipe: boolean;
+  /** Writes what there is room for, without waiting: a count, or `-errno`. */
+  write(fd: number, bytes: Uint8Array): number;
+  /** The stream is complete. */
+  finish(): void;
+  /** The stream has broken off, and nobody may take it for complete. */
+  cut(): void;
+  /** The target shall get nothing more, and its peer see that. */
+  disconnect(): void;
+  /** Lets go of the target, which stays its owner's. */
+  release(): void;
+}
+
+const { DONTWAIT, NOSIGNAL } = platform.message;
+const SHUT_RDWR = 2;
+
+/**
+ * Opens a target that is identified already.
+ *
+ * @param total Bytes that will be sent, or `Infinity`: a response may have promised a number of them.
+ *
+ * @throws {SyscallError} `EBADF` when a descriptor is not open for writing; `EPIPE` when a connection is
+ * closed already.
+ */
+export async function openTargetWriter(
+  target: RuntimeTarget | number,
+  total: number,
+): Promise<TargetWriter> {
+  if (typeof target === "number") return available() ? byDescriptor(target) : onFloor(target);
+  if (target.kind === "response") return await toResponse(target.response, total);
+  if (target.kind === "writable") return bySink(runtimeSink(target));
+  await connected(target);
+  const connection = available() ? connectionOf(target) : null;
+  return connection === null ? bySink(runtimeSink(target)) : byConnection(connection);
+}
+
+const nothing = {
+  connection: null,
+  file: null,
+  sink: null,
+  splices: false,
+  toPipe: false,
+  write: (fd: number, bytes: Uint8Array) => raw.send(fd, bytes, DONTWAIT | NOSIGNAL),
+  finish() {},
+  cut() {},
+  disconnect() {},
+  release() {},
+};
+
+function bySink(sink: Sink): TargetWriter {
+  return { ...nothing, sink, disconnect: () => sink.destroy() };
+}
+
+function byConnection(connection: RuntimeConnection): TargetWriter {
+  return {
+    ...nothing,
+    connection,
+    splices: true,
+    disconnect: () => connection.destroy(),
+    release: () => connection.release(),
+  };
+}
+
+function onFloor(fd: number): TargetWriter {
+  return bySink(portableSink(fd, undefined));
+}
+
+function byDescriptor(fd: number): TargetWriter {
+  const end = openEnd(fd, "target");
+  const release = () => closeEnd(end);
+  if (isFile(end)) {
+    goBuffered(end, "target");
+    return { ...nothing, file: end, splices: true, release };
+  }
+  const { type, blocking } = end;
+  return {
+    ...nothing,
+    connection: endConnection(end),
+    // On a pipe a flag of the call is enough; what else waits in the kernel gets bytes, for which
+    // there are calls that do not.
+    splices: type === FileType.FIFO || (type === FileType.SOCKET && !blocking),
+    toPipe: type === FileType.FIFO,
+    write: (_, bytes) => writeNow(end, bytes),
+    // Not closed, for the number is its owner's; but the peer sees an end.
+    disconnect: () => void raw.shutdown(end.fd, SHUT_RDWR),
+    release,
+  };
+}
+
+/**
+ * A response whose body is delimited by its length, or by the end of the connection, is sent by
+ * descriptor; one in chunks, and what `node:http` does not send as it is, by the runtime.
+ */
+async function toResponse(res: ServerResponse, total: number): Promise<TargetWriter> {
+  if (res.writableEnded || res.destroyed) throw connectionClosed({ syscall: "write" });
+  const disconnect = () => cutOff(res);
+  const ends = { finish: () => void res.end(), cut: disconnect, disconnect };
+  const copied: TargetWriter = { ...nothing, sink: streamSink(res), ...ends };
+  if (!available()) return copied;
+  const socket = await socketOf(res);
+  if (socket === null || res.destroyed) throw connectionClosed({ syscall: "write" });
+  sendHead(res);
+  const promised = contentLength(res);
+  const whole = promised === undefined || promised === total;
+  if (!whole || !isEligible(res) || !isPlain(socket)) return copied;
+  return { ...byConnection(responseConnection(res, socketConnection(socket))), ...ends };
+}
+
+/** The error for a call that has failed on a target. */
+export function writeFailure(errno: number, bytesMoved: number): SyscallError {
+  const code = errnoName(errno);
+  if (code === "EPIPE" || code === "ECONNRESET") {
+    return connectionClosed({ syscall: "write", code, bytesMoved });
+  }
+  return new SyscallError({ syscall: "write", errno, action: "write to a target", bytesMoved });
+}

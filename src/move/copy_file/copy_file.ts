@@ -1,0 +1,211 @@
+/** Copying files: `copyFile`. @module */
+
+import { builtin } from "../../builtins.ts";
+import { errnoNumber, SyscallError } from "../../errors.ts";
+import { describe, type TransferResult } from "../../options.ts";
+import { available, libc } from "../../sys/libc.ts";
+import { copyRange } from "../engine/portable_copy.ts";
+import { type FileFacts, FileType } from "../../sys/file/statx.ts";
+import { copyAtOnce } from "./small.ts";
+import { copyData, type CopyMethod } from "./data.ts";
+import { checkOptions, type CopyOptions, isPlain } from "./options.ts";
+import { closeFolder, type Place, placeOf } from "./destination.ts";
+import { describeFile, isRegular } from "./source.ts";
+import { makeTarget, PERMISSIONS, temporaryName } from "./target.ts";
+import { TransferProgress } from "../engine/progress.ts";
+import { discard, snapshot } from "../engine/pseudo_files.ts";
+import { openFile } from "../engine/open_file.ts";
+import { fromDescriptor } from "../transfer/dispatch.ts";
+import { portableSink } from "../transfer/portable.ts";
+import { reporting } from "../transfer/report.ts";
+
+/** The options of a call without any: they need not be checked. */
+const USUAL: CopyOptions = {};
+
+/** What a finished {@linkcode copyFile} reports; holes are not counted as bytes. */
+export interface CopyReport extends TransferResult {
+  /** What moved the last bytes: a {@linkcode CopyMethod}, or `"none"` when there were none. */
+  method: CopyMethod | "none";
+  /** All that moved some, in the order in which they did. */
+  methods: CopyMethod[];
+}
+
+/**
+ * Copies a file.
+ *
+ * The target appears under its name only when it is complete: whatever fails, aborts or fills the disk
+ * leaves nothing behind, and what was there before stays. (Only the end of the process by `SIGKILL` or
+ * a power cut leaves a `.name.*.sluice`.) Holes stay holes. The length is that of the source when it
+ * was opened. The event loop waits for no disk, with one exception: up to 1 MiB of the page cache are
+ * copied on it at once, on a file system of this machine, which takes less time than to wake a thread.
+ * A file system that takes more than 5 ms for it is left to threads for the next 10 seconds.
+ *
+ * Links are followed, at both ends. A target that is a device or a FIFO is written to as it is. What
+ * is copied of a file are its bytes, its permissions and, if asked for, its times.
+ *
+ * @param from Path or `file:` URL of a file.
+ * @param to Path or `file:` URL of the copy; no folder.
+ * @param options How to copy, and how to watch, slow down and stop it.
+ *
+ * @throws {TypeError} When an argument is of the wrong kind.
+ * @throws {RangeError} When a number is outside its range.
+ * @throws {SyscallError} `ENOENT`, `EACCES` ... for a path; `EISDIR` for a folder; `EINVAL` when `from` is
+ * no file, when both are the same file, or `method` does not suit; `EEXIST`
+ * without `overwrite`; `EOPNOTSUPP`, `EXDEV` for a reflink that cannot be; `ENOSPC`, `EFBIG`, `EIO`.
+ * @throws {TruncatedError} When the source became shorter.
+ * @throws {AbortError} When the signal fired; its reason is the `cause`.
+ * @throws {UnsupportedError} When `method` cannot be used here.
+ *
+ * @example Copy without filling the page cache
+ * ```ts ignore
+ * await copyFile("database.bin", "backup.bin", { cache: "drop", maxRate: 50_000_000 });
+ * ```
+ */
+export async function copyFile(
+  from: string | URL,
+  to: string | URL,
+  options: CopyOptions = USUAL,
+): Promise<CopyReport> {
+  if (options !== USUAL) checkOptions(options);
+  const source = pathOf(from, "from");
+  const target = pathOf(to, "to");
+  const [file, place] = await Promise.allSettled([openFile(source), placeOf(target)]);
+  try {
+    if (file.status === "rejected") throw file.reason;
+    if (place.status === "rejected") throw place.reason;
+    return await copyOpen(file.value.fd, source, place.value, options);
+  } finally {
+    if (file.status === "fulfilled") file.value.close();
+    if (place.status === "fulfilled") closeFolder(place.value);
+  }
+}
+
+async function copyOpen(
+  fd: number,
+  name: string,
+  place: Place,
+  options: CopyOptions,
+): Promise<CopyReport> {
+  const stats = describeFile(fd);
+  const action = `copy ${describe(name)}`;
+  if (!isRegular(stats)) {
+    throw refusal(stats.type === FileType.DIRECTORY ? "EISDIR" : "EINVAL", action);
+  }
+  const there = place.facts;
+  if (there !== undefined) {
+    const to = `${action} to ${describe(place.path)}`;
+    if (there.type === FileType.DIRECTORY) throw refusal("EISDIR", `${to}, which is a folder`);
+    if (there.dev === stats.dev && there.ino === stats.ino) {
+      throw refusal("EINVAL", `${to}: they are the same file`);
+    }
+    if (there.type !== FileType.REGULAR) return await writeOnto(fd, place.path, options);
+  }
+  const generated = available() ? snapshot(fd, stats) : undefined;
+  const size = generated?.size ?? stats.size;
+  const occupied = generated === undefined ? stats.blocks * 512 : size;
+  const progress = new TransferProgress(options, Math.min(size, occupied === 0 ? size : occupied));
+  try {
+    return await reporting<CopyMethod>(progress, async () => {
+      const whole = generated === undefined && occupied >= size && isPlain(options);
+      if (whole && await atOnce({ fd, stats, place, options, progress })) return;
+      const source = generated?.fd ?? fd;
+      await stepByStep({ fd: source, stats, place, options, progress }, size, occupied);
+    });
+  } finally {
+    if (generated !== undefined) discard(generated);
+  }
+}
+
+/** A copy that may begin. */
+interface Job {
+  readonly fd: number;
+  readonly stats: FileFacts;
+  readonly place: Place;
+  readonly options: CopyOptions;
+  readonly progress: TransferProgress;
+}
+
+async function atOnce({ fd, stats, place, options, progress }: Job): Promise<boolean> {
+  const { folder, path } = place;
+  if (folder === undefined) return false;
+  const { basename } = builtin("path");
+  return await copyAtOnce({
+    source: fd,
+    device: stats.dev,
+    size: stats.size,
+    folder,
+    name: basename(path),
+    hidden: basename(temporaryName(path)),
+    mode: options.mode === false ? -1 : stats.mode & PERMISSIONS,
+    progress,
+  });
+}
+
+async function stepByStep(
+  { fd, stats, place, options, progress }: Job,
+  size: number,
+  occupied: number,
+): Promise<void> {
+  const { atomic = true, overwrite = true, mode = true, times = false, durable = false } = options;
+  const target = await makeTarget(place, {
+    atomic,
+    overwrite,
+    durable,
+    mode: mode ? stats.mode : undefined,
+    times: times ? stats : undefined,
+  });
+  try {
+    await fill(fd, target.fd, size, occupied, options, progress);
+    if (progress.aborted) throw progress.abortError();
+    await target.finish();
+  } catch (cause) {
+    await target.discard();
+    throw cause;
+  }
+}
+
+async function fill(
+  source: number,
+  target: number,
+  size: number,
+  occupied: number,
+  options: CopyOptions,
+  progress: TransferProgress,
+): Promise<void> {
+  const { method = "auto", cache, chunkSize } = options;
+  if (available()) {
+    const drops = cache === "drop";
+    return await copyData({ source, target, size, occupied, method, drops, chunkSize, progress });
+  }
+  // Throws, and says what is missing.
+  if (method !== "auto" && method !== "copy") libc();
+  await copyRange(source, { start: 0, length: size }, portableSink(target, 0), progress);
+}
+
+/** A device or a FIFO takes bytes; it is not replaced by a file. */
+async function writeOnto(fd: number, path: string, options: CopyOptions): Promise<CopyReport> {
+  const { constants } = builtin("fs");
+  const flags = constants.O_WRONLY | constants.O_NONBLOCK;
+  const { method, ...progress } = options;
+  if (method !== undefined && method !== "auto" && method !== "copy") {
+    throw refusal("EINVAL", `copy to ${describe(path)} by ${method}: it is not a file`);
+  }
+  const target = await openFile(path, flags);
+  try {
+    return await fromDescriptor(fd, target.fd, { ...progress, method });
+  } finally {
+    target.close();
+  }
+}
+
+function refusal(code: string, action: string): SyscallError {
+  return new SyscallError({ syscall: "open", errno: errnoNumber(code), action });
+}
+
+function pathOf(path: string | URL, name: string): string {
+  if (path instanceof URL) return builtin("url").fileURLToPath(path);
+  if (typeof path === "string" && path !== "" && !path.includes("\0")) return path;
+  throw new TypeError(
+    `Cannot copy a file: ${name} must be a path or a file: URL, not ${describe(path)}`,
+  );
+}

@@ -1,0 +1,88 @@
+/** Where a copy goes: what stands there, and in which folder. @module */
+
+import { guardsPaths } from "../../../ffi/mod.ts";
+import { platform } from "../../../ffi/platform/mod.ts";
+import { builtin } from "../../builtins.ts";
+import { errnoNumber } from "../../errors.ts";
+import { describe } from "../../options.ts";
+import { ResolveFlag } from "../../sys/flags/file.ts";
+import { available } from "../../sys/libc.ts";
+import * as raw from "../../sys/raw/mod.ts";
+import {
+  factsOf,
+  type FileFacts,
+  FileSystem,
+  fileSystemOf,
+  FileType,
+} from "../../sys/file/statx.ts";
+import { TYPE } from "./source.ts";
+import { asSyscallError } from "../engine/open_file.ts";
+
+/** What stands at a path. */
+export interface Place {
+  /** The path, behind symbolic links. */
+  readonly path: string;
+  /** `undefined` when there is nothing. */
+  readonly facts: Pick<FileFacts, "type" | "dev" | "ino"> | undefined;
+  /** Its folder, which whoever asked for the place closes; `undefined` where calls of ours cannot be used. */
+  readonly folder: Folder | undefined;
+}
+
+/** A folder that is open as a place, with `O_PATH`. */
+export interface Folder {
+  readonly fd: number;
+  /** See `FileSystem`. */
+  readonly fileSystem: number;
+}
+
+/** File systems of this machine, which wait for no network. */
+const LOCAL: ReadonlySet<number> = new Set(Object.values(FileSystem));
+
+const ENOENT = -errnoNumber("ENOENT");
+
+/** Looks at the path of a target; a dangling link counts as nothing, and will be replaced. */
+export async function placeOf(path: string): Promise<Place> {
+  const folder = openFolder(path);
+  if (folder !== undefined) {
+    const facts = isLocal(folder) ? factsOf(folder.fd, builtin("path").basename(path)) : 0;
+    if (facts === ENOENT) return { path, facts: undefined, folder };
+    if (typeof facts !== "number" && facts.type !== FileType.LINK) return { path, facts, folder };
+    raw.close(folder.fd);
+  }
+  const { realpath, stat } = builtin("fs").promises;
+  try {
+    const [real, { mode, dev, ino }] = await Promise.all([
+      realpath(path),
+      stat(path, { bigint: true }),
+    ]);
+    const facts = { type: Number(mode) & TYPE, dev, ino };
+    return { path: real, facts, folder: openFolder(real) };
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") {
+      return { path, facts: undefined, folder: openFolder(path) };
+    }
+    throw asSyscallError(error as Error, "stat", `look at ${describe(path)}`);
+  }
+}
+
+/** Whether a folder is on a disk or in the memory of this machine. */
+export function isLocal({ fileSystem }: Folder): boolean {
+  return LOCAL.has(fileSystem);
+}
+
+/** The folder of a path, where the kernel has all of it in memory. */
+function openFolder(path: string): Folder | undefined {
+  // Where the runtime guards files by permissions of its own, it must see the path.
+  if (platform.os !== "linux" || !available() || guardsPaths()) return undefined;
+  if (path.endsWith("/")) return undefined;
+  const { PATH, DIRECTORY, CLOEXEC } = platform.open;
+  const flags = PATH | DIRECTORY | CLOEXEC;
+  const name = builtin("path").dirname(path);
+  const fd = raw.openat2(platform.atFdcwd, name, flags, 0, ResolveFlag.CACHED);
+  return fd < 0 ? undefined : { fd, fileSystem: fileSystemOf(fd) };
+}
+
+/** Lets go of the folder of a place. */
+export function closeFolder({ folder }: Place): void {
+  if (folder !== undefined) raw.close(folder.fd);
+}

@@ -1,0 +1,80 @@
+/** Options of `copyFile`. @module */
+
+import { checkFlow, describe, type FlowOptions } from "../../options.ts";
+import type { CopyMethod } from "./data.ts";
+
+/** Options of `copyFile`. */
+export interface CopyOptions extends FlowOptions {
+  /**
+   * `"auto"` takes what is fastest here, and what works. Anything else is used, or the copy fails:
+   * `"reflink"` shares the blocks (btrfs, XFS, bcachefs); `"range"` is copy_file_range(2);
+   * `"sendfile"`; `"splice"` goes through a pipe; `"direct"` bypasses the page cache with `O_DIRECT`;
+   * `"mmap"` maps the source and writes from there; `"copy"` reads and writes.
+   *
+   * @default {"auto"}
+   */
+  method?: CopyMethod | "auto" | undefined;
+  /**
+   * `"drop"` leaves in the page cache what was there before, and adds neither file to it.
+   *
+   * @default {"keep"}
+   */
+  cache?: "keep" | "drop" | undefined;
+  /**
+   * Whether the target has a temporary name in the same folder until it is complete. Without it an
+   * existing target is emptied at once and filled in place: it keeps its owner, its other names and
+   * whoever has it open, and others see half a file.
+   *
+   * @default {true}
+   */
+  atomic?: boolean | undefined;
+  /** Whether a target that exists is replaced; `EEXIST` otherwise. @default {true} */
+  overwrite?: boolean | undefined;
+  /**
+   * Whether the target gets the permission bits of the source, as with `fs.copyFile`, or those of any
+   * new file.
+   *
+   * @default {true}
+   */
+  mode?: boolean | undefined;
+  /** Whether the target gets the times of the source, to the microsecond. @default {false} */
+  times?: boolean | undefined;
+  /** Whether the disk must have the bytes before the target gets its name. @default {false} */
+  durable?: boolean | undefined;
+}
+
+/** Whether nothing is asked for but a copy, in the usual way. */
+export function isPlain(options: CopyOptions): boolean {
+  const { method = "auto", cache = "keep", atomic = true, overwrite = true } = options;
+  const { chunkSize, durable = false, maxRate, times = false } = options;
+  return method === "auto" && cache === "keep" && atomic && overwrite && !times && !durable &&
+    chunkSize === undefined && maxRate === undefined;
+}
+
+const METHODS = ["auto", "reflink", "range", "sendfile", "splice", "direct", "mmap", "copy"];
+
+/** Checks the options. */
+export function checkOptions(options: CopyOptions): void {
+  const action = "copy a file";
+  if (typeof options !== "object" || options === null) {
+    throw new TypeError(`Cannot ${action}: options must be an object, not ${describe(options)}`);
+  }
+  checkFlow(options, action);
+  const { method, cache, atomic, overwrite, mode, times, durable } = options;
+  if (method !== undefined && !METHODS.includes(method)) {
+    const known = METHODS.join(", ");
+    throw new TypeError(
+      `Cannot ${action}: method must be one of ${known}, not ${describe(method)}`,
+    );
+  }
+  if (cache !== undefined && cache !== "keep" && cache !== "drop") {
+    throw new TypeError(
+      `Cannot ${action}: cache must be "keep" or "drop", not ${describe(cache)}`,
+    );
+  }
+  for (const [name, value] of Object.entries({ atomic, overwrite, mode, times, durable })) {
+    if (value !== undefined && typeof value !== "boolean") {
+      throw new TypeError(`Cannot ${action}: ${name} must be a boolean, not ${describe(value)}`);
+    }
+  }
+}

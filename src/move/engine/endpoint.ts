@@ -1,0 +1,164 @@
+/** What is at either end of a transfer, by descriptor. @module */
+
+import { platform } from "../../../ffi/platform/mod.ts";
+import { errnoNumber, SyscallError } from "../../errors.ts";
+import { check } from "../../sys/check.ts";
+import * as raw from "../../sys/raw/mod.ts";
+import { statx, StatxFlag } from "../../sys/file/stat.ts";
+import { fdStat, FileType, sameFile } from "../../sys/file/statx.ts";
+
+const ACCESS_MODE = 3;
+const WRITE_ONLY = 1;
+
+/** A descriptor that bytes are read from or written to. */
+export interface End {
+  /** The number under which it was given; whether that still means the same, {@linkcode verify} asks. */
+  readonly given: number;
+  /** A descriptor of our own: nobody else closes it while a call is under way. */
+  fd: number;
+  /** What it is: see `FileType`. */
+  readonly type: number;
+  /** Bytes and blocks, of a file. */
+  readonly size: number;
+  readonly blocks: number;
+  /** Whether a call on it may wait in the kernel: it is no file, and `O_NONBLOCK` is not set. */
+  readonly blocking: boolean;
+  /** Whether it is a device that never waits, such as `/dev/null` and `/dev/zero`. */
+  readonly instant: boolean;
+  /** Whether every write goes to the end: `O_APPEND`. */
+  readonly append: boolean;
+  /** Whether it bypasses the page cache: `O_DIRECT`. */
+  direct: boolean;
+}
+
+/** Whether an end has positions, and its bytes are pages of the page cache. */
+export function isFile({ type }: Pick<End, "type">): boolean {
+  return type === FileType.REGULAR || type === FileType.BLOCK;
+}
+
+/**
+ * Takes hold of a descriptor.
+ *
+ * @throws {SyscallError} `EBADF` when it is not open for what it is wanted for; `EISDIR` for a folder;
+ * `EINVAL` for what carries no bytes, such as an eventfd or an epoll set; `EMFILE`.
+ */
+export function openEnd(given: number, role: "source" | "target"): End {
+  const action = () => `${role === "source" ? "read from" : "write to"} fd ${given}`;
+  const refuse = (code: string, syscall: string) =>
+    new SyscallError({ syscall, errno: errnoNumber(code), action: action() });
+  const flags = check(raw.fcntl(given, platform.fcntl.GETFL, 0), "fcntl", action);
+  const mode = flags & ACCESS_MODE;
+  const path = platform.open.PATH !== 0 && (flags & platform.open.PATH) !== 0;
+  if (path || mode === (role === "source" ? WRITE_ONLY : 0)) {
+    throw refuse("EBADF", role === "source" ? "read" : "write");
+  }
+  const { type, size, blocks } = check(fdStat(given), "statx", action);
+  if (type === FileType.DIRECTORY) throw refuse("EISDIR", role === "source" ? "read" : "write");
+  if (!CARRIERS.includes(type)) throw refuse("EINVAL", "splice");
+  const fd = check(raw.fcntl(given, platform.fcntl.DUPFD_CLOEXEC, 0), "fcntl", action);
+  const instant = type === FileType.CHARACTER && isMemoryDevice(fd);
+  return {
+    given,
+    fd,
+    type,
+    size: type === FileType.BLOCK ? blockDeviceSize(fd) : size,
+    blocks,
+    blocking: !isFile({ type }) && !instant && (flags & platform.open.NONBLOCK) === 0,
+    instant,
+    append: (flags & platform.open.APPEND) !== 0,
+    direct: isFile({ type }) && (flags & platform.open.DIRECT) !== 0,
+  };
+}
+
+const CARRIERS: readonly number[] = [
+  FileType.REGULAR,
+  FileType.BLOCK,
+  FileType.FIFO,
+  FileType.SOCKET,
+  FileType.CHARACTER,
+];
+
+/** `MEM_MAJOR`: null, zero, full, random and the like, see null(4). */
+const MEMORY_DEVICES = 1;
+
+function isMemoryDevice(fd: number): boolean {
+  return platform.os === "linux" && statx(fd, "", StatxFlag.EMPTY_PATH).rdev[0] === MEMORY_DEVICES;
+}
+
+/** A socket that does not wait, and that nobody else closes. */
+export function socketEnd(fd: number): End {
+  return {
+    given: fd,
+    fd,
+    type: FileType.SOCKET,
+    size: 0,
+    blocks: 0,
+    blocking: false,
+    instant: false,
+    append: false,
+    direct: false,
+  };
+}
+
+/** Lets go of a descriptor; the one that was given stays open. */
+export function closeEnd(end: End): void {
+  raw.close(end.fd);
+}
+
+/**
+ * Notices that a descriptor was closed under a transfer, also when its number means another file now.
+ *
+ * @throws {SyscallError} `EBADF`, with what was moved.
+ */
+export function verify({ given, fd }: End, bytesMoved: number): void {
+  if (given === fd || sameFile(given, fd)) return;
+  throw new SyscallError({
+    syscall: "statx",
+    errno: errnoNumber("EBADF"),
+    action: `go on with fd ${given}, which was closed during the transfer`,
+    bytesMoved,
+  });
+}
+
+/**
+ * Goes on through the page cache with a file that is open with `O_DIRECT`, for what that cannot do:
+ * odd offsets and lengths, pipes and sockets. Others who use the descriptor do not notice.
+ *
+ * @returns Whether anything has changed.
+ */
+export function goBuffered(end: End, role: "source" | "target"): boolean {
+  return end.direct && reopenBuffered(end, role) === 0;
+}
+
+/** As above; 0, or `-errno` when it cannot be opened anew, and stays as it is. */
+export function reopenBuffered(end: End, role: "source" | "target"): number {
+  const flags = (role === "source" ? 0 : WRITE_ONLY) | platform.open.CLOEXEC;
+  const fd = raw.open(`/proc/self/fd/${end.fd}`, flags, 0);
+  if (fd < 0) return fd;
+  raw.close(end.fd);
+  end.fd = fd;
+  end.direct = false;
+  return 0;
+}
+
+const SEEK_SET = 0;
+const SEEK_CUR = 1;
+const SEEK_END = 2;
+
+/** The file position of a file. */
+export function positionOf(end: End): number {
+  return Math.max(0, raw.lseek(end.fd, 0, SEEK_CUR));
+}
+
+/** Sets the file position, which all duplicates of a descriptor share. */
+export function moveTo(end: End, position: number): void {
+  raw.lseek(end.fd, position, SEEK_SET);
+}
+
+/** statx(2) says 0 of a device. */
+function blockDeviceSize(fd: number): number {
+  const position = raw.lseek(fd, 0, SEEK_CUR);
+  const size = raw.lseek(fd, 0, SEEK_END);
+  raw.lseek(fd, position, SEEK_SET);
+  return Math.max(0, size);
+}

@@ -1,0 +1,126 @@
+/** Transfers from a file to a pipe, a socket or a device. @module */
+
+import { SyscallError, UnsupportedError } from "../../errors.ts";
+import { descriptorConnection } from "../../runtime/descriptor.ts";
+import type { RuntimeConnection } from "../../runtime/types.ts";
+import { CorkGuard } from "../../runtime/tcp.ts";
+import { SpliceFlag } from "../../sys/flags/file.ts";
+import * as raw from "../../sys/raw/mod.ts";
+import { FileType, sameFile } from "../../sys/file/statx.ts";
+import { type End, goBuffered, verify } from "./endpoint.ts";
+import type { TransferProgress } from "./progress.ts";
+import type { Pipe } from "./pipe.ts";
+import { givePipe, pipeShortage, takePipe } from "./pipe_pool.ts";
+import { type Move, Pump } from "./sendfile_loop.ts";
+import { UNSUPPORTED } from "../send_file/send_loop.ts";
+import { pumpStream } from "./splice_loop.ts";
+import { EAGAIN, truncated } from "../transfer/options.ts";
+
+/** From a file to a pipe, a socket or a device. */
+export interface FileToStreamJob {
+  readonly source: End;
+  readonly target: End;
+  readonly start: number;
+  readonly length: number;
+  readonly method: "auto" | "sendfile" | "splice" | "copy";
+  readonly chunkSize: number | undefined;
+  readonly progress: TransferProgress;
+}
+
+/** Sends the range by the call that suits, and by reading and writing from where that refuses. */
+export async function fileToStream(job: FileToStreamJob): Promise<void> {
+  const { source, target, progress } = job;
+  goBuffered(source, "source");
+  const method = job.method === "auto" ? callFor(target) : job.method;
+  let { start } = job;
+  if (method !== "copy") {
+    start = await sendBy(method, job);
+    if (start === job.start + job.length) return;
+  }
+  const length = job.start + job.length - start;
+  await pumpStream({ ...job, start, length, targetOffset: null, method: "copy" });
+  if (progress.bytes < job.length) {
+    throw truncated(`fd ${source.given} to fd ${target.given}`, progress);
+  }
+}
+
+/** What needs a thread to be called is copied: reads and writes can be told not to wait. */
+function callFor({ type, blocking }: End): "sendfile" | "splice" | "copy" {
+  if (type === FileType.FIFO) return "splice";
+  return blocking ? "copy" : "sendfile";
+}
+
+/** Returns the first byte that was not sent; less than the end only where a copy may go on. */
+async function sendBy(method: "sendfile" | "splice", job: FileToStreamJob): Promise<number> {
+  const { source, target, start, length, chunkSize: window, progress } = job;
+  const pipe = method === "splice" && target.type !== FileType.FIFO ? takePipe() : null;
+  const move = moveBy(method, target, pipe);
+  const connection = endConnection(target);
+  const cork = new CorkGuard(connection);
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const file = source.fd;
+  const pump = new Pump(
+    { file, start, length, connection, progress, cork, window, move, method },
+    (end) => end === undefined ? resolve() : reject(end),
+  );
+  try {
+    pump.start();
+    await promise;
+  } catch (error) {
+    verify(target, progress.bytes);
+    const refused = error instanceof SyscallError && UNSUPPORTED.has(error.code);
+    if (!refused || job.method !== "auto") throw error;
+  } finally {
+    cork.end();
+    await pump.idle;
+    if (pipe !== null) givePipe(pipe);
+  }
+  return pump.position;
+}
+
+function moveBy(method: "sendfile" | "splice", target: End, pipe: Pipe | null): Move {
+  const toPipe = target.type === FileType.FIFO;
+  // On a pipe splice(2) has a flag of its own; nothing else keeps the kernel from waiting.
+  if (target.blocking && !(toPipe && method === "splice")) {
+    throw new UnsupportedError({
+      action: `${method} to fd ${target.given}`,
+      reason: 'it would wait in the kernel; set O_NONBLOCK on it, or use method "auto"',
+    });
+  }
+  if (method === "sendfile") return raw.sendfile;
+  if (toPipe) {
+    return (out, file, offset, count) =>
+      raw.splice(file, offset, out, null, count, SpliceFlag.NONBLOCK);
+  }
+  if (pipe === null) {
+    throw pipeShortage(`splice to fd ${target.given}`);
+  }
+  return through(pipe);
+}
+
+/**
+ * A move through a pipe. What the pipe still holds when the target is full leaves first the next
+ * time: it is the bytes at the offset that the next call then asks for.
+ */
+function through(pipe: Pipe): Move {
+  let held = 0;
+  return (out, file, offset, count) => {
+    if (held === 0) {
+      const filled = raw.splice(file, offset, pipe.writeFd, null, count, SpliceFlag.NONBLOCK);
+      if (filled <= 0) return filled;
+      held = filled;
+    }
+    const moved = raw.splice(pipe.readFd, null, out, null, held, SpliceFlag.NONBLOCK);
+    if (moved === 0) return -EAGAIN;
+    if (moved > 0) held -= moved;
+    return moved;
+  };
+}
+
+/**
+ * Waited for by the number that was given, so that its owner can end the wait by closing it. Nothing
+ * else runs between the question whether that is still the same and the call.
+ */
+export function endConnection({ given, fd }: End): RuntimeConnection {
+  return descriptorConnection(() => sameFile(given, fd) ? given : -1);
+}

@@ -1,0 +1,163 @@
+/** Watching, slowing down and stopping a transfer: the same for every method. @module */
+
+import type { FlowOptions } from "../../options.ts";
+import { publish } from "./diagnostics.ts";
+
+const PROGRESS_MS = 100;
+const MOST_PAUSE_MS = 1000;
+
+/** Least bytes that are worth a call: those of a fiftieth of a second. */
+function grainOf(maxRate: number): number {
+  return Math.max(1, maxRate / 50);
+}
+
+/** A transfer that its own `signal` stopped. */
+export class AbortError extends Error {
+  /** Always `"AbortError"`, as everywhere in the runtimes. */
+  override readonly name: string = "AbortError";
+  /** Always `"ABORT_ERR"`. */
+  readonly code: string = "ABORT_ERR";
+  /** Bytes that had been moved. */
+  readonly bytesMoved: number;
+
+  /** Builds the error; `cause` is the signal's reason. */
+  constructor(bytesMoved: number, cause: unknown) {
+    super(`The transfer was aborted after ${bytesMoved} bytes`, { cause });
+    this.bytesMoved = bytesMoved;
+  }
+}
+
+/** The options of one running transfer, and what they need to remember. */
+export class TransferProgress {
+  /** Payload bytes moved. */
+  bytes = 0;
+  /** Payload bytes to move. */
+  readonly total: number;
+  /** What moved some of them, in the order in which they began. */
+  readonly methods: string[] = [];
+  /** What moved the last of them. */
+  #method = "none";
+  readonly #options: FlowOptions;
+  readonly #startedMs = performance.now();
+  #reportedMs = -Infinity;
+  #reportedBytes = -1;
+  #onAbort: (() => void) | undefined;
+
+  constructor(options: FlowOptions, total: number) {
+    this.#options = options;
+    this.total = total;
+  }
+
+  /** What moved the last bytes; `"none"` before the first. */
+  get method(): string {
+    return this.#method;
+  }
+
+  /** Wall time since the start, in milliseconds. */
+  get elapsedMs(): number {
+    return performance.now() - this.#startedMs;
+  }
+
+  /** The caller's signal, if there is one. */
+  get signal(): AbortSignal | undefined {
+    return this.#options.signal;
+  }
+
+  /** Whether the caller wants to see how the transfer gets on. */
+  get watched(): boolean {
+    return this.#options.onProgress !== undefined;
+  }
+
+  /** Whether the caller's signal has fired. */
+  get aborted(): boolean {
+    return this.#options.signal?.aborted ?? false;
+  }
+
+  /** The error for a fired signal. */
+  abortError(): AbortError {
+    return new AbortError(this.bytes, this.#options.signal?.reason);
+  }
+
+  /** Calls `listener` when the signal fires, in place of an earlier one, until {@linkcode finish}. */
+  whenAborted(listener: () => void): void {
+    this.#forgetAbort();
+    this.#onAbort = listener;
+    this.#options.signal?.addEventListener("abort", listener, { once: true });
+  }
+
+  /** Waits for `task`, but no longer than until the signal fires. */
+  async unlessAborted<T>(task: Promise<T>): Promise<T> {
+    if (this.signal === undefined) return await task;
+    const { promise, reject } = Promise.withResolvers<never>();
+    const abort = () => reject(this.abortError());
+    this.signal.addEventListener("abort", abort, { once: true });
+    if (this.aborted) abort();
+    try {
+      return await Promise.race([task, promise]);
+    } finally {
+      this.signal.removeEventListener("abort", abort);
+    }
+  }
+
+  /** Counts bytes, and reports them when the last report is old enough. */
+  moved(count: number, method: string): void {
+    this.bytes += count;
+    if (method !== this.#method) this.#began(method);
+    const { onProgress } = this.#options;
+    if (onProgress === undefined) return;
+    const now = performance.now();
+    if (now - this.#reportedMs < PROGRESS_MS) return;
+    this.#reportedMs = now;
+    this.#reportedBytes = this.bytes;
+    onProgress({ bytes: this.bytes, total: this.total, method });
+  }
+
+  #began(method: string): void {
+    this.#method = method;
+    if (!this.methods.includes(method)) this.methods.push(method);
+  }
+
+  /**
+   * How many of `wanted` bytes `maxRate` allows now; 0 means: ask again in {@linkcode pauseMs}.
+   *
+   * Nothing before a grain is due: asked again and again, a few bytes at a time would be a busy loop.
+   */
+  allowance(wanted: number): number {
+    const { maxRate } = this.#options;
+    if (maxRate === undefined) return wanted;
+    const due = this.#due(maxRate);
+    return due >= Math.min(wanted, grainOf(maxRate)) ? Math.min(wanted, due) : 0;
+  }
+
+  /** Milliseconds until `maxRate` allows more. */
+  pauseMs(): number {
+    const { maxRate } = this.#options;
+    if (maxRate === undefined) return 0;
+    const missing = grainOf(maxRate) - this.#due(maxRate);
+    return Math.min(MOST_PAUSE_MS, Math.max(1, Math.ceil((missing * 1000) / maxRate)));
+  }
+
+  /** Bytes that are allowed by now: a tenth of a second ahead, for timers are late. */
+  #due(maxRate: number): number {
+    return Math.floor((this.elapsedMs / 1000 + 0.1) * maxRate) - this.bytes;
+  }
+
+  /** Ends the watch: reports the final count, and lets go of the signal. */
+  finish(method: string, complete: boolean): void {
+    const { onProgress } = this.#options;
+    this.#forgetAbort();
+    if (complete && this.bytes !== this.#reportedBytes) {
+      onProgress?.({ bytes: this.bytes, total: this.total, method });
+    }
+  }
+
+  #forgetAbort(): void {
+    if (this.#onAbort !== undefined) this.signal?.removeEventListener("abort", this.#onAbort);
+    this.#onAbort = undefined;
+  }
+
+  /** Tells the diagnostics channel how it ended. */
+  publish(error: Error | undefined): void {
+    publish({ bytes: this.bytes, method: this.#method, durationMs: this.elapsedMs, error });
+  }
+}

@@ -1,0 +1,263 @@
+/** Transfers from what has no positions: pipes, sockets, devices. @module */
+
+import { UnsupportedError } from "../../errors.ts";
+import { PollEvent } from "../../sys/flags/event.ts";
+import { SpliceFlag } from "../../sys/flags/file.ts";
+import * as raw from "../../sys/raw/mod.ts";
+import { FileType } from "../../sys/file/statx.ts";
+import { ready } from "../../threads/poll/poll_ready.ts";
+import { runOffThread } from "./off_loop.ts";
+import { type End, isFile, verify } from "./endpoint.ts";
+import type { TransferProgress } from "./progress.ts";
+import { PORTION } from "../../page_cache/read_ahead.ts";
+import type { Pipe } from "./pipe.ts";
+import { givePipe, pipeShortage, takePipe } from "./pipe_pool.ts";
+import {
+  type Cursor,
+  emptyInto,
+  fileReader,
+  MemoryStaging,
+  PipeStaging,
+  type Read,
+  readNow,
+  type StagingBuffer,
+  unreadable,
+  unspliceable,
+  writeNow,
+} from "./staging.ts";
+import {
+  failure,
+  isRefusal,
+  isTransient,
+  pause,
+  type TransferMethod,
+} from "../transfer/options.ts";
+
+/** Bytes after which others get their turn on the event loop. */
+const TURN = 2 * 1024 * 1024;
+
+/** Most bytes in one call. */
+const WINDOW = 1024 * 1024;
+
+/** Pause when a call says "not now" although both ends say "now", in milliseconds. */
+const RETRY_MS = 2;
+
+/** From what has no positions to a descriptor or a write of the runtime; a file, through memory. */
+export interface StreamJob {
+  readonly source: End;
+  /** `null` when `write` takes bytes, and `give`, where it is there, what a pipe holds. */
+  readonly target: End | null;
+  readonly write?: (bytes: Uint8Array) => Promise<number>;
+  readonly give?: (pipe: number, count: number) => Promise<number>;
+  /** First byte to read, of a source that is a file. */
+  readonly start: number;
+  /** Most bytes to move; `Infinity` for all. */
+  readonly length: number;
+  /** Where the first byte goes in a file; `null` for the end of one that appends. */
+  readonly targetOffset: number | null;
+  readonly method: TransferMethod | "auto";
+  readonly chunkSize: number | undefined;
+  readonly progress: TransferProgress;
+  /** Called when some bytes have moved. */
+  readonly moved?: () => void;
+}
+
+/** Moves the bytes of a job until the source ends. */
+export async function pumpStream(job: StreamJob): Promise<void> {
+  const pump = new StreamPump(job);
+  try {
+    await pump.run();
+  } catch (error) {
+    throw Object.assign(error as Error, { bytesHeld: pump.held });
+  } finally {
+    pump.end();
+  }
+}
+
+class StreamPump {
+  readonly #job: StreamJob;
+  readonly #names: string;
+  readonly #cursor: Cursor;
+  #pipe: Pipe | null = null;
+  #staging: StagingBuffer | undefined;
+  #moved = 0;
+  #sinceTurn = 0;
+
+  constructor(job: StreamJob) {
+    this.#job = job;
+    const target = job.target === null ? "a stream" : `fd ${job.target.given}`;
+    this.#names = `fd ${job.source.given} to ${target}`;
+    this.#cursor = { offset: job.targetOffset };
+  }
+
+  /** Bytes that have left the source and not reached the target. */
+  get held(): number {
+    return this.#staging?.held ?? 0;
+  }
+
+  async run(): Promise<void> {
+    const { source, target, give, method } = this.#job;
+    const splices = give === undefined ? unspliceable(source, target) : unreadable(source);
+    if (method === "splice" && splices !== null) {
+      throw new UnsupportedError({ action: `splice ${this.#names}`, reason: splices });
+    }
+    if (splices === null && method !== "copy") {
+      const last = method === "splice";
+      const joined = give === undefined && this.#joined();
+      if (joined ? await this.#direct(last) : await this.#staged(last)) return;
+    }
+    await this.#copied();
+  }
+
+  end(): void {
+    if (this.#pipe !== null) givePipe(this.#pipe);
+    this.#pipe = null;
+  }
+
+  /** Whether one end is a pipe, so that the other can be joined to it. */
+  #joined(): boolean {
+    return [this.#job.source, this.#job.target].some((end) => end?.type === FileType.FIFO);
+  }
+
+  /** One splice(2) from end to end. False when it refuses and is not the last method. */
+  async #direct(last: boolean): Promise<boolean> {
+    const { source, target } = this.#job;
+    for (;;) {
+      const count = await this.#allowed();
+      if (count === 0) return true;
+      const moved = isFile(target!)
+        ? await runOffThread(
+          "spliceRange",
+          source.fd,
+          null,
+          target!.fd,
+          this.#cursor.offset,
+          count,
+          count,
+        )
+        : raw.splice(source.fd, null, target!.fd, null, count, SpliceFlag.NONBLOCK);
+      if (moved > 0) {
+        if (this.#cursor.offset !== null) this.#cursor.offset += moved;
+        await this.#count(moved, "splice");
+      } else if (moved === 0) return true;
+      else if (isTransient(moved)) await this.#either();
+      else if (!last && isRefusal(moved)) return false;
+      else throw failure(moved, "splice", this.#names, this.#job.progress.bytes);
+    }
+  }
+
+  /** splice(2) into a pipe of ours and on. False when it refuses and is not the last method. */
+  async #staged(last: boolean): Promise<boolean> {
+    const pipe = this.#pipe = takePipe();
+    if (pipe === null) {
+      if (!last) return false;
+      throw pipeShortage(`splice ${this.#names}`);
+    }
+    const { source, target, give = emptyInto(target!, this.#cursor, "splice") } = this.#job;
+    return await this.#pass(new PipeStaging(source, pipe, "splice", give), last);
+  }
+
+  /** Through memory. To a file still by way of a pipe: the thread writes, and knows descriptors only. */
+  async #copied(): Promise<void> {
+    const { source, start, target, write } = this.#job;
+    const read: Read = isFile(source)
+      ? fileReader(source, start, PORTION)
+      : (into) => readNow(source, into);
+    const held = this.#staging instanceof PipeStaging ? this.#staging.takeOut() : new Uint8Array(0);
+    if (target === null) {
+      await this.#pass(new MemoryStaging(held, read, write!), true);
+      return;
+    }
+    const pipe = isFile(target) ? this.#pipe ??= takePipe() : null;
+    if (pipe === null) {
+      await this.#pass(new MemoryStaging(held, read, (bytes) => this.#write(target, bytes)), true);
+      return;
+    }
+    if (held.length > 0) raw.write(pipe.writeFd, held);
+    const staging = new PipeStaging(source, pipe, "copy", emptyInto(target, this.#cursor, "copy"));
+    staging.held = held.length;
+    await this.#pass(staging, true);
+  }
+
+  #write(target: End, bytes: Uint8Array): number {
+    if (!isFile(target)) return writeNow(target, bytes);
+    const { offset } = this.#cursor;
+    const written = offset === null
+      ? raw.write(target.fd, bytes)
+      : raw.pwrite(target.fd, bytes, offset);
+    if (written > 0 && offset !== null) this.#cursor.offset = offset + written;
+    return written;
+  }
+
+  async #pass(staging: StagingBuffer, last: boolean): Promise<boolean> {
+    this.#staging = staging;
+    const { source, target, progress } = this.#job;
+    for (;;) {
+      if (staging.held === 0) {
+        const count = await this.#allowed();
+        if (count === 0) return true;
+        const taken = await staging.fill(count);
+        if (taken === 0) return true;
+        if (taken < 0 && !isTransient(taken)) {
+          if (!last && isRefusal(taken)) return false;
+          throw failure(taken, staging.method, this.#names, this.#job.progress.bytes);
+        }
+        if (taken < 0) {
+          await this.#ready(source, PollEvent.IN);
+          continue;
+        }
+      } else if (progress.aborted) throw progress.abortError();
+      if (target !== null) verify(target, progress.bytes);
+      const moved = await staging.deliver();
+      if (moved > 0) await this.#count(moved, staging.method);
+      else if (moved === 0 || isTransient(moved)) await this.#ready(target!, PollEvent.OUT);
+      else if (!last && isRefusal(moved)) return false;
+      else throw failure(moved, staging.method, this.#names, this.#job.progress.bytes);
+    }
+  }
+
+  /** How many bytes may be asked for now; 0 when all have been moved. */
+  async #allowed(): Promise<number> {
+    const { progress, length, chunkSize = WINDOW, source, target } = this.#job;
+    const left = Math.min(length - this.#moved, chunkSize);
+    for (;;) {
+      if (progress.aborted) throw progress.abortError();
+      verify(source, progress.bytes);
+      if (target !== null) verify(target, progress.bytes);
+      const allowed = progress.allowance(left);
+      if (allowed > 0 || left === 0) return allowed;
+      await pause(progress);
+    }
+  }
+
+  async #count(moved: number, method: TransferMethod): Promise<void> {
+    this.#moved += moved;
+    this.#job.progress.moved(moved, method);
+    this.#job.moved?.();
+    this.#sinceTurn += moved;
+    if (this.#sinceTurn < TURN) return;
+    this.#sinceTurn = 0;
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+
+  /** Waits for whichever end said no: the source when it is empty, else the target. */
+  async #either(): Promise<void> {
+    const { source, target, progress } = this.#job;
+    if (raw.poll(source.fd, PollEvent.IN, 0) === 0) return await this.#ready(source, PollEvent.IN);
+    if (raw.poll(target!.fd, PollEvent.OUT, 0) === 0) {
+      return await this.#ready(target!, PollEvent.OUT);
+    }
+    await progress.unlessAborted(new Promise((resolve) => setTimeout(resolve, RETRY_MS)));
+  }
+
+  /** By the number that was given: its owner may close it, and then the wait ends. */
+  async #ready(end: End, events: number): Promise<void> {
+    const { progress } = this.#job;
+    try {
+      await ready(end.given, events, { signal: progress.signal });
+    } catch (error) {
+      if (progress.aborted) throw progress.abortError();
+      throw Object.assign(error as Error, { bytesMoved: progress.bytes });
+    }
+  }
+}

@@ -1,0 +1,208 @@
+/** Where bytes are between a source and a target that cannot be joined directly. @module */
+
+import { platform } from "../../../ffi/platform/mod.ts";
+import { errnoNumber } from "../../errors.ts";
+import { PollEvent } from "../../sys/flags/event.ts";
+import { ReadFlag, SpliceFlag } from "../../sys/flags/file.ts";
+import * as raw from "../../sys/raw/mod.ts";
+import { FileType } from "../../sys/file/statx.ts";
+import { runOffThread } from "./off_loop.ts";
+import { type End, isFile } from "./endpoint.ts";
+import { ReadAhead } from "../../page_cache/read_ahead.ts";
+import type { Pipe } from "./pipe.ts";
+import { EAGAIN, type TransferMethod } from "../transfer/options.ts";
+
+const { DONTWAIT, NOSIGNAL } = platform.message;
+
+/** Bytes read at once: larger ones bring nothing on a pipe or a socket. */
+export const CHUNK: number = 64 * 1024;
+
+/** Bytes that a pipe with a free slot, and a device that says it is ready, take without waiting. */
+const LEAST_ROOM = 4096;
+
+/** Bytes that have left the source and not reached the target. */
+export interface StagingBuffer {
+  /** What the result calls it. */
+  readonly method: TransferMethod;
+  /** How many there are. */
+  readonly held: number;
+  /** Takes at most `count` from the source; only when nothing is held. A count, 0, or `-errno`. */
+  fill(count: number): number | Promise<number>;
+  /** Gives some of what is held to the target. A count, or `-errno`. */
+  deliver(): number | Promise<number>;
+}
+
+/** Bytes in a pipe; those that splice(2) put there never enter JavaScript. */
+export class PipeStaging implements StagingBuffer {
+  readonly method: TransferMethod;
+  held = 0;
+  readonly #source: End;
+  readonly #pipe: Pipe;
+  readonly #deliver: (pipe: number, count: number) => number | Promise<number>;
+  readonly #buffer: Uint8Array | null;
+
+  constructor(
+    source: End,
+    pipe: Pipe,
+    method: "splice" | "copy",
+    deliver: (pipe: number, count: number) => number | Promise<number>,
+  ) {
+    this.#source = source;
+    this.#pipe = pipe;
+    this.method = method;
+    this.#deliver = deliver;
+    this.#buffer = method === "copy" ? new Uint8Array(Math.min(CHUNK, pipe.capacity)) : null;
+  }
+
+  fill(count: number): number {
+    const { readFd: _, writeFd, capacity } = this.#pipe;
+    if (this.#buffer === null) {
+      const most = Math.min(count, capacity);
+      // The pipe is empty, so EAGAIN is about the source.
+      const moved = raw.splice(this.#source.fd, null, writeFd, null, most, SpliceFlag.NONBLOCK);
+      return this.held = Math.max(0, moved), moved;
+    }
+    const bytesRead = readNow(this.#source, this.#buffer.subarray(0, count));
+    if (bytesRead <= 0) return bytesRead;
+    const written = raw.write(writeFd, this.#buffer.subarray(0, bytesRead));
+    this.held = Math.max(0, written);
+    return written;
+  }
+
+  async deliver(): Promise<number> {
+    const moved = await this.#deliver(this.#pipe.readFd, this.held);
+    if (moved > 0) this.held -= moved;
+    return moved;
+  }
+
+  /** Takes out what is held, for a target that refuses splice(2). */
+  takeOut(): Uint8Array {
+    const bytes = new Uint8Array(this.held);
+    let length = 0;
+    while (length < bytes.length) {
+      const count = raw.read(this.#pipe.readFd, bytes.subarray(length));
+      if (count <= 0) break;
+      length += count;
+    }
+    this.held = 0;
+    return bytes.subarray(0, length);
+  }
+}
+
+/** Reads into memory: a count, 0 at the end, or `-errno`. */
+export type Read = (target: Uint8Array) => number | Promise<number>;
+
+/** Writes from memory: a count, or `-errno`. */
+export type Write = (bytes: Uint8Array) => number | Promise<number>;
+
+/** Bytes in JavaScript. */
+export class MemoryStaging implements StagingBuffer {
+  readonly method = "copy";
+  readonly #read: Read;
+  readonly #write: Write;
+  readonly #buffer = new Uint8Array(CHUNK);
+  #rest: Uint8Array;
+
+  /** `rest` is what an earlier staging held. */
+  constructor(rest: Uint8Array, read: Read, write: Write) {
+    this.#rest = rest;
+    this.#read = read;
+    this.#write = write;
+  }
+
+  get held(): number {
+    return this.#rest.length;
+  }
+
+  async fill(count: number): Promise<number> {
+    const bytesRead = await this.#read(this.#buffer.subarray(0, count));
+    if (bytesRead > 0) this.#rest = this.#buffer.subarray(0, bytesRead);
+    return bytesRead;
+  }
+
+  async deliver(): Promise<number> {
+    const written = await this.#write(this.#rest);
+    if (written > 0) this.#rest = this.#rest.subarray(written);
+    return written;
+  }
+}
+
+/**
+ * Reads a file from `start` on; what is not in the page cache a thread brings in first, `portion`
+ * bytes at a time if those are more than are asked for.
+ */
+export function fileReader({ fd }: Pick<End, "fd">, start: number, portion = 0): Read {
+  const gate = new ReadAhead(fd, start);
+  let position = start;
+  return async (target) => {
+    if (gate.open(position, target.length) < target.length) {
+      await gate.fill(position, Math.max(target.length, portion));
+    }
+    const bytesRead = raw.pread(fd, target, position);
+    if (bytesRead > 0) position += bytesRead;
+    return bytesRead;
+  };
+}
+
+/** Reads what there is, without waiting, also from a descriptor that waits. */
+export function readNow(source: End, target: Uint8Array): number {
+  if (source.type === FileType.SOCKET) return raw.recv(source.fd, target, DONTWAIT);
+  if (!source.blocking) return raw.read(source.fd, target);
+  if (source.type === FileType.FIFO) {
+    const result = raw.preadv2(source.fd, target, -1, ReadFlag.NOWAIT);
+    if (result !== -EOPNOTSUPP) return result;
+  }
+  return raw.poll(source.fd, PollEvent.IN, 0) === 0 ? -EAGAIN : raw.read(source.fd, target);
+}
+
+/** Writes what there is room for, without waiting, also to a descriptor that waits. */
+export function writeNow(target: End, bytes: Uint8Array): number {
+  if (target.type === FileType.SOCKET) return raw.send(target.fd, bytes, DONTWAIT | NOSIGNAL);
+  if (!target.blocking) return raw.write(target.fd, bytes);
+  if (raw.poll(target.fd, PollEvent.OUT, 0) === 0) return -EAGAIN;
+  return raw.write(target.fd, bytes.subarray(0, LEAST_ROOM));
+}
+
+/** Why bytes cannot go from `source` to `target` by splice(2), or `null`. */
+export function unspliceable(source: End, target: End | null): string | null {
+  return target === null ? "the runtime owns the target" : unreadable(source) ?? unwritable(target);
+}
+
+/** Why splice(2) cannot take bytes from `source`, or `null`. */
+export function unreadable(source: End): string | null {
+  return isFile(source) ? "files have positions" : unwritable(source);
+}
+
+function unwritable({ type, blocking }: End): string | null {
+  if (type === FileType.CHARACTER) return "a device may wait in the kernel";
+  return type === FileType.SOCKET && blocking
+    ? 'a socket without O_NONBLOCK waits in the kernel; set it, or use method "auto"'
+    : null;
+}
+
+/** Where a target stands that is written at offsets. */
+export interface Cursor {
+  /** `null` for the end of a file that appends. */
+  offset: number | null;
+}
+
+/** Gives what a pipe holds to a target; to a file in the thread, for writing may wait for a disk. */
+export function emptyInto(
+  target: End,
+  cursor: Cursor,
+  method: "splice" | "copy",
+): (pipe: number, count: number) => number | Promise<number> {
+  if (!isFile(target)) {
+    return (pipe, count) => raw.splice(pipe, null, target.fd, null, count, SpliceFlag.NONBLOCK);
+  }
+  return async (pipe, count) => {
+    const { offset } = cursor;
+    const moved = method === "splice"
+      ? await runOffThread("spliceRange", pipe, null, target.fd, offset, count, count)
+      : await runOffThread("copyThrough", pipe, null, target.fd, offset, count, count, 0);
+    if (moved > 0 && offset !== null) cursor.offset = offset + moved;
+    return moved;
+  };
+}
+
+const EOPNOTSUPP = errnoNumber("EOPNOTSUPP");

@@ -1,0 +1,142 @@
+/** Relaying between two sockets that the caller has: `relay`. @module */
+
+import type { Socket } from "node:net";
+import type { BunSocket } from "../../runtime/bun.ts";
+import type { DenoConn } from "../../runtime/deno.ts";
+import { describe, wholeNumber } from "../../options.ts";
+import { AbortError } from "../engine/progress.ts";
+import { copyPair } from "./copying.ts";
+import { closeUntaken, examine, type Side } from "./side.ts";
+import { splicePair } from "./thread.ts";
+
+/** What {@linkcode relay} can relay between; a descriptor is one of a stream socket. */
+export type RelayTarget = Socket | BunSocket | DenoConn | number;
+
+/** How far a relay has come. */
+export interface RelayProgress {
+  /** Bytes delivered, both directions together. */
+  bytes: number;
+  /** Bytes delivered from the first socket to the second. */
+  bytesForth: number;
+  /** Bytes delivered from the second socket to the first. */
+  bytesBack: number;
+}
+
+/** How a relay is watched and stopped. */
+export interface RelayOptions {
+  /**
+   * Time without a byte in either direction after which both sockets are closed, in milliseconds; 0
+   * for never.
+   *
+   * @default {0}
+   */
+  idleTimeoutMs?: number | undefined;
+  /** Resets both sockets. What has been delivered by then stands in the error's `bytesMoved`. */
+  signal?: AbortSignal | undefined;
+  /** Called every 100 ms while bytes move, and once at the end. */
+  onProgress?: ((progress: RelayProgress) => void) | undefined;
+}
+
+/** What a finished relay reports. */
+export interface RelayResult extends RelayProgress {
+  /**
+   * `"splice"`: the bytes never entered JavaScript. `"copy"`: some passed through it, because a
+   * socket is encrypted, hides its descriptor, or is a descriptor that blocks.
+   */
+  method: "splice" | "copy";
+  /** Wall time from the call to the end of both directions, in milliseconds. */
+  durationMs: number;
+}
+
+const ACTION = "relay";
+const PROGRESS_MS = 100;
+
+/**
+ * Moves what arrives on either of two sockets to the other one, by splice(2) in a thread of its
+ * own, until both directions have ended; then both sockets are closed.
+ *
+ * The end of one direction is passed on while the other one goes on. What the program has written
+ * to the sockets before goes out first, and what the runtime has received and nobody has read is
+ * handed over. From the call on they belong to the relay: read and write nothing yourself. Whatever
+ * happens, they are closed in the end, but for a descriptor, which remains the caller's to close.
+ *
+ * A socket that is still being connected is waited for. Destroying a `net.Socket` meanwhile ends
+ * the relay on Node.js and Deno; `signal` does so everywhere.
+ *
+ * @param a First socket: a `net.Socket`, a socket of `Bun.listen` or `Bun.connect`, a `Deno.Conn`,
+ * or a descriptor of a connected stream socket.
+ * @param b Second socket.
+ * @param options How to watch and stop it.
+ * @returns Once both directions have ended.
+ *
+ * @throws {TypeError} When an argument is of the wrong kind, or both are the same.
+ * @throws {RangeError} When `idleTimeoutMs` is negative or fractional.
+ * @throws {SyscallError} `ECONNRESET`, `EPIPE` when a peer is gone; `ETIMEDOUT` when nothing moved
+ * for too long; `EBADF`, `ENOTSOCK` for a wrong descriptor. The other peer is reset.
+ * @throws {AbortError} When the signal fired; its reason is the `cause`.
+ * @throws {UnsupportedError} For an encrypted socket of Bun's own API, which nobody else can read.
+ * The last four carry `bytesMoved` where some were.
+ *
+ * @example A proxy that looks at who connects
+ * ```ts ignore
+ * createServer({ allowHalfOpen: true }, async (client) => {
+ *   const upstream = connect(await choose(client.remoteAddress));
+ *   const { bytes } = await relay(client, upstream, { idleTimeoutMs: 60_000 });
+ * }).listen(8080);
+ * ```
+ */
+export async function relay(
+  a: RelayTarget,
+  b: RelayTarget,
+  options: RelayOptions = {},
+): Promise<RelayResult> {
+  checkArguments(a, b, options);
+  const { idleTimeoutMs = 0, onProgress, signal } = options;
+  const began = performance.now();
+  const progress: RelayProgress = { bytes: 0, bytesForth: 0, bytesBack: 0 };
+  let timer: ReturnType<typeof setInterval> | undefined;
+  let told = 0;
+  const tell = () => {
+    if (progress.bytes === told) return;
+    told = progress.bytes;
+    onProgress!({ ...progress });
+  };
+  const sides: Side[] = [];
+  let begun = false;
+  try {
+    for (const target of [a, b]) sides.push(await examine(target));
+    if (signal?.aborted) throw new AbortError(0, signal.reason);
+    const [first, second] = sides as [Side, Side];
+    if (onProgress !== undefined) timer = setInterval(tell, PROGRESS_MS);
+    const run = first.takeable && second.takeable ? splicePair : copyPair;
+    begun = true;
+    const method = await run(first, second, { idleMs: idleTimeoutMs, progress, signal });
+    onProgress?.({ ...progress });
+    return { ...progress, method, durationMs: performance.now() - began };
+  } catch (cause) {
+    // A wrong argument changes nothing. But when the one was never reached, the other has nobody.
+    if (!begun && !(cause instanceof TypeError)) sides.forEach(closeUntaken);
+    throw cause;
+  } finally {
+    clearInterval(timer);
+  }
+}
+
+function checkArguments(a: unknown, b: unknown, options: RelayOptions): void {
+  if (a === b) throw new TypeError(`Cannot ${ACTION}: both sockets are the same`);
+  if (typeof options !== "object" || options === null) {
+    throw new TypeError(`Cannot ${ACTION}: options must be an object, not ${describe(options)}`);
+  }
+  const { idleTimeoutMs, onProgress, signal } = options;
+  if (idleTimeoutMs !== undefined) wholeNumber(idleTimeoutMs, "idleTimeoutMs", ACTION);
+  if (signal !== undefined && typeof signal?.addEventListener !== "function") {
+    throw new TypeError(
+      `Cannot ${ACTION}: signal must be an AbortSignal, not ${describe(signal)}`,
+    );
+  }
+  if (onProgress !== undefined && typeof onProgress !== "function") {
+    throw new TypeError(
+      `Cannot ${ACTION}: onProgress must be a function, not ${describe(onProgress)}`,
+    );
+  }
+}

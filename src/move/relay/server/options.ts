@@ -1,0 +1,99 @@
+/** The options of a relay, checked and completed. @module */
+
+import { describe, wholeNumber } from "../../../options.ts";
+import { type Endpoint, parseEndpoint } from "../endpoint.ts";
+
+/** Options of {@linkcode createRelay}. */
+export interface RelayServerOptions {
+  /**
+   * Where to listen: `"host:port"`, `"[::1]:port"`, `":port"` (on 127.0.0.1), `"unix:/path"`, or an
+   * object that says the same. Port 0 chooses one.
+   */
+  readonly listen: string | Endpoint;
+  /**
+   * Whom to connect to for each connection, as for {@linkcode listen}. A name is looked up once, by
+   * `listen()`.
+   */
+  readonly upstream: string | Endpoint;
+  /**
+   * Threads that relay, 1..64. One moves several GB/s. A new connection goes to the one that has
+   * the fewest.
+   *
+   * @default {1}
+   */
+  readonly threads?: number | undefined;
+  /**
+   * Time without a byte in either direction after which a connection is ended, in milliseconds; 0
+   * for never.
+   *
+   * @default {600000}
+   */
+  readonly idleTimeoutMs?: number | undefined;
+  /**
+   * Time for connecting to the upstream, in milliseconds, from 1.
+   *
+   * @default {10000}
+   */
+  readonly connectTimeoutMs?: number | undefined;
+  /**
+   * Most connections at a time, from 1; others wait in the kernel's queue. Each takes two
+   * descriptors, and two or four more while its receiver is slow.
+   *
+   * @default {16384}
+   */
+  readonly maxConnections?: number | undefined;
+  /** File to start as a Worker in place of our own: see the README on bundles. */
+  readonly workerUrl?: URL | string | undefined;
+  /**
+   * Called once when a thread has failed and the relay is of no more use; without it, the error is
+   * thrown as an uncaught exception.
+   */
+  readonly onError?: ((error: Error) => void) | undefined;
+}
+
+/** The options with everything filled in. */
+export interface CheckedOptions {
+  readonly listen: Endpoint;
+  readonly upstream: Endpoint;
+  readonly threads: number;
+  readonly idleMs: number;
+  readonly connectMs: number;
+  readonly maxConnections: number;
+  readonly workerUrl: URL | string | undefined;
+  readonly onError: ((error: Error) => void) | undefined;
+}
+
+const MOST_THREADS = 64;
+const ACTION = "make a relay";
+
+/** Checks options and completes them. */
+export function checkOptions(options: RelayServerOptions): CheckedOptions {
+  if (typeof options !== "object" || options === null) {
+    throw new TypeError(`Cannot ${ACTION}: options must be an object, not ${describe(options)}`);
+  }
+  const { connectTimeoutMs = 10_000, idleTimeoutMs = 600_000, listen, onError, upstream } = options;
+  const { maxConnections = 16_384, threads = 1, workerUrl } = options;
+  if (onError !== undefined && typeof onError !== "function") {
+    throw new TypeError(`Cannot ${ACTION}: onError must be a function, not ${describe(onError)}`);
+  }
+  const checked = {
+    listen: parseEndpoint(listen, "address to listen on"),
+    upstream: parseEndpoint(upstream, "upstream"),
+    threads: between(threads, "threads", 1, MOST_THREADS),
+    idleMs: between(idleTimeoutMs, "idleTimeoutMs", 0, 2 ** 31 - 1),
+    connectMs: between(connectTimeoutMs, "connectTimeoutMs", 1, 2 ** 31 - 1),
+    maxConnections: between(maxConnections, "maxConnections", 1, 2 ** 31 - 1),
+    workerUrl,
+    onError,
+  };
+  if ("port" in checked.upstream && checked.upstream.port === 0) {
+    throw new RangeError("Cannot use port 0 as the upstream: expected an integer in 1..65535");
+  }
+  return checked;
+}
+
+function between(value: number, name: string, low: number, high: number): number {
+  wholeNumber(value, name, ACTION);
+  if (value >= low && value <= high) return value;
+  throw new RangeError(`Cannot ${ACTION}: ${name} is ${value}, but must be in ${low}..${high}`);
+}

@@ -1,0 +1,200 @@
+/** The threads that relay: see relay_server.ts and relay.ts. An entry of its own. @module */
+
+import { errnoNumber } from "../../../errors.ts";
+import { READY_ID, type WorkerCommand } from "../../../threads/worker_pool.ts";
+import type { JobContext } from "../../../threads/job.ts";
+import { Acceptor } from "../../../threads/loop/acceptor.ts";
+import { Loop } from "../../../threads/loop/loop.ts";
+import { Placement } from "../../../threads/loop/placement.ts";
+import { Attempt, type AttemptOwner, GONE } from "./attempt.ts";
+import type { RelayCommand, RelayJobData } from "./commands.ts";
+import { Count } from "./counters.ts";
+import { Direction, type SharedBuffers, TURN_BYTES } from "../direction.ts";
+import { Pair, type PairOwner, WATCHED } from "../pair.ts";
+import { Pipes } from "../pipes.ts";
+
+const ETIMEDOUT = -errnoNumber("ETIMEDOUT");
+const ESHUTDOWN = -errnoNumber("ESHUTDOWN");
+
+/** Bytes of one copy, where nothing can be spliced. */
+const BUFFER_BYTES = 64 * 1024;
+
+/** Relays until `job.stopping()`. */
+export function run(job: JobContext): void {
+  new RelayThread(job).run();
+}
+
+/** One thread: its loop, its listener and its connections. */
+class RelayThread implements PairOwner {
+  readonly loop: Loop;
+  readonly buffers: SharedBuffers = {
+    pipes: new Pipes(),
+    buffer: new Uint8Array(BUFFER_BYTES),
+    turnBytes: TURN_BYTES,
+  };
+  readonly idleMs: number;
+  readonly #job: JobContext;
+  readonly #data: RelayJobData;
+  readonly #connections = new Set<Pair | Attempt>();
+  readonly #adopted = new Map<number, Pair>();
+  #acceptor: Acceptor | undefined;
+  #placement: Placement | undefined;
+  #drainId = 0;
+
+  constructor(job: JobContext) {
+    this.#job = job;
+    this.#data = job.data as RelayJobData;
+    this.idleMs = this.#data.idleMs;
+    this.loop = new Loop(job, (message) => {
+      const { id, command } = message as WorkerCommand<RelayCommand>;
+      this.#obey(id, command);
+    });
+    const [listener] = job.fds;
+    if (listener !== undefined) this.#listen(listener);
+  }
+
+  run(): void {
+    this.#job.complete(READY_ID, 0);
+    this.#job.flush();
+    try {
+      this.loop.run();
+    } finally {
+      this.#acceptor?.close();
+      this.#placement?.close();
+      for (const connection of this.#connections) connection.cut(ESHUTDOWN);
+      for (const pair of this.#adopted.values()) pair.cut(ESHUTDOWN);
+      this.buffers.pipes.close();
+      this.#data.counters[Count.PIPES] = this.buffers.pipes.open;
+    }
+  }
+
+  /** Called by its pairs. */
+  moved(_: Pair, up: number, down: number): void {
+    const { counters } = this.#data;
+    counters[Count.UP]! += up;
+    counters[Count.DOWN]! += down;
+    counters[Count.PIPES] = this.buffers.pipes.open;
+  }
+
+  /** Called by its pairs. */
+  ended(pair: Pair, result: number): void {
+    if (result === ETIMEDOUT) this.#data.counters[Count.IDLE]!++;
+    else if (result < 0) this.#data.counters[Count.BROKEN]!++;
+    this.#leave(pair);
+  }
+
+  #listen(listener: number): void {
+    const { connectMs, counters, index, maxConnections, shares, total, upstream } = this.#data;
+    const owner: AttemptOwner = {
+      loop: this.loop,
+      upstream: upstream!,
+      connectMs,
+      connected: (attempt, client, server) => this.#relay(attempt, client, server),
+      failed: (attempt, result) => {
+        if (result === GONE || result === ESHUTDOWN) counters[Count.BROKEN]!++;
+        else {
+          counters[Count.UNREACHED]!++;
+          counters[Count.LAST_ERRNO] = -result;
+        }
+        this.#leave(attempt);
+      },
+    };
+    const accepted = (client: number) => {
+      const attempt = new Attempt(client, owner);
+      counters[Count.ACCEPTED]!++;
+      this.#connections.add(attempt);
+      counters[Count.ACTIVE] = this.#connections.size;
+      attempt.start();
+    };
+    if (shares !== null) this.#placement = new Placement(this.loop, shares, index, accepted);
+    const leave = () => void Atomics.sub(total, 0, 1);
+    this.#acceptor = new Acceptor(this.loop, listener, {
+      limit: {
+        enter() {
+          if (Atomics.add(total, 0, 1) < maxConnections) return true;
+          leave();
+          return false;
+        },
+        leave,
+      },
+      accepted: (client) => {
+        if (this.#placement === undefined) accepted(client);
+        else this.#placement.place(client);
+      },
+      refused: () => void counters[Count.REFUSED]!++,
+    });
+  }
+
+  #relay(attempt: Attempt, client: number, server: number): void {
+    this.#connections.delete(attempt);
+    const { buffers } = this;
+    const up = new Direction(buffers, client, server);
+    const down = new Direction(buffers, server, client);
+    const pair = new Pair(up, down, this);
+    this.#connections.add(pair);
+    this.loop.pass(client, pair.first());
+    this.loop.pass(server, pair.second());
+    pair.start();
+  }
+
+  #leave(connection: Pair | Attempt): void {
+    this.#connections.delete(connection);
+    const { counters, total } = this.#data;
+    counters[Count.ACTIVE] = this.#connections.size;
+    counters[Count.PIPES] = this.buffers.pipes.open;
+    Atomics.sub(total, 0, 1);
+    this.#placement?.left();
+    // Does nothing once it is closed.
+    this.#acceptor?.resume();
+    this.#drained();
+  }
+
+  #obey(id: number, command: RelayCommand): void {
+    switch (command.type) {
+      case "drain":
+        this.#acceptor?.close();
+        this.#placement?.close();
+        // Those that others have accepted before are let end, as all are.
+        this.#placement?.onEvents();
+        this.#drainId = id;
+        return this.#drained();
+      case "adopt":
+        return this.#adopt(id, command);
+      case "cut":
+        this.#adopted.get(command.pair)?.cut(ESHUTDOWN);
+        this.#job.complete(id, 0);
+    }
+  }
+
+  #drained(): void {
+    if (this.#drainId === 0 || this.#connections.size > 0) return;
+    this.#job.complete(this.#drainId, 0);
+    // One that another thread has handed over meanwhile ends later, and is not waited for.
+    this.#drainId = 0;
+  }
+
+  #adopt(id: number, command: RelayCommand & { type: "adopt" }): void {
+    const { ahead, blocking, counters, fds: [first, second], idleMs } = command;
+    const up = new Direction(this.buffers, first, second, { ahead: ahead[0], copying: blocking });
+    const down = new Direction(this.buffers, second, first, { ahead: ahead[1], copying: blocking });
+    const pair: Pair = new Pair(up, down, {
+      loop: this.loop,
+      buffers: this.buffers,
+      idleMs,
+      moved(_, up, down) {
+        counters[Count.UP]! += up;
+        counters[Count.DOWN]! += down;
+      },
+      ended: (_, result) => {
+        this.#adopted.delete(command.pair);
+        if (pair.copied) counters[Count.COPIED] = 1;
+        this.#job.complete(id, result);
+      },
+    });
+    this.#adopted.set(command.pair, pair);
+    const added = this.loop.add(first, WATCHED, pair.first());
+    const result = added < 0 ? added : this.loop.add(second, WATCHED, pair.second());
+    if (result < 0) pair.cut(result);
+    else pair.start();
+  }
+}

@@ -1,0 +1,241 @@
+/// <reference lib="esnext.disposable" preserve="true" />
+/** A relay for whoever connects: `createRelay`. @module */
+
+import { builtin } from "../../../builtins.ts";
+import type { SocketAddress } from "../../../sys/net/address.ts";
+import { check } from "../../../sys/check.ts";
+import { available } from "../../../sys/libc.ts";
+import * as raw from "../../../sys/raw/mod.ts";
+import { ShutdownHow } from "../../../sys/flags/socket.ts";
+import { getsockname } from "../../../sys/net/sockets.ts";
+import type { WorkerPool } from "../../../threads/worker_pool.ts";
+import { openListener } from "../../../sys/net/listener.ts";
+import { isLoopback, withoutPacing } from "../../../sys/net/loopback.ts";
+import type { RelayCommand } from "./commands.ts";
+import { type Counters, newCounters } from "./counters.ts";
+import { resolveEndpoint } from "../endpoint.ts";
+import { type CheckedOptions, checkOptions, type RelayServerOptions } from "./options.ts";
+export type { RelayServerOptions };
+import { PortableRelay } from "../portable.ts";
+import { type RelayStats, sumUp } from "./stats.ts";
+import { startThreads } from "./threads.ts";
+import { wholeNumber } from "../../../options.ts";
+
+const CLOSED = "Cannot listen: the relay was closed";
+
+/** How {@linkcode Relay.close} ends. */
+export interface CloseOptions {
+  /**
+   * Time that open connections have to end by themselves, in milliseconds; the others are reset.
+   *
+   * @default {0}
+   */
+  readonly graceMs?: number | undefined;
+}
+
+/**
+ * Accepts connections and relays each to a connection of its own to the upstream.
+ *
+ * The bytes go from socket to socket by splice(2), through a pipe that a connection has only while
+ * something moves: they never enter JavaScript, and an idle connection costs less than a kilobyte
+ * of it. Threads of its own do the work, so that the event loop of the program neither slows it
+ * down nor is slowed down.
+ *
+ * The end of one direction is passed on while the other one goes on. A reset of either side, or an
+ * upstream that cannot be reached, resets the other side. A receiver that is slow slows its sender
+ * down, at most 2 MiB in the pipe and what the kernel's socket buffers hold being on the way.
+ *
+ * A listener or upstream on a loopback address gets the congestion control "reno", for one that
+ * paces, as BBR does, costs time there and is good for nothing; others have the system's default.
+ */
+export class Relay implements AsyncDisposable {
+  readonly #options: CheckedOptions;
+  readonly #counters: Counters[];
+  #pool: WorkerPool | undefined;
+  #portable: PortableRelay | undefined;
+  #listener = -1;
+  #address: SocketAddress | undefined;
+  #listening: Promise<SocketAddress> | undefined;
+  #closing: Promise<void> | undefined;
+  #referenced = true;
+  #ready = false;
+
+  /** Use {@linkcode createRelay}. */
+  constructor(options: RelayServerOptions) {
+    this.#options = checkOptions(options);
+    this.#counters = Array.from({ length: this.#options.threads }, newCounters);
+  }
+
+  /** Where it listens; `undefined` until it does. */
+  get address(): SocketAddress | undefined {
+    return this.#address;
+  }
+
+  /**
+   * Begins to accept; keeps the process alive from then on, unless {@linkcode unref} was called.
+   *
+   * @returns Where it listens, once every thread does. A second call returns the same.
+   *
+   * @throws {SyscallError} `EADDRINUSE`, also for a path that exists; `EACCES`, `EADDRNOTAVAIL`...
+   * @throws {UnsupportedError} When Workers cannot be started.
+   * @throws {Error} With `code` `"ENOTFOUND"` and the like when a name cannot be looked up.
+   */
+  listen(): Promise<SocketAddress> {
+    if (this.#closing === undefined) return this.#listening ??= this.#listen();
+    return Promise.reject(new Error(CLOSED));
+  }
+
+  /** How bytes move: `"copy"` where the system cannot be called. */
+  get method(): "splice" | "copy" {
+    return available() ? "splice" : "copy";
+  }
+
+  /** Counts of what it has done. */
+  stats(): RelayStats {
+    return sumUp(this.#counters);
+  }
+
+  /** Keeps the process alive while it listens; so it is at first. */
+  ref(): void {
+    this.#referenced = true;
+    this.#portable?.ref();
+    if (this.#ready) this.#pool!.ref();
+  }
+
+  /** Lets the process end although it listens. */
+  unref(): void {
+    this.#referenced = false;
+    this.#portable?.unref();
+    if (this.#ready) this.#pool!.unref();
+  }
+
+  /**
+   * Accepts no more, lets open connections end, and resets those that are left after `graceMs`.
+   *
+   * A second call with less time shortens the first one's.
+   *
+   * @returns Once everything is closed.
+   */
+  close({ graceMs = 0 }: CloseOptions = {}): Promise<void> {
+    wholeNumber(graceMs, "graceMs", "close a relay");
+    const closing = this.#closing ??= this.#close();
+    if (graceMs === 0) this.#cut();
+    else {
+      const timer = setTimeout(() => this.#cut(), Math.min(graceMs, 2 ** 31 - 1));
+      closing.finally(() => clearTimeout(timer)).catch(() => {});
+    }
+    return closing;
+  }
+
+  /** Closes at once. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  async #listen(): Promise<SocketAddress> {
+    const upstream = await resolveEndpoint(this.#options.upstream);
+    const listen = await resolveEndpoint(this.#options.listen);
+    this.#throwIfClosed();
+    if (!available()) return await this.#listenPortably(listen, upstream);
+    this.#listener = openListener(listen);
+    try {
+      if (isLoopback(listen)) withoutPacing(this.#listener);
+      this.#address = getsockname(this.#listener);
+      const pool = this.#pool = startThreads({
+        options: this.#options,
+        listener: this.#listener,
+        upstream,
+        counters: this.#counters,
+        ended: (error) => this.#fail(error),
+      });
+      // Whoever waits for this promise must not see the process end before.
+      pool.ref();
+      await pool.ready;
+      this.#throwIfClosed();
+      this.#ready = true;
+      if (!this.#referenced) pool.unref();
+      return this.#address;
+    } catch (cause) {
+      this.#stopListening();
+      await this.#pool?.close();
+      throw cause;
+    }
+  }
+
+  async #listenPortably(listen: SocketAddress, upstream: SocketAddress): Promise<SocketAddress> {
+    const portable = new PortableRelay(this.#options, this.#counters[0]!, upstream);
+    this.#portable = portable;
+    this.#address = await portable.listen(listen);
+    if (!this.#referenced) portable.unref();
+    return this.#address;
+  }
+
+  #throwIfClosed(): void {
+    if (this.#closing !== undefined) throw new Error(CLOSED);
+  }
+
+  async #close(): Promise<void> {
+    this.#stopListening();
+    await this.#listening?.catch(() => {});
+    await this.#portable?.close();
+    const pool = this.#pool;
+    if (pool === undefined) return;
+    pool.ref();
+    // It is rejected when the pool is closed first.
+    await pool.call({ type: "drain" } satisfies RelayCommand).catch(() => {});
+    await pool.close();
+  }
+
+  /** Ends the threads with all their connections; `#close` goes on by that. */
+  #cut(): void {
+    const end = () => {
+      this.#portable?.cut();
+      return this.#pool?.close();
+    };
+    if (this.#listening === undefined) return;
+    this.#listening.then(end, end);
+  }
+
+  /** All threads see the end of the listener, of which each has a duplicate. */
+  #stopListening(): void {
+    if (this.#listener < 0) return;
+    raw.shutdown(this.#listener, ShutdownHow.RDWR);
+    check(raw.close(this.#listener), "close", () => "close the listener");
+    this.#listener = -1;
+    if (this.#address?.family !== "Unix" || this.#address.path.startsWith("\0")) return;
+    builtin("fs").rmSync(this.#address.path, { force: true });
+  }
+
+  #fail(error: Error): void {
+    // Before it listens, listen() is rejected.
+    const { onError } = this.#options;
+    void this.#listening?.then(() => {
+      void this.close();
+      if (onError === undefined) throw error;
+      onError(error);
+    }, () => {});
+  }
+}
+
+/**
+ * Makes a relay between whoever connects and one upstream: see {@linkcode Relay}.
+ *
+ * Where the system cannot be called, the bytes are copied by the runtime's own sockets, in the
+ * thread of the program: `method` says which.
+ *
+ * @param options Where to listen, whom to connect to, and limits.
+ * @returns The relay; call its `listen()`.
+ *
+ * @throws {TypeError} When an option is of the wrong kind.
+ * @throws {RangeError} When a number is outside its range.
+ *
+ * @example Relay a port to a Unix socket
+ * ```ts ignore
+ * const relay = createRelay({ listen: ":8080", upstream: "unix:/run/app.sock" });
+ * console.log(await relay.listen());
+ * process.once("SIGTERM", () => relay.close({ graceMs: 10_000 }));
+ * ```
+ */
+export function createRelay(options: RelayServerOptions): Relay {
+  return new Relay(options);
+}

@@ -1,0 +1,55 @@
+/** The threads of a relay that listens, and what they share. @module */
+
+import { encodeAddress, type SocketAddress } from "../../../sys/net/address.ts";
+import { dupCloexec } from "../../../sys/file/open.ts";
+import { WorkerPool } from "../../../threads/worker_pool.ts";
+import { isLoopback } from "../../../sys/net/loopback.ts";
+import { FdMailboxes } from "../../../threads/fd_mailboxes.ts";
+import { jobLocation } from "../../../threads/worker_location.ts";
+import type { RelayJobData } from "./commands.ts";
+import type { Counters } from "./counters.ts";
+import type { CheckedOptions } from "./options.ts";
+
+/** What the threads are started with. */
+export interface ThreadsStart {
+  readonly options: CheckedOptions;
+  /** Stays the caller's: each thread gets a duplicate. */
+  readonly listener: number;
+  readonly upstream: SocketAddress;
+  /** For each thread. */
+  readonly counters: readonly Counters[];
+  /** Called once when a thread has failed. */
+  ended(error: Error): void;
+}
+
+/** Starts threads that accept on one listener, and hand connections to each other. */
+export function startThreads(
+  { counters, ended, listener, options, upstream }: ThreadsStart,
+): WorkerPool {
+  const { connectMs, idleMs, maxConnections, threads, workerUrl } = options;
+  const mailboxes = threads > 1 ? new FdMailboxes(threads) : undefined;
+  const total = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
+  return new WorkerPool({
+    job: jobLocation("move/relay/server/relay_job", workerUrl),
+    name: "sluice relay",
+    threads,
+    workerUrl,
+    data: (index): RelayJobData => ({
+      upstream: {
+        family: upstream.family,
+        bytes: encodeAddress(upstream),
+        loopback: isLoopback(upstream),
+      },
+      connectMs,
+      idleMs,
+      maxConnections,
+      index,
+      counters: counters[index]!,
+      total,
+      shares: mailboxes?.shares ?? null,
+    }),
+    fds: () => [dupCloexec(listener)],
+    gone: () => mailboxes?.close(),
+    ended,
+  });
+}

@@ -1,0 +1,201 @@
+/** Sending a file to a connection: `sendFile`. @module */
+
+import type { ServerResponse } from "node:http";
+import type { Socket } from "node:net";
+import { isBytes } from "../../bytes.ts";
+import type { FdLike } from "../../sys/fd.ts";
+import type { BunSocket } from "../../runtime/bun.ts";
+import type { DenoConn } from "../../runtime/deno.ts";
+import { findConnection } from "../../runtime/find.ts";
+import {
+  checkFlow,
+  checkRange,
+  describe,
+  type FlowOptions,
+  type RangeOptions,
+  resolveRange,
+  type TransferResult,
+} from "../../options.ts";
+import { TransferProgress } from "../engine/progress.ts";
+import { sendToDescriptor } from "./to_descriptor.ts";
+import { sendToResponse } from "./to_response.ts";
+import { sendToSocket } from "./to_socket.ts";
+import { openSource } from "../engine/open_file.ts";
+
+export type { BunSocket, DenoConn };
+
+/** Options of {@linkcode sendFile}. */
+export interface SendFileOptions extends RangeOptions, FlowOptions {
+  /**
+   * What the peer gets when somebody overwrites the file in place while it is being sent.
+   *
+   * `"shared"`: the kernel sends the file's own pages, so the peer may get new bytes among old ones,
+   * as with nginx, Java and Go. `"copy"`: each byte is as it was when it was read; the bytes then
+   * pass through JavaScript.
+   *
+   * @default {"shared"}
+   */
+  stability?: "shared" | "copy" | undefined;
+  /**
+   * Folder that `source`, a path relative to it, cannot leave: the kernel resolves it by openat2(2),
+   * also through links and against renames. An `EXDEV` says that it tried.
+   */
+  root?: string | undefined;
+  /** Bytes to send before the file, in the same cork. Not for a response, which has headers. */
+  header?: Uint8Array | undefined;
+  /** Bytes to send after the file, in the same cork. Not for a response. */
+  trailer?: Uint8Array | undefined;
+}
+
+/** What {@linkcode sendFile} did. `bytes` counts the file alone, not header and trailer. */
+export interface SendResult extends TransferResult {
+  /**
+   * `"sendfile"`: the bytes never entered JavaScript. `"splice"`: the same, into a pipe. `"copy"`:
+   * they passed through it, because the target hides its descriptor, encrypts, or cannot take a
+   * file. `"none"`: there was nothing to send.
+   */
+  method: SendMethod;
+}
+
+/** How bytes were sent: see {@linkcode SendResult.method}. */
+export type SendMethod = "sendfile" | "splice" | "copy" | "none";
+
+/** Whatever {@linkcode sendFile} can send to. */
+export type SendTarget = ServerResponse | Socket | BunSocket | DenoConn | number;
+
+/** The last transfer on each connection: the next one waits for it. */
+const busy = new WeakMap<object, Promise<unknown>>();
+
+/**
+ * Sends a file, or a part of one, to a connection by sendfile(2).
+ *
+ * On an HTTP response without sent headers it sets Content-Length (and Content-Type, unless there
+ * is one), sends the body and ends the response. Where headers have been sent, they must carry
+ * exactly this length; otherwise the bytes are copied, and `method` says so. On a socket it sends
+ * and leaves the socket open. Where the runtime hides the descriptor (Bun's `node:http`, outgoing
+ * connections of Deno) or encrypts, the bytes are copied through the runtime's own writes.
+ *
+ * Write nothing else to the connection until the promise settles. A second `sendFile` to the same
+ * socket waits for the first one.
+ *
+ * The length is fixed when the file is opened: what it grows by later is not sent. When it shrinks
+ * below what was promised, when the signal fires or when the connection fails after the first byte,
+ * the connection is destroyed, for its peer could not tell the rest from the next message. (A plain
+ * descriptor is left as it is.) Before the first byte nothing has happened, and another answer can
+ * be sent.
+ *
+ * What each call did is also told on a diagnostics channel: see {@linkcode TransferEvent}.
+ *
+ * The event loop never waits for the disk: what is not in the page cache is read in by a thread,
+ * and sent afterwards. At most 2 MiB go out before other connections get their turn. A connection to
+ * this very machine that is paced (BBR, see tcp(7)) is not while it is sent to: on loopback that costs
+ * a timer per 64 KiB.
+ *
+ * @param target Where to send: an `http.ServerResponse`, a `net.Socket`, a socket of `Bun.listen` or
+ * `Bun.connect`, a `Deno.Conn`, or a descriptor open for writing, which is borrowed.
+ * @param source Path, `file:` URL, or a borrowed descriptor of a file that is open for reading; its
+ * file position is neither used nor moved.
+ * @param options The part to send, and how to watch, slow down and stop it.
+ * @returns Once the kernel has taken the last byte; the peer may not have it yet.
+ *
+ * @throws {TypeError} When an argument is of the wrong kind.
+ * @throws {RangeError} When a number is negative, fractional or outside the file.
+ * @throws {SyscallError} `ENOENT`, `EACCES`, ... when the file cannot be opened; `EISDIR`, `EINVAL`
+ * when it is not a file, or one that tells no size, such as those of procfs; `EBADF` for a closed descriptor; `EPIPE`, `ECONNRESET` when the peer is
+ * gone; `EIO` when the disk fails.
+ * @throws {TruncatedError} When the file became shorter.
+ * @throws {AbortError} When the signal fired; its reason is the `cause`.
+ * All of the last three carry `bytesMoved`.
+ *
+ * @example Serve one file
+ * ```ts ignore
+ * createServer((req, res) => {
+ *   sendFile(res, "video.mp4").catch((error) => console.error(error.message));
+ * });
+ * ```
+ *
+ * @see {@link https://man7.org/linux/man-pages/man2/sendfile.2.html}
+ */
+export async function sendFile(
+  target: SendTarget,
+  source: string | URL | FdLike,
+  options: SendFileOptions = {},
+): Promise<SendResult> {
+  checkOptions(options);
+  if (typeof target === "number") return await send(source, options, target, sendToDescriptor);
+  const connection = findConnection(target);
+  if (connection.kind === "response") {
+    if (options.header !== undefined || options.trailer !== undefined) {
+      throw new TypeError("Cannot send a file: a response takes no header or trailer bytes");
+    }
+    return await send(source, options, connection.response, sendToResponse);
+  }
+  return await inTurn(target, () => send(source, options, connection, sendToSocket));
+}
+
+/** Sends an open file to one kind of target. */
+export type Sender<T> = (
+  target: T,
+  file: { fd: number; path: string | undefined; start: number; length: number },
+  options: SendFileOptions,
+  progress: TransferProgress,
+) => Promise<SendMethod>;
+
+async function send<T>(
+  source: string | URL | FdLike,
+  options: SendFileOptions,
+  target: T,
+  sender: Sender<T>,
+): Promise<SendResult> {
+  const { fd, size, path, close } = await openSource(source, options.root);
+  try {
+    const range = resolveRange(options, size, "send a file");
+    const progress = new TransferProgress(options, range.length);
+    if (progress.aborted) throw progress.abortError();
+    let method: SendMethod | undefined;
+    let error: Error | undefined;
+    try {
+      method = await sender(target, { fd, path, ...range }, options, progress);
+    } catch (cause) {
+      throw error = cause as Error;
+    } finally {
+      progress.finish(method ?? "none", method !== undefined);
+      progress.publish(error);
+    }
+    return { bytes: progress.bytes, method, durationMs: progress.elapsedMs };
+  } finally {
+    close();
+  }
+}
+
+/** Runs `task` after whatever was started on `key` before. */
+function inTurn<T>(key: object, task: () => Promise<T>): Promise<T> {
+  const before = busy.get(key);
+  const result = before === undefined ? task() : before.then(task, task);
+  busy.set(key, result);
+  const forget = () => {
+    if (busy.get(key) === result) busy.delete(key);
+  };
+  result.then(forget, forget);
+  return result;
+}
+
+function checkOptions(options: SendFileOptions): void {
+  const action = "send a file";
+  if (typeof options !== "object" || options === null) {
+    throw new TypeError(`Cannot ${action}: options must be an object, not ${describe(options)}`);
+  }
+  checkRange(options, action);
+  checkFlow(options, action);
+  const { stability, header, trailer } = options;
+  if (stability !== undefined && stability !== "shared" && stability !== "copy") {
+    throw new TypeError(
+      `Cannot ${action}: stability must be "shared" or "copy", not ${describe(stability)}`,
+    );
+  }
+  for (const [name, bytes] of Object.entries({ header, trailer })) {
+    if (bytes !== undefined && !isBytes(bytes)) {
+      throw new TypeError(`Cannot ${action}: ${name} must be a Uint8Array, not ${describe(bytes)}`);
+    }
+  }
+}

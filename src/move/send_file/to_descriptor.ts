@@ -1,0 +1,151 @@
+/** Sending to a descriptor that the caller gave as a number. @module */
+
+import { platform } from "../../../ffi/platform/mod.ts";
+import { SyscallError, TruncatedError, UnsupportedError } from "../../errors.ts";
+import { fdOf } from "../../sys/fd.ts";
+import { descriptorConnection } from "../../runtime/descriptor.ts";
+import { check } from "../../sys/check.ts";
+import * as raw from "../../sys/raw/mod.ts";
+import { fdStat, FileType } from "../../sys/file/statx.ts";
+import { runBlocking } from "../../threads/blocking/blocking.ts";
+import { PollEvent } from "../../sys/flags/event.ts";
+import { ready } from "../../threads/poll/poll_ready.ts";
+import { WINDOW } from "../../page_cache/prefetch.ts";
+import type { Sink } from "../engine/portable_copy.ts";
+import type { TransferProgress } from "../engine/progress.ts";
+import { copyRest, type FileRange, sendBytes, sendToConnection, UNSUPPORTED } from "./send_loop.ts";
+import type { Sender, SendMethod } from "./send_file.ts";
+
+const SPLICE_F_NONBLOCK = 2;
+
+/** Most bytes for a device, of which nothing is known. */
+const DEVICE_BYTES = 4096;
+
+/**
+ * Sends to a plain descriptor, whose flags are never changed: others may share them.
+ *
+ * A non-blocking one, and every pipe, is written from here and waited for in between. A blocking
+ * socket is written from the thread for blocking calls, and only as much as it has room for once it
+ * says that it is writable; so is a file, whose writes may wait for a disk.
+ */
+export const sendToDescriptor: Sender<number> = async (target, file, options, progress) => {
+  const fd = fdOf(target, "target");
+  const action = () => `send to fd ${fd}`;
+  const flags = check(raw.fcntl(fd, platform.fcntl.GETFL, 0), "fcntl", action);
+  const stat = fdStat(fd);
+  const type = typeof stat === "number" ? check(stat, "statx", action) : stat.type;
+  const connection = descriptorConnection(() => fd);
+  const sink = descriptorSink(fd, progress);
+  if (type === FileType.FIFO) {
+    // On a pipe this flag is enough: splice(2). sendfile(2) has none.
+    const move = (out: number, from: number, offset: number, count: number) =>
+      raw.splice(from, offset, out, null, count, SPLICE_F_NONBLOCK);
+    return await sendToConnection(connection, file, options, progress, sink, {
+      move,
+      method: "splice",
+    });
+  }
+  const waits = type === FileType.SOCKET || type === FileType.CHARACTER;
+  if (waits && (flags & platform.open.NONBLOCK) !== 0) {
+    return await sendToConnection(connection, file, options, progress, sink);
+  }
+  const { header, trailer, stability, chunkSize = WINDOW } = options;
+  if (header !== undefined) await sendBytes(connection, header, progress);
+  const method = stability === "copy"
+    ? await copyRest(file, file.start, sink, progress)
+    : await sendBlocking(
+      fd,
+      file,
+      waits ? Math.min(chunkSize, room(fd)) : chunkSize,
+      waits,
+      progress,
+      sink,
+    );
+  if (trailer !== undefined) await sendBytes(connection, trailer, progress);
+  return method;
+};
+
+const option = new Int32Array(1);
+
+/** Bytes that a blocking socket takes without waiting, once poll(2) has called it writable. */
+function room(fd: number): number {
+  const { SOL_SOCKET, SO_SNDBUF } = platform.socket;
+  if (raw.getsockopt(fd, SOL_SOCKET, SO_SNDBUF, option) < 0) return DEVICE_BYTES;
+  // Writable means that a third is free: sk_stream_is_writable() in the kernel's net/sock.h.
+  return Math.max(DEVICE_BYTES, option[0]! >> 2);
+}
+
+async function sendBlocking(
+  fd: number,
+  file: FileRange,
+  limit: number,
+  waits: boolean,
+  progress: TransferProgress,
+  sink: Sink,
+): Promise<SendMethod> {
+  if (file.length === 0) return "none";
+  const end = file.start + file.length;
+  for (let position = file.start; position < end;) {
+    if (progress.aborted) throw progress.abortError();
+    const allowed = progress.allowance(Math.min(limit, end - position));
+    if (allowed === 0) {
+      await new Promise((resolve) => setTimeout(resolve, progress.pauseMs()));
+      continue;
+    }
+    if (waits) await writable(fd, progress);
+    const moved = await sendSome(fd, file.fd, position, allowed);
+    if (moved > 0) {
+      position += moved;
+      progress.moved(moved, "sendfile");
+      continue;
+    }
+    if (moved === 0) throw truncated(file, progress);
+    const name = platform.errnoNames[-moved]!;
+    if (UNSUPPORTED.has(name)) return await copyRest(file, position, sink, progress);
+    if (name === "EINTR" || name === "EAGAIN") continue;
+    const action = `send fd ${file.fd} to fd ${fd}`;
+    throw new SyscallError({
+      syscall: "sendfile",
+      errno: -moved,
+      action,
+      bytesMoved: progress.bytes,
+    });
+  }
+  return "sendfile";
+}
+
+/** In the thread; where Workers are not permitted, here. */
+async function sendSome(
+  fd: number,
+  file: number,
+  position: number,
+  count: number,
+): Promise<number> {
+  try {
+    return await runBlocking("sendfile", fd, file, position, count);
+  } catch (error) {
+    if (!(error instanceof UnsupportedError)) throw error;
+    return raw.sendfile(fd, file, position, count);
+  }
+}
+
+async function writable(fd: number, progress: TransferProgress): Promise<void> {
+  try {
+    await ready(fd, PollEvent.OUT, { signal: progress.signal });
+  } catch (error) {
+    throw progress.aborted ? progress.abortError() : error;
+  }
+}
+
+function truncated(file: FileRange, progress: TransferProgress): TruncatedError {
+  return new TruncatedError({
+    action: `send fd ${file.fd}`,
+    bytesMoved: progress.bytes,
+    bytesExpected: progress.total,
+  });
+}
+
+function descriptorSink(fd: number, progress: TransferProgress): Sink {
+  const connection = descriptorConnection(() => fd);
+  return { write: (bytes) => sendBytes(connection, bytes, progress), destroy() {} };
+}

@@ -1,0 +1,147 @@
+/** Reading a connection in the runtime's place for a while. @module */
+
+import type { Socket } from "node:net";
+import { builtin } from "../builtins.ts";
+import { concat } from "../bytes.ts";
+import { UnsupportedError } from "../errors.ts";
+import { available } from "../sys/libc.ts";
+import { dupCloexec } from "../sys/file/open.ts";
+import { fdStat, FileType } from "../sys/file/statx.ts";
+import { bunConnection, type BunSocket, isBunSocket } from "./bun.ts";
+import { denoConnection, isDenoConn } from "./deno.ts";
+import { isPlain } from "./socket.ts";
+import type { RuntimeConnection } from "./types.ts";
+
+/** A connection that the runtime does not read, until it is given back. */
+export interface BorrowedReading {
+  /** A duplicate of its descriptor, non-blocking like the original; the borrower's. */
+  readonly fd: number;
+  /** What the runtime has received of it, and nobody has read. */
+  readonly ahead: Uint8Array;
+  /** Whether the program has closed the connection, and what arrives is nobody's. */
+  closed(): boolean;
+  /** Tells an idle timer of the runtime that bytes have moved. */
+  touch(): void;
+  /** Calls `listener` when the program closes the connection meanwhile, where that can be told. */
+  whenClosed(listener: () => void): void;
+  /** Lets the runtime read again: `rest` first, then what follows. Call once. */
+  giveBack(rest: Uint8Array): void;
+}
+
+/** The undocumented part of a handle of Node.js that is used here. */
+interface Handle {
+  readonly fd: number;
+  reading: boolean;
+  readStop(): void;
+  readStart(): void;
+}
+
+const NOTHING: Uint8Array = new Uint8Array(0);
+
+/**
+ * Stops the runtime's reading of `source`.
+ *
+ * Where the runtime cannot be told to stop at a byte, it reads on: `net.Socket` of Bun and of Deno, what
+ * is encrypted, and what has another reader, an encoding or a decoder.
+ *
+ * @param source What the caller wants to read, of whatever kind.
+ * @param always Whether to borrow also what the runtime would give as well.
+ * @returns `null` for those, and for what is no connection.
+ *
+ * @throws {UnsupportedError} For an encrypted socket of Bun's own API: it has no other way to be read.
+ */
+export function borrowReading(source: unknown, always: boolean): BorrowedReading | null {
+  if (typeof source !== "object" || source === null || !available()) return null;
+  if (isBunSocket(source)) return borrowBun(source);
+  if (!always) return null;
+  if (isDenoConn(source)) return borrowed(denoConnection(source), () => {});
+  return source instanceof builtin("net").Socket ? borrowSocket(source) : null;
+}
+
+function borrowBun(socket: BunSocket): BorrowedReading {
+  const reading = socket.pause === undefined || socket.resume === undefined
+    ? null
+    : borrowed(bunConnection(socket), () => socket.resume!());
+  if (reading === null) {
+    throw new UnsupportedError({
+      action: "read from a socket of Bun's own API",
+      reason: "it is encrypted or closed, and Bun gives what arrives to its handlers only; " +
+        "use node:net and node:tls",
+    });
+  }
+  socket.pause!();
+  return reading;
+}
+
+/** Runtimes that keep nothing: Deno reads when it is asked to, Bun passes everything on. */
+function borrowed(
+  connection: RuntimeConnection | null,
+  resume: () => void,
+): BorrowedReading | null {
+  const fd = connection?.fd() ?? -1;
+  if (connection === null || fd < 0) return null;
+  return {
+    fd: dupCloexec(fd),
+    ahead: NOTHING,
+    closed: () => connection.fd() < 0,
+    touch: () => connection.touch(),
+    // Neither tells others than those who made it.
+    whenClosed() {},
+    giveBack() {
+      if (connection.fd() >= 0) resume();
+    },
+  };
+}
+
+/**
+ * Node.js: the handle starts and stops at a byte, all within one turn of the event loop. `read()`
+ * takes what is buffered and starts the handle again, so that it is stopped before and after.
+ */
+function borrowSocket(socket: Socket): BorrowedReading | null {
+  const handle = handleOf(socket);
+  if (handle === null || !isPlain(socket) || !isUnread(socket)) return null;
+  // Standard input is one as well, whatever it comes from.
+  const facts = fdStat(handle.fd);
+  if (typeof facts === "number" || facts.type !== FileType.SOCKET) return null;
+  const fd = dupCloexec(handle.fd);
+  handle.readStop();
+  const pieces: Uint8Array[] = [];
+  for (let piece; (piece = socket.read() as Uint8Array | null) !== null;) pieces.push(piece);
+  handle.readStop();
+  let listener = () => {};
+  const closed = () => socket.destroyed && !socket.readableEnded;
+  return {
+    fd,
+    ahead: concat(pieces),
+    closed,
+    touch() {
+      if ((socket.timeout ?? 0) > 0) socket.setTimeout(socket.timeout!);
+    },
+    whenClosed(given) {
+      listener = given;
+      socket.once("close", listener);
+    },
+    giveBack(rest) {
+      socket.off("close", listener);
+      if (socket.destroyed || socket.readableEnded) return;
+      if (rest.length > 0) socket.unshift(rest);
+      // As the stream believes it to be since `read()`.
+      handle.reading = true;
+      handle.readStart();
+    },
+  };
+}
+
+/** Whether nobody else reads the socket, or makes anything but bytes of it. */
+function isUnread(socket: Socket): boolean {
+  return !socket.connecting && !socket.destroyed && !socket.readableEnded &&
+    socket.readableEncoding === null && socket.readableFlowing !== true &&
+    socket.listenerCount("data") === 0 && socket.listenerCount("readable") === 0;
+}
+
+/** The handle of Node.js; those of Bun and of Deno lack a part. */
+function handleOf(socket: Socket): Handle | null {
+  const { _handle: handle } = socket as unknown as { _handle?: Partial<Handle> | null };
+  const whole = typeof handle?.readStop === "function" && typeof handle.readStart === "function";
+  return whole && (handle.fd ?? -1) >= 0 ? handle as Handle : null;
+}

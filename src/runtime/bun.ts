@@ -1,0 +1,66 @@
+/** Guests behind a socket of `Bun.listen` or `Bun.connect`. @module */
+
+import type { RuntimeConnection } from "./types.ts";
+
+/** The part of Bun's own sockets that is used here. */
+export interface BunSocket {
+  /** The descriptor; -1 once closed. */
+  readonly fd: number;
+  /** 1 while open, -1 or 0 once closed. */
+  readonly readyState: number;
+  /** Returns how many bytes the kernel took, and keeps none of the others. */
+  write(bytes: Uint8Array): number;
+  /** Reads no more. */
+  pause?(): void;
+  /** Reads on. */
+  resume?(): void;
+  /** Closes the socket at once. */
+  terminate(): void;
+}
+
+/** Whether `target` is a socket of Bun's own API, encrypted or not. */
+export function isBunSocket(target: object): target is BunSocket {
+  const tag = tagOf(target);
+  return (tag === "TCPSocket" || tag === "TLSSocket") && "terminate" in target;
+}
+
+/** Makes a connection of an unencrypted socket; `null` for one with TLS. */
+export function bunConnection(socket: BunSocket): RuntimeConnection | null {
+  return tagOf(socket) === "TCPSocket" ? new BunConnection(socket) : null;
+}
+
+class BunConnection implements RuntimeConnection {
+  readonly #socket: BunSocket;
+  // The `drain` handler belongs to whoever made the socket: it is waited for by its descriptor.
+  readonly write = null;
+
+  constructor(socket: BunSocket) {
+    this.#socket = socket;
+  }
+
+  fd(): number {
+    return this.#socket.readyState > 0 ? this.#socket.fd : -1;
+  }
+
+  // Bun keeps no bytes of these sockets back.
+  queued(): boolean {
+    return false;
+  }
+
+  // It may be, but Bun does not tell, so the timer cannot be set to what it was either.
+  timed(): boolean {
+    return false;
+  }
+
+  touch(): void {}
+
+  destroy(): void {
+    this.#socket.terminate();
+  }
+
+  release(): void {}
+}
+
+function tagOf(target: object): string {
+  return Object.prototype.toString.call(target).slice(8, -1);
+}

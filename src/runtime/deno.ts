@@ -1,0 +1,97 @@
+/** Guests behind a `Deno.Conn`. @module */
+
+import * as raw from "../sys/raw/mod.ts";
+import { SOL_TCP, TCP_NODELAY } from "./tcp.ts";
+import type { RuntimeConnection } from "./types.ts";
+
+/** The part of `Deno.TcpConn` that is used here. */
+export interface DenoConn {
+  /** Writes some of `bytes`; resolves to how many. */
+  write(bytes: Uint8Array): Promise<number>;
+  /** Reads some bytes; resolves to how many, or to `null` at the end. */
+  read?(target: Uint8Array): Promise<number | null>;
+  /** Ends what is sent. */
+  closeWrite?(): Promise<void>;
+  /** Closes the connection. */
+  close(): void;
+  /** `TCP_NODELAY`; TCP connections only. */
+  setNoDelay?(noDelay?: boolean): void;
+}
+
+const FD = "Deno.internal.fd";
+const option = new Int32Array(1);
+
+/** Whether `target` is a connection of Deno, whatever its transport. */
+export function isDenoConn(target: object): target is DenoConn {
+  return symbolOf(target, "Deno.internal.rid") !== undefined && "closeWrite" in target;
+}
+
+/** Makes a connection of an accepted TCP connection; `null` where Deno shows no descriptor. */
+export function denoConnection(conn: DenoConn): RuntimeConnection | null {
+  const symbol = symbolOf(conn, FD);
+  const fd = symbol && (conn as unknown as Record<symbol, unknown>)[symbol];
+  if (typeof fd !== "number" || fd < 0 || typeof conn.setNoDelay !== "function") return null;
+  return new DenoConnection(conn, fd);
+}
+
+/** Passes all of `bytes` to the connection; one write of Deno may take only some. */
+export async function writeAll(conn: DenoConn, bytes: Uint8Array): Promise<void> {
+  while (bytes.length > 0) bytes = bytes.subarray(await conn.write(bytes));
+}
+
+class DenoConnection implements RuntimeConnection {
+  readonly #conn: DenoConn;
+  readonly #fd: number;
+  readonly #noDelay: boolean;
+  /** Deno does not tell what is queued: the first bytes go through its own write, behind the rest. */
+  #ordered = false;
+
+  constructor(conn: DenoConn, fd: number) {
+    this.#conn = conn;
+    this.#fd = fd;
+    raw.getsockopt(fd, SOL_TCP, TCP_NODELAY, option);
+    this.#noDelay = option[0] !== 0;
+  }
+
+  /**
+   * The symbol keeps its number after `close()`, so Deno is asked in a way that throws by then. It
+   * throws another error while a write is in flight; the connection is open all the same.
+   */
+  fd(): number {
+    try {
+      this.#conn.setNoDelay!(this.#noDelay);
+    } catch (error) {
+      if ((error as Error).name === "BadResource") return -1;
+    }
+    return this.#fd;
+  }
+
+  queued(): boolean {
+    return !this.#ordered;
+  }
+
+  write(bytes: Uint8Array, done: (error?: Error | null) => void): void {
+    this.#ordered = true;
+    writeAll(this.#conn, bytes).then(() => done(), done);
+  }
+
+  timed(): boolean {
+    return false;
+  }
+
+  touch(): void {}
+
+  destroy(): void {
+    try {
+      this.#conn.close();
+    } catch {
+      // It is closed already.
+    }
+  }
+
+  release(): void {}
+}
+
+function symbolOf(target: object, description: string): symbol | undefined {
+  return Object.getOwnPropertySymbols(target).find((s) => s.description === description);
+}

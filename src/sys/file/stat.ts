@@ -1,0 +1,137 @@
+/** What a path or a descriptor refers to, in full. @module */
+
+import { describe, flagsOf, pathOf, unsignedOf } from "../arguments.ts";
+import { check } from "../check.ts";
+import type { FdLike } from "../fd.ts";
+import { dirOf } from "./open.ts";
+import * as raw from "../raw/mod.ts";
+
+const out = new Uint8Array(256);
+
+/** Bits of `flags` in {@linkcode statx}. */
+export const StatxFlag = {
+  /** `AT_SYMLINK_NOFOLLOW`: of a symbolic link, the link itself. */
+  SYMLINK_NOFOLLOW: 0x100,
+  /** `AT_NO_AUTOMOUNT`: does not mount what would be mounted on access. */
+  NO_AUTOMOUNT: 0x800,
+  /** `AT_EMPTY_PATH`: with an empty path, the descriptor itself, of any kind. */
+  EMPTY_PATH: 0x1000,
+  /** `AT_STATX_FORCE_SYNC`: asks the server of a network file system. */
+  FORCE_SYNC: 0x2000,
+  /** `AT_STATX_DONT_SYNC`: what is known here will do. */
+  DONT_SYNC: 0x4000,
+} as const;
+
+/** Bits of `mask` in {@linkcode statx}. */
+export const StatxMask = {
+  /** `STATX_BASIC_STATS`: all that stat(2) tells. */
+  BASIC_STATS: 0x7ff,
+  /** `STATX_BTIME`: time of creation. */
+  BTIME: 0x800,
+  /** `STATX_MNT_ID`: number of the mount. */
+  MNT_ID: 0x1000,
+  /** `STATX_DIOALIGN`: alignment for `O_DIRECT`; Linux 6.1. */
+  DIOALIGN: 0x2000,
+} as const;
+
+/** The answer of {@linkcode statx}. Times are milliseconds since the epoch, with a fraction. */
+export interface Statx {
+  /** Bits of {@linkcode StatxMask} that are answered; what is not, is 0. */
+  readonly mask: number;
+  /** Bytes of the preferred unit of I/O. */
+  readonly blockSize: number;
+  /** Names of the file. */
+  readonly links: number;
+  /** User who owns it. */
+  readonly uid: number;
+  /** Group that owns it. */
+  readonly gid: number;
+  /** Type and permissions; the type is `mode & 0o170000`, one of `FileType`. */
+  readonly mode: number;
+  /** Inode number. */
+  readonly inode: bigint;
+  /** Bytes; of a regular file only. procfs says 0 and sysfs 4096 whatever the file holds. */
+  readonly size: number;
+  /** Allocated blocks of 512 bytes. */
+  readonly blocks: number;
+  /** Last access. */
+  readonly accessedMs: number;
+  /** Creation. */
+  readonly createdMs: number;
+  /** Last change of data or metadata. */
+  readonly changedMs: number;
+  /** Last change of data. */
+  readonly modifiedMs: number;
+  /** Major and minor number of the device that a device file stands for. */
+  readonly rdev: readonly [major: number, minor: number];
+  /** Major and minor number of the device that holds the file. */
+  readonly dev: readonly [major: number, minor: number];
+  /** Number of the mount. */
+  readonly mountId: bigint;
+  /** Bytes that memory must be aligned to for `O_DIRECT`; 0 when that is unknown or impossible. */
+  readonly directMemoryAlign: number;
+  /** Bytes that offset and length must be aligned to for `O_DIRECT`; 0 as above. */
+  readonly directOffsetAlign: number;
+}
+
+/**
+ * Describes a file.
+ *
+ * @param dir Folder, or `null` for the current one; not used when `path` is absolute.
+ * @param path Path; with `StatxFlag.EMPTY_PATH` it may be empty, and `dir` any descriptor.
+ * @param flags Or-ed bits of {@linkcode StatxFlag}. Default: 0.
+ * @param mask Or-ed bits of {@linkcode StatxMask}: what is wanted. Default: BASIC_STATS.
+ * @returns The description; its `mask` says what was answered.
+ *
+ * @throws {TypeError} When `path` is not a string or contains NUL, or `dir` is no descriptor.
+ * @throws {RangeError} When a number is outside its range.
+ * @throws {SyscallError} `ENOENT` when there is no such file, or the path is empty without
+ * `EMPTY_PATH`; `ENOTDIR`, `ELOOP`, `ENAMETOOLONG` for the path; `EACCES` without permission;
+ * `EINVAL` for unknown flags; `EBADF`.
+ *
+ * @see {@link https://man7.org/linux/man-pages/man2/statx.2.html}
+ */
+export function statx(
+  dir: FdLike | null,
+  path: string,
+  flags: number = 0,
+  mask: number = StatxMask.BASIC_STATS,
+): Statx {
+  const at = dirOf(dir);
+  pathOf(path);
+  flagsOf(flags);
+  unsignedOf(mask, "mask");
+  check(
+    raw.statx(at, path, flags, mask, out),
+    "statx",
+    () => path === "" ? `describe fd ${at}` : `describe ${describe(path)}`,
+  );
+  return decode(new DataView(out.buffer));
+}
+
+// struct statx is the same on every processor: include/uapi/linux/stat.h.
+function decode(view: DataView): Statx {
+  const u32 = (at: number) => view.getUint32(at, true);
+  const u64 = (at: number) => view.getBigUint64(at, true);
+  const time = (at: number) => Number(view.getBigInt64(at, true)) * 1000 + u32(at + 8) / 1e6;
+  return {
+    mask: u32(0),
+    blockSize: u32(4),
+    links: u32(16),
+    uid: u32(20),
+    gid: u32(24),
+    mode: view.getUint16(28, true),
+    inode: u64(32),
+    size: Number(u64(40)),
+    blocks: Number(u64(48)),
+    accessedMs: time(64),
+    createdMs: time(80),
+    changedMs: time(96),
+    modifiedMs: time(112),
+    rdev: [u32(128), u32(132)],
+    dev: [u32(136), u32(140)],
+    mountId: u64(144),
+    directMemoryAlign: u32(152),
+    directOffsetAlign: u32(156),
+  };
+}

@@ -1,0 +1,176 @@
+/** What a descriptor refers to. @module */
+
+import { Cell } from "../../../ffi/libc/cell.ts";
+import { fold } from "../../../ffi/libc/mod.ts";
+import { libc } from "../libc.ts";
+
+const AT_EMPTY_PATH = 0x1000;
+const AT_SYMLINK_NOFOLLOW = 0x100;
+const STATX_BASIC_STATS = 0x7ff;
+const STATX_INO = 0x100;
+
+const out = new Cell(256);
+const empty = new Cell(1);
+const encoder = new TextEncoder();
+
+/** What matters of a `struct statx` for moving bytes. */
+export interface FdStat {
+  /** File type bits of `st_mode` (`S_IFMT`), such as `FileType.REGULAR`. */
+  readonly type: number;
+  /** Bytes; of a regular file only. procfs says 0 and sysfs 4096 whatever the file holds. */
+  readonly size: number;
+  /** Blocks of 512 bytes that hold them; 0 for what is generated as it is read, among others. */
+  readonly blocks: number;
+}
+
+/** Values of {@linkcode FdStat.type}. */
+export const FileType = {
+  /** `S_IFIFO` */
+  FIFO: 0o010000,
+  /** `S_IFCHR` */
+  CHARACTER: 0o020000,
+  /** `S_IFDIR` */
+  DIRECTORY: 0o040000,
+  /** `S_IFBLK` */
+  BLOCK: 0o060000,
+  /** `S_IFREG` */
+  REGULAR: 0o100000,
+  /** `S_IFLNK` */
+  LINK: 0o120000,
+  /** `S_IFSOCK` */
+  SOCKET: 0o140000,
+} as const;
+
+/**
+ * Stats a descriptor, on every runtime alike: Deno's `fstat` refuses descriptors that Deno did not
+ * open. Returns `-errno` on failure.
+ */
+export function fdStat(fd: number): FdStat | number {
+  const result = fold(
+    libc().statx(fd, empty.bytes, AT_EMPTY_PATH, STATX_BASIC_STATS, out.address),
+  );
+  if (result < 0) return result;
+  // struct statx is the same on every processor: include/uapi/linux/stat.h.
+  return {
+    type: out.view.getUint16(28, true) & 0o170000,
+    size: Number(out.view.getBigUint64(40, true)),
+    blocks: Number(out.view.getBigUint64(48, true)),
+  };
+}
+
+/** What tells one version of a file from another, beside what {@linkcode FdStat} has. */
+export interface FileIdentity {
+  /** File type bits of `st_mode`: see {@linkcode FdStat.type}. */
+  readonly type: number;
+  /** Bytes; of a regular file only. */
+  readonly size: number;
+  /** Last change of data, in nanoseconds since the epoch. */
+  readonly mtimeNs: bigint;
+  /** Inode number. */
+  readonly inode: bigint;
+  /** Number of the device that holds the file. */
+  readonly device: number;
+}
+
+/** As {@linkcode fdStat}, with what identifies the file and its version. */
+export function fdIdentity(fd: number): FileIdentity | number {
+  const result = fold(
+    libc().statx(fd, empty.bytes, AT_EMPTY_PATH, STATX_BASIC_STATS, out.address),
+  );
+  if (result < 0) return result;
+  const { view } = out;
+  return {
+    type: view.getUint16(28, true) & 0o170000,
+    size: Number(view.getBigUint64(40, true)),
+    mtimeNs: view.getBigInt64(112, true) * 1_000_000_000n + BigInt(view.getUint32(120, true)),
+    inode: view.getBigUint64(32, true),
+    device: view.getUint32(136, true) * 0x1_0000_0000 + view.getUint32(140, true),
+  };
+}
+
+const other = new Cell(256);
+
+/** Whether two descriptors refer to the same file, pipe or socket; false when either is closed. */
+export function sameFile(a: number, b: number): boolean {
+  const { statx } = libc();
+  if (fold(statx(a, empty.bytes, AT_EMPTY_PATH, STATX_INO, out.address)) < 0) return false;
+  if (fold(statx(b, empty.bytes, AT_EMPTY_PATH, STATX_INO, other.address)) < 0) return false;
+  // The inode number in two halves, and the device in its two numbers.
+  return [32, 36, 136, 140].every((at) => out.view.getUint32(at) === other.view.getUint32(at));
+}
+
+/** All that a copy needs to know of a file. */
+export interface FileFacts {
+  /** See {@linkcode FdStat.type}. */
+  readonly type: number;
+  /** Type and permissions. */
+  readonly mode: number;
+  /** Bytes, and blocks of 512 bytes that hold them. */
+  readonly size: number;
+  readonly blocks: number;
+  /** Number of the device, as in `fs.Stats`: `makedev(3)` of the GNU C library. */
+  readonly dev: bigint;
+  /** Inode number. */
+  readonly ino: bigint;
+  /** Last access, and last change of data, in milliseconds since the epoch. */
+  readonly accessedMs: number;
+  readonly modifiedMs: number;
+}
+
+/** Describes a file by its descriptor, or what a folder has under a name, links included; or `-errno`. */
+export function factsOf(fd: number, name?: string): FileFacts | number {
+  const path = name === undefined ? empty.bytes : encoder.encode(`${name}\0`);
+  const flags = name === undefined ? AT_EMPTY_PATH : AT_SYMLINK_NOFOLLOW;
+  const result = fold(libc().statx(fd, path, flags, STATX_BASIC_STATS, out.address));
+  if (result < 0) return result;
+  const { view } = out;
+  const mode = view.getUint16(28, true);
+  const minor = view.getUint32(140, true);
+  const low = minor & 0xff;
+  return {
+    type: mode & 0o170000,
+    mode,
+    size: Number(view.getBigUint64(40, true)),
+    blocks: Number(view.getBigUint64(48, true)),
+    dev: BigInt(view.getUint32(136, true) * 256 + (minor - low) * 4096 + low),
+    ino: view.getBigUint64(32, true),
+    accessedMs: milliseconds(64),
+    modifiedMs: milliseconds(112),
+  };
+}
+
+function milliseconds(at: number): number {
+  return Number(out.view.getBigInt64(at, true)) * 1000 + out.view.getUint32(at + 8, true) / 1e6;
+}
+
+/** Type of the file system that holds an open file, such as {@linkcode FileSystem.EXT}; or `-errno`. */
+export function fileSystemOf(fd: number): number {
+  const result = fold(libc().fstatfs(fd, other.address));
+  // `f_type` is the first word: include/uapi/asm-generic/statfs.h.
+  return result < 0 ? result : other.view.getUint32(0, true);
+}
+
+/** Types of file systems, from `include/uapi/linux/magic.h`. */
+export const FileSystem = {
+  /** ext2, ext3 and ext4. */
+  EXT: 0xef53,
+  /** tmpfs, and memory of `memfd_create()`. */
+  TMPFS: 0x01021994,
+  /** ramfs, the initial file system of many a small system. */
+  RAMFS: 0x858458f6,
+  /** hugetlbfs, and memory of `memfd_create()` in huge pages. */
+  HUGETLBFS: 0x958458f6,
+  /** XFS, where files can share blocks. */
+  XFS: 0x58465342,
+  /** btrfs, where files can share blocks. */
+  BTRFS: 0x9123683e,
+  /** overlayfs: whatever lies beneath, as in most containers. */
+  OVERLAY: 0x794c7630,
+} as const;
+
+/** Bytes of a page of a file in huge pages (hugetlbfs, `MFD_HUGETLB`); `undefined` of any other. */
+export function hugePageSize(fd: number): number | undefined {
+  const result = fold(libc().fstatfs(fd, other.address));
+  if (result < 0 || other.view.getUint32(0, true) !== FileSystem.HUGETLBFS) return undefined;
+  return Number(other.view.getBigUint64(8, true));
+}

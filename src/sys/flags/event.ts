@@ -1,0 +1,79 @@
+/** Numbers of the calls that wait. @module */
+
+import { platform } from "../../../ffi/platform/mod.ts";
+
+/** Bits of `events` in `poll()`, and of what it returns. */
+export const PollEvent = {
+  /** `POLLIN`: there is something to read, or the end. */
+  IN: 0x001,
+  /** `POLLPRI`: something exceptional, such as urgent data. */
+  PRI: 0x002,
+  /** `POLLOUT`: there is room to write. */
+  OUT: 0x004,
+  /** `POLLERR`: an error, or the reader of a pipe is gone; always reported. */
+  ERR: 0x008,
+  /** `POLLHUP`: the other side hung up; always reported. */
+  HUP: 0x010,
+  /** `POLLNVAL`: the descriptor is not open; always reported. */
+  NVAL: 0x020,
+  /** `POLLRDHUP`: the peer of a stream has shut its sending side down. */
+  RDHUP: 0x2000,
+} as const;
+
+/** Values of `op` in `epollCtl()`. */
+export const EpollOp = {
+  /** `EPOLL_CTL_ADD`: begins to watch. */
+  ADD: 1,
+  /** `EPOLL_CTL_DEL`: ends it. */
+  DEL: 2,
+  /** `EPOLL_CTL_MOD`: watches for something else. */
+  MOD: 3,
+} as const;
+
+/** Bits of `events` in `epollCtl()`, and of what `epollWait()` returns. */
+export const EpollEvent = {
+  /** `EPOLLIN`: there is something to read, or the end. */
+  IN: 0x001,
+  /** `EPOLLPRI`: something exceptional. */
+  PRI: 0x002,
+  /** `EPOLLOUT`: there is room to write. */
+  OUT: 0x004,
+  /** `EPOLLERR`: an error; always reported. */
+  ERR: 0x008,
+  /** `EPOLLHUP`: the other side hung up; always reported. */
+  HUP: 0x010,
+  /** `EPOLLRDHUP`: the peer of a stream has shut its sending side down. */
+  RDHUP: 0x2000,
+  /** `EPOLLEXCLUSIVE`: wakes one of those who wait; with `ADD` only. */
+  EXCLUSIVE: 0x1000_0000,
+  /** `EPOLLONESHOT`: reports once, until `MOD`. */
+  ONESHOT: 0x4000_0000,
+  /** `EPOLLET`: reports changes rather than states; work until `EAGAIN`. */
+  ET: 0x8000_0000,
+} as const;
+
+/** Bits of `flags` in `epollCreate1()`. */
+export const EpollFlag = {
+  /** `EPOLL_CLOEXEC`: closes the descriptor in programs that this process starts. */
+  CLOEXEC: platform.open.CLOEXEC as number,
+} as const;
+
+/** Bits of `flags` in `eventfd()`. */
+export const EventfdFlag = {
+  /** `EFD_SEMAPHORE`: each read takes 1. */
+  SEMAPHORE: 1,
+  /** `EFD_NONBLOCK`: `EAGAIN` rather than waiting. */
+  NONBLOCK: platform.open.NONBLOCK as number,
+  /** `EFD_CLOEXEC`: closes the descriptor in programs that this process starts. */
+  CLOEXEC: platform.open.CLOEXEC as number,
+} as const;
+
+/** Bits of `flags` in `ioUringEnter()`. */
+export const UringEnterFlag = {
+  /** `IORING_ENTER_GETEVENTS`: waits for `minComplete` completions. */
+  GETEVENTS: 1,
+  /** `IORING_ENTER_SQ_WAKEUP`: wakes the kernel's polling thread. */
+  SQ_WAKEUP: 2,
+  /** `IORING_ENTER_EXT_ARG`: `arg` is a `struct io_uring_getevents_arg`. */
+  EXT_ARG: 8,
+} as const;

@@ -1,0 +1,60 @@
+/** Opening the socket on which the jobs accept. @module */
+
+import { encodeAddress, type SocketAddress } from "./address.ts";
+import { check } from "../check.ts";
+import * as raw from "../raw/mod.ts";
+import {
+  AddressFamily,
+  SocketLevel,
+  SocketOption,
+  SocketType,
+  TcpOption,
+} from "../flags/socket.ts";
+
+/** Number of each family. */
+const FAMILIES = {
+  IPv4: AddressFamily.INET,
+  IPv6: AddressFamily.INET6,
+  Unix: AddressFamily.UNIX,
+} as const;
+
+const FLAGS = SocketType.STREAM | SocketType.NONBLOCK | SocketType.CLOEXEC;
+
+/**
+ * Makes a stream socket for addresses of `family`, non-blocking and close-on-exec.
+ *
+ * @returns The descriptor, or `-errno`.
+ */
+export function streamSocket(family: SocketAddress["family"]): number {
+  return raw.socket(FAMILIES[family], FLAGS, 0);
+}
+
+/**
+ * Listens on an address.
+ *
+ * Connections have `TCP_NODELAY` from the start: they inherit it.
+ *
+ * @returns The descriptor; the caller closes it, and removes the file of a Unix socket.
+ *
+ * @throws {TypeError} When the address cannot be used.
+ * @throws {SyscallError} `EADDRINUSE`, also for a path that exists; `EADDRNOTAVAIL`, `EACCES`,
+ * `ENOENT`, `EMFILE`...
+ */
+export function openListener(address: SocketAddress, backlog: number = 511): number {
+  const bytes = encodeAddress(address);
+  const where = address.family === "Unix" ? address.path : `${address.address}:${address.port}`;
+  const action = () => `listen on ${where}`;
+  const fd = check(streamSocket(address.family), "socket", action);
+  try {
+    if (address.family !== "Unix") {
+      raw.setsockopt(fd, SocketLevel.SOCKET, SocketOption.REUSEADDR, 1);
+      raw.setsockopt(fd, SocketLevel.TCP, TcpOption.NODELAY, 1);
+    }
+    check(raw.bind(fd, bytes), "bind", action);
+    check(raw.listen(fd, backlog), "listen", action);
+    return fd;
+  } catch (cause) {
+    raw.close(fd);
+    throw cause;
+  }
+}

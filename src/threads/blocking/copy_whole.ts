@@ -1,0 +1,77 @@
+/** The whole copy of a file in one call, for whatever thread may make it. @module */
+
+import { platform } from "../../../ffi/platform/mod.ts";
+import { errnoNumber } from "../../errors.ts";
+import { OpenFlag } from "../../sys/flags/file.ts";
+import { close, fchmod, ioctl, openat, renameat, unlinkat } from "../../sys/raw/mod.ts";
+import { copyThrough, spliceThrough } from "./copy_loops.ts";
+
+const { CLOEXEC, CREAT, EXCL, WRONLY } = OpenFlag;
+
+/** Until it is complete, nobody else is to read what may be private. */
+const PRIVATE = 0o600;
+const USUAL = 0o666;
+
+const EIO = -errnoNumber("EIO");
+
+/**
+ * Makes a file of the first `size` bytes of another: under the name `hidden`, which becomes `name`
+ * when everything is there. Whatever fails leaves nothing behind.
+ *
+ * @param from The source, of which nothing but its bytes is used.
+ * @param dir The folder of both names.
+ * @param mode Permission bits of the file, or -1 for those of any new file.
+ * @param readFlags Those of `preadv2()`, for reading and writing.
+ * @param pipeRead An empty pipe for the bytes to go through, or -1 to read and write them.
+ * @param pipeWrite The other end of it.
+ * @returns `size`, or `-errno`; `-EIO` also when there are fewer bytes, or `readFlags` allow no more.
+ */
+export function copyWhole(
+  from: number,
+  size: number,
+  dir: number,
+  hidden: string,
+  name: string,
+  mode: number,
+  readFlags: number,
+  pipeRead: number,
+  pipeWrite: number,
+): number {
+  return make(dir, hidden, name, mode, (out) => {
+    const copied = pipeRead < 0
+      ? copyThrough(from, 0, out, 0, size, size, readFlags)
+      : spliceThrough(from, 0, pipeRead, pipeWrite, out, 0, size, size);
+    return copied >= 0 && copied < size ? EIO : copied;
+  });
+}
+
+/** As {@linkcode copyWhole}, by sharing the blocks of all of `from`: see ioctl_ficlone(2). */
+export function cloneWhole(
+  from: number,
+  dir: number,
+  hidden: string,
+  name: string,
+  mode: number,
+): number {
+  return make(dir, hidden, name, mode, (out) => ioctl(out, platform.ioctl.FICLONE, from));
+}
+
+function make(
+  dir: number,
+  hidden: string,
+  name: string,
+  mode: number,
+  fill: (out: number) => number,
+): number {
+  const out = openat(dir, hidden, WRONLY | CREAT | EXCL | CLOEXEC, mode < 0 ? USUAL : PRIVATE);
+  if (out < 0) return out;
+  const filled = fill(out);
+  const changed = filled >= 0 && mode >= 0 ? fchmod(out, mode) : filled;
+  // Some file systems tell only now that there was no room.
+  const closed = close(out);
+  const failure = [filled, changed, closed].find((result) => result < 0) ??
+    renameat(dir, hidden, dir, name);
+  if (failure >= 0) return filled;
+  unlinkat(dir, hidden, 0);
+  return failure;
+}

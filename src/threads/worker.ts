@@ -1,0 +1,70 @@
+/**
+ * The one Worker entry: loads a job and runs it.
+ *
+ * It does nothing unless a host of ours has started it.
+ *
+ * @module
+ */
+
+import { receiveMessageOnPort, workerData } from "node:worker_threads";
+import { read } from "../sys/raw/files.ts";
+import { run as runBlocking } from "./blocking/blocking_job.ts";
+import { RecordWriter } from "./completions.ts";
+import { type JobContext, type JobModule, Phase, Slot, type WorkerStart } from "./job.ts";
+import { run as runReady } from "./poll/epoll_job.ts";
+import { run as runIo } from "./io_queue/thread_job.ts";
+
+/** Jobs by name, for which a bundle of this file needs no other file beside it. */
+const BUILT_IN: Record<string, JobModule["run"]> = {
+  blocking: runBlocking,
+  io: runIo,
+  ready: runReady,
+};
+
+const start = (workerData as { sluice?: WorkerStart } | null)?.sluice;
+// A rejection is left unhandled on purpose: it becomes the `error` event of the host's Worker.
+if (start !== undefined) void begin(start);
+
+async function begin(start: WorkerStart): Promise<void> {
+  const built = BUILT_IN[start.job];
+  const { prepare, run }: JobModule = built ? { run: built } : await import(start.job);
+  const advance = (from: number, to: number) =>
+    Atomics.compareExchange(start.state, Slot.PHASE, from, to) === from;
+  if (!advance(Phase.STARTING, Phase.PREPARING)) return;
+  await prepare?.(start.data);
+  if (!advance(Phase.PREPARING, Phase.RUNNING)) return;
+  try {
+    run(createContext(start));
+  } finally {
+    Atomics.store(start.state, Slot.PHASE, Phase.DONE);
+    Atomics.notify(start.state, Slot.PHASE);
+  }
+}
+
+function createContext(
+  { completionFd, data, fds, parkMs, port, state, wakeFd }: WorkerStart,
+): JobContext {
+  const count = new Uint8Array(8);
+  const stopping = () => Atomics.load(state, Slot.STOP) !== 0;
+  const writer = new RecordWriter(completionFd, { parkMs, stopping });
+  return {
+    data,
+    fds,
+    wakeFd,
+    parkMs,
+    stopping,
+    commands() {
+      // Left readable when stopping, so that the job cannot park again.
+      if (stopping()) return [];
+      // The eventfd is cleared first: a command that comes in between makes it readable again.
+      read(wakeFd, count);
+      const commands: unknown[] = [];
+      for (let next; (next = receiveMessageOnPort(port)) !== undefined;) {
+        commands.push(next.message);
+      }
+      return commands;
+    },
+    complete: (id, result) => writer.add(id, result),
+    flush: () => writer.flush(),
+  };
+}

@@ -1,0 +1,69 @@
+/** Where the Worker entry is, and what to say when it cannot be started. @module */
+
+import { setting } from "../../ffi/mod.ts";
+import { builtin } from "../builtins.ts";
+import { UnsupportedError } from "../errors.ts";
+
+const REMEDY =
+  "put sluice's worker.js, and the jobs that it loads, beside the program's file, or name it by the option " +
+  "workerUrl or the environment variable SLUICE_WORKER";
+
+/**
+ * The file to start: the option, else `SLUICE_WORKER`, else the entry beside this file.
+ *
+ * @throws {UnsupportedError} When a bundler has removed this file's own URL.
+ */
+export function workerLocation(option: URL | string | undefined): URL {
+  const wanted = option ?? setting("SLUICE_WORKER");
+  if (wanted instanceof URL) return wanted;
+  if (wanted !== undefined && wanted !== "") {
+    return /^[a-z][a-z+.-]+:/i.test(wanted)
+      ? new URL(wanted)
+      : builtin("url").pathToFileURL(builtin("path").resolve(wanted));
+  }
+  const own = import.meta.url as string | undefined;
+  if (own === undefined) {
+    throw new UnsupportedError({
+      action: "start a Worker",
+      reason: `this bundle does not know its own URL; ${REMEDY}`,
+    });
+  }
+  // The same folder in src/threads/, and in dist/, where everything lies flat.
+  return new URL(own.endsWith(".ts") ? "./worker.ts" : "./worker.js", own);
+}
+
+/**
+ * The file of a job that is an entry of its own, such as `"move/relay/server/relay_job"`: by that path where the
+ * files lie as in `src/`, as TypeScript or compiled one by one, and beside the Worker's file where
+ * they lie flat.
+ *
+ * @throws {UnsupportedError} As {@linkcode workerLocation}.
+ */
+export function jobLocation(path: string, option?: URL | string): URL {
+  const worker = workerLocation(option);
+  const tree = /\/threads\/worker(\.[jt]s)$/.exec(worker.pathname);
+  if (tree !== null) return new URL(`../${path}${tree[1]}`, worker);
+  return new URL(`./${path.slice(path.lastIndexOf("/") + 1)}.js`, worker);
+}
+
+/**
+ * Options for a process that was started with `--input-type`: Node.js hands its flags to Workers,
+ * and refuses that one when there is a file to run.
+ */
+export function workerExecArgv(): { execArgv?: string[] } {
+  const typed = builtin("process").execArgv.some((argument) => argument.startsWith("--input-type"));
+  return typed ? { execArgv: [] } : {};
+}
+
+/** The error for a Worker that did not come to run its job. */
+export function startError(name: string, location: URL, cause: unknown): UnsupportedError {
+  const denied = (cause as { code?: unknown } | null)?.code === "ERR_ACCESS_DENIED";
+  const text = cause instanceof Error ? cause.message.split("\n", 1)[0]! : String(cause);
+  return new UnsupportedError({
+    action: `start the Worker "${name}"`,
+    reason: denied
+      ? "Workers are not permitted; start Node.js with --allow-worker, or without --permission"
+      : `${location.href} does not load (${text}); ${REMEDY}`,
+    cause,
+  });
+}

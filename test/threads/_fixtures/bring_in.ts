@@ -1,0 +1,11 @@
+/** Brings a dropped file in, and prints what is resident then. @module */
+
+import { bringIn, resident, WINDOW } from "../../../src/page_cache/prefetch.ts";
+import { assertWhenDropped } from "../../_kit/page_cache.ts";
+import { pattern, withFileAsync } from "../../_kit/temp.ts";
+
+await withFileAsync(pattern(WINDOW), async (fd) => {
+  await assertWhenDropped(fd, 0, () => resident(fd, 0, WINDOW));
+  await bringIn(fd, 0, WINDOW);
+  console.log(resident(fd, 0, WINDOW));
+});
