@@ -78,13 +78,8 @@ export type { DirectReadable, DirectReadableOptions } from "./memory/direct/read
 export type { DirectWritableOptions } from "./memory/direct/writable.ts";
 export { AbortError } from "./move/engine/progress.ts";
 export { Pipe, type PipeOptions } from "./move/engine/pipe.ts";
-export {
-  relay,
-  type RelayOptions,
-  type RelayProgress,
-  type RelayResult,
-  type RelayTarget,
-} from "./move/relay/relay.ts";
+export { relay } from "./move/relay/relay.ts";
+export type { RelayOptions, RelayProgress, RelayResult, RelayTarget } from "./move/relay/types.ts";
 export type { Endpoint } from "./move/relay/endpoint.ts";
 export type { RelayServerOptions } from "./move/relay/server/options.ts";
 export type { RelayStats } from "./move/relay/server/stats.ts";

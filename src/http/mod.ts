@@ -23,10 +23,9 @@ export {
   type HonoContext,
   type KoaContext,
   serveStatic,
-  type StaticFile,
   type StaticHandler,
-  type StaticOptions,
 } from "./adapters/serve_static.ts";
+export type { StaticFile, StaticOptions } from "./adapters/options.ts";
 export type { Symlinks } from "./files/open_root.ts";
 export type {
   Coding,

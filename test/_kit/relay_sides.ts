@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { connect as connectTls, createServer as createTlsServer, type TLSSocket } from "node:tls";
 import { runtime } from "../../ffi/mod.ts";
-import type { RelayTarget } from "../../src/move/relay/relay.ts";
+import type { RelayTarget } from "../../src/move/relay/types.ts";
 import * as sys from "../../src/sys/mod.ts";
 import { CERTIFICATE, KEY } from "./certificate.ts";
 import { Listener, Peer, until } from "./peer.ts";

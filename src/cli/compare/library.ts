@@ -9,7 +9,7 @@ import { copyFile } from "../../move/copy_file/copy_file.ts";
 import { sendFile } from "../../move/send_file/send_file.ts";
 import * as raw from "../../sys/raw/mod.ts";
 import { must } from "./calls.ts";
-import type { LibraryJob, Method } from "./methods.ts";
+import type { LibraryJob, Method } from "./method.ts";
 
 /** The methods of one library. */
 export function libraryMethods(name: "stream" | "sluice"): Method[] {

@@ -5,7 +5,7 @@ import * as raw from "../../sys/raw/mod.ts";
 import { baseOf } from "../../sys/region.ts";
 import { Uring, UringOp } from "../../sys/uring.ts";
 import { failure } from "./calls.ts";
-import type { Io } from "./methods.ts";
+import type { Io } from "./method.ts";
 
 /** Blocks in flight, and bytes of each. */
 const DEPTH = 8;

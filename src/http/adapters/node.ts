@@ -7,7 +7,7 @@ import { phraseOf, planMessage } from "../rules/messages.ts";
 import type { Plan } from "../rules/types.ts";
 import type { Answer, StaticRoot } from "../files/static_root.ts";
 import { giveUp, isGone, sendBody, setHead } from "./respond.ts";
-import type { StaticOptions } from "./serve_static.ts";
+import type { StaticOptions } from "./options.ts";
 
 /** A site, and how it stands among other handlers. */
 export interface Serving {

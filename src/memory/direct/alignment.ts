@@ -3,7 +3,7 @@
 import { builtin } from "../../builtins.ts";
 import { errnoNumber } from "../../errors.ts";
 import { type Statx, StatxMask } from "../../sys/file/stat.ts";
-import { IoOp, type IoQueue } from "../../threads/io_queue/io_queue.ts";
+import { IoOp, type IoQueue } from "../../threads/io_queue/types.ts";
 import { borrow, giveBack } from "./bounce.ts";
 import type { Alignment } from "./channel.ts";
 

@@ -4,7 +4,7 @@ import { builtin } from "../../builtins.ts";
 import { errnoNumber } from "../../errors.ts";
 import { FileAdvice, SyncRangeFlag, Whence } from "../../sys/flags/file.ts";
 import * as raw from "../../sys/raw/mod.ts";
-import { IoOp, type IoQueue } from "../../threads/io_queue/io_queue.ts";
+import { IoOp, type IoQueue } from "../../threads/io_queue/types.ts";
 import type { Block } from "../aligned/slabs.ts";
 
 /** What runs the operations: the kernel's ring, threads of our own, or the runtime. */

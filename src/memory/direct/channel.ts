@@ -4,7 +4,7 @@ import { errnoNumber, SyscallError } from "../../errors.ts";
 import { AbortError } from "../../move/engine/progress.ts";
 import { ReadFlag } from "../../sys/flags/file.ts";
 import { check } from "../../sys/check.ts";
-import { IoOp } from "../../threads/io_queue/io_queue.ts";
+import { IoOp } from "../../threads/io_queue/types.ts";
 import type { Block } from "../aligned/slabs.ts";
 import type { Backing, DirectEngine } from "./backing.ts";
 

@@ -2,7 +2,7 @@
 
 import { errnoNumber } from "../../errors.ts";
 import { AbortError } from "../../move/engine/progress.ts";
-import { IoOp } from "../../threads/io_queue/io_queue.ts";
+import { IoOp } from "../../threads/io_queue/types.ts";
 import type { Block } from "../aligned/slabs.ts";
 import { borrow, giveBack, PIECE } from "./bounce.ts";
 import type { Channel } from "./channel.ts";

@@ -1,7 +1,7 @@
 /** Writing: as it is from aligned memory, and by way of it from any other. @module */
 
 import { AbortError } from "../../move/engine/progress.ts";
-import { IoOp } from "../../threads/io_queue/io_queue.ts";
+import { IoOp } from "../../threads/io_queue/types.ts";
 import type { Block } from "../aligned/slabs.ts";
 import { borrow, giveBack, PIECE } from "./bounce.ts";
 import type { Channel } from "./channel.ts";

@@ -9,7 +9,7 @@ import { MessageFlag, ShutdownHow } from "../../sys/flags/socket.ts";
 import { ready } from "../../threads/poll/poll_ready.ts";
 import { AbortError } from "../engine/progress.ts";
 import { type Side, unreadable } from "./side.ts";
-import type { PairSettings } from "./thread.ts";
+import type { PairSettings } from "./types.ts";
 
 const EAGAIN = -errnoNumber("EAGAIN");
 const BUFFER_BYTES = 64 * 1024;

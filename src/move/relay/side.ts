@@ -16,7 +16,7 @@ import { available } from "../../sys/libc.ts";
 import { dupCloexec, statusFlags } from "../../sys/file/open.ts";
 import * as raw from "../../sys/raw/mod.ts";
 import { SocketLevel, SocketOption, SocketType } from "../../sys/flags/socket.ts";
-import type { RelayTarget } from "./relay.ts";
+import type { RelayTarget } from "./types.ts";
 
 /** A socket of the caller, by what it is. */
 export type Side =

@@ -6,18 +6,10 @@ import * as raw from "../../sys/raw/mod.ts";
 import { WorkerPool } from "../../threads/worker_pool.ts";
 import { jobLocation } from "../../threads/worker_location.ts";
 import { AbortError } from "../engine/progress.ts";
-import type { RelayProgress } from "./relay.ts";
+import type { PairSettings, RelayProgress } from "./types.ts";
 import type { RelayCommand, RelayJobData } from "./server/commands.ts";
 import { Count, type Counters, newCounters } from "./server/counters.ts";
 import { type Side, take } from "./side.ts";
-
-/** How a pair is relayed. */
-export interface PairSettings {
-  readonly idleMs: number;
-  /** Kept up to date. */
-  readonly progress: RelayProgress;
-  readonly signal: AbortSignal | undefined;
-}
 
 const ACTION = "relay between two sockets";
 const ESHUTDOWN = errnoNumber("ESHUTDOWN");

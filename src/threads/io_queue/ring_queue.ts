@@ -6,7 +6,7 @@ import { Uring, UringFeature, UringOp } from "../../sys/uring.ts";
 import { runBlocking } from "../blocking/blocking.ts";
 import { Notifier } from "./notifier.ts";
 import { BusyPollPolicy } from "./busy_poll.ts";
-import type { IoQueue, IoRequest } from "./io_queue.ts";
+import type { IoQueue, IoRequest } from "./types.ts";
 import { IN_FLIGHT, Slots } from "./slots.ts";
 
 const ECANCELED = -errnoNumber("ECANCELED");

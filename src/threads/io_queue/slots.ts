@@ -1,6 +1,6 @@
 /** The operations that a queue has accepted, by number. @module */
 
-import type { IoRequest } from "./io_queue.ts";
+import type { IoRequest } from "./types.ts";
 
 /** Operations that one queue has in flight at most: what a disk takes at once, and some more. */
 export const IN_FLIGHT = 256;

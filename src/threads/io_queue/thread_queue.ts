@@ -5,7 +5,7 @@ import { errnoNumber, UnsupportedError } from "../../errors.ts";
 import { baseOf } from "../../sys/region.ts";
 import { WorkerHost } from "../worker_host.ts";
 import { MOST_THREADS, SharedQueue, sharedQueueMemory } from "./shared_queue.ts";
-import type { IoQueue, IoRequest } from "./io_queue.ts";
+import type { IoQueue, IoRequest } from "./types.ts";
 import { Slots } from "./slots.ts";
 import type { ThreadData } from "./thread_job.ts";
 

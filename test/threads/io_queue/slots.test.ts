@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import type { IoRequest } from "../../../src/threads/io_queue/io_queue.ts";
+import type { IoRequest } from "../../../src/threads/io_queue/types.ts";
 import { IN_FLIGHT, Slots } from "../../../src/threads/io_queue/slots.ts";
 
 const REQUEST: IoRequest = {
