@@ -17,7 +17,7 @@ export default defineConfig({
     // A process for each file, as under `npm test`: descriptors and threads are counted in it.
     pool: "forks",
     // Files that measure how long the event loop stalls run beside at most one other.
-    maxWorkers: 2,
+    maxWorkers: 3,
     testTimeout: 600_000,
     hookTimeout: 600_000,
     env: { SLUICE_FFI: process.env["SLUICE_FFI"] ?? "koffi", NO_COLOR: "1" },

@@ -16,7 +16,8 @@ interface Options {
 }
 
 type Body = () => unknown;
-type Rest = readonly [Body] | readonly [Options, Body];
+/** A skipped test may have no body. */
+type Rest = readonly [Body] | readonly [Options, Body?];
 
 /** The part of `vitest.it` and `vitest.describe` that is called here. */
 interface Api {
@@ -26,8 +27,10 @@ interface Api {
 
 function adapt(api: Api): (name: string, ...rest: Rest) => void {
   return (name, ...rest) => {
-    const [options, body]: readonly [Options, Body] = rest.length === 1 ? [{}, rest[0]] : rest;
-    if (options.skip) api.skip(name, () => {});
+    const [first, second] = rest;
+    const options = typeof first === "function" ? {} : first;
+    const body = typeof first === "function" ? first : second;
+    if (options.skip || body === undefined) api.skip(name, () => {});
     else api(name, options.timeout === undefined ? {} : { timeout: options.timeout }, body);
   };
 }
