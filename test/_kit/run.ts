@@ -19,6 +19,7 @@ const HELP = `Usage: npm test -- [options] [file or part of a path ...]
 
   --runtime LIST  some of ${RUNTIMES.join(",")} (default: all)
   --node PATH     another Node.js binary, with koffi; may be repeated; replaces the default list
+  --node-ffi PATH another Node.js binary, with its own node:ffi
   --bun PATH      another Bun, such as that for musl; replaces the default list, too
   --deno PATH     another Deno
   --patience N    multiplies the time limits, for a runtime that is emulated (default: 1)
@@ -44,6 +45,7 @@ const { values, positionals } = parseArgs({
   options: {
     runtime: { type: "string" },
     node: { type: "string", multiple: true, default: [] },
+    "node-ffi": { type: "string", multiple: true, default: [] },
     bun: { type: "string", multiple: true, default: [] },
     deno: { type: "string", multiple: true, default: [] },
     patience: { type: "string", default: "1" },
@@ -130,6 +132,7 @@ function selectFiles(): string[] {
 function selectRunners(): Runner[] {
   const extra = [
     ...values.node.map((path) => node(path)),
+    ...values["node-ffi"].map((path) => node(path, "node")),
     ...values.bun.map((path) => bun(path)),
     ...values.deno.map((path) => deno(path)),
   ];
