@@ -6,6 +6,7 @@
  */
 
 import { builtin } from "../builtins.ts";
+import type { Checked } from "../checked.ts";
 import { errnoNumber, SyscallError, TruncatedError, UnsupportedError } from "../errors.ts";
 import { describe } from "../options.ts";
 import { integer } from "../sys/arguments.ts";
@@ -141,7 +142,7 @@ export function show(mapping: object, offset: number, length: number): Uint8Arra
 }
 
 /** Copies a range into `target`, and knows whether the file still had it all. */
-export function copy(mapping: object, offset: number, target: Uint8Array): void {
+export function copy(mapping: object, offset: number, target: Checked<Uint8Array>): void {
   const core = coreOf(mapping, "read");
   const { length } = target;
   checkRange(core, offset, length);
@@ -178,14 +179,23 @@ export function checkRange({ length: most }: Core, offset: number, length: numbe
   integer(length, "length", 0, most - offset);
 }
 
-/** The whole pages that hold a range: offset and length in the region. Nothing for no bytes. */
-export function pagesOf(
-  core: Core,
-  range: MappedRange = {},
-): { start: number; length: number } {
+/** Copies a caller's range. */
+export function ownRange(range: MappedRange = {}): Checked<MappedRange> {
   if (typeof range !== "object" || range === null) {
     throw new TypeError(`Cannot use ${describe(range)} as a range: expected { offset, length }`);
   }
+  const { offset, length } = range;
+  return { offset, length } as Checked<MappedRange>;
+}
+
+/** All of a mapping. */
+export const ALL: Checked<MappedRange> = ownRange();
+
+/** The whole pages that hold a range: offset and length in the region. Nothing for no bytes. */
+export function pagesOf(
+  core: Core,
+  range: Checked<MappedRange>,
+): { start: number; length: number } {
   const { offset = 0, length = Math.max(0, core.length - offset) } = range;
   checkRange(core, offset, length);
   if (length === 0 || core.exposed === undefined) return { start: 0, length: 0 };
@@ -198,7 +208,7 @@ export function pagesOf(
 /** Makes a call on the whole pages that hold a range. */
 export function onPages(
   core: Core,
-  range: MappedRange | undefined,
+  range: Checked<MappedRange>,
   syscall: string,
   action: string,
   call: (region: Region, start: number, length: number) => number,

@@ -1,6 +1,7 @@
 /** The pages of a mapped file: writing them, dropping them, and what stores into them do. @module */
 
 import { platform } from "../../ffi/platform/mod.ts";
+import type { Checked } from "../checked.ts";
 import { UnsupportedError } from "../errors.ts";
 import { describe } from "../options.ts";
 import { check } from "../sys/check.ts";
@@ -35,7 +36,7 @@ export async function withFile<T>(core: Core, run: (fd: number) => Promise<T>): 
 }
 
 /** Writes what was stored, and waits. */
-export function flush(core: Core, range: MappedRange | undefined): void {
+export function flush(core: Core, range: Checked<MappedRange>): void {
   const action = `flush ${core.name}`;
   const { length } = pagesOf(core, range);
   if (core.access !== "write" || length === 0) return;
@@ -48,7 +49,7 @@ export function flush(core: Core, range: MappedRange | undefined): void {
 /** As above, in the thread for blocking calls. */
 export async function flushElsewhere(
   mapping: object,
-  range: MappedRange | undefined,
+  range: Checked<MappedRange>,
 ): Promise<void> {
   const core = coreOf(mapping, "flush");
   const action = `flush ${core.name}`;
@@ -67,14 +68,14 @@ export async function flushElsewhere(
 }
 
 /** Stores behind the end of the file are lost without an error. */
-function checkFlushed(core: Core, range: MappedRange = {}, action: string): void {
+function checkFlushed(core: Core, range: Checked<MappedRange>, action: string): void {
   const { offset = 0, length = core.length - offset } = range;
   throwIfShorter(core, offset, length, action);
   throwIfFaulted(core, "flush");
 }
 
 /** Takes pages out of memory and out of the page cache. */
-export function dropCache(core: Core, range: MappedRange | undefined): void {
+export function dropCache(core: Core, range: Checked<MappedRange>): void {
   const { start, length } = pagesOf(core, range);
   if (length === 0) return;
   flush(core, range);
@@ -97,7 +98,7 @@ export function dropCache(core: Core, range: MappedRange | undefined): void {
 export function protect(
   core: Core,
   access: "read" | "write",
-  range: MappedRange | undefined,
+  range: Checked<MappedRange>,
 ): void {
   if (access !== "read" && access !== "write") {
     throw new TypeError(`Cannot protect with ${describe(access)}: expected "read" or "write"`);

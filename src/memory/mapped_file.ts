@@ -7,7 +7,15 @@ import { FileAdvice } from "../sys/file_flags.ts";
 import { libc } from "../sys/libc.ts";
 import * as raw from "../sys/raw/mod.ts";
 import { bringIn } from "../wait/residency.ts";
-import { adopt, coreOf, type MapAccess, type MappedRange, openCore, pagesOf } from "./core.ts";
+import {
+  adopt,
+  coreOf,
+  type MapAccess,
+  type MappedRange,
+  openCore,
+  ownRange,
+  pagesOf,
+} from "./core.ts";
 import { watchDropped } from "./dropped.ts";
 import { dropCache, flush, flushElsewhere, protect, withFile } from "./file_pages.ts";
 import { mapFile } from "./map_file.ts";
@@ -129,7 +137,8 @@ export class MappedFile extends Mapping {
   /** As above, in another thread. */
   flush(range: MappedRange | undefined, options: FlushOptions & { async: true }): Promise<void>;
   flush(range?: MappedRange, { async = false }: FlushOptions = {}): void | Promise<void> {
-    return async ? flushElsewhere(this, range) : flush(coreOf(this, "flush"), range);
+    const own = ownRange(range);
+    return async ? flushElsewhere(this, own) : flush(coreOf(this, "flush"), own);
   }
 
   /**
@@ -144,8 +153,9 @@ export class MappedFile extends Mapping {
    * @throws {SyscallError} `EIO` when the disk fails.
    */
   async prefetch(range?: MappedRange): Promise<void> {
+    const own = ownRange(range);
     const core = coreOf(this, "prefetch");
-    const { start, length } = pagesOf(core, range);
+    const { start, length } = pagesOf(core, own);
     if (length === 0) return;
     const from = core.offset - core.delta + start;
     raw.posixFadvise(core.file!.fd, from, length, FileAdvice.WILLNEED);
@@ -166,7 +176,8 @@ export class MappedFile extends Mapping {
    * @throws {SyscallError} `EINVAL` for what is locked; as {@linkcode flush}.
    */
   dropCache(range?: MappedRange): void {
-    dropCache(coreOf(this, "drop"), range);
+    const own = ownRange(range);
+    dropCache(coreOf(this, "drop"), own);
   }
 
   /**
@@ -182,7 +193,8 @@ export class MappedFile extends Mapping {
    * @throws {SyscallError} `ENOMEM` where memory is set aside for private pages; `EPERM` when sealed.
    */
   protect(access: "read" | "write", range?: MappedRange): void {
-    protect(coreOf(this, "protect"), access, range);
+    const own = ownRange(range);
+    protect(coreOf(this, "protect"), access, own);
   }
 
   /**

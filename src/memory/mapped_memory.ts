@@ -8,7 +8,7 @@ import type { FdLike } from "../sys/fd.ts";
 import { libc } from "../sys/libc.ts";
 import { MemoryAdvice, Seal } from "../sys/memory_flags.ts";
 import * as raw from "../sys/raw/mod.ts";
-import { adopt, coreOf, type MapAccess, onPages, openCore } from "./core.ts";
+import { adopt, ALL, coreOf, type MapAccess, onPages, openCore } from "./core.ts";
 import { watchDropped } from "./dropped.ts";
 import { protect } from "./file_pages.ts";
 import { mapAnonymous } from "./map_file.ts";
@@ -174,11 +174,11 @@ export class MappedMemory extends Mapping {
     }
     const bits = names.reduce((sum, name) => sum | SEALS[name], 0);
     const freezes = (bits & Seal.WRITE) !== 0 && core.access === "write";
-    if (freezes) protect(core, "read", {});
+    if (freezes) protect(core, "read", ALL);
     try {
       addSeals(core.file.fd, bits);
     } catch (error) {
-      if (freezes) protect(core, "write", {});
+      if (freezes) protect(core, "write", ALL);
       throw error;
     }
     if (freezes) adopt(this, { ...core, access: "read" });
@@ -213,7 +213,7 @@ export class MappedMemory extends Mapping {
 function populate(memory: MappedMemory): void {
   const core = coreOf(memory, "allocate");
   try {
-    onPages(core, {}, "madvise", `allocate ${core.name}`, (region, start, length) => {
+    onPages(core, ALL, "madvise", `allocate ${core.name}`, (region, start, length) => {
       return raw.madvise(region, start, length, MemoryAdvice.POPULATE_WRITE);
     });
   } catch (error) {

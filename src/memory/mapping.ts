@@ -1,36 +1,23 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 /** What mapped files and mapped memory have in common. @module */
 
+import { ownBytes } from "../bytes.ts";
 import { bytesOf, integer } from "../sys/arguments.ts";
 import { MemoryAdvice } from "../sys/memory_flags.ts";
 import { lockOnFault } from "../sys/raw/fixed.ts";
 import * as raw from "../sys/raw/mod.ts";
-import { copy, coreOf, type MappedRange, onPages, openCore, pagesOf, show } from "./core.ts";
+import { ADVICE, type MapAdvice } from "./advice.ts";
+import {
+  copy,
+  coreOf,
+  type MappedRange,
+  onPages,
+  openCore,
+  ownRange,
+  pagesOf,
+  show,
+} from "./core.ts";
 import { end } from "./end.ts";
-
-/** How a range will be used; see {@linkcode Mapping.advise}. */
-export type MapAdvice =
-  | "normal"
-  | "random"
-  | "sequential"
-  | "willneed"
-  | "cold"
-  | "pageout"
-  | "hugepage"
-  | "nohugepage"
-  | "dontdump";
-
-const ADVICE: Record<MapAdvice, number> = {
-  normal: MemoryAdvice.NORMAL,
-  random: MemoryAdvice.RANDOM,
-  sequential: MemoryAdvice.SEQUENTIAL,
-  willneed: MemoryAdvice.WILLNEED,
-  cold: MemoryAdvice.COLD,
-  pageout: MemoryAdvice.PAGEOUT,
-  hugepage: MemoryAdvice.HUGEPAGE,
-  nohugepage: MemoryAdvice.NOHUGEPAGE,
-  dontdump: MemoryAdvice.DONTDUMP,
-};
 
 /** What of a range is in memory. */
 export interface Residency {
@@ -118,7 +105,7 @@ export abstract class Mapping implements Disposable {
     coreOf(this, "read");
     integer(offset, "offset", 0, this.length);
     const target = new Uint8Array(integer(length, "length", 0, this.length - offset));
-    copy(this, offset, target);
+    copy(this, offset, ownBytes(target));
     return target;
   }
 
@@ -134,9 +121,9 @@ export abstract class Mapping implements Disposable {
    * @throws {TruncatedError} When the file no longer has all of it.
    */
   readInto(target: Uint8Array, offset: number = 0): number {
-    bytesOf(target, "target");
-    copy(this, offset, target);
-    return target.length;
+    const own = ownBytes(bytesOf(target, "target"));
+    copy(this, offset, own);
+    return own.length;
   }
 
   /**
@@ -160,8 +147,9 @@ export abstract class Mapping implements Disposable {
         `Cannot advise ${JSON.stringify(advice)}: expected one of ${Object.keys(ADVICE)}`,
       );
     }
+    const own = ownRange(range);
     const core = coreOf(this, "advise on");
-    onPages(core, range, "madvise", `advise on ${core.name}`, (region, start, length) => {
+    onPages(core, own, "madvise", `advise on ${core.name}`, (region, start, length) => {
       return raw.madvise(region, start, length, ADVICE[advice]);
     });
   }
@@ -180,10 +168,11 @@ export abstract class Mapping implements Disposable {
    * @see {@link https://man7.org/linux/man-pages/man2/mincore.2.html}
    */
   residency(range?: MappedRange): Residency {
+    const own = ownRange(range);
     const core = coreOf(this, "examine");
     const step = raw.pageSize();
-    const found = new Uint8Array(Math.ceil(pagesOf(core, range).length / step));
-    onPages(core, range, "mincore", `examine ${core.name}`, (region, start, length) => {
+    const found = new Uint8Array(Math.ceil(pagesOf(core, own).length / step));
+    onPages(core, own, "mincore", `examine ${core.name}`, (region, start, length) => {
       return raw.mincore(region, start, length, found);
     });
     // The other bits are reserved.
@@ -207,12 +196,13 @@ export abstract class Mapping implements Disposable {
    * @see {@link https://man7.org/linux/man-pages/man2/mlock.2.html}
    */
   lock(range?: MappedRange): void {
+    const own = ownRange(range);
     const core = coreOf(this, "lock");
     const action = `lock ${core.name}`;
     // First the lock, then the pages: mlock(2) itself would fetch those of a private mapping for
     // writing, and so make a copy of each.
-    onPages(core, range, "mlock2", action, lockOnFault);
-    onPages(core, range, "madvise", action, (region, start, length) => {
+    onPages(core, own, "mlock2", action, lockOnFault);
+    onPages(core, own, "madvise", action, (region, start, length) => {
       const result = raw.madvise(region, start, length, MemoryAdvice.POPULATE_READ);
       if (result < 0) raw.munlock(region, start, length);
       return result;
@@ -229,8 +219,9 @@ export abstract class Mapping implements Disposable {
    * @throws {TruncatedError} When the file was found to be shorter.
    */
   unlock(range?: MappedRange): void {
+    const own = ownRange(range);
     const core = coreOf(this, "unlock");
-    onPages(core, range, "munlock", `unlock ${core.name}`, raw.munlock);
+    onPages(core, own, "munlock", `unlock ${core.name}`, raw.munlock);
   }
 
   /**

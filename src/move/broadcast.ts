@@ -1,8 +1,10 @@
 /** One stream to many targets: `broadcast`. @module */
 
+import { ownOptions } from "../checked.ts";
 import { describe } from "../options.ts";
 import { fdOf } from "../sys/fd.ts";
 import {
+  BROADCAST_OPTIONS,
   type BroadcastOptions,
   type BroadcastResult,
   checkBroadcast,
@@ -99,14 +101,16 @@ export function broadcast(
   const early = new Map<unknown, Candidate>();
   let cast: Cast | undefined;
   let over = false;
+  let own: BroadcastOptions;
 
   const run = async (): Promise<BroadcastResult> => {
-    checkBroadcast(options);
+    own = ownOptions(options, BROADCAST_OPTIONS);
+    checkBroadcast(own);
     for (const target of listed(targets)) enter(candidate(target));
     const count = early.size;
-    const feed = await openFeed(source, options);
-    const flow = new Flow(options, feed.total);
-    cast = new Cast(feed, flow, options);
+    const feed = await openFeed(source, own);
+    const flow = new Flow(own, feed.total);
+    cast = new Cast(feed, flow, own);
     let index = 0;
     for (const each of early.values()) cast.roster.add(each, index++ < count);
     early.clear();
@@ -136,7 +140,7 @@ export function broadcast(
       if (!early.delete(key)) return cast?.roster.remove(key);
       const unused = { outcome: "removed", bytes: 0, dropped: 0, method: "none" } as const;
       const report: TargetReport = { target, ...unused };
-      queueMicrotask(() => options.onTargetEnd?.(report));
+      queueMicrotask(() => own.onTargetEnd?.(report));
       return Promise.resolve(report);
     },
   });

@@ -1,6 +1,7 @@
 /** Copying files: `copyFile`. @module */
 
 import { builtin } from "../builtins.ts";
+import type { Checked } from "../checked.ts";
 import { errnoNumber, SyscallError } from "../errors.ts";
 import { describe, type TransferResult } from "../options.ts";
 import { available, libc } from "../sys/libc.ts";
@@ -20,7 +21,7 @@ import { floorSink } from "./transfer_floor.ts";
 import { reporting } from "./transfer_frame.ts";
 
 /** The options of a call without any: they need not be checked. */
-const USUAL: CopyOptions = {};
+const USUAL: Checked<CopyOptions> = checkOptions({});
 
 /** What a finished {@linkcode copyFile} reports; holes are not counted as bytes. */
 export interface CopyReport extends TransferResult {
@@ -66,14 +67,14 @@ export async function copyFile(
   to: string | URL,
   options: CopyOptions = USUAL,
 ): Promise<CopyReport> {
-  if (options !== USUAL) checkOptions(options);
+  const own = options === USUAL ? USUAL : checkOptions(options);
   const source = pathOf(from, "from");
   const target = pathOf(to, "to");
   const [file, place] = await Promise.allSettled([openFile(source), placeOf(target)]);
   try {
     if (file.status === "rejected") throw file.reason;
     if (place.status === "rejected") throw place.reason;
-    return await copyOpen(file.value.fd, source, place.value, options);
+    return await copyOpen(file.value.fd, source, place.value, own);
   } finally {
     if (file.status === "fulfilled") file.value.close();
     if (place.status === "fulfilled") closeFolder(place.value);
@@ -84,7 +85,7 @@ async function copyOpen(
   fd: number,
   name: string,
   place: Place,
-  options: CopyOptions,
+  options: Checked<CopyOptions>,
 ): Promise<CopyReport> {
   const stats = describeFile(fd);
   const action = `copy ${describe(name)}`;
@@ -121,7 +122,7 @@ interface Job {
   readonly fd: number;
   readonly stats: FileFacts;
   readonly place: Place;
-  readonly options: CopyOptions;
+  readonly options: Checked<CopyOptions>;
   readonly flow: Flow;
 }
 
@@ -169,7 +170,7 @@ async function fill(
   target: number,
   size: number,
   occupied: number,
-  options: CopyOptions,
+  options: Checked<CopyOptions>,
   flow: Flow,
 ): Promise<void> {
   const { method = "auto", cache, chunkSize } = options;
@@ -183,7 +184,11 @@ async function fill(
 }
 
 /** A device or a FIFO takes bytes; it is not replaced by a file. */
-async function writeOnto(fd: number, path: string, options: CopyOptions): Promise<CopyReport> {
+async function writeOnto(
+  fd: number,
+  path: string,
+  options: Checked<CopyOptions>,
+): Promise<CopyReport> {
   const { constants } = builtin("fs");
   const flags = constants.O_WRONLY | constants.O_NONBLOCK;
   const { method, ...flow } = options;

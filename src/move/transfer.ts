@@ -3,13 +3,19 @@
 import { borrowReading } from "../guest/borrow.ts";
 import type { BunSocket } from "../guest/bun.ts";
 import type { DenoConn } from "../guest/deno.ts";
+import { type Names, ownOptions } from "../checked.ts";
 import { describe } from "../options.ts";
 import { type FdLike, fdOf } from "../sys/fd.ts";
 import { type ByteSource, byteSource, runtimeTarget } from "./runtime_ends.ts";
 import { openFile } from "./source.ts";
 import { fromDescriptor, fromStream } from "./transfer_ends.ts";
 import { fromBorrowed } from "./transfer_guests.ts";
-import { checkTransfer, type TransferOptions, type TransferReport } from "./transfer_job.ts";
+import {
+  checkTransfer,
+  TRANSFER_OPTIONS,
+  type TransferOptions,
+  type TransferReport,
+} from "./transfer_job.ts";
 
 /** Whatever {@linkcode transfer} can read. */
 export type TransferSource = string | URL | FdLike | ByteSource | BunSocket | DenoConn;
@@ -90,11 +96,13 @@ export async function transfer(
   options: TransferOptions = {},
 ): Promise<TransferReport> {
   if (target === undefined && isRequest(sourceOrRequest)) {
-    const { from, to, ...rest } = sourceOrRequest;
+    const { from, to, ...rest } = ownOptions(sourceOrRequest, REQUEST);
     return await start(from, to, rest);
   }
   return await start(sourceOrRequest as TransferSource, target as TransferTarget, options);
 }
+
+const REQUEST: Names<TransferRequest> = { ...TRANSFER_OPTIONS, from: true, to: true };
 
 function isRequest(value: unknown): value is TransferRequest {
   return typeof value === "object" && value !== null && "from" in value && "to" in value;

@@ -1,5 +1,6 @@
 /** Reading, writing and shaping files. @module */
 
+import { sizeOf } from "../bytes.ts";
 import { bytesOf, flagsOf, integer, listOf, offsetOf, offsetOrNull } from "./arguments.ts";
 import { check } from "./check.ts";
 import { type FdLike, fdOf } from "./fd.ts";
@@ -47,7 +48,7 @@ export function read(fd: FdLike, target: Uint8Array): number {
 export function write(fd: FdLike, source: Uint8Array): number {
   const to = fdOf(fd, "target");
   bytesOf(source, "source");
-  return check(raw.write(to, source), "write", () => `write ${source.length} bytes to fd ${to}`);
+  return check(raw.write(to, source), "write", () => `write ${sizeOf(source)} bytes to fd ${to}`);
 }
 
 /**
@@ -122,11 +123,11 @@ export function preadv2(
   flags: number = 0,
 ): number {
   const from = fdOf(fd, "source");
-  listOf(target, "target");
+  const list = listOf(target, "target");
   offsetOrNull(offset);
   flagsOf(flags);
   return check(
-    raw.preadv2(from, target, offset ?? -1, flags),
+    raw.preadv2(from, list, offset ?? -1, flags),
     "preadv2",
     () => `read fd ${from} at ${offset ?? "its position"}`,
   );
@@ -155,11 +156,11 @@ export function pwritev2(
   flags: number = 0,
 ): number {
   const to = fdOf(fd, "target");
-  listOf(source, "source");
+  const list = listOf(source, "source");
   offsetOrNull(offset);
   flagsOf(flags);
   return check(
-    raw.pwritev2(to, source, offset ?? -1, flags),
+    raw.pwritev2(to, list, offset ?? -1, flags),
     "pwritev2",
     () => `write fd ${to} at ${offset ?? "its position"}`,
   );

@@ -1,5 +1,6 @@
 /** Writing: as it is from aligned memory, and by way of it from any other. @module */
 
+import type { Checked } from "../../checked.ts";
 import { AbortError } from "../../move/flow.ts";
 import { IoOp } from "../../wait/ring/queue.ts";
 import type { Block } from "../slabs.ts";
@@ -31,7 +32,7 @@ export async function writeFrom(
 /** Writes any memory to whole blocks of the file. */
 export async function writeThrough(
   channel: Channel,
-  source: Uint8Array,
+  source: Checked<Uint8Array>,
   offset: number,
   signal: AbortSignal | undefined,
 ): Promise<number> {
@@ -62,7 +63,7 @@ export async function writeThrough(
  */
 export async function writeAnywhere(
   channel: Channel,
-  source: Uint8Array,
+  source: Checked<Uint8Array>,
   offset: number,
   signal: AbortSignal | undefined,
 ): Promise<number> {
@@ -118,7 +119,7 @@ async function cut(
   }
 }
 
-function part(channel: Channel, source: Uint8Array, from: number, to: number): Uint8Array {
+function part(channel: Channel, source: Checked<Uint8Array>, from: number, to: number): Uint8Array {
   const found = source.subarray(from, to);
   if (found.length === to - from) return found;
   throw new TypeError(`Cannot write "${channel.name}": the source was taken away meanwhile`);

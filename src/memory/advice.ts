@@ -1,0 +1,28 @@
+/** How a mapping will be used. @module */
+
+import { MemoryAdvice } from "../sys/memory_flags.ts";
+
+/** How a range will be used; see `advise()` of a mapping. */
+export type MapAdvice =
+  | "normal"
+  | "random"
+  | "sequential"
+  | "willneed"
+  | "cold"
+  | "pageout"
+  | "hugepage"
+  | "nohugepage"
+  | "dontdump";
+
+/** What madvise(2) calls it. */
+export const ADVICE: Record<MapAdvice, number> = {
+  normal: MemoryAdvice.NORMAL,
+  random: MemoryAdvice.RANDOM,
+  sequential: MemoryAdvice.SEQUENTIAL,
+  willneed: MemoryAdvice.WILLNEED,
+  cold: MemoryAdvice.COLD,
+  pageout: MemoryAdvice.PAGEOUT,
+  hugepage: MemoryAdvice.HUGEPAGE,
+  nohugepage: MemoryAdvice.NOHUGEPAGE,
+  dontdump: MemoryAdvice.DONTDUMP,
+};
