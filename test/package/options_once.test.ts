@@ -136,7 +136,7 @@ const WAYS: Record<string, { use: Use; skip?: string | false }> = {
   planResponse: {
     use: (_, count) =>
       planResponse(
-        { method: "GET", headers: { get: () => undefined } } as never,
+        { method: "GET", header: () => undefined } as never,
         { name: "a.txt", size: 10, mtimeNs: 0n } as never,
         count({ maxAge: 5, etag: true }),
       ),
