@@ -148,7 +148,7 @@ const libraries = (muslArch: string): string[] => [
 export const LINUX_X64: Platform = {
   ...COMMON,
   arch: "x64",
-  unwrapped: { preadv2: 327, pwritev2: 328, statx: 332 },
+  unwrapped: { preadv2: 327, pwritev2: 328, renameat2: 316, statx: 332 },
   libraries: libraries("x86_64"),
   open: {
     ...OPEN,
@@ -164,7 +164,7 @@ export const LINUX_X64: Platform = {
 export const LINUX_ARM64: Platform = {
   ...COMMON,
   arch: "arm64",
-  unwrapped: { preadv2: 286, pwritev2: 287, statx: 291 },
+  unwrapped: { preadv2: 286, pwritev2: 287, renameat2: 276, statx: 291 },
   libraries: libraries("aarch64"),
   open: {
     ...OPEN,

@@ -12,7 +12,8 @@ import { copyData, type CopyMethod } from "./copy_data.ts";
 import { checkOptions, type CopyOptions, isPlain } from "./copy_options.ts";
 import { closeFolder, type Place, placeOf } from "./copy_place.ts";
 import { describeFile, isRegular } from "./copy_source.ts";
-import { makeTarget, PERMISSIONS, temporaryName } from "./copy_target.ts";
+import { PERMISSIONS } from "./copy_open.ts";
+import { makeTarget, temporaryName } from "./copy_target.ts";
 import { Flow } from "./flow.ts";
 import { discard, snapshot } from "./generated.ts";
 import { openFile } from "./source.ts";
@@ -35,8 +36,12 @@ export interface CopyReport extends TransferResult {
  * Copies a file.
  *
  * The target appears under its name only when it is complete: whatever fails, aborts or fills the disk
- * leaves nothing behind, and what was there before stays. (Only the end of the process by `SIGKILL` or
- * a power cut leaves a `.name.*.sluice`.) Holes stay holes. The length is that of the source when it
+ * leaves nothing behind, and what was there before stays. Until then the file has no name at all where
+ * the file system has such files (`O_TMPFILE`: ext4, XFS, btrfs, tmpfs, overlayfs since Linux 6.3), so
+ * that nothing is left whatever ends the process. (What replaces a file has two names for some
+ * microseconds.) Elsewhere, and without foreign functions, it is a `.name.*.sluice`, which is removed
+ * when the process exits or gets SIGHUP, SIGINT or SIGTERM; `SIGKILL` or a power cut leaves it. Holes
+ * stay holes. The length is that of the source when it
  * was opened. The event loop waits for no disk, with one exception: up to 1 MiB of the page cache are
  * copied on it at once, on a file system of this machine, which takes less time than to wake a thread.
  * A file system that takes more than 5 ms for it is left to threads for the next 10 seconds.
