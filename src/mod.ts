@@ -57,6 +57,8 @@ export type { FaultGuardState } from "./memory/fault_guard/guard.ts";
 export { type FlushOptions, type MapOptions, MappedFile } from "./memory/mapped_file.ts";
 export { MappedMemory, type MemoryOptions, type MemorySeal } from "./memory/mapped_memory.ts";
 export type { MapAdvice } from "./memory/advice.ts";
+export { MappedBytes } from "./memory/mapped_bytes.ts";
+export type { Needle, TextEncodingName } from "./memory/text.ts";
 export { Mapping, type Residency } from "./memory/mapping.ts";
 export type { MapAccess, MappedRange } from "./memory/core.ts";
 export type { TransferEvent } from "./move/diagnostics.ts";
