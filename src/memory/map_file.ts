@@ -9,7 +9,7 @@ import type { Core, MapAccess } from "./core.ts";
 import { ExposedRegion } from "./exposed_region.ts";
 import { faultGuard } from "./fault_guard/guard.ts";
 import { MOST_ROWS, NO_SIZE, type Row } from "./fault_guard/table.ts";
-import { checkEmpty, type OpenFile } from "./open_file.ts";
+import { asNoDevice, checkEmpty, type OpenFile } from "./open_file.ts";
 import { assertRoom, mapped } from "./map_limit.ts";
 import { giveUpRows } from "./region_quarantine.ts";
 
@@ -98,7 +98,10 @@ function map(
     region = raw.mmap(size, READ, SHARED, fd, offset);
     hidden = NOT_SHOWN;
   }
-  return { region: check(region, "mmap", () => `map ${size} bytes of ${name}`), hidden };
+  return {
+    region: check(asNoDevice(region), "mmap", () => `map ${size} bytes of ${name}`),
+    hidden,
+  };
 }
 
 function watch(

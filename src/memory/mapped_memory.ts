@@ -51,8 +51,9 @@ const HUGE: Record<string, number> = { "2MB": 21, "1GB": 30 };
 /**
  * Memory that is not the runtime's: beyond its limits, or shared with other threads and processes.
  *
- * Shared memory is a file without a name (memfd) that can never get shorter, so that touching it
- * raises no signal. Whoever has its descriptor maps it with {@linkcode MappedMemory.open}: a Worker by
+ * Shared memory is a file without a name (memfd). What {@linkcode MappedMemory.allocate} makes is sealed
+ * against getting shorter, so that touching it raises no signal; other people's memory is guarded like a
+ * file that is mapped. Whoever has its descriptor maps it with {@linkcode MappedMemory.open}: a Worker by
  * the number, a child process by an inherited descriptor or by {@linkcode MappedMemory.path}. `Atomics`
  * on typed arrays of its bytes are atomic between all of them.
  *

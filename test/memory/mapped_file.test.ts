@@ -78,6 +78,20 @@ describe("MappedFile.open()", () => {
       assert.equal(statSync(path).size, 20_000);
     }));
 
+  it("says ENODEV of files that are made up as they are read", () => {
+    for (
+      const path of [
+        "/proc/version",
+        "/proc/self/status",
+        "/sys/kernel/mm/transparent_hugepage/enabled",
+      ]
+    ) {
+      for (const access of ["read", "copy-on-write"] as const) {
+        fails("ENODEV", "mmap", () => MappedFile.open(path, { access }));
+      }
+    }
+  });
+
   it("maps any range", () =>
     withFile(pattern(5 * PAGE), (_, path) => {
       const ranges = [[0, 1], [1, PAGE], [PAGE - 1, 2], [PAGE, PAGE], [3 * PAGE + 7, 2 * PAGE - 7]];
