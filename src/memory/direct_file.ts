@@ -135,7 +135,8 @@ export class DirectFile {
    * `source` was taken away meanwhile.
    * @throws {RangeError} When `offset` is no safe integer >= 0.
    * @throws {AbortError} When `signal` stopped it; `bytesMoved` says how far it came.
-   * @throws {SyscallError} `ENOSPC`, `EFBIG`, `EDQUOT`, `EIO`; `bytesMoved` says how far it came.
+   * @throws {SyscallError} `ENOSPC`, `EDQUOT`, `EIO`; `EFBIG`, in the place of which SIGXFSZ ends Deno;
+   * `bytesMoved` says how far it came.
    */
   write(source: Uint8Array, offset: number, options: DirectOptions = {}): Promise<number> {
     try {
@@ -167,7 +168,7 @@ export class DirectFile {
    *
    * @throws {TypeError} When the file is closed or open for reading.
    * @throws {RangeError} When `length` is no safe integer >= 0.
-   * @throws {SyscallError} `EFBIG`, `EINVAL` for a device.
+   * @throws {SyscallError} `EFBIG` (SIGXFSZ on Deno), `EINVAL` for a device.
    */
   async truncate(length: number): Promise<void> {
     wholeNumber(length, "length", "truncate");

@@ -89,7 +89,8 @@ export class MappedFile extends Mapping {
    * @throws {SyscallError} `ENOENT`, `EACCES` and the like for the path; `EACCES` when a descriptor is
    * not open as needed; `ENODEV` for a pipe, a socket, a device without pages or a file of procfs;
    * `EISDIR`; `EPERM` for a sealed memfd and `"write"`; `ENOMEM` when there are no addresses, or too
-   * many mappings; `EOPNOTSUPP` for `sync` on an ordinary disk; `ENOSPC`, `EFBIG` when it cannot grow.
+   * many mappings; `EOPNOTSUPP` for `sync` on an ordinary disk; `ENOSPC`, `EFBIG` when it cannot grow (SIGXFSZ
+   * on Deno, at `RLIMIT_FSIZE`).
    * @throws {UnsupportedError} When the system cannot be called.
    *
    * @see {@link https://man7.org/linux/man-pages/man2/mmap.2.html}

@@ -73,7 +73,8 @@ export class MappedMemory extends Mapping {
    *
    * @throws {TypeError} When an option is of the wrong kind.
    * @throws {RangeError} When `length` is no safe integer >= 0.
-   * @throws {SyscallError} `ENOMEM` when there is no room, or the pool of huge pages is empty; `EFBIG`;
+   * @throws {SyscallError} `ENOMEM` when there is no room, the process has too many mappings, or the pool of huge
+   * pages is empty; `EFBIG`;
    * `EINVAL` for a longer name, or a size of huge pages that the processor lacks; `EMFILE`.
    * @throws {UnsupportedError} When the system cannot be called.
    */

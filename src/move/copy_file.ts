@@ -57,7 +57,8 @@ export interface CopyReport extends TransferResult {
  * @throws {RangeError} When a number is outside its range.
  * @throws {SyscallError} `ENOENT`, `EACCES` ... for a path; `EISDIR` for a folder; `EINVAL` when `from` is
  * no file, when both are the same file, or `method` does not suit; `EEXIST`
- * without `overwrite`; `EOPNOTSUPP`, `EXDEV` for a reflink that cannot be; `ENOSPC`, `EFBIG`, `EIO`.
+ * without `overwrite`; `EOPNOTSUPP`, `EXDEV` for a reflink that cannot be; `ENOSPC`, `EIO`;
+ * `EFBIG`, in the place of which SIGXFSZ ends Deno.
  * @throws {TruncatedError} When the source became shorter.
  * @throws {AbortError} When the signal fired; its reason is the `cause`.
  * @throws {UnsupportedError} When `method` cannot be used here.

@@ -39,8 +39,8 @@ export function read(fd: FdLike, target: Uint8Array): number {
  *
  * @throws {TypeError} When `fd` is no descriptor or `source` no `Uint8Array`.
  * @throws {SyscallError} `EAGAIN` when non-blocking and full; `EPIPE` when the peer is gone; `EBADF`
- * when not open for writing; `ENOSPC` on a full disk; `EFBIG` beyond the limit of the file's size,
- * where Deno dies of SIGXFSZ instead;
+ * when not open for writing; `ENOSPC` on a full disk; `EFBIG` beyond the limit of the file's size
+ * (SIGXFSZ on Deno);
  * `EPERM` for a sealed memfd; `EINVAL` when `O_DIRECT` wants another alignment.
  *
  * @see {@link https://man7.org/linux/man-pages/man2/write.2.html}
@@ -199,7 +199,7 @@ export function lseek(fd: FdLike, offset: number, whence: number): number {
  * @throws {TypeError} When `fd` is no descriptor.
  * @throws {RangeError} When `length` is not a safe integer >= 0.
  * @throws {SyscallError} `EINVAL` when `fd` is not open for writing or not a file; `EPERM` for a memfd
- * that is sealed against it; `EFBIG` beyond the largest size; `EBADF` when not open.
+ * that is sealed against it; `EFBIG` beyond the largest size (SIGXFSZ on Deno at `RLIMIT_FSIZE`); `EBADF`.
  *
  * @see {@link https://man7.org/linux/man-pages/man2/ftruncate.2.html}
  */

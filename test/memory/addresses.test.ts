@@ -3,6 +3,7 @@ import { spawnSync } from "node:child_process";
 import { describe, it } from "node:test";
 import { runtime } from "../../ffi/mod.ts";
 import { runChild } from "../_kit/child.ts";
+import { withFileAsync } from "../_kit/temp.ts";
 
 const PROGRAM = new URL("./_fixtures/addresses.ts", import.meta.url);
 const FLAGS: Record<string, string[]> = {
@@ -12,11 +13,13 @@ const FLAGS: Record<string, string[]> = {
 };
 const NO_PRLIMIT = spawnSync("prlimit", ["--version"]).status === 0 ? false : "prlimit is not here";
 
-async function runs(way: string): Promise<void> {
-  const options = { args: [way], flags: FLAGS[runtime().name]!, timeoutMs: 120_000 };
-  const { code, signal, stdout, stderr } = await runChild(PROGRAM, options);
-  assert.deepEqual([signal, code], [null, 0], stdout + stderr);
-  assert.match(stdout, /^alive/m);
+function runs(way: string): Promise<void> {
+  return withFileAsync("", async (_, path) => {
+    const options = { args: [way, path], flags: FLAGS[runtime().name]!, timeoutMs: 120_000 };
+    const { code, signal, stdout, stderr } = await runChild(PROGRAM, options);
+    assert.deepEqual([signal, code], [null, 0], stdout + stderr);
+    assert.match(stdout, /^alive/m);
+  });
 }
 
 describe("addresses", () => {

@@ -2,9 +2,7 @@
 
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { readFileSync, truncateSync } from "node:fs";
 import process from "node:process";
 import { setTimeout as sleep } from "node:timers/promises";
 import { MappedFile, MappedMemory } from "../../../src/mod.ts";
@@ -33,11 +31,8 @@ function showAndClose(path: string): void {
   map.close();
 }
 
-const WAYS: Record<string, () => Promise<void> | void> = {
-  async sparse() {
-    const folder = mkdtempSync(join(tmpdir(), "sluice-addresses-"));
-    const path = join(folder, "file");
-    writeFileSync(path, "");
+const WAYS: Record<string, (path: string) => Promise<void> | void> = {
+  async sparse(path) {
     truncateSync(path, 64 * GIB);
     showAndClose(path);
     // Room for one more of these only when the first is given back.
@@ -54,7 +49,6 @@ const WAYS: Record<string, () => Promise<void> | void> = {
       // Never shown: unmapped at once.
       map.close();
     }
-    rmSync(folder, { recursive: true });
   },
 
   many() {
@@ -80,6 +74,6 @@ const WAYS: Record<string, () => Promise<void> | void> = {
   },
 };
 
-const [way] = process.argv.slice(2);
-await WAYS[way!]!();
+const [way, path] = process.argv.slice(2) as [string, string];
+await WAYS[way]!(path);
 console.log("alive", runtime().name);

@@ -2,18 +2,23 @@
  * Arrays, lists and options whose properties answer something else each time. What the kernel is told
  * must be what was checked: no byte beside an array changes, and none beside it is written to a file.
  *
+ * `changing.ts FOLDER SEED ROUNDS`.
+ *
  * @module
  */
 
 import assert from "node:assert/strict";
-import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { closeSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { AlignedBuffer, capabilities, DirectFile, MappedFile, Pipe } from "../../../src/mod.ts";
 import * as sys from "../../../src/sys/mod.ts";
 
-const [seedText = "1", roundsText = "60"] = process.argv.slice(2);
+const [folder, seedText = "1", roundsText = "60"] = process.argv.slice(2) as [
+  string,
+  string,
+  string,
+];
 let state = Number(seedText) >>> 0;
 const random = (below: number): number => {
   state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
@@ -26,7 +31,6 @@ const CANARY = 0xa5;
 const DATA = 0x11;
 const PLACE = 4096;
 
-const folder = mkdtempSync(join(tmpdir(), "sluice-changing-"));
 const path = join(folder, "file");
 writeFileSync(path, new Uint8Array(1 << 20).fill(DATA));
 
@@ -267,5 +271,4 @@ for (let round = 0; round < Number(roundsText); round++) {
   (globalThis as { gc?: () => void }).gc?.();
 }
 closeSync(fd);
-rmSync(folder, { recursive: true });
 console.log("alive");

@@ -1,10 +1,9 @@
-/** Another process writes the memory while this one decodes it. `flipping.ts PATH` writes. @module */
+/** Another process writes the memory while this one decodes it. `flipping.ts PATH` reads, and
+ * starts `flipping.ts PATH write`. @module */
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { writeFileSync } from "node:fs";
 import process from "node:process";
 import { MappedFile } from "../../../src/mod.ts";
 import { commandLine } from "../../_kit/child.ts";
@@ -13,18 +12,16 @@ const SIZE = 256 * 1024;
 const EMOJI = new TextEncoder().encode("\u{1F600}".repeat(SIZE / 4));
 const ASCII = new Uint8Array(SIZE).fill(0x61);
 
-const [path] = process.argv.slice(2);
-if (path !== undefined) {
-  using map = MappedFile.open(path, { access: "write" });
+const [file, role] = process.argv.slice(2) as [string, string?];
+if (role === "write") {
+  using map = MappedFile.open(file, { access: "write" });
   for (const end = Date.now() + 20_000; Date.now() < end;) {
     map.bytes.set(EMOJI);
     map.bytes.set(ASCII);
   }
 } else {
-  const folder = mkdtempSync(join(tmpdir(), "sluice-flipping-"));
-  const file = join(folder, "file");
   writeFileSync(file, EMOJI);
-  const [command, ...args] = commandLine(new URL(import.meta.url), [file]);
+  const [command, ...args] = commandLine(new URL(import.meta.url), [file, "write"]);
   const writer = spawn(command!, args, { stdio: "ignore" });
   using map = MappedFile.open(file);
   // Until it writes, and then for a while.
@@ -38,6 +35,5 @@ if (path !== undefined) {
     await new Promise((resolve) => setTimeout(resolve));
   }
   writer.kill("SIGKILL");
-  rmSync(folder, { recursive: true });
   console.log("alive");
 }
