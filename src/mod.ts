@@ -61,6 +61,8 @@ export {
   type MemorySeal,
 } from "./memory/mapping/mapped_memory.ts";
 export type { MapAdvice } from "./memory/mapping/advice.ts";
+export { MappedBytes } from "./memory/mapping/mapped_bytes.ts";
+export type { Needle, TextEncodingName } from "./memory/mapping/text.ts";
 export { Mapping, type Residency } from "./memory/mapping/mapping.ts";
 export type { MapAccess, MappedRange } from "./memory/mapping/mapping_state.ts";
 export type { TransferEvent } from "./move/engine/diagnostics.ts";

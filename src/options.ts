@@ -1,5 +1,7 @@
 /** Options that every transfer takes, and their checks. @module */
 
+import type { Names } from "./checked.ts";
+
 /** Where in the source to begin and to stop. All numbers are bytes. */
 export interface RangeOptions {
   /**
@@ -18,6 +20,9 @@ export interface RangeOptions {
   /** Most bytes to move, a safe integer >= 0. Not together with {@linkcode end}. */
   length?: number | undefined;
 }
+
+/** The names of {@linkcode RangeOptions}. */
+export const RANGE_OPTIONS: Names<RangeOptions> = { start: true, end: true, length: true };
 
 /** What a running transfer reports. */
 export interface Progress {
@@ -48,6 +53,14 @@ export interface FlowOptions {
    */
   chunkSize?: number | undefined;
 }
+
+/** The names of {@linkcode FlowOptions}. */
+export const FLOW_OPTIONS: Names<FlowOptions> = {
+  signal: true,
+  onProgress: true,
+  maxRate: true,
+  chunkSize: true,
+};
 
 /** What a finished transfer reports. */
 export interface TransferResult {

@@ -15,6 +15,7 @@ const ORDER: readonly (readonly string[])[] = [
   ["ffi"],
   [
     "src/bytes.ts",
+    "src/checked.ts",
     "src/errors.ts",
     "src/options.ts",
     "src/version.ts",

@@ -41,6 +41,10 @@ export const FILES = {
   statx: { args: ["i32", "buffer", "i32", "u32", "address"], returns: "i32" },
   /** `int fchmod(int fd, mode_t mode)` */
   fchmod: { args: ["i32", "u32"], returns: "i32" },
+  /** `int linkat(int oldDir, const char *old, int newDir, const char *new, int flags)` */
+  linkat: { args: ["i32", "buffer", "i32", "buffer", "i32"], returns: "i32" },
+  /** `int futimens(int fd, const struct timespec times[2])` */
+  futimens: { args: ["i32", "address"], returns: "i32" },
   /** `int renameat(int oldDir, const char *old, int newDir, const char *new)` */
   renameat: { args: ["i32", "buffer", "i32", "buffer"], returns: "i32" },
   /** `int unlinkat(int dir, const char *path, int flags)` */

@@ -80,7 +80,7 @@ const COMMON = {
   msync: { ASYNC: 1, INVALIDATE: 2, SYNC: 0x10 },
   seek: { DATA: 4, HOLE: 3 },
   ioctl: { FIONREAD: 0x4004667f, SIOCOUTQ: 0, FICLONE: 0, SIOCETHTOOL: 0 },
-  resource: { NOFILE: 8, MEMLOCK: 6 },
+  resource: { FSIZE: 1, NOFILE: 8, MEMLOCK: 6 },
   syscalls: {
     io_uring_setup: -1,
     io_uring_enter: -1,
@@ -91,7 +91,7 @@ const COMMON = {
     landlock_add_rule: -1,
     landlock_restrict_self: -1,
   },
-  unwrapped: { preadv2: -1, pwritev2: -1, statx: -1 },
+  unwrapped: { preadv2: -1, pwritev2: -1, renameat2: -1, statx: -1 },
   atFdcwd: -2,
   socket: {
     AF_UNIX: 1,

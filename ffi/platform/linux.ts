@@ -65,7 +65,7 @@ const COMMON = {
   msync: { ASYNC: 1, INVALIDATE: 2, SYNC: 4 },
   seek: { DATA: 3, HOLE: 4 },
   ioctl: { FIONREAD: 0x541b, SIOCOUTQ: 0x5411, FICLONE: 0x40049409, SIOCETHTOOL: 0x8946 },
-  resource: { NOFILE: 7, MEMLOCK: 8 },
+  resource: { FSIZE: 1, NOFILE: 7, MEMLOCK: 8 },
   // Calls newer than 2019 have one number on all processors.
   syscalls: {
     io_uring_setup: 425,
@@ -148,7 +148,7 @@ const libraries = (muslArch: string): string[] => [
 export const LINUX_X64: Platform = {
   ...COMMON,
   arch: "x64",
-  unwrapped: { preadv2: 327, pwritev2: 328, statx: 332 },
+  unwrapped: { preadv2: 327, pwritev2: 328, renameat2: 316, statx: 332 },
   libraries: libraries("x86_64"),
   open: {
     ...OPEN,
@@ -164,7 +164,7 @@ export const LINUX_X64: Platform = {
 export const LINUX_ARM64: Platform = {
   ...COMMON,
   arch: "arm64",
-  unwrapped: { preadv2: 286, pwritev2: 287, statx: 291 },
+  unwrapped: { preadv2: 286, pwritev2: 287, renameat2: 276, statx: 291 },
   libraries: libraries("aarch64"),
   open: {
     ...OPEN,

@@ -23,11 +23,11 @@ export interface Platform {
   /** Requests of ioctl(2); 0, which every driver refuses, where the system lacks one. */
   readonly ioctl: Record<"FIONREAD" | "SIOCOUTQ" | "FICLONE" | "SIOCETHTOOL", number>;
   /** Resources of getrlimit(2). */
-  readonly resource: Record<"NOFILE" | "MEMLOCK", number>;
+  readonly resource: Record<"FSIZE" | "NOFILE" | "MEMLOCK", number>;
   /** Numbers for syscall(2) of what libc does not wrap; -1 where the system lacks the call. */
   readonly syscalls: Record<SyscallName, number>;
   /** The same of what some C libraries wrap, and some do not; they differ by processor. */
-  readonly unwrapped: Record<"preadv2" | "pwritev2" | "statx", number>;
+  readonly unwrapped: Record<"preadv2" | "pwritev2" | "renameat2" | "statx", number>;
   /** The descriptor that stands for the current folder. */
   readonly atFdcwd: number;
   /** Numbers of the socket calls; an option that the system lacks is -1, a type bit 0. */

@@ -8,6 +8,7 @@
  */
 
 import { isBytes } from "../bytes.ts";
+import { ownList } from "../checked.ts";
 
 /** Most bytes that Linux moves in one call: 2 GiB less one page of 4 KiB. */
 export const MAX_COUNT = 0x7fff_f000;
@@ -67,12 +68,13 @@ export function bytesOf(bytes: Uint8Array, name: string): Uint8Array {
   return bytes;
 }
 
-/** One piece of memory, or a list of them; returned as a list. */
+/** One piece of memory, or a list of them, which is copied. */
 export function listOf(
   bytes: Uint8Array | readonly Uint8Array[],
   name: string,
-): readonly Uint8Array[] {
-  const list = Array.isArray(bytes) ? bytes : [bytes];
+): Uint8Array | readonly Uint8Array[] {
+  if (!Array.isArray(bytes)) return bytesOf(bytes as Uint8Array, name);
+  const list = ownList(bytes as readonly Uint8Array[]);
   for (const item of list) bytesOf(item, name);
   return list;
 }

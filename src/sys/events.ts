@@ -7,6 +7,7 @@
  * @module
  */
 
+import { ownList } from "../checked.ts";
 import {
   describe,
   flagsOf,
@@ -51,17 +52,18 @@ export function poll(fds: readonly PollEntry[], timeoutMs: number): number[] {
     throw new TypeError(`Cannot poll ${describe(fds)}: expected an array of entries`);
   }
   timeoutOf(timeoutMs);
-  const view = new DataView(new ArrayBuffer(fds.length * POLLFD));
-  (fds as readonly PollEntry[]).forEach(({ fd, events }, index) => {
+  const entries = ownList(fds as readonly PollEntry[]);
+  const view = new DataView(new ArrayBuffer(entries.length * POLLFD));
+  entries.forEach(({ fd, events }, index) => {
     view.setInt32(index * POLLFD, fdOf(fd), true);
     view.setInt16(index * POLLFD + 4, integer(events, "events", 0, MAX_SHORT), true);
   });
   check(
     raw.pollArray(new Uint8Array(view.buffer), timeoutMs),
     "poll",
-    () => `wait for ${fds.length} descriptors`,
+    () => `wait for ${entries.length} descriptors`,
   );
-  return fds.map((_, index) => view.getUint16(index * POLLFD + 6, true));
+  return entries.map((_, index) => view.getUint16(index * POLLFD + 6, true));
 }
 
 /**

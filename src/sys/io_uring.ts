@@ -12,9 +12,6 @@ import { check } from "./check.ts";
 import { type FdLike, fdOf } from "./fd.ts";
 import * as raw from "./raw/mod.ts";
 
-/** Bytes of `struct io_uring_params`. */
-const PARAMS = 120;
-
 /** Offsets for `mmap()` of the descriptor of a ring. */
 export const UringOffset = {
   /** `IORING_OFF_SQ_RING`: the submission ring, and with `IORING_FEAT_SINGLE_MMAP` both rings. */
@@ -41,9 +38,7 @@ export const UringOffset = {
  */
 export function ioUringSetup(entries: number, params: Uint8Array): number {
   unsignedOf(entries, "entries");
-  if (bytesOf(params, "params").length < PARAMS) {
-    throw new RangeError(`Cannot use params of ${params.length} bytes: expected ${PARAMS}`);
-  }
+  bytesOf(params, "params");
   return check(raw.ioUringSetup(entries, params), "io_uring_setup", () => "create a ring");
 }
 

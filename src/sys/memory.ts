@@ -14,7 +14,7 @@ import { check } from "./check.ts";
 import { type FdLike, fdOf } from "./fd.ts";
 import { RemapFlag } from "./flags/memory.ts";
 import * as raw from "./raw/mod.ts";
-import type { Region } from "./region.ts";
+import { lengthOf, type Region } from "./region.ts";
 
 const FIXED = platform.map.FIXED | platform.map.FIXED_NOREPLACE;
 
@@ -118,7 +118,7 @@ export function mremap(region: Region, length: number, flags: number = 0): Regio
   return check(
     raw.mremap(region, length, flags),
     "mremap",
-    () => `resize a region of ${region.length} bytes to ${length}`,
+    () => `resize a region of ${lengthOf(region)} bytes to ${length}`,
   );
 }
 
@@ -224,7 +224,7 @@ export function madvise(region: Region, offset: number, length: number, advice: 
 export function mincore(
   region: Region,
   offset: number = 0,
-  length: number = region.length - offset,
+  length: number = lengthOf(region) - offset,
 ): Uint8Array {
   const pages = new Uint8Array(Math.ceil(offsetOf(length, "length") / pageSize()));
   check(

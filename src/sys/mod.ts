@@ -10,6 +10,9 @@
  * Unlike the rest of the package, these calls can end the process: by touching a mapping of a file
  * that was truncated, or by giving memory back that the runtime is still using in another thread.
  *
+ * Deno does not ignore SIGXFSZ, unlike Node.js and Bun: there every call that writes or grows a file ends
+ * the process at `RLIMIT_FSIZE`, where the others throw `EFBIG`.
+ *
  * Every `FdLike` is borrowed. A descriptor that is made is the caller's to close.
  *
  * @module

@@ -4,7 +4,7 @@ import { platform } from "../../ffi/platform/mod.ts";
 import { countOf, describe, flagsOf, integer, MAX_INT, offsetOrNull } from "./arguments.ts";
 import { check } from "./check.ts";
 import { type FdLike, fdOf } from "./fd.ts";
-import type { RegionRange } from "./raw/iovec.ts";
+import { ownRanges, type RegionRange } from "./raw/iovec.ts";
 import * as raw from "./raw/mod.ts";
 
 /**
@@ -181,9 +181,10 @@ export function vmsplice(
     throw new TypeError(`Cannot use ${describe(memory)} as memory: expected an array of ranges`);
   }
   flagsOf(flags);
+  const ranges = ownRanges(memory);
   return check(
-    raw.vmsplice(fd, memory, flags),
+    raw.vmsplice(fd, ranges, flags),
     "vmsplice",
-    () => `share ${memory.length} ranges with fd ${fd}`,
+    () => `share ${ranges.length} ranges with fd ${fd}`,
   );
 }

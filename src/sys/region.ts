@@ -75,6 +75,16 @@ export class Region {
   }
 }
 
+/** Whether the memory has not been given back, whatever the handle says itself. */
+export function isOpen(region: Region): boolean {
+  return memories.has(region);
+}
+
+/** Size in bytes, whatever the handle says itself; 0 once closed. */
+export function lengthOf(region: Region): number {
+  return memories.get(region)?.length ?? 0;
+}
+
 /** Makes the handle of memory that was just allocated. */
 export function adopt(address: bigint, length: number, kind: RegionKind): Region {
   const region = new Region();

@@ -54,8 +54,9 @@ export async function fileResponse(
   options: FileResponseOptions = {},
 ): Promise<Response> {
   const settings = settingsOf(options);
-  const name = nameOf(path, options.root);
-  const root = options.root === undefined ? undefined : rootOf(options.root, options.symlinks);
+  const { root: folder, symlinks } = options;
+  const name = nameOf(path, folder);
+  const root = folder === undefined ? undefined : rootOf(folder, symlinks);
   const open = root === undefined ? openPath : (below: string) => root.open(below);
   const found = await search(lookUpFile(planRequestOf(request), name, settings), open);
   if (found.kind !== "file") return await toResponse(found.plan, undefined);

@@ -75,12 +75,12 @@ export function serveStatic(root: string | URL, options: StaticOptions = {}): St
   if (typeof options !== "object" || options === null) {
     throw new TypeError(`Cannot serve files: options must be an object, not ${describe(options)}`);
   }
-  const { setHeaders, fallthrough = true, onNoMatch, symlinks, prefix } = options;
+  const { setHeaders, fallthrough = true, onNoMatch, symlinks, prefix, ...rest } = options;
   for (const [name, hook] of Object.entries({ setHeaders, onNoMatch })) {
     if (hook === undefined || typeof hook === "function") continue;
     throw new TypeError(`Cannot serve files: ${name} must be a function, not ${describe(hook)}`);
   }
-  const site = new StaticRoot(root, siteOptions(options), symlinks, prefix);
+  const site = new StaticRoot(root, siteOptions(rest), symlinks, prefix);
   const serving = { site, fallthrough: Boolean(fallthrough), setHeaders };
   const own = { ...serving, keepsStatus: true };
 
@@ -175,9 +175,14 @@ export function serveStatic(root: string | URL, options: StaticOptions = {}): St
   }) as StaticHandler;
 }
 
+type SiteChoices = Omit<
+  StaticOptions,
+  "fallthrough" | "onNoMatch" | "prefix" | "setHeaders" | "symlinks"
+>;
+
 /** Brings the options of others into the form of ours. */
 function siteOptions(
-  { brotli, dev, dotfiles = "ignore", gzip, single, ...options }: StaticOptions,
+  { brotli, dev, dotfiles = "ignore", gzip, single, ...options }: SiteChoices,
 ): SiteOptions {
   const codings: Coding[] = [...brotli ? ["br" as const] : [], ...gzip ? ["gzip" as const] : []];
   return {

@@ -1,6 +1,7 @@
 /** Showing blocks of memory to users, and taking them back. @module */
 
-import { emptied, isWhole, sizeOf } from "../../bytes.ts";
+import { emptied, isWhole } from "../../bytes.ts";
+import type { Checked } from "../../checked.ts";
 import type { Block } from "./slabs.ts";
 
 /** Blocks by the buffer that shows them. */
@@ -23,13 +24,13 @@ export function show(block: Block, from: number, length: number): Uint8Array<Arr
   return bytes;
 }
 
-/** Where an array lies, when it shows a block: all of it within that, whatever the array says. */
-export function placeOf(bytes: Uint8Array): Place | undefined {
+/** Where an array lies, when it shows a block, and all of it lies within that. */
+export function placeOf(bytes: Checked<Uint8Array>): Place | undefined {
   const found = shown.get(bytes.buffer);
   if (found === undefined) return undefined;
   const { block, from } = found;
   const at = from + bytes.byteOffset;
-  const inside = at >= block.at && at + sizeOf(bytes) <= block.at + block.size;
+  const inside = at >= block.at && at + bytes.length <= block.at + block.size;
   return inside ? { block, at } : undefined;
 }
 

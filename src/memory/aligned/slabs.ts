@@ -6,6 +6,7 @@
  */
 
 import { check } from "../../sys/check.ts";
+import { mapped } from "../map_limit.ts";
 import { available } from "../../sys/libc.ts";
 import * as raw from "../../sys/raw/mod.ts";
 import { ownWindow, type Region } from "../../sys/region.ts";
@@ -132,7 +133,7 @@ export class Slabs {
       return;
     }
     const region = check(
-      raw.posixMemalign(Math.max(SLAB, alignment), slab),
+      mapped(() => raw.posixMemalign(Math.max(SLAB, alignment), slab)),
       "posix_memalign",
       () => `allocate ${slab} bytes`,
     );

@@ -2,14 +2,20 @@
 
 /** Files past the page cache. @module */
 
-import { isBytes } from "../../bytes.ts";
-import { describe, wholeNumber } from "../../options.ts";
+import { ownOptions } from "../../checked.ts";
+import { wholeNumber } from "../../options.ts";
+import { checkOperation } from "./arguments.ts";
 import type { DirectEngine } from "./backing.ts";
 import type { Alignment, DirectMode } from "./channel.ts";
-import { type DirectFileOptions, openChannel } from "./opening.ts";
+import { type DirectFileOptions, OPEN_OPTIONS, openChannel } from "./opening.ts";
 import { Operations } from "./operations.ts";
-import { type DirectReadable, type DirectReadableOptions, readable } from "./readable.ts";
-import { type DirectWritableOptions, writable } from "./writable.ts";
+import {
+  type DirectReadable,
+  type DirectReadableOptions,
+  readable,
+  READABLE_OPTIONS,
+} from "./readable.ts";
+import { type DirectWritableOptions, writable, WRITABLE_OPTIONS } from "./writable.ts";
 
 /** What stops one operation. */
 export interface DirectOptions {
@@ -62,8 +68,9 @@ export class DirectFile {
    * @throws {UnsupportedError} With `mode: "direct"` where that is impossible.
    */
   static async open(path: string | URL, options: DirectFileOptions = {}): Promise<DirectFile> {
-    const channel = await openChannel(path, options);
-    return new DirectFile(new Operations(channel, options.access === "write"));
+    const own = ownOptions(options, OPEN_OPTIONS);
+    const channel = await openChannel(path, own);
+    return new DirectFile(new Operations(channel, own.access === "write"));
   }
 
   /**
@@ -110,8 +117,8 @@ export class DirectFile {
    */
   read(target: Uint8Array, offset: number, options: DirectOptions = {}): Promise<number> {
     try {
-      const { signal } = checkOperation("read", target, offset, options);
-      return this.#operations.read(target, offset, signal);
+      const { bytes, signal } = checkOperation("read", target, offset, options);
+      return this.#operations.read(bytes, offset, signal);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -128,13 +135,14 @@ export class DirectFile {
    * `source` was taken away meanwhile.
    * @throws {RangeError} When `offset` is no safe integer >= 0.
    * @throws {AbortError} When `signal` stopped it; `bytesMoved` says how far it came.
-   * @throws {SyscallError} `ENOSPC`, `EFBIG`, `EDQUOT`, `EIO`; `bytesMoved` says how far it came.
+   * @throws {SyscallError} `ENOSPC`, `EDQUOT`, `EIO`; `EFBIG`, in the place of which SIGXFSZ ends Deno;
+   * `bytesMoved` says how far it came.
    */
   write(source: Uint8Array, offset: number, options: DirectOptions = {}): Promise<number> {
     try {
-      const { signal } = checkOperation("write", source, offset, options);
+      const { bytes, signal } = checkOperation("write", source, offset, options);
       this.#assertWritable("write");
-      return this.#operations.write(source, offset, signal);
+      return this.#operations.write(bytes, offset, signal);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -150,9 +158,9 @@ export class DirectFile {
    * @throws As {@linkcode DirectFile.write}.
    */
   async append(source: Uint8Array, options: DirectOptions = {}): Promise<number> {
-    const { signal } = checkOperation("append", source, 0, options);
+    const { bytes, signal } = checkOperation("append", source, 0, options);
     this.#assertWritable("append to");
-    return await this.#operations.append(source, signal);
+    return await this.#operations.append(bytes, signal);
   }
 
   /**
@@ -160,7 +168,7 @@ export class DirectFile {
    *
    * @throws {TypeError} When the file is closed or open for reading.
    * @throws {RangeError} When `length` is no safe integer >= 0.
-   * @throws {SyscallError} `EFBIG`, `EINVAL` for a device.
+   * @throws {SyscallError} `EFBIG` (SIGXFSZ on Deno), `EINVAL` for a device.
    */
   async truncate(length: number): Promise<void> {
     wholeNumber(length, "length", "truncate");
@@ -204,7 +212,7 @@ export class DirectFile {
    */
   readable(options: DirectReadableOptions = {}): DirectReadable {
     this.#operations.channel.assertOpen("read");
-    return readable(this.#operations, options);
+    return readable(this.#operations, ownOptions(options, READABLE_OPTIONS));
   }
 
   /**
@@ -214,7 +222,7 @@ export class DirectFile {
    */
   writable(options: DirectWritableOptions = {}): WritableStream<Uint8Array> {
     this.#assertWritable("write");
-    return writable(this.#operations, options);
+    return writable(this.#operations, ownOptions(options, WRITABLE_OPTIONS));
   }
 
   /** Waits for everything in flight, and closes the file. What is called afterwards is refused. */
@@ -234,22 +242,4 @@ export class DirectFile {
       throw new TypeError(`Cannot ${verb} "${channel.name}": it is open for reading only`);
     }
   }
-}
-
-function checkOperation(
-  verb: string,
-  bytes: Uint8Array,
-  offset: number,
-  options: DirectOptions,
-): DirectOptions {
-  if (!isBytes(bytes)) {
-    throw new TypeError(`Cannot ${verb} ${describe(bytes)}: expected a Uint8Array`);
-  }
-  wholeNumber(offset, "offset", verb);
-  wholeNumber(offset + bytes.length, "offset + length", verb);
-  const { signal } = options;
-  if (signal !== undefined && typeof signal?.addEventListener !== "function") {
-    throw new TypeError(`Cannot ${verb}: signal must be an AbortSignal, not ${describe(signal)}`);
-  }
-  return options;
 }

@@ -2,6 +2,7 @@
 
 import { platform } from "../../../ffi/platform/mod.ts";
 import { builtin } from "../../builtins.ts";
+import type { Checked, Names } from "../../checked.ts";
 import { errnoName, errnoNumber, SyscallError, UnsupportedError } from "../../errors.ts";
 import { describe } from "../../options.ts";
 import { asSyscallError } from "../../move/engine/open_file.ts";
@@ -40,13 +41,23 @@ export interface DirectFileOptions {
   mode?: Exclude<DirectMode, "copy"> | "auto" | undefined;
 }
 
+/** The names of {@linkcode DirectFileOptions}. */
+export const OPEN_OPTIONS: Names<DirectFileOptions> = {
+  access: true,
+  create: true,
+  exclusive: true,
+  mode: true,
+  permissions: true,
+  truncate: true,
+};
+
 const EINVAL = -errnoNumber("EINVAL");
 const EOPNOTSUPP = -errnoNumber("EOPNOTSUPP");
 
 /** Opens a file as the options say. */
 export async function openChannel(
   path: string | URL,
-  options: DirectFileOptions,
+  options: Checked<DirectFileOptions>,
 ): Promise<Channel> {
   const name = pathOf(path);
   const { mode = "auto" } = options;
@@ -119,7 +130,7 @@ function pathOf(path: string | URL): string {
   throw new TypeError(`Cannot open ${describe(path)}: expected a path or a file: URL`);
 }
 
-function flagsOf(options: DirectFileOptions, name: string): number {
+function flagsOf(options: Checked<DirectFileOptions>, name: string): number {
   const { access = "read", create = false, exclusive = false, truncate = false } = options;
   const { mode = "auto", permissions = 0o666 } = options;
   if (access !== "read" && access !== "write") {

@@ -1,5 +1,6 @@
 /** What can be done to an open file; arguments are checked before. @module */
 
+import type { Checked } from "../../checked.ts";
 import { AbortError } from "../../move/engine/progress.ts";
 import { IoOp } from "../../threads/io_queue/types.ts";
 import { type Place, placeOf } from "../aligned/lending.ts";
@@ -30,7 +31,7 @@ export class Operations {
   }
 
   /** Reads into any memory. */
-  read(target: Uint8Array, offset: number, signal: Signal): Promise<number> {
+  read(target: Checked<Uint8Array>, offset: number, signal: Signal): Promise<number> {
     const { length } = target;
     const place = placeOf(target);
     return place !== undefined && this.suits(place.at, length, offset)
@@ -65,7 +66,7 @@ export class Operations {
   }
 
   /** Writes any memory to any place. */
-  write(source: Uint8Array, offset: number, signal: Signal): Promise<number> {
+  write(source: Checked<Uint8Array>, offset: number, signal: Signal): Promise<number> {
     const { length } = source;
     const end = offset + length;
     const unit = this.channel.alignment.offset;
@@ -118,7 +119,7 @@ export class Operations {
   }
 
   /** Writes behind the end. Resolves to where that was. */
-  append(source: Uint8Array, signal: Signal): Promise<number> {
+  append(source: Checked<Uint8Array>, signal: Signal): Promise<number> {
     this.channel.assertOpen("append to");
     const unit = this.channel.alignment.offset;
     const start = this.#order!.crowded ? 0 : Math.floor(this.channel.size() / unit) * unit;

@@ -1,5 +1,6 @@
 /** Reading a file ahead of whoever takes it. @module */
 
+import type { Checked, Names } from "../../checked.ts";
 import { checkRange, describe, type RangeOptions, wholeNumber } from "../../options.ts";
 import { ReadAhead } from "./read_ahead.ts";
 import type { Operations } from "./operations.ts";
@@ -29,6 +30,17 @@ export interface DirectReadableOptions extends RangeOptions {
   signal?: AbortSignal | undefined;
 }
 
+/** The names of {@linkcode DirectReadableOptions}. */
+export const READABLE_OPTIONS: Names<DirectReadableOptions> = {
+  blockSize: true,
+  depth: true,
+  end: true,
+  lend: true,
+  length: true,
+  signal: true,
+  start: true,
+};
+
 /** A web stream of a file; iterating it takes less than any other stream's iterator does. */
 export type DirectReadable =
   & ReadableStream<Uint8Array<ArrayBuffer>>
@@ -47,7 +59,7 @@ const MOST_BLOCK = 64 * 1024 * 1024;
 /** Makes the stream. Nothing is read before somebody asks for the first chunk. */
 export function readable(
   operations: Operations,
-  options: DirectReadableOptions,
+  options: Checked<DirectReadableOptions>,
 ): DirectReadable {
   const action = `read "${operations.channel.name}"`;
   checkRange(options, action);

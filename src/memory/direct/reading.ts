@@ -1,5 +1,6 @@
 /** Reading: as it is into aligned memory, and by way of it into any other. @module */
 
+import type { Checked } from "../../checked.ts";
 import { errnoNumber } from "../../errors.ts";
 import { AbortError } from "../../move/engine/progress.ts";
 import { IoOp } from "../../threads/io_queue/types.ts";
@@ -47,7 +48,7 @@ export async function readInto(
 /** Reads into any memory, through whole blocks of our own. */
 export async function readThrough(
   channel: Channel,
-  target: Uint8Array,
+  target: Checked<Uint8Array>,
   offset: number,
   signal: AbortSignal | undefined,
 ): Promise<number> {

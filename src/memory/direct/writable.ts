@@ -1,6 +1,7 @@
 /** Writing what comes, in whole blocks. @module */
 
-import { isBytes } from "../../bytes.ts";
+import { isBytes, ownBytes } from "../../bytes.ts";
+import type { Checked, Names } from "../../checked.ts";
 import { AbortError } from "../../move/engine/progress.ts";
 import { describe, wholeNumber } from "../../options.ts";
 import type { Block } from "../aligned/slabs.ts";
@@ -32,10 +33,18 @@ export interface DirectWritableOptions {
   signal?: AbortSignal | undefined;
 }
 
+/** The names of {@linkcode DirectWritableOptions}. */
+export const WRITABLE_OPTIONS: Names<DirectWritableOptions> = {
+  blockSize: true,
+  depth: true,
+  signal: true,
+  start: true,
+};
+
 /** Makes the stream. Closing it writes the rest; it neither closes the file nor brings it to the disk. */
 export function writable(
   operations: Operations,
-  options: DirectWritableOptions,
+  options: Checked<DirectWritableOptions>,
 ): WritableStream<Uint8Array> {
   const action = `write "${operations.channel.name}"`;
   const { start = 0, signal } = options;
@@ -79,11 +88,12 @@ class WriteBehind {
     this.#capacity = blockSize - this.#offset % operations.channel.alignment.offset;
   }
 
-  async write(chunk: Uint8Array): Promise<void> {
-    if (!isBytes(chunk)) {
+  async write(given: Uint8Array): Promise<void> {
+    if (!isBytes(given)) {
       await this.stop();
-      throw new TypeError(`Cannot write ${describe(chunk)}: expected a Uint8Array`);
+      throw new TypeError(`Cannot write ${describe(given)}: expected a Uint8Array`);
     }
+    const chunk = ownBytes(given);
     for (let at = 0; at < chunk.length;) {
       const block = this.#block ??= this.#free.pop() ??
         ownBlock(this.#blockSize, this.#operations.channel.alignment.memory);
@@ -116,7 +126,7 @@ class WriteBehind {
     if (this.#operations.suits(block.at, length, offset)) {
       await this.#operations.writePlace({ block, at: block.at }, length, offset, this.#signal);
     } else {
-      await this.#operations.write(block.bytes.subarray(0, length), offset, this.#signal);
+      await this.#operations.write(ownBytes(block.bytes.subarray(0, length)), offset, this.#signal);
     }
   }
 

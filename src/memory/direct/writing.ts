@@ -1,5 +1,10 @@
 /** Writing: as it is from aligned memory, and by way of it from any other. @module */
 
+import type { Checked } from "../../checked.ts";
+import { platform } from "../../../ffi/platform/mod.ts";
+import { errnoNumber } from "../../errors.ts";
+import { available } from "../../sys/libc.ts";
+import * as raw from "../../sys/raw/mod.ts";
 import { AbortError } from "../../move/engine/progress.ts";
 import { IoOp } from "../../threads/io_queue/types.ts";
 import type { Block } from "../aligned/slabs.ts";
@@ -7,6 +12,9 @@ import { borrow, giveBack, PIECE } from "./bounce.ts";
 import type { Channel } from "./channel.ts";
 import { inPieces } from "./pieces.ts";
 import { MOST, readInto, withBytesMoved } from "./reading.ts";
+
+const EINVAL = -errnoNumber("EINVAL");
+const EFBIG = -errnoNumber("EFBIG");
 
 /** Writes memory that is as the file wants it; `length` and `offset` are, too. Writes all of it. */
 export async function writeFrom(
@@ -18,20 +26,38 @@ export async function writeFrom(
   signal: AbortSignal | undefined,
 ): Promise<number> {
   let moved = 0;
+  let limited = false;
   while (moved < length) {
     if (signal?.aborted) throw new AbortError(moved, signal.reason);
     const count = Math.min(length - moved, MOST);
     const result = await channel.run(IoOp.WRITE, block, at + moved, count, offset + moved, signal);
-    if (result < 0) throw channel.error(IoOp.WRITE, result, moved, signal);
+    if (result < 0) {
+      // Cut off at the limit of a file's size, the count is no multiple any more: EINVAL from Linux.
+      const room = result === EINVAL ? roomAt(offset + moved) : Infinity;
+      if (room >= count) throw channel.error(IoOp.WRITE, result, moved, signal);
+      length = moved + room - room % channel.alignment.offset;
+      if (moved >= length) throw channel.error(IoOp.WRITE, EFBIG, moved, signal);
+      limited = true;
+      continue;
+    }
     moved += result;
   }
+  if (limited) throw channel.error(IoOp.WRITE, EFBIG, moved, signal);
   return moved;
+}
+
+/** Bytes that a file may still have behind an offset, by `RLIMIT_FSIZE`. */
+function roomAt(offset: number): number {
+  const limits = new BigUint64Array(2);
+  if (!available() || raw.getrlimit(platform.resource.FSIZE, limits) < 0) return Infinity;
+  // "Unlimited" is the largest number there is.
+  return Math.max(0, Number(limits[0]!) - offset);
 }
 
 /** Writes any memory to whole blocks of the file. */
 export async function writeThrough(
   channel: Channel,
-  source: Uint8Array,
+  source: Checked<Uint8Array>,
   offset: number,
   signal: AbortSignal | undefined,
 ): Promise<number> {
@@ -62,7 +88,7 @@ export async function writeThrough(
  */
 export async function writeAnywhere(
   channel: Channel,
-  source: Uint8Array,
+  source: Checked<Uint8Array>,
   offset: number,
   signal: AbortSignal | undefined,
 ): Promise<number> {
@@ -118,7 +144,7 @@ async function cut(
   }
 }
 
-function part(channel: Channel, source: Uint8Array, from: number, to: number): Uint8Array {
+function part(channel: Channel, source: Checked<Uint8Array>, from: number, to: number): Uint8Array {
   const found = source.subarray(from, to);
   if (found.length === to - from) return found;
   throw new TypeError(`Cannot write "${channel.name}": the source was taken away meanwhile`);

@@ -8,7 +8,7 @@
  * @module
  */
 
-import { addressIn, type Region } from "../../sys/region.ts";
+import { addressIn, lengthOf, type Region } from "../../sys/region.ts";
 
 const HEADER = 64;
 const ROW = 64;
@@ -91,11 +91,12 @@ export class Table {
 
   #write(index: number, { region, pageSize, fileOffset, fd }: Watched): void {
     const at = (HEADER + index * ROW) / 4;
-    const address = addressIn(region, 0, region.length);
+    const length = lengthOf(region);
+    const address = addressIn(region, 0, length);
     const wide = at / 2;
     Atomics.store(this.#words, at + MARKS, 0);
     Atomics.store(this.#wide, wide + START, address);
-    Atomics.store(this.#wide, wide + END, address + BigInt(region.length));
+    Atomics.store(this.#wide, wide + END, address + BigInt(length));
     Atomics.store(this.#wide, wide + MASK, BigInt(-pageSize));
     Atomics.store(this.#wide, wide + FILE_OFFSET, BigInt(fileOffset));
     Atomics.store(this.#words, at + DESCRIPTOR, fd);

@@ -1,8 +1,8 @@
-/** The advice that {@linkcode Mapping.advise} takes, by madvise(2). @module */
+/** How a mapping will be used. @module */
 
 import { MemoryAdvice } from "../../sys/flags/memory.ts";
 
-/** How a range will be used; see `Mapping.advise()`. */
+/** How a range will be used; see `advise()` of a mapping. */
 export type MapAdvice =
   | "normal"
   | "random"
@@ -14,6 +14,7 @@ export type MapAdvice =
   | "nohugepage"
   | "dontdump";
 
+/** What madvise(2) calls it. */
 export const ADVICE: Record<MapAdvice, number> = {
   normal: MemoryAdvice.NORMAL,
   random: MemoryAdvice.RANDOM,

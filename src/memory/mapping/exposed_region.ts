@@ -47,6 +47,9 @@ export class ExposedRegion {
     this.pageSize = pageSize;
   }
 
+  /** Whether private pages of another region were moved here, maybe with stores in them. */
+  inherited = false;
+
   /** Whether any buffer was ever handed out. */
   get shown(): boolean {
     return this.#taken || this.#windows.length + this.#blocks.size > 0;

@@ -1,6 +1,7 @@
 /** The pages of a mapped file: writing them, dropping them, and what stores into them do. @module */
 
 import { platform } from "../../../ffi/platform/mod.ts";
+import type { Checked } from "../../checked.ts";
 import { UnsupportedError } from "../../errors.ts";
 import { describe } from "../../options.ts";
 import { check } from "../../sys/check.ts";
@@ -38,7 +39,7 @@ export async function withFile<T>(
 }
 
 /** Writes what was stored, and waits. */
-export function flush(state: MappingState, range: MappedRange | undefined): void {
+export function flush(state: MappingState, range: Checked<MappedRange>): void {
   const action = `flush ${state.name}`;
   const { length } = pagesOf(state, range);
   if (state.access !== "write" || length === 0) return;
@@ -51,7 +52,7 @@ export function flush(state: MappingState, range: MappedRange | undefined): void
 /** As above, in the thread for blocking calls. */
 export async function flushElsewhere(
   mapping: object,
-  range: MappedRange | undefined,
+  range: Checked<MappedRange>,
 ): Promise<void> {
   const state = stateOf(mapping, "flush");
   const action = `flush ${state.name}`;
@@ -70,14 +71,14 @@ export async function flushElsewhere(
 }
 
 /** Stores behind the end of the file are lost without an error. */
-function checkFlushed(state: MappingState, range: MappedRange = {}, action: string): void {
+function checkFlushed(state: MappingState, range: Checked<MappedRange>, action: string): void {
   const { offset = 0, length = state.length - offset } = range;
   throwIfShorter(state, offset, length, action);
   throwIfFaulted(state, "flush");
 }
 
 /** Takes pages out of memory and out of the page cache. */
-export function dropCache(state: MappingState, range: MappedRange | undefined): void {
+export function dropCache(state: MappingState, range: Checked<MappedRange>): void {
   const { start, length } = pagesOf(state, range);
   if (length === 0) return;
   flush(state, range);
@@ -100,7 +101,7 @@ export function dropCache(state: MappingState, range: MappedRange | undefined): 
 export function protect(
   state: MappingState,
   access: "read" | "write",
-  range: MappedRange | undefined,
+  range: Checked<MappedRange>,
 ): void {
   if (access !== "read" && access !== "write") {
     throw new TypeError(`Cannot protect with ${describe(access)}: expected "read" or "write"`);

@@ -9,7 +9,8 @@ import type { MapAccess, MappingState } from "./mapping_state.ts";
 import { ExposedRegion } from "./exposed_region.ts";
 import { faultGuard } from "../fault_guard/guard.ts";
 import { MOST_ROWS, NO_SIZE, type Row } from "../fault_guard/table.ts";
-import { checkEmpty, type OpenFile } from "./open_file.ts";
+import { asNoDevice, checkEmpty, type OpenFile } from "./open_file.ts";
+import { assertRoom, mapped } from "../map_limit.ts";
 import { giveUpRows } from "./region_quarantine.ts";
 
 const { ANONYMOUS, PRIVATE, SHARED, SHARED_VALIDATE, NORESERVE, SYNC } = platform.map;
@@ -68,8 +69,9 @@ export function mapAnonymous(length: number, pageSize: number, shift?: number): 
   const rest = { ...base, sync: false, shift, file: undefined, hidden: undefined };
   if (length === 0) return { ...rest, exposed: undefined };
   const size = Math.ceil(length / pageSize) * pageSize;
+  assertRoom(() => `allocate ${name}`);
   const region = check(
-    raw.mmap(size, READ_WRITE, PRIVATE | ANONYMOUS | flags, -1, 0),
+    mapped(() => raw.mmap(size, READ_WRITE, PRIVATE | ANONYMOUS | flags, -1, 0)),
     "mmap",
     () => `allocate ${name}`,
   );
@@ -88,14 +90,18 @@ function map(
   // A stray store into a page that may not be written is a signal, so all of them may be. Without
   // NORESERVE memory would be set aside for the whole file.
   const flags = access === "write" ? shared : PRIVATE | NORESERVE;
-  let region = raw.mmap(size, READ_WRITE, flags, fd, offset);
+  assertRoom(() => `map ${name}`);
+  let region = mapped(() => raw.mmap(size, READ_WRITE, flags, fd, offset));
   let hidden: string | undefined;
   if (region === ENOMEM && access === "read") {
     // Memory is set aside nevertheless: then for no page, and nobody may store into any.
     region = raw.mmap(size, READ, SHARED, fd, offset);
     hidden = NOT_SHOWN;
   }
-  return { region: check(region, "mmap", () => `map ${size} bytes of ${name}`), hidden };
+  return {
+    region: check(asNoDevice(region), "mmap", () => `map ${size} bytes of ${name}`),
+    hidden,
+  };
 }
 
 function watch(

@@ -12,6 +12,7 @@ import {
   type MapAccess,
   type MappedRange,
   openState,
+  ownRange,
   pagesOf,
   stateOf,
 } from "./mapping_state.ts";
@@ -88,7 +89,8 @@ export class MappedFile extends Mapping {
    * @throws {SyscallError} `ENOENT`, `EACCES` and the like for the path; `EACCES` when a descriptor is
    * not open as needed; `ENODEV` for a pipe, a socket, a device without pages or a file of procfs;
    * `EISDIR`; `EPERM` for a sealed memfd and `"write"`; `ENOMEM` when there are no addresses, or too
-   * many mappings; `EOPNOTSUPP` for `sync` on an ordinary disk; `ENOSPC`, `EFBIG` when it cannot grow.
+   * many mappings; `EOPNOTSUPP` for `sync` on an ordinary disk; `ENOSPC`, `EFBIG` when it cannot grow (SIGXFSZ
+   * on Deno, at `RLIMIT_FSIZE`).
    * @throws {UnsupportedError} When the system cannot be called.
    *
    * @see {@link https://man7.org/linux/man-pages/man2/mmap.2.html}
@@ -136,7 +138,8 @@ export class MappedFile extends Mapping {
   /** As above, in another thread. */
   flush(range: MappedRange | undefined, options: FlushOptions & { async: true }): Promise<void>;
   flush(range?: MappedRange, { async = false }: FlushOptions = {}): void | Promise<void> {
-    return async ? flushElsewhere(this, range) : flush(stateOf(this, "flush"), range);
+    const own = ownRange(range);
+    return async ? flushElsewhere(this, own) : flush(stateOf(this, "flush"), own);
   }
 
   /**
@@ -151,8 +154,9 @@ export class MappedFile extends Mapping {
    * @throws {SyscallError} `EIO` when the disk fails.
    */
   async prefetch(range?: MappedRange): Promise<void> {
+    const own = ownRange(range);
     const state = stateOf(this, "prefetch");
-    const { start, length } = pagesOf(state, range);
+    const { start, length } = pagesOf(state, own);
     if (length === 0) return;
     const from = state.offset - state.delta + start;
     raw.posixFadvise(state.file!.fd, from, length, FileAdvice.WILLNEED);
@@ -173,7 +177,8 @@ export class MappedFile extends Mapping {
    * @throws {SyscallError} `EINVAL` for what is locked; as {@linkcode flush}.
    */
   dropCache(range?: MappedRange): void {
-    dropCache(stateOf(this, "drop"), range);
+    const own = ownRange(range);
+    dropCache(stateOf(this, "drop"), own);
   }
 
   /**
@@ -189,7 +194,8 @@ export class MappedFile extends Mapping {
    * @throws {SyscallError} `ENOMEM` where memory is set aside for private pages; `EPERM` when sealed.
    */
   protect(access: "read" | "write", range?: MappedRange): void {
-    protect(stateOf(this, "protect"), access, range);
+    const own = ownRange(range);
+    protect(stateOf(this, "protect"), access, own);
   }
 
   /**

@@ -8,7 +8,7 @@ import type { FdLike } from "../../sys/fd.ts";
 import { libc } from "../../sys/libc.ts";
 import { MemoryAdvice, Seal } from "../../sys/flags/memory.ts";
 import * as raw from "../../sys/raw/mod.ts";
-import { adopt, type MapAccess, onPages, openState, stateOf } from "./mapping_state.ts";
+import { adopt, ALL, type MapAccess, onPages, openState, stateOf } from "./mapping_state.ts";
 import { watchDropped } from "./dropped.ts";
 import { protect } from "./file_pages.ts";
 import { mapAnonymous } from "./map_file.ts";
@@ -51,8 +51,9 @@ const HUGE: Record<string, number> = { "2MB": 21, "1GB": 30 };
 /**
  * Memory that is not the runtime's: beyond its limits, or shared with other threads and processes.
  *
- * Shared memory is a file without a name (memfd) that can never get shorter, so that touching it
- * raises no signal. Whoever has its descriptor maps it with {@linkcode MappedMemory.open}: a Worker by
+ * Shared memory is a file without a name (memfd). What {@linkcode MappedMemory.allocate} makes is sealed
+ * against getting shorter, so that touching it raises no signal; other people's memory is guarded like a
+ * file that is mapped. Whoever has its descriptor maps it with {@linkcode MappedMemory.open}: a Worker by
  * the number, a child process by an inherited descriptor or by {@linkcode MappedMemory.path}. `Atomics`
  * on typed arrays of its bytes are atomic between all of them.
  *
@@ -72,7 +73,8 @@ export class MappedMemory extends Mapping {
    *
    * @throws {TypeError} When an option is of the wrong kind.
    * @throws {RangeError} When `length` is no safe integer >= 0.
-   * @throws {SyscallError} `ENOMEM` when there is no room, or the pool of huge pages is empty; `EFBIG`;
+   * @throws {SyscallError} `ENOMEM` when there is no room, the process has too many mappings, or the pool of huge
+   * pages is empty; `EFBIG`;
    * `EINVAL` for a longer name, or a size of huge pages that the processor lacks; `EMFILE`.
    * @throws {UnsupportedError} When the system cannot be called.
    */
@@ -174,11 +176,11 @@ export class MappedMemory extends Mapping {
     }
     const bits = names.reduce((sum, name) => sum | SEALS[name], 0);
     const freezes = (bits & Seal.WRITE) !== 0 && state.access === "write";
-    if (freezes) protect(state, "read", {});
+    if (freezes) protect(state, "read", ALL);
     try {
       addSeals(state.file.fd, bits);
     } catch (error) {
-      if (freezes) protect(state, "write", {});
+      if (freezes) protect(state, "write", ALL);
       throw error;
     }
     if (freezes) adopt(this, { ...state, access: "read" });
@@ -213,7 +215,7 @@ export class MappedMemory extends Mapping {
 function populate(memory: MappedMemory): void {
   const state = stateOf(memory, "allocate");
   try {
-    onPages(state, {}, "madvise", `allocate ${state.name}`, (region, start, length) => {
+    onPages(state, ALL, "madvise", `allocate ${state.name}`, (region, start, length) => {
       return raw.madvise(region, start, length, MemoryAdvice.POPULATE_WRITE);
     });
   } catch (error) {

@@ -1,21 +1,13 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 /** What mapped files and mapped memory have in common. @module */
 
-import { bytesOf, integer } from "../../sys/arguments.ts";
 import { MemoryAdvice } from "../../sys/flags/memory.ts";
 import { lockOnFault } from "../../sys/raw/fixed.ts";
 import * as raw from "../../sys/raw/mod.ts";
-import {
-  copy,
-  type MappedRange,
-  onPages,
-  openState,
-  pagesOf,
-  show,
-  stateOf,
-} from "./mapping_state.ts";
 import { ADVICE, type MapAdvice } from "./advice.ts";
+import { type MappedRange, onPages, ownRange, pagesOf, stateOf } from "./mapping_state.ts";
 import { end } from "./end.ts";
+import { MappedBytes } from "./mapped_bytes.ts";
 
 /** What of a range is in memory. */
 export interface Residency {
@@ -30,100 +22,12 @@ export interface Residency {
 /**
  * Memory of the system, shown without a copy: a `MappedFile` or a `MappedMemory`.
  *
- * No use of a mapping ends the process. {@linkcode Mapping.close} empties every array that shows it,
+ * No call on a mapping ends the process; decoding `bytes` that another process writes may: use
+ * {@linkcode MappedBytes.text}. {@linkcode Mapping.close} empties every array that shows it,
  * and takes the memory away so that operations which are still using it in another thread go on with
  * zeroes; calls on a closed mapping throw `TypeError`.
  */
-export abstract class Mapping implements Disposable {
-  /** Bytes that are mapped; 0 when closed. */
-  get length(): number {
-    return openState(this)?.length ?? 0;
-  }
-
-  /** Whether it was closed. */
-  get closed(): boolean {
-    return openState(this) === undefined;
-  }
-
-  /**
-   * Whether a page was found to be missing, because somebody has made the file shorter.
-   *
-   * Its bytes were read as zeroes, and what was stored there is lost. Every call but `close()` and
-   * `resize()` then throws `TruncatedError`. False where the fault guard is not active: see
-   * `capabilities().faultGuard`.
-   */
-  get truncated(): boolean {
-    return (openState(this)?.exposed?.row?.marks ?? 0) !== 0;
-  }
-
-  /**
-   * All bytes, without a copy.
-   *
-   * Buffers begin on a page: mind `byteOffset` when you make a typed array of `bytes.buffer`.
-   *
-   * @throws {TypeError} When the mapping is closed.
-   * @throws {RangeError} When the runtime has no array so long: Bun's end at 4 GiB. Use {@linkcode view}.
-   * @throws {TruncatedError} When the file was found to be shorter.
-   * @throws {UnsupportedError} When memory may not be shown: see `MappedFile.open()`.
-   */
-  get bytes(): Uint8Array<ArrayBuffer> {
-    return show(this, 0, this.length);
-  }
-
-  /**
-   * Shows a range, without a copy.
-   *
-   * @param offset First byte.
-   * @param length Bytes; at most 4 GiB on Bun. Default: all that follow.
-   * @returns A view that becomes empty when the mapping is closed or resized.
-   *
-   * @throws {TypeError} When the mapping is closed.
-   * @throws {RangeError} When the range is not inside the mapping, or too long for one array.
-   * @throws {TruncatedError} When the file was found to be shorter.
-   * @throws {UnsupportedError} When memory may not be shown: see `MappedFile.open()`.
-   */
-  view(offset: number, length: number = this.length - offset): Uint8Array<ArrayBuffer> {
-    return show(this, offset, length);
-  }
-
-  /**
-   * Copies a range, and checks that the file still has it.
-   *
-   * Of a file with access `"read"` or `"write"` it copies what the file holds, without stray stores.
-   *
-   * @param offset First byte.
-   * @param length Bytes. Default: all that follow.
-   * @returns The bytes, in memory of the runtime.
-   *
-   * @throws {TypeError} When the mapping is closed.
-   * @throws {RangeError} When the range is not inside the mapping.
-   * @throws {TruncatedError} When the file no longer has all of it.
-   */
-  read(offset: number, length: number = this.length - offset): Uint8Array<ArrayBuffer> {
-    stateOf(this, "read");
-    integer(offset, "offset", 0, this.length);
-    const target = new Uint8Array(integer(length, "length", 0, this.length - offset));
-    copy(this, offset, target);
-    return target;
-  }
-
-  /**
-   * As {@linkcode read}, into an array that is there already.
-   *
-   * @param target Is filled, or left in part unspecified when the call throws.
-   * @param offset First byte. Default: 0.
-   * @returns Bytes copied: the length of `target`.
-   *
-   * @throws {TypeError} When the mapping is closed, or `target` is no `Uint8Array`.
-   * @throws {RangeError} When the range is not inside the mapping.
-   * @throws {TruncatedError} When the file no longer has all of it.
-   */
-  readInto(target: Uint8Array, offset: number = 0): number {
-    bytesOf(target, "target");
-    copy(this, offset, target);
-    return target.length;
-  }
-
+export abstract class Mapping extends MappedBytes implements Disposable {
   /**
    * Tells the kernel how a range will be used.
    *
@@ -145,8 +49,9 @@ export abstract class Mapping implements Disposable {
         `Cannot advise ${JSON.stringify(advice)}: expected one of ${Object.keys(ADVICE)}`,
       );
     }
+    const own = ownRange(range);
     const state = stateOf(this, "advise on");
-    onPages(state, range, "madvise", `advise on ${state.name}`, (region, start, length) => {
+    onPages(state, own, "madvise", `advise on ${state.name}`, (region, start, length) => {
       return raw.madvise(region, start, length, ADVICE[advice]);
     });
   }
@@ -165,10 +70,11 @@ export abstract class Mapping implements Disposable {
    * @see {@link https://man7.org/linux/man-pages/man2/mincore.2.html}
    */
   residency(range?: MappedRange): Residency {
+    const own = ownRange(range);
     const state = stateOf(this, "examine");
     const step = raw.pageSize();
-    const found = new Uint8Array(Math.ceil(pagesOf(state, range).length / step));
-    onPages(state, range, "mincore", `examine ${state.name}`, (region, start, length) => {
+    const found = new Uint8Array(Math.ceil(pagesOf(state, own).length / step));
+    onPages(state, own, "mincore", `examine ${state.name}`, (region, start, length) => {
       return raw.mincore(region, start, length, found);
     });
     // The other bits are reserved.
@@ -192,12 +98,13 @@ export abstract class Mapping implements Disposable {
    * @see {@link https://man7.org/linux/man-pages/man2/mlock.2.html}
    */
   lock(range?: MappedRange): void {
+    const own = ownRange(range);
     const state = stateOf(this, "lock");
     const action = `lock ${state.name}`;
     // First the lock, then the pages: mlock(2) itself would fetch those of a private mapping for
     // writing, and so make a copy of each.
-    onPages(state, range, "mlock2", action, lockOnFault);
-    onPages(state, range, "madvise", action, (region, start, length) => {
+    onPages(state, own, "mlock2", action, lockOnFault);
+    onPages(state, own, "madvise", action, (region, start, length) => {
       const result = raw.madvise(region, start, length, MemoryAdvice.POPULATE_READ);
       if (result < 0) raw.munlock(region, start, length);
       return result;
@@ -214,8 +121,9 @@ export abstract class Mapping implements Disposable {
    * @throws {TruncatedError} When the file was found to be shorter.
    */
   unlock(range?: MappedRange): void {
+    const own = ownRange(range);
     const state = stateOf(this, "unlock");
-    onPages(state, range, "munlock", `unlock ${state.name}`, raw.munlock);
+    onPages(state, own, "munlock", `unlock ${state.name}`, raw.munlock);
   }
 
   /**

@@ -6,6 +6,7 @@
  */
 
 import { builtin } from "../../builtins.ts";
+import type { Checked } from "../../checked.ts";
 import { errnoNumber, SyscallError, TruncatedError, UnsupportedError } from "../../errors.ts";
 import { describe } from "../../options.ts";
 import { integer } from "../../sys/arguments.ts";
@@ -151,7 +152,7 @@ export function show(mapping: object, offset: number, length: number): Uint8Arra
 }
 
 /** Copies a range into `target`, and knows whether the file still had it all. */
-export function copy(mapping: object, offset: number, target: Uint8Array): void {
+export function copy(mapping: object, offset: number, target: Checked<Uint8Array>): void {
   const state = stateOf(mapping, "read");
   const { length } = target;
   checkRange(state, offset, length);
@@ -188,14 +189,23 @@ export function checkRange({ length: most }: MappingState, offset: number, lengt
   integer(length, "length", 0, most - offset);
 }
 
-/** The whole pages that hold a range: offset and length in the region. Nothing for no bytes. */
-export function pagesOf(
-  state: MappingState,
-  range: MappedRange = {},
-): { start: number; length: number } {
+/** Copies a caller's range. */
+export function ownRange(range: MappedRange = {}): Checked<MappedRange> {
   if (typeof range !== "object" || range === null) {
     throw new TypeError(`Cannot use ${describe(range)} as a range: expected { offset, length }`);
   }
+  const { offset, length } = range;
+  return { offset, length } as Checked<MappedRange>;
+}
+
+/** All of a mapping. */
+export const ALL: Checked<MappedRange> = ownRange();
+
+/** The whole pages that hold a range: offset and length in the region. Nothing for no bytes. */
+export function pagesOf(
+  state: MappingState,
+  range: Checked<MappedRange>,
+): { start: number; length: number } {
   const { offset = 0, length = Math.max(0, state.length - offset) } = range;
   checkRange(state, offset, length);
   if (length === 0 || state.exposed === undefined) return { start: 0, length: 0 };
@@ -208,7 +218,7 @@ export function pagesOf(
 /** Makes a call on the whole pages that hold a range. */
 export function onPages(
   state: MappingState,
-  range: MappedRange | undefined,
+  range: Checked<MappedRange>,
   syscall: string,
   action: string,
   call: (region: Region, start: number, length: number) => number,

@@ -1,6 +1,5 @@
 /** The files without a name behind shared memory. @module */
 
-import { platform } from "../../../ffi/platform/mod.ts";
 import { addSeals, memfdCreate, seals } from "../../sys/file/allocation.ts";
 import { SyscallError } from "../../errors.ts";
 import { check } from "../../sys/check.ts";
@@ -37,10 +36,9 @@ export function openMemory(memory: FdLike | string, access: MapAccess): MappingS
   const flags = OpenFlag.CLOEXEC | (access === "write" ? OpenFlag.RDWR : OpenFlag.RDONLY);
   const fd = typeof memory === "string" ? open(memory, flags) : dupCloexec(fdOf(memory, "memory"));
   try {
-    // Never shorter. Where that is not ours to say, the fault guard is what is left.
-    if ((seals(fd) & Seal.SHRINK) === 0) {
-      raw.fcntl(fd, platform.fcntl.ADD_SEALS, Seal.SHRINK);
-    }
+    // Throws for what is no shared memory. What others may do with theirs is not ours to change: when it
+    // gets shorter, the fault guard is there.
+    seals(fd);
     return map(fd, access);
   } catch (error) {
     raw.close(fd);

@@ -12,6 +12,9 @@ import { dupCloexec } from "../../sys/file/open.ts";
 import * as raw from "../../sys/raw/mod.ts";
 import { fdStat, FileType, hugePageSize } from "../../sys/file/statx.ts";
 
+const EIO = -errnoNumber("EIO");
+const ENODEV = -errnoNumber("ENODEV");
+
 /** A file that can be mapped. */
 export interface OpenFile {
   /** Ours: opened here, or a duplicate of what was lent. */
@@ -114,8 +117,13 @@ function deviceSize(fd: number): number {
   return size;
 }
 
+/** procfs says EIO of files that it cannot map, and everybody else ENODEV: fs/proc/inode.c. */
+export function asNoDevice<T>(region: T | number): T | number {
+  return region === EIO ? ENODEV : region;
+}
+
 /** Whether an empty file is one that can be mapped: procfs says 0 whatever a file holds. */
 export function checkEmpty({ fd, name, pageSize }: OpenFile): void {
   const region = raw.mmap(pageSize, 1, platform.map.SHARED, fd, 0);
-  raw.munmap(check(region, "mmap", () => `map ${name}`));
+  raw.munmap(check(asNoDevice(region), "mmap", () => `map ${name}`));
 }

@@ -5,7 +5,7 @@
  * runtime is running on the memory in another thread: `zlib.gzip(map.bytes)` and then munmap(2) is a
  * crash. So a closed mapping is replaced by zero pages, in one step, and its addresses stay taken.
  *
- * They are given back, oldest first, when many are waiting, and each only when all its buffers are
+ * They are given back, oldest first, when many are waiting or no addresses are left, and each only when all its buffers are
  * empty and collected, and ten seconds have passed: every operation of the three runtimes that reads
  * or writes a buffer from another thread keeps the buffer's object alive until it has ended. Until then zero pages cost
  * addresses, of which there are 128 TiB, and no memory.
@@ -77,19 +77,27 @@ export function waiting(): { ranges: number; bytes: number } {
   return { ranges: wards.size, bytes };
 }
 
-function sweep(): void {
+/** Gives back all that can be, because addresses are needed. Returns whether that was any. */
+export function giveBack(): boolean {
+  return sweep(wards.size);
+}
+
+function sweep(most = EXAMINED): boolean {
   const now = performance.now();
   let examined = 0;
+  let found = false;
   for (const ward of wards) {
-    if (now - ward.since < SHORTEST_STAY_MS || examined++ === EXAMINED) return;
+    if (now - ward.since < SHORTEST_STAY_MS || examined++ === most) return found;
     wards.delete(ward);
     if (unused(ward)) {
       release(ward);
+      found = true;
     } else {
       ward.since = now;
       wards.add(ward);
     }
   }
+  return found;
 }
 
 function unused(ward: Ward): boolean {

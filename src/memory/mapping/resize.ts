@@ -50,11 +50,13 @@ export function resize(mapping: object, length: number): void {
   const end = offset + length;
   const range = fit(file, { access, offset, length, sync });
   const state = mapFile(file, range, old.pageSize);
-  if (access === "copy-on-write" && old.exposed?.shown && state.exposed !== undefined) {
-    keep(old.exposed, state.exposed);
+  const { exposed } = old;
+  if (access === "copy-on-write" && state.exposed !== undefined && exposed !== undefined) {
+    // Nobody has stored into what was never shown, and has not got stored pages from before.
+    if (exposed.shown || exposed.inherited) keep(exposed, state.exposed);
   }
   adopt(mapping, state);
-  old.exposed?.end();
+  exposed?.end();
   // The file ended with the mapping. Nobody sees the pages that go: they have been replaced.
   if (access === "write" && open.regular && end < size && size <= offset + old.length) {
     check(ftruncate(open.fd, end), "ftruncate", () => `cut ${name} to ${end} bytes`);
@@ -71,6 +73,7 @@ function reallocate(mapping: object, old: MappingState, length: number): void {
 
 /** Moves the private pages, which takes no memory; what cannot be moved is copied. */
 function keep(from: ExposedRegion, to: ExposedRegion): void {
+  to.inherited = true;
   move(from, to, 0, Math.min(from.region.length, to.region.length));
 }
 

@@ -1,8 +1,10 @@
 /** One stream to many targets: `broadcast`. @module */
 
+import { ownOptions } from "../../checked.ts";
 import { describe } from "../../options.ts";
 import { fdOf } from "../../sys/fd.ts";
 import {
+  BROADCAST_OPTIONS,
   type BroadcastOptions,
   type BroadcastResult,
   checkBroadcast,
@@ -99,14 +101,16 @@ export function broadcast(
   const early = new Map<unknown, Candidate>();
   let loop: BroadcastLoop | undefined;
   let over = false;
+  let own: BroadcastOptions;
 
   const run = async (): Promise<BroadcastResult> => {
-    checkBroadcast(options);
+    own = ownOptions(options, BROADCAST_OPTIONS);
+    checkBroadcast(own);
     for (const target of listed(targets)) enter(candidate(target));
     const count = early.size;
-    const chunkSource = await openChunkSource(source, options);
-    const progress = new TransferProgress(options, chunkSource.total);
-    loop = new BroadcastLoop(chunkSource, progress, options);
+    const chunkSource = await openChunkSource(source, own);
+    const progress = new TransferProgress(own, chunkSource.total);
+    loop = new BroadcastLoop(chunkSource, progress, own);
     let index = 0;
     for (const each of early.values()) loop.registry.add(each, index++ < count);
     early.clear();
@@ -136,7 +140,7 @@ export function broadcast(
       if (!early.delete(key)) return loop?.registry.remove(key);
       const unused = { outcome: "removed", bytes: 0, dropped: 0, method: "none" } as const;
       const report: TargetReport = { target, ...unused };
-      queueMicrotask(() => options.onTargetEnd?.(report));
+      queueMicrotask(() => own.onTargetEnd?.(report));
       return Promise.resolve(report);
     },
   });

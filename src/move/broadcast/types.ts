@@ -1,10 +1,13 @@
 /** What every part of a broadcast knows: its options, and the shapes of what it works with. @module */
 
+import type { Names } from "../../checked.ts";
 import {
   checkFlow,
   checkRange,
   describe,
+  FLOW_OPTIONS,
   type FlowOptions,
+  RANGE_OPTIONS,
   type RangeOptions,
   type TransferResult,
 } from "../../options.ts";
@@ -155,6 +158,17 @@ export interface TargetQueueEvents {
 }
 
 const ACTION = "broadcast";
+
+/** The names of {@linkcode BroadcastOptions}. */
+export const BROADCAST_OPTIONS: Names<BroadcastOptions> = {
+  ...RANGE_OPTIONS,
+  ...FLOW_OPTIONS,
+  empty: true,
+  onTargetEnd: true,
+  slow: true,
+  slowMs: true,
+  stability: true,
+};
 
 /** Checks the options. */
 export function checkBroadcast(options: BroadcastOptions): void {

@@ -1,6 +1,7 @@
 /** Copying files: `copyFile`. @module */
 
 import { builtin } from "../../builtins.ts";
+import type { Checked } from "../../checked.ts";
 import { errnoNumber, SyscallError } from "../../errors.ts";
 import { describe, type TransferResult } from "../../options.ts";
 import { available, libc } from "../../sys/libc.ts";
@@ -11,7 +12,8 @@ import { copyData, type CopyMethod } from "./data.ts";
 import { checkOptions, type CopyOptions, isPlain } from "./options.ts";
 import { closeFolder, type Place, placeOf } from "./destination.ts";
 import { describeFile, isRegular } from "./source.ts";
-import { makeTarget, PERMISSIONS, temporaryName } from "./target.ts";
+import { PERMISSIONS } from "./open.ts";
+import { makeTarget, temporaryName } from "./target.ts";
 import { TransferProgress } from "../engine/progress.ts";
 import { discard, snapshot } from "../engine/pseudo_files.ts";
 import { openFile } from "../engine/open_file.ts";
@@ -20,7 +22,7 @@ import { portableSink } from "../transfer/portable.ts";
 import { reporting } from "../transfer/report.ts";
 
 /** The options of a call without any: they need not be checked. */
-const USUAL: CopyOptions = {};
+const USUAL: Checked<CopyOptions> = checkOptions({});
 
 /** What a finished {@linkcode copyFile} reports; holes are not counted as bytes. */
 export interface CopyReport extends TransferResult {
@@ -34,8 +36,12 @@ export interface CopyReport extends TransferResult {
  * Copies a file.
  *
  * The target appears under its name only when it is complete: whatever fails, aborts or fills the disk
- * leaves nothing behind, and what was there before stays. (Only the end of the process by `SIGKILL` or
- * a power cut leaves a `.name.*.sluice`.) Holes stay holes. The length is that of the source when it
+ * leaves nothing behind, and what was there before stays. Until then the file has no name at all where
+ * the file system has such files (`O_TMPFILE`: ext4, XFS, btrfs, tmpfs, overlayfs since Linux 6.3), so
+ * that nothing is left whatever ends the process. (What replaces a file has two names for some
+ * microseconds.) Elsewhere, and without foreign functions, it is a `.name.*.sluice`, which is removed
+ * when the process exits or gets SIGHUP, SIGINT or SIGTERM; `SIGKILL` or a power cut leaves it. Holes
+ * stay holes. The length is that of the source when it
  * was opened. The event loop waits for no disk, with one exception: up to 1 MiB of the page cache are
  * copied on it at once, on a file system of this machine, which takes less time than to wake a thread.
  * A file system that takes more than 5 ms for it is left to threads for the next 10 seconds.
@@ -51,7 +57,8 @@ export interface CopyReport extends TransferResult {
  * @throws {RangeError} When a number is outside its range.
  * @throws {SyscallError} `ENOENT`, `EACCES` ... for a path; `EISDIR` for a folder; `EINVAL` when `from` is
  * no file, when both are the same file, or `method` does not suit; `EEXIST`
- * without `overwrite`; `EOPNOTSUPP`, `EXDEV` for a reflink that cannot be; `ENOSPC`, `EFBIG`, `EIO`.
+ * without `overwrite`; `EOPNOTSUPP`, `EXDEV` for a reflink that cannot be; `ENOSPC`, `EIO`;
+ * `EFBIG`, in the place of which SIGXFSZ ends Deno.
  * @throws {TruncatedError} When the source became shorter.
  * @throws {AbortError} When the signal fired; its reason is the `cause`.
  * @throws {UnsupportedError} When `method` cannot be used here.
@@ -66,14 +73,14 @@ export async function copyFile(
   to: string | URL,
   options: CopyOptions = USUAL,
 ): Promise<CopyReport> {
-  if (options !== USUAL) checkOptions(options);
+  const own = options === USUAL ? USUAL : checkOptions(options);
   const source = pathOf(from, "from");
   const target = pathOf(to, "to");
   const [file, place] = await Promise.allSettled([openFile(source), placeOf(target)]);
   try {
     if (file.status === "rejected") throw file.reason;
     if (place.status === "rejected") throw place.reason;
-    return await copyOpen(file.value.fd, source, place.value, options);
+    return await copyOpen(file.value.fd, source, place.value, own);
   } finally {
     if (file.status === "fulfilled") file.value.close();
     if (place.status === "fulfilled") closeFolder(place.value);
@@ -84,7 +91,7 @@ async function copyOpen(
   fd: number,
   name: string,
   place: Place,
-  options: CopyOptions,
+  options: Checked<CopyOptions>,
 ): Promise<CopyReport> {
   const stats = describeFile(fd);
   const action = `copy ${describe(name)}`;
@@ -121,7 +128,7 @@ interface Job {
   readonly fd: number;
   readonly stats: FileFacts;
   readonly place: Place;
-  readonly options: CopyOptions;
+  readonly options: Checked<CopyOptions>;
   readonly progress: TransferProgress;
 }
 
@@ -169,7 +176,7 @@ async function fill(
   target: number,
   size: number,
   occupied: number,
-  options: CopyOptions,
+  options: Checked<CopyOptions>,
   progress: TransferProgress,
 ): Promise<void> {
   const { method = "auto", cache, chunkSize } = options;
@@ -183,7 +190,11 @@ async function fill(
 }
 
 /** A device or a FIFO takes bytes; it is not replaced by a file. */
-async function writeOnto(fd: number, path: string, options: CopyOptions): Promise<CopyReport> {
+async function writeOnto(
+  fd: number,
+  path: string,
+  options: Checked<CopyOptions>,
+): Promise<CopyReport> {
   const { constants } = builtin("fs");
   const flags = constants.O_WRONLY | constants.O_NONBLOCK;
   const { method, ...progress } = options;

@@ -1,6 +1,7 @@
 /** Options of `copyFile`. @module */
 
-import { checkFlow, describe, type FlowOptions } from "../../options.ts";
+import { type Checked, type Names, ownOptions } from "../../checked.ts";
+import { checkFlow, describe, FLOW_OPTIONS, type FlowOptions } from "../../options.ts";
 import type { CopyMethod } from "./data.ts";
 
 /** Options of `copyFile`. */
@@ -51,11 +52,23 @@ export function isPlain(options: CopyOptions): boolean {
     chunkSize === undefined && maxRate === undefined;
 }
 
+const NAMES: Names<CopyOptions> = {
+  ...FLOW_OPTIONS,
+  method: true,
+  cache: true,
+  atomic: true,
+  overwrite: true,
+  mode: true,
+  times: true,
+  durable: true,
+};
+
 const METHODS = ["auto", "reflink", "range", "sendfile", "splice", "direct", "mmap", "copy"];
 
 /** Checks the options. */
-export function checkOptions(options: CopyOptions): void {
+export function checkOptions(given: CopyOptions): Checked<CopyOptions> {
   const action = "copy a file";
+  const options = ownOptions(given, NAMES);
   if (typeof options !== "object" || options === null) {
     throw new TypeError(`Cannot ${action}: options must be an object, not ${describe(options)}`);
   }
@@ -77,4 +90,5 @@ export function checkOptions(options: CopyOptions): void {
       throw new TypeError(`Cannot ${action}: ${name} must be a boolean, not ${describe(value)}`);
     }
   }
+  return options;
 }

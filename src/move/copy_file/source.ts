@@ -4,7 +4,7 @@ import { platform } from "../../../ffi/platform/mod.ts";
 import { builtin } from "../../builtins.ts";
 import { check } from "../../sys/check.ts";
 import { available } from "../../sys/libc.ts";
-import { factsOf, type FileFacts, FileType } from "../../sys/file/statx.ts";
+import { factsOf, type FileFacts, FileType, timesOf } from "../../sys/file/statx.ts";
 
 /** Describes an open file: by a call of our own where there is one, for Deno knows only its own files. */
 export function describeFile(fd: number): FileFacts {
@@ -20,8 +20,7 @@ export function describeFile(fd: number): FileFacts {
     blocks: Number(stats.blocks),
     dev: stats.dev,
     ino: stats.ino,
-    accessedMs: Number(stats.atimeNs) / 1e6,
-    modifiedMs: Number(stats.mtimeNs) / 1e6,
+    ...timesOf(stats.atimeNs, stats.mtimeNs),
   };
 }
 

@@ -5,6 +5,10 @@ import { errnoNumber, SyscallError } from "../../errors.ts";
 import { describe } from "../../options.ts";
 import type { FileFacts } from "../../sys/file/statx.ts";
 import type { Place } from "./destination.ts";
+import { renameToNew } from "./name.ts";
+import { FIRST, openFor, openNew } from "./open.ts";
+import { makeUnnamed } from "./unnamed.ts";
+import { removeAtEnd } from "./leftovers.ts";
 import { asSyscallError } from "../engine/open_file.ts";
 
 /** What a target is made from. */
@@ -16,7 +20,7 @@ export interface TargetOptions {
   /** Permission bits of the file, or `undefined` for those of any new file. */
   readonly mode: number | undefined;
   /** Times of access and change that the file gets, or `undefined` for those of now. */
-  readonly times: Pick<FileFacts, "accessedMs" | "modifiedMs"> | undefined;
+  readonly times: FileFacts | undefined;
   /** Waits until the disk has the bytes. */
   readonly durable: boolean;
 }
@@ -24,6 +28,8 @@ export interface TargetOptions {
 /** A file that is being made. */
 export interface CopyTarget {
   readonly fd: number;
+  /** Path of the file while it is not complete; `undefined` of one without a name. */
+  readonly path: string | undefined;
   /** Closes the file and gives it its name. */
   finish(): Promise<void>;
   /** Closes the file and leaves nothing of it behind. */
@@ -40,32 +46,37 @@ export async function makeTarget(place: Place, options: TargetOptions): Promise<
     const action = `copy to ${describe(path)}, which exists`;
     throw new SyscallError({ syscall: "open", errno: errnoNumber("EEXIST"), action });
   }
-  return options.atomic ? await makeHidden(path, options) : await makeInPlace(place, options);
+  if (!options.atomic) return await makeInPlace(place, options);
+  return await makeUnnamed(place, options, temporaryName(path)) ?? await makeHidden(path, options);
 }
 
-async function makeHidden(path: string, options: TargetOptions): Promise<CopyTarget> {
-  const { constants, promises } = builtin("fs");
+/** Makes a file under a temporary name. */
+export async function makeHidden(path: string, options: TargetOptions): Promise<CopyTarget> {
+  const { promises } = builtin("fs");
   const hidden = temporaryName(path);
-  const { O_CREAT, O_EXCL, O_WRONLY } = constants;
-  const file = await openFor(hidden, O_WRONLY | O_CREAT | O_EXCL, options, path);
-  let named = true;
-  return {
-    fd: file.fd,
-    async finish() {
-      await file.complete();
-      if (options.overwrite) await attempt(promises.rename(hidden, path), "rename", path);
-      else {
-        // Unlike rename(2), link(2) replaces nothing.
-        await attempt(promises.link(hidden, path), "link", path);
-        await promises.unlink(hidden);
-      }
-      named = false;
-    },
-    async discard() {
-      await file.close().catch(() => {});
-      if (named) await promises.unlink(hidden).catch(() => {});
-    },
-  };
+  const keep = removeAtEnd(hidden);
+  try {
+    const file = await openNew(hidden, options, path);
+    return {
+      fd: file.fd,
+      path: hidden,
+      async finish() {
+        await file.complete();
+        await file.close();
+        if (options.overwrite) await attempt(promises.rename(hidden, path), "rename", path);
+        else await attempt(renameToNew(hidden, path), "link", path);
+        keep();
+      },
+      async discard() {
+        await file.close().catch(() => {});
+        await promises.unlink(hidden).catch(() => {});
+        keep();
+      },
+    };
+  } catch (error) {
+    keep();
+    throw error;
+  }
 }
 
 async function makeInPlace(
@@ -73,12 +84,17 @@ async function makeInPlace(
   options: TargetOptions,
 ): Promise<CopyTarget> {
   const { constants, promises } = builtin("fs");
-  const { O_CREAT, O_EXCL, O_TRUNC, O_WRONLY } = constants;
-  const exclusive = options.overwrite ? O_TRUNC : O_EXCL;
-  const file = await openFor(path, O_WRONLY | O_CREAT | exclusive, options, path);
+  const { O_CREAT, O_TRUNC, O_WRONLY } = constants;
+  const file = facts === undefined || !options.overwrite
+    ? await openNew(path, options, path)
+    : await openFor(path, O_WRONLY | O_CREAT | O_TRUNC, FIRST, options, path);
   return {
     fd: file.fd,
-    finish: () => file.complete(),
+    path,
+    async finish() {
+      await file.complete();
+      await file.close();
+    },
     async discard() {
       await file.close().catch(() => {});
       // What was there before is gone; half of something else is not to pass for it.
@@ -99,71 +115,8 @@ export function temporaryName(path: string): string {
   return join(dirname(path), `.${name}${suffix}`);
 }
 
-interface OpenTarget {
-  readonly fd: number;
-  /** Gives the file its attributes and closes it. */
-  complete(): Promise<void>;
-  /** Closes the file, once. */
-  close(): Promise<void>;
-}
-
-/** Permission bits that a copy has of its source. */
-export const PERMISSIONS = 0o777;
-
-async function openFor(
-  path: string,
-  flags: number,
-  options: TargetOptions,
-  name: string,
-): Promise<OpenTarget> {
-  const { mode, times, durable } = options;
-  const action = `copy to ${describe(name)}`;
-  // Until it is complete, nobody else is to read what may be private.
-  const first = mode === undefined ? 0o666 : 0o600;
-  const fs = builtin("fs");
-  const fd = await called<number>("open", action, (done) => fs.open(path, flags, first, done));
-  let open = true;
-  const close = async () => {
-    if (!open) return;
-    // Once only, whatever it answers: the number may be somebody else's by then.
-    open = false;
-    await called("close", action, (done) => fs.close(fd, done));
-  };
-  return {
-    fd,
-    close,
-    async complete() {
-      if (mode !== undefined) {
-        // The inode is in memory, and this is one change of thread less for each small file.
-        fs.fchmodSync(fd, mode & PERMISSIONS);
-      }
-      if (times !== undefined) {
-        const { accessedMs, modifiedMs } = times;
-        await called(
-          "futimes",
-          action,
-          (done) => fs.futimes(fd, accessedMs / 1000, modifiedMs / 1000, done),
-        );
-      }
-      if (durable) await called("fsync", action, (done) => fs.fsync(fd, done));
-      await close();
-    },
-  };
-}
-
-type Callback<T> = (error: NodeJS.ErrnoException | null, value: T) => void;
-
-function called<T = void>(
-  syscall: string,
-  action: string,
-  call: (done: Callback<T>) => void,
-): Promise<T> {
-  return new Promise((resolve, reject) => {
-    call((error, value) => error ? reject(asSyscallError(error, syscall, action)) : resolve(value));
-  });
-}
-
-async function attempt(task: Promise<void>, syscall: string, path: string): Promise<void> {
+/** Waits for a call of the runtime, and gives its error the shape of ours. */
+export async function attempt(task: Promise<void>, syscall: string, path: string): Promise<void> {
   try {
     await task;
   } catch (error) {

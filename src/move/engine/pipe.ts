@@ -6,6 +6,7 @@ import { errnoName } from "../../errors.ts";
 import { describe, wholeNumber } from "../../options.ts";
 import { check } from "../../sys/check.ts";
 import * as raw from "../../sys/raw/mod.ts";
+import { ownRanges } from "../../sys/raw/iovec.ts";
 import { addressIn } from "../../sys/region.ts";
 
 /** Options of {@linkcode Pipe}. */
@@ -118,13 +119,14 @@ export class Pipe {
     if (!Array.isArray(memory)) {
       throw new TypeError(`Cannot share ${describe(memory)}: expected an array of ranges`);
     }
-    for (const { region, offset = 0, length = region.length - offset } of memory) {
+    const ranges = ownRanges(memory);
+    for (const { region, offset, length } of ranges) {
       // What free() takes back, it hands out again while the pipe still shows it.
       addressIn(region, offset, length, "mmap");
     }
-    const shared = raw.vmsplice(this.#writeFd, memory, SPLICE_F_NONBLOCK);
+    const shared = raw.vmsplice(this.#writeFd, ranges, SPLICE_F_NONBLOCK);
     if (errnoName(-shared) === "EAGAIN") return 0;
-    return check(shared, "vmsplice", () => `share ${memory.length} ranges with a pipe`);
+    return check(shared, "vmsplice", () => `share ${ranges.length} ranges with a pipe`);
   }
 
   /** Closes the end to write to: the reader comes to the end. A second call does nothing. */
@@ -170,7 +172,7 @@ function checkOptions(options: PipeOptions): PipeOptions {
   if (blocking !== undefined && typeof blocking !== "boolean") {
     throw new TypeError(`Cannot ${action}: blocking must be a boolean, not ${describe(blocking)}`);
   }
-  return options;
+  return { capacity, blocking };
 }
 
 /**

@@ -49,8 +49,7 @@ export async function relay(
   b: RelayTarget,
   options: RelayOptions = {},
 ): Promise<RelayResult> {
-  checkArguments(a, b, options);
-  const { idleTimeoutMs = 0, onProgress, signal } = options;
+  const { idleTimeoutMs = 0, onProgress, signal } = checkArguments(a, b, options);
   const began = performance.now();
   const progress: RelayProgress = { bytes: 0, bytesForth: 0, bytesBack: 0 };
   let timer: ReturnType<typeof setInterval> | undefined;
@@ -81,7 +80,7 @@ export async function relay(
   }
 }
 
-function checkArguments(a: unknown, b: unknown, options: RelayOptions): void {
+function checkArguments(a: unknown, b: unknown, options: RelayOptions): RelayOptions {
   if (a === b) throw new TypeError(`Cannot ${ACTION}: both sockets are the same`);
   if (typeof options !== "object" || options === null) {
     throw new TypeError(`Cannot ${ACTION}: options must be an object, not ${describe(options)}`);
@@ -98,4 +97,5 @@ function checkArguments(a: unknown, b: unknown, options: RelayOptions): void {
       `Cannot ${ACTION}: onProgress must be a function, not ${describe(onProgress)}`,
     );
   }
+  return { idleTimeoutMs, onProgress, signal };
 }

@@ -2,7 +2,8 @@
 
 import type { ServerResponse } from "node:http";
 import type { Socket } from "node:net";
-import { isBytes } from "../../bytes.ts";
+import { isBytes, ownBytes } from "../../bytes.ts";
+import { type Checked, type Names, ownOptions } from "../../checked.ts";
 import type { FdLike } from "../../sys/fd.ts";
 import type { BunSocket } from "../../runtime/bun.ts";
 import type { DenoConn } from "../../runtime/deno.ts";
@@ -11,7 +12,9 @@ import {
   checkFlow,
   checkRange,
   describe,
+  FLOW_OPTIONS,
   type FlowOptions,
+  RANGE_OPTIONS,
   type RangeOptions,
   resolveRange,
   type TransferResult,
@@ -121,16 +124,16 @@ export async function sendFile(
   source: string | URL | FdLike,
   options: SendFileOptions = {},
 ): Promise<SendResult> {
-  checkOptions(options);
-  if (typeof target === "number") return await send(source, options, target, sendToDescriptor);
+  const own = checkOptions(options);
+  if (typeof target === "number") return await send(source, own, target, sendToDescriptor);
   const connection = findConnection(target);
   if (connection.kind === "response") {
-    if (options.header !== undefined || options.trailer !== undefined) {
+    if (own.header !== undefined || own.trailer !== undefined) {
       throw new TypeError("Cannot send a file: a response takes no header or trailer bytes");
     }
-    return await send(source, options, connection.response, sendToResponse);
+    return await send(source, own, connection.response, sendToResponse);
   }
-  return await inTurn(target, () => send(source, options, connection, sendToSocket));
+  return await inTurn(target, () => send(source, own, connection, sendToSocket));
 }
 
 /** Sends an open file to one kind of target. */
@@ -143,7 +146,7 @@ export type Sender<T> = (
 
 async function send<T>(
   source: string | URL | FdLike,
-  options: SendFileOptions,
+  options: Checked<SendFileOptions>,
   target: T,
   sender: Sender<T>,
 ): Promise<SendResult> {
@@ -180,8 +183,18 @@ function inTurn<T>(key: object, task: () => Promise<T>): Promise<T> {
   return result;
 }
 
-function checkOptions(options: SendFileOptions): void {
+const OPTIONS: Names<SendFileOptions> = {
+  ...RANGE_OPTIONS,
+  ...FLOW_OPTIONS,
+  root: true,
+  stability: true,
+  header: true,
+  trailer: true,
+};
+
+function checkOptions(given: SendFileOptions): Checked<SendFileOptions> {
   const action = "send a file";
+  const options = ownOptions(given, OPTIONS);
   if (typeof options !== "object" || options === null) {
     throw new TypeError(`Cannot ${action}: options must be an object, not ${describe(options)}`);
   }
@@ -198,4 +211,7 @@ function checkOptions(options: SendFileOptions): void {
       throw new TypeError(`Cannot ${action}: ${name} must be a Uint8Array, not ${describe(bytes)}`);
     }
   }
+  if (header !== undefined) options.header = ownBytes(header);
+  if (trailer !== undefined) options.trailer = ownBytes(trailer);
+  return options;
 }

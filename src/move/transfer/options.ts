@@ -1,11 +1,14 @@
 /** What every part of a transfer works on. @module */
 
+import { type Checked, type Names, ownOptions } from "../../checked.ts";
 import { errnoName, errnoNumber, SyscallError, TruncatedError } from "../../errors.ts";
 import {
   checkFlow,
   checkRange,
   describe,
+  FLOW_OPTIONS,
   type FlowOptions,
+  RANGE_OPTIONS,
   type RangeOptions,
   type TransferResult,
   wholeNumber,
@@ -55,8 +58,19 @@ export interface TransferReport extends TransferResult {
 
 const ACTION = "transfer bytes";
 
+/** The names of {@linkcode TransferOptions}. */
+export const TRANSFER_OPTIONS: Names<TransferOptions> = {
+  ...RANGE_OPTIONS,
+  ...FLOW_OPTIONS,
+  offset: true,
+  targetOffset: true,
+  method: true,
+  stability: true,
+};
+
 /** Checks the options, and gives `offset` its other name. */
-export function checkTransfer(options: TransferOptions): TransferOptions {
+export function checkTransfer(given: TransferOptions): Checked<TransferOptions> {
+  const options = ownOptions(given, TRANSFER_OPTIONS);
   if (typeof options !== "object" || options === null) {
     throw new TypeError(`Cannot ${ACTION}: options must be an object, not ${describe(options)}`);
   }

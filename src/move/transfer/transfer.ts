@@ -3,13 +3,19 @@
 import { borrowReading } from "../../runtime/borrow.ts";
 import type { BunSocket } from "../../runtime/bun.ts";
 import type { DenoConn } from "../../runtime/deno.ts";
+import { type Names, ownOptions } from "../../checked.ts";
 import { describe } from "../../options.ts";
 import { type FdLike, fdOf } from "../../sys/fd.ts";
 import { type ByteSource, byteSource, runtimeTarget } from "./runtime_endpoints.ts";
 import { openFile } from "../engine/open_file.ts";
 import { fromDescriptor, fromStream } from "./dispatch.ts";
 import { fromBorrowed } from "./connections.ts";
-import { checkTransfer, type TransferOptions, type TransferReport } from "./options.ts";
+import {
+  checkTransfer,
+  TRANSFER_OPTIONS,
+  type TransferOptions,
+  type TransferReport,
+} from "./options.ts";
 
 /** Whatever {@linkcode transfer} can read. */
 export type TransferSource = string | URL | FdLike | ByteSource | BunSocket | DenoConn;
@@ -62,7 +68,7 @@ export interface TransferRequest extends TransferOptions {
  * @throws {SyscallError} `EBADF` when a descriptor is not open for this; `EISDIR`; `EINVAL` for what
  * carries no bytes (eventfd, epoll), for overlapping ranges of one file, and when `method` does not
  * suit; `ESPIPE` for an offset where there are none; `EPIPE`, `ECONNRESET` when the reader is gone;
- * `ENOSPC`, `EFBIG`, `EPERM` (sealed), `EIO`.
+ * `ENOSPC`, `EPERM` (sealed), `EIO`; `EFBIG`, in the place of which SIGXFSZ ends Deno.
  * @throws {TruncatedError} When the source, a file, became shorter.
  * @throws {AbortError} When the signal fired; its reason is the `cause`.
  * @throws {UnsupportedError} When `method` cannot be used on these ends.
@@ -90,11 +96,13 @@ export async function transfer(
   options: TransferOptions = {},
 ): Promise<TransferReport> {
   if (target === undefined && isRequest(sourceOrRequest)) {
-    const { from, to, ...rest } = sourceOrRequest;
+    const { from, to, ...rest } = ownOptions(sourceOrRequest, REQUEST);
     return await start(from, to, rest);
   }
   return await start(sourceOrRequest as TransferSource, target as TransferTarget, options);
 }
+
+const REQUEST: Names<TransferRequest> = { ...TRANSFER_OPTIONS, from: true, to: true };
 
 function isRequest(value: unknown): value is TransferRequest {
   return typeof value === "object" && value !== null && "from" in value && "to" in value;

@@ -5,7 +5,7 @@ import { flagsOf, integer, pathOf } from "../arguments.ts";
 import { check } from "../check.ts";
 import { type FdLike, fdOf } from "../fd.ts";
 import * as raw from "../raw/mod.ts";
-import type { Region } from "../region.ts";
+import { lengthOf, type Region } from "../region.ts";
 
 /**
  * Keeps a part of a mapping in memory, after reading it in.
@@ -24,7 +24,7 @@ import type { Region } from "../region.ts";
 export function mlock(
   region: Region,
   offset: number = 0,
-  length: number = region.length - offset,
+  length: number = lengthOf(region) - offset,
 ): void {
   check(raw.mlock(region, offset, length), "mlock", () => `lock ${length} bytes of a region`);
 }
@@ -45,7 +45,7 @@ export function mlock(
 export function munlock(
   region: Region,
   offset: number = 0,
-  length: number = region.length - offset,
+  length: number = lengthOf(region) - offset,
 ): void {
   check(raw.munlock(region, offset, length), "munlock", () => `unlock ${length} bytes of a region`);
 }

@@ -1,5 +1,6 @@
 /** Reading, writing and shaping files. @module */
 
+import { sizeOf } from "../../bytes.ts";
 import { bytesOf, flagsOf, integer, listOf, offsetOf, offsetOrNull } from "../arguments.ts";
 import { check } from "../check.ts";
 import { type FdLike, fdOf } from "../fd.ts";
@@ -38,8 +39,8 @@ export function read(fd: FdLike, target: Uint8Array): number {
  *
  * @throws {TypeError} When `fd` is no descriptor or `source` no `Uint8Array`.
  * @throws {SyscallError} `EAGAIN` when non-blocking and full; `EPIPE` when the peer is gone; `EBADF`
- * when not open for writing; `ENOSPC` on a full disk; `EFBIG` beyond the limit of the file's size,
- * where Deno dies of SIGXFSZ instead;
+ * when not open for writing; `ENOSPC` on a full disk; `EFBIG` beyond the limit of the file's size
+ * (SIGXFSZ on Deno);
  * `EPERM` for a sealed memfd; `EINVAL` when `O_DIRECT` wants another alignment.
  *
  * @see {@link https://man7.org/linux/man-pages/man2/write.2.html}
@@ -47,7 +48,7 @@ export function read(fd: FdLike, target: Uint8Array): number {
 export function write(fd: FdLike, source: Uint8Array): number {
   const to = fdOf(fd, "target");
   bytesOf(source, "source");
-  return check(raw.write(to, source), "write", () => `write ${source.length} bytes to fd ${to}`);
+  return check(raw.write(to, source), "write", () => `write ${sizeOf(source)} bytes to fd ${to}`);
 }
 
 /**
@@ -122,11 +123,11 @@ export function preadv2(
   flags: number = 0,
 ): number {
   const from = fdOf(fd, "source");
-  listOf(target, "target");
+  const list = listOf(target, "target");
   offsetOrNull(offset);
   flagsOf(flags);
   return check(
-    raw.preadv2(from, target, offset ?? -1, flags),
+    raw.preadv2(from, list, offset ?? -1, flags),
     "preadv2",
     () => `read fd ${from} at ${offset ?? "its position"}`,
   );
@@ -155,11 +156,11 @@ export function pwritev2(
   flags: number = 0,
 ): number {
   const to = fdOf(fd, "target");
-  listOf(source, "source");
+  const list = listOf(source, "source");
   offsetOrNull(offset);
   flagsOf(flags);
   return check(
-    raw.pwritev2(to, source, offset ?? -1, flags),
+    raw.pwritev2(to, list, offset ?? -1, flags),
     "pwritev2",
     () => `write fd ${to} at ${offset ?? "its position"}`,
   );
@@ -198,7 +199,7 @@ export function lseek(fd: FdLike, offset: number, whence: number): number {
  * @throws {TypeError} When `fd` is no descriptor.
  * @throws {RangeError} When `length` is not a safe integer >= 0.
  * @throws {SyscallError} `EINVAL` when `fd` is not open for writing or not a file; `EPERM` for a memfd
- * that is sealed against it; `EFBIG` beyond the largest size; `EBADF` when not open.
+ * that is sealed against it; `EFBIG` beyond the largest size (SIGXFSZ on Deno at `RLIMIT_FSIZE`); `EBADF`.
  *
  * @see {@link https://man7.org/linux/man-pages/man2/ftruncate.2.html}
  */

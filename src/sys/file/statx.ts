@@ -115,6 +115,9 @@ export interface FileFacts {
   /** Last access, and last change of data, in milliseconds since the epoch. */
   readonly accessedMs: number;
   readonly modifiedMs: number;
+  /** The same, in nanoseconds. */
+  readonly accessedNs: bigint;
+  readonly modifiedNs: bigint;
 }
 
 /** Describes a file by its descriptor, or what a folder has under a name, links included; or `-errno`. */
@@ -134,13 +137,22 @@ export function factsOf(fd: number, name?: string): FileFacts | number {
     blocks: Number(view.getBigUint64(48, true)),
     dev: BigInt(view.getUint32(136, true) * 256 + (minor - low) * 4096 + low),
     ino: view.getBigUint64(32, true),
-    accessedMs: milliseconds(64),
-    modifiedMs: milliseconds(112),
+    ...timesOf(nanoseconds(64), nanoseconds(112)),
   };
 }
 
-function milliseconds(at: number): number {
-  return Number(out.view.getBigInt64(at, true)) * 1000 + out.view.getUint32(at + 8, true) / 1e6;
+function nanoseconds(at: number): bigint {
+  return out.view.getBigInt64(at, true) * 1_000_000_000n + BigInt(out.view.getUint32(at + 8, true));
+}
+
+/** The times of a file, in both units. */
+export function timesOf(
+  accessedNs: bigint,
+  modifiedNs: bigint,
+): Pick<FileFacts, "accessedMs" | "modifiedMs" | "accessedNs" | "modifiedNs"> {
+  const accessedMs = Number(accessedNs) / 1e6;
+  const modifiedMs = Number(modifiedNs) / 1e6;
+  return { accessedMs, modifiedMs, accessedNs, modifiedNs };
 }
 
 /** Type of the file system that holds an open file, such as {@linkcode FileSystem.EXT}; or `-errno`. */

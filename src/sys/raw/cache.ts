@@ -7,6 +7,9 @@ import { libc } from "../libc.ts";
 import { syscall } from "./syscall.ts";
 
 const range = new Cell(16);
+/** Numbers of 8 bytes in `struct cachestat`. */
+const COUNTS = 5;
+const counts = new Cell(COUNTS * 8);
 
 /** `posix_fadvise(fd, offset, length, advice)`. The C function returns the errno; this, `-errno`. */
 export function posixFadvise(fd: number, offset: number, length: number, advice: number): number {
@@ -29,8 +32,10 @@ export function cachestat(
 ): number {
   range.view.setBigUint64(0, BigInt(offset), true);
   range.view.setBigUint64(8, BigInt(length), true);
-  const bytes = new Uint8Array(target.buffer, target.byteOffset, target.byteLength);
-  return syscall(platform.syscalls.cachestat, fd, range.address, bytes, 0);
+  const { cachestat } = platform.syscalls;
+  const result = syscall(cachestat, fd, range.address, counts.address, 0);
+  for (let i = 0; i < COUNTS; i++) target[i] = counts.view.getBigUint64(i * 8, true);
+  return result;
 }
 
 /** `sync_file_range(fd, offset, length, flags)`. */

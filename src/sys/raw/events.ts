@@ -3,6 +3,7 @@
 import { Cell } from "../../../ffi/libc/cell.ts";
 import { fold } from "../../../ffi/libc/mod.ts";
 import { platform } from "../../../ffi/platform/mod.ts";
+import { sizeOf } from "../../bytes.ts";
 import { libc } from "../libc.ts";
 
 const { size, data } = platform.epollEvent;
@@ -19,7 +20,7 @@ export function poll(fd: number, events: number, timeoutMs: number): number {
 
 /** `poll(fds, count, timeoutMs)` on an array of `struct pollfd`: how many have events, or `-errno`. */
 export function pollArray(fds: Uint8Array, timeoutMs: number): number {
-  return fold(libc().poll(fds, BigInt(fds.length / 8), timeoutMs));
+  return fold(libc().poll(fds, BigInt(Math.floor(sizeOf(fds) / 8)), timeoutMs));
 }
 
 /** `epoll_create1(flags)`. */
@@ -48,18 +49,21 @@ export function epollCtl(
 /** Room for the events of one `epoll_wait`. */
 export class EventList {
   readonly #cell: Cell;
-  /** Most events that one wait can report. */
-  readonly capacity: number;
 
   /** Allocates room for `capacity` events. */
   constructor(capacity: number) {
-    this.capacity = capacity;
     this.#cell = new Cell(capacity * size);
+  }
+
+  /** Most events that one wait can report. */
+  get capacity(): number {
+    return this.#cell.bytes.length / size;
   }
 
   /** `epoll_wait(epoll, events, capacity, timeoutMs)`: how many events, 0 on time-out, or `-errno`. */
   wait(epoll: number, timeoutMs: number): number {
-    return fold(libc().epoll_wait(epoll, this.#cell.address, this.capacity, timeoutMs));
+    const { address, bytes } = this.#cell;
+    return fold(libc().epoll_wait(epoll, address, bytes.length / size, timeoutMs));
   }
 
   /** Descriptor of event `index`, unless `epollCtl` was given another tag. */

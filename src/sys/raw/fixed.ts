@@ -69,16 +69,17 @@ export function readFrom(
   offset: number,
   target: Uint8Array,
 ): number {
-  return copyFrom(pid, addressIn(region, offset, target.length, "mmap"), target);
+  return copyFrom(pid, addressIn(region, offset, sizeOf(target), "mmap"), target);
 }
 
 /** As {@linkcode readFrom}, from an address that the system named; `EFAULT` where nothing is. */
 export function copyFrom(pid: number, source: bigint, target: Uint8Array): number {
-  if (target.length === 0) return 0;
+  const length = BigInt(sizeOf(target));
+  if (length === 0n) return 0;
   vectors.view.setBigUint64(0, addressOf(target), true);
-  vectors.view.setBigUint64(8, BigInt(sizeOf(target)), true);
+  vectors.view.setBigUint64(8, length, true);
   vectors.view.setBigUint64(16, source, true);
-  vectors.view.setBigUint64(24, BigInt(sizeOf(target)), true);
+  vectors.view.setBigUint64(24, length, true);
   const { address } = vectors;
   return fold(libc().process_vm_readv(pid, address, 1n, address + 16n, 1n, 0n));
 }

@@ -1,12 +1,23 @@
 /** Raw calls of io_uring. @module */
 
 import { platform } from "../../../ffi/platform/mod.ts";
+import { sizeOf } from "../../bytes.ts";
 import { syscall } from "./syscall.ts";
+
+/** Bytes of `struct io_uring_params`. */
+export const URING_PARAMS = 120;
 
 const { io_uring_setup, io_uring_enter, io_uring_register } = platform.syscalls;
 
-/** `io_uring_setup(entries, params)`: the ring's descriptor, or `-errno`; the kernel fills `params`. */
+/**
+ * `io_uring_setup(entries, params)`: the ring's descriptor, or `-errno`; the kernel fills `params`.
+ * Throws when `params` has fewer than 120 bytes: the kernel would write behind it.
+ */
 export function ioUringSetup(entries: number, params: Uint8Array): number {
+  const size = sizeOf(params);
+  if (size < URING_PARAMS) {
+    throw new RangeError(`Cannot use params of ${size} bytes: expected ${URING_PARAMS}`);
+  }
   return syscall(io_uring_setup, entries, params);
 }
 
@@ -18,7 +29,15 @@ export function ioUringEnter(
   flags: number,
   arg: Uint8Array | null = null,
 ): number {
-  return syscall(io_uring_enter, ring, toSubmit, minComplete, flags, arg, arg?.length ?? 0);
+  return syscall(
+    io_uring_enter,
+    ring,
+    toSubmit,
+    minComplete,
+    flags,
+    arg,
+    arg === null ? 0 : sizeOf(arg),
+  );
 }
 
 /** `io_uring_register(ring, opcode, arg, count)`. */

@@ -2,8 +2,9 @@
 
 import { Cell } from "../../../ffi/libc/cell.ts";
 import { addressOf } from "../../../ffi/libc/mod.ts";
-import { sizeOf } from "../../bytes.ts";
-import { addressIn, type Region } from "../region.ts";
+import { isUint8Array, ownBytes, sizeOf } from "../../bytes.ts";
+import { ownList } from "../../checked.ts";
+import { addressIn, lengthOf, type Region } from "../region.ts";
 
 /** A part of a region. */
 export interface RegionRange {
@@ -25,38 +26,53 @@ const SIZE = 16;
 const one = new Cell(SIZE);
 
 /** What the lists point to: memory that only an address refers to, the collector frees. */
-let held: Uint8Array | readonly Uint8Array[] | undefined;
+let held: Uint8Array | undefined;
+const heldList: { arrays: readonly Uint8Array[] } = { arrays: [] };
 let heldAddress = 0n;
 let list = one;
 let single: Iovecs | undefined;
 
 /** Describes one array, which costs nothing when it is the same one as before, or several. */
 export function iovecs(bytes: Uint8Array | readonly Uint8Array[]): Iovecs {
-  if (bytes instanceof Uint8Array) {
+  if (isUint8Array(bytes)) {
     if (held !== bytes) {
-      heldAddress = addressOf(bytes);
+      heldAddress = addressOf(ownBytes(bytes));
       held = bytes;
     }
     // A detached array keeps its identity, and has no bytes any more.
     put(one, 0, heldAddress, sizeOf(bytes));
     return single ??= { address: one.address, count: 1 };
   }
-  held = bytes;
-  return listed(bytes, (item) => [addressOf(item), sizeOf(item)]);
+  // No code of the caller runs between the first address and the call: what a getter does to an array
+  // whose address is taken already, the kernel would not see.
+  const own = ownList(bytes as readonly Uint8Array[]).map(ownBytes);
+  heldList.arrays = own;
+  return listed(own.map((item) => [addressOf(item), item.length]));
 }
 
 /** Describes parts of regions. */
 export function regionIovecs(ranges: readonly RegionRange[]): Iovecs {
-  return listed(ranges, ({ region, offset = 0, length = region.length - offset }) => [
-    addressIn(region, offset, length),
-    length,
-  ]);
+  return listed(
+    ownRanges(ranges).map(({ region, offset, length }) => [
+      addressIn(region, offset, length),
+      length,
+    ]),
+  );
 }
 
-function listed<T>(items: readonly T[], locate: (item: T) => [bigint, number]): Iovecs {
-  list = new Cell(Math.max(1, items.length) * SIZE);
-  items.forEach((item, index) => put(list, index, ...locate(item)));
-  return { address: list.address, count: items.length };
+/** Copies ranges, with what they leave out: each property is read once. */
+export function ownRanges(ranges: readonly RegionRange[]): Required<RegionRange>[] {
+  return ownList(ranges).map(({ region, offset = 0, length = lengthOf(region) - offset }) => ({
+    region,
+    offset,
+    length,
+  }));
+}
+
+function listed(places: readonly (readonly [address: bigint, length: number])[]): Iovecs {
+  list = new Cell(Math.max(1, places.length) * SIZE);
+  places.forEach(([address, length], index) => put(list, index, address, length));
+  return { address: list.address, count: places.length };
 }
 
 function put(cell: Cell, index: number, address: bigint, length: number): void {

@@ -5,7 +5,8 @@ import { fold } from "../../../ffi/libc/mod.ts";
 import { platform } from "../../../ffi/platform/mod.ts";
 import { errnoNumber } from "../../errors.ts";
 import { libc } from "../libc.ts";
-import { addressIn, adopt, close, hide, type Region } from "../region.ts";
+import { sizeOf } from "../../bytes.ts";
+import { addressIn, adopt, close, hide, isOpen, lengthOf, Region } from "../region.ts";
 
 const pointer = new Cell(8);
 
@@ -24,30 +25,34 @@ export function mmap(
   fd: number,
   offset: number,
 ): Region | number {
-  const address = libc().mmap(0n, BigInt(length), protection, flags, fd, BigInt(offset));
+  const size = BigInt(length);
+  const address = libc().mmap(0n, size, protection, flags, fd, BigInt(offset));
   const result = fold(address);
-  return result < 0 ? result : adopt(BigInt(address), length, "mmap");
+  return result < 0 ? result : adopt(BigInt(address), Number(size), "mmap");
 }
 
 /** `munmap(region, region.length)`. Throws when an array of the region is in use. */
 export function munmap(region: Region): number {
-  if (region.closed) return 0;
-  const address = addressIn(region, 0, region.length, "mmap");
+  const length = lengthOf(region);
+  if (region instanceof Region && !isOpen(region)) return 0;
+  const address = addressIn(region, 0, length, "mmap");
   hide(region, "mmap");
-  const result = fold(libc().munmap(address, BigInt(region.length)));
+  const result = fold(libc().munmap(address, BigInt(length)));
   if (result === 0) close(region);
   return result;
 }
 
 /** `mremap(region, region.length, length, flags)`: the new region, or `-errno` and the old one stays. */
 export function mremap(region: Region, length: number, flags: number): Region | number {
-  const old = addressIn(region, 0, region.length, "mmap");
+  const before = lengthOf(region);
+  const size = BigInt(length);
+  const old = addressIn(region, 0, before, "mmap");
   hide(region, "mmap");
-  const address = libc().mremap(old, BigInt(region.length), BigInt(length), flags, 0n);
+  const address = libc().mremap(old, BigInt(before), size, flags, 0n);
   const result = fold(address);
   if (result < 0) return result;
   close(region);
-  return adopt(BigInt(address), length, "mmap");
+  return adopt(BigInt(address), Number(size), "mmap");
 }
 
 /** `mprotect(region + offset, length, protection)`. */
@@ -82,8 +87,9 @@ export function mincore(
 ): number {
   const address = addressIn(region, offset, length, "mmap");
   const pages = Math.ceil(length / pageSize());
-  if (target.length < pages) {
-    throw new RangeError(`Cannot report ${pages} pages into ${target.length} bytes`);
+  const room = sizeOf(target);
+  if (room < pages) {
+    throw new RangeError(`Cannot report ${pages} pages into ${room} bytes`);
   }
   return fold(libc().mincore(address, BigInt(length), target));
 }
@@ -100,10 +106,11 @@ export function munlock(region: Region, offset: number, length: number): number 
 
 /** `posix_memalign(&region, alignment, size)`: the region, or `-errno`. */
 export function posixMemalign(alignment: number, size: number): Region | number {
-  const result = libc().posix_memalign(pointer.bytes, BigInt(alignment), BigInt(size));
+  const bytes = BigInt(size);
+  const result = libc().posix_memalign(pointer.bytes, BigInt(alignment), bytes);
   // The C function returns the errno itself.
   if (result !== 0) return result > 0 ? -result : fold(result);
-  return adopt(pointer.view.getBigUint64(0, true), size, "posix_memalign");
+  return adopt(pointer.view.getBigUint64(0, true), Number(bytes), "posix_memalign");
 }
 
 /**
@@ -111,7 +118,7 @@ export function posixMemalign(alignment: number, size: number): Region | number 
  * that it does not fill hold data of others. Linux only; `-EINVAL` elsewhere.
  */
 export function keepFromChildren(region: Region): number {
-  const { length } = region;
+  const length = lengthOf(region);
   const address = addressIn(region, 0, length, "posix_memalign");
   if (Number(address) % pageSize() !== 0 || length % pageSize() !== 0) {
     return -errnoNumber("EINVAL");
@@ -121,8 +128,9 @@ export function keepFromChildren(region: Region): number {
 
 /** `free(region)`; 0. Throws when an array of the region is in use. */
 export function free(region: Region): number {
-  if (region.closed) return 0;
-  const address = addressIn(region, 0, region.length, "posix_memalign");
+  const length = lengthOf(region);
+  if (region instanceof Region && !isOpen(region)) return 0;
+  const address = addressIn(region, 0, length, "posix_memalign");
   hide(region, "posix_memalign");
   libc().free(address);
   close(region);

@@ -9,6 +9,9 @@ import { syscall } from "./syscall.ts";
 
 const how = new Cell(24);
 const stats = new Cell(256);
+/** Two `struct timespec`. */
+const times = new Cell(32);
+const SECOND = 1_000_000_000n;
 /** A path, and the NUL behind it; longer ones the kernel refuses as well: `PATH_MAX`. */
 const place = new Cell(4097);
 const padding: bigint[] = new Array(platform.variadicPadding).fill(0n);
@@ -63,6 +66,41 @@ export function fchmod(fd: number, mode: number): number {
 /** `renameat(dir, path, newDir, newPath)`. */
 export function renameat(dir: number, path: string, newDir: number, newPath: string): number {
   return fold(libc().renameat(dir, cString(path), newDir, cString(newPath)));
+}
+
+/** `renameat2(dir, path, newDir, newPath, flags)`; `-ENOSYS` where the system lacks it. */
+export function renameat2(
+  dir: number,
+  path: string,
+  newDir: number,
+  newPath: string,
+  flags: number,
+): number {
+  const { renameat2 } = platform.unwrapped;
+  return syscall(renameat2, dir, cString(path), newDir, cString(newPath), flags);
+}
+
+/** `linkat(dir, path, newDir, newPath, flags)`. */
+export function linkat(
+  dir: number,
+  path: string,
+  newDir: number,
+  newPath: string,
+  flags: number,
+): number {
+  return fold(libc().linkat(dir, cString(path), newDir, cString(newPath), flags));
+}
+
+/**
+ * `futimens(fd, { accessed, modified })`, in nanoseconds since 1970, before which they are negative.
+ */
+export function futimens(fd: number, accessedNs: bigint, modifiedNs: bigint): number {
+  [accessedNs, modifiedNs].forEach((time, index) => {
+    const rest = ((time % SECOND) + SECOND) % SECOND;
+    times.view.setBigInt64(index * 16, (time - rest) / SECOND, true);
+    times.view.setBigInt64(index * 16 + 8, rest, true);
+  });
+  return fold(libc().futimens(fd, times.address));
 }
 
 /** `unlinkat(dir, path, flags)`. */

@@ -19,6 +19,10 @@ function pointer(cell: Cell, offset: number | null): bigint {
   return cell.address;
 }
 
+/** What pipe2(2) fills: a caller's array may be shorter. */
+const pair = new Int32Array(2);
+const pairBytes = new Uint8Array(pair.buffer);
+
 let lastCount = 0;
 let lastBigCount = 0n;
 
@@ -112,5 +116,7 @@ export function copyFileRange(
 
 /** `pipe2(fds, flags)`: fills `fds` with the read end and the write end; 0, or `-errno`. */
 export function pipe2(fds: Int32Array, flags: number): number {
-  return fold(libc().pipe2(new Uint8Array(fds.buffer, fds.byteOffset, 8), flags));
+  const result = fold(libc().pipe2(pairBytes, flags));
+  [fds[0], fds[1]] = pair as unknown as [number, number];
+  return result;
 }

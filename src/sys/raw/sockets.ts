@@ -7,6 +7,9 @@ import { libc } from "../libc.ts";
 
 const int = new Int32Array(1);
 const intBytes = new Uint8Array(int.buffer);
+/** What socketpair(2) fills: a caller's array may be shorter. */
+const pair = new Int32Array(2);
+const pairBytes = new Uint8Array(pair.buffer);
 const length = new Int32Array(1);
 const lengthBytes = new Uint8Array(length.buffer);
 
@@ -22,13 +25,14 @@ export function socketpair(
   protocol: number,
   fds: Int32Array,
 ): number {
-  const bytes = new Uint8Array(fds.buffer, fds.byteOffset, 8);
-  return fold(libc().socketpair(domain, type, protocol, bytes));
+  const result = fold(libc().socketpair(domain, type, protocol, pairBytes));
+  [fds[0], fds[1]] = pair as unknown as [number, number];
+  return result;
 }
 
 /** `bind(fd, address, address.length)`; `address` is a `struct sockaddr`. */
 export function bind(fd: number, address: Uint8Array): number {
-  return fold(libc().bind(fd, address, address.length));
+  return fold(libc().bind(fd, address, sizeOf(address)));
 }
 
 /** `listen(fd, backlog)`. */
@@ -43,7 +47,7 @@ export function accept4(fd: number, flags: number): number {
 
 /** `connect(fd, address, address.length)`; `address` is a `struct sockaddr`. */
 export function connect(fd: number, address: Uint8Array): number {
-  return fold(libc().connect(fd, address, address.length));
+  return fold(libc().connect(fd, address, sizeOf(address)));
 }
 
 /** `shutdown(fd, how)`. */
@@ -53,14 +57,14 @@ export function shutdown(fd: number, how: number): number {
 
 /** `getsockname(fd, target, &length)`: bytes of the address, or `-errno`. */
 export function getsockname(fd: number, target: Uint8Array): number {
-  length[0] = target.length;
+  length[0] = sizeOf(target);
   const result = fold(libc().getsockname(fd, target, lengthBytes));
   return result < 0 ? result : length[0];
 }
 
 /** `getpeername(fd, target, &length)`: bytes of the address, or `-errno`. */
 export function getpeername(fd: number, target: Uint8Array): number {
-  length[0] = target.length;
+  length[0] = sizeOf(target);
   const result = fold(libc().getpeername(fd, target, lengthBytes));
   return result < 0 ? result : length[0];
 }

@@ -2,6 +2,7 @@
 
 import { addressOf, fold } from "../../../ffi/libc/mod.ts";
 import { errnoNumber } from "../../errors.ts";
+import { isUint8Array, ownBytes } from "../../bytes.ts";
 import { libc } from "../libc.ts";
 
 /** The arrays of the last call: without a reference they could be collected while C uses them. */
@@ -19,6 +20,6 @@ export function syscall(number: number, ...args: Argument[]): number {
 }
 
 function word(argument: Argument): bigint {
-  if (argument instanceof Uint8Array) return addressOf(argument);
+  if (isUint8Array(argument)) return addressOf(ownBytes(argument));
   return BigInt(argument ?? 0);
 }

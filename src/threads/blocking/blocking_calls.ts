@@ -10,6 +10,7 @@ import {
   openat2,
   posixFadvise,
   readahead,
+  renameat2,
   sendfile,
   splice,
   syncFileRange,
@@ -23,6 +24,7 @@ import {
   spliceThrough,
 } from "./copy_loops.ts";
 import { cloneWhole, copyWhole } from "./copy_whole.ts";
+import { nameWritten } from "./unnamed_file.ts";
 import { populate } from "../../page_cache/populate.ts";
 
 /** Calls by name, each with the arguments of its namesake in `sys.raw` or in this folder. */
@@ -36,7 +38,9 @@ export interface BlockingCalls {
   readonly fdatasync: typeof fdatasync;
   readonly fsync: typeof fsync;
   readonly ftruncate: typeof ftruncate;
+  readonly nameWritten: typeof nameWritten;
   readonly openat2: typeof openat2;
+  readonly renameat2: typeof renameat2;
   readonly ioctl: typeof ioctl;
   readonly mapThrough: typeof mapThrough;
   readonly populate: typeof populate;
@@ -61,7 +65,9 @@ export const CALLS: BlockingCalls = {
   fdatasync,
   fsync,
   ftruncate,
+  nameWritten,
   openat2,
+  renameat2,
   ioctl,
   mapThrough,
   populate,

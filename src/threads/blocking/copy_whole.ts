@@ -5,6 +5,7 @@ import { errnoNumber } from "../../errors.ts";
 import { OpenFlag } from "../../sys/flags/file.ts";
 import { close, fchmod, ioctl, openat, renameat, unlinkat } from "../../sys/raw/mod.ts";
 import { copyThrough, spliceThrough } from "./copy_loops.ts";
+import { nameFile, openUnnamed } from "./unnamed_file.ts";
 
 const { CLOEXEC, CREAT, EXCL, WRONLY } = OpenFlag;
 
@@ -15,11 +16,12 @@ const USUAL = 0o666;
 const EIO = -errnoNumber("EIO");
 
 /**
- * Makes a file of the first `size` bytes of another: under the name `hidden`, which becomes `name`
- * when everything is there. Whatever fails leaves nothing behind.
+ * Makes a file of the first `size` bytes of another, which gets its name when everything is there.
+ * Whatever fails leaves nothing behind.
  *
  * @param from The source, of which nothing but its bytes is used.
  * @param dir The folder of both names.
+ * @param hidden A name that nobody uses: of a file that is not complete, where it needs one.
  * @param mode Permission bits of the file, or -1 for those of any new file.
  * @param readFlags Those of `preadv2()`, for reading and writing.
  * @param pipeRead An empty pipe for the bytes to go through, or -1 to read and write them.
@@ -63,6 +65,8 @@ function make(
   mode: number,
   fill: (out: number) => number,
 ): number {
+  const unnamed = openUnnamed(dir, mode < 0 ? USUAL : mode);
+  if (unnamed >= 0) return finish(unnamed, dir, hidden, name, mode, fill);
   const out = openat(dir, hidden, WRONLY | CREAT | EXCL | CLOEXEC, mode < 0 ? USUAL : PRIVATE);
   if (out < 0) return out;
   const filled = fill(out);
@@ -74,4 +78,21 @@ function make(
   if (failure >= 0) return filled;
   unlinkat(dir, hidden, 0);
   return failure;
+}
+
+/** Without a name nothing is left of the file, whatever ends the process. */
+function finish(
+  out: number,
+  dir: number,
+  hidden: string,
+  name: string,
+  mode: number,
+  fill: (out: number) => number,
+): number {
+  const filled = fill(out);
+  // Some file systems let nobody change permissions: then those stay that the file was made with.
+  if (filled >= 0 && mode >= 0) fchmod(out, mode);
+  const failure = filled < 0 ? filled : nameFile(out, dir, hidden, name, 1);
+  close(out);
+  return failure < 0 ? failure : filled;
 }

@@ -118,17 +118,20 @@ describe("DirectFile where there is no room", () => {
     }
   });
 
-  for (const engine of ["ring", "threads"]) {
+  const NO_PRLIMIT = spawnSync("prlimit", ["--version"]).status === 0
+    ? false
+    : "prlimit is not here";
+  const limits = [32_768, 33_001, 4097, 100];
+  for (const [engine, limit] of ["ring", "threads"].flatMap((e) => limits.map((l) => [e, l]))) {
     it(
-      `throws EFBIG at the limit of a file's size, by ${engine}`,
-      { skip: DIES_OF_SIGXFSZ },
+      `throws EFBIG at a limit of ${limit} bytes of a file, by ${engine}`,
+      { skip: DIES_OF_SIGXFSZ || NO_PRLIMIT },
       () =>
         withPath("", (path) => {
           const probe = fileURLToPath(new URL("../_fixtures/fsize.ts", import.meta.url));
-          // Blocks of 512 bytes.
           const { stdout, stderr } = spawnSync(
-            "/bin/sh",
-            ["-c", 'ulimit -f 64; exec "$@"', "sh", process.execPath, probe, path],
+            "prlimit",
+            [`--fsize=${limit}`, process.execPath, probe, path],
             {
               encoding: "utf8",
               timeout: 60_000,
@@ -137,7 +140,7 @@ describe("DirectFile where there is no room", () => {
           );
           const { codes, size, good } = JSON.parse(stdout || `{"codes":${JSON.stringify(stderr)}}`);
           assert.deepEqual(codes, ["EFBIG", "EFBIG"]);
-          assert.ok(size <= 32_768 && good, stdout);
+          assert.ok(size <= Number(limit) && good, stdout);
           return Promise.resolve();
         }),
     );

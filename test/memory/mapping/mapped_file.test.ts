@@ -4,7 +4,7 @@ import { open } from "node:fs/promises";
 import { describe, it } from "node:test";
 import { pathToFileURL } from "node:url";
 import { runtime } from "../../../ffi/mod.ts";
-import { type MapOptions, MappedFile, TruncatedError } from "../../../src/mod.ts";
+import { type MapOptions, MappedFile, MappedMemory, TruncatedError } from "../../../src/mod.ts";
 import * as sys from "../../../src/sys/mod.ts";
 import { closing } from "../../_kit/closing.ts";
 import { fails, openFds, scoped, withoutLeak } from "../../_kit/fds.ts";
@@ -25,6 +25,32 @@ function withMap(
     body(map, path);
   });
 }
+
+describe("stores of a copy-on-write mapping", () => {
+  const LENGTHS = [[10_000, 15_000], [30_000, 12_000, 20_000], [20_000, 20_000, 20_000, 9000]];
+  for (const lengths of LENGTHS) {
+    it(`stay when it is resized to ${lengths.join(", ")} without a look at it`, () =>
+      withMap(pattern(40_000), { access: "copy-on-write", length: 20_000 }, (map, path) => {
+        const expected = pattern(40_000);
+        for (const at of [0, 5000, 8999]) expected[at] = map.bytes[at] = 255;
+        for (const length of lengths) map.resize(length);
+        assert.deepEqual(map.read(0, 9000), expected.slice(0, 9000));
+        assert.deepEqual(map.bytes, expected.slice(0, lengths.at(-1)));
+        map.resize(17_000);
+        assert.deepEqual(map.bytes, expected.slice(0, 17_000));
+        assert.deepEqual(new Uint8Array(readFileSync(path)), pattern(40_000));
+      }));
+  }
+
+  it("of shared memory stay as well", () => {
+    const memory = closing(MappedMemory.allocate(20_000));
+    const map = closing(MappedMemory.open(memory.fd, { access: "copy-on-write" }));
+    map.bytes[7] = 1;
+    memory.resize(60_000);
+    for (const length of [40_000, 60_000]) map.resize(length);
+    assert.deepEqual([map.bytes[7], memory.bytes[7]], [1, 0]);
+  });
+});
 
 describe("MappedFile.open()", () => {
   it("shows a file by path, URL, descriptor and FileHandle", () =>
@@ -51,6 +77,20 @@ describe("MappedFile.open()", () => {
       map.resize(20_000);
       assert.equal(statSync(path).size, 20_000);
     }));
+
+  it("says ENODEV of files that are made up as they are read", () => {
+    for (
+      const path of [
+        "/proc/version",
+        "/proc/self/status",
+        "/sys/kernel/mm/transparent_hugepage/enabled",
+      ]
+    ) {
+      for (const access of ["read", "copy-on-write"] as const) {
+        fails("ENODEV", "mmap", () => MappedFile.open(path, { access }));
+      }
+    }
+  });
 
   it("maps any range", () =>
     withFile(pattern(5 * PAGE), (_, path) => {

@@ -119,13 +119,13 @@ export function configure(options: FileServerOptions): ServerConfig {
     symlinks,
     threads,
   } = options;
-  const { headers, sandbox = false } = options;
+  const { headers, onError, sandbox = false } = options;
   if (typeof sandbox !== "boolean") {
     throw new TypeError(
       `Cannot ${ACTION}: sandbox must be true or false, not ${describe(sandbox)}`,
     );
   }
-  const settings = siteOptions(options);
+  const settings = siteOptions(options, headers);
   for (const name of ["headers", "listing"] as const) {
     if (typeof settings[name] !== "function") continue;
     throw new TypeError(
@@ -149,7 +149,7 @@ export function configure(options: FileServerOptions): ServerConfig {
     fallback: fallback === undefined ? undefined : fallbackOf(fallback),
     log: log === undefined ? undefined : logOf(log),
     onRequest: onRequest === undefined ? undefined : callback(onRequest, "onRequest"),
-    onError: options.onError === undefined ? uncaught : callback(options.onError, "onError"),
+    onError: onError === undefined ? uncaught : callback(onError, "onError"),
   };
 }
 
@@ -172,11 +172,18 @@ const OWN: ReadonlySet<string> = new Set<keyof FileServerOptions>([
 ]);
 
 /** What is left for the plan. */
-function siteOptions(options: FileServerOptions): SiteOptions {
-  const entries = Object.entries(options).filter(([name, value]) =>
-    !OWN.has(name) && !(name === "headers" && value instanceof URL)
-  );
-  return Object.fromEntries(entries) as SiteOptions;
+function siteOptions(
+  options: FileServerOptions,
+  headers: FileServerOptions["headers"],
+): SiteOptions {
+  const site: Record<string, unknown> = {};
+  for (const name of Object.keys(options)) {
+    // What was read already is not read again.
+    if (OWN.has(name) || name === "headers") continue;
+    site[name] = options[name as keyof FileServerOptions];
+  }
+  if (headers !== undefined && !(headers instanceof URL)) site["headers"] = headers;
+  return site as SiteOptions;
 }
 
 function logOf({ descriptor, format = "combined" }: LogOptions): Required<LogOptions> {

@@ -1,0 +1,25 @@
+/** What the operations on a file are given, examined and copied. @module */
+
+import { isBytes, ownBytes } from "../../bytes.ts";
+import type { Checked } from "../../checked.ts";
+import { describe, wholeNumber } from "../../options.ts";
+
+/** Checks what an operation is given. `bytes` shows the memory of what was given. */
+export function checkOperation(
+  verb: string,
+  given: Uint8Array,
+  offset: number,
+  options: { readonly signal?: AbortSignal | undefined },
+): { bytes: Checked<Uint8Array>; signal: AbortSignal | undefined } {
+  if (!isBytes(given)) {
+    throw new TypeError(`Cannot ${verb} ${describe(given)}: expected a Uint8Array`);
+  }
+  const { signal } = options;
+  if (signal !== undefined && typeof signal?.addEventListener !== "function") {
+    throw new TypeError(`Cannot ${verb}: signal must be an AbortSignal, not ${describe(signal)}`);
+  }
+  const bytes = ownBytes(given);
+  wholeNumber(offset, "offset", verb);
+  wholeNumber(offset + bytes.length, "offset + length", verb);
+  return { bytes, signal };
+}

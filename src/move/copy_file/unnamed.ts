@@ -1,0 +1,75 @@
+/** The file that a copy makes, where it needs no name until it is complete. @module */
+
+import { guardsPaths } from "../../../ffi/mod.ts";
+import { builtin } from "../../builtins.ts";
+
+import { errnoName } from "../../errors.ts";
+import { describe } from "../../options.ts";
+import { check } from "../../sys/check.ts";
+import { OpenFlag } from "../../sys/flags/file.ts";
+import { canName } from "../../threads/blocking/unnamed_file.ts";
+
+import { isLocal, type Place } from "./destination.ts";
+import { openFor } from "./open.ts";
+import { attempt, type CopyTarget, makeHidden, type TargetOptions } from "./target.ts";
+import { runInline, runOffThread } from "../engine/off_loop.ts";
+
+/** What is said where no file may be linked, or not this one. */
+const UNNAMEABLE: ReadonlySet<string> = new Set([
+  "EACCES",
+  "EINVAL",
+  "EMLINK",
+  "ENOSYS",
+  "ENOTSUP",
+  "EOPNOTSUPP",
+  "EPERM",
+  "EXDEV",
+]);
+
+/**
+ * Makes such a file: `undefined` where that cannot be.
+ *
+ * @param hidden Path beside that of `place`, for the moment in which it replaces a file.
+ */
+export async function makeUnnamed(
+  { path, folder }: Place,
+  options: TargetOptions,
+  hidden: string,
+): Promise<CopyTarget | undefined> {
+  const { TMPFILE, WRONLY } = OpenFlag;
+  if (folder === undefined || !canName() || guardsPaths()) return undefined;
+  const { basename, dirname } = builtin("path");
+  const { mode = 0o666, overwrite } = options;
+  const file = await openFor(dirname(path), TMPFILE | WRONLY, mode & 0o777, options, path)
+    .catch(() => undefined);
+  // A file system that has none such; what else is wrong, the next way tells.
+  if (file === undefined) return undefined;
+  return {
+    fd: file.fd,
+    path: undefined,
+    async finish() {
+      await file.complete();
+      const names = [basename(hidden), basename(path)] as const;
+      const call = ["nameWritten", file.fd, folder.fd, ...names, overwrite ? 1 : 0] as const;
+      const result = isLocal(folder) ? runInline(...call) : await runOffThread(...call);
+      if (result < 0 && UNNAMEABLE.has(errnoName(-result))) {
+        await copyNamed(file.fd, path, options);
+      } else check(result, "linkat", () => `copy to ${describe(path)}`);
+      await file.close();
+    },
+    discard: () => file.close().catch(() => {}),
+  };
+}
+
+/** The bytes are there, and cannot get their name: so they are copied to a file that has one. */
+async function copyNamed(fd: number, path: string, options: TargetOptions): Promise<void> {
+  const target = await makeHidden(path, options);
+  try {
+    const { promises } = builtin("fs");
+    await attempt(promises.copyFile(`/proc/self/fd/${fd}`, target.path!), "copy_file_range", path);
+    await target.finish();
+  } catch (error) {
+    await target.discard();
+    throw error;
+  }
+}
