@@ -62,6 +62,11 @@ export function isDestination(target: unknown): target is Destination {
     target.write === write && target._write === _write && target.end === end && isPlain(target);
 }
 
+/** Whether `target` may become a destination that is a socket; it may still be connecting. */
+export function isUnencryptedSocket(target: unknown): boolean {
+  return target instanceof builtin("net").Socket && !(target as { encrypted?: boolean }).encrypted;
+}
+
 /** What is left to send, where that is known and is what the peer has been promised. */
 export function restFor(stream: FileReadable, destination: Destination): Rest | undefined {
   const { fd, pos, end, bytesRead } = stream;
