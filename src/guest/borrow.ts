@@ -105,6 +105,7 @@ function borrowSocket(socket: Socket): BorrowedReading | null {
   const pieces: Uint8Array[] = [];
   for (let piece; (piece = socket.read() as Uint8Array | null) !== null;) pieces.push(piece);
   handle.readStop();
+  const { bytesRead } = socket;
   let listener = () => {};
   const closed = () => socket.destroyed && !socket.readableEnded;
   return {
@@ -121,6 +122,13 @@ function borrowSocket(socket: Socket): BorrowedReading | null {
     giveBack(rest) {
       socket.off("close", listener);
       if (socket.destroyed || socket.readableEnded) return;
+      if (socket.bytesRead !== bytesRead) {
+        // It has taken bytes out of the middle of what the borrower read.
+        socket.destroy(
+          new Error("Cannot give a connection back: the runtime has read it meanwhile"),
+        );
+        return;
+      }
       if (rest.length > 0) socket.unshift(rest);
       // As the stream believes it to be since `read()`.
       handle.reading = true;
@@ -139,6 +147,7 @@ function isUnread(socket: Socket): boolean {
 /** The handle of Node.js; those of Bun and of Deno lack a part. */
 function handleOf(socket: Socket): Handle | null {
   const { _handle: handle } = socket as unknown as { _handle?: Partial<Handle> | null };
-  const whole = typeof handle?.readStop === "function" && typeof handle.readStart === "function";
+  const whole = typeof handle?.readStop === "function" &&
+    typeof handle.readStart === "function" && typeof handle.reading === "boolean";
   return whole && (handle.fd ?? -1) >= 0 ? handle as Handle : null;
 }

@@ -8,10 +8,12 @@ import {
   type BypassEnd,
   type Destination,
   type FileReadable,
+  type GivenOptions,
   isDestination,
   isUnencryptedSocket,
   restFor,
 } from "./bypass.ts";
+import { carriesBytes, type Listener, wrap } from "./stream_listeners.ts";
 
 /** Argument of {@linkcode createReadStream}, as `fs.createReadStream` has it. */
 export type ReadStreamOptions = Parameters<typeof import("node:fs").createReadStream>[1];
@@ -20,19 +22,6 @@ export type ReadStreamOptions = Parameters<typeof import("node:fs").createReadSt
 export type ReadStreamPath = Parameters<typeof import("node:fs").createReadStream>[0];
 
 type Constructor<T> = new (path: ReadStreamPath, options?: ReadStreamOptions) => T;
-
-type Listener = Parameters<ReadStream["on"]>[1];
-
-/** Whether listeners of `event` decide who gets the bytes. */
-function carriesBytes(event: unknown): boolean {
-  return event === "data" || event === "readable";
-}
-
-/** Wraps a listener; `removeListener()` finds it by either function, as it does for `once()`. */
-function wrap(listener: Listener): Listener {
-  const wrapper = (...args: unknown[]) => (listener as (...args: unknown[]) => void)(...args);
-  return Object.assign(wrapper, { listener });
-}
 
 let constructor: Constructor<ReadStream> | undefined;
 
@@ -44,6 +33,8 @@ function fileStream(): Constructor<ReadStream> {
   class FileStream extends Base {
     /** Whether only ordinary reads will do: those of a custom `fs` are not ours to replace. */
     #ordinary: boolean;
+    /** The options that say where it begins, and whether the file is its own. */
+    readonly #given: GivenOptions;
     #bypass: Bypass | undefined;
     /** Settles once no thread reads the file for a bypass. */
     #idle: Promise<void> | undefined;
@@ -65,14 +56,16 @@ function fileStream(): Constructor<ReadStream> {
 
     constructor(path: ReadStreamPath, options?: ReadStreamOptions) {
       super(path, options);
-      this.#ordinary = typeof options === "object" && Boolean(options?.fs);
+      const { start, fd, fs } = (typeof options === "object" ? options : null) ?? {};
+      this.#given = { start, fd };
+      this.#ordinary = Boolean(fs);
     }
 
     override _read(size: number): void {
       // Only a push() from outside can ask again.
       if (this.#bypass !== undefined) return;
       const destination = this.#ordinary ? undefined : this.#soleDestination();
-      const rest = destination && restFor(this, destination);
+      const rest = destination && restFor(this, destination, this.#given);
       if (destination === undefined || rest === undefined) return super._read(size);
       this.#wanted = size;
       this.#bypass = new Bypass(this, destination, rest, (end) => this.#ended(end));

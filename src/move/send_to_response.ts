@@ -68,9 +68,9 @@ async function sendBody(
   const connection = socketGuest(socket);
   const burst = new Burst(connection);
   try {
-    sendHead(res);
+    const headSent = sendHead(res);
     // Listeners may have changed the head at the last moment.
-    return eligible()
+    return headSent && eligible()
       ? await sendRange(responseGuest(res, connection), file, options, flow, sink, burst)
       : await copyRest(file, file.start, sink, flow);
   } finally {
