@@ -64,6 +64,21 @@ export function cutOff(res: ServerResponse): void {
   else res.destroy();
 }
 
+/** What waits for the end of a connection: any number of responses, by one listener. */
+const waiting = new WeakMap<Socket, Set<() => void>>();
+
+/** Calls `listener` when a connection closes; the returned function takes that back. */
+function onClose(connection: Socket, listener: () => void): () => void {
+  let listeners = waiting.get(connection);
+  if (listeners === undefined) {
+    const added = listeners = new Set();
+    waiting.set(connection, added);
+    connection.once("close", () => [...added].forEach((each) => each()));
+  }
+  listeners.add(listener);
+  return () => listeners.delete(listener);
+}
+
 /** The socket of a response; waits while it stands behind another one in a pipeline. */
 export function socketOf(res: ServerResponse): Promise<Socket | null> {
   if (res.socket !== null) return Promise.resolve(res.socket);
@@ -74,12 +89,12 @@ export function socketOf(res: ServerResponse): Promise<Socket | null> {
     const settle = () => {
       res.off("socket", settle);
       res.off("close", settle);
-      connection.off("close", settle);
+      forget();
       resolve(res.socket);
     };
     res.on("socket", settle);
     res.on("close", settle);
-    connection.on("close", settle);
+    const forget = onClose(connection, settle);
     if (connection.destroyed) settle();
   });
 }
