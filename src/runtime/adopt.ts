@@ -1,6 +1,8 @@
 /** Giving a descriptor to the runtime. @module */
 
+import type { Socket } from "node:net";
 import { builtin } from "../builtins.ts";
+import { UnsupportedError } from "../errors.ts";
 
 /** A connected stream socket that the runtime owns: it polls it, reads it and closes it. */
 export interface AdoptedSocket {
@@ -44,14 +46,17 @@ const { Bun } = globalThis as Globals;
 
 /**
  * Gives a connected, non-blocking stream socket to the runtime, which owns the descriptor from
- * then on and reports what arrives in 4 to 12 microseconds, without a thread.
+ * then on and reports what arrives in 4 to 12 microseconds, without a thread. If it throws, the
+ * descriptor remains the caller's.
+ *
+ * @throws {UnsupportedError} When Node.js permits no sockets.
  */
 export const adopt: (fd: number, events: AdoptedEvents) => AdoptedSocket = Bun === undefined
   ? adoptByNet
   : adoptByBun;
 
 function adoptByNet(fd: number, events: AdoptedEvents): AdoptedSocket {
-  const socket = new (builtin("net").Socket)({ fd });
+  const socket = openSocket(fd);
   let failure: Error | undefined;
   socket.on("data", (bytes: Buffer) => events.data(bytes));
   socket.on("error", (error) => failure = error);
@@ -62,6 +67,20 @@ function adoptByNet(fd: number, events: AdoptedEvents): AdoptedSocket {
     unref: () => void socket.unref(),
     close: () => void socket.destroy(),
   };
+}
+
+/** Since 26.12 Node.js counts a socket made of a descriptor as network access, whatever its kind. */
+function openSocket(fd: number): Socket {
+  try {
+    return new (builtin("net").Socket)({ fd });
+  } catch (cause) {
+    if ((cause as { code?: unknown } | null)?.code !== "ERR_ACCESS_DENIED") throw cause;
+    throw new UnsupportedError({
+      action: "be woken by a thread",
+      reason: "sockets are not permitted; start Node.js with --allow-net, or without --permission",
+      cause,
+    });
+  }
 }
 
 /** `new net.Socket({ fd })` is unfinished in Bun; its own API takes a descriptor, a tick later. */

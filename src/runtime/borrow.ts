@@ -75,20 +75,20 @@ function borrowBun(socket: BunSocket): BorrowedReading {
 
 /** Runtimes that keep nothing: Deno reads when it is asked to, Bun passes everything on. */
 function borrowed(
-  connection: RuntimeConnection | null,
+  runtimeConnection: RuntimeConnection | null,
   resume: () => void,
 ): BorrowedReading | null {
-  const fd = connection?.fd() ?? -1;
-  if (connection === null || fd < 0) return null;
+  const fd = runtimeConnection?.fd() ?? -1;
+  if (runtimeConnection === null || fd < 0) return null;
   return {
     fd: dupCloexec(fd),
     ahead: NOTHING,
-    closed: () => connection.fd() < 0,
-    touch: () => connection.touch(),
+    closed: () => runtimeConnection.fd() < 0,
+    touch: () => runtimeConnection.touch(),
     // Neither tells others than those who made it.
     whenClosed() {},
     giveBack() {
-      if (connection.fd() >= 0) resume();
+      if (runtimeConnection.fd() >= 0) resume();
     },
   };
 }
@@ -108,6 +108,7 @@ function borrowSocket(socket: Socket): BorrowedReading | null {
   const pieces: Uint8Array[] = [];
   for (let piece; (piece = socket.read() as Uint8Array | null) !== null;) pieces.push(piece);
   handle.readStop();
+  const { bytesRead } = socket;
   let listener = () => {};
   const closed = () => socket.destroyed && !socket.readableEnded;
   return {
@@ -124,6 +125,13 @@ function borrowSocket(socket: Socket): BorrowedReading | null {
     giveBack(rest) {
       socket.off("close", listener);
       if (socket.destroyed || socket.readableEnded) return;
+      if (socket.bytesRead !== bytesRead) {
+        // It has taken bytes out of the middle of what the borrower read.
+        socket.destroy(
+          new Error("Cannot give a connection back: the runtime has read it meanwhile"),
+        );
+        return;
+      }
       if (rest.length > 0) socket.unshift(rest);
       // As the stream believes it to be since `read()`.
       handle.reading = true;
@@ -142,6 +150,7 @@ function isUnread(socket: Socket): boolean {
 /** The handle of Node.js; those of Bun and of Deno lack a part. */
 function handleOf(socket: Socket): Handle | null {
   const { _handle: handle } = socket as unknown as { _handle?: Partial<Handle> | null };
-  const whole = typeof handle?.readStop === "function" && typeof handle.readStart === "function";
+  const whole = typeof handle?.readStop === "function" &&
+    typeof handle.readStart === "function" && typeof handle.reading === "boolean";
   return whole && (handle.fd ?? -1) >= 0 ? handle as Handle : null;
 }

@@ -1,5 +1,6 @@
 /** Guests behind a socket of `Bun.listen` or `Bun.connect`. @module */
 
+import { isDescriptorOf } from "./internals.ts";
 import type { RuntimeConnection } from "./types.ts";
 
 /** The part of Bun's own sockets that is used here. */
@@ -8,6 +9,10 @@ export interface BunSocket {
   readonly fd: number;
   /** 1 while open, -1 or 0 once closed. */
   readonly readyState: number;
+  /** Its port, unless it is a Unix socket. */
+  readonly localPort?: number;
+  /** The port of the peer. */
+  readonly remotePort?: number;
   /** Returns how many bytes the kernel took, and keeps none of the others. */
   write(bytes: Uint8Array): number;
   /** Reads no more. */
@@ -24,9 +29,12 @@ export function isBunSocket(target: object): target is BunSocket {
   return (tag === "TCPSocket" || tag === "TLSSocket") && "terminate" in target;
 }
 
-/** Makes a connection of an unencrypted socket; `null` for one with TLS. */
+/** Makes a connection of an unencrypted socket; `null` for one with TLS, and where Bun hides which it is. */
 export function bunConnection(socket: BunSocket): RuntimeConnection | null {
-  return tagOf(socket) === "TCPSocket" ? new BunConnection(socket) : null;
+  if (tagOf(socket) !== "TCPSocket") return null;
+  const ports = () => ({ local: socket.localPort, remote: socket.remotePort });
+  const own = socket.readyState <= 0 || isDescriptorOf("Bun.Socket", socket.fd, ports);
+  return own ? new BunConnection(socket) : null;
 }
 
 class BunConnection implements RuntimeConnection {

@@ -1,6 +1,7 @@
 /** Guests behind a `Deno.Conn`. @module */
 
 import * as raw from "../sys/raw/mod.ts";
+import { isDescriptorOf } from "./internals.ts";
 import { SOL_TCP, TCP_NODELAY } from "./tcp.ts";
 import type { RuntimeConnection } from "./types.ts";
 
@@ -14,6 +15,10 @@ export interface DenoConn {
   closeWrite?(): Promise<void>;
   /** Closes the connection. */
   close(): void;
+  /** Where it is; connections of TCP have a port. */
+  readonly localAddr: { readonly port?: number };
+  /** Where the peer is. */
+  readonly remoteAddr: { readonly port?: number };
   /** `TCP_NODELAY`; TCP connections only. */
   setNoDelay?(noDelay?: boolean): void;
 }
@@ -23,7 +28,9 @@ const option = new Int32Array(1);
 
 /** Whether `target` is a connection of Deno, whatever its transport. */
 export function isDenoConn(target: object): target is DenoConn {
-  return symbolOf(target, "Deno.internal.rid") !== undefined && "closeWrite" in target;
+  const { closeWrite, close, read, write, localAddr, remoteAddr } = target as Partial<DenoConn>;
+  return [closeWrite, close, read, write].every((method) => typeof method === "function") &&
+    [localAddr, remoteAddr].every((address) => typeof address === "object");
 }
 
 /** Makes a connection of an accepted TCP connection; `null` where Deno shows no descriptor. */
@@ -31,7 +38,8 @@ export function denoConnection(conn: DenoConn): RuntimeConnection | null {
   const symbol = symbolOf(conn, FD);
   const fd = symbol && (conn as unknown as Record<symbol, unknown>)[symbol];
   if (typeof fd !== "number" || fd < 0 || typeof conn.setNoDelay !== "function") return null;
-  return new DenoConnection(conn, fd);
+  const ports = () => ({ local: conn.localAddr.port, remote: conn.remoteAddr.port });
+  return isDescriptorOf("Deno.Conn", fd, ports) ? new DenoConnection(conn, fd) : null;
 }
 
 /** Passes all of `bytes` to the connection; one write of Deno may take only some. */

@@ -1,34 +1,14 @@
-/** Bodies of responses that the runtime reads from a file itself. @module */
-
-import { builtin } from "../builtins.ts";
-
-interface Globals {
-  readonly Bun?: { file(path: string, options?: { type: string }): Blob };
-}
-
-const { Bun } = globalThis as Globals;
+/** How the bodies of `fetch` responses are made on each runtime. @module */
 
 /**
- * A part of an open file as a body that leaves by the runtime's own sendfile(2); `undefined` where
- * the runtime has none.
+ * Bytes up to which the body of a response is read before the response is returned.
  *
- * Bun opens the file once more, when it sends, by the path that the kernel tells of the descriptor:
- * its bodies of descriptors are never closed by anybody, and its streams have no Content-Length.
+ * No stream costs less than reading 64 KiB. On Bun it is 1 MiB: `Bun.serve` drops the Content-Length of
+ * a stream and sends it in chunks (Bun 1.4, oven-sh/bun issue 10507), and reads a `Bun.file` of that size
+ * into memory as well.
+ *
+ * A `Bun.file` is no body to use: Bun opens the name again after the head was made, which may be
+ * another file by then, closes no descriptor that it is given, and keeps the connection open when the
+ * file is shorter than its Content-Length (Bun 1.4).
  */
-export function fileBody(
-  fd: number,
-  { start, length }: { start: number; length: number },
-  type: string,
-): Blob | undefined {
-  if (Bun === undefined) return undefined;
-  let path: string;
-  try {
-    path = builtin("fs").readlinkSync(`/proc/self/fd/${fd}`);
-  } catch {
-    // macOS and Windows have no such folder.
-    return undefined;
-  }
-  // A file without a name, such as one that has just been replaced.
-  if (path[0] !== "/" || path.endsWith(" (deleted)")) return undefined;
-  return Bun.file(path, { type }).slice(start, start + length, type);
-}
+export const WHOLE_BODY_BYTES: number = "Bun" in globalThis ? 1024 * 1024 : 64 * 1024;

@@ -3,18 +3,9 @@
 import type { ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { builtin } from "../builtins.ts";
+import { isKnownResponse, type ResponseInternals } from "./internals.ts";
 import { isPlain } from "./socket.ts";
 import type { RuntimeConnection } from "./types.ts";
-
-/** The undocumented part of a response that is used here; Bun lacks it. */
-interface Internals {
-  /** The head as it was, or will be, written. */
-  readonly _header?: string | object | null;
-  /** Whether that has been passed to the socket. */
-  readonly _headerSent?: boolean;
-  /** False for HEAD, 204 and 304. */
-  readonly _hasBody?: boolean;
-}
 
 /** Whether `target` looks like a response of `node:http` or of `node:http2`. */
 export function isResponse(target: object): target is ServerResponse {
@@ -24,13 +15,13 @@ export function isResponse(target: object): target is ServerResponse {
 
 /** Whether this response has a body at all: those to HEAD, and 204 and 304, have none. */
 export function hasBody(res: ServerResponse): boolean {
-  return (res as Internals)._hasBody !== false && res.req?.method !== "HEAD" &&
+  return (res as ResponseInternals)._hasBody !== false && res.req?.method !== "HEAD" &&
     res.statusCode !== 204 && res.statusCode !== 304;
 }
 
 /** The Content-Length that the peer has been told or will be, or `undefined`. */
 export function contentLength(res: ServerResponse): number | undefined {
-  const { _header: head } = res as Internals;
+  const { _header: head } = res as ResponseInternals;
   // What was passed to writeHead() is in the text alone.
   const value = res.headersSent && typeof head === "string"
     ? /\r\ncontent-length: *(\d+) *\r\n/i.exec(head)?.[1]
@@ -54,7 +45,8 @@ export function isEligible(res: ServerResponse): boolean {
   const counted = res.chunkedEncoding || res.hasHeader("transfer-encoding") ||
     res.strictContentLength;
   const socket = res.socket ?? socketAhead(res);
-  return open && !counted && hasBody(res) && socket !== null && isPlain(socket);
+  return open && !counted && isKnownResponse(res) && hasBody(res) && socket !== null &&
+    isPlain(socket);
 }
 
 /** The socket that a response will get, while another one has it: requests may be pipelined. */
@@ -72,6 +64,21 @@ export function cutOff(res: ServerResponse): void {
   else res.destroy();
 }
 
+/** What waits for the end of a connection: any number of responses, by one listener. */
+const waiting = new WeakMap<Socket, Set<() => void>>();
+
+/** Calls `listener` when a connection closes; the returned function takes that back. */
+function onClose(connection: Socket, listener: () => void): () => void {
+  let listeners = waiting.get(connection);
+  if (listeners === undefined) {
+    const added = listeners = new Set();
+    waiting.set(connection, added);
+    connection.once("close", () => [...added].forEach((each) => each()));
+  }
+  listeners.add(listener);
+  return () => listeners.delete(listener);
+}
+
 /** The socket of a response; waits while it stands behind another one in a pipeline. */
 export function socketOf(res: ServerResponse): Promise<Socket | null> {
   if (res.socket !== null) return Promise.resolve(res.socket);
@@ -82,19 +89,21 @@ export function socketOf(res: ServerResponse): Promise<Socket | null> {
     const settle = () => {
       res.off("socket", settle);
       res.off("close", settle);
-      connection.off("close", settle);
+      forget();
       resolve(res.socket);
     };
     res.on("socket", settle);
     res.on("close", settle);
-    connection.on("close", settle);
+    const forget = onClose(connection, settle);
     if (connection.destroyed) settle();
   });
 }
 
-/** Passes the head to the socket, unless that has happened. */
-export function sendHead(res: ServerResponse): void {
-  if ((res as Internals)._headerSent !== true) res.flushHeaders();
+/** Passes the head to the socket, unless that has happened; false when the socket has not got it. */
+export function sendHead(res: ServerResponse): boolean {
+  const internals = res as ResponseInternals;
+  if (internals._headerSent !== true) res.flushHeaders();
+  return internals._headerSent === true;
 }
 
 /**

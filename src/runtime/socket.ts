@@ -1,7 +1,9 @@
 /** Guests behind a `net.Socket` of Node.js, of Bun or of Deno. @module */
 
 import type { Socket } from "node:net";
+import { builtin } from "../builtins.ts";
 import * as raw from "../sys/raw/mod.ts";
+import { isDescriptorOf, isVerified, type Ports } from "./internals.ts";
 import type { RuntimeConnection } from "./types.ts";
 
 /** The undocumented part of a socket that is used here. */
@@ -14,17 +16,39 @@ interface Handle {
   fdForIpc?(): number;
 }
 
+const BUN = "Bun" in globalThis;
+
 /** Returns the runtime's handle, which is gone once the socket is destroyed. */
 function handleOf(socket: Socket): Handle | null | undefined {
   return (socket as unknown as { _handle?: Handle | null })._handle;
 }
 
-/** Whether this socket shows a descriptor and does not encrypt what is written to it. */
+/** Whether this socket shows its own descriptor and does not encrypt what is written to it. */
 export function isPlain(socket: Socket): boolean {
   if ((socket as { encrypted?: boolean }).encrypted) return false;
   const handle = handleOf(socket);
   if (handle === null || handle === undefined) return false;
-  return (handle.fd ?? -1) >= 0 || typeof handle.fdForIpc === "function";
+  if (typeof handle.fdForIpc === "function") return isOwnDuplicate(socket, handle);
+  const { fd = -1, writeQueueSize } = handle;
+  if (fd < 0 || !BUN && typeof writeQueueSize !== "number") return false;
+  return socket.connecting || isDescriptorOf("_handle.fd", fd, () => portsOf(socket));
+}
+
+function isOwnDuplicate(socket: Socket, handle: Handle): boolean {
+  if (socket.connecting || isVerified("fdForIpc()")) return true;
+  const fd = handle.fdForIpc!();
+  // Deno has no descriptor left: whoever makes the connection finds out, too.
+  if (fd < 0) return true;
+  const own = isDescriptorOf("fdForIpc()", fd, () => portsOf(socket));
+  raw.close(fd);
+  return own;
+}
+
+/** The ports of a connection, whatever a program has put over `remotePort` (PROXY protocol). */
+function portsOf(socket: Socket): Ports {
+  const { port: local } = socket.address() as { port?: number };
+  const remote = Reflect.get(builtin("net").Socket.prototype, "remotePort", socket);
+  return { local, remote };
 }
 
 /** Makes a connection of a connected socket for which {@linkcode isPlain} holds. */

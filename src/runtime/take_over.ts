@@ -37,6 +37,7 @@ export type Takeable = Exclude<Connection, { kind: "response" }>;
 export async function isTakeable(connection: Takeable): Promise<boolean> {
   if (connection.kind === "socket") await connected(connection.socket);
   if (connection.kind === "bun" && connection.socket.pause === undefined) return false;
+  if (connection.kind === "socket" && !canStop(connection.socket)) return false;
   const runtimeConnection = connectionOf(connection);
   runtimeConnection?.release();
   return runtimeConnection !== null;
@@ -57,6 +58,12 @@ export async function takeOver(connection: Takeable): Promise<TakenConnection> {
     case "deno":
       return takeDeno(connection.conn);
   }
+}
+
+/** Whether the runtime can be kept from reading: what it read on would be missing. */
+function canStop(socket: Socket): boolean {
+  const handle = handleOf(socket);
+  return typeof handle?.readStop === "function" || typeof handle?.pause === "function";
 }
 
 /** Waits until a socket that is being connected is. */

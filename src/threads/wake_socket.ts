@@ -40,7 +40,12 @@ export class WakeSocket {
     );
     const reader = new RecordReader(completed);
     this.writeFd = fds[1]!;
-    this.#socket = adopt(fds[0]!, { data: (bytes) => reader.feed(bytes), close: closed });
+    try {
+      this.#socket = adopt(fds[0]!, { data: (bytes) => reader.feed(bytes), close: closed });
+    } catch (error) {
+      fds.forEach((fd) => raw.close(fd));
+      throw error;
+    }
   }
 
   /** Keeps the process alive. */

@@ -4,7 +4,7 @@ import { mkdirSync, symlinkSync } from "node:fs";
 import process from "node:process";
 import { after, describe, it } from "node:test";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import { Folder } from "../_kit/bytes.ts";
+import { Folder, noise } from "../_kit/bytes.ts";
 
 const DENO = "Deno" in globalThis;
 const BUN = "Bun" in globalThis;
@@ -52,6 +52,29 @@ describe("sluice/register", () => {
 
   it("reaches names that were imported before it", { skip: LATE }, () => {
     assert.equal(run(IMPORT_NAME.replace(TELL, `${IMPORT} ${TELL}`)), "true");
+  });
+
+  it("gives all bytes in order to a socket, whatever was read before", () => {
+    const size = 1024 * 1024;
+    const file = JSON.stringify(folder.file(noise(size)));
+    const check = `${IMPORT}
+      import { Buffer } from "node:buffer";
+      import { once } from "node:events";
+      import fs from "node:fs";
+      import { connect, createServer } from "node:net";
+      import process from "node:process";
+      const server = createServer(async (socket) => {
+        const stream = fs.createReadStream(${file});
+        await once(stream, "readable");
+        stream.pipe(socket);
+      }).listen(0, "127.0.0.1");
+      await once(server, "listening");
+      const parts = [];
+      for await (const part of connect(server.address().port, "127.0.0.1")) parts.push(part);
+      server.close();
+      console.log(Buffer.concat(parts).equals(fs.readFileSync(${file})));
+      process.exit();`;
+    assert.equal(run(check), "true");
   });
 
   it("reaches names that are imported later", () => {

@@ -34,9 +34,6 @@ const NO_SERVER = Bun === undefined && Deno === undefined
   ? "this runtime has no server in the style of fetch"
   : false;
 
-/** The body is Bun's own then, and says only that it has ended. */
-const BUN_READS = Bun !== undefined && "Bun reads the file itself";
-
 interface HonoApp {
   use(path: string, handler: unknown): void;
   readonly fetch: Handler;
@@ -157,7 +154,7 @@ describeWithoutLeaks("fileResponse()", { warmUp }, () => {
     await assertClosed(join(www, "big.bin"));
   });
 
-  it("fails when the file becomes shorter, and never pads", { skip: BUN_READS }, async () => {
+  it("fails when the file becomes shorter, and never pads", async () => {
     const path = join(www, "shrinks");
     writeFileSync(path, big);
     const response = await fileResponse(ask("/"), "shrinks", { root: www });
@@ -210,7 +207,9 @@ describe("the runtime's own server", () => {
     const whole = await client.get("/big.bin");
     assert.equal(whole.status, 200);
     assert.equal(sha256(whole.body), sha256(big));
-    assert.equal(whole.headers["content-length"], String(big.length));
+    // Bun sends streams in chunks, whatever their Content-Length (oven-sh/bun issue 10507).
+    if (Bun !== undefined) assert.equal(whole.headers["transfer-encoding"], "chunked");
+    else assert.equal(whole.headers["content-length"], String(big.length));
     const part = await client.get("/big.bin", { range: "bytes=7-1000006" });
     assert.equal(part.status, 206);
     assert.equal(part.headers["content-range"], `bytes 7-1000006/${big.length}`);

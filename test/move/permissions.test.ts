@@ -53,6 +53,66 @@ function send(path: string): { bytes?: number; name?: string; code?: string } {
   return JSON.parse(stdout);
 }
 
+const MOD = new URL("../../src/mod.ts", import.meta.url).href;
+const ONLY_NODE: string | false = name !== "node" && "only Node.js has --allow-net for threads";
+const NO_NET = ONLY_NODE || !process.allowedNodeEnvironmentFlags.has("--allow-net") &&
+    "this Node.js has no --allow-net";
+
+/** Opens and reads a file in a thread ten times; prints the error, and the descriptors that are left. */
+const THREADS = `
+  import { readdirSync } from "node:fs";
+  import { DirectFile } from ${JSON.stringify(MOD)};
+  const count = () => readdirSync("/proc/self/fd").length;
+  let before, error = null;
+  for (let i = 0; i < 10; i++) {
+    try {
+      const file = await DirectFile.open(process.execPath);
+      await file.read(new Uint8Array(4096), 0);
+      await file.close();
+    } catch ({ name, message }) {
+      error = { name, message };
+    }
+    before ??= count();
+  }
+  console.log(JSON.stringify({ error, left: count() - before }));
+  process.exit();
+`;
+
+/** What threads came to. */
+interface Outcome {
+  readonly error: { readonly name: string; readonly message: string } | null;
+  readonly left: number;
+}
+
+function runThreads(...more: string[]): Outcome {
+  const program = join(allowed, "threads.mjs");
+  writeFileSync(program, THREADS);
+  const flags = ["--permission", "--allow-addons", "--allow-worker", "--allow-fs-read=*", ...more];
+  if (process.allowedNodeEnvironmentFlags.has("--allow-ffi")) flags.push("--allow-ffi");
+  const { stdout, stderr } = spawnSync(process.execPath, [...flags, program], {
+    encoding: "utf8",
+    timeout: 60_000,
+    env: { ...process.env, NODE_OPTIONS: "" },
+  });
+  assert.notEqual(stdout, "", stderr);
+  return JSON.parse(stdout);
+}
+
+describe("threads under the permissions of Node.js", () => {
+  it("work, or say which permission they lack", { skip: ONLY_NODE }, () => {
+    const { error, left } = runThreads();
+    if (error !== null) {
+      assert.equal(error.name, "UnsupportedError");
+      assert.match(error.message, /--allow-net/);
+    }
+    assert.equal(left, 0);
+  });
+
+  it("work with --allow-net", { skip: NO_NET }, () => {
+    assert.deepEqual(runThreads("--allow-net"), { error: null, left: 0 });
+  });
+});
+
 describe("sendFile() under the permissions of the runtime", () => {
   it("sends what may be read", { skip: NO_PERMISSIONS }, () => {
     assert.deepEqual(send(join(allowed, "open.txt")), { bytes: 4 });

@@ -1,16 +1,14 @@
 /** Plans as responses of `fetch`. @module */
 
+import { concat } from "../../bytes.ts";
 import { TruncatedError } from "../../errors.ts";
-import { fileBody } from "../../runtime/file_body.ts";
+import { WHOLE_BODY_BYTES } from "../../runtime/file_body.ts";
 import { readSome } from "../../move/engine/read_some.ts";
 import type { LookupRequest } from "../files/look_up.ts";
 import type { OpenFile } from "../files/open_root.ts";
 import { planMessage } from "../rules/messages.ts";
 import type { Part, Plan, PlanRequest } from "../rules/types.ts";
 import type { StaticRoot } from "../files/static_root.ts";
-
-/** Bytes up to which a body is read before the response is returned: no stream costs less. */
-const SMALL = 64 * 1024;
 
 /** Bytes in one piece of a stream. */
 const CHUNK = 256 * 1024;
@@ -43,18 +41,11 @@ export async function toResponse(
     file.close();
     return new Response(null, init);
   }
-  if (length <= SMALL) {
+  if (length <= WHOLE_BODY_BYTES) {
     try {
       return new Response(await readAll(file.fd, parts, length), init);
     } finally {
       file.close();
-    }
-  }
-  if (parts.length === 1 && !(part instanceof Uint8Array)) {
-    const body = fileBody(file.fd, part, headers["Content-Type"]!);
-    if (body !== undefined) {
-      file.close();
-      return new Response(body, init);
     }
   }
   return new Response(stream(file, parts, length), init);
@@ -65,13 +56,9 @@ async function readAll(
   parts: readonly Part[],
   length: number,
 ): Promise<Uint8Array<ArrayBuffer>> {
-  const all = new Uint8Array(length);
-  let filled = 0;
-  for await (const bytes of pieces(fd, parts, length)) {
-    all.set(bytes, filled);
-    filled += bytes.length;
-  }
-  return all;
+  const all: Uint8Array[] = [];
+  for await (const bytes of pieces(fd, parts, length, WHOLE_BODY_BYTES)) all.push(bytes);
+  return concat(all) as Uint8Array<ArrayBuffer>;
 }
 
 /** The pieces of a body, in order; all of the length that was promised. */
@@ -79,6 +66,7 @@ async function* pieces(
   fd: number,
   parts: readonly Part[],
   total: number,
+  chunk: number = CHUNK,
 ): AsyncGenerator<Uint8Array> {
   let moved = 0;
   for (const part of parts) {
@@ -89,7 +77,7 @@ async function* pieces(
     }
     const end = part.start + part.length;
     for (let position = part.start; position < end;) {
-      const bytes = await readSome(fd, position, Math.min(CHUNK, end - position));
+      const bytes = await readSome(fd, position, Math.min(chunk, end - position));
       if (bytes.length === 0) {
         const action = `send fd ${fd}`;
         throw new TruncatedError({ action, bytesMoved: moved, bytesExpected: total });

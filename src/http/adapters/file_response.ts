@@ -28,11 +28,10 @@ const roots = new Map<string, Root>();
  * `Response`.
  *
  * The answer is that of `planResponse`, with ranges, conditions and HEAD; 404 where there is no such
- * file. The bytes come from the descriptor that was examined, small ones at once, others by a stream.
- * On Bun files of more than 64 KiB leave by Bun's own sendfile(2) instead: Bun opens the file once
- * more for that, by the path that the kernel tells of the descriptor, and somebody who may rename
- * folders below the root could use that moment. To serve a whole folder see `serveStatic`, which also
- * answers requests of `fetch`.
+ * file. The bytes come from the descriptor that was examined: up to 64 KiB (1 MiB on Bun) at once, more
+ * by a stream. If the file becomes shorter meanwhile, the connection is cut. Bun sends a stream in
+ * chunks, without the Content-Length. To serve a whole folder see `serveStatic`, which also answers
+ * requests of `fetch`.
  *
  * @param request The request; its method and headers are looked at, not its URL.
  * @param path Path, or `file:` URL, of the file. Not taken from the URL without `root`.

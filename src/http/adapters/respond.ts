@@ -2,7 +2,6 @@
 
 import type { ServerResponse } from "node:http";
 import { cutOff } from "../../runtime/response.ts";
-import { sendFile } from "../../move/send_file/send_file.ts";
 import { sendParts } from "../../move/send_file/parts.ts";
 import { available } from "../../sys/libc.ts";
 import { preadResident } from "../../page_cache/prefetch.ts";
@@ -58,11 +57,12 @@ export function sendBody(
 ): Promise<unknown> | undefined {
   if (parts.length === 0) return void res.end();
   const [part] = parts;
-  if (parts.length > 1) return sendParts(res, file!.fd, parts, length);
-  if (part instanceof Uint8Array) return void res.end(part);
-  const bytes = readCached(file!.fd, part!);
-  if (bytes !== undefined) return void res.end(bytes);
-  return sendFile(res, file!.fd, part);
+  if (parts.length === 1) {
+    const bytes = part instanceof Uint8Array ? part : readCached(file!.fd, part!);
+    if (bytes !== undefined) return void res.end(bytes);
+  }
+  // Not sendFile(): it would announce what is left of a file that has become shorter.
+  return sendParts(res, file!.fd, parts, length);
 }
 
 /** A small part that is in memory anyway. */

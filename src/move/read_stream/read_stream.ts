@@ -2,14 +2,18 @@
 
 import type { ReadStream } from "node:fs";
 import { builtin } from "../../builtins.ts";
+import { isBytes } from "../../bytes.ts";
 import {
   type Destination,
   type FileReadable,
+  type GivenOptions,
   isDestination,
+  isUnencryptedSocket,
   restFor,
   SendfileBypass,
   type SendfileBypassEnd,
 } from "./sendfile_bypass.ts";
+import { carriesBytes, type Listener, wrap } from "./listeners.ts";
 
 /** Argument of {@linkcode createReadStream}, as `fs.createReadStream` has it. */
 export type ReadStreamOptions = Parameters<typeof import("node:fs").createReadStream>[1];
@@ -18,18 +22,6 @@ export type ReadStreamOptions = Parameters<typeof import("node:fs").createReadSt
 export type ReadStreamPath = Parameters<typeof import("node:fs").createReadStream>[0];
 
 type Constructor<T> = new (path: ReadStreamPath, options?: ReadStreamOptions) => T;
-
-/** What is used of a readable stream beyond its public face; all three runtimes have Node's. */
-interface StreamState {
-  readonly pipes: unknown[];
-}
-
-type Listener = Parameters<ReadStream["on"]>[1];
-
-/** Whether listeners of `event` decide who gets the bytes. */
-function carriesBytes(event: unknown): boolean {
-  return event === "data" || event === "readable";
-}
 
 let constructor: Constructor<ReadStream> | undefined;
 
@@ -41,6 +33,8 @@ function fileStream(): Constructor<ReadStream> {
   class FileStream extends Base {
     /** Whether only ordinary reads will do: those of a custom `fs` are not ours to replace. */
     #ordinary: boolean;
+    /** The options that say where it begins, and whether the file is its own. */
+    readonly #given: GivenOptions;
     #sendfileBypass: SendfileBypass | undefined;
     /** Settles once no thread reads the file for a sendfile bypass. */
     #idle: Promise<void> | undefined;
@@ -48,17 +42,30 @@ function fileStream(): Constructor<ReadStream> {
     #wanted = 0;
     /** The `data` listener by which the last `pipe()` forwards. */
     #forward: unknown;
+    /** The destinations of `pipe()`, in order. */
+    readonly #destinations: unknown[] = [];
+    /** Whether the `data` listener of a `pipe()` to a socket is about to be added. */
+    #piping = false;
+    /**
+     * Bytes that went into the stream and have not come out of it as `data`.
+     *
+     * `readableLength` does not tell: a chunk that has left the buffer may still be on its way to the
+     * listeners when `_read()` is called. Node.js 26.12 calls it so for each chunk of a `pipe()`.
+     */
+    #undelivered = 0;
 
     constructor(path: ReadStreamPath, options?: ReadStreamOptions) {
       super(path, options);
-      this.#ordinary = typeof options === "object" && Boolean(options?.fs);
+      const { start, fd, fs } = (typeof options === "object" ? options : null) ?? {};
+      this.#given = { start, fd };
+      this.#ordinary = Boolean(fs);
     }
 
     override _read(size: number): void {
       // Only a push() from outside can ask again.
       if (this.#sendfileBypass !== undefined) return;
       const destination = this.#ordinary ? undefined : this.#soleDestination();
-      const rest = destination && restFor(this, destination);
+      const rest = destination && restFor(this, destination, this.#given);
       if (destination === undefined || rest === undefined) return super._read(size);
       this.#wanted = size;
       this.#sendfileBypass = new SendfileBypass(this, destination, rest, (end) => this.#ended(end));
@@ -67,13 +74,13 @@ function fileStream(): Constructor<ReadStream> {
 
     /** The one destination whose runtime may be bypassed, if nobody else wants the bytes. */
     #soleDestination(): Destination | undefined {
-      const { pipes } = (this as unknown as { _readableState: StreamState })._readableState;
+      const [destination, another] = this.#destinations;
       const listeners = this.rawListeners("data");
-      const alone = pipes.length === 1 && listeners.length === 1 &&
+      const alone = another === undefined && listeners.length === 1 &&
         listeners[0] === this.#forward && this.listenerCount("readable") === 0 &&
         this.readableEncoding === null && this.readableLength === 0 &&
-        this.readableFlowing === true;
-      return alone && isDestination(pipes[0]) ? pipes[0] : undefined;
+        this.#undelivered === 0 && this.readableFlowing === true;
+      return alone && isDestination(destination) ? destination : undefined;
     }
 
     #ended(end: SendfileBypassEnd): void {
@@ -98,16 +105,52 @@ function fileStream(): Constructor<ReadStream> {
       super._read(this.#wanted);
     }
 
+    override push(chunk: unknown, encoding?: BufferEncoding): boolean {
+      this.#took(chunk);
+      return super.push(chunk, encoding);
+    }
+
+    override unshift(chunk: unknown, encoding?: BufferEncoding): void {
+      this.#interrupt();
+      this.#took(chunk);
+      // Node.js returns a boolean, which its types do not tell.
+      return super.unshift(chunk, encoding);
+    }
+
+    #took(chunk: unknown): void {
+      if (chunk === null || chunk === undefined) return;
+      if (isBytes(chunk)) this.#undelivered += chunk.length;
+      // Text may come out in another encoding: its bytes cannot be counted.
+      else this.#ordinary = true;
+    }
+
+    override emit(event: string | symbol, ...args: unknown[]): boolean {
+      const emitted = super.emit(event as string, ...args);
+      // After all listeners: one of them may have read on.
+      if (event === "data" && isBytes(args[0])) this.#undelivered -= args[0].length;
+      return emitted;
+    }
+
     override pipe<T extends NodeJS.WritableStream>(to: T, options?: { end?: boolean }): T {
       this.#interrupt();
       const listeners = this.listenerCount("data");
-      const result = super.pipe(to, options);
+      this.#piping = isUnencryptedSocket(to) && !this.#ordinary;
+      try {
+        // Before the stream starts to progress, which it may do at once.
+        this.#destinations.push(to);
+        super.pipe(to, options);
+      } finally {
+        this.#piping = false;
+      }
       if (this.listenerCount("data") > listeners) this.#forward = this.rawListeners("data").at(-1);
-      return result;
+      return to;
     }
 
     override unpipe(destination?: NodeJS.WritableStream): this {
       this.#interrupt();
+      const index = this.#destinations.indexOf(destination);
+      if (destination === undefined) this.#destinations.length = 0;
+      else if (index >= 0) this.#destinations.splice(index, 1);
       return super.unpipe(destination);
     }
 
@@ -124,7 +167,9 @@ function fileStream(): Constructor<ReadStream> {
     // `once` and `prependOnceListener` end in these two on every runtime.
     override on(event: string | symbol, listener: Listener): this {
       if (carriesBytes(event)) this.#interrupt();
-      return super.on(event as string, listener);
+      // Node.js 26.12 writes to a socket without emitting `data` if the listener is its own.
+      const added = event === "data" && this.#piping ? wrap(listener) : listener;
+      return super.on(event as string, added);
     }
 
     override prependListener(event: string | symbol, listener: Listener): this {

@@ -5,6 +5,7 @@ import type { ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { builtin } from "../../builtins.ts";
 import { TruncatedError } from "../../errors.ts";
+import { isKnownStream } from "../../runtime/internals.ts";
 import {
   contentLength,
   isEligible,
@@ -62,13 +63,31 @@ export function isDestination(target: unknown): target is Destination {
     target.write === write && target._write === _write && target.end === end && isPlain(target);
 }
 
+/** Whether `target` may become a destination that is a socket; it may still be connecting. */
+export function isUnencryptedSocket(target: unknown): boolean {
+  return target instanceof builtin("net").Socket && !(target as { encrypted?: boolean }).encrypted;
+}
+
+/** The options of a stream by which its fields are checked. */
+export interface GivenOptions {
+  readonly start: number | undefined;
+  /** A file that the stream did not open itself. */
+  readonly fd: unknown;
+}
+
 /** What is left to send, where that is known and is what the peer has been promised. */
-export function restFor(stream: FileReadable, destination: Destination): Rest | undefined {
+export function restFor(
+  stream: FileReadable,
+  destination: Destination,
+  given: GivenOptions,
+): Rest | undefined {
   const { fd, pos, end, bytesRead } = stream;
   if (!available()) return undefined;
+  const position = () => lseek(fd, 0, SEEK_CUR);
+  if (!isKnownStream(stream, given.start, given.fd ? undefined : position)) return undefined;
   const stat = fdStat(fd);
   if (typeof stat === "number" || stat.type !== FileType.REGULAR) return undefined;
-  const start = pos ?? lseek(fd, 0, SEEK_CUR);
+  const start = pos ?? position();
   const length = Math.min(stat.size - start, end + 1 - (pos ?? bytesRead));
   if (start < 0 || length <= 0) return undefined;
   // Part of the body may have gone through the runtime already.
@@ -123,8 +142,9 @@ export class SendfileBypass {
 
   #respond(response: ServerResponse, socket: Socket): void {
     const connection = this.#connect(socket);
+    let headSent: boolean;
     try {
-      sendHead(response);
+      headSent = sendHead(response);
     } catch {
       // It throws once more where an ordinary stream lets it.
       return this.#finish("failed");
@@ -132,7 +152,7 @@ export class SendfileBypass {
     // Listeners may have had a last word: on the head, and on this stream.
     if (this.#over) return;
     const promised = this.#rest.length + this.#stream.bytesRead;
-    if (isEligible(response) && contentLength(response) === promised) {
+    if (headSent && isEligible(response) && contentLength(response) === promised) {
       this.#pumpTo(responseConnection(response, connection));
     } else {
       this.#finish("failed");

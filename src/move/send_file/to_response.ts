@@ -68,9 +68,9 @@ async function sendBody(
   const connection = socketConnection(socket);
   const cork = new CorkGuard(connection);
   try {
-    sendHead(res);
+    const headSent = sendHead(res);
     // Listeners may have changed the head at the last moment.
-    return eligible()
+    return headSent && eligible()
       ? await sendRange(responseConnection(res, connection), file, options, progress, sink, cork)
       : await copyRest(file, file.start, sink, progress);
   } finally {

@@ -275,6 +275,19 @@ describeWithoutLeaks("createReadStream(), interrupted in the middle", {
     });
   });
 
+  it("puts what is given back by unshift() between what was sent and the rest", async () => {
+    await midway(async ({ stream, peer, read }) => {
+      stream.unshift(Buffer.from("<in between>"));
+      read();
+      assert.equal(await peer.closed, "end");
+      const bytes = peer.bytes();
+      const at = bytes.indexOf("<in between>");
+      assert.ok(at > 0);
+      const rest = Buffer.concat([bytes.subarray(0, at), bytes.subarray(at + 12)]);
+      assert.equal(sha256(rest), sha256(content));
+    });
+  });
+
   it("does as ever when its destination is closed", async () => {
     await midway(async ({ stream, socket }) => {
       const unpiped = once(socket, "unpipe");

@@ -1,6 +1,7 @@
 /** What the threads tell, as the program gets it. @module */
 
 import { adopt, type AdoptedSocket } from "../../../runtime/adopt.ts";
+import * as raw from "../../../sys/raw/mod.ts";
 import { AddressFamily, SocketType } from "../../../sys/flags/socket.ts";
 import { socketpair } from "../../../sys/net/sockets.ts";
 import { within } from "../../../threads/timeout.ts";
@@ -25,8 +26,13 @@ export class EventReader {
   open(): number {
     const [reader, writer] = socketpair(AddressFamily.UNIX, STREAM);
     const { promise, resolve } = Promise.withResolvers<void>();
-    const socket = adopt(reader, { data: lineReader(this.#onRequest), close: () => resolve() });
-    this.#sockets.push({ socket, ended: promise });
+    try {
+      const socket = adopt(reader, { data: lineReader(this.#onRequest), close: () => resolve() });
+      this.#sockets.push({ socket, ended: promise });
+    } catch (error) {
+      for (const fd of [reader, writer]) raw.close(fd);
+      throw error;
+    }
     return writer;
   }
 
