@@ -211,12 +211,12 @@ function describeFd(fd: number): OpenFile | number {
     raw.close(fd);
     return identity;
   }
-  const { type, size, mtimeNs } = identity;
+  const { type } = identity;
   if (type !== FileType.REGULAR && type !== FileType.DIRECTORY) {
     raw.close(fd);
     return -ENOENT;
   }
-  return new NativeFile(fd, type === FileType.DIRECTORY, size, mtimeNs);
+  return new NativeFile(fd, type === FileType.DIRECTORY, identity);
 }
 
 class NativeFile implements OpenFile {
@@ -224,14 +224,16 @@ class NativeFile implements OpenFile {
   readonly folder: boolean;
   readonly size: number;
   readonly mtimeNs: bigint;
+  readonly ctimeNs: bigint;
   described?: Representation;
   #open = true;
 
-  constructor(fd: number, folder: boolean, size: number, mtimeNs: bigint) {
+  constructor(fd: number, folder: boolean, { size, mtimeNs, ctimeNs }: FileIdentity) {
     this.fd = fd;
     this.folder = folder;
     this.size = size;
     this.mtimeNs = mtimeNs;
+    this.ctimeNs = ctimeNs;
   }
 
   close(): void {

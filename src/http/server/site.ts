@@ -2,20 +2,21 @@
 
 import { readFolderNow } from "../folder.ts";
 import { type Found, lookUp, searchNow, type SiteRequest } from "../look_up.ts";
-import type { OpenFile, Root } from "../open_root.ts";
+import type { Root } from "../open_root.ts";
 import { planListing, planMessage } from "../plan/messages.ts";
 import { planFile } from "../plan/plan.ts";
 import type { Settings } from "../plan/settings.ts";
 import type { Plan } from "../plan/types.ts";
-import { Cache, type Entry, keyOf } from "./cache.ts";
+import { Cache, type Entry, pathOf, unchanged } from "./cache.ts";
 import type { CacheConfig } from "./config.ts";
 import { CONDITIONAL, Field } from "./field_names.ts";
-import { equal, hashOf, identityOf, joined, readResident, replyTo } from "./kept_file.ts";
+import { equal, joined, readResident, replyTo, versionOf } from "./kept_file.ts";
 import { partOf } from "./part_reply.ts";
 import { Reply } from "./reply.ts";
 import type { RequestHead } from "./request_head.ts";
 import { Method } from "./request_line.ts";
 import { SharedFile } from "./shared_file.ts";
+import { Variants } from "./variants.ts";
 
 const SLASH = 0x2f;
 
@@ -33,7 +34,8 @@ export class Site {
   readonly #options: SiteOptions;
   readonly #cache: Cache;
   /** Files that nobody will ask for again: closed once the answer at hand is on its way. */
-  readonly #doomed: SharedFile[] = [];
+  readonly #doomed: Entry[] = [];
+  readonly #variants: Variants;
   /** Why the answer at hand is 500. */
   #error: string | undefined;
   /** Whether the answer to a plain request depends on nothing but its path and what it accepts. */
@@ -41,7 +43,8 @@ export class Site {
 
   constructor(options: SiteOptions) {
     this.#options = options;
-    this.#cache = new Cache(options.cache, (file) => this.#doomed.push(file));
+    this.#cache = new Cache(options.cache, (entry) => this.#doomed.push(entry));
+    this.#variants = new Variants(options.settings.precompressed);
     const { cors } = options.settings;
     this.#keeps = options.cache.maxFiles > 0 && (cors === undefined || cors.origins === "*");
   }
@@ -55,13 +58,12 @@ export class Site {
   answer(head: RequestHead, now: number): Reply {
     const { bytes, known, method, targetStart } = head;
     const file = method === Method.GET || method === Method.HEAD;
-    if (!file || !this.#keeps || bytes[targetStart] !== SLASH) return this.#make(head, now, null);
-    const extra = this.#extra(head);
-    const hash = extra === null ? head.pathHash : hashOf(head.pathHash, extra);
-    const entry = this.#cache.find(head, hash, extra);
+    if (!file || !this.#keeps || bytes[targetStart] !== SLASH) return this.#make(head, now, -1);
+    const variant = this.#variants.of(head);
+    const entry = this.#cache.find(head, hashOf(head, variant), variant);
     if (entry === undefined || !this.#holds(entry, head, now)) {
       this.#options.looked(false);
-      return this.#make(head, now, extra ?? NO_BYTES, hash);
+      return this.#make(head, now, variant);
     }
     this.#options.looked(true);
     return (known & CONDITIONAL) === 0 ? entry.reply : this.#conditional(head, entry);
@@ -69,8 +71,9 @@ export class Site {
 
   /** Closes what is not needed any more; call when the sender has got the last answer. */
   settle(): void {
-    for (let file = this.#doomed.pop(); file !== undefined; file = this.#doomed.pop()) {
-      file.retire();
+    for (let entry = this.#doomed.pop(); entry !== undefined; entry = this.#doomed.pop()) {
+      entry.file.retire();
+      entry.original?.file.close();
     }
   }
 
@@ -86,31 +89,31 @@ export class Site {
     this.settle();
   }
 
-  /** What beside the path decides: the codings that are accepted, where there are sidecars. */
-  #extra(head: RequestHead): Uint8Array | null {
-    if (this.#options.settings.precompressed.length === 0) return null;
-    const place = head.place(Field.ACCEPT_ENCODING);
-    return place === undefined ? null : head.bytes.subarray(place[0], place[1]);
+  /**
+   * Whether an entry still is what the path leads to. Its files are asked each time, the path once in
+   * `validMs`: that is how long a link or a folder on the way may lead elsewhere unnoticed.
+   */
+  #holds(entry: Entry, head: RequestHead, now: number): boolean {
+    const recent = now - entry.checkedAt < this.#options.cache.validMs;
+    if (!recent) entry.checkedAt = now;
+    if (unchanged(entry) && (recent || this.#leadsTo(entry, head))) return true;
+    this.#cache.remove(entry);
+    return false;
   }
 
-  /** Whether an entry still is what the path leads to; looks at most once in `validMs`. */
-  #holds(entry: Entry, head: RequestHead, now: number): boolean {
-    if (now - entry.checkedAt < this.#options.cache.validMs) return true;
+  #leadsTo(entry: Entry, head: RequestHead): boolean {
     const found = this.#find(requestOf(head, true));
-    if (found.kind !== "file") {
-      closeFound(found);
-      this.#cache.remove(entry);
-      return false;
-    }
-    const { file } = found;
+    const same = found.kind === "file" && !found.standsIn && this.#is(entry, found);
+    closeFound(found);
+    return same;
+  }
+
+  #is(entry: Entry, { file, path }: Extract<Found, { kind: "file" }>): boolean {
+    const { name, representation, reply, version } = entry;
+    if (path !== name || file.described!.coding !== representation.coding) return false;
     // One that did not fit into memory because it was on the disk is tried again.
-    const same = identityOf(file) === entry.identity && entry.reply.file === null;
-    const large = file.size > this.#options.cache.maxFileBytes;
-    const holds = same || (large && identityOf(file) === entry.identity);
-    file.close();
-    if (holds) entry.checkedAt = now;
-    else this.#cache.remove(entry);
-    return holds;
+    const settled = reply.file === null || file.size > this.#options.cache.maxFileBytes;
+    return settled && version!.holds(file.fd);
   }
 
   /** The answer to a request with conditions or a range, for a file that is kept. */
@@ -136,45 +139,49 @@ export class Site {
     return reply;
   }
 
-  /** Looks the target up, and keeps what it finds under `extra`, unless that is `null`. */
-  #make(head: RequestHead, now: number, extra: Uint8Array | null, hash = 0): Reply {
-    const request = requestOf(head);
+  /** Looks the target up, and keeps what it finds for a variant, unless that is negative. */
+  #make(head: RequestHead, now: number, variant: number): Reply {
+    const request = { ...requestOf(head), keepOriginal: variant >= 0 };
     const found = this.#find(request);
     if (found.kind === "message") return this.#message(found.plan);
     if (found.kind === "listing") return this.#list(request, found);
-    const { file, plan } = found;
-    const shared = new SharedFile(file);
-    const entry = this.#describe(head, hash, extra ?? NO_BYTES, file, shared, now);
-    const { representation } = entry;
+    const entry = this.#describe(head, variant, found, now);
+    const { plan } = found;
+    const { original, representation, version } = entry;
     const reply = plan === representation.whole || plan === representation.head
       ? entry.reply
       : replyTo(plan, entry);
     // What stands in for another depends on what is accepted.
-    if (extra !== null && !found.standsIn) this.#cache.add(entry);
-    else this.#doomed.push(shared);
+    const keeps = variant >= 0 && !found.standsIn && version !== null &&
+      (original === null || original.version !== null);
+    if (keeps) this.#cache.add(entry);
+    else this.#doomed.push(entry);
     return reply;
   }
 
   #describe(
     head: RequestHead,
-    hash: number,
-    extra: Uint8Array,
-    file: OpenFile,
-    shared: SharedFile,
+    variant: number,
+    { file, original, path: name }: Extract<Found, { kind: "file" }>,
     now: number,
   ): Entry {
+    const shared = new SharedFile(file);
     const representation = file.described!;
-    const { whole } = representation;
-    const identity = identityOf(file);
-    const small = this.#keeps && file.size <= this.#options.cache.maxFileBytes;
-    const body = small ? readResident(file.fd, file.size) : null;
+    const version = versionOf(file);
+    const small = this.#keeps && version !== null && file.size <= this.#options.cache.maxFileBytes;
+    const read = small ? readResident(file.fd, file.size) : null;
+    // While it was read, somebody may have written.
+    const body = read !== null && version!.holds(file.fd) ? read : null;
     return {
-      key: keyOf(head, extra),
-      hash,
+      path: pathOf(head),
+      variant,
+      hash: hashOf(head, variant),
       file: shared,
+      name,
       representation,
-      identity,
-      reply: new Reply(whole, shared, body),
+      version: read === body ? version : null,
+      original: original === undefined ? null : { file: original, version: versionOf(original) },
+      reply: new Reply(representation.whole, shared, body),
       checkedAt: now,
       used: true,
       condition: null,
@@ -219,7 +226,10 @@ export class Site {
   }
 }
 
-const NO_BYTES = new Uint8Array(0);
+/** Variants are small numbers: each moves all paths to other places. */
+function hashOf({ pathHash }: RequestHead, variant: number): number {
+  return variant <= 0 ? pathHash : Math.imul(pathHash, 31) + variant | 0;
+}
 
 function requestOf(head: RequestHead, plain = false): SiteRequest {
   const header = plain
@@ -230,5 +240,5 @@ function requestOf(head: RequestHead, plain = false): SiteRequest {
 
 function closeFound(found: Found): void {
   if (found.kind === "listing") found.folder.close();
-  if (found.kind === "file") found.file.close();
+  if (found.kind === "file") found.file.close(), found.original?.close();
 }
