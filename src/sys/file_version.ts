@@ -41,7 +41,7 @@ export class FileVersion {
   }
 
   /** Whether somebody else, who has looked at the same file, has found the same. */
-  describes(file: Pick<FileIdentity, "size" | "mtimeNs" | "ctimeNs" >): boolean {
+  describes(file: Pick<FileIdentity, "size" | "mtimeNs" | "ctimeNs">): boolean {
     const size = (this.#word(SIZE) >>> 0) + (this.#word(SIZE + 4) >>> 0) * 0x1_0000_0000;
     return size === file.size && this.#time(MTIME) === file.mtimeNs &&
       this.#time(CTIME) === file.ctimeNs;

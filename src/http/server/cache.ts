@@ -33,7 +33,9 @@ export interface Entry {
   readonly original: Original | null;
   /** The answer to a plain request. */
   readonly reply: Reply;
-  /** When the file was last looked at, in milliseconds. */
+  /** When the descriptors were last asked whether they have changed, in milliseconds. */
+  askedAt: number;
+  /** When the path was last looked up. */
   checkedAt: number;
   /** Whether it has been used since the cache last looked for what to drop. */
   used: boolean;

@@ -25,7 +25,7 @@ export interface CacheConfig {
   readonly maxFileBytes: number;
   /** Most files that are kept, open or in memory. */
   readonly maxFiles: number;
-  /** For how long what is known of a file is taken for true, in milliseconds. */
+  /** For how long a path is taken to lead to the same file, in milliseconds. */
   readonly validMs: number;
 }
 

@@ -36,7 +36,14 @@ export interface CacheOptions {
   maxFileBytes?: number | undefined;
   /** Most files that are kept, in memory or open. @default {512} */
   maxFiles?: number | undefined;
-  /** For how long a file is taken to be unchanged, in milliseconds, at most 60000. @default {1000} */
+  /**
+   * For how long a path is taken to lead to the same file, in milliseconds, at most 60000; 0 looks each
+   * path up for each answer. The file itself is asked each time, and a file that was written, replaced
+   * or removed shows at once: this is about links and folders on the way, and new files that come
+   * first.
+   *
+   * @default {1000}
+   */
   validMs?: number | undefined;
 }
 

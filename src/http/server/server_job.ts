@@ -44,7 +44,7 @@ export function run(job: JobContext): void {
     data;
   const [listener, diskFd, ...logs] = job.fds as [number, number, ...number[]];
   const own = counters.subarray(index * COUNTERS, (index + 1) * COUNTERS);
-  const folder = openRoot(root, symlinks, { fixed: sandbox });
+  const folder = openRoot(root, symlinks, { fixed: sandbox, refreshMs: cache.validMs });
   let loop: Loop;
   try {
     if (sandbox) restrictThread({ root, ...whatFallbackNeeds(fallback) });

@@ -90,10 +90,13 @@ export class Site {
   }
 
   /**
-   * Whether an entry still is what the path leads to. Its files are asked each time, the path once in
-   * `validMs`: that is how long a link or a folder on the way may lead elsewhere unnoticed.
+   * Whether an entry still is what the path leads to. Its files are asked once in each turn of the
+   * loop, the path once in `validMs`: that is how long a link or a folder on the way may lead
+   * elsewhere unnoticed.
    */
   #holds(entry: Entry, head: RequestHead, now: number): boolean {
+    if (entry.askedAt === now) return true;
+    entry.askedAt = now;
     const recent = now - entry.checkedAt < this.#options.cache.validMs;
     if (!recent) entry.checkedAt = now;
     if (unchanged(entry) && (recent || this.#leadsTo(entry, head))) return true;
@@ -182,6 +185,7 @@ export class Site {
       version: read === body ? version : null,
       original: original === undefined ? null : { file: original, version: versionOf(original) },
       reply: new Reply(representation.whole, shared, body),
+      askedAt: now,
       checkedAt: now,
       used: true,
       condition: null,
