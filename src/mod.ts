@@ -83,7 +83,12 @@ export {
 export type { Endpoint } from "./move/relay/endpoint.ts";
 export type { RelayServerOptions } from "./move/relay/options.ts";
 export type { RelayStats } from "./move/relay/stats.ts";
-export { type CloseOptions, createRelay, type Relay } from "./move/relay_server.ts";
+export {
+  type CloseOptions,
+  createRelay,
+  type Relay,
+  type ServerAddress,
+} from "./move/relay_server.ts";
 export {
   type BunSocket,
   type DenoConn,

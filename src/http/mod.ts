@@ -39,7 +39,12 @@ export type {
 } from "./plan/options.ts";
 export { planResponse } from "./plan/plan.ts";
 export type { Dotfiles } from "./plan/target.ts";
-export { createFileServer, type FileServer, type ServerAddress } from "./server/file_server.ts";
+export {
+  type CloseOptions,
+  createFileServer,
+  type FileServer,
+  type ServerAddress,
+} from "./server/file_server.ts";
 export type { RequestEvent } from "./server/log_format.ts";
 export type { CacheOptions, ServerLimits } from "./server/limits.ts";
 export type { FileServerOptions, LogOptions } from "./server/options.ts";

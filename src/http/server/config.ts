@@ -4,6 +4,7 @@ import type { Symlinks } from "../open_root.ts";
 import type { SiteOptions } from "../plan/options.ts";
 import type { Shares } from "../../wait/mailboxes.ts";
 import type { FallbackConfig } from "./fallback/options.ts";
+import type { ServerConfig } from "./options.ts";
 
 /** How much of what is taken, and for how long: see `ServerLimits` for their meaning. */
 export interface Limits {
@@ -47,13 +48,12 @@ export const Counter = {
   ABORTED: 13,
   TRUNCATED: 14,
   REFUSED: 15,
-  ACTIVE: 16,
-  LOG_LOST: 17,
-  PASSED: 18,
+  LOG_LOST: 16,
+  PASSED: 17,
 } as const;
 
 /** Counters of one thread. */
-export const COUNTERS = 19;
+export const COUNTERS = 18;
 
 /** What a thread is given. */
 export interface JobData {
@@ -79,6 +79,15 @@ export interface JobData {
   readonly counters: Float64Array;
   /** What the threads hand connections to each other by; `null` for one that is alone. */
   readonly shares: Shares | null;
+}
+
+/** Fills in what the threads of one server differ in, and what they share. */
+export function jobData(
+  { cache, headers, limits, log, root, sandbox, settings, symlinks }: ServerConfig,
+  own: Pick<JobData, "counters" | "events" | "fallback" | "index" | "shares">,
+): JobData {
+  const format = log?.format ?? null;
+  return { cache, headers, limits, log: format, root, sandbox, settings, symlinks, ...own };
 }
 
 /** What threads are told to do. */

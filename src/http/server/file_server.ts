@@ -5,42 +5,34 @@ import { builtin } from "../../builtins.ts";
 import { available } from "../../sys/libc.ts";
 import * as raw from "../../sys/raw/mod.ts";
 import { dupCloexec } from "../../sys/open.ts";
-import { getsockname, socketpair } from "../../sys/sockets.ts";
-import { AddressFamily, SocketType } from "../../sys/socket_flags.ts";
+import { getsockname } from "../../sys/sockets.ts";
 import { Crew } from "../../wait/crew.ts";
-import { Host } from "../../wait/host.ts";
+import { type CloseOptions, cutAfter, graceOf } from "../../wait/grace.ts";
 import { isLoopback, withoutPacing } from "../../wait/loopback.ts";
 import { Mailboxes } from "../../wait/mailboxes.ts";
-import { within } from "../../wait/within.ts";
+import { type ServerAddress, serverAddress, urlOf } from "../../wait/server_address.ts";
 import { jobLocation } from "../../wait/worker_location.ts";
-import { type Command, COUNTERS, type JobData, NEEDS_DISK, SANDBOXED } from "./config.ts";
+import { type Command, COUNTERS, jobData, NEEDS_DISK, SANDBOXED } from "./config.ts";
 import { EventReader } from "./event_reader.ts";
 import { type FallbackConfig, resolveFallback } from "./fallback/options.ts";
 import { listenPortably, type PortableServer } from "./portable_server.ts";
 import { landlock } from "./sandbox.ts";
+import { SharedThread } from "./shared_thread.ts";
 import { listenAt, socketIdentity, whereToListen } from "./where_to_listen.ts";
 import { configure, type FileServerOptions, type ServerConfig } from "./options.ts";
 import { type FileServerStats, statsOf } from "./stats.ts";
 
-/** Where a server listens. */
-export interface ServerAddress {
-  /** Address in digits, or the path of a Unix socket. */
-  readonly address: string;
-  /** Port; 0 for a Unix socket. */
-  readonly port: number;
-}
+export type { CloseOptions, ServerAddress };
 
-const STREAM = SocketType.STREAM | SocketType.NONBLOCK | SocketType.CLOEXEC;
+const CLOSED = "Cannot listen: the server was closed";
 
 /** A server that listens, until it is closed. */
-export class FileServer {
+export class FileServer implements AsyncDisposable {
   readonly #config: ServerConfig;
   readonly #counters: Float64Array<SharedArrayBuffer>;
   #crew: Crew | undefined;
   #portable: PortableServer | undefined;
-  #disk: Host | undefined;
-  /** The disk thread's ends of the sockets, before it is started. */
-  #diskFds: number[] = [];
+  readonly #disk: SharedThread;
   /** What the threads write their events to. */
   readonly #events: EventReader | undefined;
   /** What tells the Unix socket that it listens on from one that has taken its place. */
@@ -54,20 +46,42 @@ export class FileServer {
   /** Prepares to serve; `createFileServer` makes the configuration. */
   constructor(config: ServerConfig) {
     this.#config = config;
-    const { onRequest } = config;
+    const { onRequest, sandbox } = config;
+    this.#disk = new SharedThread({
+      job: "http/server/disk_job",
+      name: "sluice server disk",
+      data: sandbox ? SANDBOXED : null,
+    });
     this.#events = onRequest === undefined ? undefined : new EventReader(onRequest);
     const bytes = config.threads * COUNTERS * Float64Array.BYTES_PER_ELEMENT;
     this.#counters = new Float64Array(new SharedArrayBuffer(bytes));
   }
 
-  /** Begins to serve; resolves with where. */
+  /**
+   * Begins to serve, and keeps the process alive from then on, unless {@linkcode unref} was called.
+   *
+   * @returns Where it listens. A second call returns the same.
+   *
+   * @throws {SyscallError} `EADDRINUSE`, `EACCES`, `EADDRNOTAVAIL`; `ENOENT`, `ENOTDIR` for the folder.
+   * @throws {UnsupportedError} When Workers cannot be started.
+   * @throws {Error} After {@linkcode close}: make another server.
+   */
   listen(): Promise<ServerAddress> {
-    return this.#listening ??= this.#listen();
+    if (this.#closing === undefined) return this.#listening ??= this.#listen();
+    return Promise.reject(new Error(CLOSED));
   }
 
   /** Where it listens, once it does. */
   get address(): ServerAddress | undefined {
     return this.#address;
+  }
+
+  /**
+   * URL that reaches it from this machine, such as `http://127.0.0.1:8080` or `unix:/run/app.sock`,
+   * without a slash at its end; `undefined` until it listens.
+   */
+  get url(): string | undefined {
+    return this.#address && urlOf("http", this.#address);
   }
 
   /** What has happened so far, in all threads. */
@@ -82,27 +96,39 @@ export class FileServer {
 
   /** Keeps the process alive while the server listens, which it does at first. */
   ref(): this {
-    this.#referenced = true;
-    this.#portable?.server.ref();
-    if (this.#closing === undefined) this.#crew?.ref();
-    return this;
+    return this.#refer(true);
   }
 
-  /** Lets the process end. */
+  /** Lets the process end although it listens. */
   unref(): this {
-    this.#referenced = false;
-    this.#portable?.server.unref();
-    if (this.#closing === undefined) this.#crew?.unref();
+    return this.#refer(false);
+  }
+
+  #refer(on: boolean): this {
+    this.#referenced = on;
+    // While it closes it keeps the process alive.
+    for (const it of this.#closing === undefined ? [this.#portable?.server, this.#crew] : []) {
+      if (on) it?.ref();
+      else it?.unref();
+    }
     return this;
   }
 
   /**
-   * Accepts no more, lets the answers that are under way end, and closes.
+   * Accepts no more, lets the answers that are under way end, and closes. What is left after `graceMs`
+   * is cut. A second call with less time shortens the first one's.
    *
-   * @param options `graceMs`: after so many milliseconds what is left is cut. @default {10000}
+   * @param options How long answers may take.
+   * @returns Once everything is closed.
+   *
+   * @throws {TypeError} When `graceMs` is no number.
+   * @throws {RangeError} When it is no whole number, or negative.
    */
-  close({ graceMs = 10_000 }: { graceMs?: number } = {}): Promise<void> {
-    return this.#closing ??= this.#close(graceMs);
+  close(options: CloseOptions = {}): Promise<void> {
+    const graceMs = graceOf(options, "close a server");
+    const closing = this.#closing ??= this.#close();
+    cutAfter(graceMs, closing, () => this.#cut());
+    return closing;
   }
 
   /** As {@linkcode close}. */
@@ -142,36 +168,26 @@ export class FileServer {
   #start(listener: number, threads: number, fallback: FallbackConfig | null): void {
     const name = getsockname(listener);
     if (isLoopback(name)) withoutPacing(listener);
-    this.#address = name.family === "Unix"
-      ? { address: name.path, port: 0 }
-      : { address: name.address, port: name.port };
+    this.#address = serverAddress(name);
     this.#socketIdentity = name.family === "Unix" ? socketIdentity(name.path) : undefined;
-    const { cache, headers, limits, log, onError, root, sandbox, settings, symlinks } =
-      this.#config;
+    const { onError } = this.#config;
     const mailboxes = threads > 1 ? new Mailboxes(threads) : undefined;
+    const shares = mailboxes?.shares ?? null;
+    const shared = {
+      fallback,
+      events: this.#events !== undefined,
+      counters: this.#counters,
+      shares,
+    };
     this.#crew = new Crew({
       job: jobLocation("http/server/server_job"),
       threads,
       name: "sluice server",
-      data: (index): JobData => ({
-        root,
-        symlinks,
-        settings,
-        headers,
-        sandbox,
-        limits,
-        cache,
-        fallback,
-        log: log?.format ?? null,
-        events: this.#events !== undefined,
-        index,
-        counters: this.#counters,
-        shares: mailboxes?.shares ?? null,
-      }),
+      data: (index) => jobData(this.#config, { ...shared, index }),
       fds: () => this.#descriptors(listener),
       gone: () => mailboxes?.close(),
       reported: (_index, id) => {
-        if (id === NEEDS_DISK) this.#startDisk();
+        if (id === NEEDS_DISK) this.#disk.start();
       },
       // Before that it is `listen()` that tells.
       ended: (error) => {
@@ -184,9 +200,7 @@ export class FileServer {
   #descriptors(listener: number): number[] {
     const fds = [dupCloexec(listener)];
     try {
-      const [ours, theirs] = socketpair(AddressFamily.UNIX, STREAM);
-      fds.push(ours);
-      this.#diskFds.push(theirs);
+      fds.push(this.#disk.connect());
       const { log } = this.#config;
       if (log !== undefined) fds.push(dupCloexec(log.descriptor));
       if (this.#events !== undefined) fds.push(this.#events.open());
@@ -197,36 +211,26 @@ export class FileServer {
     }
   }
 
-  #startDisk(): void {
-    if (this.#disk !== undefined) return;
-    try {
-      this.#disk = new Host({
-        job: jobLocation("http/server/disk_job"),
-        name: "sluice server disk",
-        data: this.#config.sandbox ? SANDBOXED : null,
-        fds: this.#diskFds.splice(0),
-        completed() {},
-        ended() {},
-      });
-    } catch {
-      // Its sockets are closed by now: the threads see that, and wait for the disk themselves.
-    }
-  }
-
-  async #close(graceMs: number): Promise<void> {
+  async #close(): Promise<void> {
     await this.#listening?.catch(() => {});
-    if (this.#portable !== undefined) return await this.#portable.close(graceMs);
+    await this.#portable?.close();
     if (this.#crew !== undefined) {
       this.#crew.ref();
-      await within(this.#crew.call("drain" satisfies Command).catch(() => {}), graceMs);
+      // It is rejected when the crew is closed first.
+      await this.#crew.call("drain" satisfies Command).catch(() => {});
     }
     await this.#stop();
   }
 
+  /** Ends the threads with all their connections; `#close` goes on by that. */
+  #cut(): void {
+    const end = () => void (this.#portable?.cut(), this.#crew?.close());
+    this.#listening?.then(end, end);
+  }
+
   async #stop(): Promise<void> {
     await this.#crew?.close();
-    await this.#disk?.close();
-    for (const fd of this.#diskFds.splice(0)) raw.close(fd);
+    await this.#disk.close();
     await this.#events?.close();
     const { path } = this.#config;
     const identity = this.#socketIdentity;

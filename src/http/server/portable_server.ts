@@ -3,6 +3,8 @@
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { UnsupportedError } from "../../errors.ts";
 import { builtin } from "../../builtins.ts";
+import type { IpAddress } from "../../sys/address.ts";
+import { type ServerAddress, serverAddress } from "../../wait/server_address.ts";
 import { serveStatic } from "../adapters/serve_static.ts";
 import { listingPage } from "../listing/page.ts";
 import { Counter } from "./config.ts";
@@ -13,12 +15,14 @@ import type { ServerConfig } from "./options.ts";
 
 /** A server of the runtime's own. */
 export interface PortableServer {
-  /** Address in digits, or path; the port, or 0. */
-  readonly address: { readonly address: string; readonly port: number };
+  /** Where it listens. */
+  readonly address: ServerAddress;
   /** Keeps the process alive, or not. */
   readonly server: Server;
-  /** Takes nothing new, and cuts what has not ended after `graceMs`. */
-  close(graceMs: number): Promise<void>;
+  /** Takes nothing new, and resolves when all answers have ended. */
+  close(): Promise<void>;
+  /** Ends the connections that are left. */
+  cut(): void;
 }
 
 /** Begins to serve; counts into `counters` of one thread. Without log and limits of its own. */
@@ -61,18 +65,24 @@ export async function listenPortably(
       resolve();
     });
   });
-  const address = server.address() as { address: string; port: number } | string;
+  const address = server.address() as IpAddress | string;
   return {
     server,
-    address: typeof address === "string" ? { address, port: 0 } : address,
-    async close(graceMs) {
+    address: serverAddress(
+      typeof address === "string" ? { family: "Unix", path: address } : plain(address),
+    ),
+    async close() {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       server.closeIdleConnections();
-      const timer = setTimeout(() => server.closeAllConnections(), graceMs);
       await closed;
-      clearTimeout(timer);
     },
+    cut: () => server.closeAllConnections(),
   };
+}
+
+/** Without what a runtime adds. */
+function plain({ address, family, port }: IpAddress): IpAddress {
+  return { family, address, port };
 }
 
 function refuseWhatIsMissing({ log, sandbox }: ServerConfig): void {

@@ -63,6 +63,7 @@ export function run(job: JobContext): void {
     }),
     cache,
     looked: (hit) => service.count(hit ? Counter.CACHE_HITS : Counter.CACHE_MISSES),
+    keeps: (bytes) => own[Counter.CACHE_BYTES] = bytes,
   });
   const writer = () => new LogWriter(loop, logs.shift()!, () => service.count(Counter.LOG_LOST));
   const log = data.log === null ? null : writer();

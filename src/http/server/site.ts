@@ -27,6 +27,8 @@ export interface SiteOptions {
   readonly cache: CacheConfig;
   /** Called for each answer with whether it was kept. */
   looked(hit: boolean): void;
+  /** Called when the bytes of the answers that are kept have changed. */
+  keeps(bytes: number): void;
 }
 
 /** The folder of one server, as one thread sees it. */
@@ -36,6 +38,8 @@ export class Site {
   /** Files that nobody will ask for again: closed once the answer at hand is on its way. */
   readonly #doomed: Entry[] = [];
   readonly #variants: Variants;
+  /** The bytes that were told last. */
+  #told = 0;
   /** Why the answer at hand is 500. */
   #error: string | undefined;
   /** Whether the answer to a plain request depends on nothing but its path and what it accepts. */
@@ -47,11 +51,6 @@ export class Site {
     this.#variants = new Variants(options.settings.precompressed);
     const { cors } = options.settings;
     this.#keeps = options.cache.maxFiles > 0 && (cors === undefined || cors.origins === "*");
-  }
-
-  /** Bytes of the answers that are kept. */
-  get bytes(): number {
-    return this.#cache.bytes;
   }
 
   /** Answers the request in `head`; `now` is monotonic, in milliseconds. */
@@ -71,10 +70,16 @@ export class Site {
 
   /** Closes what is not needed any more; call when the sender has got the last answer. */
   settle(): void {
+    this.#tell();
     for (let entry = this.#doomed.pop(); entry !== undefined; entry = this.#doomed.pop()) {
       entry.file.retire();
       entry.original?.file.close();
     }
+  }
+
+  #tell(): void {
+    const { bytes } = this.#cache;
+    if (bytes !== this.#told) this.#options.keeps(this.#told = bytes);
   }
 
   /** Forgets everything. */
@@ -159,6 +164,8 @@ export class Site {
       (original === null || original.version !== null);
     if (keeps) this.#cache.add(entry);
     else this.#doomed.push(entry);
+    // Before the client can know of the answer.
+    this.#tell();
     return reply;
   }
 

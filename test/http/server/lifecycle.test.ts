@@ -96,7 +96,9 @@ describe("createFileServer()", () => {
     const site = makeSite();
     const path = join(site.parent, "socket");
     const server = createFileServer({ root: site.root, path });
-    assert.deepEqual(await server.listen(), { address: path, port: 0 });
+    const address = { family: "Unix", path, address: path, port: 0 };
+    assert.deepEqual(await server.listen(), address);
+    assert.deepEqual(server.address, address);
     for (const target of ["/file.txt", "/large.bin"]) {
       const socket = connect(path);
       socket.write(request(target, "Connection: close\r\n"));
