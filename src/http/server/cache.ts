@@ -100,6 +100,11 @@ export class Cache {
     }
   }
 
+  /** Whether an entry has not been dropped. */
+  has(entry: Entry): boolean {
+    return this.#entries.get(entry.hash) === entry;
+  }
+
   /** Drops an entry. */
   remove(entry: Entry | undefined): void {
     if (entry === undefined || this.#entries.get(entry.hash) !== entry) return;

@@ -48,12 +48,13 @@ export const Counter = {
   ABORTED: 13,
   TRUNCATED: 14,
   REFUSED: 15,
-  LOG_LOST: 16,
-  PASSED: 17,
+  SHED: 16,
+  LOG_LOST: 17,
+  PASSED: 18,
 } as const;
 
 /** Counters of one thread. */
-export const COUNTERS = 18;
+export const COUNTERS = 19;
 
 /** What a thread is given. */
 export interface JobData {
@@ -83,11 +84,10 @@ export interface JobData {
 
 /** Fills in what the threads of one server differ in, and what they share. */
 export function jobData(
-  { cache, headers, limits, log, root, sandbox, settings, symlinks }: ServerConfig,
-  own: Pick<JobData, "counters" | "events" | "fallback" | "index" | "shares">,
+  { headers, log, root, sandbox, settings, symlinks }: ServerConfig,
+  own: Omit<JobData, "headers" | "log" | "root" | "sandbox" | "settings" | "symlinks">,
 ): JobData {
-  const format = log?.format ?? null;
-  return { cache, headers, limits, log: format, root, sandbox, settings, symlinks, ...own };
+  return { headers, log: log?.format ?? null, root, sandbox, settings, symlinks, ...own };
 }
 
 /** What threads are told to do. */
@@ -98,3 +98,6 @@ export const SANDBOXED = "sandboxed";
 
 /** Id under which a thread asks, once, that the disk thread be started. */
 export const NEEDS_DISK = 0xffff_ffff;
+
+/** Id under which it asks for the thread that reads folders. */
+export const NEEDS_LISTINGS = 0xffff_fffe;

@@ -1,35 +1,34 @@
 /** One connection: reads requests, sends answers, waits for either side, and ends. @module */
 
-import { errnoNumber } from "../../errors.ts";
 import { limitUnsent } from "../../guest/tcp.ts";
 import { EpollEvent } from "../../sys/event_flags.ts";
-import { recvCell } from "../../sys/raw/cells.ts";
-import * as raw from "../../sys/raw/mod.ts";
-import { ShutdownHow } from "../../sys/socket_flags.ts";
 import type { Handler, Task } from "../../wait/loop/loop.ts";
 import { Timer } from "../../wait/loop/timers.ts";
 import { Counter } from "./config.ts";
 import type { DiskWaiter } from "./disk.ts";
 import { Passing } from "./fallback/passing.ts";
-import { ENDED, NOTHING, PASSED, Reader } from "./reader.ts";
+import { Linger } from "./linger.ts";
+import type { ListingWaiter } from "./listings.ts";
+import { AWAITED, ENDED, NOTHING, PASSED, Reader } from "./reader.ts";
 import { Sender, Sent } from "./sender.ts";
 import type { Service } from "./service.ts";
 import { Watchdog } from "./watchdog.ts";
-
-const EAGAIN = -errnoNumber("EAGAIN");
-const EINTR = -errnoNumber("EINTR");
-
-/** Most bytes that are read after the last answer: see RFC 9112, 9.6. */
-const MOST_LINGERED = 1024 * 1024;
 
 /** Pause after the kernel had no memory, in milliseconds. */
 const STARVED_MS = 20;
 
 /** What a connection is doing. */
-export const Phase = { READING: 0, SENDING: 1, LINGERING: 2, CLOSED: 3, PASSING: 4 } as const;
+export const Phase = {
+  READING: 0,
+  SENDING: 1,
+  LINGERING: 2,
+  CLOSED: 3,
+  PASSING: 4,
+  WAITING: 5,
+} as const;
 
 /** A connection, from accept(2) to close(2). */
-export class Connection implements Handler, Task, DiskWaiter {
+export class Connection implements Handler, Task, DiskWaiter, ListingWaiter {
   /** The socket. */
   readonly fd: number;
   /** What is to be sent. */
@@ -44,7 +43,7 @@ export class Connection implements Handler, Task, DiskWaiter {
   readonly #watchdog: Watchdog;
   /** Wakes the connection after a pause. */
   readonly #pause = new Timer({ onTimeout: () => this.#pump() });
-  #lingered = 0;
+  #linger: Linger | undefined;
   #interest: number = EpollEvent.IN;
   #diskId = 0;
   #limited = false;
@@ -65,12 +64,6 @@ export class Connection implements Handler, Task, DiskWaiter {
     return this.#diskId !== 0;
   }
 
-  /** Whether it waits for nothing but another request. */
-  get idle(): boolean {
-    const { partial, pending, requests } = this.reader;
-    return this.phase === Phase.READING && !partial && !pending && requests > 0;
-  }
-
   /** Called by the loop. */
   onEvents(events: number): void {
     if (this.phase === Phase.SENDING) {
@@ -79,7 +72,9 @@ export class Connection implements Handler, Task, DiskWaiter {
     } else if (this.phase === Phase.READING) {
       this.#received(this.reader.receive());
     } else if (this.phase === Phase.LINGERING) {
-      this.#linger();
+      if (this.#linger!.received()) this.close();
+    } else if (this.phase === Phase.WAITING) {
+      if ((events & (EpollEvent.ERR | EpollEvent.HUP)) !== 0) this.abort(Counter.ABORTED);
     } else this.passing?.onEvents(events);
   }
 
@@ -118,6 +113,7 @@ export class Connection implements Handler, Task, DiskWaiter {
     if (result === ENDED) return this.close();
     this.report();
     if (result === PASSED) return this.#pass();
+    if (result === AWAITED) return this.#wait();
     this.#settle(result);
   }
 
@@ -134,6 +130,20 @@ export class Connection implements Handler, Task, DiskWaiter {
     if (total === this.#reported) return;
     this.#service.progress(this, total - this.#reported);
     this.#reported = total;
+  }
+
+  /** The page of a folder is being made. */
+  #wait(): void {
+    this.phase = Phase.WAITING;
+    this.watch(0);
+  }
+
+  /** Called when the page is there. */
+  onListing(): void {
+    if (this.phase !== Phase.WAITING) return;
+    this.phase = Phase.READING;
+    this.watch(EpollEvent.IN);
+    this.#received(this.reader.resume());
   }
 
   /** Leaves a request to the program; the answers before it have been sent. */
@@ -216,23 +226,12 @@ export class Connection implements Handler, Task, DiskWaiter {
     this.#service.loop.modify(this.fd, events);
   }
 
-  /**
-   * Says that nothing follows, and reads on for a while: closing with unread bytes would reset the
-   * connection, and take away from the client what it has not read yet.
-   */
+  /** Says that nothing follows, and reads on for a while: see {@linkcode Linger}. */
   #endOutput(): void {
     this.phase = Phase.LINGERING;
-    raw.shutdown(this.fd, ShutdownHow.WR);
+    this.#linger = new Linger(this.fd, this.#service.input);
     this.watch(EpollEvent.IN);
     this.#watchdog.linger();
-  }
-
-  #linger(): void {
-    const { input } = this.#service;
-    const received = recvCell(this.fd, input, 0, input.bytes.length, 0);
-    if (received === EAGAIN || received === EINTR) return;
-    if (received > 0 && (this.#lingered += received) < MOST_LINGERED) return;
-    this.close();
   }
 
   /** Ends the connection where an answer is cut short. */
@@ -249,6 +248,7 @@ export class Connection implements Handler, Task, DiskWaiter {
     this.#watchdog.stop();
     this.#service.loop.timers.stop(this.#pause);
     if (this.#diskId !== 0) this.#service.disk.forget(this.#diskId);
+    this.#service.listings?.forget(this);
     this.sender.drop();
     this.passing?.drop();
     this.#service.closed(this);

@@ -4,20 +4,16 @@ import { platform } from "../../../ffi/platform/mod.ts";
 import { builtin } from "../../builtins.ts";
 import { available } from "../../sys/libc.ts";
 import * as raw from "../../sys/raw/mod.ts";
-import { dupCloexec } from "../../sys/open.ts";
 import { getsockname } from "../../sys/sockets.ts";
-import { Crew } from "../../wait/crew.ts";
 import { type CloseOptions, cutAfter, graceOf } from "../../wait/grace.ts";
 import { isLoopback, withoutPacing } from "../../wait/loopback.ts";
-import { Mailboxes } from "../../wait/mailboxes.ts";
 import { type ServerAddress, serverAddress, urlOf } from "../../wait/server_address.ts";
-import { jobLocation } from "../../wait/worker_location.ts";
-import { type Command, COUNTERS, jobData, NEEDS_DISK, SANDBOXED } from "./config.ts";
+import { type Command, COUNTERS } from "./config.ts";
 import { EventReader } from "./event_reader.ts";
-import { type FallbackConfig, resolveFallback } from "./fallback/options.ts";
+import { resolveFallback } from "./fallback/options.ts";
 import { listenPortably, type PortableServer } from "./portable_server.ts";
 import { landlock } from "./sandbox.ts";
-import { SharedThread } from "./shared_thread.ts";
+import { ServerThreads } from "./server_threads.ts";
 import { listenAt, socketIdentity, whereToListen } from "./where_to_listen.ts";
 import { configure, type FileServerOptions, type ServerConfig } from "./options.ts";
 import { type FileServerStats, statsOf } from "./stats.ts";
@@ -30,9 +26,8 @@ const CLOSED = "Cannot listen: the server was closed";
 export class FileServer implements AsyncDisposable {
   readonly #config: ServerConfig;
   readonly #counters: Float64Array<SharedArrayBuffer>;
-  #crew: Crew | undefined;
+  #threads: ServerThreads | undefined;
   #portable: PortableServer | undefined;
-  readonly #disk: SharedThread;
   /** What the threads write their events to. */
   readonly #events: EventReader | undefined;
   /** What tells the Unix socket that it listens on from one that has taken its place. */
@@ -46,12 +41,7 @@ export class FileServer implements AsyncDisposable {
   /** Prepares to serve; `createFileServer` makes the configuration. */
   constructor(config: ServerConfig) {
     this.#config = config;
-    const { onRequest, sandbox } = config;
-    this.#disk = new SharedThread({
-      job: "http/server/disk_job",
-      name: "sluice server disk",
-      data: sandbox ? SANDBOXED : null,
-    });
+    const { onRequest } = config;
     this.#events = onRequest === undefined ? undefined : new EventReader(onRequest);
     const bytes = config.threads * COUNTERS * Float64Array.BYTES_PER_ELEMENT;
     this.#counters = new Float64Array(new SharedArrayBuffer(bytes));
@@ -91,7 +81,7 @@ export class FileServer implements AsyncDisposable {
 
   /** Forgets what is known of files: changes show at once. */
   async reload(): Promise<void> {
-    await this.#crew?.call("reload" satisfies Command);
+    await this.#threads?.call("reload" satisfies Command);
   }
 
   /** Keeps the process alive while the server listens, which it does at first. */
@@ -107,7 +97,7 @@ export class FileServer implements AsyncDisposable {
   #refer(on: boolean): this {
     this.#referenced = on;
     // While it closes it keeps the process alive.
-    for (const it of this.#closing === undefined ? [this.#portable?.server, this.#crew] : []) {
+    for (const it of this.#closing === undefined ? [this.#portable?.server, this.#threads] : []) {
       if (on) it?.ref();
       else it?.unref();
     }
@@ -137,17 +127,26 @@ export class FileServer implements AsyncDisposable {
   }
 
   async #listen(): Promise<ServerAddress> {
-    const { backlog, fallback, root, sandbox, threads } = this.#config;
+    const { backlog, fallback, root, sandbox } = this.#config;
     builtin("fs").readdirSync(root);
     if (platform.os !== "linux" || !available()) return await this.#listenPortably();
     if (sandbox) landlock();
     const others = fallback === undefined ? null : await resolveFallback(fallback);
     const listener = listenAt(await whereToListen(this.#config), backlog);
     try {
-      this.#start(listener, threads, others);
+      this.#tell(listener);
+      const { onError } = this.#config;
+      this.#threads = new ServerThreads(this.#config, {
+        listener,
+        fallback: others,
+        counters: this.#counters,
+        events: this.#events,
+        // Before that it is `listen()` that tells.
+        ended: (error) => this.#serves && onError(error),
+      });
       // Or the process might end before the promise settles.
-      this.#crew!.ref();
-      await this.#crew!.ready;
+      this.#threads!.ref();
+      await this.#threads!.ready;
       this.#serves = true;
     } catch (cause) {
       await this.#stop();
@@ -155,8 +154,15 @@ export class FileServer implements AsyncDisposable {
     } finally {
       raw.close(listener);
     }
-    if (!this.#referenced && this.#closing === undefined) this.#crew!.unref();
+    if (!this.#referenced && this.#closing === undefined) this.#threads!.unref();
     return this.#address!;
+  }
+
+  #tell(listener: number): void {
+    const name = getsockname(listener);
+    if (isLoopback(name)) withoutPacing(listener);
+    this.#address = serverAddress(name);
+    this.#socketIdentity = name.family === "Unix" ? socketIdentity(name.path) : undefined;
   }
 
   async #listenPortably(): Promise<ServerAddress> {
@@ -165,72 +171,25 @@ export class FileServer implements AsyncDisposable {
     return this.#address = this.#portable.address;
   }
 
-  #start(listener: number, threads: number, fallback: FallbackConfig | null): void {
-    const name = getsockname(listener);
-    if (isLoopback(name)) withoutPacing(listener);
-    this.#address = serverAddress(name);
-    this.#socketIdentity = name.family === "Unix" ? socketIdentity(name.path) : undefined;
-    const { onError } = this.#config;
-    const mailboxes = threads > 1 ? new Mailboxes(threads) : undefined;
-    const shares = mailboxes?.shares ?? null;
-    const shared = {
-      fallback,
-      events: this.#events !== undefined,
-      counters: this.#counters,
-      shares,
-    };
-    this.#crew = new Crew({
-      job: jobLocation("http/server/server_job"),
-      threads,
-      name: "sluice server",
-      data: (index) => jobData(this.#config, { ...shared, index }),
-      fds: () => this.#descriptors(listener),
-      gone: () => mailboxes?.close(),
-      reported: (_index, id) => {
-        if (id === NEEDS_DISK) this.#disk.start();
-      },
-      // Before that it is `listen()` that tells.
-      ended: (error) => {
-        if (this.#serves) onError(error);
-      },
-    });
-  }
-
-  /** What one thread is given: see server_job.ts. */
-  #descriptors(listener: number): number[] {
-    const fds = [dupCloexec(listener)];
-    try {
-      fds.push(this.#disk.connect());
-      const { log } = this.#config;
-      if (log !== undefined) fds.push(dupCloexec(log.descriptor));
-      if (this.#events !== undefined) fds.push(this.#events.open());
-      return fds;
-    } catch (cause) {
-      for (const fd of fds) raw.close(fd);
-      throw cause;
-    }
-  }
-
   async #close(): Promise<void> {
     await this.#listening?.catch(() => {});
     await this.#portable?.close();
-    if (this.#crew !== undefined) {
-      this.#crew.ref();
+    if (this.#threads !== undefined) {
+      this.#threads.ref();
       // It is rejected when the crew is closed first.
-      await this.#crew.call("drain" satisfies Command).catch(() => {});
+      await this.#threads.call("drain" satisfies Command).catch(() => {});
     }
     await this.#stop();
   }
 
   /** Ends the threads with all their connections; `#close` goes on by that. */
   #cut(): void {
-    const end = () => void (this.#portable?.cut(), this.#crew?.close());
+    const end = () => void (this.#portable?.cut(), this.#threads?.close());
     this.#listening?.then(end, end);
   }
 
   async #stop(): Promise<void> {
-    await this.#crew?.close();
-    await this.#disk.close();
+    await this.#threads?.close();
     await this.#events?.close();
     const { path } = this.#config;
     const identity = this.#socketIdentity;

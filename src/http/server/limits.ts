@@ -5,7 +5,13 @@ import type { CacheConfig, Limits } from "./config.ts";
 
 /** How much a server takes, and how long it waits. Times are in milliseconds. */
 export interface ServerLimits {
-  /** Most connections in each thread; more wait in the kernel's queue. @default {10000} */
+  /**
+   * Most connections in each thread, and no more than RLIMIT_NOFILE has room for. One more takes the
+   * place of one that waits for nothing but another request, or of the one that has been silent for
+   * the longest time; where all are at work it waits in the kernel's queue.
+   *
+   * @default {10000}
+   */
   maxConnections?: number | undefined;
   /** Longest target, in bytes; a longer one gets 414. @default {8192} */
   maxTargetBytes?: number | undefined;

@@ -1,8 +1,9 @@
 /**
  * A thread of a server: accepts, answers, and sends, all by itself.
  *
- * Descriptors: the listener, this thread's end of the socket to the disk thread, then those to which
- * the log and the events are written, where they are wanted.
+ * Descriptors: the listener, this thread's end of the sockets to the disk thread and, where folders are
+ * listed, to the thread that reads them; then those to which the log and the events are written, where
+ * they are wanted.
  *
  * @module
  */
@@ -17,12 +18,13 @@ import { listingPage } from "../listing/page.ts";
 import { openRoot } from "../open_root.ts";
 import type { HeadersHook } from "../plan/options.ts";
 import { settingsOf } from "../plan/settings.ts";
-import { type Command, COUNTERS, type JobData, NEEDS_DISK } from "./config.ts";
+import { type Command, COUNTERS, type JobData, NEEDS_DISK, NEEDS_LISTINGS } from "./config.ts";
 import { Counter } from "./config.ts";
 import { Disk } from "./disk.ts";
 import { Journal } from "./journal.ts";
 import { whatFallbackNeeds } from "./fallback/options.ts";
 import { loadHook } from "./headers_hook.ts";
+import { Listings } from "./listings.ts";
 import { LogWriter } from "./log_writer.ts";
 import { restrictThread } from "./sandbox.ts";
 import { Service } from "./service.ts";
@@ -42,7 +44,7 @@ export function run(job: JobContext): void {
   const data = job.data as JobData;
   const { cache, counters, fallback, index, limits, root, sandbox, settings, shares, symlinks } =
     data;
-  const [listener, diskFd, ...logs] = job.fds as [number, number, ...number[]];
+  const [listener, diskFd, ...others] = job.fds as [number, number, ...number[]];
   const own = counters.subarray(index * COUNTERS, (index + 1) * COUNTERS);
   const folder = openRoot(root, symlinks, { fixed: sandbox, refreshMs: cache.validMs });
   let loop: Loop;
@@ -54,7 +56,16 @@ export function run(job: JobContext): void {
     folder.close();
     throw cause;
   }
+  const listings = settings.listing
+    ? new Listings({
+      loop,
+      fd: others.shift()!,
+      validMs: cache.validMs,
+      wake: () => job.complete(NEEDS_LISTINGS, index),
+    })
+    : null;
   const site = new Site({
+    listings,
     root: folder,
     settings: settingsOf({
       ...settings,
@@ -63,9 +74,10 @@ export function run(job: JobContext): void {
     }),
     cache,
     looked: (hit) => service.count(hit ? Counter.CACHE_HITS : Counter.CACHE_MISSES),
+    exhausted: () => void service.makeRoom(service.output.connection),
     keeps: (bytes) => own[Counter.CACHE_BYTES] = bytes,
   });
-  const writer = () => new LogWriter(loop, logs.shift()!, () => service.count(Counter.LOG_LOST));
+  const writer = () => new LogWriter(loop, others.shift()!, () => service.count(Counter.LOG_LOST));
   const log = data.log === null ? null : writer();
   const events = data.events ? writer() : null;
   const journal = log === null && events === null
@@ -76,6 +88,7 @@ export function run(job: JobContext): void {
     loop,
     disk: new Disk(loop, diskFd, () => job.complete(NEEDS_DISK, index)),
     site,
+    listings,
     journal,
     limits,
     cache,
@@ -100,6 +113,7 @@ export function run(job: JobContext): void {
       // Those that wait in the kernel are taken when one of these has gone.
       if (service.open > limits.maxConnections) acceptor.pause();
     },
+    exhausted: () => service.makeRoom(),
     refused: (fd) => service.turnAway(fd),
   });
 
@@ -125,6 +139,7 @@ export function run(job: JobContext): void {
     journal?.flush();
     acceptor.close();
     site.clear();
+    listings?.close();
     folder.close();
   }
 }

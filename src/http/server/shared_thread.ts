@@ -8,26 +8,19 @@ import { jobLocation } from "../../wait/worker_location.ts";
 
 const STREAM = SocketType.STREAM | SocketType.NONBLOCK | SocketType.CLOEXEC;
 
-/** What it runs. */
-export interface SharedThreadOptions {
-  /** The module of its job, such as `"http/server/disk_job"`. */
-  readonly job: string;
-  /** Name for debuggers and for errors. */
-  readonly name: string;
-  /** What the job is given: structured-clone data. */
-  readonly data: unknown;
-}
-
 /** A thread with a socket to each thread of a server. */
 export class SharedThread {
-  readonly #options: SharedThreadOptions;
+  readonly #name: string;
+  readonly #data: unknown;
   /** Its ends of the sockets, before it is started. */
   #fds: number[] = [];
   #host: Host | undefined;
   #started = false;
 
-  constructor(options: SharedThreadOptions) {
-    this.#options = options;
+  /** `name` is for debuggers and errors; `data` says to disk_job.ts which work it is. */
+  constructor(name: string, data: unknown) {
+    this.#name = name;
+    this.#data = data;
   }
 
   /** Makes a socket, and returns the end for a thread of the server, which becomes the caller's. */
@@ -41,12 +34,11 @@ export class SharedThread {
   start(): void {
     if (this.#started) return;
     this.#started = true;
-    const { data, job, name } = this.#options;
     try {
       this.#host = new Host({
-        job: jobLocation(job),
-        name,
-        data,
+        job: jobLocation("http/server/disk_job"),
+        name: this.#name,
+        data: this.#data,
         fds: this.#fds.splice(0),
         completed() {},
         ended() {},

@@ -1,17 +1,17 @@
 /** From a request to its answer: from what is kept where that holds, else from the folder. @module */
 
-import { readFolderNow } from "../folder.ts";
-import { type Found, lookUp, searchNow, type SiteRequest } from "../look_up.ts";
-import type { Root } from "../open_root.ts";
-import { planListing, planMessage } from "../plan/messages.ts";
-import { planFile } from "../plan/plan.ts";
+import type { Found, SiteRequest } from "../look_up.ts";
+import type { OpenFile, Root } from "../open_root.ts";
+import { prefersJson } from "../plan/codings.ts";
+import { pageNumber } from "../plan/listing.ts";
 import type { Settings } from "../plan/settings.ts";
-import type { Plan } from "../plan/types.ts";
 import { Cache, type Entry, pathOf, unchanged } from "./cache.ts";
 import type { CacheConfig } from "./config.ts";
-import { CONDITIONAL, Field } from "./field_names.ts";
-import { equal, joined, readResident, replyTo, versionOf } from "./kept_file.ts";
-import { partOf } from "./part_reply.ts";
+import { conditional, requestOf } from "./conditional.ts";
+import { CONDITIONAL } from "./field_names.ts";
+import { Finder } from "./finder.ts";
+import { readResident, replyTo, versionOf } from "./kept_file.ts";
+import type { Listings, ListingWaiter, WantedPage } from "./listings.ts";
 import { Reply } from "./reply.ts";
 import type { RequestHead } from "./request_head.ts";
 import { Method } from "./request_line.ts";
@@ -25,8 +25,12 @@ export interface SiteOptions {
   readonly root: Root;
   readonly settings: Settings;
   readonly cache: CacheConfig;
+  /** The pages of folders; `null` where none is listed. */
+  readonly listings: Listings | null;
   /** Called for each answer with whether it was kept. */
   looked(hit: boolean): void;
+  /** Called when no descriptor is left to open a file: somebody should give one up. */
+  exhausted(): void;
   /** Called when the bytes of the answers that are kept have changed. */
   keeps(bytes: number): void;
 }
@@ -40,8 +44,9 @@ export class Site {
   readonly #variants: Variants;
   /** The bytes that were told last. */
   #told = 0;
-  /** Why the answer at hand is 500. */
-  #error: string | undefined;
+  readonly #finder: Finder;
+  /** The page that the request at hand needs. */
+  #wanted: { readonly folder: OpenFile; readonly wanted: WantedPage } | undefined;
   /** Whether the answer to a plain request depends on nothing but its path and what it accepts. */
   readonly #keeps: boolean;
 
@@ -49,12 +54,22 @@ export class Site {
     this.#options = options;
     this.#cache = new Cache(options.cache, (entry) => this.#doomed.push(entry));
     this.#variants = new Variants(options.settings.precompressed);
-    const { cors } = options.settings;
+    const { root, settings } = options;
+    const exhausted = () => {
+      options.exhausted();
+      // Those of the kept files are there to be given up.
+      this.clear();
+    };
+    this.#finder = new Finder({ root, settings, exhausted });
+    const { cors } = settings;
     this.#keeps = options.cache.maxFiles > 0 && (cors === undefined || cors.origins === "*");
   }
 
-  /** Answers the request in `head`; `now` is monotonic, in milliseconds. */
-  answer(head: RequestHead, now: number): Reply {
+  /**
+   * Answers the request in `head`; `now` is monotonic, in milliseconds. `null` says that a page must
+   * be made first: call {@linkcode wait} or {@linkcode forgetPage}.
+   */
+  answer(head: RequestHead, now: number): Reply | null {
     const { bytes, known, method, targetStart } = head;
     const file = method === Method.GET || method === Method.HEAD;
     if (!file || !this.#keeps || bytes[targetStart] !== SLASH) return this.#make(head, now, -1);
@@ -65,7 +80,7 @@ export class Site {
       return this.#make(head, now, variant);
     }
     this.#options.looked(true);
-    return (known & CONDITIONAL) === 0 ? entry.reply : this.#conditional(head, entry);
+    return (known & CONDITIONAL) === 0 ? entry.reply : conditional(head, entry);
   }
 
   /** Closes what is not needed any more; call when the sender has got the last answer. */
@@ -85,6 +100,7 @@ export class Site {
   /** Forgets everything. */
   clear(): void {
     this.#cache.clear();
+    this.#options.listings?.clear();
     this.settle();
   }
 
@@ -104,13 +120,16 @@ export class Site {
     entry.askedAt = now;
     const recent = now - entry.checkedAt < this.#options.cache.validMs;
     if (!recent) entry.checkedAt = now;
-    if (unchanged(entry) && (recent || this.#leadsTo(entry, head))) return true;
+    // Looking the path up may have taken all that was kept.
+    if (unchanged(entry) && (recent || (this.#leadsTo(entry, head) && this.#cache.has(entry)))) {
+      return true;
+    }
     this.#cache.remove(entry);
     return false;
   }
 
   #leadsTo(entry: Entry, head: RequestHead): boolean {
-    const found = this.#find(requestOf(head, true));
+    const found = this.#finder.find(requestOf(head, true));
     const same = found.kind === "file" && !found.standsIn && this.#is(entry, found);
     closeFound(found);
     return same;
@@ -124,34 +143,11 @@ export class Site {
     return settled && version!.holds(file.fd);
   }
 
-  /** The answer to a request with conditions or a range, for a file that is kept. */
-  #conditional(head: RequestHead, entry: Entry): Reply {
-    const only = (head.known & CONDITIONAL) === Field.IF_NONE_MATCH &&
-      (head.twice & Field.IF_NONE_MATCH) === 0;
-    const place = only ? head.place(Field.IF_NONE_MATCH)! : undefined;
-    if (place !== undefined && entry.condition !== null) {
-      if (equal(head.bytes, place[0], place[1], entry.condition)) return entry.unchanged!;
-    }
-    const part = partOf(head, entry);
-    if (part !== null) return part;
-    const plan = planFile(requestOf(head), entry.representation);
-    if (plan === entry.representation.whole || plan === entry.representation.head) {
-      return entry.reply;
-    }
-    const reply = replyTo(plan, entry);
-    if (place !== undefined && plan.status === 304) {
-      entry.condition = head.bytes.slice(place[0], place[1]);
-      entry.unchanged = reply;
-      reply.kept = true;
-    }
-    return reply;
-  }
-
   /** Looks the target up, and keeps what it finds for a variant, unless that is negative. */
-  #make(head: RequestHead, now: number, variant: number): Reply {
+  #make(head: RequestHead, now: number, variant: number): Reply | null {
     const request = { ...requestOf(head), keepOriginal: variant >= 0 };
-    const found = this.#find(request);
-    if (found.kind === "message") return this.#message(found.plan);
+    const found = this.#finder.find(request);
+    if (found.kind === "message") return this.#finder.message(found.plan);
     if (found.kind === "listing") return this.#list(request, found);
     const entry = this.#describe(head, variant, found, now);
     const { plan } = found;
@@ -201,52 +197,40 @@ export class Site {
     };
   }
 
-  #find(request: SiteRequest): Found {
-    const { root, settings } = this.#options;
-    try {
-      return searchNow(lookUp(request, settings), root.openNow!);
-    } catch (error) {
-      return { kind: "message", plan: this.#failure(request, error) };
+  /** The page of a folder; `null` where it has to be made first. */
+  #list(request: SiteRequest, { folder, target }: Found & { kind: "listing" }): Reply | null {
+    const { listings } = this.#options;
+    const json = prefersJson(request.header("accept"));
+    const wanted = { names: target.names, page: pageNumber(target.query), json };
+    const gone = listings === null || listings.gone;
+    const reply = gone
+      ? this.#finder.listNow(request, folder, wanted)
+      : listings.find(folder, wanted);
+    if (reply === undefined) {
+      this.#wanted = { folder, wanted };
+      return null;
     }
+    folder.close();
+    return reply;
   }
 
-  #list(request: SiteRequest, { folder, target }: Found & { kind: "listing" }): Reply {
-    let plan: Plan;
-    try {
-      const { root, settings } = this.#options;
-      const listing = readFolderNow(root.openNow!, folder, target.names, settings.dotfiles);
-      plan = planListing(request, listing, settings);
-    } catch (error) {
-      plan = this.#failure(request, error);
-    } finally {
-      folder.close();
-    }
-    return this.#message(plan);
+  /** Has the page made without which there was no answer; `waiter` asks again when it is there. */
+  wait(waiter: ListingWaiter): void {
+    const { folder, wanted } = this.#wanted!;
+    this.#wanted = undefined;
+    this.#options.listings!.ask(folder, wanted, waiter);
   }
 
-  #message(plan: Plan): Reply {
-    const error = this.#error;
-    this.#error = undefined;
-    return new Reply(plan, null, joined(plan.parts), { error });
-  }
-
-  /** Somebody should know, but not the client. */
-  #failure(request: SiteRequest, error: unknown): Plan {
-    this.#error = error instanceof Error ? error.message : String(error);
-    return planMessage(request, 500);
+  /** Nobody waits for the page: the request will be read again. */
+  forgetPage(): void {
+    this.#wanted?.folder.close();
+    this.#wanted = undefined;
   }
 }
 
 /** Variants are small numbers: each moves all paths to other places. */
 function hashOf({ pathHash }: RequestHead, variant: number): number {
   return variant <= 0 ? pathHash : Math.imul(pathHash, 31) + variant | 0;
-}
-
-function requestOf(head: RequestHead, plain = false): SiteRequest {
-  const header = plain
-    ? (name: string) => name.startsWith("accept") ? head.header(name) : undefined
-    : (name: string) => head.header(name);
-  return { method: head.methodName, target: head.target, header };
 }
 
 function closeFound(found: Found): void {
