@@ -147,7 +147,7 @@ function turns(): () => Promise<void> | undefined {
 
 function pageOf(entries: readonly NamedEntry[], page: number): readonly NamedEntry[] | undefined {
   const start = (page - 1) * PAGE_ENTRIES;
-  return start < Math.max(1, entries.length)
+  return page >= 1 && start < Math.max(1, entries.length)
     ? entries.slice(start, start + PAGE_ENTRIES)
     : undefined;
 }

@@ -8,10 +8,12 @@ import { type ServerAddress, serverAddress } from "../../wait/server_address.ts"
 import { serveStatic } from "../adapters/serve_static.ts";
 import { listingPage } from "../listing/page.ts";
 import { Counter } from "./config.ts";
+import { fitLimits } from "./descriptors.ts";
 import { isWebSocket, PortableFallback } from "./fallback/portable.ts";
 import { loadHook } from "./headers_hook.ts";
 import type { RequestEvent } from "./log_format.ts";
 import type { ServerConfig } from "./options.ts";
+import { makeRoom } from "./portable_room.ts";
 
 /** A server of the runtime's own. */
 export interface PortableServer {
@@ -53,11 +55,10 @@ export async function listenPortably(
   }
   server.headersTimeout = limits.headMs;
   server.keepAliveTimeout = limits.idleMs;
-  server.on("connection", (socket) => {
-    counters[Counter.ACCEPTED]!++;
-    counters[Counter.OPEN]!++;
-    socket.on("close", () => counters[Counter.OPEN]!--);
-  });
+  const cache = { maxBytes: 0, maxFileBytes: 0, maxFiles: 0, validMs: 0 };
+  const perConnection = proxy === undefined ? 1 : 2;
+  const room = { limits, cache, threads: 1, perConnection, perFile: 1 };
+  makeRoom(server, fitLimits(room).limits.maxConnections, counters);
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
     server.listen(path === undefined ? { port, host, backlog } : { path, backlog }, () => {
