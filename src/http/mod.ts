@@ -47,6 +47,7 @@ export type {
 export { planResponse } from "./rules/plan.ts";
 export type { Dotfiles } from "./rules/target.ts";
 export {
+  type CloseOptions,
   createFileServer,
   type FileServer,
   type ServerAddress,

@@ -38,7 +38,7 @@ export async function rig(
     return peer;
   };
   const close = async () => {
-    await relay.close();
+    await relay.close({ graceMs: 0 });
     upstream.close();
     for (const peer of peers) peer.close();
   };

@@ -61,7 +61,7 @@ async function run(listen: string, upstream: string, options: Options): Promise<
       reporter.draining(graceMs);
       await Promise.race([relay.close({ graceMs }), failed.promise]);
     } finally {
-      await relay.close();
+      await relay.close({ graceMs: 0 });
       reporter.stop();
     }
   });

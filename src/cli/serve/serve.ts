@@ -94,6 +94,8 @@ async function listen(
       spa,
       cors,
       sandbox,
+      // An edit shows with the next reload, whatever was moved or linked: see docs/http.md for the cost.
+      cache: { validMs: 0 },
       ...(fallback !== undefined && { fallback }),
       listing: !spa && fallback === undefined,
       onRequest,

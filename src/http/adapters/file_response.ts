@@ -7,6 +7,7 @@ import { openRoot, type Root, type Symlinks } from "../files/open_root.ts";
 import type { PlanOptions } from "../rules/options.ts";
 import { settingsOf } from "../rules/settings.ts";
 import { openPath } from "../files/portable_root.ts";
+import { folderOf } from "../files/static_root.ts";
 import { planRequestOf, toResponse } from "./fetch.ts";
 
 /** Options of {@linkcode fileResponse}. */
@@ -69,8 +70,10 @@ function nameOf(path: string | URL, root: string | undefined): string {
 }
 
 function rootOf(path: string, symlinks: Symlinks = "inside"): Root {
-  const key = `${symlinks}:${path}`;
+  // Absolute, for the current folder may change.
+  const folder = folderOf(path);
+  const key = JSON.stringify([symlinks, folder]);
   let root = roots.get(key);
-  if (root === undefined) roots.set(key, root = openRoot(path, symlinks));
+  if (root === undefined) roots.set(key, root = openRoot(folder, symlinks));
   return root;
 }

@@ -1,49 +1,171 @@
-/** What is in a folder below a root. @module */
+/** What is in a folder below a root, page by page. @module */
 
 import { builtin } from "../../builtins.ts";
+import { factsOf, FileType } from "../../sys/file/statx.ts";
+import {
+  FolderCache,
+  type FolderTimes,
+  type NamedEntry,
+  namesValidMs,
+  sortInTurns,
+  visibleNames,
+} from "./folder_names.ts";
+import { search, searchNow } from "./look_up.ts";
 import type { OpenFile, Root } from "./open_root.ts";
-import { type Listing, type ListingEntry, sortEntries } from "../rules/listing.ts";
-import { type Dotfiles, isVisible } from "../rules/target.ts";
+import { compareEntries, type Listing, type ListingEntry, PAGE_ENTRIES } from "../rules/listing.ts";
+import type { Dotfiles } from "../rules/target.ts";
 
-/** Entries in one listing: more help nobody, and each is opened to tell what it is. */
-const MOST = 2000;
+/** Longest time for which a listing keeps the event loop to itself, in milliseconds. */
+const TURN_MS = 4;
 
-/** Entries after which others get their turn. */
-const TURN = 64;
+/** Bits of a mode: everybody may read the file. */
+const READABLE = 0o444;
 
-/** Lists what could be asked for; a link that leads out of the root is left out, as if it were absent. */
-export async function readFolder(
-  root: Root,
-  folder: OpenFile,
-  names: readonly string[],
-  dotfiles: Dotfiles,
-): Promise<Listing> {
-  const found = await readNames(root, folder, names);
-  const visible = found.filter((name) => isVisible(name, dotfiles)).sort();
-  const entries: ListingEntry[] = [];
-  for (const [i, name] of visible.slice(0, MOST).entries()) {
-    const opened = await root.open([...names, name].join("/"));
-    if (typeof opened !== "number") entries.push(describeEntry(name, opened));
-    if (i % TURN === TURN - 1) await new Promise((resolve) => setTimeout(resolve));
-  }
-  return { names, entries: sortEntries(entries), truncated: visible.length > MOST };
+/** Which part of which folder is wanted. */
+export interface FolderPage {
+  /** Decoded names from the root down. */
+  readonly names: readonly string[];
+  readonly dotfiles: Dotfiles;
+  /** Number of the page, from 1 on. */
+  readonly page: number;
 }
 
-/** As {@linkcode readFolder}, in a thread that may wait. */
-export function readFolderNow(
-  openNow: NonNullable<Root["openNow"]>,
-  { fd }: OpenFile,
-  names: readonly string[],
-  dotfiles: Dotfiles,
-): Listing {
-  const found = builtin("fs").readdirSync(`/proc/self/fd/${fd}`);
-  const visible = found.filter((name) => isVisible(name, dotfiles)).sort();
-  const entries: ListingEntry[] = [];
-  for (const name of visible.slice(0, MOST)) {
-    const opened = openNow([...names, name].join("/"));
-    if (typeof opened !== "number") entries.push(describeEntry(name, opened));
+interface Names {
+  readonly entries: readonly NamedEntry[];
+  readonly validMs: number;
+  readonly at: number;
+}
+
+/** Sorted names of folders; one for each site or thread. */
+export class FolderReader {
+  readonly #root: Root;
+  readonly #names = new FolderCache<Names>();
+  readonly #reading = new Map<string, Promise<Names>>();
+
+  constructor(root: Root) {
+    this.#root = root;
   }
-  return { names, entries: sortEntries(entries), truncated: visible.length > MOST };
+
+  /**
+   * Lists what could be asked for, without holding up the event loop for longer than some
+   * milliseconds; `undefined` where there is no such page. A link that leads out of the root is left
+   * out, as if it were absent.
+   */
+  async read(folder: OpenFile, wanted: FolderPage): Promise<Listing | undefined> {
+    const turn = turns();
+    const key = JSON.stringify(wanted.names);
+    let names = this.#find(key, folder);
+    if (names === undefined) {
+      // Those who ask for one folder at a time read it once.
+      const version = `${key} ${folder.mtimeNs} ${folder.ctimeNs}`;
+      let reading = this.#reading.get(version);
+      if (reading === undefined) {
+        reading = this.#readNames(folder, wanted, turn);
+        this.#reading.set(version, reading);
+        reading.finally(() => this.#reading.delete(version)).catch(() => {});
+      }
+      names = await reading;
+      this.#names.add(key, folder, names, names.entries.length);
+    }
+    const shown = pageOf(names.entries, wanted.page);
+    if (shown === undefined) return undefined;
+    const entries: ListingEntry[] = [];
+    for (const { name } of shown) {
+      const opened = await this.#root.open([...wanted.names, name].join("/"));
+      if (typeof opened !== "number") entries.push(describeEntry(name, opened));
+      await turn();
+    }
+    return listing(wanted, names.entries.length, entries);
+  }
+
+  /** As {@linkcode read}, in a thread that may wait. */
+  readNow(fd: number, times: FolderTimes, wanted: FolderPage): Listing | undefined {
+    const key = JSON.stringify(wanted.names);
+    let names = this.#find(key, times);
+    if (names === undefined) {
+      const found = builtin("fs").readdirSync(`/proc/self/fd/${fd}`, { withFileTypes: true });
+      const open = (name: string) => this.#open(wanted, name);
+      const entries = searchNow(visibleNames(found, wanted.dotfiles), open).sort(compareEntries);
+      names = { entries, validMs: namesValidMs(entries), at: performance.now() };
+      this.#names.add(key, times, names, entries.length);
+    }
+    const shown = pageOf(names.entries, wanted.page);
+    if (shown === undefined) return undefined;
+    const entries: ListingEntry[] = [];
+    for (const { link, name } of shown) {
+      const entry = (link ? undefined : statEntry(fd, name)) ?? this.#openEntry(wanted, name);
+      if (entry !== undefined) entries.push(entry);
+    }
+    return listing(wanted, names.entries.length, entries);
+  }
+
+  #find(key: string, times: FolderTimes): Names | undefined {
+    const names = this.#names.find(key, times);
+    return names !== undefined && performance.now() - names.at < names.validMs ? names : undefined;
+  }
+
+  async #readNames(
+    { fd }: OpenFile,
+    { dotfiles, names }: FolderPage,
+    turn: () => Promise<void> | undefined,
+  ): Promise<Names> {
+    const { path, openNow } = this.#root;
+    // By the descriptor where the kernel has a path for it, so that no rename can lead elsewhere.
+    const place = openNow === null ? builtin("path").join(path, ...names) : `/proc/self/fd/${fd}`;
+    const found = await builtin("fs").promises.readdir(place, { withFileTypes: true });
+    const opened = await search(visibleNames(found, dotfiles), async (name) => {
+      await turn();
+      return await this.#root.open([...names, name].join("/"));
+    });
+    const entries = await sortInTurns(opened, turn);
+    return { entries, validMs: namesValidMs(entries), at: performance.now() };
+  }
+
+  #open({ names }: FolderPage, name: string): OpenFile | number {
+    return this.#root.openNow!([...names, name].join("/"));
+  }
+
+  #openEntry(wanted: FolderPage, name: string): ListingEntry | undefined {
+    const opened = this.#open(wanted, name);
+    return typeof opened === "number" ? undefined : describeEntry(name, opened);
+  }
+}
+
+/** Lets others have their turn when the time is up. */
+function turns(): () => Promise<void> | undefined {
+  let until = performance.now() + TURN_MS;
+  return () => {
+    if (performance.now() < until) return undefined;
+    return new Promise((resolve) => {
+      setTimeout(() => {
+        until = performance.now() + TURN_MS;
+        resolve();
+      });
+    });
+  };
+}
+
+function pageOf(entries: readonly NamedEntry[], page: number): readonly NamedEntry[] | undefined {
+  const start = (page - 1) * PAGE_ENTRIES;
+  return page >= 1 && start < Math.max(1, entries.length)
+    ? entries.slice(start, start + PAGE_ENTRIES)
+    : undefined;
+}
+
+function listing({ names, page }: FolderPage, total: number, entries: ListingEntry[]): Listing {
+  const pages = Math.max(1, Math.ceil(total / PAGE_ENTRIES));
+  return { names, entries, truncated: page < pages, page, pages, total };
+}
+
+/** Describes by one call what everybody may read; `undefined` for what has to be opened to know. */
+function statEntry(fd: number, name: string): ListingEntry | undefined {
+  const facts = factsOf(fd, name);
+  if (typeof facts === "number" || (facts.mode & READABLE) !== READABLE) return undefined;
+  const { modifiedMs, size, type } = facts;
+  const folder = type === FileType.DIRECTORY;
+  if (!folder && type !== FileType.REGULAR) return undefined;
+  const kind = folder ? "folder" : "file";
+  return { name, kind, size: folder ? 0 : size, modifiedMs: Math.floor(modifiedMs) };
 }
 
 /** Describes what was opened, and closes it. */
@@ -53,16 +175,4 @@ function describeEntry(name: string, opened: OpenFile): ListingEntry {
   const modifiedMs = Number(opened.mtimeNs / 1_000_000n);
   opened.close();
   return { name, kind, size, modifiedMs };
-}
-
-/** By the descriptor where the kernel has a path for it, so that no rename can lead elsewhere. */
-async function readNames(
-  { path, openNow }: Root,
-  { fd }: OpenFile,
-  names: readonly string[],
-): Promise<string[]> {
-  const { readdir } = builtin("fs").promises;
-  return await readdir(
-    openNow === null ? builtin("path").join(path, ...names) : `/proc/self/fd/${fd}`,
-  );
 }

@@ -19,6 +19,8 @@ export type Found =
     readonly file: OpenFile;
     /** Path of the file that was asked for. */
     readonly path: string;
+    /** The file that a sidecar stands for, with `keepOriginal`. Whoever gets it closes it. */
+    readonly original?: OpenFile | undefined;
     /** Whether it is the page of an application, sent for what is not there to those who accept it. */
     readonly standsIn?: boolean;
   }
@@ -31,11 +33,17 @@ export type Found =
 export type Search<T> = Generator<string, T, OpenFile | number>;
 
 /** A request for something below a root. */
-export interface LookupRequest extends PlanRequest {
+export interface LookupRequest extends FileRequest {
   /** The request target as it is to be looked up, such as `/a%20b?c`. */
   readonly target: string;
   /** The target as the client sent it, where a framework has cut a prefix off. */
   readonly original?: string | undefined;
+}
+
+/** A request for one file; see {@linkcode Found}. */
+interface FileRequest extends PlanRequest {
+  /** Whether to keep the file open that a sidecar stands for: to see that it changes. */
+  readonly keepOriginal?: boolean | undefined;
 }
 
 /**
@@ -167,7 +175,7 @@ function isPage(request: PlanRequest, names: readonly string[], { ignores }: Set
 
 /** A file, or the sidecar that stands for it. */
 function* serve(
-  request: PlanRequest,
+  request: FileRequest,
   path: string,
   original: OpenFile,
   settings: Settings,
@@ -183,7 +191,7 @@ function* serve(
         sidecar.close();
         continue;
       }
-      original.close();
+      if (!request.keepOriginal) original.close();
       file = sidecar;
       coding = accepted;
       break;
@@ -191,10 +199,12 @@ function* serve(
   }
   try {
     const representation = described(path, file, coding, settings);
-    return { kind: "file", plan: planFile(request, representation), file, path };
+    const kept = file !== original && request.keepOriginal ? { original } : undefined;
+    return { kind: "file", plan: planFile(request, representation), file, path, ...kept };
   } catch (error) {
     // A hook for headers has thrown.
     file.close();
+    original.close();
     throw error;
   }
 }
@@ -212,8 +222,8 @@ function described(
 ): Representation {
   const known = file.described;
   if (known?.settings === settings && known.coding === coding) return known;
-  const { size, mtimeNs } = file;
-  return file.described = describeFile({ name, size, mtimeNs, coding }, settings);
+  const { size, mtimeNs, ctimeNs } = file;
+  return file.described = describeFile({ name, size, mtimeNs, ctimeNs, coding }, settings);
 }
 
 /** Drives a search in a thread that may wait. */

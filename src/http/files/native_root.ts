@@ -40,6 +40,8 @@ export interface NativeRootOptions {
   readonly walk?: boolean;
   /** Whether it stays this folder, whatever takes its path. */
   readonly fixed?: boolean;
+  /** How often the path is looked up again, in milliseconds; 0 for each time. */
+  readonly refreshMs?: number;
 }
 
 /** A root by system calls. */
@@ -49,6 +51,7 @@ export class NativeRoot implements Root {
   /** Opens by `openat2`, or name by name; bound to one of the two at the start. */
   readonly #whole: boolean;
   readonly #fixed: boolean;
+  readonly #refreshMs: number;
   /** Whether links with absolute paths are looked into. */
   readonly #finds: boolean;
   /** Whether the kernel can be asked for what needs no disk: Linux 5.12. */
@@ -61,9 +64,10 @@ export class NativeRoot implements Root {
   #closed = false;
 
   constructor(path: string, symlinks: Symlinks, options: NativeRootOptions = {}) {
-    const { fixed = false, walk = false } = options;
+    const { fixed = false, refreshMs = REFRESH_MS, walk = false } = options;
     this.path = path;
     this.#fixed = fixed;
+    this.#refreshMs = refreshMs;
     this.#finds = symlinks === "inside";
     this.#resolve = RESOLVE[symlinks];
     this.#fd = check(openFolder(path), "open", () => `open the folder ${describe(path)}`);
@@ -176,7 +180,7 @@ export class NativeRoot implements Root {
 
   #refresh(): void {
     const now = performance.now();
-    if (now - this.#checkedMs < REFRESH_MS || this.#pending > 0) return;
+    if (now - this.#checkedMs < this.#refreshMs || this.#pending > 0) return;
     if (this.#fixed || this.#closed) return;
     this.#checkedMs = now;
     const fd = openFolder(this.path);
@@ -211,12 +215,12 @@ function describeFd(fd: number): OpenFile | number {
     raw.close(fd);
     return identity;
   }
-  const { type, size, mtimeNs } = identity;
+  const { type } = identity;
   if (type !== FileType.REGULAR && type !== FileType.DIRECTORY) {
     raw.close(fd);
     return -ENOENT;
   }
-  return new NativeFile(fd, type === FileType.DIRECTORY, size, mtimeNs);
+  return new NativeFile(fd, type === FileType.DIRECTORY, identity);
 }
 
 class NativeFile implements OpenFile {
@@ -224,14 +228,16 @@ class NativeFile implements OpenFile {
   readonly folder: boolean;
   readonly size: number;
   readonly mtimeNs: bigint;
+  readonly ctimeNs: bigint;
   described?: Representation;
   #open = true;
 
-  constructor(fd: number, folder: boolean, size: number, mtimeNs: bigint) {
+  constructor(fd: number, folder: boolean, { size, mtimeNs, ctimeNs }: FileIdentity) {
     this.fd = fd;
     this.folder = folder;
     this.size = size;
     this.mtimeNs = mtimeNs;
+    this.ctimeNs = ctimeNs;
   }
 
   close(): void {

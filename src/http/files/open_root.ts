@@ -3,7 +3,7 @@
 import { platform } from "../../../ffi/platform/mod.ts";
 import { describe } from "../../options.ts";
 import { available } from "../../sys/libc.ts";
-import { NativeRoot } from "./native_root.ts";
+import { NativeRoot, type NativeRootOptions } from "./native_root.ts";
 import { openPortableRoot } from "./portable_root.ts";
 import type { Root, Symlinks } from "./root.ts";
 
@@ -22,14 +22,14 @@ const POLICIES: readonly unknown[] = ["inside", "deny", "follow"];
  * below the folder could put a link into the gap.
  *
  * When the path leads to another folder, as after a deployment that switches a link, that is noticed
- * within a second, unless the root is `fixed`.
+ * within a second, or `refreshMs`, unless the root is `fixed`.
  *
  * @throws {SyscallError} `ENOENT`, `ENOTDIR`, `EACCES`.
  */
 export function openRoot(
   path: string,
   symlinks: Symlinks = "inside",
-  { fixed = false }: { readonly fixed?: boolean } = {},
+  options: Pick<NativeRootOptions, "fixed" | "refreshMs"> = {},
 ): Root {
   if (typeof path !== "string" || path === "" || path.includes("\0")) {
     throw new TypeError(`Cannot serve ${describe(path)}: expected the path of a folder`);
@@ -42,5 +42,5 @@ export function openRoot(
     );
   }
   if (platform.os !== "linux" || !available()) return openPortableRoot(path, symlinks);
-  return new NativeRoot(path, symlinks, { fixed });
+  return new NativeRoot(path, symlinks, options);
 }

@@ -81,6 +81,7 @@ function describeFd(fd: number): Promise<OpenFile | number> {
           folder: stats.isDirectory(),
           size: Number(stats.size),
           mtimeNs: stats.mtimeNs,
+          ctimeNs: stats.ctimeNs,
           close() {
             if (open) close(fd, () => {});
             open = false;

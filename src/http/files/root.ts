@@ -13,6 +13,8 @@ export interface OpenFile {
   readonly size: number;
   /** Last modification by the descriptor, in nanoseconds since the epoch. */
   readonly mtimeNs: bigint;
+  /** Last change of data or attributes by the descriptor, in nanoseconds since the epoch. */
+  readonly ctimeNs: bigint;
   /** Whoever opens it closes it, once. */
   close(): void;
   /** What has been worked out about this version, for those who keep the file open. */

@@ -2,12 +2,18 @@
 
 import { builtin } from "../../builtins.ts";
 import { describe } from "../../options.ts";
-import { readFolder } from "./folder.ts";
+import { FolderReader } from "./folder.ts";
+import { FolderCache } from "./folder_names.ts";
 import { type Found, lookUp, type LookupRequest, search } from "./look_up.ts";
 import { type OpenFile, openRoot, type Root, type Symlinks } from "./open_root.ts";
-import { planListing } from "../rules/messages.ts";
+import { type Listing, PAGE_ENTRIES, pageNumber } from "../rules/listing.ts";
+import { planListing, planMessage } from "../rules/messages.ts";
 import type { SiteOptions } from "../rules/options.ts";
 import { type Settings, settingsOf } from "../rules/settings.ts";
+import type { Target } from "../rules/target.ts";
+
+/** For how long a listing is kept, in milliseconds: the sizes of files change without the folder. */
+const LISTING_MS = 250;
 
 /** A found file, or an answer that needs none. */
 export type Answer = Exclude<Found, { kind: "listing" }>;
@@ -21,6 +27,9 @@ export class StaticRoot {
   readonly prefix: string;
   readonly #open: (path: string) => OpenFile | number | Promise<OpenFile | number>;
 
+  readonly #reader: FolderReader;
+  readonly #listings = new FolderCache<Promise<Listing | undefined>>();
+
   constructor(root: string | URL, options: SiteOptions, symlinks?: Symlinks, prefix: string = "") {
     this.settings = settingsOf(options);
     if (typeof prefix !== "string" || (prefix !== "" && prefix[0] !== "/")) {
@@ -28,6 +37,7 @@ export class StaticRoot {
     }
     this.prefix = prefix.replace(/\/+$/, "");
     this.root = openRoot(folderOf(root), symlinks);
+    this.#reader = new FolderReader(this.root);
     this.#open = (path) => this.root.open(path);
   }
 
@@ -47,12 +57,27 @@ export class StaticRoot {
     { folder, target }: Extract<Found, { kind: "listing" }>,
   ): Promise<Answer> {
     try {
-      const { dotfiles } = this.settings;
-      const listing = await readFolder(this.root, folder, target.names, dotfiles);
-      return { kind: "message", plan: planListing(request, listing, this.settings) };
+      const listing = await this.#listing(folder, target);
+      const plan = listing === undefined
+        ? planMessage(request, 404)
+        : planListing(request, listing, this.settings);
+      return { kind: "message", plan };
     } finally {
       folder.close();
     }
+  }
+
+  /** Listings are kept for a moment: those who ask at the same time get the same. */
+  #listing(folder: OpenFile, { names, query }: Target): Promise<Listing | undefined> {
+    const { dotfiles } = this.settings;
+    const page = pageNumber(query);
+    const key = JSON.stringify([names, page]);
+    const kept = this.#listings.find(key, folder, LISTING_MS);
+    if (kept !== undefined) return kept;
+    const listing = this.#reader.read(folder, { names, dotfiles, page });
+    this.#listings.add(key, folder, listing, PAGE_ENTRIES);
+    listing.catch(() => this.#listings.drop(key));
+    return listing;
   }
 
   /** The target below the prefix; `undefined` for one that is not below it. */

@@ -14,7 +14,8 @@ const EMPTY_ICON = "data:,";
  * Works without JavaScript; with it, it can be searched and sorted, and shows pictures, films and
  * sound on the spot.
  */
-export function listingPage({ entries, names, truncated }: Listing): string {
+export function listingPage(listing: Listing): string {
+  const { entries, names } = listing;
   const title = escapeHtml(`/${names.map((name) => `${name}/`).join("")}`);
   const up = names.length === 0 ? "" : row("../", "..", "folder", "", "", "");
   return `<!doctype html>
@@ -34,9 +35,7 @@ ${ICONS}
 ${up}${entries.map(entryRow).join("")}</tbody>
 </table>
 <p id="none"${entries.length > 0 ? " hidden" : ""}>Nothing here.</p>
-<footer><span>${summary(entries)}${
-    truncated ? ", and more that are not shown" : ""
-  }</span><span>sluice</span></footer>
+${pageLinks(listing)}<footer><span>${summary(listing)}</span><span>sluice</span></footer>
 </main>
 <dialog></dialog>
 <script>${SCRIPT}</script>
@@ -79,7 +78,17 @@ function row(
     `<td class="n">${size}</td><td class="n d">${when}</td></tr>\n`;
 }
 
-function summary(entries: readonly ListingEntry[]): string {
+/** Links to the pages around this one. */
+function pageLinks({ page = 1, pages = 1 }: Listing): string {
+  if (pages === 1) return "";
+  const link = (to: number, rel: string, text: string) =>
+    to < 1 || to > pages ? "" : `<a href="?page=${to}" rel="${rel}">${text}</a> `;
+  return `<nav>${link(page - 1, "prev", "&larr; Previous")}<span>Page ${page} of ${pages}</span> ${
+    link(page + 1, "next", "Next &rarr;")
+  }</nav>\n`;
+}
+
+function summary({ entries, pages = 1, total, truncated }: Listing): string {
   const files = entries.filter(({ kind }) => kind === "file");
   const folders = entries.length - files.length;
   const bytes = files.reduce((sum, { size }) => sum + size, 0);
@@ -87,5 +96,10 @@ function summary(entries: readonly ListingEntry[]): string {
     ...folders > 0 ? [`${folders} ${folders === 1 ? "folder" : "folders"}`] : [],
     `${files.length} ${files.length === 1 ? "file" : "files"}, ${formatBytes(bytes)}`,
   ];
-  return counts.join(", ");
+  const more = pages > 1
+    ? `, on this page; ${total} entries on all`
+    : truncated
+    ? ", and more that are not shown"
+    : "";
+  return counts.join(", ") + more;
 }

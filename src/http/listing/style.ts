@@ -27,6 +27,7 @@ td a:hover span{color:var(--accent);text-decoration:underline}
 .i{flex:none;width:1.35rem;height:1.35rem;fill:none;stroke:var(--soft);stroke-width:1.5;stroke-linecap:round;stroke-linejoin:round}
 .i.folder{stroke:var(--folder);fill:color-mix(in srgb,var(--folder) 22%,transparent)}
 .i.image{stroke:var(--image)}.i.video{stroke:var(--video)}.i.audio{stroke:var(--audio)}.i.code{stroke:var(--code)}.i.archive{stroke:var(--archive)}
+nav{margin-top:1rem;display:flex;gap:1rem;justify-content:center;color:var(--soft)}nav a{color:var(--accent)}
 footer{margin-top:1rem;color:var(--soft);font-size:.85rem;display:flex;justify-content:space-between;gap:1rem;flex-wrap:wrap}
 dialog{border:0;padding:0;background:transparent;max-width:94vw;max-height:94vh;color:#fff;text-align:center}
 dialog::backdrop{background:#000c}

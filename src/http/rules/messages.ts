@@ -68,7 +68,13 @@ function visible(text: string): string {
 export function planListing(request: PlanRequest, listing: Listing, settings: Settings): Plan {
   const json = prefersJson(request.header("accept"));
   const html = typeof settings.listing === "function" ? settings.listing : listingHtml;
-  return planText(request, 200, json ? listingJson(listing) : html(listing), {
+  const text = json ? listingJson(listing) : html(listing);
+  return planListingPage(request, encoder.encode(text), json);
+}
+
+/** The answer with a page of a listing, which has been written already. */
+export function planListingPage(request: PlanRequest, page: Uint8Array, json: boolean): Plan {
+  return planBytes(request, 200, page, {
     "Content-Type": json ? "application/json" : "text/html; charset=utf-8",
     "Cache-Control": "no-store",
     "Vary": "Accept",
@@ -78,12 +84,20 @@ export function planListing(request: PlanRequest, listing: Listing, settings: Se
 
 /** An answer with text as its body. */
 export function planText(
-  { method }: PlanRequest,
+  request: PlanRequest,
   status: number,
   text: string,
   headers: Headers,
 ): Plan {
-  const body = encoder.encode(text);
+  return planBytes(request, status, encoder.encode(text), headers);
+}
+
+function planBytes(
+  { method }: PlanRequest,
+  status: number,
+  body: Uint8Array,
+  headers: Headers,
+): Plan {
   const bodiless = method === "HEAD" || body.length === 0;
   return {
     status,

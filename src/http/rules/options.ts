@@ -25,8 +25,14 @@ export interface PlanOptions {
   readonly acceptRanges?: boolean | undefined;
   /** Most ranges in one request; one that asks for more gets the whole file. @default {32} */
   readonly maxRanges?: number | undefined;
-  /** Whether to send a strong ETag, made of size and time. @default {true} */
-  readonly etag?: boolean | undefined;
+  /**
+   * Whether to send a strong ETag, made of size, mtime and, where mtime was set, ctime. `"mtime"`
+   * leaves ctime out: several servers with copies of one file send the same tag then, but a file that
+   * is overwritten with the same size and mtime keeps its tag.
+   *
+   * @default {true}
+   */
+  readonly etag?: boolean | "mtime" | undefined;
   /** Whether to send Last-Modified. @default {true} */
   readonly lastModified?: boolean | undefined;
   /** Value of Cache-Control; `true` makes one of the two options below. @default {true} */

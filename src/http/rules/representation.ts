@@ -49,7 +49,7 @@ export function describeFile(
   nowMs: number = Date.now(),
 ): Representation {
   const { name, size, mtimeNs, coding } = file;
-  const etag = settings.etag ? entityTag(file) : undefined;
+  const etag = settings.etag === false ? undefined : entityTag(file, settings.etag);
   const modified = settings.lastModified
     ? Math.min(Number(mtimeNs / NANOSECONDS), Math.floor(nowMs / 1000))
     : undefined;
@@ -83,12 +83,20 @@ export function describeFile(
 }
 
 /**
- * Strong: a file whose bytes change has another time in nanoseconds. nginx's shape, with more
- * digits; a sidecar is another representation, and must never have the tag of its file.
+ * Strong (RFC 9110, 8.8.1): other bytes have another tag. nginx's shape, with more digits; a sidecar
+ * is another representation, and never has the tag of its file.
+ *
+ * A program can set mtime: reproducible builds do, and `cp -a`, `rsync -a` and tar carry it along. The
+ * kernel notes that in ctime, which nobody can set. So where the two differ the tag has both, the
+ * difference in the last 16 digits of the time.
  */
-function entityTag({ mtimeNs, size, coding }: PlanFile): string {
+function entityTag(file: PlanFile, kind: true | "mtime"): string {
+  const { ctimeNs, mtimeNs, size, coding } = file;
+  const time = kind === "mtime" || ctimeNs === undefined || ctimeNs === mtimeNs
+    ? mtimeNs
+    : (mtimeNs << 64n) | BigInt.asUintN(64, ctimeNs - mtimeNs);
   const suffix = coding === undefined ? "" : `-${coding}`;
-  return `"${mtimeNs.toString(16)}-${size.toString(16)}${suffix}"`;
+  return `"${time.toString(16)}-${size.toString(16)}${suffix}"`;
 }
 
 function typeOf(name: string, { types, charset }: Settings): string {

@@ -13,7 +13,7 @@ import type { Coding, Headers } from "./types.ts";
 export interface Settings {
   readonly acceptRanges: boolean;
   readonly maxRanges: number;
-  readonly etag: boolean;
+  readonly etag: boolean | "mtime";
   readonly lastModified: boolean;
   /** Value of Cache-Control; empty for none. */
   readonly cacheControl: string;
@@ -65,7 +65,7 @@ function compile(options: SiteOptions): Settings {
   return {
     acceptRanges: flag(options.acceptRanges ?? true, "acceptRanges"),
     maxRanges,
-    etag: flag(options.etag ?? true, "etag"),
+    etag: options.etag === "mtime" ? "mtime" : flag(options.etag ?? true, "etag"),
     lastModified: flag(options.lastModified ?? true, "lastModified"),
     cacheControl: cacheControl(options),
     charset: charset || "",

@@ -22,6 +22,11 @@ export interface PlanFile {
   readonly size: number;
   /** Last modification, in nanoseconds since the epoch. */
   readonly mtimeNs: bigint;
+  /**
+   * Last change of data or attributes, in nanoseconds since the epoch. Where it is given, the entity
+   * tag tells versions apart whose modification time has been set to the same.
+   */
+  readonly ctimeNs?: bigint | undefined;
   /** The coding of a sidecar; `name` is that of the file it stands for, all else its own. */
   readonly coding?: Coding | undefined;
 }

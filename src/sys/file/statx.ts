@@ -66,6 +66,8 @@ export interface FileIdentity {
   readonly size: number;
   /** Last change of data, in nanoseconds since the epoch. */
   readonly mtimeNs: bigint;
+  /** Last change of data or attributes, in nanoseconds since the epoch; nobody can set it. */
+  readonly ctimeNs: bigint;
   /** Inode number. */
   readonly inode: bigint;
   /** Number of the device that holds the file. */
@@ -83,6 +85,7 @@ export function fdIdentity(fd: number): FileIdentity | number {
     type: view.getUint16(28, true) & 0o170000,
     size: Number(view.getBigUint64(40, true)),
     mtimeNs: view.getBigInt64(112, true) * 1_000_000_000n + BigInt(view.getUint32(120, true)),
+    ctimeNs: view.getBigInt64(96, true) * 1_000_000_000n + BigInt(view.getUint32(104, true)),
     inode: view.getBigUint64(32, true),
     device: view.getUint32(136, true) * 0x1_0000_0000 + view.getUint32(140, true),
   };

@@ -61,6 +61,11 @@ export interface AcceptorOptions {
    */
   accepted(fd: number): void;
   /**
+   * Called when no descriptor is left, in this process or in the system. Returns whether one becomes
+   * free at the end of the turn: then the connection waits until then.
+   */
+  exhausted?(): boolean;
+  /**
    * Called for each connection that is closed at once, when this returns, because no descriptor was
    * left: there is time for a last word.
    */
@@ -146,8 +151,11 @@ export class Acceptor implements Handler {
       this.#limit.leave();
       if (fd === EAGAIN) return;
       if (fd === EINVAL) this.pause();
-      else if (NO_DESCRIPTOR.has(fd)) this.#refuse();
-      else if (NO_LISTENER.has(fd)) check(fd, "accept4", () => `accept on fd ${this.#fd}`);
+      else if (NO_DESCRIPTOR.has(fd)) {
+        // The next turn begins at once, for the listener stays ready.
+        if (this.#options.exhausted?.()) return;
+        this.#refuse();
+      } else if (NO_LISTENER.has(fd)) check(fd, "accept4", () => `accept on fd ${this.#fd}`);
       // Whatever else keeps this connection out, those that there are go on.
       else if (!GONE.has(fd)) this.#pauseFor(REST_MS);
     }

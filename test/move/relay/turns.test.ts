@@ -121,7 +121,7 @@ describe("a greedy connection beside small ones on one thread", () => {
     } finally {
       for (const { stop } of [...floods, upstream]) await stop();
       for (const peer of peers) peer.close();
-      await relay.close();
+      await relay.close({ graceMs: 0 });
     }
   });
 });

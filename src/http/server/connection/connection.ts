@@ -1,35 +1,34 @@
 /** One connection: reads requests, sends answers, waits for either side, and ends. @module */
 
-import { errnoNumber } from "../../../errors.ts";
 import { limitUnsent } from "../../../runtime/tcp.ts";
 import { EpollEvent } from "../../../sys/flags/event.ts";
-import { recvCell } from "../../../sys/raw/cells.ts";
-import * as raw from "../../../sys/raw/mod.ts";
-import { ShutdownHow } from "../../../sys/flags/socket.ts";
 import type { Handler, Task } from "../../../threads/loop/loop.ts";
 import { Timer } from "../../../threads/loop/timers.ts";
 import { Counter } from "../control/config.ts";
 import type { PrefetchWaiter } from "../thread/prefetch_client.ts";
 import { ProxiedConnection } from "../proxy/client_connection.ts";
-import { ENDED, NOTHING, PASSED, Reader } from "./request_reader.ts";
+import { Linger } from "./linger.ts";
+import type { ListingWaiter } from "../listing/listings.ts";
+import { AWAITED, ENDED, NOTHING, PASSED, Reader } from "./request_reader.ts";
 import { Sender, Sent } from "./sender.ts";
 import type { Service } from "../thread/worker.ts";
 import { Watchdog } from "./timeouts.ts";
-
-const EAGAIN = -errnoNumber("EAGAIN");
-const EINTR = -errnoNumber("EINTR");
-
-/** Most bytes that are read after the last answer: see RFC 9112, 9.6. */
-const MOST_LINGERED = 1024 * 1024;
 
 /** Pause after the kernel had no memory, in milliseconds. */
 const STARVED_MS = 20;
 
 /** What a connection is doing. */
-export const Phase = { READING: 0, SENDING: 1, LINGERING: 2, CLOSED: 3, PASSING: 4 } as const;
+export const Phase = {
+  READING: 0,
+  SENDING: 1,
+  LINGERING: 2,
+  CLOSED: 3,
+  PASSING: 4,
+  WAITING: 5,
+} as const;
 
 /** A connection, from accept(2) to close(2). */
-export class Connection implements Handler, Task, PrefetchWaiter {
+export class Connection implements Handler, Task, PrefetchWaiter, ListingWaiter {
   /** The socket. */
   readonly fd: number;
   /** What is to be sent. */
@@ -44,7 +43,7 @@ export class Connection implements Handler, Task, PrefetchWaiter {
   readonly #watchdog: Watchdog;
   /** Wakes the connection after a pause. */
   readonly #pause = new Timer({ onTimeout: () => this.#pump() });
-  #lingered = 0;
+  #linger: Linger | undefined;
   #interest: number = EpollEvent.IN;
   #diskId = 0;
   #limited = false;
@@ -65,12 +64,6 @@ export class Connection implements Handler, Task, PrefetchWaiter {
     return this.#diskId !== 0;
   }
 
-  /** Whether it waits for nothing but another request. */
-  get idle(): boolean {
-    const { partial, pending, requests } = this.reader;
-    return this.phase === Phase.READING && !partial && !pending && requests > 0;
-  }
-
   /** Called by the loop. */
   onEvents(events: number): void {
     if (this.phase === Phase.SENDING) {
@@ -79,7 +72,9 @@ export class Connection implements Handler, Task, PrefetchWaiter {
     } else if (this.phase === Phase.READING) {
       this.#received(this.reader.receive());
     } else if (this.phase === Phase.LINGERING) {
-      this.#linger();
+      if (this.#linger!.received()) this.close();
+    } else if (this.phase === Phase.WAITING) {
+      if ((events & (EpollEvent.ERR | EpollEvent.HUP)) !== 0) this.abort(Counter.ABORTED);
     } else this.proxied?.onEvents(events);
   }
 
@@ -118,6 +113,7 @@ export class Connection implements Handler, Task, PrefetchWaiter {
     if (result === ENDED) return this.close();
     this.report();
     if (result === PASSED) return this.#pass();
+    if (result === AWAITED) return this.#wait();
     this.#settle(result);
   }
 
@@ -134,6 +130,20 @@ export class Connection implements Handler, Task, PrefetchWaiter {
     if (total === this.#reported) return;
     this.#service.progress(this, total - this.#reported);
     this.#reported = total;
+  }
+
+  /** The page of a folder is being made. */
+  #wait(): void {
+    this.phase = Phase.WAITING;
+    this.watch(0);
+  }
+
+  /** Called when the page is there. */
+  onListing(): void {
+    if (this.phase !== Phase.WAITING) return;
+    this.phase = Phase.READING;
+    this.watch(EpollEvent.IN);
+    this.#received(this.reader.resume());
   }
 
   /** Leaves a request to the program; the answers before it have been sent. */
@@ -216,23 +226,12 @@ export class Connection implements Handler, Task, PrefetchWaiter {
     this.#service.loop.modify(this.fd, events);
   }
 
-  /**
-   * Says that nothing follows, and reads on for a while: closing with unread bytes would reset the
-   * connection, and take away from the client what it has not read yet.
-   */
+  /** Says that nothing follows, and reads on for a while: see {@linkcode Linger}. */
   #endOutput(): void {
     this.phase = Phase.LINGERING;
-    raw.shutdown(this.fd, ShutdownHow.WR);
+    this.#linger = new Linger(this.fd, this.#service.input);
     this.watch(EpollEvent.IN);
     this.#watchdog.linger();
-  }
-
-  #linger(): void {
-    const { input } = this.#service;
-    const received = recvCell(this.fd, input, 0, input.bytes.length, 0);
-    if (received === EAGAIN || received === EINTR) return;
-    if (received > 0 && (this.#lingered += received) < MOST_LINGERED) return;
-    this.close();
   }
 
   /** Ends the connection where an answer is cut short. */
@@ -249,6 +248,7 @@ export class Connection implements Handler, Task, PrefetchWaiter {
     this.#watchdog.stop();
     this.#service.loop.timers.stop(this.#pause);
     if (this.#diskId !== 0) this.#service.disk.forget(this.#diskId);
+    this.#service.listings?.forget(this);
     this.sender.drop();
     this.proxied?.drop();
     this.#service.closed(this);

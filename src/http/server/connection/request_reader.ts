@@ -24,6 +24,8 @@ export const NOTHING = -1;
 export const ENDED = -2;
 /** What it returns when a request is to be passed on. */
 export const PASSED = -3;
+/** What it returns when the page of a folder is made first. */
+export const AWAITED = -4;
 
 /** Reads requests and has them answered; one object serves the whole life of a connection. */
 export class Reader {
@@ -37,6 +39,8 @@ export class Reader {
   passed: PassedRequest | null = null;
   readonly #service: Service;
   readonly #connection: Connection;
+  /** Whether the page of a folder is being made for the first of the pending requests. */
+  #awaits = false;
   /** Bytes that have arrived and belong to the next requests. */
   #pending: Uint8Array | null = null;
   /** Bytes of a body that are to be read past. */
@@ -91,7 +95,7 @@ export class Reader {
   #process(end: number): number {
     const { head, input, loop, output } = this.#service;
     const began = this.partial;
-    this.partial = false;
+    this.partial = this.#awaits = false;
     output.begin(this.#connection);
     let at = 0;
     for (let left = REQUESTS_PER_TURN; at < end && this.keep; left--) {
@@ -118,7 +122,7 @@ export class Reader {
     if (at < end && this.keep) this.#pending = input.bytes.slice(at, end);
     this.partial ||= this.#discard > 0;
     if (this.partial && !began) this.#connection.began();
-    return output.end();
+    return this.#awaits ? AWAITED : output.end();
   }
 
   /** Answers the request in the head; false when earlier answers must leave first. */
@@ -126,6 +130,7 @@ export class Reader {
     const { closing, fallback, head, output, site } = this.#service;
     if (fallback?.owns(head)) return this.#pass(at, end);
     const reply = this.#service.answer();
+    if (reply === null) return this.#wait();
     if (reply.status >= 204 && fallback?.wants(head, reply.status)) {
       site.settle();
       return this.#pass(at, end);
@@ -142,6 +147,18 @@ export class Reader {
     this.#discard = keep ? bodyLength : 0;
     this.requests++;
     return true;
+  }
+
+  /** Waits for the page of a folder; the request is read again then. */
+  #wait(): false {
+    const { output, site } = this.#service;
+    // Earlier answers first, so that nothing but the page is waited for.
+    if (output.flush()) {
+      this.#awaits = true;
+      site.wait(this.#connection);
+    } else site.forgetPage();
+    site.settle();
+    return false;
   }
 
   /** Leaves the request in the head to the program; false when earlier answers must leave first. */

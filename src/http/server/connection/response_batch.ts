@@ -34,6 +34,11 @@ export class Output {
     this.#cell = new Cell(capacity);
   }
 
+  /** The connection whose requests are being answered, or were answered last. */
+  get connection(): Connection | undefined {
+    return this.#connection;
+  }
+
   /** Begins with the answers for a connection. */
   begin(connection: Connection): void {
     this.#connection = connection;

@@ -97,6 +97,9 @@ export class Watchdog {
         proxied.look(loop.now);
         if (this.#connection.phase === Phase.CLOSED) return;
       } else if (this.#stuck(loop.now)) return this.#end();
+    } else if (phase === Phase.WAITING) {
+      // Reading a folder is not the client's fault.
+      this.#since = loop.now;
     } else if (partial || requests === 0) {
       if (waited >= limits.headMs) {
         this.#service.count(Counter.TIMEOUTS);

@@ -4,6 +4,7 @@ import type { Symlinks } from "../../files/open_root.ts";
 import type { SiteOptions } from "../../rules/options.ts";
 import type { Shares } from "../../../threads/fd_mailboxes.ts";
 import type { FallbackConfig } from "../proxy/options.ts";
+import type { ServerConfig } from "./options.ts";
 
 /** How much of what is taken, and for how long: see `ServerLimits` for their meaning. */
 export interface Limits {
@@ -25,7 +26,7 @@ export interface CacheConfig {
   readonly maxFileBytes: number;
   /** Most files that are kept, open or in memory. */
   readonly maxFiles: number;
-  /** For how long what is known of a file is taken for true, in milliseconds. */
+  /** For how long a path is taken to lead to the same file, in milliseconds. */
   readonly validMs: number;
 }
 
@@ -47,7 +48,7 @@ export const Counter = {
   ABORTED: 13,
   TRUNCATED: 14,
   REFUSED: 15,
-  ACTIVE: 16,
+  SHED: 16,
   LOG_LOST: 17,
   PASSED: 18,
 } as const;
@@ -81,6 +82,14 @@ export interface JobData {
   readonly shares: Shares | null;
 }
 
+/** Fills in what the threads of one server differ in, and what they share. */
+export function jobData(
+  { headers, log, root, sandbox, settings, symlinks }: ServerConfig,
+  own: Omit<JobData, "headers" | "log" | "root" | "sandbox" | "settings" | "symlinks">,
+): JobData {
+  return { headers, log: log?.format ?? null, root, sandbox, settings, symlinks, ...own };
+}
+
 /** What threads are told to do. */
 export type Command = "reload" | "drain";
 
@@ -89,3 +98,6 @@ export const SANDBOXED = "sandboxed";
 
 /** Id under which a thread asks, once, that the disk thread be started. */
 export const NEEDS_DISK = 0xffff_ffff;
+
+/** Id under which it asks for the thread that reads folders. */
+export const NEEDS_LISTINGS = 0xffff_fffe;

@@ -4,43 +4,30 @@ import { platform } from "../../../../ffi/platform/mod.ts";
 import { builtin } from "../../../builtins.ts";
 import { available } from "../../../sys/libc.ts";
 import * as raw from "../../../sys/raw/mod.ts";
-import { dupCloexec } from "../../../sys/file/open.ts";
-import { getsockname, socketpair } from "../../../sys/net/sockets.ts";
-import { AddressFamily, SocketType } from "../../../sys/flags/socket.ts";
-import { WorkerPool } from "../../../threads/worker_pool.ts";
-import { WorkerHost } from "../../../threads/worker_host.ts";
+import { getsockname } from "../../../sys/net/sockets.ts";
+import { type CloseOptions, cutAfter, graceOf } from "../../../threads/grace.ts";
 import { isLoopback, withoutPacing } from "../../../sys/net/loopback.ts";
-import { FdMailboxes } from "../../../threads/fd_mailboxes.ts";
-import { within } from "../../../threads/timeout.ts";
-import { jobLocation } from "../../../threads/worker_location.ts";
-import { type Command, COUNTERS, type JobData, NEEDS_DISK, SANDBOXED } from "./config.ts";
+import { type ServerAddress, serverAddress, urlOf } from "../../../sys/net/server_address.ts";
+import { type Command, COUNTERS } from "./config.ts";
 import { EventReader } from "./event_reader.ts";
-import { type FallbackConfig, resolveFallback } from "../proxy/options.ts";
+import { resolveFallback } from "../proxy/options.ts";
 import { listenPortably, type PortableServer } from "./portable_server.ts";
 import { landlock } from "../thread/sandbox.ts";
+import { ServerThreads } from "./server_threads.ts";
 import { listenAt, socketIdentity, whereToListen } from "./listen.ts";
 import { configure, type FileServerOptions, type ServerConfig } from "./options.ts";
 import { type FileServerStats, statsOf } from "./stats.ts";
 
-/** Where a server listens. */
-export interface ServerAddress {
-  /** Address in digits, or the path of a Unix socket. */
-  readonly address: string;
-  /** Port; 0 for a Unix socket. */
-  readonly port: number;
-}
+export type { CloseOptions, ServerAddress };
 
-const STREAM = SocketType.STREAM | SocketType.NONBLOCK | SocketType.CLOEXEC;
+const CLOSED = "Cannot listen: the server was closed";
 
 /** A server that listens, until it is closed. */
-export class FileServer {
+export class FileServer implements AsyncDisposable {
   readonly #config: ServerConfig;
   readonly #counters: Float64Array<SharedArrayBuffer>;
-  #pool: WorkerPool | undefined;
+  #threads: ServerThreads | undefined;
   #portable: PortableServer | undefined;
-  #disk: WorkerHost | undefined;
-  /** The disk thread's ends of the sockets, before it is started. */
-  #diskFds: number[] = [];
   /** What the threads write their events to. */
   readonly #events: EventReader | undefined;
   /** What tells the Unix socket that it listens on from one that has taken its place. */
@@ -60,14 +47,31 @@ export class FileServer {
     this.#counters = new Float64Array(new SharedArrayBuffer(bytes));
   }
 
-  /** Begins to serve; resolves with where. */
+  /**
+   * Begins to serve, and keeps the process alive from then on, unless {@linkcode unref} was called.
+   *
+   * @returns Where it listens. A second call returns the same.
+   *
+   * @throws {SyscallError} `EADDRINUSE`, `EACCES`, `EADDRNOTAVAIL`; `ENOENT`, `ENOTDIR` for the folder.
+   * @throws {UnsupportedError} When Workers cannot be started.
+   * @throws {Error} After {@linkcode close}: make another server.
+   */
   listen(): Promise<ServerAddress> {
-    return this.#listening ??= this.#listen();
+    if (this.#closing === undefined) return this.#listening ??= this.#listen();
+    return Promise.reject(new Error(CLOSED));
   }
 
   /** Where it listens, once it does. */
   get address(): ServerAddress | undefined {
     return this.#address;
+  }
+
+  /**
+   * URL that reaches it from this machine, such as `http://127.0.0.1:8080` or `unix:/run/app.sock`,
+   * without a slash at its end; `undefined` until it listens.
+   */
+  get url(): string | undefined {
+    return this.#address && urlOf("http", this.#address);
   }
 
   /** What has happened so far, in all threads. */
@@ -77,32 +81,44 @@ export class FileServer {
 
   /** Forgets what is known of files: changes show at once. */
   async reload(): Promise<void> {
-    await this.#pool?.call("reload" satisfies Command);
+    await this.#threads?.call("reload" satisfies Command);
   }
 
   /** Keeps the process alive while the server listens, which it does at first. */
   ref(): this {
-    this.#referenced = true;
-    this.#portable?.server.ref();
-    if (this.#closing === undefined) this.#pool?.ref();
-    return this;
+    return this.#refer(true);
   }
 
-  /** Lets the process end. */
+  /** Lets the process end although it listens. */
   unref(): this {
-    this.#referenced = false;
-    this.#portable?.server.unref();
-    if (this.#closing === undefined) this.#pool?.unref();
+    return this.#refer(false);
+  }
+
+  #refer(on: boolean): this {
+    this.#referenced = on;
+    // While it closes it keeps the process alive.
+    for (const it of this.#closing === undefined ? [this.#portable?.server, this.#threads] : []) {
+      if (on) it?.ref();
+      else it?.unref();
+    }
     return this;
   }
 
   /**
-   * Accepts no more, lets the answers that are under way end, and closes.
+   * Accepts no more, lets the answers that are under way end, and closes. What is left after `graceMs`
+   * is cut. A second call with less time shortens the first one's.
    *
-   * @param options `graceMs`: after so many milliseconds what is left is cut. @default {10000}
+   * @param options How long answers may take.
+   * @returns Once everything is closed.
+   *
+   * @throws {TypeError} When `graceMs` is no number.
+   * @throws {RangeError} When it is no whole number, or negative.
    */
-  close({ graceMs = 10_000 }: { graceMs?: number } = {}): Promise<void> {
-    return this.#closing ??= this.#close(graceMs);
+  close(options: CloseOptions = {}): Promise<void> {
+    const graceMs = graceOf(options, "close a server");
+    const closing = this.#closing ??= this.#close();
+    cutAfter(graceMs, closing, () => this.#cut());
+    return closing;
   }
 
   /** As {@linkcode close}. */
@@ -111,17 +127,26 @@ export class FileServer {
   }
 
   async #listen(): Promise<ServerAddress> {
-    const { backlog, fallback, root, sandbox, threads } = this.#config;
+    const { backlog, fallback, root, sandbox } = this.#config;
     builtin("fs").readdirSync(root);
     if (platform.os !== "linux" || !available()) return await this.#listenPortably();
     if (sandbox) landlock();
     const others = fallback === undefined ? null : await resolveFallback(fallback);
     const listener = listenAt(await whereToListen(this.#config), backlog);
     try {
-      this.#start(listener, threads, others);
+      this.#tell(listener);
+      const { onError } = this.#config;
+      this.#threads = new ServerThreads(this.#config, {
+        listener,
+        fallback: others,
+        counters: this.#counters,
+        events: this.#events,
+        // Before that it is `listen()` that tells.
+        ended: (error) => this.#serves && onError(error),
+      });
       // Or the process might end before the promise settles.
-      this.#pool!.ref();
-      await this.#pool!.ready;
+      this.#threads!.ref();
+      await this.#threads!.ready;
       this.#serves = true;
     } catch (cause) {
       await this.#stop();
@@ -129,8 +154,15 @@ export class FileServer {
     } finally {
       raw.close(listener);
     }
-    if (!this.#referenced && this.#closing === undefined) this.#pool!.unref();
+    if (!this.#referenced && this.#closing === undefined) this.#threads!.unref();
     return this.#address!;
+  }
+
+  #tell(listener: number): void {
+    const name = getsockname(listener);
+    if (isLoopback(name)) withoutPacing(listener);
+    this.#address = serverAddress(name);
+    this.#socketIdentity = name.family === "Unix" ? socketIdentity(name.path) : undefined;
   }
 
   async #listenPortably(): Promise<ServerAddress> {
@@ -139,94 +171,25 @@ export class FileServer {
     return this.#address = this.#portable.address;
   }
 
-  #start(listener: number, threads: number, fallback: FallbackConfig | null): void {
-    const name = getsockname(listener);
-    if (isLoopback(name)) withoutPacing(listener);
-    this.#address = name.family === "Unix"
-      ? { address: name.path, port: 0 }
-      : { address: name.address, port: name.port };
-    this.#socketIdentity = name.family === "Unix" ? socketIdentity(name.path) : undefined;
-    const { cache, headers, limits, log, onError, root, sandbox, settings, symlinks } =
-      this.#config;
-    const mailboxes = threads > 1 ? new FdMailboxes(threads) : undefined;
-    this.#pool = new WorkerPool({
-      job: jobLocation("http/server/thread/server_job"),
-      threads,
-      name: "sluice server",
-      data: (index): JobData => ({
-        root,
-        symlinks,
-        settings,
-        headers,
-        sandbox,
-        limits,
-        cache,
-        fallback,
-        log: log?.format ?? null,
-        events: this.#events !== undefined,
-        index,
-        counters: this.#counters,
-        shares: mailboxes?.shares ?? null,
-      }),
-      fds: () => this.#descriptors(listener),
-      gone: () => mailboxes?.close(),
-      reported: (_index, id) => {
-        if (id === NEEDS_DISK) this.#startDisk();
-      },
-      // Before that it is `listen()` that tells.
-      ended: (error) => {
-        if (this.#serves) onError(error);
-      },
-    });
-  }
-
-  /** What one thread is given: see server_job.ts. */
-  #descriptors(listener: number): number[] {
-    const fds = [dupCloexec(listener)];
-    try {
-      const [ours, theirs] = socketpair(AddressFamily.UNIX, STREAM);
-      fds.push(ours);
-      this.#diskFds.push(theirs);
-      const { log } = this.#config;
-      if (log !== undefined) fds.push(dupCloexec(log.descriptor));
-      if (this.#events !== undefined) fds.push(this.#events.open());
-      return fds;
-    } catch (cause) {
-      for (const fd of fds) raw.close(fd);
-      throw cause;
-    }
-  }
-
-  #startDisk(): void {
-    if (this.#disk !== undefined) return;
-    try {
-      this.#disk = new WorkerHost({
-        job: jobLocation("http/server/thread/prefetch_job"),
-        name: "sluice server disk",
-        data: this.#config.sandbox ? SANDBOXED : null,
-        fds: this.#diskFds.splice(0),
-        completed() {},
-        ended() {},
-      });
-    } catch {
-      // Its sockets are closed by now: the threads see that, and wait for the disk themselves.
-    }
-  }
-
-  async #close(graceMs: number): Promise<void> {
+  async #close(): Promise<void> {
     await this.#listening?.catch(() => {});
-    if (this.#portable !== undefined) return await this.#portable.close(graceMs);
-    if (this.#pool !== undefined) {
-      this.#pool.ref();
-      await within(this.#pool.call("drain" satisfies Command).catch(() => {}), graceMs);
+    await this.#portable?.close();
+    if (this.#threads !== undefined) {
+      this.#threads.ref();
+      // It is rejected when the pool is closed first.
+      await this.#threads.call("drain" satisfies Command).catch(() => {});
     }
     await this.#stop();
   }
 
+  /** Ends the threads with all their connections; `#close` goes on by that. */
+  #cut(): void {
+    const end = () => void (this.#portable?.cut(), this.#threads?.close());
+    this.#listening?.then(end, end);
+  }
+
   async #stop(): Promise<void> {
-    await this.#pool?.close();
-    await this.#disk?.close();
-    for (const fd of this.#diskFds.splice(0)) raw.close(fd);
+    await this.#threads?.close();
     await this.#events?.close();
     const { path } = this.#config;
     const identity = this.#socketIdentity;

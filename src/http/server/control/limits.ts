@@ -5,7 +5,13 @@ import type { CacheConfig, Limits } from "./config.ts";
 
 /** How much a server takes, and how long it waits. Times are in milliseconds. */
 export interface ServerLimits {
-  /** Most connections in each thread; more wait in the kernel's queue. @default {10000} */
+  /**
+   * Most connections in each thread, and no more than RLIMIT_NOFILE has room for. One more takes the
+   * place of one that waits for nothing but another request, or of the one that has been silent for
+   * the longest time; where all are at work it waits in the kernel's queue.
+   *
+   * @default {10000}
+   */
   maxConnections?: number | undefined;
   /** Longest target, in bytes; a longer one gets 414. @default {8192} */
   maxTargetBytes?: number | undefined;
@@ -36,7 +42,14 @@ export interface CacheOptions {
   maxFileBytes?: number | undefined;
   /** Most files that are kept, in memory or open. @default {512} */
   maxFiles?: number | undefined;
-  /** For how long a file is taken to be unchanged, in milliseconds, at most 60000. @default {1000} */
+  /**
+   * For how long a path is taken to lead to the same file, in milliseconds, at most 60000; 0 looks each
+   * path up for each answer. The file itself is asked each time, and a file that was written, replaced
+   * or removed shows at once: this is about links and folders on the way, and new files that come
+   * first.
+   *
+   * @default {1000}
+   */
   validMs?: number | undefined;
 }
 

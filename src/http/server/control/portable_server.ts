@@ -3,22 +3,28 @@
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { UnsupportedError } from "../../../errors.ts";
 import { builtin } from "../../../builtins.ts";
+import type { IpAddress } from "../../../sys/net/address.ts";
+import { type ServerAddress, serverAddress } from "../../../sys/net/server_address.ts";
 import { serveStatic } from "../../adapters/serve_static.ts";
 import { listingPage } from "../../listing/page.ts";
 import { Counter } from "./config.ts";
+import { fitLimits } from "./descriptors.ts";
 import { isWebSocket, PortableFallback } from "../proxy/portable.ts";
 import { loadHook } from "./headers_hook.ts";
 import type { RequestEvent } from "../thread/log_format.ts";
 import type { ServerConfig } from "./options.ts";
+import { makeRoom } from "./portable_room.ts";
 
 /** A server of the runtime's own. */
 export interface PortableServer {
-  /** Address in digits, or path; the port, or 0. */
-  readonly address: { readonly address: string; readonly port: number };
+  /** Where it listens. */
+  readonly address: ServerAddress;
   /** Keeps the process alive, or not. */
   readonly server: Server;
-  /** Takes nothing new, and cuts what has not ended after `graceMs`. */
-  close(graceMs: number): Promise<void>;
+  /** Takes nothing new, and resolves when all answers have ended. */
+  close(): Promise<void>;
+  /** Ends the connections that are left. */
+  cut(): void;
 }
 
 /** Begins to serve; counts into `counters` of one thread. Without log and limits of its own. */
@@ -49,11 +55,10 @@ export async function listenPortably(
   }
   server.headersTimeout = limits.headMs;
   server.keepAliveTimeout = limits.idleMs;
-  server.on("connection", (socket) => {
-    counters[Counter.ACCEPTED]!++;
-    counters[Counter.OPEN]!++;
-    socket.on("close", () => counters[Counter.OPEN]!--);
-  });
+  const cache = { maxBytes: 0, maxFileBytes: 0, maxFiles: 0, validMs: 0 };
+  const perConnection = proxy === undefined ? 1 : 2;
+  const room = { limits, cache, threads: 1, perConnection, perFile: 1 };
+  makeRoom(server, fitLimits(room).limits.maxConnections, counters);
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
     server.listen(path === undefined ? { port, host, backlog } : { path, backlog }, () => {
@@ -61,18 +66,24 @@ export async function listenPortably(
       resolve();
     });
   });
-  const address = server.address() as { address: string; port: number } | string;
+  const address = server.address() as IpAddress | string;
   return {
     server,
-    address: typeof address === "string" ? { address, port: 0 } : address,
-    async close(graceMs) {
+    address: serverAddress(
+      typeof address === "string" ? { family: "Unix", path: address } : plain(address),
+    ),
+    async close() {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       server.closeIdleConnections();
-      const timer = setTimeout(() => server.closeAllConnections(), graceMs);
       await closed;
-      clearTimeout(timer);
     },
+    cut: () => server.closeAllConnections(),
   };
+}
+
+/** Without what a runtime adds. */
+function plain({ address, family, port }: IpAddress): IpAddress {
+  return { family, address, port };
 }
 
 function refuseWhatIsMissing({ log, sandbox }: ServerConfig): void {

@@ -31,6 +31,8 @@ export interface FileServerStats {
   readonly truncated: number;
   /** Connections that were refused because no descriptor was left. */
   readonly refused: number;
+  /** Connections that were closed to make room: idle ones, and those that had never asked. */
+  readonly shed: number;
   /** Requests that were passed on to the program: see the option `fallback`. */
   readonly passed: number;
   /** Lines of the log that could not be written. */
@@ -67,6 +69,7 @@ export function statsOf(counters: Float64Array): FileServerStats {
     aborted: sum(Counter.ABORTED),
     truncated: sum(Counter.TRUNCATED),
     refused: sum(Counter.REFUSED),
+    shed: sum(Counter.SHED),
     passed: sum(Counter.PASSED),
     logLost: sum(Counter.LOG_LOST),
     threads: Array.from({ length: counters.length / COUNTERS }, (_, thread) => ({

@@ -1,23 +1,41 @@
 /** What a thread keeps: open files, their answers, and small files whole. @module */
 
+import type { FileVersion } from "../../../sys/file/file_version.ts";
+import type { OpenFile } from "../../files/open_root.ts";
 import type { CacheConfig } from "../control/config.ts";
+import { equal } from "./cached_file.ts";
 import type { SharedFile } from "./shared_file.ts";
 import type { Reply } from "./response.ts";
 import type { Representation } from "../../rules/representation.ts";
 import type { RequestHead } from "../parser/request_head.ts";
 
+/** The file that a sidecar stands for: another version of it makes the sidecar void. */
+export interface Original {
+  readonly file: OpenFile;
+  readonly version: FileVersion | null;
+}
+
 /** A file as one request line found it. */
 export interface Entry {
-  /** The path as it was sent, and what else the choice depended on. */
-  readonly key: Uint8Array;
+  /** The path as the client sent it. */
+  readonly path: Uint8Array;
+  /** Which codings the client accepts: see `Variants`. */
+  readonly variant: number;
+  /** Of the path and the variant. */
   readonly hash: number;
   readonly file: SharedFile;
+  /** Path of the file below the root; that of the original for a sidecar. */
+  readonly name: string;
   readonly representation: Representation;
-  /** Device, inode, time and size: another version of the file has another one. */
-  readonly identity: string;
+  /** What the answer was made of; `null` where it cannot be told from what follows. */
+  readonly version: FileVersion | null;
+  /** The file that the sidecar stands for. */
+  readonly original: Original | null;
   /** The answer to a plain request. */
   readonly reply: Reply;
-  /** When the file was last looked at, in milliseconds. */
+  /** When the descriptors were last asked whether they have changed, in milliseconds. */
+  askedAt: number;
+  /** When the path was last looked up. */
   checkedAt: number;
   /** Whether it has been used since the cache last looked for what to drop. */
   used: boolean;
@@ -28,16 +46,22 @@ export interface Entry {
   partHead: Uint8Array | null;
 }
 
+/** Whether the files of an entry are what its answer was made of. Asks for no path. */
+export function unchanged({ file, original, version }: Entry): boolean {
+  return version !== null && version.holds(file.fd) &&
+    (original === null || (original.version?.holds(original.file.fd) ?? false));
+}
+
 /** Keeps entries by the bytes of their paths. Bounded: what has not been used goes first. */
 export class Cache {
   readonly #config: CacheConfig;
-  readonly #drop: (file: SharedFile) => void;
+  readonly #drop: (entry: Entry) => void;
   readonly #entries = new Map<number, Entry>();
   /** Bytes of all answers in memory. */
   bytes = 0;
 
-  /** Hands the files of what is dropped to `drop`. */
-  constructor(config: CacheConfig, drop: (file: SharedFile) => void) {
+  /** Hands what is dropped to `drop`, which closes its files. */
+  constructor(config: CacheConfig, drop: (entry: Entry) => void) {
     this.#config = config;
     this.#drop = drop;
   }
@@ -47,10 +71,12 @@ export class Cache {
     return this.#entries.size;
   }
 
-  /** The entry for the path in `head`; `extra` is what else the choice depends on. */
-  find(head: RequestHead, hash: number, extra: Uint8Array | null): Entry | undefined {
+  /** Finds the entry for the path in `head` and a variant. */
+  find(head: RequestHead, hash: number, variant: number): Entry | undefined {
     const entry = this.#entries.get(hash);
-    if (entry === undefined || !matches(entry.key, head, extra)) return undefined;
+    if (entry === undefined || entry.variant !== variant || !matches(entry.path, head)) {
+      return undefined;
+    }
     entry.used = true;
     return entry;
   }
@@ -74,12 +100,17 @@ export class Cache {
     }
   }
 
+  /** Whether an entry has not been dropped. */
+  has(entry: Entry): boolean {
+    return this.#entries.get(entry.hash) === entry;
+  }
+
   /** Drops an entry. */
   remove(entry: Entry | undefined): void {
     if (entry === undefined || this.#entries.get(entry.hash) !== entry) return;
     this.#entries.delete(entry.hash);
     this.bytes -= weight(entry);
-    this.#drop(entry.file);
+    this.#drop(entry);
   }
 
   /** Drops what has not been used since the last sweep: a file that is gone must not stay open. */
@@ -96,31 +127,18 @@ export class Cache {
   }
 }
 
-/** Bytes of the path and of the extra, as they are compared. */
-export function keyOf(head: RequestHead, extra: Uint8Array | null): Uint8Array {
-  const path = head.bytes.subarray(head.targetStart, head.pathEnd);
-  const key = new Uint8Array(path.length + (extra?.length ?? 0));
-  key.set(path);
-  if (extra !== null) key.set(extra, path.length);
-  return key;
+/** Copies the path out of the head. */
+export function pathOf(head: RequestHead): Uint8Array {
+  return head.bytes.slice(head.targetStart, head.pathEnd);
 }
 
 /** Fixed costs of an entry are more than its head: a bound in bytes must count them. */
 const OVERHEAD = 1024;
 
-function weight({ reply, key }: Entry): number {
-  return reply.memoryBytes + key.length + OVERHEAD;
+function weight({ reply, path }: Entry): number {
+  return reply.memoryBytes + path.length + OVERHEAD;
 }
 
-function matches(key: Uint8Array, head: RequestHead, extra: Uint8Array | null): boolean {
-  const { bytes, targetStart } = head;
-  const length = head.pathEnd - targetStart;
-  if (key.length !== length + (extra?.length ?? 0)) return false;
-  for (let i = 0; i < length; i++) {
-    if (key[i] !== bytes[targetStart + i]) return false;
-  }
-  for (let i = length; i < key.length; i++) {
-    if (key[i] !== extra![i - length]) return false;
-  }
-  return true;
+function matches(path: Uint8Array, { bytes, targetStart, pathEnd }: RequestHead): boolean {
+  return equal(bytes, targetStart, pathEnd, path);
 }

@@ -2,7 +2,7 @@
 
 import { concat } from "../../../bytes.ts";
 import { errnoNumber } from "../../../errors.ts";
-import { fdIdentity } from "../../../sys/file/statx.ts";
+import { FileVersion } from "../../../sys/file/file_version.ts";
 import { preadResident } from "../../../page_cache/prefetch.ts";
 import type { OpenFile } from "../../files/open_root.ts";
 import type { Part, Plan } from "../../rules/types.ts";
@@ -38,17 +38,20 @@ export function readResident(fd: number, size: number): Uint8Array | null {
   return bytes;
 }
 
-/** What tells a version of a file from every other; empty when it cannot be told. */
-export function identityOf({ fd, mtimeNs, size }: OpenFile): string {
-  const identity = fdIdentity(fd);
-  if (typeof identity === "number") return "";
-  return `${identity.device} ${identity.inode} ${mtimeNs} ${size}`;
-}
+/** Time after a change in which another one may leave the same times, in milliseconds. */
+const RACY_MS = 20;
 
-/** Adds bytes to the hash of a path. */
-export function hashOf(hash: number, bytes: Uint8Array): number {
-  for (let i = 0; i < bytes.length; i++) hash = Math.imul(hash, 31) + bytes[i]! | 0;
-  return hash;
+/**
+ * Notes which version of a file an answer was made of; `null` where a later look could not tell.
+ *
+ * Kernels before 6.13 take ctime from a clock that ticks every 1 to 10 ms: a file that has just
+ * changed may change again without a trace.
+ */
+export function versionOf(file: OpenFile): FileVersion | null {
+  if (Math.abs(Date.now() - Number(file.ctimeNs / 1_000_000n)) < RACY_MS) return null;
+  const version = FileVersion.of(file.fd);
+  // What was described and what is there now may be two versions already.
+  return version?.describes(file) ? version : null;
 }
 
 /** Whether a part of `bytes` is `other`. */

@@ -1,21 +1,22 @@
 /** From a request to its answer: from what is kept where that holds, else from the folder. @module */
 
-import { readFolderNow } from "../../files/folder.ts";
-import { type Found, lookUp, type LookupRequest, searchNow } from "../../files/look_up.ts";
+import type { Found, LookupRequest } from "../../files/look_up.ts";
 import type { OpenFile, Root } from "../../files/open_root.ts";
-import { planListing, planMessage } from "../../rules/messages.ts";
-import { planFile } from "../../rules/plan.ts";
+import { prefersJson } from "../../rules/fields/codings.ts";
+import { pageNumber } from "../../rules/listing.ts";
 import type { Settings } from "../../rules/settings.ts";
-import type { Plan } from "../../rules/types.ts";
-import { Cache, type Entry, keyOf } from "./cache.ts";
+import { Cache, type Entry, pathOf, unchanged } from "./cache.ts";
 import type { CacheConfig } from "../control/config.ts";
-import { CONDITIONAL, Field } from "../parser/field_names.ts";
-import { equal, hashOf, identityOf, joined, readResident, replyTo } from "./cached_file.ts";
-import { partOf } from "./range_response.ts";
+import { conditional, requestOf } from "./conditional.ts";
+import { CONDITIONAL } from "../parser/field_names.ts";
+import { Finder } from "./finder.ts";
+import { readResident, replyTo, versionOf } from "./cached_file.ts";
+import type { Listings, ListingWaiter, WantedPage } from "../listing/listings.ts";
 import { Reply } from "./response.ts";
 import type { RequestHead } from "../parser/request_head.ts";
 import { Method } from "../parser/request_line.ts";
 import { SharedFile } from "./shared_file.ts";
+import { Variants } from "./variants.ts";
 
 const SLASH = 0x2f;
 
@@ -24,8 +25,14 @@ export interface ResponderOptions {
   readonly root: Root;
   readonly settings: Settings;
   readonly cache: CacheConfig;
+  /** The pages of folders; `null` where none is listed. */
+  readonly listings: Listings | null;
   /** Called for each answer with whether it was kept. */
   looked(hit: boolean): void;
+  /** Called when no descriptor is left to open a file: somebody should give one up. */
+  exhausted(): void;
+  /** Called when the bytes of the answers that are kept have changed. */
+  keeps(bytes: number): void;
 }
 
 /** The folder of one server, as one thread sees it. */
@@ -33,50 +40,67 @@ export class Responder {
   readonly #options: ResponderOptions;
   readonly #cache: Cache;
   /** Files that nobody will ask for again: closed once the answer at hand is on its way. */
-  readonly #doomed: SharedFile[] = [];
-  /** Why the answer at hand is 500. */
-  #error: string | undefined;
+  readonly #doomed: Entry[] = [];
+  readonly #variants: Variants;
+  /** The bytes that were told last. */
+  #told = 0;
+  readonly #finder: Finder;
+  /** The page that the request at hand needs. */
+  #wanted: { readonly folder: OpenFile; readonly wanted: WantedPage } | undefined;
   /** Whether the answer to a plain request depends on nothing but its path and what it accepts. */
   readonly #keeps: boolean;
 
   constructor(options: ResponderOptions) {
     this.#options = options;
-    this.#cache = new Cache(options.cache, (file) => this.#doomed.push(file));
-    const { cors } = options.settings;
+    this.#cache = new Cache(options.cache, (entry) => this.#doomed.push(entry));
+    this.#variants = new Variants(options.settings.precompressed);
+    const { root, settings } = options;
+    const exhausted = () => {
+      options.exhausted();
+      // Those of the kept files are there to be given up.
+      this.clear();
+    };
+    this.#finder = new Finder({ root, settings, exhausted });
+    const { cors } = settings;
     this.#keeps = options.cache.maxFiles > 0 && (cors === undefined || cors.origins === "*");
   }
 
-  /** Bytes of the answers that are kept. */
-  get bytes(): number {
-    return this.#cache.bytes;
-  }
-
-  /** Answers the request in `head`; `now` is monotonic, in milliseconds. */
-  answer(head: RequestHead, now: number): Reply {
+  /**
+   * Answers the request in `head`; `now` is monotonic, in milliseconds. `null` says that a page must
+   * be made first: call {@linkcode wait} or {@linkcode forgetPage}.
+   */
+  answer(head: RequestHead, now: number): Reply | null {
     const { bytes, known, method, targetStart } = head;
     const file = method === Method.GET || method === Method.HEAD;
-    if (!file || !this.#keeps || bytes[targetStart] !== SLASH) return this.#make(head, now, null);
-    const extra = this.#extra(head);
-    const hash = extra === null ? head.pathHash : hashOf(head.pathHash, extra);
-    const entry = this.#cache.find(head, hash, extra);
+    if (!file || !this.#keeps || bytes[targetStart] !== SLASH) return this.#make(head, now, -1);
+    const variant = this.#variants.of(head);
+    const entry = this.#cache.find(head, hashOf(head, variant), variant);
     if (entry === undefined || !this.#holds(entry, head, now)) {
       this.#options.looked(false);
-      return this.#make(head, now, extra ?? NO_BYTES, hash);
+      return this.#make(head, now, variant);
     }
     this.#options.looked(true);
-    return (known & CONDITIONAL) === 0 ? entry.reply : this.#conditional(head, entry);
+    return (known & CONDITIONAL) === 0 ? entry.reply : conditional(head, entry);
   }
 
   /** Closes what is not needed any more; call when the sender has got the last answer. */
   settle(): void {
-    for (let file = this.#doomed.pop(); file !== undefined; file = this.#doomed.pop()) {
-      file.retire();
+    this.#tell();
+    for (let entry = this.#doomed.pop(); entry !== undefined; entry = this.#doomed.pop()) {
+      entry.file.retire();
+      entry.original?.file.close();
     }
+  }
+
+  #tell(): void {
+    const { bytes } = this.#cache;
+    if (bytes !== this.#told) this.#options.keeps(this.#told = bytes);
   }
 
   /** Forgets everything. */
   clear(): void {
     this.#cache.clear();
+    this.#options.listings?.clear();
     this.settle();
   }
 
@@ -86,95 +110,85 @@ export class Responder {
     this.settle();
   }
 
-  /** What beside the path decides: the codings that are accepted, where there are sidecars. */
-  #extra(head: RequestHead): Uint8Array | null {
-    if (this.#options.settings.precompressed.length === 0) return null;
-    const place = head.place(Field.ACCEPT_ENCODING);
-    return place === undefined ? null : head.bytes.subarray(place[0], place[1]);
-  }
-
-  /** Whether an entry still is what the path leads to; looks at most once in `validMs`. */
+  /**
+   * Whether an entry still is what the path leads to. Its files are asked once in each turn of the
+   * loop, the path once in `validMs`: that is how long a link or a folder on the way may lead
+   * elsewhere unnoticed.
+   */
   #holds(entry: Entry, head: RequestHead, now: number): boolean {
-    if (now - entry.checkedAt < this.#options.cache.validMs) return true;
-    const found = this.#find(requestOf(head, true));
-    if (found.kind !== "file") {
-      closeFound(found);
-      this.#cache.remove(entry);
-      return false;
+    if (entry.askedAt === now) return true;
+    entry.askedAt = now;
+    const recent = now - entry.checkedAt < this.#options.cache.validMs;
+    if (!recent) entry.checkedAt = now;
+    // Looking the path up may have taken all that was kept.
+    if (unchanged(entry) && (recent || (this.#leadsTo(entry, head) && this.#cache.has(entry)))) {
+      return true;
     }
-    const { file } = found;
+    this.#cache.remove(entry);
+    return false;
+  }
+
+  #leadsTo(entry: Entry, head: RequestHead): boolean {
+    const found = this.#finder.find(requestOf(head, true));
+    const same = found.kind === "file" && !found.standsIn && this.#is(entry, found);
+    closeFound(found);
+    return same;
+  }
+
+  #is(entry: Entry, { file, path }: Extract<Found, { kind: "file" }>): boolean {
+    const { name, representation, reply, version } = entry;
+    if (path !== name || file.described!.coding !== representation.coding) return false;
     // One that did not fit into memory because it was on the disk is tried again.
-    const same = identityOf(file) === entry.identity && entry.reply.file === null;
-    const large = file.size > this.#options.cache.maxFileBytes;
-    const holds = same || (large && identityOf(file) === entry.identity);
-    file.close();
-    if (holds) entry.checkedAt = now;
-    else this.#cache.remove(entry);
-    return holds;
+    const settled = reply.file === null || file.size > this.#options.cache.maxFileBytes;
+    return settled && version!.holds(file.fd);
   }
 
-  /** The answer to a request with conditions or a range, for a file that is kept. */
-  #conditional(head: RequestHead, entry: Entry): Reply {
-    const only = (head.known & CONDITIONAL) === Field.IF_NONE_MATCH &&
-      (head.twice & Field.IF_NONE_MATCH) === 0;
-    const place = only ? head.place(Field.IF_NONE_MATCH)! : undefined;
-    if (place !== undefined && entry.condition !== null) {
-      if (equal(head.bytes, place[0], place[1], entry.condition)) return entry.unchanged!;
-    }
-    const part = partOf(head, entry);
-    if (part !== null) return part;
-    const plan = planFile(requestOf(head), entry.representation);
-    if (plan === entry.representation.whole || plan === entry.representation.head) {
-      return entry.reply;
-    }
-    const reply = replyTo(plan, entry);
-    if (place !== undefined && plan.status === 304) {
-      entry.condition = head.bytes.slice(place[0], place[1]);
-      entry.unchanged = reply;
-      reply.kept = true;
-    }
-    return reply;
-  }
-
-  /** Looks the target up, and keeps what it finds under `extra`, unless that is `null`. */
-  #make(head: RequestHead, now: number, extra: Uint8Array | null, hash = 0): Reply {
-    const request = requestOf(head);
-    const found = this.#find(request);
-    if (found.kind === "message") return this.#message(found.plan);
+  /** Looks the target up, and keeps what it finds for a variant, unless that is negative. */
+  #make(head: RequestHead, now: number, variant: number): Reply | null {
+    const request = { ...requestOf(head), keepOriginal: variant >= 0 };
+    const found = this.#finder.find(request);
+    if (found.kind === "message") return this.#finder.message(found.plan);
     if (found.kind === "listing") return this.#list(request, found);
-    const { file, plan } = found;
-    const shared = new SharedFile(file);
-    const entry = this.#describe(head, hash, extra ?? NO_BYTES, file, shared, now);
-    const { representation } = entry;
+    const entry = this.#describe(head, variant, found, now);
+    const { plan } = found;
+    const { original, representation, version } = entry;
     const reply = plan === representation.whole || plan === representation.head
       ? entry.reply
       : replyTo(plan, entry);
     // What stands in for another depends on what is accepted.
-    if (extra !== null && !found.standsIn) this.#cache.add(entry);
-    else this.#doomed.push(shared);
+    const keeps = variant >= 0 && !found.standsIn && version !== null &&
+      (original === null || original.version !== null);
+    if (keeps) this.#cache.add(entry);
+    else this.#doomed.push(entry);
+    // Before the client can know of the answer.
+    this.#tell();
     return reply;
   }
 
   #describe(
     head: RequestHead,
-    hash: number,
-    extra: Uint8Array,
-    file: OpenFile,
-    shared: SharedFile,
+    variant: number,
+    { file, original, path: name }: Extract<Found, { kind: "file" }>,
     now: number,
   ): Entry {
+    const shared = new SharedFile(file);
     const representation = file.described!;
-    const { whole } = representation;
-    const identity = identityOf(file);
-    const small = this.#keeps && file.size <= this.#options.cache.maxFileBytes;
-    const body = small ? readResident(file.fd, file.size) : null;
+    const version = versionOf(file);
+    const small = this.#keeps && version !== null && file.size <= this.#options.cache.maxFileBytes;
+    const read = small ? readResident(file.fd, file.size) : null;
+    // While it was read, somebody may have written.
+    const body = read !== null && version!.holds(file.fd) ? read : null;
     return {
-      key: keyOf(head, extra),
-      hash,
+      path: pathOf(head),
+      variant,
+      hash: hashOf(head, variant),
       file: shared,
+      name,
       representation,
-      identity,
-      reply: new Reply(whole, shared, body),
+      version: read === body ? version : null,
+      original: original === undefined ? null : { file: original, version: versionOf(original) },
+      reply: new Reply(representation.whole, shared, body),
+      askedAt: now,
       checkedAt: now,
       used: true,
       condition: null,
@@ -183,52 +197,43 @@ export class Responder {
     };
   }
 
-  #find(request: LookupRequest): Found {
-    const { root, settings } = this.#options;
-    try {
-      return searchNow(lookUp(request, settings), root.openNow!);
-    } catch (error) {
-      return { kind: "message", plan: this.#failure(request, error) };
+  /** The page of a folder; `null` where it has to be made first. */
+  #list(request: LookupRequest, { folder, target }: Found & { kind: "listing" }): Reply | null {
+    const { listings } = this.#options;
+    const json = prefersJson(request.header("accept"));
+    const wanted = { names: target.names, page: pageNumber(target.query), json };
+    const gone = listings === null || listings.gone;
+    const reply = gone
+      ? this.#finder.listNow(request, folder, wanted)
+      : listings.find(folder, wanted);
+    if (reply === undefined) {
+      this.#wanted = { folder, wanted };
+      return null;
     }
+    folder.close();
+    return reply;
   }
 
-  #list(request: LookupRequest, { folder, target }: Found & { kind: "listing" }): Reply {
-    let plan: Plan;
-    try {
-      const { root, settings } = this.#options;
-      const listing = readFolderNow(root.openNow!, folder, target.names, settings.dotfiles);
-      plan = planListing(request, listing, settings);
-    } catch (error) {
-      plan = this.#failure(request, error);
-    } finally {
-      folder.close();
-    }
-    return this.#message(plan);
+  /** Has the page made without which there was no answer; `waiter` asks again when it is there. */
+  wait(waiter: ListingWaiter): void {
+    const { folder, wanted } = this.#wanted!;
+    this.#wanted = undefined;
+    this.#options.listings!.ask(folder, wanted, waiter);
   }
 
-  #message(plan: Plan): Reply {
-    const error = this.#error;
-    this.#error = undefined;
-    return new Reply(plan, null, joined(plan.parts), { error });
-  }
-
-  /** Somebody should know, but not the client. */
-  #failure(request: LookupRequest, error: unknown): Plan {
-    this.#error = error instanceof Error ? error.message : String(error);
-    return planMessage(request, 500);
+  /** Nobody waits for the page: the request will be read again. */
+  forgetPage(): void {
+    this.#wanted?.folder.close();
+    this.#wanted = undefined;
   }
 }
 
-const NO_BYTES = new Uint8Array(0);
-
-function requestOf(head: RequestHead, plain = false): LookupRequest {
-  const header = plain
-    ? (name: string) => name.startsWith("accept") ? head.header(name) : undefined
-    : (name: string) => head.header(name);
-  return { method: head.methodName, target: head.target, header };
+/** Variants are small numbers: each moves all paths to other places. */
+function hashOf({ pathHash }: RequestHead, variant: number): number {
+  return variant <= 0 ? pathHash : Math.imul(pathHash, 31) + variant | 0;
 }
 
 function closeFound(found: Found): void {
   if (found.kind === "listing") found.folder.close();
-  if (found.kind === "file") found.file.close();
+  if (found.kind === "file") found.file.close(), found.original?.close();
 }

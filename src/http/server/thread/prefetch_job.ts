@@ -12,15 +12,22 @@ import type { JobContext } from "../../../threads/job.ts";
 import { Loop } from "../../../threads/loop/loop.ts";
 import { closeSink, openSink, populate } from "../../../page_cache/populate.ts";
 import { SANDBOXED } from "../control/config.ts";
+import { type ListingJobData, serveListings } from "../listing/listing_thread.ts";
 import { restrictThread } from "./sandbox.ts";
 import { ANSWER_BYTES, REQUEST_BYTES } from "./prefetch_client.ts";
 
 /** Reading from a fast disk takes a whole processor: those who have something to send go first. */
 const NICE = 5;
 
-/** Answers the requests that come through each of `job.fds`. */
+/**
+ * Answers the requests that come through each of `job.fds`. With {@linkcode ListingJobData} the thread
+ * reads folders instead.
+ */
 export function run(job: JobContext): void {
   setThreadPriority(NICE);
+  if (job.data !== null && typeof job.data === "object") {
+    return serveListings(job, job.data as ListingJobData);
+  }
   if (job.data === SANDBOXED) {
     openSink();
     restrictThread({});

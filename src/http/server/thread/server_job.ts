@@ -1,8 +1,9 @@
 /**
  * A thread of a server: accepts, answers, and sends, all by itself.
  *
- * Descriptors: the listener, this thread's end of the socket to the disk thread, then those to which
- * the log and the events are written, where they are wanted.
+ * Descriptors: the listener, this thread's end of the sockets to the disk thread and, where folders are
+ * listed, to the thread that reads them; then those to which the log and the events are written, where
+ * they are wanted.
  *
  * @module
  */
@@ -17,12 +18,19 @@ import { listingPage } from "../../listing/page.ts";
 import { openRoot } from "../../files/open_root.ts";
 import type { HeadersHook } from "../../rules/options.ts";
 import { settingsOf } from "../../rules/settings.ts";
-import { type Command, COUNTERS, type JobData, NEEDS_DISK } from "../control/config.ts";
+import {
+  type Command,
+  COUNTERS,
+  type JobData,
+  NEEDS_DISK,
+  NEEDS_LISTINGS,
+} from "../control/config.ts";
 import { Counter } from "../control/config.ts";
 import { PrefetchClient } from "./prefetch_client.ts";
 import { AccessLog } from "./access_log.ts";
 import { whatFallbackNeeds } from "../proxy/options.ts";
 import { loadHook } from "../control/headers_hook.ts";
+import { Listings } from "../listing/listings.ts";
 import { LogWriter } from "./log_writer.ts";
 import { restrictThread } from "./sandbox.ts";
 import { Service } from "./worker.ts";
@@ -42,9 +50,9 @@ export function run(job: JobContext): void {
   const data = job.data as JobData;
   const { cache, counters, fallback, index, limits, root, sandbox, settings, shares, symlinks } =
     data;
-  const [listener, diskFd, ...logs] = job.fds as [number, number, ...number[]];
+  const [listener, diskFd, ...others] = job.fds as [number, number, ...number[]];
   const own = counters.subarray(index * COUNTERS, (index + 1) * COUNTERS);
-  const folder = openRoot(root, symlinks, { fixed: sandbox });
+  const folder = openRoot(root, symlinks, { fixed: sandbox, refreshMs: cache.validMs });
   let loop: Loop;
   try {
     if (sandbox) restrictThread({ root, ...whatFallbackNeeds(fallback) });
@@ -54,7 +62,16 @@ export function run(job: JobContext): void {
     folder.close();
     throw cause;
   }
+  const listings = settings.listing
+    ? new Listings({
+      loop,
+      fd: others.shift()!,
+      validMs: cache.validMs,
+      wake: () => job.complete(NEEDS_LISTINGS, index),
+    })
+    : null;
   const site = new Responder({
+    listings,
     root: folder,
     settings: settingsOf({
       ...settings,
@@ -63,8 +80,10 @@ export function run(job: JobContext): void {
     }),
     cache,
     looked: (hit) => service.count(hit ? Counter.CACHE_HITS : Counter.CACHE_MISSES),
+    exhausted: () => void service.makeRoom(service.output.connection),
+    keeps: (bytes) => own[Counter.CACHE_BYTES] = bytes,
   });
-  const writer = () => new LogWriter(loop, logs.shift()!, () => service.count(Counter.LOG_LOST));
+  const writer = () => new LogWriter(loop, others.shift()!, () => service.count(Counter.LOG_LOST));
   const log = data.log === null ? null : writer();
   const events = data.events ? writer() : null;
   const accessLog = log === null && events === null
@@ -75,6 +94,7 @@ export function run(job: JobContext): void {
     loop,
     disk: new PrefetchClient(loop, diskFd, () => job.complete(NEEDS_DISK, index)),
     site,
+    listings,
     accessLog,
     limits,
     cache,
@@ -99,6 +119,7 @@ export function run(job: JobContext): void {
       // Those that wait in the kernel are taken when one of these has gone.
       if (service.open > limits.maxConnections) acceptor.pause();
     },
+    exhausted: () => service.makeRoom(),
     refused: (fd) => service.turnAway(fd),
   });
 
@@ -124,6 +145,7 @@ export function run(job: JobContext): void {
     accessLog?.flush();
     acceptor.close();
     site.clear();
+    listings?.close();
     folder.close();
   }
 }

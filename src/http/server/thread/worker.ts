@@ -14,10 +14,12 @@ import type { PrefetchClient } from "./prefetch_client.ts";
 import { Fallback } from "../proxy/proxy.ts";
 import type { FallbackConfig } from "../proxy/options.ts";
 import type { AccessLog, ProxiedEntry } from "./access_log.ts";
+import type { Listings } from "../listing/listings.ts";
 import { Output } from "../connection/response_batch.ts";
 import { Reply, textPlan } from "../response/response.ts";
 import { RequestHead } from "../parser/request_head.ts";
 import type { Responder } from "../response/responder.ts";
+import { leastMissed } from "./shedding.ts";
 import { ResidencyCache } from "../response/residency_cache.ts";
 
 /** Room for what arrives at once, beside a head that is not whole yet. */
@@ -34,6 +36,8 @@ export interface ServiceOptions {
   readonly loop: Loop;
   readonly disk: PrefetchClient;
   readonly site: Responder;
+  /** The pages of folders; `null` where none is listed. */
+  readonly listings: Listings | null;
   readonly accessLog: AccessLog | null;
   readonly limits: Limits;
   readonly cache: CacheConfig;
@@ -62,6 +66,7 @@ export class Service {
   readonly disk: PrefetchClient;
   readonly limits: Limits;
   readonly site: Responder;
+  readonly listings: Listings | null;
   readonly clock: Clock = new Clock();
   readonly residency: ResidencyCache;
   readonly head: RequestHead;
@@ -79,7 +84,9 @@ export class Service {
   readonly #sweeper = new Timer({ onTimeout: () => this.#sweep() });
 
   constructor(options: ServiceOptions) {
-    const { cache, counters, disk, fallback: config, limits, loop, preflights, site } = options;
+    const { cache, counters, disk, fallback: config, limits, listings, loop, preflights, site } =
+      options;
+    this.listings = listings;
     this.#options = options;
     this.#counters = counters;
     this.loop = loop;
@@ -105,7 +112,7 @@ export class Service {
     return this.#connections.size > FEW;
   }
 
-  /** Takes a connection over; of too many, one that waits for nothing but another request goes. */
+  /** Takes a connection over; of too many another one goes: see {@linkcode makeRoom}. */
   accept(fd: number): void {
     if (this.closing) {
       raw.close(fd);
@@ -114,7 +121,7 @@ export class Service {
     const connection = new Connection(this, fd);
     if (this.loop.add(fd, EpollEvent.IN, connection) < 0) return connection.close();
     this.#connections.add(connection);
-    if (this.open > this.limits.maxConnections) this.#evict();
+    if (this.open > this.limits.maxConnections) this.makeRoom(connection);
     this.count(Counter.ACCEPTED);
     this.#counters[Counter.OPEN] = this.#connections.size;
   }
@@ -145,8 +152,8 @@ export class Service {
     this.fallback?.close();
   }
 
-  /** The answer to the request in `head`. */
-  answer(): Reply {
+  /** The answer to the request in `head`; see `Responder.answer`. */
+  answer(): Reply | null {
     this.clock.tick(this.loop.now);
     return this.site.answer(this.head, this.loop.now);
   }
@@ -206,11 +213,17 @@ export class Service {
     if (group >= Counter.STATUS_2XX) this.count(group);
   }
 
-  #evict(): void {
-    // In the order of their arrival.
-    for (const connection of this.#connections) {
-      if (connection.idle) return connection.close();
-    }
+  /**
+   * Closes a connection that waits for nothing but another request, or else the one that has been
+   * silent for the longest time; false where there is neither. Its descriptor is free at the end of
+   * the turn.
+   */
+  makeRoom(except?: Connection): boolean {
+    const chosen = leastMissed(this.#connections, except);
+    if (chosen === undefined) return false;
+    this.count(Counter.SHED);
+    chosen.close();
+    return true;
   }
 
   #drained(): void {

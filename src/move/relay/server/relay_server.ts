@@ -9,29 +9,20 @@ import * as raw from "../../../sys/raw/mod.ts";
 import { ShutdownHow } from "../../../sys/flags/socket.ts";
 import { getsockname } from "../../../sys/net/sockets.ts";
 import type { WorkerPool } from "../../../threads/worker_pool.ts";
+import { type CloseOptions, cutAfter, graceOf } from "../../../threads/grace.ts";
 import { openListener } from "../../../sys/net/listener.ts";
 import { isLoopback, withoutPacing } from "../../../sys/net/loopback.ts";
+import { type ServerAddress, serverAddress, urlOf } from "../../../sys/net/server_address.ts";
 import type { RelayCommand } from "./commands.ts";
 import { type Counters, newCounters } from "./counters.ts";
 import { resolveEndpoint } from "../endpoint.ts";
 import { type CheckedOptions, checkOptions, type RelayServerOptions } from "./options.ts";
-export type { RelayServerOptions };
+export type { CloseOptions, RelayServerOptions, ServerAddress };
 import { PortableRelay } from "../portable.ts";
 import { type RelayStats, sumUp } from "./stats.ts";
 import { startThreads } from "./threads.ts";
-import { wholeNumber } from "../../../options.ts";
 
 const CLOSED = "Cannot listen: the relay was closed";
-
-/** How {@linkcode Relay.close} ends. */
-export interface CloseOptions {
-  /**
-   * Time that open connections have to end by themselves, in milliseconds; the others are reset.
-   *
-   * @default {0}
-   */
-  readonly graceMs?: number | undefined;
-}
 
 /**
  * Accepts connections and relays each to a connection of its own to the upstream.
@@ -54,8 +45,8 @@ export class Relay implements AsyncDisposable {
   #pool: WorkerPool | undefined;
   #portable: PortableRelay | undefined;
   #listener = -1;
-  #address: SocketAddress | undefined;
-  #listening: Promise<SocketAddress> | undefined;
+  #address: ServerAddress | undefined;
+  #listening: Promise<ServerAddress> | undefined;
   #closing: Promise<void> | undefined;
   #referenced = true;
   #ready = false;
@@ -67,8 +58,16 @@ export class Relay implements AsyncDisposable {
   }
 
   /** Where it listens; `undefined` until it does. */
-  get address(): SocketAddress | undefined {
+  get address(): ServerAddress | undefined {
     return this.#address;
+  }
+
+  /**
+   * URL that reaches it from this machine, such as `tcp://127.0.0.1:8080` or `unix:/run/app.sock`;
+   * `undefined` until it listens.
+   */
+  get url(): string | undefined {
+    return this.#address && urlOf("tcp", this.#address);
   }
 
   /**
@@ -80,7 +79,7 @@ export class Relay implements AsyncDisposable {
    * @throws {UnsupportedError} When Workers cannot be started.
    * @throws {Error} With `code` `"ENOTFOUND"` and the like when a name cannot be looked up.
    */
-  listen(): Promise<SocketAddress> {
+  listen(): Promise<ServerAddress> {
     if (this.#closing === undefined) return this.#listening ??= this.#listen();
     return Promise.reject(new Error(CLOSED));
   }
@@ -96,17 +95,19 @@ export class Relay implements AsyncDisposable {
   }
 
   /** Keeps the process alive while it listens; so it is at first. */
-  ref(): void {
+  ref(): this {
     this.#referenced = true;
     this.#portable?.ref();
-    if (this.#ready) this.#pool!.ref();
+    if (this.#ready && this.#closing === undefined) this.#pool!.ref();
+    return this;
   }
 
   /** Lets the process end although it listens. */
-  unref(): void {
+  unref(): this {
     this.#referenced = false;
     this.#portable?.unref();
-    if (this.#ready) this.#pool!.unref();
+    if (this.#ready && this.#closing === undefined) this.#pool!.unref();
+    return this;
   }
 
   /**
@@ -114,25 +115,25 @@ export class Relay implements AsyncDisposable {
    *
    * A second call with less time shortens the first one's.
    *
+   * @param options How long open connections may take.
    * @returns Once everything is closed.
+   *
+   * @throws {TypeError} When `graceMs` is no number.
+   * @throws {RangeError} When it is no whole number, or negative.
    */
-  close({ graceMs = 0 }: CloseOptions = {}): Promise<void> {
-    wholeNumber(graceMs, "graceMs", "close a relay");
+  close(options: CloseOptions = {}): Promise<void> {
+    const graceMs = graceOf(options, "close a relay");
     const closing = this.#closing ??= this.#close();
-    if (graceMs === 0) this.#cut();
-    else {
-      const timer = setTimeout(() => this.#cut(), Math.min(graceMs, 2 ** 31 - 1));
-      closing.finally(() => clearTimeout(timer)).catch(() => {});
-    }
+    cutAfter(graceMs, closing, () => this.#cut());
     return closing;
   }
 
-  /** Closes at once. */
+  /** As {@linkcode close}. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }
 
-  async #listen(): Promise<SocketAddress> {
+  async #listen(): Promise<ServerAddress> {
     const upstream = await resolveEndpoint(this.#options.upstream);
     const listen = await resolveEndpoint(this.#options.listen);
     this.#throwIfClosed();
@@ -140,7 +141,7 @@ export class Relay implements AsyncDisposable {
     this.#listener = openListener(listen);
     try {
       if (isLoopback(listen)) withoutPacing(this.#listener);
-      this.#address = getsockname(this.#listener);
+      this.#address = serverAddress(getsockname(this.#listener));
       const pool = this.#pool = startThreads({
         options: this.#options,
         listener: this.#listener,
@@ -162,10 +163,10 @@ export class Relay implements AsyncDisposable {
     }
   }
 
-  async #listenPortably(listen: SocketAddress, upstream: SocketAddress): Promise<SocketAddress> {
+  async #listenPortably(listen: SocketAddress, upstream: SocketAddress): Promise<ServerAddress> {
     const portable = new PortableRelay(this.#options, this.#counters[0]!, upstream);
     this.#portable = portable;
-    this.#address = await portable.listen(listen);
+    this.#address = serverAddress(await portable.listen(listen));
     if (!this.#referenced) portable.unref();
     return this.#address;
   }

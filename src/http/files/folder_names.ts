@@ -1,0 +1,149 @@
+/** The names in a folder, in the order in which a listing shows them. @module */
+
+import type { Dirent } from "node:fs";
+import type { OpenFile } from "./open_root.ts";
+import { compareEntries, type ListingEntry } from "../rules/listing.ts";
+import { type Dotfiles, isVisible } from "../rules/target.ts";
+
+/** A name, and what it is of. */
+export type NamedEntry = Pick<ListingEntry, "name" | "kind"> & {
+  /** Whether it is a link, which may lead elsewhere although the folder stays the same. */
+  readonly link: boolean;
+};
+
+/** What readdir(3) says of a name: a kind, that only opening it tells, or that it is never served. */
+function direntKind(entry: Dirent): NamedEntry["kind"] | "link" | undefined {
+  if (entry.isFile()) return "file";
+  if (entry.isDirectory()) return "folder";
+  const special = entry.isFIFO() || entry.isSocket() || entry.isBlockDevice() ||
+    entry.isCharacterDevice();
+  // Some file systems do not say: they are asked as for links.
+  return special ? undefined : "link";
+}
+
+/** The entries that may be shown; `open` tells what a link leads to. */
+export function* visibleNames(
+  found: readonly Dirent[],
+  dotfiles: Dotfiles,
+): Generator<string, NamedEntry[], OpenFile | number> {
+  const entries: NamedEntry[] = [];
+  for (const entry of found) {
+    const { name } = entry;
+    if (!isVisible(name, dotfiles)) continue;
+    const kind = direntKind(entry);
+    if (kind === undefined) continue;
+    if (kind !== "link") {
+      entries.push({ name, kind, link: false });
+      continue;
+    }
+    const opened = yield name;
+    if (typeof opened === "number") continue;
+    opened.close();
+    entries.push({ name, kind: opened.folder ? "folder" : "file", link: true });
+  }
+  return entries;
+}
+
+/** Entries that are merged without a look at the clock. */
+const RUN = 512;
+
+/** Sorts in pieces; `turn` is awaited between them. */
+export async function sortInTurns(
+  entries: NamedEntry[],
+  turn: () => Promise<void> | undefined,
+): Promise<NamedEntry[]> {
+  let runs: NamedEntry[][] = [];
+  for (let at = 0; at < entries.length; at += RUN) {
+    runs.push(entries.slice(at, at + RUN).sort(compareEntries));
+    await turn();
+  }
+  while (runs.length > 1) {
+    const merged: NamedEntry[][] = [];
+    for (let at = 0; at < runs.length; at += 2) {
+      const next = runs[at + 1];
+      merged.push(next === undefined ? runs[at]! : await merge(runs[at]!, next, turn));
+    }
+    runs = merged;
+  }
+  return runs[0] ?? [];
+}
+
+async function merge(
+  a: readonly NamedEntry[],
+  b: readonly NamedEntry[],
+  turn: () => Promise<void> | undefined,
+): Promise<NamedEntry[]> {
+  const all: NamedEntry[] = [];
+  for (let i = 0, j = 0; i < a.length || j < b.length;) {
+    const first = j === b.length || (i < a.length && compareEntries(a[i]!, b[j]!) <= 0);
+    all.push(first ? a[i++]! : b[j++]!);
+    if (all.length % RUN === 0) await turn();
+  }
+  return all;
+}
+
+/** Time after a change in which another one may leave the same times, in milliseconds. */
+const RACY_MS = 20;
+
+/** For how long names are kept that include links: what they lead to may change, in milliseconds. */
+const LINKS_MS = 1000;
+
+/** Most names that are kept, over all folders. */
+const MOST_NAMES = 200_000;
+
+interface Kept<T> {
+  readonly mtimeNs: bigint;
+  readonly ctimeNs: bigint;
+  readonly at: number;
+  readonly value: T;
+  readonly size: number;
+}
+
+/** Keeps what was read of folders for as long as their times stay the same. */
+export class FolderCache<T> {
+  readonly #kept = new Map<string, Kept<T>>();
+  #size = 0;
+
+  /** What is kept of a folder, unless it has changed or is older than `validMs`. */
+  find(key: string, times: FolderTimes, validMs: number = Infinity): T | undefined {
+    const kept = this.#kept.get(key);
+    if (kept === undefined) return undefined;
+    const same = kept.mtimeNs === times.mtimeNs && kept.ctimeNs === times.ctimeNs;
+    if (same && performance.now() - kept.at < validMs) return kept.value;
+    this.#remove(key);
+    return undefined;
+  }
+
+  /** Keeps something of `size` names, unless the folder has changed just now. */
+  add(key: string, { mtimeNs, ctimeNs }: FolderTimes, value: T, size: number): void {
+    this.#remove(key);
+    const age = Date.now() - Number(ctimeNs / 1_000_000n);
+    if (size > MOST_NAMES || Math.abs(age) < RACY_MS) return;
+    this.#kept.set(key, { mtimeNs, ctimeNs, at: performance.now(), value, size });
+    this.#size += size + 1;
+    for (const oldest of this.#kept.keys()) {
+      if (this.#size <= MOST_NAMES) return;
+      this.#remove(oldest);
+    }
+  }
+
+  /** Forgets what is kept under a key. */
+  drop(key: string): void {
+    this.#remove(key);
+  }
+
+  #remove(key: string): void {
+    const kept = this.#kept.get(key);
+    if (kept === undefined) return;
+    this.#size -= kept.size + 1;
+    this.#kept.delete(key);
+  }
+}
+
+/** What changes whenever a name is added, removed or changed. */
+export type FolderTimes = Pick<OpenFile, "mtimeNs" | "ctimeNs">;
+
+/** For how long the names of a folder are kept, in milliseconds. */
+export function namesValidMs(entries: readonly NamedEntry[]): number {
+  return entries.some(({ link }) => link) ? LINKS_MS : Infinity;
+}

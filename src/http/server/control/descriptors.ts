@@ -1,0 +1,73 @@
+/** How many connections and files the limit of open descriptors leaves room for. @module */
+
+import { platform } from "../../../../ffi/platform/mod.ts";
+import { builtin } from "../../../builtins.ts";
+import { available } from "../../../sys/libc.ts";
+import * as raw from "../../../sys/raw/mod.ts";
+import type { CacheConfig, Limits } from "./config.ts";
+
+const INFINITY = 2n ** 64n - 1n;
+
+/** Descriptors that are left to the program, and to the files of answers that are not kept. */
+const SPARE = 64;
+
+/** Descriptors of one thread: its event loop, wake-up, listener, mailbox, log and sockets. */
+const PER_THREAD = 12;
+
+/** What a server would take. */
+export interface Wanted {
+  readonly limits: Limits;
+  readonly cache: CacheConfig;
+  readonly threads: number;
+  /** Descriptors of one connection: 2 where it may have one to a fallback. */
+  readonly perConnection: number;
+  /** Descriptors of one kept file: 2 where there are compressed copies. */
+  readonly perFile: number;
+}
+
+/**
+ * Lowers `maxConnections` and `maxFiles` to what RLIMIT_NOFILE leaves: a server that runs out of
+ * descriptors can neither accept nor open a file (`EMFILE`). Kept files get a quarter at most.
+ */
+export function fitLimits(
+  { cache, limits, perConnection, perFile, threads }: Wanted,
+  most: number | null = openFilesLimit(),
+): { readonly limits: Limits; readonly cache: CacheConfig } {
+  if (most === null) return { limits, cache };
+  const left = Math.max(0, most - openFiles() - SPARE - PER_THREAD * threads);
+  const maxFiles = Math.min(cache.maxFiles, Math.floor(left / 4 / threads / perFile));
+  const rest = left / threads - maxFiles * perFile;
+  const room = Math.max(1, Math.floor(rest / perConnection));
+  const maxConnections = Math.min(limits.maxConnections, room);
+  return { limits: { ...limits, maxConnections }, cache: { ...cache, maxFiles } };
+}
+
+/** The soft limit; `null` where there is none, or where nobody says. */
+function openFilesLimit(): number | null {
+  if (platform.os === "linux" && available()) {
+    const out = new BigUint64Array(2);
+    const known = raw.getrlimit(platform.resource.NOFILE, out) === 0 && out[0] !== INFINITY;
+    return known ? Number(out[0]) : null;
+  }
+  // Not by /proc: Deno asks for every permission there.
+  try {
+    const { report } = builtin("process");
+    const { userLimits } = report!.getReport() as {
+      userLimits?: { open_files?: { soft: unknown } };
+    };
+    const soft = userLimits?.open_files?.soft;
+    return typeof soft === "number" ? soft : null;
+  } catch {
+    return null;
+  }
+}
+
+/** Descriptors that are open; an estimate where nobody says. */
+function openFiles(): number {
+  if (platform.os !== "linux" || !available()) return SPARE;
+  try {
+    return builtin("fs").readdirSync("/proc/self/fd").length;
+  } catch {
+    return SPARE;
+  }
+}

@@ -1,0 +1,58 @@
+/** Which connections of `node:http` make room for others. @module */
+
+import type { Server } from "node:http";
+import type { Socket } from "node:net";
+import { Counter } from "./config.ts";
+
+/** What a connection has done. */
+interface State {
+  requests: number;
+  /** Requests whose answers have not ended. */
+  active: number;
+}
+
+/**
+ * Keeps a server at `most` connections: one more takes the place of the oldest that waits for nothing
+ * but another request, or else of the oldest that has never asked. Where all are at work the new one
+ * is closed.
+ */
+export function makeRoom(server: Server, most: number, counters: Float64Array): void {
+  const connections = new Map<Socket, State>();
+  server.on("connection", (socket: Socket) => {
+    counters[Counter.ACCEPTED]!++;
+    counters[Counter.OPEN]!++;
+    connections.set(socket, { requests: 0, active: 0 });
+    socket.on("close", () => {
+      counters[Counter.OPEN]!--;
+      connections.delete(socket);
+    });
+    if (connections.size <= most) return;
+    const chosen = leastMissed(connections, socket);
+    counters[chosen === socket ? Counter.REFUSED : Counter.SHED]!++;
+    connections.delete(chosen);
+    chosen.destroy();
+  });
+  server.on("request", ({ socket }, response) => {
+    const state = connections.get(socket);
+    if (state === undefined) return;
+    state.requests++;
+    state.active++;
+    response.on("close", () => state.active--);
+  });
+  // A connection that is another protocol's from here on is at work until it ends.
+  server.on("upgrade", ({ socket }) => {
+    const state = connections.get(socket as Socket);
+    if (state !== undefined) state.active++;
+  });
+}
+
+/** In the order of their arrival. */
+function leastMissed(connections: ReadonlyMap<Socket, State>, newest: Socket): Socket {
+  let silent: Socket | undefined;
+  for (const [socket, { active, requests }] of connections) {
+    if (active > 0 || socket === newest) continue;
+    if (requests > 0) return socket;
+    silent ??= socket;
+  }
+  return silent ?? newest;
+}

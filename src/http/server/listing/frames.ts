@@ -1,0 +1,107 @@
+/** Messages of any length between two threads, over a socket that neither of them waits for. @module */
+
+import { concat } from "../../../bytes.ts";
+import { errnoNumber } from "../../../errors.ts";
+import { EpollEvent } from "../../../sys/flags/event.ts";
+import * as raw from "../../../sys/raw/mod.ts";
+import type { Handler, Loop } from "../../../threads/loop/loop.ts";
+
+/** Bytes in front of each message: `{ u32 length, u32 id }`. */
+const HEAD_BYTES = 8;
+
+const EAGAIN = -errnoNumber("EAGAIN");
+const EINTR = -errnoNumber("EINTR");
+
+/** Bytes that are read at once. */
+const ROOM = 64 * 1024;
+
+/** Who gets the messages. */
+export interface FrameHandler {
+  /** Called with each message; the bytes are the handler's. */
+  received(id: number, message: Uint8Array): void;
+  /** Called once when the other end is gone. */
+  ended(): void;
+}
+
+/** One end of the socket. */
+export class Frames implements Handler {
+  readonly #fd: number;
+  readonly #loop: Loop;
+  readonly #handler: FrameHandler;
+  readonly #input = new Uint8Array(ROOM);
+  /** What has arrived of the next message, in pieces, and how many bytes that is. */
+  #pieces: Uint8Array[] = [];
+  #arrived = 0;
+  /** Bytes that the next step needs: of a head, or of a whole message. */
+  #needed = HEAD_BYTES;
+  #output: Uint8Array[] = [];
+  #ended = false;
+
+  /** Talks through `fd`, a non-blocking stream socket, which stays the caller's. */
+  constructor(loop: Loop, fd: number, handler: FrameHandler) {
+    this.#loop = loop;
+    this.#fd = fd;
+    this.#handler = handler;
+    loop.add(fd, EpollEvent.IN, this);
+  }
+
+  /** Sends a message; what the socket has no room for follows later. */
+  send(id: number, message: Uint8Array): void {
+    if (this.#ended) return;
+    const head = new Uint8Array(HEAD_BYTES);
+    const view = new DataView(head.buffer);
+    view.setUint32(0, message.length, true);
+    view.setUint32(4, id, true);
+    this.#output.push(concat([head, message]));
+    if (this.#output.length === 1) this.#write();
+  }
+
+  /** Called by the loop. */
+  onEvents(events: number): void {
+    if ((events & EpollEvent.OUT) !== 0) this.#write();
+    if ((events & ~EpollEvent.OUT) === 0 || this.#ended) return;
+    const read = raw.read(this.#fd, this.#input);
+    if (read === EAGAIN || read === EINTR) return;
+    if (read <= 0) return this.#end();
+    this.#pieces.push(this.#input.slice(0, read));
+    this.#arrived += read;
+    if (this.#arrived >= this.#needed) this.#take();
+  }
+
+  #take(): void {
+    let bytes = concat(this.#pieces);
+    while (bytes.length >= HEAD_BYTES) {
+      const view = new DataView(bytes.buffer, bytes.byteOffset);
+      const end = HEAD_BYTES + view.getUint32(0, true);
+      this.#needed = end;
+      if (bytes.length < end) break;
+      this.#handler.received(view.getUint32(4, true), bytes.subarray(HEAD_BYTES, end));
+      bytes = bytes.subarray(end);
+      this.#needed = HEAD_BYTES;
+    }
+    this.#pieces = [bytes];
+    this.#arrived = bytes.length;
+  }
+
+  #write(): void {
+    while (this.#output.length > 0) {
+      const [first] = this.#output as [Uint8Array];
+      const written = raw.write(this.#fd, first);
+      if (written === EINTR) continue;
+      if (written === EAGAIN) break;
+      if (written < 0) return this.#end();
+      if (written === first.length) this.#output.shift();
+      else this.#output[0] = first.subarray(written);
+    }
+    const more = this.#output.length > 0 ? EpollEvent.OUT : 0;
+    this.#loop.modify(this.#fd, EpollEvent.IN | more);
+  }
+
+  #end(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#output = [];
+    this.#loop.remove(this.#fd);
+    this.#handler.ended();
+  }
+}

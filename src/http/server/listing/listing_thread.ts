@@ -1,0 +1,97 @@
+/** The thread that reads folders and writes their pages, so that those that serve do not. @module */
+
+import { errnoName, errnoNumber } from "../../../errors.ts";
+import { fdIdentity } from "../../../sys/file/statx.ts";
+import type { JobContext } from "../../../threads/job.ts";
+import { Loop } from "../../../threads/loop/loop.ts";
+import { FolderReader } from "../../files/folder.ts";
+import { listingPage } from "../../listing/page.ts";
+import { openRoot, type Symlinks } from "../../files/open_root.ts";
+import { listingJson } from "../../rules/listing.ts";
+import { statusOfError } from "../../rules/messages.ts";
+import type { Dotfiles } from "../../rules/target.ts";
+import { Frames } from "./frames.ts";
+import { restrictThread } from "../thread/sandbox.ts";
+
+/** What the thread is given. */
+export interface ListingJobData {
+  readonly root: string;
+  readonly symlinks: Symlinks;
+  readonly dotfiles: Dotfiles;
+  readonly sandbox: boolean;
+}
+
+/** What a page is asked for by, as JSON. */
+export interface ListingRequest {
+  /** The open folder; its owner keeps it open until the answer comes. */
+  readonly fd: number;
+  /** Decoded names from the root down. */
+  readonly names: readonly string[];
+  readonly page: number;
+  readonly json: boolean;
+}
+
+/** Bytes of the status in front of each page. */
+export const STATUS_BYTES = 4;
+
+const EIO = errnoNumber("EIO");
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+/** Answers the requests that come through each of `job.fds`, one after the other. */
+export function serveListings(job: JobContext, data: ListingJobData): void {
+  const { dotfiles, root, sandbox, symlinks } = data;
+  const folder = openRoot(root, symlinks, { fixed: sandbox });
+  try {
+    if (sandbox) restrictThread({ root });
+    const reader = new FolderReader(folder);
+    const loop = new Loop(job);
+    const waiting: (() => void)[] = [];
+    // One page in a turn: the thread can be told to stop in between.
+    const task = { onTurn: () => waiting.shift()?.() };
+    for (const fd of job.fds) {
+      const frames: Frames = new Frames(loop, fd, {
+        received(id, message) {
+          waiting.push(() => frames.send(id, answer(reader, dotfiles, message)));
+          loop.again(task);
+        },
+        ended() {},
+      });
+    }
+    loop.run();
+  } finally {
+    folder.close();
+  }
+}
+
+function answer(reader: FolderReader, dotfiles: Dotfiles, message: Uint8Array): Uint8Array {
+  try {
+    const request = JSON.parse(decoder.decode(message)) as ListingRequest;
+    return pageFor(reader, dotfiles, request);
+  } catch (error) {
+    return withStatus(statusOfError((error as { code?: unknown }).code), String(error));
+  }
+}
+
+/** Makes a page: its status, and behind it the page or what went wrong. */
+export function pageFor(
+  reader: FolderReader,
+  dotfiles: Dotfiles,
+  { fd, json, names, page }: ListingRequest,
+): Uint8Array {
+  const times = fdIdentity(fd);
+  if (typeof times === "number") {
+    return withStatus(statusOfError(errnoName(-times || EIO)), `statx: ${errnoName(-times)}`);
+  }
+  const listing = reader.readNow(fd, times, { dotfiles, names, page });
+  if (listing === undefined) return withStatus(404, "");
+  return withStatus(200, json ? listingJson(listing) : listingPage(listing));
+}
+
+function withStatus(status: number, text: string): Uint8Array {
+  const body = encoder.encode(text);
+  const bytes = new Uint8Array(STATUS_BYTES + body.length);
+  new DataView(bytes.buffer).setUint32(0, status, true);
+  bytes.set(body, STATUS_BYTES);
+  return bytes;
+}

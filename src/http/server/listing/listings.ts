@@ -1,0 +1,188 @@
+/** The pages of folders: kept for a moment, and made by a thread of their own. @module */
+
+import type { FileVersion } from "../../../sys/file/file_version.ts";
+import type { Loop } from "../../../threads/loop/loop.ts";
+import type { OpenFile } from "../../files/open_root.ts";
+import { planListingPage, planMessage } from "../../rules/messages.ts";
+import { Frames } from "./frames.ts";
+import { versionOf } from "../response/cached_file.ts";
+import { type ListingRequest, STATUS_BYTES } from "./listing_thread.ts";
+import { joined } from "../response/cached_file.ts";
+import { Reply } from "../response/response.ts";
+
+/** Most bytes of pages that are kept. */
+const MOST_BYTES = 8 * 1024 * 1024;
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+const GET = { method: "GET", header: () => undefined };
+
+/** Who waits for a page. */
+export interface ListingWaiter {
+  /** Called once; what it asks for at once is answered with the page. */
+  onListing(): void;
+}
+
+/** What is asked for. */
+export type WantedPage = Omit<ListingRequest, "fd">;
+
+interface Kept {
+  readonly version: FileVersion | null;
+  readonly reply: Reply;
+  readonly at: number;
+}
+
+interface Pending {
+  readonly key: string;
+  readonly folder: OpenFile;
+  readonly version: FileVersion | null;
+  readonly waiters: Set<ListingWaiter>;
+}
+
+/** What the pages are made from. */
+export interface ListingsOptions {
+  readonly loop: Loop;
+  /** This thread's end of the socket to the thread that reads folders. */
+  readonly fd: number;
+  /** For how long a page is kept, in milliseconds; a page goes at once when its folder changes. */
+  readonly validMs: number;
+  /** Called before the first request: the thread is to be started. */
+  wake(): void;
+}
+
+/** The pages of one thread. */
+export class Listings {
+  readonly #options: ListingsOptions;
+  readonly #frames: Frames;
+  readonly #kept = new Map<string, Kept>();
+  readonly #pending = new Map<number, Pending>();
+  /** The page that has just come: those who have waited get it, whatever has changed since. */
+  #granted: { readonly key: string; readonly reply: Reply } | undefined;
+  #bytes = 0;
+  #lastId = 0;
+  #started = false;
+  #gone = false;
+
+  constructor(options: ListingsOptions) {
+    this.#options = options;
+    this.#frames = new Frames(options.loop, options.fd, {
+      received: (id, message) => this.#finish(id, message),
+      ended: () => this.#abandon(),
+    });
+  }
+
+  /** Whether there is no thread that reads folders, and will be none. */
+  get gone(): boolean {
+    return this.#gone;
+  }
+
+  /** The page of a folder, if it is kept. */
+  find(folder: OpenFile, wanted: WantedPage): Reply | undefined {
+    const key = keyOf(wanted);
+    if (this.#granted?.key === key) return this.#granted.reply;
+    const kept = this.#kept.get(key);
+    if (kept === undefined) return undefined;
+    const { now } = this.#options.loop;
+    const recent = kept.at === now || now - kept.at < this.#options.validMs;
+    if (recent && kept.version!.holds(folder.fd)) return kept.reply;
+    this.#drop(key);
+    return undefined;
+  }
+
+  /** Has a page made; owns `folder`. */
+  ask(folder: OpenFile, wanted: WantedPage, waiter: ListingWaiter): void {
+    if (!this.#started) {
+      this.#started = true;
+      this.#options.wake();
+    }
+    const key = keyOf(wanted);
+    for (const pending of this.#pending.values()) {
+      // Not one that was begun before the folder changed.
+      if (pending.key !== key || !(pending.version?.holds(folder.fd) ?? false)) continue;
+      pending.waiters.add(waiter);
+      return folder.close();
+    }
+    const id = this.#lastId = (this.#lastId + 1) >>> 0;
+    const version = versionOf(folder);
+    this.#pending.set(id, { key, folder, version, waiters: new Set([waiter]) });
+    const request: ListingRequest = { ...wanted, fd: folder.fd };
+    this.#frames.send(id, encoder.encode(JSON.stringify(request)));
+  }
+
+  /** Tells somebody nothing any more. */
+  forget(waiter: ListingWaiter): void {
+    for (const { waiters } of this.#pending.values()) waiters.delete(waiter);
+  }
+
+  /** Forgets all pages. */
+  clear(): void {
+    this.#kept.clear();
+    this.#bytes = 0;
+  }
+
+  /** Closes the folders of requests under way: only when the thread that reads them has ended. */
+  close(): void {
+    for (const { folder } of this.#pending.values()) folder.close();
+    this.#pending.clear();
+  }
+
+  #finish(id: number, message: Uint8Array): void {
+    const pending = this.#pending.get(id);
+    if (pending === undefined) return;
+    this.#pending.delete(id);
+    const { folder, key, version, waiters } = pending;
+    const reply = replyOf(message, key);
+    if (reply.status === 200 && version !== null) this.#keep(key, version, reply);
+    folder.close();
+    this.#granted = { key, reply };
+    for (const waiter of waiters) waiter.onListing();
+    this.#granted = undefined;
+  }
+
+  #keep(key: string, version: FileVersion, reply: Reply): void {
+    this.#drop(key);
+    if (this.#options.validMs === 0) return;
+    this.#kept.set(key, { version, reply, at: this.#options.loop.now });
+    reply.kept = true;
+    this.#bytes += reply.memoryBytes;
+    for (const oldest of this.#kept.keys()) {
+      if (this.#bytes <= MOST_BYTES) return;
+      this.#drop(oldest);
+    }
+  }
+
+  #drop(key: string): void {
+    const kept = this.#kept.get(key);
+    if (kept === undefined) return;
+    this.#kept.delete(key);
+    this.#bytes -= kept.reply.memoryBytes;
+  }
+
+  /** The thread could not be started, or has ended: those who wait read for themselves. */
+  #abandon(): void {
+    this.#gone = true;
+    for (const [id, { folder, waiters }] of [...this.#pending]) {
+      this.#pending.delete(id);
+      folder.close();
+      for (const waiter of waiters) waiter.onListing();
+    }
+  }
+}
+
+/** Makes the answer of what the thread that reads folders has written. */
+export function replyOf(message: Uint8Array, key: string): Reply {
+  const status = new DataView(message.buffer, message.byteOffset).getUint32(0, true);
+  const body = message.subarray(STATUS_BYTES);
+  if (status === 200) {
+    const [, , json] = JSON.parse(key) as [unknown, unknown, boolean];
+    return new Reply(planListingPage(GET, body, json), null, body);
+  }
+  const plan = planMessage(GET, status);
+  const error = body.length > 0 ? decoder.decode(body) : undefined;
+  return new Reply(plan, null, joined(plan.parts), { error });
+}
+
+/** Names can hold anything: JSON keeps them apart. */
+export function keyOf({ json, names, page }: WantedPage): string {
+  return JSON.stringify([names, page, json]);
+}

@@ -1,0 +1,41 @@
+/** Answers to requests with conditions or a range, for files that are kept. @module */
+
+import type { LookupRequest } from "../../files/look_up.ts";
+import { planFile } from "../../rules/plan.ts";
+import type { Entry } from "./cache.ts";
+import { CONDITIONAL, Field } from "../parser/field_names.ts";
+import { equal, replyTo } from "./cached_file.ts";
+import { partOf } from "./range_response.ts";
+import type { Reply } from "./response.ts";
+import type { RequestHead } from "../parser/request_head.ts";
+
+/** Answers a request with conditions or a range, for a file that is kept. */
+export function conditional(head: RequestHead, entry: Entry): Reply {
+  const only = (head.known & CONDITIONAL) === Field.IF_NONE_MATCH &&
+    (head.twice & Field.IF_NONE_MATCH) === 0;
+  const place = only ? head.place(Field.IF_NONE_MATCH)! : undefined;
+  if (place !== undefined && entry.condition !== null) {
+    if (equal(head.bytes, place[0], place[1], entry.condition)) return entry.unchanged!;
+  }
+  const part = partOf(head, entry);
+  if (part !== null) return part;
+  const plan = planFile(requestOf(head), entry.representation);
+  if (plan === entry.representation.whole || plan === entry.representation.head) {
+    return entry.reply;
+  }
+  const reply = replyTo(plan, entry);
+  if (place !== undefined && plan.status === 304) {
+    entry.condition = head.bytes.slice(place[0], place[1]);
+    entry.unchanged = reply;
+    reply.kept = true;
+  }
+  return reply;
+}
+
+/** The request in a head; a `plain` one has no fields but those that choose a representation. */
+export function requestOf(head: RequestHead, plain = false): LookupRequest {
+  const header = plain
+    ? (name: string) => name.startsWith("accept") ? head.header(name) : undefined
+    : (name: string) => head.header(name);
+  return { method: head.methodName, target: head.target, header };
+}
