@@ -80,7 +80,7 @@ const COMMON = {
   msync: { ASYNC: 1, INVALIDATE: 2, SYNC: 0x10 },
   seek: { DATA: 4, HOLE: 3 },
   ioctl: { FIONREAD: 0x4004667f, SIOCOUTQ: 0, FICLONE: 0, SIOCETHTOOL: 0 },
-  resource: { NOFILE: 8, MEMLOCK: 6 },
+  resource: { FSIZE: 1, NOFILE: 8, MEMLOCK: 6 },
   syscalls: {
     io_uring_setup: -1,
     io_uring_enter: -1,

@@ -65,7 +65,7 @@ const COMMON = {
   msync: { ASYNC: 1, INVALIDATE: 2, SYNC: 4 },
   seek: { DATA: 3, HOLE: 4 },
   ioctl: { FIONREAD: 0x541b, SIOCOUTQ: 0x5411, FICLONE: 0x40049409, SIOCETHTOOL: 0x8946 },
-  resource: { NOFILE: 7, MEMLOCK: 8 },
+  resource: { FSIZE: 1, NOFILE: 7, MEMLOCK: 8 },
   // Calls newer than 2019 have one number on all processors.
   syscalls: {
     io_uring_setup: 425,

@@ -23,7 +23,7 @@ export interface Platform {
   /** Requests of ioctl(2); 0, which every driver refuses, where the system lacks one. */
   readonly ioctl: Record<"FIONREAD" | "SIOCOUTQ" | "FICLONE" | "SIOCETHTOOL", number>;
   /** Resources of getrlimit(2). */
-  readonly resource: Record<"NOFILE" | "MEMLOCK", number>;
+  readonly resource: Record<"FSIZE" | "NOFILE" | "MEMLOCK", number>;
   /** Numbers for syscall(2) of what libc does not wrap; -1 where the system lacks the call. */
   readonly syscalls: Record<SyscallName, number>;
   /** The same of what some C libraries wrap, and some do not; they differ by processor. */

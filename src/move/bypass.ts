@@ -19,6 +19,7 @@ import type { Guest } from "../guest/types.ts";
 import { available } from "../sys/libc.ts";
 import { lseek } from "../sys/raw/files.ts";
 import { fdStat, FileType } from "../sys/statx.ts";
+import { isLocal } from "../wait/files.ts";
 import { Flow } from "./flow.ts";
 import { Pump, type PumpEnd } from "./pump.ts";
 
@@ -65,7 +66,8 @@ export function isDestination(target: unknown): target is Destination {
 /** What is left to send, where that is known and is what the peer has been promised. */
 export function restFor(stream: FileReadable, destination: Destination): Rest | undefined {
   const { fd, pos, end, bytesRead } = stream;
-  if (!available()) return undefined;
+  // A file that another machine or another program has is read by the runtime's threads.
+  if (!available() || !isLocal(fd)) return undefined;
   const stat = fdStat(fd);
   if (typeof stat === "number" || stat.type !== FileType.REGULAR) return undefined;
   const start = pos ?? lseek(fd, 0, SEEK_CUR);

@@ -10,10 +10,10 @@ import { copyAtOnce } from "./copy_at_once.ts";
 import { copyData, type CopyMethod } from "./copy_data.ts";
 import { checkOptions, type CopyOptions, isPlain } from "./copy_options.ts";
 import { closeFolder, type Place, placeOf } from "./copy_place.ts";
-import { describeFile, isRegular } from "./copy_source.ts";
+import { contentsOf, describeFile, isRegular } from "./copy_source.ts";
 import { makeTarget, PERMISSIONS, temporaryName } from "./copy_target.ts";
 import { Flow } from "./flow.ts";
-import { discard, snapshot } from "./generated.ts";
+import { discard } from "./generated.ts";
 import { openFile } from "./source.ts";
 import { fromDescriptor } from "./transfer_ends.ts";
 import { floorSink } from "./transfer_floor.ts";
@@ -86,7 +86,7 @@ async function copyOpen(
   place: Place,
   options: CopyOptions,
 ): Promise<CopyReport> {
-  const stats = describeFile(fd);
+  const stats = await describeFile(fd);
   const action = `copy ${describe(name)}`;
   if (!isRegular(stats)) {
     throw refusal(stats.type === FileType.DIRECTORY ? "EISDIR" : "EINVAL", action);
@@ -100,7 +100,7 @@ async function copyOpen(
     }
     if (there.type !== FileType.REGULAR) return await writeOnto(fd, place.path, options);
   }
-  const generated = available() ? snapshot(fd, stats) : undefined;
+  const generated = await contentsOf(fd, stats, options.signal ?? undefined);
   const size = generated?.size ?? stats.size;
   const occupied = generated === undefined ? stats.blocks * 512 : size;
   const flow = new Flow(options, Math.min(size, occupied === 0 ? size : occupied));

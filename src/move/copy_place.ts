@@ -8,7 +8,8 @@ import { describe } from "../options.ts";
 import { ResolveFlag } from "../sys/file_flags.ts";
 import { available } from "../sys/libc.ts";
 import * as raw from "../sys/raw/mod.ts";
-import { factsOf, type FileFacts, FileSystem, fileSystemOf, FileType } from "../sys/statx.ts";
+import { fileSystemOf } from "../sys/mounts.ts";
+import { factsOf, type FileFacts, FileSystem, FileType } from "../sys/statx.ts";
 import { TYPE } from "./copy_source.ts";
 import { asSyscallError } from "./source.ts";
 

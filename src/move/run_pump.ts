@@ -6,6 +6,7 @@ import { Burst } from "../guest/tcp.ts";
 import type { Guest } from "../guest/types.ts";
 import { PollEvent } from "../sys/event_flags.ts";
 import * as raw from "../sys/raw/mod.ts";
+import { isLocal } from "../wait/files.ts";
 import { ready } from "../wait/ready.ts";
 import { connectionClosed } from "./closed.ts";
 import { copyRange, type Sink, taken } from "./copy.ts";
@@ -77,6 +78,8 @@ export async function sendRange(
   call?: Call,
 ): Promise<SendMethod> {
   if (file.length === 0) return "none";
+  // Even what is in the page cache may be asked for again where another machine has the file.
+  if (!isLocal(file.fd)) return await copyRest(file, file.start, sink, flow);
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   const { start, length } = file;
   const window = options.chunkSize;

@@ -20,7 +20,7 @@ import { Flow } from "./flow.ts";
 import { sendToDescriptor } from "./send_to_descriptor.ts";
 import { sendToResponse } from "./send_to_response.ts";
 import { sendToSocket } from "./send_to_socket.ts";
-import { openSource } from "./source.ts";
+import { openSource, type Source } from "./source.ts";
 
 export type { BunSocket, DenoConn };
 
@@ -147,7 +147,8 @@ async function send<T>(
   target: T,
   sender: Sender<T>,
 ): Promise<SendResult> {
-  const { fd, size, path, close } = await openSource(source, options.root);
+  const opening = openSource(source, options.root, options.signal);
+  const { fd, size, path, close } = await unlessAborted(opening, options);
   try {
     const range = resolveRange(options, size, "send a file");
     const flow = new Flow(options, range.length);
@@ -165,6 +166,17 @@ async function send<T>(
     return { bytes: flow.bytes, method, durationMs: flow.elapsedMs };
   } finally {
     close();
+  }
+}
+
+/** What another machine or another program has to be asked for may never be opened. */
+async function unlessAborted(opening: Promise<Source>, options: SendFileOptions): Promise<Source> {
+  if (options.signal === undefined) return await opening;
+  try {
+    return await new Flow(options, 0).unlessAborted(opening);
+  } catch (error) {
+    opening.then(({ close }) => close(), () => {});
+    throw error;
   }
 }
 

@@ -31,11 +31,12 @@ export async function fromFileOnFloor(
   const flow = new Flow(options, range.length);
   let error: Error | undefined;
   try {
-    await copyRange(fd, range, sink, flow);
+    await copyRange(source.fd, range, sink, flow);
     if (typeof target !== "number" && target.kind === "response") target.response.end();
   } catch (cause) {
     throw error = cause as Error;
   } finally {
+    source.close();
     flow.finish(flow.method, error === undefined);
     flow.publish(error);
   }

@@ -6,6 +6,7 @@ import { libc } from "./libc.ts";
 
 const AT_EMPTY_PATH = 0x1000;
 const AT_SYMLINK_NOFOLLOW = 0x100;
+const AT_STATX_DONT_SYNC = 0x4000;
 const STATX_BASIC_STATS = 0x7ff;
 const STATX_INO = 0x100;
 
@@ -93,8 +94,10 @@ const other = new Cell(256);
 /** Whether two descriptors refer to the same file, pipe or socket; false when either is closed. */
 export function sameFile(a: number, b: number): boolean {
   const { statx } = libc();
-  if (fold(statx(a, empty.bytes, AT_EMPTY_PATH, STATX_INO, out.address)) < 0) return false;
-  if (fold(statx(b, empty.bytes, AT_EMPTY_PATH, STATX_INO, other.address)) < 0) return false;
+  // Neither number changes while a file is open: its file system, which may be far away, is not asked.
+  const flags = AT_EMPTY_PATH | AT_STATX_DONT_SYNC;
+  if (fold(statx(a, empty.bytes, flags, STATX_INO, out.address)) < 0) return false;
+  if (fold(statx(b, empty.bytes, flags, STATX_INO, other.address)) < 0) return false;
   // The inode number in two halves, and the device in its two numbers.
   return [32, 36, 136, 140].every((at) => out.view.getUint32(at) === other.view.getUint32(at));
 }
@@ -122,8 +125,11 @@ export function factsOf(fd: number, name?: string): FileFacts | number {
   const path = name === undefined ? empty.bytes : encoder.encode(`${name}\0`);
   const flags = name === undefined ? AT_EMPTY_PATH : AT_SYMLINK_NOFOLLOW;
   const result = fold(libc().statx(fd, path, flags, STATX_BASIC_STATS, out.address));
-  if (result < 0) return result;
-  const { view } = out;
+  return result < 0 ? result : factsIn(out.view);
+}
+
+/** The facts in a `struct statx`. */
+export function factsIn(view: DataView): FileFacts {
   const mode = view.getUint16(28, true);
   const minor = view.getUint32(140, true);
   const low = minor & 0xff;
@@ -134,17 +140,20 @@ export function factsOf(fd: number, name?: string): FileFacts | number {
     blocks: Number(view.getBigUint64(48, true)),
     dev: BigInt(view.getUint32(136, true) * 256 + (minor - low) * 4096 + low),
     ino: view.getBigUint64(32, true),
-    accessedMs: milliseconds(64),
-    modifiedMs: milliseconds(112),
+    accessedMs: milliseconds(view, 64),
+    modifiedMs: milliseconds(view, 112),
   };
 }
 
-function milliseconds(at: number): number {
-  return Number(out.view.getBigInt64(at, true)) * 1000 + out.view.getUint32(at + 8, true) / 1e6;
+function milliseconds(view: DataView, at: number): number {
+  return Number(view.getBigInt64(at, true)) * 1000 + view.getUint32(at + 8, true) / 1e6;
 }
 
-/** Type of the file system that holds an open file, such as {@linkcode FileSystem.EXT}; or `-errno`. */
-export function fileSystemOf(fd: number): number {
+/**
+ * Type of the file system that holds an open file, such as {@linkcode FileSystem.EXT}; or `-errno`. Asks
+ * that file system, which may be far away: `fileSystemOf` of mounts.ts does not.
+ */
+export function fileSystemType(fd: number): number {
   const result = fold(libc().fstatfs(fd, other.address));
   // `f_type` is the first word: include/uapi/asm-generic/statfs.h.
   return result < 0 ? result : other.view.getUint32(0, true);

@@ -1,12 +1,14 @@
 /** The calls that the blocking thread knows. @module */
 
 import {
+  close,
   copyFileRange,
   fallocate,
   fdatasync,
   fsync,
   ftruncate,
   ioctl,
+  open,
   openat2,
   posixFadvise,
   readahead,
@@ -23,11 +25,14 @@ import {
   spliceThrough,
 } from "./copying.ts";
 import { cloneWhole, copyWhole } from "./copy_whole.ts";
+import { collect, readInto, statInto } from "./file_calls.ts";
 import { populate } from "./populate.ts";
 
 /** Calls by name, each with the arguments of its namesake in `sys.raw` or in this folder. */
 export interface BlockingCalls {
   readonly cloneWhole: typeof cloneWhole;
+  readonly close: typeof close;
+  readonly collect: typeof collect;
   readonly copyFileRange: typeof copyFileRange;
   readonly copyRange: typeof copyRange;
   readonly copyThrough: typeof copyThrough;
@@ -36,23 +41,28 @@ export interface BlockingCalls {
   readonly fdatasync: typeof fdatasync;
   readonly fsync: typeof fsync;
   readonly ftruncate: typeof ftruncate;
+  readonly open: typeof open;
   readonly openat2: typeof openat2;
   readonly ioctl: typeof ioctl;
   readonly mapThrough: typeof mapThrough;
   readonly populate: typeof populate;
   readonly posixFadvise: typeof posixFadvise;
   readonly readahead: typeof readahead;
+  readonly readInto: typeof readInto;
   readonly sendRange: typeof sendRange;
   readonly sendfile: typeof sendfile;
   readonly splice: typeof splice;
   readonly spliceRange: typeof spliceRange;
   readonly spliceThrough: typeof spliceThrough;
+  readonly statInto: typeof statInto;
   readonly syncFileRange: typeof syncFileRange;
 }
 
 /** The table of {@linkcode BlockingCalls}. */
 export const CALLS: BlockingCalls = {
   cloneWhole,
+  close,
+  collect,
   copyFileRange,
   copyRange,
   copyThrough,
@@ -61,17 +71,20 @@ export const CALLS: BlockingCalls = {
   fdatasync,
   fsync,
   ftruncate,
+  open,
   openat2,
   ioctl,
   mapThrough,
   populate,
   posixFadvise,
   readahead,
+  readInto,
   sendRange,
   sendfile,
   splice,
   spliceRange,
   spliceThrough,
+  statInto,
   syncFileRange,
 };
 
@@ -79,5 +92,5 @@ export const CALLS: BlockingCalls = {
 export interface Request {
   readonly id: number;
   readonly call: keyof BlockingCalls;
-  readonly args: readonly (number | string | null | undefined)[];
+  readonly args: readonly (number | string | null | undefined | SharedArrayBuffer)[];
 }

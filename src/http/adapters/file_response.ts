@@ -1,9 +1,12 @@
 /** One file as a response of `fetch`: `fileResponse`. @module */
 
+import { platform } from "../../../ffi/platform/mod.ts";
 import { builtin } from "../../builtins.ts";
 import { describe } from "../../options.ts";
+import { available } from "../../sys/libc.ts";
 import { lookUpFile, search } from "../look_up.ts";
-import { openRoot, type Root, type Symlinks } from "../open_root.ts";
+import { openNamed } from "../native_file.ts";
+import { type OpenFile, openRoot, type Root, type Symlinks } from "../open_root.ts";
 import type { PlanOptions } from "../plan/options.ts";
 import { settingsOf } from "../plan/settings.ts";
 import { openPath } from "../portable_root.ts";
@@ -56,10 +59,15 @@ export async function fileResponse(
   const settings = settingsOf(options);
   const name = nameOf(path, options.root);
   const root = options.root === undefined ? undefined : rootOf(options.root, options.symlinks);
-  const open = root === undefined ? openPath : (below: string) => root.open(below);
+  const open = root === undefined ? openAny : (below: string) => root.open(below);
   const found = await search(lookUpFile(planRequestOf(request), name, settings), open);
   if (found.kind !== "file") return await toResponse(found.plan, undefined);
   return await toResponse(found.plan, found.file);
+}
+
+/** By system calls where there are some: the runtimes close a file on the event loop, or not at all. */
+function openAny(path: string): Promise<OpenFile | number> {
+  return available() && platform.os === "linux" ? openNamed(path) : openPath(path);
 }
 
 function nameOf(path: string | URL, root: string | undefined): string {

@@ -150,7 +150,7 @@ export class Site {
       ? entry.reply
       : replyTo(plan, entry);
     // What stands in for another depends on what is accepted.
-    if (extra !== null && !found.standsIn) this.#cache.add(entry);
+    if (extra !== null && !found.standsIn && file.made !== true) this.#cache.add(entry);
     else this.#doomed.push(shared);
     return reply;
   }

@@ -101,8 +101,8 @@ function onFloor(fd: number): Outlet {
   return bySink(floorSink(fd, undefined));
 }
 
-function byDescriptor(fd: number): Outlet {
-  const end = openEnd(fd, "target");
+async function byDescriptor(fd: number): Promise<Outlet> {
+  const end = await openEnd(fd, "target");
   const release = () => closeEnd(end);
   if (isFile(end)) {
     goBuffered(end, "target");

@@ -4,7 +4,7 @@ import { type BorrowedReading, borrowReading } from "../../guest/borrow.ts";
 import { describe, resolveRange } from "../../options.ts";
 import { available } from "../../sys/libc.ts";
 import * as raw from "../../sys/raw/mod.ts";
-import { closeEnd, isFile, openEnd } from "../ends.ts";
+import { closeEnd, isFile, isRemote, openEnd } from "../ends.ts";
 import { positionless } from "../refusals.ts";
 import { byteSource } from "../runtime_ends.ts";
 import { openFile, openSource } from "../source.ts";
@@ -66,16 +66,26 @@ async function byDescriptor(
 ): Promise<Feed> {
   const action = "broadcast a file";
   if (!available()) {
-    const { size } = await openSource(fd);
-    const range = resolveRange(options, size, action);
-    const feed = new BytesFeed(readFile(fd, range, FLOOR_CHUNK), range.length, false);
-    return closing(feed, close);
+    const held = await openSource(fd);
+    const range = resolveRange(options, held.size, action);
+    const feed = new BytesFeed(readFile(held.fd, range, FLOOR_CHUNK), range.length, false);
+    return closing(feed, () => {
+      held.close();
+      close();
+    });
   }
-  let end = openEnd(fd, "source");
+  let end = await openEnd(fd, "source");
   try {
     if (isFile(end)) {
-      end = settled(end);
+      end = await settled(end);
       const range = resolveRange(options, end.size, action);
+      if (isRemote(end)) {
+        const bytes = readFile(end.fd, range, FLOOR_CHUNK);
+        return closing(new BytesFeed(bytes, range.length, false), () => {
+          closeEnd(end);
+          close();
+        });
+      }
       return closing(new FileFeed(end, range, options.stability === "copy"), close);
     }
     positionless(options, `fd ${fd}`);
