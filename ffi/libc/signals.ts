@@ -1,10 +1,12 @@
-/** Signals: what the process does when one arrives. @module */
+/** Signals: what the process does when one arrives; and its end. @module */
 
 import type { Signature } from "../types.ts";
 
 export const SIGNALS = {
   /** `int sigaction(int signal, const struct sigaction *act, struct sigaction *old)` */
   sigaction: { args: ["i32", "address", "address"], returns: "i32" },
+  /** `void _exit(int status)` */
+  _exit: { args: ["i32"], returns: "void" },
 } as const;
 
 SIGNALS satisfies Record<string, Signature>;

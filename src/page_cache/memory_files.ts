@@ -2,7 +2,8 @@
 
 import { MapFlag, Protection } from "../sys/flags/memory.ts";
 import { cachestat, mincore, mmap, munmap, pageSize } from "../sys/raw/mod.ts";
-import { FileSystem, fileSystemOf } from "../sys/file/statx.ts";
+import { fileSystemOf } from "../sys/file/mounts.ts";
+import { FileSystem } from "../sys/file/statx.ts";
 
 /** What cachestat(2) counts; the fourth are the pages that are not in memory any more. */
 const counts = new BigUint64Array(5);

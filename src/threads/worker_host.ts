@@ -6,6 +6,7 @@ import { builtin } from "../builtins.ts";
 import { debug } from "../debug.ts";
 import { check } from "../sys/check.ts";
 import * as raw from "../sys/raw/mod.ts";
+import { exitNow } from "../sys/raw/process.ts";
 import { NESTED_PARK_MS, PARK_MS, Phase, Slot, type WorkerStart } from "./job.ts";
 import { WakeSocket } from "./wake_socket.ts";
 import { startError, workerExecArgv, workerLocation } from "./worker_location.ts";
@@ -22,6 +23,11 @@ export interface WorkerHostOptions {
   readonly name?: string;
   /** File to start instead of our own Worker entry; it must export what ours does. */
   readonly workerUrl?: URL | string | undefined;
+  /**
+   * Whether the job may be in a call that never returns, such as on a file system whose server is gone.
+   * The runtimes wait for each thread before they end: the process then ends without that.
+   */
+  readonly mayHang?: boolean | undefined;
   /** Called for each completion that the job reports. Must not throw. */
   completed(id: number, result: number): void;
   /** Called once when the Worker has ended although nobody closed the host. Must not throw. */
@@ -37,16 +43,35 @@ const ONE = Uint8Array.of(1, 0, 0, 0, 0, 0, 0, 0);
 /** What is done for a host when its thread ends: told to stop, and then waited for. */
 interface Exit {
   stop(): void;
-  wait(ms: number): void;
+  /** Returns whether it hangs. */
+  wait(ms: number): boolean;
 }
 
 // One exit hook for all hosts of this thread: a listener each would exceed MaxListeners.
 const exits = new Set<Exit>();
 
-function stopAll(): void {
+function stopAll(code: number): void {
   for (const exit of exits) exit.stop();
   const end = performance.now() + PARK_MS;
-  for (const exit of [...exits]) exit.wait(Math.max(0, end - performance.now()));
+  let hangs = false;
+  for (const exit of [...exits]) {
+    hangs = exit.wait(Math.max(0, end - performance.now())) || hangs;
+  }
+  if (hangs && builtin("worker_threads").isMainThread) endWithout(code);
+}
+
+/** Ends the process although a thread does not: what else listens for the end is still called. */
+function endWithout(code: number): void {
+  const process = builtin("process");
+  const listeners = process.listeners("exit");
+  for (const listener of listeners.slice(listeners.indexOf(stopAll) + 1)) {
+    try {
+      listener.call(process, code);
+    } catch {
+      // The process ends all the same.
+    }
+  }
+  exitNow(Number(process.exitCode ?? code));
 }
 
 function onExit(exit: Exit): void {
@@ -215,13 +240,14 @@ export class WorkerHost {
    * Waits for the end of the job. A Worker that is cut off while it loads koffi takes the whole
    * process along: node-api aborts when an addon cannot even throw.
    */
-  #waitAtExit(ms: number): void {
+  #waitAtExit(ms: number): boolean {
     for (const phase of [Phase.STARTING, Phase.PREPARING]) {
       Atomics.compareExchange(this.#state, Slot.PHASE, phase, Phase.DONE);
     }
     const result = Atomics.wait(this.#state, Slot.PHASE, Phase.RUNNING, ms);
     // The end of the process takes its descriptors along; a thread would leave them behind.
     if (result !== "timed-out" && !builtin("worker_threads").isMainThread) this.#release();
+    return result === "timed-out" && this.#options.mayHang === true;
   }
 
   /** Frees everything; only once the job runs no more, since it uses the same numbers. */

@@ -1,9 +1,12 @@
 /** One file as a response of `fetch`: `fileResponse`. @module */
 
+import { platform } from "../../../ffi/platform/mod.ts";
 import { builtin } from "../../builtins.ts";
 import { describe } from "../../options.ts";
+import { available } from "../../sys/libc.ts";
 import { lookUpFile, search } from "../files/look_up.ts";
-import { openRoot, type Root, type Symlinks } from "../files/open_root.ts";
+import { openNamed } from "../files/native_file.ts";
+import { type OpenFile, openRoot, type Root, type Symlinks } from "../files/open_root.ts";
 import type { PlanOptions } from "../rules/options.ts";
 import { settingsOf } from "../rules/settings.ts";
 import { openPath } from "../files/portable_root.ts";
@@ -57,10 +60,15 @@ export async function fileResponse(
   const { root: folder, symlinks } = options;
   const name = nameOf(path, folder);
   const root = folder === undefined ? undefined : rootOf(folder, symlinks);
-  const open = root === undefined ? openPath : (below: string) => root.open(below);
+  const open = root === undefined ? openAny : (below: string) => root.open(below);
   const found = await search(lookUpFile(planRequestOf(request), name, settings), open);
   if (found.kind !== "file") return await toResponse(found.plan, undefined);
   return await toResponse(found.plan, found.file);
+}
+
+/** By system calls where there are some: the runtimes close a file on the event loop, or not at all. */
+function openAny(path: string): Promise<OpenFile | number> {
+  return available() && platform.os === "linux" ? openNamed(path) : openPath(path);
 }
 
 function nameOf(path: string | URL, root: string | undefined): string {

@@ -7,9 +7,11 @@ import { describe } from "../../options.ts";
 import { check } from "../../sys/check.ts";
 import { ResolveFlag } from "../../sys/flags/file.ts";
 import * as raw from "../../sys/raw/mod.ts";
-import { fdIdentity, type FileIdentity, FileType } from "../../sys/file/statx.ts";
+import { type Mount, mountByName, mountOf } from "../../sys/file/mounts.ts";
+import { sameFile } from "../../sys/file/statx.ts";
 import { runBlocking } from "../../threads/blocking/blocking.ts";
-import type { Representation } from "../rules/representation.ts";
+import { onMount } from "../../threads/blocking/files.ts";
+import { describeNow, describeOpened } from "./native_file.ts";
 import type { OpenFile, Root, Symlinks } from "./root.ts";
 
 const { DIRECTORY, NOFOLLOW, NONBLOCK, NOCTTY, CLOEXEC, PATH } = platform.open;
@@ -17,10 +19,8 @@ const { DIRECTORY, NOFOLLOW, NONBLOCK, NOCTTY, CLOEXEC, PATH } = platform.open;
 const READ = NONBLOCK | NOCTTY | CLOEXEC;
 
 const EAGAIN = errnoNumber("EAGAIN");
-const EINVAL = errnoNumber("EINVAL");
 const ELOOP = errnoNumber("ELOOP");
 const EXDEV = errnoNumber("EXDEV");
-const ENOENT = errnoNumber("ENOENT");
 
 /** The kernel says EAGAIN when something is renamed just while it follows `..` in a link. */
 const TRIES = 16;
@@ -57,7 +57,8 @@ export class NativeRoot implements Root {
   /** Whether the kernel can be asked for what needs no disk: Linux 5.12. */
   readonly #cached: boolean;
   #fd: number;
-  #identity: FileIdentity;
+  /** Where the folder is: an open folder never moves to another file system. */
+  #mount: Mount;
   #checkedMs = performance.now();
   /** Calls in another thread that use the descriptor of the folder. */
   #pending = 0;
@@ -71,7 +72,7 @@ export class NativeRoot implements Root {
     this.#finds = symlinks === "inside";
     this.#resolve = RESOLVE[symlinks];
     this.#fd = check(openFolder(path), "open", () => `open the folder ${describe(path)}`);
-    this.#identity = fdIdentity(this.#fd) as FileIdentity;
+    this.#mount = mountOf(this.#fd);
     this.#whole = !walk && this.#probe(0);
     this.#cached = this.#whole && this.#probe(ResolveFlag.CACHED);
     // Without the call there is nothing that could follow links safely, unless all may be.
@@ -79,21 +80,35 @@ export class NativeRoot implements Root {
   }
 
   open(path: string): OpenFile | number | Promise<OpenFile | number> {
-    this.#refresh();
+    this.#refreshSoon();
+    if (this.#mount.storage === "remote") return this.#openElsewhere(path, this.#mount);
     if (!this.#cached) return this.openNow(path);
-    const fd = raw.openat2(this.#fd, path, READ, 0, this.#resolve | ResolveFlag.CACHED);
-    if (fd === -EXDEV && this.#finds) return this.#openFound(path);
-    return fd === -EAGAIN ? this.#openElsewhere(path) : describeFd(fd);
+    const resolve = this.#resolve | ResolveFlag.CACHED;
+    const fd = raw.openat2(this.#fd, path, READ, 0, resolve | ResolveFlag.NO_XDEV);
+    return fd === -EXDEV || fd === -EAGAIN ? this.#openFurther(path, resolve) : describeOpened(fd);
+  }
+
+  /** Something is in the way: a disk, another file system, or a link that leads out. */
+  #openFurther(path: string, resolve: number): OpenFile | number | Promise<OpenFile | number> {
+    const place = raw.openat2(this.#fd, path, PATH | CLOEXEC, 0, resolve);
+    if (place === -EXDEV && this.#finds) return this.#openFound(path);
+    if (place === -EAGAIN) return this.#openElsewhere(path, mountByName(join(this.path, path)));
+    if (place < 0) return describeOpened(place);
+    const mount = mountOf(place);
+    raw.close(place);
+    if (mount.storage === "remote") return this.#openElsewhere(path, mount);
+    const fd = raw.openat2(this.#fd, path, READ, 0, resolve);
+    return fd === -EAGAIN ? this.#openElsewhere(path, mount) : describeOpened(fd);
   }
 
   openNow = (path: string): OpenFile | number => {
     this.#refresh();
     const fd = this.#whole ? this.#openWhole(path) : this.#walk(path);
-    if (fd !== -EXDEV || !this.#finds || !this.#whole) return describeFd(fd);
+    if (fd !== -EXDEV || !this.#finds || !this.#whole) return describeNow(fd);
     const { realpathSync } = builtin("fs");
     try {
       const root = realpathSync(this.path);
-      return this.#openReal(root, realpathSync(join(root, path)));
+      return describeNow(this.#openReal(root, realpathSync(join(root, path))));
     } catch {
       return -EXDEV;
     }
@@ -119,7 +134,13 @@ export class NativeRoot implements Root {
     try {
       const root = await realpath(this.path);
       const real = await realpath(join(root, path));
-      return this.#closed ? -EXDEV : this.#openReal(root, real);
+      if (this.#closed) return -EXDEV;
+      const mount = mountByName(real);
+      if (mount.storage !== "remote") return await describeOpened(this.#openReal(root, real));
+      const below = belowReal(root, real);
+      if (below === undefined) return -EXDEV;
+      const fd = onMount(mount, "openat2", this.#fd, below, READ, 0, RESOLVE.deny);
+      return await describeOpened(await fd);
     } catch {
       return -EXDEV;
     }
@@ -129,27 +150,28 @@ export class NativeRoot implements Root {
    * Opens by a path without links. Whatever has been put in its way since it was found out, the kernel
    * does not follow it: it can lead to another file of the folder at most.
    */
-  #openReal(root: string, real: string): OpenFile | number {
-    const below = root.endsWith("/") ? root : `${root}/`;
-    if (real !== root && !real.startsWith(below)) return -EXDEV;
-    const path = real.slice(below.length) || ".";
-    return describeFd(raw.openat2(this.#fd, path, READ, 0, RESOLVE.deny));
+  #openReal(root: string, real: string): number {
+    const path = belowReal(root, real);
+    return path === undefined ? -EXDEV : raw.openat2(this.#fd, path, READ, 0, RESOLVE.deny);
   }
 
-  /** In a thread, where the disk holds nobody up. */
-  async #openElsewhere(path: string): Promise<OpenFile | number> {
+  /** In a thread, where neither a disk nor another machine holds anybody up. */
+  async #openElsewhere(path: string, mount: Mount): Promise<OpenFile | number> {
     this.#pending++;
     let fd: number;
     try {
-      fd = await runBlocking("openat2", this.#fd, path, READ, 0, this.#resolve);
+      const args = [this.#fd, path, READ, 0, this.#resolve] as const;
+      fd = mount.storage === "remote"
+        ? await onMount(mount, "openat2", ...args)
+        : await runBlocking("openat2", ...args);
     } catch {
       // Workers cannot be started here.
       fd = -EAGAIN;
     }
-    if (fd === -EAGAIN) fd = this.#openWhole(path);
+    if (fd === -EAGAIN && mount.storage !== "remote") fd = this.#openWhole(path);
     const found = fd === -EXDEV && this.#finds;
     if (--this.#pending === 0 && this.#closed) raw.close(this.#fd);
-    return found ? await this.#openFound(path) : describeFd(fd);
+    return found ? await this.#openFound(path) : await describeOpened(fd);
   }
 
   /** Name by name, none of them through a link; `follow` may leave all to the kernel. */
@@ -178,24 +200,48 @@ export class NativeRoot implements Root {
     return fd >= 0 || fd === -EAGAIN;
   }
 
-  #refresh(): void {
+  #isDue(): boolean {
     const now = performance.now();
-    if (now - this.#checkedMs < this.#refreshMs || this.#pending > 0) return;
-    if (this.#fixed || this.#closed) return;
+    if (now - this.#checkedMs < this.#refreshMs || this.#pending > 0) return false;
+    if (this.#fixed || this.#closed) return false;
     this.#checkedMs = now;
-    const fd = openFolder(this.path);
+    return true;
+  }
+
+  #refresh(): void {
+    if (this.#isDue()) this.#adopt(openFolder(this.path));
+  }
+
+  /** As above, without waiting: what has to be asked elsewhere is known a little later. */
+  #refreshSoon(): void {
+    if (!this.#isDue()) return;
+    const { atFdcwd } = platform;
+    const flags = PATH | DIRECTORY | CLOEXEC;
+    const fd = raw.openat2(atFdcwd, this.path, flags, 0, ResolveFlag.CACHED);
+    if (fd !== -EAGAIN) return this.#adopt(fd);
+    const mount = mountByName(this.path);
+    if (mount.storage !== "remote") return this.#adopt(openFolder(this.path));
+    onMount(mount, "open", this.path, flags, 0).then(
+      (fd) => this.#pending > 0 || this.#closed ? fd >= 0 && raw.close(fd) : this.#adopt(fd),
+      () => {},
+    );
+  }
+
+  /** Takes another folder that has this path now. */
+  #adopt(fd: number): void {
     // While a deployment is under way there may be nothing; the old folder will do.
     if (fd < 0) return;
-    const identity = fdIdentity(fd);
-    const { inode, device } = this.#identity;
-    if (typeof identity === "number" || (identity.inode === inode && identity.device === device)) {
-      raw.close(fd);
-      return;
-    }
+    if (sameFile(fd, this.#fd)) return void raw.close(fd);
     raw.close(this.#fd);
     this.#fd = fd;
-    this.#identity = identity;
+    this.#mount = mountOf(fd);
   }
+}
+
+function belowReal(root: string, real: string): string | undefined {
+  const below = root.endsWith("/") ? root : `${root}/`;
+  if (real !== root && !real.startsWith(below)) return undefined;
+  return real.slice(below.length) || ".";
 }
 
 function join(root: string, path: string): string {
@@ -204,45 +250,4 @@ function join(root: string, path: string): string {
 
 function openFolder(path: string): number {
   return raw.open(path, PATH | DIRECTORY | CLOEXEC, 0);
-}
-
-/** What a descriptor is of; closes what is neither a file nor a folder. */
-function describeFd(fd: number): OpenFile | number {
-  // EINVAL is what a file of a strange kind may answer: nothing that can be served.
-  if (fd < 0) return fd === -EINVAL ? -ENOENT : fd;
-  const identity = fdIdentity(fd);
-  if (typeof identity === "number") {
-    raw.close(fd);
-    return identity;
-  }
-  const { type } = identity;
-  if (type !== FileType.REGULAR && type !== FileType.DIRECTORY) {
-    raw.close(fd);
-    return -ENOENT;
-  }
-  return new NativeFile(fd, type === FileType.DIRECTORY, identity);
-}
-
-class NativeFile implements OpenFile {
-  readonly fd: number;
-  readonly folder: boolean;
-  readonly size: number;
-  readonly mtimeNs: bigint;
-  readonly ctimeNs: bigint;
-  described?: Representation;
-  #open = true;
-
-  constructor(fd: number, folder: boolean, { size, mtimeNs, ctimeNs }: FileIdentity) {
-    this.fd = fd;
-    this.folder = folder;
-    this.size = size;
-    this.mtimeNs = mtimeNs;
-    this.ctimeNs = ctimeNs;
-  }
-
-  close(): void {
-    if (!this.#open) return;
-    this.#open = false;
-    raw.close(this.fd);
-  }
 }

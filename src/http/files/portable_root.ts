@@ -1,8 +1,10 @@
 /** A root without system calls of our own: by the runtime's `fs`, and with a gap. @module */
 
+import type { BigIntStats } from "node:fs";
 import { builtin } from "../../builtins.ts";
 import { errnoNumber, SyscallError } from "../../errors.ts";
 import { describe } from "../../options.ts";
+import { forget, hold } from "../../move/engine/pseudo_files.ts";
 import type { OpenFile, Root, Symlinks } from "./root.ts";
 
 const ENOENT = errnoNumber("ENOENT");
@@ -76,7 +78,7 @@ function describeFd(fd: number): Promise<OpenFile | number> {
     fstat(fd, { bigint: true }, (error, stats) => {
       if (!error && (stats.isFile() || stats.isDirectory())) {
         let open = true;
-        return resolve({
+        return resolve(whole({
           fd,
           folder: stats.isDirectory(),
           size: Number(stats.size),
@@ -86,12 +88,29 @@ function describeFd(fd: number): Promise<OpenFile | number> {
             if (open) close(fd, () => {});
             open = false;
           },
-        });
+        }, stats));
       }
       close(fd, () => {});
       resolve(error ? -errnoOf(error) : -ENOENT);
     });
   });
+}
+
+/** A file that tells no length is read into memory: it is sent whole or not at all. */
+async function whole(file: OpenFile, stats: BigIntStats): Promise<OpenFile | number> {
+  if (file.folder) return file;
+  const type = Number(stats.mode) & 0o170000;
+  try {
+    const copy = await hold(file.fd, { type, size: file.size, blocks: Number(stats.blocks) });
+    if (copy === undefined) return file;
+    file.close();
+    const mtimeNs = BigInt(Date.now()) * 1_000_000n;
+    const times = { mtimeNs, ctimeNs: mtimeNs };
+    return { ...copy, folder: false, ...times, made: true, close: () => void forget(copy.fd) };
+  } catch (error) {
+    file.close();
+    return -errnoOf(error);
+  }
 }
 
 function errnoOf(error: unknown): number {

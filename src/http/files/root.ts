@@ -15,6 +15,11 @@ export interface OpenFile {
   readonly mtimeNs: bigint;
   /** Last change of data or attributes by the descriptor, in nanoseconds since the epoch. */
   readonly ctimeNs: bigint;
+  /**
+   * Whether its contents were made up when it was opened, as those of procfs: next time they are others,
+   * so nobody keeps it.
+   */
+  readonly made?: boolean;
   /** Whoever opens it closes it, once. */
   close(): void;
   /** What has been worked out about this version, for those who keep the file open. */
@@ -29,8 +34,8 @@ export interface Root {
    * Opens a path below the folder, such as `a/b.txt`, or `.` for itself. Anything but a regular file
    * or a folder counts as absent. Returns a negative errno on failure; never throws for the path.
    *
-   * At once where no disk has to be waited for; a promise, which does not reject, where one has.
-   * (Linux cannot tell before 5.12; the loop waits there.)
+   * At once where neither a disk nor another machine has to be waited for; else a promise, which does not
+   * reject. (Linux cannot tell before 5.12; the loop waits there for disks.)
    */
   open(path: string): OpenFile | number | Promise<OpenFile | number>;
   /** As {@linkcode Root.open}, but waits: for threads of their own. Without FFI there is none. */

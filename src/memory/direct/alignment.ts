@@ -20,18 +20,20 @@ const EINVAL = -errnoNumber("EINVAL");
  * of the device that holds the file, else by trial.
  *
  * @param fd Descriptor that is open with `O_DIRECT`.
+ * @param far Whether another machine or another program has the file.
  */
 export async function alignmentOf(
   fd: number,
   stat: Statx,
   size: number,
   queue: IoQueue,
+  far: boolean,
 ): Promise<Alignment> {
   const { directMemoryAlign: memory, directOffsetAlign: offset } = stat;
   if ((stat.mask & StatxMask.DIOALIGN) !== 0 && memory > 0 && offset > 0) return { memory, offset };
   const sector = sectorSize(stat);
   if (sector > 0) return { memory: sector, offset: sector };
-  const found = await tried(fd, size, queue);
+  const found = await tried(fd, size, queue, far);
   return { memory: found, offset: found };
 }
 
@@ -56,7 +58,7 @@ function sectorSize({ mode, dev, rdev }: Statx): number {
  * Reads at an offset, of a length and into memory that are multiples of a candidate and of nothing
  * larger. Where the file is too short for an answer, the likely one is taken.
  */
-async function tried(fd: number, size: number, queue: IoQueue): Promise<number> {
+async function tried(fd: number, size: number, queue: IoQueue, far: boolean): Promise<number> {
   const most = CANDIDATES.at(-1)!;
   const block = await borrow(2 * most);
   try {
@@ -70,6 +72,7 @@ async function tried(fd: number, size: number, queue: IoQueue): Promise<number> 
         length: candidate,
         offset: candidate,
         flags: 0,
+        far,
       };
       const result = await new Promise<number>((resolve) => void queue.start(request, resolve));
       if (result >= 0) return candidate;

@@ -3,7 +3,9 @@
 import { builtin } from "../../builtins.ts";
 import { errnoNumber } from "../../errors.ts";
 import { FileAdvice, SyncRangeFlag, Whence } from "../../sys/flags/file.ts";
+import type { Mount } from "../../sys/file/mounts.ts";
 import * as raw from "../../sys/raw/mod.ts";
+import { knownSize, onMount } from "../../threads/blocking/files.ts";
 import { IoOp, type IoQueue } from "../../threads/io_queue/types.ts";
 import type { Block } from "../aligned/slabs.ts";
 
@@ -32,23 +34,25 @@ export interface Backing {
   /** Starts to write dirty pages. */
   push(offset: number, length: number): void;
   /** Closes it; nothing may be in flight. */
-  close(): number;
+  close(): number | Promise<number>;
 }
 
-/** A file of ours, by system calls. */
-export function systemFile(fd: number, queue: IoQueue): Backing {
+/** A file of ours, by system calls; `far` is its mount, where another machine or program has it. */
+export function systemFile(fd: number, queue: IoQueue, far: Mount | undefined): Backing {
   return {
     engine: queue.kind,
     // Of a device, too, unlike what stat tells. Nothing here uses the position that this moves.
-    size: () => raw.lseek(fd, 0, Whence.END),
+    // Of what is far away, as much as this machine knows.
+    size: () => far === undefined ? raw.lseek(fd, 0, Whence.END) : knownSize(fd),
     start(op, block, at, length, offset, flags, done) {
       const region = block === null ? null : block.region;
-      return queue.start({ op, fd, region, at, length, offset, flags }, done);
+      const request = { op, fd, region, at, length, offset, flags, far: far !== undefined };
+      return queue.start(request, done);
     },
     cancel: (ticket) => queue.cancel(ticket),
     drop: (offset, length) => raw.posixFadvise(fd, offset, length, FileAdvice.DONTNEED),
     push: (offset, length) => void raw.syncFileRange(fd, offset, length, SyncRangeFlag.WRITE),
-    close: () => raw.close(fd),
+    close: () => far === undefined ? raw.close(fd) : onMount(far, "close", fd),
   };
 }
 
@@ -73,10 +77,10 @@ export function runtimeFile(fd: number): Backing {
     cancel() {},
     drop: () => 0,
     push() {},
-    close() {
-      fs.closeSync(fd);
-      return 0;
-    },
+    close: () =>
+      new Promise<number>((resolve) => {
+        fs.close(fd, (error) => resolve(error ? -codeOf(error) : 0));
+      }),
   };
 }
 

@@ -191,6 +191,6 @@ export class Channel {
     await Promise.all(Array.from(this.#streams, (stop) => stop()));
     if (this.#inFlight > 0) await new Promise<void>((resolve) => this.#idle = resolve);
     if (this.mode === "buffered") this.#backing.drop(0, 0);
-    check(this.#backing.close(), "close", () => `close "${this.name}"`);
+    check(await this.#backing.close(), "close", () => `close "${this.name}"`);
   }
 }

@@ -1,5 +1,6 @@
 /** Opening a file past the page cache, or else through it. @module */
 
+import type { Stats } from "node:fs";
 import { platform } from "../../../ffi/platform/mod.ts";
 import { builtin } from "../../builtins.ts";
 import type { Checked, Names } from "../../checked.ts";
@@ -9,9 +10,12 @@ import { asSyscallError } from "../../move/engine/open_file.ts";
 import { check } from "../../sys/check.ts";
 import { OpenFlag, Whence } from "../../sys/flags/file.ts";
 import { available } from "../../sys/libc.ts";
+import type { Mount } from "../../sys/file/mounts.ts";
 import * as raw from "../../sys/raw/mod.ts";
-import { statx, StatxFlag, StatxMask } from "../../sys/file/stat.ts";
+import { decodeStatx, type Statx, statx, StatxFlag, StatxMask } from "../../sys/file/stat.ts";
 import { FileType } from "../../sys/file/statx.ts";
+import { onMount } from "../../threads/blocking/files.ts";
+import { mountOfPath } from "../../threads/blocking/opening.ts";
 import { ioQueue } from "../../threads/io_queue/io_queue.ts";
 import { alignmentOf } from "./alignment.ts";
 import { runtimeFile, systemFile } from "./backing.ts";
@@ -68,42 +72,59 @@ export async function openChannel(
   const action = () => `open "${name}"`;
   // Opening a FIFO would wait for its other end.
   const waitless = flags | OpenFlag.NONBLOCK;
+  const place = platform.os === "linux" ? mountOfPath(name) : undefined;
+  const far = place?.storage === "remote" ? place : undefined;
+  const open = (how: number) =>
+    far === undefined
+      ? raw.open(name, how, permissions)
+      : onMount(far, "open", name, how, permissions);
   let fd = -1;
   if (mode !== "buffered" && OpenFlag.DIRECT !== 0) {
-    fd = raw.open(name, waitless | OpenFlag.DIRECT, permissions);
+    fd = await open(waitless | OpenFlag.DIRECT);
     // Whatever O_EXCL has created by then, the second try must not trip over.
     if (fd === EINVAL || fd === EOPNOTSUPP) {
-      fd = mode === "direct" ? fd : raw.open(name, waitless & ~OpenFlag.EXCL, permissions);
+      fd = mode === "direct" ? fd : await open(waitless & ~OpenFlag.EXCL);
     }
-  } else fd = raw.open(name, waitless, permissions);
+  } else fd = await open(waitless);
   if (mode === "direct" && (fd === EINVAL || fd === EOPNOTSUPP || OpenFlag.DIRECT === 0)) {
     if (fd >= 0) raw.close(fd);
     throw refusal(name, fd);
   }
   check(fd, "open", action);
   try {
-    const stat = statx(fd, "", StatxFlag.EMPTY_PATH, StatxMask.BASIC_STATS | StatxMask.DIOALIGN);
+    const stat = await statOf(fd, far, action);
     assertFile(stat.mode & 0o170000, name);
     const got = check(raw.fcntl(fd, platform.fcntl.GETFL, 0), "fcntl", action);
     check(raw.fcntl(fd, platform.fcntl.SETFL, got & ~OpenFlag.NONBLOCK), "fcntl", action);
     const direct = (got & OpenFlag.DIRECT) !== 0;
-    const size = raw.lseek(fd, 0, Whence.END);
-    const alignment = direct ? await alignmentOf(fd, stat, size, queue) : { memory: 1, offset: 1 };
-    const backing = systemFile(fd, queue);
+    const size = far === undefined ? raw.lseek(fd, 0, Whence.END) : stat.size;
+    const alignment = direct
+      ? await alignmentOf(fd, stat, size, queue, far !== undefined)
+      : { memory: 1, offset: 1 };
+    const backing = systemFile(fd, queue, far);
     return new Channel({ backing, name, alignment, mode: direct ? "direct" : "buffered" });
   } catch (error) {
-    raw.close(fd);
+    if (far === undefined) raw.close(fd);
+    else onMount(far, "close", fd).catch(() => {});
     throw error;
   }
 }
 
+async function statOf(fd: number, far: Mount | undefined, action: () => string): Promise<Statx> {
+  const { BASIC_STATS, DIOALIGN } = StatxMask;
+  if (far === undefined) return statx(fd, "", StatxFlag.EMPTY_PATH, BASIC_STATS | DIOALIGN);
+  const answer = new SharedArrayBuffer(256);
+  check(await onMount(far, "statInto", fd, answer, DIOALIGN), "statx", action);
+  return decodeStatx(new DataView(answer));
+}
+
 /** Without system calls the runtime's have to do; they know nothing of the page cache. */
-function openPortable(
+async function openPortable(
   name: string,
   { mode = "auto" }: DirectFileOptions,
   flags: number,
   permissions: number,
-): Channel {
+): Promise<Channel> {
   const reason = "no system calls can be made here, and the runtime has none for it";
   if (mode !== "auto") {
     throw new UnsupportedError({
@@ -114,14 +135,21 @@ function openPortable(
   const fs = builtin("fs");
   let fd = -1;
   try {
-    fd = fs.openSync(name, flags | OpenFlag.NONBLOCK, permissions);
-    assertFile(fs.fstatSync(fd).mode & 0o170000, name);
+    fd = await waited((call) => fs.open(name, flags | OpenFlag.NONBLOCK, permissions, call));
+    const { mode } = await waited<Stats>((call) => fs.fstat(fd, call));
+    assertFile(mode & 0o170000, name);
   } catch (error) {
-    if (fd >= 0) fs.closeSync(fd);
+    if (fd >= 0) fs.close(fd, () => {});
     throw asSyscallError(error as Error, "open", `open "${name}"`);
   }
   const alignment = { memory: 1, offset: 1 };
   return new Channel({ backing: runtimeFile(fd), name, alignment, mode: "copy" });
+}
+
+function waited<T>(start: (done: (error: Error | null, value: T) => void) => void): Promise<T> {
+  return new Promise((resolve, reject) => {
+    start((error, value) => error ? reject(error) : resolve(value));
+  });
 }
 
 function pathOf(path: string | URL): string {

@@ -104,8 +104,8 @@ function onFloor(fd: number): TargetWriter {
   return bySink(portableSink(fd, undefined));
 }
 
-function byDescriptor(fd: number): TargetWriter {
-  const end = openEnd(fd, "target");
+async function byDescriptor(fd: number): Promise<TargetWriter> {
+  const end = await openEnd(fd, "target");
   const release = () => closeEnd(end);
   if (isFile(end)) {
     goBuffered(end, "target");

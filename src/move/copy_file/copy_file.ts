@@ -11,11 +11,11 @@ import { copyAtOnce } from "./small.ts";
 import { copyData, type CopyMethod } from "./data.ts";
 import { checkOptions, type CopyOptions, isPlain } from "./options.ts";
 import { closeFolder, type Place, placeOf } from "./destination.ts";
-import { describeFile, isRegular } from "./source.ts";
+import { contentsOf, describeFile, isRegular } from "./source.ts";
 import { PERMISSIONS } from "./open.ts";
 import { makeTarget, temporaryName } from "./target.ts";
 import { TransferProgress } from "../engine/progress.ts";
-import { discard, snapshot } from "../engine/pseudo_files.ts";
+import { discard } from "../engine/pseudo_files.ts";
 import { openFile } from "../engine/open_file.ts";
 import { fromDescriptor } from "../transfer/dispatch.ts";
 import { portableSink } from "../transfer/portable.ts";
@@ -93,7 +93,7 @@ async function copyOpen(
   place: Place,
   options: Checked<CopyOptions>,
 ): Promise<CopyReport> {
-  const stats = describeFile(fd);
+  const stats = await describeFile(fd);
   const action = `copy ${describe(name)}`;
   if (!isRegular(stats)) {
     throw refusal(stats.type === FileType.DIRECTORY ? "EISDIR" : "EINVAL", action);
@@ -107,7 +107,7 @@ async function copyOpen(
     }
     if (there.type !== FileType.REGULAR) return await writeOnto(fd, place.path, options);
   }
-  const generated = available() ? snapshot(fd, stats) : undefined;
+  const generated = await contentsOf(fd, stats, options.signal ?? undefined);
   const size = generated?.size ?? stats.size;
   const occupied = generated === undefined ? stats.blocks * 512 : size;
   const progress = new TransferProgress(options, Math.min(size, occupied === 0 ? size : occupied));

@@ -8,13 +8,8 @@ import { describe } from "../../options.ts";
 import { ResolveFlag } from "../../sys/flags/file.ts";
 import { available } from "../../sys/libc.ts";
 import * as raw from "../../sys/raw/mod.ts";
-import {
-  factsOf,
-  type FileFacts,
-  FileSystem,
-  fileSystemOf,
-  FileType,
-} from "../../sys/file/statx.ts";
+import { fileSystemOf } from "../../sys/file/mounts.ts";
+import { factsOf, type FileFacts, FileSystem, FileType } from "../../sys/file/statx.ts";
 import { TYPE } from "./source.ts";
 import { asSyscallError } from "../engine/open_file.ts";
 

@@ -1,17 +1,28 @@
 /** What a copy needs to know of the file that it reads. @module */
 
+import type { BigIntStats } from "node:fs";
 import { platform } from "../../../ffi/platform/mod.ts";
 import { builtin } from "../../builtins.ts";
 import { check } from "../../sys/check.ts";
 import { available } from "../../sys/libc.ts";
-import { factsOf, type FileFacts, FileType, timesOf } from "../../sys/file/statx.ts";
+import { mountOf } from "../../sys/file/mounts.ts";
+import { factsIn, factsOf, type FileFacts, FileType, timesOf } from "../../sys/file/statx.ts";
+import { onMount, statusOf } from "../../threads/blocking/files.ts";
+import { hold, isDoubtful, type Snapshot, snapshot } from "../engine/pseudo_files.ts";
+import { asSyscallError } from "../engine/open_file.ts";
 
 /** Describes an open file: by a call of our own where there is one, for Deno knows only its own files. */
-export function describeFile(fd: number): FileFacts {
+export async function describeFile(fd: number): Promise<FileFacts> {
   if (platform.os === "linux" && available()) {
-    return check(factsOf(fd), "statx", () => `describe fd ${fd}`);
+    const mount = mountOf(fd);
+    const answer = new SharedArrayBuffer(256);
+    const result = mount.storage === "remote"
+      ? await onMount(mount, "statInto", fd, answer)
+      : factsOf(fd);
+    const facts = check(result, "statx", () => `describe fd ${fd}`);
+    return typeof facts === "number" ? factsIn(new DataView(answer)) : facts;
   }
-  const stats = builtin("fs").fstatSync(fd, { bigint: true });
+  const stats = await describeByRuntime(fd);
   const mode = Number(stats.mode);
   return {
     type: mode & TYPE,
@@ -22,6 +33,29 @@ export function describeFile(fd: number): FileFacts {
     ino: stats.ino,
     ...timesOf(stats.atimeNs, stats.mtimeNs),
   };
+}
+
+function describeByRuntime(fd: number): Promise<BigIntStats> {
+  return new Promise((resolve, reject) => {
+    builtin("fs").fstat(fd, { bigint: true }, (error, stats) => {
+      if (error) reject(asSyscallError(error, "fstat", `describe fd ${fd}`));
+      else resolve(stats);
+    });
+  });
+}
+
+/** The bytes of a file that tells no length; `undefined` for one that is as long as it says. */
+export async function contentsOf(
+  fd: number,
+  { type, size, blocks }: FileFacts,
+  signal: AbortSignal | undefined,
+): Promise<Snapshot | undefined> {
+  if (!available()) return await hold(fd, { type, size, blocks });
+  const mount = mountOf(fd);
+  // Only what is told apart by these is asked for again.
+  if (!isDoubtful({ type, size, blocks, mount })) return undefined;
+  const status = check(await statusOf(fd), "statx", () => `describe fd ${fd}`);
+  return await snapshot(fd, status, signal);
 }
 
 /** `S_IFMT` */

@@ -4,8 +4,9 @@ import { platform } from "../../../ffi/platform/mod.ts";
 import { errnoNumber, SyscallError } from "../../errors.ts";
 import { check } from "../../sys/check.ts";
 import * as raw from "../../sys/raw/mod.ts";
-import { statx, StatxFlag } from "../../sys/file/stat.ts";
-import { fdStat, FileType, sameFile } from "../../sys/file/statx.ts";
+import { FileType, sameFile } from "../../sys/file/statx.ts";
+import { closeFile, type FileStatus, isLocal, statusOf } from "../../threads/blocking/files.ts";
+import { deviceSize } from "./device_size.ts";
 
 const ACCESS_MODE = 3;
 const WRITE_ONLY = 1;
@@ -29,6 +30,8 @@ export interface End {
   readonly append: boolean;
   /** Whether it bypasses the page cache: `O_DIRECT`. */
   direct: boolean;
+  /** What the kernel said of it; `undefined` for an end of our own making. */
+  readonly status?: FileStatus | undefined;
 }
 
 /** Whether an end has positions, and its bytes are pages of the page cache. */
@@ -42,7 +45,7 @@ export function isFile({ type }: Pick<End, "type">): boolean {
  * @throws {SyscallError} `EBADF` when it is not open for what it is wanted for; `EISDIR` for a folder;
  * `EINVAL` for what carries no bytes, such as an eventfd or an epoll set; `EMFILE`.
  */
-export function openEnd(given: number, role: "source" | "target"): End {
+export async function openEnd(given: number, role: "source" | "target"): Promise<End> {
   const action = () => `${role === "source" ? "read from" : "write to"} fd ${given}`;
   const refuse = (code: string, syscall: string) =>
     new SyscallError({ syscall, errno: errnoNumber(code), action: action() });
@@ -52,21 +55,23 @@ export function openEnd(given: number, role: "source" | "target"): End {
   if (path || mode === (role === "source" ? WRITE_ONLY : 0)) {
     throw refuse("EBADF", role === "source" ? "read" : "write");
   }
-  const { type, size, blocks } = check(fdStat(given), "statx", action);
+  const status = check(await statusOf(given), "statx", action);
+  const { type, size, blocks } = status;
   if (type === FileType.DIRECTORY) throw refuse("EISDIR", role === "source" ? "read" : "write");
   if (!CARRIERS.includes(type)) throw refuse("EINVAL", "splice");
   const fd = check(raw.fcntl(given, platform.fcntl.DUPFD_CLOEXEC, 0), "fcntl", action);
-  const instant = type === FileType.CHARACTER && isMemoryDevice(fd);
+  const instant = type === FileType.CHARACTER && neverWaits(status);
   return {
     given,
     fd,
     type,
-    size: type === FileType.BLOCK ? blockDeviceSize(fd) : size,
+    size: type === FileType.BLOCK ? deviceSize(fd) : size,
     blocks,
     blocking: !isFile({ type }) && !instant && (flags & platform.open.NONBLOCK) === 0,
     instant,
     append: (flags & platform.open.APPEND) !== 0,
     direct: isFile({ type }) && (flags & platform.open.DIRECT) !== 0,
+    status,
   };
 }
 
@@ -78,11 +83,19 @@ const CARRIERS: readonly number[] = [
   FileType.CHARACTER,
 ];
 
-/** `MEM_MAJOR`: null, zero, full, random and the like, see null(4). */
+/** `MEM_MAJOR`: see null(4), random(4). */
 const MEMORY_DEVICES = 1;
 
-function isMemoryDevice(fd: number): boolean {
-  return platform.os === "linux" && statx(fd, "", StatxFlag.EMPTY_PATH).rdev[0] === MEMORY_DEVICES;
+/** null, zero, full, urandom. `/dev/kmsg` and `/dev/mem` have the same major number, and may wait or fail. */
+const INSTANT: readonly number[] = [3, 5, 7, 9];
+
+function neverWaits({ rdev: [major, minor] }: FileStatus): boolean {
+  return platform.os === "linux" && major === MEMORY_DEVICES && INSTANT.includes(minor);
+}
+
+/** Whether calls on it may wait for another machine or another program. */
+export function isRemote({ type, fd }: End): boolean {
+  return type === FileType.REGULAR && !isLocal(fd);
 }
 
 /** A socket that does not wait, and that nobody else closes. */
@@ -102,7 +115,8 @@ export function socketEnd(fd: number): End {
 
 /** Lets go of a descriptor; the one that was given stays open. */
 export function closeEnd(end: End): void {
-  raw.close(end.fd);
+  if (isRemote(end)) closeFile(end.fd);
+  else raw.close(end.fd);
 }
 
 /**
@@ -143,7 +157,6 @@ export function reopenBuffered(end: End, role: "source" | "target"): number {
 
 const SEEK_SET = 0;
 const SEEK_CUR = 1;
-const SEEK_END = 2;
 
 /** The file position of a file. */
 export function positionOf(end: End): number {
@@ -153,12 +166,4 @@ export function positionOf(end: End): number {
 /** Sets the file position, which all duplicates of a descriptor share. */
 export function moveTo(end: End, position: number): void {
   raw.lseek(end.fd, position, SEEK_SET);
-}
-
-/** statx(2) says 0 of a device. */
-function blockDeviceSize(fd: number): number {
-  const position = raw.lseek(fd, 0, SEEK_CUR);
-  const size = raw.lseek(fd, 0, SEEK_END);
-  raw.lseek(fd, position, SEEK_SET);
-  return Math.max(0, size);
 }

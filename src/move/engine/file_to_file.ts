@@ -1,7 +1,10 @@
 /** Transfers from file to file. @module */
 
 import { errnoNumber, SyscallError } from "../../errors.ts";
-import { FileSystem, fileSystemOf } from "../../sys/file/statx.ts";
+import { fileSystemOf, type Mount, mountOf } from "../../sys/file/mounts.ts";
+import { FileSystem } from "../../sys/file/statx.ts";
+import type { CALLS } from "../../threads/blocking/blocking_calls.ts";
+import { onMount } from "../../threads/blocking/files.ts";
 import { WINDOW } from "../../page_cache/prefetch.ts";
 import { CacheDropper } from "../copy_file/cache_dropper.ts";
 import { type BlockingCall, runInline, runOffThread } from "./off_loop.ts";
@@ -72,6 +75,8 @@ class FileMover {
   readonly #names: string;
   /** Whether the target is memory: writing to it waits for no disk, and needs no thread. */
   readonly #memory: boolean;
+  /** The mount of an end that another machine or another program has: its threads move the bytes. */
+  readonly #far: Mount | undefined;
   readonly #gate: ReadAhead;
   readonly #dropper: CacheDropper | undefined;
   #moved = 0;
@@ -80,7 +85,9 @@ class FileMover {
   constructor(job: FileJob) {
     this.#job = job;
     this.#names = `fd ${job.source.given} to fd ${job.target.given}`;
-    this.#memory = fileSystemOf(job.target.fd) === FileSystem.TMPFS;
+    this.#far = [job.source, job.target].map(({ fd }) => mountOf(fd))
+      .find(({ storage }) => storage === "remote");
+    this.#memory = this.#far === undefined && fileSystemOf(job.target.fd) === FileSystem.TMPFS;
     const { source, target, start, targetOffset } = job;
     if (job.drops) this.#dropper = new CacheDropper(source.fd, target.fd, start, targetOffset ?? 0);
     // What memory is filled from is asked for in the page cache.
@@ -149,6 +156,10 @@ class FileMover {
   }
 
   async #step(method: FileMethod, count: number): Promise<number> {
+    if (this.#far !== undefined) {
+      const [name, ...args] = this.#call(method, count);
+      return await onMount(this.#far, name, ...args as Parameters<typeof CALLS[typeof name]>);
+    }
     if (!this.#memory) return await runOffThread(...this.#call(method, count));
     const position = this.#job.start + this.#moved;
     const cached = this.#gate.open(position, count);

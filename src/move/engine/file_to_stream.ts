@@ -7,7 +7,7 @@ import { CorkGuard } from "../../runtime/tcp.ts";
 import { SpliceFlag } from "../../sys/flags/file.ts";
 import * as raw from "../../sys/raw/mod.ts";
 import { FileType, sameFile } from "../../sys/file/statx.ts";
-import { type End, goBuffered, verify } from "./endpoint.ts";
+import { type End, goBuffered, isRemote, verify } from "./endpoint.ts";
 import type { TransferProgress } from "./progress.ts";
 import type { Pipe } from "./pipe.ts";
 import { givePipe, pipeShortage, takePipe } from "./pipe_pool.ts";
@@ -31,7 +31,7 @@ export interface FileToStreamJob {
 export async function fileToStream(job: FileToStreamJob): Promise<void> {
   const { source, target, progress } = job;
   goBuffered(source, "source");
-  const method = job.method === "auto" ? callFor(target) : job.method;
+  const method = job.method === "auto" ? callFor(source, target) : job.method;
   let { start } = job;
   if (method !== "copy") {
     start = await sendBy(method, job);
@@ -45,7 +45,8 @@ export async function fileToStream(job: FileToStreamJob): Promise<void> {
 }
 
 /** What needs a thread to be called is copied: reads and writes can be told not to wait. */
-function callFor({ type, blocking }: End): "sendfile" | "splice" | "copy" {
+function callFor(source: End, { type, blocking }: End): "sendfile" | "splice" | "copy" {
+  if (isRemote(source)) return "copy";
   if (type === FileType.FIFO) return "splice";
   return blocking ? "copy" : "sendfile";
 }

@@ -1,5 +1,6 @@
 /** Opening what is to be sent. @module */
 
+import type { Stats } from "node:fs";
 import { guardsPaths } from "../../../ffi/mod.ts";
 import { platform } from "../../../ffi/platform/mod.ts";
 import { builtin } from "../../builtins.ts";
@@ -8,10 +9,14 @@ import { describe } from "../../options.ts";
 import { check } from "../../sys/check.ts";
 import { type FdLike, fdOf } from "../../sys/fd.ts";
 import { ResolveFlag } from "../../sys/flags/file.ts";
+import { type Mount, mountOf } from "../../sys/file/mounts.ts";
 import { available } from "../../sys/libc.ts";
 import * as raw from "../../sys/raw/mod.ts";
-import { type FdStat, fdStat, FileType } from "../../sys/file/statx.ts";
-import { discard, snapshot } from "./pseudo_files.ts";
+import { FileType } from "../../sys/file/statx.ts";
+import { closeFile, onMount, statusOf } from "../../threads/blocking/files.ts";
+import { openBelowNow, openNow } from "../../threads/blocking/opening.ts";
+import { deviceSize, deviceSizeByReading } from "./device_size.ts";
+import { discard, heldBytes, hold, isDoubtful, snapshot } from "./pseudo_files.ts";
 
 /** A file that is open for reading. */
 export interface Source {
@@ -31,8 +36,6 @@ const KIND_NAMES: Record<number, string> = {
   [FileType.SOCKET]: "a socket",
 };
 
-const ENOSYS = errnoNumber("ENOSYS");
-
 /**
  * Opens a path, or borrows a descriptor, and checks that it is something that can be sent.
  *
@@ -41,10 +44,16 @@ const ENOSYS = errnoNumber("ENOSYS");
 export async function openSource(
   source: string | URL | FdLike,
   root?: string | undefined,
+  signal?: AbortSignal | undefined,
 ): Promise<Source> {
   const borrowed = typeof source === "number" ||
     (typeof source === "object" && source !== null && "fd" in source);
-  if (borrowed) return describeSource(fdOf(source, "source"), undefined, () => {});
+  if (borrowed) {
+    if (typeof source === "number" && heldBytes(source) !== undefined) {
+      return { fd: source, size: heldBytes(source)!.length, path: undefined, close() {} };
+    }
+    return describeSource(fdOf(source, "source"), undefined, () => {}, signal);
+  }
   if (typeof source !== "string" && !(source instanceof URL)) {
     throw new TypeError(
       `Cannot send ${describe(source)}: expected a path, a file: URL or a descriptor`,
@@ -52,7 +61,7 @@ export async function openSource(
   }
   const { fd, close } = root === undefined ? await openFile(source) : await openBelow(root, source);
   try {
-    return await describeSource(fd, String(source), close);
+    return await describeSource(fd, String(source), close, signal);
   } catch (error) {
     close();
     throw error;
@@ -65,13 +74,30 @@ export interface Opened {
   readonly close: () => void;
 }
 
-/** In the runtime's thread pool, where looking the path up may wait for a disk. */
+/**
+ * At once where the path needs no disk and no other machine; else in a thread of the runtime's pool,
+ * and what another machine may have to be asked for in threads of ours, for the pool is small.
+ */
 export function openFile(path: string | URL, flags = 0): Opened | Promise<Opened> {
+  // Where the runtime guards files by permissions of its own, it must see the path.
+  if (typeof path !== "string" || !available() || guardsPaths() || !isPath(path)) {
+    return openByRuntime(path, flags);
+  }
+  const found = openNow(path, OPENING | flags);
+  if (typeof found === "number") return { fd: found, close: () => void raw.close(found) };
+  return found === null ? openByRuntime(path, flags) : openFar(path, OPENING | flags, found);
+}
+
+function isPath(path: string): boolean {
+  return path !== "" && !path.includes("\0");
+}
+
+/** O_NONBLOCK, because opening a FIFO waits for its writer; on a file it changes nothing. */
+const OPENING = platform.open.NONBLOCK | platform.open.NOCTTY | platform.open.CLOEXEC;
+
+function openByRuntime(path: string | URL, flags: number): Promise<Opened> {
   const { close, constants, open } = builtin("fs");
-  const fd = openCached(path, flags);
-  if (fd >= 0) return { fd, close: () => void raw.close(fd) };
   return new Promise((resolve, reject) => {
-    // O_NONBLOCK, because opening a FIFO waits for its writer; on a file it changes nothing.
     open(path, constants.O_RDONLY | constants.O_NONBLOCK | flags, (error, fd) => {
       if (!error) return resolve({ fd, close: () => close(fd, () => {}) });
       reject(asSyscallError(error, "open", `open ${describe(String(path))}`));
@@ -79,25 +105,10 @@ export function openFile(path: string | URL, flags = 0): Opened | Promise<Opened
   });
 }
 
-/**
- * Opens a path whose every part the kernel holds in memory; a negative number where it does not, and
- * for every other trouble, which the runtime's own `open` then reports.
- *
- * Two changes of thread less for each small file, which count where the processor is busy.
- * `RESOLVE_CACHED` is what io_uring uses for the same purpose; Linux 5.12.
- */
-function openCached(path: string | URL, flags: number): number {
-  // Where the runtime guards files by permissions of its own, it must see the path.
-  if (typeof path !== "string" || !available() || guardsPaths()) return -ENOSYS;
-  if (path === "" || path.includes("\0")) return -ENOSYS;
-  const { NONBLOCK, NOCTTY, CLOEXEC } = platform.open;
-  return raw.openat2(
-    platform.atFdcwd,
-    path,
-    NONBLOCK | NOCTTY | CLOEXEC | flags,
-    0,
-    ResolveFlag.CACHED,
-  );
+async function openFar(path: string, flags: number, mount: Mount): Promise<Opened> {
+  const action = `open ${describe(path)}`;
+  const fd = check(await onMount(mount, "open", path, flags, 0), "open", () => action);
+  return { fd, close: () => closeFile(fd) };
 }
 
 /**
@@ -111,9 +122,12 @@ async function openBelow(root: string, path: string | URL): Promise<Opened> {
   const folder = await openFile(root, DIRECTORY);
   try {
     const resolve = ResolveFlag.BENEATH | ResolveFlag.NO_MAGICLINKS;
-    const fd = raw.openat2(folder.fd, path, NONBLOCK | NOCTTY | CLOEXEC, 0, resolve);
+    const flags = NONBLOCK | NOCTTY | CLOEXEC;
+    const now = openBelowNow(folder.fd, path, flags, resolve);
+    const fd = now ??
+      await onMount(mountOf(folder.fd), "openat2", folder.fd, path, flags, 0, resolve);
     check(fd, "openat2", () => action);
-    return { fd, close: () => void raw.close(fd) };
+    return { fd, close: () => closeFile(fd) };
   } finally {
     folder.close();
   }
@@ -123,37 +137,53 @@ async function describeSource(
   fd: number,
   path: string | undefined,
   close: () => void,
+  signal: AbortSignal | undefined,
 ): Promise<Source> {
-  const facts = await stat(fd);
-  const { type, size } = facts;
   const name = path === undefined ? `fd ${fd}` : describe(path);
-  if (type !== FileType.REGULAR && type !== FileType.BLOCK) {
-    const errno = errnoNumber(type === FileType.DIRECTORY ? "EISDIR" : "EINVAL");
-    const kind = KIND_NAMES[type] ?? "not a file";
-    throw new SyscallError({
-      syscall: "sendfile",
-      errno,
-      action: `send ${name}, which is ${kind} and not a file`,
+  if (!available()) return await describeByRuntime(fd, path, name, close);
+  const asked = statusOf(fd);
+  const status = check(
+    asked instanceof Promise ? await asked : asked,
+    "statx",
+    () => `stat fd ${fd}`,
+  );
+  assertSendable(status.type, name);
+  if (status.type === FileType.BLOCK) return { fd, size: deviceSize(fd), path, close };
+  const copy = isDoubtful(status) ? await snapshot(fd, status, signal) : undefined;
+  if (copy === undefined) return { fd, size: status.size, path, close };
+  close();
+  return { ...copy, path, close: () => discard(copy) };
+}
+
+async function describeByRuntime(
+  fd: number,
+  path: string | undefined,
+  name: string,
+  close: () => void,
+): Promise<Source> {
+  const { mode, size, blocks } = await new Promise<Stats>((resolve, reject) => {
+    builtin("fs").fstat(fd, (error, stats) => {
+      if (error) reject(asSyscallError(error, "fstat", `stat fd ${fd}`));
+      else resolve(stats);
     });
-  }
-  const copy = available() ? snapshot(fd, facts) : undefined;
+  });
+  const type = mode & 0o170000;
+  assertSendable(type, name);
+  if (type === FileType.BLOCK) return { fd, size: await deviceSizeByReading(fd), path, close };
+  const copy = await hold(fd, { type, size, blocks });
   if (copy === undefined) return { fd, size, path, close };
   close();
   return { ...copy, path, close: () => discard(copy) };
 }
 
-/** By our own call where there is one: Deno's refuses descriptors that Deno did not open. */
-async function stat(fd: number): Promise<FdStat> {
-  const result = available() ? fdStat(fd) : -ENOSYS;
-  if (typeof result !== "number") return result;
-  if (result !== -ENOSYS) {
-    throw new SyscallError({ syscall: "statx", errno: -result, action: `stat fd ${fd}` });
-  }
-  return await new Promise((resolve, reject) => {
-    builtin("fs").fstat(fd, (error, { mode, size, blocks } = {} as never) => {
-      if (error) reject(asSyscallError(error, "fstat", `stat fd ${fd}`));
-      else resolve({ type: mode & 0o170000, size, blocks });
-    });
+function assertSendable(type: number, name: string): void {
+  if (type === FileType.REGULAR || type === FileType.BLOCK) return;
+  const errno = errnoNumber(type === FileType.DIRECTORY ? "EISDIR" : "EINVAL");
+  const kind = KIND_NAMES[type] ?? "not a file";
+  throw new SyscallError({
+    syscall: "sendfile",
+    errno,
+    action: `send ${name}, which is ${kind} and not a file`,
   });
 }
 

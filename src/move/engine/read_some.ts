@@ -4,7 +4,9 @@ import { builtin } from "../../builtins.ts";
 import { SyscallError } from "../../errors.ts";
 import { available } from "../../sys/libc.ts";
 import * as raw from "../../sys/raw/mod.ts";
+import { isLocal, readRemote } from "../../threads/blocking/files.ts";
 import { bringIn, preadResident } from "../../page_cache/prefetch.ts";
+import { heldBytes } from "./pseudo_files.ts";
 import { asSyscallError } from "./open_file.ts";
 
 /**
@@ -21,11 +23,17 @@ export function readSome(
   length: number,
   bytesMoved = 0,
 ): Uint8Array | Promise<Uint8Array> {
+  const held = heldBytes(fd);
+  if (held !== undefined) return held.subarray(position, position + length);
   // Without zeroes, which would be written over: a tenth of what a copy costs on Bun.
   const bytes = builtin("buffer").Buffer.allocUnsafeSlow(length);
   if (!available()) return readByRuntime(fd, position, bytes, bytesMoved);
   const count = preadResident(fd, bytes, position);
-  return count > 0 ? bytes.subarray(0, count) : readByRuntime(fd, position, bytes, bytesMoved);
+  if (count > 0) return bytes.subarray(0, count);
+  // The runtime has few threads for all its files: one that is never answered must not take them.
+  return isLocal(fd)
+    ? readByRuntime(fd, position, bytes, bytesMoved)
+    : readFar(fd, position, bytes, bytesMoved);
 }
 
 function readByRuntime(
@@ -43,6 +51,18 @@ function readByRuntime(
       } else reject(asSyscallError(error, "read", `read fd ${fd}`, bytesMoved));
     });
   });
+}
+
+async function readFar(
+  fd: number,
+  position: number,
+  bytes: Uint8Array,
+  bytesMoved: number,
+): Promise<Uint8Array> {
+  const count = await readRemote(fd, bytes, position);
+  if (count >= 0) return bytes.subarray(0, count);
+  const action = `read fd ${fd}`;
+  throw new SyscallError({ syscall: "pread", errno: -count, action, bytesMoved });
 }
 
 async function readByThread(

@@ -6,6 +6,7 @@ import { PollEvent } from "../../sys/flags/event.ts";
 import { ReadFlag, SpliceFlag } from "../../sys/flags/file.ts";
 import * as raw from "../../sys/raw/mod.ts";
 import { FileType } from "../../sys/file/statx.ts";
+import { isLocal, readRemote } from "../../threads/blocking/files.ts";
 import { runOffThread } from "./off_loop.ts";
 import { type End, isFile } from "./endpoint.ts";
 import { ReadAhead } from "../../page_cache/read_ahead.ts";
@@ -132,6 +133,7 @@ export class MemoryStaging implements StagingBuffer {
  * bytes at a time if those are more than are asked for.
  */
 export function fileReader({ fd }: Pick<End, "fd">, start: number, portion = 0): Read {
+  if (!isLocal(fd)) return farReader(fd, start);
   const gate = new ReadAhead(fd, start);
   let position = start;
   return async (target) => {
@@ -139,6 +141,16 @@ export function fileReader({ fd }: Pick<End, "fd">, start: number, portion = 0):
       await gate.fill(position, Math.max(target.length, portion));
     }
     const bytesRead = raw.pread(fd, target, position);
+    if (bytesRead > 0) position += bytesRead;
+    return bytesRead;
+  };
+}
+
+/** Reads a file that another machine or another program has, by a thread. */
+function farReader(fd: number, start: number): Read {
+  let position = start;
+  return async (target) => {
+    const bytesRead = await readRemote(fd, target, position);
     if (bytesRead > 0) position += bytesRead;
     return bytesRead;
   };

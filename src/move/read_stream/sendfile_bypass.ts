@@ -20,6 +20,7 @@ import type { RuntimeConnection } from "../../runtime/types.ts";
 import { available } from "../../sys/libc.ts";
 import { lseek } from "../../sys/raw/files.ts";
 import { fdStat, FileType } from "../../sys/file/statx.ts";
+import { isLocal } from "../../threads/blocking/files.ts";
 import { TransferProgress } from "../engine/progress.ts";
 import { Pump, type PumpEnd } from "../engine/sendfile_loop.ts";
 
@@ -82,7 +83,8 @@ export function restFor(
   given: GivenOptions,
 ): Rest | undefined {
   const { fd, pos, end, bytesRead } = stream;
-  if (!available()) return undefined;
+  // A file that another machine or another program has is read by the runtime's threads.
+  if (!available() || !isLocal(fd)) return undefined;
   const position = () => lseek(fd, 0, SEEK_CUR);
   if (!isKnownStream(stream, given.start, given.fd ? undefined : position)) return undefined;
   const stat = fdStat(fd);

@@ -23,7 +23,7 @@ import { TransferProgress } from "../engine/progress.ts";
 import { sendToDescriptor } from "./to_descriptor.ts";
 import { sendToResponse } from "./to_response.ts";
 import { sendToSocket } from "./to_socket.ts";
-import { openSource } from "../engine/open_file.ts";
+import { openSource, type Source } from "../engine/open_file.ts";
 
 export type { BunSocket, DenoConn };
 
@@ -150,7 +150,8 @@ async function send<T>(
   target: T,
   sender: Sender<T>,
 ): Promise<SendResult> {
-  const { fd, size, path, close } = await openSource(source, options.root);
+  const opening = openSource(source, options.root, options.signal);
+  const { fd, size, path, close } = await unlessAborted(opening, options);
   try {
     const range = resolveRange(options, size, "send a file");
     const progress = new TransferProgress(options, range.length);
@@ -168,6 +169,17 @@ async function send<T>(
     return { bytes: progress.bytes, method, durationMs: progress.elapsedMs };
   } finally {
     close();
+  }
+}
+
+/** What another machine or another program has to be asked for may never be opened. */
+async function unlessAborted(opening: Promise<Source>, options: SendFileOptions): Promise<Source> {
+  if (options.signal === undefined) return await opening;
+  try {
+    return await new TransferProgress(options, 0).unlessAborted(opening);
+  } catch (error) {
+    opening.then(({ close }) => close(), () => {});
+    throw error;
   }
 }
 

@@ -6,6 +6,7 @@ import { CorkGuard } from "../../runtime/tcp.ts";
 import type { RuntimeConnection } from "../../runtime/types.ts";
 import { PollEvent } from "../../sys/flags/event.ts";
 import * as raw from "../../sys/raw/mod.ts";
+import { isLocal } from "../../threads/blocking/files.ts";
 import { ready } from "../../threads/poll/poll_ready.ts";
 import { connectionClosed } from "../engine/connection_closed.ts";
 import { copyRange, type Sink, taken } from "../engine/portable_copy.ts";
@@ -77,6 +78,8 @@ export async function sendRange(
   call?: Call,
 ): Promise<SendMethod> {
   if (file.length === 0) return "none";
+  // Even what is in the page cache may be asked for again where another machine has the file.
+  if (!isLocal(file.fd)) return await copyRest(file, file.start, sink, progress);
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   const { start, length } = file;
   const window = options.chunkSize;

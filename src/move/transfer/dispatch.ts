@@ -63,12 +63,12 @@ export async function fromDescriptor(
   options: TransferOptions,
 ): Promise<TransferReport> {
   if (!available()) return await portableFromFile(source, target, options);
-  const end = openEnd(source, "source");
+  const end = await openEnd(source, "source");
   try {
     if (!isFile(end)) return await fromPositionless(end, target, options);
-    const copy = end.type === FileType.REGULAR ? snapshot(end.fd, end) : undefined;
+    const copy = await snapshot(end.fd, end.status!, options.signal);
     if (copy === undefined) return await fromFile(end, target, options);
-    const made = { ...end, given: copy.fd, ...copy };
+    const made = { ...end, given: copy.fd, ...copy, status: undefined };
     try {
       return await fromFile(made, target, options);
     } finally {

@@ -31,11 +31,12 @@ export async function portableFromFile(
   const progress = new TransferProgress(options, range.length);
   let error: Error | undefined;
   try {
-    await copyRange(fd, range, sink, progress);
+    await copyRange(source.fd, range, sink, progress);
     if (typeof target !== "number" && target.kind === "response") target.response.end();
   } catch (cause) {
     throw error = cause as Error;
   } finally {
+    source.close();
     progress.finish(progress.method, error === undefined);
     progress.publish(error);
   }

@@ -43,7 +43,7 @@ export async function withTarget(
   progress: TransferProgress,
   task: (end: End, targetOffset: number | null) => Promise<void>,
 ): Promise<void> {
-  const end = openEnd(fd, "target");
+  const end = await openEnd(fd, "target");
   try {
     if (targetOffset !== undefined && (!isFile(end) || end.append)) throw noPositions(`fd ${fd}`);
     if (!isFile(end) || end.append) return await task(end, null);

@@ -106,11 +106,12 @@ export function statx(
     "statx",
     () => path === "" ? `describe fd ${at}` : `describe ${describe(path)}`,
   );
-  return decode(new DataView(out.buffer));
+  return decodeStatx(new DataView(out.buffer));
 }
 
 // struct statx is the same on every processor: include/uapi/linux/stat.h.
-function decode(view: DataView): Statx {
+/** Reads a `struct statx`. */
+export function decodeStatx(view: DataView): Statx {
   const u32 = (at: number) => view.getUint32(at, true);
   const u64 = (at: number) => view.getBigUint64(at, true);
   const time = (at: number) => Number(view.getBigInt64(at, true)) * 1000 + u32(at + 8) / 1e6;

@@ -6,6 +6,7 @@ import { libc } from "../libc.ts";
 
 const AT_EMPTY_PATH = 0x1000;
 const AT_SYMLINK_NOFOLLOW = 0x100;
+const AT_STATX_DONT_SYNC = 0x4000;
 const STATX_BASIC_STATS = 0x7ff;
 const STATX_INO = 0x100;
 
@@ -96,8 +97,10 @@ const other = new Cell(256);
 /** Whether two descriptors refer to the same file, pipe or socket; false when either is closed. */
 export function sameFile(a: number, b: number): boolean {
   const { statx } = libc();
-  if (fold(statx(a, empty.bytes, AT_EMPTY_PATH, STATX_INO, out.address)) < 0) return false;
-  if (fold(statx(b, empty.bytes, AT_EMPTY_PATH, STATX_INO, other.address)) < 0) return false;
+  // Neither number changes while a file is open: its file system, which may be far away, is not asked.
+  const flags = AT_EMPTY_PATH | AT_STATX_DONT_SYNC;
+  if (fold(statx(a, empty.bytes, flags, STATX_INO, out.address)) < 0) return false;
+  if (fold(statx(b, empty.bytes, flags, STATX_INO, other.address)) < 0) return false;
   // The inode number in two halves, and the device in its two numbers.
   return [32, 36, 136, 140].every((at) => out.view.getUint32(at) === other.view.getUint32(at));
 }
@@ -128,8 +131,11 @@ export function factsOf(fd: number, name?: string): FileFacts | number {
   const path = name === undefined ? empty.bytes : encoder.encode(`${name}\0`);
   const flags = name === undefined ? AT_EMPTY_PATH : AT_SYMLINK_NOFOLLOW;
   const result = fold(libc().statx(fd, path, flags, STATX_BASIC_STATS, out.address));
-  if (result < 0) return result;
-  const { view } = out;
+  return result < 0 ? result : factsIn(out.view);
+}
+
+/** The facts in a `struct statx`. */
+export function factsIn(view: DataView): FileFacts {
   const mode = view.getUint16(28, true);
   const minor = view.getUint32(140, true);
   const low = minor & 0xff;
@@ -140,12 +146,12 @@ export function factsOf(fd: number, name?: string): FileFacts | number {
     blocks: Number(view.getBigUint64(48, true)),
     dev: BigInt(view.getUint32(136, true) * 256 + (minor - low) * 4096 + low),
     ino: view.getBigUint64(32, true),
-    ...timesOf(nanoseconds(64), nanoseconds(112)),
+    ...timesOf(nanoseconds(view, 64), nanoseconds(view, 112)),
   };
 }
 
-function nanoseconds(at: number): bigint {
-  return out.view.getBigInt64(at, true) * 1_000_000_000n + BigInt(out.view.getUint32(at + 8, true));
+function nanoseconds(view: DataView, at: number): bigint {
+  return view.getBigInt64(at, true) * 1_000_000_000n + BigInt(view.getUint32(at + 8, true));
 }
 
 /** The times of a file, in both units. */
@@ -158,8 +164,11 @@ export function timesOf(
   return { accessedMs, modifiedMs, accessedNs, modifiedNs };
 }
 
-/** Type of the file system that holds an open file, such as {@linkcode FileSystem.EXT}; or `-errno`. */
-export function fileSystemOf(fd: number): number {
+/**
+ * Type of the file system that holds an open file, such as {@linkcode FileSystem.EXT}; or `-errno`. Asks
+ * that file system, which may be far away: `fileSystemOf` of mounts.ts does not.
+ */
+export function fileSystemType(fd: number): number {
   const result = fold(libc().fstatfs(fd, other.address));
   // `f_type` is the first word: include/uapi/asm-generic/statfs.h.
   return result < 0 ? result : other.view.getUint32(0, true);

@@ -16,6 +16,8 @@ interface BlockingThreadOptions {
   readonly nice: number;
   /** Time after which a thread without work ends, in milliseconds; `undefined` for never. */
   readonly idleMs?: number;
+  /** Whether a call may never return: the process then ends without its thread. */
+  readonly mayHang?: boolean;
 }
 
 /**
@@ -45,6 +47,11 @@ class BlockingThread {
     return this.#host !== undefined;
   }
 
+  /** Calls that have not returned. */
+  get pending(): number {
+    return this.#pending.size;
+  }
+
   async run(call: keyof BlockingCalls, args: Request["args"]): Promise<number> {
     const host = this.#thread();
     clearTimeout(this.#timer);
@@ -59,10 +66,11 @@ class BlockingThread {
   #thread(): WorkerHost {
     if (refusal !== undefined) throw refusal;
     if (this.#host !== undefined) return this.#host;
-    const { name, nice } = this.#options;
+    const { name, nice, mayHang } = this.#options;
     const host = new WorkerHost({
       job: "blocking",
       name,
+      mayHang,
       data: { nice },
       completed: (id, result) => this.#completed(id, result),
       ended: (error) => this.#ended(host, error),
@@ -135,6 +143,55 @@ export async function runCopying<C extends keyof BlockingCalls>(
   ...args: Parameters<BlockingCalls[C]>
 ): Promise<number> {
   return await copying.run(call, args);
+}
+
+/** Threads for one mount: more than one, so that one slow answer does not hold up the next call. */
+const THREADS_PER_MOUNT = 2;
+
+/** Threads for all mounts that may answer late. Each holds 11 to 28 MB (measured). */
+const MOST_REMOTE = 8;
+
+const remote = new Map<string, BlockingThread[]>();
+
+/** A thread for calls on the mount `key`: an idle one, else a new one, else the least busy. */
+function remoteLane(key: string): BlockingThread {
+  const lanes = remote.get(key) ?? [];
+  const idle = lanes.find((lane) => lane.pending === 0);
+  if (idle !== undefined) return idle;
+  if (lanes.length < THREADS_PER_MOUNT && makeRoom()) {
+    const lane = new BlockingThread({
+      name: "sluice remote",
+      nice: 0,
+      idleMs: COPY_IDLE_MS,
+      mayHang: true,
+    });
+    remote.set(key, [...lanes, lane]);
+    return lane;
+  }
+  const choice = lanes.length > 0 ? lanes : [...remote.values()].flat();
+  return choice.reduce((best, lane) => lane.pending < best.pending ? lane : best);
+}
+
+/** Forgets the mounts whose threads have no work, if there are too many; false when all have some. */
+function makeRoom(): boolean {
+  const count = () => [...remote.values()].reduce((sum, lanes) => sum + lanes.length, 0);
+  if (count() < MOST_REMOTE) return true;
+  for (const [key, lanes] of remote) {
+    if (lanes.every((lane) => lane.pending === 0)) remote.delete(key);
+  }
+  return count() < MOST_REMOTE;
+}
+
+/**
+ * As {@linkcode runBlocking}, in threads for the mount `key` alone, which may answer late or never. A
+ * mount that does not answer holds up no calls on other mounts, unless four of them do not.
+ */
+export async function runRemote<C extends keyof BlockingCalls>(
+  key: string,
+  call: C,
+  ...args: Parameters<BlockingCalls[C]>
+): Promise<number> {
+  return await remoteLane(key).run(call, args);
 }
 
 /** Whether the thread of {@linkcode runCopying} is there already: to start it takes 30 to 70 ms. */

@@ -1,12 +1,14 @@
 /** The calls that the blocking thread knows. @module */
 
 import {
+  close,
   copyFileRange,
   fallocate,
   fdatasync,
   fsync,
   ftruncate,
   ioctl,
+  open,
   openat2,
   posixFadvise,
   readahead,
@@ -25,11 +27,14 @@ import {
 } from "./copy_loops.ts";
 import { cloneWhole, copyWhole } from "./copy_whole.ts";
 import { nameWritten } from "./unnamed_file.ts";
+import { collect, readInto, statInto } from "./file_calls.ts";
 import { populate } from "../../page_cache/populate.ts";
 
 /** Calls by name, each with the arguments of its namesake in `sys.raw` or in this folder. */
 export interface BlockingCalls {
   readonly cloneWhole: typeof cloneWhole;
+  readonly close: typeof close;
+  readonly collect: typeof collect;
   readonly copyFileRange: typeof copyFileRange;
   readonly copyRange: typeof copyRange;
   readonly copyThrough: typeof copyThrough;
@@ -39,6 +44,7 @@ export interface BlockingCalls {
   readonly fsync: typeof fsync;
   readonly ftruncate: typeof ftruncate;
   readonly nameWritten: typeof nameWritten;
+  readonly open: typeof open;
   readonly openat2: typeof openat2;
   readonly renameat2: typeof renameat2;
   readonly ioctl: typeof ioctl;
@@ -46,17 +52,21 @@ export interface BlockingCalls {
   readonly populate: typeof populate;
   readonly posixFadvise: typeof posixFadvise;
   readonly readahead: typeof readahead;
+  readonly readInto: typeof readInto;
   readonly sendRange: typeof sendRange;
   readonly sendfile: typeof sendfile;
   readonly splice: typeof splice;
   readonly spliceRange: typeof spliceRange;
   readonly spliceThrough: typeof spliceThrough;
+  readonly statInto: typeof statInto;
   readonly syncFileRange: typeof syncFileRange;
 }
 
 /** The table of {@linkcode BlockingCalls}. */
 export const CALLS: BlockingCalls = {
   cloneWhole,
+  close,
+  collect,
   copyFileRange,
   copyRange,
   copyThrough,
@@ -66,6 +76,7 @@ export const CALLS: BlockingCalls = {
   fsync,
   ftruncate,
   nameWritten,
+  open,
   openat2,
   renameat2,
   ioctl,
@@ -73,11 +84,13 @@ export const CALLS: BlockingCalls = {
   populate,
   posixFadvise,
   readahead,
+  readInto,
   sendRange,
   sendfile,
   splice,
   spliceRange,
   spliceThrough,
+  statInto,
   syncFileRange,
 };
 
@@ -85,5 +98,5 @@ export const CALLS: BlockingCalls = {
 export interface Request {
   readonly id: number;
   readonly call: keyof BlockingCalls;
-  readonly args: readonly (number | string | null | undefined)[];
+  readonly args: readonly (number | string | null | undefined | SharedArrayBuffer)[];
 }

@@ -10,6 +10,9 @@ import type { IoQueue, IoRequest } from "./types.ts";
 import { IN_FLIGHT, Slots } from "./slots.ts";
 
 const ECANCELED = -errnoNumber("ECANCELED");
+/** See io_uring_enter(2). */
+const IOSQE_ASYNC = 1 << 4;
+
 const EIO = -errnoNumber("EIO");
 const EINTR = -errnoNumber("EINTR");
 const EAGAIN = -errnoNumber("EAGAIN");
@@ -126,7 +129,7 @@ export class RingQueue implements IoQueue {
     return this.#slots.ticketOf(slot);
   }
 
-  #prepare(slot: number, { op, fd, region, at, length, offset, flags }: IoRequest): void {
+  #prepare(slot: number, { op, fd, region, at, length, offset, flags, far }: IoRequest): void {
     if (this.#ring.room === 0) this.#submit();
     // Lost by that: everybody has been told, this one too.
     if (this.#closed) return;
@@ -136,7 +139,8 @@ export class RingQueue implements IoQueue {
     const small = op <= 1 && length <= SMALL ? 1 : 0;
     this.#small[slot] = small;
     this.#smallRunning += small;
-    this.#ring.prepare(OPS[op]!, 0, fd, address, length, offset, extra, slot, generation);
+    const how = far === true ? IOSQE_ASYNC : 0;
+    this.#ring.prepare(OPS[op]!, how, fd, address, length, offset, extra, slot, generation);
     if (this.#ring.prepared >= BATCH) this.#submit();
     this.#later();
   }

@@ -35,6 +35,11 @@ export interface IoRequest {
   readonly offset: number;
   /** Bits of `ReadFlag`. */
   readonly flags: number;
+  /**
+   * Whether the file may be another machine's: the kernel then begins in a thread of its own, and not in
+   * the call that submits.
+   */
+  readonly far?: boolean;
 }
 
 /** Runs operations, at most {@linkcode IN_FLIGHT} at a time; more of them wait for their turn. */

@@ -157,7 +157,7 @@ export class Responder {
       : replyTo(plan, entry);
     // What stands in for another depends on what is accepted.
     const keeps = variant >= 0 && !found.standsIn && version !== null &&
-      (original === null || original.version !== null);
+      found.file.made !== true && (original === null || original.version !== null);
     if (keeps) this.#cache.add(entry);
     else this.#doomed.push(entry);
     // Before the client can know of the answer.

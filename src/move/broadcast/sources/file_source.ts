@@ -2,10 +2,13 @@
 
 import { builtin } from "../../../builtins.ts";
 import { TruncatedError } from "../../../errors.ts";
-import { fdStat, FileType } from "../../../sys/file/statx.ts";
+import { check } from "../../../sys/check.ts";
+import { available } from "../../../sys/libc.ts";
+import { fdStat } from "../../../sys/file/statx.ts";
+import { readRemote } from "../../../threads/blocking/files.ts";
 import { WINDOW } from "../../../page_cache/prefetch.ts";
 import { closeEnd, type End, goBuffered, verify } from "../../engine/endpoint.ts";
-import { snapshot } from "../../engine/pseudo_files.ts";
+import { heldBytes, snapshot } from "../../engine/pseudo_files.ts";
 import { ReadAhead } from "../../../page_cache/read_ahead.ts";
 import { asSyscallError } from "../../engine/open_file.ts";
 import { bytesChunk } from "./bytes_source.ts";
@@ -95,29 +98,36 @@ export function truncated(fd: number, bytesMoved: number, bytesExpected: number)
 }
 
 /** A file whose contents are made up as it is read, in memory; else the file itself. */
-export function settled(end: End): End {
-  const copy = end.type === FileType.REGULAR ? snapshot(end.fd, end) : undefined;
+export async function settled(end: End): Promise<End> {
+  const copy = await snapshot(end.fd, end.status!);
   if (copy === undefined) return end;
   closeEnd(end);
-  return { ...end, given: copy.fd, ...copy, direct: false };
+  return { ...end, given: copy.fd, ...copy, status: undefined, direct: false };
 }
 
-/** A file where the system cannot be called, read by the runtime's own pool. */
+/**
+ * A file where the system cannot be called, read by the runtime's own pool; and one that another machine
+ * or another program has.
+ */
 export async function* readFile(
   fd: number,
   { start, length }: { start: number; length: number },
   chunkSize: number,
 ): AsyncGenerator<Uint8Array> {
   const { read } = builtin("fs");
+  const held = heldBytes(fd);
+  if (held !== undefined) return yield held.subarray(start, start + length);
   for (let position = start; position < start + length;) {
     const bytes = new Uint8Array(Math.min(chunkSize, start + length - position));
     const at = position;
-    const count = await new Promise<number>((resolve, reject) => {
-      read(fd, bytes, 0, bytes.length, at, (error, bytesRead) => {
-        if (error) reject(asSyscallError(error, "read", `read fd ${fd}`, at - start));
-        else resolve(bytesRead);
+    const count = available()
+      ? check(await readRemote(fd, bytes, at), "pread", () => `read fd ${fd}`)
+      : await new Promise<number>((resolve, reject) => {
+        read(fd, bytes, 0, bytes.length, at, (error, bytesRead) => {
+          if (error) reject(asSyscallError(error, "read", `read fd ${fd}`, at - start));
+          else resolve(bytesRead);
+        });
       });
-    });
     if (count === 0) throw truncated(fd, position - start, length);
     position += count;
     yield bytes.subarray(0, count);

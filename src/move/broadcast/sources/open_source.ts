@@ -4,7 +4,7 @@ import { type BorrowedReading, borrowReading } from "../../../runtime/borrow.ts"
 import { describe, resolveRange } from "../../../options.ts";
 import { available } from "../../../sys/libc.ts";
 import * as raw from "../../../sys/raw/mod.ts";
-import { closeEnd, isFile, openEnd } from "../../engine/endpoint.ts";
+import { closeEnd, isFile, isRemote, openEnd } from "../../engine/endpoint.ts";
 import { positionless } from "../../transfer/refusals.ts";
 import { byteSource } from "../../transfer/runtime_endpoints.ts";
 import { openFile, openSource } from "../../engine/open_file.ts";
@@ -69,16 +69,26 @@ async function byDescriptor(
 ): Promise<ChunkSource> {
   const action = "broadcast a file";
   if (!available()) {
-    const { size } = await openSource(fd);
-    const range = resolveRange(options, size, action);
-    const chunkSource = new BytesSource(readFile(fd, range, FLOOR_CHUNK), range.length, false);
-    return closing(chunkSource, close);
+    const held = await openSource(fd);
+    const range = resolveRange(options, held.size, action);
+    const chunkSource = new BytesSource(readFile(held.fd, range, FLOOR_CHUNK), range.length, false);
+    return closing(chunkSource, () => {
+      held.close();
+      close();
+    });
   }
-  let end = openEnd(fd, "source");
+  let end = await openEnd(fd, "source");
   try {
     if (isFile(end)) {
-      end = settled(end);
+      end = await settled(end);
       const range = resolveRange(options, end.size, action);
+      if (isRemote(end)) {
+        const bytes = readFile(end.fd, range, FLOOR_CHUNK);
+        return closing(new BytesSource(bytes, range.length, false), () => {
+          closeEnd(end);
+          close();
+        });
+      }
       return closing(new FileSource(end, range, options.stability === "copy"), close);
     }
     positionless(options, `fd ${fd}`);

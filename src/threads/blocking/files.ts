@@ -1,0 +1,134 @@
+/**
+ * Looking at files whose file system may answer late, without holding the event loop up.
+ *
+ * What lies on a disk or in the memory of this machine is asked at once. Everything else (NFS, SMB,
+ * FUSE) is asked by threads of the mount that it lies on. Where Workers are not permitted, everything is
+ * asked at once.
+ *
+ * @module
+ */
+
+import { Cell } from "../../../ffi/libc/cell.ts";
+import { fold } from "../../../ffi/libc/mod.ts";
+import { UnsupportedError } from "../../errors.ts";
+import { libc } from "../../sys/libc.ts";
+import { type Mount, MOUNT_MASK, mountAsked, mountOf } from "../../sys/file/mounts.ts";
+import * as raw from "../../sys/raw/mod.ts";
+import { runRemote } from "./blocking.ts";
+import { type BlockingCalls, CALLS } from "./blocking_calls.ts";
+
+/** What an open file is, and where. */
+export interface FileStatus {
+  /** File type bits of `st_mode`: see `FileType`. */
+  readonly type: number;
+  /** Bytes, as the file system says; see `lengthOf` for what that is worth. */
+  readonly size: number;
+  /** Blocks of 512 bytes. */
+  readonly blocks: number;
+  /** Last change of data, in nanoseconds since the epoch. */
+  readonly mtimeNs: bigint;
+  /** Last change of data or attributes, in nanoseconds since the epoch. */
+  readonly ctimeNs: bigint;
+  /** Inode number. */
+  readonly inode: bigint;
+  /** Number of the device that holds the file. */
+  readonly device: number;
+  /** Major and minor number of the device that it stands for. */
+  readonly rdev: readonly [major: number, minor: number];
+  readonly mount: Mount;
+}
+
+const AT_EMPTY_PATH = 0x1000;
+const AT_STATX_DONT_SYNC = 0x4000;
+const STATX_BASIC_STATS = 0x7ff;
+const STATX_BYTES = 256;
+
+const out = new Cell(STATX_BYTES);
+const empty = new Cell(1);
+
+/** Describes an open file; or `-errno`. At once, unless its file system may answer late. */
+export function statusOf(fd: number): FileStatus | number | Promise<FileStatus | number> {
+  const mask = STATX_BASIC_STATS | MOUNT_MASK;
+  const flags = AT_EMPTY_PATH | AT_STATX_DONT_SYNC;
+  const result = fold(libc().statx(fd, empty.bytes, flags, mask, out.address));
+  if (result < 0) return result;
+  // Finding a mount for the first time asks again, and overwrites nothing of ours.
+  const mount = mountAsked(fd, out.view);
+  return mount.storage === "remote" ? askRemote(fd, mount) : decode(out.view, mount);
+}
+
+/** As {@linkcode statusOf}, in a thread that may wait. */
+export function statusNow(fd: number): FileStatus | number {
+  const mask = STATX_BASIC_STATS | MOUNT_MASK;
+  const result = fold(libc().statx(fd, empty.bytes, AT_EMPTY_PATH, mask, out.address));
+  return result < 0 ? result : decode(out.view, mountAsked(fd, out.view));
+}
+
+async function askRemote(fd: number, mount: Mount): Promise<FileStatus | number> {
+  const answer = new SharedArrayBuffer(STATX_BYTES);
+  const result = await onMount(mount, "statInto", fd, answer);
+  return result < 0 ? result : decode(new DataView(answer), mount);
+}
+
+// struct statx is the same on every processor: include/uapi/linux/stat.h.
+function decode(view: DataView, mount: Mount): FileStatus {
+  return {
+    type: view.getUint16(28, true) & 0o170000,
+    size: Number(view.getBigUint64(40, true)),
+    blocks: Number(view.getBigUint64(48, true)),
+    mtimeNs: nanoseconds(view, 112),
+    ctimeNs: nanoseconds(view, 96),
+    inode: view.getBigUint64(32, true),
+    device: view.getUint32(136, true) * 0x1_0000_0000 + view.getUint32(140, true),
+    rdev: [view.getUint32(128, true), view.getUint32(132, true)],
+    mount,
+  };
+}
+
+function nanoseconds(view: DataView, at: number): bigint {
+  return view.getBigInt64(at, true) * 1_000_000_000n + BigInt(view.getUint32(at + 8, true));
+}
+
+/** Bytes of a file as far as this machine knows, or `-errno`; another may have changed it meanwhile. */
+export function knownSize(fd: number): number {
+  const flags = AT_EMPTY_PATH | AT_STATX_DONT_SYNC;
+  const result = fold(libc().statx(fd, empty.bytes, flags, STATX_BASIC_STATS, out.address));
+  return result < 0 ? result : Number(out.view.getBigUint64(40, true));
+}
+
+/** Whether calls on an open file wait for nobody but this machine. */
+export function isLocal(fd: number): boolean {
+  return mountOf(fd).storage !== "remote";
+}
+
+/** Runs a call in a thread of a mount; where Workers are not permitted, here. */
+export async function onMount<C extends keyof BlockingCalls>(
+  { key }: Pick<Mount, "key">,
+  call: C,
+  ...args: Parameters<BlockingCalls[C]>
+): Promise<number> {
+  try {
+    return await runRemote(key, call, ...args);
+  } catch (error) {
+    if (!(error instanceof UnsupportedError)) throw error;
+    return (CALLS[call] as (...args: unknown[]) => number)(...args);
+  }
+}
+
+/** Reads from a file by a thread of its mount; a count, 0 at the end, or `-errno`. */
+export async function readRemote(fd: number, target: Uint8Array, offset: number): Promise<number> {
+  const memory = new SharedArrayBuffer(target.length);
+  const count = await onMount(mountOf(fd), "readInto", fd, offset, target.length, memory);
+  if (count > 0) target.set(new Uint8Array(memory, 0, count));
+  return count;
+}
+
+/**
+ * Closes a descriptor of ours. In a thread where the file system is asked for that: FUSE flushes, NFS
+ * writes what is dirty. Nobody may use the number any more.
+ */
+export function closeFile(fd: number): void {
+  const mount = mountOf(fd);
+  if (mount.storage !== "remote") raw.close(fd);
+  else onMount(mount, "close", fd).catch(() => {});
+}

@@ -1,0 +1,90 @@
+/** Opening files that can be opened without waiting for a disk, a server or another program. @module */
+
+import { platform } from "../../../ffi/platform/mod.ts";
+import { builtin } from "../../builtins.ts";
+import { errnoNumber } from "../../errors.ts";
+import { OpenFlag, ResolveFlag } from "../../sys/flags/file.ts";
+import { type Mount, mountByName, mountOf } from "../../sys/file/mounts.ts";
+import * as raw from "../../sys/raw/mod.ts";
+
+const EAGAIN = -errnoNumber("EAGAIN");
+const EXDEV = -errnoNumber("EXDEV");
+
+/** How long the mount of `/` is taken for the same, in milliseconds. */
+const TRUST_MS = 1000;
+
+let top: { storage: string; untilMs: number } | undefined;
+
+/**
+ * Opens a path of which the kernel holds every part in memory, on a file system of this machine.
+ *
+ * `RESOLVE_CACHED` (Linux 5.12), which io_uring uses for the same purpose, keeps the look-up from
+ * waiting, but not the opening itself, for which NFS and FUSE ask their servers. So the look-up stays on
+ * a mount that is known, or finds out first where the file is.
+ *
+ * @returns The descriptor; the mount whose threads should open it; or `null` where a disk of this machine
+ * is in the way, or the path cannot be opened: then whoever opens it says why.
+ */
+export function openNow(path: string, flags: number): number | Mount | null {
+  const { atFdcwd } = platform;
+  const { CACHED, NO_XDEV } = ResolveFlag;
+  if (platform.os !== "linux") return null;
+  if (startsLocal(path)) {
+    const fd = raw.openat2(atFdcwd, path, flags, 0, CACHED | NO_XDEV);
+    if (fd >= 0) return fd;
+    if (fd !== EAGAIN && fd !== EXDEV) return null;
+  }
+  const place = raw.openat2(atFdcwd, path, OpenFlag.PATH | OpenFlag.CLOEXEC, 0, CACHED);
+  if (place < 0) {
+    const mount = mountByName(builtin("path").resolve(path));
+    return mount.storage === "remote" ? mount : null;
+  }
+  const mount = mountOf(place);
+  raw.close(place);
+  if (mount.storage === "remote") return mount;
+  const fd = raw.openat2(atFdcwd, path, flags, 0, CACHED);
+  return fd >= 0 ? fd : null;
+}
+
+/** The mount of a file that is there, or that is to be made: as far as that is known without waiting. */
+export function mountOfPath(path: string): Mount {
+  const { dirname, resolve } = builtin("path");
+  for (const name of [path, dirname(path)]) {
+    const flags = OpenFlag.PATH | OpenFlag.CLOEXEC;
+    const fd = raw.openat2(platform.atFdcwd, name, flags, 0, ResolveFlag.CACHED);
+    if (fd < 0) continue;
+    const mount = mountOf(fd);
+    raw.close(fd);
+    return mount;
+  }
+  return mountByName(resolve(path));
+}
+
+/** Whether the folder where a look-up begins is on a file system of this machine. */
+function startsLocal(path: string): boolean {
+  if (path[0] !== "/") return mountOf(platform.atFdcwd).storage !== "remote";
+  if (top === undefined || performance.now() >= top.untilMs) {
+    const fd = raw.open("/", OpenFlag.PATH | OpenFlag.CLOEXEC, 0);
+    if (fd < 0) return false;
+    top = { storage: mountOf(fd).storage, untilMs: performance.now() + TRUST_MS };
+    raw.close(fd);
+  }
+  return top.storage !== "remote";
+}
+
+/**
+ * Opens a path below a folder, as above; `undefined` where that would wait.
+ *
+ * @param resolve How the path is looked up: see `ResolveFlag`.
+ */
+export function openBelowNow(
+  folder: number,
+  path: string,
+  flags: number,
+  resolve: number,
+): number | undefined {
+  const { CACHED, NO_XDEV } = ResolveFlag;
+  if (mountOf(folder).storage === "remote") return undefined;
+  const fd = raw.openat2(folder, path, flags, 0, resolve | CACHED | NO_XDEV);
+  return fd === EAGAIN || fd === EXDEV ? undefined : fd;
+}

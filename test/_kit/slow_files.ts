@@ -1,0 +1,69 @@
+/**
+ * A file system that answers late or never: a FUSE server of our own, in a process of its own.
+ *
+ * @module
+ */
+
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { existsSync, mkdtempSync, rmdirSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import { commandLine } from "./child.ts";
+
+const SERVER = new URL("./slow_files_server.ts", import.meta.url);
+
+/** Why there is none here; `false` where there is one. */
+export const NO_SLOW_FILES: string | false = !existsSync("/dev/fuse")
+  ? "there is no /dev/fuse"
+  : process.getuid?.() !== 0
+  ? "only root may mount"
+  : false;
+
+/** What is in it: `small` (1000 bytes), `large` (1 MiB), `lengthless` (5000 bytes, of which stat says 0). */
+export interface SlowFiles {
+  readonly path: string;
+  /** Ends the server, and with it every call that it has not answered. */
+  close(): void;
+}
+
+/**
+ * Mounts one.
+ *
+ * @param delayMs Time that each operation takes; `Infinity` for those that are never answered.
+ */
+export async function slowFiles(delayMs: number): Promise<SlowFiles> {
+  const path = mkdtempSync(join(tmpdir(), "sluice-slow-"));
+  const [program, ...args] = commandLine(SERVER, [path, String(delayMs)]);
+  const env = { ...process.env, SLUICE_FFI: "" };
+  const server = spawn(program!, args, { env, stdio: ["ignore", "pipe", "inherit"] });
+  const close = () => {
+    server.kill("SIGKILL");
+    spawnSync("umount", ["-l", path]);
+    rmdirSync(path);
+  };
+  try {
+    await mounted(server);
+  } catch (error) {
+    close();
+    throw error;
+  }
+  return { path, close };
+}
+
+function mounted(server: ChildProcess): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.stdout!.once("data", () => resolve());
+    server.once("exit", (code) => reject(new Error(`The FUSE server ended with ${code}`)));
+  });
+}
+
+/** The byte at an offset of each of the files. */
+export function byteAt(offset: number): number {
+  return (offset * 31 + (offset >> 8)) & 0xff;
+}
+
+/** The bytes of a file. */
+export function bytesOf(size: number): Uint8Array {
+  return Uint8Array.from({ length: size }, (_, offset) => byteAt(offset));
+}
