@@ -9,19 +9,22 @@ const MOST_LINES = 260;
 
 /**
  * Layers of `src`, from the bottom: a file may import from its own and from those before it. `move`
- * and `memory` are one layer, as are the files at the root, of which the entries come last.
+ * and `memory` are one layer, as are the files at the root, of which the entries come last. The steps
+ * of the engine lie far below the rest of `move`: the loops of all threads are made of them.
  */
 const ORDER: readonly (readonly string[])[] = [
   ["ffi"],
   [
     "src/bytes.ts",
     "src/errors.ts",
+    "src/errno.ts",
     "src/options.ts",
     "src/version.ts",
     "src/builtins.ts",
     "src/media_types.ts",
   ],
   ["src/sys"],
+  ["src/move/engine/step"],
   ["src/probe"],
   ["src/guest"],
   ["src/wait"],

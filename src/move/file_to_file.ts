@@ -28,7 +28,7 @@ const NO_DESCRIPTOR: readonly number[] = ["EMFILE", "ENFILE"].map(errnoNumber);
  */
 const TURN = 16 * 1024 * 1024;
 
-/** Bytes from which on a pipe pays for itself: see the figures at `POOLED_CAPACITY`. */
+/** Bytes from which on a pipe pays for itself: see `PIPE_BYTES`. */
 const PIPE_PAYS = 1024 * 1024;
 
 /** How bytes can be made to move from file to file; `"direct"` wants both open with `O_DIRECT`. */

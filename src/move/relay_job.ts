@@ -1,6 +1,6 @@
 /** The threads that relay: see relay_server.ts and relay.ts. An entry of its own. @module */
 
-import { errnoNumber } from "../errors.ts";
+import { ESHUTDOWN, ETIMEDOUT } from "../errno.ts";
 import { type CrewCommand, READY_ID } from "../wait/crew.ts";
 import type { JobContext } from "../wait/job.ts";
 import { Acceptor } from "../wait/loop/acceptor.ts";
@@ -11,13 +11,7 @@ import type { RelayCommand, RelayJobData } from "./relay/commands.ts";
 import { Count } from "./relay/counters.ts";
 import { Direction, type Means, TURN_BYTES } from "./relay/direction.ts";
 import { Pair, type PairOwner, WATCHED } from "./relay/pair.ts";
-import { Pipes } from "./relay/pipes.ts";
-
-const ETIMEDOUT = -errnoNumber("ETIMEDOUT");
-const ESHUTDOWN = -errnoNumber("ESHUTDOWN");
-
-/** Bytes of one copy, where nothing can be spliced. */
-const BUFFER_BYTES = 64 * 1024;
+import { relayPool } from "./pipe_pool.ts";
 
 /** Relays until `job.stopping()`. */
 export function run(job: JobContext): void {
@@ -27,11 +21,7 @@ export function run(job: JobContext): void {
 /** One thread: its loop, its listener and its connections. */
 class RelayThread implements PairOwner {
   readonly loop: Loop;
-  readonly means: Means = {
-    pipes: new Pipes(),
-    buffer: new Uint8Array(BUFFER_BYTES),
-    turnBytes: TURN_BYTES,
-  };
+  readonly means: Means = { pipes: relayPool(), turnBytes: TURN_BYTES };
   readonly idleMs: number;
   readonly #job: JobContext;
   readonly #data: RelayJobData;

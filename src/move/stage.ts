@@ -1,21 +1,20 @@
 /** Where bytes are between a source and a target that cannot be joined directly. @module */
 
 import { platform } from "../../ffi/platform/mod.ts";
-import { errnoNumber } from "../errors.ts";
+import { EAGAIN, EOPNOTSUPP } from "../errno.ts";
 import { PollEvent } from "../sys/event_flags.ts";
-import { ReadFlag, SpliceFlag } from "../sys/file_flags.ts";
+import { ReadFlag } from "../sys/file_flags.ts";
 import * as raw from "../sys/raw/mod.ts";
 import { FileType } from "../sys/statx.ts";
 import { elsewhere } from "./elsewhere.ts";
 import { type End, isFile } from "./ends.ts";
 import { Gate } from "./gate.ts";
 import type { Pipe } from "./pipe.ts";
-import { EAGAIN, type TransferMethod } from "./transfer_job.ts";
+import { peekStep, scratch, SOCKET_BYTES as CHUNK } from "./engine/step/memory.ts";
+import { receiveStep, spliceStep } from "./engine/step/splice.ts";
+import type { TransferMethod } from "./transfer_job.ts";
 
 const { DONTWAIT, NOSIGNAL } = platform.message;
-
-/** Bytes read at once: larger ones bring nothing on a pipe or a socket. */
-export const CHUNK: number = 64 * 1024;
 
 /** Bytes that a pipe with a free slot, and a device that says it is ready, take without waiting. */
 const LEAST_ROOM = 4096;
@@ -31,6 +30,8 @@ export interface Stage {
   /** Gives some of what is held to the target. A count, or `-errno`. */
   deliver(): number | Promise<number>;
 }
+
+export { CHUNK };
 
 /** Bytes in a pipe; those that splice(2) put there never enter JavaScript. */
 export class PipeStage implements Stage {
@@ -59,7 +60,7 @@ export class PipeStage implements Stage {
     if (this.#buffer === null) {
       const most = Math.min(count, capacity);
       // The pipe is empty, so EAGAIN is about the source.
-      const moved = raw.splice(this.#source.fd, null, writeFd, null, most, SpliceFlag.NONBLOCK);
+      const moved = takeStep(this.#source, writeFd, most);
       return this.held = Math.max(0, moved), moved;
     }
     const bytesRead = readNow(this.#source, this.#buffer.subarray(0, count));
@@ -87,6 +88,29 @@ export class PipeStage implements Stage {
     this.held = 0;
     return bytes.subarray(0, length);
   }
+}
+
+/** Fills an empty pipe from what has no positions: a count, 0 at the end, or `-errno`. */
+export function takeStep({ fd, type }: End, pipe: number, count: number): number {
+  return type === FileType.SOCKET
+    ? receiveStep(fd, pipe, count)
+    : spliceStep(fd, null, pipe, null, count);
+}
+
+/**
+ * Moves bytes between a pipe and what else does not wait. As {@linkcode receiveStep}, splice(2) does
+ * not have the last word on a socket: bytes behind an urgent one are copied.
+ */
+export function joinStep(source: End, target: End, count: number): number {
+  const moved = spliceStep(source.fd, null, target.fd, null, count);
+  if (source.type !== FileType.SOCKET || (moved !== 0 && moved !== EAGAIN)) return moved;
+  const memory = scratch();
+  if (typeof memory === "number") return memory;
+  const seen = peekStep(source.fd, memory.subarray(0, Math.min(count, CHUNK)));
+  if (seen <= 0) return seen;
+  const written = writeNow(target, memory.subarray(0, seen));
+  if (written > 0) raw.recv(source.fd, memory.subarray(0, written), DONTWAIT);
+  return written;
 }
 
 /** Reads into memory: a count, 0 at the end, or `-errno`. */
@@ -150,16 +174,16 @@ export function readNow(source: End, target: Uint8Array): number {
   if (!source.blocking) return raw.read(source.fd, target);
   if (source.type === FileType.FIFO) {
     const result = raw.preadv2(source.fd, target, -1, ReadFlag.NOWAIT);
-    if (result !== -EOPNOTSUPP) return result;
+    if (result !== EOPNOTSUPP) return result;
   }
-  return raw.poll(source.fd, PollEvent.IN, 0) === 0 ? -EAGAIN : raw.read(source.fd, target);
+  return raw.poll(source.fd, PollEvent.IN, 0) === 0 ? EAGAIN : raw.read(source.fd, target);
 }
 
 /** Writes what there is room for, without waiting, also to a descriptor that waits. */
 export function writeNow(target: End, bytes: Uint8Array): number {
   if (target.type === FileType.SOCKET) return raw.send(target.fd, bytes, DONTWAIT | NOSIGNAL);
   if (!target.blocking) return raw.write(target.fd, bytes);
-  if (raw.poll(target.fd, PollEvent.OUT, 0) === 0) return -EAGAIN;
+  if (raw.poll(target.fd, PollEvent.OUT, 0) === 0) return EAGAIN;
   return raw.write(target.fd, bytes.subarray(0, LEAST_ROOM));
 }
 
@@ -193,7 +217,7 @@ export function emptyInto(
   method: "splice" | "copy",
 ): (pipe: number, count: number) => number | Promise<number> {
   if (!isFile(target)) {
-    return (pipe, count) => raw.splice(pipe, null, target.fd, null, count, SpliceFlag.NONBLOCK);
+    return (pipe, count) => spliceStep(pipe, null, target.fd, null, count);
   }
   return async (pipe, count) => {
     const { offset } = cursor;
@@ -204,5 +228,3 @@ export function emptyInto(
     return moved;
   };
 }
-
-const EOPNOTSUPP = errnoNumber("EOPNOTSUPP");

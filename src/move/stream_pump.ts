@@ -2,7 +2,6 @@
 
 import { UnsupportedError } from "../errors.ts";
 import { PollEvent } from "../sys/event_flags.ts";
-import { SpliceFlag } from "../sys/file_flags.ts";
 import * as raw from "../sys/raw/mod.ts";
 import { FileType } from "../sys/statx.ts";
 import { ready } from "../wait/ready.ts";
@@ -17,6 +16,7 @@ import {
   type Cursor,
   emptyInto,
   fileReader,
+  joinStep,
   PipeStage,
   type Read,
   readNow,
@@ -129,7 +129,7 @@ class StreamPump {
           count,
           count,
         )
-        : raw.splice(source.fd, null, target!.fd, null, count, SpliceFlag.NONBLOCK);
+        : joinStep(source, target!, count);
       if (moved > 0) {
         if (this.#cursor.offset !== null) this.#cursor.offset += moved;
         await this.#count(moved, "splice");

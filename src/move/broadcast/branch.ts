@@ -8,6 +8,7 @@ import { bringIn } from "../../wait/residency.ts";
 import { connectionClosed } from "../closed.ts";
 import { verify } from "../ends.ts";
 import type { Pipe } from "../pipe.ts";
+import { openPipe } from "../pipe_pool.ts";
 import { UNSUPPORTED } from "../run_pump.ts";
 import { MUCH, Tuning } from "../tuning.ts";
 import type { BranchEvents, BroadcastMethod, Chunk, Lane, LaneTaker } from "./job.ts";
@@ -15,7 +16,7 @@ import { LaneQueue } from "./lane_queue.ts";
 import { BytesLane, COLD, type FileLane } from "./lanes.ts";
 import { type Outlet, writeFailure } from "./outlet.ts";
 import type { Patience } from "./patience.ts";
-import { LEAST_PIPE, openPipe, PIPE_BYTES } from "./pipes.ts";
+import { LEAST_PIPE, PIPE_BYTES } from "./pipes.ts";
 
 /** Pause before another try when the kernel is short of memory, in milliseconds. */
 const SHORTAGE_MS = 20;

@@ -1,6 +1,6 @@
 /** Chunks of a pipe, a socket or a device. @module */
 
-import { platform } from "../../../ffi/platform/mod.ts";
+import { REFUSALS } from "../../errno.ts";
 import { SyscallError } from "../../errors.ts";
 import { PollEvent } from "../../sys/event_flags.ts";
 import { OpenFlag, SpliceFlag } from "../../sys/file_flags.ts";
@@ -9,12 +9,14 @@ import { FileType } from "../../sys/statx.ts";
 import { ready } from "../../wait/ready.ts";
 import { closeEnd, type End, verify } from "../ends.ts";
 import type { Pipe } from "../pipe.ts";
-import { readNow } from "../stage.ts";
+import { openPipe } from "../pipe_pool.ts";
+import { readNow, takeStep } from "../stage.ts";
+import { spliceStep } from "../engine/step/splice.ts";
 import { isTransient } from "../transfer_job.ts";
 import { bytesChunk } from "./bytes_feed.ts";
 import type { Chunk, Feed, Lane, LaneTaker } from "./job.ts";
 import { BytesLane, PipeLane } from "./lanes.ts";
-import { CHUNK_BYTES, enlarge, LEAST_PIPE, openPipe } from "./pipes.ts";
+import { CHUNK_BYTES, enlarge, LEAST_PIPE } from "./pipes.ts";
 
 /**
  * A chunk of fewer bytes is copied: tee(2) and splice(2) are two calls for each target, send(2) is
@@ -82,8 +84,9 @@ export class StreamFeed implements Feed {
     let held = 0;
     while (held < most) {
       const wanted = Math.min(most - held, pipe.capacity);
-      const { NONBLOCK } = SpliceFlag;
-      const moved = raw.splice(this.#end.fd, null, pipe.writeFd, null, wanted, NONBLOCK);
+      const moved = held === 0
+        ? takeStep(this.#end, pipe.writeFd, wanted)
+        : spliceStep(this.#end.fd, null, pipe.writeFd, null, wanted);
       if (moved > 0) {
         held += moved;
         continue;
@@ -92,7 +95,7 @@ export class StreamFeed implements Feed {
       if (held > 0) return held;
       if (moved === 0) return 0;
       if (isTransient(moved)) return -1;
-      if (REFUSALS.has(platform.errnoNames[-moved] ?? "")) return this.#refused();
+      if (REFUSALS.has(moved)) return this.#refused();
       throw this.#failure(moved, "splice");
     }
     return held;
@@ -118,8 +121,7 @@ export class StreamFeed implements Feed {
     const { WRONLY, CLOEXEC } = OpenFlag;
     if (this.#sink < 0) this.#sink = raw.open("/dev/null", WRONLY | CLOEXEC, 0);
     for (let left = length; left > 0;) {
-      const { NONBLOCK } = SpliceFlag;
-      const moved = raw.splice(pipe.readFd, null, this.#sink, null, left, NONBLOCK);
+      const moved = spliceStep(pipe.readFd, null, this.#sink, null, left);
       if (moved <= 0) return void new PipeLane(pipe, left).takeOut(left);
       left -= moved;
     }
@@ -142,9 +144,6 @@ export class StreamFeed implements Feed {
     return Promise.resolve();
   }
 }
-
-/** What splice(2) says of a source that can only be read. */
-const REFUSALS: ReadonlySet<string> = new Set(["EINVAL", "ENOSYS", "EOPNOTSUPP", "EPERM"]);
 
 /** A chunk in a pipe, of which every target's pipe gets a duplicate: see tee(2). */
 class TeeChunk implements Chunk {
