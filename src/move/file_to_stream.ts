@@ -1,20 +1,20 @@
 /** Transfers from a file to a pipe, a socket or a device. @module */
 
+import { EAGAIN, REFUSALS } from "../errno.ts";
 import { SyscallError, UnsupportedError } from "../errors.ts";
 import { descriptorGuest } from "../guest/descriptor.ts";
 import type { Guest } from "../guest/types.ts";
 import { Burst } from "../guest/tcp.ts";
-import { SpliceFlag } from "../sys/file_flags.ts";
-import * as raw from "../sys/raw/mod.ts";
 import { FileType, sameFile } from "../sys/statx.ts";
+import { sendfileStep } from "./engine/step/sendfile.ts";
+import { fileToPipeStep, spliceStep } from "./engine/step/splice.ts";
 import { type End, goBuffered, verify } from "./ends.ts";
 import type { Flow } from "./flow.ts";
 import type { Pipe } from "./pipe.ts";
 import { givePipe, pipeShortage, takePipe } from "./pipe_pool.ts";
 import { type Move, Pump } from "./pump.ts";
-import { UNSUPPORTED } from "./run_pump.ts";
 import { pumpStream } from "./stream_pump.ts";
-import { EAGAIN, truncated } from "./transfer_job.ts";
+import { truncated } from "./transfer_job.ts";
 
 /** From a file to a pipe, a socket or a device. */
 export interface FileToStreamJob {
@@ -68,7 +68,7 @@ async function sendBy(method: "sendfile" | "splice", job: FileToStreamJob): Prom
     await promise;
   } catch (error) {
     verify(target, flow.bytes);
-    const refused = error instanceof SyscallError && UNSUPPORTED.has(error.code);
+    const refused = error instanceof SyscallError && REFUSALS.has(error.errno);
     if (!refused || job.method !== "auto") throw error;
   } finally {
     burst.end();
@@ -87,11 +87,8 @@ function moveBy(method: "sendfile" | "splice", target: End, pipe: Pipe | null): 
       reason: 'it would wait in the kernel; set O_NONBLOCK on it, or use method "auto"',
     });
   }
-  if (method === "sendfile") return raw.sendfile;
-  if (toPipe) {
-    return (out, file, offset, count) =>
-      raw.splice(file, offset, out, null, count, SpliceFlag.NONBLOCK);
-  }
+  if (method === "sendfile") return sendfileStep;
+  if (toPipe) return fileToPipeStep;
   if (pipe === null) {
     throw pipeShortage(`splice to fd ${target.given}`);
   }
@@ -106,12 +103,12 @@ function through(pipe: Pipe): Move {
   let held = 0;
   return (out, file, offset, count) => {
     if (held === 0) {
-      const filled = raw.splice(file, offset, pipe.writeFd, null, count, SpliceFlag.NONBLOCK);
+      const filled = spliceStep(file, offset, pipe.writeFd, null, count);
       if (filled <= 0) return filled;
       held = filled;
     }
-    const moved = raw.splice(pipe.readFd, null, out, null, held, SpliceFlag.NONBLOCK);
-    if (moved === 0) return -EAGAIN;
+    const moved = spliceStep(pipe.readFd, null, out, null, held);
+    if (moved === 0) return EAGAIN;
     if (moved > 0) held -= moved;
     return moved;
   };

@@ -1,25 +1,38 @@
-/** From a pipe into a connection that the runtime owns. @module */
+/** From memory or a pipe into a connection that the runtime owns, as promises. @module */
 
-import { errnoName, UnsupportedError } from "../errors.ts";
+import { platform } from "../../ffi/platform/mod.ts";
+import { EAGAIN, HANGUPS } from "../errno.ts";
+import { errnoName, SyscallError } from "../errors.ts";
 import type { Guest } from "../guest/types.ts";
 import { PollEvent } from "../sys/event_flags.ts";
-import { SpliceFlag } from "../sys/file_flags.ts";
 import * as raw from "../sys/raw/mod.ts";
-import { ready } from "../wait/ready.ts";
 import { connectionClosed } from "./closed.ts";
+import { ConnectionWriter, NOTHING, type WriteJob } from "./engine/connection_writer.ts";
+import { spliceStep } from "./engine/step/splice.ts";
 import type { Flow } from "./flow.ts";
-import { EAGAIN, isTransient } from "./transfer_job.ts";
-import { Tuning } from "./tuning.ts";
 
-/** Writes behind the runtime's back: only while its own queue is empty, and never after it is closed. */
-export class GuestWriter {
+const { DONTWAIT, MORE, NOSIGNAL } = platform.message;
+
+/** Bytes that every pipe with a free slot takes: see pipe(7), "PIPE_BUF". */
+const PIPE_BUF = 4096;
+
+/** Writes one thing after the other. */
+export class GuestWriter implements WriteJob {
+  left = 0;
   readonly #guest: Guest;
   readonly #flow: Flow;
-  readonly #tuning = new Tuning();
+  readonly #writer: ConnectionWriter;
+  /** What is being written: what this pipe holds, or these bytes. */
+  #pipe = -1;
+  #bytes: Uint8Array = new Uint8Array(0);
+  #more = false;
+  #given = 0;
+  #ended: PromiseWithResolvers<number> | undefined;
 
-  constructor(guest: Guest, flow: Flow) {
+  constructor(guest: Guest, flow: Flow, total: number = Infinity) {
     this.#guest = guest;
     this.#flow = flow;
+    this.#writer = new ConnectionWriter(guest, this, total, flow.watched);
   }
 
   /**
@@ -30,59 +43,108 @@ export class GuestWriter {
    * @throws {SyscallError} When the connection is gone.
    * @throws {AbortError} When the signal fired.
    */
-  async give(pipe: number, count: number): Promise<number> {
-    for (;;) {
-      const fd = this.#fd();
-      const queued = this.#guest.queued();
-      const flags = SpliceFlag.NONBLOCK;
-      const moved = queued ? -EAGAIN : raw.splice(pipe, null, fd, null, count, flags);
-      if (moved > 0) {
-        this.#guest.touch();
-        return moved;
-      }
-      const code = errnoName(-moved);
-      if (code === "EPIPE" || code === "ECONNRESET") throw this.#gone({ code });
-      if (moved < 0 && !isTransient(moved)) return moved;
-      if (this.#guest.write !== null) return await this.#handOver(pipe);
-      await this.#ready(fd);
-    }
+  async splice(pipe: number, count: number): Promise<number> {
+    this.#pipe = pipe;
+    return await this.#write(count);
   }
 
-  /** The number is good for this turn of the event loop only. */
-  #fd(): number {
+  /**
+   * Sends bytes; `more` when others follow at once.
+   *
+   * @throws {SyscallError} When the connection is gone.
+   * @throws {AbortError} When the signal fired.
+   */
+  async send(bytes: Uint8Array, more = false): Promise<void> {
+    this.#pipe = -1;
+    this.#bytes = bytes;
+    this.#more = more;
+    if (bytes.length > 0) await this.#write(bytes.length);
+  }
+
+  /** Lets go of the connection. */
+  stop(): void {
+    this.#writer.stop();
+  }
+
+  async #write(count: number): Promise<number> {
     if (this.#flow.aborted) throw this.#flow.abortError();
-    const fd = this.#guest.fd();
-    if (fd < 0) throw this.#gone();
-    if (!this.#tuning.limited && (this.#flow.watched || this.#guest.timed())) {
-      this.#tuning.limit(fd);
-    }
-    return fd;
-  }
-
-  /** The next byte goes through the runtime's own write, whose callback tells when there is room. */
-  async #handOver(pipe: number): Promise<number> {
-    const one = new Uint8Array(1);
-    raw.read(pipe, one);
-    const written = new Promise<void>((resolve, reject) =>
-      this.#guest.write!(one, (cause) => cause ? reject(this.#gone({ cause })) : resolve())
-    );
+    this.left = count;
+    this.#given = 0;
+    const ended = this.#ended = Promise.withResolvers<number>();
     // A write that outlives an abort has nobody else to hear of its end.
-    written.catch(() => {});
-    await this.#flow.unlessAborted(written);
-    return one.length;
+    ended.promise.catch(() => {});
+    this.#writer.start();
+    return await this.#flow.unlessAborted(ended.promise);
   }
 
-  async #ready(fd: number): Promise<void> {
-    try {
-      await ready(fd, PollEvent.OUT, { signal: this.#flow.signal });
-    } catch (error) {
-      if (this.#flow.aborted) throw this.#flow.abortError();
-      if (this.#guest.fd() < 0 && !(error instanceof UnsupportedError)) throw this.#gone();
-      throw error;
-    }
+  give(fd: number): number {
+    if (this.#done()) return NOTHING;
+    const moved = this.#pipe >= 0
+      ? spliceStep(this.#pipe, null, fd, null, this.left)
+      : sendNow(fd, this.#bytes, this.#more ? MORE : 0);
+    // There are bytes: 0 means that the connection took none.
+    return moved === 0 ? EAGAIN : this.#count(moved);
   }
 
-  #gone(closed: { code?: string; cause?: unknown } = {}): Error {
-    return connectionClosed({ syscall: "splice", bytesMoved: this.#flow.bytes, ...closed });
+  takeByte(target: Uint8Array): number {
+    if (this.#done()) return NOTHING;
+    if (this.#pipe >= 0) return this.#count(raw.read(this.#pipe, target));
+    target[0] = this.#bytes[0]!;
+    return this.#count(1);
   }
+
+  #done(): boolean {
+    return this.left === 0 || (this.#pipe >= 0 && this.#given > 0);
+  }
+
+  #count(moved: number): number {
+    if (moved <= 0) return moved;
+    this.#given += moved;
+    this.left -= moved;
+    if (this.#pipe < 0) this.#bytes = this.#bytes.subarray(moved);
+    return moved;
+  }
+
+  emptied(): void {
+    this.#ended?.resolve(this.#given);
+  }
+
+  failed(result: number): void {
+    if (HANGUPS.has(result)) return this.lost({ code: errnoName(-result) });
+    if (this.#pipe >= 0) return this.#ended?.resolve(result);
+    const bytesMoved = this.#flow.bytes;
+    const action = `send bytes to fd ${this.#guest.fd()}`;
+    this.broke(new SyscallError({ syscall: "send", errno: -result, action, bytesMoved }));
+  }
+
+  lost(cause?: unknown): void {
+    const syscall = this.#pipe >= 0 ? "splice" : "send";
+    this.broke(connectionClosed({ syscall, bytesMoved: this.#flow.bytes, cause }));
+  }
+
+  broke(error: Error): void {
+    this.#ended?.reject(error);
+  }
+}
+
+/** Sends bytes of our own ahead of, or behind, what else is written to a connection. */
+export async function sendBytes(
+  guest: Guest,
+  bytes: Uint8Array,
+  flow: Flow,
+  more = false,
+): Promise<void> {
+  const writer = new GuestWriter(guest, flow, bytes.length);
+  try {
+    await writer.send(bytes, more);
+  } finally {
+    writer.stop();
+  }
+}
+
+/** Sends what the kernel takes without waiting: a count, or `-errno`. */
+function sendNow(fd: number, bytes: Uint8Array, flags: number): number {
+  const sent = raw.send(fd, bytes, DONTWAIT | NOSIGNAL | flags);
+  if (errnoName(-sent) !== "ENOTSOCK") return sent;
+  return raw.poll(fd, PollEvent.OUT, 0) === 0 ? EAGAIN : raw.write(fd, bytes.subarray(0, PIPE_BUF));
 }

@@ -1,28 +1,14 @@
 /** A pump as a promise, with the copy that takes over where sendfile(2) refuses. @module */
 
-import { platform } from "../../ffi/platform/mod.ts";
-import { errnoName, SyscallError } from "../errors.ts";
+import { REFUSALS } from "../errno.ts";
+import { SyscallError } from "../errors.ts";
 import { Burst } from "../guest/tcp.ts";
 import type { Guest } from "../guest/types.ts";
-import { PollEvent } from "../sys/event_flags.ts";
-import * as raw from "../sys/raw/mod.ts";
-import { ready } from "../wait/ready.ts";
-import { connectionClosed } from "./closed.ts";
-import { copyRange, type Sink, taken } from "./copy.ts";
+import { copyRange, type Sink } from "./copy.ts";
 import type { Flow } from "./flow.ts";
+import { sendBytes } from "./guest_stage.ts";
 import { type Move, Pump } from "./pump.ts";
 import type { SendFileOptions, SendMethod } from "./send_file.ts";
-
-const { DONTWAIT, NOSIGNAL, MORE } = platform.message;
-
-/** What sendfile(2) says of a file or a target that it cannot do: a copy can. See sendfile(2), NOTES. */
-export const UNSUPPORTED: ReadonlySet<string> = new Set([
-  "EINVAL", // the file cannot be mapped (procfs, FUSE), or the target appends
-  "ENOSYS", // an emulated kernel
-  "EOPNOTSUPP", // network file systems
-  "EPERM", // seccomp
-  "EOVERFLOW", // network file systems, large offsets
-]);
 
 /** The part of a file to send. */
 export interface FileRange {
@@ -52,7 +38,7 @@ export async function sendToGuest(
   const { header, trailer, stability } = options;
   const burst = new Burst(guest);
   try {
-    if (header !== undefined) await sendBytes(guest, header, flow);
+    if (header !== undefined) await sendBytes(guest, header, flow, true);
     const method = stability === "copy"
       ? await copyRest(file, file.start, sink, flow)
       : await sendRange(guest, file, options, flow, sink, burst, call);
@@ -90,7 +76,7 @@ export async function sendRange(
     await promise;
     return method ?? "sendfile";
   } catch (error) {
-    if (!(error instanceof SyscallError && UNSUPPORTED.has(error.code))) throw error;
+    if (!(error instanceof SyscallError && REFUSALS.has(error.errno))) throw error;
     return await copyRest(file, pump.position, sink, flow);
   } finally {
     await pump.idle;
@@ -108,48 +94,4 @@ export async function copyRest(
   const length = file.start + file.length - from;
   await copyRange(file.fd, { start: from, length }, sink, flow);
   return "copy";
-}
-
-/**
- * Sends bytes of our own ahead of what follows: straight to the kernel where nothing is queued, by
- * the runtime where something is, or where the socket is full.
- */
-export async function sendBytes(guest: Guest, bytes: Uint8Array, flow: Flow): Promise<void> {
-  while (bytes.length > 0) {
-    const fd = guest.fd();
-    if (fd < 0) throw connectionClosed({ syscall: "send", bytesMoved: flow.bytes });
-    if (!guest.queued()) bytes = bytes.subarray(sendNow(fd, bytes, flow));
-    if (bytes.length === 0) return;
-    if (guest.write !== null) return await taken(writeAll(guest, bytes), flow);
-    await taken(ready(fd, PollEvent.OUT), flow);
-  }
-}
-
-/** Bytes that every pipe with a free slot takes: see pipe(7), "PIPE_BUF". */
-const PIPE_BUF = 4096;
-
-/** How many bytes the kernel takes without waiting. */
-function sendNow(fd: number, bytes: Uint8Array, { bytes: bytesMoved }: Flow): number {
-  let sent = raw.send(fd, bytes, DONTWAIT | NOSIGNAL | MORE);
-  if (errnoName(-sent) === "ENOTSOCK") {
-    if (raw.poll(fd, PollEvent.OUT, 0) === 0) return 0;
-    sent = raw.write(fd, bytes.subarray(0, PIPE_BUF));
-  }
-  if (sent >= 0) return sent;
-  const code = errnoName(-sent);
-  if (code === "EAGAIN" || code === "EINTR") return 0;
-  throw code === "EPIPE" || code === "ECONNRESET"
-    ? connectionClosed({ syscall: "send", code, bytesMoved })
-    : new SyscallError({
-      syscall: "send",
-      errno: -sent,
-      action: `send bytes to fd ${fd}`,
-      bytesMoved,
-    });
-}
-
-function writeAll(guest: Guest, bytes: Uint8Array): Promise<void> {
-  return new Promise((resolve, reject) => {
-    guest.write!(bytes, (error) => error ? reject(error) : resolve());
-  });
 }

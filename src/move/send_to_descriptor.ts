@@ -13,10 +13,12 @@ import { ready } from "../wait/ready.ts";
 import { WINDOW } from "../wait/residency.ts";
 import type { Sink } from "./copy.ts";
 import type { Flow } from "./flow.ts";
-import { copyRest, type FileRange, sendBytes, sendToGuest, UNSUPPORTED } from "./run_pump.ts";
+import { Outcome, outcomeOf, STARVED_MS } from "./engine/step/outcome.ts";
+import { sendfileStep } from "./engine/step/sendfile.ts";
+import { fileToPipeStep } from "./engine/step/splice.ts";
+import { sendBytes } from "./guest_stage.ts";
+import { copyRest, type FileRange, sendToGuest } from "./run_pump.ts";
 import type { Sender, SendMethod } from "./send_file.ts";
-
-const SPLICE_F_NONBLOCK = 2;
 
 /** Most bytes for a device, of which nothing is known. */
 const DEVICE_BYTES = 4096;
@@ -37,10 +39,9 @@ export const sendToDescriptor: Sender<number> = async (target, file, options, fl
   const guest = descriptorGuest(() => fd);
   const sink = descriptorSink(fd, flow);
   if (type === FileType.FIFO) {
-    // On a pipe this flag is enough: splice(2). sendfile(2) has none.
-    const move = (out: number, from: number, offset: number, count: number) =>
-      raw.splice(from, offset, out, null, count, SPLICE_F_NONBLOCK);
-    return await sendToGuest(guest, file, options, flow, sink, { move, method: "splice" });
+    // splice(2) has a flag against waiting for a pipe; sendfile(2) has none.
+    const call = { move: fileToPipeStep, method: "splice" } as const;
+    return await sendToGuest(guest, file, options, flow, sink, call);
   }
   const waits = type === FileType.SOCKET || type === FileType.CHARACTER;
   if (waits && (flags & platform.open.NONBLOCK) !== 0) {
@@ -96,10 +97,17 @@ async function sendBlocking(
       flow.moved(moved, "sendfile");
       continue;
     }
-    if (moved === 0) throw truncated(file, flow);
-    const name = platform.errnoNames[-moved]!;
-    if (UNSUPPORTED.has(name)) return await copyRest(file, position, sink, flow);
-    if (name === "EINTR" || name === "EAGAIN") continue;
+    switch (outcomeOf(moved)) {
+      case Outcome.BLOCKED:
+        continue;
+      case Outcome.STARVED:
+        await new Promise((resolve) => setTimeout(resolve, STARVED_MS));
+        continue;
+      case Outcome.REFUSED:
+        return await copyRest(file, position, sink, flow);
+      case Outcome.SHORT:
+        throw truncated(file, flow);
+    }
     const action = `send fd ${file.fd} to fd ${fd}`;
     throw new SyscallError({ syscall: "sendfile", errno: -moved, action, bytesMoved: flow.bytes });
   }
@@ -117,7 +125,7 @@ async function sendSome(
     return await runBlocking("sendfile", fd, file, position, count);
   } catch (error) {
     if (!(error instanceof UnsupportedError)) throw error;
-    return raw.sendfile(fd, file, position, count);
+    return sendfileStep(fd, file, position, count);
   }
 }
 

@@ -33,8 +33,9 @@ export async function streamToRuntime(job: StreamJob, target: RuntimeTarget): Pr
   }
   const writer = new GuestWriter(guest, flow);
   try {
-    await pumpStream({ ...job, write, give: (pipe, count) => writer.give(pipe, count) });
+    await pumpStream({ ...job, write, give: (pipe, count) => writer.splice(pipe, count) });
   } finally {
+    writer.stop();
     guest.release();
   }
 }

@@ -1,5 +1,6 @@
 /** The calls that the blocking thread knows. @module */
 
+import { sendfileStep } from "../move/engine/step/sendfile.ts";
 import {
   copyFileRange,
   fallocate,
@@ -10,7 +11,6 @@ import {
   openat2,
   posixFadvise,
   readahead,
-  sendfile,
   splice,
   syncFileRange,
 } from "../sys/raw/mod.ts";
@@ -43,7 +43,7 @@ export interface BlockingCalls {
   readonly posixFadvise: typeof posixFadvise;
   readonly readahead: typeof readahead;
   readonly sendRange: typeof sendRange;
-  readonly sendfile: typeof sendfile;
+  readonly sendfile: typeof sendfileStep;
   readonly splice: typeof splice;
   readonly spliceRange: typeof spliceRange;
   readonly spliceThrough: typeof spliceThrough;
@@ -68,7 +68,7 @@ export const CALLS: BlockingCalls = {
   posixFadvise,
   readahead,
   sendRange,
-  sendfile,
+  sendfile: sendfileStep,
   splice,
   spliceRange,
   spliceThrough,

@@ -1,35 +1,23 @@
 /** One target of a broadcast, and the chunks that it has not got yet. @module */
 
-import { errnoName, errnoNumber, SyscallError } from "../../errors.ts";
-import type { Guest } from "../../guest/types.ts";
-import { PollEvent } from "../../sys/event_flags.ts";
-import { whenReady } from "../../wait/ready.ts";
+import { SyscallError } from "../../errors.ts";
 import { bringIn } from "../../wait/residency.ts";
 import { connectionClosed } from "../closed.ts";
+import { ConnectionWriter, NOTHING, type WriteJob } from "../engine/connection_writer.ts";
+import { COLD, Outcome, outcomeOf } from "../engine/step/outcome.ts";
 import { verify } from "../ends.ts";
 import type { Pipe } from "../pipe.ts";
 import { openPipe } from "../pipe_pool.ts";
-import { UNSUPPORTED } from "../run_pump.ts";
-import { MUCH, Tuning } from "../tuning.ts";
+import { isTransient } from "../transfer_job.ts";
 import type { BranchEvents, BroadcastMethod, Chunk, Lane, LaneTaker } from "./job.ts";
 import { LaneQueue } from "./lane_queue.ts";
-import { BytesLane, COLD, type FileLane } from "./lanes.ts";
+import { BytesLane, FileLane } from "./lanes.ts";
 import { type Outlet, writeFailure } from "./outlet.ts";
 import type { Patience } from "./patience.ts";
 import { LEAST_PIPE, PIPE_BYTES } from "./pipes.ts";
 
-/** Pause before another try when the kernel is short of memory, in milliseconds. */
-const SHORTAGE_MS = 20;
-
-/** Bytes after which others get their turn on the event loop. */
-const TURN = 2 * 1024 * 1024;
-
-const EINTR = errnoNumber("EINTR");
-const EAGAIN = errnoNumber("EAGAIN");
-const SHORTAGE: ReadonlySet<number> = new Set(["ENOMEM", "ENOBUFS"].map(errnoNumber));
-
 /** A target that has been opened, with a short queue of chunks. */
-export class Branch implements LaneTaker {
+export class Branch implements LaneTaker, WriteJob {
   /** Bytes that it took. */
   bytes = 0;
   /** Bytes that it missed. */
@@ -48,16 +36,16 @@ export class Branch implements LaneTaker {
   #pipe: Pipe | null | undefined;
   #running = false;
   #over = false;
-  readonly #tuning = new Tuning();
-  #cancelWait: (() => void) | undefined;
-  #timer: ReturnType<typeof setTimeout> | undefined;
-  readonly #again = () => this.#push();
+  /** Writes to what does not wait. */
+  readonly #writer: ConnectionWriter | null;
 
   constructor(outlet: Outlet, patience: Patience, events: BranchEvents) {
     this.outlet = outlet;
     this.patience = patience;
     this.#events = events;
     this.#splices = outlet.splices;
+    const { guest } = outlet;
+    this.#writer = guest === null ? null : new ConnectionWriter(guest, this, Infinity);
   }
 
   /** Whether it has not got everything that it was offered. */
@@ -94,7 +82,8 @@ export class Branch implements LaneTaker {
   /** Queues its share of a chunk; only when it is not {@linkcode full}. */
   offer(chunk: Chunk): void {
     this.queue.push(chunk.laneFor(this));
-    if (!this.#running) this.#start();
+    if (this.#writer !== null) this.#writer.start();
+    else if (!this.#running) this.#start();
   }
 
   /** Drops what it has been offered, but for what is on its way or in its pipe already. */
@@ -106,9 +95,7 @@ export class Branch implements LaneTaker {
   stop(): void {
     if (this.#over) return;
     this.#over = true;
-    this.#cancelWait?.();
-    clearTimeout(this.#timer);
-    if (this.outlet.guest !== null) this.#tuning.end(this.outlet.guest);
+    this.#writer?.stop();
     // What a thread works on is closed behind it.
     this.settled = this.settled.then(() => {
       this.outlet.release();
@@ -122,10 +109,9 @@ export class Branch implements LaneTaker {
   }
 
   #start(): void {
-    const { guest, file, sink } = this.outlet;
+    const { file, sink } = this.outlet;
     this.#running = true;
-    if (guest !== null) this.#push();
-    else this.#work(file !== null ? () => this.#toFile() : () => this.#toSink(sink!.write));
+    this.#work(file !== null ? () => this.#toFile() : () => this.#toSink(sink!.write));
   }
 
   /** Runs what waits for a thread, or for the runtime. */
@@ -142,7 +128,7 @@ export class Branch implements LaneTaker {
       const moved = await lane.giveToFile(file.fd, () => this.pipe(LEAST_PIPE));
       if (moved > 0) this.#count(moved, lane);
       else if (moved === 0) return this.#events.short();
-      else if (moved !== -EINTR && moved !== -EAGAIN) {
+      else if (!isTransient(moved)) {
         return this.#fail(writeFailure(-moved, this.bytes));
       }
     }
@@ -163,85 +149,57 @@ export class Branch implements LaneTaker {
     this.#running = false;
   }
 
-  /** Gives the descriptor what it takes now, and waits for it to take more. */
-  #push(): void {
-    const guest = this.outlet.guest!;
-    if (this.#over) return;
-    // The number is good for this turn: nothing of the runtime runs until we return.
-    const fd = guest.fd();
-    if (fd < 0) return this.#fail(connectionClosed({ syscall: "write", bytesMoved: this.bytes }));
-    if (!this.#tuning.limited && guest.timed()) this.#tuning.limit(fd);
-    if (this.bytes >= MUCH) this.#tuning.unpace(fd);
-    if (guest.queued()) return this.#handOver(guest, fd);
-    const before = this.bytes;
-    let result = 0;
-    for (let lane = this.queue.first; lane; lane = this.queue.first) {
-      result = lane.give(fd);
-      if (result > 0) this.#count(result, lane);
-      else if (result !== -EINTR) break;
-      if (this.bytes - before >= TURN) break;
-    }
-    if (this.bytes > before) guest.touch();
-    const lane = this.queue.first;
-    if (lane === undefined) this.#running = false;
-    else if (result > 0) setImmediate(this.#again);
-    else this.#held(result, guest, fd, lane);
+  get left(): number {
+    return this.queue.first?.left ?? 0;
   }
 
-  #held(result: number, guest: Guest, fd: number, lane: Lane): void {
-    if (result === -EAGAIN) return this.#handOver(guest, fd);
+  give(fd: number): number {
+    const lane = this.queue.first;
+    if (lane === undefined) return NOTHING;
+    const moved = lane.give(fd);
+    if (moved > 0) this.#count(moved, lane);
+    return moved;
+  }
+
+  takeByte(target: Uint8Array): number {
+    const lane = this.queue.first;
+    if (lane === undefined) return NOTHING;
+    if (lane instanceof FileLane && lane.cold) return COLD;
+    const one = lane.takeOut(1);
+    target.set(one);
+    if (one.length > 0) this.#count(1, lane);
+    return one.length;
+  }
+
+  /** The bytes have left the page cache since the chunk was offered: a thread brings them back. */
+  fill(): Promise<void> {
+    const lane = this.queue.first as FileLane;
+    const filled = bringIn(lane.file, lane.position, lane.left).then(() => lane.warmed());
+    this.settled = filled.catch(() => {});
+    return filled;
+  }
+
+  /** The connection has got all that it was offered. */
+  emptied(): void {}
+
+  failed(result: number): void {
     if (result === 0) return this.#events.short();
-    if (result === COLD) return this.#warm(lane as FileLane);
-    if (SHORTAGE.has(-result)) {
-      this.#timer = setTimeout(this.#again, SHORTAGE_MS);
-      return;
-    }
-    if (!UNSUPPORTED.has(errnoName(-result)) || lane.method === "copy") {
+    const lane = this.queue.first!;
+    if (outcomeOf(result) !== Outcome.REFUSED || lane.method === "copy") {
       return this.#fail(writeFailure(-result, this.bytes));
     }
     // It cannot be given pages after all: bytes from here on.
     this.#splices = false;
     this.queue.replaceFirst(new BytesLane(lane.takeOut(lane.left), this));
-    this.#push();
+    this.#writer!.again();
   }
 
-  /** The bytes have left the page cache since the chunk was offered: a thread brings them back. */
-  #warm(lane: FileLane): void {
-    this.#work(async () => {
-      await bringIn(lane.file, lane.position, lane.left);
-      lane.warmed();
-      this.#push();
-    });
+  lost(cause?: unknown): void {
+    this.#fail(connectionClosed({ syscall: "write", bytesMoved: this.bytes, cause }));
   }
 
-  /**
-   * Waits until the connection takes bytes again: the next byte goes through the runtime's own write,
-   * whose callback says so. A guest without such a write is waited for by its descriptor.
-   */
-  #handOver(guest: Guest, fd: number): void {
-    if (guest.write === null) return this.#waitFor(guest, fd);
-    const lane = this.queue.first!;
-    const one = lane.takeOut(1);
-    if (one.length === 0) return this.#events.short();
-    this.#count(1, lane);
-    guest.write(one, (cause) => {
-      if (this.#over) return;
-      if (cause) {
-        return this.#fail(connectionClosed({ syscall: "write", bytesMoved: this.bytes, cause }));
-      }
-      this.#push();
-    });
-  }
-
-  #waitFor(guest: Guest, fd: number): void {
-    try {
-      this.#cancelWait = whenReady(fd, PollEvent.OUT, this.#again, (error) => {
-        const closed = guest.fd() < 0;
-        this.#fail(closed ? connectionClosed({ syscall: "write", bytesMoved: this.bytes }) : error);
-      });
-    } catch (error) {
-      this.#fail(error as Error);
-    }
+  broke(error: Error): void {
+    this.#fail(error);
   }
 
   #count(moved: number, lane: Lane): void {

@@ -1,18 +1,18 @@
 /** The three ways in which a target gets its share of a chunk. @module */
 
-import { SpliceFlag } from "../../sys/file_flags.ts";
+import { EAGAIN } from "../../errno.ts";
 import * as raw from "../../sys/raw/mod.ts";
 import { resident } from "../../wait/residency.ts";
 import { elsewhere } from "../elsewhere.ts";
 import type { Pipe } from "../pipe.ts";
-import { EAGAIN, isRefusal } from "../transfer_job.ts";
+import { COLD } from "../engine/step/outcome.ts";
+import { sendfileStep } from "../engine/step/sendfile.ts";
+import { fileToPipeStep, spliceStep } from "../engine/step/splice.ts";
+import { isRefusal } from "../transfer_job.ts";
 import type { Lane, LaneTaker } from "./job.ts";
 
 /** How long what was seen in the page cache is taken to be there, in milliseconds. */
 const FRESH_MS = 1000;
-
-/** Said instead of a count by a lane whose bytes have left the page cache: bring them in first. */
-export const COLD = -0x7fff_ffff;
 
 /** A range of a file that all targets share: its pages go out, or into a pipe. */
 export class FileLane implements Lane {
@@ -36,15 +36,22 @@ export class FileLane implements Lane {
   }
 
   give(fd: number): number {
-    if (performance.now() - this.#seenMs > FRESH_MS) {
-      if (resident(this.file, this.position, this.left) < this.left) return COLD;
-      this.warmed();
-    }
+    if (this.cold) return COLD;
+    const { file, left, position } = this;
     // Only pipes have a flag against waiting; sockets get here when they do not wait by themselves.
-    const moved = this.method === "sendfile"
-      ? raw.sendfile(fd, this.file, this.position, this.left)
-      : raw.splice(this.file, this.position, fd, null, this.left, SpliceFlag.NONBLOCK);
-    return this.#count(moved);
+    return this.#count(
+      this.method === "sendfile"
+        ? sendfileStep(fd, file, position, left)
+        : fileToPipeStep(fd, file, position, left),
+    );
+  }
+
+  /** Whether some of the bytes may have left the page cache since the chunk was offered. */
+  get cold(): boolean {
+    if (performance.now() - this.#seenMs <= FRESH_MS) return false;
+    if (resident(this.file, this.position, this.left) < this.left) return true;
+    this.warmed();
+    return false;
   }
 
   async giveToFile(fd: number): Promise<number> {
@@ -98,9 +105,9 @@ export class PipeLane implements Lane {
 
   give(fd: number): number {
     const { readFd } = this.#pipe;
-    const moved = raw.splice(readFd, null, fd, null, this.left, SpliceFlag.NONBLOCK);
+    const moved = spliceStep(readFd, null, fd, null, this.left);
     // The pipe is not empty and has its writer: 0 means that the target took nothing.
-    return moved === 0 ? -EAGAIN : this.#count(moved);
+    return moved === 0 ? EAGAIN : this.#count(moved);
   }
 
   async giveToFile(fd: number): Promise<number> {
@@ -148,7 +155,7 @@ export class BytesLane implements Lane {
 
   give(fd: number): number {
     const written = this.#taker.write(fd, this.#bytes);
-    return written === 0 ? -EAGAIN : this.#count(written);
+    return written === 0 ? EAGAIN : this.#count(written);
   }
 
   /** By way of a pipe: the thread knows descriptors only. */

@@ -23,6 +23,16 @@ export function spliceStep(
   }
 }
 
+/** Gives pages of a file to a pipe, without waiting for room in it. As the step of sendfile(2). */
+export function fileToPipeStep(
+  pipe: number,
+  file: number,
+  position: number,
+  count: number,
+): number {
+  return spliceStep(file, position, pipe, null, count);
+}
+
 /**
  * Fills an empty pipe from a socket.
  *
