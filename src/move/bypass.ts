@@ -5,20 +5,13 @@ import type { ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { builtin } from "../builtins.ts";
 import { TruncatedError } from "../errors.ts";
-import {
-  contentLength,
-  isEligible,
-  isResponse,
-  responseGuest,
-  sendHead,
-  socketOf,
-} from "../guest/response.ts";
+import { contentLength, isEligible, isResponse, socketOf } from "../guest/response.ts";
 import { isPlain, socketGuest } from "../guest/socket.ts";
 import { Burst } from "../guest/tcp.ts";
-import type { Guest } from "../guest/types.ts";
 import { available } from "../sys/libc.ts";
 import { lseek } from "../sys/raw/files.ts";
 import { fdStat, FileType } from "../sys/statx.ts";
+import { openBody, type ResponseBody } from "./engine/response_body.ts";
 import { Flow } from "./flow.ts";
 import { Pump, type PumpEnd } from "./pump.ts";
 
@@ -85,9 +78,8 @@ export class Bypass {
   readonly #rest: Rest;
   readonly #flow: Flow;
   readonly #ended: (end: BypassEnd) => void;
-  #connection: Guest | undefined;
+  #body: ResponseBody | null = null;
   #pump: Pump | undefined;
-  #burst: Burst | undefined;
   #over = false;
 
   constructor(
@@ -106,7 +98,15 @@ export class Bypass {
   /** Begins; the end may come before it returns. */
   start(): void {
     const destination = this.#destination;
-    if (!isResponse(destination)) return this.#pumpTo(this.#connect(destination));
+    if (!isResponse(destination)) {
+      const guest = socketGuest(destination);
+      const burst = new Burst(guest);
+      const close = () => {
+        burst.end();
+        guest.release();
+      };
+      return this.#pumpTo(this.#body = { guest, burst, close });
+    }
     if (destination.socket !== null) return this.#respond(destination, destination.socket);
     socketOf(destination).then((socket) => {
       if (this.#over) return;
@@ -115,32 +115,19 @@ export class Bypass {
     });
   }
 
-  #connect(socket: Socket): Guest {
-    const connection = this.#connection = socketGuest(socket);
-    this.#burst = new Burst(connection);
-    return connection;
-  }
-
   #respond(response: ServerResponse, socket: Socket): void {
-    const connection = this.#connect(socket);
+    const promised = this.#rest.length + this.#stream.bytesRead;
     try {
-      sendHead(response);
+      // Listeners may have had a last word: on the head, and on this stream.
+      this.#body = openBody(response, socket, (length) => !this.#over && length === promised);
     } catch {
       // It throws once more where an ordinary stream lets it.
-      return this.#finish("failed");
     }
-    // Listeners may have had a last word: on the head, and on this stream.
-    if (this.#over) return;
-    const promised = this.#rest.length + this.#stream.bytesRead;
-    if (isEligible(response) && contentLength(response) === promised) {
-      this.#pumpTo(responseGuest(response, connection));
-    } else {
-      this.#finish("failed");
-    }
+    if (this.#body !== null) this.#pumpTo(this.#body);
+    else if (!this.#over) this.#finish("failed");
   }
 
-  #pumpTo(guest: Guest): void {
-    const burst = this.#burst!;
+  #pumpTo({ guest, burst }: ResponseBody): void {
     const options = { file: this.#stream.fd, ...this.#rest, guest, flow: this.#flow };
     this.#pump = new Pump({ ...options, burst }, (end) => this.#conclude(end));
     this.#pump.start();
@@ -152,7 +139,7 @@ export class Bypass {
     if (!(end instanceof TruncatedError)) return this.#finish("failed", end);
     if (!promised) return this.#finish("open");
     // Never pad, never let the next response begin inside this one.
-    this.#connection!.destroy();
+    this.#body!.guest.destroy();
     this.#finish("cut", end);
   }
 
@@ -165,8 +152,7 @@ export class Bypass {
   stop(error?: Error): void {
     if (this.#over) return;
     this.#over = true;
-    this.#burst?.end();
-    this.#connection?.release();
+    this.#body?.close();
     if (this.#pump === undefined) return;
     this.#pump.stop();
     this.idle = this.#pump.idle;

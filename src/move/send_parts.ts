@@ -1,20 +1,10 @@
 /** Sending a body that is made of parts of a file and bytes of our own. @module */
 
 import type { ServerResponse } from "node:http";
-import {
-  contentLength,
-  cutOff,
-  isEligible,
-  responseGuest,
-  sendHead,
-  socketOf,
-} from "../guest/response.ts";
-import { isPlain, socketGuest } from "../guest/socket.ts";
-import { Burst } from "../guest/tcp.ts";
-import type { Guest } from "../guest/types.ts";
-import { available } from "../sys/libc.ts";
+import { cutOff } from "../guest/response.ts";
 import { connectionClosed } from "./closed.ts";
-import { copyRange, type Sink, streamSink, taken } from "./copy.ts";
+import { copyRange, streamSink, taken } from "./copy.ts";
+import { writeBody } from "./engine/response_body.ts";
 import { Flow } from "./flow.ts";
 import { sendRange } from "./run_pump.ts";
 
@@ -41,7 +31,15 @@ export async function sendParts(
   const sink = streamSink(res);
   let failure: Error | undefined;
   try {
-    if (!(available() && await sendDirectly(res, file, parts, length, sink, flow))) {
+    const sent = await writeBody(res, length, (task) => task, async ({ burst, guest }) => {
+      for (const part of parts) {
+        // By the runtime's own write: nothing of ours may be left waiting for more at the end.
+        if (part instanceof Uint8Array) await taken(sink.write(part), flow);
+        else await sendRange(guest, { fd: file, ...part }, {}, flow, sink, burst);
+      }
+      return true;
+    });
+    if (sent === undefined) {
       for (const part of parts) {
         if (part instanceof Uint8Array) await taken(sink.write(part), flow);
         else await copyRange(file, part, sink, flow);
@@ -54,37 +52,5 @@ export async function sendParts(
     throw error;
   } finally {
     flow.publish(failure);
-  }
-}
-
-/** By the descriptor of the connection; `false`, with nothing sent, where that may not be used. */
-async function sendDirectly(
-  res: ServerResponse,
-  file: number,
-  parts: readonly BodyPart[],
-  length: number,
-  sink: Sink,
-  flow: Flow,
-): Promise<boolean> {
-  const eligible = () => isEligible(res) && contentLength(res) === length;
-  if (!eligible()) return false;
-  const socket = await socketOf(res);
-  if (socket === null || !isPlain(socket)) throw connectionClosed({ syscall: "sendfile" });
-  const connection = socketGuest(socket);
-  const burst = new Burst(connection);
-  try {
-    sendHead(res);
-    // Listeners may have changed the head at the last moment.
-    if (!eligible()) return false;
-    const guest: Guest = responseGuest(res, connection);
-    for (const part of parts) {
-      // By the runtime's own write: nothing of ours may be left waiting for more at the end.
-      if (part instanceof Uint8Array) await taken(sink.write(part), flow);
-      else await sendRange(guest, { fd: file, ...part }, {}, flow, sink, burst);
-    }
-    return true;
-  } finally {
-    burst.end();
-    connection.release();
   }
 }

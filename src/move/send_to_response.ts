@@ -1,21 +1,11 @@
 /** Sending to an HTTP response. @module */
 
 import type { ServerResponse } from "node:http";
-import {
-  contentLength,
-  cutOff,
-  hasBody,
-  isEligible,
-  responseGuest,
-  sendHead,
-  socketOf,
-} from "../guest/response.ts";
-import { isPlain, socketGuest } from "../guest/socket.ts";
-import { Burst } from "../guest/tcp.ts";
+import { cutOff, hasBody } from "../guest/response.ts";
 import { mediaType } from "../media_types.ts";
-import { available } from "../sys/libc.ts";
 import { connectionClosed } from "./closed.ts";
 import { streamSink } from "./copy.ts";
+import { writeBody } from "./engine/response_body.ts";
 import type { Flow } from "./flow.ts";
 import { copyRest, type FileRange, sendRange } from "./run_pump.ts";
 import type { Sender, SendFileOptions, SendMethod } from "./send_file.ts";
@@ -59,22 +49,11 @@ async function sendBody(
   flow: Flow,
 ): Promise<SendMethod> {
   const sink = streamSink(res);
-  const eligible = () => isEligible(res) && contentLength(res) === file.length;
-  if (options.stability === "copy" || !available() || !eligible()) {
-    return await copyRest(file, file.start, sink, flow);
-  }
-  const socket = await flow.unlessAborted(socketOf(res));
-  if (socket === null || !isPlain(socket)) throw connectionClosed({ syscall: "sendfile" });
-  const connection = socketGuest(socket);
-  const burst = new Burst(connection);
-  try {
-    sendHead(res);
-    // Listeners may have changed the head at the last moment.
-    return eligible()
-      ? await sendRange(responseGuest(res, connection), file, options, flow, sink, burst)
-      : await copyRest(file, file.start, sink, flow);
-  } finally {
-    burst.end();
-    connection.release();
-  }
+  const sent = options.stability === "copy" ? undefined : await writeBody(
+    res,
+    file.length,
+    (task) => flow.unlessAborted(task),
+    ({ guest, burst }) => sendRange(guest, file, options, flow, sink, burst),
+  );
+  return sent ?? await copyRest(file, file.start, sink, flow);
 }

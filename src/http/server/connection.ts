@@ -1,6 +1,6 @@
 /** One connection: reads requests, sends answers, waits for either side, and ends. @module */
 
-import { errnoNumber } from "../../errors.ts";
+import { EAGAIN, EINTR } from "../../errno.ts";
 import { limitUnsent } from "../../guest/tcp.ts";
 import { EpollEvent } from "../../sys/event_flags.ts";
 import { recvCell } from "../../sys/raw/cells.ts";
@@ -8,22 +8,17 @@ import * as raw from "../../sys/raw/mod.ts";
 import { ShutdownHow } from "../../sys/socket_flags.ts";
 import type { Handler, Task } from "../../wait/loop/loop.ts";
 import { Timer } from "../../wait/loop/timers.ts";
+import { Outcome, STARVED_MS } from "../../move/engine/step/outcome.ts";
 import { Counter } from "./config.ts";
 import type { DiskWaiter } from "./disk.ts";
 import { Passing } from "./fallback/passing.ts";
 import { ENDED, NOTHING, PASSED, Reader } from "./reader.ts";
-import { Sender, Sent } from "./sender.ts";
+import { Sender, YIELDED } from "./sender.ts";
 import type { Service } from "./service.ts";
 import { Watchdog } from "./watchdog.ts";
 
-const EAGAIN = -errnoNumber("EAGAIN");
-const EINTR = -errnoNumber("EINTR");
-
 /** Most bytes that are read after the last answer: see RFC 9112, 9.6. */
 const MOST_LINGERED = 1024 * 1024;
-
-/** Pause after the kernel had no memory, in milliseconds. */
-const STARVED_MS = 20;
 
 /** What a connection is doing. */
 export const Phase = { READING: 0, SENDING: 1, LINGERING: 2, CLOSED: 3, PASSING: 4 } as const;
@@ -55,7 +50,7 @@ export class Connection implements Handler, Task, DiskWaiter {
   constructor(service: Service, fd: number) {
     this.fd = fd;
     this.#service = service;
-    this.sender = new Sender(fd, service.warmth);
+    this.sender = new Sender(fd, service.residency);
     this.reader = new Reader(service, this);
     this.#watchdog = new Watchdog(service, this);
   }
@@ -93,7 +88,7 @@ export class Connection implements Handler, Task, DiskWaiter {
   onDisk(_result: number): void {
     this.#diskId = 0;
     const { file, position } = this.sender.cold;
-    this.#service.warmth.warm(file, position);
+    this.#service.residency.warm(file, position);
     this.#pump();
   }
 
@@ -156,13 +151,13 @@ export class Connection implements Handler, Task, DiskWaiter {
 
   /** What is next, when the answers have been sent so far. */
   #settle(sent: number): void {
-    if (sent === Sent.ALL) return this.#rest();
-    if (sent === Sent.TRUNCATED) return this.abort(Counter.TRUNCATED);
-    if (sent === Sent.FAILED) return this.abort(Counter.ABORTED);
+    if (sent === Outcome.MOVED) return this.#rest();
+    if (sent === Outcome.SHORT) return this.abort(Counter.TRUNCATED);
+    if (sent === Outcome.FAILED || sent === Outcome.REFUSED) return this.abort(Counter.ABORTED);
     this.phase = Phase.SENDING;
-    if (sent === Sent.BLOCKED) this.#block();
-    else if (sent === Sent.YIELDED) this.#service.loop.again(this);
-    else if (sent === Sent.COLD) this.#thaw();
+    if (sent === Outcome.BLOCKED) this.#block();
+    else if (sent === YIELDED) this.#service.loop.again(this);
+    else if (sent === Outcome.COLD) this.#thaw();
     else this.#starve();
   }
 
@@ -191,12 +186,12 @@ export class Connection implements Handler, Task, DiskWaiter {
   /** The next window is on the disk. */
   #thaw(): void {
     const { file, length, position } = this.sender.cold;
-    const { disk, loop, warmth } = this.#service;
+    const { disk, loop, residency } = this.#service;
     this.#diskId = disk.ask(file, position, length, this);
     if (this.#diskId === 0) {
       if (!disk.gone) return this.#starve();
       // The thread of the disk could not be started, or has ended: rather wait here than not send.
-      warmth.warm(file, position);
+      residency.warm(file, position);
       return loop.again(this);
     }
     this.watch(0);

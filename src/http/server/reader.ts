@@ -52,7 +52,7 @@ export class Reader {
     return this.#pending !== null;
   }
 
-  /** Reads what has arrived and answers it; returns {@linkcode NOTHING}, {@linkcode ENDED} or `Sent`. */
+  /** Reads what has arrived and answers it; returns {@linkcode NOTHING}, {@linkcode ENDED} or how sending stands. */
   receive(): number {
     const { input } = this.#service;
     const before = this.#pending?.length ?? 0;

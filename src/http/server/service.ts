@@ -5,6 +5,7 @@ import { EpollEvent } from "../../sys/event_flags.ts";
 import { recvCell, sendCell } from "../../sys/raw/cells.ts";
 import * as raw from "../../sys/raw/mod.ts";
 import { MessageFlag, ShutdownHow } from "../../sys/socket_flags.ts";
+import { ResidencyCache } from "../../wait/residency_cache.ts";
 import type { Loop } from "../../wait/loop/loop.ts";
 import { Timer } from "../../wait/loop/timers.ts";
 import { Clock } from "./clock.ts";
@@ -18,7 +19,6 @@ import { Output } from "./output.ts";
 import { Reply, textPlan } from "./reply.ts";
 import { RequestHead } from "./request_head.ts";
 import type { Site } from "./site.ts";
-import { Warmth } from "./warmth.ts";
 
 /** Room for what arrives at once, beside a head that is not whole yet. */
 const INPUT_BYTES = 16 * 1024;
@@ -63,7 +63,7 @@ export class Service {
   readonly limits: Limits;
   readonly site: Site;
   readonly clock: Clock = new Clock();
-  readonly warmth: Warmth;
+  readonly residency: ResidencyCache;
   readonly head: RequestHead;
   /** What has just arrived. */
   readonly input: Cell;
@@ -86,7 +86,7 @@ export class Service {
     this.disk = disk;
     this.limits = limits;
     this.site = site;
-    this.warmth = new Warmth(() => loop.now);
+    this.residency = new ResidencyCache(() => loop.now);
     this.head = new RequestHead(limits);
     this.input = new Cell(limits.maxHeadBytes + INPUT_BYTES);
     this.output = new Output(this, Math.max(OUTPUT_BYTES, cache.maxFileBytes + INPUT_BYTES));

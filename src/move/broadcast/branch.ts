@@ -1,17 +1,16 @@
 /** One target of a broadcast, and the chunks that it has not got yet. @module */
 
 import { SyscallError } from "../../errors.ts";
-import { bringIn } from "../../wait/residency.ts";
 import { connectionClosed } from "../closed.ts";
 import { ConnectionWriter, NOTHING, type WriteJob } from "../engine/connection_writer.ts";
-import { COLD, Outcome, outcomeOf } from "../engine/step/outcome.ts";
+import { Outcome, outcomeOf } from "../engine/step/outcome.ts";
 import { verify } from "../ends.ts";
 import type { Pipe } from "../pipe.ts";
 import { openPipe } from "../pipe_pool.ts";
 import { isTransient } from "../transfer_job.ts";
 import type { BranchEvents, BroadcastMethod, Chunk, Lane, LaneTaker } from "./job.ts";
 import { LaneQueue } from "./lane_queue.ts";
-import { BytesLane, FileLane } from "./lanes.ts";
+import { BytesLane, type FileLane } from "./lanes.ts";
 import { type Outlet, writeFailure } from "./outlet.ts";
 import type { Patience } from "./patience.ts";
 import { LEAST_PIPE, PIPE_BYTES } from "./pipes.ts";
@@ -164,17 +163,14 @@ export class Branch implements LaneTaker, WriteJob {
   takeByte(target: Uint8Array): number {
     const lane = this.queue.first;
     if (lane === undefined) return NOTHING;
-    if (lane instanceof FileLane && lane.cold) return COLD;
-    const one = lane.takeOut(1);
-    target.set(one);
-    if (one.length > 0) this.#count(1, lane);
-    return one.length;
+    const taken = lane.takeByte(target);
+    if (taken > 0) this.#count(taken, lane);
+    return taken;
   }
 
   /** The bytes have left the page cache since the chunk was offered: a thread brings them back. */
   fill(): Promise<void> {
-    const lane = this.queue.first as FileLane;
-    const filled = bringIn(lane.file, lane.position, lane.left).then(() => lane.warmed());
+    const filled = (this.queue.first as FileLane).bringIn();
     this.settled = filled.catch(() => {});
     return filled;
   }

@@ -4,6 +4,7 @@ import { builtin } from "../../builtins.ts";
 import { TruncatedError } from "../../errors.ts";
 import { fdStat, FileType } from "../../sys/statx.ts";
 import { WINDOW } from "../../wait/residency.ts";
+import { newFileId, type ResidentFile } from "../../wait/residency_cache.ts";
 import { closeEnd, type End, goBuffered, verify } from "../ends.ts";
 import { snapshot } from "../generated.ts";
 import { Gate } from "../gate.ts";
@@ -24,6 +25,7 @@ export class FileFeed implements Feed {
   readonly total: number;
   readonly live = false;
   readonly #end: End;
+  readonly #file: ResidentFile;
   readonly #gate: Gate;
   readonly #stop: number;
   readonly #copies: boolean;
@@ -33,6 +35,8 @@ export class FileFeed implements Feed {
   constructor(end: End, range: { start: number; length: number }, copies: boolean) {
     goBuffered(end, "source");
     this.#end = end;
+    // Nobody asks what lies in holes: the gate has seen all of a chunk before it is offered.
+    this.#file = { fd: end.fd, id: newFileId(), size: end.size, sparse: false };
     this.#gate = new Gate(end.fd, range.start);
     this.#position = range.start;
     this.#stop = range.start + range.length;
@@ -54,7 +58,7 @@ export class FileFeed implements Feed {
     if (length === 0) return null;
     const start = this.#position;
     this.#position += length;
-    const { fd } = this.#end;
+    const file = this.#file;
     if (this.#copies) return bytesChunk(this.#read(start, length));
     let bytes: Uint8Array | undefined;
     return {
@@ -62,7 +66,7 @@ export class FileFeed implements Feed {
       method: "sendfile",
       laneFor: (taker: LaneTaker) =>
         taker.splices
-          ? new FileLane(fd, start, length, taker.toPipe)
+          ? new FileLane(file, start, length, taker.toPipe)
           : new BytesLane(bytes ??= this.#read(start, length), taker),
       settle() {},
     };
@@ -77,7 +81,7 @@ export class FileFeed implements Feed {
   }
 
   #read(start: number, length: number): Uint8Array {
-    const lane = new FileLane(this.#end.fd, start, length, false);
+    const lane = new FileLane(this.#file, start, length, false);
     const bytes = lane.takeOut(length);
     if (bytes.length < length) throw this.short();
     return bytes;

@@ -102,6 +102,8 @@ export interface Lane {
   give(fd: number): number;
   /** Gives some to a file, which may wait for a disk, in the thread. As {@linkcode give}. */
   giveToFile(fd: number, pipe: () => Pipe | null): Promise<number>;
+  /** Takes out the next byte, for the runtime's own write. As {@linkcode give}. */
+  takeByte(target: Uint8Array): number;
   /** Takes out the next bytes, at most `count`; fewer only when the source fell short. */
   takeOut(count: number): Uint8Array;
 }

@@ -2,7 +2,8 @@
 
 import { EAGAIN } from "../../errno.ts";
 import * as raw from "../../sys/raw/mod.ts";
-import { resident } from "../../wait/residency.ts";
+import { bringIn } from "../../wait/residency.ts";
+import { ResidencyCache, type ResidentFile } from "../../wait/residency_cache.ts";
 import { elsewhere } from "../elsewhere.ts";
 import type { Pipe } from "../pipe.ts";
 import { COLD } from "../engine/step/outcome.ts";
@@ -11,51 +12,61 @@ import { fileToPipeStep, spliceStep } from "../engine/step/splice.ts";
 import { isRefusal } from "../transfer_job.ts";
 import type { Lane, LaneTaker } from "./job.ts";
 
-/** How long what was seen in the page cache is taken to be there, in milliseconds. */
-const FRESH_MS = 1000;
+/** What all broadcasts of this thread know of the page cache. */
+const residency = new ResidencyCache(() => performance.now());
 
 /** A range of a file that all targets share: its pages go out, or into a pipe. */
 export class FileLane implements Lane {
   readonly method: "sendfile" | "splice";
   left: number;
-  readonly file: number;
-  position: number;
-  #seenMs: number;
+  readonly #file: ResidentFile;
+  #position: number;
 
-  constructor(file: number, position: number, length: number, toPipe: boolean) {
-    this.file = file;
-    this.position = position;
+  /** The range is in the page cache now. */
+  constructor(file: ResidentFile, position: number, length: number, toPipe: boolean) {
+    this.#file = file;
+    this.#position = position;
     this.left = length;
     this.method = toPipe ? "splice" : "sendfile";
-    this.#seenMs = performance.now();
+    this.#warmed();
   }
 
-  /** The bytes are in the page cache now. */
-  warmed(): void {
-    this.#seenMs = performance.now();
+  #warmed(): void {
+    residency.warm(this.#file, this.#position);
+    residency.warm(this.#file, this.#position + this.left - 1);
+  }
+
+  /** Has a thread bring back what has left the page cache since. */
+  async bringIn(): Promise<void> {
+    await bringIn(this.#file.fd, this.#position, this.left);
+    this.#warmed();
   }
 
   give(fd: number): number {
-    if (this.cold) return COLD;
-    const { file, left, position } = this;
+    const count = this.#resident();
+    if (count === 0) return COLD;
     // Only pipes have a flag against waiting; sockets get here when they do not wait by themselves.
     return this.#count(
       this.method === "sendfile"
-        ? sendfileStep(fd, file, position, left)
-        : fileToPipeStep(fd, file, position, left),
+        ? sendfileStep(fd, this.#file.fd, this.#position, count)
+        : fileToPipeStep(fd, this.#file.fd, this.#position, count),
     );
   }
 
-  /** Whether some of the bytes may have left the page cache since the chunk was offered. */
-  get cold(): boolean {
-    if (performance.now() - this.#seenMs <= FRESH_MS) return false;
-    if (resident(this.file, this.position, this.left) < this.left) return true;
-    this.warmed();
-    return false;
+  #resident(): number {
+    return residency.ready(this.#file, this.#position, this.left);
+  }
+
+  takeByte(target: Uint8Array): number {
+    return this.#resident() === 0
+      ? COLD
+      : this.#count(raw.pread(this.#file.fd, target, this.#position));
   }
 
   async giveToFile(fd: number): Promise<number> {
-    const { file, position, left } = this;
+    const { fd: file } = this.#file;
+    const position = this.#position;
+    const { left } = this;
     let moved = await elsewhere("sendRange", file, position, fd, left, left);
     if (moved < 0 && isRefusal(moved)) {
       moved = await elsewhere("copyThrough", file, position, fd, null, left, left, 0);
@@ -67,7 +78,7 @@ export class FileLane implements Lane {
     const bytes = new Uint8Array(Math.min(count, this.left));
     let length = 0;
     while (length < bytes.length) {
-      const read = raw.pread(this.file, bytes.subarray(length), this.position);
+      const read = raw.pread(this.#file.fd, bytes.subarray(length), this.#position);
       if (read <= 0) break;
       length += this.#count(read);
     }
@@ -76,7 +87,7 @@ export class FileLane implements Lane {
 
   #count(moved: number): number {
     if (moved > 0) {
-      this.position += moved;
+      this.#position += moved;
       this.left -= moved;
     }
     return moved;
@@ -119,6 +130,10 @@ export class PipeLane implements Lane {
       moved = await elsewhere("copyThrough", readFd, null, fd, null, left, left, 0);
     }
     return this.#count(moved);
+  }
+
+  takeByte(target: Uint8Array): number {
+    return this.#count(raw.read(this.#pipe.readFd, target));
   }
 
   takeOut(count: number): Uint8Array {
@@ -170,6 +185,11 @@ export class BytesLane implements Lane {
       if (moved <= 0) return moved;
     }
     return this.#count(held);
+  }
+
+  takeByte(target: Uint8Array): number {
+    target[0] = this.#bytes[0]!;
+    return this.#count(1);
   }
 
   takeOut(count: number): Uint8Array {

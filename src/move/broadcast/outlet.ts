@@ -4,15 +4,8 @@ import type { ServerResponse } from "node:http";
 import { platform } from "../../../ffi/platform/mod.ts";
 import { errnoName, SyscallError } from "../../errors.ts";
 import { guestOf } from "../../guest/find.ts";
-import {
-  contentLength,
-  cutOff,
-  isEligible,
-  responseGuest,
-  sendHead,
-  socketOf,
-} from "../../guest/response.ts";
-import { isPlain, socketGuest } from "../../guest/socket.ts";
+import { cutOff, sendHead, socketOf } from "../../guest/response.ts";
+import { isPlain } from "../../guest/socket.ts";
 import type { Guest } from "../../guest/types.ts";
 import { available } from "../../sys/libc.ts";
 import * as raw from "../../sys/raw/mod.ts";
@@ -20,6 +13,7 @@ import { FileType } from "../../sys/statx.ts";
 import { connectionClosed } from "../closed.ts";
 import { type Sink, streamSink } from "../copy.ts";
 import { closeEnd, type End, goBuffered, isFile, openEnd } from "../ends.ts";
+import { openBody } from "../engine/response_body.ts";
 import { endGuest } from "../file_to_stream.ts";
 import { runtimeSink, type RuntimeTarget } from "../runtime_ends.ts";
 import { connected } from "../send_to_socket.ts";
@@ -135,11 +129,15 @@ async function toResponse(res: ServerResponse, total: number): Promise<Outlet> {
   if (!available()) return copied;
   const socket = await socketOf(res);
   if (socket === null || res.destroyed) throw connectionClosed({ syscall: "write" });
-  sendHead(res);
-  const promised = contentLength(res);
-  const whole = promised === undefined || promised === total;
-  if (!whole || !isEligible(res) || !isPlain(socket)) return copied;
-  return { ...byGuest(responseGuest(res, socketGuest(socket))), ...ends };
+  if (!isPlain(socket)) {
+    sendHead(res);
+    return copied;
+  }
+  const body = openBody(res, socket, (promised) => promised === undefined || promised === total);
+  if (body === null) return copied;
+  // Nobody knows when the first chunk follows.
+  body.burst.end();
+  return { ...byGuest(body.guest), ...ends };
 }
 
 /** The error for a call that has failed on a target. */
