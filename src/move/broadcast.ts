@@ -143,15 +143,11 @@ export function broadcast(
 }
 
 async function report(cast: Cast, flow: Flow): Promise<BroadcastResult> {
-  let error: Error | undefined;
-  try {
-    await cast.run();
-  } catch (cause) {
-    throw error = Object.assign(cause as Error, { targets: cast.roster.reports });
-  } finally {
-    flow.finish(flow.method, error === undefined);
-    flow.publish(error);
-  }
+  await flow.run(() =>
+    cast.run().catch((cause) => {
+      throw Object.assign(cause as Error, { targets: cast.roster.reports });
+    })
+  );
   return {
     bytes: flow.bytes,
     method: flow.method as BroadcastResult["method"],

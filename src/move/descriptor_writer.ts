@@ -1,50 +1,60 @@
-/** Writing bytes of JavaScript to a descriptor without waiting in the kernel. @module */
+/** Writing to a descriptor without waiting in the kernel: what a pipe holds, or memory. @module */
 
 import { PollEvent } from "../sys/event_flags.ts";
 import * as raw from "../sys/raw/mod.ts";
 import { ready } from "../wait/ready.ts";
+import { elsewhere } from "./elsewhere.ts";
 import { type End, isFile, verify } from "./ends.ts";
+import { discard, writeStep } from "./engine/step/memory.ts";
+import { spliceStep } from "./engine/step/splice.ts";
 import type { Flow } from "./flow.ts";
 import type { Pipe } from "./pipe.ts";
 import { givePipe, takePipe } from "./pipe_pool.ts";
-import { type Cursor, emptyInto, writeNow } from "./stage.ts";
+import { writeNow } from "./stage.ts";
 import { failure, isTransient } from "./transfer_job.ts";
 
-/** Writes to one descriptor, in order. */
+/** Writes to one descriptor, in order. To a file it writes in the thread, for a disk may be waited for. */
 export class DescriptorWriter {
   readonly #target: End;
   readonly #flow: Flow;
-  readonly #cursor: Cursor;
+  #offset: number | null;
   /** Through it the thread gets what goes to a file: it knows descriptors only. */
-  readonly #pipe: Pipe | null;
+  #pipe: Pipe | null | undefined;
   #busy: Promise<unknown> = Promise.resolve();
 
   /** `offset` is where in a file the first byte goes; `null` where there are no positions. */
   constructor(target: End, offset: number | null, flow: Flow) {
     this.#target = target;
+    this.#offset = offset;
     this.#flow = flow;
-    this.#cursor = { offset };
-    this.#pipe = isFile(target) ? takePipe() : null;
   }
 
-  /** Writes all of `bytes`; one at a time. */
-  write(bytes: Uint8Array): Promise<void> {
-    const writing = this.#write(bytes);
-    this.#busy = writing.catch(() => {});
-    return writing;
+  /** Gives some of what a pipe holds: a count, or `-errno`. */
+  splice(pipe: number, count: number): number | Promise<number> {
+    const { fd } = this.#target;
+    if (!isFile(this.#target)) return spliceStep(pipe, null, fd, null, count);
+    return this.#keep(elsewhere("spliceRange", pipe, null, fd, this.#offset, count, count));
   }
 
-  /** Gives back what it holds, once nothing is under way any more. */
-  async close(): Promise<void> {
-    await this.#busy;
-    if (this.#pipe !== null) givePipe(this.#pipe);
+  /** Writes some of `bytes`: a count, or `-errno`. */
+  give(bytes: Uint8Array): number | Promise<number> {
+    if (!isFile(this.#target)) return writeNow(this.#target, bytes);
+    const pipe = this.#pipe === undefined ? this.#pipe = takePipe() : this.#pipe;
+    if (pipe !== null) return this.#keep(this.#through(pipe, bytes), false);
+    return this.#advance(writeStep(this.#target.fd, bytes, this.#offset));
   }
 
-  async #write(bytes: Uint8Array): Promise<void> {
+  /**
+   * Writes all of `bytes`; one at a time.
+   *
+   * @throws {SyscallError} When the descriptor takes no more.
+   * @throws {AbortError} When the signal fired.
+   */
+  async write(bytes: Uint8Array): Promise<void> {
     for (let rest = bytes; rest.length > 0;) {
       if (this.#flow.aborted) throw this.#flow.abortError();
       verify(this.#target, this.#flow.bytes);
-      const written = await this.#some(rest);
+      const written = await this.give(rest);
       if (written > 0) rest = rest.subarray(written);
       else if (isTransient(written)) {
         await ready(this.#target.given, PollEvent.OUT, { signal: this.#flow.signal });
@@ -55,26 +65,38 @@ export class DescriptorWriter {
     }
   }
 
-  async #some(bytes: Uint8Array): Promise<number> {
-    if (!isFile(this.#target)) return writeNow(this.#target, bytes);
-    if (this.#pipe === null) return this.#here(bytes);
-    const held = raw.write(this.#pipe.writeFd, bytes);
-    if (held <= 0) return held;
-    let left = held;
-    const empty = emptyInto(this.#target, this.#cursor, "copy");
-    while (left > 0) {
-      const moved = await empty(this.#pipe.readFd, left);
-      if (moved <= 0) return moved;
-      left -= moved;
+  /** Gives back what it holds, once nothing is under way any more. */
+  async close(): Promise<void> {
+    await this.#busy;
+    if (this.#pipe) givePipe(this.#pipe);
+  }
+
+  async #through(pipe: Pipe, bytes: Uint8Array): Promise<number> {
+    const held = raw.write(pipe.writeFd, bytes);
+    for (let done = 0; done < held;) {
+      const left = held - done;
+      const { fd } = this.#target;
+      const call = elsewhere("copyThrough", pipe.readFd, null, fd, this.#offset, left, left, 0);
+      const moved = this.#advance(await call);
+      if (moved > 0) done += moved;
+      else {
+        // What was not written is still in memory: the next call meets the error again.
+        discard(pipe.readFd, left);
+        return done > 0 ? done : moved;
+      }
     }
     return held;
   }
 
-  #here(bytes: Uint8Array): number {
-    const { offset } = this.#cursor;
-    const { fd } = this.#target;
-    const written = offset === null ? raw.write(fd, bytes) : raw.pwrite(fd, bytes, offset);
-    if (written > 0 && offset !== null) this.#cursor.offset = offset + written;
-    return written;
+  /** Remembers what is under way. */
+  async #keep(moving: Promise<number>, advances = true): Promise<number> {
+    this.#busy = moving.catch(() => {});
+    const moved = await moving;
+    return advances ? this.#advance(moved) : moved;
+  }
+
+  #advance(moved: number): number {
+    if (moved > 0 && this.#offset !== null) this.#offset += moved;
+    return moved;
   }
 }

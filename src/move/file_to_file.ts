@@ -10,14 +10,7 @@ import type { Flow } from "./flow.ts";
 import { Gate } from "./gate.ts";
 import type { Pipe } from "./pipe.ts";
 import { givePipe, pipeShortage, takePipe } from "./pipe_pool.ts";
-import {
-  failure,
-  isRefusal,
-  isTransient,
-  pause,
-  type TransferMethod,
-  truncated,
-} from "./transfer_job.ts";
+import { failure, isRefusal, isTransient, type TransferMethod, truncated } from "./transfer_job.ts";
 
 const EOPNOTSUPP = errnoNumber("EOPNOTSUPP");
 const NO_DESCRIPTOR: readonly number[] = ["EMFILE", "ENFILE"].map(errnoNumber);
@@ -109,14 +102,9 @@ class FileMover {
       moveTo(this.#job.target, this.#job.targetOffset + this.#moved);
     }
     while (this.#moved < length) {
-      if (flow.aborted) throw flow.abortError();
+      const allowed = await flow.allowed(Math.min(this.#turn(), length - this.#moved));
       verify(this.#job.source, flow.bytes);
       verify(this.#job.target, flow.bytes);
-      const allowed = flow.allowance(Math.min(this.#turn(), length - this.#moved));
-      if (allowed === 0) {
-        await pause(flow);
-        continue;
-      }
       const moved = await this.#step(method, allowed);
       if (moved > 0) {
         this.#moved += moved;

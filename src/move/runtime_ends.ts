@@ -91,12 +91,7 @@ async function writeSlowly(
   flow: Flow,
 ): Promise<void> {
   for (let rest = bytes; rest.length > 0;) {
-    if (flow.aborted) throw flow.abortError();
-    const allowed = flow.allowance(rest.length);
-    if (allowed === 0) {
-      await flow.unlessAborted(new Promise((resolve) => setTimeout(resolve, flow.pauseMs())));
-      continue;
-    }
+    const allowed = await flow.allowed(rest.length);
     await taken(write(rest.subarray(0, allowed)), flow);
     flow.moved(allowed, "copy");
     rest = rest.subarray(allowed);

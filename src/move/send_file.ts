@@ -152,16 +152,7 @@ async function send<T>(
     const range = resolveRange(options, size, "send a file");
     const flow = new Flow(options, range.length);
     if (flow.aborted) throw flow.abortError();
-    let method: SendMethod | undefined;
-    let error: Error | undefined;
-    try {
-      method = await sender(target, { fd, path, ...range }, options, flow);
-    } catch (cause) {
-      throw error = cause as Error;
-    } finally {
-      flow.finish(method ?? "none", method !== undefined);
-      flow.publish(error);
-    }
+    const method = await flow.run(() => sender(target, { fd, path, ...range }, options, flow));
     return { bytes: flow.bytes, method, durationMs: flow.elapsedMs };
   } finally {
     close();

@@ -4,7 +4,7 @@ import type { ServerResponse } from "node:http";
 import { cutOff } from "../guest/response.ts";
 import { connectionClosed } from "./closed.ts";
 import { copyRange, streamSink, taken } from "./copy.ts";
-import { writeBody } from "./engine/response_body.ts";
+import { type ResponseBody, writeBody } from "./engine/response_body.ts";
 import { Flow } from "./flow.ts";
 import { sendRange } from "./run_pump.ts";
 
@@ -29,28 +29,22 @@ export async function sendParts(
   if (res.writableEnded || res.destroyed) throw connectionClosed({ syscall: "sendfile" });
   const flow = new Flow({}, length);
   const sink = streamSink(res);
-  let failure: Error | undefined;
-  try {
-    const sent = await writeBody(res, length, (task) => task, async ({ burst, guest }) => {
-      for (const part of parts) {
-        // By the runtime's own write: nothing of ours may be left waiting for more at the end.
-        if (part instanceof Uint8Array) await taken(sink.write(part), flow);
-        else await sendRange(guest, { fd: file, ...part }, {}, flow, sink, burst);
-      }
-      return true;
-    });
-    if (sent === undefined) {
-      for (const part of parts) {
-        if (part instanceof Uint8Array) await taken(sink.write(part), flow);
-        else await copyRange(file, part, sink, flow);
-      }
+  const sendAll = async (body: ResponseBody | null): Promise<true> => {
+    for (const part of parts) {
+      // By the runtime's own write: nothing of ours may be left waiting for more at the end.
+      if (part instanceof Uint8Array) await taken(sink.write(part), flow);
+      else if (body === null) await copyRange(file, part, sink, flow);
+      else await sendRange(body.guest, { fd: file, ...part }, {}, flow, sink, body.burst);
     }
-    res.end();
-  } catch (error) {
-    failure = error as Error;
-    if (res.headersSent) cutOff(res);
-    throw error;
-  } finally {
-    flow.publish(failure);
-  }
+    return true;
+  };
+  await flow.run(async () => {
+    try {
+      if (!await writeBody(res, length, (task) => task, sendAll)) await sendAll(null);
+      res.end();
+    } catch (error) {
+      if (res.headersSent) cutOff(res);
+      throw error;
+    }
+  });
 }

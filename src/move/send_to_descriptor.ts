@@ -84,12 +84,7 @@ async function sendBlocking(
   if (file.length === 0) return "none";
   const end = file.start + file.length;
   for (let position = file.start; position < end;) {
-    if (flow.aborted) throw flow.abortError();
-    const allowed = flow.allowance(Math.min(limit, end - position));
-    if (allowed === 0) {
-      await new Promise((resolve) => setTimeout(resolve, flow.pauseMs()));
-      continue;
-    }
+    const allowed = await flow.allowed(Math.min(limit, end - position));
     if (waits) await writable(fd, flow);
     const moved = await sendSome(fd, file.fd, position, allowed);
     if (moved > 0) {

@@ -6,7 +6,6 @@ import { PollEvent } from "../sys/event_flags.ts";
 import { ReadFlag } from "../sys/file_flags.ts";
 import * as raw from "../sys/raw/mod.ts";
 import { FileType } from "../sys/statx.ts";
-import { elsewhere } from "./elsewhere.ts";
 import { type End, isFile } from "./ends.ts";
 import { Gate } from "./gate.ts";
 import type { Pipe } from "./pipe.ts";
@@ -33,45 +32,32 @@ export interface Stage {
 
 export { CHUNK };
 
-/** Bytes in a pipe; those that splice(2) put there never enter JavaScript. */
+/** Gives some of what a pipe holds to a target: a count, or `-errno`. */
+export type Give = (pipe: number, count: number) => number | Promise<number>;
+
+/** Bytes in a pipe, which never enter JavaScript. */
 export class PipeStage implements Stage {
-  readonly method: TransferMethod;
+  readonly method = "splice";
   held = 0;
   readonly #source: End;
   readonly #pipe: Pipe;
-  readonly #deliver: (pipe: number, count: number) => number | Promise<number>;
-  readonly #buffer: Uint8Array | null;
+  readonly #give: Give;
 
-  constructor(
-    source: End,
-    pipe: Pipe,
-    method: "splice" | "copy",
-    deliver: (pipe: number, count: number) => number | Promise<number>,
-  ) {
+  constructor(source: End, pipe: Pipe, give: Give) {
     this.#source = source;
     this.#pipe = pipe;
-    this.method = method;
-    this.#deliver = deliver;
-    this.#buffer = method === "copy" ? new Uint8Array(Math.min(CHUNK, pipe.capacity)) : null;
+    this.#give = give;
   }
 
   fill(count: number): number {
-    const { readFd: _, writeFd, capacity } = this.#pipe;
-    if (this.#buffer === null) {
-      const most = Math.min(count, capacity);
-      // The pipe is empty, so EAGAIN is about the source.
-      const moved = takeStep(this.#source, writeFd, most);
-      return this.held = Math.max(0, moved), moved;
-    }
-    const bytesRead = readNow(this.#source, this.#buffer.subarray(0, count));
-    if (bytesRead <= 0) return bytesRead;
-    const written = raw.write(writeFd, this.#buffer.subarray(0, bytesRead));
-    this.held = Math.max(0, written);
-    return written;
+    const { writeFd, capacity } = this.#pipe;
+    // The pipe is empty, so EAGAIN is about the source.
+    const moved = takeStep(this.#source, writeFd, Math.min(count, capacity));
+    return this.held = Math.max(0, moved), moved;
   }
 
   async deliver(): Promise<number> {
-    const moved = await this.#deliver(this.#pipe.readFd, this.held);
+    const moved = await this.#give(this.#pipe.readFd, this.held);
     if (moved > 0) this.held -= moved;
     return moved;
   }
@@ -202,29 +188,4 @@ function unwritable({ type, blocking }: End): string | null {
   return type === FileType.SOCKET && blocking
     ? 'a socket without O_NONBLOCK waits in the kernel; set it, or use method "auto"'
     : null;
-}
-
-/** Where a target stands that is written at offsets. */
-export interface Cursor {
-  /** `null` for the end of a file that appends. */
-  offset: number | null;
-}
-
-/** Gives what a pipe holds to a target; to a file in the thread, for writing may wait for a disk. */
-export function emptyInto(
-  target: End,
-  cursor: Cursor,
-  method: "splice" | "copy",
-): (pipe: number, count: number) => number | Promise<number> {
-  if (!isFile(target)) {
-    return (pipe, count) => spliceStep(pipe, null, target.fd, null, count);
-  }
-  return async (pipe, count) => {
-    const { offset } = cursor;
-    const moved = method === "splice"
-      ? await elsewhere("spliceRange", pipe, null, target.fd, offset, count, count)
-      : await elsewhere("copyThrough", pipe, null, target.fd, offset, count, count, 0);
-    if (moved > 0 && offset !== null) cursor.offset = offset + moved;
-    return moved;
-  };
 }

@@ -5,7 +5,7 @@ import { PollEvent } from "../sys/event_flags.ts";
 import * as raw from "../sys/raw/mod.ts";
 import { FileType } from "../sys/statx.ts";
 import { ready } from "../wait/ready.ts";
-import { elsewhere } from "./elsewhere.ts";
+import { DescriptorWriter } from "./descriptor_writer.ts";
 import { type End, isFile, verify } from "./ends.ts";
 import type { Flow } from "./flow.ts";
 import { PORTION } from "./gate.ts";
@@ -13,9 +13,8 @@ import type { Pipe } from "./pipe.ts";
 import { givePipe, pipeShortage, takePipe } from "./pipe_pool.ts";
 import {
   BufferStage,
-  type Cursor,
-  emptyInto,
   fileReader,
+  type Give,
   joinStep,
   PipeStage,
   type Read,
@@ -23,9 +22,8 @@ import {
   type Stage,
   unreadable,
   unspliceable,
-  writeNow,
 } from "./stage.ts";
-import { failure, isRefusal, isTransient, pause, type TransferMethod } from "./transfer_job.ts";
+import { failure, isRefusal, isTransient, type TransferMethod } from "./transfer_job.ts";
 
 /** Bytes after which others get their turn on the event loop. */
 const TURN = 2 * 1024 * 1024;
@@ -42,7 +40,7 @@ export interface StreamJob {
   /** `null` when `write` takes bytes, and `give`, where it is there, what a pipe holds. */
   readonly target: End | null;
   readonly write?: (bytes: Uint8Array) => Promise<number>;
-  readonly give?: (pipe: number, count: number) => Promise<number>;
+  readonly give?: Give;
   /** First byte to read, of a source that is a file. */
   readonly start: number;
   /** Most bytes to move; `Infinity` for all. */
@@ -64,14 +62,14 @@ export async function pumpStream(job: StreamJob): Promise<void> {
   } catch (error) {
     throw Object.assign(error as Error, { bytesHeld: pump.held });
   } finally {
-    pump.end();
+    await pump.end();
   }
 }
 
 class StreamPump {
   readonly #job: StreamJob;
   readonly #names: string;
-  readonly #cursor: Cursor;
+  readonly #writer: DescriptorWriter | null;
   #pipe: Pipe | null = null;
   #stage: Stage | undefined;
   #moved = 0;
@@ -81,7 +79,7 @@ class StreamPump {
     this.#job = job;
     const target = job.target === null ? "a stream" : `fd ${job.target.given}`;
     this.#names = `fd ${job.source.given} to ${target}`;
-    this.#cursor = { offset: job.targetOffset };
+    this.#writer = job.target && new DescriptorWriter(job.target, job.targetOffset, job.flow);
   }
 
   /** Bytes that have left the source and not reached the target. */
@@ -103,7 +101,8 @@ class StreamPump {
     await this.#copied();
   }
 
-  end(): void {
+  async end(): Promise<void> {
+    await this.#writer?.close();
     if (this.#pipe !== null) givePipe(this.#pipe);
     this.#pipe = null;
   }
@@ -120,18 +119,9 @@ class StreamPump {
       const count = await this.#allowed();
       if (count === 0) return true;
       const moved = isFile(target!)
-        ? await elsewhere(
-          "spliceRange",
-          source.fd,
-          null,
-          target!.fd,
-          this.#cursor.offset,
-          count,
-          count,
-        )
+        ? await this.#writer!.splice(source.fd, count)
         : joinStep(source, target!, count);
       if (moved > 0) {
-        if (this.#cursor.offset !== null) this.#cursor.offset += moved;
         await this.#count(moved, "splice");
       } else if (moved === 0) return true;
       else if (isTransient(moved)) await this.#either();
@@ -147,40 +137,19 @@ class StreamPump {
       if (!last) return false;
       throw pipeShortage(`splice ${this.#names}`);
     }
-    const { source, target, give = emptyInto(target!, this.#cursor, "splice") } = this.#job;
-    return await this.#pass(new PipeStage(source, pipe, "splice", give), last);
+    const give = this.#job.give ?? ((from, count) => this.#writer!.splice(from, count));
+    return await this.#pass(new PipeStage(this.#job.source, pipe, give), last);
   }
 
-  /** Through memory. To a file still by way of a pipe: the thread writes, and knows descriptors only. */
+  /** Through memory. */
   async #copied(): Promise<void> {
-    const { source, start, target, write } = this.#job;
+    const { source, start, write } = this.#job;
     const read: Read = isFile(source)
       ? fileReader(source, start, PORTION)
       : (into) => readNow(source, into);
     const held = this.#stage instanceof PipeStage ? this.#stage.takeOut() : new Uint8Array(0);
-    if (target === null) {
-      await this.#pass(new BufferStage(held, read, write!), true);
-      return;
-    }
-    const pipe = isFile(target) ? this.#pipe ??= takePipe() : null;
-    if (pipe === null) {
-      await this.#pass(new BufferStage(held, read, (bytes) => this.#write(target, bytes)), true);
-      return;
-    }
-    if (held.length > 0) raw.write(pipe.writeFd, held);
-    const stage = new PipeStage(source, pipe, "copy", emptyInto(target, this.#cursor, "copy"));
-    stage.held = held.length;
-    await this.#pass(stage, true);
-  }
-
-  #write(target: End, bytes: Uint8Array): number {
-    if (!isFile(target)) return writeNow(target, bytes);
-    const { offset } = this.#cursor;
-    const written = offset === null
-      ? raw.write(target.fd, bytes)
-      : raw.pwrite(target.fd, bytes, offset);
-    if (written > 0 && offset !== null) this.#cursor.offset = offset + written;
-    return written;
+    const give = write ?? ((bytes: Uint8Array) => this.#writer!.give(bytes));
+    await this.#pass(new BufferStage(held, read, give), true);
   }
 
   async #pass(stage: Stage, last: boolean): Promise<boolean> {
@@ -213,15 +182,10 @@ class StreamPump {
   /** How many bytes may be asked for now; 0 when all have been moved. */
   async #allowed(): Promise<number> {
     const { flow, length, chunkSize = WINDOW, source, target } = this.#job;
-    const left = Math.min(length - this.#moved, chunkSize);
-    for (;;) {
-      if (flow.aborted) throw flow.abortError();
-      verify(source, flow.bytes);
-      if (target !== null) verify(target, flow.bytes);
-      const allowed = flow.allowance(left);
-      if (allowed > 0 || left === 0) return allowed;
-      await pause(flow);
-    }
+    const allowed = await flow.allowed(Math.min(length - this.#moved, chunkSize));
+    verify(source, flow.bytes);
+    if (target !== null) verify(target, flow.bytes);
+    return allowed;
   }
 
   async #count(moved: number, method: TransferMethod): Promise<void> {

@@ -7,6 +7,7 @@ import { copyRange, type Sink } from "./copy.ts";
 import { Flow } from "./flow.ts";
 import { runtimeSink, type RuntimeTarget } from "./runtime_ends.ts";
 import { asSyscallError, openSource } from "./source.ts";
+import { reporting } from "./transfer_frame.ts";
 import type { TransferOptions, TransferReport } from "./transfer_job.ts";
 
 /**
@@ -29,18 +30,10 @@ export async function fromFileOnFloor(
     ? floorSink(target, options.targetOffset)
     : runtimeSink(target);
   const flow = new Flow(options, range.length);
-  let error: Error | undefined;
-  try {
+  return await reporting(flow, async () => {
     await copyRange(fd, range, sink, flow);
     if (typeof target !== "number" && target.kind === "response") target.response.end();
-  } catch (cause) {
-    throw error = cause as Error;
-  } finally {
-    flow.finish(flow.method, error === undefined);
-    flow.publish(error);
-  }
-  const methods: "copy"[] = flow.bytes > 0 ? ["copy"] : [];
-  return { bytes: flow.bytes, method: methods[0] ?? "none", methods, durationMs: flow.elapsedMs };
+  });
 }
 
 /**

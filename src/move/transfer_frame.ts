@@ -18,16 +18,10 @@ export async function reporting<M extends string = TransferMethod>(
   flow: Flow,
   task: () => Promise<void>,
 ): Promise<Report<M>> {
-  let error: Error | undefined;
-  try {
+  await flow.run(async () => {
     if (flow.aborted) throw flow.abortError();
     await task();
-  } catch (cause) {
-    throw error = cause as Error;
-  } finally {
-    flow.finish(flow.method, error === undefined);
-    flow.publish(error);
-  }
+  });
   return {
     bytes: flow.bytes,
     method: flow.method as M | "none",
