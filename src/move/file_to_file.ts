@@ -1,19 +1,18 @@
 /** Transfers from file to file. @module */
 
-import { errnoNumber, SyscallError } from "../errors.ts";
+import { EOPNOTSUPP, EXHAUSTIONS } from "../errno.ts";
+import { SyscallError } from "../errors.ts";
 import { FileSystem, fileSystemOf } from "../sys/statx.ts";
 import { WINDOW } from "../wait/residency.ts";
 import { CacheDropper } from "./cache_dropper.ts";
 import { type BlockingCall, elsewhere, here } from "./elsewhere.ts";
 import { type End, goBuffered, moveTo, reopenBuffered, verify } from "./ends.ts";
+import { Outcome, outcomeOf, STARVED_MS } from "./engine/step/outcome.ts";
 import type { Flow } from "./flow.ts";
 import { Gate } from "./gate.ts";
 import type { Pipe } from "./pipe.ts";
 import { givePipe, pipeShortage, takePipe } from "./pipe_pool.ts";
 import { failure, isRefusal, isTransient, type TransferMethod, truncated } from "./transfer_job.ts";
-
-const EOPNOTSUPP = errnoNumber("EOPNOTSUPP");
-const NO_DESCRIPTOR: readonly number[] = ["EMFILE", "ENFILE"].map(errnoNumber);
 
 /**
  * Bytes that the thread moves before it looks for other work: 4 to 5 ms when they are cached. With 4 MiB
@@ -112,10 +111,12 @@ class FileMover {
         await this.#dropper?.wrote(moved);
       } else if (isTransient(moved)) {
         continue;
-      } else if (moved === -EOPNOTSUPP && this.#dropper?.simplify()) {
+      } else if (moved === EOPNOTSUPP && this.#dropper?.simplify()) {
         continue;
       } else if (!last && isRefusal(moved)) {
         return false;
+      } else if (method !== "mmap" && outcomeOf(moved) === Outcome.STARVED) {
+        await flow.unlessAborted(new Promise((resolve) => setTimeout(resolve, STARVED_MS)));
       } else if (moved === 0) {
         throw truncated(this.#names, flow);
       } else if (!this.#goBuffered(method)) {
@@ -193,7 +194,7 @@ class FileMover {
       const result = reopenBuffered(end, role);
       if (result === 0) changed = true;
       // Of any other failure the refusal itself tells more.
-      else if (NO_DESCRIPTOR.includes(-result)) {
+      else if (EXHAUSTIONS.has(result)) {
         const action = `transfer ${this.#names}`;
         throw new SyscallError({
           syscall: "open",

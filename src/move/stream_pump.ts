@@ -1,11 +1,13 @@
 /** Transfers from what has no positions: pipes, sockets, devices. @module */
 
+import { EAGAIN } from "../errno.ts";
 import { UnsupportedError } from "../errors.ts";
 import { PollEvent } from "../sys/event_flags.ts";
 import * as raw from "../sys/raw/mod.ts";
 import { FileType } from "../sys/statx.ts";
 import { ready } from "../wait/ready.ts";
 import { DescriptorWriter } from "./descriptor_writer.ts";
+import { Outcome, outcomeOf, STARVED_MS } from "./engine/step/outcome.ts";
 import { type End, isFile, verify } from "./ends.ts";
 import type { Flow } from "./flow.ts";
 import { PORTION } from "./gate.ts";
@@ -23,7 +25,7 @@ import {
   unreadable,
   unspliceable,
 } from "./stage.ts";
-import { failure, isRefusal, isTransient, type TransferMethod } from "./transfer_job.ts";
+import { failure, isRefusal, type TransferMethod } from "./transfer_job.ts";
 
 /** Bytes after which others get their turn on the event loop. */
 const TURN = 2 * 1024 * 1024;
@@ -121,12 +123,9 @@ class StreamPump {
       const moved = isFile(target!)
         ? await this.#writer!.splice(source.fd, count)
         : joinStep(source, target!, count);
-      if (moved > 0) {
-        await this.#count(moved, "splice");
-      } else if (moved === 0) return true;
-      else if (isTransient(moved)) await this.#either();
-      else if (!last && isRefusal(moved)) return false;
-      else throw failure(moved, "splice", this.#names, this.#job.flow.bytes);
+      if (moved === 0) return true;
+      if (moved > 0) await this.#count(moved, "splice");
+      else if (!await this.#stuck(moved, "splice", last, null)) return false;
     }
   }
 
@@ -161,22 +160,38 @@ class StreamPump {
         if (count === 0) return true;
         const taken = await stage.fill(count);
         if (taken === 0) return true;
-        if (taken < 0 && !isTransient(taken)) {
-          if (!last && isRefusal(taken)) return false;
-          throw failure(taken, stage.method, this.#names, this.#job.flow.bytes);
-        }
         if (taken < 0) {
-          await this.#ready(source, PollEvent.IN);
+          if (!await this.#stuck(taken, stage.method, last, source, PollEvent.IN)) return false;
           continue;
         }
       } else if (flow.aborted) throw flow.abortError();
       if (target !== null) verify(target, flow.bytes);
       const moved = await stage.deliver();
       if (moved > 0) await this.#count(moved, stage.method);
-      else if (moved === 0 || isTransient(moved)) await this.#ready(target!, PollEvent.OUT);
-      else if (!last && isRefusal(moved)) return false;
-      else throw failure(moved, stage.method, this.#names, this.#job.flow.bytes);
+      else if (!await this.#stuck(moved || EAGAIN, stage.method, last, target)) return false;
     }
+  }
+
+  /**
+   * After a step that has moved nothing: waits for `end`, or for whichever end said no. False where
+   * the next method is to go on.
+   */
+  async #stuck(
+    result: number,
+    method: TransferMethod,
+    last: boolean,
+    end: End | null,
+    events: number = PollEvent.OUT,
+  ): Promise<boolean> {
+    const { flow } = this.#job;
+    const outcome = outcomeOf(result);
+    if (outcome === Outcome.BLOCKED) {
+      await (end === null ? this.#either() : this.#ready(end, events));
+    } else if (!last && isRefusal(result)) return false;
+    else if (outcome === Outcome.STARVED) {
+      await flow.unlessAborted(new Promise((resolve) => setTimeout(resolve, STARVED_MS)));
+    } else throw failure(result, method, this.#names, flow.bytes);
+    return true;
   }
 
   /** How many bytes may be asked for now; 0 when all have been moved. */

@@ -1,6 +1,6 @@
 /** Chunks of a pipe, a socket or a device. @module */
 
-import { REFUSALS } from "../../errno.ts";
+import { REFUSALS, SHORTAGES } from "../../errno.ts";
 import { SyscallError } from "../../errors.ts";
 import { PollEvent } from "../../sys/event_flags.ts";
 import { OpenFlag, SpliceFlag } from "../../sys/file_flags.ts";
@@ -96,6 +96,8 @@ export class StreamFeed implements Feed {
       if (moved === 0) return 0;
       if (isTransient(moved)) return -1;
       if (REFUSALS.has(moved)) return this.#refused();
+      // There is no memory for pages; there is some for a copy.
+      if (SHORTAGES.has(moved)) return "refused";
       throw this.#failure(moved, "splice");
     }
     return held;

@@ -36,6 +36,8 @@ export class SocketSplice {
   held = 0;
   readonly #pool: PipePool;
   #pipe: Pipe | null = null;
+  /** What ended a filling that had begun: it is met when the pipe is empty. */
+  #failure = 0;
   /** Bytes that go first. */
   #ahead: Uint8Array | null = null;
 
@@ -78,6 +80,7 @@ export class SocketSplice {
    * cannot read the source, or no descriptor is left for a pipe: copy then.
    */
   fill(most: number): number {
+    if (this.#failure < 0) return this.#failure;
     if (!this.splices) return EINVAL;
     const pipe = this.#pipe ??= this.#pool.take();
     if (pipe === null) return EINVAL;
@@ -87,11 +90,12 @@ export class SocketSplice {
     if (wasCopied()) this.copied = true;
     this.held = count;
     while (count >= BULK_BYTES && this.held < PIPE_BYTES && this.held < most) {
-      // An error comes again with the next filling, and `EAGAIN` may be about the pipe.
       const wanted = Math.min(most - this.held, PIPE_BYTES);
       count = spliceStep(this.from, null, pipe.writeFd, null, wanted);
       if (count > 0) this.held += count;
     }
+    // `EAGAIN` may be about the pipe. Any other error the kernel tells once.
+    if (count < 0 && count !== EAGAIN) this.#failure = count;
     return this.held;
   }
 
