@@ -36,6 +36,8 @@ const WINDOW = 1024 * 1024;
 /** Pause when a call says "not now" although both ends say "now", in milliseconds. */
 const RETRY_MS = 2;
 
+const NOTHING: Uint8Array = new Uint8Array(0);
+
 /** From what has no positions to a descriptor or a write of the runtime; a file, through memory. */
 export interface StreamJob {
   readonly source: End;
@@ -43,6 +45,8 @@ export interface StreamJob {
   readonly target: End | null;
   readonly write?: (bytes: Uint8Array) => Promise<number>;
   readonly give?: Give;
+  /** Bytes of the source that somebody else has read before; they go first, and count. */
+  readonly ahead?: Uint8Array;
   /** First byte to read, of a source that is a file. */
   readonly start: number;
   /** Most bytes to move; `Infinity` for all. */
@@ -90,11 +94,12 @@ class StreamPump {
   }
 
   async run(): Promise<void> {
-    const { source, target, give, method } = this.#job;
+    const { ahead = NOTHING, source, target, give, method } = this.#job;
     const splices = give === undefined ? unspliceable(source, target) : unreadable(source);
     if (method === "splice" && splices !== null) {
       throw new UnsupportedError({ action: `splice ${this.#names}`, reason: splices });
     }
+    if (ahead.length > 0) await this.#pass(this.#memory(ahead, () => 0), true);
     if (splices === null && method !== "copy") {
       const last = method === "splice";
       const joined = give === undefined && this.#joined();
@@ -142,13 +147,17 @@ class StreamPump {
 
   /** Through memory. */
   async #copied(): Promise<void> {
-    const { source, start, write } = this.#job;
+    const { source, start } = this.#job;
     const read: Read = isFile(source)
       ? fileReader(source, start, PORTION)
       : (into) => readNow(source, into);
-    const held = this.#stage instanceof PipeStage ? this.#stage.takeOut() : new Uint8Array(0);
-    const give = write ?? ((bytes: Uint8Array) => this.#writer!.give(bytes));
-    await this.#pass(new BufferStage(held, read, give), true);
+    const held = this.#stage instanceof PipeStage ? this.#stage.takeOut() : NOTHING;
+    await this.#pass(this.#memory(held, read), true);
+  }
+
+  /** Bytes that go first, and what is read behind them. */
+  #memory(held: Uint8Array, read: Read): BufferStage {
+    return new BufferStage(held, read, this.#job.write ?? ((bytes) => this.#writer!.give(bytes)));
   }
 
   async #pass(stage: Stage, last: boolean): Promise<boolean> {

@@ -3,7 +3,7 @@
 import { guestOf } from "../guest/find.ts";
 import { resolveRange } from "../options.ts";
 import { available } from "../sys/libc.ts";
-import { FileType, sameFile } from "../sys/statx.ts";
+import { FileType } from "../sys/statx.ts";
 import { closeEnd, type End, goBuffered, isFile, openEnd } from "./ends.ts";
 import { fileToFile } from "./file_to_file.ts";
 import { fileToStream } from "./file_to_stream.ts";
@@ -16,7 +16,7 @@ import { pumpStream } from "./stream_pump.ts";
 import { DescriptorWriter } from "./descriptor_writer.ts";
 import { floorSink, fromFileOnFloor } from "./transfer_floor.ts";
 import { reporting, withTarget, writerOf } from "./transfer_frame.ts";
-import { streamToRuntime } from "./transfer_guests.ts";
+import { fromPositionless } from "./transfer_guests.ts";
 import { mostBytes, type TransferOptions, type TransferReport } from "./transfer_job.ts";
 
 /** Moves bytes from a stream of the runtime, through the runtime. */
@@ -60,7 +60,11 @@ export async function fromDescriptor(
   if (!available()) return await fromFileOnFloor(source, target, options);
   const end = openEnd(source, "source");
   try {
-    if (!isFile(end)) return await fromPositionless(end, target, options);
+    if (!isFile(end)) {
+      positionless(options, `fd ${source}`);
+      const flow = new Flow(options, mostBytes(options));
+      return await reporting(flow, () => fromPositionless({ source: end }, target, options, flow));
+    }
     const copy = end.type === FileType.REGULAR ? snapshot(end.fd, end) : undefined;
     if (copy === undefined) return await fromFile(end, target, options);
     const made = { ...end, given: copy.fd, ...copy };
@@ -136,30 +140,4 @@ async function fileToRuntime(
   const sent = await sendFile(connection, source.fd, { ...options, stability });
   const methods = sent.method === "none" ? [] : [sent.method];
   return { ...sent, methods };
-}
-
-async function fromPositionless(
-  source: End,
-  target: RuntimeTarget | number,
-  options: TransferOptions,
-): Promise<TransferReport> {
-  const { method = "auto", chunkSize } = options;
-  positionless(options, `fd ${source.given}`);
-  const length = mostBytes(options);
-  const flow = new Flow(options, length);
-  const job = { source, start: 0, length, chunkSize, flow };
-  return await reporting(flow, async () => {
-    if (typeof target !== "number") {
-      if (options.targetOffset !== undefined) throw noPositions("the target");
-      return await streamToRuntime({ ...job, target: null, targetOffset: null, method }, target);
-    }
-    await withTarget(target, options, flow, async (end, targetOffset) => {
-      const ring = end.type === FileType.FIFO && sameFile(source.fd, end.fd);
-      if (ring || method === "range" || method === "sendfile") {
-        throw unsuitable(method, source.given, end.given);
-      }
-      goBuffered(end, "target");
-      await pumpStream({ ...job, target: end, targetOffset, method });
-    });
-  });
 }

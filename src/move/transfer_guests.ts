@@ -5,13 +5,13 @@ import { guestOf } from "../guest/find.ts";
 import type { Guest } from "../guest/types.ts";
 import * as raw from "../sys/raw/mod.ts";
 import { ShutdownHow } from "../sys/socket_flags.ts";
+import { FileType, sameFile } from "../sys/statx.ts";
 import { connectionClosed } from "./closed.ts";
-import { DescriptorWriter } from "./descriptor_writer.ts";
 import { goBuffered, socketEnd } from "./ends.ts";
 import { Flow } from "./flow.ts";
 import { GuestWriter } from "./guest_stage.ts";
 import { noPositions, onlyCopies, positionless, unsuitable } from "./refusals.ts";
-import { pumpIterable, runtimeSink, type RuntimeTarget } from "./runtime_ends.ts";
+import { runtimeSink, type RuntimeTarget } from "./runtime_ends.ts";
 import { connected } from "./send_to_socket.ts";
 import { pumpStream, type StreamJob } from "./stream_pump.ts";
 import { reporting, withTarget, writerOf } from "./transfer_frame.ts";
@@ -63,7 +63,8 @@ export async function fromBorrowed(
       // Its owner has no other way to end what waits for our duplicate.
       reading.whenClosed(() => void raw.shutdown(fd, ShutdownHow.RD));
       rest = ahead.subarray(first.length);
-      await pumpBorrowed(reading, first, target, options, flow);
+      const source = { source: socketEnd(fd), ahead: first, moved: () => reading.touch() };
+      await fromPositionless(source, target, options, flow);
       if (reading.closed()) {
         throw connectionClosed({ syscall: "splice", bytesMoved: flow.bytes });
       }
@@ -74,47 +75,30 @@ export async function fromBorrowed(
   }
 }
 
-async function pumpBorrowed(
-  reading: BorrowedReading,
-  first: Uint8Array,
+/**
+ * From what has no positions to any target.
+ *
+ * @throws {SyscallError} When `method` does not suit, or an offset is given where there are none.
+ */
+export async function fromPositionless(
+  source: Pick<StreamJob, "source" | "ahead" | "moved">,
   target: RuntimeTarget | number,
   options: TransferOptions,
   flow: Flow,
 ): Promise<void> {
   const { method = "auto", chunkSize } = options;
-  const job: StreamJob = {
-    source: socketEnd(reading.fd),
-    target: null,
-    start: 0,
-    length: flow.total - first.length,
-    targetOffset: null,
-    method,
-    chunkSize,
-    flow,
-    moved: () => reading.touch(),
-  };
+  const { fd, given } = source.source;
+  const job = { ...source, start: 0, length: flow.total, method, chunkSize, flow };
   if (typeof target !== "number") {
     if (options.targetOffset !== undefined) throw noPositions("the target");
-    const sink = runtimeSink(target);
-    await pumpIterable(once(first), first.length, (bytes) => sink.write(bytes), flow);
-    return await streamToRuntime(job, target);
+    return await streamToRuntime({ ...job, target: null, targetOffset: null }, target);
   }
-  await withTarget(target, options, flow, async (end, offset) => {
-    if (method === "range" || method === "sendfile") {
-      throw unsuitable(method, reading.fd, end.given);
+  await withTarget(target, options, flow, async (end, targetOffset) => {
+    const ring = end.type === FileType.FIFO && sameFile(fd, end.fd);
+    if (ring || method === "range" || method === "sendfile") {
+      throw unsuitable(method, given, end.given);
     }
     goBuffered(end, "target");
-    const writer = new DescriptorWriter(end, offset, flow);
-    try {
-      await pumpIterable(once(first), first.length, (bytes) => writer.write(bytes), flow);
-    } finally {
-      await writer.close();
-    }
-    const targetOffset = offset === null ? null : offset + first.length;
     await pumpStream({ ...job, target: end, targetOffset });
   });
-}
-
-async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
-  if (bytes.length > 0) yield await Promise.resolve(bytes);
 }

@@ -1,6 +1,6 @@
 /** What is known to be in the page cache, so that a hot file is not asked about again and again. @module */
 
-import { errnoNumber } from "../errors.ts";
+import { ENXIO } from "../errno.ts";
 import { Whence } from "../sys/file_flags.ts";
 import { lseek } from "../sys/raw/files.ts";
 import { resident, WINDOW } from "./resident.ts";
@@ -13,8 +13,6 @@ const SLOTS = 4096;
 
 /** Windows of a file that have numbers of their own: 2^21 of 512 KiB are 1 TiB. */
 const WINDOWS = 2 ** 21;
-
-const ENXIO = -errnoNumber("ENXIO");
 
 /** A file whose pages are asked about. */
 export interface ResidentFile {

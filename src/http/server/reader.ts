@@ -1,6 +1,6 @@
 /** The requests of one connection, from its bytes to their answers. @module */
 
-import { errnoNumber } from "../../errors.ts";
+import { EAGAIN, EINTR } from "../../errno.ts";
 import { recvCell } from "../../sys/raw/cells.ts";
 import type { Connection } from "./connection.ts";
 import type { PassedRequest } from "./fallback/fallback.ts";
@@ -9,9 +9,6 @@ import { CHUNKED } from "./message_rules.ts";
 import { Method } from "./request_line.ts";
 import type { Service } from "./service.ts";
 import { INCOMPLETE } from "./syntax.ts";
-
-const EAGAIN = -errnoNumber("EAGAIN");
-const EINTR = -errnoNumber("EINTR");
 
 /** Most bytes of a body that are read past to keep the connection. */
 const MOST_DISCARDED = 64 * 1024;

@@ -1,6 +1,7 @@
 /** The queue that is an io_uring: submitted in batches, and waiting for nothing. @module */
 
-import { errnoNumber, SyscallError } from "../../errors.ts";
+import { EAGAIN, EBUSY, ECANCELED, EINTR, EIO } from "../../errno.ts";
+import { SyscallError } from "../../errors.ts";
 import { baseOf } from "../../sys/region.ts";
 import { Uring, UringFeature, UringOp } from "../../sys/uring.ts";
 import { runBlocking } from "../blocking.ts";
@@ -8,12 +9,6 @@ import { Notifier } from "./notifier.ts";
 import { Patience } from "./patience.ts";
 import type { IoQueue, IoRequest } from "./queue.ts";
 import { IN_FLIGHT, Slots } from "./slots.ts";
-
-const ECANCELED = -errnoNumber("ECANCELED");
-const EIO = -errnoNumber("EIO");
-const EINTR = -errnoNumber("EINTR");
-const EAGAIN = -errnoNumber("EAGAIN");
-const EBUSY = -errnoNumber("EBUSY");
 
 /** `IORING_FSYNC_DATASYNC` */
 const DATASYNC = 1;

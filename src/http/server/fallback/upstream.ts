@@ -1,6 +1,6 @@
 /** A connection to the program, for one request. @module */
 
-import { errnoNumber } from "../../../errors.ts";
+import { EAGAIN, EINPROGRESS } from "../../../errno.ts";
 import { EpollEvent } from "../../../sys/event_flags.ts";
 import * as raw from "../../../sys/raw/mod.ts";
 import { SocketLevel, SocketOption, TcpOption } from "../../../sys/socket_flags.ts";
@@ -8,9 +8,6 @@ import { streamSocket } from "../../../wait/listener.ts";
 import type { Handler, Loop } from "../../../wait/loop/loop.ts";
 import { Timer } from "../../../wait/loop/timers.ts";
 import type { FallbackConfig } from "./options.ts";
-
-const EINPROGRESS = -errnoNumber("EINPROGRESS");
-const EAGAIN = -errnoNumber("EAGAIN");
 
 /** A Unix listener whose queue is full says so at once, and gives no event when it has room again. */
 const RETRY_MS = 20;
