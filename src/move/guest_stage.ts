@@ -7,7 +7,7 @@ import type { Guest } from "../guest/types.ts";
 import { PollEvent } from "../sys/event_flags.ts";
 import * as raw from "../sys/raw/mod.ts";
 import { connectionClosed } from "./closed.ts";
-import { ConnectionWriter, NOTHING, type WriteJob } from "./engine/connection_writer.ts";
+import { ConnectionWriter, type WriteJob } from "./engine/connection_writer.ts";
 import { spliceStep } from "./engine/step/splice.ts";
 import type { Flow } from "./flow.ts";
 
@@ -18,7 +18,6 @@ const PIPE_BUF = 4096;
 
 /** Writes one thing after the other. */
 export class GuestWriter implements WriteJob {
-  left = 0;
   readonly #guest: Guest;
   readonly #flow: Flow;
   readonly #writer: ConnectionWriter;
@@ -26,6 +25,7 @@ export class GuestWriter implements WriteJob {
   #pipe = -1;
   #bytes: Uint8Array = new Uint8Array(0);
   #more = false;
+  #left = 0;
   #given = 0;
   #ended: PromiseWithResolvers<number> | undefined;
 
@@ -68,7 +68,7 @@ export class GuestWriter implements WriteJob {
 
   async #write(count: number): Promise<number> {
     if (this.#flow.aborted) throw this.#flow.abortError();
-    this.left = count;
+    this.#left = count;
     this.#given = 0;
     const ended = this.#ended = Promise.withResolvers<number>();
     // A write that outlives an abort has nobody else to hear of its end.
@@ -77,30 +77,29 @@ export class GuestWriter implements WriteJob {
     return await this.#flow.unlessAborted(ended.promise);
   }
 
+  /** Of a pipe some bytes are enough: its owner counts them. */
+  get left(): number {
+    return this.#pipe >= 0 && this.#given > 0 ? 0 : this.#left;
+  }
+
   give(fd: number): number {
-    if (this.#done()) return NOTHING;
     const moved = this.#pipe >= 0
-      ? spliceStep(this.#pipe, null, fd, null, this.left)
+      ? spliceStep(this.#pipe, null, fd, null, this.#left)
       : sendNow(fd, this.#bytes, this.#more ? MORE : 0);
     // There are bytes: 0 means that the connection took none.
     return moved === 0 ? EAGAIN : this.#count(moved);
   }
 
   takeByte(target: Uint8Array): number {
-    if (this.#done()) return NOTHING;
     if (this.#pipe >= 0) return this.#count(raw.read(this.#pipe, target));
     target[0] = this.#bytes[0]!;
     return this.#count(1);
   }
 
-  #done(): boolean {
-    return this.left === 0 || (this.#pipe >= 0 && this.#given > 0);
-  }
-
   #count(moved: number): number {
     if (moved <= 0) return moved;
     this.#given += moved;
-    this.left -= moved;
+    this.#left -= moved;
     if (this.#pipe < 0) this.#bytes = this.#bytes.subarray(moved);
     return moved;
   }

@@ -7,7 +7,7 @@ import type { Guest } from "../guest/types.ts";
 import * as raw from "../sys/raw/mod.ts";
 import { WINDOW } from "../wait/residency.ts";
 import { connectionClosed } from "./closed.ts";
-import { ConnectionWriter, NOTHING, PAUSED, type WriteJob } from "./engine/connection_writer.ts";
+import { ConnectionWriter, PAUSED, type WriteJob } from "./engine/connection_writer.ts";
 import { COLD } from "./engine/step/outcome.ts";
 import { sendfileStep } from "./engine/step/sendfile.ts";
 import type { Flow } from "./flow.ts";
@@ -93,7 +93,6 @@ export class Pump implements WriteJob {
 
   give(fd: number): number {
     const { left, position } = this;
-    if (left === 0) return NOTHING;
     const wanted = this.#flow.allowance(Math.min(this.#window, left));
     if (wanted === 0) return PAUSED;
     const length = this.#gate.open(position, wanted);
@@ -102,7 +101,6 @@ export class Pump implements WriteJob {
 
   /** Reads the next byte, from the page cache only. */
   takeByte(target: Uint8Array): number {
-    if (this.left === 0) return NOTHING;
     const warm = this.#gate.open(this.position, 1) === 1;
     return warm ? this.#count(raw.pread(this.#file, target, this.position)) : COLD;
   }

@@ -2,7 +2,7 @@
 
 import { SyscallError } from "../../errors.ts";
 import { connectionClosed } from "../closed.ts";
-import { ConnectionWriter, NOTHING, type WriteJob } from "../engine/connection_writer.ts";
+import { ConnectionWriter, type WriteJob } from "../engine/connection_writer.ts";
 import { Outcome, outcomeOf } from "../engine/step/outcome.ts";
 import { verify } from "../ends.ts";
 import type { Pipe } from "../pipe.ts";
@@ -153,16 +153,14 @@ export class Branch implements LaneTaker, WriteJob {
   }
 
   give(fd: number): number {
-    const lane = this.queue.first;
-    if (lane === undefined) return NOTHING;
+    const lane = this.queue.first!;
     const moved = lane.give(fd);
     if (moved > 0) this.#count(moved, lane);
     return moved;
   }
 
   takeByte(target: Uint8Array): number {
-    const lane = this.queue.first;
-    if (lane === undefined) return NOTHING;
+    const lane = this.queue.first!;
     const taken = lane.takeByte(target);
     if (taken > 0) this.#count(taken, lane);
     return taken;

@@ -9,17 +9,14 @@ import { COLD, Outcome, outcomeOf, STARVED_MS } from "./step/outcome.ts";
 /** Bytes after which the other connections get their turn: nginx's `sendfile_max_chunk`. */
 export const TURN_BYTES: number = 2 * 1024 * 1024;
 
-/** Result of a job that has nothing to give at the moment. The writer stops until it is started. */
-export const NOTHING: number = COLD - 1;
-
 /** Result of a job whose `maxRate` allows nothing yet. */
-export const PAUSED: number = COLD - 2;
+export const PAUSED: number = COLD - 1;
 
 /** What a writer gives to its connection, and who hears of the end. */
 export interface WriteJob {
-  /** Bytes that are left, as far as is known. */
+  /** Bytes that are left. With 0 the writer stops until it is started again. */
   readonly left: number;
-  /** Gives some to the descriptor, by one step: its result, {@linkcode NOTHING} or {@linkcode PAUSED}. */
+  /** Gives some to the descriptor, by one step: its result, or {@linkcode PAUSED}. */
   give(fd: number): number;
   /** Takes out the next byte, for the runtime's own write. Results as of {@linkcode give}. */
   takeByte(target: Uint8Array): number;
@@ -104,13 +101,14 @@ export class ConnectionWriter {
     const fd = guest.fd();
     if (fd < 0) return this.#job.lost();
     if (!this.#tuning.limited && (this.#watched || guest.timed())) this.#tuning.limit(fd);
-    if (guest.queued()) return this.#handOver(fd);
+    if (guest.queued() && this.#job.left > 0) return this.#handOver(fd);
     let given = 0;
-    let result: number;
-    do {
+    let result = 0;
+    while (this.#job.left > 0 && given < TURN_BYTES && !this.#stopped) {
       result = this.#job.give(fd);
-      if (result > 0) given += result;
-    } while (result > 0 && given < TURN_BYTES && !this.#stopped);
+      if (result <= 0) break;
+      given += result;
+    }
     this.#given += given;
     if (given > 0) guest.touch();
     if (!this.#stopped) this.#settle(result, fd);
@@ -119,7 +117,7 @@ export class ConnectionWriter {
   /** What is next, after a step with this result. */
   #settle(result: number, fd: number): void {
     const job = this.#job;
-    if (result === NOTHING) {
+    if (job.left === 0) {
       this.#running = false;
       return job.emptied();
     }
