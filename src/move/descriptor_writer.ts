@@ -16,17 +16,20 @@ import { failure, isTransient } from "./transfer_job.ts";
 /** Writes to one descriptor, in order. To a file it writes in the thread, for a disk may be waited for. */
 export class DescriptorWriter {
   readonly #target: End;
-  readonly #flow: Flow;
   #offset: number | null;
   /** Through it the thread gets what goes to a file: it knows descriptors only. */
   #pipe: Pipe | null | undefined;
   #busy: Promise<unknown> = Promise.resolve();
 
   /** `offset` is where in a file the first byte goes; `null` where there are no positions. */
-  constructor(target: End, offset: number | null, flow: Flow) {
+  constructor(target: End, offset: number | null) {
     this.#target = target;
     this.#offset = offset;
-    this.#flow = flow;
+  }
+
+  /** Gives a part of a file to a file, at its position: a count, or `-errno`. */
+  sendFile(file: number, position: number, count: number): Promise<number> {
+    return this.#keep(elsewhere("sendRange", file, position, this.#target.fd, count, count));
   }
 
   /** Gives some of what a pipe holds: a count, or `-errno`. */
@@ -50,17 +53,17 @@ export class DescriptorWriter {
    * @throws {SyscallError} When the descriptor takes no more.
    * @throws {AbortError} When the signal fired.
    */
-  async write(bytes: Uint8Array): Promise<void> {
+  async write(bytes: Uint8Array, flow: Flow): Promise<void> {
     for (let rest = bytes; rest.length > 0;) {
-      if (this.#flow.aborted) throw this.#flow.abortError();
-      verify(this.#target, this.#flow.bytes);
+      if (flow.aborted) throw flow.abortError();
+      verify(this.#target, flow.bytes);
       const written = await this.give(rest);
       if (written > 0) rest = rest.subarray(written);
       else if (isTransient(written)) {
-        await ready(this.#target.given, PollEvent.OUT, { signal: this.#flow.signal });
+        await ready(this.#target.given, PollEvent.OUT, { signal: flow.signal });
       } else {
         const names = `bytes to fd ${this.#target.given}`;
-        throw failure(written, "copy", names, this.#flow.bytes);
+        throw failure(written, "copy", names, flow.bytes);
       }
     }
   }

@@ -85,7 +85,7 @@ class StreamPump {
     this.#job = job;
     const target = job.target === null ? "a stream" : `fd ${job.target.given}`;
     this.#names = `fd ${job.source.given} to ${target}`;
-    this.#writer = job.target && new DescriptorWriter(job.target, job.targetOffset, job.flow);
+    this.#writer = job.target && new DescriptorWriter(job.target, job.targetOffset);
   }
 
   /** Bytes that have left the source and not reached the target. */

@@ -41,9 +41,9 @@ export async function fromStream(
     }
     await withTarget(target, options, flow, async (end, offset) => {
       goBuffered(end, "target");
-      const writer = new DescriptorWriter(end, offset, flow);
+      const writer = new DescriptorWriter(end, offset);
       try {
-        await pumpIterable(source, flow.total, (bytes) => writer.write(bytes), flow);
+        await pumpIterable(source, flow.total, (bytes) => writer.write(bytes, flow), flow);
       } finally {
         await writer.close();
       }

@@ -2,18 +2,19 @@
 
 import { SyscallError } from "../../errors.ts";
 import { connectionClosed } from "../closed.ts";
+import { DescriptorWriter } from "../descriptor_writer.ts";
 import { ConnectionWriter, type WriteJob } from "../engine/connection_writer.ts";
 import { Outcome, outcomeOf } from "../engine/step/outcome.ts";
 import { verify } from "../ends.ts";
 import type { Pipe } from "../pipe.ts";
 import { openPipe } from "../pipe_pool.ts";
-import { isTransient } from "../transfer_job.ts";
+import { isRefusal, isTransient } from "../transfer_job.ts";
 import type { BranchEvents, BroadcastMethod, Chunk, Lane, LaneTaker } from "./job.ts";
 import { LaneQueue } from "./lane_queue.ts";
 import { BytesLane, type FileLane } from "./lanes.ts";
 import { type Outlet, writeFailure } from "./outlet.ts";
 import type { Patience } from "./patience.ts";
-import { LEAST_PIPE, PIPE_BYTES } from "./pipes.ts";
+import { PIPE_BYTES } from "./pipes.ts";
 
 /** A target that has been opened, with a short queue of chunks. */
 export class Branch implements LaneTaker, WriteJob {
@@ -122,16 +123,32 @@ export class Branch implements LaneTaker, WriteJob {
 
   async #toFile(): Promise<void> {
     const file = this.outlet.file!;
-    for (let lane = this.queue.first; lane && !this.#over; lane = this.queue.first) {
-      verify(file, this.bytes);
-      const moved = await lane.giveToFile(file.fd, () => this.pipe(LEAST_PIPE));
-      if (moved > 0) this.#count(moved, lane);
-      else if (moved === 0) return this.#events.short();
-      else if (!isTransient(moved)) {
-        return this.#fail(writeFailure(-moved, this.bytes));
+    const writer = new DescriptorWriter(file, null);
+    try {
+      for (let lane = this.queue.first; lane && !this.#over; lane = this.queue.first) {
+        verify(file, this.bytes);
+        const moved = await lane.giveToFile(writer);
+        if (moved > 0) this.#count(moved, lane);
+        else if (moved === 0) return this.#events.short();
+        else if (isTransient(moved)) continue;
+        // A file that appends, for one, takes no pages.
+        else if (!isRefusal(moved) || !this.#copyFirst()) {
+          return this.#fail(writeFailure(-moved, this.bytes));
+        }
       }
+      this.#running = false;
+    } finally {
+      await writer.close();
     }
-    this.#running = false;
+  }
+
+  /** Goes on with bytes where pages are refused; false where it was bytes that were. */
+  #copyFirst(): boolean {
+    const lane = this.queue.first!;
+    if (lane.method === "copy") return false;
+    this.#splices = false;
+    this.queue.replaceFirst(new BytesLane(lane.takeOut(lane.left), this));
+    return true;
   }
 
   async #toSink(write: (bytes: Uint8Array) => Promise<void>): Promise<void> {
@@ -178,14 +195,8 @@ export class Branch implements LaneTaker, WriteJob {
 
   failed(result: number): void {
     if (result === 0) return this.#events.short();
-    const lane = this.queue.first!;
-    if (outcomeOf(result) !== Outcome.REFUSED || lane.method === "copy") {
-      return this.#fail(writeFailure(-result, this.bytes));
-    }
-    // It cannot be given pages after all: bytes from here on.
-    this.#splices = false;
-    this.queue.replaceFirst(new BytesLane(lane.takeOut(lane.left), this));
-    this.#writer!.again();
+    if (outcomeOf(result) === Outcome.REFUSED && this.#copyFirst()) return this.#writer!.again();
+    this.#fail(writeFailure(-result, this.bytes));
   }
 
   lost(cause?: unknown): void {

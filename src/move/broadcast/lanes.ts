@@ -4,12 +4,11 @@ import { EAGAIN } from "../../errno.ts";
 import * as raw from "../../sys/raw/mod.ts";
 import { bringIn } from "../../wait/residency.ts";
 import { ResidencyCache, type ResidentFile } from "../../wait/residency_cache.ts";
-import { elsewhere } from "../elsewhere.ts";
+import type { DescriptorWriter } from "../descriptor_writer.ts";
 import type { Pipe } from "../pipe.ts";
 import { COLD } from "../engine/step/outcome.ts";
 import { sendfileStep } from "../engine/step/sendfile.ts";
 import { fileToPipeStep, spliceStep } from "../engine/step/splice.ts";
-import { isRefusal } from "../transfer_job.ts";
 import type { Lane, LaneTaker } from "./job.ts";
 
 /** What all broadcasts of this thread know of the page cache. */
@@ -63,15 +62,8 @@ export class FileLane implements Lane {
       : this.#count(raw.pread(this.#file.fd, target, this.#position));
   }
 
-  async giveToFile(fd: number): Promise<number> {
-    const { fd: file } = this.#file;
-    const position = this.#position;
-    const { left } = this;
-    let moved = await elsewhere("sendRange", file, position, fd, left, left);
-    if (moved < 0 && isRefusal(moved)) {
-      moved = await elsewhere("copyThrough", file, position, fd, null, left, left, 0);
-    }
-    return this.#count(moved);
+  async giveToFile(writer: DescriptorWriter): Promise<number> {
+    return this.#count(await writer.sendFile(this.#file.fd, this.#position, this.left));
   }
 
   takeOut(count: number): Uint8Array {
@@ -121,15 +113,8 @@ export class PipeLane implements Lane {
     return moved === 0 ? EAGAIN : this.#count(moved);
   }
 
-  async giveToFile(fd: number): Promise<number> {
-    const { readFd } = this.#pipe;
-    const { left } = this;
-    let moved = await elsewhere("spliceRange", readFd, null, fd, null, left, left);
-    // A file that appends, for one.
-    if (moved < 0 && isRefusal(moved)) {
-      moved = await elsewhere("copyThrough", readFd, null, fd, null, left, left, 0);
-    }
-    return this.#count(moved);
+  async giveToFile(writer: DescriptorWriter): Promise<number> {
+    return this.#count(await writer.splice(this.#pipe.readFd, this.left));
   }
 
   takeByte(target: Uint8Array): number {
@@ -173,18 +158,8 @@ export class BytesLane implements Lane {
     return written === 0 ? EAGAIN : this.#count(written);
   }
 
-  /** By way of a pipe: the thread knows descriptors only. */
-  async giveToFile(fd: number, pipeOf: () => Pipe | null): Promise<number> {
-    const pipe = pipeOf();
-    if (pipe === null) return this.#count(raw.write(fd, this.#bytes));
-    const held = raw.write(pipe.writeFd, this.#bytes);
-    if (held <= 0) return held;
-    const lane = new PipeLane(pipe, held);
-    while (lane.left > 0) {
-      const moved = await lane.giveToFile(fd);
-      if (moved <= 0) return moved;
-    }
-    return this.#count(held);
+  async giveToFile(writer: DescriptorWriter): Promise<number> {
+    return this.#count(await writer.give(this.#bytes));
   }
 
   takeByte(target: Uint8Array): number {
