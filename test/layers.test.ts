@@ -102,6 +102,23 @@ describe("the layers", () => {
     assert.deepEqual(others, []);
   });
 
+  it("call sendfile(2) and splice(2) by the steps of the engine alone, to move bytes", () => {
+    const wrong = sources.filter(({ name, code }) =>
+      /^src\/(?!sys|probe|cli|move\/engine\/step)/.test(name) &&
+      // The thread for blocking calls has the call itself in its table, by its own name.
+      /\b(?:raw\.)(?:sendfile|splice)\(/.test(code)
+    ).map(({ name }) => name);
+    assert.deepEqual(wrong, []);
+  });
+
+  it("have one place for the numbers of errors that loops compare", () => {
+    const wrong = sources.filter(({ name, code }) =>
+      /^src\/(?:move|wait|http\/server)\//.test(name) &&
+      /^const (E[A-Z]+) = -errnoNumber\("\1"\)/m.test(code)
+    ).map(({ name }) => name);
+    assert.deepEqual(wrong, []);
+  });
+
   it("know no single backend and no single platform in src", () => {
     const wrong = sources.flatMap(({ name, imports }) =>
       imports.filter((s) =>

@@ -6,7 +6,7 @@ import { Burst } from "../guest/tcp.ts";
 import type { Guest } from "../guest/types.ts";
 import { copyRange, type Sink } from "./copy.ts";
 import type { Flow } from "./flow.ts";
-import { sendBytes } from "./guest_stage.ts";
+import { sendBytes } from "./engine/connection_output.ts";
 import { type Move, Pump } from "./pump.ts";
 import type { SendFileOptions, SendMethod } from "./send_file.ts";
 

@@ -16,7 +16,7 @@ import type { Flow } from "./flow.ts";
 import { Outcome, outcomeOf, STARVED_MS } from "./engine/step/outcome.ts";
 import { sendfileStep } from "./engine/step/sendfile.ts";
 import { fileToPipeStep } from "./engine/step/splice.ts";
-import { sendBytes } from "./guest_stage.ts";
+import { sendBytes } from "./engine/connection_output.ts";
 import { copyRest, type FileRange, sendToGuest } from "./run_pump.ts";
 import type { Sender, SendMethod } from "./send_file.ts";
 

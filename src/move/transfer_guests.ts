@@ -9,7 +9,7 @@ import { FileType, sameFile } from "../sys/statx.ts";
 import { connectionClosed } from "./closed.ts";
 import { goBuffered, socketEnd } from "./ends.ts";
 import { Flow } from "./flow.ts";
-import { GuestWriter } from "./guest_stage.ts";
+import { ConnectionOutput } from "./engine/connection_output.ts";
 import { noPositions, onlyCopies, positionless, unsuitable } from "./refusals.ts";
 import { runtimeSink, type RuntimeTarget } from "./runtime_ends.ts";
 import { connected } from "./send_to_socket.ts";
@@ -31,7 +31,7 @@ export async function streamToRuntime(job: StreamJob, target: RuntimeTarget): Pr
     if (target.kind === "response") target.response.end();
     return;
   }
-  const writer = new GuestWriter(guest, flow);
+  const writer = new ConnectionOutput(guest, flow);
   try {
     await pumpStream({ ...job, write, give: (pipe, count) => writer.splice(pipe, count) });
   } finally {

@@ -1,15 +1,15 @@
 /** From memory or a pipe into a connection that the runtime owns, as promises. @module */
 
-import { platform } from "../../ffi/platform/mod.ts";
-import { EAGAIN, HANGUPS } from "../errno.ts";
-import { errnoName, SyscallError } from "../errors.ts";
-import type { Guest } from "../guest/types.ts";
-import { PollEvent } from "../sys/event_flags.ts";
-import * as raw from "../sys/raw/mod.ts";
-import { connectionClosed } from "./closed.ts";
-import { ConnectionWriter, type WriteJob } from "./engine/connection_writer.ts";
-import { spliceStep } from "./engine/step/splice.ts";
-import type { Flow } from "./flow.ts";
+import { platform } from "../../../ffi/platform/mod.ts";
+import { EAGAIN, HANGUPS } from "../../errno.ts";
+import { errnoName, SyscallError } from "../../errors.ts";
+import type { Guest } from "../../guest/types.ts";
+import { PollEvent } from "../../sys/event_flags.ts";
+import * as raw from "../../sys/raw/mod.ts";
+import { connectionClosed } from "../closed.ts";
+import { ConnectionWriter, type WriteJob } from "./connection_writer.ts";
+import { spliceStep } from "./step/splice.ts";
+import type { Flow } from "../flow.ts";
 
 const { DONTWAIT, MORE, NOSIGNAL } = platform.message;
 
@@ -17,7 +17,7 @@ const { DONTWAIT, MORE, NOSIGNAL } = platform.message;
 const PIPE_BUF = 4096;
 
 /** Writes one thing after the other. */
-export class GuestWriter implements WriteJob {
+export class ConnectionOutput implements WriteJob {
   readonly #guest: Guest;
   readonly #flow: Flow;
   readonly #writer: ConnectionWriter;
@@ -133,7 +133,7 @@ export async function sendBytes(
   flow: Flow,
   more = false,
 ): Promise<void> {
-  const writer = new GuestWriter(guest, flow, bytes.length);
+  const writer = new ConnectionOutput(guest, flow, bytes.length);
   try {
     await writer.send(bytes, more);
   } finally {
