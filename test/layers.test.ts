@@ -9,7 +9,8 @@ const MOST_LINES = 260;
 
 /**
  * Layers of `src`, from the bottom: a file may import from its own and from those before it. `move`
- * and `memory` are one layer, as are the files at the root, of which the entries come last.
+ * and `memory` are one layer, as are the files at the root, of which the entries come last. The steps
+ * of the engine lie far below the rest of `move`: the loops of all threads are made of them.
  */
 const ORDER: readonly (readonly string[])[] = [
   ["ffi"],
@@ -17,6 +18,7 @@ const ORDER: readonly (readonly string[])[] = [
     "src/bytes.ts",
     "src/checked.ts",
     "src/errors.ts",
+    "src/errno.ts",
     "src/options.ts",
     "src/version.ts",
     "src/builtins.ts",
@@ -24,6 +26,7 @@ const ORDER: readonly (readonly string[])[] = [
     "src/media_types.ts",
   ],
   ["src/sys"],
+  ["src/move/engine/step"],
   ["src/probe"],
   ["src/runtime"],
   ["src/page_cache", "src/threads"],
@@ -99,6 +102,23 @@ describe("the layers", () => {
       imports.filter((s) => !/^(\.|node:)/.test(s)).map((s) => `${name}: ${s}`)
     );
     assert.deepEqual(others, []);
+  });
+
+  it("call sendfile(2) and splice(2) by the steps of the engine alone, to move bytes", () => {
+    const wrong = sources.filter(({ name, code }) =>
+      /^src\/(?!sys|probe|cli|move\/engine\/step)/.test(name) &&
+      // The thread for blocking calls has the call itself in its table, by its own name.
+      /\b(?:raw\.)(?:sendfile|splice)\(/.test(code)
+    ).map(({ name }) => name);
+    assert.deepEqual(wrong, []);
+  });
+
+  it("have one place for the numbers of errors that loops compare", () => {
+    const wrong = sources.filter(({ name, code }) =>
+      /^src\/(?:move|wait|http\/server)\//.test(name) &&
+      /^const (E[A-Z]+) = -errnoNumber\("\1"\)/m.test(code)
+    ).map(({ name }) => name);
+    assert.deepEqual(wrong, []);
   });
 
   it("know no single backend and no single platform in src", () => {

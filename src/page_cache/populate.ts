@@ -1,18 +1,13 @@
 /** Reading a file into the page cache, and nowhere else. @module */
 
-import { errnoNumber } from "../errors.ts";
+import { REFUSALS } from "../errno.ts";
+import { copyStep } from "../move/engine/step/memory.ts";
+import { sendfileStep } from "../move/engine/step/sendfile.ts";
 import { OpenFlag } from "../sys/flags/file.ts";
-import { close, open, pread, sendfile } from "../sys/raw/mod.ts";
+import { close, open } from "../sys/raw/mod.ts";
 import { warm } from "./resident.ts";
 
-const EINTR = -errnoNumber("EINTR");
-const EINVAL = -errnoNumber("EINVAL");
-
-/** Bytes read at once from a file that cannot hand out its pages. */
-const SCRATCH = 128 * 1024;
-
 let sink = -1;
-let scratch: Uint8Array | undefined;
 
 /**
  * Reads a range into the page cache; blocks until it is there. Returns 1 when its first byte was not
@@ -29,12 +24,12 @@ export function populate(fd: number, offset: number, length: number): number {
   const end = offset + length;
   const waited = warm(fd, offset) ? 0 : 1;
   for (let at = offset; at < end;) {
-    let moved = sendfile(sink, fd, at, end - at);
+    let moved = sendfileStep(sink, fd, at, end - at);
     // Some file systems cannot hand out their pages.
-    if (moved === EINVAL) moved = pread(fd, scratch ??= new Uint8Array(SCRATCH), at);
+    if (REFUSALS.has(moved)) moved = copyStep(fd, at, sink, null, end - at, 0);
     if (moved === 0) break;
-    if (moved > 0) at += moved;
-    else if (moved !== EINTR) return moved;
+    if (moved < 0) return moved;
+    at += moved;
   }
   return waited;
 }

@@ -1,6 +1,6 @@
 /** What of a file is in the page cache. @module */
 
-import { errnoNumber } from "../errors.ts";
+import { EINTR, EOPNOTSUPP } from "../errno.ts";
 import { ReadFlag } from "../sys/flags/file.ts";
 import { pread, preadv2 } from "../sys/raw/files.ts";
 import { fdStat } from "../sys/file/statx.ts";
@@ -11,9 +11,6 @@ export const WINDOW: number = 512 * 1024;
 
 /** Bytes between two questions: the disk is read in runs at least this long. */
 export const STRIDE: number = 64 * 1024;
-
-const EINTR = -errnoNumber("EINTR");
-const EOPNOTSUPP = -errnoNumber("EOPNOTSUPP");
 
 const probe = new Uint8Array(1);
 

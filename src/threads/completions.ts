@@ -7,7 +7,7 @@
  * @module
  */
 
-import { errnoNumber } from "../errors.ts";
+import { EAGAIN, EINTR, SHORTAGES } from "../errno.ts";
 import { check } from "../sys/check.ts";
 import { PollEvent } from "../sys/flags/event.ts";
 import * as raw from "../sys/raw/mod.ts";
@@ -18,10 +18,6 @@ export const RECORD_BYTES = 16;
 
 /** Records collected before they are written: one write wakes the other side once. */
 const BATCH = 256;
-
-const EAGAIN = -errnoNumber("EAGAIN");
-const EINTR = -errnoNumber("EINTR");
-const NO_MEMORY = new Set(["ENOBUFS", "ENOMEM"].map((name) => -errnoNumber(name)));
 
 /** Pause after the kernel had no memory, in milliseconds. */
 const STARVED_MS = 10;
@@ -90,7 +86,7 @@ export class RecordWriter {
       if (written > 0) at += written;
       else if (this.#job.stopping()) return;
       else if (written === EAGAIN) raw.poll(this.#fd, PollEvent.OUT, this.#job.parkMs);
-      else if (NO_MEMORY.has(written)) raw.poll(this.#fd, 0, STARVED_MS);
+      else if (SHORTAGES.has(written)) raw.poll(this.#fd, 0, STARVED_MS);
       else if (written !== EINTR) check(written, "write", () => "report a completion");
     }
   }

@@ -36,6 +36,10 @@ const PASSING: readonly (readonly [deed: string, inject: string])[] = [
   ["copyRange", "copy_file_range:error=EAGAIN:when=1+2"],
   ["copySendfile", "sendfile:error=EINTR:when=1+2"],
   ["ring", "io_uring_enter:error=EINTR:when=3+2"],
+  ["copySendfile", "sendfile:error=ENOMEM:when=2+2"],
+  ["response", "sendfile:error=ENOMEM:when=2+2"],
+  ["broadcast", "sendfile:error=ENOMEM:when=2+2"],
+  ["broadcastPipe", "splice:error=ENOMEM:when=2+2"],
   ["stream", "sendfile:error=EINTR:when=2+2"],
   ["stream", "sendfile:error=ENOMEM:when=2+2"],
 ];

@@ -147,15 +147,11 @@ export function broadcast(
 }
 
 async function report(loop: BroadcastLoop, progress: TransferProgress): Promise<BroadcastResult> {
-  let error: Error | undefined;
-  try {
-    await loop.run();
-  } catch (cause) {
-    throw error = Object.assign(cause as Error, { targets: loop.registry.reports });
-  } finally {
-    progress.finish(progress.method, error === undefined);
-    progress.publish(error);
-  }
+  await progress.run(() =>
+    loop.run().catch((cause) => {
+      throw Object.assign(cause as Error, { targets: loop.registry.reports });
+    })
+  );
   return {
     bytes: progress.bytes,
     method: progress.method as BroadcastResult["method"],

@@ -178,9 +178,9 @@ export class BroadcastLoop implements TargetQueueEvents {
 
   #slow(targetQueue: TargetQueue): void {
     if (this.#options.slow === "disconnect") {
-      const { bytes: bytesMoved, writer } = targetQueue;
+      const { bytes: bytesMoved, targetWriter } = targetQueue;
       this.failed(targetQueue, new SlowTargetError({ bytesMoved, slowMs: this.#slowMs }));
-      writer.disconnect();
+      targetWriter.disconnect();
       return;
     }
     targetQueue.lagging = true;

@@ -1,66 +1,76 @@
 /** The three ways in which a target gets its share of a chunk. @module */
 
-import { SpliceFlag } from "../../sys/flags/file.ts";
+import { EAGAIN } from "../../errno.ts";
 import * as raw from "../../sys/raw/mod.ts";
-import { resident } from "../../page_cache/prefetch.ts";
-import { runOffThread } from "../engine/off_loop.ts";
+import { bringIn } from "../../page_cache/prefetch.ts";
+import { ResidencyCache, type ResidentFile } from "../../threads/residency_cache.ts";
+import type { DescriptorWriter } from "../engine/descriptor_writer.ts";
 import type { Pipe } from "../engine/pipe.ts";
-import { EAGAIN, isRefusal } from "../transfer/options.ts";
+import { COLD } from "../engine/step/outcome.ts";
+import { sendfileStep } from "../engine/step/sendfile.ts";
+import { fileToPipeStep, spliceStep } from "../engine/step/splice.ts";
 import type { PendingWrite, WriteTaker } from "./types.ts";
 
-/** How long what was seen in the page cache is taken to be there, in milliseconds. */
-const FRESH_MS = 1000;
-
-/** Said instead of a count by a write whose bytes have left the page cache: bring them in first. */
-export const COLD = -0x7fff_ffff;
+/** What all broadcasts of this thread know of the page cache. */
+const residency = new ResidencyCache(() => performance.now());
 
 /** A range of a file that all targets share: its pages go out, or into a pipe. */
 export class PendingFileWrite implements PendingWrite {
   readonly method: "sendfile" | "splice";
   left: number;
-  readonly file: number;
-  position: number;
-  #seenMs: number;
+  readonly #file: ResidentFile;
+  #position: number;
 
-  constructor(file: number, position: number, length: number, toPipe: boolean) {
-    this.file = file;
-    this.position = position;
+  /** The range is in the page cache now. */
+  constructor(file: ResidentFile, position: number, length: number, toPipe: boolean) {
+    this.#file = file;
+    this.#position = position;
     this.left = length;
     this.method = toPipe ? "splice" : "sendfile";
-    this.#seenMs = performance.now();
+    this.#warmed();
   }
 
-  /** The bytes are in the page cache now. */
-  warmed(): void {
-    this.#seenMs = performance.now();
+  #warmed(): void {
+    residency.warm(this.#file, this.#position);
+    residency.warm(this.#file, this.#position + this.left - 1);
+  }
+
+  /** Has a thread bring back what has left the page cache since. */
+  async bringIn(): Promise<void> {
+    await bringIn(this.#file.fd, this.#position, this.left);
+    this.#warmed();
   }
 
   give(fd: number): number {
-    if (performance.now() - this.#seenMs > FRESH_MS) {
-      if (resident(this.file, this.position, this.left) < this.left) return COLD;
-      this.warmed();
-    }
+    const count = this.#resident();
+    if (count === 0) return COLD;
     // Only pipes have a flag against waiting; sockets get here when they do not wait by themselves.
-    const moved = this.method === "sendfile"
-      ? raw.sendfile(fd, this.file, this.position, this.left)
-      : raw.splice(this.file, this.position, fd, null, this.left, SpliceFlag.NONBLOCK);
-    return this.#count(moved);
+    return this.#count(
+      this.method === "sendfile"
+        ? sendfileStep(fd, this.#file.fd, this.#position, count)
+        : fileToPipeStep(fd, this.#file.fd, this.#position, count),
+    );
   }
 
-  async giveToFile(fd: number): Promise<number> {
-    const { file, position, left } = this;
-    let moved = await runOffThread("sendRange", file, position, fd, left, left);
-    if (moved < 0 && isRefusal(moved)) {
-      moved = await runOffThread("copyThrough", file, position, fd, null, left, left, 0);
-    }
-    return this.#count(moved);
+  #resident(): number {
+    return residency.ready(this.#file, this.#position, this.left);
+  }
+
+  takeByte(target: Uint8Array): number {
+    return this.#resident() === 0
+      ? COLD
+      : this.#count(raw.pread(this.#file.fd, target, this.#position));
+  }
+
+  async giveToFile(writer: DescriptorWriter): Promise<number> {
+    return this.#count(await writer.sendFile(this.#file.fd, this.#position, this.left));
   }
 
   takeOut(count: number): Uint8Array {
     const bytes = new Uint8Array(Math.min(count, this.left));
     let length = 0;
     while (length < bytes.length) {
-      const read = raw.pread(this.file, bytes.subarray(length), this.position);
+      const read = raw.pread(this.#file.fd, bytes.subarray(length), this.#position);
       if (read <= 0) break;
       length += this.#count(read);
     }
@@ -69,7 +79,7 @@ export class PendingFileWrite implements PendingWrite {
 
   #count(moved: number): number {
     if (moved > 0) {
-      this.position += moved;
+      this.#position += moved;
       this.left -= moved;
     }
     return moved;
@@ -98,20 +108,17 @@ export class PendingPipeWrite implements PendingWrite {
 
   give(fd: number): number {
     const { readFd } = this.#pipe;
-    const moved = raw.splice(readFd, null, fd, null, this.left, SpliceFlag.NONBLOCK);
+    const moved = spliceStep(readFd, null, fd, null, this.left);
     // The pipe is not empty and has its writer: 0 means that the target took nothing.
-    return moved === 0 ? -EAGAIN : this.#count(moved);
+    return moved === 0 ? EAGAIN : this.#count(moved);
   }
 
-  async giveToFile(fd: number): Promise<number> {
-    const { readFd } = this.#pipe;
-    const { left } = this;
-    let moved = await runOffThread("spliceRange", readFd, null, fd, null, left, left);
-    // A file that appends, for one.
-    if (moved < 0 && isRefusal(moved)) {
-      moved = await runOffThread("copyThrough", readFd, null, fd, null, left, left, 0);
-    }
-    return this.#count(moved);
+  async giveToFile(writer: DescriptorWriter): Promise<number> {
+    return this.#count(await writer.splice(this.#pipe.readFd, this.left));
+  }
+
+  takeByte(target: Uint8Array): number {
+    return this.#count(raw.read(this.#pipe.readFd, target));
   }
 
   takeOut(count: number): Uint8Array {
@@ -148,21 +155,16 @@ export class PendingBytesWrite implements PendingWrite {
 
   give(fd: number): number {
     const written = this.#taker.write(fd, this.#bytes);
-    return written === 0 ? -EAGAIN : this.#count(written);
+    return written === 0 ? EAGAIN : this.#count(written);
   }
 
-  /** By way of a pipe: the thread knows descriptors only. */
-  async giveToFile(fd: number, pipeOf: () => Pipe | null): Promise<number> {
-    const pipe = pipeOf();
-    if (pipe === null) return this.#count(raw.write(fd, this.#bytes));
-    const held = raw.write(pipe.writeFd, this.#bytes);
-    if (held <= 0) return held;
-    const write = new PendingPipeWrite(pipe, held);
-    while (write.left > 0) {
-      const moved = await write.giveToFile(fd);
-      if (moved <= 0) return moved;
-    }
-    return this.#count(held);
+  async giveToFile(writer: DescriptorWriter): Promise<number> {
+    return this.#count(await writer.give(this.#bytes));
+  }
+
+  takeByte(target: Uint8Array): number {
+    target[0] = this.#bytes[0]!;
+    return this.#count(1);
   }
 
   takeOut(count: number): Uint8Array {

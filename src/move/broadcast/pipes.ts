@@ -1,9 +1,7 @@
-/** The pipes of a broadcast: its own, one for each target that takes pages, and that of a program. @module */
+/** How large the pipes of a broadcast are. @module */
 
 import { platform } from "../../../ffi/platform/mod.ts";
-import { SyscallError } from "../../errors.ts";
 import * as raw from "../../sys/raw/mod.ts";
-import { Pipe } from "../engine/pipe.ts";
 
 /**
  * Capacity of a target's pipe in bytes: two of the largest chunks. As large, for the calls that it
@@ -21,23 +19,9 @@ export const CHUNK_BYTES: number = 512 * 1024;
 /** A pipe that holds less, because the user has too many, is not worth its calls. */
 export const LEAST_PIPE: number = 64 * 1024;
 
-/** Opens a pipe of this capacity, or of `least`; `null` where the user may have no more of them. */
-export function openPipe(capacity: number, least: number): Pipe | null {
-  try {
-    const pipe = new Pipe({ capacity });
-    if (pipe.capacity >= least) return pipe;
-    pipe.close();
-  } catch (error) {
-    if (!(error instanceof SyscallError && TOO_MANY.has(error.code))) throw error;
-  }
-  return null;
-}
-
 /** Lets the writer of a pipe put more into it at a time, where the user may have that. */
 export function enlarge(fd: number): void {
   const { GETPIPE_SZ, SETPIPE_SZ } = platform.fcntl;
   const size = raw.fcntl(fd, GETPIPE_SZ, 0);
   if (size > 0 && size < PIPE_BYTES) raw.fcntl(fd, SETPIPE_SZ, PIPE_BYTES);
 }
-
-const TOO_MANY: ReadonlySet<string> = new Set(["EMFILE", "ENFILE", "ENOMEM"]);

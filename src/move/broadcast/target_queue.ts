@@ -1,15 +1,14 @@
 /** One target of a broadcast, and the chunks that it has not got yet. @module */
 
-import { errnoName, errnoNumber, SyscallError } from "../../errors.ts";
-import type { RuntimeConnection } from "../../runtime/types.ts";
-import { PollEvent } from "../../sys/flags/event.ts";
-import { whenReady } from "../../threads/poll/poll_ready.ts";
-import { bringIn } from "../../page_cache/prefetch.ts";
+import { SyscallError } from "../../errors.ts";
 import { connectionClosed } from "../engine/connection_closed.ts";
+import { DescriptorWriter } from "../engine/descriptor_writer.ts";
+import { ConnectionWriter, type WriteJob } from "../engine/connection_writer.ts";
+import { Outcome, outcomeOf } from "../engine/step/outcome.ts";
 import { verify } from "../engine/endpoint.ts";
 import type { Pipe } from "../engine/pipe.ts";
-import { UNSUPPORTED } from "../send_file/send_loop.ts";
-import { MUCH, Tuning } from "../engine/tcp_tuning.ts";
+import { openPipe } from "../engine/pipe_pool.ts";
+import { isRefusal, isTransient } from "../transfer/options.ts";
 import type {
   BroadcastMethod,
   Chunk,
@@ -18,23 +17,13 @@ import type {
   WriteTaker,
 } from "./types.ts";
 import { WriteQueue } from "./write_queue.ts";
-import { COLD, PendingBytesWrite, type PendingFileWrite } from "./pending_writes.ts";
+import { PendingBytesWrite, type PendingFileWrite } from "./pending_writes.ts";
 import { type TargetWriter, writeFailure } from "./target_writer.ts";
 import type { StallBudget } from "./stall_budget.ts";
-import { LEAST_PIPE, openPipe, PIPE_BYTES } from "./pipes.ts";
-
-/** Pause before another try when the kernel is short of memory, in milliseconds. */
-const SHORTAGE_MS = 20;
-
-/** Bytes after which others get their turn on the event loop. */
-const TURN = 2 * 1024 * 1024;
-
-const EINTR = errnoNumber("EINTR");
-const EAGAIN = errnoNumber("EAGAIN");
-const SHORTAGE: ReadonlySet<number> = new Set(["ENOMEM", "ENOBUFS"].map(errnoNumber));
+import { PIPE_BYTES } from "./pipes.ts";
 
 /** A target that has been opened, with a short queue of chunks. */
-export class TargetQueue implements WriteTaker {
+export class TargetQueue implements WriteTaker, WriteJob {
   /** Bytes that it took. */
   bytes = 0;
   /** Bytes that it missed. */
@@ -44,7 +33,7 @@ export class TargetQueue implements WriteTaker {
   lagging = false;
   /** Settles once no thread works on its behalf. */
   settled: Promise<void> = Promise.resolve();
-  readonly writer: TargetWriter;
+  readonly targetWriter: TargetWriter;
   readonly stallBudget: StallBudget;
   /** What it has been offered and has not got. */
   readonly queue: WriteQueue = new WriteQueue();
@@ -53,16 +42,16 @@ export class TargetQueue implements WriteTaker {
   #pipe: Pipe | null | undefined;
   #running = false;
   #over = false;
-  readonly #tuning = new Tuning();
-  #cancelWait: (() => void) | undefined;
-  #timer: ReturnType<typeof setTimeout> | undefined;
-  readonly #again = () => this.#push();
+  /** Writes to what does not wait. */
+  readonly #writer: ConnectionWriter | null;
 
-  constructor(writer: TargetWriter, stallBudget: StallBudget, events: TargetQueueEvents) {
-    this.writer = writer;
+  constructor(targetWriter: TargetWriter, stallBudget: StallBudget, events: TargetQueueEvents) {
+    this.targetWriter = targetWriter;
     this.stallBudget = stallBudget;
     this.#events = events;
-    this.#splices = writer.splices;
+    this.#splices = targetWriter.splices;
+    const { connection } = targetWriter;
+    this.#writer = connection === null ? null : new ConnectionWriter(connection, this, Infinity);
   }
 
   /** Whether it has not got everything that it was offered. */
@@ -85,7 +74,7 @@ export class TargetQueue implements WriteTaker {
   }
 
   get toPipe(): boolean {
-    return this.writer.toPipe;
+    return this.targetWriter.toPipe;
   }
 
   pipe(least: number): Pipe | null {
@@ -93,13 +82,14 @@ export class TargetQueue implements WriteTaker {
   }
 
   write(fd: number, bytes: Uint8Array): number {
-    return this.writer.write(fd, bytes);
+    return this.targetWriter.write(fd, bytes);
   }
 
   /** Queues its share of a chunk; only when it is not {@linkcode full}. */
   offer(chunk: Chunk): void {
     this.queue.push(chunk.laneFor(this));
-    if (!this.#running) this.#start();
+    if (this.#writer !== null) this.#writer.start();
+    else if (!this.#running) this.#start();
   }
 
   /** Drops what it has been offered, but for what is on its way or in its pipe already. */
@@ -111,12 +101,10 @@ export class TargetQueue implements WriteTaker {
   stop(): void {
     if (this.#over) return;
     this.#over = true;
-    this.#cancelWait?.();
-    clearTimeout(this.#timer);
-    if (this.writer.connection !== null) this.#tuning.end(this.writer.connection);
+    this.#writer?.stop();
     // What a thread works on is closed behind it.
     this.settled = this.settled.then(() => {
-      this.writer.release();
+      this.targetWriter.release();
       this.#pipe?.close();
     });
   }
@@ -127,31 +115,46 @@ export class TargetQueue implements WriteTaker {
   }
 
   #start(): void {
-    const { connection, file, sink } = this.writer;
+    const { file, sink } = this.targetWriter;
     this.#running = true;
-    if (connection !== null) this.#push();
-    else this.#work(file !== null ? () => this.#toFile() : () => this.#toSink(sink!.write));
+    this.#work(file !== null ? () => this.#toFile() : () => this.#toSink(sink!.write));
   }
 
   /** Runs what waits for a thread, or for the runtime. */
   #work(task: () => Promise<void>): void {
     const working = task().catch((error) => this.#fail(error));
     // A write of the runtime may never end, and uses nothing of ours.
-    if (this.writer.sink === null) this.settled = working;
+    if (this.targetWriter.sink === null) this.settled = working;
   }
 
   async #toFile(): Promise<void> {
-    const file = this.writer.file!;
-    for (let pending = this.queue.first; pending && !this.#over; pending = this.queue.first) {
-      verify(file, this.bytes);
-      const moved = await pending.giveToFile(file.fd, () => this.pipe(LEAST_PIPE));
-      if (moved > 0) this.#count(moved, pending);
-      else if (moved === 0) return this.#events.short();
-      else if (moved !== -EINTR && moved !== -EAGAIN) {
-        return this.#fail(writeFailure(-moved, this.bytes));
+    const file = this.targetWriter.file!;
+    const writer = new DescriptorWriter(file, null);
+    try {
+      for (let pending = this.queue.first; pending && !this.#over; pending = this.queue.first) {
+        verify(file, this.bytes);
+        const moved = await pending.giveToFile(writer);
+        if (moved > 0) this.#count(moved, pending);
+        else if (moved === 0) return this.#events.short();
+        else if (isTransient(moved)) continue;
+        // A file that appends, for one, takes no pages.
+        else if (!isRefusal(moved) || !this.#copyFirst()) {
+          return this.#fail(writeFailure(-moved, this.bytes));
+        }
       }
+      this.#running = false;
+    } finally {
+      await writer.close();
     }
-    this.#running = false;
+  }
+
+  /** Goes on with bytes where pages are refused; false where it was bytes that were. */
+  #copyFirst(): boolean {
+    const pending = this.queue.first!;
+    if (pending.method === "copy") return false;
+    this.#splices = false;
+    this.queue.replaceFirst(new PendingBytesWrite(pending.takeOut(pending.left), this));
+    return true;
   }
 
   async #toSink(write: (bytes: Uint8Array) => Promise<void>): Promise<void> {
@@ -168,85 +171,46 @@ export class TargetQueue implements WriteTaker {
     this.#running = false;
   }
 
-  /** Gives the descriptor what it takes now, and waits for it to take more. */
-  #push(): void {
-    const connection = this.writer.connection!;
-    if (this.#over) return;
-    // The number is good for this turn: nothing of the runtime runs until we return.
-    const fd = connection.fd();
-    if (fd < 0) return this.#fail(connectionClosed({ syscall: "write", bytesMoved: this.bytes }));
-    if (!this.#tuning.limited && connection.timed()) this.#tuning.limit(fd);
-    if (this.bytes >= MUCH) this.#tuning.unpace(fd);
-    if (connection.queued()) return this.#handOver(connection, fd);
-    const before = this.bytes;
-    let result = 0;
-    for (let pending = this.queue.first; pending; pending = this.queue.first) {
-      result = pending.give(fd);
-      if (result > 0) this.#count(result, pending);
-      else if (result !== -EINTR) break;
-      if (this.bytes - before >= TURN) break;
-    }
-    if (this.bytes > before) connection.touch();
-    const pending = this.queue.first;
-    if (pending === undefined) this.#running = false;
-    else if (result > 0) setImmediate(this.#again);
-    else this.#held(result, connection, fd, pending);
+  get left(): number {
+    return this.queue.first?.left ?? 0;
   }
 
-  #held(result: number, connection: RuntimeConnection, fd: number, pending: PendingWrite): void {
-    if (result === -EAGAIN) return this.#handOver(connection, fd);
-    if (result === 0) return this.#events.short();
-    if (result === COLD) return this.#warm(pending as PendingFileWrite);
-    if (SHORTAGE.has(-result)) {
-      this.#timer = setTimeout(this.#again, SHORTAGE_MS);
-      return;
-    }
-    if (!UNSUPPORTED.has(errnoName(-result)) || pending.method === "copy") {
-      return this.#fail(writeFailure(-result, this.bytes));
-    }
-    // It cannot be given pages after all: bytes from here on.
-    this.#splices = false;
-    this.queue.replaceFirst(new PendingBytesWrite(pending.takeOut(pending.left), this));
-    this.#push();
+  give(fd: number): number {
+    const pending = this.queue.first!;
+    const moved = pending.give(fd);
+    if (moved > 0) this.#count(moved, pending);
+    return moved;
+  }
+
+  takeByte(target: Uint8Array): number {
+    const pending = this.queue.first!;
+    const taken = pending.takeByte(target);
+    if (taken > 0) this.#count(taken, pending);
+    return taken;
   }
 
   /** The bytes have left the page cache since the chunk was offered: a thread brings them back. */
-  #warm(pending: PendingFileWrite): void {
-    this.#work(async () => {
-      await bringIn(pending.file, pending.position, pending.left);
-      pending.warmed();
-      this.#push();
-    });
+  fill(): Promise<void> {
+    const filled = (this.queue.first as PendingFileWrite).bringIn();
+    this.settled = filled.catch(() => {});
+    return filled;
   }
 
-  /**
-   * Waits until the connection takes bytes again: the next byte goes through the runtime's own write,
-   * whose callback says so. A connection without such a write is waited for by its descriptor.
-   */
-  #handOver(connection: RuntimeConnection, fd: number): void {
-    if (connection.write === null) return this.#waitFor(connection, fd);
-    const pending = this.queue.first!;
-    const one = pending.takeOut(1);
-    if (one.length === 0) return this.#events.short();
-    this.#count(1, pending);
-    connection.write(one, (cause) => {
-      if (this.#over) return;
-      if (cause) {
-        return this.#fail(connectionClosed({ syscall: "write", bytesMoved: this.bytes, cause }));
-      }
-      this.#push();
-    });
+  /** The connection has got all that it was offered. */
+  emptied(): void {}
+
+  failed(result: number): void {
+    if (result === 0) return this.#events.short();
+    if (outcomeOf(result) === Outcome.REFUSED && this.#copyFirst()) return this.#writer!.again();
+    this.#fail(writeFailure(-result, this.bytes));
   }
 
-  #waitFor(connection: RuntimeConnection, fd: number): void {
-    try {
-      this.#cancelWait = whenReady(fd, PollEvent.OUT, this.#again, (error) => {
-        const closed = connection.fd() < 0;
-        this.#fail(closed ? connectionClosed({ syscall: "write", bytesMoved: this.bytes }) : error);
-      });
-    } catch (error) {
-      this.#fail(error as Error);
-    }
+  lost(cause?: unknown): void {
+    this.#fail(connectionClosed({ syscall: "write", bytesMoved: this.bytes, cause }));
+  }
+
+  broke(error: Error): void {
+    this.#fail(error);
   }
 
   #count(moved: number, pending: PendingWrite): void {

@@ -43,7 +43,7 @@ export class TargetRegistry {
   opening = 0;
   readonly #options: TargetRegistryOptions;
   readonly #members = new Map<unknown, Member>();
-  readonly #byBranch = new Map<TargetQueue, Member>();
+  readonly #byQueue = new Map<TargetQueue, Member>();
   readonly #ending = new Set<Promise<void>>();
 
   constructor(options: TargetRegistryOptions) {
@@ -52,12 +52,12 @@ export class TargetRegistry {
 
   /** Those that are open. */
   get targetQueues(): TargetQueue[] {
-    return [...this.#byBranch.keys()];
+    return [...this.#byQueue.keys()];
   }
 
   /** How many there are of {@linkcode target queues}. */
   get size(): number {
-    return this.#byBranch.size;
+    return this.#byQueue.size;
   }
 
   /** Whether a target with this key takes part. */
@@ -75,7 +75,7 @@ export class TargetRegistry {
       if (this.#members.get(member.key) !== member) return writer.release();
       const targetQueue = this.#options.branchOf(writer);
       member.targetQueue = targetQueue;
-      this.#byBranch.set(targetQueue, member);
+      this.#byQueue.set(targetQueue, member);
     }, (error) => {
       this.opening--;
       this.#end(member, "failed", error);
@@ -92,13 +92,13 @@ export class TargetRegistry {
 
   /** A target can take nothing more. */
   failed(targetQueue: TargetQueue, error: Error): void {
-    const member = this.#byBranch.get(targetQueue);
+    const member = this.#byQueue.get(targetQueue);
     if (member !== undefined) this.#end(member, "failed", error);
   }
 
   /** A target has got all that it will get. */
   completed(targetQueue: TargetQueue): void {
-    const member = this.#byBranch.get(targetQueue);
+    const member = this.#byQueue.get(targetQueue);
     if (member !== undefined) this.#end(member, "complete");
   }
 
@@ -120,10 +120,10 @@ export class TargetRegistry {
     if (this.#members.get(key) !== member) return;
     this.#members.delete(key);
     if (targetQueue !== undefined) {
-      this.#byBranch.delete(targetQueue);
+      this.#byQueue.delete(targetQueue);
       targetQueue.stop();
-      if (outcome === "complete") targetQueue.writer.finish();
-      else if (cut) targetQueue.writer.cut();
+      if (outcome === "complete") targetQueue.targetWriter.finish();
+      else if (cut) targetQueue.targetWriter.cut();
       this.#options.gone(targetQueue);
     }
     const ending = this.#conclude(member, outcome, error);

@@ -4,15 +4,8 @@ import type { ServerResponse } from "node:http";
 import { platform } from "../../../ffi/platform/mod.ts";
 import { errnoName, SyscallError } from "../../errors.ts";
 import { connectionOf } from "../../runtime/find.ts";
-import {
-  contentLength,
-  cutOff,
-  isEligible,
-  responseConnection,
-  sendHead,
-  socketOf,
-} from "../../runtime/response.ts";
-import { isPlain, socketConnection } from "../../runtime/socket.ts";
+import { cutOff, sendHead, socketOf } from "../../runtime/response.ts";
+import { isPlain } from "../../runtime/socket.ts";
 import type { RuntimeConnection } from "../../runtime/types.ts";
 import { available } from "../../sys/libc.ts";
 import * as raw from "../../sys/raw/mod.ts";
@@ -20,6 +13,7 @@ import { FileType } from "../../sys/file/statx.ts";
 import { connectionClosed } from "../engine/connection_closed.ts";
 import { type Sink, streamSink } from "../engine/portable_copy.ts";
 import { closeEnd, type End, goBuffered, isFile, openEnd } from "../engine/endpoint.ts";
+import { openBody } from "../engine/response_body.ts";
 import { endConnection } from "../engine/file_to_stream.ts";
 import { runtimeSink, type RuntimeTarget } from "../transfer/runtime_endpoints.ts";
 import { connected } from "../send_file/to_socket.ts";
@@ -138,11 +132,15 @@ async function toResponse(res: ServerResponse, total: number): Promise<TargetWri
   if (!available()) return copied;
   const socket = await socketOf(res);
   if (socket === null || res.destroyed) throw connectionClosed({ syscall: "write" });
-  sendHead(res);
-  const promised = contentLength(res);
-  const whole = promised === undefined || promised === total;
-  if (!whole || !isEligible(res) || !isPlain(socket)) return copied;
-  return { ...byConnection(responseConnection(res, socketConnection(socket))), ...ends };
+  if (!isPlain(socket)) {
+    sendHead(res);
+    return copied;
+  }
+  const body = openBody(res, socket, (promised) => promised === undefined || promised === total);
+  if (body === null) return copied;
+  // Nobody knows when the first chunk follows.
+  body.cork.end();
+  return { ...byConnection(body.connection), ...ends };
 }
 
 /** The error for a call that has failed on a target. */

@@ -11,6 +11,7 @@ import {
   type RangeOptions,
   type TransferResult,
 } from "../../options.ts";
+import type { DescriptorWriter } from "../engine/descriptor_writer.ts";
 import type { Pipe } from "../engine/pipe.ts";
 import type { TransferTarget } from "../transfer/transfer.ts";
 import type { TargetQueue } from "./target_queue.ts";
@@ -104,7 +105,9 @@ export interface PendingWrite {
   /** Gives some to a descriptor without waiting: a count, 0 when the source fell short, or `-errno`. */
   give(fd: number): number;
   /** Gives some to a file, which may wait for a disk, in the thread. As {@linkcode give}. */
-  giveToFile(fd: number, pipe: () => Pipe | null): Promise<number>;
+  giveToFile(writer: DescriptorWriter): Promise<number>;
+  /** Takes out the next byte, for the runtime's own write. As {@linkcode give}. */
+  takeByte(target: Uint8Array): number;
   /** Takes out the next bytes, at most `count`; fewer only when the source fell short. */
   takeOut(count: number): Uint8Array;
 }

@@ -3,7 +3,7 @@
 import { guardsPaths } from "../../../ffi/mod.ts";
 import { platform } from "../../../ffi/platform/mod.ts";
 import { builtin } from "../../builtins.ts";
-import { errnoNumber } from "../../errors.ts";
+import { ENOENT } from "../../errno.ts";
 import { describe } from "../../options.ts";
 import { ResolveFlag } from "../../sys/flags/file.ts";
 import { available } from "../../sys/libc.ts";
@@ -32,8 +32,6 @@ export interface Folder {
 
 /** File systems of this machine, which wait for no network. */
 const LOCAL: ReadonlySet<number> = new Set(Object.values(FileSystem));
-
-const ENOENT = -errnoNumber("ENOENT");
 
 /** Looks at the path of a target; a dangling link counts as nothing, and will be replaced. */
 export async function placeOf(path: string): Promise<Place> {

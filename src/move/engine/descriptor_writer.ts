@@ -1,80 +1,105 @@
-/** Writing bytes of JavaScript to a descriptor without waiting in the kernel. @module */
+/** Writing to a descriptor without waiting in the kernel: what a pipe holds, or memory. @module */
 
 import { PollEvent } from "../../sys/flags/event.ts";
 import * as raw from "../../sys/raw/mod.ts";
 import { ready } from "../../threads/poll/poll_ready.ts";
+import { runOffThread } from "./off_loop.ts";
 import { type End, isFile, verify } from "./endpoint.ts";
+import { discard, writeStep } from "./step/memory.ts";
+import { spliceStep } from "./step/splice.ts";
 import type { TransferProgress } from "./progress.ts";
 import type { Pipe } from "./pipe.ts";
 import { givePipe, takePipe } from "./pipe_pool.ts";
-import { type Cursor, emptyInto, writeNow } from "./staging.ts";
+import { writeNow } from "./staging.ts";
 import { failure, isTransient } from "../transfer/options.ts";
 
-/** Writes to one descriptor, in order. */
+/** Writes to one descriptor, in order. To a file it writes in the thread, for a disk may be waited for. */
 export class DescriptorWriter {
   readonly #target: End;
-  readonly #progress: TransferProgress;
-  readonly #cursor: Cursor;
+  #offset: number | null;
   /** Through it the thread gets what goes to a file: it knows descriptors only. */
-  readonly #pipe: Pipe | null;
+  #pipe: Pipe | null | undefined;
   #busy: Promise<unknown> = Promise.resolve();
 
   /** `offset` is where in a file the first byte goes; `null` where there are no positions. */
-  constructor(target: End, offset: number | null, progress: TransferProgress) {
+  constructor(target: End, offset: number | null) {
     this.#target = target;
-    this.#progress = progress;
-    this.#cursor = { offset };
-    this.#pipe = isFile(target) ? takePipe() : null;
+    this.#offset = offset;
   }
 
-  /** Writes all of `bytes`; one at a time. */
-  write(bytes: Uint8Array): Promise<void> {
-    const writing = this.#write(bytes);
-    this.#busy = writing.catch(() => {});
-    return writing;
+  /** Gives a part of a file to a file, at its position: a count, or `-errno`. */
+  sendFile(file: number, position: number, count: number): Promise<number> {
+    return this.#keep(runOffThread("sendRange", file, position, this.#target.fd, count, count));
+  }
+
+  /** Gives some of what a pipe holds: a count, or `-errno`. */
+  splice(pipe: number, count: number): number | Promise<number> {
+    const { fd } = this.#target;
+    if (!isFile(this.#target)) return spliceStep(pipe, null, fd, null, count);
+    return this.#keep(runOffThread("spliceRange", pipe, null, fd, this.#offset, count, count));
+  }
+
+  /** Writes some of `bytes`: a count, or `-errno`. */
+  give(bytes: Uint8Array): number | Promise<number> {
+    if (!isFile(this.#target)) return writeNow(this.#target, bytes);
+    const pipe = this.#pipe === undefined ? this.#pipe = takePipe() : this.#pipe;
+    if (pipe !== null) return this.#keep(this.#through(pipe, bytes), false);
+    return this.#advance(writeStep(this.#target.fd, bytes, this.#offset));
+  }
+
+  /**
+   * Writes all of `bytes`; one at a time.
+   *
+   * @throws {SyscallError} When the descriptor takes no more.
+   * @throws {AbortError} When the signal fired.
+   */
+  async write(bytes: Uint8Array, progress: TransferProgress): Promise<void> {
+    for (let rest = bytes; rest.length > 0;) {
+      if (progress.aborted) throw progress.abortError();
+      verify(this.#target, progress.bytes);
+      const written = await this.give(rest);
+      if (written > 0) rest = rest.subarray(written);
+      else if (isTransient(written)) {
+        await ready(this.#target.given, PollEvent.OUT, { signal: progress.signal });
+      } else {
+        const names = `bytes to fd ${this.#target.given}`;
+        throw failure(written, "copy", names, progress.bytes);
+      }
+    }
   }
 
   /** Gives back what it holds, once nothing is under way any more. */
   async close(): Promise<void> {
     await this.#busy;
-    if (this.#pipe !== null) givePipe(this.#pipe);
+    if (this.#pipe) givePipe(this.#pipe);
   }
 
-  async #write(bytes: Uint8Array): Promise<void> {
-    for (let rest = bytes; rest.length > 0;) {
-      if (this.#progress.aborted) throw this.#progress.abortError();
-      verify(this.#target, this.#progress.bytes);
-      const written = await this.#some(rest);
-      if (written > 0) rest = rest.subarray(written);
-      else if (isTransient(written)) {
-        await ready(this.#target.given, PollEvent.OUT, { signal: this.#progress.signal });
-      } else {
-        const names = `bytes to fd ${this.#target.given}`;
-        throw failure(written, "copy", names, this.#progress.bytes);
+  async #through(pipe: Pipe, bytes: Uint8Array): Promise<number> {
+    const held = raw.write(pipe.writeFd, bytes);
+    for (let done = 0; done < held;) {
+      const left = held - done;
+      const { fd } = this.#target;
+      const call = runOffThread("copyThrough", pipe.readFd, null, fd, this.#offset, left, left, 0);
+      const moved = this.#advance(await call);
+      if (moved > 0) done += moved;
+      else {
+        // What was not written is still in memory: the next call meets the error again.
+        discard(pipe.readFd, left);
+        return done > 0 ? done : moved;
       }
-    }
-  }
-
-  async #some(bytes: Uint8Array): Promise<number> {
-    if (!isFile(this.#target)) return writeNow(this.#target, bytes);
-    if (this.#pipe === null) return this.#here(bytes);
-    const held = raw.write(this.#pipe.writeFd, bytes);
-    if (held <= 0) return held;
-    let left = held;
-    const empty = emptyInto(this.#target, this.#cursor, "copy");
-    while (left > 0) {
-      const moved = await empty(this.#pipe.readFd, left);
-      if (moved <= 0) return moved;
-      left -= moved;
     }
     return held;
   }
 
-  #here(bytes: Uint8Array): number {
-    const { offset } = this.#cursor;
-    const { fd } = this.#target;
-    const written = offset === null ? raw.write(fd, bytes) : raw.pwrite(fd, bytes, offset);
-    if (written > 0 && offset !== null) this.#cursor.offset = offset + written;
-    return written;
+  /** Remembers what is under way. */
+  async #keep(moving: Promise<number>, advances = true): Promise<number> {
+    this.#busy = moving.catch(() => {});
+    const moved = await moving;
+    return advances ? this.#advance(moved) : moved;
+  }
+
+  #advance(moved: number): number {
+    if (moved > 0 && this.#offset !== null) this.#offset += moved;
+    return moved;
   }
 }

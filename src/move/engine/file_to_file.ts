@@ -1,6 +1,7 @@
 /** Transfers from file to file. @module */
 
-import { errnoNumber, SyscallError } from "../../errors.ts";
+import { EOPNOTSUPP, EXHAUSTIONS } from "../../errno.ts";
+import { SyscallError } from "../../errors.ts";
 import { fileSystemOf, type Mount, mountOf } from "../../sys/file/mounts.ts";
 import { FileSystem } from "../../sys/file/statx.ts";
 import type { CALLS } from "../../threads/blocking/blocking_calls.ts";
@@ -9,6 +10,7 @@ import { WINDOW } from "../../page_cache/prefetch.ts";
 import { CacheDropper } from "../copy_file/cache_dropper.ts";
 import { type BlockingCall, runInline, runOffThread } from "./off_loop.ts";
 import { type End, goBuffered, moveTo, reopenBuffered, verify } from "./endpoint.ts";
+import { Outcome, outcomeOf, STARVED_MS } from "./step/outcome.ts";
 import type { TransferProgress } from "./progress.ts";
 import { ReadAhead } from "../../page_cache/read_ahead.ts";
 import type { Pipe } from "./pipe.ts";
@@ -17,13 +19,9 @@ import {
   failure,
   isRefusal,
   isTransient,
-  pause,
   type TransferMethod,
   truncated,
 } from "../transfer/options.ts";
-
-const EOPNOTSUPP = errnoNumber("EOPNOTSUPP");
-const NO_DESCRIPTOR: readonly number[] = ["EMFILE", "ENFILE"].map(errnoNumber);
 
 /**
  * Bytes that the thread moves before it looks for other work: 4 to 5 ms when they are cached. With 4 MiB
@@ -31,7 +29,7 @@ const NO_DESCRIPTOR: readonly number[] = ["EMFILE", "ENFILE"].map(errnoNumber);
  */
 const TURN = 16 * 1024 * 1024;
 
-/** Bytes from which on a pipe pays for itself: see the figures at `POOLED_CAPACITY`. */
+/** Bytes from which on a pipe pays for itself: see `PIPE_BYTES`. */
 const PIPE_PAYS = 1024 * 1024;
 
 /** How bytes can be made to move from file to file; `"direct"` wants both open with `O_DIRECT`. */
@@ -116,14 +114,9 @@ class FileMover {
       moveTo(this.#job.target, this.#job.targetOffset + this.#moved);
     }
     while (this.#moved < length) {
-      if (progress.aborted) throw progress.abortError();
+      const allowed = await progress.allowed(Math.min(this.#turn(), length - this.#moved));
       verify(this.#job.source, progress.bytes);
       verify(this.#job.target, progress.bytes);
-      const allowed = progress.allowance(Math.min(this.#turn(), length - this.#moved));
-      if (allowed === 0) {
-        await pause(progress);
-        continue;
-      }
       const moved = await this.#step(method, allowed);
       if (moved > 0) {
         this.#moved += moved;
@@ -131,10 +124,12 @@ class FileMover {
         await this.#dropper?.wrote(moved);
       } else if (isTransient(moved)) {
         continue;
-      } else if (moved === -EOPNOTSUPP && this.#dropper?.simplify()) {
+      } else if (moved === EOPNOTSUPP && this.#dropper?.simplify()) {
         continue;
       } else if (!last && isRefusal(moved)) {
         return false;
+      } else if (method !== "mmap" && outcomeOf(moved) === Outcome.STARVED) {
+        await progress.unlessAborted(new Promise((resolve) => setTimeout(resolve, STARVED_MS)));
       } else if (moved === 0) {
         throw truncated(this.#names, progress);
       } else if (!this.#goBuffered(method)) {
@@ -216,7 +211,7 @@ class FileMover {
       const result = reopenBuffered(end, role);
       if (result === 0) changed = true;
       // Of any other failure the refusal itself tells more.
-      else if (NO_DESCRIPTOR.includes(-result)) {
+      else if (EXHAUSTIONS.has(result)) {
         const action = `transfer ${this.#names}`;
         throw new SyscallError({
           syscall: "open",

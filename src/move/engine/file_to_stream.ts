@@ -1,20 +1,20 @@
 /** Transfers from a file to a pipe, a socket or a device. @module */
 
+import { EAGAIN, REFUSALS } from "../../errno.ts";
 import { SyscallError, UnsupportedError } from "../../errors.ts";
 import { descriptorConnection } from "../../runtime/descriptor.ts";
 import type { RuntimeConnection } from "../../runtime/types.ts";
 import { CorkGuard } from "../../runtime/tcp.ts";
-import { SpliceFlag } from "../../sys/flags/file.ts";
-import * as raw from "../../sys/raw/mod.ts";
 import { FileType, sameFile } from "../../sys/file/statx.ts";
+import { sendfileStep } from "./step/sendfile.ts";
+import { fileToPipeStep, spliceStep } from "./step/splice.ts";
 import { type End, goBuffered, isRemote, verify } from "./endpoint.ts";
 import type { TransferProgress } from "./progress.ts";
 import type { Pipe } from "./pipe.ts";
 import { givePipe, pipeShortage, takePipe } from "./pipe_pool.ts";
 import { type Move, Pump } from "./sendfile_loop.ts";
-import { UNSUPPORTED } from "../send_file/send_loop.ts";
 import { pumpStream } from "./splice_loop.ts";
-import { EAGAIN, truncated } from "../transfer/options.ts";
+import { truncated } from "../transfer/options.ts";
 
 /** From a file to a pipe, a socket or a device. */
 export interface FileToStreamJob {
@@ -69,7 +69,7 @@ async function sendBy(method: "sendfile" | "splice", job: FileToStreamJob): Prom
     await promise;
   } catch (error) {
     verify(target, progress.bytes);
-    const refused = error instanceof SyscallError && UNSUPPORTED.has(error.code);
+    const refused = error instanceof SyscallError && REFUSALS.has(error.errno);
     if (!refused || job.method !== "auto") throw error;
   } finally {
     cork.end();
@@ -88,11 +88,8 @@ function moveBy(method: "sendfile" | "splice", target: End, pipe: Pipe | null): 
       reason: 'it would wait in the kernel; set O_NONBLOCK on it, or use method "auto"',
     });
   }
-  if (method === "sendfile") return raw.sendfile;
-  if (toPipe) {
-    return (out, file, offset, count) =>
-      raw.splice(file, offset, out, null, count, SpliceFlag.NONBLOCK);
-  }
+  if (method === "sendfile") return sendfileStep;
+  if (toPipe) return fileToPipeStep;
   if (pipe === null) {
     throw pipeShortage(`splice to fd ${target.given}`);
   }
@@ -107,12 +104,12 @@ function through(pipe: Pipe): Move {
   let held = 0;
   return (out, file, offset, count) => {
     if (held === 0) {
-      const filled = raw.splice(file, offset, pipe.writeFd, null, count, SpliceFlag.NONBLOCK);
+      const filled = spliceStep(file, offset, pipe.writeFd, null, count);
       if (filled <= 0) return filled;
       held = filled;
     }
-    const moved = raw.splice(pipe.readFd, null, out, null, held, SpliceFlag.NONBLOCK);
-    if (moved === 0) return -EAGAIN;
+    const moved = spliceStep(pipe.readFd, null, out, null, held);
+    if (moved === 0) return EAGAIN;
     if (moved > 0) held -= moved;
     return moved;
   };

@@ -1,55 +1,127 @@
-/** Pipes to move bytes through, kept for the next transfer. @module */
+/** Pipes to move bytes through, kept for whoever moves bytes next. @module */
 
 import { platform } from "../../../ffi/platform/mod.ts";
+import { EXHAUSTIONS } from "../../errno.ts";
 import { SyscallError, UnsupportedError } from "../../errors.ts";
 import * as raw from "../../sys/raw/mod.ts";
 import { Pipe } from "./pipe.ts";
 
 /**
- * Capacity of a pooled pipe in bytes. Copying 256 MiB from file to file through a pipe takes 50 to
- * 56 ms with this much and 62 to 72 by copy_file_range(2); with 64 KiB splice(2) loses to both
- * (measured on Linux 6.18, ext4, warm). More than this needs privileges.
+ * Capacity of a pooled pipe in bytes. With 64 KiB, relaying takes half again as much CPU time, and
+ * from file to file splice(2) loses to copy_file_range(2) (benches `relay` and `copy`). More than
+ * this needs privileges; a user without them gets 64 such pipes, and smaller ones after that: see
+ * pipe(7).
  */
-export const POOLED_CAPACITY: number = 1024 * 1024;
+export const PIPE_BYTES: number = 1024 * 1024;
 
 /**
- * Most bytes of pipes that this thread has, idle and in use; a quarter of what one user gets without
- * privileges: `pipe-user-pages-soft` in pipe(7). Beyond it pipes have the kernel's own capacity.
+ * Most bytes of pipes that the pool of a program's thread has, idle and in use; a quarter of what one
+ * user gets without privileges: `pipe-user-pages-soft` in pipe(7). Beyond it pipes have the kernel's
+ * own capacity.
  */
 export const BUDGET: number = 16 * 1024 * 1024;
 
-/** Most pipes that are kept for later. */
-const MOST_IDLE = 4;
-
-/** How long the kept ones wait for another transfer, in milliseconds. */
+/** How long the pipes of that pool wait for another transfer, in milliseconds. */
 export const IDLE_MS = 2000;
 
-const idle: Pipe[] = [];
-let total = 0;
+/**
+ * Opens a pipe of this capacity, or of what the user may have.
+ *
+ * @param least `null` is returned for a pipe that would hold less.
+ * @returns `null` where the user may have no more pipes: copy then.
+ *
+ * @throws {UnsupportedError} When the system has no such pipes.
+ */
+export function openPipe(capacity: number | undefined, least = 0): Pipe | null {
+  try {
+    const pipe = new Pipe({ capacity });
+    if (pipe.capacity >= least) return pipe;
+    pipe.close();
+  } catch (error) {
+    if (!(error instanceof SyscallError && EXHAUSTIONS.has(error.errno))) throw error;
+  }
+  return null;
+}
+
+/** How many pipes a {@linkcode PipePool} has. */
+export interface PipePoolOptions {
+  /** Most empty pipes that are kept. */
+  readonly idle: number;
+  /** Most bytes of large pipes. */
+  readonly budget: number;
+  /** Smallest capacity of a pipe that is kept, in bytes. */
+  readonly least: number;
+}
+
+/** Empty, non-blocking pipes of one thread. */
+export class PipePool {
+  /** Pipes that are open, in use or kept. */
+  open = 0;
+  /** Bytes that they hold at most. */
+  bytes = 0;
+  readonly #options: PipePoolOptions;
+  readonly #idle: Pipe[] = [];
+
+  constructor(options: PipePoolOptions) {
+    this.#options = options;
+  }
+
+  /** Pipes that are kept. */
+  get idle(): number {
+    return this.#idle.length;
+  }
+
+  /** Takes an empty pipe; `null` when no descriptor is left. */
+  take(): Pipe | null {
+    const kept = this.#idle.pop();
+    if (kept !== undefined) return kept;
+    const rich = this.bytes + PIPE_BYTES <= this.#options.budget;
+    const pipe = openPipe(rich ? PIPE_BYTES : undefined);
+    if (pipe === null) return null;
+    this.open++;
+    this.bytes += pipe.capacity;
+    return pipe;
+  }
+
+  /** Takes back a pipe that is known to be empty. */
+  give(pipe: Pipe): void {
+    const { idle, least } = this.#options;
+    if (this.#idle.length < idle && pipe.capacity >= least) this.#idle.push(pipe);
+    else this.drop(pipe);
+  }
+
+  /** Closes a pipe; one with bytes left must never come to anybody else. */
+  drop(pipe: Pipe): void {
+    this.open--;
+    this.bytes -= pipe.capacity;
+    pipe.close();
+  }
+
+  /** Closes the pipes that are kept. */
+  close(): void {
+    for (const pipe of this.#idle.splice(0)) this.drop(pipe);
+  }
+}
+
+/** Makes the pool of a thread that relays. More pipes are in use only while receivers are slow. */
+export function relayPool(): PipePool {
+  return new PipePool({ idle: 16, budget: Infinity, least: 0 });
+}
+
+const pool = new PipePool({ idle: 4, budget: BUDGET, least: PIPE_BYTES });
 let timer: ReturnType<typeof setTimeout> | undefined;
 
 /**
- * Takes an empty, non-blocking pipe. Give it back with {@linkcode givePipe}.
+ * Takes an empty, non-blocking pipe from the pool of this thread. Give it back with
+ * {@linkcode givePipe}.
  *
  * @returns `null` when no descriptor is left: copy then.
  *
  * @throws {UnsupportedError} When the system has no such pipes.
  */
 export function takePipe(): Pipe | null {
-  const kept = idle.pop();
-  if (kept !== undefined) return kept;
-  try {
-    const rich = total + POOLED_CAPACITY <= BUDGET;
-    const pipe = new Pipe(rich ? { capacity: POOLED_CAPACITY } : {});
-    total += pipe.capacity;
-    return pipe;
-  } catch (error) {
-    if (error instanceof SyscallError && TOO_MANY.has(error.code)) return null;
-    throw error;
-  }
+  return pool.take();
 }
-
-const TOO_MANY: ReadonlySet<string> = new Set(["EMFILE", "ENFILE", "ENOMEM"]);
 
 /**
  * Gives a pipe back; the caller must not use it again.
@@ -59,10 +131,8 @@ const TOO_MANY: ReadonlySet<string> = new Set(["EMFILE", "ENFILE", "ENOMEM"]);
  */
 export function givePipe(pipe: Pipe): void {
   const whole = pipe.readFd >= 0 && pipe.writeFd >= 0;
-  const keep = whole && pipe.capacity >= POOLED_CAPACITY && idle.length < MOST_IDLE &&
-    raw.ioctlInt(pipe.readFd, platform.ioctl.FIONREAD) === 0;
-  if (!keep) return drop(pipe);
-  idle.push(pipe);
+  if (!whole || raw.ioctlInt(pipe.readFd, platform.ioctl.FIONREAD) !== 0) return pool.drop(pipe);
+  pool.give(pipe);
   clearTimeout(timer);
   timer = setTimeout(closeIdlePipes, IDLE_MS);
   // It keeps no process alive: the end of one closes its descriptors as well.
@@ -73,17 +143,12 @@ export function givePipe(pipe: Pipe): void {
 export function closeIdlePipes(): void {
   clearTimeout(timer);
   timer = undefined;
-  for (const pipe of idle.splice(0)) drop(pipe);
-}
-
-function drop(pipe: Pipe): void {
-  total -= pipe.capacity;
-  pipe.close();
+  pool.close();
 }
 
 /** What the pool holds, for tests: pipes that wait, and bytes of all that it has made. */
 export function pipePool(): { idle: number; bytes: number } {
-  return { idle: idle.length, bytes: total };
+  return { idle: pool.idle, bytes: pool.bytes };
 }
 
 /** The error for a method that cannot do without a pipe, when {@linkcode takePipe} has none. */

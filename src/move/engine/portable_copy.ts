@@ -41,12 +41,7 @@ export async function copyRange(
 ): Promise<void> {
   let chunk = LEAST;
   for (let position = start; position < start + length;) {
-    if (progress.aborted) throw progress.abortError();
-    const allowed = progress.allowance(Math.min(chunk, start + length - position));
-    if (allowed === 0) {
-      await new Promise((resolve) => setTimeout(resolve, progress.pauseMs()));
-      continue;
-    }
+    const allowed = await progress.allowed(Math.min(chunk, start + length - position));
     const read = readSome(file, position, allowed, progress.bytes);
     const bytes = read instanceof Uint8Array ? read : await read;
     // Neither this read nor a write that is only queued would let anybody else have the event loop.

@@ -78,7 +78,7 @@ export class TransferProgress {
     return new AbortError(this.bytes, this.#options.signal?.reason);
   }
 
-  /** Calls `listener` when the signal fires, in place of an earlier one, until {@linkcode finish}. */
+  /** Calls `listener` when the signal fires, in place of an earlier one, until {@linkcode run} has ended. */
   whenAborted(listener: () => void): void {
     this.#forgetAbort();
     this.#onAbort = listener;
@@ -129,6 +129,20 @@ export class TransferProgress {
     return due >= Math.min(wanted, grainOf(maxRate)) ? Math.min(wanted, due) : 0;
   }
 
+  /**
+   * Waits until `maxRate` allows some of `wanted` bytes; returns how many.
+   *
+   * @throws {AbortError} When the signal has fired, or fires meanwhile.
+   */
+  async allowed(wanted: number): Promise<number> {
+    for (;;) {
+      if (this.aborted) throw this.abortError();
+      const allowed = this.allowance(wanted);
+      if (allowed > 0 || wanted === 0) return allowed;
+      await this.unlessAborted(new Promise((resolve) => setTimeout(resolve, this.pauseMs())));
+    }
+  }
+
   /** Milliseconds until `maxRate` allows more. */
   pauseMs(): number {
     const { maxRate } = this.#options;
@@ -142,12 +156,20 @@ export class TransferProgress {
     return Math.floor((this.elapsedMs / 1000 + 0.1) * maxRate) - this.bytes;
   }
 
-  /** Ends the watch: reports the final count, and lets go of the signal. */
-  finish(method: string, complete: boolean): void {
-    const { onProgress } = this.#options;
-    this.#forgetAbort();
-    if (complete && this.bytes !== this.#reportedBytes) {
-      onProgress?.({ bytes: this.bytes, total: this.total, method });
+  /** Runs the transfer; reports the final count, and tells the diagnostics channel how it ended. */
+  async run<T>(task: () => Promise<T>): Promise<T> {
+    let error: Error | undefined;
+    try {
+      return await task();
+    } catch (cause) {
+      throw error = cause as Error;
+    } finally {
+      this.#forgetAbort();
+      if (error === undefined && this.bytes !== this.#reportedBytes) {
+        const { bytes, method, total } = this;
+        this.#options.onProgress?.({ bytes, total, method });
+      }
+      this.publish(error);
     }
   }
 

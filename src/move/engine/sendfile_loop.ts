@@ -1,31 +1,22 @@
-/** The loop that sends a file to a connection by sendfile(2). @module */
+/** A file, or a part of it, on its way to a connection. @module */
 
-import { errnoName, errnoNumber, SyscallError, TruncatedError } from "../../errors.ts";
+import { errnoName, SyscallError, TruncatedError } from "../../errors.ts";
+import { HANGUPS } from "../../errno.ts";
 import type { CorkGuard } from "../../runtime/tcp.ts";
 import type { RuntimeConnection } from "../../runtime/types.ts";
 import * as raw from "../../sys/raw/mod.ts";
-import { PollEvent } from "../../sys/flags/event.ts";
-import { whenReady } from "../../threads/poll/poll_ready.ts";
 import { WINDOW } from "../../page_cache/prefetch.ts";
 import { connectionClosed } from "./connection_closed.ts";
+import { ConnectionWriter, PAUSED, type WriteJob } from "./connection_writer.ts";
+import { COLD } from "./step/outcome.ts";
+import { sendfileStep } from "./step/sendfile.ts";
 import type { TransferProgress } from "./progress.ts";
 import { ReadAhead } from "../../page_cache/read_ahead.ts";
-import { MUCH, Tuning } from "./tcp_tuning.ts";
-
-/** Bytes after which the other connections get their turn: nginx's `sendfile_max_chunk`. */
-const TURN = 2 * 1024 * 1024;
-
-/** Pause before another try when the kernel is short of memory, in milliseconds. */
-const SHORTAGE_MS = 20;
-
-const EAGAIN = errnoNumber("EAGAIN");
-const EINTR = errnoNumber("EINTR");
-const SHORTAGE: ReadonlySet<number> = new Set(["ENOMEM", "ENOBUFS"].map(errnoNumber));
 
 /** How a pump ended: `undefined` when everything was sent. */
 export type PumpEnd = Error | undefined;
 
-/** Moves bytes of a file to a descriptor: a count, 0 at the end of the file, or `-errno`. */
+/** A step that moves bytes of a file to a descriptor: a count, 0 at the end of the file, or `-errno`. */
 export type Move = (out: number, file: number, offset: number, count: number) => number;
 
 /** What a pump works on, and how. */
@@ -42,38 +33,25 @@ export interface PumpOptions {
   readonly cork: CorkGuard;
   /** Most bytes in one call. */
   readonly window?: number | undefined;
-  /** The call, where it is not sendfile(2), and the name of its method. */
+  /** The step, where it is not that of sendfile(2), and the name of its method. */
   readonly move?: Move | undefined;
   readonly method?: string | undefined;
 }
 
-const one = new Uint8Array(1);
-
-/**
- * Sends `[position, end)` of a file to a connection, turn by turn.
- *
- * Invariant: between turns nothing of ours is in flight except bytes that the runtime's own queue
- * holds, and those are counted in {@linkcode position}. So the pump can be stopped at any time, and
- * whatever is written through the runtime afterwards follows on.
- */
-export class Pump {
+/** Sends `[position, end)` of a file to a connection. */
+export class Pump implements WriteJob {
   /** First byte of the file that has not been sent. */
   position: number;
   readonly #file: number;
   readonly #end: number;
-  readonly #connection: RuntimeConnection;
   readonly #progress: TransferProgress;
   readonly #cork: CorkGuard;
   readonly #window: number;
   readonly #move: Move;
   readonly #method: string;
   readonly #done: (end: PumpEnd) => void;
-  readonly #turn = () => this.#run();
-  readonly #written = (error?: Error | null) => error ? this.#lost(error) : this.#run();
   readonly #gate: ReadAhead;
-  readonly #tuning = new Tuning();
-  #cancelWait: (() => void) | undefined;
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  readonly #writer: ConnectionWriter;
   #stopped = false;
 
   constructor(options: PumpOptions, done: (end: PumpEnd) => void) {
@@ -82,14 +60,13 @@ export class Pump {
     this.position = start;
     this.#gate = new ReadAhead(file, start);
     this.#end = start + length;
-    this.#connection = connection;
     this.#progress = progress;
     this.#cork = cork;
     this.#window = Math.min(options.window ?? WINDOW, WINDOW);
-    this.#move = options.move ?? raw.sendfile;
+    this.#move = options.move ?? sendfileStep;
     this.#method = options.method ?? "sendfile";
     this.#done = done;
-    this.#tuning.limited = length < MUCH;
+    this.#writer = new ConnectionWriter(connection, this, length, progress.watched);
     progress.whenAborted(() => this.#finish(progress.abortError()));
   }
 
@@ -100,150 +77,89 @@ export class Pump {
 
   /** Begins, in this turn of the event loop; the end may come before it returns. */
   start(): void {
-    this.#run();
+    if (this.#progress.aborted) this.#finish(this.#progress.abortError());
+    else this.#writer.start();
   }
 
-  /**
-   * Stops without an end; what has been counted is on its way, in order. The connection goes back
-   * to its owner with the congestion control that it had.
-   */
+  /** Stops without an end; what has been counted is on its way, in order. */
   stop(): void {
     this.#stopped = true;
-    this.#cancelWait?.();
-    this.#cancelWait = undefined;
-    clearTimeout(this.#timer);
-    this.#tuning.end(this.#connection);
+    this.#writer.stop();
+  }
+
+  get left(): number {
+    return this.#end - this.position;
+  }
+
+  give(fd: number): number {
+    const { left, position } = this;
+    const wanted = this.#progress.allowance(Math.min(this.#window, left));
+    if (wanted === 0) return PAUSED;
+    const length = this.#gate.open(position, wanted);
+    return length === 0 ? COLD : this.#count(this.#move(fd, this.#file, position, length));
+  }
+
+  /** Reads the next byte, from the page cache only. */
+  takeByte(target: Uint8Array): number {
+    const warm = this.#gate.open(this.position, 1) === 1;
+    return warm ? this.#count(raw.pread(this.#file, target, this.position)) : COLD;
+  }
+
+  #count(moved: number): number {
+    if (moved > 0) {
+      this.position += moved;
+      this.#progress.moved(moved, this.#method);
+    }
+    return moved;
+  }
+
+  fill(): Promise<void> {
+    return this.#gate.fill(this.position, this.left);
+  }
+
+  pauseMs(): number {
+    return this.#progress.pauseMs();
+  }
+
+  waits(): void {
+    this.#cork.end();
+  }
+
+  emptied(): void {
+    this.#finish(undefined);
+  }
+
+  failed(result: number): void {
+    if (HANGUPS.has(result)) return this.lost({ code: errnoName(-result) });
+    const bytesMoved = this.#progress.bytes;
+    const action = `send fd ${this.#file}`;
+    this.#finish(
+      result === 0
+        ? new TruncatedError({ action, bytesMoved, bytesExpected: this.#progress.total })
+        : new SyscallError({ syscall: this.#method, errno: -result, action, bytesMoved }),
+    );
+  }
+
+  lost(cause?: unknown): void {
+    if (this.#progress.aborted) this.#finish(this.#progress.abortError());
+    else if (cause instanceof SyscallError) this.#finish(cause);
+    else {
+      const bytesMoved = this.#progress.bytes;
+      this.#finish(connectionClosed({ syscall: this.#method, bytesMoved, cause }));
+    }
+  }
+
+  broke(error: Error): void {
+    if (!(error instanceof SyscallError)) return this.#finish(error);
+    const { syscall, errno } = error;
+    const bytesMoved = this.#progress.bytes;
+    const action = `send fd ${this.#file}`;
+    this.#finish(new SyscallError({ syscall, errno: -errno, action, bytesMoved }));
   }
 
   #finish(end: PumpEnd): void {
     if (this.#stopped) return;
     this.stop();
     this.#done(end);
-  }
-
-  /** One turn: at most {@linkcode TURN} bytes, in calls of at most one window. */
-  #run(): void {
-    if (this.#stopped) return;
-    if (this.#progress.aborted) return this.#finish(this.#progress.abortError());
-    // The number is good for this turn: nothing of the runtime runs until we return.
-    const fd = this.#connection.fd();
-    if (fd < 0) return this.#lost();
-    if (!this.#tuning.limited && (this.#progress.watched || this.#connection.timed())) {
-      this.#tuning.limit(fd);
-    }
-    if (this.#connection.queued()) return this.#handOver(fd);
-    this.#send(fd);
-  }
-
-  #send(fd: number): void {
-    const before = this.position;
-    const stop = Math.min(this.#end, before + TURN);
-    while (this.position < stop) {
-      const wanted = this.#progress.allowance(Math.min(this.#window, stop - this.position));
-      if (wanted === 0) return this.#later(this.#progress.pauseMs(), before);
-      const length = this.#gate.open(this.position, wanted);
-      if (length === 0) return this.#fill(before);
-      const moved = this.#move(fd, this.#file, this.position, length);
-      if (moved > 0) {
-        this.position += moved;
-        this.#progress.moved(moved, this.#method);
-      } else if (moved === 0) {
-        return this.#finish(this.#truncated());
-      } else if (moved === -EAGAIN) {
-        if (this.#end - this.position >= MUCH) this.#tuning.unpace(fd);
-        this.#rest(before);
-        return this.#handOver(fd);
-      } else if (SHORTAGE.has(-moved)) {
-        return this.#later(SHORTAGE_MS, before);
-      } else if (moved !== -EINTR) {
-        return this.#finish(this.#failure(-moved));
-      }
-    }
-    if (this.position === this.#end) return this.#finish(undefined);
-    this.#rest(before);
-    setImmediate(this.#turn);
-  }
-
-  /** What comes next is not in the page cache: a thread reads it in. */
-  #fill(before: number): void {
-    this.#rest(before);
-    this.#gate.fill(this.position, this.#end - this.position).then(
-      this.#turn,
-      (error) => this.#finish(error),
-    );
-  }
-
-  #later(ms: number, before: number): void {
-    this.#rest(before);
-    this.#timer = setTimeout(this.#turn, ms);
-  }
-
-  /** Ends a turn: tells the idle timers what has moved, and lets go what was held back. */
-  #rest(before: number): void {
-    if (this.position > before) this.#connection.touch();
-    this.#cork.end();
-  }
-
-  /**
-   * Waits until the connection takes bytes again.
-   *
-   * The next byte of the file goes through the runtime's own write: its callback comes once the
-   * socket is writable, with no thread and no poller of ours. A connection without such a write is
-   * waited for by its descriptor.
-   */
-  #handOver(fd: number): void {
-    if (this.#connection.write === null) return this.#waitFor(fd);
-    const read = this.#readOne();
-    if (read === -EAGAIN) return this.#fill(this.position);
-    if (read < 0) return this.#finish(this.#failure(-read, "preadv2"));
-    if (read === 0) return this.#finish(this.#truncated());
-    this.position++;
-    this.#progress.moved(1, this.#method);
-    this.#connection.write(one.slice(), this.#written);
-  }
-
-  #waitFor(fd: number): void {
-    try {
-      this.#cancelWait = whenReady(fd, PollEvent.OUT, this.#turn, (error) => {
-        // A runtime that has closed the descriptor meanwhile has closed the connection.
-        if (this.#connection.fd() < 0) return this.#lost();
-        const known = error instanceof SyscallError;
-        this.#finish(known ? this.#failure(-error.errno, error.syscall) : error);
-      });
-    } catch (error) {
-      this.#finish(error as Error);
-    }
-  }
-
-  /** Reads the next byte, from the page cache only. */
-  #readOne(): number {
-    return this.#gate.open(this.position, 1) === 1
-      ? raw.pread(this.#file, one, this.position)
-      : -EAGAIN;
-  }
-
-  /** The connection went away under us. */
-  #lost(cause?: Error): void {
-    if (this.#progress.aborted) return this.#finish(this.#progress.abortError());
-    if (cause instanceof SyscallError) return this.#finish(cause);
-    this.#finish(
-      connectionClosed({ syscall: this.#method, bytesMoved: this.#progress.bytes, cause }),
-    );
-  }
-
-  #failure(errno: number, syscall = this.#method): SyscallError {
-    const bytesMoved = this.#progress.bytes;
-    const code = errnoName(errno);
-    return code === "EPIPE" || code === "ECONNRESET"
-      ? connectionClosed({ syscall, code, bytesMoved })
-      : new SyscallError({ syscall, errno, action: `send fd ${this.#file}`, bytesMoved });
-  }
-
-  #truncated(): TruncatedError {
-    return new TruncatedError({
-      action: `send fd ${this.#file}`,
-      bytesMoved: this.#progress.bytes,
-      bytesExpected: this.#progress.total,
-    });
   }
 }

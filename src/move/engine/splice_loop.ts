@@ -1,21 +1,22 @@
 /** Transfers from what has no positions: pipes, sockets, devices. @module */
 
+import { EAGAIN } from "../../errno.ts";
 import { UnsupportedError } from "../../errors.ts";
 import { PollEvent } from "../../sys/flags/event.ts";
-import { SpliceFlag } from "../../sys/flags/file.ts";
 import * as raw from "../../sys/raw/mod.ts";
 import { FileType } from "../../sys/file/statx.ts";
 import { ready } from "../../threads/poll/poll_ready.ts";
-import { runOffThread } from "./off_loop.ts";
+import { DescriptorWriter } from "./descriptor_writer.ts";
+import { Outcome, outcomeOf, STARVED_MS } from "./step/outcome.ts";
 import { type End, isFile, verify } from "./endpoint.ts";
 import type { TransferProgress } from "./progress.ts";
 import { PORTION } from "../../page_cache/read_ahead.ts";
 import type { Pipe } from "./pipe.ts";
 import { givePipe, pipeShortage, takePipe } from "./pipe_pool.ts";
 import {
-  type Cursor,
-  emptyInto,
   fileReader,
+  type Give,
+  joinStep,
   MemoryStaging,
   PipeStaging,
   type Read,
@@ -23,15 +24,8 @@ import {
   type StagingBuffer,
   unreadable,
   unspliceable,
-  writeNow,
 } from "./staging.ts";
-import {
-  failure,
-  isRefusal,
-  isTransient,
-  pause,
-  type TransferMethod,
-} from "../transfer/options.ts";
+import { failure, isRefusal, type TransferMethod } from "../transfer/options.ts";
 
 /** Bytes after which others get their turn on the event loop. */
 const TURN = 2 * 1024 * 1024;
@@ -42,13 +36,17 @@ const WINDOW = 1024 * 1024;
 /** Pause when a call says "not now" although both ends say "now", in milliseconds. */
 const RETRY_MS = 2;
 
+const NOTHING: Uint8Array = new Uint8Array(0);
+
 /** From what has no positions to a descriptor or a write of the runtime; a file, through memory. */
 export interface StreamJob {
   readonly source: End;
   /** `null` when `write` takes bytes, and `give`, where it is there, what a pipe holds. */
   readonly target: End | null;
   readonly write?: (bytes: Uint8Array) => Promise<number>;
-  readonly give?: (pipe: number, count: number) => Promise<number>;
+  readonly give?: Give;
+  /** Bytes of the source that somebody else has read before; they go first, and count. */
+  readonly ahead?: Uint8Array;
   /** First byte to read, of a source that is a file. */
   readonly start: number;
   /** Most bytes to move; `Infinity` for all. */
@@ -70,14 +68,14 @@ export async function pumpStream(job: StreamJob): Promise<void> {
   } catch (error) {
     throw Object.assign(error as Error, { bytesHeld: pump.held });
   } finally {
-    pump.end();
+    await pump.end();
   }
 }
 
 class StreamPump {
   readonly #job: StreamJob;
   readonly #names: string;
-  readonly #cursor: Cursor;
+  readonly #writer: DescriptorWriter | null;
   #pipe: Pipe | null = null;
   #staging: StagingBuffer | undefined;
   #moved = 0;
@@ -87,7 +85,7 @@ class StreamPump {
     this.#job = job;
     const target = job.target === null ? "a stream" : `fd ${job.target.given}`;
     this.#names = `fd ${job.source.given} to ${target}`;
-    this.#cursor = { offset: job.targetOffset };
+    this.#writer = job.target && new DescriptorWriter(job.target, job.targetOffset);
   }
 
   /** Bytes that have left the source and not reached the target. */
@@ -96,11 +94,12 @@ class StreamPump {
   }
 
   async run(): Promise<void> {
-    const { source, target, give, method } = this.#job;
+    const { ahead = NOTHING, source, target, give, method } = this.#job;
     const splices = give === undefined ? unspliceable(source, target) : unreadable(source);
     if (method === "splice" && splices !== null) {
       throw new UnsupportedError({ action: `splice ${this.#names}`, reason: splices });
     }
+    if (ahead.length > 0) await this.#pass(this.#memory(ahead, () => 0), true);
     if (splices === null && method !== "copy") {
       const last = method === "splice";
       const joined = give === undefined && this.#joined();
@@ -109,7 +108,8 @@ class StreamPump {
     await this.#copied();
   }
 
-  end(): void {
+  async end(): Promise<void> {
+    await this.#writer?.close();
     if (this.#pipe !== null) givePipe(this.#pipe);
     this.#pipe = null;
   }
@@ -126,23 +126,11 @@ class StreamPump {
       const count = await this.#allowed();
       if (count === 0) return true;
       const moved = isFile(target!)
-        ? await runOffThread(
-          "spliceRange",
-          source.fd,
-          null,
-          target!.fd,
-          this.#cursor.offset,
-          count,
-          count,
-        )
-        : raw.splice(source.fd, null, target!.fd, null, count, SpliceFlag.NONBLOCK);
-      if (moved > 0) {
-        if (this.#cursor.offset !== null) this.#cursor.offset += moved;
-        await this.#count(moved, "splice");
-      } else if (moved === 0) return true;
-      else if (isTransient(moved)) await this.#either();
-      else if (!last && isRefusal(moved)) return false;
-      else throw failure(moved, "splice", this.#names, this.#job.progress.bytes);
+        ? await this.#writer!.splice(source.fd, count)
+        : joinStep(source, target!, count);
+      if (moved === 0) return true;
+      if (moved > 0) await this.#count(moved, "splice");
+      else if (!await this.#stuck(moved, "splice", last, null)) return false;
     }
   }
 
@@ -153,40 +141,23 @@ class StreamPump {
       if (!last) return false;
       throw pipeShortage(`splice ${this.#names}`);
     }
-    const { source, target, give = emptyInto(target!, this.#cursor, "splice") } = this.#job;
-    return await this.#pass(new PipeStaging(source, pipe, "splice", give), last);
+    const give = this.#job.give ?? ((from, count) => this.#writer!.splice(from, count));
+    return await this.#pass(new PipeStaging(this.#job.source, pipe, give), last);
   }
 
-  /** Through memory. To a file still by way of a pipe: the thread writes, and knows descriptors only. */
+  /** Through memory. */
   async #copied(): Promise<void> {
-    const { source, start, target, write } = this.#job;
+    const { source, start } = this.#job;
     const read: Read = isFile(source)
       ? fileReader(source, start, PORTION)
       : (into) => readNow(source, into);
-    const held = this.#staging instanceof PipeStaging ? this.#staging.takeOut() : new Uint8Array(0);
-    if (target === null) {
-      await this.#pass(new MemoryStaging(held, read, write!), true);
-      return;
-    }
-    const pipe = isFile(target) ? this.#pipe ??= takePipe() : null;
-    if (pipe === null) {
-      await this.#pass(new MemoryStaging(held, read, (bytes) => this.#write(target, bytes)), true);
-      return;
-    }
-    if (held.length > 0) raw.write(pipe.writeFd, held);
-    const staging = new PipeStaging(source, pipe, "copy", emptyInto(target, this.#cursor, "copy"));
-    staging.held = held.length;
-    await this.#pass(staging, true);
+    const held = this.#staging instanceof PipeStaging ? this.#staging.takeOut() : NOTHING;
+    await this.#pass(this.#memory(held, read), true);
   }
 
-  #write(target: End, bytes: Uint8Array): number {
-    if (!isFile(target)) return writeNow(target, bytes);
-    const { offset } = this.#cursor;
-    const written = offset === null
-      ? raw.write(target.fd, bytes)
-      : raw.pwrite(target.fd, bytes, offset);
-    if (written > 0 && offset !== null) this.#cursor.offset = offset + written;
-    return written;
+  /** Bytes that go first, and what is read behind them. */
+  #memory(held: Uint8Array, read: Read): MemoryStaging {
+    return new MemoryStaging(held, read, this.#job.write ?? ((bytes) => this.#writer!.give(bytes)));
   }
 
   async #pass(staging: StagingBuffer, last: boolean): Promise<boolean> {
@@ -198,36 +169,47 @@ class StreamPump {
         if (count === 0) return true;
         const taken = await staging.fill(count);
         if (taken === 0) return true;
-        if (taken < 0 && !isTransient(taken)) {
-          if (!last && isRefusal(taken)) return false;
-          throw failure(taken, staging.method, this.#names, this.#job.progress.bytes);
-        }
         if (taken < 0) {
-          await this.#ready(source, PollEvent.IN);
+          if (!await this.#stuck(taken, staging.method, last, source, PollEvent.IN)) return false;
           continue;
         }
       } else if (progress.aborted) throw progress.abortError();
       if (target !== null) verify(target, progress.bytes);
       const moved = await staging.deliver();
       if (moved > 0) await this.#count(moved, staging.method);
-      else if (moved === 0 || isTransient(moved)) await this.#ready(target!, PollEvent.OUT);
-      else if (!last && isRefusal(moved)) return false;
-      else throw failure(moved, staging.method, this.#names, this.#job.progress.bytes);
+      else if (!await this.#stuck(moved || EAGAIN, staging.method, last, target)) return false;
     }
+  }
+
+  /**
+   * After a step that has moved nothing: waits for `end`, or for whichever end said no. False where
+   * the next method is to go on.
+   */
+  async #stuck(
+    result: number,
+    method: TransferMethod,
+    last: boolean,
+    end: End | null,
+    events: number = PollEvent.OUT,
+  ): Promise<boolean> {
+    const { progress } = this.#job;
+    const outcome = outcomeOf(result);
+    if (outcome === Outcome.BLOCKED) {
+      await (end === null ? this.#either() : this.#ready(end, events));
+    } else if (!last && isRefusal(result)) return false;
+    else if (outcome === Outcome.STARVED) {
+      await progress.unlessAborted(new Promise((resolve) => setTimeout(resolve, STARVED_MS)));
+    } else throw failure(result, method, this.#names, progress.bytes);
+    return true;
   }
 
   /** How many bytes may be asked for now; 0 when all have been moved. */
   async #allowed(): Promise<number> {
     const { progress, length, chunkSize = WINDOW, source, target } = this.#job;
-    const left = Math.min(length - this.#moved, chunkSize);
-    for (;;) {
-      if (progress.aborted) throw progress.abortError();
-      verify(source, progress.bytes);
-      if (target !== null) verify(target, progress.bytes);
-      const allowed = progress.allowance(left);
-      if (allowed > 0 || left === 0) return allowed;
-      await pause(progress);
-    }
+    const allowed = await progress.allowed(Math.min(length - this.#moved, chunkSize));
+    verify(source, progress.bytes);
+    if (target !== null) verify(target, progress.bytes);
+    return allowed;
   }
 
   async #count(moved: number, method: TransferMethod): Promise<void> {

@@ -1,22 +1,20 @@
 /** Where bytes are between a source and a target that cannot be joined directly. @module */
 
 import { platform } from "../../../ffi/platform/mod.ts";
-import { errnoNumber } from "../../errors.ts";
+import { EAGAIN, EOPNOTSUPP } from "../../errno.ts";
 import { PollEvent } from "../../sys/flags/event.ts";
-import { ReadFlag, SpliceFlag } from "../../sys/flags/file.ts";
+import { ReadFlag } from "../../sys/flags/file.ts";
 import * as raw from "../../sys/raw/mod.ts";
 import { FileType } from "../../sys/file/statx.ts";
 import { isLocal, readRemote } from "../../threads/blocking/files.ts";
-import { runOffThread } from "./off_loop.ts";
 import { type End, isFile } from "./endpoint.ts";
 import { ReadAhead } from "../../page_cache/read_ahead.ts";
 import type { Pipe } from "./pipe.ts";
-import { EAGAIN, type TransferMethod } from "../transfer/options.ts";
+import { peekStep, scratch, SOCKET_BYTES as CHUNK } from "./step/memory.ts";
+import { receiveStep, spliceStep } from "./step/splice.ts";
+import type { TransferMethod } from "../transfer/options.ts";
 
 const { DONTWAIT, NOSIGNAL } = platform.message;
-
-/** Bytes read at once: larger ones bring nothing on a pipe or a socket. */
-export const CHUNK: number = 64 * 1024;
 
 /** Bytes that a pipe with a free slot, and a device that says it is ready, take without waiting. */
 const LEAST_ROOM = 4096;
@@ -33,45 +31,34 @@ export interface StagingBuffer {
   deliver(): number | Promise<number>;
 }
 
-/** Bytes in a pipe; those that splice(2) put there never enter JavaScript. */
+export { CHUNK };
+
+/** Gives some of what a pipe holds to a target: a count, or `-errno`. */
+export type Give = (pipe: number, count: number) => number | Promise<number>;
+
+/** Bytes in a pipe, which never enter JavaScript. */
 export class PipeStaging implements StagingBuffer {
-  readonly method: TransferMethod;
+  readonly method = "splice";
   held = 0;
   readonly #source: End;
   readonly #pipe: Pipe;
-  readonly #deliver: (pipe: number, count: number) => number | Promise<number>;
-  readonly #buffer: Uint8Array | null;
+  readonly #give: Give;
 
-  constructor(
-    source: End,
-    pipe: Pipe,
-    method: "splice" | "copy",
-    deliver: (pipe: number, count: number) => number | Promise<number>,
-  ) {
+  constructor(source: End, pipe: Pipe, give: Give) {
     this.#source = source;
     this.#pipe = pipe;
-    this.method = method;
-    this.#deliver = deliver;
-    this.#buffer = method === "copy" ? new Uint8Array(Math.min(CHUNK, pipe.capacity)) : null;
+    this.#give = give;
   }
 
   fill(count: number): number {
-    const { readFd: _, writeFd, capacity } = this.#pipe;
-    if (this.#buffer === null) {
-      const most = Math.min(count, capacity);
-      // The pipe is empty, so EAGAIN is about the source.
-      const moved = raw.splice(this.#source.fd, null, writeFd, null, most, SpliceFlag.NONBLOCK);
-      return this.held = Math.max(0, moved), moved;
-    }
-    const bytesRead = readNow(this.#source, this.#buffer.subarray(0, count));
-    if (bytesRead <= 0) return bytesRead;
-    const written = raw.write(writeFd, this.#buffer.subarray(0, bytesRead));
-    this.held = Math.max(0, written);
-    return written;
+    const { writeFd, capacity } = this.#pipe;
+    // The pipe is empty, so EAGAIN is about the source.
+    const moved = takeStep(this.#source, writeFd, Math.min(count, capacity));
+    return this.held = Math.max(0, moved), moved;
   }
 
   async deliver(): Promise<number> {
-    const moved = await this.#deliver(this.#pipe.readFd, this.held);
+    const moved = await this.#give(this.#pipe.readFd, this.held);
     if (moved > 0) this.held -= moved;
     return moved;
   }
@@ -88,6 +75,29 @@ export class PipeStaging implements StagingBuffer {
     this.held = 0;
     return bytes.subarray(0, length);
   }
+}
+
+/** Fills an empty pipe from what has no positions: a count, 0 at the end, or `-errno`. */
+export function takeStep({ fd, type }: End, pipe: number, count: number): number {
+  return type === FileType.SOCKET
+    ? receiveStep(fd, pipe, count)
+    : spliceStep(fd, null, pipe, null, count);
+}
+
+/**
+ * Moves bytes between a pipe and what else does not wait. As {@linkcode receiveStep}, splice(2) does
+ * not have the last word on a socket: bytes behind an urgent one are copied.
+ */
+export function joinStep(source: End, target: End, count: number): number {
+  const moved = spliceStep(source.fd, null, target.fd, null, count);
+  if (source.type !== FileType.SOCKET || (moved !== 0 && moved !== EAGAIN)) return moved;
+  const memory = scratch();
+  if (typeof memory === "number") return memory;
+  const seen = peekStep(source.fd, memory.subarray(0, Math.min(count, CHUNK)));
+  if (seen <= 0) return seen;
+  const written = writeNow(target, memory.subarray(0, seen));
+  if (written > 0) raw.recv(source.fd, memory.subarray(0, written), DONTWAIT);
+  return written;
 }
 
 /** Reads into memory: a count, 0 at the end, or `-errno`. */
@@ -162,16 +172,16 @@ export function readNow(source: End, target: Uint8Array): number {
   if (!source.blocking) return raw.read(source.fd, target);
   if (source.type === FileType.FIFO) {
     const result = raw.preadv2(source.fd, target, -1, ReadFlag.NOWAIT);
-    if (result !== -EOPNOTSUPP) return result;
+    if (result !== EOPNOTSUPP) return result;
   }
-  return raw.poll(source.fd, PollEvent.IN, 0) === 0 ? -EAGAIN : raw.read(source.fd, target);
+  return raw.poll(source.fd, PollEvent.IN, 0) === 0 ? EAGAIN : raw.read(source.fd, target);
 }
 
 /** Writes what there is room for, without waiting, also to a descriptor that waits. */
 export function writeNow(target: End, bytes: Uint8Array): number {
   if (target.type === FileType.SOCKET) return raw.send(target.fd, bytes, DONTWAIT | NOSIGNAL);
   if (!target.blocking) return raw.write(target.fd, bytes);
-  if (raw.poll(target.fd, PollEvent.OUT, 0) === 0) return -EAGAIN;
+  if (raw.poll(target.fd, PollEvent.OUT, 0) === 0) return EAGAIN;
   return raw.write(target.fd, bytes.subarray(0, LEAST_ROOM));
 }
 
@@ -191,30 +201,3 @@ function unwritable({ type, blocking }: End): string | null {
     ? 'a socket without O_NONBLOCK waits in the kernel; set it, or use method "auto"'
     : null;
 }
-
-/** Where a target stands that is written at offsets. */
-export interface Cursor {
-  /** `null` for the end of a file that appends. */
-  offset: number | null;
-}
-
-/** Gives what a pipe holds to a target; to a file in the thread, for writing may wait for a disk. */
-export function emptyInto(
-  target: End,
-  cursor: Cursor,
-  method: "splice" | "copy",
-): (pipe: number, count: number) => number | Promise<number> {
-  if (!isFile(target)) {
-    return (pipe, count) => raw.splice(pipe, null, target.fd, null, count, SpliceFlag.NONBLOCK);
-  }
-  return async (pipe, count) => {
-    const { offset } = cursor;
-    const moved = method === "splice"
-      ? await runOffThread("spliceRange", pipe, null, target.fd, offset, count, count)
-      : await runOffThread("copyThrough", pipe, null, target.fd, offset, count, count, 0);
-    if (moved > 0 && offset !== null) cursor.offset = offset + moved;
-    return moved;
-  };
-}
-
-const EOPNOTSUPP = errnoNumber("EOPNOTSUPP");

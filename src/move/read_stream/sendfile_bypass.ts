@@ -6,21 +6,14 @@ import type { Socket } from "node:net";
 import { builtin } from "../../builtins.ts";
 import { TruncatedError } from "../../errors.ts";
 import { isKnownStream } from "../../runtime/internals.ts";
-import {
-  contentLength,
-  isEligible,
-  isResponse,
-  responseConnection,
-  sendHead,
-  socketOf,
-} from "../../runtime/response.ts";
+import { contentLength, isEligible, isResponse, socketOf } from "../../runtime/response.ts";
 import { isPlain, socketConnection } from "../../runtime/socket.ts";
 import { CorkGuard } from "../../runtime/tcp.ts";
-import type { RuntimeConnection } from "../../runtime/types.ts";
 import { available } from "../../sys/libc.ts";
 import { lseek } from "../../sys/raw/files.ts";
 import { fdStat, FileType } from "../../sys/file/statx.ts";
 import { isLocal } from "../../threads/blocking/files.ts";
+import { openBody, type ResponseBody } from "../engine/response_body.ts";
 import { TransferProgress } from "../engine/progress.ts";
 import { Pump, type PumpEnd } from "../engine/sendfile_loop.ts";
 
@@ -106,9 +99,8 @@ export class SendfileBypass {
   readonly #rest: Rest;
   readonly #progress: TransferProgress;
   readonly #ended: (end: SendfileBypassEnd) => void;
-  #connection: RuntimeConnection | undefined;
+  #body: ResponseBody | null = null;
   #pump: Pump | undefined;
-  #cork: CorkGuard | undefined;
   #over = false;
 
   constructor(
@@ -127,7 +119,15 @@ export class SendfileBypass {
   /** Begins; the end may come before it returns. */
   start(): void {
     const destination = this.#destination;
-    if (!isResponse(destination)) return this.#pumpTo(this.#connect(destination));
+    if (!isResponse(destination)) {
+      const connection = socketConnection(destination);
+      const cork = new CorkGuard(connection);
+      const close = () => {
+        cork.end();
+        connection.release();
+      };
+      return this.#pumpTo(this.#body = { connection, cork, close });
+    }
     if (destination.socket !== null) return this.#respond(destination, destination.socket);
     socketOf(destination).then((socket) => {
       if (this.#over) return;
@@ -136,39 +136,20 @@ export class SendfileBypass {
     });
   }
 
-  #connect(socket: Socket): RuntimeConnection {
-    const connection = this.#connection = socketConnection(socket);
-    this.#cork = new CorkGuard(connection);
-    return connection;
-  }
-
   #respond(response: ServerResponse, socket: Socket): void {
-    const connection = this.#connect(socket);
-    let headSent: boolean;
+    const promised = this.#rest.length + this.#stream.bytesRead;
     try {
-      headSent = sendHead(response);
+      // Listeners may have had a last word: on the head, and on this stream.
+      this.#body = openBody(response, socket, (length) => !this.#over && length === promised);
     } catch {
       // It throws once more where an ordinary stream lets it.
-      return this.#finish("failed");
     }
-    // Listeners may have had a last word: on the head, and on this stream.
-    if (this.#over) return;
-    const promised = this.#rest.length + this.#stream.bytesRead;
-    if (headSent && isEligible(response) && contentLength(response) === promised) {
-      this.#pumpTo(responseConnection(response, connection));
-    } else {
-      this.#finish("failed");
-    }
+    if (this.#body !== null) this.#pumpTo(this.#body);
+    else if (!this.#over) this.#finish("failed");
   }
 
-  #pumpTo(runtimeConnection: RuntimeConnection): void {
-    const cork = this.#cork!;
-    const options = {
-      file: this.#stream.fd,
-      ...this.#rest,
-      connection: runtimeConnection,
-      progress: this.#progress,
-    };
+  #pumpTo({ connection, cork }: ResponseBody): void {
+    const options = { file: this.#stream.fd, ...this.#rest, connection, progress: this.#progress };
     this.#pump = new Pump({ ...options, cork }, (end) => this.#conclude(end));
     this.#pump.start();
   }
@@ -179,7 +160,7 @@ export class SendfileBypass {
     if (!(end instanceof TruncatedError)) return this.#finish("failed", end);
     if (!promised) return this.#finish("open");
     // Never pad, never let the next response begin inside this one.
-    this.#connection!.destroy();
+    this.#body!.connection.destroy();
     this.#finish("cut", end);
   }
 
@@ -192,8 +173,7 @@ export class SendfileBypass {
   stop(error?: Error): void {
     if (this.#over) return;
     this.#over = true;
-    this.#cork?.end();
-    this.#connection?.release();
+    this.#body?.close();
     if (this.#pump === undefined) return;
     this.#pump.stop();
     this.idle = this.#pump.idle;

@@ -1,5 +1,6 @@
 /** Relaying by the runtime's own reads and writes, where a socket hides its descriptor. @module */
 
+import { EAGAIN } from "../../errno.ts";
 import { errnoNumber, SyscallError } from "../../errors.ts";
 import { type ByteStream, denoStream, socketStream } from "../../runtime/byte_stream.ts";
 import { check } from "../../sys/check.ts";
@@ -11,7 +12,6 @@ import { AbortError } from "../engine/progress.ts";
 import { type Side, unreadable } from "./side.ts";
 import type { PairSettings } from "./types.ts";
 
-const EAGAIN = -errnoNumber("EAGAIN");
 const BUFFER_BYTES = 64 * 1024;
 const ACTION = "relay between two sockets";
 

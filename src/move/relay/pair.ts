@@ -1,12 +1,12 @@
 /** A relayed connection: two sockets, two directions, one idle timer. @module */
 
-import { errnoNumber } from "../../errors.ts";
+import { ECONNRESET, ETIMEDOUT } from "../../errno.ts";
 import { EpollEvent, PollEvent } from "../../sys/flags/event.ts";
 import * as raw from "../../sys/raw/mod.ts";
 import { SocketLevel, SocketOption, TcpOption } from "../../sys/flags/socket.ts";
 import type { Handler, Loop, Task } from "../../threads/loop/loop.ts";
 import { Timer } from "../../threads/loop/timers.ts";
-import { type Direction, Outcome, type SharedBuffers } from "./direction.ts";
+import { type Direction, type SharedBuffers, Turn } from "./direction.ts";
 
 const { ERR, ET, HUP, IN, OUT, RDHUP } = EpollEvent;
 
@@ -19,8 +19,6 @@ const READABLE = IN | RDHUP | HUP | ERR;
 /** Events after which a stalled direction may go on, or learn that it cannot. */
 const WRITABLE = OUT | HUP | ERR;
 
-const ECONNRESET = -errnoNumber("ECONNRESET");
-const ETIMEDOUT = -errnoNumber("ETIMEDOUT");
 const option = new Int32Array(1);
 
 /** `struct linger { 1, 0 }`: closing sends a reset. */
@@ -101,7 +99,7 @@ export class Pair implements Task {
 
   /** Whether some bytes had to be copied. */
   get copied(): boolean {
-    return this.#up.copied || this.#down.copied;
+    return this.#up.path.copied || this.#down.path.copied;
   }
 
   /** Moves what is there already. */
@@ -120,8 +118,8 @@ export class Pair implements Task {
     }
     const readable = (events & READABLE) !== 0;
     const writable = (events & WRITABLE) !== 0;
-    if (first) this.#move(readable, writable && this.#down.stalled);
-    else this.#move(writable && this.#up.stalled, readable);
+    if (first) this.#move(readable, writable && this.#down.path.full);
+    else this.#move(writable && this.#up.path.full, readable);
   }
 
   /**
@@ -131,7 +129,7 @@ export class Pair implements Task {
    * TCP socket that is shut in both directions, and not by us, was reset.
    */
   #failure(first: boolean): number {
-    const fd = first ? this.#up.from : this.#up.to;
+    const fd = first ? this.#up.path.from : this.#up.path.to;
     raw.getsockopt(fd, SocketLevel.SOCKET, SocketOption.ERROR, option);
     if (option[0] !== 0) return -option[0]!;
     const told = first ? this.#down.done : this.#up.done;
@@ -150,14 +148,14 @@ export class Pair implements Task {
     const { idleMs, loop } = this.#owner;
     const left = this.#activeAt + idleMs - loop.now;
     if (left > 0) loop.timers.start(this.#timer, left);
-    else if (this.#up.stalled || this.#down.stalled) this.cut(ETIMEDOUT);
+    else if (this.#up.path.full || this.#down.path.full) this.cut(ETIMEDOUT);
     else this.#close(ETIMEDOUT);
   }
 
   /** Resets both sides. A second call does nothing. */
   cut(result: PairResult): void {
     if (this.#closed) return;
-    for (const fd of [this.#up.from, this.#up.to]) {
+    for (const fd of [this.#up.path.from, this.#up.path.to]) {
       raw.setsockoptBytes(fd, SocketLevel.SOCKET, SocketOption.LINGER, RESET);
     }
     this.#close(result);
@@ -165,18 +163,18 @@ export class Pair implements Task {
 
   #move(up: boolean, down: boolean): void {
     const { loop } = this.#owner;
-    const before = this.#up.bytes;
-    const beforeDown = this.#down.bytes;
-    const first = up ? this.#up.move() : Outcome.WAIT;
-    const second = down && first >= 0 ? this.#down.move() : Outcome.WAIT;
-    if (this.#up.bytes !== before || this.#down.bytes !== beforeDown) {
+    const before = this.#up.path.bytes;
+    const beforeDown = this.#down.path.bytes;
+    const first = up ? this.#up.move() : Turn.WAIT;
+    const second = down && first >= 0 ? this.#down.move() : Turn.WAIT;
+    if (this.#up.path.bytes !== before || this.#down.path.bytes !== beforeDown) {
       this.#activeAt = loop.now;
-      this.#owner.moved(this, this.#up.bytes - before, this.#down.bytes - beforeDown);
+      this.#owner.moved(this, this.#up.path.bytes - before, this.#down.path.bytes - beforeDown);
     }
     if (first < 0) return this.cut(first);
     if (second < 0) return this.cut(second);
     if (this.#up.done && this.#down.done) return this.#close(0);
-    if ((first === Outcome.MORE || second === Outcome.MORE) && !this.#queued) {
+    if ((first === Turn.MORE || second === Turn.MORE) && !this.#queued) {
       this.#queued = true;
       loop.again(this);
     }
@@ -186,10 +184,10 @@ export class Pair implements Task {
     this.#closed = true;
     const { loop } = this.#owner;
     loop.timers.stop(this.#timer);
-    this.#up.release();
-    this.#down.release();
-    loop.close(this.#up.from);
-    loop.close(this.#up.to);
+    this.#up.path.release();
+    this.#down.path.release();
+    loop.close(this.#up.path.from);
+    loop.close(this.#up.path.to);
     this.#owner.ended(this, result);
   }
 }

@@ -36,7 +36,8 @@ export interface RelayOptions {
 export interface RelayResult extends RelayProgress {
   /**
    * `"splice"`: the bytes never entered JavaScript. `"copy"`: some passed through it, because a
-   * socket is encrypted, hides its descriptor, or is a descriptor that blocks.
+   * socket is encrypted, hides its descriptor, or is a descriptor that blocks, or because a peer
+   * has sent an urgent byte (`MSG_OOB`), which is left out.
    */
   method: "splice" | "copy";
   /** Wall time from the call to the end of both directions, in milliseconds. */

@@ -156,16 +156,9 @@ async function send<T>(
     const range = resolveRange(options, size, "send a file");
     const progress = new TransferProgress(options, range.length);
     if (progress.aborted) throw progress.abortError();
-    let method: SendMethod | undefined;
-    let error: Error | undefined;
-    try {
-      method = await sender(target, { fd, path, ...range }, options, progress);
-    } catch (cause) {
-      throw error = cause as Error;
-    } finally {
-      progress.finish(method ?? "none", method !== undefined);
-      progress.publish(error);
-    }
+    const method = await progress.run(() =>
+      sender(target, { fd, path, ...range }, options, progress)
+    );
     return { bytes: progress.bytes, method, durationMs: progress.elapsedMs };
   } finally {
     close();

@@ -1,29 +1,15 @@
 /** A pump as a promise, with the copy that takes over where sendfile(2) refuses. @module */
 
-import { platform } from "../../../ffi/platform/mod.ts";
-import { errnoName, SyscallError } from "../../errors.ts";
+import { REFUSALS } from "../../errno.ts";
+import { SyscallError } from "../../errors.ts";
 import { CorkGuard } from "../../runtime/tcp.ts";
 import type { RuntimeConnection } from "../../runtime/types.ts";
-import { PollEvent } from "../../sys/flags/event.ts";
-import * as raw from "../../sys/raw/mod.ts";
 import { isLocal } from "../../threads/blocking/files.ts";
-import { ready } from "../../threads/poll/poll_ready.ts";
-import { connectionClosed } from "../engine/connection_closed.ts";
-import { copyRange, type Sink, taken } from "../engine/portable_copy.ts";
+import { copyRange, type Sink } from "../engine/portable_copy.ts";
 import type { TransferProgress } from "../engine/progress.ts";
+import { sendBytes } from "../engine/connection_output.ts";
 import { type Move, Pump } from "../engine/sendfile_loop.ts";
 import type { SendFileOptions, SendMethod } from "./send_file.ts";
-
-const { DONTWAIT, NOSIGNAL, MORE } = platform.message;
-
-/** What sendfile(2) says of a file or a target that it cannot do: a copy can. See sendfile(2), NOTES. */
-export const UNSUPPORTED: ReadonlySet<string> = new Set([
-  "EINVAL", // the file cannot be mapped (procfs, FUSE), or the target appends
-  "ENOSYS", // an emulated kernel
-  "EOPNOTSUPP", // network file systems
-  "EPERM", // seccomp
-  "EOVERFLOW", // network file systems, large offsets
-]);
 
 /** The part of a file to send. */
 export interface FileRange {
@@ -53,7 +39,7 @@ export async function sendToConnection(
   const { header, trailer, stability } = options;
   const cork = new CorkGuard(connection);
   try {
-    if (header !== undefined) await sendBytes(connection, header, progress);
+    if (header !== undefined) await sendBytes(connection, header, progress, true);
     const method = stability === "copy"
       ? await copyRest(file, file.start, sink, progress)
       : await sendRange(connection, file, options, progress, sink, cork, call);
@@ -93,7 +79,7 @@ export async function sendRange(
     await promise;
     return method ?? "sendfile";
   } catch (error) {
-    if (!(error instanceof SyscallError && UNSUPPORTED.has(error.code))) throw error;
+    if (!(error instanceof SyscallError && REFUSALS.has(error.errno))) throw error;
     return await copyRest(file, pump.position, sink, progress);
   } finally {
     await pump.idle;
@@ -111,52 +97,4 @@ export async function copyRest(
   const length = file.start + file.length - from;
   await copyRange(file.fd, { start: from, length }, sink, progress);
   return "copy";
-}
-
-/**
- * Sends bytes of our own ahead of what follows: straight to the kernel where nothing is queued, by
- * the runtime where something is, or where the socket is full.
- */
-export async function sendBytes(
-  connection: RuntimeConnection,
-  bytes: Uint8Array,
-  progress: TransferProgress,
-): Promise<void> {
-  while (bytes.length > 0) {
-    const fd = connection.fd();
-    if (fd < 0) throw connectionClosed({ syscall: "send", bytesMoved: progress.bytes });
-    if (!connection.queued()) bytes = bytes.subarray(sendNow(fd, bytes, progress));
-    if (bytes.length === 0) return;
-    if (connection.write !== null) return await taken(writeAll(connection, bytes), progress);
-    await taken(ready(fd, PollEvent.OUT), progress);
-  }
-}
-
-/** Bytes that every pipe with a free slot takes: see pipe(7), "PIPE_BUF". */
-const PIPE_BUF = 4096;
-
-/** How many bytes the kernel takes without waiting. */
-function sendNow(fd: number, bytes: Uint8Array, { bytes: bytesMoved }: TransferProgress): number {
-  let sent = raw.send(fd, bytes, DONTWAIT | NOSIGNAL | MORE);
-  if (errnoName(-sent) === "ENOTSOCK") {
-    if (raw.poll(fd, PollEvent.OUT, 0) === 0) return 0;
-    sent = raw.write(fd, bytes.subarray(0, PIPE_BUF));
-  }
-  if (sent >= 0) return sent;
-  const code = errnoName(-sent);
-  if (code === "EAGAIN" || code === "EINTR") return 0;
-  throw code === "EPIPE" || code === "ECONNRESET"
-    ? connectionClosed({ syscall: "send", code, bytesMoved })
-    : new SyscallError({
-      syscall: "send",
-      errno: -sent,
-      action: `send bytes to fd ${fd}`,
-      bytesMoved,
-    });
-}
-
-function writeAll(connection: RuntimeConnection, bytes: Uint8Array): Promise<void> {
-  return new Promise((resolve, reject) => {
-    connection.write!(bytes, (error) => error ? reject(error) : resolve());
-  });
 }

@@ -13,10 +13,12 @@ import { ready } from "../../threads/poll/poll_ready.ts";
 import { WINDOW } from "../../page_cache/prefetch.ts";
 import type { Sink } from "../engine/portable_copy.ts";
 import type { TransferProgress } from "../engine/progress.ts";
-import { copyRest, type FileRange, sendBytes, sendToConnection, UNSUPPORTED } from "./send_loop.ts";
+import { Outcome, outcomeOf, STARVED_MS } from "../engine/step/outcome.ts";
+import { sendfileStep } from "../engine/step/sendfile.ts";
+import { fileToPipeStep } from "../engine/step/splice.ts";
+import { sendBytes } from "../engine/connection_output.ts";
+import { copyRest, type FileRange, sendToConnection } from "./send_loop.ts";
 import type { Sender, SendMethod } from "./send_file.ts";
-
-const SPLICE_F_NONBLOCK = 2;
 
 /** Most bytes for a device, of which nothing is known. */
 const DEVICE_BYTES = 4096;
@@ -37,13 +39,9 @@ export const sendToDescriptor: Sender<number> = async (target, file, options, pr
   const connection = descriptorConnection(() => fd);
   const sink = descriptorSink(fd, progress);
   if (type === FileType.FIFO) {
-    // On a pipe this flag is enough: splice(2). sendfile(2) has none.
-    const move = (out: number, from: number, offset: number, count: number) =>
-      raw.splice(from, offset, out, null, count, SPLICE_F_NONBLOCK);
-    return await sendToConnection(connection, file, options, progress, sink, {
-      move,
-      method: "splice",
-    });
+    // splice(2) has a flag against waiting for a pipe; sendfile(2) has none.
+    const call = { move: fileToPipeStep, method: "splice" } as const;
+    return await sendToConnection(connection, file, options, progress, sink, call);
   }
   const waits = type === FileType.SOCKET || type === FileType.CHARACTER;
   if (waits && (flags & platform.open.NONBLOCK) !== 0) {
@@ -86,12 +84,7 @@ async function sendBlocking(
   if (file.length === 0) return "none";
   const end = file.start + file.length;
   for (let position = file.start; position < end;) {
-    if (progress.aborted) throw progress.abortError();
-    const allowed = progress.allowance(Math.min(limit, end - position));
-    if (allowed === 0) {
-      await new Promise((resolve) => setTimeout(resolve, progress.pauseMs()));
-      continue;
-    }
+    const allowed = await progress.allowed(Math.min(limit, end - position));
     if (waits) await writable(fd, progress);
     const moved = await sendSome(fd, file.fd, position, allowed);
     if (moved > 0) {
@@ -99,10 +92,17 @@ async function sendBlocking(
       progress.moved(moved, "sendfile");
       continue;
     }
-    if (moved === 0) throw truncated(file, progress);
-    const name = platform.errnoNames[-moved]!;
-    if (UNSUPPORTED.has(name)) return await copyRest(file, position, sink, progress);
-    if (name === "EINTR" || name === "EAGAIN") continue;
+    switch (outcomeOf(moved)) {
+      case Outcome.BLOCKED:
+        continue;
+      case Outcome.STARVED:
+        await new Promise((resolve) => setTimeout(resolve, STARVED_MS));
+        continue;
+      case Outcome.REFUSED:
+        return await copyRest(file, position, sink, progress);
+      case Outcome.SHORT:
+        throw truncated(file, progress);
+    }
     const action = `send fd ${file.fd} to fd ${fd}`;
     throw new SyscallError({
       syscall: "sendfile",
@@ -125,7 +125,7 @@ async function sendSome(
     return await runBlocking("sendfile", fd, file, position, count);
   } catch (error) {
     if (!(error instanceof UnsupportedError)) throw error;
-    return raw.sendfile(fd, file, position, count);
+    return sendfileStep(fd, file, position, count);
   }
 }
 

@@ -1,21 +1,11 @@
 /** Sending to an HTTP response. @module */
 
 import type { ServerResponse } from "node:http";
-import {
-  contentLength,
-  cutOff,
-  hasBody,
-  isEligible,
-  responseConnection,
-  sendHead,
-  socketOf,
-} from "../../runtime/response.ts";
-import { isPlain, socketConnection } from "../../runtime/socket.ts";
-import { CorkGuard } from "../../runtime/tcp.ts";
+import { cutOff, hasBody } from "../../runtime/response.ts";
 import { mediaType } from "../../media_types.ts";
-import { available } from "../../sys/libc.ts";
 import { connectionClosed } from "../engine/connection_closed.ts";
 import { streamSink } from "../engine/portable_copy.ts";
+import { writeBody } from "../engine/response_body.ts";
 import type { TransferProgress } from "../engine/progress.ts";
 import { copyRest, type FileRange, sendRange } from "./send_loop.ts";
 import type { Sender, SendFileOptions, SendMethod } from "./send_file.ts";
@@ -59,22 +49,11 @@ async function sendBody(
   progress: TransferProgress,
 ): Promise<SendMethod> {
   const sink = streamSink(res);
-  const eligible = () => isEligible(res) && contentLength(res) === file.length;
-  if (options.stability === "copy" || !available() || !eligible()) {
-    return await copyRest(file, file.start, sink, progress);
-  }
-  const socket = await progress.unlessAborted(socketOf(res));
-  if (socket === null || !isPlain(socket)) throw connectionClosed({ syscall: "sendfile" });
-  const connection = socketConnection(socket);
-  const cork = new CorkGuard(connection);
-  try {
-    const headSent = sendHead(res);
-    // Listeners may have changed the head at the last moment.
-    return headSent && eligible()
-      ? await sendRange(responseConnection(res, connection), file, options, progress, sink, cork)
-      : await copyRest(file, file.start, sink, progress);
-  } finally {
-    cork.end();
-    connection.release();
-  }
+  const sent = options.stability === "copy" ? undefined : await writeBody(
+    res,
+    file.length,
+    (task) => progress.unlessAborted(task),
+    ({ connection, cork }) => sendRange(connection, file, options, progress, sink, cork),
+  );
+  return sent ?? await copyRest(file, file.start, sink, progress);
 }

@@ -5,13 +5,13 @@ import { connectionOf } from "../../runtime/find.ts";
 import type { RuntimeConnection } from "../../runtime/types.ts";
 import * as raw from "../../sys/raw/mod.ts";
 import { ShutdownHow } from "../../sys/flags/socket.ts";
+import { FileType, sameFile } from "../../sys/file/statx.ts";
 import { connectionClosed } from "../engine/connection_closed.ts";
-import { DescriptorWriter } from "../engine/descriptor_writer.ts";
 import { goBuffered, socketEnd } from "../engine/endpoint.ts";
 import { TransferProgress } from "../engine/progress.ts";
-import { ConnectionWriter } from "../engine/connection_writer.ts";
+import { ConnectionOutput } from "../engine/connection_output.ts";
 import { noPositions, onlyCopies, positionless, unsuitable } from "./refusals.ts";
-import { pumpIterable, runtimeSink, type RuntimeTarget } from "./runtime_endpoints.ts";
+import { runtimeSink, type RuntimeTarget } from "./runtime_endpoints.ts";
 import { connected } from "../send_file/to_socket.ts";
 import { pumpStream, type StreamJob } from "../engine/splice_loop.ts";
 import { reporting, withTarget, writerOf } from "./report.ts";
@@ -33,10 +33,11 @@ export async function streamToRuntime(job: StreamJob, target: RuntimeTarget): Pr
     if (target.kind === "response") target.response.end();
     return;
   }
-  const writer = new ConnectionWriter(runtimeConnection, progress);
+  const writer = new ConnectionOutput(runtimeConnection, progress);
   try {
-    await pumpStream({ ...job, write, give: (pipe, count) => writer.give(pipe, count) });
+    await pumpStream({ ...job, write, give: (pipe, count) => writer.splice(pipe, count) });
   } finally {
+    writer.stop();
     runtimeConnection.release();
   }
 }
@@ -64,7 +65,8 @@ export async function fromBorrowed(
       // Its owner has no other way to end what waits for our duplicate.
       reading.whenClosed(() => void raw.shutdown(fd, ShutdownHow.RD));
       rest = ahead.subarray(first.length);
-      await pumpBorrowed(reading, first, target, options, progress);
+      const source = { source: socketEnd(fd), ahead: first, moved: () => reading.touch() };
+      await fromPositionless(source, target, options, progress);
       if (reading.closed()) {
         throw connectionClosed({ syscall: "splice", bytesMoved: progress.bytes });
       }
@@ -75,47 +77,30 @@ export async function fromBorrowed(
   }
 }
 
-async function pumpBorrowed(
-  reading: BorrowedReading,
-  first: Uint8Array,
+/**
+ * From what has no positions to any target.
+ *
+ * @throws {SyscallError} When `method` does not suit, or an offset is given where there are none.
+ */
+export async function fromPositionless(
+  source: Pick<StreamJob, "source" | "ahead" | "moved">,
   target: RuntimeTarget | number,
   options: TransferOptions,
   progress: TransferProgress,
 ): Promise<void> {
   const { method = "auto", chunkSize } = options;
-  const job: StreamJob = {
-    source: socketEnd(reading.fd),
-    target: null,
-    start: 0,
-    length: progress.total - first.length,
-    targetOffset: null,
-    method,
-    chunkSize,
-    progress,
-    moved: () => reading.touch(),
-  };
+  const { fd, given } = source.source;
+  const job = { ...source, start: 0, length: progress.total, method, chunkSize, progress };
   if (typeof target !== "number") {
     if (options.targetOffset !== undefined) throw noPositions("the target");
-    const sink = runtimeSink(target);
-    await pumpIterable(once(first), first.length, (bytes) => sink.write(bytes), progress);
-    return await streamToRuntime(job, target);
+    return await streamToRuntime({ ...job, target: null, targetOffset: null }, target);
   }
-  await withTarget(target, options, progress, async (end, offset) => {
-    if (method === "range" || method === "sendfile") {
-      throw unsuitable(method, reading.fd, end.given);
+  await withTarget(target, options, progress, async (end, targetOffset) => {
+    const ring = end.type === FileType.FIFO && sameFile(fd, end.fd);
+    if (ring || method === "range" || method === "sendfile") {
+      throw unsuitable(method, given, end.given);
     }
     goBuffered(end, "target");
-    const writer = new DescriptorWriter(end, offset, progress);
-    try {
-      await pumpIterable(once(first), first.length, (bytes) => writer.write(bytes), progress);
-    } finally {
-      await writer.close();
-    }
-    const targetOffset = offset === null ? null : offset + first.length;
     await pumpStream({ ...job, target: end, targetOffset });
   });
-}
-
-async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
-  if (bytes.length > 0) yield await Promise.resolve(bytes);
 }

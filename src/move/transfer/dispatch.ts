@@ -3,7 +3,6 @@
 import { connectionOf } from "../../runtime/find.ts";
 import { resolveRange } from "../../options.ts";
 import { available } from "../../sys/libc.ts";
-import { FileType, sameFile } from "../../sys/file/statx.ts";
 import { closeEnd, type End, goBuffered, isFile, openEnd } from "../engine/endpoint.ts";
 import { fileToFile } from "../engine/file_to_file.ts";
 import { fileToStream } from "../engine/file_to_stream.ts";
@@ -21,7 +20,7 @@ import { pumpStream } from "../engine/splice_loop.ts";
 import { DescriptorWriter } from "../engine/descriptor_writer.ts";
 import { portableFromFile, portableSink } from "./portable.ts";
 import { reporting, withTarget, writerOf } from "./report.ts";
-import { streamToRuntime } from "./connections.ts";
+import { fromPositionless } from "./connections.ts";
 import { mostBytes, type TransferOptions, type TransferReport } from "./options.ts";
 
 /** Moves bytes from a stream of the runtime, through the runtime. */
@@ -46,9 +45,14 @@ export async function fromStream(
     }
     await withTarget(target, options, progress, async (end, offset) => {
       goBuffered(end, "target");
-      const writer = new DescriptorWriter(end, offset, progress);
+      const writer = new DescriptorWriter(end, offset);
       try {
-        await pumpIterable(source, progress.total, (bytes) => writer.write(bytes), progress);
+        await pumpIterable(
+          source,
+          progress.total,
+          (bytes) => writer.write(bytes, progress),
+          progress,
+        );
       } finally {
         await writer.close();
       }
@@ -65,7 +69,14 @@ export async function fromDescriptor(
   if (!available()) return await portableFromFile(source, target, options);
   const end = await openEnd(source, "source");
   try {
-    if (!isFile(end)) return await fromPositionless(end, target, options);
+    if (!isFile(end)) {
+      positionless(options, `fd ${source}`);
+      const progress = new TransferProgress(options, mostBytes(options));
+      return await reporting(
+        progress,
+        () => fromPositionless({ source: end }, target, options, progress),
+      );
+    }
     const copy = await snapshot(end.fd, end.status!, options.signal);
     if (copy === undefined) return await fromFile(end, target, options);
     const made = { ...end, given: copy.fd, ...copy, status: undefined };
@@ -141,30 +152,4 @@ async function fileToRuntime(
   const sent = await sendFile(connection, source.fd, { ...options, stability });
   const methods = sent.method === "none" ? [] : [sent.method];
   return { ...sent, methods };
-}
-
-async function fromPositionless(
-  source: End,
-  target: RuntimeTarget | number,
-  options: TransferOptions,
-): Promise<TransferReport> {
-  const { method = "auto", chunkSize } = options;
-  positionless(options, `fd ${source.given}`);
-  const length = mostBytes(options);
-  const progress = new TransferProgress(options, length);
-  const job = { source, start: 0, length, chunkSize, progress };
-  return await reporting(progress, async () => {
-    if (typeof target !== "number") {
-      if (options.targetOffset !== undefined) throw noPositions("the target");
-      return await streamToRuntime({ ...job, target: null, targetOffset: null, method }, target);
-    }
-    await withTarget(target, options, progress, async (end, targetOffset) => {
-      const ring = end.type === FileType.FIFO && sameFile(source.fd, end.fd);
-      if (ring || method === "range" || method === "sendfile") {
-        throw unsuitable(method, source.given, end.given);
-      }
-      goBuffered(end, "target");
-      await pumpStream({ ...job, target: end, targetOffset, method });
-    });
-  });
 }

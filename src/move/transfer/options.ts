@@ -1,7 +1,8 @@
 /** What every part of a transfer works on. @module */
 
 import { type Checked, type Names, ownOptions } from "../../checked.ts";
-import { errnoName, errnoNumber, SyscallError, TruncatedError } from "../../errors.ts";
+import { EAGAIN, EINTR, FINAL_REFUSALS } from "../../errno.ts";
+import { errnoNumber, SyscallError, TruncatedError } from "../../errors.ts";
 import {
   checkFlow,
   checkRange,
@@ -103,9 +104,6 @@ export function mostBytes({ start = 0, end, length }: RangeOptions): number {
   return end === undefined ? length ?? Infinity : end - start + 1;
 }
 
-/** Results of an earlier method that no later one would improve on. */
-const FINAL: ReadonlySet<string> = new Set(["ENOSPC", "EDQUOT", "EFBIG", "EPIPE", "ECONNRESET"]);
-
 /**
  * Whether the next method may be asked after this answer of one that is not the last: `EINVAL`,
  * `ENOSYS`, `EXDEV`, `EOPNOTSUPP`, `EPERM`, `EBADF` for a file that appends, `ETXTBSY`, `EIO` of network
@@ -113,17 +111,13 @@ const FINAL: ReadonlySet<string> = new Set(["ENOSPC", "EDQUOT", "EFBIG", "EPIPE"
  * 5.18 for files that are made up when they are read. What is more than that the last one meets again.
  */
 export function isRefusal(result: number): boolean {
-  return result === 0 || !FINAL.has(errnoName(-result));
+  return !FINAL_REFUSALS.has(result);
 }
 
 /** Whether a call was interrupted, or would have to wait. */
 export function isTransient(result: number): boolean {
-  return result === -EAGAIN || result === -EINTR;
+  return result === EAGAIN || result === EINTR;
 }
-
-/** `EAGAIN` as a raw call returns it is `-EAGAIN`. */
-export const EAGAIN: number = errnoNumber("EAGAIN");
-const EINTR = errnoNumber("EINTR");
 
 /** The call that carries a method out. */
 const SYSCALLS: Readonly<Record<TransferMethod, string>> = {

@@ -7,6 +7,7 @@ import { copyRange, type Sink } from "../engine/portable_copy.ts";
 import { TransferProgress } from "../engine/progress.ts";
 import { runtimeSink, type RuntimeTarget } from "./runtime_endpoints.ts";
 import { asSyscallError, openSource } from "../engine/open_file.ts";
+import { reporting } from "./report.ts";
 import type { TransferOptions, TransferReport } from "./options.ts";
 
 /**
@@ -29,24 +30,14 @@ export async function portableFromFile(
     ? portableSink(target, options.targetOffset)
     : runtimeSink(target);
   const progress = new TransferProgress(options, range.length);
-  let error: Error | undefined;
-  try {
-    await copyRange(source.fd, range, sink, progress);
+  return await reporting(progress, async () => {
+    try {
+      await copyRange(source.fd, range, sink, progress);
+    } finally {
+      source.close();
+    }
     if (typeof target !== "number" && target.kind === "response") target.response.end();
-  } catch (cause) {
-    throw error = cause as Error;
-  } finally {
-    source.close();
-    progress.finish(progress.method, error === undefined);
-    progress.publish(error);
-  }
-  const methods: "copy"[] = progress.bytes > 0 ? ["copy"] : [];
-  return {
-    bytes: progress.bytes,
-    method: methods[0] ?? "none",
-    methods,
-    durationMs: progress.elapsedMs,
-  };
+  });
 }
 
 /**

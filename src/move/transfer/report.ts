@@ -18,16 +18,10 @@ export async function reporting<M extends string = TransferMethod>(
   progress: TransferProgress,
   task: () => Promise<void>,
 ): Promise<Report<M>> {
-  let error: Error | undefined;
-  try {
+  await progress.run(async () => {
     if (progress.aborted) throw progress.abortError();
     await task();
-  } catch (cause) {
-    throw error = cause as Error;
-  } finally {
-    progress.finish(progress.method, error === undefined);
-    progress.publish(error);
-  }
+  });
   return {
     bytes: progress.bytes,
     method: progress.method as M | "none",

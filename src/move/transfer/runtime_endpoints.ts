@@ -57,31 +57,52 @@ export function runtimeSink(target: RuntimeTarget): Sink {
   }
 }
 
-/**
- * Writes what a stream yields, at most `length` bytes. The stream is left open: what it yielded
- * beyond that it gets back, where it takes it.
- */
+/** Reads what a stream yields, and leaves the stream open. */
+export class ByteReader {
+  readonly #source: Returnable;
+  readonly #iterator: AsyncIterator<Uint8Array | string>;
+
+  constructor(source: ByteSource) {
+    this.#source = source;
+    this.#iterator = this.#source.iterator?.({ destroyOnReturn: false }) ??
+      source[Symbol.asyncIterator]();
+  }
+
+  /** The next bytes; `null` at the end. */
+  async next(): Promise<Uint8Array | null> {
+    const { done, value } = await this.#iterator.next();
+    return done ? null : bytesOf(value);
+  }
+
+  /** Gives back bytes that nobody needs, where the stream takes them. */
+  giveBack(bytes: Uint8Array): void {
+    if (bytes.length > 0) this.#source.unshift?.(bytes);
+  }
+
+  /** Reads no more. Nobody waits for it: a generator that is stuck would never return. */
+  end(): void {
+    this.#iterator.return?.().catch(() => {});
+  }
+}
+
+/** Writes what a stream yields, at most `length` bytes; it gets back what it yielded beyond that. */
 export async function pumpIterable(
   source: ByteSource,
   length: number,
   write: (bytes: Uint8Array) => Promise<void>,
   progress: TransferProgress,
 ): Promise<void> {
-  const stream = source as Returnable;
-  const iterator = stream.iterator?.({ destroyOnReturn: false }) ??
-    source[Symbol.asyncIterator]();
+  const reader = new ByteReader(source);
   try {
     while (progress.bytes < length) {
-      const { done, value } = await progress.unlessAborted(iterator.next());
-      if (done) return;
-      const bytes = bytesOf(value);
+      const bytes = await progress.unlessAborted(reader.next());
+      if (bytes === null) return;
       const wanted = Math.min(bytes.length, length - progress.bytes);
-      if (wanted < bytes.length) stream.unshift?.(bytes.subarray(wanted));
+      reader.giveBack(bytes.subarray(wanted));
       await writeSlowly(bytes.subarray(0, wanted), write, progress);
     }
   } finally {
-    // Nobody waits for it: a generator that is stuck would never return.
-    iterator.return?.().catch(() => {});
+    reader.end();
   }
 }
 
@@ -91,22 +112,14 @@ async function writeSlowly(
   progress: TransferProgress,
 ): Promise<void> {
   for (let rest = bytes; rest.length > 0;) {
-    if (progress.aborted) throw progress.abortError();
-    const allowed = progress.allowance(rest.length);
-    if (allowed === 0) {
-      await progress.unlessAborted(
-        new Promise((resolve) => setTimeout(resolve, progress.pauseMs())),
-      );
-      continue;
-    }
+    const allowed = await progress.allowed(rest.length);
     await taken(write(rest.subarray(0, allowed)), progress);
     progress.moved(allowed, "copy");
     rest = rest.subarray(allowed);
   }
 }
 
-/** The bytes of what a stream yields. */
-export function bytesOf(value: unknown): Uint8Array {
+function bytesOf(value: unknown): Uint8Array {
   if (isBytes(value)) return value;
   if (typeof value === "string") return new TextEncoder().encode(value);
   throw new TypeError(`Cannot transfer ${describe(value)}: the source must yield bytes`);

@@ -46,6 +46,9 @@ export interface TransferRequest extends TransferOptions {
  * afterwards it reads on. Everything else goes through the runtime (`"copy"`): streams, responses, what
  * is encrypted, a `net.Socket` that is read on Bun and Deno.
  *
+ * A byte that a peer of a socket has sent as urgent (`MSG_OOB`, see tcp(7)) is left out, as read(2)
+ * leaves it out; what follows it is moved.
+ *
  * A file is read from `start`, by default from its beginning, and to where it ended when the transfer
  * began; its file position is not used. A pipe, a socket or a stream is read until its end, or until
  * `length` bytes. No end is closed; only an HTTP response is ended.

@@ -1,5 +1,6 @@
 /** The calls that the blocking thread knows. @module */
 
+import { sendfileStep } from "../../move/engine/step/sendfile.ts";
 import {
   close,
   copyFileRange,
@@ -13,7 +14,6 @@ import {
   posixFadvise,
   readahead,
   renameat2,
-  sendfile,
   splice,
   syncFileRange,
 } from "../../sys/raw/mod.ts";
@@ -54,7 +54,7 @@ export interface BlockingCalls {
   readonly readahead: typeof readahead;
   readonly readInto: typeof readInto;
   readonly sendRange: typeof sendRange;
-  readonly sendfile: typeof sendfile;
+  readonly sendfile: typeof sendfileStep;
   readonly splice: typeof splice;
   readonly spliceRange: typeof spliceRange;
   readonly spliceThrough: typeof spliceThrough;
@@ -86,7 +86,7 @@ export const CALLS: BlockingCalls = {
   readahead,
   readInto,
   sendRange,
-  sendfile,
+  sendfile: sendfileStep,
   splice,
   spliceRange,
   spliceThrough,

@@ -1,44 +1,14 @@
-/** Loops that copy from descriptor to descriptor, for the thread that may block. @module */
+/** Loops that move bytes from descriptor to descriptor, for the thread that may block. @module */
 
-import { errnoNumber } from "../../errors.ts";
-import { SpliceFlag } from "../../sys/flags/file.ts";
+import { copyStep, SCRATCH_BYTES, writeStep } from "../../move/engine/step/memory.ts";
+import { sendfileStep } from "../../move/engine/step/sendfile.ts";
+import { spliceStep, spliceThroughStep } from "../../move/engine/step/splice.ts";
+import { EINTR } from "../../errno.ts";
 import { MapFlag, Protection } from "../../sys/flags/memory.ts";
-import {
-  copyFileRange,
-  mmap,
-  munmap,
-  pageSize,
-  pread,
-  preadv2,
-  pwrite,
-  read,
-  sendfile,
-  splice,
-  write,
-} from "../../sys/raw/mod.ts";
-
-/**
- * Bytes that are read and written at once. From file to file 256 MiB take 70 to 84 ms with this
- * much, 80 to 93 with 64 KiB, 61 to 66 with 1 MiB and 62 to 72 by copy_file_range(2) (measured on
- * ext4, warm); a thread that keeps 1 MiB for ever was not worth that.
- */
-const SCRATCH = 256 * 1024;
+import { copyFileRange, mmap, munmap, pageSize } from "../../sys/raw/mod.ts";
 
 /** As much as a pooled pipe holds. */
 const PIPEFUL = 1024 * 1024;
-
-const EINTR = -errnoNumber("EINTR");
-
-const PRIVATE_ANONYMOUS = MapFlag.PRIVATE | MapFlag.ANONYMOUS;
-
-let buffer: Uint8Array | undefined;
-
-/** Whole pages, so that it serves `O_DIRECT` as well; a mapping of the thread's own, kept for ever. */
-function scratch(): Uint8Array | number {
-  if (buffer !== undefined) return buffer;
-  const region = mmap(SCRATCH, Protection.READ | Protection.WRITE, PRIVATE_ANONYMOUS, -1, 0);
-  return typeof region === "number" ? region : buffer = region.bytes();
-}
 
 /**
  * A loop that moves up to `count` bytes in calls of at most `size`, and goes on after short ones.
@@ -72,28 +42,12 @@ export function copyThrough(
   size: number,
   readFlags: number,
 ): number {
-  const memory = scratch();
-  if (typeof memory === "number") return memory;
-  return repeat(count, Math.min(size, SCRATCH), (done, most) => {
-    const part = most === SCRATCH ? memory : memory.subarray(0, most);
-    const at = fromOffset === null ? null : fromOffset + done;
-    const bytesRead = at === null
-      ? read(from, part)
-      : readFlags === 0
-      ? pread(from, part, at)
-      : preadv2(from, part, at, readFlags);
-    if (bytesRead <= 0) return bytesRead;
-    const bytes = bytesRead === part.length ? part : part.subarray(0, bytesRead);
-    return writeAll(out, bytes, plus(outOffset, done));
-  });
-}
-
-/** Writes until everything is written or a call fails; returns as {@linkcode repeat}. */
-function writeAll(out: number, bytes: Uint8Array, offset: number | null): number {
-  return repeat(bytes.length, bytes.length, (done) => {
-    const rest = done === 0 ? bytes : bytes.subarray(done);
-    return offset === null ? write(out, rest) : pwrite(out, rest, offset + done);
-  });
+  return repeat(
+    count,
+    Math.min(size, SCRATCH_BYTES),
+    (done, most) =>
+      copyStep(from, plus(fromOffset, done), out, plus(outOffset, done), most, readFlags),
+  );
 }
 
 /** copy_file_range(2), again and again. */
@@ -120,7 +74,7 @@ export function sendRange(
   count: number,
   size: number,
 ): number {
-  return repeat(count, size, (done, most) => sendfile(out, from, plus(fromOffset, done), most));
+  return repeat(count, size, (done, most) => sendfileStep(out, from, plus(fromOffset, done), most));
 }
 
 /** splice(2) between a pipe and something else, until that is done or would wait. */
@@ -132,20 +86,14 @@ export function spliceRange(
   count: number,
   size: number,
 ): number {
-  const flags = SpliceFlag.NONBLOCK;
   return repeat(
     count,
     size,
-    (done, most) => splice(from, plus(fromOffset, done), out, plus(outOffset, done), most, flags),
+    (done, most) => spliceStep(from, plus(fromOffset, done), out, plus(outOffset, done), most),
   );
 }
 
-/**
- * splice(2) from a file into an empty pipe and on from there.
- *
- * The pipe is empty again at the end: what could not be delivered is read out, and can be had once
- * more from the file, since only what was delivered is counted.
- */
+/** splice(2) from a file into an empty pipe, which is empty again at the end, and on from there. */
 export function spliceThrough(
   from: number,
   fromOffset: number,
@@ -156,21 +104,10 @@ export function spliceThrough(
   count: number,
   size: number,
 ): number {
-  const most = Math.min(size, PIPEFUL);
-  return repeat(count, most, (done, wanted) => {
-    const filled = splice(from, fromOffset + done, pipeWrite, null, wanted, SpliceFlag.NONBLOCK);
-    if (filled <= 0) return filled;
+  return repeat(count, Math.min(size, PIPEFUL), (done, most) => {
     const at = plus(outOffset, done);
-    const moved = spliceRange(pipeRead, null, out, at, filled, filled);
-    if (moved < filled) empty(pipeRead, filled - Math.max(0, moved));
-    return moved;
+    return spliceThroughStep(from, fromOffset + done, pipeRead, pipeWrite, out, at, most);
   });
-}
-
-function empty(pipe: number, count: number): void {
-  const memory = scratch();
-  if (typeof memory === "number") return;
-  repeat(count, SCRATCH, (_, most) => read(pipe, memory.subarray(0, most)));
 }
 
 /**
@@ -190,7 +127,7 @@ export function mapThrough(
   const region = mmap(count + lead, Protection.READ, flags, from, fromOffset - lead);
   if (typeof region === "number") return region;
   try {
-    return writeAll(out, region.bytes(lead, count), outOffset);
+    return writeStep(out, region.bytes(lead, count), outOffset);
   } finally {
     munmap(region);
   }

@@ -1,7 +1,7 @@
 /** The whole copy of a file in one call, for whatever thread may make it. @module */
 
 import { platform } from "../../../ffi/platform/mod.ts";
-import { errnoNumber } from "../../errors.ts";
+import { EIO } from "../../errno.ts";
 import { OpenFlag } from "../../sys/flags/file.ts";
 import { close, fchmod, ioctl, openat, renameat, unlinkat } from "../../sys/raw/mod.ts";
 import { copyThrough, spliceThrough } from "./copy_loops.ts";
@@ -12,8 +12,6 @@ const { CLOEXEC, CREAT, EXCL, WRONLY } = OpenFlag;
 /** Until it is complete, nobody else is to read what may be private. */
 const PRIVATE = 0o600;
 const USUAL = 0o666;
-
-const EIO = -errnoNumber("EIO");
 
 /**
  * Makes a file of the first `size` bytes of another, which gets its name when everything is there.

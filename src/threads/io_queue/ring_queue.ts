@@ -1,6 +1,7 @@
 /** The queue that is an io_uring: submitted in batches, and waiting for nothing. @module */
 
-import { errnoNumber, SyscallError } from "../../errors.ts";
+import { EAGAIN, EBUSY, ECANCELED, EINTR, EIO } from "../../errno.ts";
+import { SyscallError } from "../../errors.ts";
 import { baseOf } from "../../sys/region.ts";
 import { Uring, UringFeature, UringOp } from "../../sys/uring.ts";
 import { runBlocking } from "../blocking/blocking.ts";
@@ -9,14 +10,8 @@ import { BusyPollPolicy } from "./busy_poll.ts";
 import type { IoQueue, IoRequest } from "./types.ts";
 import { IN_FLIGHT, Slots } from "./slots.ts";
 
-const ECANCELED = -errnoNumber("ECANCELED");
 /** See io_uring_enter(2). */
 const IOSQE_ASYNC = 1 << 4;
-
-const EIO = -errnoNumber("EIO");
-const EINTR = -errnoNumber("EINTR");
-const EAGAIN = -errnoNumber("EAGAIN");
-const EBUSY = -errnoNumber("EBUSY");
 
 /** `IORING_FSYNC_DATASYNC` */
 const DATASYNC = 1;

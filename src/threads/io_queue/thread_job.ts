@@ -1,6 +1,6 @@
 /** A thread of the pool that carries out operations on files: see thread_queue.ts. @module */
 
-import { errnoNumber } from "../../errors.ts";
+import { ECANCELED, EINTR, EINVAL } from "../../errno.ts";
 import { PollEvent } from "../../sys/flags/event.ts";
 import { readPlace, writePlace } from "../../sys/place.ts";
 import { fdatasync, fsync, ftruncate, poll, read } from "../../sys/raw/mod.ts";
@@ -12,10 +12,6 @@ export interface ThreadData {
   readonly memory: SharedQueueMemory;
   readonly thread: number;
 }
-
-const EINTR = -errnoNumber("EINTR");
-const EINVAL = -errnoNumber("EINVAL");
-const ECANCELED = -errnoNumber("ECANCELED");
 
 /**
  * Results of which the other side is told at once, as long as there is more to do: to wake it takes as

@@ -1,7 +1,8 @@
 /** The queue that needs no io_uring: a pool of threads that block in pread(2) and its kin. @module */
 
 import { setting } from "../../../ffi/mod.ts";
-import { errnoNumber, UnsupportedError } from "../../errors.ts";
+import { ECANCELED, EIO, ENOSYS } from "../../errno.ts";
+import { UnsupportedError } from "../../errors.ts";
 import { baseOf } from "../../sys/region.ts";
 import { WorkerHost } from "../worker_host.ts";
 import { MOST_THREADS, SharedQueue, sharedQueueMemory } from "./shared_queue.ts";
@@ -14,10 +15,6 @@ import type { ThreadData } from "./thread_job.ts";
  * they are started one by one, when all others have their hands full.
  */
 const THREADS = 4;
-
-const ECANCELED = -errnoNumber("ECANCELED");
-const ENOSYS = -errnoNumber("ENOSYS");
-const EIO = -errnoNumber("EIO");
 
 /** Runs operations in threads of our own. */
 export class ThreadQueue implements IoQueue {

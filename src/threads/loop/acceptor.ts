@@ -1,5 +1,6 @@
 /** Taking connections from a listener inside a loop. @module */
 
+import { EAGAIN, EINVAL } from "../../errno.ts";
 import { errnoNumber } from "../../errors.ts";
 import { check } from "../../sys/check.ts";
 import { EpollEvent, EventfdFlag } from "../../sys/flags/event.ts";
@@ -18,12 +19,8 @@ const FLAGS = SocketType.NONBLOCK | SocketType.CLOEXEC;
 const errnos = (...names: string[]): ReadonlySet<number> =>
   new Set(names.map((name) => -errnoNumber(name)));
 
-/** Nobody waits any more, or another thread was faster. */
-const EAGAIN = -errnoNumber("EAGAIN");
 /** No descriptor is left, in this process or in the system. */
 const NO_DESCRIPTOR = errnos("EMFILE", "ENFILE");
-/** Somebody has shut the listener down. */
-const EINVAL = -errnoNumber("EINVAL");
 /** The descriptor is no listener: nobody will ever be accepted on it. */
 const NO_LISTENER = errnos("EBADF", "EFAULT", "ENOTSOCK");
 /** The connection ended before it was taken; the others are none the worse. See accept(2). */

@@ -7,14 +7,12 @@
  * @module
  */
 
-import { errnoNumber } from "../../errors.ts";
+import { EINTR } from "../../errno.ts";
 import { check } from "../../sys/check.ts";
 import { EpollEvent, EpollFlag, EpollOp } from "../../sys/flags/event.ts";
 import * as raw from "../../sys/raw/mod.ts";
 import type { JobContext } from "../job.ts";
 import { Timers } from "./timers.ts";
-
-const EINTR = -errnoNumber("EINTR");
 
 /** Events of one turn; more are reported in the next. */
 const BATCH = 256;

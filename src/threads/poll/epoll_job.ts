@@ -1,12 +1,10 @@
 /** The thread that waits for descriptors: see readiness.ts. @module */
 
-import { errnoNumber } from "../../errors.ts";
+import { EINTR } from "../../errno.ts";
 import { check } from "../../sys/check.ts";
 import { EpollEvent, EpollOp } from "../../sys/flags/event.ts";
 import { epollCtl, EventList } from "../../sys/raw/events.ts";
 import type { JobContext } from "../job.ts";
-
-const EINTR = -errnoNumber("EINTR");
 
 /** Tag of the eventfd in the set; waits are numbered from 1. */
 const WAKE = 0;

@@ -8,14 +8,12 @@
  * @module
  */
 
-import { errnoNumber, SyscallError, UnsupportedError } from "../../errors.ts";
+import { EBADF, ENOENT } from "../../errno.ts";
+import { SyscallError, UnsupportedError } from "../../errors.ts";
 import { check } from "../../sys/check.ts";
 import { EpollEvent, EpollFlag, EpollOp } from "../../sys/flags/event.ts";
 import * as raw from "../../sys/raw/mod.ts";
 import { WorkerHost } from "../worker_host.ts";
-
-const ENOENT = -errnoNumber("ENOENT");
-const EBADF = errnoNumber("EBADF");
 
 /** Reported whether asked for or not, and an end to every wait. */
 const ALWAYS = EpollEvent.ERR | EpollEvent.HUP;
@@ -139,7 +137,7 @@ export class Readiness {
       entry,
       new SyscallError({
         syscall: "epoll_ctl",
-        errno: EBADF,
+        errno: -EBADF,
         action: `wait for descriptor ${entry.fd}, which was closed`,
       }),
     );

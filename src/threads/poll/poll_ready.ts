@@ -1,13 +1,12 @@
 /** Waiting for a plain descriptor, one that no runtime polls. @module */
 
+import { EINTR, EPERM } from "../../errno.ts";
 import { errnoNumber, SyscallError } from "../../errors.ts";
 import { check } from "../../sys/check.ts";
 import { PollEvent } from "../../sys/flags/event.ts";
 import * as raw from "../../sys/raw/mod.ts";
 import { readiness, type Waiter } from "./epoll_set.ts";
 
-const EPERM = -errnoNumber("EPERM");
-const EINTR = -errnoNumber("EINTR");
 const ASKABLE = PollEvent.IN | PollEvent.PRI | PollEvent.OUT | PollEvent.RDHUP;
 
 /** Options of {@linkcode ready}. */

@@ -181,6 +181,25 @@ async function direct(name: string): Promise<string> {
   }
 }
 
+async function broadcastFrom(source: string | number): Promise<string> {
+  const ends = [await pair(), await pair(), await pair()];
+  try {
+    const receiving = ends.map(([, receiver]) => all(receiver));
+    const senders = ends.map(([sender]) => sender);
+    const { targets } = await around.call(() => broadcast(source, senders));
+    for (const [sender] of ends) sender.end();
+    for (const [i, received] of (await Promise.all(receiving)).entries()) {
+      const report = targets.find(({ target }) => target === ends[i]![0])!;
+      judge(received, report.bytes);
+    }
+    const failed = targets.find(({ outcome }) => outcome !== "complete");
+    if (failed?.error) throw failed.error;
+    return "";
+  } finally {
+    ends.forEach(([, , close]) => close());
+  }
+}
+
 /**
  * By name. Each resolves to how it went, and rejects with the error of the library, or with one that
  * says what is wrong with the bytes; it leaves nothing open.
@@ -329,22 +348,24 @@ export const DEEDS: Record<string, () => Promise<string>> = {
       close();
     }
   },
-  async broadcast() {
-    const ends = [await pair(), await pair(), await pair()];
-    try {
-      const receiving = ends.map(([, receiver]) => all(receiver));
-      const senders = ends.map(([sender]) => sender);
-      const { targets } = await around.call(() => broadcast(path, senders));
-      for (const [sender] of ends) sender.end();
-      for (const [i, received] of (await Promise.all(receiving)).entries()) {
-        const report = targets.find(({ target }) => target === ends[i]![0])!;
-        judge(received, report.bytes);
+  broadcast: () => broadcastFrom(path),
+  async broadcastPipe() {
+    const pipe = new Pipe();
+    let writing = true;
+    const feeding = (async () => {
+      for (let at = 0; writing && at < SIZE;) {
+        const written = sys.raw.write(pipe.writeFd, bytes.subarray(at));
+        if (written > 0) at += written;
+        else await sleep(1);
       }
-      const failed = targets.find(({ outcome }) => outcome !== "complete");
-      if (failed?.error) throw failed.error;
-      return "";
+      pipe.closeWrite();
+    })();
+    try {
+      return await broadcastFrom(pipe.readFd);
     } finally {
-      ends.forEach(([, , close]) => close());
+      writing = false;
+      await feeding;
+      pipe.close();
     }
   },
   async server() {

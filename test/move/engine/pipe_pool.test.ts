@@ -6,8 +6,8 @@ import {
   closeIdlePipes,
   givePipe,
   IDLE_MS,
+  PIPE_BYTES,
   pipePool,
-  POOLED_CAPACITY,
   takePipe,
 } from "../../../src/move/engine/pipe_pool.ts";
 import * as sys from "../../../src/sys/mod.ts";
@@ -18,7 +18,7 @@ import { pattern } from "../../_kit/temp.ts";
 describe("the pool of pipes", () => {
   it("gives an empty pipe that comes back out again", () => {
     const pipe = takePipe()!;
-    assert.equal(pipe.capacity, POOLED_CAPACITY);
+    assert.equal(pipe.capacity, PIPE_BYTES);
     givePipe(pipe);
     assert.equal(takePipe(), pipe);
     givePipe(pipe);
@@ -42,10 +42,10 @@ describe("the pool of pipes", () => {
 
   it("makes small pipes once its budget is spent, and keeps few and none of those", () => {
     const before = openFds();
-    const many = BUDGET / POOLED_CAPACITY + 3;
+    const many = BUDGET / PIPE_BYTES + 3;
     const pipes = Array.from({ length: many }, () => takePipe()!);
-    assert.ok(pipes.slice(0, -3).every((pipe) => pipe.capacity === POOLED_CAPACITY));
-    assert.ok(pipes.slice(-3).every((pipe) => pipe.capacity < POOLED_CAPACITY));
+    assert.ok(pipes.slice(0, -3).every((pipe) => pipe.capacity === PIPE_BYTES));
+    assert.ok(pipes.slice(-3).every((pipe) => pipe.capacity < PIPE_BYTES));
     for (const pipe of pipes.reverse()) givePipe(pipe);
     assert.ok(pipePool().idle <= 4);
     closeIdlePipes();

@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import process from "node:process";
 import { describe, it } from "node:test";
 import { createRelay } from "../../../src/move/relay/server/relay_server.ts";
-import { Direction, Outcome, type SharedBuffers } from "../../../src/move/relay/direction.ts";
-import { PIPE_BYTES, Pipes } from "../../../src/move/relay/pipes.ts";
+import { PIPE_BYTES, relayPool } from "../../../src/move/engine/pipe_pool.ts";
+import { Direction, type SharedBuffers, Turn } from "../../../src/move/relay/direction.ts";
 import { noise, sha256 } from "../../_kit/bytes.ts";
 import { runChild } from "../../_kit/child.ts";
 import { Listener, Peer, until } from "../../_kit/peer.ts";
@@ -12,7 +12,6 @@ import { rig } from "../_relay.ts";
 const FLOOD = new URL("../_fixtures/relay_flood.ts", import.meta.url);
 const MIB = 1024 * 1024;
 const TURN_BYTES = 128 * 1024;
-const BUFFER_BYTES = 64 * 1024;
 const PATIENCE_MS = 120_000;
 
 /** A pipe is filled as long as it holds less than its capacity, each time with at most that. */
@@ -62,35 +61,31 @@ describe("one turn of a direction", () => {
       const copying = method === "copy";
       const [client, from] = connected();
       const [to, server] = connected();
-      const means: SharedBuffers = {
-        pipes: new Pipes(),
-        buffer: new Uint8Array(BUFFER_BYTES),
-        turnBytes: TURN_BYTES,
-      };
+      const means: SharedBuffers = { pipes: relayPool(), turnBytes: TURN_BYTES };
       const direction = new Direction(means, from.fd, to.fd, { copying });
       const bytes = noise(24 * MIB, 7);
       const arrived = new Uint8Array(bytes.length);
       let received = 0;
       let turns = 0;
-      for (let sent = 0, outcome = 0; outcome !== Outcome.DONE; turns++) {
+      for (let sent = 0, outcome = 0; outcome !== Turn.DONE; turns++) {
         if (sent < bytes.length) {
           sent += client.sendSome(bytes.subarray(sent));
           if (sent === bytes.length) client.end();
         }
-        const before = direction.bytes;
+        const before = direction.path.bytes;
         outcome = direction.move();
         assert.ok(outcome >= 0, `errno ${-outcome}`);
-        const share = direction.bytes - before;
+        const share = direction.path.bytes - before;
         assert.ok(share <= MOST_BYTES[method], `${share} bytes in one turn`);
         received += Math.max(0, server.receiveSome(arrived.subarray(received)));
       }
       arrived.set(server.receive(bytes.length - received), received);
       server.receivesEnd();
       assert.equal(sha256(arrived), sha256(bytes));
-      assert.equal(direction.bytes, bytes.length);
-      assert.equal(direction.copied, copying);
+      assert.equal(direction.path.bytes, bytes.length);
+      assert.equal(direction.path.copied, copying);
       assert.ok(turns >= bytes.length / MOST_BYTES[method]);
-      direction.release();
+      direction.path.release();
       means.pipes.close();
       assert.equal(means.pipes.open, 0);
       for (const peer of [client, from, to, server]) peer.close();

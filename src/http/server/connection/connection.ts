@@ -4,18 +4,16 @@ import { limitUnsent } from "../../../runtime/tcp.ts";
 import { EpollEvent } from "../../../sys/flags/event.ts";
 import type { Handler, Task } from "../../../threads/loop/loop.ts";
 import { Timer } from "../../../threads/loop/timers.ts";
+import { Outcome, STARVED_MS } from "../../../move/engine/step/outcome.ts";
 import { Counter } from "../control/config.ts";
 import type { PrefetchWaiter } from "../thread/prefetch_client.ts";
 import { ProxiedConnection } from "../proxy/client_connection.ts";
 import { Linger } from "./linger.ts";
 import type { ListingWaiter } from "../listing/listings.ts";
 import { AWAITED, ENDED, NOTHING, PASSED, Reader } from "./request_reader.ts";
-import { Sender, Sent } from "./sender.ts";
+import { Sender, YIELDED } from "./sender.ts";
 import type { Service } from "../thread/worker.ts";
 import { Watchdog } from "./timeouts.ts";
-
-/** Pause after the kernel had no memory, in milliseconds. */
-const STARVED_MS = 20;
 
 /** What a connection is doing. */
 export const Phase = {
@@ -166,13 +164,13 @@ export class Connection implements Handler, Task, PrefetchWaiter, ListingWaiter 
 
   /** What is next, when the answers have been sent so far. */
   #settle(sent: number): void {
-    if (sent === Sent.ALL) return this.#rest();
-    if (sent === Sent.TRUNCATED) return this.abort(Counter.TRUNCATED);
-    if (sent === Sent.FAILED) return this.abort(Counter.ABORTED);
+    if (sent === Outcome.MOVED) return this.#rest();
+    if (sent === Outcome.SHORT) return this.abort(Counter.TRUNCATED);
+    if (sent === Outcome.FAILED || sent === Outcome.REFUSED) return this.abort(Counter.ABORTED);
     this.phase = Phase.SENDING;
-    if (sent === Sent.BLOCKED) this.#block();
-    else if (sent === Sent.YIELDED) this.#service.loop.again(this);
-    else if (sent === Sent.COLD) this.#thaw();
+    if (sent === Outcome.BLOCKED) this.#block();
+    else if (sent === YIELDED) this.#service.loop.again(this);
+    else if (sent === Outcome.COLD) this.#thaw();
     else this.#starve();
   }
 

@@ -1,6 +1,6 @@
 /** The requests of one connection, from its bytes to their answers. @module */
 
-import { errnoNumber } from "../../../errors.ts";
+import { EAGAIN, EINTR } from "../../../errno.ts";
 import { recvCell } from "../../../sys/raw/cells.ts";
 import type { Connection } from "./connection.ts";
 import type { PassedRequest } from "../proxy/proxy.ts";
@@ -9,9 +9,6 @@ import { CHUNKED } from "../parser/message_rules.ts";
 import { Method } from "../parser/request_line.ts";
 import type { Service } from "../thread/worker.ts";
 import { INCOMPLETE } from "../parser/syntax.ts";
-
-const EAGAIN = -errnoNumber("EAGAIN");
-const EINTR = -errnoNumber("EINTR");
 
 /** Most bytes of a body that are read past to keep the connection. */
 const MOST_DISCARDED = 64 * 1024;
@@ -56,7 +53,7 @@ export class Reader {
     return this.#pending !== null;
   }
 
-  /** Reads what has arrived and answers it; returns {@linkcode NOTHING}, {@linkcode ENDED} or `Sent`. */
+  /** Reads what has arrived and answers it; returns {@linkcode NOTHING}, {@linkcode ENDED} or how sending stands. */
   receive(): number {
     const { input } = this.#service;
     const before = this.#pending?.length ?? 0;

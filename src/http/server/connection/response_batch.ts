@@ -1,17 +1,13 @@
 /** The answers to the requests that arrived together, on their way into one socket. @module */
 
 import { Cell } from "../../../../ffi/libc/cell.ts";
-import { errnoNumber } from "../../../errors.ts";
+import { EINTR } from "../../../errno.ts";
+import { Outcome, outcomeOf } from "../../../move/engine/step/outcome.ts";
 import type { Connection } from "./connection.ts";
 import { Method } from "../parser/request_line.ts";
 import { EMPTY_LINE_BYTES, type Reply } from "../response/response.ts";
-import { Sent } from "./sender.ts";
 import type { Service } from "../thread/worker.ts";
 import { latin1Bytes } from "../parser/syntax.ts";
-
-const EAGAIN = -errnoNumber("EAGAIN");
-const EINTR = -errnoNumber("EINTR");
-const NO_MEMORY = new Set(["ENOBUFS", "ENOMEM"].map((name) => -errnoNumber(name)));
 
 /** How a head ends that says what becomes of the connection. */
 const CLOSE = latin1Bytes("Connection: close\r\n\r\n");
@@ -26,7 +22,7 @@ export class Output {
   readonly #cell: Cell;
   #connection: Connection | undefined;
   #used = 0;
-  #result: number = Sent.ALL;
+  #result: number = Outcome.MOVED;
 
   /** Has room for `capacity` bytes: at least those of the largest answer in memory. */
   constructor(service: Service, capacity: number) {
@@ -43,7 +39,7 @@ export class Output {
   begin(connection: Connection): void {
     this.#connection = connection;
     this.#used = 0;
-    this.#result = Sent.ALL;
+    this.#result = Outcome.MOVED;
   }
 
   /**
@@ -54,7 +50,7 @@ export class Output {
    * @returns False when the socket is full, and the answer must be made again.
    */
   add(reply: Reply, keep: boolean, more: boolean): boolean {
-    if (this.#result !== Sent.ALL) return false;
+    if (this.#result !== Outcome.MOVED) return false;
     const { clock, head: request } = this.#service;
     const bodiless = request.method === Method.HEAD;
     const memory = bodiless ? reply.headBytes : reply.memoryBytes;
@@ -79,9 +75,9 @@ export class Output {
     return true;
   }
 
-  /** Sends what has been collected; returns one of {@linkcode Sent}. */
+  /** Sends what has been collected; returns an {@linkcode Outcome}. */
   end(): number {
-    if (this.#result === Sent.ALL && this.#used > 0) this.flush();
+    if (this.#result === Outcome.MOVED && this.#used > 0) this.flush();
     return this.#result;
   }
 
@@ -102,7 +98,7 @@ export class Output {
   /** Sends what has been collected; true when everything has left, and there is room again. */
   flush(): boolean {
     if (this.#used > 0) this.#transmit(this.#cell, this.#used, NOTHING, null, true);
-    return this.#result === Sent.ALL;
+    return this.#result === Outcome.MOVED;
   }
 
   /** Sends bytes, then the parts; `shared` bytes are copied if they have to wait. */
@@ -117,8 +113,9 @@ export class Output {
     const { sender } = this.#connection!;
     const sent = sender.attempt(cell, end, parts.length > 0);
     if (sent === end && parts.length === 0) return;
-    if (sent < 0 && sent !== EAGAIN && sent !== EINTR && !NO_MEMORY.has(sent)) {
-      this.#result = Sent.FAILED;
+    const outcome = sent >= 0 || sent === EINTR ? Outcome.MOVED : outcomeOf(sent);
+    if (outcome !== Outcome.MOVED && outcome !== Outcome.BLOCKED && outcome !== Outcome.STARVED) {
+      this.#result = Outcome.FAILED;
       return;
     }
     let at = Math.max(0, sent);
@@ -131,9 +128,7 @@ export class Output {
       at = 0;
     }
     sender.queue(cell, at, end, parts, reply?.file ?? null);
-    if (sent === EAGAIN) this.#result = Sent.BLOCKED;
-    else if (NO_MEMORY.has(sent)) this.#result = Sent.STARVED;
-    else this.#result = sender.pump();
+    this.#result = outcome === Outcome.MOVED ? sender.pump() : outcome;
   }
 }
 

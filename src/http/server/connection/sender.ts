@@ -2,51 +2,23 @@
 
 import type { Cell } from "../../../../ffi/libc/cell.ts";
 import { Cell as OwnCell } from "../../../../ffi/libc/cell.ts";
-import { errnoNumber } from "../../../errors.ts";
-import { MessageFlag } from "../../../sys/flags/socket.ts";
+import { EINTR, EINVAL } from "../../../errno.ts";
+import { sendCopyStep } from "../../../move/engine/step/memory.ts";
+import { COLD, Outcome, outcomeOf } from "../../../move/engine/step/outcome.ts";
+import { sendfileStep } from "../../../move/engine/step/sendfile.ts";
 import { sendCell } from "../../../sys/raw/cells.ts";
-import * as raw from "../../../sys/raw/mod.ts";
+import { MessageFlag } from "../../../sys/flags/socket.ts";
+import { WINDOW } from "../../../page_cache/resident.ts";
+import type { ResidencyCache } from "../../../threads/residency_cache.ts";
 import type { Part } from "../../rules/types.ts";
 import type { SharedFile } from "../response/shared_file.ts";
 import { isBytes } from "../response/response.ts";
-import type { ResidencyCache } from "../response/residency_cache.ts";
 
-/** How sending stands. */
-export const Sent = {
-  /** Everything is with the kernel. */
-  ALL: 0,
-  /** The socket is full. */
-  BLOCKED: 1,
-  /** Others want their turn. */
-  YIELDED: 2,
-  /** The next window of the file must come from the disk first. */
-  COLD: 3,
-  /** The kernel has no memory; try again a little later. */
-  STARVED: 4,
-  /** The file is shorter than what was promised of it. */
-  TRUNCATED: 5,
-  /** The peer is gone, or the file cannot be read. */
-  FAILED: 6,
-} as const;
-
-/** Most bytes of a file in one call: what is asked about at once, see residency.ts. */
-export const CHUNK: number = 512 * 1024;
+/** Result of sending when others are to have their turn; else it is an {@linkcode Outcome}. */
+export const YIELDED = 100;
 
 /** Bytes after which others get their turn: 2 ms at 10 Gbit/s. */
 const BUDGET = 2 * 1024 * 1024;
-
-/** Bytes copied at once where a file cannot hand out its pages. */
-const COPY_BYTES = 128 * 1024;
-
-const EAGAIN = -errnoNumber("EAGAIN");
-const EINTR = -errnoNumber("EINTR");
-const NO_MEMORY = new Set(["ENOBUFS", "ENOMEM"].map((name) => -errnoNumber(name)));
-/** What sendfile says of files and sockets between which it cannot move pages. */
-const NO_SENDFILE = new Set(
-  ["EINVAL", "ENOSYS", "EOPNOTSUPP", "EPERM"].map((name) => -errnoNumber(name)),
-);
-
-let copyBuffer: OwnCell | undefined;
 
 /** What of an answer is still to be sent on one connection. One object serves its whole life. */
 export class Sender {
@@ -77,7 +49,7 @@ export class Sender {
 
   /** The file that is being sent, and where its next window is. */
   get cold(): { readonly file: SharedFile; readonly position: number; readonly length: number } {
-    const length = Math.min(CHUNK, this.#fileEnd - this.#position);
+    const length = Math.min(WINDOW, this.#fileEnd - this.#position);
     return { file: this.#file!, position: this.#position, length };
   }
 
@@ -118,7 +90,10 @@ export class Sender {
     this.#file = null;
   }
 
-  /** Sends as much as goes; returns one of {@linkcode Sent}. */
+  /**
+   * Sends as much as goes; returns an {@linkcode Outcome}, `MOVED` when everything
+   * is with the kernel, or {@linkcode YIELDED}.
+   */
   pump(): number {
     let budget = BUDGET;
     for (;;) {
@@ -129,27 +104,36 @@ export class Sender {
         sent = sendCell(this.#fd, this.#cell, this.#at, this.#end - this.#at, flags);
         if (sent > 0 && (this.#at += sent) === this.#end) this.#cell = null;
       } else if (this.#position < this.#fileEnd) {
-        if (budget <= 0) return Sent.YIELDED;
-        const left = Math.min(CHUNK, this.#fileEnd - this.#position);
-        const count = this.#residency.ready(this.#file!, this.#position, left);
-        if (count === 0) return Sent.COLD;
-        sent = this.#copies ? this.#copy(count) : this.#sendfile(count);
-        if (sent === 0) return Sent.TRUNCATED;
-        if (sent > 0) this.#position += sent;
+        if (budget <= 0) return YIELDED;
+        sent = this.#sendFile();
       } else if (this.#next < this.#parts.length) {
         this.#advance(this.#parts[this.#next++]!);
         continue;
       } else {
         this.drop();
-        return Sent.ALL;
+        return Outcome.MOVED;
       }
       if (sent > 0) {
         this.total += sent;
         budget -= sent;
-      } else if (sent === EAGAIN) return Sent.BLOCKED;
-      else if (NO_MEMORY.has(sent)) return Sent.STARVED;
-      else if (sent !== EINTR && sent !== RETRY) return Sent.FAILED;
+      } else if (sent !== EINTR) return outcomeOf(sent);
     }
+  }
+
+  /** One step of the file: see outcome.ts. */
+  #sendFile(): number {
+    const file = this.#file!;
+    const left = Math.min(WINDOW, this.#fileEnd - this.#position);
+    const count = this.#residency.ready(file, this.#position, left);
+    if (count === 0) return COLD;
+    let sent = this.#copies ? EINVAL : sendfileStep(this.#fd, file.fd, this.#position, count);
+    if (outcomeOf(sent) === Outcome.REFUSED) {
+      // Some file systems cannot hand out their pages: from here on by way of memory.
+      this.#copies = true;
+      sent = sendCopyStep(this.#fd, file.fd, this.#position, count);
+    }
+    if (sent > 0) this.#position += sent;
+    return sent;
   }
 
   #advance(part: Part): void {
@@ -163,23 +147,4 @@ export class Sender {
       this.#fileEnd = part.start + part.length;
     }
   }
-
-  #sendfile(count: number): number {
-    const sent = raw.sendfile(this.#fd, this.#file!.fd, this.#position, count);
-    if (!NO_SENDFILE.has(sent)) return sent;
-    // Some file systems cannot hand out their pages: from here on by way of memory.
-    this.#copies = true;
-    return RETRY;
-  }
-
-  #copy(count: number): number {
-    copyBuffer ??= new OwnCell(COPY_BYTES);
-    const target = copyBuffer.bytes.subarray(0, Math.min(count, COPY_BYTES));
-    const read = raw.pread(this.#file!.fd, target, this.#position);
-    if (read <= 0) return read;
-    return sendCell(this.#fd, copyBuffer, 0, read, MessageFlag.NOSIGNAL);
-  }
 }
-
-/** No result of a call: go round once more. */
-const RETRY = -100_000;

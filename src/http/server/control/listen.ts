@@ -1,13 +1,13 @@
 /** The socket that a server listens on. @module */
 
 import { builtin } from "../../../builtins.ts";
+import { ECONNREFUSED } from "../../../errno.ts";
 import { errnoNumber, SyscallError } from "../../../errors.ts";
 import { encodeAddress, type SocketAddress } from "../../../sys/net/address.ts";
 import * as raw from "../../../sys/raw/mod.ts";
 import { openListener, streamSocket } from "../../../sys/net/listener.ts";
 
 const EADDRINUSE = errnoNumber("EADDRINUSE");
-const ECONNREFUSED = -errnoNumber("ECONNREFUSED");
 
 /** Looks names up; addresses are taken as they are. */
 export async function whereToListen(

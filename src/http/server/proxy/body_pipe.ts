@@ -1,11 +1,10 @@
 /** One direction of a request that is passed on: bytes from one socket to the other. @module */
 
 import { Cell } from "../../../../ffi/libc/cell.ts";
-import { errnoNumber } from "../../../errors.ts";
-import { PIPE_BYTES, type PipeEnds, Pipes } from "../../../move/relay/pipes.ts";
-import { SpliceFlag } from "../../../sys/flags/file.ts";
+import { EAGAIN, EINTR, EINVAL } from "../../../errno.ts";
+import { SocketSplice } from "../../../move/engine/socket_splice.ts";
+import { type PipePool, relayPool } from "../../../move/engine/pipe_pool.ts";
 import { recvCell, sendCell } from "../../../sys/raw/cells.ts";
-import * as raw from "../../../sys/raw/mod.ts";
 import { MessageFlag } from "../../../sys/flags/socket.ts";
 import type { Framing } from "./framing.ts";
 
@@ -34,35 +33,23 @@ const BUFFER_BYTES = 64 * 1024;
 /** Turns around the loop before others get theirs. */
 const ROUNDS = 4;
 
-const EAGAIN = -errnoNumber("EAGAIN");
-const EINTR = -errnoNumber("EINTR");
-const EINVAL = -errnoNumber("EINVAL");
-
 /** What all flows of a thread share. */
 export class SharedBuffers {
-  readonly pipes: Pipes = new Pipes();
+  readonly pipes: PipePool = relayPool();
   /** Nothing stays in it between two calls. */
   readonly buffer: Cell = new Cell(BUFFER_BYTES);
 }
 
 /** Moves a body: what is long by splice(2), the rest by way of memory. */
 export class BodyPipe {
-  /** Bytes that the target has taken. */
-  bytes = 0;
-  readonly #buffers: SharedBuffers;
-  readonly #from: number;
-  readonly #to: number;
+  readonly #buffer: Cell;
+  readonly #path: SocketSplice;
   readonly #framing: Framing;
-  /** Goes first. */
-  #ahead: Uint8Array | null;
   #behind: Uint8Array | null = null;
-  #pipe: PipeEnds | undefined;
-  #held = 0;
-  #splices = true;
 
   /** `ahead` goes first, to the target as it is; `framing` has been told of what is body in it. */
   constructor(
-    buffers: SharedBuffers,
+    { buffer, pipes }: SharedBuffers,
     { ahead, framing, from, to }: {
       readonly from: number;
       readonly to: number;
@@ -70,11 +57,15 @@ export class BodyPipe {
       readonly ahead: Uint8Array;
     },
   ) {
-    this.#buffers = buffers;
-    this.#from = from;
-    this.#to = to;
+    this.#buffer = buffer;
+    this.#path = new SocketSplice(pipes, from, to, true);
+    this.#path.queue(ahead);
     this.#framing = framing;
-    this.#ahead = ahead;
+  }
+
+  /** Bytes that the target has taken. */
+  get bytes(): number {
+    return this.#path.bytes;
   }
 
   /** What was received behind the end of the body. */
@@ -84,22 +75,17 @@ export class BodyPipe {
 
   /** Moves as much as goes; returns one of {@linkcode Moved}. */
   move(): number {
+    const path = this.#path;
     for (let round = 0; round < ROUNDS; round++) {
-      if (this.#held > 0) {
-        const result = this.#drain();
-        if (result !== Moved.MORE) return result;
-      }
-      if (this.#ahead !== null) {
-        const result = this.#sendAhead(this.#ahead);
-        if (result !== Moved.MORE) return result;
-      }
+      const sent = path.held > 0 ? path.drain() : path.sendQueued();
+      if (sent < 0) return sent === EAGAIN ? Moved.WRITE : Moved.TARGET_FAILED;
       if (this.#framing.done) {
-        this.release();
+        path.rest();
         return Moved.DONE;
       }
       const result = this.#receive();
       if (result !== Moved.MORE) {
-        if (result === Moved.READ) this.release();
+        if (result === Moved.READ) path.rest();
         return result;
       }
     }
@@ -108,28 +94,21 @@ export class BodyPipe {
 
   /** Gives back what it holds; bytes in the pipe are lost. */
   release(): void {
-    const pipe = this.#pipe;
-    this.#pipe = undefined;
-    if (pipe === undefined) return;
-    if (this.#held > 0) this.#buffers.pipes.drop(pipe);
-    else this.#buffers.pipes.give(pipe);
-    this.#held = 0;
+    this.#path.release();
   }
 
+  /** Takes some bytes from the source: into the pipe, or to the target by way of memory. */
   #receive(): number {
     const { blind } = this.#framing;
-    if (this.#splices && blind > BUFFER_BYTES) {
-      this.#pipe ??= this.#buffers.pipes.take();
-      const filled = this.#pipe === undefined
-        ? Moved.READ
-        : this.#fill(this.#pipe, Math.min(blind, PIPE_BYTES));
-      // In front of an urgent byte splice(2) has nothing for ever: whoever waits looks for itself.
-      if (filled !== Moved.READ) return filled;
+    if (blind > BUFFER_BYTES) {
+      const filled = this.#path.fill(blind);
+      if (filled > 0) this.#framing.skip(filled);
+      if (filled !== EINVAL) return filled > 0 ? Moved.MORE : this.#without(filled);
     }
-    const { buffer } = this.#buffers;
     // Not more than is known to belong to the body: what follows is the reader's.
     const most = blind > 0 ? Math.min(blind, BUFFER_BYTES) : BUFFER_BYTES;
-    const count = recvCell(this.#from, buffer, 0, most, MessageFlag.DONTWAIT);
+    const buffer = this.#buffer;
+    const count = recvCell(this.#path.from, buffer, 0, most, MessageFlag.DONTWAIT);
     if (count <= 0) return this.#without(count);
     const end = this.#framing.scan(buffer.bytes, 0, count);
     if (end < 0) return Moved.MALFORMED;
@@ -145,59 +124,15 @@ export class BodyPipe {
     return this.#framing.untilEnd ? Moved.DONE : Moved.CUT;
   }
 
-  #fill(pipe: PipeEnds, most: number): number {
-    const count = raw.splice(this.#from, null, pipe.writeFd, null, most, SpliceFlag.NONBLOCK);
-    if (count === EINVAL) {
-      // Before any byte: this kind of socket cannot be spliced from.
-      this.#splices = false;
-      return Moved.MORE;
-    }
-    if (count <= 0) return this.#without(count);
-    this.#held = count;
-    this.#framing.skip(count);
-    return this.#drain();
-  }
-
-  #drain(): number {
-    const { readFd } = this.#pipe!;
-    while (this.#held > 0) {
-      const count = raw.splice(readFd, null, this.#to, null, this.#held, SpliceFlag.NONBLOCK);
-      if (count > 0) {
-        this.#held -= count;
-        this.bytes += count;
-      } else if (count === EAGAIN) return Moved.WRITE;
-      else if (count !== EINTR) return Moved.TARGET_FAILED;
-    }
-    return Moved.MORE;
-  }
-
   /** Sends what is in the buffer; what does not fit is kept. */
   #send(buffer: Cell, end: number): number {
-    const sent = sendCell(this.#to, buffer, 0, end, SEND);
-    if (sent === end) {
-      this.bytes += sent;
-      return Moved.MORE;
-    }
+    const path = this.#path;
+    const sent = sendCell(path.to, buffer, 0, end, SEND);
     if (sent < 0 && sent !== EAGAIN && sent !== EINTR) return Moved.TARGET_FAILED;
     const taken = Math.max(0, sent);
-    this.bytes += taken;
-    this.#ahead = buffer.bytes.slice(taken, end);
-    return sent === EINTR ? Moved.MORE : Moved.WRITE;
-  }
-
-  #sendAhead(bytes: Uint8Array): number {
-    while (bytes.length > 0) {
-      const sent = raw.send(this.#to, bytes, SEND);
-      if (sent > 0) {
-        this.bytes += sent;
-        bytes = bytes.subarray(sent);
-      } else if (sent === EAGAIN) {
-        this.#ahead = bytes;
-        return Moved.WRITE;
-      } else if (sent !== EINTR) return Moved.TARGET_FAILED;
-    }
-    this.#ahead = null;
-    return Moved.MORE;
+    path.bytes += taken;
+    if (taken < end) path.queue(buffer.bytes.slice(taken, end));
+    return taken < end && sent !== EINTR ? Moved.WRITE : Moved.MORE;
   }
 }
 

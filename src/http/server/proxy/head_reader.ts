@@ -2,7 +2,7 @@
 
 import type { Cell } from "../../../../ffi/libc/cell.ts";
 import { concat } from "../../../bytes.ts";
-import { errnoNumber } from "../../../errors.ts";
+import { EAGAIN, EINTR } from "../../../errno.ts";
 import { recvCell } from "../../../sys/raw/cells.ts";
 import { MessageFlag } from "../../../sys/flags/socket.ts";
 import { Moved } from "./body_pipe.ts";
@@ -13,9 +13,6 @@ const MOST_HEAD = 64 * 1024;
 
 /** Most answers of 1xx before the one that counts. */
 const MOST_INTERIM = 16;
-
-const EAGAIN = -errnoNumber("EAGAIN");
-const EINTR = -errnoNumber("EINTR");
 
 /** Reads the heads of one request: those of interim answers too. */
 export class HeadReader {

@@ -1,6 +1,6 @@
 /** A connection to the program, for one request. @module */
 
-import { errnoNumber } from "../../../errors.ts";
+import { EAGAIN, EINPROGRESS } from "../../../errno.ts";
 import { EpollEvent } from "../../../sys/flags/event.ts";
 import * as raw from "../../../sys/raw/mod.ts";
 import { SocketLevel, SocketOption, TcpOption } from "../../../sys/flags/socket.ts";
@@ -8,9 +8,6 @@ import { streamSocket } from "../../../sys/net/listener.ts";
 import type { Handler, Loop } from "../../../threads/loop/loop.ts";
 import { Timer } from "../../../threads/loop/timers.ts";
 import type { FallbackConfig } from "./options.ts";
-
-const EINPROGRESS = -errnoNumber("EINPROGRESS");
-const EAGAIN = -errnoNumber("EAGAIN");
 
 /** A Unix listener whose queue is full says so at once, and gives no event when it has room again. */
 const RETRY_MS = 20;

@@ -1,15 +1,13 @@
 /** Files that are kept, and what is made of them. @module */
 
 import { concat } from "../../../bytes.ts";
-import { errnoNumber } from "../../../errors.ts";
+import { EINTR } from "../../../errno.ts";
 import { FileVersion } from "../../../sys/file/file_version.ts";
 import { preadResident } from "../../../page_cache/prefetch.ts";
 import type { OpenFile } from "../../files/open_root.ts";
 import type { Part, Plan } from "../../rules/types.ts";
 import type { Entry } from "./cache.ts";
 import { isBytes, Reply } from "./response.ts";
-
-const EINTR = -errnoNumber("EINTR");
 
 /** The answer that a plan for a kept file makes: from memory where the file is there. */
 export function replyTo(plan: Plan, { file, reply }: Entry): Reply {

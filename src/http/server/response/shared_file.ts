@@ -1,11 +1,10 @@
 /** A file that is being sent, by one connection or by many. @module */
 
 import { fdStat } from "../../../sys/file/statx.ts";
+import { newFileId, type ResidentFile } from "../../../threads/residency_cache.ts";
 
 /** Bytes of the blocks that statx(2) counts. */
 const BLOCK = 512;
-
-let lastId = 0;
 
 /** What is shared. */
 interface Closable {
@@ -15,13 +14,12 @@ interface Closable {
 }
 
 /** An open file that is closed when nobody uses it any more, and nobody will. */
-export class SharedFile {
+export class SharedFile implements ResidentFile {
   /** The descriptor. */
   readonly fd: number;
   /** Bytes, when it was opened. */
   readonly size: number;
-  /** Number of this opening: descriptors are used again, this is not. */
-  readonly id: number = ++lastId;
+  readonly id: number = newFileId();
   readonly #file: Closable;
   #users = 0;
   #retired = false;

@@ -1,6 +1,6 @@
 /** Writing lines to a descriptor, in few calls and without ever waiting for whoever reads it. @module */
 
-import { errnoNumber } from "../../../errors.ts";
+import { EAGAIN, EINTR } from "../../../errno.ts";
 import { PollEvent } from "../../../sys/flags/event.ts";
 import * as raw from "../../../sys/raw/mod.ts";
 import type { Loop, Task } from "../../../threads/loop/loop.ts";
@@ -11,9 +11,6 @@ const MOST_WAITING = 1024 * 1024;
 
 /** Pause before a reader that was behind is tried again, in milliseconds. */
 const RETRY_MS = 50;
-
-const EAGAIN = -errnoNumber("EAGAIN");
-const EINTR = -errnoNumber("EINTR");
 
 const encoder = new TextEncoder();
 

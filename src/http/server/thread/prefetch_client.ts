@@ -1,6 +1,6 @@
 /** Asking the disk thread to bring files into the page cache. @module */
 
-import { errnoNumber } from "../../../errors.ts";
+import { EAGAIN, EINTR } from "../../../errno.ts";
 import { EpollEvent } from "../../../sys/flags/event.ts";
 import * as raw from "../../../sys/raw/mod.ts";
 import type { Handler, Loop } from "../../../threads/loop/loop.ts";
@@ -11,9 +11,6 @@ export const REQUEST_BYTES = 24;
 
 /** Bytes of an answer: `{ u32 id, i32 result }`. */
 export const ANSWER_BYTES = 8;
-
-const EAGAIN = -errnoNumber("EAGAIN");
-const EINTR = -errnoNumber("EINTR");
 
 /**
  * Most requests under way. A socket of the usual size holds 278 records as small as these, each way

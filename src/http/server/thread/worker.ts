@@ -5,6 +5,7 @@ import { EpollEvent } from "../../../sys/flags/event.ts";
 import { recvCell, sendCell } from "../../../sys/raw/cells.ts";
 import * as raw from "../../../sys/raw/mod.ts";
 import { MessageFlag, ShutdownHow } from "../../../sys/flags/socket.ts";
+import { ResidencyCache } from "../../../threads/residency_cache.ts";
 import type { Loop } from "../../../threads/loop/loop.ts";
 import { Timer } from "../../../threads/loop/timers.ts";
 import { Clock } from "./clock.ts";
@@ -20,7 +21,6 @@ import { Reply, textPlan } from "../response/response.ts";
 import { RequestHead } from "../parser/request_head.ts";
 import type { Responder } from "../response/responder.ts";
 import { leastMissed } from "./shedding.ts";
-import { ResidencyCache } from "../response/residency_cache.ts";
 
 /** Room for what arrives at once, beside a head that is not whole yet. */
 const INPUT_BYTES = 16 * 1024;

@@ -1,38 +1,29 @@
 /** Chunks of what the runtime yields. @module */
 
-import { bytesOf, type ByteSource } from "../../transfer/runtime_endpoints.ts";
+import { ByteReader, type ByteSource } from "../../transfer/runtime_endpoints.ts";
 import type { Chunk, ChunkSource } from "../types.ts";
 import { PendingBytesWrite } from "../pending_writes.ts";
-
-/** A stream that can be given bytes back, and whose iterator need not destroy it. */
-interface Returnable extends ByteSource {
-  iterator?(options: { destroyOnReturn: boolean }): AsyncIterator<Uint8Array | string>;
-  unshift?(bytes: Uint8Array): void;
-}
 
 /** Anything that yields bytes: a stream of Node.js or of the web, a socket, a generator. */
 export class BytesSource implements ChunkSource {
   readonly total: number;
   readonly live: boolean;
-  readonly #source: Returnable;
-  readonly #iterator: AsyncIterator<Uint8Array | string>;
+  readonly #reader: ByteReader;
   #bytes: Uint8Array = new Uint8Array(0);
   #taken = 0;
   #ended = false;
 
   constructor(source: ByteSource, total: number, live = true) {
-    this.#source = source;
+    this.#reader = new ByteReader(source);
     this.total = total;
     this.live = live;
-    this.#iterator = this.#source.iterator?.({ destroyOnReturn: false }) ??
-      source[Symbol.asyncIterator]();
   }
 
   async ready(): Promise<void> {
     while (this.#bytes.length === 0 && !this.#ended && this.#taken < this.total) {
-      const { done, value } = await this.#iterator.next();
-      if (done) this.#ended = true;
-      else this.#bytes = bytesOf(value);
+      const bytes = await this.#reader.next();
+      this.#ended = bytes === null;
+      this.#bytes = bytes ?? this.#bytes;
     }
   }
 
@@ -47,10 +38,8 @@ export class BytesSource implements ChunkSource {
   }
 
   close(): Promise<void> {
-    // What the stream yielded beyond the length it gets back, where it takes it.
-    if (this.#bytes.length > 0) this.#source.unshift?.(this.#bytes);
-    // Nobody waits for it: a generator that is stuck would never return.
-    this.#iterator.return?.().catch(() => {});
+    this.#reader.giveBack(this.#bytes);
+    this.#reader.end();
     return Promise.resolve();
   }
 }

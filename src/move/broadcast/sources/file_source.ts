@@ -7,6 +7,7 @@ import { available } from "../../../sys/libc.ts";
 import { fdStat } from "../../../sys/file/statx.ts";
 import { readRemote } from "../../../threads/blocking/files.ts";
 import { WINDOW } from "../../../page_cache/prefetch.ts";
+import { newFileId, type ResidentFile } from "../../../threads/residency_cache.ts";
 import { closeEnd, type End, goBuffered, verify } from "../../engine/endpoint.ts";
 import { heldBytes, snapshot } from "../../engine/pseudo_files.ts";
 import { ReadAhead } from "../../../page_cache/read_ahead.ts";
@@ -27,6 +28,7 @@ export class FileSource implements ChunkSource {
   readonly total: number;
   readonly live = false;
   readonly #end: End;
+  readonly #file: ResidentFile;
   readonly #gate: ReadAhead;
   readonly #stop: number;
   readonly #copies: boolean;
@@ -36,6 +38,8 @@ export class FileSource implements ChunkSource {
   constructor(end: End, range: { start: number; length: number }, copies: boolean) {
     goBuffered(end, "source");
     this.#end = end;
+    // Nobody asks what lies in holes: the gate has seen all of a chunk before it is offered.
+    this.#file = { fd: end.fd, id: newFileId(), size: end.size, sparse: false };
     this.#gate = new ReadAhead(end.fd, range.start);
     this.#position = range.start;
     this.#stop = range.start + range.length;
@@ -57,7 +61,7 @@ export class FileSource implements ChunkSource {
     if (length === 0) return null;
     const start = this.#position;
     this.#position += length;
-    const { fd } = this.#end;
+    const file = this.#file;
     if (this.#copies) return bytesChunk(this.#read(start, length));
     let bytes: Uint8Array | undefined;
     return {
@@ -65,7 +69,7 @@ export class FileSource implements ChunkSource {
       method: "sendfile",
       laneFor: (taker: WriteTaker) =>
         taker.splices
-          ? new PendingFileWrite(fd, start, length, taker.toPipe)
+          ? new PendingFileWrite(file, start, length, taker.toPipe)
           : new PendingBytesWrite(bytes ??= this.#read(start, length), taker),
       settle() {},
     };
@@ -80,7 +84,7 @@ export class FileSource implements ChunkSource {
   }
 
   #read(start: number, length: number): Uint8Array {
-    const write = new PendingFileWrite(this.#end.fd, start, length, false);
+    const write = new PendingFileWrite(this.#file, start, length, false);
     const bytes = write.takeOut(length);
     if (bytes.length < length) throw this.short();
     return bytes;

@@ -1,6 +1,6 @@
 /** Chunks of a pipe, a socket or a device. @module */
 
-import { platform } from "../../../../ffi/platform/mod.ts";
+import { REFUSALS, SHORTAGES } from "../../../errno.ts";
 import { SyscallError } from "../../../errors.ts";
 import { PollEvent } from "../../../sys/flags/event.ts";
 import { OpenFlag, SpliceFlag } from "../../../sys/flags/file.ts";
@@ -9,12 +9,14 @@ import { FileType } from "../../../sys/file/statx.ts";
 import { ready } from "../../../threads/poll/poll_ready.ts";
 import { closeEnd, type End, verify } from "../../engine/endpoint.ts";
 import type { Pipe } from "../../engine/pipe.ts";
-import { readNow } from "../../engine/staging.ts";
+import { openPipe } from "../../engine/pipe_pool.ts";
+import { readNow, takeStep } from "../../engine/staging.ts";
+import { spliceStep } from "../../engine/step/splice.ts";
 import { isTransient } from "../../transfer/options.ts";
 import { bytesChunk } from "./bytes_source.ts";
 import type { Chunk, ChunkSource, PendingWrite, WriteTaker } from "../types.ts";
 import { PendingBytesWrite, PendingPipeWrite } from "../pending_writes.ts";
-import { CHUNK_BYTES, enlarge, LEAST_PIPE, openPipe } from "../pipes.ts";
+import { CHUNK_BYTES, enlarge, LEAST_PIPE } from "../pipes.ts";
 
 /**
  * A chunk of fewer bytes is copied: tee(2) and splice(2) are two calls for each target, send(2) is
@@ -82,8 +84,9 @@ export class StreamSource implements ChunkSource {
     let held = 0;
     while (held < most) {
       const wanted = Math.min(most - held, pipe.capacity);
-      const { NONBLOCK } = SpliceFlag;
-      const moved = raw.splice(this.#end.fd, null, pipe.writeFd, null, wanted, NONBLOCK);
+      const moved = held === 0
+        ? takeStep(this.#end, pipe.writeFd, wanted)
+        : spliceStep(this.#end.fd, null, pipe.writeFd, null, wanted);
       if (moved > 0) {
         held += moved;
         continue;
@@ -92,7 +95,9 @@ export class StreamSource implements ChunkSource {
       if (held > 0) return held;
       if (moved === 0) return 0;
       if (isTransient(moved)) return -1;
-      if (REFUSALS.has(platform.errnoNames[-moved] ?? "")) return this.#refused();
+      if (REFUSALS.has(moved)) return this.#refused();
+      // There is no memory for pages; there is some for a copy.
+      if (SHORTAGES.has(moved)) return "refused";
       throw this.#failure(moved, "splice");
     }
     return held;
@@ -118,8 +123,7 @@ export class StreamSource implements ChunkSource {
     const { WRONLY, CLOEXEC } = OpenFlag;
     if (this.#sink < 0) this.#sink = raw.open("/dev/null", WRONLY | CLOEXEC, 0);
     for (let left = length; left > 0;) {
-      const { NONBLOCK } = SpliceFlag;
-      const moved = raw.splice(pipe.readFd, null, this.#sink, null, left, NONBLOCK);
+      const moved = spliceStep(pipe.readFd, null, this.#sink, null, left);
       if (moved <= 0) return void new PendingPipeWrite(pipe, left).takeOut(left);
       left -= moved;
     }
@@ -142,9 +146,6 @@ export class StreamSource implements ChunkSource {
     return Promise.resolve();
   }
 }
-
-/** What splice(2) says of a source that can only be read. */
-const REFUSALS: ReadonlySet<string> = new Set(["EINVAL", "ENOSYS", "EOPNOTSUPP", "EPERM"]);
 
 /** A chunk in a pipe, of which every target's pipe gets a duplicate: see tee(2). */
 class TeeChunk implements Chunk {

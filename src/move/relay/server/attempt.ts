@@ -1,5 +1,6 @@
 /** A connection that was accepted, while its upstream is being connected. @module */
 
+import { EAGAIN, EINPROGRESS, ETIMEDOUT } from "../../../errno.ts";
 import { errnoNumber } from "../../../errors.ts";
 import type { SocketAddress } from "../../../sys/net/address.ts";
 import { EpollEvent } from "../../../sys/flags/event.ts";
@@ -11,9 +12,6 @@ import type { Handler, Loop } from "../../../threads/loop/loop.ts";
 import { Timer } from "../../../threads/loop/timers.ts";
 import { RESET, WATCHED } from "../pair.ts";
 
-const EINPROGRESS = -errnoNumber("EINPROGRESS");
-const EAGAIN = -errnoNumber("EAGAIN");
-const ETIMEDOUT = -errnoNumber("ETIMEDOUT");
 /** The one who connected has gone meanwhile. */
 export const GONE: number = -errnoNumber("ECONNABORTED");
 

@@ -1,6 +1,6 @@
 /** The threads that relay: see relay_server.ts and relay.ts. An entry of its own. @module */
 
-import { errnoNumber } from "../../../errors.ts";
+import { ESHUTDOWN, ETIMEDOUT } from "../../../errno.ts";
 import { READY_ID, type WorkerCommand } from "../../../threads/worker_pool.ts";
 import type { JobContext } from "../../../threads/job.ts";
 import { Acceptor } from "../../../threads/loop/acceptor.ts";
@@ -11,13 +11,7 @@ import type { RelayCommand, RelayJobData } from "./commands.ts";
 import { Count } from "./counters.ts";
 import { Direction, type SharedBuffers, TURN_BYTES } from "../direction.ts";
 import { Pair, type PairOwner, WATCHED } from "../pair.ts";
-import { Pipes } from "../pipes.ts";
-
-const ETIMEDOUT = -errnoNumber("ETIMEDOUT");
-const ESHUTDOWN = -errnoNumber("ESHUTDOWN");
-
-/** Bytes of one copy, where nothing can be spliced. */
-const BUFFER_BYTES = 64 * 1024;
+import { relayPool } from "../../engine/pipe_pool.ts";
 
 /** Relays until `job.stopping()`. */
 export function run(job: JobContext): void {
@@ -27,11 +21,7 @@ export function run(job: JobContext): void {
 /** One thread: its loop, its listener and its connections. */
 class RelayThread implements PairOwner {
   readonly loop: Loop;
-  readonly buffers: SharedBuffers = {
-    pipes: new Pipes(),
-    buffer: new Uint8Array(BUFFER_BYTES),
-    turnBytes: TURN_BYTES,
-  };
+  readonly buffers: SharedBuffers = { pipes: relayPool(), turnBytes: TURN_BYTES };
   readonly idleMs: number;
   readonly #job: JobContext;
   readonly #data: RelayJobData;

@@ -8,7 +8,7 @@ import type { FallbackOptions } from "../../../../src/http/server/proxy/options.
 import type { FileServerOptions } from "../../../../src/http/server/control/options.ts";
 import * as sys from "../../../../src/sys/mod.ts";
 import { openDescriptors, startThreads } from "../../../_kit/leaks.ts";
-import { Peer } from "../../../_kit/peer.ts";
+import { Listener, Peer } from "../../../_kit/peer.ts";
 import { responses, talk } from "../../../_kit/raw_http.ts";
 import { type Program, saying, type Script, startProgram } from "../_program.ts";
 import { makeSite, patterned, SECRET, TWENTY } from "../_site.ts";
@@ -189,8 +189,8 @@ describe("requests for a program behind the server", () => {
     const size = 20 * 1024 * 1024 + 7;
     const body = Buffer.from(patterned(size).buffer);
     const { port, server } = await start((socket, request) => {
-      if (request.length < size || socket.writableEnded) return;
       const at = request.indexOf("\r\n\r\n") + 4;
+      if (request.length < at + size || socket.writableEnded) return;
       assert.ok(Buffer.from(request.slice(at), "latin1").equals(body));
       socket.write(`HTTP/1.1 200 OK\r\nContent-Length: ${size}\r\n\r\n`);
       socket.end(body);
@@ -230,6 +230,36 @@ describe("requests for a program behind the server", () => {
 });
 
 describe("a program behind the server", () => {
+  it("may send an urgent byte in an answer that ends with its connection", async () => {
+    const site = makeSite();
+    cleanUp.push(() => site.remove());
+    const listener = new Listener();
+    cleanUp.push(() => listener.close());
+    const { port: to } = listener.address as { port: number };
+    const server = createFileServer({ root: site.root, fallback: { to: `127.0.0.1:${to}` } });
+    cleanUp.push(() => server.close({ graceMs: 0 }));
+    const { port } = await server.listen();
+    const behind = patterned(10_000);
+    for (let round = 0; round < 10; round++) {
+      const client = Peer.connect({ family: "IPv4", address: "127.0.0.1", port });
+      cleanUp.push(() => client.close());
+      client.send("GET /x HTTP/1.0\r\n\r\n");
+      const program = listener.accept();
+      program.receive(20);
+      program.send("HTTP/1.1 200 OK\r\n\r\nabc");
+      assert.equal(sys.raw.send(program.fd, new Uint8Array(1), MSG_OOB), 1);
+      program.send(behind);
+      program.end();
+      client.receives("HTTP/1.1 200 OK\r\n");
+      let head = "";
+      while (!head.endsWith("\r\n\r\n")) head += Buffer.from(client.receive(1)).toString("latin1");
+      client.receives("abc");
+      assert.ok(Buffer.from(client.receive(behind.length)).equals(Buffer.from(behind)));
+      client.receivesEnd();
+      program.close();
+    }
+  });
+
   it("that is not there is told of with 502, and the connection goes on", async () => {
     const { port, program } = await start(saying(HELLO));
     await program.close();

@@ -1,0 +1,63 @@
+/**
+ * System errors by number, and what they mean to code that moves bytes.
+ *
+ * All numbers are negative, as raw calls return them: `result === EAGAIN`.
+ *
+ * @module
+ */
+
+import { errnoNumber } from "./errors.ts";
+
+export const EAGAIN: number = -errnoNumber("EAGAIN");
+export const EBADF: number = -errnoNumber("EBADF");
+export const EBUSY: number = -errnoNumber("EBUSY");
+export const ECANCELED: number = -errnoNumber("ECANCELED");
+export const ECONNREFUSED: number = -errnoNumber("ECONNREFUSED");
+export const ECONNRESET: number = -errnoNumber("ECONNRESET");
+export const EINPROGRESS: number = -errnoNumber("EINPROGRESS");
+export const EINTR: number = -errnoNumber("EINTR");
+export const EINVAL: number = -errnoNumber("EINVAL");
+export const EIO: number = -errnoNumber("EIO");
+export const ENOENT: number = -errnoNumber("ENOENT");
+export const ENOSYS: number = -errnoNumber("ENOSYS");
+export const ENXIO: number = -errnoNumber("ENXIO");
+export const EOPNOTSUPP: number = -errnoNumber("EOPNOTSUPP");
+export const EPERM: number = -errnoNumber("EPERM");
+export const EPIPE: number = -errnoNumber("EPIPE");
+export const ESHUTDOWN: number = -errnoNumber("ESHUTDOWN");
+export const ETIMEDOUT: number = -errnoNumber("ETIMEDOUT");
+
+/** Numbers of the errors that this system has. */
+function numbers(...names: string[]): ReadonlySet<number> {
+  return new Set(names.map(errnoNumber).filter((errno) => errno > 0).map((errno) => -errno));
+}
+
+/**
+ * A call cannot do this with these descriptors; another call can. See the ERRORS of sendfile(2) and
+ * splice(2).
+ */
+export const REFUSALS: ReadonlySet<number> = numbers(
+  "EINVAL", // a file without pages (procfs, FUSE), a target that appends, an odd kind of socket
+  "ENOSYS", // an emulated kernel
+  "EOPNOTSUPP", // a network file system
+  "EPERM", // a seccomp filter
+  "EOVERFLOW", // a network file system, at a large offset
+);
+
+/** The kernel has no memory at the moment. It may have some a little later. */
+export const SHORTAGES: ReadonlySet<number> = numbers("ENOBUFS", "ENOMEM");
+
+/** No descriptor, or no memory, is left for another pipe or file. */
+export const EXHAUSTIONS: ReadonlySet<number> = numbers("EMFILE", "ENFILE", "ENOMEM");
+
+/** The peer is gone. */
+export const HANGUPS: ReadonlySet<number> = numbers("ECONNRESET", "EPIPE");
+
+/** The target takes no more bytes, by whatever call they come. */
+export const FINAL_REFUSALS: ReadonlySet<number> = numbers(
+  "ECONNRESET",
+  "EDQUOT",
+  "EFBIG",
+  "ENOSPC",
+  "EPIPE",
+);

@@ -1,0 +1,149 @@
+/** From memory or a pipe into a connection that the runtime owns, as promises. @module */
+
+import { platform } from "../../../ffi/platform/mod.ts";
+import { EAGAIN, HANGUPS } from "../../errno.ts";
+import { errnoName, SyscallError } from "../../errors.ts";
+import type { RuntimeConnection } from "../../runtime/types.ts";
+import { PollEvent } from "../../sys/flags/event.ts";
+import * as raw from "../../sys/raw/mod.ts";
+import { connectionClosed } from "./connection_closed.ts";
+import { ConnectionWriter, type WriteJob } from "./connection_writer.ts";
+import { spliceStep } from "./step/splice.ts";
+import type { TransferProgress } from "./progress.ts";
+
+const { DONTWAIT, MORE, NOSIGNAL } = platform.message;
+
+/** Bytes that every pipe with a free slot takes: see pipe(7), "PIPE_BUF". */
+const PIPE_BUF = 4096;
+
+/** Writes one thing after the other. */
+export class ConnectionOutput implements WriteJob {
+  readonly #connection: RuntimeConnection;
+  readonly #progress: TransferProgress;
+  readonly #writer: ConnectionWriter;
+  /** What is being written: what this pipe holds, or these bytes. */
+  #pipe = -1;
+  #bytes: Uint8Array = new Uint8Array(0);
+  #more = false;
+  #left = 0;
+  #given = 0;
+  #ended: PromiseWithResolvers<number> | undefined;
+
+  constructor(connection: RuntimeConnection, progress: TransferProgress, total: number = Infinity) {
+    this.#connection = connection;
+    this.#progress = progress;
+    this.#writer = new ConnectionWriter(connection, this, total, progress.watched);
+  }
+
+  /**
+   * Gives some of what a pipe holds to the connection; waits until that takes at least one byte.
+   *
+   * @returns A count, or `-errno` when it refuses bytes that come in this way.
+   *
+   * @throws {SyscallError} When the connection is gone.
+   * @throws {AbortError} When the signal fired.
+   */
+  async splice(pipe: number, count: number): Promise<number> {
+    this.#pipe = pipe;
+    return await this.#write(count);
+  }
+
+  /**
+   * Sends bytes; `more` when others follow at once.
+   *
+   * @throws {SyscallError} When the connection is gone.
+   * @throws {AbortError} When the signal fired.
+   */
+  async send(bytes: Uint8Array, more = false): Promise<void> {
+    this.#pipe = -1;
+    this.#bytes = bytes;
+    this.#more = more;
+    if (bytes.length > 0) await this.#write(bytes.length);
+  }
+
+  /** Lets go of the connection. */
+  stop(): void {
+    this.#writer.stop();
+  }
+
+  async #write(count: number): Promise<number> {
+    if (this.#progress.aborted) throw this.#progress.abortError();
+    this.#left = count;
+    this.#given = 0;
+    const ended = this.#ended = Promise.withResolvers<number>();
+    // A write that outlives an abort has nobody else to hear of its end.
+    ended.promise.catch(() => {});
+    this.#writer.start();
+    return await this.#progress.unlessAborted(ended.promise);
+  }
+
+  /** Of a pipe some bytes are enough: its owner counts them. */
+  get left(): number {
+    return this.#pipe >= 0 && this.#given > 0 ? 0 : this.#left;
+  }
+
+  give(fd: number): number {
+    const moved = this.#pipe >= 0
+      ? spliceStep(this.#pipe, null, fd, null, this.#left)
+      : sendNow(fd, this.#bytes, this.#more ? MORE : 0);
+    // There are bytes: 0 means that the connection took none.
+    return moved === 0 ? EAGAIN : this.#count(moved);
+  }
+
+  takeByte(target: Uint8Array): number {
+    if (this.#pipe >= 0) return this.#count(raw.read(this.#pipe, target));
+    target[0] = this.#bytes[0]!;
+    return this.#count(1);
+  }
+
+  #count(moved: number): number {
+    if (moved <= 0) return moved;
+    this.#given += moved;
+    this.#left -= moved;
+    if (this.#pipe < 0) this.#bytes = this.#bytes.subarray(moved);
+    return moved;
+  }
+
+  emptied(): void {
+    this.#ended?.resolve(this.#given);
+  }
+
+  failed(result: number): void {
+    if (HANGUPS.has(result)) return this.lost({ code: errnoName(-result) });
+    if (this.#pipe >= 0) return this.#ended?.resolve(result);
+    const bytesMoved = this.#progress.bytes;
+    const action = `send bytes to fd ${this.#connection.fd()}`;
+    this.broke(new SyscallError({ syscall: "send", errno: -result, action, bytesMoved }));
+  }
+
+  lost(cause?: unknown): void {
+    const syscall = this.#pipe >= 0 ? "splice" : "send";
+    this.broke(connectionClosed({ syscall, bytesMoved: this.#progress.bytes, cause }));
+  }
+
+  broke(error: Error): void {
+    this.#ended?.reject(error);
+  }
+}
+
+/** Sends bytes of our own ahead of, or behind, what else is written to a connection. */
+export async function sendBytes(
+  connection: RuntimeConnection,
+  bytes: Uint8Array,
+  progress: TransferProgress,
+  more = false,
+): Promise<void> {
+  const writer = new ConnectionOutput(connection, progress, bytes.length);
+  try {
+    await writer.send(bytes, more);
+  } finally {
+    writer.stop();
+  }
+}
+
+/** Sends what the kernel takes without waiting: a count, or `-errno`. */
+function sendNow(fd: number, bytes: Uint8Array, flags: number): number {
+  const sent = raw.send(fd, bytes, DONTWAIT | NOSIGNAL | flags);
+  if (errnoName(-sent) !== "ENOTSOCK") return sent;
+  return raw.poll(fd, PollEvent.OUT, 0) === 0 ? EAGAIN : raw.write(fd, bytes.subarray(0, PIPE_BUF));
+}

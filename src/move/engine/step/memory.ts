@@ -1,0 +1,137 @@
+/** The steps that move bytes by way of memory, where no call moves pages. @module */
+
+import { EINTR } from "../../../errno.ts";
+import { MapFlag, Protection } from "../../../sys/flags/memory.ts";
+import { mmap, pread, preadv2, pwrite, read, recv, send, write } from "../../../sys/raw/mod.ts";
+import { MessageFlag } from "../../../sys/flags/socket.ts";
+
+/**
+ * Bytes of the memory that all steps of a thread share. A thread keeps it for ever: 1 MiB copied
+ * files a fifth faster, which was not worth that (bench `copy`).
+ */
+export const SCRATCH_BYTES: number = 256 * 1024;
+
+/** Bytes at once between sockets and pipes, where larger ones bring nothing. */
+export const SOCKET_BYTES: number = 64 * 1024;
+
+const PRIVATE_ANONYMOUS = MapFlag.PRIVATE | MapFlag.ANONYMOUS;
+const PEEK = MessageFlag.PEEK | MessageFlag.DONTWAIT;
+const SEND = MessageFlag.DONTWAIT | MessageFlag.NOSIGNAL;
+
+let buffer: Uint8Array | undefined;
+
+/**
+ * The memory of this thread, in whole pages, so that it serves `O_DIRECT` as well; `-errno` where it
+ * cannot be had. Nothing stays in it between two steps.
+ */
+export function scratch(): Uint8Array | number {
+  if (buffer !== undefined) return buffer;
+  const region = mmap(SCRATCH_BYTES, Protection.READ | Protection.WRITE, PRIVATE_ANONYMOUS, -1, 0);
+  return typeof region === "number" ? region : buffer = region.bytes();
+}
+
+/**
+ * Reads and writes once. An offset is `null` for the file position.
+ *
+ * What was read is written to its end, unless a write fails. Then bytes that came from what has no
+ * positions are lost.
+ *
+ * @param readFlags Those of preadv2(2), for offsets only.
+ * @returns Bytes written, 0 at the end of the source, or `-errno`.
+ */
+export function copyStep(
+  from: number,
+  fromOffset: number | null,
+  out: number,
+  outOffset: number | null,
+  count: number,
+  readFlags: number,
+): number {
+  const bytes = fill(from, fromOffset, count, readFlags);
+  return typeof bytes === "number" ? bytes : writeStep(out, bytes, outOffset);
+}
+
+/** As {@linkcode copyStep}, from a file to a socket, without waiting: what does not fit is not sent. */
+export function sendCopyStep(out: number, file: number, position: number, count: number): number {
+  const bytes = fill(file, position, count, 0);
+  return typeof bytes === "number" ? bytes : sendStep(out, bytes);
+}
+
+/** What was read, or the result of a call that read nothing. */
+function fill(
+  from: number,
+  offset: number | null,
+  count: number,
+  readFlags: number,
+): Uint8Array | number {
+  const memory = scratch();
+  if (typeof memory === "number") return memory;
+  const part = count < SCRATCH_BYTES ? memory.subarray(0, count) : memory;
+  for (;;) {
+    const bytesRead = offset === null
+      ? read(from, part)
+      : readFlags === 0
+      ? pread(from, part, offset)
+      : preadv2(from, part, offset, readFlags);
+    if (bytesRead === EINTR) continue;
+    if (bytesRead <= 0) return bytesRead;
+    return bytesRead === part.length ? part : part.subarray(0, bytesRead);
+  }
+}
+
+/** Writes until everything is written or a write fails: bytes written, or the first `-errno`. */
+export function writeStep(out: number, bytes: Uint8Array, offset: number | null): number {
+  let done = 0;
+  while (done < bytes.length) {
+    const rest = done === 0 ? bytes : bytes.subarray(done);
+    const written = offset === null ? write(out, rest) : pwrite(out, rest, offset + done);
+    if (written === EINTR) continue;
+    if (written <= 0) return done > 0 ? done : written;
+    done += written;
+  }
+  return done;
+}
+
+/** One recv(2) that leaves the bytes where they are: a count, 0 at the end, or `-errno`. */
+export function peekStep(socket: number, target: Uint8Array): number {
+  for (;;) {
+    const seen = recv(socket, target, PEEK);
+    if (seen !== EINTR) return seen;
+  }
+}
+
+/** One send(2) of what there is room for: a count, or `-errno`. */
+export function sendStep(socket: number, bytes: Uint8Array): number {
+  for (;;) {
+    const sent = send(socket, bytes, SEND);
+    if (sent !== EINTR) return sent;
+  }
+}
+
+/**
+ * Copies what has arrived on a socket into a pipe, and takes from the socket what the pipe has taken:
+ * nothing is lost.
+ *
+ * @returns Bytes in the pipe, 0 at the end of the stream, or `-errno`.
+ */
+export function receiveCopyStep(socket: number, pipe: number, count: number): number {
+  const memory = scratch();
+  if (typeof memory === "number") return memory;
+  const part = memory.subarray(0, Math.min(count, SOCKET_BYTES));
+  const seen = peekStep(socket, part);
+  if (seen <= 0) return seen;
+  const held = write(pipe, part.subarray(0, seen));
+  if (held > 0) recv(socket, part.subarray(0, held), MessageFlag.DONTWAIT);
+  return held;
+}
+
+/** Reads bytes out of a pipe that nobody wants any more. */
+export function discard(pipe: number, count: number): void {
+  const memory = scratch();
+  if (typeof memory === "number") return;
+  for (let left = count; left > 0;) {
+    const taken = read(pipe, memory.subarray(0, Math.min(left, SCRATCH_BYTES)));
+    if (taken <= 0 && taken !== EINTR) return;
+    left -= Math.max(0, taken);
+  }
+}

@@ -1,0 +1,95 @@
+/** The steps that move references to pages into a pipe and out of it. @module */
+
+import { EAGAIN, EINTR } from "../../../errno.ts";
+import { SpliceFlag } from "../../../sys/flags/file.ts";
+import { splice } from "../../../sys/raw/pipes.ts";
+import { discard, peekStep, receiveCopyStep } from "./memory.ts";
+
+/**
+ * One splice(2), which waits for no pipe and which an interrupt does not end. One end is a pipe.
+ *
+ * @returns Bytes moved, 0 at the end, or `-errno`: see outcome.ts.
+ */
+export function spliceStep(
+  from: number,
+  fromOffset: number | null,
+  out: number,
+  outOffset: number | null,
+  count: number,
+): number {
+  for (;;) {
+    const moved = splice(from, fromOffset, out, outOffset, count, SpliceFlag.NONBLOCK);
+    if (moved !== EINTR) return moved;
+  }
+}
+
+/** Gives pages of a file to a pipe, without waiting for room in it. As the step of sendfile(2). */
+export function fileToPipeStep(
+  pipe: number,
+  file: number,
+  position: number,
+  count: number,
+): number {
+  return spliceStep(file, position, pipe, null, count);
+}
+
+/**
+ * Fills an empty pipe from a socket.
+ *
+ * splice(2) stops before a byte that was sent as urgent, with `EAGAIN`, or with 0 once the peer has
+ * ended the stream: neither is the truth. recv(2) passes over that byte, so that it has the last word.
+ *
+ * @returns Bytes in the pipe, 0 at the end of the stream, or `-errno`: `EAGAIN` only where nothing
+ * has arrived. {@linkcode wasCopied} tells whether they went through memory.
+ */
+export function receiveStep(socket: number, pipe: number, count: number): number {
+  copied = false;
+  let moved = spliceStep(socket, null, pipe, null, count);
+  if (moved !== 0 && moved !== EAGAIN) return moved;
+  const seen = peekStep(socket, first);
+  if (seen <= 0) return seen;
+  // The bytes may have arrived between the two calls.
+  moved = spliceStep(socket, null, pipe, null, count);
+  if (moved !== 0 && moved !== EAGAIN) return moved;
+  moved = receiveCopyStep(socket, pipe, count);
+  copied = moved > 0;
+  return moved;
+}
+
+const first = new Uint8Array(1);
+let copied = false;
+
+/** Whether the last {@linkcode receiveStep} of this thread had to copy. */
+export function wasCopied(): boolean {
+  return copied;
+}
+
+/**
+ * From a file into an empty pipe and on to the target. The pipe is empty again at the end: what could
+ * not be delivered is read out, and can be had once more from the file.
+ *
+ * @returns Bytes delivered, 0 at the end of the file or where the target takes nothing, or `-errno`.
+ */
+export function spliceThroughStep(
+  file: number,
+  position: number,
+  pipeRead: number,
+  pipeWrite: number,
+  out: number,
+  outOffset: number | null,
+  count: number,
+): number {
+  const filled = spliceStep(file, position, pipeWrite, null, count);
+  if (filled <= 0) return filled;
+  let done = 0;
+  while (done < filled) {
+    const at = outOffset === null ? null : outOffset + done;
+    const moved = spliceStep(pipeRead, null, out, at, filled - done);
+    if (moved <= 0) {
+      discard(pipeRead, filled - done);
+      return done > 0 ? done : moved;
+    }
+    done += moved;
+  }
+  return done;
+}

@@ -1,0 +1,35 @@
+/**
+ * One fault in the one step, as everybody sees it who moves bytes. What passes, such as a kernel
+ * without memory, is among the long tests.
+ */
+
+import { describe } from "node:test";
+import { type Fault, testFault } from "./_faults.ts";
+
+/** Deeds by the step that they are made of, with what comes of `EIO` in the middle. */
+const SENDFILE: Record<string, Fault["ends"]> = {
+  socket: { some: "EIO" },
+  response: { some: "EIO" },
+  descriptor: { some: "EIO" },
+  // Ordinary reads go on.
+  stream: "done",
+  broadcast: { some: "EIO" },
+  copySendfile: { some: "EIO" },
+  server: Array<string>(3).fill("=cut 200 200 200 200 200"),
+};
+const SPLICE: Record<string, Fault["ends"]> = {
+  pipe: { some: "EIO" },
+  // What else there is goes on where splice(2) stopped.
+  through: "done",
+  fileToFile: "done",
+  broadcastPipe: { some: "EIO" },
+  relay: Array<string>(3).fill("=cut all all all all all"),
+};
+
+for (const [call, deeds] of Object.entries({ sendfile: SENDFILE, splice: SPLICE })) {
+  describe(`a fault in the step of ${call}(2)`, () => {
+    for (const [deed, ends] of Object.entries(deeds)) {
+      testFault({ deed, inject: `${call}:error=EIO:when=3`, ends });
+    }
+  });
+}
