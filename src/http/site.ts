@@ -7,6 +7,7 @@ import { type Found, lookUp, search, type SiteRequest } from "./look_up.ts";
 import { type OpenFile, openRoot, type Root, type Symlinks } from "./open_root.ts";
 import { planListing } from "./plan/messages.ts";
 import type { SiteOptions } from "./plan/options.ts";
+import { splitTarget } from "./plan/target.ts";
 import { type Settings, settingsOf } from "./plan/settings.ts";
 
 /** A found file, or an answer that needs none. */
@@ -55,15 +56,15 @@ export class Site {
     }
   }
 
-  /** The target below the prefix; `undefined` for one that is not below it. */
+  /** The target below the prefix; `undefined` for one that is not below it, or malformed. */
   below(target: string): string | undefined {
     const { prefix } = this;
     if (prefix === "") return target;
-    const path = target[0] === "/" ? target : target.replace(/^https?:\/\/[^/?#]*/i, "");
-    if (!path.startsWith(prefix)) return undefined;
-    const rest = path.slice(prefix.length);
-    if (rest[0] === "/") return rest;
-    return rest === "" || rest[0] === "?" ? `/${rest}` : undefined;
+    const parts = splitTarget(target);
+    if (parts === 400 || !parts.path.startsWith(prefix)) return undefined;
+    const rest = parts.path.slice(prefix.length);
+    if (rest !== "" && rest[0] !== "/") return undefined;
+    return `${rest === "" ? "/" : rest}${parts.query}`;
   }
 }
 

@@ -13,7 +13,7 @@ import { openListener } from "../wait/listener.ts";
 import { isLoopback, withoutPacing } from "../wait/loopback.ts";
 import type { RelayCommand } from "./relay/commands.ts";
 import { type Counters, newCounters } from "./relay/counters.ts";
-import { resolveEndpoint } from "./relay/endpoint.ts";
+import { resolveAll, resolveEndpoint } from "./relay/endpoint.ts";
 import { type CheckedOptions, checkOptions, type RelayServerOptions } from "./relay/options.ts";
 export type { RelayServerOptions };
 import { PortableRelay } from "./relay/portable.ts";
@@ -133,10 +133,10 @@ export class Relay implements AsyncDisposable {
   }
 
   async #listen(): Promise<SocketAddress> {
-    const upstream = await resolveEndpoint(this.#options.upstream);
+    const upstreams = await resolveAll(this.#options.upstream);
     const listen = await resolveEndpoint(this.#options.listen);
     this.#throwIfClosed();
-    if (!available()) return await this.#listenPortably(listen, upstream);
+    if (!available()) return await this.#listenPortably(listen, upstreams);
     this.#listener = openListener(listen);
     try {
       if (isLoopback(listen)) withoutPacing(this.#listener);
@@ -144,7 +144,7 @@ export class Relay implements AsyncDisposable {
       const crew = this.#crew = startThreads({
         options: this.#options,
         listener: this.#listener,
-        upstream,
+        upstreams,
         counters: this.#counters,
         ended: (error) => this.#fail(error),
       });
@@ -162,8 +162,11 @@ export class Relay implements AsyncDisposable {
     }
   }
 
-  async #listenPortably(listen: SocketAddress, upstream: SocketAddress): Promise<SocketAddress> {
-    const portable = new PortableRelay(this.#options, this.#counters[0]!, upstream);
+  async #listenPortably(
+    listen: SocketAddress,
+    upstreams: readonly SocketAddress[],
+  ): Promise<SocketAddress> {
+    const portable = new PortableRelay(this.#options, this.#counters[0]!, upstreams);
     this.#portable = portable;
     this.#address = await portable.listen(listen);
     if (!this.#referenced) portable.unref();

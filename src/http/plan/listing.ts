@@ -40,9 +40,15 @@ export function listingJson({ names, entries, truncated }: Listing): string {
     name,
     kind,
     ...(kind === "file" && { size }),
-    modified: new Date(modifiedMs).toISOString(),
+    modified: isoDate(modifiedMs),
   }));
   return `${JSON.stringify({ path, truncated, entries: files })}\n`;
+}
+
+/** A time that a file system can have, and JavaScript's dates cannot, is `null`. */
+function isoDate(ms: number): string | null {
+  const date = new Date(ms);
+  return Number.isNaN(date.getTime()) ? null : date.toISOString();
 }
 
 /** The listing as a page without any style. */

@@ -16,7 +16,7 @@ import { clientHead, type ResponseHead } from "./response.ts";
 import { Upstream, type UpstreamOwner } from "./upstream.ts";
 
 const NO_DESCRIPTOR: readonly number[] = ["EMFILE", "ENFILE"].map(errnoNumber);
-const { ERR, HUP, IN, OUT } = EpollEvent;
+const { ERR, HUP, IN, OUT, RDHUP } = EpollEvent;
 
 /** Passes one request on, over a connection to the program that is for it alone. */
 export class Exchange implements UpstreamOwner, Task {
@@ -52,7 +52,7 @@ export class Exchange implements UpstreamOwner, Task {
   }
 
   start(): void {
-    this.#client.watch(0);
+    this.#client.watch(this.#gone());
     this.#upstream.connect();
   }
 
@@ -69,8 +69,17 @@ export class Exchange implements UpstreamOwner, Task {
   /** Called for events of the client's socket. */
   onClient(events: number): void {
     if (this.#over) return;
-    if ((events & (ERR | HUP)) !== 0) this.#fail();
+    if ((events & (ERR | HUP | this.#gone())) !== 0) this.#fail();
     else this.onEvents();
+  }
+
+  /**
+   * The event that says that nobody waits for the answer any more: the client has ended its side,
+   * and its request has arrived. A client that only shuts its sending side down looks the same.
+   */
+  #gone(): number {
+    const arrived = this.#up === null ? this.#request.framing.done : this.#upDone;
+    return arrived && this.#status !== 101 ? RDHUP : 0;
   }
 
   onTurn(): void {
@@ -110,7 +119,9 @@ export class Exchange implements UpstreamOwner, Task {
     const down = this.#over ? Moved.DONE : this.#moveDown();
     if (this.#over) return;
     this.waitsForClient = down === Moved.WRITE;
-    this.#client.watch((up === Moved.READ ? IN : 0) | (down === Moved.WRITE ? OUT : 0));
+    this.#client.watch(
+      (up === Moved.READ ? IN : 0) | (down === Moved.WRITE ? OUT : 0) | this.#gone(),
+    );
     if (this.#upstream.ready) {
       this.#upstream.watch((down === Moved.READ ? IN : 0) | (up === Moved.WRITE ? OUT : 0));
     }
@@ -174,7 +185,8 @@ export class Exchange implements UpstreamOwner, Task {
   }
 
   /** An answer begins. */
-  #begin({ framing, status, text }: ResponseHead): number {
+  #begin(head: ResponseHead): number {
+    const { framing, status, text } = head;
     if (status < 200 && status !== 101) {
       if (this.#request.minor === 1) this.#send(clientHead(text, null), new Counted(0));
       return Moved.MORE;
@@ -182,8 +194,8 @@ export class Exchange implements UpstreamOwner, Task {
     const rest = this.#heads.rest();
     const last = framing.scan(rest, 0, rest.length);
     if (last < 0) return Moved.MALFORMED;
-    this.#untilEnd = framing.untilEnd;
-    this.#answer(status, text, framing, rest.subarray(0, last));
+    this.#untilEnd = head.untilEnd;
+    this.#answer(status, text, framing, rest.subarray(0, last - framing.removed), head.required);
     if (status === 101) {
       // From here on nothing is looked at, in either direction.
       this.#sendUp(this.#request.rest, new Counted(Infinity));
@@ -193,13 +205,19 @@ export class Exchange implements UpstreamOwner, Task {
   }
 
   /** Sends a head to the client, and then the body. */
-  #answer(status: number, text: string, framing: Framing, body: Uint8Array): void {
+  #answer(
+    status: number,
+    text: string,
+    framing: Framing,
+    body: Uint8Array,
+    required?: string,
+  ): void {
     const { framing: { done }, keep } = this.#request;
     this.#status = status;
     // What of the request has not been received would be taken for the next one.
-    this.#keep = keep && done && !framing.untilEnd && !this.#client.closing;
+    this.#keep = keep && done && !this.#untilEnd && !this.#client.closing;
     const connection = status === 101 ? "upgrade" : this.#keep ? "keep-alive" : "close";
-    const head = clientHead(text, connection);
+    const head = clientHead(text, connection, required);
     this.#headBytes = head.length;
     this.#send(concat([head, body]), framing);
   }

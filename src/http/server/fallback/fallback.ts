@@ -1,5 +1,6 @@
 /** Which requests are the program's to answer, as one thread of the server sees it. @module */
 
+import { concat } from "../../../bytes.ts";
 import type { Loop } from "../../../wait/loop/loop.ts";
 import type { Clock } from "../clock.ts";
 import { CHUNKED } from "../message_rules.ts";
@@ -11,6 +12,7 @@ import { latin1, latin1Bytes } from "../syntax.ts";
 import { Means } from "./flow.ts";
 import { Chunked, Counted, type Framing } from "./framing.ts";
 import type { FallbackConfig } from "./options.ts";
+import { decodedPath, owned } from "./paths.ts";
 import { isPassable, passedHead, wantsWebSocket } from "./request.ts";
 
 /** For how long a WebSocket may be silent, in milliseconds. */
@@ -38,6 +40,8 @@ export class Fallback {
   readonly means: Means = new Means();
   readonly #clock: Clock;
   readonly #paths: readonly Uint8Array[];
+  /** The same paths, decoded. */
+  readonly #decoded: readonly string[];
   /** Whether OPTIONS is answered for the files. */
   readonly #preflights: boolean;
 
@@ -54,6 +58,7 @@ export class Fallback {
     this.#clock = clock;
     this.#preflights = preflights;
     this.#paths = config.paths.map(latin1Bytes);
+    this.#decoded = config.paths.map(decodedPath);
   }
 
   /** The date. */
@@ -64,6 +69,8 @@ export class Fallback {
 
   /** Whether a request is the program's, whatever is in the folder. */
   owns(head: RequestHead): boolean {
+    if (this.#paths.length === 0) return false;
+    if (!isPlain(head)) return owned(head.target, this.config.paths, this.#decoded) && passes(head);
     for (const path of this.#paths) {
       if (begins(head, path)) return passes(head);
     }
@@ -88,15 +95,14 @@ export class Fallback {
     keep: boolean,
   ): PassedRequest | undefined {
     const { bodyLength, bytes, method, minor } = head;
-    const framing = bodyLength === CHUNKED ? new Chunked() : new Counted(bodyLength);
+    const framing = bodyLength === CHUNKED
+      ? new Chunked("without trailers")
+      : new Counted(bodyLength);
     const last = framing.scan(bytes, at, end);
     if (last < 0) return undefined;
     const upgrade = bodyLength === 0 && wantsWebSocket(head);
-    const { forwarded } = this.config;
-    const text = passedHead(head, { client, forwarded, upgrade });
-    const ahead = new Uint8Array(text.length + last - at);
-    ahead.set(text);
-    ahead.set(bytes.subarray(at, last), text.length);
+    const text = passedHead(head, { ...this.config, client, upgrade });
+    const ahead = concat([text, bytes.subarray(at, last - framing.removed)]);
     const rest = bytes.slice(last, end);
     return { ahead, framing, rest, bodiless: method === Method.HEAD, minor, upgrade, keep };
   }
@@ -122,23 +128,20 @@ function passes(head: RequestHead): boolean {
   return methodName !== "CONNECT" && methodName !== "TRACE" && isPassable(head);
 }
 
-function begins(head: RequestHead, path: Uint8Array): boolean {
-  const { bytes, pathEnd, targetStart } = head;
-  // The absolute form names a server first: rare, and not worth a second reader.
-  const start = bytes[targetStart] === SLASH ? targetStart : pathAfterAuthority(head);
-  if (pathEnd - start < path.length) return false;
+/** Whether the path is compared as it was sent: the origin form without an escape. */
+function isPlain({ bytes, pathEnd, targetStart }: RequestHead): boolean {
+  if (bytes[targetStart] !== SLASH) return false;
+  for (let at = targetStart; at < pathEnd; at++) if (bytes[at] === PERCENT) return false;
+  return true;
+}
+
+function begins({ bytes, targetEnd, targetStart }: RequestHead, path: Uint8Array): boolean {
+  if (path.length > targetEnd - targetStart) return false;
   for (let i = 0; i < path.length; i++) {
-    if (bytes[start + i] !== path[i]) return false;
+    if (bytes[targetStart + i] !== path[i]) return false;
   }
   return true;
 }
 
-function pathAfterAuthority({ bytes, pathEnd, targetStart }: RequestHead): number {
-  let slashes = 0;
-  for (let at = targetStart; at < pathEnd; at++) {
-    if (bytes[at] === SLASH && ++slashes === 3) return at;
-  }
-  return pathEnd;
-}
-
+const PERCENT = 0x25;
 const SLASH = 0x2f;

@@ -1,39 +1,40 @@
 /** Passing requests on by `node:http`, where no system call can be made. @module */
 
 import type { ClientRequest, IncomingMessage, RequestOptions, ServerResponse } from "node:http";
+import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { builtin } from "../../../builtins.ts";
+import { reset } from "../../../guest/reset.ts";
+import { trimBlanks } from "../../plan/blanks.ts";
 import { phraseOf } from "../../plan/messages.ts";
-import type { FallbackChoice } from "./options.ts";
+import { splitTarget } from "../../plan/target.ts";
+import { KEPT, OF_THIS_HOP } from "./hop.ts";
+import { type FallbackChoice, hostOf } from "./options.ts";
+import { decodedPath, owned } from "./paths.ts";
 
 /** Answers for the files, and calls `next` with an error that has a `status` where it has none. */
 type Files = (req: IncomingMessage, res: ServerResponse, next: (error?: unknown) => void) => void;
 
-const OF_THIS_HOP: ReadonlySet<string> = new Set([
-  "connection",
-  "keep-alive",
-  "proxy",
-  "proxy-connection",
-  "te",
-  "transfer-encoding",
-  "upgrade",
-]);
 const WHO = /^(?:forwarded|x[-_]forwarded[-_](?:for|host|proto)|x[-_]real[-_]ip)$/;
 
 /** The same rules as those of the server's own threads. */
 export class PortableFallback {
   readonly #config: FallbackChoice;
+  /** The paths of the program, decoded. */
+  readonly #decoded: readonly string[];
 
   constructor(config: FallbackChoice) {
     this.#config = config;
+    this.#decoded = config.paths.map(decodedPath);
   }
 
   /** Answers a request, in whatever way. */
   serve(req: IncomingMessage, res: ServerResponse, files: Files, preflights: boolean): void {
     const { method = "", url = "" } = req;
     const { methods, notFound, paths } = this.#config;
-    const passes = url.startsWith("/") && method !== "CONNECT" && method !== "TRACE";
-    if (passes && paths.some((path) => url.startsWith(path))) return this.#pass(req, res);
+    if (!isWellFormed(req)) return refuse(res, 400, { Connection: "close" });
+    const passes = url !== "*" && method !== "CONNECT" && method !== "TRACE";
+    if (passes && owned(url, paths, this.#decoded)) return this.#pass(req, res);
     const plain = method === "GET" || method === "HEAD";
     const theirs = !plain && methods && !(method === "OPTIONS" && preflights);
     if (passes && theirs) return this.#pass(req, res);
@@ -50,7 +51,7 @@ export class PortableFallback {
   /** Passes a WebSocket through; any other protocol is refused. */
   upgrade(req: IncomingMessage, socket: Duplex, head: Uint8Array): void {
     socket.on("error", () => socket.destroy());
-    if (!isWebSocket(req)) {
+    if (!isWebSocket(req) || !isWellFormed(req)) {
       socket.end("HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
       return;
     }
@@ -69,7 +70,8 @@ export class PortableFallback {
       socket.write(`${lines.join("\r\n")}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n`);
       socket.write(first);
       upstream.write(head);
-      upstream.on("error", () => socket.destroy());
+      // An ordinary end would look like that of the program.
+      upstream.on("error", () => reset(socket as Socket));
       socket.on("error", () => upstream.destroy());
       socket.on("close", () => upstream.destroy());
       upstream.pipe(socket).pipe(upstream);
@@ -78,6 +80,7 @@ export class PortableFallback {
       const { statusCode = 502, statusMessage = "" } = response;
       const lines = [`HTTP/1.1 ${statusCode} ${statusMessage}`, ...fieldLines(response.rawHeaders)];
       socket.write(`${lines.join("\r\n")}\r\nConnection: close\r\n\r\n`);
+      response.on("error", () => reset(socket as Socket));
       response.pipe(socket);
     });
     request.on("error", () => {
@@ -91,13 +94,25 @@ export class PortableFallback {
     const more = coded ? ["Transfer-Encoding", "chunked"] : [];
     const request = this.#request(req, [...this.#headers(req), ...more, "Connection", "close"]);
     request.on("response", (response) => {
-      const { rawHeaders, statusCode = 502, statusMessage } = response;
+      const { headers, rawHeaders, statusCode = 502, statusMessage } = response;
       const kept: string[] = [];
-      eachField(rawHeaders, (name, value) => kept.push(name, value));
+      eachField(rawHeaders, (name, value, lower) => {
+        // RFC 9110, 8.6: such an answer has no Content-Length.
+        if (statusCode !== 204 || lower !== "content-length") kept.push(name, value);
+      });
+      // RFC 9110, 15.5.22: an answer with 426 says to which protocol.
+      if (statusCode === 426 && headers.upgrade !== undefined) {
+        kept.push("Upgrade", headers.upgrade, "Connection", "upgrade, close");
+      }
       res.writeHead(statusCode, statusMessage, kept);
       response.pipe(res);
-      response.on("aborted", () => res.destroy());
-      response.on("error", () => res.destroy());
+      const cut = () => {
+        // Where the body ends with the connection, an ordinary end would look like that of the body.
+        if (res.socket !== null) reset(res.socket);
+        res.destroy();
+      };
+      response.on("aborted", cut);
+      response.on("error", cut);
     });
     request.on("error", () => {
       if (res.headersSent) res.destroy();
@@ -112,7 +127,9 @@ export class PortableFallback {
     const where: RequestOptions = "path" in to
       ? { socketPath: to.path }
       : { host: to.host, port: to.port };
-    const { method, url: path } = req;
+    const { method } = req;
+    const parts = splitTarget(req.url ?? "");
+    const path = parts === 400 ? req.url : parts.path + parts.query;
     const options = { ...where, agent: false as const, headers, method, path, setHost: false };
     const request = builtin("http").request(options as RequestOptions);
     request.setTimeout(silenceMs, () => {
@@ -123,20 +140,26 @@ export class PortableFallback {
   }
 
   #headers(req: IncomingMessage): string[] {
-    const { forwarded } = this.#config;
-    const headers: string[] = [];
+    const { forwarded, to, via } = this.#config;
+    const parts = splitTarget(req.url ?? "");
+    const authority = parts === 400 ? undefined : parts.authority;
+    const host = authority ?? req.headers.host;
+    // HTTP/1.1 requires one.
+    const headers: string[] = ["Host", host ?? hostOf(to)];
     eachField(req.rawHeaders, (name, value, lower) => {
+      // The runtime has said "100 Continue" itself.
+      if (lower === "host" || lower === "expect" || lower === "trailer") return;
       if (forwarded === false || !WHO.test(lower)) headers.push(name, value);
     });
-    headers.push("Via", `1.${req.httpVersionMinor} sluice`);
+    if (via) headers.push("Via", `1.${req.httpVersionMinor} sluice`);
     if (forwarded === false) return headers;
     const { remoteAddress = "" } = req.socket;
     const chain = forwarded === "append" ? [req.headers["x-forwarded-for"] ?? ""] : [];
     const all = [...chain, remoteAddress].filter((address) => address !== "").join(", ");
     if (all !== "") headers.push("X-Forwarded-For", all);
     const said = (name: string) => forwarded === "append" ? req.headers[name] as string : undefined;
-    const host = said("x-forwarded-host") ?? req.headers.host;
-    if (host !== undefined) headers.push("X-Forwarded-Host", host);
+    const asked = said("x-forwarded-host") ?? host;
+    if (asked !== undefined) headers.push("X-Forwarded-Host", asked);
     headers.push("X-Forwarded-Proto", said("x-forwarded-proto") ?? "http");
     return headers;
   }
@@ -150,13 +173,30 @@ export function isWebSocket({ headers, method }: IncomingMessage): boolean {
 /** Requests that were given up. */
 const timedOut = new WeakSet<ClientRequest>();
 
+/** What the server's own threads demand of a head, and not every runtime does. */
+function isWellFormed({ method, rawHeaders, url = "" }: IncomingMessage): boolean {
+  let hosts = 0;
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    if (rawHeaders[i]!.toLowerCase() === "host") hosts++;
+  }
+  if (hosts > 1) return false;
+  return splitTarget(url) !== 400 || (url === "*" && method === "OPTIONS");
+}
+
+/** Calls `add` for each field that does not concern one hop alone. */
 function eachField(
   raw: readonly string[],
   add: (name: string, value: string, lower: string) => void,
 ): void {
+  const dropped = new Set(OF_THIS_HOP);
+  for (let i = 0; i < raw.length; i += 2) {
+    if (raw[i]!.toLowerCase() !== "connection") continue;
+    for (const option of raw[i + 1]!.toLowerCase().split(",")) dropped.add(trimBlanks(option));
+  }
+  for (const name of KEPT) if (!OF_THIS_HOP.has(name)) dropped.delete(name);
   for (let i = 0; i < raw.length; i += 2) {
     const lower = raw[i]!.toLowerCase();
-    if (!OF_THIS_HOP.has(lower)) add(raw[i]!, raw[i + 1]!, lower);
+    if (!dropped.has(lower)) add(raw[i]!, raw[i + 1]!, lower);
   }
 }
 

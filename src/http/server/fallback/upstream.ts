@@ -1,21 +1,9 @@
 /** A connection to the program, for one request. @module */
 
-import { errnoNumber } from "../../../errors.ts";
 import { EpollEvent } from "../../../sys/event_flags.ts";
-import * as raw from "../../../sys/raw/mod.ts";
-import { SocketLevel, SocketOption, TcpOption } from "../../../sys/socket_flags.ts";
-import { streamSocket } from "../../../wait/listener.ts";
+import { Dial } from "../../../wait/loop/dial.ts";
 import type { Handler, Loop } from "../../../wait/loop/loop.ts";
-import { Timer } from "../../../wait/loop/timers.ts";
 import type { FallbackConfig } from "./options.ts";
-
-const EINPROGRESS = -errnoNumber("EINPROGRESS");
-const EAGAIN = -errnoNumber("EAGAIN");
-
-/** A Unix listener whose queue is full says so at once, and gives no event when it has room again. */
-const RETRY_MS = 20;
-
-const option = new Int32Array(1);
 
 /** Whose connection it is. */
 export interface UpstreamOwner {
@@ -34,42 +22,38 @@ export class Upstream implements Handler {
   /** Whether it is connected. */
   ready = false;
   readonly #loop: Loop;
-  readonly #config: FallbackConfig;
   readonly #owner: UpstreamOwner;
-  readonly #retry: Timer = new Timer({ onTimeout: () => this.connect() });
+  readonly #dial: Dial;
   /** Events that are waited for; 0 when it is not in the loop. */
   #interest = 0;
 
-  constructor(loop: Loop, config: FallbackConfig, owner: UpstreamOwner) {
+  constructor(loop: Loop, { addresses }: FallbackConfig, owner: UpstreamOwner) {
     this.#loop = loop;
-    this.#config = config;
     this.#owner = owner;
+    const { OUT } = EpollEvent;
+    this.#dial = new Dial({
+      loop,
+      addresses,
+      events: OUT,
+      connected: (fd) => {
+        this.fd = fd;
+        this.ready = true;
+        this.#interest = OUT;
+        loop.pass(fd, this);
+        owner.connected();
+      },
+      failed: (result) => owner.unreached(-result),
+    });
   }
 
   /** Begins to connect; the owner may be told before it returns. */
   connect(): void {
-    const { address, family } = this.#config;
-    const fd = streamSocket(family);
-    if (fd < 0) return this.#owner.unreached(-fd);
-    this.fd = fd;
-    if (family !== "Unix") raw.setsockopt(fd, SocketLevel.TCP, TcpOption.NODELAY, 1);
-    const result = raw.connect(fd, address);
-    if (result === EAGAIN) {
-      raw.close(fd);
-      this.fd = -1;
-      return this.#loop.timers.start(this.#retry, RETRY_MS);
-    }
-    if (result === 0) return this.#done();
-    if (result !== EINPROGRESS) return this.#owner.unreached(-result);
-    this.watch(EpollEvent.OUT);
+    this.#dial.start();
   }
 
   /** Called by the loop. */
   onEvents(): void {
-    if (this.ready) return this.#owner.onEvents();
-    raw.getsockopt(this.fd, SocketLevel.SOCKET, SocketOption.ERROR, option);
-    if (option[0] !== 0) this.#owner.unreached(option[0]!);
-    else this.#done();
+    this.#owner.onEvents();
   }
 
   /** Sets the events that are waited for. */
@@ -87,14 +71,9 @@ export class Upstream implements Handler {
 
   /** Closes it. A second call does nothing. */
   close(): void {
-    this.#loop.timers.stop(this.#retry);
+    this.#dial.close();
     this.ready = false;
     if (this.fd >= 0) this.#loop.close(this.fd);
     this.fd = -1;
-  }
-
-  #done(): void {
-    this.ready = true;
-    this.#owner.connected();
   }
 }

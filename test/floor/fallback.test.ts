@@ -1,0 +1,4 @@
+/** The same rules for requests without foreign functions: the suites of the server, once more. */
+
+import "../http/server/fallback_rules.test.ts";
+import "../http/spellings.test.ts";
