@@ -2,3 +2,4 @@
 
 import "../http/server/fallback_rules.test.ts";
 import "../http/spellings.test.ts";
+import "../move/upstream_names.test.ts";

@@ -52,7 +52,7 @@ export function formatCombined(event: RequestEvent): string {
     `"${quoted(referer) || "-"}" "${quoted(userAgent) || "-"}"\n`;
 }
 
-// deno-lint-ignore no-control-regex -- a terminal obeys 0x9b and others as it obeys ESC
+/** C1 controls, which a terminal obeys as it obeys ESC, and line ends of JavaScript. */
 const CONTROLS = /[\x7f-\x9f\u2028\u2029]/g;
 
 /** One JSON object. */

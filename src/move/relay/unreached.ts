@@ -47,17 +47,8 @@ function endSocket(socket: Socket): void {
 }
 
 async function endConn(conn: DenoConn): Promise<void> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const close = () => {
-    clearTimeout(timer);
-    try {
-      conn.close();
-    } catch {
-      // It is closed already.
-    }
-  };
   await new Promise((resolve) => setTimeout(resolve));
-  timer = setTimeout(close, LINGER_MS);
+  const timer = setTimeout(() => close(conn), LINGER_MS);
   try {
     await conn.closeWrite?.();
     const buffer = new Uint8Array(BUFFER_BYTES);
@@ -65,5 +56,14 @@ async function endConn(conn: DenoConn): Promise<void> {
   } catch {
     // The peer has gone, or the caller has closed it.
   }
-  close();
+  clearTimeout(timer);
+  close(conn);
+}
+
+function close(conn: DenoConn): void {
+  try {
+    conn.close();
+  } catch {
+    // It is closed already.
+  }
 }

@@ -1,21 +1,19 @@
 /** One request that the program answers: its way there, and the answer's way back. @module */
 
 import { concat } from "../../../bytes.ts";
-import { errnoNumber } from "../../../errors.ts";
 import { EpollEvent } from "../../../sys/event_flags.ts";
 import * as raw from "../../../sys/raw/mod.ts";
-import { ShutdownHow, SocketLevel, SocketOption } from "../../../sys/socket_flags.ts";
-import { RESET } from "../../../move/relay/pair.ts";
+import { ShutdownHow } from "../../../sys/socket_flags.ts";
+import { resetOnClose } from "../../../move/relay/pair.ts";
 import type { Task } from "../../../wait/loop/loop.ts";
 import type { Client, Told } from "./client.ts";
 import { type Fallback, type PassedRequest, WEB_SOCKET_MS } from "./fallback.ts";
 import { Flow, Moved } from "./flow.ts";
 import { Counted, type Framing } from "./framing.ts";
 import { HeadReader } from "./head_reader.ts";
-import { clientHead, type ResponseHead } from "./response.ts";
+import { type AnswerHead, clientHead, type ResponseHead } from "./response.ts";
 import { Upstream, type UpstreamOwner } from "./upstream.ts";
 
-const NO_DESCRIPTOR: readonly number[] = ["EMFILE", "ENFILE"].map(errnoNumber);
 const { ERR, HUP, IN, OUT, RDHUP } = EpollEvent;
 
 /** Passes one request on, over a connection to the program that is for it alone. */
@@ -56,8 +54,8 @@ export class Exchange implements UpstreamOwner, Task {
     this.#upstream.connect();
   }
 
-  unreached(errno: number): void {
-    this.#refuse(NO_DESCRIPTOR.includes(errno) ? 503 : 502);
+  unreached(status: 502 | 503): void {
+    this.#refuse(status);
   }
 
   connected(): void {
@@ -73,10 +71,7 @@ export class Exchange implements UpstreamOwner, Task {
     else this.onEvents();
   }
 
-  /**
-   * The event that says that nobody waits for the answer any more: the client has ended its side,
-   * and its request has arrived. A client that only shuts its sending side down looks the same.
-   */
+  /** The event of a client that has left, or only shut its sending side down: both look the same. */
   #gone(): number {
     const arrived = this.#up === null ? this.#request.framing.done : this.#upDone;
     return arrived && this.#status !== 101 ? RDHUP : 0;
@@ -93,15 +88,10 @@ export class Exchange implements UpstreamOwner, Task {
     const { connectMs, silenceMs } = this.#fallback.config;
     const most = this.#up === null ? connectMs : this.#status === 101 ? WEB_SOCKET_MS : silenceMs;
     if (now - this.#activeAt < most) return;
-    // Whose turn was it?
     this.#refuse(this.#up === null || this.#upDone ? 504 : 408);
   }
 
-  /**
-   * Lets go of everything; the client's socket is its owner's.
-   *
-   * @returns How far the answer has come; `undefined` when it was over before.
-   */
+  /** Closes all but the client's socket; returns how far the answer has come, the first time. */
   abort(): Told | undefined {
     if (this.#over) return undefined;
     this.#over = true;
@@ -119,9 +109,8 @@ export class Exchange implements UpstreamOwner, Task {
     const down = this.#over ? Moved.DONE : this.#moveDown();
     if (this.#over) return;
     this.waitsForClient = down === Moved.WRITE;
-    this.#client.watch(
-      (up === Moved.READ ? IN : 0) | (down === Moved.WRITE ? OUT : 0) | this.#gone(),
-    );
+    const client = (up === Moved.READ ? IN : 0) | (down === Moved.WRITE ? OUT : 0);
+    this.#client.watch(client | this.#gone());
     if (this.#upstream.ready) {
       this.#upstream.watch((down === Moved.READ ? IN : 0) | (up === Moved.WRITE ? OUT : 0));
     }
@@ -194,8 +183,7 @@ export class Exchange implements UpstreamOwner, Task {
     const rest = this.#heads.rest();
     const last = framing.scan(rest, 0, rest.length);
     if (last < 0) return Moved.MALFORMED;
-    this.#untilEnd = head.untilEnd;
-    this.#answer(status, text, framing, rest.subarray(0, last - framing.removed), head.required);
+    this.#answer(head, rest.subarray(0, last - framing.removed));
     if (status === 101) {
       // From here on nothing is looked at, in either direction.
       this.#sendUp(this.#request.rest, new Counted(Infinity));
@@ -205,17 +193,12 @@ export class Exchange implements UpstreamOwner, Task {
   }
 
   /** Sends a head to the client, and then the body. */
-  #answer(
-    status: number,
-    text: string,
-    framing: Framing,
-    body: Uint8Array,
-    required?: string,
-  ): void {
+  #answer({ framing, required, status, text, untilEnd }: AnswerHead, body: Uint8Array): void {
     const { framing: { done }, keep } = this.#request;
     this.#status = status;
+    this.#untilEnd = untilEnd;
     // What of the request has not been received would be taken for the next one.
-    this.#keep = keep && done && !this.#untilEnd && !this.#client.closing;
+    this.#keep = keep && done && !untilEnd && !this.#client.closing;
     const connection = status === 101 ? "upgrade" : this.#keep ? "keep-alive" : "close";
     const head = clientHead(text, connection, required);
     this.#headBytes = head.length;
@@ -248,8 +231,8 @@ export class Exchange implements UpstreamOwner, Task {
     this.#upDone = true;
     this.#up?.release();
     this.#upstream.close();
-    const { body, text } = this.#fallback.refusal(status, this.#request.bodiless);
-    this.#answer(status, text, new Counted(0), body);
+    const { body, head } = this.#fallback.refusal(status, this.#request.bodiless);
+    this.#answer(head, body);
     this.#again();
   }
 
@@ -263,9 +246,7 @@ export class Exchange implements UpstreamOwner, Task {
     const told = this.abort();
     if (told === undefined) return;
     // An ordinary end would look like that of the body.
-    if (this.#untilEnd) {
-      raw.setsockoptBytes(this.#client.fd, SocketLevel.SOCKET, SocketOption.LINGER, RESET);
-    }
+    if (this.#untilEnd) resetOnClose(this.#client.fd);
     this.#client.failed(told);
   }
 

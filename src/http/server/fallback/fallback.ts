@@ -14,6 +14,7 @@ import { Chunked, Counted, type Framing } from "./framing.ts";
 import type { FallbackConfig } from "./options.ts";
 import { decodedPath, owned } from "./paths.ts";
 import { isPassable, passedHead, wantsWebSocket } from "./request.ts";
+import type { AnswerHead } from "./response.ts";
 
 /** For how long a WebSocket may be silent, in milliseconds. */
 export const WEB_SOCKET_MS = 3_600_000;
@@ -108,12 +109,16 @@ export class Fallback {
   }
 
   /** An answer in the place of the program's. */
-  refusal(status: number, bodiless: boolean): { readonly text: string; readonly body: Uint8Array } {
+  refusal(
+    status: number,
+    bodiless: boolean,
+  ): { readonly head: AnswerHead; readonly body: Uint8Array } {
     const { headers, parts } = textPlan(status, status === 503 ? { "Retry-After": "1" } : {});
     let text = `HTTP/1.1 ${status} ${reasonOf(status)}\r\n`;
     for (const [name, value] of Object.entries(headers)) text += `${name}: ${value}\r\n`;
     text += `Date: ${latin1(this.date, 0, this.date.length)}\r\n`;
-    return { text, body: bodiless ? new Uint8Array(0) : parts[0] as Uint8Array };
+    const head = { status, framing: new Counted(0), untilEnd: false, required: undefined, text };
+    return { head, body: bodiless ? new Uint8Array(0) : parts[0] as Uint8Array };
   }
 
   /** Closes what is kept. */

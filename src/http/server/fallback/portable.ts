@@ -5,6 +5,8 @@ import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { builtin } from "../../../builtins.ts";
 import { reset } from "../../../guest/reset.ts";
+import { hostOfAddress, resolveAll } from "../../../move/relay/endpoint.ts";
+import type { SocketAddress } from "../../../sys/address.ts";
 import { trimBlanks } from "../../plan/blanks.ts";
 import { phraseOf } from "../../plan/messages.ts";
 import { splitTarget } from "../../plan/target.ts";
@@ -23,10 +25,29 @@ export class PortableFallback {
   /** The paths of the program, decoded. */
   readonly #decoded: readonly string[];
 
+  /** Addresses of the program, once they have been looked up. */
+  #addresses: Promise<SocketAddress[]> | undefined;
+
   constructor(config: FallbackChoice) {
     this.#config = config;
     this.#decoded = config.paths.map(decodedPath);
   }
+
+  /** Gives the addresses of the program, whatever the name, as `dns.lookup()` does with `all`. */
+  readonly #lookup = (
+    _name: string,
+    _options: unknown,
+    callback: (error: Error | null, addresses: { address: string; family: number }[]) => void,
+  ): void => {
+    this.#addresses ??= resolveAll(this.#config.to);
+    this.#addresses.then(
+      (addresses) => callback(null, addresses.flatMap(lookedUp)),
+      (error: Error) => {
+        this.#addresses = undefined;
+        callback(error, []);
+      },
+    );
+  };
 
   /** Answers a request, in whatever way. */
   serve(req: IncomingMessage, res: ServerResponse, files: Files, preflights: boolean): void {
@@ -93,6 +114,11 @@ export class PortableFallback {
     const coded = req.headers["transfer-encoding"] !== undefined;
     const more = coded ? ["Transfer-Encoding", "chunked"] : [];
     const request = this.#request(req, [...this.#headers(req), ...more, "Connection", "close"]);
+    const cut = () => {
+      // Where the body ends with the connection, an ordinary end would look like that of the body.
+      if (res.socket) reset(res.socket);
+      res.destroy();
+    };
     request.on("response", (response) => {
       const { headers, rawHeaders, statusCode = 502, statusMessage } = response;
       const kept: string[] = [];
@@ -106,16 +132,11 @@ export class PortableFallback {
       }
       res.writeHead(statusCode, statusMessage, kept);
       response.pipe(res);
-      const cut = () => {
-        // Where the body ends with the connection, an ordinary end would look like that of the body.
-        if (res.socket !== null) reset(res.socket);
-        res.destroy();
-      };
       response.on("aborted", cut);
       response.on("error", cut);
     });
     request.on("error", () => {
-      if (res.headersSent) res.destroy();
+      if (res.headersSent) cut();
       else refuse(res, timedOut.has(request) ? 504 : 502, {});
     });
     res.on("close", () => request.destroy());
@@ -124,9 +145,11 @@ export class PortableFallback {
 
   #request(req: IncomingMessage, headers: string[]): ClientRequest {
     const { silenceMs, to } = this.#config;
-    const where: RequestOptions = "path" in to
+
+    // A name, so that lookup() is asked: the runtimes then try all of its addresses.
+    const where = "path" in to
       ? { socketPath: to.path }
-      : { host: to.host, port: to.port };
+      : { host: "program.invalid", port: to.port, lookup: this.#lookup };
     const { method } = req;
     const parts = splitTarget(req.url ?? "");
     const path = parts === 400 ? req.url : parts.path + parts.query;
@@ -163,6 +186,11 @@ export class PortableFallback {
     headers.push("X-Forwarded-Proto", said("x-forwarded-proto") ?? "http");
     return headers;
   }
+}
+
+function lookedUp(address: SocketAddress): { address: string; family: number }[] {
+  if (address.family === "Unix") return [];
+  return [{ address: hostOfAddress(address), family: address.family === "IPv6" ? 6 : 4 }];
 }
 
 /** The only other protocol that is passed on; runtimes that can be told treat the rest as ordinary. */
@@ -213,6 +241,8 @@ function refuse(
 ): void {
   if (res.headersSent) return void res.destroy();
   const body = `${status} ${phraseOf(status)}\n`;
-  res.writeHead(status, { ...headers, "Content-Type": "text/plain; charset=utf-8" });
+  const length = String(body.length);
+  const type = "text/plain; charset=utf-8";
+  res.writeHead(status, { ...headers, "Content-Type": type, "Content-Length": length });
   res.end(body);
 }

@@ -4,8 +4,8 @@ import { trimBlanks } from "../../plan/blanks.ts";
 import { latin1, latin1Bytes } from "../syntax.ts";
 import { Chunked, Counted, type Framing } from "./framing.ts";
 
-/** An answer's head. */
-export interface ResponseHead {
+/** The head of an answer, the program's or ours. */
+export interface AnswerHead {
   readonly status: number;
   readonly framing: Framing;
   /** Whether the client knows by the end of the connection alone where the body ends. */
@@ -14,6 +14,10 @@ export interface ResponseHead {
   readonly required: string | undefined;
   /** For the client, but for the last lines: what becomes of the connection, and an empty one. */
   readonly text: string;
+}
+
+/** A head that was read. */
+export interface ResponseHead extends AnswerHead {
   /** Where the body begins. */
   readonly end: number;
 }

@@ -1,16 +1,24 @@
 /** A connection to the program, for one request. @module */
 
+import { errnoNumber } from "../../../errors.ts";
 import { EpollEvent } from "../../../sys/event_flags.ts";
 import { Dial } from "../../../wait/loop/dial.ts";
 import type { Handler, Loop } from "../../../wait/loop/loop.ts";
 import type { FallbackConfig } from "./options.ts";
 
+const NO_DESCRIPTOR: readonly number[] = ["EMFILE", "ENFILE"].map((name) => -errnoNumber(name));
+
+/** The status for a program that cannot be reached because of `-errno`. */
+function statusOf(result: number): 502 | 503 {
+  return NO_DESCRIPTOR.includes(result) ? 503 : 502;
+}
+
 /** Whose connection it is. */
 export interface UpstreamOwner {
   /** Called once, when it is connected. */
   connected(): void;
-  /** Called once instead, with an errno. */
-  unreached(errno: number): void;
+  /** Called once instead, with the status that says why. */
+  unreached(status: 502 | 503): void;
   /** Called for events, once it is connected. */
   onEvents(): void;
 }
@@ -42,7 +50,7 @@ export class Upstream implements Handler {
         loop.pass(fd, this);
         owner.connected();
       },
-      failed: (result) => owner.unreached(-result),
+      failed: (result) => owner.unreached(statusOf(result)),
     });
   }
 
@@ -64,7 +72,7 @@ export class Upstream implements Handler {
       this.#loop.remove(this.fd);
     } else if (this.#interest === 0) {
       const result = this.#loop.add(this.fd, events, this);
-      if (result < 0) return this.#owner.unreached(-result);
+      if (result < 0) return this.#owner.unreached(statusOf(result));
     } else this.#loop.modify(this.fd, events);
     this.#interest = events;
   }
