@@ -3,6 +3,12 @@
 // deno-lint-ignore no-control-regex -- NUL ends a path in C, and line ends forge headers and logs
 const CONTROL = /[\x00-\x1f\x7f]/;
 
+/** RFC 9112, 3.2.2: a server has to accept the absolute form; RFC 9110, 4.2.4: not user information. */
+const ABSOLUTE = /^https?:\/\/(?:\[[0-9a-f:.]+\]|[\w\-.]+)(?::\d*)?(?=[/?]|$)/i;
+
+/** An escape of a letter, a digit or one of `-._~`: RFC 3986, 2.3. */
+const UNNEEDED = /%(?:4[1-9a-f]|5[0-9af]|6[1-9a-f]|7[0-9ae]|3[0-9]|2[de])/i;
+
 /** A request target that may be looked up. */
 export interface Target {
   /** Names from the root down, decoded; none of them leads up or is hidden. */
@@ -17,12 +23,11 @@ export interface Target {
  * Parses a request target; a number is the status to refuse it with.
  *
  * Decodes once, name by name, so that an escaped slash never becomes a separator. Refuses what is
- * not the one spelling of its path (empty names, dots), instead of guessing what was meant: a guard
- * in front of this server would guess differently.
+ * not the one spelling of its path (empty names, dots, unneeded escapes): a guard in front of this
+ * server may compare paths without decoding them.
  */
 export function parseTarget(target: string): Target | 400 | 404 {
-  // RFC 9112, 3.2.2: a server has to accept the absolute form.
-  const local = target.replace(/^https?:\/\/[^/?#]*/i, "");
+  const local = target.replace(ABSOLUTE, "");
   const [, path = "", query = ""] = /^([^?#]*)(\?[!-~]*)?$/.exec(local) ?? [];
   if (path[0] !== "/" && !(path === "" && local !== target)) return 400;
   const encoded = path.slice(1).split("/");
@@ -32,7 +37,7 @@ export function parseTarget(target: string): Target | 400 | 404 {
   for (const name of encoded) {
     const decoded = decode(name);
     if (decoded === null || CONTROL.test(decoded)) return 400;
-    if (!isVisible(decoded)) return 404;
+    if (!isVisible(decoded) || UNNEEDED.test(name)) return 404;
     names.push(decoded);
   }
   return { names, folder, query };

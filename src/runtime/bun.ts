@@ -19,6 +19,8 @@ export interface BunSocket {
   pause?(): void;
   /** Reads on. */
   resume?(): void;
+  /** Closes the socket when what was written has left. */
+  end?(): void;
   /** Closes the socket at once. */
   terminate(): void;
 }

@@ -42,6 +42,8 @@ describe("parseTarget()", () => {
       "/....//a",
       "/..;/a",
       "/%2egit",
+      "/%61",
+      "/a%7e",
     ]);
   for (const target of notFound) {
     it(`finds nothing at ${target}`, () => assert.equal(parseTarget(target), 404));
@@ -60,6 +62,7 @@ describe("parseTarget()", () => {
     "/%ff",
     "/%00",
   ]
+    .concat(["http:///a", "http://u@h/a", "http://a,b/a", "http://h:x/a"])
     .concat(["/a%0d%0ab", "/a\0b", "/%c0%ae%c0%ae/", "/%7f", "/a?b c"]);
   for (const target of malformed) {
     it(`refuses ${JSON.stringify(target)}`, () => assert.equal(parseTarget(target), 400));

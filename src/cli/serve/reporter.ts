@@ -2,6 +2,7 @@
 
 import process from "node:process";
 import type { FileServerStats, RequestEvent } from "../../http/mod.ts";
+import { formatJson } from "../../http/server/thread/log_format.ts";
 import { formatBytes } from "../../http/listing/text.ts";
 import { write } from "../output.ts";
 import { painter } from "../style.ts";
@@ -61,7 +62,7 @@ class JsonReporter implements Reporter {
   }
 
   #say(event: object): void {
-    write(`${JSON.stringify(event)}\n`);
+    write(formatJson(event));
   }
 }
 

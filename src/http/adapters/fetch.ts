@@ -6,7 +6,7 @@ import { WHOLE_BODY_BYTES } from "../../runtime/file_body.ts";
 import { readSome } from "../../move/engine/read_some.ts";
 import type { LookupRequest } from "../files/look_up.ts";
 import type { OpenFile } from "../files/open_root.ts";
-import { planMessage } from "../rules/messages.ts";
+import { phraseOf, planMessage } from "../rules/messages.ts";
 import type { Part, Plan, PlanRequest } from "../rules/types.ts";
 import type { StaticRoot } from "../files/static_root.ts";
 
@@ -21,20 +21,31 @@ export function planRequestOf({ method, headers }: Request): PlanRequest {
 /** Answers a request below a site. */
 export async function respondToFetch(site: StaticRoot, request: Request): Promise<Response> {
   const plain = planRequestOf(request);
-  const target = site.below(request.url);
+  const original = targetOf(request.url);
+  const target = site.below(original);
   if (target === undefined) return await toResponse(planMessage(plain, 404), undefined);
-  const original = target === request.url ? undefined : request.url;
   const siteRequest: LookupRequest = { ...plain, target, original };
   const answer = await site.find(siteRequest);
   return await toResponse(answer.plan, answer.kind === "file" ? answer.file : undefined);
 }
+
+/**
+ * The target in a URL of a request, in origin form. The runtime has parsed and normalized it before:
+ * on a Unix socket Deno writes `http+unix://` and the path of the socket in place of a host.
+ */
+function targetOf(url: string): string {
+  const target = url.replace(SCHEME_AND_HOST, "");
+  return target[0] === "/" ? target : `/${target}`;
+}
+
+const SCHEME_AND_HOST = /^[a-z][a-z0-9+.\-]*:\/\/[^/?#]*/i;
 
 /** Makes a response of a plan, which closes the file when it has been read or cancelled. */
 export async function toResponse(
   { status, headers, parts, length }: Plan,
   file: OpenFile | undefined,
 ): Promise<Response> {
-  const init = { status, headers: { ...headers } };
+  const init = { status, statusText: phraseOf(status), headers: { ...headers } };
   const [part] = parts;
   if (file === undefined) return new Response((part as Uint8Array<ArrayBuffer>) ?? null, init);
   if (part === undefined) {

@@ -9,6 +9,7 @@ import { type OpenFile, openRoot, type Root, type Symlinks } from "./open_root.t
 import { type Listing, PAGE_ENTRIES, pageNumber } from "../rules/listing.ts";
 import { planListing, planMessage } from "../rules/messages.ts";
 import type { SiteOptions } from "../rules/options.ts";
+import { splitTarget } from "../rules/target.ts";
 import { type Settings, settingsOf } from "../rules/settings.ts";
 import type { Target } from "../rules/target.ts";
 
@@ -80,15 +81,15 @@ export class StaticRoot {
     return listing;
   }
 
-  /** The target below the prefix; `undefined` for one that is not below it. */
+  /** The target below the prefix; `undefined` for one that is not below it, or malformed. */
   below(target: string): string | undefined {
     const { prefix } = this;
     if (prefix === "") return target;
-    const path = target[0] === "/" ? target : target.replace(/^https?:\/\/[^/?#]*/i, "");
-    if (!path.startsWith(prefix)) return undefined;
-    const rest = path.slice(prefix.length);
-    if (rest[0] === "/") return rest;
-    return rest === "" || rest[0] === "?" ? `/${rest}` : undefined;
+    const parts = splitTarget(target);
+    if (parts === 400 || !parts.path.startsWith(prefix)) return undefined;
+    const rest = parts.path.slice(prefix.length);
+    if (rest !== "" && rest[0] !== "/") return undefined;
+    return `${rest === "" ? "/" : rest}${parts.query}`;
   }
 }
 

@@ -1,5 +1,6 @@
 /** Whether a request's conditions hold: RFC 9110, section 13. @module */
 
+import { trimBlanks } from "./blanks.ts";
 import { parseDate } from "./fields/dates.ts";
 import type { PlanRequest } from "./types.ts";
 
@@ -41,7 +42,7 @@ export function precondition(request: PlanRequest, { etag, modified }: Validator
 export function rangeHolds(request: PlanRequest, { etag, modified }: Validators): boolean {
   const condition = request.header("if-range");
   if (!isPresent(condition)) return true;
-  const value = condition.trim();
+  const value = trimBlanks(condition);
   return value.endsWith('"') ? value === etag : parseDate(value) === modified;
 }
 
@@ -52,12 +53,16 @@ function isPresent(value: string | null | undefined): value is string {
 /** One entity tag of a list, and the comma behind it. */
 const ENTITY_TAG = /[ \t]*(?:(W\/)?("[\x21\x23-\x7e\x80-\uffff]*")[ \t]*)?(?:,|$)/y;
 
+/** Most elements of a list that are compared, empty ones included. */
+const MOST_ELEMENTS = 256;
+
 /** Whether a list of entity tags has this one; `weak` is how they are compared. */
 function lists(list: string, etag: string | undefined, weak: boolean): boolean {
-  const text = list.trim();
+  const text = trimBlanks(list);
   if (text === "*") return true;
   if (etag === undefined || !text.includes(etag)) return false;
-  for (ENTITY_TAG.lastIndex = 0; ENTITY_TAG.lastIndex < text.length;) {
+  ENTITY_TAG.lastIndex = 0;
+  for (let left = MOST_ELEMENTS; left > 0 && ENTITY_TAG.lastIndex < text.length; left--) {
     const match = ENTITY_TAG.exec(text);
     // What comes before a malformed element was understood; what follows may be anything.
     if (match === null) return false;

@@ -2,35 +2,15 @@
 
 import { prefersJson } from "./fields/codings.ts";
 import { type Listing, listingHtml, listingJson } from "./listing.ts";
+import { PHRASES } from "./phrases.ts";
 import type { Settings } from "./settings.ts";
 import { type Headers, NO_PARTS, type Plan, type PlanRequest } from "./types.ts";
 
-const PHRASES: Readonly<Record<number, string>> = {
-  301: "Moved Permanently",
-  400: "Bad Request",
-  403: "Forbidden",
-  404: "Not Found",
-  405: "Method Not Allowed",
-  406: "Not Acceptable",
-  408: "Request Timeout",
-  413: "Content Too Large",
-  414: "URI Too Long",
-  416: "Range Not Satisfiable",
-  429: "Too Many Requests",
-  431: "Request Header Fields Too Large",
-  500: "Internal Server Error",
-  501: "Not Implemented",
-  502: "Bad Gateway",
-  503: "Service Unavailable",
-  504: "Gateway Timeout",
-  505: "HTTP Version Not Supported",
-};
-
 const encoder = new TextEncoder();
 
-/** Reason phrase of a status that {@linkcode planMessage} is used with. */
+/** Reason phrase of a status that this server sends; empty for others. */
 export function phraseOf(status: number): string {
-  return PHRASES[status] ?? "";
+  return PHRASES.get(status) ?? "";
 }
 
 /** An answer whose body is a line that names its status, and nothing of the request. */

@@ -1,9 +1,13 @@
 /** Which bytes a Range header asks for: RFC 9110, section 14. @module */
 
+import { trimBlanks } from "./blanks.ts";
 import type { FilePart } from "./types.ts";
 
 /** One range of the header: `first-last`, `first-` or `-suffix`; empty elements are allowed. */
 const RANGE = /[ \t]*(?:(\d*)-(\d*)[ \t]*)?(?:,|$)/y;
+
+/** Most elements of a header, empty ones included: a header of 16 KiB can hold thousands. */
+const MOST_ELEMENTS = 256;
 
 /** No range can be satisfied: 416. */
 export const UNSATISFIABLE: readonly FilePart[] = Object.freeze([]);
@@ -13,7 +17,7 @@ export const UNSATISFIABLE: readonly FilePart[] = Object.freeze([]);
  *
  * The parts come in the order that was asked for and lie within the file. As RFC 9110, 14.2 permits,
  * the header is ignored, and the whole file sent, where it is malformed or in another unit, where it
- * asks for more than `most` ranges, and where the ranges add up to more than the file, as those of
+ * asks for more than `most` ranges or has too many empty elements, and where the ranges add up to more than the file, as those of
  * an attack do. One pass, whatever the length.
  *
  * @param value The header, such as `bytes=0-99,-1`.
@@ -23,15 +27,16 @@ export const UNSATISFIABLE: readonly FilePart[] = Object.freeze([]);
  * header is to be ignored.
  */
 export function parseRanges(value: string, size: number, most: number): readonly FilePart[] | null {
-  const text = value.trim();
+  const text = trimBlanks(value);
   // Of an empty file there is no first byte that Content-Range could name.
   if (size === 0 || !/^bytes=/i.test(text)) return null;
   const parts: FilePart[] = [];
   let count = 0;
   let sum = 0;
+  let elements = 0;
   for (RANGE.lastIndex = "bytes=".length; RANGE.lastIndex < text.length;) {
     const match = RANGE.exec(text);
-    if (match === null) return null;
+    if (match === null || (++elements > MOST_ELEMENTS && elements > 2 * most)) return null;
     const [, first, last] = match;
     if (first === undefined) continue;
     if (++count > most) return null;

@@ -50,9 +50,7 @@ export function describeFile(
 ): Representation {
   const { name, size, mtimeNs, coding } = file;
   const etag = settings.etag === false ? undefined : entityTag(file, settings.etag);
-  const modified = settings.lastModified
-    ? Math.min(Number(mtimeNs / NANOSECONDS), Math.floor(nowMs / 1000))
-    : undefined;
+  const modified = settings.lastModified ? modifiedOf(mtimeNs, nowMs) : undefined;
   const type = typeOf(name, settings);
   const headers: Record<string, string> = { "Content-Type": type, "Content-Length": String(size) };
   if (modified !== undefined) headers["Last-Modified"] = formatDate(modified);
@@ -81,6 +79,15 @@ export function describeFile(
     head: { status: 200, headers, parts: NO_PARTS, length: 0 },
   };
 }
+
+/** The time for Last-Modified; `undefined` where it has no form in HTTP: four digits of a year. */
+function modifiedOf(mtimeNs: bigint, nowMs: number): number | undefined {
+  const seconds = Math.min(Number(mtimeNs / NANOSECONDS), Math.floor(nowMs / 1000));
+  return seconds >= FIRST_SECOND ? seconds : undefined;
+}
+
+/** The first second of the year 0. */
+const FIRST_SECOND = Date.parse("0000-01-01T00:00:00Z") / 1000;
 
 /**
  * Strong (RFC 9110, 8.8.1): other bytes have another tag. nginx's shape, with more digits; a sidecar

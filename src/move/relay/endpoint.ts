@@ -2,7 +2,7 @@
 
 import { builtin } from "../../builtins.ts";
 import { describe } from "../../options.ts";
-import type { SocketAddress } from "../../sys/net/address.ts";
+import type { IpAddress, SocketAddress } from "../../sys/net/address.ts";
 import { parseIpv4, parseIpv6 } from "../../sys/net/ip.ts";
 
 /** A port, or the path of a Unix socket. */
@@ -38,19 +38,72 @@ export function parseEndpoint(value: string | Endpoint, role: string): Endpoint 
   }
   const { host = LOOPBACK, port } = value;
   if (typeof host !== "string" || host === "") throw wrong(host, role);
+  if (host.includes("%") && !isIpv6(host)) throw wrong(host, role);
   if (typeof port !== "number") throw wrong(port, role);
   return { host, port: checkPort(port, role) };
 }
 
-/** The address behind an endpoint; a name is looked up, and its first address taken. */
+/** The address behind an endpoint to listen on; of a name's addresses the first. */
 export async function resolveEndpoint(endpoint: Endpoint): Promise<SocketAddress> {
-  if ("path" in endpoint) return { family: "Unix", path: endpoint.path };
+  return (await resolveAll(endpoint))[0]!;
+}
+
+/**
+ * All addresses behind an endpoint to connect to, in the order in which they are to be tried.
+ *
+ * The resolver has ordered them (RFC 6724). Families alternate, as RFC 8305, section 4 has it, so
+ * that one family that is unreachable does not delay the other one.
+ *
+ * @throws {Error} With `code` `"ENOTFOUND"` and the like when a name cannot be looked up.
+ */
+export async function resolveAll(endpoint: Endpoint): Promise<SocketAddress[]> {
+  if ("path" in endpoint) return [{ family: "Unix", path: endpoint.path }];
   const { host = LOOPBACK, port } = endpoint;
-  if (parseIpv4(host) !== undefined) return { family: "IPv4", address: host, port };
-  if (parseIpv6(host) !== undefined) return { family: "IPv6", address: host, port };
+  if (parseIpv4(host) !== undefined) return [{ family: "IPv4", address: host, port }];
+  if (isIpv6(host)) return [ipv6Address(host, port)];
   const { lookup } = builtin("dns").promises;
-  const { address, family } = await lookup(host, { verbatim: true });
-  return { family: family === 6 ? "IPv6" : "IPv4", address, port };
+  const found = await lookup(host, { all: true, verbatim: true });
+  const first = found.filter(({ family }) => family === found[0]!.family);
+  const others = found.filter(({ family }) => family !== found[0]!.family);
+  const ordered = first.flatMap((address, i) => [address, ...others.slice(i, i + 1)])
+    .concat(others.slice(first.length));
+  return ordered.map(({ address, family }) =>
+    family === 6 ? ipv6Address(address, port) : { family: "IPv4", address, port }
+  );
+}
+
+/** Host of an address, as the runtimes take it. */
+export function hostOfAddress({ address, scopeId }: IpAddress): string {
+  return scopeId === undefined ? address : `${address}%${scopeId}`;
+}
+
+/** Whether this is an IPv6 address, with or without a zone such as `%eth0` (RFC 4007, 11). */
+function isIpv6(host: string): boolean {
+  const [address, zone, ...more] = host.split("%");
+  return parseIpv6(address!) !== undefined && zone !== "" && more.length === 0 &&
+    !zone?.includes("/");
+}
+
+function ipv6Address(host: string, port: number): IpAddress {
+  const [address, zone] = host.split("%") as [string, string?];
+  return { family: "IPv6", address, port, ...(zone !== undefined && { scopeId: indexOf(zone) }) };
+}
+
+/** The index of an interface by its name, or by the index itself. */
+function indexOf(zone: string): number {
+  if (/^[1-9]\d{0,8}$/.test(zone)) return Number(zone);
+  let index = 0;
+  try {
+    // Where if_nametoindex(3) would ask too.
+    index = Number(builtin("fs").readFileSync(`/sys/class/net/${zone}/ifindex`, "latin1"));
+  } catch {
+    // There is none, or this is not Linux.
+    index = builtin("os").networkInterfaces()[zone]?.find((own) => own.family === "IPv6")
+      ?.scopeid ?? 0;
+  }
+  if (index > 0) return index;
+  const message = `Cannot use the zone "${zone}": there is no such network interface`;
+  throw Object.assign(new Error(message), { code: "ENODEV" });
 }
 
 /** An address as {@linkcode parseEndpoint} reads it. */
@@ -61,7 +114,7 @@ export function formatAddress(address: SocketAddress): string {
     case "IPv4":
       return `${address.address}:${address.port}`;
     case "IPv6":
-      return `[${address.address}]:${address.port}`;
+      return `[${hostOfAddress(address)}]:${address.port}`;
   }
 }
 
@@ -74,7 +127,7 @@ function parseText(text: string, role: string): Endpoint {
   // A name or an IPv4 address has no colon; an IPv6 address stands in brackets.
   const match = /^(?:\[([^\]]+)\]|([^:[\]]*)):(\d{1,6})$/.exec(text);
   if (match === null) throw wrong(text, role);
-  if (match[1] !== undefined && parseIpv6(match[1]) === undefined) throw wrong(text, role);
+  if (match[1] !== undefined && !isIpv6(match[1])) throw wrong(text, role);
   return { host: match[1] ?? (match[2] || LOOPBACK), port: checkPort(Number(match[3]), role) };
 }
 

@@ -24,6 +24,11 @@ const option = new Int32Array(1);
 /** `struct linger { 1, 0 }`: closing sends a reset. */
 export const RESET: Uint8Array = new Uint8Array(Int32Array.of(1, 0).buffer);
 
+/** Makes closing a socket reset its connection, so that its peer takes nothing for complete. */
+export function resetOnClose(fd: number): void {
+  raw.setsockoptBytes(fd, SocketLevel.SOCKET, SocketOption.LINGER, RESET);
+}
+
 /** How a pair has ended: 0 when both sides have, else `-errno`; `-ETIMEDOUT` when it was idle. */
 export type PairResult = number;
 

@@ -3,9 +3,12 @@
 import type { Server, Socket } from "node:net";
 import { builtin } from "../../builtins.ts";
 import { errnoNumber } from "../../errors.ts";
+import { reset } from "../../runtime/reset.ts";
 import type { SocketAddress } from "../../sys/net/address.ts";
 import { copyPair } from "./copying.ts";
 import { Count, type Counters } from "./server/counters.ts";
+import { dialPortably } from "./server/dial_portably.ts";
+import { hostOfAddress } from "./endpoint.ts";
 import type { CheckedOptions } from "./server/options.ts";
 import type { Side } from "./side.ts";
 
@@ -13,15 +16,15 @@ import type { Side } from "./side.ts";
 export class PortableRelay {
   readonly #options: CheckedOptions;
   readonly #counters: Counters;
-  readonly #upstream: SocketAddress;
+  readonly #upstreams: readonly SocketAddress[];
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
 
-  /** Relays to `upstream`. Call {@linkcode listen} next. */
-  constructor(options: CheckedOptions, counters: Counters, upstream: SocketAddress) {
+  /** Relays to the first of `upstreams` that answers. Call {@linkcode listen} next. */
+  constructor(options: CheckedOptions, counters: Counters, upstreams: readonly SocketAddress[]) {
     this.#options = options;
     this.#counters = counters;
-    this.#upstream = upstream;
+    this.#upstreams = upstreams;
     const settings = { allowHalfOpen: true, pauseOnConnect: true, noDelay: true };
     this.#server = builtin("net").createServer(settings, (client) => void this.#relay(client));
     // Others are closed at once: node:net cannot leave them in the kernel's queue.
@@ -66,56 +69,52 @@ export class PortableRelay {
     this.#sockets.add(client);
     // Errors are told by what waits for the socket.
     client.on("error", () => {});
-    const upstream = this.#connect();
-    this.#sockets.add(upstream);
+    let broken = true;
+    const sockets = [client];
     try {
-      if (!await this.#connected(client, upstream)) return;
+      const upstream = await this.#connect(client);
+      if (upstream === undefined) return;
+      sockets.push(upstream);
+      this.#sockets.add(upstream);
       await copyPair(sideOf(client), sideOf(upstream), {
         idleMs: this.#options.idleMs,
         progress: this.#progress(),
         signal: undefined,
       });
+      broken = false;
     } catch (error) {
       const idle = (error as { code?: string }).code === "ETIMEDOUT";
       counters[idle ? Count.IDLE : Count.BROKEN]!++;
     } finally {
-      for (const socket of [client, upstream]) {
-        socket.destroy();
+      for (const socket of sockets) {
+        // An ordinary end would look like that of the other side.
+        if (broken) reset(socket);
+        else socket.destroy();
         this.#sockets.delete(socket);
       }
       counters[Count.ACTIVE]!--;
     }
   }
 
-  #connect(): Socket {
-    const settings = { ...optionsOf(this.#upstream), allowHalfOpen: true, noDelay: true };
-    return builtin("net").connect(settings);
-  }
-
-  #connected(client: Socket, upstream: Socket): Promise<boolean> {
+  /** Connects to an upstream; `undefined` where none answers, or the client has gone. */
+  async #connect(client: Socket): Promise<Socket | undefined> {
     const counters = this.#counters;
-    return new Promise((resolve) => {
-      const failed = (code: string) => {
+    const controller = new AbortController();
+    const cancel = () => controller.abort();
+    client.once("close", cancel);
+    const targets = this.#upstreams.map(optionsOf);
+    const { connectMs } = this.#options;
+    try {
+      return await dialPortably(targets, { connectMs, signal: controller.signal });
+    } catch (error) {
+      if (!client.destroyed) {
         counters[Count.UNREACHED]!++;
-        counters[Count.LAST_ERRNO] = errnoNumber(code);
-        resolve(false);
-      };
-      const timer = setTimeout(() => failed("ETIMEDOUT"), this.#options.connectMs);
-      let told = false;
-      upstream.on("error", (error: Error & { code?: string }) => {
-        if (!told) failed(error.code ?? "");
-      });
-      upstream.once("connect", () => {
-        told = true;
-        resolve(true);
-      });
-      client.once("close", () => {
-        told = true;
-        resolve(false);
-      });
-      upstream.once("connect", () => clearTimeout(timer));
-      upstream.once("close", () => clearTimeout(timer));
-    });
+        counters[Count.LAST_ERRNO] = errnoNumber((error as { code?: string }).code ?? "");
+      }
+      return undefined;
+    } finally {
+      client.off("close", cancel);
+    }
   }
 
   /** Counts into the shared counters, where a pair of its own would count for itself. */
@@ -146,5 +145,5 @@ function sideOf(socket: Socket): Side {
 function optionsOf(address: SocketAddress): { path: string } | { host: string; port: number } {
   return address.family === "Unix"
     ? { path: address.path }
-    : { host: address.address, port: address.port };
+    : { host: hostOfAddress(address), port: address.port };
 }

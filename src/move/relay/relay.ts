@@ -4,6 +4,7 @@ import { describe, wholeNumber } from "../../options.ts";
 import { AbortError } from "../engine/progress.ts";
 import { copyPair } from "./copying.ts";
 import { closeUntaken, examine, type Side } from "./side.ts";
+import { endUnreached } from "./server/unreached.ts";
 import { splicePair } from "./thread.ts";
 import type { RelayOptions, RelayProgress, RelayResult, RelayTarget } from "./types.ts";
 
@@ -19,6 +20,11 @@ const PROGRESS_MS = 100;
  * handed over. From the call on they belong to the relay: read and write nothing yourself. Whatever
  * happens, they are closed in the end, but for a descriptor, which remains the caller's to close.
  *
+ * If one of them cannot be connected, nothing is taken over and the promise rejects. You may then
+ * answer on the other one, if it is a `net.Socket`: whoever catches the error has until the next turn
+ * of the event loop to write to it, and then has to end it. Otherwise sluice ends it, with an
+ * ordinary end rather than a reset.
+ *
  * A socket that is still being connected is waited for. Destroying a `net.Socket` meanwhile ends
  * the relay on Node.js and Deno; `signal` does so everywhere.
  *
@@ -31,7 +37,8 @@ const PROGRESS_MS = 100;
  * @throws {TypeError} When an argument is of the wrong kind, or both are the same.
  * @throws {RangeError} When `idleTimeoutMs` is negative or fractional.
  * @throws {SyscallError} `ECONNRESET`, `EPIPE` when a peer is gone; `ETIMEDOUT` when nothing moved
- * for too long; `EBADF`, `ENOTSOCK` for a wrong descriptor. The other peer is reset.
+ * for too long; `EBADF`, `ENOTSOCK` for a wrong descriptor. The other peer is reset,
+ * unless nothing was taken over. `ECONNREFUSED` and the like when a socket cannot be connected.
  * @throws {AbortError} When the signal fired; its reason is the `cause`.
  * @throws {UnsupportedError} For an encrypted socket of Bun's own API, which nobody else can read.
  * The last four carry `bytesMoved` where some were.
@@ -72,11 +79,23 @@ export async function relay(
     onProgress?.({ ...progress });
     return { ...progress, method, durationMs: performance.now() - began };
   } catch (cause) {
-    // A wrong argument changes nothing. But when the one was never reached, the other has nobody.
-    if (!begun && !(cause instanceof TypeError)) sides.forEach(closeUntaken);
+    if (!begun && cause instanceof AbortError) sides.forEach(closeUntaken);
+    // A wrong argument changes nothing.
+    else if (!begun && !(cause instanceof TypeError)) leave([a, b]);
     throw cause;
   } finally {
     clearInterval(timer);
+  }
+}
+
+/** Ends what was not taken over; whoever waits for this may answer first. */
+function leave(targets: readonly RelayTarget[]): void {
+  for (const target of targets) {
+    try {
+      endUnreached(target);
+    } catch {
+      // The second one may be no socket at all: the error of the first is told.
+    }
   }
 }
 

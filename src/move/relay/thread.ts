@@ -81,7 +81,7 @@ function failure(errno: number, bytesMoved: number, signal: AbortSignal | undefi
 function thread(): WorkerPool {
   if (current !== undefined) return current;
   const data: RelayJobData = {
-    upstream: undefined,
+    upstreams: [],
     connectMs: 0,
     idleMs: 0,
     counters: newCounters(),

@@ -4,7 +4,7 @@ import { platform } from "../../../ffi/platform/mod.ts";
 import { describe, integer } from "../arguments.ts";
 import { formatIpv4, formatIpv6, parseIpv4, parseIpv6 } from "./ip.ts";
 
-/** An address of a network socket. The scope of an IPv6 address is always 0. */
+/** An address of a network socket. */
 export interface IpAddress {
   /** Protocol. */
   readonly family: "IPv4" | "IPv6";
@@ -12,6 +12,11 @@ export interface IpAddress {
   readonly address: string;
   /** 0..65535; 0 lets `bind()` choose. */
   readonly port: number;
+  /**
+   * Index of the interface that a link-local IPv6 address (`fe80::/10`) belongs to, from 1: see
+   * ipv6(7), `sin6_scope_id`. Absent for other addresses.
+   */
+  readonly scopeId?: number | undefined;
 }
 
 /** An address of a Unix socket. */
@@ -60,6 +65,7 @@ export function decodeAddress(bytes: Uint8Array): SocketAddress {
         family: "IPv6",
         address: formatIpv6(bytes.subarray(8, 24)),
         port: view.getUint16(2),
+        ...(view.getUint32(24, true) !== 0 && { scopeId: view.getUint32(24, true) }),
       };
     case AF_UNIX:
       return { family: "Unix", path: decodePath(bytes.subarray(2)) };
@@ -68,7 +74,7 @@ export function decodeAddress(bytes: Uint8Array): SocketAddress {
 }
 
 function encodeIp(
-  { address, family, port }: IpAddress,
+  { address, family, port, scopeId = 0 }: IpAddress,
   number: number,
   length: number,
   place: number,
@@ -81,6 +87,8 @@ function encodeIp(
   view.setUint16(2, integer(port, "port", 0, 0xffff));
   const bytes = new Uint8Array(view.buffer);
   bytes.set(digits, place);
+  // In the order of bytes of the machine: all that run here are little-endian.
+  if (family === "IPv6") view.setUint32(24, integer(scopeId, "scopeId", 0, 0xffffffff), true);
   return bytes;
 }
 

@@ -22,6 +22,23 @@ describe("parseTarget()", () => {
       assert.deepEqual(parseTarget(root), { names: [], folder: true, query: "" });
     }
     assert.equal(parseTarget("http://host/../a"), 404);
+    assert.deepEqual(parseTarget("http://host?q"), { names: [], folder: true, query: "?q" });
+    assert.deepEqual(parseTarget("http://[::1]:80/a"), { names: ["a"], folder: false, query: "" });
+    for (const authority of ["", "u@h", "a,b", "h:x", "evil:80:80", "[[]x]", ";", "h\\a", "%61"]) {
+      assert.equal(parseTarget(`http://${authority}/a`), 400, authority);
+    }
+  });
+
+  it("finds nothing where an unreserved character is escaped, and only there", () => {
+    for (let code = 0x20; code < 0x7f; code++) {
+      const character = String.fromCharCode(code);
+      const escape = `%${code.toString(16)}`;
+      for (const name of [`a${escape}`, `a${escape.toUpperCase()}b`]) {
+        const unneeded = /[\w\-.~]/.test(character) || character === "/" || character === "\\";
+        assert.equal(parseTarget(`/${name}`) === 404, unneeded, name);
+      }
+    }
+    assert.deepEqual(parseTarget("/a%2561"), { names: ["a%61"], folder: false, query: "" });
   });
 
   const notFound = [

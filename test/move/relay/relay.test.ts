@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
-import { connect } from "node:net";
-import { createServer } from "node:http";
+import { once } from "node:events";
+import { createServer as createHttpServer } from "node:http";
+import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { describe, it } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { AbortError, relay, type RelayOptions, type RelayTarget } from "../../../src/mod.ts";
 import * as sys from "../../../src/sys/mod.ts";
 import { noise, sha256 } from "../../_kit/bytes.ts";
@@ -194,14 +196,36 @@ describe("relay()", () => {
     });
   });
 
-  it("ends when a socket cannot be connected, and closes the other one", async () => {
-    const a = await SOCKET.open();
-    // Nobody listens on port 1.
-    const socket = connect(1, "127.0.0.1");
-    await assert.rejects(relay(a.target, socket), { code: "ECONNREFUSED" });
-    assert.ok((a.target as import("node:net").Socket).destroyed);
-    a.close();
-  });
+  for (const refusedFirst of [false, true]) {
+    it(`ends when a socket cannot be connected, the ${refusedFirst ? "first" : "second"}: the peer of the other one is not reset`, async () => {
+      for (const answer of ["", "sorry"]) {
+        const server = createServer();
+        const accepted = once(server.listen(0, "127.0.0.1"), "connection");
+        await once(server, "listening");
+        const peer = connect((server.address() as AddressInfo).port, "127.0.0.1");
+        let received = "";
+        let reset = false;
+        peer.on("data", (chunk) => received += chunk);
+        peer.on("error", () => reset = true);
+        const closed = once(peer, "close");
+        const [client] = await accepted as [Socket];
+        // Nobody will read these bytes: closing the socket now would reset the connection.
+        peer.write("a request");
+        await sleep(20);
+        // Nobody listens on port 1.
+        const pair = [client, connect(1, "127.0.0.1")] as const;
+        const done = refusedFirst ? relay(pair[1], pair[0]) : relay(...pair);
+        await done.then(() => assert.fail("nobody listens"), (error) => {
+          assert.equal(error.code, "ECONNREFUSED");
+          if (answer !== "") client.resume().end(answer);
+        });
+        await closed;
+        assert.deepEqual([received, reset], [answer, false]);
+        client.destroy();
+        server.close();
+      }
+    });
+  }
 
   it("leaves no descriptor behind, whatever happens", async () => {
     const run = async (end: (a: Opened, b: Opened) => void) => {
@@ -247,7 +271,7 @@ describe("relay()", () => {
   });
 
   it("refuses a response of node:http", async () => {
-    const server = createServer().listen(0, "127.0.0.1");
+    const server = createHttpServer().listen(0, "127.0.0.1");
     const refused = new Promise<void>((resolve, reject) => {
       server.on("request", (_, res) => {
         assert.rejects(relay(res as unknown as RelayTarget, 0), TypeError).then(resolve, reject)

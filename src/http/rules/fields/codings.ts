@@ -1,5 +1,6 @@
 /** Which content coding a client prefers: RFC 9110, section 12.5.3. @module */
 
+import { trimBlanks } from "../blanks.ts";
 import type { Coding } from "../types.ts";
 
 /** Suffix of the sidecar's file name. */
@@ -52,7 +53,7 @@ export function prefersJson(accept: string | null | undefined): boolean {
   if (!accept?.includes("json")) return false;
   const weight = (type: string) => {
     for (const member of accept.split(",", MOST)) {
-      const [name, ...parameters] = member.split(";").map((part) => part.trim().toLowerCase());
+      const [name, ...parameters] = member.split(";").map((part) => trimBlanks(part).toLowerCase());
       if (name !== type) continue;
       const q = parameters.find((parameter) => parameter.startsWith("q="));
       return q === undefined ? 1 : Number(q.slice(2)) || 0;

@@ -1,5 +1,7 @@
 /** Dates in headers: RFC 9110, section 5.6.7. @module */
 
+import { trimBlanks } from "../blanks.ts";
+
 const DAYS = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
 const MONTHS = "Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec";
 const MONTH_NAMES = MONTHS.split("|");
@@ -24,7 +26,7 @@ const LONGEST = 40;
  */
 export function parseDate(text: string | null | undefined, nowMs: number = Date.now()): number {
   if (text === null || text === undefined || text.length > LONGEST) return NaN;
-  const value = text.trim();
+  const value = trimBlanks(text);
   let match = IMF_FIXDATE.exec(value);
   if (match !== null) {
     const [, day, month, year, ...time] = match;

@@ -4,6 +4,7 @@ import { EAGAIN, EINTR } from "../../../errno.ts";
 import { recvCell } from "../../../sys/raw/cells.ts";
 import type { Connection } from "./connection.ts";
 import type { PassedRequest } from "../proxy/proxy.ts";
+import { Field } from "../parser/field_names.ts";
 import { peerOf } from "../thread/access_log.ts";
 import { CHUNKED } from "../parser/message_rules.ts";
 import { Method } from "../parser/request_line.ts";
@@ -95,6 +96,7 @@ export class Reader {
     this.partial = this.#awaits = false;
     output.begin(this.#connection);
     let at = 0;
+    let answered = false;
     for (let left = REQUESTS_PER_TURN; at < end && this.keep; left--) {
       if (this.#discard > 0) {
         const skipped = Math.min(this.#discard, end - at);
@@ -115,10 +117,12 @@ export class Reader {
       if (!(result < 0 ? this.#refuse(-result) : this.#answer(result, end))) break;
       if (this.passed !== null) return PASSED;
       at = result < 0 ? end : result;
+      answered = true;
     }
     if (at < end && this.keep) this.#pending = input.bytes.slice(at, end);
     this.partial ||= this.#discard > 0;
-    if (this.partial && !began) this.#connection.began();
+    // The next request has the whole time, whatever the one before it took.
+    if (this.partial && (!began || answered)) this.#connection.began();
     return this.#awaits ? AWAITED : output.end();
   }
 
@@ -133,10 +137,13 @@ export class Reader {
       return this.#pass(at, end);
     }
     const { bodyLength } = head;
+    // A client that expects "100 Continue" may send the body, or not, when it gets another answer
+    // (RFC 9110, 10.1.1): what follows could be that body, or the next request.
+    const withheld = (head.known & Field.EXPECT) !== 0 && head.minor === 1 && bodyLength > end - at;
     // The end of a longer body, or of one in chunks, is not looked for; and what follows CONNECT may
     // be meant for a tunnel that there is not.
     const keep = head.keepAlive && bodyLength !== CHUNKED && bodyLength <= MOST_DISCARDED &&
-      !closing && !(head.method === Method.OTHER && head.methodName === "CONNECT");
+      !closing && !withheld && !(head.method === Method.OTHER && head.methodName === "CONNECT");
     const added = output.add(reply, keep, at < end);
     site.settle();
     if (!added) return false;

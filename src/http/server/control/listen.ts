@@ -3,6 +3,7 @@
 import { builtin } from "../../../builtins.ts";
 import { ECONNREFUSED } from "../../../errno.ts";
 import { errnoNumber, SyscallError } from "../../../errors.ts";
+import { resolveEndpoint } from "../../../move/relay/endpoint.ts";
 import { encodeAddress, type SocketAddress } from "../../../sys/net/address.ts";
 import * as raw from "../../../sys/raw/mod.ts";
 import { openListener, streamSocket } from "../../../sys/net/listener.ts";
@@ -19,11 +20,7 @@ export async function whereToListen(
 ): Promise<SocketAddress> {
   if (path !== undefined) return { family: "Unix", path };
   const name = host.replace(/^\[|\]$/g, "");
-  const { isIPv4, isIPv6 } = builtin("net");
-  if (isIPv4(name)) return { family: "IPv4", address: name, port };
-  if (isIPv6(name)) return { family: "IPv6", address: name, port };
-  const { address, family } = await builtin("dns").promises.lookup(name);
-  return { family: family === 6 ? "IPv6" : "IPv4", address, port };
+  return await resolveEndpoint({ host: name, port });
 }
 
 /**

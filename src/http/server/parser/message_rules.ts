@@ -1,6 +1,10 @@
 /** What the fields of a request say about the message, and when they contradict themselves. @module */
 
 import { equalsIgnoringCase, Field, ONCE } from "./field_names.ts";
+import { isAuthority } from "../../rules/authority.ts";
+import { trimBlanks } from "../../rules/blanks.ts";
+import { splitTarget } from "../../rules/target.ts";
+import { Method } from "./request_line.ts";
 import { CLASS, Class, COLON, digit, latin1, latin1Bytes } from "./syntax.ts";
 
 /** Value of `bodyLength` for a body in chunks. */
@@ -15,6 +19,10 @@ export interface Message {
   readonly twice: number;
   readonly hostField: number;
   readonly minor: number;
+  readonly method: number;
+  readonly methodName: string;
+  readonly target: string;
+  readonly targetStart: number;
   keepAlive: boolean;
   bodyLength: number;
   named(index: number, bit: number): boolean;
@@ -33,29 +41,30 @@ export function judge(head: Message): number {
   head.bodyLength = 0;
   head.keepAlive = minor === 1;
   if ((head.twice & ONCE) !== 0) return -400;
+  if (head.bytes[head.targetStart] !== SLASH && !validTarget(head)) return -400;
   if (head.hostField < 0 ? minor === 1 : !validHost(head)) return -400;
   if ((known & Field.CONNECTION) !== 0) connection(head);
   if ((known & (Field.CONTENT_LENGTH | Field.TRANSFER_ENCODING)) === 0) return 0;
   return body(head);
 }
 
+/** Which form of target goes with which method: RFC 9112, 3.2. */
+function validTarget({ method, methodName, target }: Message): boolean {
+  if (target === "*") return method === Method.OPTIONS;
+  // The authority form. No tunnel is opened: the request is answered with 405.
+  if (methodName === "CONNECT") return isAuthority(target);
+  return splitTarget(target) !== 400;
+}
+
 /** A name or an address, in brackets if it has colons, and a port. */
 function validHost({ bytes, fields, hostField }: Message): boolean {
   const start = fields[4 * hostField + 2]!;
   const end = fields[4 * hostField + 3]!;
+  if (bytes[start] === OPENING) return isAuthority(latin1(bytes, start, end));
   let at = start;
-  if (bytes[at] === OPENING) {
-    // The end of the line is in no class: it stops there at the latest.
-    while (bytes[at] !== CLOSING) {
-      if ((CLASS[bytes[++at]!]! & Class.HOST) === 0) return false;
-    }
-    at++;
-  }
   for (; at < end && bytes[at] !== COLON; at++) {
     const byte = bytes[at]!;
     if ((CLASS[byte]! & Class.HOST) === 0 || byte === OPENING || byte === CLOSING) return false;
-    // Nothing but a port follows an address in brackets.
-    if (bytes[start] === OPENING) return false;
   }
   for (at++; at < end; at++) if (!digit(bytes[at]!)) return false;
   return true;
@@ -63,6 +72,7 @@ function validHost({ bytes, fields, hostField }: Message): boolean {
 
 const OPENING = 0x5b;
 const CLOSING = 0x5d;
+const SLASH = 0x2f;
 
 function connection(head: Message): void {
   for (let i = 0; i < head.count; i++) {
@@ -78,7 +88,7 @@ function connection(head: Message): void {
       return;
     } else {
       const options = latin1(head.bytes, start, end).toLowerCase().split(",");
-      const trimmed = options.map((option) => option.trim());
+      const trimmed = options.map(trimBlanks);
       if (trimmed.includes("keep-alive")) head.keepAlive = true;
       if (trimmed.includes("close")) {
         head.keepAlive = false;

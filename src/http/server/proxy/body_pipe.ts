@@ -113,7 +113,7 @@ export class BodyPipe {
     const end = this.#framing.scan(buffer.bytes, 0, count);
     if (end < 0) return Moved.MALFORMED;
     if (end < count) this.#behind = buffer.bytes.slice(end, count);
-    return this.#send(buffer, end);
+    return this.#send(buffer, end - this.#framing.removed);
   }
 
   /** After a call that brought nothing. */

@@ -10,7 +10,15 @@ export interface Framing {
   readonly untilEnd: boolean;
   /** Bytes from here on that need not be looked at; 0 where the next one must be. */
   readonly blind: number;
-  /** Goes over bytes; returns where the body ends, `end` where it does not, -1 where it is none. */
+  /**
+   * Bytes that the last {@linkcode Framing.scan} removed: what is to be passed on stands from its
+   * `start` to where it ended, less so many bytes.
+   */
+  readonly removed: number;
+  /**
+   * Goes over bytes; returns where the body ends, `end` where it does not, -1 where it is none.
+   * What is not passed on is overwritten by what follows it.
+   */
   scan(bytes: Uint8Array, start: number, end: number): number;
   /** Goes over `count` bytes, at most {@linkcode Framing.blind}, without seeing them. */
   skip(count: number): void;
@@ -19,6 +27,7 @@ export interface Framing {
 /** A body of a length that is known; `Infinity` is up to the end of the connection. */
 export class Counted implements Framing {
   readonly untilEnd: boolean;
+  readonly removed = 0;
   #left: number;
 
   constructor(length: number) {
@@ -69,17 +78,29 @@ const State = {
 } as const;
 
 /**
+ * What of a body in chunks is passed on: all of it; all but the trailers, for a program that could
+ * take them for fields of the head; or the data alone, for a client that knows no chunks.
+ */
+export type ChunkedParts = "all" | "without trailers" | "data";
+
+/**
  * A body in chunks, as strict as the heads: lines end in CR and LF, and extensions hold nothing that
- * another reader could take for the end of a line. What passes here is passed on as it is.
+ * another reader could take for the end of a line.
  */
 export class Chunked implements Framing {
   readonly untilEnd = false;
+  removed = 0;
+  readonly #parts: ChunkedParts;
   #state: number = State.LENGTH;
   /** Digits of the length at hand. */
   #digits = 0;
   /** The length at hand; in the data what is left of it. */
   #left = 0;
   #others = 0;
+
+  constructor(parts: ChunkedParts = "all") {
+    this.#parts = parts;
+  }
 
   get done(): boolean {
     return this.#state === State.DONE;
@@ -96,14 +117,30 @@ export class Chunked implements Framing {
 
   scan(bytes: Uint8Array, start: number, end: number): number {
     let at = start;
+    let kept = start;
     while (at < end && this.#state !== State.DONE) {
       if (this.#state === State.DATA) {
         const count = Math.min(this.#left, end - at);
         this.skip(count);
+        if (kept < at) bytes.copyWithin(kept, at, at + count);
         at += count;
-      } else if (!this.#step(bytes[at++]!)) return -1;
+        kept += count;
+        continue;
+      }
+      const byte = bytes[at++]!;
+      if (!this.#step(byte)) return -1;
+      if (this.#passes()) bytes[kept++] = byte;
     }
+    this.removed = at - kept;
     return at;
+  }
+
+  /** Whether the byte that led to this state is passed on. */
+  #passes(): boolean {
+    if (this.#parts === "all") return true;
+    if (this.#parts === "data") return false;
+    return this.#state !== State.MORE_TRAILER && this.#state !== State.TRAILER_LF &&
+      !(this.#state === State.TRAILER && this.#others > 0);
   }
 
   /** Takes one byte of what is not data; false where it must not stand there. */
@@ -129,7 +166,8 @@ export class Chunked implements Framing {
       case State.TRAILER:
         if (byte === CR) return this.#go(State.LAST_LF);
         // The first byte of a name; this refuses a folded line.
-        return (CLASS[byte]! & Class.TOKEN) !== 0 && this.#go(State.MORE_TRAILER);
+        return (CLASS[byte]! & Class.TOKEN) !== 0 && this.#other(byte) &&
+          this.#go(State.MORE_TRAILER);
       case State.MORE_TRAILER:
         return byte === CR ? this.#go(State.TRAILER_LF) : this.#other(byte);
       case State.TRAILER_LF:

@@ -1,8 +1,8 @@
 /** Whom requests are passed on to, and which. @module */
 
 import { describe, wholeNumber } from "../../../options.ts";
-import { type Endpoint, parseEndpoint, resolveEndpoint } from "../../../move/relay/endpoint.ts";
-import { encodeAddress, type SocketAddress } from "../../../sys/net/address.ts";
+import { type Endpoint, parseEndpoint, resolveAll } from "../../../move/relay/endpoint.ts";
+import { type DialAddress, dialAddresses } from "../../../threads/loop/dial.ts";
 
 import type { SandboxOptions } from "../thread/sandbox.ts";
 
@@ -17,7 +17,8 @@ export interface FallbackOptions {
   readonly to: string | Endpoint;
   /**
    * Beginnings of targets that are always the program's, whatever is in the folder: `"/api/"` is
-   * everything below, `"/api"` also `/apis`. Compared with the target as it was sent.
+   * everything below, `"/api"` also `/apis`. Compared with the path as it was sent, and with the
+   * decoded path that the file look-up uses.
    *
    * @default {none}
    */
@@ -33,6 +34,13 @@ export interface FallbackOptions {
    * @default {"replace"}
    */
   readonly forwarded?: Forwarding | undefined;
+  /**
+   * Whether requests say in a `Via` field that they were passed on, as RFC 9110, 7.6.3 demands.
+   * nginx, for one, sends no gzip to a request with that field (`gzip_proxied`).
+   *
+   * @default {true}
+   */
+  readonly via?: boolean | undefined;
   /** Time for connecting; then 504. @default {5000} */
   readonly connectMs?: number | undefined;
   /** Time without a byte from the program; then 504, or the end of the answer. @default {60000} */
@@ -46,15 +54,17 @@ export interface FallbackChoice {
   readonly notFound: boolean;
   readonly methods: boolean;
   readonly forwarded: Forwarding;
+  readonly via: boolean;
   readonly connectMs: number;
   readonly silenceMs: number;
 }
 
 /** What a thread is given: plain data. */
 export interface FallbackConfig extends Omit<FallbackChoice, "to"> {
-  readonly family: SocketAddress["family"];
-  /** A `struct sockaddr`. */
-  readonly address: Uint8Array;
+  /** Where to connect to; tried in turn. */
+  readonly addresses: readonly DialAddress[];
+  /** Value of Host for requests that have none. */
+  readonly host: string;
 }
 
 const ACTION = "pass requests on";
@@ -83,6 +93,7 @@ export function fallbackOf(value: string | FallbackOptions): FallbackChoice {
     notFound: flag(options.notFound ?? true, "notFound"),
     methods: flag(options.methods ?? true, "methods"),
     forwarded,
+    via: flag(options.via ?? true, "via"),
     connectMs: time(connectMs, "connectMs"),
     silenceMs: time(silenceMs, "silenceMs"),
   };
@@ -90,14 +101,23 @@ export function fallbackOf(value: string | FallbackOptions): FallbackChoice {
 
 /** Looks the name up, for the threads. */
 export async function resolveFallback({ to, ...rest }: FallbackChoice): Promise<FallbackConfig> {
-  const address = await resolveEndpoint(to);
-  return { ...rest, family: address.family, address: encodeAddress(address) };
+  const addresses = dialAddresses(await resolveAll(to));
+  return { ...rest, addresses, host: hostOf(to) };
+}
+
+/** Value of Host for a request that has none: the program's address. */
+export function hostOf(to: Endpoint): string {
+  if ("path" in to) return "localhost";
+  const { host = "127.0.0.1", port } = to;
+  // A zone buffers something on this machine only (RFC 6874, 1).
+  const name = host.replace(/%.*$/, "");
+  return `${name.includes(":") ? `[${name}]` : name}:${port}`;
 }
 
 /** What a thread in a sandbox must still be allowed for it. */
 export function whatFallbackNeeds(config: FallbackConfig | null): SandboxOptions {
   if (config === null) return {};
-  const { address, family } = config;
+  const { address, family } = config.addresses[0]!;
   const view = new DataView(address.buffer, address.byteOffset, address.byteLength);
   // Of both `struct sockaddr_in` and `sockaddr_in6` the port is in the same place.
   if (family !== "Unix") return { port: view.getUint16(2) };

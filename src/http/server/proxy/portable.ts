@@ -1,39 +1,61 @@
 /** Passing requests on by `node:http`, where no system call can be made. @module */
 
 import type { ClientRequest, IncomingMessage, RequestOptions, ServerResponse } from "node:http";
+import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { builtin } from "../../../builtins.ts";
+import { reset } from "../../../runtime/reset.ts";
+import { hostOfAddress, resolveAll } from "../../../move/relay/endpoint.ts";
+import type { SocketAddress } from "../../../sys/net/address.ts";
+import { trimBlanks } from "../../rules/blanks.ts";
 import { phraseOf } from "../../rules/messages.ts";
-import type { FallbackChoice } from "./options.ts";
+import { splitTarget } from "../../rules/target.ts";
+import { KEPT, OF_THIS_HOP } from "./hop.ts";
+import { type FallbackChoice, hostOf } from "./options.ts";
+import { decodedPath, owned } from "./paths.ts";
 
 /** Answers for the files, and calls `next` with an error that has a `status` where it has none. */
 type Files = (req: IncomingMessage, res: ServerResponse, next: (error?: unknown) => void) => void;
 
-const OF_THIS_HOP: ReadonlySet<string> = new Set([
-  "connection",
-  "keep-alive",
-  "proxy",
-  "proxy-connection",
-  "te",
-  "transfer-encoding",
-  "upgrade",
-]);
 const WHO = /^(?:forwarded|x[-_]forwarded[-_](?:for|host|proto)|x[-_]real[-_]ip)$/;
 
 /** The same rules as those of the server's own threads. */
 export class PortableFallback {
   readonly #config: FallbackChoice;
+  /** The paths of the program, decoded. */
+  readonly #decoded: readonly string[];
+
+  /** Addresses of the program, once they have been looked up. */
+  #addresses: Promise<SocketAddress[]> | undefined;
 
   constructor(config: FallbackChoice) {
     this.#config = config;
+    this.#decoded = config.paths.map(decodedPath);
   }
+
+  /** Gives the addresses of the program, whatever the name, as `dns.lookup()` does with `all`. */
+  readonly #lookup = (
+    _name: string,
+    _options: unknown,
+    callback: (error: Error | null, addresses: { address: string; family: number }[]) => void,
+  ): void => {
+    this.#addresses ??= resolveAll(this.#config.to);
+    this.#addresses.then(
+      (addresses) => callback(null, addresses.flatMap(lookedUp)),
+      (error: Error) => {
+        this.#addresses = undefined;
+        callback(error, []);
+      },
+    );
+  };
 
   /** Answers a request, in whatever way. */
   serve(req: IncomingMessage, res: ServerResponse, files: Files, preflights: boolean): void {
     const { method = "", url = "" } = req;
     const { methods, notFound, paths } = this.#config;
-    const passes = url.startsWith("/") && method !== "CONNECT" && method !== "TRACE";
-    if (passes && paths.some((path) => url.startsWith(path))) return this.#pass(req, res);
+    if (!isWellFormed(req)) return refuse(res, 400, { Connection: "close" });
+    const passes = url !== "*" && method !== "CONNECT" && method !== "TRACE";
+    if (passes && owned(url, paths, this.#decoded)) return this.#pass(req, res);
     const plain = method === "GET" || method === "HEAD";
     const theirs = !plain && methods && !(method === "OPTIONS" && preflights);
     if (passes && theirs) return this.#pass(req, res);
@@ -50,7 +72,7 @@ export class PortableFallback {
   /** Passes a WebSocket through; any other protocol is refused. */
   upgrade(req: IncomingMessage, socket: Duplex, head: Uint8Array): void {
     socket.on("error", () => socket.destroy());
-    if (!isWebSocket(req)) {
+    if (!isWebSocket(req) || !isWellFormed(req)) {
       socket.end("HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
       return;
     }
@@ -69,7 +91,8 @@ export class PortableFallback {
       socket.write(`${lines.join("\r\n")}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n`);
       socket.write(first);
       upstream.write(head);
-      upstream.on("error", () => socket.destroy());
+      // An ordinary end would look like that of the program.
+      upstream.on("error", () => reset(socket as Socket));
       socket.on("error", () => upstream.destroy());
       socket.on("close", () => upstream.destroy());
       upstream.pipe(socket).pipe(upstream);
@@ -78,6 +101,7 @@ export class PortableFallback {
       const { statusCode = 502, statusMessage = "" } = response;
       const lines = [`HTTP/1.1 ${statusCode} ${statusMessage}`, ...fieldLines(response.rawHeaders)];
       socket.write(`${lines.join("\r\n")}\r\nConnection: close\r\n\r\n`);
+      response.on("error", () => reset(socket as Socket));
       response.pipe(socket);
     });
     request.on("error", () => {
@@ -90,17 +114,29 @@ export class PortableFallback {
     const coded = req.headers["transfer-encoding"] !== undefined;
     const more = coded ? ["Transfer-Encoding", "chunked"] : [];
     const request = this.#request(req, [...this.#headers(req), ...more, "Connection", "close"]);
+    const cut = () => {
+      // Where the body ends with the connection, an ordinary end would look like that of the body.
+      if (res.socket) reset(res.socket);
+      res.destroy();
+    };
     request.on("response", (response) => {
-      const { rawHeaders, statusCode = 502, statusMessage } = response;
+      const { headers, rawHeaders, statusCode = 502, statusMessage } = response;
       const kept: string[] = [];
-      eachField(rawHeaders, (name, value) => kept.push(name, value));
+      eachField(rawHeaders, (name, value, lower) => {
+        // RFC 9110, 8.6: such an answer has no Content-Length.
+        if (statusCode !== 204 || lower !== "content-length") kept.push(name, value);
+      });
+      // RFC 9110, 15.5.22: an answer with 426 says to which protocol.
+      if (statusCode === 426 && headers.upgrade !== undefined) {
+        kept.push("Upgrade", headers.upgrade, "Connection", "upgrade, close");
+      }
       res.writeHead(statusCode, statusMessage, kept);
       response.pipe(res);
-      response.on("aborted", () => res.destroy());
-      response.on("error", () => res.destroy());
+      response.on("aborted", cut);
+      response.on("error", cut);
     });
     request.on("error", () => {
-      if (res.headersSent) res.destroy();
+      if (res.headersSent) cut();
       else refuse(res, timedOut.has(request) ? 504 : 502, {});
     });
     res.on("close", () => request.destroy());
@@ -109,10 +145,14 @@ export class PortableFallback {
 
   #request(req: IncomingMessage, headers: string[]): ClientRequest {
     const { silenceMs, to } = this.#config;
-    const where: RequestOptions = "path" in to
+
+    // A name, so that lookup() is asked: the runtimes then try all of its addresses.
+    const where = "path" in to
       ? { socketPath: to.path }
-      : { host: to.host, port: to.port };
-    const { method, url: path } = req;
+      : { host: "program.invalid", port: to.port, lookup: this.#lookup };
+    const { method } = req;
+    const parts = splitTarget(req.url ?? "");
+    const path = parts === 400 ? req.url : parts.path + parts.query;
     const options = { ...where, agent: false as const, headers, method, path, setHost: false };
     const request = builtin("http").request(options as RequestOptions);
     request.setTimeout(silenceMs, () => {
@@ -123,23 +163,34 @@ export class PortableFallback {
   }
 
   #headers(req: IncomingMessage): string[] {
-    const { forwarded } = this.#config;
-    const headers: string[] = [];
+    const { forwarded, to, via } = this.#config;
+    const parts = splitTarget(req.url ?? "");
+    const authority = parts === 400 ? undefined : parts.authority;
+    const host = authority ?? req.headers.host;
+    // HTTP/1.1 requires one.
+    const headers: string[] = ["Host", host ?? hostOf(to)];
     eachField(req.rawHeaders, (name, value, lower) => {
+      // The runtime has said "100 Continue" itself.
+      if (lower === "host" || lower === "expect" || lower === "trailer") return;
       if (forwarded === false || !WHO.test(lower)) headers.push(name, value);
     });
-    headers.push("Via", `1.${req.httpVersionMinor} sluice`);
+    if (via) headers.push("Via", `1.${req.httpVersionMinor} sluice`);
     if (forwarded === false) return headers;
     const { remoteAddress = "" } = req.socket;
     const chain = forwarded === "append" ? [req.headers["x-forwarded-for"] ?? ""] : [];
     const all = [...chain, remoteAddress].filter((address) => address !== "").join(", ");
     if (all !== "") headers.push("X-Forwarded-For", all);
     const said = (name: string) => forwarded === "append" ? req.headers[name] as string : undefined;
-    const host = said("x-forwarded-host") ?? req.headers.host;
-    if (host !== undefined) headers.push("X-Forwarded-Host", host);
+    const asked = said("x-forwarded-host") ?? host;
+    if (asked !== undefined) headers.push("X-Forwarded-Host", asked);
     headers.push("X-Forwarded-Proto", said("x-forwarded-proto") ?? "http");
     return headers;
   }
+}
+
+function lookedUp(address: SocketAddress): { address: string; family: number }[] {
+  if (address.family === "Unix") return [];
+  return [{ address: hostOfAddress(address), family: address.family === "IPv6" ? 6 : 4 }];
 }
 
 /** The only other protocol that is passed on; runtimes that can be told treat the rest as ordinary. */
@@ -150,13 +201,30 @@ export function isWebSocket({ headers, method }: IncomingMessage): boolean {
 /** Requests that were given up. */
 const timedOut = new WeakSet<ClientRequest>();
 
+/** What the server's own threads demand of a head, and not every runtime does. */
+function isWellFormed({ method, rawHeaders, url = "" }: IncomingMessage): boolean {
+  let hosts = 0;
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    if (rawHeaders[i]!.toLowerCase() === "host") hosts++;
+  }
+  if (hosts > 1) return false;
+  return splitTarget(url) !== 400 || (url === "*" && method === "OPTIONS");
+}
+
+/** Calls `add` for each field that does not concern one hop alone. */
 function eachField(
   raw: readonly string[],
   add: (name: string, value: string, lower: string) => void,
 ): void {
+  const dropped = new Set(OF_THIS_HOP);
+  for (let i = 0; i < raw.length; i += 2) {
+    if (raw[i]!.toLowerCase() !== "connection") continue;
+    for (const option of raw[i + 1]!.toLowerCase().split(",")) dropped.add(trimBlanks(option));
+  }
+  for (const name of KEPT) if (!OF_THIS_HOP.has(name)) dropped.delete(name);
   for (let i = 0; i < raw.length; i += 2) {
     const lower = raw[i]!.toLowerCase();
-    if (!OF_THIS_HOP.has(lower)) add(raw[i]!, raw[i + 1]!, lower);
+    if (!dropped.has(lower)) add(raw[i]!, raw[i + 1]!, lower);
   }
 }
 
@@ -173,6 +241,8 @@ function refuse(
 ): void {
   if (res.headersSent) return void res.destroy();
   const body = `${status} ${phraseOf(status)}\n`;
-  res.writeHead(status, { ...headers, "Content-Type": "text/plain; charset=utf-8" });
+  const length = String(body.length);
+  const type = "text/plain; charset=utf-8";
+  res.writeHead(status, { ...headers, "Content-Type": type, "Content-Length": length });
   res.end(body);
 }

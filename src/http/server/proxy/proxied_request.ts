@@ -1,22 +1,20 @@
 /** One request that the program answers: its way there, and the answer's way back. @module */
 
 import { concat } from "../../../bytes.ts";
-import { errnoNumber } from "../../../errors.ts";
 import { EpollEvent } from "../../../sys/flags/event.ts";
 import * as raw from "../../../sys/raw/mod.ts";
-import { ShutdownHow, SocketLevel, SocketOption } from "../../../sys/flags/socket.ts";
-import { RESET } from "../../../move/relay/pair.ts";
+import { ShutdownHow } from "../../../sys/flags/socket.ts";
+import { resetOnClose } from "../../../move/relay/pair.ts";
 import type { Task } from "../../../threads/loop/loop.ts";
 import type { Client, Told } from "./client.ts";
 import { type Fallback, type PassedRequest, WEB_SOCKET_MS } from "./proxy.ts";
 import { BodyPipe, Moved } from "./body_pipe.ts";
 import { Counted, type Framing } from "./framing.ts";
 import { HeadReader } from "./head_reader.ts";
-import { clientHead, type ResponseHead } from "./response.ts";
+import { type AnswerHead, clientHead, type ResponseHead } from "./response.ts";
 import { Upstream, type UpstreamOwner } from "./upstream.ts";
 
-const NO_DESCRIPTOR: readonly number[] = ["EMFILE", "ENFILE"].map(errnoNumber);
-const { ERR, HUP, IN, OUT } = EpollEvent;
+const { ERR, HUP, IN, OUT, RDHUP } = EpollEvent;
 
 /** Passes one request on, over a connection to the program that is for it alone. */
 export class ProxiedRequest implements UpstreamOwner, Task {
@@ -52,12 +50,12 @@ export class ProxiedRequest implements UpstreamOwner, Task {
   }
 
   start(): void {
-    this.#client.watch(0);
+    this.#client.watch(this.#gone());
     this.#upstream.connect();
   }
 
-  unreached(errno: number): void {
-    this.#refuse(NO_DESCRIPTOR.includes(errno) ? 503 : 502);
+  unreached(status: 502 | 503): void {
+    this.#refuse(status);
   }
 
   connected(): void {
@@ -69,8 +67,14 @@ export class ProxiedRequest implements UpstreamOwner, Task {
   /** Called for events of the client's socket. */
   onClient(events: number): void {
     if (this.#over) return;
-    if ((events & (ERR | HUP)) !== 0) this.#fail();
+    if ((events & (ERR | HUP | this.#gone())) !== 0) this.#fail();
     else this.onEvents();
+  }
+
+  /** The event of a client that has left, or only shut its sending side down: both look the same. */
+  #gone(): number {
+    const arrived = this.#up === null ? this.#request.framing.done : this.#upDone;
+    return arrived && this.#status !== 101 ? RDHUP : 0;
   }
 
   onTurn(): void {
@@ -84,15 +88,10 @@ export class ProxiedRequest implements UpstreamOwner, Task {
     const { connectMs, silenceMs } = this.#fallback.config;
     const most = this.#up === null ? connectMs : this.#status === 101 ? WEB_SOCKET_MS : silenceMs;
     if (now - this.#activeAt < most) return;
-    // Whose turn was it?
     this.#refuse(this.#up === null || this.#upDone ? 504 : 408);
   }
 
-  /**
-   * Lets go of everything; the client's socket is its owner's.
-   *
-   * @returns How far the answer has come; `undefined` when it was over before.
-   */
+  /** Closes all but the client's socket; returns how far the answer has come, the first time. */
   abort(): Told | undefined {
     if (this.#over) return undefined;
     this.#over = true;
@@ -110,7 +109,8 @@ export class ProxiedRequest implements UpstreamOwner, Task {
     const down = this.#over ? Moved.DONE : this.#moveDown();
     if (this.#over) return;
     this.waitsForClient = down === Moved.WRITE;
-    this.#client.watch((up === Moved.READ ? IN : 0) | (down === Moved.WRITE ? OUT : 0));
+    const client = (up === Moved.READ ? IN : 0) | (down === Moved.WRITE ? OUT : 0);
+    this.#client.watch(client | this.#gone());
     if (this.#upstream.ready) {
       this.#upstream.watch((down === Moved.READ ? IN : 0) | (up === Moved.WRITE ? OUT : 0));
     }
@@ -174,7 +174,8 @@ export class ProxiedRequest implements UpstreamOwner, Task {
   }
 
   /** An answer begins. */
-  #begin({ framing, status, text }: ResponseHead): number {
+  #begin(head: ResponseHead): number {
+    const { framing, status, text } = head;
     if (status < 200 && status !== 101) {
       if (this.#request.minor === 1) this.#send(clientHead(text, null), new Counted(0));
       return Moved.MORE;
@@ -182,8 +183,7 @@ export class ProxiedRequest implements UpstreamOwner, Task {
     const rest = this.#heads.rest();
     const last = framing.scan(rest, 0, rest.length);
     if (last < 0) return Moved.MALFORMED;
-    this.#untilEnd = framing.untilEnd;
-    this.#answer(status, text, framing, rest.subarray(0, last));
+    this.#answer(head, rest.subarray(0, last - framing.removed));
     if (status === 101) {
       // From here on nothing is looked at, in either direction.
       this.#sendUp(this.#request.rest, new Counted(Infinity));
@@ -193,13 +193,14 @@ export class ProxiedRequest implements UpstreamOwner, Task {
   }
 
   /** Sends a head to the client, and then the body. */
-  #answer(status: number, text: string, framing: Framing, body: Uint8Array): void {
+  #answer({ framing, required, status, text, untilEnd }: AnswerHead, body: Uint8Array): void {
     const { framing: { done }, keep } = this.#request;
     this.#status = status;
+    this.#untilEnd = untilEnd;
     // What of the request has not been received would be taken for the next one.
-    this.#keep = keep && done && !framing.untilEnd && !this.#client.closing;
+    this.#keep = keep && done && !untilEnd && !this.#client.closing;
     const connection = status === 101 ? "upgrade" : this.#keep ? "keep-alive" : "close";
-    const head = clientHead(text, connection);
+    const head = clientHead(text, connection, required);
     this.#headBytes = head.length;
     this.#send(concat([head, body]), framing);
   }
@@ -240,8 +241,8 @@ export class ProxiedRequest implements UpstreamOwner, Task {
     this.#upDone = true;
     this.#up?.release();
     this.#upstream.close();
-    const { body, text } = this.#fallback.refusal(status, this.#request.bodiless);
-    this.#answer(status, text, new Counted(0), body);
+    const { body, head } = this.#fallback.refusal(status, this.#request.bodiless);
+    this.#answer(head, body);
     this.#again();
   }
 
@@ -255,9 +256,7 @@ export class ProxiedRequest implements UpstreamOwner, Task {
     const told = this.abort();
     if (told === undefined) return;
     // An ordinary end would look like that of the body.
-    if (this.#untilEnd) {
-      raw.setsockoptBytes(this.#client.fd, SocketLevel.SOCKET, SocketOption.LINGER, RESET);
-    }
+    if (this.#untilEnd) resetOnClose(this.#client.fd);
     this.#client.failed(told);
   }
 

@@ -1,5 +1,6 @@
 /** Which requests are the program's to answer, as one thread of the server sees it. @module */
 
+import { concat } from "../../../bytes.ts";
 import type { Loop } from "../../../threads/loop/loop.ts";
 import type { Clock } from "../thread/clock.ts";
 import { CHUNKED } from "../parser/message_rules.ts";
@@ -11,7 +12,9 @@ import { latin1, latin1Bytes } from "../parser/syntax.ts";
 import { SharedBuffers } from "./body_pipe.ts";
 import { Chunked, Counted, type Framing } from "./framing.ts";
 import type { FallbackConfig } from "./options.ts";
+import { decodedPath, owned } from "./paths.ts";
 import { isPassable, passedHead, wantsWebSocket } from "./request.ts";
+import type { AnswerHead } from "./response.ts";
 
 /** For how long a WebSocket may be silent, in milliseconds. */
 export const WEB_SOCKET_MS = 3_600_000;
@@ -38,6 +41,8 @@ export class Fallback {
   readonly buffers: SharedBuffers = new SharedBuffers();
   readonly #clock: Clock;
   readonly #paths: readonly Uint8Array[];
+  /** The same paths, decoded. */
+  readonly #decoded: readonly string[];
   /** Whether OPTIONS is answered for the files. */
   readonly #preflights: boolean;
 
@@ -54,6 +59,7 @@ export class Fallback {
     this.#clock = clock;
     this.#preflights = preflights;
     this.#paths = config.paths.map(latin1Bytes);
+    this.#decoded = config.paths.map(decodedPath);
   }
 
   /** The date. */
@@ -64,6 +70,8 @@ export class Fallback {
 
   /** Whether a request is the program's, whatever is in the folder. */
   owns(head: RequestHead): boolean {
+    if (this.#paths.length === 0) return false;
+    if (!isPlain(head)) return owned(head.target, this.config.paths, this.#decoded) && passes(head);
     for (const path of this.#paths) {
       if (begins(head, path)) return passes(head);
     }
@@ -88,26 +96,29 @@ export class Fallback {
     keep: boolean,
   ): PassedRequest | undefined {
     const { bodyLength, bytes, method, minor } = head;
-    const framing = bodyLength === CHUNKED ? new Chunked() : new Counted(bodyLength);
+    const framing = bodyLength === CHUNKED
+      ? new Chunked("without trailers")
+      : new Counted(bodyLength);
     const last = framing.scan(bytes, at, end);
     if (last < 0) return undefined;
     const upgrade = bodyLength === 0 && wantsWebSocket(head);
-    const { forwarded } = this.config;
-    const text = passedHead(head, { client, forwarded, upgrade });
-    const ahead = new Uint8Array(text.length + last - at);
-    ahead.set(text);
-    ahead.set(bytes.subarray(at, last), text.length);
+    const text = passedHead(head, { ...this.config, client, upgrade });
+    const ahead = concat([text, bytes.subarray(at, last - framing.removed)]);
     const rest = bytes.slice(last, end);
     return { ahead, framing, rest, bodiless: method === Method.HEAD, minor, upgrade, keep };
   }
 
   /** An answer in the place of the program's. */
-  refusal(status: number, bodiless: boolean): { readonly text: string; readonly body: Uint8Array } {
+  refusal(
+    status: number,
+    bodiless: boolean,
+  ): { readonly head: AnswerHead; readonly body: Uint8Array } {
     const { headers, parts } = textPlan(status, status === 503 ? { "Retry-After": "1" } : {});
     let text = `HTTP/1.1 ${status} ${reasonOf(status)}\r\n`;
     for (const [name, value] of Object.entries(headers)) text += `${name}: ${value}\r\n`;
     text += `Date: ${latin1(this.date, 0, this.date.length)}\r\n`;
-    return { text, body: bodiless ? new Uint8Array(0) : parts[0] as Uint8Array };
+    const head = { status, framing: new Counted(0), untilEnd: false, required: undefined, text };
+    return { head, body: bodiless ? new Uint8Array(0) : parts[0] as Uint8Array };
   }
 
   /** Closes what is kept. */
@@ -122,23 +133,20 @@ function passes(head: RequestHead): boolean {
   return methodName !== "CONNECT" && methodName !== "TRACE" && isPassable(head);
 }
 
-function begins(head: RequestHead, path: Uint8Array): boolean {
-  const { bytes, pathEnd, targetStart } = head;
-  // The absolute form names a server first: rare, and not worth a second reader.
-  const start = bytes[targetStart] === SLASH ? targetStart : pathAfterAuthority(head);
-  if (pathEnd - start < path.length) return false;
+/** Whether the path is compared as it was sent: the origin form without an escape. */
+function isPlain({ bytes, pathEnd, targetStart }: RequestHead): boolean {
+  if (bytes[targetStart] !== SLASH) return false;
+  for (let at = targetStart; at < pathEnd; at++) if (bytes[at] === PERCENT) return false;
+  return true;
+}
+
+function begins({ bytes, targetEnd, targetStart }: RequestHead, path: Uint8Array): boolean {
+  if (path.length > targetEnd - targetStart) return false;
   for (let i = 0; i < path.length; i++) {
-    if (bytes[start + i] !== path[i]) return false;
+    if (bytes[targetStart + i] !== path[i]) return false;
   }
   return true;
 }
 
-function pathAfterAuthority({ bytes, pathEnd, targetStart }: RequestHead): number {
-  let slashes = 0;
-  for (let at = targetStart; at < pathEnd; at++) {
-    if (bytes[at] === SLASH && ++slashes === 3) return at;
-  }
-  return pathEnd;
-}
-
+const PERCENT = 0x25;
 const SLASH = 0x2f;

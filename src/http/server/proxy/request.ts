@@ -1,24 +1,13 @@
 /** The head of a request as it is passed on. @module */
 
 import { Field } from "../parser/field_names.ts";
+import { trimBlanks } from "../../rules/blanks.ts";
+import { splitTarget } from "../../rules/target.ts";
 import type { RequestHead } from "../parser/request_head.ts";
 import { Method } from "../parser/request_line.ts";
 import { latin1, latin1Bytes } from "../parser/syntax.ts";
+import { KEPT, OF_THIS_HOP } from "./hop.ts";
 import type { Forwarding } from "./options.ts";
-
-/** Fields of one hop (RFC 9110, 7.6.1), and one that CGI programs take for the name of a proxy. */
-const OF_THIS_HOP: ReadonlySet<string> = new Set([
-  "connection",
-  "keep-alive",
-  "proxy-connection",
-  "proxy",
-  "te",
-  "transfer-encoding",
-  "upgrade",
-]);
-
-/** What a client cannot have removed by naming it in Connection: without them it is another request. */
-const KEPT: ReadonlySet<string> = new Set(["host", "content-length", "transfer-encoding"]);
 
 /** What says who asked; underscores, because some programs cannot tell them from hyphens. */
 const WHO: ReadonlySet<string> = new Set([
@@ -31,12 +20,9 @@ const WHO: ReadonlySet<string> = new Set([
 
 const FORWARDED_FOR = "x-forwarded-for";
 
-/** RFC 9112, 3.2.2: what a server has to accept, and a program need not know. */
-const ABSOLUTE = /^https?:\/\/([\w.\-~:[\]]+)(?=[/?]|$)/i;
-
 /** Whether a target can be passed on: as it is, or made from the absolute form. */
 export function isPassable(head: RequestHead): boolean {
-  return head.bytes[head.targetStart] === SLASH || ABSOLUTE.test(head.target);
+  return head.bytes[head.targetStart] === SLASH || splitTarget(head.target) !== 400;
 }
 
 const SLASH = 0x2f;
@@ -55,24 +41,31 @@ export function wantsWebSocket(head: RequestHead): boolean {
  */
 export function passedHead(
   head: RequestHead,
-  { client, forwarded, upgrade }: {
+  { client, forwarded, host: own, upgrade, via }: {
     readonly client: string;
     readonly forwarded: Forwarding;
+    /** Value of Host for a request of HTTP/1.0 without one. */
+    readonly host: string;
     readonly upgrade: boolean;
+    readonly via: boolean;
   },
 ): Uint8Array {
   const dropped = named(head);
-  const absolute = ABSOLUTE.exec(head.target);
-  const rest = absolute === null ? head.target : head.target.slice(absolute[0].length);
-  const target = rest.startsWith("/") ? rest : `/${rest}`;
-  const lines = [`${head.methodName} ${target} HTTP/1.${head.minor}`];
+  const parts = splitTarget(head.target);
+  if (parts === 400) throw new TypeError("Cannot pass a request on: its target is malformed");
+  const { authority, path, query } = parts;
+  // RFC 9112, 2.3: an intermediary sends its own version, which is not that of the client.
+  const lines = [`${head.methodName} ${path}${query} HTTP/1.1`];
   let chain = "";
-  let host = absolute?.[1];
+  let host = authority;
   if (host !== undefined) lines.push(`Host: ${host}`);
   for (let i = 0; i < head.count; i++) {
     const [name, value] = fieldAt(head, i);
     const lower = name.toLowerCase();
-    if (OF_THIS_HOP.has(lower) || (dropped.has(lower) && !KEPT.has(lower))) continue;
+    // Trailers are dropped: a program could take a trailer field for one of the head.
+    if (OF_THIS_HOP.has(lower) || lower === "trailer" || (dropped.has(lower) && !KEPT.has(lower))) {
+      continue;
+    }
     if (lower === "host") {
       if (host !== undefined) continue;
       host = value;
@@ -86,8 +79,10 @@ export function passedHead(
     }
     lines.push(`${name}: ${value}`);
   }
+  // HTTP/1.1 requires one.
+  if (host === undefined) lines.push(`Host: ${own}`);
   if (forwarded !== false) lines.push(...whoAsked(head, forwarded, chain, client, host));
-  lines.push(`Via: 1.${head.minor} sluice`);
+  if (via) lines.push(`Via: 1.${head.minor} sluice`);
   if ((head.known & Field.TRANSFER_ENCODING) !== 0) lines.push("Transfer-Encoding: chunked");
   // Each connection to the program is for one request: nothing of one can become part of another.
   lines.push(upgrade ? "Connection: Upgrade\r\nUpgrade: websocket" : "Connection: close");
@@ -125,7 +120,7 @@ function fieldAt({ bytes, fields }: RequestHead, index: number): readonly [strin
 function named(head: RequestHead): ReadonlySet<string> {
   if ((head.known & Field.CONNECTION) === 0) return NONE;
   const options = head.header("connection") ?? "";
-  return new Set(options.toLowerCase().split(",").map((option) => option.trim()));
+  return new Set(options.toLowerCase().split(",").map(trimBlanks));
 }
 
 const NONE: ReadonlySet<string> = new Set();

@@ -1,14 +1,23 @@
 /** The head of an answer that is passed on: read strictly, and written anew. @module */
 
+import { trimBlanks } from "../../rules/blanks.ts";
 import { latin1, latin1Bytes } from "../parser/syntax.ts";
 import { Chunked, Counted, type Framing } from "./framing.ts";
 
-/** An answer's head. */
-export interface ResponseHead {
+/** The head of an answer, the program's or ours. */
+export interface AnswerHead {
   readonly status: number;
   readonly framing: Framing;
+  /** Whether the client knows by the end of the connection alone where the body ends. */
+  readonly untilEnd: boolean;
+  /** Protocols that the program asks for with 426 (RFC 9110, 15.5.22). */
+  readonly required: string | undefined;
   /** For the client, but for the last lines: what becomes of the connection, and an empty one. */
   readonly text: string;
+}
+
+/** A head that was read. */
+export interface ResponseHead extends AnswerHead {
   /** Where the body begins. */
   readonly end: number;
 }
@@ -61,7 +70,7 @@ export function readResponse(bytes: Uint8Array, end: number, asked: Asked): Resp
   for (const text of rest) {
     const colon = text.indexOf(":");
     const name = text.slice(0, Math.max(0, colon));
-    const value = text.slice(colon + 1).trim();
+    const value = trimBlanks(text.slice(colon + 1));
     if (!NAME.test(name) || CONTROL.test(value)) return null;
     fields.push([name.toLowerCase(), name, value]);
   }
@@ -74,18 +83,29 @@ export function readResponse(bytes: Uint8Array, end: number, asked: Asked): Resp
   });
   if (framing === null) return null;
   const dropped = new Set(
-    valuesOf("connection").join(",").toLowerCase().split(",").map((option) => option.trim()),
+    valuesOf("connection").join(",").toLowerCase().split(",").map(trimBlanks),
   );
   dropped.delete("content-length");
+  // RFC 9110, 8.6: these have no Content-Length.
+  if (status < 200 || status === 204) dropped.add("content-length");
   let text = `HTTP/1.1 ${status} ${reason}\r\n`;
   for (const [lower, name, value] of fields) {
     if (!OF_THIS_HOP.has(lower) && !dropped.has(lower)) text += `${name}: ${value}\r\n`;
   }
-  if (framing instanceof Chunked) text += "Transfer-Encoding: chunked\r\n";
+  const chunked = framing instanceof Chunked;
+  if (chunked && asked.minor === 1) text += "Transfer-Encoding: chunked\r\n";
   if (status >= 200 && valuesOf("date").length === 0) {
     text += `Date: ${latin1(asked.date, 0, asked.date.length)}\r\n`;
   }
-  return { status, framing, text, end: end + 4 };
+  const upgrades = valuesOf("upgrade");
+  return {
+    status,
+    framing,
+    untilEnd: framing.untilEnd || (chunked && asked.minor === 0),
+    required: status === 426 && upgrades.length > 0 ? upgrades.join(", ") : undefined,
+    text,
+    end: end + 4,
+  };
 }
 
 /** RFC 9112, 6.3, without the cases in which two readers could see two bodies. */
@@ -101,23 +121,30 @@ function framingOf(
   const { codings, lengths } = said;
   if (status === 101) return upgrade ? new Counted(Infinity) : null;
   if (codings.length > 0) {
-    if (lengths.length > 0 || said.minor === 0 || minor === 0) return null;
+    if (lengths.length > 0 || said.minor === 0) return null;
     if (codings.length > 1 || codings[0]!.toLowerCase() !== "chunked") return null;
   }
   if (lengths.length > 1 || !lengths.every((length) => LENGTH.test(length))) return null;
   if (bodiless || status < 200 || status === 204 || status === 304) return new Counted(0);
-  if (codings.length > 0) return new Chunked();
+  // A client of HTTP/1.0 knows no chunks (RFC 9112, 6.1).
+  if (codings.length > 0) return new Chunked(minor === 0 ? "data" : "all");
   return new Counted(lengths.length === 0 ? Infinity : Number(lengths[0]));
 }
 
-/** The whole head; `null` for that of an interim answer, which says nothing of the connection. */
+/**
+ * The whole head.
+ *
+ * @param connection What becomes of the connection; `null` for that of an interim answer, which says nothing of the connection. */
 export function clientHead(
   text: string,
   connection: "close" | "keep-alive" | "upgrade" | null,
+  required?: string,
 ): Uint8Array {
   if (connection === null) return latin1Bytes(`${text}\r\n`);
   const last = connection === "upgrade"
     ? "Connection: Upgrade\r\nUpgrade: websocket"
-    : `Connection: ${connection}`;
+    : required === undefined
+    ? `Connection: ${connection}`
+    : `Connection: ${connection}, upgrade\r\nUpgrade: ${required}`;
   return latin1Bytes(`${text}${last}\r\n\r\n`);
 }

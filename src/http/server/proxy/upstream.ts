@@ -1,25 +1,22 @@
 /** A connection to the program, for one request. @module */
 
-import { EAGAIN, EINPROGRESS } from "../../../errno.ts";
+import { EXHAUSTIONS } from "../../../errno.ts";
 import { EpollEvent } from "../../../sys/flags/event.ts";
-import * as raw from "../../../sys/raw/mod.ts";
-import { SocketLevel, SocketOption, TcpOption } from "../../../sys/flags/socket.ts";
-import { streamSocket } from "../../../sys/net/listener.ts";
+import { Dial } from "../../../threads/loop/dial.ts";
 import type { Handler, Loop } from "../../../threads/loop/loop.ts";
-import { Timer } from "../../../threads/loop/timers.ts";
 import type { FallbackConfig } from "./options.ts";
 
-/** A Unix listener whose queue is full says so at once, and gives no event when it has room again. */
-const RETRY_MS = 20;
-
-const option = new Int32Array(1);
+/** The status for a program that cannot be reached because of `-errno`. */
+function statusOf(result: number): 502 | 503 {
+  return EXHAUSTIONS.has(result) ? 503 : 502;
+}
 
 /** Whose connection it is. */
 export interface UpstreamOwner {
   /** Called once, when it is connected. */
   connected(): void;
-  /** Called once instead, with an errno. */
-  unreached(errno: number): void;
+  /** Called once instead, with the status that says why. */
+  unreached(status: 502 | 503): void;
   /** Called for events, once it is connected. */
   onEvents(): void;
 }
@@ -31,42 +28,38 @@ export class Upstream implements Handler {
   /** Whether it is connected. */
   ready = false;
   readonly #loop: Loop;
-  readonly #config: FallbackConfig;
   readonly #owner: UpstreamOwner;
-  readonly #retry: Timer = new Timer({ onTimeout: () => this.connect() });
+  readonly #dial: Dial;
   /** Events that are waited for; 0 when it is not in the loop. */
   #interest = 0;
 
-  constructor(loop: Loop, config: FallbackConfig, owner: UpstreamOwner) {
+  constructor(loop: Loop, { addresses }: FallbackConfig, owner: UpstreamOwner) {
     this.#loop = loop;
-    this.#config = config;
     this.#owner = owner;
+    const { OUT } = EpollEvent;
+    this.#dial = new Dial({
+      loop,
+      addresses,
+      events: OUT,
+      connected: (fd) => {
+        this.fd = fd;
+        this.ready = true;
+        this.#interest = OUT;
+        loop.pass(fd, this);
+        owner.connected();
+      },
+      failed: (result) => owner.unreached(statusOf(result)),
+    });
   }
 
   /** Begins to connect; the owner may be told before it returns. */
   connect(): void {
-    const { address, family } = this.#config;
-    const fd = streamSocket(family);
-    if (fd < 0) return this.#owner.unreached(-fd);
-    this.fd = fd;
-    if (family !== "Unix") raw.setsockopt(fd, SocketLevel.TCP, TcpOption.NODELAY, 1);
-    const result = raw.connect(fd, address);
-    if (result === EAGAIN) {
-      raw.close(fd);
-      this.fd = -1;
-      return this.#loop.timers.start(this.#retry, RETRY_MS);
-    }
-    if (result === 0) return this.#done();
-    if (result !== EINPROGRESS) return this.#owner.unreached(-result);
-    this.watch(EpollEvent.OUT);
+    this.#dial.start();
   }
 
   /** Called by the loop. */
   onEvents(): void {
-    if (this.ready) return this.#owner.onEvents();
-    raw.getsockopt(this.fd, SocketLevel.SOCKET, SocketOption.ERROR, option);
-    if (option[0] !== 0) this.#owner.unreached(option[0]!);
-    else this.#done();
+    this.#owner.onEvents();
   }
 
   /** Sets the events that are waited for. */
@@ -77,21 +70,16 @@ export class Upstream implements Handler {
       this.#loop.remove(this.fd);
     } else if (this.#interest === 0) {
       const result = this.#loop.add(this.fd, events, this);
-      if (result < 0) return this.#owner.unreached(-result);
+      if (result < 0) return this.#owner.unreached(statusOf(result));
     } else this.#loop.modify(this.fd, events);
     this.#interest = events;
   }
 
   /** Closes it. A second call does nothing. */
   close(): void {
-    this.#loop.timers.stop(this.#retry);
+    this.#dial.close();
     this.ready = false;
     if (this.fd >= 0) this.#loop.close(this.fd);
     this.fd = -1;
-  }
-
-  #done(): void {
-    this.ready = true;
-    this.#owner.connected();
   }
 }

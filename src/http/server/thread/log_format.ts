@@ -52,16 +52,26 @@ export function formatCombined(event: RequestEvent): string {
     `"${quoted(referer) || "-"}" "${quoted(userAgent) || "-"}"\n`;
 }
 
+/** C1 controls, which a terminal obeys as it obeys ESC, and line ends of JavaScript. */
+const CONTROLS = /[\x7f-\x9f\u2028\u2029]/g;
+
 /** One JSON object. */
 export function formatEvent(event: RequestEvent): string {
   const { durationMs, time, ...rest } = event;
-  return `${
-    JSON.stringify({
-      time: new Date(time).toISOString(),
-      ...rest,
-      durationMs: Math.round(durationMs * 1000) / 1000,
-    })
-  }\n`;
+  return formatJson({
+    time: new Date(time).toISOString(),
+    ...rest,
+    durationMs: Math.round(durationMs * 1000) / 1000,
+  });
+}
+
+/** A line of JSON; control characters in it are escaped, those of ISO 6429 (C1) too. */
+export function formatJson(value: object): string {
+  const text = JSON.stringify(value).replace(
+    CONTROLS,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
+  return `${text}\n`;
 }
 
 function quoted(text: string): string {

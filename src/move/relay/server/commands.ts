@@ -1,13 +1,13 @@
 /** What the thread of the user tells the relaying threads. @module */
 
 import type { Shares } from "../../../threads/fd_mailboxes.ts";
-import type { Upstream } from "./attempt.ts";
+import type { DialAddress } from "../../../threads/loop/dial.ts";
 import type { Counters } from "./counters.ts";
 
 /** What a relaying thread is started with. Its first descriptor, if there is one, is a listener. */
 export interface RelayJobData {
-  /** Whom to connect to for whoever connects to the listener. */
-  readonly upstream: Upstream | undefined;
+  /** Whom to connect to for whoever connects to the listener; tried in turn. */
+  readonly upstreams: readonly DialAddress[];
   readonly connectMs: number;
   readonly idleMs: number;
   readonly counters: Counters;

@@ -12,7 +12,8 @@ export interface RelayServerOptions {
   readonly listen: string | Endpoint;
   /**
    * Whom to connect to for each connection, as for {@linkcode listen}. A name is looked up once, by
-   * `listen()`.
+   * `listen()`; each connection tries all of its addresses (RFC 8305). An IPv6 address may have a
+   * zone: `"[fe80::1%eth0]:80"`.
    */
   readonly upstream: string | Endpoint;
   /**

@@ -74,10 +74,10 @@ class RelayThread implements PairOwner {
   }
 
   #listen(listener: number): void {
-    const { connectMs, counters, index, maxConnections, shares, total, upstream } = this.#data;
+    const { connectMs, counters, index, maxConnections, shares, total, upstreams } = this.#data;
     const owner: AttemptOwner = {
       loop: this.loop,
-      upstream: upstream!,
+      upstreams,
       connectMs,
       connected: (attempt, client, server) => this.#relay(attempt, client, server),
       failed: (attempt, result) => {

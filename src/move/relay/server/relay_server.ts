@@ -15,7 +15,7 @@ import { isLoopback, withoutPacing } from "../../../sys/net/loopback.ts";
 import { type ServerAddress, serverAddress, urlOf } from "../../../sys/net/server_address.ts";
 import type { RelayCommand } from "./commands.ts";
 import { type Counters, newCounters } from "./counters.ts";
-import { resolveEndpoint } from "../endpoint.ts";
+import { resolveAll, resolveEndpoint } from "../endpoint.ts";
 import { type CheckedOptions, checkOptions, type RelayServerOptions } from "./options.ts";
 export type { CloseOptions, RelayServerOptions, ServerAddress };
 import { PortableRelay } from "../portable.ts";
@@ -134,10 +134,10 @@ export class Relay implements AsyncDisposable {
   }
 
   async #listen(): Promise<ServerAddress> {
-    const upstream = await resolveEndpoint(this.#options.upstream);
+    const upstreams = await resolveAll(this.#options.upstream);
     const listen = await resolveEndpoint(this.#options.listen);
     this.#throwIfClosed();
-    if (!available()) return await this.#listenPortably(listen, upstream);
+    if (!available()) return await this.#listenPortably(listen, upstreams);
     this.#listener = openListener(listen);
     try {
       if (isLoopback(listen)) withoutPacing(this.#listener);
@@ -145,7 +145,7 @@ export class Relay implements AsyncDisposable {
       const pool = this.#pool = startThreads({
         options: this.#options,
         listener: this.#listener,
-        upstream,
+        upstreams,
         counters: this.#counters,
         ended: (error) => this.#fail(error),
       });
@@ -163,8 +163,11 @@ export class Relay implements AsyncDisposable {
     }
   }
 
-  async #listenPortably(listen: SocketAddress, upstream: SocketAddress): Promise<ServerAddress> {
-    const portable = new PortableRelay(this.#options, this.#counters[0]!, upstream);
+  async #listenPortably(
+    listen: SocketAddress,
+    upstreams: readonly SocketAddress[],
+  ): Promise<ServerAddress> {
+    const portable = new PortableRelay(this.#options, this.#counters[0]!, upstreams);
     this.#portable = portable;
     this.#address = serverAddress(await portable.listen(listen));
     if (!this.#referenced) portable.unref();

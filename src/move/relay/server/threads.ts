@@ -1,9 +1,9 @@
 /** The threads of a relay that listens, and what they share. @module */
 
-import { encodeAddress, type SocketAddress } from "../../../sys/net/address.ts";
+import type { SocketAddress } from "../../../sys/net/address.ts";
 import { dupCloexec } from "../../../sys/file/open.ts";
 import { WorkerPool } from "../../../threads/worker_pool.ts";
-import { isLoopback } from "../../../sys/net/loopback.ts";
+import { dialAddresses } from "../../../threads/loop/dial.ts";
 import { FdMailboxes } from "../../../threads/fd_mailboxes.ts";
 import { jobLocation } from "../../../threads/worker_location.ts";
 import type { RelayJobData } from "./commands.ts";
@@ -15,7 +15,7 @@ export interface ThreadsStart {
   readonly options: CheckedOptions;
   /** Stays the caller's: each thread gets a duplicate. */
   readonly listener: number;
-  readonly upstream: SocketAddress;
+  readonly upstreams: readonly SocketAddress[];
   /** For each thread. */
   readonly counters: readonly Counters[];
   /** Called once when a thread has failed. */
@@ -24,7 +24,7 @@ export interface ThreadsStart {
 
 /** Starts threads that accept on one listener, and hand connections to each other. */
 export function startThreads(
-  { counters, ended, listener, options, upstream }: ThreadsStart,
+  { counters, ended, listener, options, upstreams }: ThreadsStart,
 ): WorkerPool {
   const { connectMs, idleMs, maxConnections, threads, workerUrl } = options;
   const mailboxes = threads > 1 ? new FdMailboxes(threads) : undefined;
@@ -35,11 +35,7 @@ export function startThreads(
     threads,
     workerUrl,
     data: (index): RelayJobData => ({
-      upstream: {
-        family: upstream.family,
-        bytes: encodeAddress(upstream),
-        loopback: isLoopback(upstream),
-      },
+      upstreams: dialAddresses(upstreams),
       connectMs,
       idleMs,
       maxConnections,

@@ -68,7 +68,7 @@ describe("requests for a program behind the server", () => {
     assert.equal(program.requests.length, 0);
     for (const line of ["GET /absent", "HEAD /absent", "POST /file.txt", "OPTIONS /", "FOO /x"]) {
       assert.match(await ask(line, "Content-Length: 0\r\n"), /^HTTP\/1\.1 200 OK\r\n/, line);
-      assert.ok(program.requests.at(-1)!.startsWith(`${line} HTTP/1.0\r\n`), line);
+      assert.ok(program.requests.at(-1)!.startsWith(`${line} HTTP/1.1\r\n`), line);
     }
     const before = program.requests.length;
     for (const line of ["CONNECT a:1", "CONNECT /x", "TRACE /x", "OPTIONS *"]) {

@@ -1,0 +1,19 @@
+/** The white space around values in header fields. @module */
+
+/**
+ * Removes spaces and tabs from both ends: the optional white space of RFC 9110, 5.6.3.
+ *
+ * Not by `trim()`, which also removes 0xA0 and other characters that belong to the value. Not by a
+ * regular expression, which takes quadratic time for long runs of spaces.
+ */
+export function trimBlanks(text: string): string {
+  let start = 0;
+  let end = text.length;
+  while (start < end && isBlank(text.charCodeAt(start))) start++;
+  while (end > start && isBlank(text.charCodeAt(end - 1))) end--;
+  return text.slice(start, end);
+}
+
+function isBlank(code: number): boolean {
+  return code === 0x20 || code === 0x09;
+}
