@@ -62,7 +62,7 @@ export function withRig(
     try {
       await body(made);
     } finally {
-      await made.close({ graceMs: 0 });
+      await made.close();
     }
   };
 }
