@@ -67,7 +67,7 @@ describe("without foreign functions", () => {
     open.resume();
     while (made.stats().bytesUp === 0) await new Promise((resolve) => setTimeout(resolve, 5));
     const closed = once(open, "close");
-    await made.close();
+    await made.close({ graceMs: 0 });
     await closed;
     server.close();
   });

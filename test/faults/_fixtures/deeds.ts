@@ -399,7 +399,7 @@ export const DEEDS: Record<string, () => Promise<string>> = {
       }
       return answers.join(" ");
     } finally {
-      await relay.close();
+      await relay.close({ graceMs: 0 });
       upstream.close();
     }
   },
