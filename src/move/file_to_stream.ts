@@ -1,7 +1,7 @@
 /** Transfers from a file to a pipe, a socket or a device. @module */
 
-import { EAGAIN, REFUSALS } from "../errno.ts";
-import { SyscallError, UnsupportedError } from "../errors.ts";
+import { EAGAIN } from "../errno.ts";
+import { UnsupportedError } from "../errors.ts";
 import { descriptorGuest } from "../guest/descriptor.ts";
 import type { Guest } from "../guest/types.ts";
 import { Burst } from "../guest/tcp.ts";
@@ -12,7 +12,7 @@ import { type End, goBuffered, verify } from "./ends.ts";
 import type { Flow } from "./flow.ts";
 import type { Pipe } from "./pipe.ts";
 import { givePipe, pipeShortage, takePipe } from "./pipe_pool.ts";
-import { type Move, Pump } from "./pump.ts";
+import { type Move, pumpFile } from "./pump.ts";
 import { pumpStream } from "./stream_pump.ts";
 import { truncated } from "./transfer_job.ts";
 
@@ -57,25 +57,16 @@ async function sendBy(method: "sendfile" | "splice", job: FileToStreamJob): Prom
   const move = moveBy(method, target, pipe);
   const guest = endGuest(target);
   const burst = new Burst(guest);
-  const { promise, resolve, reject } = Promise.withResolvers<void>();
-  const file = source.fd;
-  const pump = new Pump(
-    { file, start, length, guest, flow, burst, window, move, method },
-    (end) => end === undefined ? resolve() : reject(end),
-  );
+  const what = { file: source.fd, start, length, guest, flow, burst, window, move, method };
   try {
-    pump.start();
-    await promise;
+    return await pumpFile(what, job.method === "auto");
   } catch (error) {
     verify(target, flow.bytes);
-    const refused = error instanceof SyscallError && REFUSALS.has(error.errno);
-    if (!refused || job.method !== "auto") throw error;
+    throw error;
   } finally {
     burst.end();
-    await pump.idle;
     if (pipe !== null) givePipe(pipe);
   }
-  return pump.position;
 }
 
 function moveBy(method: "sendfile" | "splice", target: End, pipe: Pipe | null): Move {

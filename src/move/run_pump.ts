@@ -1,13 +1,11 @@
 /** A pump as a promise, with the copy that takes over where sendfile(2) refuses. @module */
 
-import { REFUSALS } from "../errno.ts";
-import { SyscallError } from "../errors.ts";
 import { Burst } from "../guest/tcp.ts";
 import type { Guest } from "../guest/types.ts";
 import { copyRange, type Sink } from "./copy.ts";
 import type { Flow } from "./flow.ts";
 import { sendBytes } from "./engine/connection_output.ts";
-import { type Move, Pump } from "./pump.ts";
+import { type Move, pumpFile } from "./pump.ts";
 import type { SendFileOptions, SendMethod } from "./send_file.ts";
 
 /** The part of a file to send. */
@@ -63,24 +61,12 @@ export async function sendRange(
   call?: Call,
 ): Promise<SendMethod> {
   if (file.length === 0) return "none";
-  const { promise, resolve, reject } = Promise.withResolvers<void>();
-  const { start, length } = file;
+  const { fd, start, length } = file;
   const window = options.chunkSize;
-  const { move, method } = call ?? {};
-  const pump = new Pump(
-    { file: file.fd, start, length, guest, flow, burst, window, move, method },
-    (end) => end === undefined ? resolve() : reject(end),
-  );
-  try {
-    pump.start();
-    await promise;
-    return method ?? "sendfile";
-  } catch (error) {
-    if (!(error instanceof SyscallError && REFUSALS.has(error.errno))) throw error;
-    return await copyRest(file, pump.position, sink, flow);
-  } finally {
-    await pump.idle;
-  }
+  const what = { file: fd, start, length, guest, flow, burst, window, ...call };
+  const position = await pumpFile(what, true);
+  if (position < start + length) return await copyRest(file, position, sink, flow);
+  return call?.method ?? "sendfile";
 }
 
 /** Copies what is left of a file from `from` on. */

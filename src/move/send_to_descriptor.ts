@@ -1,7 +1,7 @@
 /** Sending to a descriptor that the caller gave as a number. @module */
 
 import { platform } from "../../ffi/platform/mod.ts";
-import { SyscallError, TruncatedError, UnsupportedError } from "../errors.ts";
+import { SyscallError, UnsupportedError } from "../errors.ts";
 import { fdOf } from "../sys/fd.ts";
 import { descriptorGuest } from "../guest/descriptor.ts";
 import { check } from "../sys/check.ts";
@@ -101,7 +101,7 @@ async function sendBlocking(
       case Outcome.REFUSED:
         return await copyRest(file, position, sink, flow);
       case Outcome.SHORT:
-        throw truncated(file, flow);
+        throw flow.truncated(`send fd ${file.fd}`);
     }
     const action = `send fd ${file.fd} to fd ${fd}`;
     throw new SyscallError({ syscall: "sendfile", errno: -moved, action, bytesMoved: flow.bytes });
@@ -130,14 +130,6 @@ async function writable(fd: number, flow: Flow): Promise<void> {
   } catch (error) {
     throw flow.aborted ? flow.abortError() : error;
   }
-}
-
-function truncated(file: FileRange, flow: Flow): TruncatedError {
-  return new TruncatedError({
-    action: `send fd ${file.fd}`,
-    bytesMoved: flow.bytes,
-    bytesExpected: flow.total,
-  });
 }
 
 function descriptorSink(fd: number, flow: Flow): Sink {

@@ -1,7 +1,7 @@
 /** What every part of a transfer works on. @module */
 
 import { EAGAIN, EINTR, FINAL_REFUSALS } from "../errno.ts";
-import { errnoNumber, SyscallError, TruncatedError } from "../errors.ts";
+import { errnoNumber, SyscallError, type TruncatedError } from "../errors.ts";
 import {
   checkFlow,
   checkRange,
@@ -131,11 +131,7 @@ export function failure(
 
 /** The error for a file that is shorter than it was. */
 export function truncated(names: string, flow: Flow): TruncatedError {
-  return new TruncatedError({
-    action: `transfer ${names}`,
-    bytesMoved: flow.bytes,
-    bytesExpected: flow.total,
-  });
+  return flow.truncated(`transfer ${names}`);
 }
 
 /** Waits until `maxRate` allows more, or the signal fires. */

@@ -1,7 +1,7 @@
 /** One target of a broadcast, and the chunks that it has not got yet. @module */
 
 import { SyscallError } from "../../errors.ts";
-import { connectionClosed } from "../closed.ts";
+import { connectionClosed, writeFailure } from "../closed.ts";
 import { DescriptorWriter } from "../descriptor_writer.ts";
 import { ConnectionWriter, type WriteJob } from "../engine/connection_writer.ts";
 import { Outcome, outcomeOf } from "../engine/step/outcome.ts";
@@ -12,7 +12,7 @@ import { isRefusal, isTransient } from "../transfer_job.ts";
 import type { BranchEvents, BroadcastMethod, Chunk, Lane, LaneTaker } from "./job.ts";
 import { LaneQueue } from "./lane_queue.ts";
 import { BytesLane, type FileLane } from "./lanes.ts";
-import { type Outlet, writeFailure } from "./outlet.ts";
+import type { Outlet } from "./outlet.ts";
 import type { Patience } from "./patience.ts";
 import { PIPE_BYTES } from "./pipes.ts";
 
@@ -133,7 +133,7 @@ export class Branch implements LaneTaker, WriteJob {
         else if (isTransient(moved)) continue;
         // A file that appends, for one, takes no pages.
         else if (!isRefusal(moved) || !this.#copyFirst()) {
-          return this.#fail(writeFailure(-moved, this.bytes));
+          return this.#refuse(moved);
         }
       }
       this.#running = false;
@@ -196,7 +196,11 @@ export class Branch implements LaneTaker, WriteJob {
   failed(result: number): void {
     if (result === 0) return this.#events.short();
     if (outcomeOf(result) === Outcome.REFUSED && this.#copyFirst()) return this.#writer!.again();
-    this.#fail(writeFailure(-result, this.bytes));
+    this.#refuse(result);
+  }
+
+  #refuse(result: number): void {
+    this.#fail(writeFailure(result, "write", "write to a target", this.bytes));
   }
 
   lost(cause?: unknown): void {

@@ -2,7 +2,6 @@
 
 import type { ServerResponse } from "node:http";
 import { platform } from "../../../ffi/platform/mod.ts";
-import { errnoName, SyscallError } from "../../errors.ts";
 import { guestOf } from "../../guest/find.ts";
 import { cutOff, sendHead, socketOf } from "../../guest/response.ts";
 import { isPlain } from "../../guest/socket.ts";
@@ -138,13 +137,4 @@ async function toResponse(res: ServerResponse, total: number): Promise<Outlet> {
   // Nobody knows when the first chunk follows.
   body.burst.end();
   return { ...byGuest(body.guest), ...ends };
-}
-
-/** The error for a call that has failed on a target. */
-export function writeFailure(errno: number, bytesMoved: number): SyscallError {
-  const code = errnoName(errno);
-  if (code === "EPIPE" || code === "ECONNRESET") {
-    return connectionClosed({ syscall: "write", code, bytesMoved });
-  }
-  return new SyscallError({ syscall: "write", errno, action: "write to a target", bytesMoved });
 }

@@ -2,11 +2,11 @@
 
 import { platform } from "../../../ffi/platform/mod.ts";
 import { EAGAIN, HANGUPS } from "../../errno.ts";
-import { errnoName, SyscallError } from "../../errors.ts";
+import { errnoName } from "../../errors.ts";
 import type { Guest } from "../../guest/types.ts";
 import { PollEvent } from "../../sys/event_flags.ts";
 import * as raw from "../../sys/raw/mod.ts";
-import { connectionClosed } from "../closed.ts";
+import { connectionClosed, writeFailure } from "../closed.ts";
 import { ConnectionWriter, type WriteJob } from "./connection_writer.ts";
 import { spliceStep } from "./step/splice.ts";
 import type { Flow } from "../flow.ts";
@@ -109,11 +109,10 @@ export class ConnectionOutput implements WriteJob {
   }
 
   failed(result: number): void {
-    if (HANGUPS.has(result)) return this.lost({ code: errnoName(-result) });
-    if (this.#pipe >= 0) return this.#ended?.resolve(result);
-    const bytesMoved = this.#flow.bytes;
+    if (this.#pipe >= 0 && !HANGUPS.has(result)) return this.#ended?.resolve(result);
+    const syscall = this.#pipe >= 0 ? "splice" : "send";
     const action = `send bytes to fd ${this.#guest.fd()}`;
-    this.broke(new SyscallError({ syscall: "send", errno: -result, action, bytesMoved }));
+    this.broke(writeFailure(result, syscall, action, this.#flow.bytes));
   }
 
   lost(cause?: unknown): void {
