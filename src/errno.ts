@@ -14,10 +14,14 @@ export const EBUSY: number = -errnoNumber("EBUSY");
 export const ECANCELED: number = -errnoNumber("ECANCELED");
 export const ECONNREFUSED: number = -errnoNumber("ECONNREFUSED");
 export const ECONNRESET: number = -errnoNumber("ECONNRESET");
+export const EEXIST: number = -errnoNumber("EEXIST");
+export const EFBIG: number = -errnoNumber("EFBIG");
 export const EINPROGRESS: number = -errnoNumber("EINPROGRESS");
 export const EINTR: number = -errnoNumber("EINTR");
 export const EINVAL: number = -errnoNumber("EINVAL");
 export const EIO: number = -errnoNumber("EIO");
+export const EMFILE: number = -errnoNumber("EMFILE");
+export const ENFILE: number = -errnoNumber("ENFILE");
 export const ENOENT: number = -errnoNumber("ENOENT");
 export const ENOSYS: number = -errnoNumber("ENOSYS");
 export const ENXIO: number = -errnoNumber("ENXIO");
@@ -25,7 +29,9 @@ export const EOPNOTSUPP: number = -errnoNumber("EOPNOTSUPP");
 export const EPERM: number = -errnoNumber("EPERM");
 export const EPIPE: number = -errnoNumber("EPIPE");
 export const ESHUTDOWN: number = -errnoNumber("ESHUTDOWN");
+export const ESPIPE: number = -errnoNumber("ESPIPE");
 export const ETIMEDOUT: number = -errnoNumber("ETIMEDOUT");
+export const EXDEV: number = -errnoNumber("EXDEV");
 
 /** Numbers of the errors that this system has. */
 function numbers(...names: string[]): ReadonlySet<number> {

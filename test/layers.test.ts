@@ -115,7 +115,7 @@ describe("the layers", () => {
 
   it("have one place for the numbers of errors that loops compare", () => {
     const wrong = sources.filter(({ name, code }) =>
-      /^src\/(?:move|wait|http\/server)\//.test(name) &&
+      /^src\/(?:move|threads|page_cache|http\/server)\//.test(name) &&
       /^const (E[A-Z]+) = -errnoNumber\("\1"\)/m.test(code)
     ).map(({ name }) => name);
     assert.deepEqual(wrong, []);

@@ -1,7 +1,7 @@
 /** One target of a broadcast, and the chunks that it has not got yet. @module */
 
 import { SyscallError } from "../../errors.ts";
-import { connectionClosed } from "../engine/connection_closed.ts";
+import { connectionClosed, writeFailure } from "../engine/connection_closed.ts";
 import { DescriptorWriter } from "../engine/descriptor_writer.ts";
 import { ConnectionWriter, type WriteJob } from "../engine/connection_writer.ts";
 import { Outcome, outcomeOf } from "../engine/step/outcome.ts";
@@ -18,7 +18,7 @@ import type {
 } from "./types.ts";
 import { WriteQueue } from "./write_queue.ts";
 import { PendingBytesWrite, type PendingFileWrite } from "./pending_writes.ts";
-import { type TargetWriter, writeFailure } from "./target_writer.ts";
+import type { TargetWriter } from "./target_writer.ts";
 import type { StallBudget } from "./stall_budget.ts";
 import { PIPE_BYTES } from "./pipes.ts";
 
@@ -139,7 +139,7 @@ export class TargetQueue implements WriteTaker, WriteJob {
         else if (isTransient(moved)) continue;
         // A file that appends, for one, takes no pages.
         else if (!isRefusal(moved) || !this.#copyFirst()) {
-          return this.#fail(writeFailure(-moved, this.bytes));
+          return this.#refuse(moved);
         }
       }
       this.#running = false;
@@ -202,7 +202,11 @@ export class TargetQueue implements WriteTaker, WriteJob {
   failed(result: number): void {
     if (result === 0) return this.#events.short();
     if (outcomeOf(result) === Outcome.REFUSED && this.#copyFirst()) return this.#writer!.again();
-    this.#fail(writeFailure(-result, this.bytes));
+    this.#refuse(result);
+  }
+
+  #refuse(result: number): void {
+    this.#fail(writeFailure(result, "write", "write to a target", this.bytes));
   }
 
   lost(cause?: unknown): void {

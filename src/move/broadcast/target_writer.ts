@@ -2,7 +2,6 @@
 
 import type { ServerResponse } from "node:http";
 import { platform } from "../../../ffi/platform/mod.ts";
-import { errnoName, SyscallError } from "../../errors.ts";
 import { connectionOf } from "../../runtime/find.ts";
 import { cutOff, sendHead, socketOf } from "../../runtime/response.ts";
 import { isPlain } from "../../runtime/socket.ts";
@@ -141,13 +140,4 @@ async function toResponse(res: ServerResponse, total: number): Promise<TargetWri
   // Nobody knows when the first chunk follows.
   body.cork.end();
   return { ...byConnection(body.connection), ...ends };
-}
-
-/** The error for a call that has failed on a target. */
-export function writeFailure(errno: number, bytesMoved: number): SyscallError {
-  const code = errnoName(errno);
-  if (code === "EPIPE" || code === "ECONNRESET") {
-    return connectionClosed({ syscall: "write", code, bytesMoved });
-  }
-  return new SyscallError({ syscall: "write", errno, action: "write to a target", bytesMoved });
 }

@@ -1,6 +1,7 @@
 /** The error for a connection that is gone. @module */
 
-import { errnoNumber, SyscallError } from "../../errors.ts";
+import { HANGUPS } from "../../errno.ts";
+import { errnoName, errnoNumber, SyscallError } from "../../errors.ts";
 
 /** What is known of a connection that is gone. */
 interface Closed {
@@ -30,4 +31,16 @@ export function connectionClosed(
     bytesMoved,
     ...(cause !== undefined && { cause }),
   });
+}
+
+/** The error for a call that has failed on what may be a connection; `result` is its `-errno`. */
+export function writeFailure(
+  result: number,
+  syscall: string,
+  action: string,
+  bytesMoved: number,
+): SyscallError {
+  return HANGUPS.has(result)
+    ? connectionClosed({ syscall, code: errnoName(-result), bytesMoved })
+    : new SyscallError({ syscall, errno: -result, action, bytesMoved });
 }

@@ -2,11 +2,11 @@
 
 import { platform } from "../../../ffi/platform/mod.ts";
 import { EAGAIN, HANGUPS } from "../../errno.ts";
-import { errnoName, SyscallError } from "../../errors.ts";
+import { errnoName } from "../../errors.ts";
 import type { RuntimeConnection } from "../../runtime/types.ts";
 import { PollEvent } from "../../sys/flags/event.ts";
 import * as raw from "../../sys/raw/mod.ts";
-import { connectionClosed } from "./connection_closed.ts";
+import { connectionClosed, writeFailure } from "./connection_closed.ts";
 import { ConnectionWriter, type WriteJob } from "./connection_writer.ts";
 import { spliceStep } from "./step/splice.ts";
 import type { TransferProgress } from "./progress.ts";
@@ -109,11 +109,10 @@ export class ConnectionOutput implements WriteJob {
   }
 
   failed(result: number): void {
-    if (HANGUPS.has(result)) return this.lost({ code: errnoName(-result) });
-    if (this.#pipe >= 0) return this.#ended?.resolve(result);
-    const bytesMoved = this.#progress.bytes;
+    if (this.#pipe >= 0 && !HANGUPS.has(result)) return this.#ended?.resolve(result);
+    const syscall = this.#pipe >= 0 ? "splice" : "send";
     const action = `send bytes to fd ${this.#connection.fd()}`;
-    this.broke(new SyscallError({ syscall: "send", errno: -result, action, bytesMoved }));
+    this.broke(writeFailure(result, syscall, action, this.#progress.bytes));
   }
 
   lost(cause?: unknown): void {

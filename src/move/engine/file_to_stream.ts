@@ -1,7 +1,7 @@
 /** Transfers from a file to a pipe, a socket or a device. @module */
 
-import { EAGAIN, REFUSALS } from "../../errno.ts";
-import { SyscallError, UnsupportedError } from "../../errors.ts";
+import { EAGAIN } from "../../errno.ts";
+import { UnsupportedError } from "../../errors.ts";
 import { descriptorConnection } from "../../runtime/descriptor.ts";
 import type { RuntimeConnection } from "../../runtime/types.ts";
 import { CorkGuard } from "../../runtime/tcp.ts";
@@ -12,7 +12,7 @@ import { type End, goBuffered, isRemote, verify } from "./endpoint.ts";
 import type { TransferProgress } from "./progress.ts";
 import type { Pipe } from "./pipe.ts";
 import { givePipe, pipeShortage, takePipe } from "./pipe_pool.ts";
-import { type Move, Pump } from "./sendfile_loop.ts";
+import { type Move, pumpFile } from "./sendfile_loop.ts";
 import { pumpStream } from "./splice_loop.ts";
 import { truncated } from "../transfer/options.ts";
 
@@ -58,25 +58,17 @@ async function sendBy(method: "sendfile" | "splice", job: FileToStreamJob): Prom
   const move = moveBy(method, target, pipe);
   const connection = endConnection(target);
   const cork = new CorkGuard(connection);
-  const { promise, resolve, reject } = Promise.withResolvers<void>();
   const file = source.fd;
-  const pump = new Pump(
-    { file, start, length, connection, progress, cork, window, move, method },
-    (end) => end === undefined ? resolve() : reject(end),
-  );
+  const what = { file, start, length, connection, progress, cork, window, move, method };
   try {
-    pump.start();
-    await promise;
+    return await pumpFile(what, job.method === "auto");
   } catch (error) {
     verify(target, progress.bytes);
-    const refused = error instanceof SyscallError && REFUSALS.has(error.errno);
-    if (!refused || job.method !== "auto") throw error;
+    throw error;
   } finally {
     cork.end();
-    await pump.idle;
     if (pipe !== null) givePipe(pipe);
   }
-  return pump.position;
 }
 
 function moveBy(method: "sendfile" | "splice", target: End, pipe: Pipe | null): Move {

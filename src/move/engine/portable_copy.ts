@@ -1,6 +1,6 @@
 /** The portable way: through the memory of JavaScript, by the runtime's own writes. @module */
 
-import { SyscallError, TruncatedError, UnsupportedError } from "../../errors.ts";
+import { SyscallError, UnsupportedError } from "../../errors.ts";
 import { connectionClosed } from "./connection_closed.ts";
 import type { TransferProgress } from "./progress.ts";
 import { readSome } from "./read_some.ts";
@@ -46,13 +46,7 @@ export async function copyRange(
     const bytes = read instanceof Uint8Array ? read : await read;
     // Neither this read nor a write that is only queued would let anybody else have the event loop.
     if (bytes === read) await new Promise((resolve) => setImmediate(resolve));
-    if (bytes.length === 0) {
-      throw new TruncatedError({
-        action: `send fd ${file}`,
-        bytesMoved: progress.bytes,
-        bytesExpected: progress.total,
-      });
-    }
+    if (bytes.length === 0) throw progress.truncated(`send fd ${file}`);
     const sinceMs = performance.now();
     await taken(sink.write(bytes), progress);
     const quick = performance.now() - sinceMs < QUICK_MS;

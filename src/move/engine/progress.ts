@@ -1,5 +1,6 @@
 /** Watching, slowing down and stopping a transfer: the same for every method. @module */
 
+import { TruncatedError } from "../../errors.ts";
 import type { FlowOptions } from "../../options.ts";
 import { publish } from "./diagnostics.ts";
 
@@ -76,6 +77,11 @@ export class TransferProgress {
   /** The error for a fired signal. */
   abortError(): AbortError {
     return new AbortError(this.bytes, this.#options.signal?.reason);
+  }
+
+  /** The error for a file that is shorter than it was; `action` follows "Cannot". */
+  truncated(action: string): TruncatedError {
+    return new TruncatedError({ action, bytesMoved: this.bytes, bytesExpected: this.total });
   }
 
   /** Calls `listener` when the signal fires, in place of an earlier one, until {@linkcode run} has ended. */

@@ -1,7 +1,7 @@
 /** A file, or a part of it, on its way to a connection. @module */
 
-import { errnoName, SyscallError, TruncatedError } from "../../errors.ts";
-import { HANGUPS } from "../../errno.ts";
+import { errnoName, SyscallError } from "../../errors.ts";
+import { HANGUPS, REFUSALS } from "../../errno.ts";
 import type { CorkGuard } from "../../runtime/tcp.ts";
 import type { RuntimeConnection } from "../../runtime/types.ts";
 import * as raw from "../../sys/raw/mod.ts";
@@ -36,6 +36,27 @@ export interface PumpOptions {
   /** The step, where it is not that of sendfile(2), and the name of its method. */
   readonly move?: Move | undefined;
   readonly method?: string | undefined;
+}
+
+/**
+ * Sends a part of a file, until everything is sent or the call is refused.
+ *
+ * @param refusable Whether a refusal is no error, because another call can go on.
+ * @returns The first byte that was not sent: behind the part, unless the call was refused.
+ */
+export async function pumpFile(options: PumpOptions, refusable: boolean): Promise<number> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const pump = new Pump(options, (end) => end === undefined ? resolve() : reject(end));
+  try {
+    pump.start();
+    await promise;
+  } catch (error) {
+    const refused = error instanceof SyscallError && REFUSALS.has(error.errno);
+    if (!refused || !refusable) throw error;
+  } finally {
+    await pump.idle;
+  }
+  return pump.position;
 }
 
 /** Sends `[position, end)` of a file to a connection. */
@@ -135,7 +156,7 @@ export class Pump implements WriteJob {
     const action = `send fd ${this.#file}`;
     this.#finish(
       result === 0
-        ? new TruncatedError({ action, bytesMoved, bytesExpected: this.#progress.total })
+        ? this.#progress.truncated(action)
         : new SyscallError({ syscall: this.#method, errno: -result, action, bytesMoved }),
     );
   }

@@ -1,14 +1,12 @@
 /** A pump as a promise, with the copy that takes over where sendfile(2) refuses. @module */
 
-import { REFUSALS } from "../../errno.ts";
-import { SyscallError } from "../../errors.ts";
 import { CorkGuard } from "../../runtime/tcp.ts";
 import type { RuntimeConnection } from "../../runtime/types.ts";
 import { isLocal } from "../../threads/blocking/files.ts";
 import { copyRange, type Sink } from "../engine/portable_copy.ts";
 import type { TransferProgress } from "../engine/progress.ts";
 import { sendBytes } from "../engine/connection_output.ts";
-import { type Move, Pump } from "../engine/sendfile_loop.ts";
+import { type Move, pumpFile } from "../engine/sendfile_loop.ts";
 import type { SendFileOptions, SendMethod } from "./send_file.ts";
 
 /** The part of a file to send. */
@@ -66,24 +64,12 @@ export async function sendRange(
   if (file.length === 0) return "none";
   // Even what is in the page cache may be asked for again where another machine has the file.
   if (!isLocal(file.fd)) return await copyRest(file, file.start, sink, progress);
-  const { promise, resolve, reject } = Promise.withResolvers<void>();
-  const { start, length } = file;
+  const { fd, start, length } = file;
   const window = options.chunkSize;
-  const { move, method } = call ?? {};
-  const pump = new Pump(
-    { file: file.fd, start, length, connection, progress, cork, window, move, method },
-    (end) => end === undefined ? resolve() : reject(end),
-  );
-  try {
-    pump.start();
-    await promise;
-    return method ?? "sendfile";
-  } catch (error) {
-    if (!(error instanceof SyscallError && REFUSALS.has(error.errno))) throw error;
-    return await copyRest(file, pump.position, sink, progress);
-  } finally {
-    await pump.idle;
-  }
+  const what = { file: fd, start, length, connection, progress, cork, window, ...call };
+  const position = await pumpFile(what, true);
+  if (position < start + length) return await copyRest(file, position, sink, progress);
+  return call?.method ?? "sendfile";
 }
 
 /** Copies what is left of a file from `from` on. */

@@ -1,7 +1,7 @@
 /** Sending to a descriptor that the caller gave as a number. @module */
 
 import { platform } from "../../../ffi/platform/mod.ts";
-import { SyscallError, TruncatedError, UnsupportedError } from "../../errors.ts";
+import { SyscallError, UnsupportedError } from "../../errors.ts";
 import { fdOf } from "../../sys/fd.ts";
 import { descriptorConnection } from "../../runtime/descriptor.ts";
 import { check } from "../../sys/check.ts";
@@ -101,7 +101,7 @@ async function sendBlocking(
       case Outcome.REFUSED:
         return await copyRest(file, position, sink, progress);
       case Outcome.SHORT:
-        throw truncated(file, progress);
+        throw progress.truncated(`send fd ${file.fd}`);
     }
     const action = `send fd ${file.fd} to fd ${fd}`;
     throw new SyscallError({
@@ -135,14 +135,6 @@ async function writable(fd: number, progress: TransferProgress): Promise<void> {
   } catch (error) {
     throw progress.aborted ? progress.abortError() : error;
   }
-}
-
-function truncated(file: FileRange, progress: TransferProgress): TruncatedError {
-  return new TruncatedError({
-    action: `send fd ${file.fd}`,
-    bytesMoved: progress.bytes,
-    bytesExpected: progress.total,
-  });
 }
 
 function descriptorSink(fd: number, progress: TransferProgress): Sink {

@@ -2,7 +2,7 @@
 
 import { type Checked, type Names, ownOptions } from "../../checked.ts";
 import { EAGAIN, EINTR, FINAL_REFUSALS } from "../../errno.ts";
-import { errnoNumber, SyscallError, TruncatedError } from "../../errors.ts";
+import { errnoNumber, SyscallError, type TruncatedError } from "../../errors.ts";
 import {
   checkFlow,
   checkRange,
@@ -145,11 +145,7 @@ export function failure(
 
 /** The error for a file that is shorter than it was. */
 export function truncated(names: string, progress: TransferProgress): TruncatedError {
-  return new TruncatedError({
-    action: `transfer ${names}`,
-    bytesMoved: progress.bytes,
-    bytesExpected: progress.total,
-  });
+  return progress.truncated(`transfer ${names}`);
 }
 
 /** Waits until `maxRate` allows more, or the signal fires. */

@@ -1,6 +1,6 @@
 /** Calls on files that may answer late, for threads that may wait; results go to shared memory. @module */
 
-import { errnoNumber } from "../../errors.ts";
+import { EAGAIN, EFBIG, EINTR, ESPIPE } from "../../errno.ts";
 import { PollEvent } from "../../sys/flags/event.ts";
 import { poll, pread, read, statx, write } from "../../sys/raw/mod.ts";
 
@@ -9,11 +9,6 @@ const STATX_BASIC_STATS = 0x7ff;
 
 /** Bytes read at once; procfs gives fewer. */
 const SCRATCH = 256 * 1024;
-
-const EAGAIN = -errnoNumber("EAGAIN");
-const EFBIG = -errnoNumber("EFBIG");
-const EINTR = -errnoNumber("EINTR");
-const ESPIPE = -errnoNumber("ESPIPE");
 
 let buffer: Uint8Array | undefined;
 

@@ -2,13 +2,10 @@
 
 import { platform } from "../../../ffi/platform/mod.ts";
 import { builtin } from "../../builtins.ts";
-import { errnoNumber } from "../../errors.ts";
+import { EAGAIN, EXDEV } from "../../errno.ts";
 import { OpenFlag, ResolveFlag } from "../../sys/flags/file.ts";
 import { type Mount, mountByName, mountOf } from "../../sys/file/mounts.ts";
 import * as raw from "../../sys/raw/mod.ts";
-
-const EAGAIN = -errnoNumber("EAGAIN");
-const EXDEV = -errnoNumber("EXDEV");
 
 /** How long the mount of `/` is taken for the same, in milliseconds. */
 const TRUST_MS = 1000;

@@ -6,16 +6,13 @@
  */
 
 import { platform } from "../../../ffi/platform/mod.ts";
-import { errnoNumber } from "../../errors.ts";
+import { EEXIST, EOPNOTSUPP } from "../../errno.ts";
 import { OpenFlag } from "../../sys/flags/file.ts";
 import { available } from "../../sys/libc.ts";
 import { close, fcntl, linkat, openat, renameat, unlinkat } from "../../sys/raw/mod.ts";
 
 const { CLOEXEC, PATH, TMPFILE, WRONLY } = OpenFlag;
 const AT_SYMLINK_FOLLOW = 0x400;
-
-const EEXIST = -errnoNumber("EEXIST");
-const EOPNOTSUPP = -errnoNumber("EOPNOTSUPP");
 
 let procfs: boolean | undefined;
 

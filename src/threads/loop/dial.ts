@@ -1,6 +1,6 @@
 /** Connecting to one of several addresses, as RFC 8305 ("Happy Eyeballs") describes. @module */
 
-import { errnoNumber } from "../../errors.ts";
+import { EAGAIN, EINPROGRESS } from "../../errno.ts";
 import { encodeAddress, type SocketAddress } from "../../sys/net/address.ts";
 import * as raw from "../../sys/raw/mod.ts";
 import { SocketLevel, SocketOption, TcpOption } from "../../sys/flags/socket.ts";
@@ -8,9 +8,6 @@ import { streamSocket } from "../../sys/net/listener.ts";
 import { isLoopback, withoutPacing } from "../../sys/net/loopback.ts";
 import type { Loop } from "./loop.ts";
 import { Timer } from "./timers.ts";
-
-const EINPROGRESS = -errnoNumber("EINPROGRESS");
-const EAGAIN = -errnoNumber("EAGAIN");
 
 /** A Unix listener whose queue is full says so at once, and gives no event when it has room again. */
 const RETRY_MS = 20;

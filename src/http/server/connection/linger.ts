@@ -1,13 +1,10 @@
 /** The end of a connection that does not take away what the client has not read yet. @module */
 
 import type { Cell } from "../../../../ffi/libc/cell.ts";
-import { errnoNumber } from "../../../errors.ts";
+import { EAGAIN, EINTR } from "../../../errno.ts";
 import { recvCell } from "../../../sys/raw/cells.ts";
 import * as raw from "../../../sys/raw/mod.ts";
 import { ShutdownHow } from "../../../sys/flags/socket.ts";
-
-const EAGAIN = -errnoNumber("EAGAIN");
-const EINTR = -errnoNumber("EINTR");
 
 /** Most bytes that are read after the last answer: see RFC 9112, 9.6. */
 const MOST_BYTES = 1024 * 1024;

@@ -1,16 +1,13 @@
 /** Messages of any length between two threads, over a socket that neither of them waits for. @module */
 
 import { concat } from "../../../bytes.ts";
-import { errnoNumber } from "../../../errors.ts";
+import { EAGAIN, EINTR } from "../../../errno.ts";
 import { EpollEvent } from "../../../sys/flags/event.ts";
 import * as raw from "../../../sys/raw/mod.ts";
 import type { Handler, Loop } from "../../../threads/loop/loop.ts";
 
 /** Bytes in front of each message: `{ u32 length, u32 id }`. */
 const HEAD_BYTES = 8;
-
-const EAGAIN = -errnoNumber("EAGAIN");
-const EINTR = -errnoNumber("EINTR");
 
 /** Bytes that are read at once. */
 const ROOM = 64 * 1024;

@@ -1,6 +1,6 @@
 /** From a request to what the folder has for it. @module */
 
-import { errnoNumber } from "../../../errors.ts";
+import { EMFILE, ENFILE } from "../../../errno.ts";
 import { fdIdentity } from "../../../sys/file/statx.ts";
 import { FolderReader } from "../../files/folder.ts";
 import { type Found, lookUp, type LookupRequest, searchNow } from "../../files/look_up.ts";
@@ -11,9 +11,6 @@ import type { Plan } from "../../rules/types.ts";
 import { joined } from "./cached_file.ts";
 import type { WantedPage } from "../listing/listings.ts";
 import { Reply } from "./response.ts";
-
-const EMFILE = -errnoNumber("EMFILE");
-const ENFILE = -errnoNumber("ENFILE");
 
 /** What a finder looks in. */
 export interface FinderOptions {
