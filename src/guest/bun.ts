@@ -5,8 +5,8 @@ import type { Guest } from "./types.ts";
 
 /** The part of Bun's own sockets that is used here. */
 export interface BunSocket {
-  /** The descriptor; -1 once closed. */
-  readonly fd: number;
+  /** The descriptor; -1 once closed. Bun's own declarations (1.4) lack it. */
+  readonly fd?: number;
   /** 1 while open, -1 or 0 once closed. */
   readonly readyState: number;
   /** Its port, unless it is a Unix socket. */
@@ -33,7 +33,7 @@ export function isBunSocket(target: object): target is BunSocket {
 export function bunGuest(socket: BunSocket): Guest | null {
   if (tagOf(socket) !== "TCPSocket") return null;
   const ports = () => ({ local: socket.localPort, remote: socket.remotePort });
-  const own = socket.readyState <= 0 || isDescriptorOf("Bun.Socket", socket.fd, ports);
+  const own = socket.readyState <= 0 || isDescriptorOf("Bun.Socket", socket.fd ?? -1, ports);
   return own ? new BunGuest(socket) : null;
 }
 
@@ -47,7 +47,7 @@ class BunGuest implements Guest {
   }
 
   fd(): number {
-    return this.#socket.readyState > 0 ? this.#socket.fd : -1;
+    return this.#socket.readyState > 0 ? this.#socket.fd ?? -1 : -1;
   }
 
   // Bun keeps no bytes of these sockets back.
