@@ -5,8 +5,8 @@ import type { RuntimeConnection } from "./types.ts";
 
 /** The part of Bun's own sockets that is used here. */
 export interface BunSocket {
-  /** The descriptor; -1 once closed. */
-  readonly fd: number;
+  /** The descriptor; -1 once closed. Bun's own declarations (1.4) lack it. */
+  readonly fd?: number;
   /** 1 while open, -1 or 0 once closed. */
   readonly readyState: number;
   /** Its port, unless it is a Unix socket. */
@@ -35,7 +35,7 @@ export function isBunSocket(target: object): target is BunSocket {
 export function bunConnection(socket: BunSocket): RuntimeConnection | null {
   if (tagOf(socket) !== "TCPSocket") return null;
   const ports = () => ({ local: socket.localPort, remote: socket.remotePort });
-  const own = socket.readyState <= 0 || isDescriptorOf("Bun.Socket", socket.fd, ports);
+  const own = socket.readyState <= 0 || isDescriptorOf("Bun.Socket", socket.fd ?? -1, ports);
   return own ? new BunConnection(socket) : null;
 }
 
@@ -49,7 +49,7 @@ class BunConnection implements RuntimeConnection {
   }
 
   fd(): number {
-    return this.#socket.readyState > 0 ? this.#socket.fd : -1;
+    return this.#socket.readyState > 0 ? this.#socket.fd ?? -1 : -1;
   }
 
   // Bun keeps no bytes of these sockets back.

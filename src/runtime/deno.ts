@@ -15,12 +15,14 @@ export interface DenoConn {
   closeWrite?(): Promise<void>;
   /** Closes the connection. */
   close(): void;
-  /** Where it is; connections of TCP have a port. */
-  readonly localAddr: { readonly port?: number };
-  /** Where the peer is. */
-  readonly remoteAddr: { readonly port?: number };
   /** `TCP_NODELAY`; TCP connections only. */
   setNoDelay?(noDelay?: boolean): void;
+}
+
+/** Where both ends are; those of TCP have a port. */
+interface Addresses {
+  readonly localAddr: { readonly port?: number };
+  readonly remoteAddr: { readonly port?: number };
 }
 
 const FD = "Deno.internal.fd";
@@ -28,7 +30,8 @@ const option = new Int32Array(1);
 
 /** Whether `target` is a connection of Deno, whatever its transport. */
 export function isDenoConn(target: object): target is DenoConn {
-  const { closeWrite, close, read, write, localAddr, remoteAddr } = target as Partial<DenoConn>;
+  const { closeWrite, close, read, write } = target as Partial<DenoConn>;
+  const { localAddr, remoteAddr } = target as Partial<Addresses>;
   return [closeWrite, close, read, write].every((method) => typeof method === "function") &&
     [localAddr, remoteAddr].every((address) => typeof address === "object");
 }
@@ -38,7 +41,10 @@ export function denoConnection(conn: DenoConn): RuntimeConnection | null {
   const symbol = symbolOf(conn, FD);
   const fd = symbol && (conn as unknown as Record<symbol, unknown>)[symbol];
   if (typeof fd !== "number" || fd < 0 || typeof conn.setNoDelay !== "function") return null;
-  const ports = () => ({ local: conn.localAddr.port, remote: conn.remoteAddr.port });
+  const ports = () => {
+    const { localAddr, remoteAddr } = conn as unknown as Addresses;
+    return { local: localAddr.port, remote: remoteAddr.port };
+  };
   return isDescriptorOf("Deno.Conn", fd, ports) ? new DenoConnection(conn, fd) : null;
 }
 

@@ -1,6 +1,7 @@
 /** Sending a file to a connection: `sendFile`. @module */
 
 import type { ServerResponse } from "node:http";
+import type { Http2ServerResponse } from "node:http2";
 import type { Socket } from "node:net";
 import { isBytes, ownBytes } from "../../bytes.ts";
 import { type Checked, type Names, ownOptions } from "../../checked.ts";
@@ -64,7 +65,13 @@ export interface SendResult extends TransferResult {
 export type SendMethod = "sendfile" | "splice" | "copy" | "none";
 
 /** Whatever {@linkcode sendFile} can send to. */
-export type SendTarget = ServerResponse | Socket | BunSocket | DenoConn | number;
+export type SendTarget =
+  | ServerResponse
+  | Http2ServerResponse
+  | Socket
+  | BunSocket
+  | DenoConn
+  | number;
 
 /** The last transfer on each connection: the next one waits for it. */
 const busy = new WeakMap<object, Promise<unknown>>();
