@@ -111,7 +111,8 @@ describeWithoutLeaks("serveStatic() under node:http", { warmUp }, () => {
       await withSite({ dotfiles }, async (get) => {
         assert.equal((await get("/.env")).status, status);
         assert.equal((await get("/.hidden/file")).status, status);
-        assert.equal((await get("/%2eenv")).status, status);
+        // Never 200: a dot need not be escaped, and that is another spelling.
+        assert.equal((await get("/%2eenv")).status, status === 200 ? 404 : status);
         assert.equal((await get("/.well-known/security.txt")).status, 200);
       });
     }

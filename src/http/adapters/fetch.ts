@@ -22,7 +22,7 @@ export function planRequestOf({ method, headers }: Request): PlanRequest {
 export async function respondToFetch(site: StaticRoot, request: Request): Promise<Response> {
   const plain = planRequestOf(request);
   const original = targetOf(request.url);
-  const target = site.below(original);
+  const target = original && site.below(original);
   if (target === undefined) return await toResponse(planMessage(plain, 404), undefined);
   const siteRequest: LookupRequest = { ...plain, target, original };
   const answer = await site.find(siteRequest);
@@ -30,12 +30,18 @@ export async function respondToFetch(site: StaticRoot, request: Request): Promis
 }
 
 /**
- * The target in a URL of a request, in origin form. The runtime has parsed and normalized it before:
- * on a Unix socket Deno writes `http+unix://` and the path of the socket in place of a host.
+ * The target in the URL of a request, in origin form; `undefined` where two readers of the URL see
+ * two paths. Runtimes make it of the Host field and the target, not all by parsing them,
+ * and a guard may parse it or not. On a Unix socket Deno's begin with `http+unix://`.
  */
-function targetOf(url: string): string {
-  const target = url.replace(SCHEME_AND_HOST, "");
-  return target[0] === "/" ? target : `/${target}`;
+function targetOf(url: string): string | undefined {
+  if (url[0] === "/") return url;
+  const rest = url.replace(SCHEME_AND_HOST, "");
+  const raw = rest[0] === "/" ? rest : `/${rest}`;
+  if (!URL.canParse(url)) return undefined;
+  const { pathname, search } = new URL(url);
+  // An empty query is left out of `search`.
+  return raw === pathname + search || raw === `${pathname}?` ? raw : undefined;
 }
 
 const SCHEME_AND_HOST = /^[a-z][a-z0-9+.\-]*:\/\/[^/?#]*/i;

@@ -90,15 +90,18 @@ export function parseTarget(
   if (PLAIN.test(path)) return path.length < MOST_BYTES ? { names, folder, query } : 404;
   let hidden = false;
   let refused = false;
+  let respelled = false;
   for (let i = 0; i < names.length; i++) {
     const name = decode(names[i]!);
     if (name === null || CONTROL.test(name)) return 400;
-    refused ||= isRefused(name) || UNNEEDED.test(names[i]!);
+    refused ||= isRefused(name);
+    respelled ||= UNNEEDED.test(names[i]!);
     hidden ||= isHidden(name, i);
     names[i] = name;
   }
   if (refused) return 404;
   if (hidden && dotfiles !== "allow") return dotfiles === "deny" ? 403 : 404;
+  if (respelled) return 404;
   // One unit of UTF-16 is at most three bytes of UTF-8; the kernel counts exactly.
   return path.length < 3 * MOST_BYTES ? { names, folder, query } : 404;
 }

@@ -145,6 +145,12 @@ describe("no spelling of a path passes", () => {
         const response = await files(request);
         assert.ok(!(await response.text()).includes(PRIVATE), target);
       }
+      // As a runtime writes it that joins a Host field and a target without parsing them.
+      for (const url of ["http://a\\x/private/s.txt", "http://a/x/../private/s.txt"]) {
+        const joined = { url, method: "GET", headers: new Headers() } as Request;
+        const response = await files(joined);
+        assert.equal(response.status, 404, url);
+      }
       // As Deno.serve has it on a Unix socket.
       const url = "http+unix://%2Ftmp%2Fsocket/open.txt?x";
       const onUnix = { url, method: "GET", headers: new Headers() } as Request;
