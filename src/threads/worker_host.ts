@@ -53,11 +53,8 @@ const exits = new Set<Exit>();
 function stopAll(code: number): void {
   for (const exit of exits) exit.stop();
   const end = performance.now() + PARK_MS;
-  let hangs = false;
-  for (const exit of [...exits]) {
-    hangs = exit.wait(Math.max(0, end - performance.now())) || hangs;
-  }
-  if (hangs && builtin("worker_threads").isMainThread) endWithout(code);
+  const hanging = [...exits].filter((exit) => exit.wait(Math.max(0, end - performance.now())));
+  if (hanging.length > 0 && builtin("worker_threads").isMainThread) endWithout(code);
 }
 
 /** Ends the process although a thread does not: what else listens for the end is still called. */

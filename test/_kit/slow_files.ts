@@ -20,7 +20,7 @@ export const NO_SLOW_FILES: string | false = !existsSync("/dev/fuse")
   ? "only root may mount"
   : false;
 
-/** What is in it: `small` (1000 bytes), `large` (1 MiB), `lengthless` (5000 bytes, of which stat says 0). */
+/** What is in it: `small` (1000 bytes), `large` (300 KiB), `lengthless` (5000 bytes, of which stat says 0). */
 export interface SlowFiles {
   readonly path: string;
   /** Ends the server, and with it every call that it has not answered. */
@@ -57,6 +57,9 @@ function mounted(server: ChildProcess): Promise<void> {
     server.once("exit", (code) => reject(new Error(`The FUSE server ended with ${code}`)));
   });
 }
+
+/** Bytes of `large`. */
+export const LARGE: number = 300 * 1024;
 
 /** The byte at an offset of each of the files. */
 export function byteAt(offset: number): number {

@@ -5,7 +5,7 @@ import { raw } from "../../src/sys/mod.ts";
 import { PollEvent } from "../../src/sys/mod.ts";
 import { syscall } from "../../src/sys/raw/syscall.ts";
 import { ready } from "../../src/threads/poll/poll_ready.ts";
-import { bytesOf } from "./slow_files.ts";
+import { bytesOf, LARGE } from "./slow_files.ts";
 
 const [path, delay] = argv.slice(2) as [string, string];
 const delayMs = Number(delay);
@@ -36,7 +36,7 @@ const Op = {
 /** By node number; 1 is the folder. */
 const FILES: Record<number, { name: string; bytes: Uint8Array; size: number }> = {
   2: { name: "small", bytes: bytesOf(1000), size: 1000 },
-  3: { name: "large", bytes: bytesOf(1024 * 1024), size: 1024 * 1024 },
+  3: { name: "large", bytes: bytesOf(LARGE), size: LARGE },
   4: { name: "lengthless", bytes: bytesOf(5000), size: 0 },
 };
 const LENGTHLESS = 4;
@@ -148,7 +148,7 @@ function serve(request: Uint8Array): void {
   if (opcode === Op.INIT) {
     reply(unique, found);
     stdout.write("mounted\n");
-  } else if (Number.isFinite(delayMs)) setTimeout(() => reply(unique, found), delayMs);
+  } else setTimeout(() => reply(unique, found), delayMs);
 }
 
 const buffer = new Uint8Array(256 * 1024);
@@ -162,5 +162,7 @@ for (;;) {
       break;
     }
     serve(buffer.slice(0, count));
+    // As a server that was stopped: what it has taken and not answered not even SIGKILL can end.
+    if (!Number.isFinite(delayMs)) await new Promise(() => setInterval(() => {}, 1000));
   }
 }

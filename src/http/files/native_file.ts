@@ -57,7 +57,7 @@ export async function openNamed(path: string): Promise<OpenFile | number> {
     const { fd, close } = await openFile(path);
     return await describeOpened(fd, close);
   } catch (error) {
-    return refused(-Number((error as { errno?: number }).errno ?? EIO));
+    return refused(-errnoOf(error));
   }
 }
 
@@ -71,8 +71,12 @@ function fromStatus(
   if (!isDoubtful(status as FileStatus)) return file;
   return snapshot(fd, status as FileStatus).then((copy) => made(file, copy), (error) => {
     file.close();
-    return -Number((error as { errno?: number }).errno ?? EIO);
+    return -errnoOf(error);
   });
+}
+
+function errnoOf(error: unknown): number {
+  return errnoNumber(String((error as { code?: unknown }).code)) || EIO;
 }
 
 /** EINVAL is what a file of a strange kind may answer: nothing that can be served. */

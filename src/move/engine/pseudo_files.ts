@@ -99,7 +99,7 @@ export function snapshotNow(fd: number, status: FileStatus): Snapshot | number |
     }
   } catch (error) {
     if (copy >= 0) raw.close(copy);
-    return -(error as SyscallError).errno;
+    return -errnoNumber((error as SyscallError).code);
   }
   raw.close(copy);
   return undefined;

@@ -1,0 +1,100 @@
+import assert from "node:assert/strict";
+import { after, before, describe, it } from "node:test";
+import { runtime } from "../../ffi/mod.ts";
+import { available } from "../../src/sys/libc.ts";
+import { runChild } from "../_kit/child.ts";
+import { assertQuick } from "../_kit/quick.ts";
+import { bytesOf, LARGE, NO_SLOW_FILES, type SlowFiles, slowFiles } from "../_kit/slow_files.ts";
+
+const PROBE = new URL("../_kit/slow_probe.ts", import.meta.url);
+
+const NONE = !available();
+const DENO = runtime().name === "deno";
+
+/** Time that each operation of the file system takes. */
+const DELAY_MS = 200;
+
+/** Less than one operation takes, and more than a busy machine takes for anything else. */
+const STALL_MS = 120;
+
+const WAYS = [
+  "sendFile",
+  "sendFileBelow",
+  "sendFileToResponse",
+  "transfer",
+  "broadcast",
+  "createReadStream",
+  "copyFile",
+  "DirectFile",
+  "serveStatic",
+  "fileResponse",
+];
+
+const DENO_CLOSES = "Deno closes files on the event loop, and FUSE is asked for that";
+
+/** What the runtime itself closes. */
+const closedByDeno = (way: string) => DENO && (NONE || way === "createReadStream") && DENO_CLOSES;
+
+const sumOf = (bytes: Uint8Array) =>
+  bytes.reduce((sum, byte, index) => (sum + byte * (index % 251 + 1)) % 1_000_003, 0);
+
+interface Seen {
+  readonly stallMs: number;
+  readonly length: number;
+  readonly sum: number;
+  readonly error: string;
+}
+
+async function probe(...args: string[]): Promise<Seen> {
+  const { code, signal, stdout, stderr } = await runChild(PROBE, { args });
+  assert.deepEqual([code, signal], [0, null], stderr);
+  return JSON.parse(stdout) as Seen;
+}
+
+describe("files of a file system that takes its time", { skip: NO_SLOW_FILES }, () => {
+  let files: SlowFiles;
+  before(async () => void (files = await slowFiles(DELAY_MS)));
+  after(() => files.close());
+
+  for (const way of WAYS) {
+    it(`${way}: the event loop waits for none of it`, { skip: closedByDeno(way) }, async () => {
+      const bytes = bytesOf(LARGE);
+      await assertQuick(STALL_MS, async () => {
+        const seen = await probe(way, files.path, "large");
+        assert.deepEqual(
+          [seen.error, seen.length, seen.sum],
+          ["", bytes.length, sumOf(bytes)],
+        );
+        return seen.stallMs;
+      });
+    });
+  }
+
+  for (const way of WAYS.filter((way) => way !== "DirectFile")) {
+    it(`${way}: a file that tells no length is sent whole`, async () => {
+      const { error, length, sum } = await probe(way, files.path, "lengthless");
+      const bytes = bytesOf(5000);
+      assert.deepEqual([error, length, sum], ["", bytes.length, sumOf(bytes)]);
+    });
+  }
+});
+
+const FS_HANGS = NONE
+  ? "the runtime's own thread is in the call, and the runtime waits for it"
+  : false;
+
+describe("files of a file system that never answers", { skip: NO_SLOW_FILES }, () => {
+  let files: SlowFiles;
+  before(async () => void (files = await slowFiles(Infinity)));
+  after(() => files.close());
+
+  for (const way of WAYS.filter((way) => way !== "createReadStream")) {
+    it(`${way}: the event loop goes on, and the process can end`, { skip: FS_HANGS }, async () => {
+      await assertQuick(STALL_MS, async () => {
+        const seen = await probe(way, files.path, "large", "1000");
+        assert.deepEqual([seen.error, seen.length], ["", -1]);
+        return seen.stallMs;
+      });
+    });
+  }
+});
