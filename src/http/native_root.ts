@@ -9,6 +9,7 @@ import { ResolveFlag } from "../sys/file_flags.ts";
 import * as raw from "../sys/raw/mod.ts";
 import { fdIdentity, type FileIdentity, FileType } from "../sys/statx.ts";
 import { runBlocking } from "../wait/blocking.ts";
+import { pathWithoutLinks } from "./links.ts";
 import type { Representation } from "./plan/representation.ts";
 import type { OpenFile, Root, Symlinks } from "./root.ts";
 
@@ -53,6 +54,8 @@ export class NativeRoot implements Root {
   readonly #finds: boolean;
   /** Whether the kernel can be asked for what needs no disk: Linux 5.12. */
   readonly #cached: boolean;
+  /** The real path of the folder, if it is fixed. */
+  readonly #real: string | undefined;
   #fd: number;
   #identity: FileIdentity;
   #checkedMs = performance.now();
@@ -68,6 +71,7 @@ export class NativeRoot implements Root {
     this.#resolve = RESOLVE[symlinks];
     this.#fd = check(openFolder(path), "open", () => `open the folder ${describe(path)}`);
     this.#identity = fdIdentity(this.#fd) as FileIdentity;
+    this.#real = fixed ? builtin("fs").realpathSync(path) : undefined;
     this.#whole = !walk && this.#probe(0);
     this.#cached = this.#whole && this.#probe(ResolveFlag.CACHED);
     // Without the call there is nothing that could follow links safely, unless all may be.
@@ -86,6 +90,10 @@ export class NativeRoot implements Root {
     this.#refresh();
     const fd = this.#whole ? this.#openWhole(path) : this.#walk(path);
     if (fd !== -EXDEV || !this.#finds || !this.#whole) return describeFd(fd);
+    if (this.#real !== undefined) {
+      const found = pathWithoutLinks(this.#fd, this.#real, path);
+      return found === undefined ? -EXDEV : this.#openReal("", `/${found}`);
+    }
     const { realpathSync } = builtin("fs");
     try {
       const root = realpathSync(this.path);

@@ -21,7 +21,7 @@ import { type Command, COUNTERS, type JobData, NEEDS_DISK } from "./config.ts";
 import { Counter } from "./config.ts";
 import { Disk } from "./disk.ts";
 import { Journal } from "./journal.ts";
-import { whatFallbackNeeds } from "./fallback/options.ts";
+import { pinFallback } from "./fallback/options.ts";
 import { loadHook } from "./headers_hook.ts";
 import { LogWriter } from "./log_writer.ts";
 import { restrictThread } from "./sandbox.ts";
@@ -40,14 +40,14 @@ export async function prepare(data: unknown): Promise<void> {
 /** Serves until it must stop. */
 export function run(job: JobContext): void {
   const data = job.data as JobData;
-  const { cache, counters, fallback, index, limits, root, sandbox, settings, shares, symlinks } =
-    data;
+  const { cache, counters, index, limits, root, sandbox, settings, shares, symlinks } = data;
   const [listener, diskFd, ...logs] = job.fds as [number, number, ...number[]];
   const own = counters.subarray(index * COUNTERS, (index + 1) * COUNTERS);
+  const { fallback, needs } = pinFallback(data.fallback);
   const folder = openRoot(root, symlinks, { fixed: sandbox });
   let loop: Loop;
   try {
-    if (sandbox) restrictThread({ root, ...whatFallbackNeeds(fallback) });
+    if (sandbox) restrictThread({ root, ...needs });
     loop = new Loop(job, (command) => obey(command as CrewCommand<Command>));
   } catch (cause) {
     // The end of a thread closes nothing.

@@ -1,9 +1,10 @@
 /** Whom requests are passed on to, and which. @module */
 
+import { Cell } from "../../../../ffi/libc/cell.ts";
 import { describe, wholeNumber } from "../../../options.ts";
 import { type Endpoint, parseEndpoint, resolveEndpoint } from "../../../move/relay/endpoint.ts";
 import { encodeAddress, type SocketAddress } from "../../../sys/address.ts";
-
+import { familyNumber } from "../../../wait/listener.ts";
 import type { SandboxOptions } from "../sandbox.ts";
 
 export type { Endpoint };
@@ -94,14 +95,28 @@ export async function resolveFallback({ to, ...rest }: FallbackChoice): Promise<
   return { ...rest, family: address.family, address: encodeAddress(address) };
 }
 
-/** What a thread in a sandbox must still be allowed for it. */
-export function whatFallbackNeeds(config: FallbackConfig | null): SandboxOptions {
-  if (config === null) return {};
-  const { address, family } = config;
-  const view = new DataView(address.buffer, address.byteOffset, address.byteLength);
-  // Of both `struct sockaddr_in` and `sockaddr_in6` the port is in the same place.
-  if (family !== "Unix") return { port: view.getUint16(2) };
-  return { abstract: address[2] === 0 };
+/** A configuration whose address stays where it is in memory, and what a sandbox must allow for it. */
+export interface PinnedFallback {
+  readonly fallback: FallbackConfig | null;
+  readonly needs: SandboxOptions;
+}
+
+/**
+ * Moves the address of the fallback to memory that never moves. In a sandbox, connect(2) is allowed
+ * only with a pointer to it: a seccomp filter compares pointers, but cannot read what they point to.
+ */
+export function pinFallback(fallback: FallbackConfig | null): PinnedFallback {
+  if (fallback === null) return { fallback, needs: {} };
+  const { address, family } = fallback;
+  const cell = new Cell(address.length);
+  cell.bytes.set(address);
+  const pinned = { ...fallback, address: cell.bytes };
+  const addresses = [{ family: familyNumber(family), pointer: cell.address }];
+  // `struct sockaddr_in` and `sockaddr_in6` have the port in the same place.
+  if (family !== "Unix") {
+    return { fallback: pinned, needs: { addresses, port: cell.view.getUint16(2) } };
+  }
+  return { fallback: pinned, needs: { addresses, abstract: address[2] === 0 } };
 }
 
 function flag(value: boolean, name: string): boolean {
