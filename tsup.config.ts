@@ -56,7 +56,7 @@ export default defineConfig({
     sys: "src/sys/mod.ts",
     http: "src/http/mod.ts",
     register: "src/register.ts",
-    worker: "src/wait/worker.ts",
+    worker: "src/worker.ts",
     server_job: "src/http/server/server_job.ts",
     disk_job: "src/http/server/disk_job.ts",
     relay_job: "src/move/relay_job.ts",

@@ -1,5 +1,5 @@
 /**
- * The one Worker entry: loads a job and runs it.
+ * What the Worker entry does: loads a job and runs it.
  *
  * It does nothing unless a host of ours has started it.
  *
@@ -10,6 +10,7 @@ import { receiveMessageOnPort, workerData } from "node:worker_threads";
 import { read } from "../sys/raw/files.ts";
 import { run as runBlocking } from "./blocking_job.ts";
 import { RecordWriter } from "./completions.ts";
+import { bundledJob } from "./jobs.ts";
 import { type JobContext, type JobModule, Phase, Slot, type WorkerStart } from "./job.ts";
 import { run as runReady } from "./ready_job.ts";
 import { run as runIo } from "./ring/thread_job.ts";
@@ -27,7 +28,9 @@ if (start !== undefined) void begin(start);
 
 async function begin(start: WorkerStart): Promise<void> {
   const built = BUILT_IN[start.job];
-  const { prepare, run }: JobModule = built ? { run: built } : await import(start.job);
+  const { prepare, run }: JobModule = built
+    ? { run: built }
+    : await (bundledJob(start.job) ?? import(start.job));
   const advance = (from: number, to: number) =>
     Atomics.compareExchange(start.state, Slot.PHASE, from, to) === from;
   if (!advance(Phase.STARTING, Phase.PREPARING)) return;
