@@ -1,6 +1,7 @@
 /** Pipes to move bytes through, kept for the next transfer. @module */
 
 import { platform } from "../../ffi/platform/mod.ts";
+import { builtin } from "../builtins.ts";
 import { SyscallError, UnsupportedError } from "../errors.ts";
 import * as raw from "../sys/raw/mod.ts";
 import { Pipe } from "./pipe.ts";
@@ -26,6 +27,7 @@ export const IDLE_MS = 2000;
 
 const idle: Pipe[] = [];
 let total = 0;
+let watching = false;
 let timer: ReturnType<typeof setTimeout> | undefined;
 
 /**
@@ -63,10 +65,18 @@ export function givePipe(pipe: Pipe): void {
     raw.ioctlInt(pipe.readFd, platform.ioctl.FIONREAD) === 0;
   if (!keep) return drop(pipe);
   idle.push(pipe);
+  closeAtExit();
   clearTimeout(timer);
   timer = setTimeout(closeIdlePipes, IDLE_MS);
-  // It keeps no process alive: the end of one closes its descriptors as well.
+  // It keeps no process alive.
   timer.unref();
+}
+
+/** The end of a process closes its descriptors; that of a Worker does not. */
+function closeAtExit(): void {
+  if (watching || builtin("worker_threads").isMainThread) return;
+  watching = true;
+  builtin("process").once("exit", closeIdlePipes);
 }
 
 /** Closes the pipes that nobody uses. */

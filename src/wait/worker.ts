@@ -7,11 +7,15 @@
  */
 
 import { receiveMessageOnPort, workerData } from "node:worker_threads";
-import { read } from "../sys/raw/files.ts";
+import { platform } from "../../ffi/platform/mod.ts";
+import { close, read } from "../sys/raw/files.ts";
+import { getsockopt, shutdown } from "../sys/raw/sockets.ts";
+import { ShutdownHow, SocketLevel } from "../sys/socket_flags.ts";
 import { run as runBlocking } from "./blocking_job.ts";
 import { RecordWriter } from "./completions.ts";
 import { bundledJob } from "./jobs.ts";
 import { type JobContext, type JobModule, Phase, Slot, type WorkerStart } from "./job.ts";
+import { watchOwner } from "./owner.ts";
 import { run as runReady } from "./ready_job.ts";
 import { run as runIo } from "./ring/thread_job.ts";
 
@@ -36,19 +40,33 @@ async function begin(start: WorkerStart): Promise<void> {
   if (!advance(Phase.STARTING, Phase.PREPARING)) return;
   await prepare?.(start.data);
   if (!advance(Phase.PREPARING, Phase.RUNNING)) return;
+  const ownerEnded = watchOwner(start.owner);
   try {
-    run(createContext(start));
+    run(createContext(start, ownerEnded));
   } finally {
+    // A host that was stopped by its thread closes them itself.
+    if (Atomics.load(start.state, Slot.STOP) === 0 && ownerEnded()) {
+      for (const fd of [...start.fds, start.wakeFd, start.completionFd]) abandon(fd);
+    }
     Atomics.store(start.state, Slot.PHASE, Phase.DONE);
     Atomics.notify(start.state, Slot.PHASE);
   }
 }
 
+/** Closes a descriptor of a host that is gone. Its thread may have left duplicates of a listener. */
+function abandon(fd: number): void {
+  const listens = new Int32Array(1);
+  getsockopt(fd, SocketLevel.SOCKET, platform.socket.SO_ACCEPTCONN, listens);
+  if (listens[0] === 1) shutdown(fd, ShutdownHow.RDWR);
+  close(fd);
+}
+
 function createContext(
   { completionFd, data, fds, parkMs, port, state, wakeFd }: WorkerStart,
+  ownerEnded: () => boolean,
 ): JobContext {
   const count = new Uint8Array(8);
-  const stopping = () => Atomics.load(state, Slot.STOP) !== 0;
+  const stopping = () => Atomics.load(state, Slot.STOP) !== 0 || ownerEnded();
   const writer = new RecordWriter(completionFd, { parkMs, stopping });
   return {
     data,

@@ -4,7 +4,8 @@ import { setting } from "../../ffi/mod.ts";
 import { builtin } from "../builtins.ts";
 import { UnsupportedError } from "../errors.ts";
 
-const REMEDY = "bundle sluice/worker as a second entry, worker.js beside the program's file, or name " +
+const REMEDY =
+  "bundle sluice/worker as a second entry, worker.js beside the program's file, or name " +
   "it by the option workerUrl or the environment variable SLUICE_WORKER";
 
 /** Folders below that of the entries, into which vite and rollup put what entries share. */

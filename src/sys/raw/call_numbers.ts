@@ -48,6 +48,7 @@ const CALLS = {
   fsopen: [430, 430],
   fspick: [433, 433],
   futimesat: [261, -1],
+  gettid: [186, 178],
   init_module: [175, 105],
   io_uring_register: [427, 427],
   io_uring_setup: [425, 425],
