@@ -56,7 +56,7 @@ export default defineConfig({
     sys: "src/sys/mod.ts",
     http: "src/http/mod.ts",
     register: "src/register.ts",
-    worker: "src/threads/worker.ts",
+    worker: "src/worker.ts",
     server_job: "src/http/server/thread/server_job.ts",
     prefetch_job: "src/http/server/thread/prefetch_job.ts",
     relay_job: "src/move/relay/server/relay_job.ts",

@@ -8,7 +8,7 @@
 import process from "node:process";
 import { type BunSocket, sendFile } from "../src/mod.ts";
 
-type Socket = BunSocket & { end(): void };
+type Socket = BunSocket & { shutdown(): void; terminate(): void };
 declare const Bun: {
   listen(options: {
     hostname: string;
@@ -23,8 +23,14 @@ const header = Buffer.from(`${path}\n\n`);
 async function open(socket: Socket): Promise<void> {
   const { bytes, method } = await sendFile(socket, path, { header });
   console.log(`${bytes} B ${method}`);
-  socket.end(); // sendFile leaves a socket open: another file could follow
+  // sendFile leaves a socket open: another file could follow. Not end(), which closes at once: if the
+  // client has sent anything, that would reset the connection, and cut the file.
+  socket.shutdown();
 }
 
-const socket = { open: (s: Socket) => void open(s).catch(console.error), data() {} };
+const failed = (socket: Socket, error: Error) => {
+  console.error(error.message);
+  socket.terminate();
+};
+const socket = { open: (s: Socket) => void open(s).catch((e) => failed(s, e)), data() {} };
 console.log(Bun.listen({ hostname: "127.0.0.1", port: 0, socket }).port);

@@ -33,7 +33,7 @@ const ORDER: readonly (readonly string[])[] = [
   ["src/move", "src/memory"],
   ["src/http"],
   ["src/capabilities.ts"],
-  ["src/mod.ts", "src/register.ts"],
+  ["src/mod.ts", "src/register.ts", "src/jobs.ts", "src/worker.ts"],
   ["src/cli"],
 ];
 

@@ -202,7 +202,9 @@ function render(file: string): string {
     if (names.length === 0) return code.startsWith("export {}") ? [text] : [];
     return [code.replace(/\{[^}]*\}/, `{ ${names.join(", ")} }`)];
   });
-  return lines.some((line) => /^\s*(export|declare)\b/m.test(line)) ? lines.join("") : "";
+  if (lines.some((line) => /^\s*(export|declare)\b/m.test(line))) return lines.join("");
+  // An entry that is imported for its effect alone: the files that it loads have no types to give.
+  return entries.has(file) ? "export {};\n" : "";
 }
 
 function withoutExamples(comment: string): string {

@@ -61,6 +61,8 @@ export interface WorkerStart {
   readonly wakeFd: number;
   readonly completionFd: number;
   readonly parkMs: number;
+  /** Thread that made the host, if it is a Worker of the user's; else 0. */
+  readonly owner: number;
   readonly port: MessagePort;
   readonly state: Int32Array<SharedArrayBuffer>;
 }

@@ -1,5 +1,5 @@
 /**
- * The one Worker entry: loads a job and runs it.
+ * What the Worker entry does: loads a job and runs it.
  *
  * It does nothing unless a host of ours has started it.
  *
@@ -7,10 +7,15 @@
  */
 
 import { receiveMessageOnPort, workerData } from "node:worker_threads";
-import { read } from "../sys/raw/files.ts";
+import { platform } from "../../ffi/platform/mod.ts";
+import { close, read } from "../sys/raw/files.ts";
+import { getsockopt, shutdown } from "../sys/raw/sockets.ts";
+import { ShutdownHow, SocketLevel } from "../sys/flags/socket.ts";
 import { run as runBlocking } from "./blocking/blocking_job.ts";
 import { RecordWriter } from "./completions.ts";
+import { bundledJob } from "./jobs.ts";
 import { type JobContext, type JobModule, Phase, Slot, type WorkerStart } from "./job.ts";
+import { watchOwner } from "./owner.ts";
 import { run as runReady } from "./poll/epoll_job.ts";
 import { run as runIo } from "./io_queue/thread_job.ts";
 
@@ -27,25 +32,41 @@ if (start !== undefined) void begin(start);
 
 async function begin(start: WorkerStart): Promise<void> {
   const built = BUILT_IN[start.job];
-  const { prepare, run }: JobModule = built ? { run: built } : await import(start.job);
+  const { prepare, run }: JobModule = built
+    ? { run: built }
+    : await (bundledJob(start.job) ?? import(start.job));
   const advance = (from: number, to: number) =>
     Atomics.compareExchange(start.state, Slot.PHASE, from, to) === from;
   if (!advance(Phase.STARTING, Phase.PREPARING)) return;
   await prepare?.(start.data);
   if (!advance(Phase.PREPARING, Phase.RUNNING)) return;
+  const ownerEnded = watchOwner(start.owner);
   try {
-    run(createContext(start));
+    run(createContext(start, ownerEnded));
   } finally {
+    // A host that was stopped by its thread closes them itself.
+    if (Atomics.load(start.state, Slot.STOP) === 0 && ownerEnded()) {
+      for (const fd of [...start.fds, start.wakeFd, start.completionFd]) abandon(fd);
+    }
     Atomics.store(start.state, Slot.PHASE, Phase.DONE);
     Atomics.notify(start.state, Slot.PHASE);
   }
 }
 
+/** Closes a descriptor of a host that is gone. Its thread may have left duplicates of a listener. */
+function abandon(fd: number): void {
+  const listens = new Int32Array(1);
+  getsockopt(fd, SocketLevel.SOCKET, platform.socket.SO_ACCEPTCONN, listens);
+  if (listens[0] === 1) shutdown(fd, ShutdownHow.RDWR);
+  close(fd);
+}
+
 function createContext(
   { completionFd, data, fds, parkMs, port, state, wakeFd }: WorkerStart,
+  ownerEnded: () => boolean,
 ): JobContext {
   const count = new Uint8Array(8);
-  const stopping = () => Atomics.load(state, Slot.STOP) !== 0;
+  const stopping = () => Atomics.load(state, Slot.STOP) !== 0 || ownerEnded();
   const writer = new RecordWriter(completionFd, { parkMs, stopping });
   return {
     data,

@@ -8,6 +8,7 @@ import { check } from "../sys/check.ts";
 import * as raw from "../sys/raw/mod.ts";
 import { exitNow } from "../sys/raw/process.ts";
 import { NESTED_PARK_MS, PARK_MS, Phase, Slot, type WorkerStart } from "./job.ts";
+import { threadId } from "./owner.ts";
 import { WakeSocket } from "./wake_socket.ts";
 import { startError, workerExecArgv, workerLocation } from "./worker_location.ts";
 
@@ -85,7 +86,8 @@ function offExit(exit: Exit): void {
  *
  * It keeps the process alive only while it is referenced, and at first it is not. Whatever ends
  * the process or the thread that made it ends it too, within a quarter of a second. A user's Worker
- * that is ended by `terminate()` runs no code of ours: the descriptors of its hosts stay open.
+ * that is ended by `terminate()` runs no code of ours. On Bun and Deno the job then notices, ends, and
+ * closes what it has. Node.js ends the job's thread as well, in the middle: its descriptors stay open.
  */
 export class WorkerHost {
   readonly #options: WorkerHostOptions;
@@ -184,6 +186,7 @@ export class WorkerHost {
       wakeFd: this.#wakeFd,
       completionFd: this.#socket!.writeFd,
       parkMs: isMainThread ? PARK_MS : NESTED_PARK_MS,
+      owner: isMainThread ? 0 : threadId(),
       port: port2,
       state: this.#state,
     };

@@ -5,8 +5,14 @@ import { builtin } from "../builtins.ts";
 import { UnsupportedError } from "../errors.ts";
 
 const REMEDY =
-  "put sluice's worker.js, and the jobs that it loads, beside the program's file, or name it by the option " +
-  "workerUrl or the environment variable SLUICE_WORKER";
+  "bundle sluice/worker as a second entry, worker.js beside the program's file, or name " +
+  "it by the option workerUrl or the environment variable SLUICE_WORKER";
+
+/** Folders below that of the entries, into which vite and rollup put what entries share. */
+const CHUNKS = /\/(?:assets|chunks|_chunks|_shared)\/[^/]+$/;
+
+/** The file of a CommonJS module; bundles of that kind have no `import.meta.url`. */
+declare const __filename: string | undefined;
 
 /**
  * The file to start: the option, else `SLUICE_WORKER`, else the entry beside this file.
@@ -21,15 +27,25 @@ export function workerLocation(option: URL | string | undefined): URL {
       ? new URL(wanted)
       : builtin("url").pathToFileURL(builtin("path").resolve(wanted));
   }
-  const own = import.meta.url as string | undefined;
+  const own = ownLocation();
   if (own === undefined) {
     throw new UnsupportedError({
       action: "start a Worker",
       reason: `this bundle does not know its own URL; ${REMEDY}`,
     });
   }
-  // The same folder in src/threads/, and in dist/, where everything lies flat.
-  return new URL(own.endsWith(".ts") ? "./worker.ts" : "./worker.js", own);
+  // The same folder in src/threads/, in dist/ and in bundles, where everything lies flat.
+  const [ending] = /\.(?:ts|mjs|cjs)$/.exec(own) ?? [".js"];
+  const beside = new URL(`./worker${ending}`, own);
+  if (!CHUNKS.test(own)) return beside;
+  const above = new URL(`../worker${ending}`, own);
+  return builtin("fs").existsSync(above) ? above : beside;
+}
+
+function ownLocation(): string | undefined {
+  const own = import.meta.url as string | undefined;
+  if (own !== undefined) return own;
+  return typeof __filename === "string" ? builtin("url").pathToFileURL(__filename).href : undefined;
 }
 
 /**

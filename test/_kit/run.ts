@@ -4,7 +4,7 @@
  * @module
  */
 
-import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -105,6 +105,7 @@ async function main(): Promise<number> {
   }
   const runners = selectRunners();
   const folder = mkdtempSync(join(tmpdir(), "sluice-test-"));
+  mkdirSync(join(folder, "tmp"));
   process.once("exit", () => {
     stopRunning();
     rmSync(folder, { recursive: true, force: true });
@@ -161,7 +162,14 @@ function makeRow(runner: Runner, folder: string): Row {
   return {
     label: ffi === "" ? runner.name : `${runner.name}, SLUICE_FFI=${ffi}`,
     runner,
-    env: { SLUICE_FFI: ffi, SLUICE_TEST_DIR: folder, NO_COLOR: "1", NODE_COMPILE_CACHE },
+    env: {
+      SLUICE_FFI: ffi,
+      SLUICE_TEST_DIR: folder,
+      // Tests and their children that are killed leave nothing behind: the run removes it.
+      TMPDIR: join(folder, "tmp"),
+      NO_COLOR: "1",
+      NODE_COMPILE_CACHE,
+    },
     passed: 0,
     failed: 0,
     skipped: 0,

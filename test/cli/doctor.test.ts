@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { fileURLToPath } from "node:url";
 import type { Capabilities } from "../../src/capabilities.ts";
 import { runChild } from "../_kit/child.ts";
 
@@ -53,6 +54,18 @@ describe("sluice doctor", () => {
   it("tries the folder that it is given", async () => {
     const { stdout } = await run(["/proc"]);
     assert.match(stdout, /^ {2}reflink +unknown +no file can be made in \/proc/m);
+  });
+
+  it("says what is wrong with the folder that it is given, with exit code 1", async () => {
+    const absent = await run(["nope"]);
+    assert.deepEqual([absent.code, absent.stdout], [1, ""]);
+    assert.match(absent.stderr, /^sluice: Cannot try nope: there is no such folder; name a folder/);
+    const json = await run(["nope", "--json"]);
+    assert.match(JSON.parse(json.stdout).error.message, /no such folder/);
+    const file = await run([fileURLToPath(MAIN)]);
+    assert.equal(file.code, 1);
+    assert.match(file.stderr, /it is a file; name its folder/);
+    assert.equal((await run([""])).code, 1);
   });
 
   it("refuses what it does not know with exit code 2", async () => {

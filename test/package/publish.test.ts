@@ -13,7 +13,7 @@ import { consumer, oncePerRun, programArgs, runJson, tool, write } from "../_kit
  * with their Workers; the command comes with the libraries bundled into it.
  */
 const BUDGET = {
-  core: 100_000,
+  core: 101_000,
   sys: 10_000,
   http: 50_000,
   declarations: 65_000,
@@ -24,6 +24,7 @@ const BUDGET = {
 const CORE = ["mod.js", "register.js", "worker.js", "relay_job.js"];
 const SYS = ["sys.js"];
 const HTTP = ["http.js", "server_job.js", "prefetch_job.js"];
+const ENTRIES: ReadonlySet<string> = new Set([...CORE, ...SYS, ...HTTP]);
 
 const SOURCE = `
 import { createReadStream, sendFile, SyscallError } from "sluice";
@@ -73,6 +74,8 @@ describe("the published package", () => {
     for (const file of found) {
       const text = readFileSync(join(root, "dist", file), "utf8");
       for (const [, name] of text.matchAll(/"\.\/([\w.-]+\.js)"/g)) {
+        // The Worker names jobs of other parts, and loads one when a thread runs it.
+        if (ENTRIES.has(name!)) continue;
         if (existsSync(join(root, "dist", name!))) found.add(name!);
       }
     }

@@ -1,4 +1,4 @@
-/** The programs of README.md run as they are printed there. */
+/** The programs of README.md run as they are printed there, and survive clients that misbehave. */
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
@@ -44,15 +44,52 @@ async function download(port: number, request: string): Promise<Buffer> {
   throw new Error(`nobody listens on port ${port}`);
 }
 
+/** Connects and goes away: by a reset, or after the first bytes have come. */
+async function abandon(port: number, request: string, after: "at once" | "later"): Promise<void> {
+  const socket = connect(port, "127.0.0.1");
+  socket.on("error", () => {});
+  await once(socket, "connect");
+  if (request !== "") socket.write(request);
+  if (after === "later") await Promise.race([once(socket, "data"), once(socket, "close")]);
+  if (!socket.destroyed) socket.resetAndDestroy();
+}
+
+/** Sends what nobody asked for, and reads late. */
+async function chat(port: number, bytes: number): Promise<Buffer> {
+  const socket = connect({ port, host: "127.0.0.1", allowHalfOpen: true });
+  const chunks: Buffer[] = [];
+  await once(socket, "connect");
+  socket.write("x".repeat(bytes));
+  await sleep(300);
+  socket.on("data", (chunk: Buffer) => chunks.push(chunk));
+  await once(socket, "end");
+  socket.end();
+  await once(socket, "close");
+  return Buffer.concat(chunks);
+}
+
 async function serves(name: string, sentence: string, request: string): Promise<void> {
   const port = await freePort();
   write("video.mp4", VIDEO);
   const file = write(`${name}.mjs`, program(sentence).replace("8080", String(port)));
   const options = { cwd: consumer(), stdio: "ignore" } as const;
   const child = spawn(process.execPath, programArgs(file), options);
+  const check = (received: Buffer, what: string) => {
+    assert.equal(child.exitCode, null, `${what}: the server has ended`);
+    const whole = received.subarray(-VIDEO.length).equals(VIDEO);
+    assert.ok(whole, `${what}: ${received.length} bytes came`);
+  };
   try {
-    const received = await download(port, request);
-    assert.ok(received.subarray(-VIDEO.length).equals(VIDEO), `${received.length} bytes came`);
+    check(await download(port, request), "a client that behaves");
+    for (let i = 0; i < 10; i++) await abandon(port, request, "at once");
+    for (let i = 0; i < 3; i++) await abandon(port, request, "later");
+    check(await download(port, request), "after clients that hang up");
+    // Bytes behind a request of HTTP are the next request, and bad ones an error of the client's.
+    if (request === "") {
+      check(await chat(port, 1), "one byte first");
+      check(await chat(port, 100_000), "many bytes first");
+    }
+    check(await download(port, request), "after all of them");
   } finally {
     child.kill("SIGKILL");
     await once(child, "exit");

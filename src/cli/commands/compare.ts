@@ -7,7 +7,7 @@ import { capabilities } from "../../capabilities.ts";
 import { interruptible } from "../exit.ts";
 import { print, windowWidth } from "../output.ts";
 import { painter } from "../style.ts";
-import type { CacheState, TargetName } from "../compare/types.ts";
+import type { CacheState, Comparison, TargetName } from "../compare/types.ts";
 
 const MB = 1024 * 1024;
 const TARGETS = ["socket", "file", "pipe", "two"];
@@ -20,7 +20,7 @@ interface Options {
   readonly rounds: number;
   readonly size: number;
   readonly temp?: string;
-  readonly json: boolean;
+  readonly json?: boolean;
   readonly html?: string;
 }
 
@@ -28,16 +28,16 @@ interface Options {
 export const compare: Command = new Command("compare")
   .description("measures every way of moving a file, and says which one it would choose")
   .argument("[file]", "the file to move; without one, random bytes are made")
-  .option("--to <list>", `some of ${TARGETS.join(",")}`, list(TARGETS), TARGETS)
-  .option("--cache <list>", `some of ${CACHES.join(",")}`, list(CACHES), CACHES)
-  .option("--methods <list>", "some of the methods that --json names (default: all)", split, [])
+  .addOption(choice("--to <list>", `some of ${TARGETS.join(",")}`, list(TARGETS), TARGETS))
+  .addOption(choice("--cache <list>", `some of ${CACHES.join(",")}`, list(CACHES), CACHES))
+  .addOption(choice("--methods <list>", "some of the methods that --json names", split, []))
   .option("--rounds <n>", "interleaved rounds", integer(1, 1000), 3)
   .addOption(
     new Option("--size <mib>", "MiB of the file that is made").argParser(integer(1, 65536))
       .default(64),
   )
   .option("--temp <dir>", "folder for temporary files (default: that of the system)")
-  .option("--json", "print every figure as JSON", false)
+  .option("--json", "print every figure as JSON")
   .option("--html <file>", "also write a page with charts and pictures")
   .action((file: string | undefined, options: Options) =>
     interruptible(async (signal) => {
@@ -74,7 +74,7 @@ async function run(file: string | undefined, options: Options, signal: AbortSign
   }
   // Told at once, and not after a minute.
   const page = options.html === undefined ? undefined : new Page(options.html);
-  const { to, cache, methods, rounds, size, temp, json } = options;
+  const { to, cache, methods, rounds, size, temp, json = false } = options;
   const plan = {
     file,
     size: size * MB,
@@ -85,8 +85,13 @@ async function run(file: string | undefined, options: Options, signal: AbortSign
     temp,
     progress: progress(),
   };
-  const comparison = await start(plan, signal);
-  if (process.stderr.isTTY) process.stderr.write("\r\x1b[K");
+  let comparison: Comparison;
+  try {
+    comparison = await start(plan, signal);
+  } finally {
+    // Also after Ctrl-C, which the terminal shows in that line, and before an error.
+    if (process.stderr.isTTY) process.stderr.write("\r\x1b[K");
+  }
   if (json) print(JSON.stringify(comparison, null, 2));
   else {
     const { render } = await import("../compare/table.ts");
@@ -106,6 +111,16 @@ function progress(): (share: number, what: string) => void {
     const line = `${percent} %  ${what}`.slice(0, (process.stderr.columns || 80) - 1);
     process.stderr.write(`\r\x1b[K${line}`);
   };
+}
+
+/** An option whose default, everything, the help names in one word. */
+function choice(
+  flags: string,
+  text: string,
+  parse: (value: string) => string[],
+  initial: readonly string[],
+): Option {
+  return new Option(flags, text).argParser(parse).default(initial, "all");
 }
 
 function split(text: string): string[] {

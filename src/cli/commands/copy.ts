@@ -114,18 +114,22 @@ async function progressBar(): Promise<Bar | undefined> {
   });
   const startedMs = performance.now();
   let started = false;
+  const stop = () => bar.stop();
   return {
     show(bytes, total) {
       const elapsed = (performance.now() - startedMs) / 1000;
       const speed = elapsed > 0 ? bytes / elapsed : 0;
       const left = speed > 0 ? seconds(Math.max(0, total - bytes) / speed) : "?";
       const texts = { done: size(bytes), all: size(total), speed: size(speed), left };
-      if (started) bar.update(bytes, texts);
-      else bar.start(total, bytes, texts);
+      if (started) return bar.update(bytes, texts);
       started = true;
+      // A second Ctrl-C ends the process at once: the bar has hidden the cursor.
+      process.once("exit", stop);
+      bar.start(total, bytes, texts);
     },
     end() {
-      if (started) bar.stop();
+      process.off("exit", stop);
+      if (started) stop();
     },
   };
 }

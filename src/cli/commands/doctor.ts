@@ -5,6 +5,7 @@ import { Command } from "commander";
 import { capabilities } from "../../capabilities.ts";
 import { healthy, render } from "../doctor/report.ts";
 import { ExitCode } from "../exit.ts";
+import { folderAt } from "../folder.ts";
 import { print, windowWidth } from "../output.ts";
 import { painter } from "../style.ts";
 
@@ -14,7 +15,7 @@ export const doctor: Command = new Command("doctor")
   .argument("[dir]", "folder whose file system is tried", ".")
   .option("--json", "print the answer as JSON")
   .action((folder: string, { json = false }: { json?: boolean }) => {
-    const found = capabilities({ folder });
+    const found = capabilities({ folder: folderAt(folder, "try") });
     print(json ? JSON.stringify(found, null, 2) : render(found, painter(), windowWidth()));
     if (!healthy(found)) process.exitCode = ExitCode.FAILED;
   });

@@ -12,7 +12,11 @@ export const serve: Command = new Command("serve")
   .option("-t, --threads <n>", "threads that serve", threads, 1)
   .option("--spa", "send index.html for what is not found: the application routes", false)
   .option("--fallback <address>", "server that answers what is not in the folder: [host]:port")
-  .option("--sandbox", "give up, by Landlock, all but reading below the folder", false)
+  .option(
+    "--sandbox",
+    "restrict the server threads to reading below the folder (Landlock, seccomp)",
+    false,
+  )
   .option("--cors", "let pages of other origins read the files", false)
   .option("-o, --open", "open the folder in the browser", false)
   .option("--json", "print one JSON object a line", false)

@@ -13,7 +13,7 @@ import {
   statSync,
   writeSync,
 } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { size as sizeText } from "./summary.ts";
 
 const CHUNK = 4 * 1024 * 1024;
@@ -38,8 +38,14 @@ export class InputFile {
    */
   static open(given: string | undefined, size: number, folder: string): InputFile {
     if (given === undefined) return new InputFile(generate(join(folder, "file"), size), null);
-    const stats = statSync(given, { throwIfNoEntry: false });
     const refuse = (why: string) => new Error(`Cannot compare "${given}": ${why}`);
+    let stats: Stats | undefined;
+    try {
+      stats = statSync(given, { throwIfNoEntry: false });
+    } catch (error) {
+      if ((error as { code?: unknown }).code !== "EACCES") throw error;
+      throw refuse(`you may not look into its folder; see ls -ld "${dirname(given)}"`);
+    }
     if (stats === undefined) throw refuse("there is no such file");
     if (stats.isDirectory()) throw refuse("it is a folder; name a file");
     if (!stats.isFile()) throw refuse("it is no regular file");

@@ -1,6 +1,7 @@
 /** What `sluice relay` prints. @module */
 
 import type { RelayStats } from "../../mod.ts";
+import { counted } from "../quantity.ts";
 
 const UNITS = ["B", "kB", "MB", "GB", "TB", "PB"];
 
@@ -41,7 +42,7 @@ export class Rates {
 /** One line on what happens now. */
 export function statusLine(stats: RelayStats, { down, up }: { up: number; down: number }): string {
   const parts = [
-    `${stats.active} of ${stats.accepted} connections`,
+    `${stats.active} of ${counted(stats.accepted, "connection")}`,
     `up ${bytes(up)}/s`,
     `down ${bytes(down)}/s`,
     `total ${bytes(stats.bytesUp + stats.bytesDown)}`,
@@ -52,7 +53,11 @@ export function statusLine(stats: RelayStats, { down, up }: { up: number; down: 
 /** One line on what has happened. */
 export function summaryLine(stats: RelayStats): string {
   const { accepted, bytesDown, bytesUp } = stats;
-  const parts = [`${accepted} connections`, `up ${bytes(bytesUp)}`, `down ${bytes(bytesDown)}`];
+  const parts = [
+    counted(accepted, "connection"),
+    `up ${bytes(bytesUp)}`,
+    `down ${bytes(bytesDown)}`,
+  ];
   return [...parts, ...troubles(stats)].join("  ");
 }
 

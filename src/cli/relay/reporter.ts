@@ -3,6 +3,7 @@
 import process from "node:process";
 import type { Relay } from "../../mod.ts";
 import { write } from "../output.ts";
+import { counted } from "../quantity.ts";
 import { Rates, statusLine, summaryLine } from "./lines.ts";
 
 /** Time between two updates of the live line, and between two lines of a log, in milliseconds. */
@@ -77,7 +78,9 @@ class TextReporter implements Reporter {
     const { active } = this.#relay.stats();
     if (active === 0) return;
     this.#say(
-      `Waiting up to ${graceMs / 1000} s for ${active} connections; press Ctrl-C again to end now`,
+      `Waiting up to ${graceMs / 1000} s for ${
+        counted(active, "connection")
+      }; press Ctrl-C again to end now`,
     );
   }
 

@@ -5,6 +5,7 @@ import type { FileServerStats, RequestEvent } from "../../http/mod.ts";
 import { formatJson } from "../../http/server/thread/log_format.ts";
 import { formatBytes } from "../../http/listing/text.ts";
 import { write } from "../output.ts";
+import { counted } from "../quantity.ts";
 import { painter } from "../style.ts";
 import type { Urls } from "./addresses.ts";
 import { Downloads } from "./downloads.ts";
@@ -112,7 +113,8 @@ class TextReporter implements Reporter {
   stop({ bytes, requests }: FileServerStats): void {
     clearInterval(this.#timer);
     this.#downloads.clear();
-    if (!this.#quiet) this.#say(`Closed after ${requests} requests, ${formatBytes(bytes)}`);
+    if (this.#quiet) return;
+    this.#say(`Closed after ${counted(requests, "request")}, ${formatBytes(bytes)}`);
   }
 
   /** A line, above the picture. */

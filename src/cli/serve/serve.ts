@@ -1,11 +1,9 @@
 /** Serving a folder from the command line. @module */
 
-import { realpathSync, statSync } from "node:fs";
-import { dirname } from "node:path";
-import process from "node:process";
 import { capabilities } from "../../capabilities.ts";
 import { createFileServer, type FileServer, type RequestEvent } from "../../http/mod.ts";
 import { interruptible } from "../exit.ts";
+import { folderAt } from "../folder.ts";
 import { urlsOf } from "./addresses.ts";
 import { openBrowser } from "./browser.ts";
 import { createReporter, type Reporter } from "./reporter.ts";
@@ -34,7 +32,7 @@ const GRACE_MS = 30_000;
 
 /** Serves `dir` until a signal comes. */
 export async function serveFolder(dir: string, options: ServeOptions): Promise<void> {
-  const root = folderAt(dir);
+  const root = folderAt(dir, "serve");
   const reporter = createReporter(options);
   const server = await listen(root, options, reporter);
   await interruptible(async (signal) => {
@@ -50,23 +48,6 @@ export async function serveFolder(dir: string, options: ServeOptions): Promise<v
     await server.close({ graceMs: GRACE_MS });
     reporter.stop(server.stats());
   });
-}
-
-/** The folder behind a path; what is wrong with it in words, and what can be done. */
-function folderAt(dir: string): string {
-  let root: string;
-  try {
-    root = realpathSync(dir);
-    if (statSync(root).isDirectory()) return root;
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === "EACCES") throw new Error(`Cannot serve ${dir}: you may not read it; see ls -ld`);
-    if (code === "ELOOP") throw new Error(`Cannot serve ${dir}: its links lead in a circle`);
-    if (code !== "ENOENT" && code !== "ENOTDIR") throw error;
-    const hint = dir === "." ? "" : `; name a folder, or leave it out to serve ${process.cwd()}`;
-    throw new Error(`Cannot serve ${dir}: there is no such folder${hint}`);
-  }
-  throw new Error(`Cannot serve ${dir}: it is a file; name its folder, ${dirname(root)}`);
 }
 
 /** One line that says what carries the bytes on this runtime. */

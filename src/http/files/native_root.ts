@@ -11,6 +11,7 @@ import { type Mount, mountByName, mountOf } from "../../sys/file/mounts.ts";
 import { sameFile } from "../../sys/file/statx.ts";
 import { runBlocking } from "../../threads/blocking/blocking.ts";
 import { onMount } from "../../threads/blocking/files.ts";
+import { pathWithoutLinks } from "./links.ts";
 import { describeNow, describeOpened } from "./native_file.ts";
 import type { OpenFile, Root, Symlinks } from "./root.ts";
 
@@ -56,6 +57,8 @@ export class NativeRoot implements Root {
   readonly #finds: boolean;
   /** Whether the kernel can be asked for what needs no disk: Linux 5.12. */
   readonly #cached: boolean;
+  /** The real path of the folder, if it is fixed. */
+  readonly #real: string | undefined;
   #fd: number;
   /** Where the folder is: an open folder never moves to another file system. */
   #mount: Mount;
@@ -73,6 +76,7 @@ export class NativeRoot implements Root {
     this.#resolve = RESOLVE[symlinks];
     this.#fd = check(openFolder(path), "open", () => `open the folder ${describe(path)}`);
     this.#mount = mountOf(this.#fd);
+    this.#real = fixed ? builtin("fs").realpathSync(path) : undefined;
     this.#whole = !walk && this.#probe(0);
     this.#cached = this.#whole && this.#probe(ResolveFlag.CACHED);
     // Without the call there is nothing that could follow links safely, unless all may be.
@@ -105,6 +109,10 @@ export class NativeRoot implements Root {
     this.#refresh();
     const fd = this.#whole ? this.#openWhole(path) : this.#walk(path);
     if (fd !== -EXDEV || !this.#finds || !this.#whole) return describeNow(fd);
+    if (this.#real !== undefined) {
+      const found = pathWithoutLinks(this.#fd, this.#real, path);
+      return found === undefined ? -EXDEV : this.#openReal("", `/${found}`);
+    }
     const { realpathSync } = builtin("fs");
     try {
       const root = realpathSync(this.path);

@@ -1,6 +1,7 @@
 /** Pipes to move bytes through, kept for whoever moves bytes next. @module */
 
 import { platform } from "../../../ffi/platform/mod.ts";
+import { builtin } from "../../builtins.ts";
 import { EXHAUSTIONS } from "../../errno.ts";
 import { SyscallError, UnsupportedError } from "../../errors.ts";
 import * as raw from "../../sys/raw/mod.ts";
@@ -110,6 +111,7 @@ export function relayPool(): PipePool {
 
 const pool = new PipePool({ idle: 4, budget: BUDGET, least: PIPE_BYTES });
 let timer: ReturnType<typeof setTimeout> | undefined;
+let watching = false;
 
 /**
  * Takes an empty, non-blocking pipe from the pool of this thread. Give it back with
@@ -133,10 +135,18 @@ export function givePipe(pipe: Pipe): void {
   const whole = pipe.readFd >= 0 && pipe.writeFd >= 0;
   if (!whole || raw.ioctlInt(pipe.readFd, platform.ioctl.FIONREAD) !== 0) return pool.drop(pipe);
   pool.give(pipe);
+  closeAtExit();
   clearTimeout(timer);
   timer = setTimeout(closeIdlePipes, IDLE_MS);
-  // It keeps no process alive: the end of one closes its descriptors as well.
+  // It keeps no process alive.
   timer.unref();
+}
+
+/** The end of a process closes its descriptors; that of a Worker does not. */
+function closeAtExit(): void {
+  if (watching || builtin("worker_threads").isMainThread) return;
+  watching = true;
+  builtin("process").once("exit", closeIdlePipes);
 }
 
 /** Closes the pipes that nobody uses. */

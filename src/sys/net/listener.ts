@@ -26,7 +26,12 @@ const FLAGS = SocketType.STREAM | SocketType.NONBLOCK | SocketType.CLOEXEC;
  * @returns The descriptor, or `-errno`.
  */
 export function streamSocket(family: SocketAddress["family"]): number {
-  return raw.socket(FAMILIES[family], FLAGS, 0);
+  return raw.socket(familyNumber(family), FLAGS, 0);
+}
+
+/** Returns the number of an address family, such as `AF_INET`. */
+export function familyNumber(family: SocketAddress["family"]): number {
+  return FAMILIES[family];
 }
 
 /**

@@ -19,7 +19,7 @@ export const LandlockFile = { READ_FILE: 4, READ_DIR: 8 } as const;
 export const LandlockPort = { BIND_TCP: 1, CONNECT_TCP: 2 } as const;
 
 /** What else can be kept inside: bits of `LANDLOCK_SCOPE_*`. */
-export const LandlockScope = { ABSTRACT_UNIX_SOCKET: 1 } as const;
+export const LandlockScope = { ABSTRACT_UNIX_SOCKET: 1, SIGNAL: 2 } as const;
 
 const PR_SET_NO_NEW_PRIVS = 38;
 const RULE_PATH_BENEATH = 1;

@@ -19,8 +19,8 @@ export async function loadCharts(): Promise<Charts> {
   return {
     cpu: (rows) =>
       draw(init, rows, (cache, shift, values) => [
-        bar(cache, "user", USER, values.map((row) => row?.userPerGb.median ?? 0)),
-        bar(cache, "system", SYSTEM, values.map((row) => row?.systemPerGb.median ?? 0)),
+        bar(cache, "user", USER, values.map((row) => share(row, "userPerGb"))),
+        bar(cache, "system", SYSTEM, values.map((row) => share(row, "systemPerGb"))),
         whiskers(cache, shift, values.map((row) => row?.cpuPerGb)),
       ]),
     speed: (rows) =>
@@ -29,6 +29,16 @@ export async function loadCharts(): Promise<Charts> {
         whiskers(cache, shift, values.map((row) => row?.gbPerSecond)),
       ]),
   };
+}
+
+/**
+ * The part of a bar: the median of the sum, divided as the two medians are. Medians do not add up, and
+ * the bar must end where its label says.
+ */
+function share(row: Row | undefined, part: "userPerGb" | "systemPerGb"): number {
+  if (row === undefined) return 0;
+  const sum = row.userPerGb.median + row.systemPerGb.median;
+  return sum === 0 ? 0 : row.cpuPerGb.median * (row[part].median / sum);
 }
 
 const WIDTH = 620;

@@ -32,10 +32,11 @@ export interface FileServerOptions extends Omit<SiteOptions, "headers" | "listin
   /** Whether a folder without index is listed. @default {false} */
   listing?: boolean | undefined;
   /**
-   * Whether each thread gives up, by Landlock, everything but reading below the folder: if somebody
-   * should take it over, there is nothing else to open, to run or to connect to. Descriptors that are
-   * open stay usable, and the threads of the runtime itself are not covered. The folder is then fixed:
-   * another one put in its place is not noticed. Needs Linux 5.13.
+   * Whether to restrict each thread to reading below the folder, by Landlock and a seccomp filter. A
+   * thread that an attacker has taken over can then open nothing else, start no program, and connect to
+   * the fallback only. Open descriptors stay usable, and the threads of the runtime are not restricted;
+   * `docs/http.md` says what else is not. The folder is then fixed: another one put in its place is not
+   * noticed. Needs Linux 5.13.
    *
    * @default {false}
    */

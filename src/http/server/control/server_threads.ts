@@ -59,7 +59,7 @@ export class ServerThreads {
     };
     try {
       this.#pool = new WorkerPool({
-        job: jobLocation("http/server/server_job"),
+        job: jobLocation("http/server/thread/server_job"),
         threads,
         name: "sluice server",
         data: (index) => jobData(config, { ...shared, index }),

@@ -1,9 +1,10 @@
 /** Whom requests are passed on to, and which. @module */
 
+import { Cell } from "../../../../ffi/libc/cell.ts";
 import { describe, wholeNumber } from "../../../options.ts";
 import { type Endpoint, parseEndpoint, resolveAll } from "../../../move/relay/endpoint.ts";
+import { familyNumber } from "../../../sys/net/listener.ts";
 import { type DialAddress, dialAddresses } from "../../../threads/loop/dial.ts";
-
 import type { SandboxOptions } from "../thread/sandbox.ts";
 
 export type { Endpoint };
@@ -114,14 +115,34 @@ export function hostOf(to: Endpoint): string {
   return `${name.includes(":") ? `[${name}]` : name}:${port}`;
 }
 
-/** What a thread in a sandbox must still be allowed for it. */
-export function whatFallbackNeeds(config: FallbackConfig | null): SandboxOptions {
-  if (config === null) return {};
-  const { address, family } = config.addresses[0]!;
-  const view = new DataView(address.buffer, address.byteOffset, address.byteLength);
-  // Of both `struct sockaddr_in` and `sockaddr_in6` the port is in the same place.
-  if (family !== "Unix") return { port: view.getUint16(2) };
-  return { abstract: address[2] === 0 };
+/** A configuration whose addresses stay where they are in memory, and what a sandbox must allow. */
+export interface PinnedFallback {
+  readonly fallback: FallbackConfig | null;
+  readonly needs: SandboxOptions;
+}
+
+/**
+ * Moves the addresses of the fallback to memory that never moves. In a sandbox, connect(2) is allowed
+ * only with a pointer to one of them: a seccomp filter compares pointers, but cannot read what they
+ * point to.
+ */
+export function pinFallback(fallback: FallbackConfig | null): PinnedFallback {
+  if (fallback === null) return { fallback, needs: {} };
+  const pinned = fallback.addresses.map((each) => {
+    const cell = new Cell(each.address.length);
+    cell.bytes.set(each.address);
+    return { cell, dial: { ...each, address: cell.bytes } };
+  });
+  const addresses = pinned.map(({ cell, dial }) => ({
+    family: familyNumber(dial.family),
+    pointer: cell.address,
+  }));
+  const { cell, dial: { family, address } } = pinned[0]!;
+  // `struct sockaddr_in` and `sockaddr_in6` have the port in the same place, and all have the same.
+  const needs = family === "Unix"
+    ? { addresses, abstract: address[2] === 0 }
+    : { addresses, port: cell.view.getUint16(2) };
+  return { fallback: { ...fallback, addresses: pinned.map(({ dial }) => dial) }, needs };
 }
 
 function flag(value: boolean, name: string): boolean {

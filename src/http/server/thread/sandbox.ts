@@ -1,4 +1,4 @@
-/** What a thread of a server may still do when somebody has taken it over: read below its folder. @module */
+/** What a server thread can still do after an attacker has taken it over: read below its folder. @module */
 
 import { platform } from "../../../../ffi/platform/mod.ts";
 import { errnoNumber, UnsupportedError } from "../../../errors.ts";
@@ -14,6 +14,7 @@ import {
   setNoNewPrivileges,
 } from "../../../sys/raw/landlock.ts";
 import * as raw from "../../../sys/raw/mod.ts";
+import { type AllowedAddress, forbidCalls } from "./call_filter.ts";
 
 const ACTION = "put the threads of a server into a sandbox";
 
@@ -24,6 +25,8 @@ const FILES = (version: number): number =>
 /** First versions that know of ports and of scopes; the structure has grown with each. */
 const PORTS = 4;
 const SCOPES = 6;
+/** Before Linux 6.15 the scope of signals also kept threads of one process from each other. */
+const SIGNALS = 7;
 
 const REASONS: Readonly<Record<number, string>> = {
   [errnoNumber("EOPNOTSUPP")]: "Landlock is switched off; boot with landlock in the list `lsm=`",
@@ -38,6 +41,8 @@ export interface SandboxOptions {
   readonly port?: number | undefined;
   /** Whether an abstract Unix socket may be connected to. @default {false} */
   readonly abstract?: boolean | undefined;
+  /** Addresses that may be connected to; none by default. */
+  readonly addresses?: readonly AllowedAddress[] | undefined;
 }
 
 /**
@@ -54,14 +59,19 @@ export function landlock(): number {
 }
 
 /**
- * Restricts the calling thread, and those that it will start, for good; descriptors that are open
- * remain as they are. The threads that the runtime has started before are not restricted.
+ * Restricts the calling thread, and those that it will start, for good: by Landlock where it opens
+ * files and connects, by a seccomp filter for the calls that Landlock does not cover. Open descriptors
+ * keep working. Threads that the runtime has started before are not restricted.
+ *
+ * @throws {UnsupportedError} When the kernel has no Landlock, or no seccomp filters.
  */
-export function restrictThread({ abstract = false, port, root }: SandboxOptions): void {
+export function restrictThread(
+  { abstract = false, addresses = [], port, root }: SandboxOptions,
+): void {
   const version = landlock();
   const ports = version >= PORTS ? LandlockPort.BIND_TCP | LandlockPort.CONNECT_TCP : 0;
-  // Not signals: the kernel took other threads of the process for strangers before Linux 6.15.
-  const scopes = version >= SCOPES && !abstract ? LandlockScope.ABSTRACT_UNIX_SOCKET : 0;
+  const scopes = (version >= SCOPES && !abstract ? LandlockScope.ABSTRACT_UNIX_SOCKET : 0) |
+    (version >= SIGNALS ? LandlockScope.SIGNAL : 0);
   const size = version >= SCOPES ? 24 : version >= PORTS ? 16 : 8;
   const action = () => ACTION;
   const ruleset = check(
@@ -80,6 +90,11 @@ export function restrictThread({ abstract = false, port, root }: SandboxOptions)
   } finally {
     raw.close(ruleset);
   }
+  if (forbidCalls(addresses) === 0) return;
+  throw new UnsupportedError({
+    action: ACTION,
+    reason: "it needs seccomp filters: a kernel built with CONFIG_SECCOMP_FILTER",
+  });
 }
 
 function allowFolder(ruleset: number, root: string): void {

@@ -28,7 +28,7 @@ import {
 import { Counter } from "../control/config.ts";
 import { PrefetchClient } from "./prefetch_client.ts";
 import { AccessLog } from "./access_log.ts";
-import { whatFallbackNeeds } from "../proxy/options.ts";
+import { pinFallback } from "../proxy/options.ts";
 import { loadHook } from "../control/headers_hook.ts";
 import { Listings } from "../listing/listings.ts";
 import { LogWriter } from "./log_writer.ts";
@@ -48,14 +48,14 @@ export async function prepare(data: unknown): Promise<void> {
 /** Serves until it must stop. */
 export function run(job: JobContext): void {
   const data = job.data as JobData;
-  const { cache, counters, fallback, index, limits, root, sandbox, settings, shares, symlinks } =
-    data;
+  const { cache, counters, index, limits, root, sandbox, settings, shares, symlinks } = data;
   const [listener, diskFd, ...others] = job.fds as [number, number, ...number[]];
   const own = counters.subarray(index * COUNTERS, (index + 1) * COUNTERS);
+  const { fallback, needs } = pinFallback(data.fallback);
   const folder = openRoot(root, symlinks, { fixed: sandbox, refreshMs: cache.validMs });
   let loop: Loop;
   try {
-    if (sandbox) restrictThread({ root, ...whatFallbackNeeds(fallback) });
+    if (sandbox) restrictThread({ root, ...needs });
     loop = new Loop(job, (command) => obey(command as WorkerCommand<Command>));
   } catch (cause) {
     // The end of a thread closes nothing.

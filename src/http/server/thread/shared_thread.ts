@@ -36,7 +36,7 @@ export class SharedThread {
     this.#started = true;
     try {
       this.#host = new WorkerHost({
-        job: jobLocation("http/server/disk_job"),
+        job: jobLocation("http/server/thread/prefetch_job"),
         name: this.#name,
         data: this.#data,
         fds: this.#fds.splice(0),
