@@ -1,9 +1,10 @@
 /** `SSL_CTX`: everything that the connections for one set of host names share. @module */
 
 import { Cell } from "../../ffi/libc/cell.ts";
+import { builtin } from "../builtins.ts";
 import { UnsupportedError } from "../errors.ts";
 import { alpnCallback } from "./alpn_callback.ts";
-import type { Certificates, Credential } from "./credential.ts";
+import { type Certificates, type Credential, derOf } from "./credential.ts";
 import { calls, openssl } from "./library.ts";
 import { takeReason } from "./openssl_errors.ts";
 import { TICKET_KEY_BYTES } from "./ticket_keys.ts";
@@ -158,16 +159,24 @@ function useCredential(context: bigint, { certificates, key }: Credential): void
 
 function askClients(context: bigint, { authorities, required }: ClientCertificates): void {
   const ssl = calls();
+  const { addresses } = authorities;
   const store = BigInt(ssl.SSL_CTX_get_cert_store(context));
-  for (const authority of authorities.addresses) {
+  for (const authority of addresses) {
     if (ssl.X509_STORE_add_cert(store, authority) !== 1) throw refused("trust an authority");
     if (ssl.SSL_CTX_add_client_CA(context, authority) !== 1) throw refused("name an authority");
   }
   const mode = required ? SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT : SSL_VERIFY_PEER;
   ssl.SSL_CTX_set_verify(context, mode, 0n);
-  // Without one, OpenSSL refuses to resume a session of a client that showed a certificate.
-  const id = encoder.encode("sluice");
+  // A session can only be resumed while the same authorities are trusted: resuming it shows no certificate.
+  const id = sessionIdContext(addresses);
   ssl.SSL_CTX_set_session_id_context(context, id, id.length);
+}
+
+/** 32 bytes, the most that there may be. */
+function sessionIdContext(authorities: readonly bigint[]): Uint8Array {
+  const hash = builtin("crypto").createHash("sha256");
+  for (const authority of authorities) hash.update(derOf(authority));
+  return new Uint8Array(hash.digest());
 }
 
 function control(context: bigint, command: number, number: bigint, pointer = 0n): number {
