@@ -55,6 +55,25 @@ export interface TlsOptions extends TlsCertificate {
   handshakeMs?: number | undefined;
   /** Whether kernel TLS is used where the kernel and the library have it. @default {true} */
   kernelTls?: boolean | undefined;
+  /**
+   * Strict-Transport-Security (RFC 6797) with every answer for a file: browsers then use `https:` only. A
+   * number is the time in seconds, `true` is two years; an object names `maxAge` in seconds, and more.
+   *
+   * @default {false}
+   */
+  hsts?: boolean | number | HstsOptions | undefined;
+  /** Another port, on which HTTP requests are redirected to this server. */
+  redirectPort?: number | undefined;
+}
+
+/** Strict-Transport-Security. */
+export interface HstsOptions {
+  /** Time in seconds. */
+  maxAge: number;
+  /** Whether subdomains are meant, too. @default {false} */
+  includeSubDomains?: boolean | undefined;
+  /** Whether browsers may put the host on their lists. @default {false} */
+  preload?: boolean | undefined;
 }
 
 /** A certificate with its key, checked. */
@@ -83,6 +102,10 @@ export interface TlsConfig {
   readonly ticketSeconds: number;
   readonly handshakeMs: number;
   readonly kernelTls: boolean;
+  /** Value of Strict-Transport-Security; `""` for none. */
+  readonly hsts: string;
+  /** 0 for none. */
+  readonly redirectPort: number;
 }
 
 const ACTION = "serve HTTPS";
@@ -127,6 +150,10 @@ export function configureTls(options: TlsOptions): TlsConfig {
     ticketSeconds: number(options.ticketSeconds ?? 43_200, "ticketSeconds", MOST_TICKET_SECONDS),
     handshakeMs: number(options.handshakeMs ?? 10_000, "handshakeMs", MOST_MS),
     kernelTls: flag(options.kernelTls, "kernelTls", true),
+    hsts: hstsOf(options.hsts ?? false),
+    redirectPort: options.redirectPort === undefined
+      ? 0
+      : number(options.redirectPort, "redirectPort", 65_535),
   };
 }
 
@@ -177,6 +204,25 @@ function ciphersOf(value: unknown): { ciphers: string | null; suites: string | n
     ciphers: joined(names.filter((name) => !name.startsWith("TLS_"))),
     suites: joined(names.filter((name) => name.startsWith("TLS_"))),
   };
+}
+
+/** Two years: what the lists of browsers ask for, and more. */
+const HSTS_SECONDS = 63_072_000;
+
+function hstsOf(value: unknown): string {
+  if (value === false) return "";
+  if (value === true) return `max-age=${HSTS_SECONDS}`;
+  const given = typeof value === "number" ? { maxAge: value } : value as HstsOptions;
+  if (typeof given !== "object" || given === null) {
+    throw new TypeError(`Cannot ${ACTION}: tls.hsts must be an object, not ${describe(value)}`);
+  }
+  wholeNumber(given.maxAge, "tls.hsts.maxAge", ACTION);
+  if (given.maxAge < 0) throw new RangeError(`Cannot ${ACTION}: tls.hsts.maxAge is negative`);
+  const subdomains = flag(given.includeSubDomains, "hsts.includeSubDomains", false);
+  const preload = flag(given.preload, "hsts.preload", false);
+  return `max-age=${given.maxAge}${subdomains ? "; includeSubDomains" : ""}${
+    preload ? "; preload" : ""
+  }`;
 }
 
 function versionOf(value: unknown, name: string): VersionName {

@@ -2,8 +2,11 @@
 
 import type { Symlinks } from "../open_root.ts";
 import type { SiteOptions } from "../plan/options.ts";
+import type { ContextTable } from "../../tls/acceptor.ts";
+import { FAILURES } from "../../tls/failure.ts";
 import type { Shares } from "../../wait/mailboxes.ts";
 import type { FallbackConfig } from "./fallback/options.ts";
+import type { ServerConfig } from "./options.ts";
 
 /** How much of what is taken, and for how long: see `ServerLimits` for their meaning. */
 export interface Limits {
@@ -50,10 +53,15 @@ export const Counter = {
   ACTIVE: 16,
   LOG_LOST: 17,
   PASSED: 18,
+  TLS_HANDSHAKES: 19,
+  TLS_RESUMED: 20,
+  TLS_KERNEL: 21,
+  /** The first of one for each `Failure`. */
+  TLS_FAILURES: 22,
 } as const;
 
 /** Counters of one thread. */
-export const COUNTERS = 19;
+export const COUNTERS: number = Counter.TLS_FAILURES + FAILURES;
 
 /** What a thread is given. */
 export interface JobData {
@@ -79,10 +87,34 @@ export interface JobData {
   readonly counters: Float64Array;
   /** What the threads hand connections to each other by; `null` for one that is alone. */
   readonly shares: Shares | null;
+  /** HTTPS; `null` for HTTP. */
+  readonly tls: TlsData | null;
+}
+
+/** What a thread needs for HTTPS. */
+export interface TlsData {
+  readonly table: ContextTable;
+  readonly handshakeMs: number;
+  /** Value of Strict-Transport-Security; `""` for none. */
+  readonly hsts: string;
+}
+
+/** Tells threads to choose from other contexts for new connections. */
+export interface TlsCommand {
+  readonly tls: ContextTable;
+}
+
+/** Fills in what the threads of one server differ in, and what they share. */
+export function jobData(
+  { cache, headers, limits, log, root, sandbox, settings, symlinks }: ServerConfig,
+  own: Pick<JobData, "counters" | "events" | "fallback" | "index" | "shares" | "tls">,
+): JobData {
+  const format = log?.format ?? null;
+  return { cache, headers, limits, log: format, root, sandbox, settings, symlinks, ...own };
 }
 
 /** What threads are told to do. */
-export type Command = "reload" | "drain";
+export type Command = "reload" | "drain" | TlsCommand;
 
 /** What the disk thread is told that is to open nothing, and to read only what it is handed. */
 export const SANDBOXED = "sandboxed";

@@ -1,26 +1,18 @@
 /** One connection: reads requests, sends answers, waits for either side, and ends. @module */
 
-import { errnoNumber } from "../../errors.ts";
 import { limitUnsent } from "../../guest/tcp.ts";
 import { EpollEvent } from "../../sys/event_flags.ts";
-import { recvCell } from "../../sys/raw/cells.ts";
-import * as raw from "../../sys/raw/mod.ts";
-import { ShutdownHow } from "../../sys/socket_flags.ts";
 import type { Handler, Task } from "../../wait/loop/loop.ts";
 import { Timer } from "../../wait/loop/timers.ts";
 import { Counter } from "./config.ts";
 import type { DiskWaiter } from "./disk.ts";
 import { Passing } from "./fallback/passing.ts";
+import { Lingering } from "./lingering.ts";
 import { ENDED, NOTHING, PASSED, Reader } from "./reader.ts";
 import { Sender, Sent } from "./sender.ts";
 import type { Service } from "./service.ts";
+import { PlainTransport, type Transport } from "./transport.ts";
 import { Watchdog } from "./watchdog.ts";
-
-const EAGAIN = -errnoNumber("EAGAIN");
-const EINTR = -errnoNumber("EINTR");
-
-/** Most bytes that are read after the last answer: see RFC 9112, 9.6. */
-const MOST_LINGERED = 1024 * 1024;
 
 /** Pause after the kernel had no memory, in milliseconds. */
 const STARVED_MS = 20;
@@ -32,6 +24,8 @@ export const Phase = { READING: 0, SENDING: 1, LINGERING: 2, CLOSED: 3, PASSING:
 export class Connection implements Handler, Task, DiskWaiter {
   /** The socket. */
   readonly fd: number;
+  /** What carries its bytes. */
+  readonly transport: Transport;
   /** What is to be sent. */
   readonly sender: Sender;
   /** What is received. */
@@ -44,18 +38,19 @@ export class Connection implements Handler, Task, DiskWaiter {
   readonly #watchdog: Watchdog;
   /** Wakes the connection after a pause. */
   readonly #pause = new Timer({ onTimeout: () => this.#pump() });
-  #lingered = 0;
   #interest: number = EpollEvent.IN;
   #diskId = 0;
   #limited = false;
+  #lingering: Lingering | null = null;
   /** What of `sender.total` has been counted. */
   #reported = 0;
 
-  /** Owns `fd`. */
-  constructor(service: Service, fd: number) {
+  /** Owns `fd`, and what carries its bytes. */
+  constructor(service: Service, fd: number, transport: Transport = new PlainTransport(fd)) {
     this.fd = fd;
+    this.transport = transport;
     this.#service = service;
-    this.sender = new Sender(fd, service.warmth);
+    this.sender = new Sender(transport, service.warmth);
     this.reader = new Reader(service, this);
     this.#watchdog = new Watchdog(service, this);
   }
@@ -86,7 +81,11 @@ export class Connection implements Handler, Task, DiskWaiter {
   /** Called by the loop after a turn was given to others. */
   onTurn(): void {
     if (this.phase === Phase.SENDING) this.#pump();
-    else if (this.phase === Phase.READING) this.#received(this.reader.resume());
+    else if (this.phase === Phase.READING) {
+      const { partial, pending } = this.reader;
+      const more = this.transport.buffered && (partial || !pending);
+      this.#received(more ? this.reader.receive() : this.reader.resume());
+    }
   }
 
   /** Called when the disk has brought the next window in; an error shows when it is sent. */
@@ -114,7 +113,9 @@ export class Connection implements Handler, Task, DiskWaiter {
   }
 
   #received(result: number): void {
-    if (result === NOTHING) return;
+    if (result === NOTHING) {
+      return this.watch(this.transport.readWantsWrite ? EpollEvent.OUT : EpollEvent.IN);
+    }
     if (result === ENDED) return this.close();
     this.report();
     if (result === PASSED) return this.#pass();
@@ -176,7 +177,7 @@ export class Connection implements Handler, Task, DiskWaiter {
     this.watch(EpollEvent.IN);
     if (!this.reader.partial) this.#watchdog.idle();
     // Not from within: a client that sends ahead must not make the stack grow.
-    if (sent && pending) this.#service.loop.again(this);
+    if (sent && pending || this.transport.buffered) this.#service.loop.again(this);
   }
 
   /** The socket is full. */
@@ -216,23 +217,18 @@ export class Connection implements Handler, Task, DiskWaiter {
     this.#service.loop.modify(this.fd, events);
   }
 
-  /**
-   * Says that nothing follows, and reads on for a while: closing with unread bytes would reset the
-   * connection, and take away from the client what it has not read yet.
-   */
+  /** Says that nothing follows, and reads on for a while. */
   #endOutput(): void {
     this.phase = Phase.LINGERING;
-    raw.shutdown(this.fd, ShutdownHow.WR);
-    this.watch(EpollEvent.IN);
     this.#watchdog.linger();
+    this.#lingering = new Lingering(this.#service, this.fd, this.transport);
+    this.#linger();
   }
 
   #linger(): void {
-    const { input } = this.#service;
-    const received = recvCell(this.fd, input, 0, input.bytes.length, 0);
-    if (received === EAGAIN || received === EINTR) return;
-    if (received > 0 && (this.#lingered += received) < MOST_LINGERED) return;
-    this.close();
+    const events = this.#lingering!.step();
+    if (events === 0) this.close();
+    else this.watch(events);
   }
 
   /** Ends the connection where an answer is cut short. */
@@ -245,12 +241,15 @@ export class Connection implements Handler, Task, DiskWaiter {
   /** Closes the connection, whatever it is doing. */
   close(): void {
     if (this.phase === Phase.CLOSED) return;
+    // Between two requests: what is cut short must not look whole.
+    if (this.phase === Phase.READING) this.transport.shutdown();
     this.phase = Phase.CLOSED;
     this.#watchdog.stop();
     this.#service.loop.timers.stop(this.#pause);
     if (this.#diskId !== 0) this.#service.disk.forget(this.#diskId);
     this.sender.drop();
     this.passing?.drop();
+    this.transport.free();
     this.#service.closed(this);
     this.#service.loop.close(this.fd);
   }

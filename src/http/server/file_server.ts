@@ -1,26 +1,28 @@
 /** The server as the program that started it sees it. @module */
 
+import type { Server } from "node:http";
 import { platform } from "../../../ffi/platform/mod.ts";
 import { builtin } from "../../builtins.ts";
 import { available } from "../../sys/libc.ts";
 import * as raw from "../../sys/raw/mod.ts";
 import { dupCloexec } from "../../sys/open.ts";
-import { getsockname, socketpair } from "../../sys/sockets.ts";
-import { AddressFamily, SocketType } from "../../sys/socket_flags.ts";
+import { getsockname } from "../../sys/sockets.ts";
 import { Crew } from "../../wait/crew.ts";
-import { Host } from "../../wait/host.ts";
 import { isLoopback, withoutPacing } from "../../wait/loopback.ts";
 import { Mailboxes } from "../../wait/mailboxes.ts";
 import { within } from "../../wait/within.ts";
 import { jobLocation } from "../../wait/worker_location.ts";
-import { type Command, COUNTERS, type JobData, NEEDS_DISK, SANDBOXED } from "./config.ts";
+import { type Command, COUNTERS, jobData, NEEDS_DISK, SANDBOXED } from "./config.ts";
 import { EventReader } from "./event_reader.ts";
 import { type FallbackConfig, resolveFallback } from "./fallback/options.ts";
 import { listenPortably, type PortableServer } from "./portable_server.ts";
 import { landlock } from "./sandbox.ts";
+import { SharedThread } from "./shared_thread.ts";
 import { listenAt, socketIdentity, whereToListen } from "./where_to_listen.ts";
 import { configure, type FileServerOptions, type ServerConfig } from "./options.ts";
 import { type FileServerStats, statsOf } from "./stats.ts";
+import { startRedirect, stopRedirect } from "./https_redirect.ts";
+import { TlsControl } from "./tls_control.ts";
 
 /** Where a server listens. */
 export interface ServerAddress {
@@ -30,17 +32,15 @@ export interface ServerAddress {
   readonly port: number;
 }
 
-const STREAM = SocketType.STREAM | SocketType.NONBLOCK | SocketType.CLOEXEC;
-
 /** A server that listens, until it is closed. */
 export class FileServer {
   readonly #config: ServerConfig;
   readonly #counters: Float64Array<SharedArrayBuffer>;
   #crew: Crew | undefined;
   #portable: PortableServer | undefined;
-  #disk: Host | undefined;
-  /** The disk thread's ends of the sockets, before it is started. */
-  #diskFds: number[] = [];
+  readonly #disk: SharedThread;
+  #tls: TlsControl | undefined;
+  #redirect: Server | undefined;
   /** What the threads write their events to. */
   readonly #events: EventReader | undefined;
   /** What tells the Unix socket that it listens on from one that has taken its place. */
@@ -54,7 +54,8 @@ export class FileServer {
   /** Prepares to serve; `createFileServer` makes the configuration. */
   constructor(config: ServerConfig) {
     this.#config = config;
-    const { onRequest } = config;
+    const { onRequest, sandbox } = config;
+    this.#disk = new SharedThread("sluice server disk", sandbox ? SANDBOXED : null);
     this.#events = onRequest === undefined ? undefined : new EventReader(onRequest);
     const bytes = config.threads * COUNTERS * Float64Array.BYTES_PER_ELEMENT;
     this.#counters = new Float64Array(new SharedArrayBuffer(bytes));
@@ -72,27 +73,37 @@ export class FileServer {
 
   /** What has happened so far, in all threads. */
   stats(): FileServerStats {
-    return statsOf(this.#counters);
+    return statsOf(this.#counters, this.#config.tls !== undefined);
   }
 
-  /** Forgets what is known of files: changes show at once. */
+  /**
+   * Forgets what is known of files: changes show at once. Reads certificates and keys again.
+   *
+   * @throws {CertificateError} When one cannot be used; the server goes on with those that it has.
+   */
   async reload(): Promise<void> {
+    await this.#portable?.reload();
+    await this.#tls?.reload();
     await this.#crew?.call("reload" satisfies Command);
   }
 
   /** Keeps the process alive while the server listens, which it does at first. */
   ref(): this {
-    this.#referenced = true;
-    this.#portable?.server.ref();
-    if (this.#closing === undefined) this.#crew?.ref();
-    return this;
+    return this.#refer(true);
   }
 
-  /** Lets the process end. */
+  /** Lets the process end although it listens. */
   unref(): this {
-    this.#referenced = false;
-    this.#portable?.server.unref();
-    if (this.#closing === undefined) this.#crew?.unref();
+    return this.#refer(false);
+  }
+
+  #refer(on: boolean): this {
+    this.#referenced = on;
+    // While it closes it keeps the process alive.
+    for (const it of this.#closing === undefined ? [this.#portable?.server, this.#crew] : []) {
+      if (on) it?.ref();
+      else it?.unref();
+    }
     return this;
   }
 
@@ -111,10 +122,11 @@ export class FileServer {
   }
 
   async #listen(): Promise<ServerAddress> {
-    const { backlog, fallback, root, sandbox, threads } = this.#config;
+    const { backlog, fallback, root, sandbox, threads, tls } = this.#config;
     builtin("fs").readdirSync(root);
     if (platform.os !== "linux" || !available()) return await this.#listenPortably();
     if (sandbox) landlock();
+    if (tls !== undefined) this.#tls = new TlsControl(tls);
     const others = fallback === undefined ? null : await resolveFallback(fallback);
     const listener = listenAt(await whereToListen(this.#config), backlog);
     try {
@@ -122,6 +134,8 @@ export class FileServer {
       // Or the process might end before the promise settles.
       this.#crew!.ref();
       await this.#crew!.ready;
+      this.#tls?.attach(this.#crew!);
+      this.#redirect = await startRedirect(this.#config, this.#address!);
       this.#serves = true;
     } catch (cause) {
       await this.#stop();
@@ -135,8 +149,10 @@ export class FileServer {
 
   async #listenPortably(): Promise<ServerAddress> {
     this.#portable = await listenPortably(this.#config, this.#counters);
+    this.#address = this.#portable.address;
+    this.#redirect = await startRedirect(this.#config, this.#address);
     if (!this.#referenced) this.#portable.server.unref();
-    return this.#address = this.#portable.address;
+    return this.#address;
   }
 
   #start(listener: number, threads: number, fallback: FallbackConfig | null): void {
@@ -146,32 +162,25 @@ export class FileServer {
       ? { address: name.path, port: 0 }
       : { address: name.address, port: name.port };
     this.#socketIdentity = name.family === "Unix" ? socketIdentity(name.path) : undefined;
-    const { cache, headers, limits, log, onError, root, sandbox, settings, symlinks } =
-      this.#config;
+    const { onError } = this.#config;
     const mailboxes = threads > 1 ? new Mailboxes(threads) : undefined;
+    const shares = mailboxes?.shares ?? null;
+    const shared = {
+      fallback,
+      events: this.#events !== undefined,
+      counters: this.#counters,
+      shares,
+      tls: this.#tls?.data ?? null,
+    };
     this.#crew = new Crew({
       job: jobLocation("http/server/server_job"),
       threads,
       name: "sluice server",
-      data: (index): JobData => ({
-        root,
-        symlinks,
-        settings,
-        headers,
-        sandbox,
-        limits,
-        cache,
-        fallback,
-        log: log?.format ?? null,
-        events: this.#events !== undefined,
-        index,
-        counters: this.#counters,
-        shares: mailboxes?.shares ?? null,
-      }),
+      data: (index) => jobData(this.#config, { ...shared, index }),
       fds: () => this.#descriptors(listener),
       gone: () => mailboxes?.close(),
       reported: (_index, id) => {
-        if (id === NEEDS_DISK) this.#startDisk();
+        if (id === NEEDS_DISK) this.#disk.start();
       },
       // Before that it is `listen()` that tells.
       ended: (error) => {
@@ -184,9 +193,7 @@ export class FileServer {
   #descriptors(listener: number): number[] {
     const fds = [dupCloexec(listener)];
     try {
-      const [ours, theirs] = socketpair(AddressFamily.UNIX, STREAM);
-      fds.push(ours);
-      this.#diskFds.push(theirs);
+      fds.push(this.#disk.connect());
       const { log } = this.#config;
       if (log !== undefined) fds.push(dupCloexec(log.descriptor));
       if (this.#events !== undefined) fds.push(this.#events.open());
@@ -197,24 +204,9 @@ export class FileServer {
     }
   }
 
-  #startDisk(): void {
-    if (this.#disk !== undefined) return;
-    try {
-      this.#disk = new Host({
-        job: jobLocation("http/server/disk_job"),
-        name: "sluice server disk",
-        data: this.#config.sandbox ? SANDBOXED : null,
-        fds: this.#diskFds.splice(0),
-        completed() {},
-        ended() {},
-      });
-    } catch {
-      // Its sockets are closed by now: the threads see that, and wait for the disk themselves.
-    }
-  }
-
   async #close(graceMs: number): Promise<void> {
     await this.#listening?.catch(() => {});
+    stopRedirect(this.#redirect);
     if (this.#portable !== undefined) return await this.#portable.close(graceMs);
     if (this.#crew !== undefined) {
       this.#crew.ref();
@@ -225,9 +217,9 @@ export class FileServer {
 
   async #stop(): Promise<void> {
     await this.#crew?.close();
-    await this.#disk?.close();
-    for (const fd of this.#diskFds.splice(0)) raw.close(fd);
+    await this.#disk.close();
     await this.#events?.close();
+    await this.#tls?.close();
     const { path } = this.#config;
     const identity = this.#socketIdentity;
     if (path === undefined || identity === undefined || socketIdentity(path) !== identity) return;

@@ -6,6 +6,7 @@ import type { SiteOptions } from "../plan/options.ts";
 import type { Headers } from "../plan/types.ts";
 import type { Symlinks } from "../open_root.ts";
 import { folderOf } from "../site.ts";
+import { configureTls, type TlsConfig, type TlsOptions } from "../../tls/options.ts";
 import { type FallbackChoice, fallbackOf, type FallbackOptions } from "./fallback/options.ts";
 import type { CacheConfig, Limits } from "./config.ts";
 import { between, cacheOf, type CacheOptions, limitsOf, type ServerLimits } from "./limits.ts";
@@ -53,6 +54,11 @@ export interface FileServerOptions extends Omit<SiteOptions, "headers" | "listin
    * as `{ to }`.
    */
   fallback?: string | FallbackOptions | undefined;
+  /**
+   * HTTPS: certificate, private key and what else there is to choose. It needs OpenSSL 3, which is used
+   * through FFI; where no foreign function can be called, the runtime's own HTTPS server is used.
+   */
+  tls?: TlsOptions | undefined;
   /** Connections that may wait in the kernel's queue. @default {511} */
   backlog?: number | undefined;
   /** Where a line for each request is written; to no file by default. */
@@ -93,6 +99,7 @@ export interface ServerConfig {
   readonly limits: Limits;
   readonly cache: CacheConfig;
   readonly fallback: FallbackChoice | undefined;
+  readonly tls: TlsConfig | undefined;
   readonly log: Required<LogOptions> | undefined;
   readonly onRequest: ((event: RequestEvent) => void) | undefined;
   readonly onError: (error: Error) => void;
@@ -147,6 +154,7 @@ export function configure(options: FileServerOptions): ServerConfig {
     limits: limitsOf(limits ?? {}),
     cache: cacheOf(cache ?? {}),
     fallback: fallback === undefined ? undefined : fallbackOf(fallback),
+    tls: options.tls === undefined ? undefined : configureTls(options.tls),
     log: log === undefined ? undefined : logOf(log),
     onRequest: onRequest === undefined ? undefined : callback(onRequest, "onRequest"),
     onError: options.onError === undefined ? uncaught : callback(options.onError, "onError"),
@@ -169,6 +177,7 @@ const OWN: ReadonlySet<string> = new Set<keyof FileServerOptions>([
   "sandbox",
   "symlinks",
   "threads",
+  "tls",
 ]);
 
 /** What is left for the plan. */

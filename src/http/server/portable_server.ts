@@ -17,6 +17,8 @@ export interface PortableServer {
   readonly address: { readonly address: string; readonly port: number };
   /** Keeps the process alive, or not. */
   readonly server: Server;
+  /** Reads certificates again. */
+  reload(): Promise<void>;
   /** Takes nothing new, and cuts what has not ended after `graceMs`. */
   close(graceMs: number): Promise<void>;
 }
@@ -65,6 +67,7 @@ export async function listenPortably(
   return {
     server,
     address: typeof address === "string" ? { address, port: 0 } : address,
+    async reload() {},
     async close(graceMs) {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       server.closeIdleConnections();

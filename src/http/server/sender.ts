@@ -3,12 +3,11 @@
 import type { Cell } from "../../../ffi/libc/cell.ts";
 import { Cell as OwnCell } from "../../../ffi/libc/cell.ts";
 import { errnoNumber } from "../../errors.ts";
-import { MessageFlag } from "../../sys/socket_flags.ts";
-import { sendCell } from "../../sys/raw/cells.ts";
 import * as raw from "../../sys/raw/mod.ts";
 import type { Part } from "../plan/types.ts";
 import type { SharedFile } from "./shared_file.ts";
 import { isBytes } from "./reply.ts";
+import type { Transport } from "./transport.ts";
 import type { Warmth } from "./warmth.ts";
 
 /** How sending stands. */
@@ -50,7 +49,7 @@ let copyBuffer: OwnCell | undefined;
 
 /** What of an answer is still to be sent on one connection. One object serves its whole life. */
 export class Sender {
-  readonly #fd: number;
+  readonly #transport: Transport;
   readonly #warmth: Warmth;
   #cell: Cell | null = null;
   #at = 0;
@@ -64,8 +63,8 @@ export class Sender {
   /** Bytes that the kernel has taken, over the whole life of the connection. */
   total = 0;
 
-  constructor(fd: number, warmth: Warmth) {
-    this.#fd = fd;
+  constructor(transport: Transport, warmth: Warmth) {
+    this.#transport = transport;
     this.#warmth = warmth;
   }
 
@@ -83,8 +82,7 @@ export class Sender {
 
   /** Tries to send bytes at once, while nothing is queued; what is left is the caller's to queue. */
   attempt(cell: Cell, end: number, more: boolean): number {
-    const flags = more ? MessageFlag.NOSIGNAL | MessageFlag.MORE : MessageFlag.NOSIGNAL;
-    const sent = sendCell(this.#fd, cell, 0, end, flags);
+    const sent = this.#transport.send(cell, 0, end, more);
     if (sent > 0) this.total += sent;
     return sent;
   }
@@ -125,8 +123,7 @@ export class Sender {
       let sent: number;
       if (this.#cell !== null) {
         const more = this.#next < this.#parts.length || this.#position < this.#fileEnd;
-        const flags = more ? MessageFlag.NOSIGNAL | MessageFlag.MORE : MessageFlag.NOSIGNAL;
-        sent = sendCell(this.#fd, this.#cell, this.#at, this.#end - this.#at, flags);
+        sent = this.#transport.send(this.#cell, this.#at, this.#end - this.#at, more);
         if (sent > 0 && (this.#at += sent) === this.#end) this.#cell = null;
       } else if (this.#position < this.#fileEnd) {
         if (budget <= 0) return Sent.YIELDED;
@@ -165,7 +162,7 @@ export class Sender {
   }
 
   #sendfile(count: number): number {
-    const sent = raw.sendfile(this.#fd, this.#file!.fd, this.#position, count);
+    const sent = this.#transport.sendFile(this.#file!.fd, this.#position, count);
     if (!NO_SENDFILE.has(sent)) return sent;
     // Some file systems cannot hand out their pages: from here on by way of memory.
     this.#copies = true;
@@ -177,7 +174,7 @@ export class Sender {
     const target = copyBuffer.bytes.subarray(0, Math.min(count, COPY_BYTES));
     const read = raw.pread(this.#file!.fd, target, this.#position);
     if (read <= 0) return read;
-    return sendCell(this.#fd, copyBuffer, 0, read, MessageFlag.NOSIGNAL);
+    return this.#transport.send(copyBuffer, 0, read, false);
   }
 }
 

@@ -13,6 +13,7 @@ import type { JobContext } from "../../wait/job.ts";
 import { Acceptor } from "../../wait/loop/acceptor.ts";
 import { Loop } from "../../wait/loop/loop.ts";
 import { Placement } from "../../wait/loop/placement.ts";
+import { TlsAcceptor } from "../../tls/acceptor.ts";
 import { listingPage } from "../listing/page.ts";
 import { openRoot } from "../open_root.ts";
 import type { HeadersHook } from "../plan/options.ts";
@@ -25,6 +26,8 @@ import { whatFallbackNeeds } from "./fallback/options.ts";
 import { loadHook } from "./headers_hook.ts";
 import { LogWriter } from "./log_writer.ts";
 import { restrictThread } from "./sandbox.ts";
+import { setCommonFields } from "./reply.ts";
+import type { ServiceTls } from "./secure_start.ts";
 import { Service } from "./service.ts";
 import { Site } from "./site.ts";
 
@@ -46,7 +49,14 @@ export function run(job: JobContext): void {
   const own = counters.subarray(index * COUNTERS, (index + 1) * COUNTERS);
   const folder = openRoot(root, symlinks, { fixed: sandbox });
   let loop: Loop;
+  let tls: ServiceTls | null = null;
   try {
+    // Before the sandbox, in which the library could not be opened.
+    if (data.tls !== null) {
+      const { handshakeMs, hsts, table } = data.tls;
+      tls = { acceptor: new TlsAcceptor(table), handshakeMs };
+      setCommonFields(hsts === "" ? "" : `Strict-Transport-Security: ${hsts}\r\n`);
+    }
     if (sandbox) restrictThread({ root, ...whatFallbackNeeds(fallback) });
     loop = new Loop(job, (command) => obey(command as CrewCommand<Command>));
   } catch (cause) {
@@ -79,6 +89,7 @@ export function run(job: JobContext): void {
     limits,
     cache,
     fallback,
+    tls,
     preflights: settings.cors !== undefined && settings.cors !== false,
     counters: own,
     closed() {
@@ -103,6 +114,10 @@ export function run(job: JobContext): void {
   });
 
   function obey({ id, command }: CrewCommand<Command>): void {
+    if (typeof command === "object") {
+      tls?.acceptor.update(command.tls);
+      return job.complete(id, 0);
+    }
     switch (command) {
       case "reload":
         site.clear();

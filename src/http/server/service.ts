@@ -5,6 +5,7 @@ import { EpollEvent } from "../../sys/event_flags.ts";
 import { recvCell, sendCell } from "../../sys/raw/cells.ts";
 import * as raw from "../../sys/raw/mod.ts";
 import { MessageFlag, ShutdownHow } from "../../sys/socket_flags.ts";
+import type { TlsSession } from "../../tls/session.ts";
 import type { Loop } from "../../wait/loop/loop.ts";
 import { Timer } from "../../wait/loop/timers.ts";
 import { Clock } from "./clock.ts";
@@ -17,6 +18,7 @@ import type { Journal, PassedEntry } from "./journal.ts";
 import { Output } from "./output.ts";
 import { Reply, textPlan } from "./reply.ts";
 import { RequestHead } from "./request_head.ts";
+import { SecureStart, type ServiceTls } from "./secure_start.ts";
 import type { Site } from "./site.ts";
 import { Warmth } from "./warmth.ts";
 
@@ -38,6 +40,7 @@ export interface ServiceOptions {
   readonly limits: Limits;
   readonly cache: CacheConfig;
   readonly fallback: FallbackConfig | null;
+  readonly tls: ServiceTls | null;
   /** Whether the site answers preflights of other origins. */
   readonly preflights: boolean;
   /** This thread's counters; see `Counter`. */
@@ -70,11 +73,14 @@ export class Service {
   readonly output: Output;
   /** Whose the rest of the requests are. */
   readonly fallback: Fallback | null;
+  /** HTTPS; `null` for HTTP. */
+  readonly tls: ServiceTls | null;
   /** Whether no further request is answered on any connection. */
   closing = false;
   readonly #options: ServiceOptions;
   readonly #counters: Float64Array;
   readonly #connections = new Set<Connection>();
+  readonly #starts = new Set<SecureStart>();
   readonly #refusals = new Map<number, Reply>();
   readonly #sweeper = new Timer({ onTimeout: () => this.#sweep() });
 
@@ -82,6 +88,7 @@ export class Service {
     const { cache, counters, disk, fallback: config, limits, loop, preflights, site } = options;
     this.#options = options;
     this.#counters = counters;
+    this.tls = options.tls;
     this.loop = loop;
     this.disk = disk;
     this.limits = limits;
@@ -97,7 +104,7 @@ export class Service {
 
   /** Open connections. */
   get open(): number {
-    return this.#connections.size;
+    return this.#connections.size + this.#starts.size;
   }
 
   /** Whether there are so many that what each leaves unsent in the kernel is limited. */
@@ -111,18 +118,44 @@ export class Service {
       raw.close(fd);
       return this.#options.closed();
     }
-    const connection = new Connection(this, fd);
-    if (this.loop.add(fd, EpollEvent.IN, connection) < 0) return connection.close();
-    this.#connections.add(connection);
+    if (this.tls === null) {
+      const connection = new Connection(this, fd);
+      if (this.loop.add(fd, EpollEvent.IN, connection) < 0) return connection.close();
+      this.#connections.add(connection);
+    } else {
+      const start = new SecureStart(this, fd);
+      if (this.loop.add(fd, EpollEvent.IN, start) < 0) return start.close();
+      this.#starts.add(start);
+    }
     if (this.open > this.limits.maxConnections) this.#evict();
     this.count(Counter.ACCEPTED);
-    this.#counters[Counter.OPEN] = this.#connections.size;
+    this.#counters[Counter.OPEN] = this.open;
+  }
+
+  /** A handshake is done: takes the socket over, and what has arrived behind the handshake. */
+  secured(start: SecureStart, session: TlsSession): void {
+    const connection = new Connection(this, start.fd, session);
+    this.#starts.delete(start);
+    this.#connections.add(connection);
+    this.loop.modify(start.fd, EpollEvent.IN);
+    this.loop.pass(start.fd, connection);
+    if (this.closing) connection.finish();
+    else connection.onEvents(EpollEvent.IN);
+  }
+
+  /** A handshake has failed, and its connection ended. */
+  startEnded(start: SecureStart): void {
+    this.#starts.delete(start);
+    this.#counters[Counter.OPEN] = this.open;
+    this.#options.closed();
+    this.#drained();
   }
 
   /** Tells a client that there is no descriptor for it. */
   turnAway(fd: number): void {
-    const reply = this.refusal(503);
     this.count(Counter.REFUSED);
+    if (this.tls !== null) return;
+    const reply = this.refusal(503);
     // What was sent and not read would make of the end a reset.
     recvCell(fd, this.input, 0, this.input.bytes.length, 0);
     reply.refresh(this.clock);
@@ -133,6 +166,7 @@ export class Service {
   /** Ends the connections that wait for requests, and the others with their last answer. */
   close(): void {
     this.closing = true;
+    for (const start of this.#starts) start.close();
     for (const connection of this.#connections) connection.finish();
     this.#drained();
   }
@@ -140,6 +174,7 @@ export class Service {
   /** Closes every connection, whatever it is doing. */
   closeAll(): void {
     this.closing = true;
+    for (const start of this.#starts) start.close();
     for (const connection of this.#connections) connection.close();
     this.#drained();
     this.fallback?.close();
@@ -189,7 +224,7 @@ export class Service {
   /** A connection has ended. */
   closed(connection: Connection): void {
     this.#connections.delete(connection);
-    this.#counters[Counter.OPEN] = this.#connections.size;
+    this.#counters[Counter.OPEN] = this.open;
     this.#options.journal?.closed(connection);
     this.#options.closed();
     this.#drained();
@@ -214,7 +249,7 @@ export class Service {
   }
 
   #drained(): void {
-    if (this.closing && this.#connections.size === 0) this.#options.drained();
+    if (this.closing && this.open === 0) this.#options.drained();
   }
 
   #sweep(): void {

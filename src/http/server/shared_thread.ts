@@ -1,0 +1,57 @@
+/** A thread that works for all threads of a server, and is started when the first of them needs it. @module */
+
+import { AddressFamily, SocketType } from "../../sys/socket_flags.ts";
+import * as raw from "../../sys/raw/mod.ts";
+import { socketpair } from "../../sys/sockets.ts";
+import { Host } from "../../wait/host.ts";
+import { jobLocation } from "../../wait/worker_location.ts";
+
+const STREAM = SocketType.STREAM | SocketType.NONBLOCK | SocketType.CLOEXEC;
+
+/** A thread with a socket to each thread of a server. */
+export class SharedThread {
+  readonly #name: string;
+  readonly #data: unknown;
+  /** Its ends of the sockets, before it is started. */
+  #fds: number[] = [];
+  #host: Host | undefined;
+  #started = false;
+
+  /** `name` is for debuggers and errors; `data` says to disk_job.ts which work it is. */
+  constructor(name: string, data: unknown) {
+    this.#name = name;
+    this.#data = data;
+  }
+
+  /** Makes a socket, and returns the end for a thread of the server, which becomes the caller's. */
+  connect(): number {
+    const [ours, theirs] = socketpair(AddressFamily.UNIX, STREAM);
+    this.#fds.push(theirs);
+    return ours;
+  }
+
+  /** Starts it; a second call does nothing. */
+  start(): void {
+    if (this.#started) return;
+    this.#started = true;
+    try {
+      this.#host = new Host({
+        job: jobLocation("http/server/disk_job"),
+        name: this.#name,
+        data: this.#data,
+        fds: this.#fds.splice(0),
+        completed() {},
+        ended() {},
+      });
+    } catch {
+      // Its sockets are closed by now: the threads of the server see that, and do its work themselves.
+    }
+  }
+
+  /** Ends it. */
+  async close(): Promise<void> {
+    this.#started = true;
+    await this.#host?.close();
+    for (const fd of this.#fds.splice(0)) raw.close(fd);
+  }
+}
