@@ -98,7 +98,8 @@ export class Service {
     this.input = new Cell(limits.maxHeadBytes + INPUT_BYTES);
     this.output = new Output(this, Math.max(OUTPUT_BYTES, cache.maxFileBytes + INPUT_BYTES));
     const { clock } = this;
-    this.fallback = config && new Fallback({ clock, config, loop, preflights });
+    const scheme = this.tls === null ? "http" : "https";
+    this.fallback = config && new Fallback({ clock, config, loop, preflights, scheme });
     loop.timers.start(this.#sweeper, SWEEP_MS);
   }
 

@@ -40,19 +40,23 @@ export class Fallback {
   readonly #paths: readonly Uint8Array[];
   /** Whether OPTIONS is answered for the files. */
   readonly #preflights: boolean;
+  readonly #scheme: "http" | "https";
 
   constructor(
-    { clock, config, loop, preflights }: {
+    { clock, config, loop, preflights, scheme }: {
       readonly loop: Loop;
       readonly clock: Clock;
       readonly config: FallbackConfig;
       readonly preflights: boolean;
+      /** How clients reach the server. */
+      readonly scheme: "http" | "https";
     },
   ) {
     this.loop = loop;
     this.config = config;
     this.#clock = clock;
     this.#preflights = preflights;
+    this.#scheme = scheme;
     this.#paths = config.paths.map(latin1Bytes);
   }
 
@@ -93,7 +97,7 @@ export class Fallback {
     if (last < 0) return undefined;
     const upgrade = bodyLength === 0 && wantsWebSocket(head);
     const { forwarded } = this.config;
-    const text = passedHead(head, { client, forwarded, upgrade });
+    const text = passedHead(head, { client, forwarded, scheme: this.#scheme, upgrade });
     const ahead = new Uint8Array(text.length + last - at);
     ahead.set(text);
     ahead.set(bytes.subarray(at, last), text.length);

@@ -55,9 +55,10 @@ export function wantsWebSocket(head: RequestHead): boolean {
  */
 export function passedHead(
   head: RequestHead,
-  { client, forwarded, upgrade }: {
+  { client, forwarded, scheme, upgrade }: {
     readonly client: string;
     readonly forwarded: Forwarding;
+    readonly scheme: "http" | "https";
     readonly upgrade: boolean;
   },
 ): Uint8Array {
@@ -86,7 +87,9 @@ export function passedHead(
     }
     lines.push(`${name}: ${value}`);
   }
-  if (forwarded !== false) lines.push(...whoAsked(head, forwarded, chain, client, host));
+  if (forwarded !== false) {
+    lines.push(...whoAsked(head, forwarded, { chain, client, host, scheme }));
+  }
   lines.push(`Via: 1.${head.minor} sluice`);
   if ((head.known & Field.TRANSFER_ENCODING) !== 0) lines.push("Transfer-Encoding: chunked");
   // Each connection to the program is for one request: nothing of one can become part of another.
@@ -97,9 +100,12 @@ export function passedHead(
 function whoAsked(
   head: RequestHead,
   forwarded: Forwarding,
-  chain: string,
-  client: string,
-  host: string | undefined,
+  { chain, client, host, scheme }: {
+    readonly chain: string;
+    readonly client: string;
+    readonly host: string | undefined;
+    readonly scheme: "http" | "https";
+  },
 ): string[] {
   const lines: string[] = [];
   const add = (name: string, value: string | undefined) => {
@@ -109,7 +115,7 @@ function whoAsked(
   const all = [chain, client].filter((address) => address !== "").join(", ");
   if (all !== "") lines.push(`X-Forwarded-For: ${all}`);
   add("X-Forwarded-Host", host);
-  add("X-Forwarded-Proto", "http");
+  add("X-Forwarded-Proto", scheme);
   return lines;
 }
 
