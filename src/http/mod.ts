@@ -44,4 +44,6 @@ export type { RequestEvent } from "./server/log_format.ts";
 export type { CacheOptions, ServerLimits } from "./server/limits.ts";
 export type { FileServerOptions, LogOptions } from "./server/options.ts";
 export type { Endpoint, FallbackOptions, Forwarding } from "./server/fallback/options.ts";
-export type { FileServerStats } from "./server/stats.ts";
+export type { FileServerStats, TlsStats } from "./server/stats.ts";
+export { CertificateError, type CertificateErrorOptions } from "../tls/errors.ts";
+export type { HstsOptions, PemSource, TlsCertificate, TlsOptions } from "../tls/options.ts";

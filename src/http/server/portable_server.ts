@@ -1,8 +1,10 @@
 /** The same server where no system call can be made: by `node:http`, and by copying. @module */
 
-import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import type { IncomingMessage, Server, ServerOptions, ServerResponse } from "node:http";
+import type { Server as SecureServer } from "node:https";
 import { UnsupportedError } from "../../errors.ts";
 import { builtin } from "../../builtins.ts";
+import { portableTls } from "../../tls/portable.ts";
 import { serveStatic } from "../adapters/serve_static.ts";
 import { listingPage } from "../listing/page.ts";
 import { Counter } from "./config.ts";
@@ -39,9 +41,10 @@ export async function listenPortably(
     next?: (error?: unknown) => void,
   ) => void;
   const proxy = config.fallback && new PortableFallback(config.fallback);
-  const http = builtin("http");
-  const upgrades = { shouldUpgradeCallback: isWebSocket };
-  const server = http.createServer(proxy === undefined ? {} : upgrades, (req, res) => {
+  const upgrades = proxy === undefined ? {} : { shouldUpgradeCallback: isWebSocket };
+  const hsts = config.tls?.hsts ?? "";
+  const server = createServer(config, upgrades, (req, res) => {
+    if (hsts !== "") res.setHeader("Strict-Transport-Security", hsts);
     observe(req, res, counters, onRequest);
     if (proxy === undefined) files(req, res);
     else proxy.serve(req, res, files, settings.cors !== undefined && settings.cors !== false);
@@ -67,7 +70,11 @@ export async function listenPortably(
   return {
     server,
     address: typeof address === "string" ? { address, port: 0 } : address,
-    async reload() {},
+    async reload() {
+      if (config.tls !== undefined) {
+        (server as SecureServer).setSecureContext(portableTls(config.tls).options);
+      }
+    },
     async close(graceMs) {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       server.closeIdleConnections();
@@ -76,6 +83,21 @@ export async function listenPortably(
       clearTimeout(timer);
     },
   };
+}
+
+/** By `node:https`, or by `node:http`. */
+function createServer(
+  { tls }: ServerConfig,
+  options: ServerOptions,
+  handler: (req: IncomingMessage, res: ServerResponse) => void,
+): Server {
+  if (tls === undefined) return builtin("http").createServer(options, handler);
+  const { hosts, options: secure } = portableTls(tls);
+  const server = builtin("https").createServer({ ...options, ...secure }, handler);
+  for (const { context, names } of hosts) {
+    for (const name of names) server.addContext(name, context);
+  }
+  return server;
 }
 
 function refuseWhatIsMissing({ log, sandbox }: ServerConfig): void {

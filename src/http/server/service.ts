@@ -97,8 +97,7 @@ export class Service {
     this.head = new RequestHead(limits);
     this.input = new Cell(limits.maxHeadBytes + INPUT_BYTES);
     this.output = new Output(this, Math.max(OUTPUT_BYTES, cache.maxFileBytes + INPUT_BYTES));
-    const { clock } = this;
-    const scheme = this.tls === null ? "http" : "https";
+    const [{ clock }, scheme] = [this, this.tls === null ? "http" : "https"] as const;
     this.fallback = config && new Fallback({ clock, config, loop, preflights, scheme });
     loop.timers.start(this.#sweeper, SWEEP_MS);
   }
