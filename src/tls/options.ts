@@ -30,9 +30,9 @@ export interface TlsOptions extends TlsCertificate {
    */
   hosts?: readonly TlsCertificate[] | undefined;
   /** Lowest version of TLS. @default {"TLSv1.2"} */
-  minVersion?: VersionName | undefined;
+  minVersion?: "TLSv1.2" | "TLSv1.3" | undefined;
   /** Highest version of TLS. @default {"TLSv1.3"} */
-  maxVersion?: VersionName | undefined;
+  maxVersion?: "TLSv1.2" | "TLSv1.3" | undefined;
   /**
    * Ciphers, in OpenSSL's words, separated by colons. Those that begin with `TLS_` are for TLS 1.3, the
    * others for TLS 1.2; a version that is not mentioned keeps its defaults: AEAD and forward secrecy only.

@@ -84,7 +84,7 @@ function open(pem: Pem): bigint {
     fs.accessSync(path!, fs.constants.R_OK);
     if (fs.statSync(path!).isDirectory()) throw new Error("it is a directory");
   } catch (cause) {
-    throw unusable(pem, readable(cause as Error), cause);
+    throw unusable(pem, readable(cause as Error));
   }
   const ssl = calls();
   ssl.ERR_clear_error();

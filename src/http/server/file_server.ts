@@ -82,7 +82,7 @@ export class FileServer {
    * @throws {CertificateError} When one cannot be used; the server goes on with those that it has.
    */
   async reload(): Promise<void> {
-    await this.#portable?.reload();
+    this.#portable?.reload();
     await this.#tls?.reload();
     await this.#crew?.call("reload" satisfies Command);
   }

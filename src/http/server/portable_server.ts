@@ -20,7 +20,7 @@ export interface PortableServer {
   /** Keeps the process alive, or not. */
   readonly server: Server;
   /** Reads certificates again. */
-  reload(): Promise<void>;
+  reload(): void;
   /** Takes nothing new, and cuts what has not ended after `graceMs`. */
   close(graceMs: number): Promise<void>;
 }
@@ -70,7 +70,7 @@ export async function listenPortably(
   return {
     server,
     address: typeof address === "string" ? { address, port: 0 } : address,
-    async reload() {
+    reload() {
       if (config.tls !== undefined) {
         (server as SecureServer).setSecureContext(portableTls(config.tls).options);
       }
