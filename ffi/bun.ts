@@ -29,7 +29,8 @@ const RETURNS: Record<Signature["returns"], string> = { void: "void", i32: "i32"
 export function createBackend(ffi: BunFfi): Backend {
   return {
     name: "bun",
-    bind<const S extends Record<string, Signature>>(path: string, table: S): Bound<S> {
+    bind<const S extends Record<string, Signature>>(path: string | null, table: S): Bound<S> {
+      if (path === null) throw new Error("Cannot bind functions of the program itself on Bun");
       const spec: Record<string, BunFn> = {};
       for (const [name, { args, returns }] of Object.entries(table)) {
         spec[name] = { args: args.map((t) => ARGS[t]), returns: RETURNS[returns] };

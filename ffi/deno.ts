@@ -33,7 +33,8 @@ const NAMES: Record<CType | "void", string> = {
 export function createBackend(deno: DenoFfi): Backend {
   return {
     name: "deno",
-    bind<const S extends Record<string, Signature>>(path: string, table: S): Bound<S> {
+    bind<const S extends Record<string, Signature>>(path: string | null, table: S): Bound<S> {
+      if (path === null) throw new Error("Cannot bind functions of the program itself on Deno");
       const spec: Record<string, DenoFn> = {};
       for (const [name, { args, returns }] of Object.entries(table)) {
         spec[name] = { parameters: args.map((t) => NAMES[t]), result: NAMES[returns] };

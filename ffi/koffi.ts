@@ -4,7 +4,7 @@ import type { Backend, Bound, CType, Signature } from "./types.ts";
 
 /** The slice of koffi 3 used here; its own types are `any`. */
 interface Koffi {
-  load(path: string): {
+  load(path: string | null): {
     func(name: string, returns: string, args: string[]): (...args: unknown[]) => unknown;
   };
   view(address: bigint, length: number): ArrayBuffer;
@@ -25,7 +25,7 @@ const NAMES: Record<CType | "void", string> = {
 export function createBackend(koffi: Koffi): Backend {
   return {
     name: "koffi",
-    bind<const S extends Record<string, Signature>>(path: string, table: S): Bound<S> {
+    bind<const S extends Record<string, Signature>>(path: string | null, table: S): Bound<S> {
       const library = koffi.load(path);
       const bound: Record<string, (...args: unknown[]) => unknown> = {};
       for (const [name, { args, returns }] of Object.entries(table)) {

@@ -6,7 +6,7 @@ type NodeFn = { arguments: string[]; return: string };
 
 /** The slice of `node:ffi` used here: its own types come with Node.js 26 only. */
 interface NodeFfi {
-  dlopen(path: string, table: Record<string, NodeFn>): {
+  dlopen(path: string | null, table: Record<string, NodeFn>): {
     functions: Record<string, (...args: unknown[]) => unknown>;
   };
   toArrayBuffer(address: bigint, length: number, copy: boolean): ArrayBuffer;
@@ -27,7 +27,7 @@ const NAMES: Record<CType | "void", string> = {
 export function createBackend(ffi: NodeFfi): Backend {
   return {
     name: "node",
-    bind<const S extends Record<string, Signature>>(path: string, table: S): Bound<S> {
+    bind<const S extends Record<string, Signature>>(path: string | null, table: S): Bound<S> {
       const spec: Record<string, NodeFn> = {};
       for (const [name, { args, returns }] of Object.entries(table)) {
         spec[name] = { arguments: args.map((t) => NAMES[t]), return: NAMES[returns] };

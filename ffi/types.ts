@@ -47,8 +47,11 @@ export interface Backend {
   /** Short stable name, for diagnostics and for skipping tests. */
   readonly name: "bun" | "deno" | "node" | "koffi";
 
-  /** Opens `path` and binds every symbol of `table`; throws when one is missing. */
-  bind<const S extends Record<string, Signature>>(path: string, table: S): Bound<S>;
+  /**
+   * Opens `path` and binds every symbol of `table`; throws when one is missing. `null` is the program
+   * itself, which only Node.js can open: it exports its own OpenSSL.
+   */
+  bind<const S extends Record<string, Signature>>(path: string | null, table: S): Bound<S>;
 
   /**
    * Shows `length` bytes at `address` as a `Uint8Array`, without a copy.

@@ -9,10 +9,12 @@ import { builtinModule } from "../ffi/mod.ts";
 
 type Builtins = {
   buffer: typeof import("node:buffer");
+  crypto: typeof import("node:crypto");
   diagnostics_channel: typeof import("node:diagnostics_channel");
   dns: typeof import("node:dns");
   fs: typeof import("node:fs");
   http: typeof import("node:http");
+  https: typeof import("node:https");
   module: typeof import("node:module");
   net: typeof import("node:net");
   os: typeof import("node:os");

@@ -30,6 +30,7 @@ const ORDER: readonly (readonly string[])[] = [
   ["src/probe"],
   ["src/runtime"],
   ["src/page_cache", "src/threads"],
+  ["src/tls"],
   ["src/move", "src/memory"],
   ["src/http"],
   ["src/capabilities.ts"],
@@ -125,7 +126,7 @@ describe("the layers", () => {
     const wrong = sources.flatMap(({ name, imports }) =>
       imports.filter((s) =>
         name.startsWith("src/") && s.includes("/ffi/") &&
-        !/\/ffi\/(mod|types|libc\/mod|libc\/cell|platform\/mod)\.ts$/.test(s)
+        !/\/ffi\/(mod|types|libc\/mod|libc\/cell|libssl\/mod|platform\/mod)\.ts$/.test(s)
       ).map((s) => `${name}: ${s}`)
     );
     assert.deepEqual(wrong, []);

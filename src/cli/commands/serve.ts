@@ -12,6 +12,10 @@ export const serve: Command = new Command("serve")
   .option("-t, --threads <n>", "threads that serve", threads, 1)
   .option("--spa", "send index.html for what is not found: the application routes", false)
   .option("--fallback <address>", "server that answers what is not in the folder: [host]:port")
+  .option("--tls-cert <file>", "serve HTTPS with this certificate (PEM, with its chain)")
+  .option("--tls-key <file>", "private key of the certificate (PEM)")
+  .option("--tls", "serve HTTPS with a certificate made for this machine", false)
+  .option("--redirect-http <port>", "with HTTPS: redirect HTTP requests on this port", port)
   .option(
     "--sandbox",
     "restrict the server threads to reading below the folder (Landlock, seccomp)",

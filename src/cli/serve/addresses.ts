@@ -11,7 +11,9 @@ export interface Urls {
 }
 
 /** Names the addresses of a server that listens on `address`. */
-export function urlsOf(address: string, port: number): Urls {
+export function urlsOf(address: string, port: number, scheme: string = "http"): Urls {
+  const urlOf = (host: string, at: number) =>
+    `${scheme}://${host.includes(":") ? `[${host}]` : host}:${at}/`;
   if (address !== "0.0.0.0" && address !== "::") {
     const url = urlOf(address, port);
     return /^(?:127\.|::1$)/.test(address) ? { local: url, network: [] } : {
@@ -30,8 +32,4 @@ export function urlsOf(address: string, port: number): Urls {
     local: urlOf("localhost", port),
     network: outside.map(({ address: own }) => urlOf(own, port)),
   };
-}
-
-function urlOf(host: string, port: number): string {
-  return `http://${host.includes(":") ? `[${host}]` : host}:${port}/`;
 }

@@ -22,6 +22,8 @@ export interface Listening extends Urls {
 export interface Reporter {
   /** A port is in use, and the next one is tried. */
   taken(port: number): void;
+  /** Something went wrong, and the server goes on. */
+  warn(message: string): void;
   /** The server listens. */
   listening(info: Listening): Promise<void>;
   /** A request has ended, or a large one goes on. */
@@ -43,6 +45,10 @@ export function createReporter({ json, quiet }: { json: boolean; quiet: boolean 
 class JsonReporter implements Reporter {
   taken(port: number): void {
     this.#say({ event: "taken", port });
+  }
+
+  warn(message: string): void {
+    this.#say({ event: "warning", message });
   }
 
   listening({ local, network, root }: Listening): Promise<void> {
@@ -82,6 +88,10 @@ class TextReporter implements Reporter {
 
   taken(port: number): void {
     this.#say(this.#paint("yellow", `Port ${port} is in use, trying ${port + 1}`));
+  }
+
+  warn(message: string): void {
+    this.#say(this.#paint("yellow", message));
   }
 
   async listening({ local, network, note, root }: Listening): Promise<void> {

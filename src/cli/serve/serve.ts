@@ -1,11 +1,17 @@
 /** Serving a folder from the command line. @module */
 
 import { capabilities } from "../../capabilities.ts";
-import { createFileServer, type FileServer, type RequestEvent } from "../../http/mod.ts";
+import {
+  createFileServer,
+  type FileServer,
+  type RequestEvent,
+  type TlsOptions,
+} from "../../http/mod.ts";
 import { interruptible } from "../exit.ts";
 import { folderAt } from "../folder.ts";
 import { urlsOf } from "./addresses.ts";
 import { openBrowser } from "./browser.ts";
+import { reloadOnChange, tlsOf } from "./tls.ts";
 import { createReporter, type Reporter } from "./reporter.ts";
 
 /** Options of the command. */
@@ -18,6 +24,10 @@ export interface ServeOptions {
   readonly cors: boolean;
   readonly fallback?: string | undefined;
   readonly sandbox: boolean;
+  readonly tls: boolean;
+  readonly tlsCert?: string | undefined;
+  readonly tlsKey?: string | undefined;
+  readonly redirectHttp?: number | undefined;
   readonly open: boolean;
   readonly json: boolean;
   readonly quiet: boolean;
@@ -33,17 +43,21 @@ const GRACE_MS = 30_000;
 /** Serves `dir` until a signal comes. */
 export async function serveFolder(dir: string, options: ServeOptions): Promise<void> {
   const root = folderAt(dir, "serve");
+  const tls = tlsOf(options);
   const reporter = createReporter(options);
-  const server = await listen(root, options, reporter);
+  const server = await listen(root, options, tls?.options, reporter);
   await interruptible(async (signal) => {
     const { address, port } = server.address!;
-    const urls = urlsOf(address, port);
-    await reporter.listening({ root, note: howBytesTravel(), ...urls });
+    const urls = urlsOf(address, port, tls === undefined ? "http" : "https");
+    await reporter.listening({ root, note: tls?.note ?? howBytesTravel(), ...urls });
     if (options.open) openBrowser(urls.local);
+    const stopWatching = tls &&
+      reloadOnChange(server, tls.options, (error) => reporter.warn(error.message));
     await new Promise<void>((resolve) => {
       if (signal.aborted) return resolve();
       signal.addEventListener("abort", () => resolve(), { once: true });
     });
+    stopWatching?.();
     reporter.draining();
     await server.close({ graceMs: GRACE_MS });
     reporter.stop(server.stats());
@@ -62,6 +76,7 @@ export function howBytesTravel(): string {
 async function listen(
   root: string,
   { cors, fallback, host, port, sandbox, spa, threads }: ServeOptions,
+  tls: TlsOptions | undefined,
   reporter: Reporter,
 ): Promise<FileServer> {
   const onRequest = (event: RequestEvent) => reporter.request(event);
@@ -78,6 +93,7 @@ async function listen(
       // An edit shows with the next reload, whatever was moved or linked: see docs/http.md for the cost.
       cache: { validMs: 0 },
       ...(fallback !== undefined && { fallback }),
+      ...(tls !== undefined && { tls }),
       listing: !spa && fallback === undefined,
       onRequest,
     });

@@ -8,11 +8,12 @@ import { Outcome, STARVED_MS } from "../../../move/engine/step/outcome.ts";
 import { Counter } from "../control/config.ts";
 import type { PrefetchWaiter } from "../thread/prefetch_client.ts";
 import { ProxiedConnection } from "../proxy/client_connection.ts";
-import { Linger } from "./linger.ts";
+import { Lingering } from "./lingering.ts";
 import type { ListingWaiter } from "../listing/listings.ts";
 import { AWAITED, ENDED, NOTHING, PASSED, Reader } from "./request_reader.ts";
 import { Sender, YIELDED } from "./sender.ts";
 import type { Service } from "../thread/worker.ts";
+import { PlainTransport, type Transport } from "./transport.ts";
 import { Watchdog } from "./timeouts.ts";
 
 /** What a connection is doing. */
@@ -29,6 +30,8 @@ export const Phase = {
 export class Connection implements Handler, Task, PrefetchWaiter, ListingWaiter {
   /** The socket. */
   readonly fd: number;
+  /** What carries its bytes. */
+  readonly transport: Transport;
   /** What is to be sent. */
   readonly sender: Sender;
   /** What is received. */
@@ -41,18 +44,19 @@ export class Connection implements Handler, Task, PrefetchWaiter, ListingWaiter 
   readonly #watchdog: Watchdog;
   /** Wakes the connection after a pause. */
   readonly #pause = new Timer({ onTimeout: () => this.#pump() });
-  #linger: Linger | undefined;
   #interest: number = EpollEvent.IN;
   #diskId = 0;
   #limited = false;
+  #lingering: Lingering | null = null;
   /** What of `sender.total` has been counted. */
   #reported = 0;
 
-  /** Owns `fd`. */
-  constructor(service: Service, fd: number) {
+  /** Owns `fd`, and what carries its bytes. */
+  constructor(service: Service, fd: number, transport: Transport = new PlainTransport(fd)) {
     this.fd = fd;
+    this.transport = transport;
     this.#service = service;
-    this.sender = new Sender(fd, service.residency);
+    this.sender = new Sender(transport, service.residency);
     this.reader = new Reader(service, this);
     this.#watchdog = new Watchdog(service, this);
   }
@@ -70,7 +74,7 @@ export class Connection implements Handler, Task, PrefetchWaiter, ListingWaiter 
     } else if (this.phase === Phase.READING) {
       this.#received(this.reader.receive());
     } else if (this.phase === Phase.LINGERING) {
-      if (this.#linger!.received()) this.close();
+      this.#linger();
     } else if (this.phase === Phase.WAITING) {
       if ((events & (EpollEvent.ERR | EpollEvent.HUP)) !== 0) this.abort(Counter.ABORTED);
     } else this.proxied?.onEvents(events);
@@ -79,7 +83,11 @@ export class Connection implements Handler, Task, PrefetchWaiter, ListingWaiter 
   /** Called by the loop after a turn was given to others. */
   onTurn(): void {
     if (this.phase === Phase.SENDING) this.#pump();
-    else if (this.phase === Phase.READING) this.#received(this.reader.resume());
+    else if (this.phase === Phase.READING) {
+      const { partial, pending } = this.reader;
+      const more = this.transport.buffered && (partial || !pending);
+      this.#received(more ? this.reader.receive() : this.reader.resume());
+    }
   }
 
   /** Called when the disk has brought the next window in; an error shows when it is sent. */
@@ -107,7 +115,9 @@ export class Connection implements Handler, Task, PrefetchWaiter, ListingWaiter 
   }
 
   #received(result: number): void {
-    if (result === NOTHING) return;
+    if (result === NOTHING) {
+      return this.watch(this.transport.readWantsWrite ? EpollEvent.OUT : EpollEvent.IN);
+    }
     if (result === ENDED) return this.close();
     this.report();
     if (result === PASSED) return this.#pass();
@@ -184,7 +194,7 @@ export class Connection implements Handler, Task, PrefetchWaiter, ListingWaiter 
     this.watch(EpollEvent.IN);
     if (!this.reader.partial) this.#watchdog.idle();
     // Not from within: a client that sends ahead must not make the stack grow.
-    if (sent && pending) this.#service.loop.again(this);
+    if (sent && pending || this.transport.buffered) this.#service.loop.again(this);
   }
 
   /** The socket is full. */
@@ -224,12 +234,18 @@ export class Connection implements Handler, Task, PrefetchWaiter, ListingWaiter 
     this.#service.loop.modify(this.fd, events);
   }
 
-  /** Says that nothing follows, and reads on for a while: see {@linkcode Linger}. */
+  /** Says that nothing follows, and reads on for a while: see {@linkcode Lingering}. */
   #endOutput(): void {
     this.phase = Phase.LINGERING;
-    this.#linger = new Linger(this.fd, this.#service.input);
-    this.watch(EpollEvent.IN);
     this.#watchdog.linger();
+    this.#lingering = new Lingering(this.#service, this.fd, this.transport);
+    this.#linger();
+  }
+
+  #linger(): void {
+    const events = this.#lingering!.step();
+    if (events === 0) this.close();
+    else this.watch(events);
   }
 
   /** Ends the connection where an answer is cut short. */
@@ -242,6 +258,8 @@ export class Connection implements Handler, Task, PrefetchWaiter, ListingWaiter 
   /** Closes the connection, whatever it is doing. */
   close(): void {
     if (this.phase === Phase.CLOSED) return;
+    // Between two requests: what is cut short must not look whole.
+    if (this.phase === Phase.READING) this.transport.shutdown();
     this.phase = Phase.CLOSED;
     this.#watchdog.stop();
     this.#service.loop.timers.stop(this.#pause);
@@ -249,6 +267,7 @@ export class Connection implements Handler, Task, PrefetchWaiter, ListingWaiter 
     this.#service.listings?.forget(this);
     this.sender.drop();
     this.proxied?.drop();
+    this.transport.free();
     this.#service.closed(this);
     this.#service.loop.close(this.fd);
   }

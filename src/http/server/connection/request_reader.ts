@@ -1,7 +1,6 @@
 /** The requests of one connection, from its bytes to their answers. @module */
 
 import { EAGAIN, EINTR } from "../../../errno.ts";
-import { recvCell } from "../../../sys/raw/cells.ts";
 import type { Connection } from "./connection.ts";
 import type { PassedRequest } from "../proxy/proxy.ts";
 import { Field } from "../parser/field_names.ts";
@@ -58,8 +57,10 @@ export class Reader {
   receive(): number {
     const { input } = this.#service;
     const before = this.#pending?.length ?? 0;
-    const { fd } = this.#connection;
-    const received = recvCell(fd, input, before, input.bytes.length - before, 0);
+    const room = input.bytes.length - before;
+    // What has arrived must be answered first.
+    if (room <= 0) return this.resume();
+    const received = this.#connection.transport.recv(input, before, room);
     if (received === EAGAIN || received === EINTR) return NOTHING;
     if (received <= 0) return ENDED;
     if (this.#pending !== null) input.bytes.set(this.#pending);
@@ -143,7 +144,8 @@ export class Reader {
     // The end of a longer body, or of one in chunks, is not looked for; and what follows CONNECT may
     // be meant for a tunnel that there is not.
     const keep = head.keepAlive && bodyLength !== CHUNKED && bodyLength <= MOST_DISCARDED &&
-      !closing && !withheld && !(head.method === Method.OTHER && head.methodName === "CONNECT");
+      !closing && !withheld && !this.#connection.transport.keyUpdateDue &&
+      !(head.method === Method.OTHER && head.methodName === "CONNECT");
     const added = output.add(reply, keep, at < end);
     site.settle();
     if (!added) return false;

@@ -3,16 +3,13 @@
 import type { Cell } from "../../../../ffi/libc/cell.ts";
 import { Cell as OwnCell } from "../../../../ffi/libc/cell.ts";
 import { EINTR, EINVAL } from "../../../errno.ts";
-import { sendCopyStep } from "../../../move/engine/step/memory.ts";
 import { COLD, Outcome, outcomeOf } from "../../../move/engine/step/outcome.ts";
-import { sendfileStep } from "../../../move/engine/step/sendfile.ts";
-import { sendCell } from "../../../sys/raw/cells.ts";
-import { MessageFlag } from "../../../sys/flags/socket.ts";
 import { WINDOW } from "../../../page_cache/resident.ts";
 import type { ResidencyCache } from "../../../threads/residency_cache.ts";
 import type { Part } from "../../rules/types.ts";
 import type { SharedFile } from "../response/shared_file.ts";
 import { isBytes } from "../response/response.ts";
+import type { Transport } from "./transport.ts";
 
 /** Result of sending when others are to have their turn; else it is an {@linkcode Outcome}. */
 export const YIELDED = 100;
@@ -22,7 +19,7 @@ const BUDGET = 2 * 1024 * 1024;
 
 /** What of an answer is still to be sent on one connection. One object serves its whole life. */
 export class Sender {
-  readonly #fd: number;
+  readonly #transport: Transport;
   readonly #residency: ResidencyCache;
   #cell: Cell | null = null;
   #at = 0;
@@ -36,8 +33,8 @@ export class Sender {
   /** Bytes that the kernel has taken, over the whole life of the connection. */
   total = 0;
 
-  constructor(fd: number, residency: ResidencyCache) {
-    this.#fd = fd;
+  constructor(transport: Transport, residency: ResidencyCache) {
+    this.#transport = transport;
     this.#residency = residency;
   }
 
@@ -55,8 +52,7 @@ export class Sender {
 
   /** Tries to send bytes at once, while nothing is queued; what is left is the caller's to queue. */
   attempt(cell: Cell, end: number, more: boolean): number {
-    const flags = more ? MessageFlag.NOSIGNAL | MessageFlag.MORE : MessageFlag.NOSIGNAL;
-    const sent = sendCell(this.#fd, cell, 0, end, flags);
+    const sent = this.#transport.send(cell, 0, end, more);
     if (sent > 0) this.total += sent;
     return sent;
   }
@@ -100,8 +96,7 @@ export class Sender {
       let sent: number;
       if (this.#cell !== null) {
         const more = this.#next < this.#parts.length || this.#position < this.#fileEnd;
-        const flags = more ? MessageFlag.NOSIGNAL | MessageFlag.MORE : MessageFlag.NOSIGNAL;
-        sent = sendCell(this.#fd, this.#cell, this.#at, this.#end - this.#at, flags);
+        sent = this.#transport.send(this.#cell, this.#at, this.#end - this.#at, more);
         if (sent > 0 && (this.#at += sent) === this.#end) this.#cell = null;
       } else if (this.#position < this.#fileEnd) {
         if (budget <= 0) return YIELDED;
@@ -126,11 +121,11 @@ export class Sender {
     const left = Math.min(WINDOW, this.#fileEnd - this.#position);
     const count = this.#residency.ready(file, this.#position, left);
     if (count === 0) return COLD;
-    let sent = this.#copies ? EINVAL : sendfileStep(this.#fd, file.fd, this.#position, count);
+    let sent = this.#copies ? EINVAL : this.#transport.sendFile(file.fd, this.#position, count);
     if (outcomeOf(sent) === Outcome.REFUSED) {
       // Some file systems cannot hand out their pages: from here on by way of memory.
       this.#copies = true;
-      sent = sendCopyStep(this.#fd, file.fd, this.#position, count);
+      sent = this.#transport.sendCopy(file.fd, this.#position, count);
     }
     if (sent > 0) this.#position += sent;
     return sent;

@@ -2,6 +2,8 @@
 
 import type { Symlinks } from "../../files/open_root.ts";
 import type { SiteOptions } from "../../rules/options.ts";
+import type { ContextTable } from "../../../tls/acceptor.ts";
+import { FAILURES } from "../../../tls/failure.ts";
 import type { Shares } from "../../../threads/fd_mailboxes.ts";
 import type { FallbackConfig } from "../proxy/options.ts";
 import type { ServerConfig } from "./options.ts";
@@ -51,10 +53,15 @@ export const Counter = {
   SHED: 16,
   LOG_LOST: 17,
   PASSED: 18,
+  TLS_HANDSHAKES: 19,
+  TLS_RESUMED: 20,
+  TLS_KERNEL: 21,
+  /** The first of one for each `Failure`. */
+  TLS_FAILURES: 22,
 } as const;
 
 /** Counters of one thread. */
-export const COUNTERS = 19;
+export const COUNTERS: number = Counter.TLS_FAILURES + FAILURES;
 
 /** What a thread is given. */
 export interface JobData {
@@ -80,6 +87,21 @@ export interface JobData {
   readonly counters: Float64Array;
   /** What the threads hand connections to each other by; `null` for one that is alone. */
   readonly shares: Shares | null;
+  /** HTTPS; `null` for HTTP. */
+  readonly tls: TlsData | null;
+}
+
+/** What a thread needs for HTTPS. */
+export interface TlsData {
+  readonly table: ContextTable;
+  readonly handshakeMs: number;
+  /** Value of Strict-Transport-Security; `""` for none. */
+  readonly hsts: string;
+}
+
+/** Tells threads to choose from other contexts for new connections. */
+export interface TlsCommand {
+  readonly tls: ContextTable;
 }
 
 /** Fills in what the threads of one server differ in, and what they share. */
@@ -91,7 +113,7 @@ export function jobData(
 }
 
 /** What threads are told to do. */
-export type Command = "reload" | "drain";
+export type Command = "reload" | "drain" | TlsCommand;
 
 /** What the disk thread is told that is to open nothing, and to read only what it is handed. */
 export const SANDBOXED = "sandboxed";

@@ -1,5 +1,6 @@
 /** The server as the program that started it sees it. @module */
 
+import type { Server } from "node:http";
 import { platform } from "../../../../ffi/platform/mod.ts";
 import { builtin } from "../../../builtins.ts";
 import { available } from "../../../sys/libc.ts";
@@ -17,6 +18,8 @@ import { ServerThreads } from "./server_threads.ts";
 import { listenAt, socketIdentity, whereToListen } from "./listen.ts";
 import { configure, type FileServerOptions, type ServerConfig } from "./options.ts";
 import { type FileServerStats, statsOf } from "./stats.ts";
+import { startRedirect, stopRedirect } from "./https_redirect.ts";
+import { TlsControl } from "./tls_control.ts";
 
 export type { CloseOptions, ServerAddress };
 
@@ -28,6 +31,8 @@ export class FileServer implements AsyncDisposable {
   readonly #counters: Float64Array<SharedArrayBuffer>;
   #threads: ServerThreads | undefined;
   #portable: PortableServer | undefined;
+  #tls: TlsControl | undefined;
+  #redirect: Server | undefined;
   /** What the threads write their events to. */
   readonly #events: EventReader | undefined;
   /** What tells the Unix socket that it listens on from one that has taken its place. */
@@ -71,16 +76,22 @@ export class FileServer implements AsyncDisposable {
    * without a slash at its end; `undefined` until it listens.
    */
   get url(): string | undefined {
-    return this.#address && urlOf("http", this.#address);
+    return this.#address && urlOf(this.#config.tls === undefined ? "http" : "https", this.#address);
   }
 
   /** What has happened so far, in all threads. */
   stats(): FileServerStats {
-    return statsOf(this.#counters);
+    return statsOf(this.#counters, this.#config.tls !== undefined);
   }
 
-  /** Forgets what is known of files: changes show at once. */
+  /**
+   * Forgets what is known of files: changes show at once. Reads certificates and keys again.
+   *
+   * @throws {CertificateError} When one cannot be used; the server goes on with those that it has.
+   */
   async reload(): Promise<void> {
+    this.#portable?.reload();
+    await this.#tls?.reload();
     await this.#threads?.call("reload" satisfies Command);
   }
 
@@ -127,10 +138,11 @@ export class FileServer implements AsyncDisposable {
   }
 
   async #listen(): Promise<ServerAddress> {
-    const { backlog, fallback, root, sandbox } = this.#config;
+    const { backlog, fallback, root, sandbox, tls } = this.#config;
     builtin("fs").readdirSync(root);
     if (platform.os !== "linux" || !available()) return await this.#listenPortably();
     if (sandbox) landlock();
+    if (tls !== undefined) this.#tls = new TlsControl(tls);
     const others = fallback === undefined ? null : await resolveFallback(fallback);
     const listener = listenAt(await whereToListen(this.#config), backlog);
     try {
@@ -141,12 +153,15 @@ export class FileServer implements AsyncDisposable {
         fallback: others,
         counters: this.#counters,
         events: this.#events,
+        tls: this.#tls?.data ?? null,
         // Before that it is `listen()` that tells.
         ended: (error) => this.#serves && onError(error),
       });
       // Or the process might end before the promise settles.
       this.#threads!.ref();
       await this.#threads!.ready;
+      this.#tls?.attach(this.#threads!);
+      this.#redirect = await startRedirect(this.#config, this.#address!);
       this.#serves = true;
     } catch (cause) {
       await this.#stop();
@@ -167,12 +182,15 @@ export class FileServer implements AsyncDisposable {
 
   async #listenPortably(): Promise<ServerAddress> {
     this.#portable = await listenPortably(this.#config, this.#counters);
+    this.#address = this.#portable.address;
+    this.#redirect = await startRedirect(this.#config, this.#address);
     if (!this.#referenced) this.#portable.server.unref();
-    return this.#address = this.#portable.address;
+    return this.#address;
   }
 
   async #close(): Promise<void> {
     await this.#listening?.catch(() => {});
+    stopRedirect(this.#redirect);
     await this.#portable?.close();
     if (this.#threads !== undefined) {
       this.#threads.ref();
@@ -191,6 +209,7 @@ export class FileServer implements AsyncDisposable {
   async #stop(): Promise<void> {
     await this.#threads?.close();
     await this.#events?.close();
+    await this.#tls?.close();
     const { path } = this.#config;
     const identity = this.#socketIdentity;
     if (path === undefined || identity === undefined || socketIdentity(path) !== identity) return;

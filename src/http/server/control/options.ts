@@ -6,6 +6,7 @@ import type { SiteOptions } from "../../rules/options.ts";
 import type { Headers } from "../../rules/types.ts";
 import type { Symlinks } from "../../files/open_root.ts";
 import { folderOf } from "../../files/static_root.ts";
+import { configureTls, type TlsConfig, type TlsOptions } from "../../../tls/options.ts";
 import { type FallbackChoice, fallbackOf, type FallbackOptions } from "../proxy/options.ts";
 import type { CacheConfig, Limits } from "./config.ts";
 import { between, cacheOf, type CacheOptions, limitsOf, type ServerLimits } from "./limits.ts";
@@ -54,6 +55,11 @@ export interface FileServerOptions extends Omit<SiteOptions, "headers" | "listin
    * as `{ to }`.
    */
   fallback?: string | FallbackOptions | undefined;
+  /**
+   * HTTPS: certificate, private key and what else there is to choose. It needs OpenSSL 3, which is used
+   * through FFI; where no foreign function can be called, the runtime's own HTTPS server is used.
+   */
+  tls?: TlsOptions | undefined;
   /** Connections that may wait in the kernel's queue. @default {511} */
   backlog?: number | undefined;
   /** Where a line for each request is written; to no file by default. */
@@ -94,6 +100,7 @@ export interface ServerConfig {
   readonly limits: Limits;
   readonly cache: CacheConfig;
   readonly fallback: FallbackChoice | undefined;
+  readonly tls: TlsConfig | undefined;
   readonly log: Required<LogOptions> | undefined;
   readonly onRequest: ((event: RequestEvent) => void) | undefined;
   readonly onError: (error: Error) => void;
@@ -148,6 +155,7 @@ export function configure(options: FileServerOptions): ServerConfig {
     limits: limitsOf(limits ?? {}),
     cache: cacheOf(cache ?? {}),
     fallback: fallback === undefined ? undefined : fallbackOf(fallback),
+    tls: options.tls === undefined ? undefined : configureTls(options.tls),
     log: log === undefined ? undefined : logOf(log),
     onRequest: onRequest === undefined ? undefined : callback(onRequest, "onRequest"),
     onError: onError === undefined ? uncaught : callback(onError, "onError"),
@@ -170,6 +178,7 @@ const OWN: ReadonlySet<string> = new Set<keyof FileServerOptions>([
   "sandbox",
   "symlinks",
   "threads",
+  "tls",
 ]);
 
 /** What is left for the plan. */

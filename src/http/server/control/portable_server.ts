@@ -1,10 +1,12 @@
 /** The same server where no system call can be made: by `node:http`, and by copying. @module */
 
-import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import type { IncomingMessage, Server, ServerOptions, ServerResponse } from "node:http";
+import type { Server as SecureServer } from "node:https";
 import { UnsupportedError } from "../../../errors.ts";
 import { builtin } from "../../../builtins.ts";
 import type { IpAddress } from "../../../sys/net/address.ts";
 import { type ServerAddress, serverAddress } from "../../../sys/net/server_address.ts";
+import { portableTls } from "../../../tls/portable.ts";
 import { serveStatic } from "../../adapters/serve_static.ts";
 import { listingPage } from "../../listing/page.ts";
 import { Counter } from "./config.ts";
@@ -21,6 +23,8 @@ export interface PortableServer {
   readonly address: ServerAddress;
   /** Keeps the process alive, or not. */
   readonly server: Server;
+  /** Reads certificates again. */
+  reload(): void;
   /** Takes nothing new, and resolves when all answers have ended. */
   close(): Promise<void>;
   /** Ends the connections that are left. */
@@ -43,9 +47,10 @@ export async function listenPortably(
     next?: (error?: unknown) => void,
   ) => void;
   const proxy = config.fallback && new PortableFallback(config.fallback);
-  const http = builtin("http");
-  const upgrades = { shouldUpgradeCallback: isWebSocket };
-  const server = http.createServer(proxy === undefined ? {} : upgrades, (req, res) => {
+  const upgrades = proxy === undefined ? {} : { shouldUpgradeCallback: isWebSocket };
+  const hsts = config.tls?.hsts ?? "";
+  const server = createServer(config, upgrades, (req, res) => {
+    if (hsts !== "") res.setHeader("Strict-Transport-Security", hsts);
     observe(req, res, counters, onRequest);
     if (proxy === undefined) files(req, res);
     else proxy.serve(req, res, files, settings.cors !== undefined && settings.cors !== false);
@@ -72,6 +77,11 @@ export async function listenPortably(
     address: serverAddress(
       typeof address === "string" ? { family: "Unix", path: address } : plain(address),
     ),
+    reload() {
+      if (config.tls !== undefined) {
+        (server as SecureServer).setSecureContext(portableTls(config.tls).options);
+      }
+    },
     async close() {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       server.closeIdleConnections();
@@ -84,6 +94,21 @@ export async function listenPortably(
 /** Without what a runtime adds. */
 function plain({ address, family, port }: IpAddress): IpAddress {
   return { family, address, port };
+}
+
+/** By `node:https`, or by `node:http`. */
+function createServer(
+  { tls }: ServerConfig,
+  options: ServerOptions,
+  handler: (req: IncomingMessage, res: ServerResponse) => void,
+): Server {
+  if (tls === undefined) return builtin("http").createServer(options, handler);
+  const { hosts, options: secure } = portableTls(tls);
+  const server = builtin("https").createServer({ ...options, ...secure }, handler);
+  for (const { context, names } of hosts) {
+    for (const name of names) server.addContext(name, context);
+  }
+  return server;
 }
 
 function refuseWhatIsMissing({ log, sandbox }: ServerConfig): void {

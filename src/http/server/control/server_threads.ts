@@ -6,7 +6,14 @@ import { WorkerPool } from "../../../threads/worker_pool.ts";
 import { FdMailboxes } from "../../../threads/fd_mailboxes.ts";
 import { jobLocation } from "../../../threads/worker_location.ts";
 import { settingsOf } from "../../rules/settings.ts";
-import { type Command, jobData, NEEDS_DISK, NEEDS_LISTINGS, SANDBOXED } from "./config.ts";
+import {
+  type Command,
+  jobData,
+  NEEDS_DISK,
+  NEEDS_LISTINGS,
+  SANDBOXED,
+  type TlsData,
+} from "./config.ts";
 import { fitLimits } from "./descriptors.ts";
 import type { EventReader } from "./event_reader.ts";
 import type { FallbackConfig } from "../proxy/options.ts";
@@ -21,6 +28,8 @@ export interface ServerThreadsOptions {
   readonly counters: Float64Array;
   /** What the threads write their events to. */
   readonly events: EventReader | undefined;
+  /** HTTPS; `null` for HTTP. */
+  readonly tls: TlsData | null;
   /** Called once when a thread has ended although nobody closed them. */
   ended(error: Error): void;
 }
@@ -45,7 +54,7 @@ export class ServerThreads {
       ? new SharedThread("sluice server listings", { dotfiles, root, sandbox, symlinks })
       : undefined;
     const mailboxes = threads > 1 ? new FdMailboxes(threads) : undefined;
-    const { counters, ended, events, fallback } = options;
+    const { counters, ended, events, fallback, tls } = options;
     const shared = {
       ...fitLimits({
         ...config,
@@ -56,6 +65,7 @@ export class ServerThreads {
       events: events !== undefined,
       counters,
       shares: mailboxes?.shares ?? null,
+      tls,
     };
     try {
       this.#pool = new WorkerPool({

@@ -7,6 +7,21 @@ import type { Service } from "../thread/worker.ts";
 import type { Client, Told } from "./client.ts";
 import { ProxiedRequest } from "./proxied_request.ts";
 import type { PassedRequest } from "./proxy.ts";
+import type { Framing } from "./framing.ts";
+import { type BridgeOwner, TlsBridge } from "./tls_bridge.ts";
+
+/** Bytes that are looked at at once: they may be of the next request. */
+const LOOKED_AT_BYTES = 16 * 1024;
+
+/** Most bytes of the body at once. */
+const BLIND_BYTES = 64 * 1024;
+
+/** What may be given to an proxied request that has used up what it had; see `BridgeOwner.room`. */
+function roomFor({ blind, done }: Framing): number {
+  // After the body nothing is read, unless the connection has become a tunnel.
+  if (done) return BLIND_BYTES;
+  return blind > 0 ? Math.min(blind, BLIND_BYTES) : LOOKED_AT_BYTES;
+}
 
 /** Stands between a connection and an proxied request, and counts. */
 export class ProxiedConnection implements Client {
@@ -14,17 +29,22 @@ export class ProxiedConnection implements Client {
   readonly #connection: Connection;
   readonly #proxiedRequest: ProxiedRequest;
   readonly #entry: ProxiedEntry | undefined;
+  /** Between the proxied request and a client that speaks TLS. */
+  readonly #bridge: TlsBridge | null;
+  #keep = false;
 
   /** The request must still be in the service's head. Call {@linkcode start} next. */
   constructor(service: Service, connection: Connection, request: PassedRequest) {
     this.#service = service;
     this.#connection = connection;
     this.#entry = service.began(connection);
+    const { loop, buffers } = service.fallback!;
+    this.#bridge = service.tls && new TlsBridge(loop, buffers.buffer, this.#clientSide(request));
     this.#proxiedRequest = new ProxiedRequest(service.fallback!, this, request);
   }
 
   get fd(): number {
-    return this.#connection.fd;
+    return this.#bridge?.fd ?? this.#connection.fd;
   }
 
   get closing(): boolean {
@@ -33,17 +53,19 @@ export class ProxiedConnection implements Client {
 
   /** Whether the client's reading is what is waited for. */
   get waitsForClient(): boolean {
-    return this.#proxiedRequest.waitsForClient;
+    return this.#bridge?.waitsForClient ?? this.#proxiedRequest.waitsForClient;
   }
 
   /** Begins; may be over when it returns. */
   start(): void {
-    this.#proxiedRequest.start();
+    if (this.#bridge?.fd === -1) this.failed({ status: 0, bytes: 0 });
+    else this.#proxiedRequest.start();
   }
 
   /** Called for events of the client's socket. */
   onEvents(events: number): void {
-    this.#proxiedRequest.onClient(events);
+    if (this.#bridge === null) this.#proxiedRequest.onClient(events);
+    else this.#bridge.onSocket(events);
   }
 
   /** Called now and then. */
@@ -52,7 +74,8 @@ export class ProxiedConnection implements Client {
   }
 
   watch(events: number): void {
-    this.#connection.watch(events);
+    if (this.#bridge === null) this.#connection.watch(events);
+    else this.#bridge.watch(events);
   }
 
   sent(bytes: number): void {
@@ -62,18 +85,36 @@ export class ProxiedConnection implements Client {
 
   answered(told: Told, keep: boolean, behind: Uint8Array): void {
     this.#tell(told, "done");
-    this.#connection.passed(keep, behind);
+    if (this.#bridge === null) return this.#connection.passed(keep, behind);
+    this.#keep = keep;
+    this.#bridge.finish(behind);
   }
 
   failed(told: Told): void {
     this.#tell(told, "aborted");
+    this.#bridge?.flush();
     this.#connection.abort(Counter.ABORTED);
   }
 
   /** The connection is being closed. */
   drop(): void {
+    this.#bridge?.close();
     const told = this.#proxiedRequest.abort();
     if (told !== undefined) this.#tell(told, "aborted");
+  }
+
+  /** What the bridge needs to know. */
+  #clientSide({ framing }: PassedRequest): BridgeOwner {
+    const connection = this.#connection;
+    return {
+      fd: connection.fd,
+      transport: connection.transport,
+      watch: (events) => connection.watch(events),
+      room: () => roomFor(framing),
+      onExchange: (events) => this.#proxiedRequest.onClient(events),
+      finished: (behind) => connection.passed(this.#keep, behind),
+      broken: () => connection.abort(Counter.ABORTED),
+    };
   }
 
   #tell({ bytes, status }: Told, state: "done" | "aborted"): void {

@@ -45,19 +45,23 @@ export class Fallback {
   readonly #decoded: readonly string[];
   /** Whether OPTIONS is answered for the files. */
   readonly #preflights: boolean;
+  readonly #scheme: "http" | "https";
 
   constructor(
-    { clock, config, loop, preflights }: {
+    { clock, config, loop, preflights, scheme }: {
       readonly loop: Loop;
       readonly clock: Clock;
       readonly config: FallbackConfig;
       readonly preflights: boolean;
+      /** How clients reach the server. */
+      readonly scheme: "http" | "https";
     },
   ) {
     this.loop = loop;
     this.config = config;
     this.#clock = clock;
     this.#preflights = preflights;
+    this.#scheme = scheme;
     this.#paths = config.paths.map(latin1Bytes);
     this.#decoded = config.paths.map(decodedPath);
   }
@@ -102,7 +106,12 @@ export class Fallback {
     const last = framing.scan(bytes, at, end);
     if (last < 0) return undefined;
     const upgrade = bodyLength === 0 && wantsWebSocket(head);
-    const text = passedHead(head, { ...this.config, client, upgrade });
+    const text = passedHead(head, {
+      ...this.config,
+      client,
+      scheme: this.#scheme,
+      upgrade,
+    });
     const ahead = concat([text, bytes.subarray(at, last - framing.removed)]);
     const rest = bytes.slice(last, end);
     return { ahead, framing, rest, bodiless: method === Method.HEAD, minor, upgrade, keep };

@@ -41,11 +41,12 @@ export function wantsWebSocket(head: RequestHead): boolean {
  */
 export function passedHead(
   head: RequestHead,
-  { client, forwarded, host: own, upgrade, via }: {
+  { client, forwarded, host: own, scheme, upgrade, via }: {
     readonly client: string;
     readonly forwarded: Forwarding;
     /** Value of Host for a request of HTTP/1.0 without one. */
     readonly host: string;
+    readonly scheme: "http" | "https";
     readonly upgrade: boolean;
     readonly via: boolean;
   },
@@ -81,7 +82,9 @@ export function passedHead(
   }
   // HTTP/1.1 requires one.
   if (host === undefined) lines.push(`Host: ${own}`);
-  if (forwarded !== false) lines.push(...whoAsked(head, forwarded, chain, client, host));
+  if (forwarded !== false) {
+    lines.push(...whoAsked(head, forwarded, { chain, client, host, scheme }));
+  }
   if (via) lines.push(`Via: 1.${head.minor} sluice`);
   if ((head.known & Field.TRANSFER_ENCODING) !== 0) lines.push("Transfer-Encoding: chunked");
   // Each connection to the program is for one request: nothing of one can become part of another.
@@ -92,9 +95,12 @@ export function passedHead(
 function whoAsked(
   head: RequestHead,
   forwarded: Forwarding,
-  chain: string,
-  client: string,
-  host: string | undefined,
+  { chain, client, host, scheme }: {
+    readonly chain: string;
+    readonly client: string;
+    readonly host: string | undefined;
+    readonly scheme: "http" | "https";
+  },
 ): string[] {
   const lines: string[] = [];
   const add = (name: string, value: string | undefined) => {
@@ -104,7 +110,7 @@ function whoAsked(
   const all = [chain, client].filter((address) => address !== "").join(", ");
   if (all !== "") lines.push(`X-Forwarded-For: ${all}`);
   add("X-Forwarded-Host", host);
-  add("X-Forwarded-Proto", "http");
+  add("X-Forwarded-Proto", scheme);
   return lines;
 }
 

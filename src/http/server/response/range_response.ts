@@ -3,8 +3,7 @@
 import { latin1Bytes } from "../parser/syntax.ts";
 import type { Entry } from "./cache.ts";
 import { CONDITIONAL, Field } from "../parser/field_names.ts";
-import { DATE_PLACE, Reply } from "./response.ts";
-import { reasonOf } from "./reasons.ts";
+import { beginHead, DATE_PLACE, Reply } from "./response.ts";
 import type { RequestHead } from "../parser/request_head.ts";
 import { Method } from "../parser/request_line.ts";
 import { digit } from "../parser/syntax.ts";
@@ -55,7 +54,7 @@ function headOf(entry: Entry, rest: string): Uint8Array {
 }
 
 function beginning({ representation: { whole: { headers } } }: Entry): Uint8Array {
-  let text = `HTTP/1.1 206 ${reasonOf(206)}\r\n`;
+  let text = beginHead(206);
   for (const name in headers) {
     if (name !== "Content-Length") text += `${name}: ${headers[name]}\r\n`;
   }

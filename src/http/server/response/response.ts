@@ -80,9 +80,21 @@ const TAIL = "\r\n\r\n";
  */
 export const DATE_PLACE: string = `Date: ${" ".repeat(DATE_BYTES)}${TAIL}`;
 
+let common = "";
+
+/** Sets fields that every answer of this thread has, each with CR and LF behind it. */
+export function setCommonFields(fields: string): void {
+  common = fields;
+}
+
+/** The beginning of a head: the status line, and the fields that every answer has. */
+export function beginHead(status: number): string {
+  return `HTTP/1.1 ${status} ${reasonOf(status)}\r\n${common}`;
+}
+
 /** The head of an answer, without a date, and without what becomes of the connection. */
 function encodeHead({ status, headers }: Plan): Uint8Array {
-  let text = `HTTP/1.1 ${status} ${reasonOf(status)}\r\n`;
+  let text = beginHead(status);
   for (const name in headers) text += `${name}: ${headers[name]}\r\n`;
   return latin1Bytes(text + DATE_PLACE);
 }

@@ -14,6 +14,7 @@ import type { JobContext } from "../../../threads/job.ts";
 import { Acceptor } from "../../../threads/loop/acceptor.ts";
 import { Loop } from "../../../threads/loop/loop.ts";
 import { Placement } from "../../../threads/loop/placement.ts";
+import { TlsAcceptor } from "../../../tls/acceptor.ts";
 import { listingPage } from "../../listing/page.ts";
 import { openRoot } from "../../files/open_root.ts";
 import type { HeadersHook } from "../../rules/options.ts";
@@ -33,6 +34,8 @@ import { loadHook } from "../control/headers_hook.ts";
 import { Listings } from "../listing/listings.ts";
 import { LogWriter } from "./log_writer.ts";
 import { restrictThread } from "./sandbox.ts";
+import { setCommonFields } from "../response/response.ts";
+import type { ServiceTls } from "../connection/secure_start.ts";
 import { Service } from "./worker.ts";
 import { Responder } from "../response/responder.ts";
 
@@ -54,7 +57,14 @@ export function run(job: JobContext): void {
   const { fallback, needs } = pinFallback(data.fallback);
   const folder = openRoot(root, symlinks, { fixed: sandbox, refreshMs: cache.validMs });
   let loop: Loop;
+  let tls: ServiceTls | null = null;
   try {
+    // Before the sandbox, in which the library could not be opened.
+    if (data.tls !== null) {
+      const { handshakeMs, hsts, table } = data.tls;
+      tls = { acceptor: new TlsAcceptor(table), handshakeMs };
+      setCommonFields(hsts === "" ? "" : `Strict-Transport-Security: ${hsts}\r\n`);
+    }
     if (sandbox) restrictThread({ root, ...needs });
     loop = new Loop(job, (command) => obey(command as WorkerCommand<Command>));
   } catch (cause) {
@@ -99,6 +109,7 @@ export function run(job: JobContext): void {
     limits,
     cache,
     fallback,
+    tls,
     preflights: settings.cors !== undefined && settings.cors !== false,
     counters: own,
     closed() {
@@ -124,6 +135,10 @@ export function run(job: JobContext): void {
   });
 
   function obey({ id, command }: WorkerCommand<Command>): void {
+    if (typeof command === "object") {
+      tls?.acceptor.update(command.tls);
+      return job.complete(id, 0);
+    }
     switch (command) {
       case "reload":
         site.clear();

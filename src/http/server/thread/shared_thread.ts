@@ -17,7 +17,7 @@ export class SharedThread {
   #host: WorkerHost | undefined;
   #started = false;
 
-  /** `name` is for debuggers and errors; `data` says to disk_job.ts which work it is. */
+  /** `name` is for debuggers and errors; `data` says to prefetch_job.ts which work it is. */
   constructor(name: string, data: unknown) {
     this.#name = name;
     this.#data = data;

@@ -6,6 +6,7 @@ import { recvCell, sendCell } from "../../../sys/raw/cells.ts";
 import * as raw from "../../../sys/raw/mod.ts";
 import { MessageFlag, ShutdownHow } from "../../../sys/flags/socket.ts";
 import { ResidencyCache } from "../../../threads/residency_cache.ts";
+import type { TlsSession } from "../../../tls/session.ts";
 import type { Loop } from "../../../threads/loop/loop.ts";
 import { Timer } from "../../../threads/loop/timers.ts";
 import { Clock } from "./clock.ts";
@@ -19,6 +20,7 @@ import type { Listings } from "../listing/listings.ts";
 import { Output } from "../connection/response_batch.ts";
 import { Reply, textPlan } from "../response/response.ts";
 import { RequestHead } from "../parser/request_head.ts";
+import { SecureStart, type ServiceTls } from "../connection/secure_start.ts";
 import type { Responder } from "../response/responder.ts";
 import { leastMissed } from "./shedding.ts";
 
@@ -42,6 +44,7 @@ export interface ServiceOptions {
   readonly limits: Limits;
   readonly cache: CacheConfig;
   readonly fallback: FallbackConfig | null;
+  readonly tls: ServiceTls | null;
   /** Whether the site answers preflights of other origins. */
   readonly preflights: boolean;
   /** This thread's counters; see `Counter`. */
@@ -75,11 +78,14 @@ export class Service {
   readonly output: Output;
   /** Whose the rest of the requests are. */
   readonly fallback: Fallback | null;
+  /** HTTPS; `null` for HTTP. */
+  readonly tls: ServiceTls | null;
   /** Whether no further request is answered on any connection. */
   closing = false;
   readonly #options: ServiceOptions;
   readonly #counters: Float64Array;
   readonly #connections = new Set<Connection>();
+  readonly #starts = new Set<SecureStart>();
   readonly #refusals = new Map<number, Reply>();
   readonly #sweeper = new Timer({ onTimeout: () => this.#sweep() });
 
@@ -89,6 +95,7 @@ export class Service {
     this.listings = listings;
     this.#options = options;
     this.#counters = counters;
+    this.tls = options.tls;
     this.loop = loop;
     this.disk = disk;
     this.limits = limits;
@@ -97,14 +104,14 @@ export class Service {
     this.head = new RequestHead(limits);
     this.input = new Cell(limits.maxHeadBytes + INPUT_BYTES);
     this.output = new Output(this, Math.max(OUTPUT_BYTES, cache.maxFileBytes + INPUT_BYTES));
-    const { clock } = this;
-    this.fallback = config && new Fallback({ clock, config, loop, preflights });
+    const [{ clock }, scheme] = [this, this.tls === null ? "http" : "https"] as const;
+    this.fallback = config && new Fallback({ clock, config, loop, preflights, scheme });
     loop.timers.start(this.#sweeper, SWEEP_MS);
   }
 
   /** Open connections. */
   get open(): number {
-    return this.#connections.size;
+    return this.#connections.size + this.#starts.size;
   }
 
   /** Whether there are so many that what each leaves unsent in the kernel is limited. */
@@ -118,18 +125,45 @@ export class Service {
       raw.close(fd);
       return this.#options.closed();
     }
-    const connection = new Connection(this, fd);
-    if (this.loop.add(fd, EpollEvent.IN, connection) < 0) return connection.close();
-    this.#connections.add(connection);
-    if (this.open > this.limits.maxConnections) this.makeRoom(connection);
+    if (this.tls === null) {
+      const connection = new Connection(this, fd);
+      if (this.loop.add(fd, EpollEvent.IN, connection) < 0) return connection.close();
+      this.#connections.add(connection);
+      if (this.open > this.limits.maxConnections) this.makeRoom(connection);
+    } else {
+      const start = new SecureStart(this, fd);
+      if (this.loop.add(fd, EpollEvent.IN, start) < 0) return start.close();
+      this.#starts.add(start);
+      if (this.open > this.limits.maxConnections) this.makeRoom();
+    }
     this.count(Counter.ACCEPTED);
-    this.#counters[Counter.OPEN] = this.#connections.size;
+    this.#counters[Counter.OPEN] = this.open;
+  }
+
+  /** A handshake is done: takes the socket over, and what has arrived behind the handshake. */
+  secured(start: SecureStart, session: TlsSession): void {
+    const connection = new Connection(this, start.fd, session);
+    this.#starts.delete(start);
+    this.#connections.add(connection);
+    this.loop.modify(start.fd, EpollEvent.IN);
+    this.loop.pass(start.fd, connection);
+    if (this.closing) connection.finish();
+    else connection.onEvents(EpollEvent.IN);
+  }
+
+  /** A handshake has failed, and its connection ended. */
+  startEnded(start: SecureStart): void {
+    this.#starts.delete(start);
+    this.#counters[Counter.OPEN] = this.open;
+    this.#options.closed();
+    this.#drained();
   }
 
   /** Tells a client that there is no descriptor for it. */
   turnAway(fd: number): void {
-    const reply = this.refusal(503);
     this.count(Counter.REFUSED);
+    if (this.tls !== null) return;
+    const reply = this.refusal(503);
     // What was sent and not read would make of the end a reset.
     recvCell(fd, this.input, 0, this.input.bytes.length, 0);
     reply.refresh(this.clock);
@@ -140,6 +174,7 @@ export class Service {
   /** Ends the connections that wait for requests, and the others with their last answer. */
   close(): void {
     this.closing = true;
+    for (const start of this.#starts) start.close();
     for (const connection of this.#connections) connection.finish();
     this.#drained();
   }
@@ -147,6 +182,7 @@ export class Service {
   /** Closes every connection, whatever it is doing. */
   closeAll(): void {
     this.closing = true;
+    for (const start of this.#starts) start.close();
     for (const connection of this.#connections) connection.close();
     this.#drained();
     this.fallback?.close();
@@ -196,7 +232,7 @@ export class Service {
   /** A connection has ended. */
   closed(connection: Connection): void {
     this.#connections.delete(connection);
-    this.#counters[Counter.OPEN] = this.#connections.size;
+    this.#counters[Counter.OPEN] = this.open;
     this.#options.accessLog?.closed(connection);
     this.#options.closed();
     this.#drained();
@@ -216,10 +252,12 @@ export class Service {
   /**
    * Closes a connection that waits for nothing but another request, or else the one that has been
    * silent for the longest time; false where there is neither. Its descriptor is free at the end of
-   * the turn.
+   * the turn. Of many unfinished handshakes the oldest goes first: a flood of them ends nobody else.
    */
   makeRoom(except?: Connection): boolean {
-    const chosen = leastMissed(this.#connections, except);
+    const [oldest] = this.#starts;
+    const flood = this.#starts.size > this.#connections.size;
+    const chosen = (flood ? oldest : undefined) ?? leastMissed(this.#connections, except) ?? oldest;
     if (chosen === undefined) return false;
     this.count(Counter.SHED);
     chosen.close();
@@ -227,7 +265,7 @@ export class Service {
   }
 
   #drained(): void {
-    if (this.closing && this.#connections.size === 0) this.#options.drained();
+    if (this.closing && this.open === 0) this.#options.drained();
   }
 
   #sweep(): void {

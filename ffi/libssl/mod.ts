@@ -1,0 +1,129 @@
+/**
+ * OpenSSL: finds the library and binds it on first use.
+ *
+ * @module
+ */
+
+import { backend, runtime, setting } from "../mod.ts";
+import { libraryName } from "../libc/mod.ts";
+import { platform } from "../platform/mod.ts";
+import type { Backend, Bound, Signature } from "../types.ts";
+import { CRYPTO } from "./crypto.ts";
+import { LOADER, Loader } from "./loader.ts";
+import { SSL } from "./ssl.ts";
+
+type Table = typeof SSL & typeof CRYPTO;
+const TABLE: Table = { ...SSL, ...CRYPTO };
+
+/** The bound functions. */
+export type OpenSsl = Bound<Table>;
+
+/** OpenSSL as it was found. */
+export interface Libssl {
+  readonly calls: OpenSsl;
+  /** Name or path of the library; `null` for the OpenSSL that Node.js itself exports. */
+  readonly path: string | null;
+  /** Its own description, such as `"OpenSSL 3.0.19 27 Jan 2026"`. */
+  readonly version: string;
+  /** Address of an exported function, to be handed to OpenSSL as a callback. */
+  symbol(name: string): bigint;
+  /** Copies a C string. */
+  text(address: bigint): string;
+}
+
+/** The name that distributions install OpenSSL 3 under. */
+const LIBRARY = "libssl.so.3";
+
+/** `SLUICE_LIBSSL` with this value chooses the functions that Node.js exports. */
+const RUNTIME = "runtime";
+
+/** OpenSSL_version(OPENSSL_VERSION) */
+const VERSION = 0;
+
+let found: Libssl | undefined;
+let refusal: Error | undefined;
+
+/**
+ * Returns OpenSSL, binding it on the first call of each thread.
+ *
+ * @throws {Error} When there is none; `message` names what was tried and found. The answer is
+ * remembered: a library does not appear while the process runs.
+ */
+export function libssl(): Libssl {
+  if (found !== undefined) return found;
+  if (refusal !== undefined) throw refusal;
+  try {
+    return found = find();
+  } catch (error) {
+    refusal = error as Error;
+    throw error;
+  }
+}
+
+function find(): Libssl {
+  if (platform.os !== "linux") throw new Error("sluice uses OpenSSL on Linux only");
+  const ffi = backend();
+  const loader = loaderOf(ffi);
+  const failures: Error[] = [];
+  for (const path of candidates(loader)) {
+    try {
+      return open(ffi, loader, path);
+    } catch (cause) {
+      failures.push(cause as Error);
+    }
+  }
+  throw new AggregateError(failures, failures.map(({ message }) => message).join("; "));
+}
+
+function loaderOf(ffi: Backend): Loader {
+  const failures: unknown[] = [];
+  // Before glibc 2.34, dlopen(3) was in a library of its own.
+  for (const library of [libraryName(), "libdl.so.2"]) {
+    try {
+      return new Loader(ffi.bind(library, LOADER), ffi);
+    } catch (cause) {
+      failures.push(cause);
+    }
+  }
+  throw failures[0];
+}
+
+function candidates(loader: Loader): (string | null)[] {
+  const wanted = setting("SLUICE_LIBSSL");
+  if (wanted === RUNTIME) return [null];
+  if (wanted !== undefined && wanted !== "") return [wanted];
+  if (runtime().name !== "node") return [LIBRARY];
+  // musl has no RTLD_DEEPBIND: the functions that Node.js exports would be mixed into the library.
+  const musl = /musl/.test(libraryName());
+  return musl && loader.symbol(0n, "SSL_CTX_new") !== 0n ? [null] : [LIBRARY, null];
+}
+
+function open(ffi: Backend, loader: Loader, path: string | null): Libssl {
+  const handle = path === null ? 0n : loader.open(path);
+  const name = path ?? `the OpenSSL of ${runtime().name}`;
+  if (loader.symbol(handle, "OpenSSL_version") === 0n) {
+    throw new Error(`${name} exports no OpenSSL_version()`);
+  }
+  const first = ffi.bind(path, { OpenSSL_version: TABLE.OpenSSL_version });
+  const version = loader.text(BigInt(first.OpenSSL_version(VERSION)));
+  const reason = unfit(version);
+  if (reason !== undefined) throw new Error(`${name} is ${version}: ${reason}`);
+  const table: Record<string, Signature> = TABLE;
+  const calls = ffi.bind(path, table) as unknown as OpenSsl;
+  return {
+    calls,
+    path,
+    version,
+    symbol: (symbol) => loader.symbol(handle, symbol),
+    text: (address) => loader.text(address),
+  };
+}
+
+/** Why a library cannot be used, by its description of itself; `undefined` when it can. */
+export function unfit(version: string): string | undefined {
+  if (/LibreSSL/i.test(version)) return "sluice needs OpenSSL, not LibreSSL";
+  if (/BoringSSL|AWS-LC/i.test(version)) return "sluice needs OpenSSL, not BoringSSL";
+  const major = /^OpenSSL (\d+)\./.exec(version)?.[1];
+  if (major === undefined) return "sluice needs OpenSSL";
+  return Number(major) < 3 ? "sluice needs OpenSSL 3.0 or later" : undefined;
+}

@@ -1,0 +1,47 @@
+/** The end of a connection: says that nothing follows, and reads on for a while. @module */
+
+import { errnoNumber } from "../../../errors.ts";
+import { EpollEvent } from "../../../sys/flags/event.ts";
+import { recvCell } from "../../../sys/raw/cells.ts";
+import * as raw from "../../../sys/raw/mod.ts";
+import { ShutdownHow } from "../../../sys/flags/socket.ts";
+import type { Service } from "../thread/worker.ts";
+import type { Transport } from "./transport.ts";
+
+const EAGAIN = -errnoNumber("EAGAIN");
+const EINTR = -errnoNumber("EINTR");
+
+/** Most bytes that are read after the last answer: see RFC 9112, 9.6. */
+const MOST_LINGERED = 1024 * 1024;
+
+/**
+ * Ends the output, then reads: closing with unread bytes would reset the connection, and take away from
+ * the client what it has not read yet.
+ */
+export class Lingering {
+  readonly #service: Service;
+  readonly #fd: number;
+  readonly #transport: Transport;
+  #said = false;
+  #received = 0;
+
+  constructor(service: Service, fd: number, transport: Transport) {
+    this.#service = service;
+    this.#fd = fd;
+    this.#transport = transport;
+  }
+
+  /** Goes on; returns the events to wait for, or 0 when the connection can be closed. */
+  step(): number {
+    if (!this.#said) {
+      if (this.#transport.shutdown() === EAGAIN) return EpollEvent.OUT;
+      this.#said = true;
+      raw.shutdown(this.#fd, ShutdownHow.WR);
+      return EpollEvent.IN;
+    }
+    const { input } = this.#service;
+    const received = recvCell(this.#fd, input, 0, input.bytes.length, 0);
+    if (received === EAGAIN || received === EINTR) return EpollEvent.IN;
+    return received > 0 && (this.#received += received) < MOST_LINGERED ? EpollEvent.IN : 0;
+  }
+}

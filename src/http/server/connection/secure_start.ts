@@ -1,0 +1,136 @@
+/** A connection until its TLS handshake is done. @module */
+
+import { EpollEvent } from "../../../sys/flags/event.ts";
+import * as raw from "../../../sys/raw/mod.ts";
+import { MessageFlag, ShutdownHow } from "../../../sys/flags/socket.ts";
+import type { TlsAcceptor } from "../../../tls/acceptor.ts";
+import { Failure } from "../../../tls/failure.ts";
+import { Handshake, TlsSession } from "../../../tls/session.ts";
+import type { Handler, Task } from "../../../threads/loop/loop.ts";
+import { Timer } from "../../../threads/loop/timers.ts";
+import { Counter } from "../control/config.ts";
+import type { Service } from "../thread/worker.ts";
+import { latin1Bytes } from "../parser/syntax.ts";
+
+/** HTTPS, as the connections of a thread share it. */
+export interface ServiceTls {
+  readonly acceptor: TlsAcceptor;
+  readonly handshakeMs: number;
+}
+
+/**
+ * Longest part of a turn of the loop that goes into handshakes, in milliseconds: a full one costs 0.1 to
+ * 1 ms of CPU, and a flood of them must not hold up the connections that are open.
+ */
+const TURN_MS = 5;
+
+/** Time for the client to read why it was refused, in milliseconds. */
+const LINGER_MS = 1000;
+
+const BODY = "This port speaks HTTPS: the request was sent without TLS\n";
+const PLAIN_HTTP = latin1Bytes(
+  "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\n" +
+    `Content-Length: ${BODY.length}\r\nConnection: close\r\n\r\n${BODY}`,
+);
+
+/** Leads the handshake of one connection, and hands the socket on. */
+export class SecureStart implements Handler, Task {
+  /** The socket. */
+  readonly fd: number;
+  readonly #service: Service;
+  readonly #session: TlsSession;
+  readonly #timer: Timer = new Timer({ onTimeout: () => this.#late() });
+  #interest: number = EpollEvent.IN;
+  #queued = false;
+  #lingering = false;
+  #closed = false;
+
+  /** Owns `fd`, which is in the loop, until it is handed on. */
+  constructor(service: Service, fd: number) {
+    const { acceptor, handshakeMs } = service.tls!;
+    this.fd = fd;
+    this.#service = service;
+    this.#session = new TlsSession(acceptor, fd);
+    service.loop.timers.start(this.#timer, handshakeMs);
+  }
+
+  /** Called by the loop. */
+  onEvents(): void {
+    if (this.#lingering) this.#drain();
+    else this.#step();
+  }
+
+  /** Called by the loop after a turn was given to others. */
+  onTurn(): void {
+    this.#queued = false;
+    if (!this.#closed && !this.#lingering) this.#step();
+  }
+
+  #step(): void {
+    const { loop } = this.#service;
+    if (this.#queued) return;
+    if (performance.now() - loop.now > TURN_MS) {
+      this.#queued = true;
+      return loop.again(this);
+    }
+    const state = this.#session.handshake();
+    if (state === Handshake.WANT_READ) this.#watch(EpollEvent.IN);
+    else if (state === Handshake.WANT_WRITE) this.#watch(EpollEvent.OUT);
+    else if (state === Handshake.FAILED) this.#fail(this.#session.failure);
+    else this.#done();
+  }
+
+  #done(): void {
+    const service = this.#service;
+    service.count(Counter.TLS_HANDSHAKES);
+    if (this.#session.resumed) service.count(Counter.TLS_RESUMED);
+    if (this.#session.kernel) service.count(Counter.TLS_KERNEL);
+    this.#end();
+    service.secured(this, this.#session);
+  }
+
+  #fail(failure: number): void {
+    this.#service.count(Counter.TLS_FAILURES + failure);
+    if (failure !== Failure.PLAIN_HTTP) return this.close();
+    raw.send(this.fd, PLAIN_HTTP, MessageFlag.NOSIGNAL);
+    raw.shutdown(this.fd, ShutdownHow.WR);
+    // Closing with unread bytes would reset the connection, and take the answer away again.
+    this.#lingering = true;
+    this.#watch(EpollEvent.IN);
+    this.#service.loop.timers.start(this.#timer, LINGER_MS);
+  }
+
+  #drain(): void {
+    const { bytes } = this.#service.input;
+    const received = raw.recv(this.fd, bytes, MessageFlag.DONTWAIT);
+    if (received === 0) this.close();
+  }
+
+  #late(): void {
+    if (!this.#lingering) {
+      this.#service.count(Counter.TLS_FAILURES + Failure.TIMEOUT);
+      this.#service.count(Counter.TIMEOUTS);
+    }
+    this.close();
+  }
+
+  #watch(events: number): void {
+    if (this.#interest === events) return;
+    this.#interest = events;
+    this.#service.loop.modify(this.fd, events);
+  }
+
+  #end(): void {
+    this.#closed = true;
+    this.#service.loop.timers.stop(this.#timer);
+  }
+
+  /** Ends the connection. A second call does nothing. */
+  close(): void {
+    if (this.#closed) return;
+    this.#end();
+    this.#session.free();
+    this.#service.startEnded(this);
+    this.#service.loop.close(this.fd);
+  }
+}

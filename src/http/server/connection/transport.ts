@@ -1,0 +1,64 @@
+/** How the bytes of a connection get in and out: as they are, or by TLS (`TlsSession`). @module */
+
+import type { Cell } from "../../../../ffi/libc/cell.ts";
+import { sendCopyStep } from "../../../move/engine/step/memory.ts";
+import { sendfileStep } from "../../../move/engine/step/sendfile.ts";
+import { recvCell, sendCell } from "../../../sys/raw/cells.ts";
+import { MessageFlag } from "../../../sys/flags/socket.ts";
+
+/** What a connection reads and writes by. Results are counts, or `-errno`. */
+export interface Transport {
+  /** Whether {@linkcode recv} has more although the socket may not: see `TlsSession.buffered`. */
+  readonly buffered: boolean;
+  /** Whether a read waits for room in the socket rather than for data. */
+  readonly readWantsWrite: boolean;
+  /** Whether the connection must end after the response: see `TlsSession`. */
+  readonly keyUpdateDue: boolean;
+  /** Receives at most `room` bytes into `cell`; 0 at the end. */
+  recv(cell: Cell, start: number, room: number): number;
+  /** Sends from `cell`; after `EAGAIN` the same data must come again. `more` follows at once. */
+  send(cell: Cell, start: number, count: number, more: boolean): number;
+  /** Sends a part of a file; 0 where the file ends before. After `EAGAIN` the same must come again. */
+  sendFile(file: number, position: number, count: number): number;
+  /** As `sendFile`, by way of memory, for a file that cannot hand out its pages. */
+  sendCopy(file: number, position: number, count: number): number;
+  /** Says that nothing follows: 0, or `EAGAIN` where there is no room for it. */
+  shutdown(): number;
+  /** Gives memory back; the socket stays open. */
+  free(): void;
+}
+
+/** A socket without TLS. */
+export class PlainTransport implements Transport {
+  readonly buffered = false;
+  readonly readWantsWrite = false;
+  readonly keyUpdateDue = false;
+  readonly #fd: number;
+
+  constructor(fd: number) {
+    this.#fd = fd;
+  }
+
+  recv(cell: Cell, start: number, room: number): number {
+    return recvCell(this.#fd, cell, start, room, 0);
+  }
+
+  send(cell: Cell, start: number, count: number, more: boolean): number {
+    const flags = more ? MessageFlag.NOSIGNAL | MessageFlag.MORE : MessageFlag.NOSIGNAL;
+    return sendCell(this.#fd, cell, start, count, flags);
+  }
+
+  sendFile(file: number, position: number, count: number): number {
+    return sendfileStep(this.#fd, file, position, count);
+  }
+
+  sendCopy(file: number, position: number, count: number): number {
+    return sendCopyStep(this.#fd, file, position, count);
+  }
+
+  shutdown(): number {
+    return 0;
+  }
+
+  free(): void {}
+}

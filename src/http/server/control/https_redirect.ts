@@ -1,0 +1,49 @@
+/** Sending clients of HTTP to HTTPS. @module */
+
+import type { Server } from "node:http";
+import { builtin } from "../../../builtins.ts";
+import type { ServerConfig } from "./options.ts";
+
+/** A host of a request, with or without a port; nothing that could leave the authority of a URL. */
+const HOST = /^([a-z0-9.-]+|\[[0-9a-f:.]+\])(?::\d{1,5})?$/i;
+
+/**
+ * Listens for HTTP on the port of the option `tls.redirectPort`, and sends every client to `target`.
+ *
+ * By the runtime's own server: a redirect has no body, and nothing to gain.
+ */
+export async function startRedirect(
+  { host, tls }: ServerConfig,
+  target: { readonly port: number },
+): Promise<Server | undefined> {
+  const port = tls?.redirectPort ?? 0;
+  if (port === 0) return undefined;
+  const suffix = target.port === 443 ? "" : `:${target.port}`;
+  const server = builtin("http").createServer((req, res) => {
+    const name = HOST.exec(req.headers.host ?? "")?.[1];
+    const { url = "/" } = req;
+    res.setHeader("Content-Length", 0);
+    if (name === undefined || !url.startsWith("/")) {
+      res.statusCode = 400;
+    } else {
+      // The method stays, unlike with 301.
+      res.statusCode = 308;
+      res.setHeader("Location", `https://${name}${suffix}${url}`);
+    }
+    res.end();
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen({ host, port }, () => {
+      server.off("error", reject);
+      resolve();
+    });
+  });
+  return server.unref();
+}
+
+/** Closes it, with its connections. */
+export function stopRedirect(server: Server | undefined): void {
+  server?.close();
+  server?.closeAllConnections();
+}

@@ -1,0 +1,257 @@
+/** The client's side of a request that is passed on, where the client speaks TLS. @module */
+
+import { Cell } from "../../../../ffi/libc/cell.ts";
+import { concat } from "../../../bytes.ts";
+import { errnoNumber } from "../../../errors.ts";
+import { EpollEvent } from "../../../sys/flags/event.ts";
+import { recvCell } from "../../../sys/raw/cells.ts";
+import * as raw from "../../../sys/raw/mod.ts";
+import { AddressFamily, MessageFlag, ShutdownHow, SocketType } from "../../../sys/flags/socket.ts";
+import type { Handler, Loop } from "../../../threads/loop/loop.ts";
+import type { Transport } from "../connection/transport.ts";
+
+const { ERR, HUP, IN, OUT } = EpollEvent;
+const EAGAIN = -errnoNumber("EAGAIN");
+const EINTR = -errnoNumber("EINTR");
+
+/** Pieces that are moved before others get their turn. */
+const ROUNDS = 8;
+
+const SEND = MessageFlag.DONTWAIT | MessageFlag.NOSIGNAL;
+const STREAM = SocketType.STREAM | SocketType.NONBLOCK | SocketType.CLOEXEC;
+
+/** Whose bytes are carried. */
+export interface BridgeOwner {
+  /** The client's socket. */
+  readonly fd: number;
+  readonly transport: Transport;
+  /** Sets the events of the client's socket that are waited for. */
+  watch(events: number): void;
+  /** Called for events of the request's end. */
+  onExchange(events: number): void;
+  /**
+   * Most bytes that the request can be given next. What it leaves belongs to the next request, and must
+   * fit into the memory for requests.
+   */
+  room(): number;
+  /** Called once after {@linkcode TlsBridge.finish}; `behind` has been received and not been used. */
+  finished(behind: Uint8Array): void;
+  /** The connection to the client has failed. */
+  broken(): void;
+}
+
+/**
+ * Carries bytes between a TLS session and a pair of Unix sockets. The request gets one end, and works
+ * with it as with the socket of a plain connection: it can splice into it and out of it.
+ */
+export class TlsBridge {
+  /** The request's end; -1 when no descriptor was left. */
+  readonly fd: number;
+  readonly #own: number;
+  readonly #owner: BridgeOwner;
+  readonly #buffer: Cell;
+  readonly #far: Watched;
+  readonly #near: Watched;
+  /** What was decrypted, and did not fit into the pair. */
+  #up: Uint8Array | null = null;
+  /** What was taken out of the pair and did not fit into the client's socket, and where it begins. */
+  #down: Cell | null = null;
+  #downAt = 0;
+  /** Bytes that the request waits for, at most; 0 while it has not used up what it was given. */
+  #room = 0;
+  #upEnded = false;
+  #downEnded = false;
+  #behind: Uint8Array | null = null;
+  #closed = false;
+
+  /** Nothing stays in `buffer` between two calls. */
+  constructor(loop: Loop, buffer: Cell, owner: BridgeOwner) {
+    this.#buffer = buffer;
+    this.#owner = owner;
+    const pair = new Int32Array(2);
+    const made = raw.socketpair(AddressFamily.UNIX, STREAM, 0, pair);
+    [this.fd, this.#own] = made < 0 ? [-1, -1] : [pair[0]!, pair[1]!];
+    this.#far = new Watched(loop, this.fd, (events) => owner.onExchange(events));
+    this.#near = new Watched(loop, this.#own, () => this.#pump());
+  }
+
+  /** Whether the client's reading is what is waited for. */
+  get waitsForClient(): boolean {
+    return this.#down !== null;
+  }
+
+  /** Sets the events of its end that the request waits for. */
+  watch(events: number): void {
+    if (this.#closed) return;
+    this.#far.watch(events);
+    // It waits because its end is empty.
+    this.#room = (events & IN) !== 0 && this.#up === null ? this.#owner.room() : 0;
+    // What came with the request may have been decrypted already.
+    if (this.#room > 0 && this.#owner.transport.buffered) this.#pump();
+    else this.#watch();
+  }
+
+  /** Called for events of the client's socket. */
+  onSocket(events: number): void {
+    if ((events & (ERR | HUP)) !== 0) this.#owner.broken();
+    else this.#pump();
+  }
+
+  /** The request is over: sends what is left, then calls `finished`. */
+  finish(behind: Uint8Array): void {
+    this.#behind = behind;
+    this.#far.watch(0);
+    this.#room = 0;
+    this.#pump();
+  }
+
+  /** Sends what can be sent at once: the request has failed. */
+  flush(): void {
+    if (!this.#closed) this.#moveDown();
+  }
+
+  /** Closes both ends. A second call does nothing. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#far.close();
+    this.#near.close();
+  }
+
+  #pump(): void {
+    if (this.#closed) return;
+    if (!this.#moveUp() || !this.#moveDown()) return this.#owner.broken();
+    const behind = this.#behind;
+    if (behind !== null && this.#down === null && this.#downEnded) {
+      const rest = this.#unread(behind);
+      this.close();
+      return this.#owner.finished(rest);
+    }
+    this.#watch();
+  }
+
+  #watch(): void {
+    const { transport } = this.#owner;
+    const reads = this.#room > 0 && this.#up === null && !this.#upEnded;
+    const read = reads ? transport.readWantsWrite ? OUT : IN : 0;
+    this.#owner.watch(read | (this.#down === null ? 0 : OUT));
+    const taken = this.#down === null && !this.#downEnded ? IN : 0;
+    this.#near.watch(taken | (this.#up === null ? 0 : OUT));
+  }
+
+  /** From the client to the request; false when the client is gone. */
+  #moveUp(): boolean {
+    for (let left = ROUNDS; left > 0; left--) {
+      if (this.#up !== null) {
+        const sent = raw.send(this.#own, this.#up, SEND);
+        if (sent === EAGAIN || sent === EINTR) return true;
+        // The request wants no more of it.
+        this.#up = sent < 0 || sent === this.#up.length ? null : this.#up.subarray(sent);
+        continue;
+      }
+      if (this.#room === 0 || this.#upEnded) return true;
+      const { bytes } = this.#buffer;
+      const room = Math.min(this.#room, bytes.length);
+      const received = this.#owner.transport.recv(this.#buffer, 0, room);
+      if (received === EAGAIN || received === EINTR) return true;
+      if (received < 0) return false;
+      if (received === 0) {
+        this.#upEnded = true;
+        raw.shutdown(this.#own, ShutdownHow.WR);
+        return true;
+      }
+      this.#up = bytes.slice(0, received);
+      this.#room = 0;
+    }
+    return true;
+  }
+
+  /** From the request to the client; false when the client is gone. */
+  #moveDown(): boolean {
+    const { transport } = this.#owner;
+    for (let left = this.#behind === null ? ROUNDS : Infinity; left > 0; left--) {
+      const kept = this.#down;
+      if (kept !== null) {
+        const sent = transport.send(kept, this.#downAt, kept.bytes.length - this.#downAt, false);
+        if (sent === EAGAIN || sent === EINTR) return true;
+        if (sent < 0) return false;
+        if ((this.#downAt += sent) < kept.bytes.length) continue;
+        this.#down = null;
+      }
+      if (this.#downEnded) return true;
+      const buffer = this.#buffer;
+      const received = recvCell(this.#own, buffer, 0, buffer.bytes.length, MessageFlag.DONTWAIT);
+      if (received === EAGAIN && this.#behind !== null) this.#downEnded = true;
+      if (received === EAGAIN || received === EINTR) return true;
+      if (received <= 0) {
+        this.#downEnded = true;
+        this.#endOutput();
+        return true;
+      }
+      const sent = transport.send(buffer, 0, received, false);
+      if (sent === received) continue;
+      if (sent < 0 && sent !== EAGAIN && sent !== EINTR) return false;
+      const at = Math.max(0, sent);
+      this.#down = new Cell(received - at);
+      this.#down.bytes.set(buffer.bytes.subarray(at, received));
+      this.#downAt = 0;
+    }
+    return true;
+  }
+
+  /** One direction of a tunnel has ended. */
+  #endOutput(): void {
+    if (this.#behind !== null) return;
+    this.#owner.transport.shutdown();
+    raw.shutdown(this.#owner.fd, ShutdownHow.WR);
+  }
+
+  /** What the request has left: behind the request there may be others. */
+  #unread(behind: Uint8Array): Uint8Array {
+    const pieces = [behind];
+    for (;;) {
+      const received = recvCell(
+        this.fd,
+        this.#buffer,
+        0,
+        this.#buffer.bytes.length,
+        MessageFlag.DONTWAIT,
+      );
+      if (received <= 0) break;
+      pieces.push(this.#buffer.bytes.slice(0, received));
+    }
+    if (this.#up !== null) pieces.push(this.#up);
+    return concat(pieces);
+  }
+}
+
+/** A descriptor that is in the loop while there is something to wait for. */
+class Watched implements Handler {
+  readonly #loop: Loop;
+  readonly #fd: number;
+  readonly #called: (events: number) => void;
+  #interest = 0;
+
+  constructor(loop: Loop, fd: number, called: (events: number) => void) {
+    this.#loop = loop;
+    this.#fd = fd;
+    this.#called = called;
+  }
+
+  onEvents(events: number): void {
+    this.#called(events);
+  }
+
+  watch(events: number): void {
+    if (events === this.#interest || this.#fd < 0) return;
+    // Not only no events: an end would be reported again and again.
+    if (events === 0) this.#loop.remove(this.#fd);
+    else if (this.#interest === 0) this.#loop.add(this.#fd, events, this);
+    else this.#loop.modify(this.#fd, events);
+    this.#interest = events;
+  }
+
+  close(): void {
+    if (this.#fd >= 0) this.#loop.close(this.#fd);
+  }
+}

@@ -1,0 +1,106 @@
+/** What all TLS connections of one thread share. @module */
+
+import { Cell } from "../../ffi/libc/cell.ts";
+import type { OpenSsl } from "../../ffi/libssl/mod.ts";
+import * as raw from "../sys/raw/mod.ts";
+import { HostTable } from "./certificate_names.ts";
+import { type ClientHello, MOST_HELLO_BYTES } from "./client_hello.ts";
+import { calls } from "./library.ts";
+import { keyName } from "./ticket_keys.ts";
+
+/** The contexts that a thread chooses from; plain data, so that it can be sent to the thread. */
+export interface ContextTable {
+  /** The first entry is for clients that name no host, or an unknown one. */
+  readonly entries: readonly ContextEntry[];
+  /** Name of the ticket key before the current one, in hexadecimal; `""` for none. */
+  readonly previousKey: string;
+}
+
+/** The contexts for a set of host names. Addresses of OpenSSL's objects hold in the whole process. */
+export interface ContextEntry {
+  readonly names: readonly string[];
+  /** `SSL_CTX` */
+  readonly context: bigint;
+  /** The same with the ticket key before the current one; 0 for none. */
+  readonly previous: bigint;
+  /** OCSP response to staple: address, and bytes; 0 for none. */
+  readonly ocsp: bigint;
+  readonly ocspBytes: number;
+}
+
+/** Objects of OpenSSL for one connection. */
+export interface Opened {
+  /** `SSL`, which owns the BIOs. */
+  readonly ssl: bigint;
+  /** Memory BIO that takes what the socket has received. */
+  readonly input: bigint;
+}
+
+const IPPROTO_TCP = 6;
+const TCP_NODELAY = 1;
+/** The BIO does not close the socket. */
+const BIO_NOCLOSE = 0;
+const SSL_CTRL_SET_TLSEXT_STATUS_REQ_OCSP_RESP = 71;
+
+/** Makes the TLS side of accepted connections. */
+export class TlsAcceptor {
+  /** The functions of OpenSSL. */
+  readonly calls: OpenSsl = calls();
+  /** Memory that connections use between two waits. */
+  readonly buffer: Cell = new Cell(3 * MOST_HELLO_BYTES);
+  #hosts: HostTable<ContextEntry>;
+  #previousKey: string;
+
+  /** Chooses from `table`, whose contexts stay alive until another one has been given. */
+  constructor(table: ContextTable) {
+    this.#hosts = hostsOf(table);
+    this.#previousKey = table.previousKey;
+  }
+
+  /** Chooses from another table from now on; connections that exist go on as they are. */
+  update(table: ContextTable): void {
+    this.#hosts = hostsOf(table);
+    this.#previousKey = table.previousKey;
+  }
+
+  /** Makes the `SSL` for a connection whose ClientHello has been read; `null` without memory for it. */
+  open(fd: number, hello: ClientHello): Opened | null {
+    const ssl = this.calls;
+    ssl.ERR_clear_error();
+    const entry = this.#hosts.find(hello.serverName);
+    const connection = BigInt(ssl.SSL_new(this.#contextOf(entry, hello)));
+    if (connection === 0n) return null;
+    const input = BigInt(ssl.BIO_new(BigInt(ssl.BIO_s_mem())));
+    const output = BigInt(ssl.BIO_new_socket(fd, BIO_NOCLOSE));
+    if (input === 0n || output === 0n) {
+      if (input !== 0n) ssl.BIO_free(input);
+      if (output !== 0n) ssl.BIO_free(output);
+      ssl.SSL_free(connection);
+      return null;
+    }
+    ssl.SSL_set_bio(connection, input, output);
+    ssl.SSL_set_accept_state(connection);
+    if (hello.wantsStatus && entry.ocsp !== 0n) this.#staple(connection, entry);
+    // A response must not wait for the acknowledgement of the session tickets before it.
+    raw.setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+    return { ssl: connection, input };
+  }
+
+  #contextOf({ context, previous }: ContextEntry, { ticketKeys }: ClientHello): bigint {
+    if (previous === 0n) return context;
+    return ticketKeys.some((ticket) => keyName(ticket) === this.#previousKey) ? previous : context;
+  }
+
+  #staple(connection: bigint, { ocsp, ocspBytes }: ContextEntry): void {
+    const ssl = this.calls;
+    // OpenSSL frees it with the connection.
+    const copy = BigInt(ssl.CRYPTO_memdup(ocsp, BigInt(ocspBytes), 0n, 0));
+    if (copy === 0n) return;
+    const command = SSL_CTRL_SET_TLSEXT_STATUS_REQ_OCSP_RESP;
+    ssl.SSL_ctrl(connection, command, BigInt(ocspBytes), copy);
+  }
+}
+
+function hostsOf({ entries }: ContextTable): HostTable<ContextEntry> {
+  return new HostTable(entries.map((entry) => ({ names: entry.names, value: entry })));
+}

@@ -1,0 +1,134 @@
+/** Writing to one TLS connection: memory and files, in records or through the kernel. @module */
+
+import type { Cell } from "../../ffi/libc/cell.ts";
+import { errnoNumber } from "../errors.ts";
+import { sendCell } from "../sys/raw/cells.ts";
+import * as raw from "../sys/raw/mod.ts";
+import { MessageFlag } from "../sys/flags/socket.ts";
+import type { TlsAcceptor } from "./acceptor.ts";
+
+/** Most bytes of one TLS record: RFC 8446, 5.1. */
+export const RECORD_BYTES = 16_384;
+
+/** Longest data that waits for the file behind it, so that both leave in one record. */
+const MOST_STAGED = 4096;
+
+const EAGAIN = -errnoNumber("EAGAIN");
+const ECONNRESET = -errnoNumber("ECONNRESET");
+
+const SSL_ERROR_WANT_WRITE = 3;
+
+/**
+ * The sending side of a connection. Where the kernel encrypts, everything leaves as on a plain socket;
+ * else each SSL_write() makes one record and one write(2). Results are counts, or `-errno`.
+ */
+export class RecordWriter {
+  /** Whether the kernel encrypts. */
+  kernel = false;
+  /** Whether a write has failed for good. */
+  failed = false;
+  readonly #acceptor: TlsAcceptor;
+  readonly #fd: number;
+  readonly #ssl: bigint;
+  /** Bytes of a record that is encrypted and has not left. */
+  #pending = 0;
+  /** Data that waits for the file behind it. */
+  #staged: Uint8Array | null = null;
+
+  /** Writes to the connection of `ssl` on `fd`; both stay the caller's. */
+  constructor(acceptor: TlsAcceptor, fd: number, ssl: bigint) {
+    this.#acceptor = acceptor;
+    this.#fd = fd;
+    this.#ssl = ssl;
+  }
+
+  /** Whether a record has left in part. */
+  get blocked(): boolean {
+    return this.#pending > 0;
+  }
+
+  /** Sends from `cell`: see `TlsSession.send`. */
+  send(cell: Cell, start: number, count: number, more: boolean): number {
+    if (this.kernel) {
+      const flags = more ? MessageFlag.NOSIGNAL | MessageFlag.MORE : MessageFlag.NOSIGNAL;
+      return sendCell(this.#fd, cell, start, count, flags);
+    }
+    if (more && count <= MOST_STAGED && this.#pending === 0 && this.#staged === null) {
+      this.#staged = cell.bytes.slice(start, start + count);
+      return count;
+    }
+    const flushed = this.#flush();
+    if (flushed < 0) return flushed;
+    let sent = 0;
+    while (sent < count) {
+      const wanted = this.#pending || Math.min(RECORD_BYTES, count - sent);
+      const written = this.#write(cell.address + BigInt(start + sent), wanted);
+      if (written <= 0) return sent > 0 ? sent : written;
+      sent += written;
+    }
+    return sent;
+  }
+
+  /** Sends a part of a file: see `TlsSession.sendFile`. */
+  sendFile(file: number, position: number, count: number): number {
+    if (this.kernel) return raw.sendfile(this.#fd, file, position, count);
+    let sent = 0;
+    while (sent < count) {
+      const staged = this.#staged?.length ?? 0;
+      const length = this.#pending || this.#fill(file, position + sent, count - sent, staged);
+      if (length <= staged) return sent > 0 ? sent : length === staged ? 0 : length;
+      const written = this.#write(this.#acceptor.buffer.address, length);
+      if (written <= 0) return sent > 0 ? sent : written;
+      this.#staged = null;
+      sent += written - staged;
+    }
+    return sent;
+  }
+
+  /**
+   * Fills the buffer with what is staged and a part of the file behind it: bytes of both, or `-errno`.
+   * One record at a time: 256 KiB at once doubled the CPU, because they leave the cache in between.
+   * Read and not mapped: what is missing of a truncated file would be zeros.
+   */
+  #fill(file: number, position: number, count: number, staged: number): number {
+    const { bytes } = this.#acceptor.buffer;
+    if (staged > 0) bytes.set(this.#staged!);
+    const end = Math.min(RECORD_BYTES, staged + count);
+    const read = raw.pread(file, bytes.subarray(staged, end), position);
+    return read < 0 ? read : staged + read;
+  }
+
+  /** Sends what was staged: 0, or `-errno`. */
+  #flush(): number {
+    const staged = this.#staged;
+    if (staged === null) return 0;
+    const { buffer } = this.#acceptor;
+    buffer.bytes.set(staged);
+    const written = this.#write(buffer.address, this.#pending || staged.length);
+    if (written <= 0) return written;
+    this.#staged = null;
+    return 0;
+  }
+
+  /**
+   * Encrypts and sends one record: bytes of data, or `-errno`. A record that is pending is encrypted
+   * already: of `address` and `count` OpenSSL wants the length only.
+   */
+  #write(address: bigint, count: number): number {
+    const { calls } = this.#acceptor;
+    calls.ERR_clear_error();
+    const written = calls.SSL_write(this.#ssl, address, count);
+    if (written > 0) {
+      this.#pending = 0;
+      return written;
+    }
+    const error = calls.SSL_get_error(this.#ssl, written);
+    if (error === SSL_ERROR_WANT_WRITE) {
+      this.#pending = count;
+      return EAGAIN;
+    }
+    this.failed = true;
+    calls.ERR_clear_error();
+    return ECONNRESET;
+  }
+}
