@@ -111,7 +111,7 @@ export class NativeRoot implements Root {
     if (fd !== -EXDEV || !this.#finds || !this.#whole) return describeNow(fd);
     if (this.#real !== undefined) {
       const found = pathWithoutLinks(this.#fd, this.#real, path);
-      return found === undefined ? -EXDEV : this.#openReal("", `/${found}`);
+      return found === undefined ? -EXDEV : describeNow(this.#openReal("", `/${found}`));
     }
     const { realpathSync } = builtin("fs");
     try {

@@ -1,15 +1,12 @@
 /** The end of a connection: says that nothing follows, and reads on for a while. @module */
 
-import { errnoNumber } from "../../../errors.ts";
+import { EAGAIN, EINTR } from "../../../errno.ts";
 import { EpollEvent } from "../../../sys/flags/event.ts";
 import { recvCell } from "../../../sys/raw/cells.ts";
 import * as raw from "../../../sys/raw/mod.ts";
 import { ShutdownHow } from "../../../sys/flags/socket.ts";
 import type { Service } from "../thread/worker.ts";
 import type { Transport } from "./transport.ts";
-
-const EAGAIN = -errnoNumber("EAGAIN");
-const EINTR = -errnoNumber("EINTR");
 
 /** Most bytes that are read after the last answer: see RFC 9112, 9.6. */
 const MOST_LINGERED = 1024 * 1024;
