@@ -114,6 +114,7 @@ class NativeFile implements OpenFile {
   readonly size: number;
   readonly mtimeNs: bigint;
   readonly ctimeNs: bigint;
+  readonly remote: boolean | undefined;
   described?: Representation;
   readonly #close: (fd: number) => void;
   #open = true;
@@ -121,7 +122,9 @@ class NativeFile implements OpenFile {
   constructor(
     fd: number,
     folder: boolean,
-    { size, mtimeNs, ctimeNs }: Pick<OpenFile, "size" | "mtimeNs" | "ctimeNs">,
+    { size, mtimeNs, ctimeNs, mount }:
+      & Pick<OpenFile, "size" | "mtimeNs" | "ctimeNs">
+      & Partial<Pick<FileStatus, "mount">>,
     close: (fd: number) => void,
   ) {
     this.fd = fd;
@@ -129,6 +132,7 @@ class NativeFile implements OpenFile {
     this.size = size;
     this.mtimeNs = mtimeNs;
     this.ctimeNs = ctimeNs;
+    this.remote = mount && mount.storage === "remote";
     this.#close = close;
   }
 

@@ -25,6 +25,8 @@ export interface Source {
   readonly size: number;
   /** Path under which it was opened, if it was opened here. */
   readonly path: string | undefined;
+  /** Whether calls on it wait for another machine or process; asked for where this is missing. */
+  readonly remote?: boolean;
   /** Closes what was opened here; leaves a borrowed descriptor alone. */
   close(): void;
 }
@@ -150,7 +152,9 @@ async function describeSource(
   assertSendable(status.type, name);
   if (status.type === FileType.BLOCK) return { fd, size: deviceSize(fd), path, close };
   const copy = isDoubtful(status) ? await snapshot(fd, status, signal) : undefined;
-  if (copy === undefined) return { fd, size: status.size, path, close };
+  if (copy === undefined) {
+    return { fd, size: status.size, path, remote: status.mount.storage === "remote", close };
+  }
   close();
   return { ...copy, path, close: () => discard(copy) };
 }

@@ -21,6 +21,7 @@ import {
   type TransferResult,
 } from "../../options.ts";
 import { TransferProgress } from "../engine/progress.ts";
+import type { FileRange } from "./send_loop.ts";
 import { sendToDescriptor } from "./to_descriptor.ts";
 import { sendToResponse } from "./to_response.ts";
 import { sendToSocket } from "./to_socket.ts";
@@ -146,7 +147,7 @@ export async function sendFile(
 /** Sends an open file to one kind of target. */
 export type Sender<T> = (
   target: T,
-  file: { fd: number; path: string | undefined; start: number; length: number },
+  file: FileRange & { readonly path: string | undefined },
   options: SendFileOptions,
   progress: TransferProgress,
 ) => Promise<SendMethod>;
@@ -158,13 +159,13 @@ async function send<T>(
   sender: Sender<T>,
 ): Promise<SendResult> {
   const opening = openSource(source, options.root, options.signal);
-  const { fd, size, path, close } = await unlessAborted(opening, options);
+  const { fd, size, path, remote, close } = await unlessAborted(opening, options);
   try {
     const range = resolveRange(options, size, "send a file");
     const progress = new TransferProgress(options, range.length);
     if (progress.aborted) throw progress.abortError();
     const method = await progress.run(() =>
-      sender(target, { fd, path, ...range }, options, progress)
+      sender(target, { fd, path, remote, ...range }, options, progress)
     );
     return { bytes: progress.bytes, method, durationMs: progress.elapsedMs };
   } finally {

@@ -14,6 +14,8 @@ export interface FileRange {
   readonly fd: number;
   readonly start: number;
   readonly length: number;
+  /** Whether another machine or process has it; asked for where this is missing. */
+  readonly remote?: boolean | undefined;
 }
 
 /** The system call to use instead of sendfile(2), and what it is called in the result. */
@@ -63,7 +65,7 @@ export async function sendRange(
 ): Promise<SendMethod> {
   if (file.length === 0) return "none";
   // Even what is in the page cache may be asked for again where another machine has the file.
-  if (!isLocal(file.fd)) return await copyRest(file, file.start, sink, progress);
+  if (file.remote ?? !isLocal(file.fd)) return await copyRest(file, file.start, sink, progress);
   const { fd, start, length } = file;
   const window = options.chunkSize;
   const what = { file: fd, start, length, connection, progress, cork, window, ...call };

@@ -6,12 +6,10 @@ import type { ProxiedEntry } from "../thread/access_log.ts";
 import type { Service } from "../thread/worker.ts";
 import type { Client, Told } from "./client.ts";
 import { ProxiedRequest } from "./proxied_request.ts";
+import { LOOKED_AT_BYTES } from "./body_pipe.ts";
 import type { PassedRequest } from "./proxy.ts";
 import type { Framing } from "./framing.ts";
 import { type BridgeOwner, TlsBridge } from "./tls_bridge.ts";
-
-/** Bytes that are looked at at once: they may be of the next request. */
-const LOOKED_AT_BYTES = 16 * 1024;
 
 /** Most bytes of the body at once. */
 const BLIND_BYTES = 64 * 1024;

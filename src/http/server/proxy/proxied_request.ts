@@ -8,7 +8,7 @@ import { resetOnClose } from "../../../move/relay/pair.ts";
 import type { Task } from "../../../threads/loop/loop.ts";
 import type { Client, Told } from "./client.ts";
 import { type Fallback, type PassedRequest, WEB_SOCKET_MS } from "./proxy.ts";
-import { BodyPipe, Moved } from "./body_pipe.ts";
+import { BodyPipe, LOOKED_AT_BYTES, Moved } from "./body_pipe.ts";
 import { Counted, type Framing } from "./framing.ts";
 import { HeadReader } from "./head_reader.ts";
 import { type AnswerHead, clientHead, type ResponseHead } from "./response.ts";
@@ -224,6 +224,7 @@ export class ProxiedRequest implements UpstreamOwner, Task {
       to: this.#upstream.fd,
       framing,
       ahead,
+      lookedAt: LOOKED_AT_BYTES,
     });
   }
 
