@@ -121,7 +121,7 @@ describe("createFileServer({ tls })", () => {
     idle.resume();
     await once(idle, "close");
     // The server reads on until the client has closed as well.
-    await until(() => server.stats().open === 0);
+    await until(() => server.stats().open === 0, "a connection stayed open");
   });
 
   it("redirects from another port, and asks browsers to stay", async () => {
