@@ -91,15 +91,13 @@ export {
   type Relay,
   type ServerAddress,
 } from "./move/relay/server/relay_server.ts";
-export {
-  type BunSocket,
-  type DenoConn,
-  sendFile,
-  type SendFileOptions,
-  type SendMethod,
-  type SendResult,
-  type SendTarget,
-} from "./move/send_file/send_file.ts";
+export { type BunSocket, type DenoConn, sendFile } from "./move/send_file/send_file.ts";
+export type {
+  SendFileOptions,
+  SendMethod,
+  SendResult,
+  SendTarget,
+} from "./move/send_file/types.ts";
 export {
   transfer,
   type TransferRequest,

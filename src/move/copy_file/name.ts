@@ -49,3 +49,14 @@ async function renameOver(from: string, to: string): Promise<void> {
     throw error;
   }
 }
+
+/** A path in the folder of `path` that nobody else uses, and `ls` does not show. */
+export function temporaryName(path: string): string {
+  const { basename, dirname, join } = builtin("path");
+  const suffix = `.${Math.random().toString(36).slice(2, 10)}.sluice`;
+  let name = basename(path);
+  while (new TextEncoder().encode(`.${name}${suffix}`).length > LONGEST_NAME) {
+    name = name.slice(0, -1);
+  }
+  return join(dirname(path), `.${name}${suffix}`);
+}

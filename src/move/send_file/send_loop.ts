@@ -6,23 +6,8 @@ import { isLocal } from "../../threads/blocking/files.ts";
 import { copyRange, type Sink } from "../engine/portable_copy.ts";
 import type { TransferProgress } from "../engine/progress.ts";
 import { sendBytes } from "../engine/connection_output.ts";
-import { type Move, pumpFile } from "../engine/sendfile_loop.ts";
-import type { SendFileOptions, SendMethod } from "./send_file.ts";
-
-/** The part of a file to send. */
-export interface FileRange {
-  readonly fd: number;
-  readonly start: number;
-  readonly length: number;
-  /** Whether another machine or process has it; asked for where this is missing. */
-  readonly remote?: boolean | undefined;
-}
-
-/** The system call to use instead of sendfile(2), and what it is called in the result. */
-export interface Call {
-  readonly move: Move;
-  readonly method: SendMethod;
-}
+import { pumpFile } from "../engine/sendfile_loop.ts";
+import type { Call, FileRange, SendFileOptions, SendMethod } from "./types.ts";
 
 /**
  * Sends header, file and trailer to a connection in one corked cork, and destroys its connection when

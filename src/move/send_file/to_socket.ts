@@ -7,7 +7,7 @@ import { available } from "../../sys/libc.ts";
 import { connectionClosed } from "../engine/connection_closed.ts";
 import { copyRange, type Sink, streamSink, taken } from "../engine/portable_copy.ts";
 import { sendToConnection } from "./send_loop.ts";
-import type { Sender } from "./send_file.ts";
+import type { Sender } from "./types.ts";
 
 /** A connection that is a socket. */
 export type SocketConnection = Exclude<Connection, { kind: "response" }>;

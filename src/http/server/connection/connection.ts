@@ -15,16 +15,7 @@ import { Sender, YIELDED } from "./sender.ts";
 import type { Service } from "../thread/worker.ts";
 import { PlainTransport, type Transport } from "./transport.ts";
 import { Watchdog } from "./timeouts.ts";
-
-/** What a connection is doing. */
-export const Phase = {
-  READING: 0,
-  SENDING: 1,
-  LINGERING: 2,
-  CLOSED: 3,
-  PASSING: 4,
-  WAITING: 5,
-} as const;
+import { Phase } from "./phase.ts";
 
 /** A connection, from accept(2) to close(2). */
 export class Connection implements Handler, Task, PrefetchWaiter, ListingWaiter {
@@ -121,7 +112,11 @@ export class Connection implements Handler, Task, PrefetchWaiter, ListingWaiter 
     if (result === ENDED) return this.close();
     this.report();
     if (result === PASSED) return this.#pass();
-    if (result === AWAITED) return this.#wait();
+    if (result === AWAITED) {
+      // The page of a folder is being made.
+      this.phase = Phase.WAITING;
+      return this.watch(0);
+    }
     this.#settle(result);
   }
 
@@ -138,12 +133,6 @@ export class Connection implements Handler, Task, PrefetchWaiter, ListingWaiter 
     if (total === this.#reported) return;
     this.#service.progress(this, total - this.#reported);
     this.#reported = total;
-  }
-
-  /** The page of a folder is being made. */
-  #wait(): void {
-    this.phase = Phase.WAITING;
-    this.watch(0);
   }
 
   /** Called when the page is there. */

@@ -4,7 +4,8 @@ import { platform } from "../../../../ffi/platform/mod.ts";
 import * as raw from "../../../sys/raw/mod.ts";
 import { Timer } from "../../../threads/loop/timers.ts";
 import { Counter } from "../control/config.ts";
-import { type Connection, Phase } from "./connection.ts";
+import { type Connection } from "./connection.ts";
+import { Phase } from "./phase.ts";
 import type { Service } from "../thread/worker.ts";
 
 /** Time to read on after the last answer, in milliseconds. */

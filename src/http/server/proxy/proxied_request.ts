@@ -207,25 +207,14 @@ export class ProxiedRequest implements UpstreamOwner, Task {
 
   #send(ahead: Uint8Array, framing: Framing): void {
     this.#reported = 0;
-    const { fd: to } = this.#client;
-    this.#down = new BodyPipe(this.#fallback.buffers, {
-      from: this.#upstream.fd,
-      to,
-      framing,
-      ahead,
-    });
+    const ends = { from: this.#upstream.fd, to: this.#client.fd };
+    this.#down = new BodyPipe(this.#fallback.buffers, { ...ends, framing, ahead });
   }
 
   #sendUp(ahead: Uint8Array, framing: Framing): void {
-    const { fd: from } = this.#client;
     this.#upDone = false;
-    this.#up = new BodyPipe(this.#fallback.buffers, {
-      from,
-      to: this.#upstream.fd,
-      framing,
-      ahead,
-      lookedAt: LOOKED_AT_BYTES,
-    });
+    const ends = { from: this.#client.fd, to: this.#upstream.fd, lookedAt: LOOKED_AT_BYTES };
+    this.#up = new BodyPipe(this.#fallback.buffers, { ...ends, framing, ahead });
   }
 
   /** One direction has ended: the other may go on. */

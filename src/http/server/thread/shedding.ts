@@ -1,6 +1,7 @@
 /** Which connection makes room for another one. @module */
 
-import { type Connection, Phase } from "../connection/connection.ts";
+import { type Connection } from "../connection/connection.ts";
+import { Phase } from "../connection/phase.ts";
 
 /**
  * Chooses the connection that is missed the least: the oldest that waits for nothing but another

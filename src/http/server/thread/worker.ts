@@ -10,12 +10,12 @@ import type { TlsSession } from "../../../tls/session.ts";
 import type { Loop } from "../../../threads/loop/loop.ts";
 import { Timer } from "../../../threads/loop/timers.ts";
 import { Clock } from "./clock.ts";
-import { type CacheConfig, Counter, type Limits } from "../control/config.ts";
+import { Counter } from "../control/config.ts";
+import type { Limits } from "../control/limits.ts";
 import { Connection } from "../connection/connection.ts";
 import type { PrefetchClient } from "./prefetch_client.ts";
 import { Fallback } from "../proxy/proxy.ts";
-import type { FallbackConfig } from "../proxy/options.ts";
-import type { AccessLog, ProxiedEntry } from "./access_log.ts";
+import type { ProxiedEntry } from "./access_log.ts";
 import type { Listings } from "../listing/listings.ts";
 import { Output } from "../connection/response_batch.ts";
 import { Reply, textPlan } from "../response/response.ts";
@@ -23,6 +23,7 @@ import { RequestHead } from "../parser/request_head.ts";
 import { SecureStart, type ServiceTls } from "../connection/secure_start.ts";
 import type { Responder } from "../response/responder.ts";
 import { leastMissed } from "./shedding.ts";
+import type { ServiceOptions } from "./service_options.ts";
 
 /** Room for what arrives at once, beside a head that is not whole yet. */
 const INPUT_BYTES = 16 * 1024;
@@ -32,28 +33,6 @@ const OUTPUT_BYTES = 64 * 1024;
 
 /** How often what has not been used is forgotten, in milliseconds. */
 const SWEEP_MS = 30_000;
-
-/** What a service is made of. */
-export interface ServiceOptions {
-  readonly loop: Loop;
-  readonly disk: PrefetchClient;
-  readonly site: Responder;
-  /** The pages of folders; `null` where none is listed. */
-  readonly listings: Listings | null;
-  readonly accessLog: AccessLog | null;
-  readonly limits: Limits;
-  readonly cache: CacheConfig;
-  readonly fallback: FallbackConfig | null;
-  readonly tls: ServiceTls | null;
-  /** Whether the site answers preflights of other origins. */
-  readonly preflights: boolean;
-  /** This thread's counters; see `Counter`. */
-  readonly counters: Float64Array;
-  /** Called when a connection has closed. */
-  closed(): void;
-  /** Called when the last connection has closed, and no more will come. */
-  drained(): void;
-}
 
 /**
  * Connections of a thread up to which nobody is limited: 1 GiB at most. 100 clients of 100 MiB cost 0.10
