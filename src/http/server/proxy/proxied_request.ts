@@ -46,7 +46,7 @@ export class ProxiedRequest implements UpstreamOwner, Task {
     this.#client = client;
     this.#request = request;
     this.#activeAt = fallback.loop.now;
-    this.#upstream = new Upstream(fallback.loop, fallback.config, this);
+    this.#upstream = new Upstream(fallback.loop, fallback.config, this, fallback.makeRoom);
   }
 
   start(): void {

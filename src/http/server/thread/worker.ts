@@ -84,7 +84,8 @@ export class Service {
     this.input = new Cell(limits.maxHeadBytes + INPUT_BYTES);
     this.output = new Output(this, Math.max(OUTPUT_BYTES, cache.maxFileBytes + INPUT_BYTES));
     const [{ clock }, scheme] = [this, this.tls === null ? "http" : "https"] as const;
-    this.fallback = config && new Fallback({ clock, config, loop, preflights, scheme });
+    const makeRoom = () => this.makeRoom();
+    this.fallback = config && new Fallback({ clock, config, loop, makeRoom, preflights, scheme });
     loop.timers.start(this.#sweeper, SWEEP_MS);
   }
 
