@@ -144,10 +144,8 @@ export class BroadcastLoop implements TargetQueueEvents {
       this.#sourceWaits = false;
       this.#notify.ring();
     };
-    this.#sourceReady = this.#source.ready().then(woken, (error) => {
-      this.#failure ??= error;
-      woken();
-    });
+    const failed = (error: Error) => void (this.#failure ??= error);
+    this.#sourceReady = this.#source.ready().catch(failed).then(woken);
   }
 
   /** Waits for room; for each of those that hold up others only as long as its stall budget lasts. */
@@ -231,15 +229,11 @@ export class BroadcastLoop implements TargetQueueEvents {
   async #last(): Promise<void> {
     const stallBudget = Math.max(this.#slowMs, LAST_MS);
     let since = performance.now();
-    let seen = new Map(
-      this.registry.targetQueues.map((target) => [target, target.bytes]),
-    );
+    let seen = new Map(this.registry.targetQueues.map((target) => [target, target.bytes]));
     for (;;) {
       this.#check();
       const { targetQueues } = this.registry;
-      for (const target of targetQueues) {
-        if (!target.busy) this.registry.completed(target);
-      }
+      for (const target of targetQueues) if (!target.busy) this.registry.completed(target);
       if (this.registry.size === 0) return;
       const left = since + stallBudget - performance.now();
       if (left > 0) {
@@ -247,9 +241,7 @@ export class BroadcastLoop implements TargetQueueEvents {
         continue;
       }
       for (const target of targetQueues) {
-        if (target.queue.apart && !target.lagging && !target.over) {
-          this.#slow(target);
-        }
+        if (target.queue.apart && !target.lagging && !target.over) this.#slow(target);
         if (target.over || seen.get(target) !== target.bytes) continue;
         if (this.#options.slow === "disconnect") this.#slow(target);
         else this.registry.completed(target);

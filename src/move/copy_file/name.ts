@@ -8,6 +8,9 @@ import { describe } from "../../options.ts";
 import { available } from "../../sys/libc.ts";
 import { runOffThread } from "../engine/off_loop.ts";
 
+/** Longest name in a folder that Linux and macOS allow, in bytes. */
+const LONGEST_NAME = 255;
+
 /** `RENAME_NOREPLACE` of renameat2(2), Linux 3.15. */
 const NOREPLACE = 1;
 

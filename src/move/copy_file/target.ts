@@ -4,14 +4,11 @@ import { builtin } from "../../builtins.ts";
 import { errnoNumber, SyscallError } from "../../errors.ts";
 import { describe } from "../../options.ts";
 import type { Place } from "./destination.ts";
-import { renameToNew, temporaryName } from "./name.ts";
 import { FIRST, openFor, openNew } from "./open.ts";
 import { makeUnnamed } from "./unnamed.ts";
 import type { CopyTarget, TargetOptions } from "./types.ts";
 import { makeHidden } from "./hidden.ts";
-
-/** Longest name in a folder that Linux and macOS allow, in bytes. */
-const LONGEST_NAME = 255;
+import { temporaryName } from "./name.ts";
 
 /** Makes the file for a copy to `place`, which is no folder and no device. */
 export async function makeTarget(place: Place, options: TargetOptions): Promise<CopyTarget> {

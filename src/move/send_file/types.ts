@@ -5,9 +5,9 @@ import type { Http2ServerResponse } from "node:http2";
 import type { Socket } from "node:net";
 import type { BunSocket } from "../../runtime/bun.ts";
 import type { DenoConn } from "../../runtime/deno.ts";
-import { type FlowOptions, type RangeOptions, type TransferResult } from "../../options.ts";
-import { TransferProgress } from "../engine/progress.ts";
-import { type Move } from "../engine/sendfile_loop.ts";
+import type { FlowOptions, RangeOptions, TransferResult } from "../../options.ts";
+import type { TransferProgress } from "../engine/progress.ts";
+import type { Move } from "../engine/sendfile_loop.ts";
 
 /** Options of `sendFile()`. */
 export interface SendFileOptions extends RangeOptions, FlowOptions {

@@ -5,8 +5,8 @@ import { EpollEvent } from "../../../sys/flags/event.ts";
 import { recvCell } from "../../../sys/raw/cells.ts";
 import * as raw from "../../../sys/raw/mod.ts";
 import { ShutdownHow } from "../../../sys/flags/socket.ts";
-import type { Service } from "../thread/worker.ts";
 import type { Transport } from "./transport.ts";
+import type { ConnectionService } from "./contracts.ts";
 
 /** Most bytes that are read after the last answer: see RFC 9112, 9.6. */
 const MOST_LINGERED = 1024 * 1024;
@@ -16,13 +16,13 @@ const MOST_LINGERED = 1024 * 1024;
  * the client what it has not read yet.
  */
 export class Lingering {
-  readonly #service: Service;
+  readonly #service: ConnectionService;
   readonly #fd: number;
   readonly #transport: Transport;
   #said = false;
   #received = 0;
 
-  constructor(service: Service, fd: number, transport: Transport) {
+  constructor(service: ConnectionService, fd: number, transport: Transport) {
     this.#service = service;
     this.#fd = fd;
     this.#transport = transport;

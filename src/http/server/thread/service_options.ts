@@ -6,7 +6,7 @@ import type { PrefetchClient } from "./prefetch_client.ts";
 import type { FallbackConfig } from "../proxy/options.ts";
 import type { AccessLog } from "./access_log.ts";
 import type { Listings } from "../listing/listings.ts";
-import { type ServiceTls } from "../connection/secure_start.ts";
+import type { ServiceTls } from "../connection/contracts.ts";
 import type { Responder } from "../response/responder.ts";
 
 /** What a service is made of. */

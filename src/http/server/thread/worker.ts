@@ -15,12 +15,12 @@ import type { Limits } from "../control/limits.ts";
 import { Connection } from "../connection/connection.ts";
 import type { PrefetchClient } from "./prefetch_client.ts";
 import { Fallback } from "../proxy/proxy.ts";
-import type { ProxiedEntry } from "./access_log.ts";
 import type { Listings } from "../listing/listings.ts";
 import { Output } from "../connection/response_batch.ts";
 import { Reply, textPlan } from "../response/response.ts";
 import { RequestHead } from "../parser/request_head.ts";
-import { SecureStart, type ServiceTls } from "../connection/secure_start.ts";
+import type { ConnectionHandle, ConnectionService, ProxiedEntry } from "../connection/contracts.ts";
+import { SecureStart } from "../connection/secure_start.ts";
 import type { Responder } from "../response/responder.ts";
 import { leastMissed } from "./shedding.ts";
 import type { ServiceOptions } from "./service_options.ts";
@@ -43,7 +43,7 @@ const SWEEP_MS = 30_000;
 const FEW = 256;
 
 /** One thread of a server. */
-export class Service {
+export class Service implements ConnectionService {
   readonly loop: Loop;
   readonly disk: PrefetchClient;
   readonly limits: Limits;
@@ -58,7 +58,7 @@ export class Service {
   /** Whose the rest of the requests are. */
   readonly fallback: Fallback | null;
   /** HTTPS; `null` for HTTP. */
-  readonly tls: ServiceTls | null;
+  readonly tls: ConnectionService["tls"];
   /** Whether no further request is answered on any connection. */
   closing = false;
   readonly #options: ServiceOptions;
@@ -234,7 +234,7 @@ export class Service {
    * silent for the longest time; false where there is neither. Its descriptor is free at the end of
    * the turn. Of many unfinished handshakes the oldest goes first: a flood of them ends nobody else.
    */
-  makeRoom(except?: Connection): boolean {
+  makeRoom(except?: ConnectionHandle): boolean {
     const [oldest] = this.#starts;
     const flood = this.#starts.size > this.#connections.size;
     const chosen = (flood ? oldest : undefined) ?? leastMissed(this.#connections, except) ?? oldest;
