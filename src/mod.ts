@@ -78,7 +78,7 @@ export type { Alignment, DirectMode } from "./memory/direct/channel.ts";
 export type { DirectFileOptions } from "./memory/direct/opening.ts";
 export type { DirectReadable, DirectReadableOptions } from "./memory/direct/readable.ts";
 export type { DirectWritableOptions } from "./memory/direct/writable.ts";
-export { AbortError } from "./move/engine/progress.ts";
+export { AbortError } from "./errors.ts";
 export { Pipe, type PipeOptions } from "./move/engine/pipe.ts";
 export { relay } from "./move/relay/relay.ts";
 export type { RelayOptions, RelayProgress, RelayResult, RelayTarget } from "./move/relay/types.ts";

@@ -1,7 +1,7 @@
 /** One exit hook for all Workers that a thread has started: it stops them and waits for them. @module */
 
 import { builtin } from "../builtins.ts";
-import { exitNow } from "../sys/raw/process.ts";
+import { exitNow } from "../sys/raw/process/exit.ts";
 import { PARK_MS } from "./job.ts";
 
 /** What is done for a host when its thread ends: told to stop, and then waited for. */

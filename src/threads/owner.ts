@@ -2,7 +2,7 @@
 
 import { builtin } from "../builtins.ts";
 import { ESRCH } from "../errno.ts";
-import { callNumber } from "../sys/raw/call_numbers.ts";
+import { callNumber } from "../sys/raw/process/call_numbers.ts";
 import { syscall } from "../sys/raw/syscall.ts";
 
 /** Time between two checks, in milliseconds. */

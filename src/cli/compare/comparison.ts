@@ -6,10 +6,10 @@ import { join } from "node:path";
 import { checksum, generate, InputFile } from "./input.ts";
 import { METHODS } from "./methods.ts";
 import type { Method } from "./method.ts";
-import { cachedBytes, drop, warm } from "./page_cache.ts";
+import { cachedBytes, drop, warm } from "./system/page_cache.ts";
 import { Session, type Sink } from "./session.ts";
 import { choose, rowsOf } from "./summary.ts";
-import { readTrace, tracer } from "./trace.ts";
+import { readTrace, tracer } from "./system/trace.ts";
 import type {
   CacheState,
   Comparison,
@@ -20,7 +20,7 @@ import type {
   TargetName,
   Traffic,
 } from "./types.ts";
-import { machine } from "./machine.ts";
+import { machine } from "./system/machine.ts";
 
 /** What is to be compared. */
 export interface Plan {

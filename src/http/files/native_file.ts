@@ -6,8 +6,8 @@ import {
   type Snapshot,
   snapshot,
   snapshotNow,
-} from "../../move/engine/pseudo_files.ts";
-import { openFile } from "../../move/engine/open_file.ts";
+} from "../../move/engine/file/pseudo_files.ts";
+import { openFile } from "../../move/engine/file/open_file.ts";
 import * as raw from "../../sys/raw/mod.ts";
 import { FileType } from "../../sys/file/statx.ts";
 import { closeFile, type FileStatus, statusNow, statusOf } from "../../threads/blocking/files.ts";

@@ -1,9 +1,9 @@
 /** One target of a broadcast, and the chunks that it has not got yet. @module */
 
 import { SyscallError } from "../../errors.ts";
-import { connectionClosed, writeFailure } from "../engine/connection_closed.ts";
+import { connectionClosed, writeFailure } from "../engine/connection/closed.ts";
 import { DescriptorWriter } from "../engine/descriptor_writer.ts";
-import { ConnectionWriter, type WriteJob } from "../engine/connection_writer.ts";
+import { ConnectionWriter, type WriteJob } from "../engine/connection/writer.ts";
 import { Outcome, outcomeOf } from "../engine/step/outcome.ts";
 import { verify } from "../engine/endpoint.ts";
 import type { Pipe } from "../engine/pipe.ts";

@@ -5,7 +5,7 @@ import { describe } from "../../options.ts";
 import { renameToNew } from "./name.ts";
 import { openNew } from "./open.ts";
 import { removeAtEnd } from "./leftovers.ts";
-import { asSyscallError } from "../engine/open_file.ts";
+import { asSyscallError } from "../engine/file/open_file.ts";
 import type { CopyTarget, TargetOptions } from "./types.ts";
 import { temporaryName } from "./name.ts";
 

@@ -6,7 +6,7 @@ import { builtin } from "../../builtins.ts";
 import { errnoName, SyscallError } from "../../errors.ts";
 import { describe } from "../../options.ts";
 import { available } from "../../sys/libc.ts";
-import { runOffThread } from "../engine/off_loop.ts";
+import { runOffThread } from "../engine/file/off_loop.ts";
 
 /** Longest name in a folder that Linux and macOS allow, in bytes. */
 const LONGEST_NAME = 255;

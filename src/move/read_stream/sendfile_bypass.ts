@@ -13,7 +13,7 @@ import { available } from "../../sys/libc.ts";
 import { lseek } from "../../sys/raw/files.ts";
 import { FileType } from "../../sys/file/statx.ts";
 import { localStatus } from "../../threads/blocking/files.ts";
-import { openBody, type ResponseBody } from "../engine/response_body.ts";
+import { openBody, type ResponseBody } from "../engine/connection/response_body.ts";
 import { TransferProgress } from "../engine/progress.ts";
 import { Pump, type PumpEnd } from "../engine/sendfile_loop.ts";
 

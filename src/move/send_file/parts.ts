@@ -2,9 +2,9 @@
 
 import type { ServerResponse } from "node:http";
 import { cutOff } from "../../runtime/response.ts";
-import { connectionClosed } from "../engine/connection_closed.ts";
+import { connectionClosed } from "../engine/connection/closed.ts";
 import { copyRange, streamSink, taken } from "../engine/portable_copy.ts";
-import { type ResponseBody, writeBody } from "../engine/response_body.ts";
+import { type ResponseBody, writeBody } from "../engine/connection/response_body.ts";
 import { TransferProgress } from "../engine/progress.ts";
 import { sendRange } from "./send_loop.ts";
 

@@ -18,7 +18,7 @@ import { TransferProgress } from "../engine/progress.ts";
 import { sendToDescriptor } from "./to_descriptor.ts";
 import { sendToResponse } from "./to_response.ts";
 import { sendToSocket } from "./to_socket.ts";
-import { openSource, type Source } from "../engine/open_file.ts";
+import { openSource, type Source } from "../engine/file/open_file.ts";
 import type { Sender, SendFileOptions, SendResult, SendTarget } from "./types.ts";
 
 export type { BunSocket, DenoConn };

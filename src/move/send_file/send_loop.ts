@@ -5,7 +5,7 @@ import type { RuntimeConnection } from "../../runtime/types.ts";
 import { isLocal } from "../../threads/blocking/files.ts";
 import { copyRange, type Sink } from "../engine/portable_copy.ts";
 import type { TransferProgress } from "../engine/progress.ts";
-import { sendBytes } from "../engine/connection_output.ts";
+import { sendBytes } from "../engine/connection/output.ts";
 import { pumpFile } from "../engine/sendfile_loop.ts";
 import type { Call, FileRange, SendFileOptions, SendMethod } from "./types.ts";
 

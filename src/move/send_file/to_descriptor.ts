@@ -16,7 +16,7 @@ import type { TransferProgress } from "../engine/progress.ts";
 import { Outcome, outcomeOf, STARVED_MS } from "../engine/step/outcome.ts";
 import { sendfileStep } from "../engine/step/sendfile.ts";
 import { fileToPipeStep } from "../engine/step/splice.ts";
-import { sendBytes } from "../engine/connection_output.ts";
+import { sendBytes } from "../engine/connection/output.ts";
 import { copyRest, sendToConnection } from "./send_loop.ts";
 import type { FileRange } from "./types.ts";
 import type { Sender } from "./types.ts";

@@ -1,8 +1,8 @@
 /** The machine on which methods were compared. @module */
 
 import { cpus } from "node:os";
-import { capabilities } from "../../capabilities.ts";
-import type { Comparison } from "./types.ts";
+import { capabilities } from "../../../capabilities.ts";
+import type { Comparison } from "../types.ts";
 
 export function machine(): Comparison["machine"] {
   const { kernel, runtime, backend, system } = capabilities();
