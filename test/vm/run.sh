@@ -41,6 +41,10 @@ fi
 (cd "$work" && apt-get download -qq "$version" 2>"$work/apt.log") || { cat "$work/apt.log" >&2; exit 1; }
 dpkg -x "$work"/linux-image-*.deb "$work/kernel"
 
+# A checkout in /tmp must stay in sight.
+temporary="; \$B mount -t tmpfs tmp /new/tmp"
+[[ $here != /tmp/* ]] || temporary=
+
 root=$work/root
 mkdir -p "$root"/{bin,modules,proc,sys,dev,host,overlay,new}
 cp "$(command -v busybox)" "$root/bin/busybox"
@@ -62,7 +66,7 @@ for m in ${MODULES[*]}; do [ -f /modules/\$m.ko ] && \$B insmod /modules/\$m.ko;
 \$B mount -t tmpfs t /overlay; \$B mkdir -p /overlay/u /overlay/w
 \$B mount -t overlay -o lowerdir=/host,upperdir=/overlay/u,workdir=/overlay/w o /new
 \$B mount -t proc p /new/proc; \$B mount -t sysfs s /new/sys; \$B mount -t devtmpfs d /new/dev
-\$B mkdir -p /new/dev/shm; \$B mount -t tmpfs sh /new/dev/shm; \$B mount -t tmpfs tmp /new/tmp
+\$B mkdir -p /new/dev/shm; \$B mount -t tmpfs sh /new/dev/shm$temporary
 \$B mkdir -p /new/run/sluice; \$B mount -t 9p -o trans=virtio,version=9p2000.L,ro script /new/run/sluice
 \$B ln -s /proc/self/fd /new/dev/fd; \$B ip link set lo up
 \$B chroot /new /usr/bin/env HOME=/tmp PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin \\
