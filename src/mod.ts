@@ -26,6 +26,7 @@ export {
   type MechanismName,
   type NetworkCapabilities,
   type NetworkInterface,
+  type TlsCapabilities,
 } from "./capabilities.ts";
 export { type Broadcast, broadcast } from "./move/broadcast/broadcast.ts";
 export type {
