@@ -153,3 +153,15 @@ export class AbortError extends Error {
     this.bytesMoved = bytesMoved;
   }
 }
+
+/** Gives an error of the runtime the shape of ours; the original is its cause. */
+export function asSyscallError(
+  error: Error,
+  syscall: string,
+  action: string,
+  bytesMoved?: number,
+): Error {
+  const errno = errnoNumber(String((error as { code?: unknown }).code));
+  if (errno === 0) return error;
+  return new SyscallError({ syscall, errno, action, bytesMoved, cause: error });
+}

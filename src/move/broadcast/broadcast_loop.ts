@@ -3,9 +3,8 @@
 import { SlowTargetError } from "../../errors.ts";
 import type { TransferProgress } from "../engine/progress.ts";
 import { Notify } from "./notify.ts";
-import { TargetQueue } from "./target_queue.ts";
+import { TargetQueue, type TargetQueueEvents } from "./target_queue.ts";
 import type { BroadcastOptions, ChunkSource } from "./types.ts";
-import type { TargetQueueEvents } from "./target_queue.ts";
 import { StallBudget } from "./stall_budget.ts";
 import { TargetRegistry } from "./target_registry.ts";
 import { BackpressureTracker } from "./backpressure.ts";

@@ -2,12 +2,11 @@
 
 import { builtin } from "../../builtins.ts";
 import { describe } from "../../options.ts";
-import { renameToNew } from "./name.ts";
+import { renameToNew, temporaryName } from "./name.ts";
 import { openNew } from "./open.ts";
 import { removeAtEnd } from "./leftovers.ts";
-import { asSyscallError } from "../engine/file/open_file.ts";
+import { asSyscallError } from "../../errors.ts";
 import type { CopyTarget, TargetOptions } from "./types.ts";
-import { temporaryName } from "./name.ts";
 
 /** Makes a file under a temporary name. */
 export async function makeHidden(path: string, options: TargetOptions): Promise<CopyTarget> {

@@ -9,7 +9,7 @@ import { mountOf } from "../../sys/file/mounts.ts";
 import { type FileFacts, FileType, timesOf } from "../../sys/file/statx.ts";
 import { copyFacts, statusOf } from "../../threads/blocking/files.ts";
 import { hold, isDoubtful, type Snapshot, snapshot } from "../engine/file/pseudo_files.ts";
-import { asSyscallError } from "../engine/file/open_file.ts";
+import { asSyscallError } from "../../errors.ts";
 
 /** Describes an open file: by a call of our own where there is one, for Deno knows only its own files. */
 export async function describeFile(fd: number): Promise<FileFacts> {

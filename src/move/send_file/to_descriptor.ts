@@ -18,9 +18,7 @@ import { sendfileStep } from "../engine/step/sendfile.ts";
 import { fileToPipeStep } from "../engine/step/splice.ts";
 import { sendBytes } from "../engine/connection/output.ts";
 import { copyRest, sendToConnection } from "./send_loop.ts";
-import type { FileRange } from "./types.ts";
-import type { Sender } from "./types.ts";
-import type { SendMethod } from "./types.ts";
+import type { FileRange, Sender, SendMethod } from "./types.ts";
 
 /** Most bytes for a device, of which nothing is known. */
 const DEVICE_BYTES = 4096;

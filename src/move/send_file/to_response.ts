@@ -8,9 +8,7 @@ import { streamSink } from "../engine/portable_copy.ts";
 import { writeBody } from "../engine/connection/response_body.ts";
 import type { TransferProgress } from "../engine/progress.ts";
 import { copyRest, sendRange } from "./send_loop.ts";
-import type { FileRange } from "./types.ts";
-import type { Sender } from "./types.ts";
-import type { SendFileOptions, SendMethod } from "./types.ts";
+import type { FileRange, Sender, SendFileOptions, SendMethod } from "./types.ts";
 
 /** Sends the body of a response and ends it. */
 export const sendToResponse: Sender<ServerResponse> = async (res, file, options, progress) => {

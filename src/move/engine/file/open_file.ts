@@ -4,7 +4,7 @@ import type { Stats } from "node:fs";
 import { guardsPaths } from "../../../../ffi/mod.ts";
 import { platform } from "../../../../ffi/platform/mod.ts";
 import { builtin } from "../../../builtins.ts";
-import { errnoNumber, SyscallError } from "../../../errors.ts";
+import { asSyscallError, errnoNumber, SyscallError } from "../../../errors.ts";
 import { describe } from "../../../options.ts";
 import { check } from "../../../sys/check.ts";
 import { type FdLike, fdOf } from "../../../sys/fd.ts";
@@ -189,16 +189,4 @@ function assertSendable(type: number, name: string): void {
     errno,
     action: `send ${name}, which is ${kind} and not a file`,
   });
-}
-
-/** Gives an error of the runtime the shape of ours; the original is its cause. */
-export function asSyscallError(
-  error: Error,
-  syscall: string,
-  action: string,
-  bytesMoved?: number,
-): Error {
-  const errno = errnoNumber(String((error as { code?: unknown }).code));
-  if (errno === 0) return error;
-  return new SyscallError({ syscall, errno, action, bytesMoved, cause: error });
 }
