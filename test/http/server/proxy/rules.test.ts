@@ -264,7 +264,8 @@ describe("a client that sends ahead", () => {
     await until(() => received().split(TWENTY).length === count + 1, "all answers");
     assert.ok(received().includes("hello"));
     assert.equal(program.requests.length, 1);
-    socket.end("GET /file.txt HTTP/1.0\r\n\r\n");
+    // Not by end(): Node.js gives up a client that says no more.
+    socket.write("GET /file.txt HTTP/1.0\r\nHost: a\r\n\r\n");
     await until(() => received().split(TWENTY).length === count + 2, "the server goes on");
   });
 });
