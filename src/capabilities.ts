@@ -14,8 +14,9 @@ import { probeSockets } from "./probe/sockets.ts";
 import { describe } from "./sys/arguments.ts";
 import { type FaultGuardState, faultGuardState } from "./memory/fault_guard/guard.ts";
 import { libc } from "./sys/libc.ts";
+import { probeTls, type TlsCapabilities, untriedTls } from "./tls/capabilities.ts";
 
-export type { Limits, Mechanism, NetworkCapabilities };
+export type { Limits, Mechanism, NetworkCapabilities, TlsCapabilities };
 export type { NetworkInterface } from "./probe/network.ts";
 
 /** What {@linkcode Capabilities.mechanisms} tells of. */
@@ -90,6 +91,8 @@ export interface Capabilities {
   readonly missing: readonly string[];
   /** Each mechanism, by trying it. Where nothing can be called, all are `unknown`. */
   readonly mechanisms: Readonly<Record<MechanismName, Mechanism>>;
+  /** The TLS library that servers use for HTTPS, and whether the kernel encrypts for it. */
+  readonly tls: TlsCapabilities;
   /** Limits of this process; `null` where nothing can be called. */
   readonly limits: Limits | null;
   /** The network hardware; `null` where nothing can be called. */
@@ -102,7 +105,7 @@ export interface Capabilities {
  * Tells what works here, by trying it: whether, and by what, system calls can be made, and which
  * mechanisms the kernel, the file system and the limits of this process allow.
  *
- * The first call loads the backend and binds the C library, which takes up to 30 ms. Each call opens
+ * The first call loads the backend and binds the C library and OpenSSL, which takes up to 40 ms. Each call opens
  * and closes some descriptors, connects to itself over loopback, and writes a few KiB into unnamed
  * files in `folder`; it takes a few milliseconds. Nothing is left behind and nothing is remembered:
  * limits and modules may change while the process runs.
@@ -125,6 +128,7 @@ export function capabilities({ folder = "." }: CapabilitiesOptions = {}): Capabi
   }
   const reason = refusal();
   const supported = reason === null;
+  const mechanisms = supported ? probe(folder) : untried(reason);
   return {
     supported,
     reason,
@@ -134,7 +138,8 @@ export function capabilities({ folder = "." }: CapabilitiesOptions = {}): Capabi
     kernel: (supported && readProc("/proc/sys/kernel/osrelease")?.trim()) || null,
     libc: supported ? libraryName() : null,
     missing: supported ? [...missingSymbols()] : [],
-    mechanisms: supported ? probe(folder) : untried(reason),
+    mechanisms,
+    tls: supported ? probeTls(mechanisms.ktls) : untriedTls(reason),
     limits: supported ? probeLimits() : null,
     network: supported ? probeNetwork() : null,
     faultGuard: supported

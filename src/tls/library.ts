@@ -6,6 +6,9 @@ import { UnsupportedError } from "../errors.ts";
 /** Control commands of a BIO: `openssl/bio.h`. */
 const BIO_CTRL_SET_KTLS_TX_SEND_CTRL_MSG = 74;
 const BIO_FLAGS_KTLS_TX_CTRL_MSG = 0x1000;
+/** {@linkcode TlsLibrary.name} of the OpenSSL that Node.js itself exports. */
+export const RUNTIME_LIBRARY = "runtime";
+
 /** Any record type. */
 const APPLICATION_DATA = 23n;
 
@@ -53,7 +56,7 @@ export interface TlsLibrary {
  */
 export function tlsLibrary(): TlsLibrary {
   const { calls: ssl, path, version } = openssl();
-  return { name: path ?? "runtime", version, kernelTls: builtWithKernelTls(ssl) };
+  return { name: path ?? RUNTIME_LIBRARY, version, kernelTls: builtWithKernelTls(ssl) };
 }
 
 /**

@@ -5,6 +5,7 @@ import type { Capabilities } from "../../src/capabilities.ts";
 import { runChild } from "../_kit/child.ts";
 
 const MAIN = new URL("../../src/cli/main.ts", import.meta.url);
+const ON_NODE = !("Bun" in globalThis) && !("Deno" in globalThis);
 const ESCAPE = "\x1b[";
 
 const run = (args: readonly string[], env: Record<string, string> = {}) =>
@@ -19,6 +20,36 @@ describe("sluice doctor", () => {
     }
     assert.match(stdout, /^ {2}lo +DMA gather: yes {2}checksum: yes/m);
     assert.match(stdout, /sends without copying here\.\n$/);
+  });
+
+  it("says which TLS library there is, and whether the kernel encrypts for it", async () => {
+    const { stdout } = await run([]);
+    assert.match(
+      stdout,
+      /^HTTPS\n {2}TLS library +works +OpenSSL [3-9]\.\S+ .*, (libssl\.so\.3|exported by Node\.js)\n/m,
+    );
+    assert.match(stdout, /^ {2}sendfile by kTLS +(works|missing|forbidden) +\S/m);
+  });
+
+  it("says of a TLS library that is missing what to install, and sends over HTTP still", async () => {
+    const { code, stdout } = await run([], { SLUICE_LIBSSL: "libssl-that-is-missing.so" });
+    assert.equal(code, 0);
+    assert.match(
+      stdout,
+      /^ {2}TLS library +missing +.*libssl-that-is-missing.*apt install libssl3/m,
+    );
+    assert.doesNotMatch(stdout, /sendfile by kTLS/);
+  });
+
+  it("says that the OpenSSL of Node.js knows no kTLS", {
+    skip: ON_NODE ? false : "Bun and Deno export no OpenSSL",
+  }, async () => {
+    const { stdout } = await run([], { SLUICE_LIBSSL: "runtime" });
+    assert.match(stdout, /^ {2}TLS library +works +OpenSSL .*, exported by Node\.js$/m);
+    assert.match(
+      stdout,
+      /^ {2}sendfile by kTLS +missing +the OpenSSL of Node\.js is built without/m,
+    );
   });
 
   it("prints with --json what capabilities() returns", async () => {
@@ -45,6 +76,9 @@ describe("sluice doctor", () => {
     const found = JSON.parse((await run(["--json"], none)).stdout) as Capabilities;
     assert.equal(found.supported, false);
     assert.deepEqual([found.limits, found.network], [null, null]);
+    assert.deepEqual([found.tls.library, found.tls.version], [null, null]);
+    assert.match(found.tls.reason!, /SLUICE_FFI/);
+    assert.equal(found.tls.kernelTls.state, "unknown");
     for (const { state, remedy } of Object.values(found.mechanisms)) {
       assert.equal(state, "unknown");
       assert.match(remedy!, /SLUICE_FFI/);

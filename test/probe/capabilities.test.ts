@@ -45,6 +45,15 @@ describe("capabilities()", () => {
     }
   });
 
+  it("names the TLS library, and says why the kernel does not encrypt where it does not", () => {
+    const { mechanisms: { ktls }, tls: { kernelTls, library, reason, version } } = capabilities();
+    assert.match(library!, /^(libssl\.so\.3|runtime)$/);
+    assert.match(version!, /^OpenSSL ([3-9]|\d\d)\./);
+    assert.equal(reason, null);
+    if (kernelTls.state === "works") assert.equal(ktls.state, "works");
+    else assert.ok(kernelTls.detail !== "" && kernelTls.remedy !== null);
+  });
+
   it("is data that survives JSON", () => {
     const found = capabilities();
     assert.deepEqual(JSON.parse(JSON.stringify(found)), found);

@@ -2,6 +2,7 @@
 
 import { release } from "node:os";
 import type { Capabilities, Mechanism, MechanismName } from "../../capabilities.ts";
+import { RUNTIME_LIBRARY } from "../../tls/library.ts";
 import { wrap } from "../output.ts";
 import type { Paint, StyleName } from "../style.ts";
 
@@ -81,6 +82,7 @@ function lines(found: Capabilities, paint: Paint, narrow: boolean): string[] {
       all.push(...row(label, found.mechanisms[name as MechanismName], paint, narrow));
     }
   }
+  all.push("", paint("bold", "HTTPS"), ...https(found, paint, narrow));
   all.push("", paint("bold", "Network interfaces"), ...interfaces(found, paint));
   all.push("", paint("bold", "Limits"), ...limits(found));
   return [...all, "", verdict(found, paint)];
@@ -114,6 +116,20 @@ function row(
     : [`${head}  ${paint("dim", detail)}`];
   if (remedy !== null) lines.push(`${below}${paint("cyan", "->")} ${remedy}`);
   return lines;
+}
+
+/** The library first: without it, nothing can be said of kTLS. */
+function https({ tls }: Capabilities, paint: Paint, narrow: boolean): string[] {
+  const { kernelTls, library, reason, version } = tls;
+  if (library === null) {
+    const none: Mechanism = { state: "missing", detail: reason!, remedy: null };
+    return row("TLS library", none, paint, narrow);
+  }
+  const detail = `${version}, ${library === RUNTIME_LIBRARY ? "exported by Node.js" : library}`;
+  return [
+    ...row("TLS library", { state: "works", detail, remedy: null }, paint, narrow),
+    ...row("sendfile by kTLS", kernelTls, paint, narrow),
+  ];
 }
 
 function interfaces({ network }: Capabilities, paint: Paint): string[] {

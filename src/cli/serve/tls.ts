@@ -3,7 +3,7 @@
 import { unwatchFile, watchFile } from "node:fs";
 import process from "node:process";
 import type { FileServer, TlsOptions } from "../../http/mod.ts";
-import { localCertificate } from "../../tls/local_certificate.ts";
+import { localCertificate } from "../../tls/certificate/local_certificate.ts";
 
 /** The options of the command that are about HTTPS. */
 export interface TlsFlags {

@@ -2,7 +2,7 @@
 
 import type { Checked } from "../../checked.ts";
 import { errnoNumber } from "../../errors.ts";
-import { AbortError } from "../../move/engine/progress.ts";
+import { AbortError } from "../../errors.ts";
 import { IoOp } from "../../threads/io_queue/types.ts";
 import type { Block } from "../aligned/slabs.ts";
 import { borrow, giveBack, PIECE } from "./bounce.ts";

@@ -5,7 +5,7 @@ import { platform } from "../../../ffi/platform/mod.ts";
 import { errnoNumber } from "../../errors.ts";
 import { available } from "../../sys/libc.ts";
 import * as raw from "../../sys/raw/mod.ts";
-import { AbortError } from "../../move/engine/progress.ts";
+import { AbortError } from "../../errors.ts";
 import { IoOp } from "../../threads/io_queue/types.ts";
 import type { Block } from "../aligned/slabs.ts";
 import { borrow, giveBack, PIECE } from "./bounce.ts";

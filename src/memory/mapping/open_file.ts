@@ -3,7 +3,7 @@
 import { platform } from "../../../ffi/platform/mod.ts";
 import { builtin } from "../../builtins.ts";
 import { errnoNumber, SyscallError } from "../../errors.ts";
-import { asSyscallError } from "../../move/engine/open_file.ts";
+import { asSyscallError } from "../../move/engine/file/open_file.ts";
 import { describe } from "../../options.ts";
 import { check } from "../../sys/check.ts";
 import { type FdLike, fdOf } from "../../sys/fd.ts";

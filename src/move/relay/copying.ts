@@ -8,7 +8,7 @@ import { PollEvent } from "../../sys/flags/event.ts";
 import * as raw from "../../sys/raw/mod.ts";
 import { MessageFlag, ShutdownHow } from "../../sys/flags/socket.ts";
 import { ready } from "../../threads/poll/poll_ready.ts";
-import { AbortError } from "../engine/progress.ts";
+import { AbortError } from "../../errors.ts";
 import { type Side, unreadable } from "./side.ts";
 import type { PairSettings } from "./types.ts";
 

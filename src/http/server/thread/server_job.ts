@@ -35,7 +35,7 @@ import { Listings } from "../listing/listings.ts";
 import { LogWriter } from "./log_writer.ts";
 import { restrictThread } from "./sandbox.ts";
 import { setCommonFields } from "../response/response.ts";
-import type { ServiceTls } from "../connection/secure_start.ts";
+import type { ServiceTls } from "../connection/contracts.ts";
 import { Service } from "./worker.ts";
 import { Responder } from "../response/responder.ts";
 
