@@ -143,9 +143,10 @@ export class FileServer implements AsyncDisposable {
     if (platform.os !== "linux" || !available()) return await this.#listenPortably();
     if (sandbox) landlock();
     if (tls !== undefined) this.#tls = new TlsControl(tls);
-    const others = fallback === undefined ? null : await resolveFallback(fallback);
-    const listener = listenAt(await whereToListen(this.#config), backlog);
+    let listener = -1;
     try {
+      const others = fallback === undefined ? null : await resolveFallback(fallback);
+      listener = listenAt(await whereToListen(this.#config), backlog);
       this.#tell(listener);
       const { onError } = this.#config;
       this.#threads = new ServerThreads(this.#config, {
@@ -167,7 +168,7 @@ export class FileServer implements AsyncDisposable {
       await this.#stop();
       throw cause;
     } finally {
-      raw.close(listener);
+      if (listener >= 0) raw.close(listener);
     }
     if (!this.#referenced && this.#closing === undefined) this.#threads!.unref();
     return this.#address!;
@@ -183,7 +184,12 @@ export class FileServer implements AsyncDisposable {
   async #listenPortably(): Promise<ServerAddress> {
     this.#portable = await listenPortably(this.#config, this.#counters);
     this.#address = this.#portable.address;
-    this.#redirect = await startRedirect(this.#config, this.#address);
+    try {
+      this.#redirect = await startRedirect(this.#config, this.#address);
+    } catch (cause) {
+      await this.#portable.close();
+      throw cause;
+    }
     if (!this.#referenced) this.#portable.server.unref();
     return this.#address;
   }
