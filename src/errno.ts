@@ -28,6 +28,7 @@ export const ENXIO: number = -errnoNumber("ENXIO");
 export const EOPNOTSUPP: number = -errnoNumber("EOPNOTSUPP");
 export const EPERM: number = -errnoNumber("EPERM");
 export const EPIPE: number = -errnoNumber("EPIPE");
+export const ESRCH: number = -errnoNumber("ESRCH");
 export const ESHUTDOWN: number = -errnoNumber("ESHUTDOWN");
 export const ESPIPE: number = -errnoNumber("ESPIPE");
 export const ETIMEDOUT: number = -errnoNumber("ETIMEDOUT");

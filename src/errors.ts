@@ -137,3 +137,31 @@ export function errnoName(errno: number): string {
 export function errnoNumber(name: string): number {
   return Math.max(0, platform.errnoNames.indexOf(name));
 }
+
+/** A transfer that its own `signal` stopped. */
+export class AbortError extends Error {
+  /** Always `"AbortError"`, as everywhere in the runtimes. */
+  override readonly name: string = "AbortError";
+  /** Always `"ABORT_ERR"`. */
+  readonly code: string = "ABORT_ERR";
+  /** Bytes that had been moved. */
+  readonly bytesMoved: number;
+
+  /** Builds the error; `cause` is the signal's reason. */
+  constructor(bytesMoved: number, cause: unknown) {
+    super(`The transfer was aborted after ${bytesMoved} bytes`, { cause });
+    this.bytesMoved = bytesMoved;
+  }
+}
+
+/** Gives an error of the runtime the shape of ours; the original is its cause. */
+export function asSyscallError(
+  error: Error,
+  syscall: string,
+  action: string,
+  bytesMoved?: number,
+): Error {
+  const errno = errnoNumber(String((error as { code?: unknown }).code));
+  if (errno === 0) return error;
+  return new SyscallError({ syscall, errno, action, bytesMoved, cause: error });
+}

@@ -79,7 +79,7 @@ export type { Alignment, DirectMode } from "./memory/direct/channel.ts";
 export type { DirectFileOptions } from "./memory/direct/opening.ts";
 export type { DirectReadable, DirectReadableOptions } from "./memory/direct/readable.ts";
 export type { DirectWritableOptions } from "./memory/direct/writable.ts";
-export { AbortError } from "./move/engine/progress.ts";
+export { AbortError } from "./errors.ts";
 export { Pipe, type PipeOptions } from "./move/engine/pipe.ts";
 export { relay } from "./move/relay/relay.ts";
 export type { RelayOptions, RelayProgress, RelayResult, RelayTarget } from "./move/relay/types.ts";
@@ -92,15 +92,13 @@ export {
   type Relay,
   type ServerAddress,
 } from "./move/relay/server/relay_server.ts";
-export {
-  type BunSocket,
-  type DenoConn,
-  sendFile,
-  type SendFileOptions,
-  type SendMethod,
-  type SendResult,
-  type SendTarget,
-} from "./move/send_file/send_file.ts";
+export { type BunSocket, type DenoConn, sendFile } from "./move/send_file/send_file.ts";
+export type {
+  SendFileOptions,
+  SendMethod,
+  SendResult,
+  SendTarget,
+} from "./move/send_file/types.ts";
 export {
   transfer,
   type TransferRequest,

@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { join, relative } from "node:path";
+import { dirname, join, relative } from "node:path";
 import { describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
 
 const ROOT = fileURLToPath(new URL("../", import.meta.url));
 const MOST_LINES = 260;
+const MOST_FILES = 16;
 
 /**
  * Layers of `src`, from the bottom: a file may import from its own and from those before it. `move`
@@ -71,6 +72,30 @@ function layerOf(name: string): number {
   );
 }
 
+/** The files of one circle of imports; empty if there is none. */
+function circle(targets: ReadonlyMap<string, readonly string[]>): string[] {
+  const done = new Set<string>();
+  const path: string[] = [];
+  const visit = (name: string): string[] => {
+    const at = path.indexOf(name);
+    if (at >= 0) return path.slice(at);
+    if (done.has(name)) return [];
+    path.push(name);
+    for (const target of targets.get(name) ?? []) {
+      const found = visit(target);
+      if (found.length > 0) return found;
+    }
+    path.pop();
+    done.add(name);
+    return [];
+  };
+  for (const name of targets.keys()) {
+    const found = visit(name);
+    if (found.length > 0) return found;
+  }
+  return [];
+}
+
 describe("the layers", () => {
   it("hold every file", () => {
     const homeless = sources.filter(({ name }) => layerOf(name) < 0).map(({ name }) => name);
@@ -85,6 +110,16 @@ describe("the layers", () => {
       })
     ).filter(({ name, target }) => layerOf(target) > layerOf(name));
     assert.deepEqual(wrong, []);
+  });
+
+  it("have no circle of imports, types included", () => {
+    const targets = new Map(sources.map(({ name, imports }) => [
+      name,
+      imports.filter((s) => s.startsWith(".")).map((s) =>
+        relative(ROOT, join(ROOT, name, "..", s))
+      ),
+    ]));
+    assert.deepEqual(circle(targets), []);
   });
 
   it("import files that exist, by their whole name", () => {
@@ -157,6 +192,23 @@ describe("every file of ffi and src", () => {
         name,
       );
     }
+  });
+
+  it(`stands in a folder of at most ${MOST_FILES} files`, () => {
+    const folders = new Map<string, number>();
+    for (const { name } of sources) {
+      const folder = dirname(name);
+      folders.set(folder, (folders.get(folder) ?? 0) + 1);
+    }
+    assert.deepEqual([...folders].filter(([, count]) => count > MOST_FILES), []);
+  });
+
+  it("takes the classes of errors from below", () => {
+    const wrong = sources.filter(({ name, code }) =>
+      /^export class \w+Error\b/m.test(code) && name !== "src/errors.ts" &&
+      !/^src\/tls\//.test(name)
+    ).map(({ name }) => name);
+    assert.deepEqual(wrong, []);
   });
 
   it("names no folder utils", () => {

@@ -51,5 +51,5 @@ export * as raw from "./raw/mod.ts";
 export { Region } from "./region.ts";
 export * from "./flags/socket.ts";
 export * from "./net/sockets.ts";
-export * from "./file/stat.ts";
+export { type Statx, statx, StatxFlag, StatxMask } from "./file/stat.ts";
 export { FileType } from "./file/statx.ts";

@@ -1,11 +1,9 @@
 /** Whether the thread that started a job still runs: `terminate()` gives it no last word. @module */
 
 import { builtin } from "../builtins.ts";
-import { errnoNumber } from "../errors.ts";
-import { callNumber } from "../sys/raw/call_numbers.ts";
+import { ESRCH } from "../errno.ts";
+import { callNumber } from "../sys/raw/process/call_numbers.ts";
 import { syscall } from "../sys/raw/syscall.ts";
-
-const ESRCH = -errnoNumber("ESRCH");
 
 /** Time between two checks, in milliseconds. */
 const CHECK_MS = 50;

@@ -6,11 +6,11 @@ import { builtin } from "../builtins.ts";
 import { debug } from "../debug.ts";
 import { check } from "../sys/check.ts";
 import * as raw from "../sys/raw/mod.ts";
-import { exitNow } from "../sys/raw/process.ts";
 import { NESTED_PARK_MS, PARK_MS, Phase, Slot, type WorkerStart } from "./job.ts";
 import { threadId } from "./owner.ts";
 import { WakeSocket } from "./wake_socket.ts";
 import { startError, workerExecArgv, workerLocation } from "./worker_location.ts";
+import { type Exit, offExit, onExit } from "./exit_hook.ts";
 
 /** What a host runs, and whom it tells. */
 export interface WorkerHostOptions {
@@ -40,46 +40,6 @@ const CLOSE_MS = 2 * PARK_MS;
 
 /** Adds one to an eventfd, in the byte order of both processors that we know. */
 const ONE = Uint8Array.of(1, 0, 0, 0, 0, 0, 0, 0);
-
-/** What is done for a host when its thread ends: told to stop, and then waited for. */
-interface Exit {
-  stop(): void;
-  /** Returns whether it hangs. */
-  wait(ms: number): boolean;
-}
-
-// One exit hook for all hosts of this thread: a listener each would exceed MaxListeners.
-const exits = new Set<Exit>();
-
-function stopAll(code: number): void {
-  for (const exit of exits) exit.stop();
-  const end = performance.now() + PARK_MS;
-  const hanging = [...exits].filter((exit) => exit.wait(Math.max(0, end - performance.now())));
-  if (hanging.length > 0 && builtin("worker_threads").isMainThread) endWithout(code);
-}
-
-/** Ends the process although a thread does not: what else listens for the end is still called. */
-function endWithout(code: number): void {
-  const process = builtin("process");
-  const listeners = process.listeners("exit");
-  for (const listener of listeners.slice(listeners.indexOf(stopAll) + 1)) {
-    try {
-      listener.call(process, code);
-    } catch {
-      // The process ends all the same.
-    }
-  }
-  exitNow(Number(process.exitCode ?? code));
-}
-
-function onExit(exit: Exit): void {
-  if (exits.size === 0) builtin("process").on("exit", stopAll);
-  exits.add(exit);
-}
-
-function offExit(exit: Exit): void {
-  if (exits.delete(exit) && exits.size === 0) builtin("process").off("exit", stopAll);
-}
 
 /**
  * A Worker that runs one job until it is closed.

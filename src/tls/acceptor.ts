@@ -3,7 +3,7 @@
 import { Cell } from "../../ffi/libc/cell.ts";
 import type { OpenSsl } from "../../ffi/libssl/mod.ts";
 import * as raw from "../sys/raw/mod.ts";
-import { HostTable } from "./certificate_names.ts";
+import { HostTable } from "./certificate/certificate_names.ts";
 import { type ClientHello, MOST_HELLO_BYTES } from "./client_hello.ts";
 import { calls } from "./library.ts";
 import { keyName } from "./ticket_keys.ts";

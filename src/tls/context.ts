@@ -3,8 +3,8 @@
 import { Cell } from "../../ffi/libc/cell.ts";
 import { builtin } from "../builtins.ts";
 import { UnsupportedError } from "../errors.ts";
-import { alpnCallback } from "./alpn_callback.ts";
-import { type Certificates, type Credential, derOf } from "./credential.ts";
+import { alpnCallback } from "./alpn/alpn_callback.ts";
+import { type Certificates, type Credential, derOf } from "./certificate/credential.ts";
 import { calls, openssl } from "./library.ts";
 import { takeReason } from "./openssl_errors.ts";
 import { TICKET_KEY_BYTES } from "./ticket_keys.ts";

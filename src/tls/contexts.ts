@@ -9,10 +9,10 @@ import {
   type Credential,
   loadCertificates,
   loadCredential,
-} from "./credential.ts";
+} from "./certificate/credential.ts";
 import { calls } from "./library.ts";
 import type { HostConfig, TlsConfig } from "./options.ts";
-import { type Pem, unusable } from "./pem_source.ts";
+import { type Pem, unusable } from "./certificate/pem_source.ts";
 import { keyName, newTicketKey } from "./ticket_keys.ts";
 
 /** Largest OCSP response, in bytes: it is sent with each handshake. */

@@ -3,9 +3,9 @@
 import { isBytes } from "../bytes.ts";
 import { describe, wholeNumber } from "../options.ts";
 import type { VersionName } from "./context.ts";
-import { type Pem, pemOf, type PemSource } from "./pem_source.ts";
+import { type Pem, pemOf, type PemSource } from "./certificate/pem_source.ts";
 
-export type { PemSource } from "./pem_source.ts";
+export type { PemSource } from "./certificate/pem_source.ts";
 
 /** A certificate and its private key. */
 export interface TlsCertificate {

@@ -3,8 +3,8 @@
 import type { SecureContextOptions } from "node:tls";
 import { builtin } from "../builtins.ts";
 import type { PemPair, TlsConfig } from "./options.ts";
-import { type Pem, unusable } from "./pem_source.ts";
-import { certificateNames } from "./certificate_names.ts";
+import { type Pem, unusable } from "./certificate/pem_source.ts";
+import { certificateNames } from "./certificate/certificate_names.ts";
 
 /** What the runtime's server is given. */
 export interface PortableTls {

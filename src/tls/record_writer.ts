@@ -1,7 +1,8 @@
 /** Writing to one TLS connection: memory and files, in records or through the kernel. @module */
 
 import type { Cell } from "../../ffi/libc/cell.ts";
-import { errnoNumber } from "../errors.ts";
+import { EAGAIN, ECONNRESET } from "../errno.ts";
+import { sendfileStep } from "../move/engine/step/sendfile.ts";
 import { sendCell } from "../sys/raw/cells.ts";
 import * as raw from "../sys/raw/mod.ts";
 import { MessageFlag } from "../sys/flags/socket.ts";
@@ -12,9 +13,6 @@ export const RECORD_BYTES = 16_384;
 
 /** Longest data that waits for the file behind it, so that both leave in one record. */
 const MOST_STAGED = 4096;
-
-const EAGAIN = -errnoNumber("EAGAIN");
-const ECONNRESET = -errnoNumber("ECONNRESET");
 
 const SSL_ERROR_WANT_WRITE = 3;
 
@@ -71,7 +69,7 @@ export class RecordWriter {
 
   /** Sends a part of a file: see `TlsSession.sendFile`. */
   sendFile(file: number, position: number, count: number): number {
-    if (this.kernel) return raw.sendfile(this.#fd, file, position, count);
+    if (this.kernel) return sendfileStep(this.#fd, file, position, count);
     let sent = 0;
     while (sent < count) {
       const staged = this.#staged?.length ?? 0;

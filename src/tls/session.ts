@@ -2,7 +2,7 @@
 
 import type { Cell } from "../../ffi/libc/cell.ts";
 import { concat } from "../bytes.ts";
-import { errnoNumber } from "../errors.ts";
+import { EAGAIN, ECONNRESET, EINTR } from "../errno.ts";
 import { sendCopyStep } from "../move/engine/step/memory.ts";
 import { recvCell } from "../sys/raw/cells.ts";
 import * as raw from "../sys/raw/mod.ts";
@@ -15,10 +15,6 @@ import { RECORD_BYTES, RecordWriter } from "./record_writer.ts";
 
 /** How the handshake stands. */
 export const Handshake = { DONE: 0, WANT_READ: 1, WANT_WRITE: 2, FAILED: 3 } as const;
-
-const EAGAIN = -errnoNumber("EAGAIN");
-const EINTR = -errnoNumber("EINTR");
-const ECONNRESET = -errnoNumber("ECONNRESET");
 
 const SSL_ERROR_WANT_READ = 2;
 const SSL_ERROR_WANT_WRITE = 3;

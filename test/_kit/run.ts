@@ -4,7 +4,7 @@
  * @module
  */
 
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -105,7 +105,10 @@ async function main(): Promise<number> {
   }
   const runners = selectRunners();
   const folder = mkdtempSync(join(tmpdir(), "sluice-test-"));
+  // Tests that give their rights up work in it, too.
+  chmodSync(folder, 0o755);
   mkdirSync(join(folder, "tmp"));
+  chmodSync(join(folder, "tmp"), 0o1777);
   process.once("exit", () => {
     stopRunning();
     rmSync(folder, { recursive: true, force: true });

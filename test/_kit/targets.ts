@@ -1,6 +1,6 @@
 /** Every kind of target that `sendFile` knows, with a peer at its other end. @module */
 
-import type { SendMethod, SendTarget } from "../../src/move/send_file/send_file.ts";
+import type { SendMethod, SendTarget } from "../../src/move/send_file/types.ts";
 import { runtime } from "../../ffi/mod.ts";
 import type { Reader } from "./bytes.ts";
 import * as bun from "./targets_bun.ts";

@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
-import { readTrace, tracer } from "../../src/cli/compare/trace.ts";
+import { readTrace, tracer } from "../../src/cli/compare/system/trace.ts";
 import type { Comparison, Figures, Job, Row } from "../../src/cli/compare/types.ts";
 import { LIMIT_MS, MAIN, Place, SIZE } from "../_kit/compare.ts";
 import { programArgs } from "../_kit/package.ts";

@@ -7,7 +7,7 @@ import { after, it } from "node:test";
 import { compare, type Plan } from "../../src/cli/compare/comparison.ts";
 import { checksum, generate } from "../../src/cli/compare/input.ts";
 import { Page } from "../../src/cli/compare/page/file.ts";
-import { cachedBytes, drop, warm } from "../../src/cli/compare/page_cache.ts";
+import { cachedBytes, drop, warm } from "../../src/cli/compare/system/page_cache.ts";
 import { capabilities } from "../../src/mod.ts";
 import { Folder, noise } from "../_kit/bytes.ts";
 import { describeWithoutLeaks } from "../_kit/leaks.ts";

@@ -98,12 +98,12 @@ describe("sluice copy", () => {
     writeFileSync(source, noise(8 * MIB));
     const target = join(inner, "target");
     let kill: ((signal: NodeJS.Signals) => void) | undefined;
-    // Once its temporary file is there, it is in the middle of copying.
+    // It copies for seconds, into a file that has no name yet.
     const watch = setInterval(() => {
-      if (kill === undefined || readdirSync(inner).length === 0) return;
+      if (kill === undefined) return;
       // A second one would end it at once.
       clearInterval(watch);
-      kill("SIGINT");
+      setTimeout(kill, 300, "SIGINT");
     }, 20);
     const child = new URL("./_fixtures/copy_slowly.ts", import.meta.url);
     const { code, signal } = await runChild(child, {

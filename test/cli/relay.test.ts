@@ -76,7 +76,7 @@ describe("sluice relay", () => {
     });
     assert.equal(exitCode(result), 130, result.stderr);
     assert.match(result.stdout, LISTENING);
-    assert.match(result.stdout, /Closed after 1 connections {2}up 8 B {2}down 6 B\n$/);
+    assert.match(result.stdout, /Closed after 1 connection {2}up 8 B {2}down 6 B\n$/);
   });
 
   it("lets open connections end after SIGTERM", async () => {
@@ -90,7 +90,7 @@ describe("sluice relay", () => {
       }, 300);
     });
     assert.equal(exitCode(result), 143);
-    assert.match(result.stdout, /Waiting up to 30 s for 1 connections/);
+    assert.match(result.stdout, /Waiting up to 30 s for 1 connection/);
     assert.match(result.stdout, /up 16 B {2}down 12 B\n$/);
   });
 
@@ -196,7 +196,7 @@ describe("sluice relay on a terminal", () => {
         peers.push(Peer.connect(address), upstream.accept());
         talk(peers[0]!, peers[1]!);
       } else if (
-        /\r1 of 1 connections {2}up .*total 14 B/.test(stripVTControlCharacters(output)) &&
+        /\r1 of 1 connection {2}up .*total 14 B/.test(stripVTControlCharacters(output)) &&
         !child.stdin.closed
       ) {
         for (const peer of peers) peer.close();
@@ -207,7 +207,7 @@ describe("sluice relay on a terminal", () => {
     clearTimeout(timer);
     upstream.close();
     const text = stripVTControlCharacters(output);
-    assert.match(text, /\rClosed after 1 connections {2}up 8 B {2}down 6 B\r?\n$/);
+    assert.match(text, /\rClosed after 1 connection {2}up 8 B {2}down 6 B\r?\n$/);
   });
 });
 

@@ -18,7 +18,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { selfSigned } from "../../src/tls/self_signed.ts";
+import { selfSigned } from "../../src/tls/certificate/self_signed.ts";
 import { runChild } from "../_kit/child.ts";
 import { freePort } from "../_kit/free_port.ts";
 import { fetchRaw } from "../_kit/raw_http.ts";

@@ -60,9 +60,10 @@ describe("the floor", () => {
   it("is not reached where all is permitted", () => {
     const { capabilities, thrown } = probe(all);
     assert.equal(thrown, null);
-    const { mechanisms, limits, network, ...rest } = capabilities;
+    const { mechanisms, limits, network, tls, ...rest } = capabilities;
     assert.equal(mechanisms.sendfile.state, "works");
     assert.ok(limits !== null && network !== null);
+    assert.ok(tls.library !== null || tls.reason !== null);
     assert.deepEqual(rest, {
       supported: true,
       reason: null,

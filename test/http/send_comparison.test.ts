@@ -170,7 +170,7 @@ const CASES: Record<string, Case> = {
   "If-Range with a later date": {
     headers: { Range: "bytes=0-0", "If-Range": LATER },
     status: [206, 200],
-    reason: "If-Range wants the very date",
+    reason: "If-Range needs the exact date",
   },
   "If-None-Match": { headers: { "If-None-Match": "TAG" }, ...CACHE },
   "If-None-Match, weak": { headers: { "If-None-Match": "WEAK" }, ...CACHE },

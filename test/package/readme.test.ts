@@ -100,14 +100,14 @@ describe("README.md", () => {
   const get = "GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
 
   it("serves a file with node:http", { skip: NODE_HTTP }, () => {
-    return serves("readme_http", "Node.js, with its own HTTP server", get);
+    return serves("readme_http", "Send a file with `node:http`", get);
   });
 
   it("serves a file with Bun.listen", { skip: BUN_LISTEN }, () => {
-    return serves("readme_bun", "Bun, with its TCP listener", "");
+    return serves("readme_bun", "On Bun, use the TCP listener", "");
   });
 
   it("serves a file with Deno.listen", { skip: DENO_LISTEN }, () => {
-    return serves("readme_deno", "Deno, with `node:http` as above", "");
+    return serves("readme_deno", "On Deno, you can also use the TCP listener", "");
   });
 });

@@ -38,8 +38,9 @@ function readme(start: string, ...types: [string, string][]): string {
   const found = blocks.find((text) => text.includes(start));
   assert.ok(found !== undefined, `README.md has no program with ${start}`);
   return types.reduce((text, [parameter, type]) => {
-    assert.ok(text.includes(`(${parameter}) =>`), parameter);
-    return text.replace(`(${parameter}) =>`, `(${parameter}: ${type}) =>`);
+    const place = new RegExp(`\\(${parameter}\\)(?= (?:=>|\\{))`, "g");
+    assert.match(text, place);
+    return text.replace(place, `(${parameter}: ${type})`);
   }, found);
 }
 

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { describe, it } from "node:test";
+import { EBADF } from "../../src/errno.ts";
 import * as sys from "../../src/sys/mod.ts";
 import { CLOSED_FD, drain, fails, scoped } from "../_kit/fds.ts";
 import { pattern, withFile } from "../_kit/temp.ts";
@@ -425,4 +426,18 @@ describe("statx()", () => {
       writeFileSync(`${path}.ok`, "abc");
       assert.equal(sys.statx(null, `${path}.ok`).size, 3);
     }));
+});
+
+describe("raw.futimens()", () => {
+  it("sets both times, in nanoseconds, also before 1970", () =>
+    withFile("x", (fd) => {
+      assert.equal(sys.raw.futimens(fd, -1_500_000_000n, 2_000_000_001n), 0);
+      const { accessedMs, modifiedMs } = sys.statx(fd, "", sys.StatxFlag.EMPTY_PATH);
+      assert.equal(accessedMs, -1500);
+      assert.ok(Math.abs(modifiedMs - 2000) < 0.001);
+    }));
+
+  it("returns -EBADF for a closed descriptor", () => {
+    assert.equal(sys.raw.futimens(CLOSED_FD, 0n, 0n), EBADF);
+  });
 });

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import fc from "fast-check";
-import { certificateNames, HostTable } from "../../src/tls/certificate_names.ts";
-import { der, oid, readDer, Tag } from "../../src/tls/der.ts";
+import { certificateNames, HostTable } from "../../src/tls/certificate/certificate_names.ts";
+import { der, oid, readDer, Tag } from "../../src/tls/certificate/der.ts";
 import { CERTIFICATE } from "../_kit/certificate.ts";
 import { Certificates, NO_OPENSSL } from "./_certificates.ts";
 

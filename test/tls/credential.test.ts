@@ -3,8 +3,8 @@ import { chmodSync, readFileSync } from "node:fs";
 import process from "node:process";
 import { after, before, describe, it } from "node:test";
 import { pathToFileURL } from "node:url";
-import { loadCertificates, loadCredential } from "../../src/tls/credential.ts";
-import { pemOf } from "../../src/tls/pem_source.ts";
+import { loadCertificates, loadCredential } from "../../src/tls/certificate/credential.ts";
+import { pemOf } from "../../src/tls/certificate/pem_source.ts";
 import { CERTIFICATE, KEY } from "../_kit/certificate.ts";
 import { Certificates, NO_OPENSSL } from "./_certificates.ts";
 

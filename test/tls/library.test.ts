@@ -7,7 +7,7 @@ import process from "node:process";
 import { describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
 import { unfit } from "../../ffi/libssl/mod.ts";
-import { alpnCallback, alpnCode } from "../../src/tls/alpn_callback.ts";
+import { alpnCallback, alpnCode } from "../../src/tls/alpn/alpn_callback.ts";
 import { tlsLibrary } from "../../src/tls/library.ts";
 import { runChild } from "../_kit/child.ts";
 
@@ -65,7 +65,8 @@ describe("unfit()", () => {
 });
 
 describe("the code that answers ALPN", () => {
-  const source = (name: string) => fileURLToPath(new URL(`../../src/tls/${name}`, import.meta.url));
+  const source = (name: string) =>
+    fileURLToPath(new URL(`../../src/tls/alpn/${name}`, import.meta.url));
   const has = (tool: string) => spawnSync(tool, ["--version"]).status === 0;
 
   /** Assembles a file by the given commands. */

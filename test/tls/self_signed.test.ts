@@ -4,11 +4,11 @@ import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import { certificateNames } from "../../src/tls/certificate_names.ts";
-import { loadCredential } from "../../src/tls/credential.ts";
-import { localCertificate, localNames } from "../../src/tls/local_certificate.ts";
-import { pemOf } from "../../src/tls/pem_source.ts";
-import { selfSigned } from "../../src/tls/self_signed.ts";
+import { certificateNames } from "../../src/tls/certificate/certificate_names.ts";
+import { loadCredential } from "../../src/tls/certificate/credential.ts";
+import { localCertificate, localNames } from "../../src/tls/certificate/local_certificate.ts";
+import { pemOf } from "../../src/tls/certificate/pem_source.ts";
+import { selfSigned } from "../../src/tls/certificate/self_signed.ts";
 import { Certificates, NO_OPENSSL } from "./_certificates.ts";
 
 const NAMES = ["localhost", "127.0.0.1", "::1", "box.example"];

@@ -2,16 +2,14 @@
 
 import { spawnSync } from "node:child_process";
 import { rmSync } from "node:fs";
-import { cpus } from "node:os";
 import { join } from "node:path";
-import { capabilities } from "../../capabilities.ts";
 import { checksum, generate, InputFile } from "./input.ts";
 import { METHODS } from "./methods.ts";
 import type { Method } from "./method.ts";
-import { cachedBytes, drop, warm } from "./page_cache.ts";
+import { cachedBytes, drop, warm } from "./system/page_cache.ts";
 import { Session, type Sink } from "./session.ts";
 import { choose, rowsOf } from "./summary.ts";
-import { readTrace, tracer } from "./trace.ts";
+import { readTrace, tracer } from "./system/trace.ts";
 import type {
   CacheState,
   Comparison,
@@ -22,6 +20,7 @@ import type {
   TargetName,
   Traffic,
 } from "./types.ts";
+import { machine } from "./system/machine.ts";
 
 /** What is to be compared. */
 export interface Plan {
@@ -246,15 +245,4 @@ class Run {
       rmSync(`${output}-first`, { force: true });
     }
   }
-}
-
-function machine(): Comparison["machine"] {
-  const { kernel, runtime, backend, system } = capabilities();
-  const processors = cpus();
-  return {
-    processors: `${processors.length} x ${processors[0]?.model.trim() ?? system}`,
-    kernel: kernel ?? system,
-    runtime: `${runtime.name} ${runtime.version}`,
-    backend: backend ?? "none",
-  };
 }

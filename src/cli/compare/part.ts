@@ -8,9 +8,9 @@ import * as raw from "../../sys/raw/mod.ts";
 import { Calls, must } from "./calls.ts";
 import { methodNamed } from "./methods.ts";
 import type { Method } from "./method.ts";
-import { drop } from "./page_cache.ts";
+import { drop } from "./system/page_cache.ts";
 import type { Figures, Job, Traffic } from "./types.ts";
-import { difference, memory, resetPeak, type Usage, usage } from "./usage.ts";
+import { difference, memory, resetPeak, type Usage, usage } from "./system/usage.ts";
 
 const { open: bits, socket: numbers } = platform;
 const WRITE_ONLY = 1;

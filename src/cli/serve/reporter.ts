@@ -4,7 +4,7 @@ import process from "node:process";
 import type { FileServerStats, RequestEvent } from "../../http/mod.ts";
 import { formatJson } from "../../http/server/thread/log_format.ts";
 import { formatBytes } from "../../http/listing/text.ts";
-import type { LocalCertificate } from "../../tls/local_certificate.ts";
+import type { LocalCertificate } from "../../tls/certificate/local_certificate.ts";
 import { write } from "../output.ts";
 import { counted } from "../quantity.ts";
 import { painter } from "../style.ts";

@@ -3,7 +3,10 @@
 import { unwatchFile, watchFile } from "node:fs";
 import process from "node:process";
 import type { FileServer, TlsOptions } from "../../http/mod.ts";
-import { type LocalCertificate, localCertificate } from "../../tls/local_certificate.ts";
+import {
+  type LocalCertificate,
+  localCertificate,
+} from "../../tls/certificate/local_certificate.ts";
 
 /** The options of the command that are about HTTPS. */
 export interface TlsFlags {

@@ -62,7 +62,8 @@ export function sendBody(
     if (bytes !== undefined) return void res.end(bytes);
   }
   // Not sendFile(): it would announce what is left of a file that has become shorter.
-  return sendParts(res, file!.fd, parts, length);
+  const { fd, remote } = file!;
+  return sendParts(res, { fd, remote }, parts, length);
 }
 
 /** A small part that is in memory anyway. */

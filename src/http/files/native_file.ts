@@ -6,8 +6,8 @@ import {
   type Snapshot,
   snapshot,
   snapshotNow,
-} from "../../move/engine/pseudo_files.ts";
-import { openFile } from "../../move/engine/open_file.ts";
+} from "../../move/engine/file/pseudo_files.ts";
+import { openFile } from "../../move/engine/file/open_file.ts";
 import * as raw from "../../sys/raw/mod.ts";
 import { FileType } from "../../sys/file/statx.ts";
 import { closeFile, type FileStatus, statusNow, statusOf } from "../../threads/blocking/files.ts";
@@ -114,6 +114,7 @@ class NativeFile implements OpenFile {
   readonly size: number;
   readonly mtimeNs: bigint;
   readonly ctimeNs: bigint;
+  readonly remote: boolean | undefined;
   described?: Representation;
   readonly #close: (fd: number) => void;
   #open = true;
@@ -121,7 +122,9 @@ class NativeFile implements OpenFile {
   constructor(
     fd: number,
     folder: boolean,
-    { size, mtimeNs, ctimeNs }: Pick<OpenFile, "size" | "mtimeNs" | "ctimeNs">,
+    { size, mtimeNs, ctimeNs, mount }:
+      & Pick<OpenFile, "size" | "mtimeNs" | "ctimeNs">
+      & Partial<Pick<FileStatus, "mount">>,
     close: (fd: number) => void,
   ) {
     this.fd = fd;
@@ -129,6 +132,7 @@ class NativeFile implements OpenFile {
     this.size = size;
     this.mtimeNs = mtimeNs;
     this.ctimeNs = ctimeNs;
+    this.remote = mount && mount.storage === "remote";
     this.#close = close;
   }
 

@@ -14,6 +14,7 @@ import { onMount } from "../../threads/blocking/files.ts";
 import { pathWithoutLinks } from "./links.ts";
 import { describeNow, describeOpened } from "./native_file.ts";
 import type { OpenFile, Root, Symlinks } from "./root.ts";
+import { belowReal, join, openFolder } from "./paths_below.ts";
 
 const { DIRECTORY, NOFOLLOW, NONBLOCK, NOCTTY, CLOEXEC, PATH } = platform.open;
 /** NONBLOCK, because opening a FIFO waits for its writer; on a file it changes nothing. */
@@ -111,7 +112,7 @@ export class NativeRoot implements Root {
     if (fd !== -EXDEV || !this.#finds || !this.#whole) return describeNow(fd);
     if (this.#real !== undefined) {
       const found = pathWithoutLinks(this.#fd, this.#real, path);
-      return found === undefined ? -EXDEV : this.#openReal("", `/${found}`);
+      return found === undefined ? -EXDEV : describeNow(this.#openReal("", `/${found}`));
     }
     const { realpathSync } = builtin("fs");
     try {
@@ -244,18 +245,4 @@ export class NativeRoot implements Root {
     this.#fd = fd;
     this.#mount = mountOf(fd);
   }
-}
-
-function belowReal(root: string, real: string): string | undefined {
-  const below = root.endsWith("/") ? root : `${root}/`;
-  if (real !== root && !real.startsWith(below)) return undefined;
-  return real.slice(below.length) || ".";
-}
-
-function join(root: string, path: string): string {
-  return path === "." ? root : `${root}/${path}`;
-}
-
-function openFolder(path: string): number {
-  return raw.open(path, PATH | DIRECTORY | CLOEXEC, 0);
 }

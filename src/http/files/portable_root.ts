@@ -4,7 +4,7 @@ import type { BigIntStats } from "node:fs";
 import { builtin } from "../../builtins.ts";
 import { errnoNumber, SyscallError } from "../../errors.ts";
 import { describe } from "../../options.ts";
-import { forget, hold } from "../../move/engine/pseudo_files.ts";
+import { forget, hold } from "../../move/engine/file/pseudo_files.ts";
 import type { OpenFile, Root, Symlinks } from "./root.ts";
 
 const ENOENT = errnoNumber("ENOENT");

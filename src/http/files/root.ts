@@ -20,6 +20,8 @@ export interface OpenFile {
    * so nobody keeps it.
    */
   readonly made?: boolean;
+  /** Whether another machine or process has it; not known where this is missing. */
+  readonly remote?: boolean | undefined;
   /** Whoever opens it closes it, once. */
   close(): void;
   /** What has been worked out about this version, for those who keep the file open. */

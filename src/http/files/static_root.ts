@@ -9,9 +9,8 @@ import { type OpenFile, openRoot, type Root, type Symlinks } from "./open_root.t
 import { type Listing, PAGE_ENTRIES, pageNumber } from "../rules/listing.ts";
 import { planListing, planMessage } from "../rules/messages.ts";
 import type { SiteOptions } from "../rules/options.ts";
-import { splitTarget } from "../rules/target.ts";
+import { splitTarget, type Target } from "../rules/target.ts";
 import { type Settings, settingsOf } from "../rules/settings.ts";
-import type { Target } from "../rules/target.ts";
 
 /** For how long a listing is kept, in milliseconds: the sizes of files change without the folder. */
 const LISTING_MS = 250;

@@ -53,6 +53,7 @@ export function settingsOf(options: SiteOptions): Settings {
 
 function compile(options: SiteOptions): Settings {
   const { headers, download = false, charset = "utf-8", maxRanges = 32, listing = false } = options;
+  const { etag = true } = options;
   if (headers !== undefined && typeof headers !== "function") checkHeaders(headers);
   if (charset !== false) token(charset, "charset");
   if (typeof download !== "string") flag(download, "download");
@@ -65,7 +66,7 @@ function compile(options: SiteOptions): Settings {
   return {
     acceptRanges: flag(options.acceptRanges ?? true, "acceptRanges"),
     maxRanges,
-    etag: options.etag === "mtime" ? "mtime" : flag(options.etag ?? true, "etag"),
+    etag: etag === "mtime" ? "mtime" : flag(etag, "etag"),
     lastModified: flag(options.lastModified ?? true, "lastModified"),
     cacheControl: cacheControl(options),
     charset: charset || "",

@@ -1,7 +1,6 @@
 /** An open file and the operations on it. @module */
 
-import { errnoNumber, SyscallError } from "../../errors.ts";
-import { AbortError } from "../../move/engine/progress.ts";
+import { AbortError, errnoNumber, SyscallError } from "../../errors.ts";
 import { ReadFlag } from "../../sys/flags/file.ts";
 import { check } from "../../sys/check.ts";
 import { IoOp } from "../../threads/io_queue/types.ts";

@@ -4,9 +4,14 @@ import type { Stats } from "node:fs";
 import { platform } from "../../../ffi/platform/mod.ts";
 import { builtin } from "../../builtins.ts";
 import type { Checked, Names } from "../../checked.ts";
-import { errnoName, errnoNumber, SyscallError, UnsupportedError } from "../../errors.ts";
+import {
+  asSyscallError,
+  errnoName,
+  errnoNumber,
+  SyscallError,
+  UnsupportedError,
+} from "../../errors.ts";
 import { describe } from "../../options.ts";
-import { asSyscallError } from "../../move/engine/open_file.ts";
 import { check } from "../../sys/check.ts";
 import { OpenFlag, Whence } from "../../sys/flags/file.ts";
 import { available } from "../../sys/libc.ts";

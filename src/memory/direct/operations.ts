@@ -1,7 +1,7 @@
 /** What can be done to an open file; arguments are checked before. @module */
 
 import type { Checked } from "../../checked.ts";
-import { AbortError } from "../../move/engine/progress.ts";
+import { AbortError } from "../../errors.ts";
 import { IoOp } from "../../threads/io_queue/types.ts";
 import { type Place, placeOf } from "../aligned/lending.ts";
 import type { Block } from "../aligned/slabs.ts";

@@ -1,6 +1,6 @@
 /** A line of reads in flight, in the order of the file. @module */
 
-import { AbortError } from "../../move/engine/progress.ts";
+import { AbortError } from "../../errors.ts";
 import { show, takeBack } from "../aligned/lending.ts";
 import type { Block } from "../aligned/slabs.ts";
 import { ownBlock } from "./bounce.ts";

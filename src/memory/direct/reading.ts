@@ -1,8 +1,7 @@
 /** Reading: as it is into aligned memory, and by way of it into any other. @module */
 
 import type { Checked } from "../../checked.ts";
-import { errnoNumber } from "../../errors.ts";
-import { AbortError } from "../../move/engine/progress.ts";
+import { AbortError, errnoNumber } from "../../errors.ts";
 import { IoOp } from "../../threads/io_queue/types.ts";
 import type { Block } from "../aligned/slabs.ts";
 import { borrow, giveBack, PIECE } from "./bounce.ts";

@@ -2,7 +2,7 @@
 
 import { isBytes, ownBytes } from "../../bytes.ts";
 import type { Checked, Names } from "../../checked.ts";
-import { AbortError } from "../../move/engine/progress.ts";
+import { AbortError } from "../../errors.ts";
 import { describe, wholeNumber } from "../../options.ts";
 import type { Block } from "../aligned/slabs.ts";
 import { ownBlock } from "./bounce.ts";

@@ -2,10 +2,9 @@
 
 import type { Checked } from "../../checked.ts";
 import { platform } from "../../../ffi/platform/mod.ts";
-import { errnoNumber } from "../../errors.ts";
+import { AbortError, errnoNumber } from "../../errors.ts";
 import { available } from "../../sys/libc.ts";
 import * as raw from "../../sys/raw/mod.ts";
-import { AbortError } from "../../move/engine/progress.ts";
 import { IoOp } from "../../threads/io_queue/types.ts";
 import type { Block } from "../aligned/slabs.ts";
 import { borrow, giveBack, PIECE } from "./bounce.ts";

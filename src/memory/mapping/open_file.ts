@@ -2,8 +2,7 @@
 
 import { platform } from "../../../ffi/platform/mod.ts";
 import { builtin } from "../../builtins.ts";
-import { errnoNumber, SyscallError } from "../../errors.ts";
-import { asSyscallError } from "../../move/engine/open_file.ts";
+import { asSyscallError, errnoNumber, SyscallError } from "../../errors.ts";
 import { describe } from "../../options.ts";
 import { check } from "../../sys/check.ts";
 import { type FdLike, fdOf } from "../../sys/fd.ts";

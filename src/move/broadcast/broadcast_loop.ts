@@ -3,8 +3,8 @@
 import { SlowTargetError } from "../../errors.ts";
 import type { TransferProgress } from "../engine/progress.ts";
 import { Notify } from "./notify.ts";
-import { TargetQueue } from "./target_queue.ts";
-import type { BroadcastOptions, ChunkSource, TargetQueueEvents } from "./types.ts";
+import { TargetQueue, type TargetQueueEvents } from "./target_queue.ts";
+import type { BroadcastOptions, ChunkSource } from "./types.ts";
 import { StallBudget } from "./stall_budget.ts";
 import { TargetRegistry } from "./target_registry.ts";
 import { BackpressureTracker } from "./backpressure.ts";
@@ -49,7 +49,7 @@ export class BroadcastLoop implements TargetQueueEvents {
       branchOf: (writer) =>
         new TargetQueue(writer, new StallBudget(this.#slowMs, performance.now()), this),
       came: () => this.#notify.ring(),
-      gone: (targetQueue) => this.#gone(targetQueue),
+      gone: (target) => this.#gone(target),
       onTargetEnd: options.onTargetEnd,
     });
     progress.whenAborted(() => this.#notify.ring());
@@ -81,18 +81,18 @@ export class BroadcastLoop implements TargetQueueEvents {
     }
   }
 
-  room(targetQueue: TargetQueue): void {
-    if (targetQueue.lagging && !targetQueue.busy) {
-      targetQueue.lagging = false;
+  room(target: TargetQueue): void {
+    if (target.lagging && !target.busy) {
+      target.lagging = false;
       this.#lagging--;
     }
-    if (!targetQueue.busy) this.#busy.delete(targetQueue);
-    if (!targetQueue.full) this.#pending.delete(targetQueue);
-    if (!targetQueue.busy || this.#pending.size === 0 || this.#othersWait()) this.#notify.ring();
+    if (!target.busy) this.#busy.delete(target);
+    if (!target.full) this.#pending.delete(target);
+    if (!target.busy || this.#pending.size === 0 || this.#othersWait()) this.#notify.ring();
   }
 
-  failed(targetQueue: TargetQueue, error: Error): void {
-    this.registry.failed(targetQueue, error);
+  failed(target: TargetQueue, error: Error): void {
+    this.registry.failed(target, error);
   }
 
   short(): void {
@@ -100,10 +100,10 @@ export class BroadcastLoop implements TargetQueueEvents {
     this.#notify.ring();
   }
 
-  #gone(targetQueue: TargetQueue): void {
-    this.#busy.delete(targetQueue);
-    this.#pending.delete(targetQueue);
-    if (targetQueue.lagging) this.#lagging--;
+  #gone(target: TargetQueue): void {
+    this.#busy.delete(target);
+    this.#pending.delete(target);
+    if (target.lagging) this.#lagging--;
     this.#notify.ring();
   }
 
@@ -143,10 +143,8 @@ export class BroadcastLoop implements TargetQueueEvents {
       this.#sourceWaits = false;
       this.#notify.ring();
     };
-    this.#sourceReady = this.#source.ready().then(woken, (error) => {
-      this.#failure ??= error;
-      woken();
-    });
+    const failed = (error: Error) => void (this.#failure ??= error);
+    this.#sourceReady = this.#source.ready().catch(failed).then(woken);
   }
 
   /** Waits for room; for each of those that hold up others only as long as its stall budget lasts. */
@@ -159,7 +157,7 @@ export class BroadcastLoop implements TargetQueueEvents {
       if (this.#pending.size === 0 && (live || this.#lagging < count || count === 0)) break;
       if (this.#othersWait()) this.#pending.hold();
       await this.#notify.wait(this.#pending.least());
-      for (const targetQueue of this.#pending.expired()) this.#slow(targetQueue);
+      for (const target of this.#pending.expired()) this.#slow(target);
     }
     this.#pending.release();
   }
@@ -176,15 +174,15 @@ export class BroadcastLoop implements TargetQueueEvents {
     return idle * 2 >= others && (idle > 0 || this.#source.live);
   }
 
-  #slow(targetQueue: TargetQueue): void {
+  #slow(target: TargetQueue): void {
     if (this.#options.slow === "disconnect") {
-      const { bytes: bytesMoved, targetWriter } = targetQueue;
-      this.failed(targetQueue, new SlowTargetError({ bytesMoved, slowMs: this.#slowMs }));
+      const { bytes: bytesMoved, targetWriter } = target;
+      this.failed(target, new SlowTargetError({ bytesMoved, slowMs: this.#slowMs }));
       targetWriter.disconnect();
       return;
     }
-    targetQueue.lagging = true;
-    targetQueue.skip();
+    target.lagging = true;
+    target.skip();
     this.#lagging++;
   }
 
@@ -203,18 +201,18 @@ export class BroadcastLoop implements TargetQueueEvents {
     // Those that take bytes read them out of the pipe from which the others get their pages.
     targetQueues.sort((a, b) => Number(b.splices) - Number(a.splices));
     let since = 0;
-    for (const targetQueue of targetQueues) {
-      if (targetQueue.over) continue;
+    for (const target of targetQueues) {
+      if (target.over) continue;
       // Full in spite of that: it has just come to lag, or the event loop had a turn.
-      if (targetQueue.lagging || targetQueue.full) {
-        targetQueue.dropped += chunk.length;
+      if (target.lagging || target.full) {
+        target.dropped += chunk.length;
         continue;
       }
-      const before = targetQueue.bytes;
-      targetQueue.offer(chunk);
-      if (targetQueue.busy && !targetQueue.over) this.#busy.add(targetQueue);
-      if (targetQueue.full && !targetQueue.over) this.#pending.add(targetQueue);
-      since += targetQueue.bytes - before;
+      const before = target.bytes;
+      target.offer(chunk);
+      if (target.busy && !target.over) this.#busy.add(target);
+      if (target.full && !target.over) this.#pending.add(target);
+      since += target.bytes - before;
       if (since < TURN) continue;
       since = 0;
       await new Promise((resolve) => setImmediate(resolve));
@@ -230,30 +228,24 @@ export class BroadcastLoop implements TargetQueueEvents {
   async #last(): Promise<void> {
     const stallBudget = Math.max(this.#slowMs, LAST_MS);
     let since = performance.now();
-    let seen = new Map(
-      this.registry.targetQueues.map((targetQueue) => [targetQueue, targetQueue.bytes]),
-    );
+    let seen = new Map(this.registry.targetQueues.map((target) => [target, target.bytes]));
     for (;;) {
       this.#check();
       const { targetQueues } = this.registry;
-      for (const targetQueue of targetQueues) {
-        if (!targetQueue.busy) this.registry.completed(targetQueue);
-      }
+      for (const target of targetQueues) if (!target.busy) this.registry.completed(target);
       if (this.registry.size === 0) return;
       const left = since + stallBudget - performance.now();
       if (left > 0) {
         await this.#notify.wait(left);
         continue;
       }
-      for (const targetQueue of targetQueues) {
-        if (targetQueue.queue.apart && !targetQueue.lagging && !targetQueue.over) {
-          this.#slow(targetQueue);
-        }
-        if (targetQueue.over || seen.get(targetQueue) !== targetQueue.bytes) continue;
-        if (this.#options.slow === "disconnect") this.#slow(targetQueue);
-        else this.registry.completed(targetQueue);
+      for (const target of targetQueues) {
+        if (target.queue.apart && !target.lagging && !target.over) this.#slow(target);
+        if (target.over || seen.get(target) !== target.bytes) continue;
+        if (this.#options.slow === "disconnect") this.#slow(target);
+        else this.registry.completed(target);
       }
-      seen = new Map(targetQueues.map((targetQueue) => [targetQueue, targetQueue.bytes]));
+      seen = new Map(targetQueues.map((target) => [target, target.bytes]));
       since = performance.now();
     }
   }

@@ -1,21 +1,15 @@
 /** One target of a broadcast, and the chunks that it has not got yet. @module */
 
 import { SyscallError } from "../../errors.ts";
-import { connectionClosed, writeFailure } from "../engine/connection_closed.ts";
+import { connectionClosed, writeFailure } from "../engine/connection/closed.ts";
 import { DescriptorWriter } from "../engine/descriptor_writer.ts";
-import { ConnectionWriter, type WriteJob } from "../engine/connection_writer.ts";
+import { ConnectionWriter, type WriteJob } from "../engine/connection/writer.ts";
 import { Outcome, outcomeOf } from "../engine/step/outcome.ts";
 import { verify } from "../engine/endpoint.ts";
 import type { Pipe } from "../engine/pipe.ts";
 import { openPipe } from "../engine/pipe_pool.ts";
 import { isRefusal, isTransient } from "../transfer/options.ts";
-import type {
-  BroadcastMethod,
-  Chunk,
-  PendingWrite,
-  TargetQueueEvents,
-  WriteTaker,
-} from "./types.ts";
+import type { BroadcastMethod, Chunk, PendingWrite, WriteTaker } from "./types.ts";
 import { WriteQueue } from "./write_queue.ts";
 import { PendingBytesWrite, type PendingFileWrite } from "./pending_writes.ts";
 import type { TargetWriter } from "./target_writer.ts";
@@ -228,4 +222,14 @@ export class TargetQueue implements WriteTaker, WriteJob {
   #fail(error: Error): void {
     if (!this.#over) this.#events.failed(this, error);
   }
+}
+
+/** Who is told what becomes of a target queue. */
+export interface TargetQueueEvents {
+  /** It is not full any more; with nothing to get when it is not `busy`. */
+  room(targetQueue: TargetQueue): void;
+  /** It can take nothing more; it is released by the one who is told. */
+  failed(targetQueue: TargetQueue, error: Error): void;
+  /** The source fell short. */
+  short(): void;
 }

@@ -14,7 +14,6 @@ import {
 import type { DescriptorWriter } from "../engine/descriptor_writer.ts";
 import type { Pipe } from "../engine/pipe.ts";
 import type { TransferTarget } from "../transfer/transfer.ts";
-import type { TargetQueue } from "./target_queue.ts";
 
 /** What becomes of a target that does not keep up: see {@linkcode BroadcastOptions.slow}. */
 export type SlowPolicy = "block" | "drop" | "disconnect";
@@ -148,16 +147,6 @@ export interface ChunkSource {
   short?(): Error;
   /** Lets go of the source. */
   close(): Promise<void>;
-}
-
-/** Who is told what becomes of a target queue. */
-export interface TargetQueueEvents {
-  /** It is not full any more; with nothing to get when it is not `busy`. */
-  room(targetQueue: TargetQueue): void;
-  /** It can take nothing more; it is released by the one who is told. */
-  failed(targetQueue: TargetQueue, error: Error): void;
-  /** The source fell short. */
-  short(): void;
 }
 
 const ACTION = "broadcast";

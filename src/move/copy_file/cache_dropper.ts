@@ -2,7 +2,7 @@
 
 import { FileAdvice, ReadFlag, SyncRangeFlag } from "../../sys/flags/file.ts";
 import { resident } from "../../page_cache/prefetch.ts";
-import { runOffThread } from "../engine/off_loop.ts";
+import { runOffThread } from "../engine/file/off_loop.ts";
 
 const { WAIT_AFTER, WAIT_BEFORE, WRITE } = SyncRangeFlag;
 

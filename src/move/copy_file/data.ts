@@ -6,7 +6,7 @@ import { FileAdvice, Whence } from "../../sys/flags/file.ts";
 import * as raw from "../../sys/raw/mod.ts";
 import { fileSystemOf } from "../../sys/file/mounts.ts";
 import { fdStat, FileSystem, FileType } from "../../sys/file/statx.ts";
-import { runOffThread } from "../engine/off_loop.ts";
+import { runOffThread } from "../engine/file/off_loop.ts";
 import type { End } from "../engine/endpoint.ts";
 import { type FileMethod, fileToFile } from "../engine/file_to_file.ts";
 import { taken } from "../engine/portable_copy.ts";

@@ -11,7 +11,7 @@ import * as raw from "../../sys/raw/mod.ts";
 import { fileSystemOf } from "../../sys/file/mounts.ts";
 import { factsOf, type FileFacts, FileSystem, FileType } from "../../sys/file/statx.ts";
 import { TYPE } from "./source.ts";
-import { asSyscallError } from "../engine/open_file.ts";
+import { asSyscallError } from "../../errors.ts";
 
 /** What stands at a path. */
 export interface Place {

@@ -29,7 +29,8 @@ export function removeAtEnd(path: string): () => void {
 
 function listen(on: boolean): void {
   const process = builtin("process");
-  const change = on ? "on" : "off";
+  // First: a `once` listener that has been called is not counted any more.
+  const change = on ? "prependListener" : "off";
   process[change]("exit", removeAll);
   for (const signal of SIGNALS) {
     try {

@@ -6,7 +6,10 @@ import { builtin } from "../../builtins.ts";
 import { errnoName, SyscallError } from "../../errors.ts";
 import { describe } from "../../options.ts";
 import { available } from "../../sys/libc.ts";
-import { runOffThread } from "../engine/off_loop.ts";
+import { runOffThread } from "../engine/file/off_loop.ts";
+
+/** Longest name in a folder that Linux and macOS allow, in bytes. */
+const LONGEST_NAME = 255;
 
 /** `RENAME_NOREPLACE` of renameat2(2), Linux 3.15. */
 const NOREPLACE = 1;
@@ -48,4 +51,15 @@ async function renameOver(from: string, to: string): Promise<void> {
     await promises.unlink(to).catch(() => {});
     throw error;
   }
+}
+
+/** A path in the folder of `path` that nobody else uses, and `ls` does not show. */
+export function temporaryName(path: string): string {
+  const { basename, dirname, join } = builtin("path");
+  const suffix = `.${Math.random().toString(36).slice(2, 10)}.sluice`;
+  let name = basename(path);
+  while (new TextEncoder().encode(`.${name}${suffix}`).length > LONGEST_NAME) {
+    name = name.slice(0, -1);
+  }
+  return join(dirname(path), `.${name}${suffix}`);
 }

@@ -6,8 +6,8 @@ import { check } from "../../sys/check.ts";
 import { available } from "../../sys/libc.ts";
 import * as raw from "../../sys/raw/mod.ts";
 import type { FileFacts } from "../../sys/file/statx.ts";
-import type { TargetOptions } from "./target.ts";
-import { asSyscallError } from "../engine/open_file.ts";
+import type { TargetOptions } from "./types.ts";
+import { asSyscallError } from "../../errors.ts";
 
 /** Permissions of a file that is not complete: nobody else is to read what may be private. */
 export const FIRST = 0o600;

@@ -6,7 +6,7 @@ import { FileSystem } from "../../sys/file/statx.ts";
 import { copyingStarted } from "../../threads/blocking/blocking.ts";
 import { isInMemory, resident } from "../../page_cache/prefetch.ts";
 import { type Folder, isLocal } from "./destination.ts";
-import { type BlockingCall, inThread, runInline } from "../engine/off_loop.ts";
+import { type BlockingCall, inThread, runInline } from "../engine/file/off_loop.ts";
 import type { TransferProgress } from "../engine/progress.ts";
 import { LoopShare } from "../engine/loop_budget.ts";
 import type { Pipe } from "../engine/pipe.ts";

@@ -6,21 +6,15 @@ import { builtin } from "../../builtins.ts";
 import { check } from "../../sys/check.ts";
 import { available } from "../../sys/libc.ts";
 import { mountOf } from "../../sys/file/mounts.ts";
-import { factsIn, factsOf, type FileFacts, FileType, timesOf } from "../../sys/file/statx.ts";
-import { onMount, statusOf } from "../../threads/blocking/files.ts";
-import { hold, isDoubtful, type Snapshot, snapshot } from "../engine/pseudo_files.ts";
-import { asSyscallError } from "../engine/open_file.ts";
+import { type FileFacts, FileType, timesOf } from "../../sys/file/statx.ts";
+import { copyFacts, statusOf } from "../../threads/blocking/files.ts";
+import { hold, isDoubtful, type Snapshot, snapshot } from "../engine/file/pseudo_files.ts";
+import { asSyscallError } from "../../errors.ts";
 
 /** Describes an open file: by a call of our own where there is one, for Deno knows only its own files. */
 export async function describeFile(fd: number): Promise<FileFacts> {
   if (platform.os === "linux" && available()) {
-    const mount = mountOf(fd);
-    const answer = new SharedArrayBuffer(256);
-    const result = mount.storage === "remote"
-      ? await onMount(mount, "statInto", fd, answer)
-      : factsOf(fd);
-    const facts = check(result, "statx", () => `describe fd ${fd}`);
-    return typeof facts === "number" ? factsIn(new DataView(answer)) : facts;
+    return check(await copyFacts(fd), "statx", () => `describe fd ${fd}`);
   }
   const stats = await describeByRuntime(fd);
   const mode = Number(stats.mode);
@@ -51,9 +45,9 @@ export async function contentsOf(
   signal: AbortSignal | undefined,
 ): Promise<Snapshot | undefined> {
   if (!available()) return await hold(fd, { type, size, blocks });
-  const mount = mountOf(fd);
-  // Only what is told apart by these is asked for again.
-  if (!isDoubtful({ type, size, blocks, mount })) return undefined;
+  // Only what is told apart by these is asked for again, and where it is.
+  if (!isDoubtful({ type, size, blocks })) return undefined;
+  if (!isDoubtful({ type, size, blocks, mount: mountOf(fd) })) return undefined;
   const status = check(await statusOf(fd), "statx", () => `describe fd ${fd}`);
   return await snapshot(fd, status, signal);
 }

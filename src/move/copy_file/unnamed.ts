@@ -11,8 +11,9 @@ import { canName } from "../../threads/blocking/unnamed_file.ts";
 
 import { isLocal, type Place } from "./destination.ts";
 import { openFor } from "./open.ts";
-import { attempt, type CopyTarget, makeHidden, type TargetOptions } from "./target.ts";
-import { runInline, runOffThread } from "../engine/off_loop.ts";
+import { attempt, makeHidden } from "./hidden.ts";
+import type { CopyTarget, TargetOptions } from "./types.ts";
+import { runInline, runOffThread } from "../engine/file/off_loop.ts";
 
 /** What is said where no file may be linked, or not this one. */
 const UNNAMEABLE: ReadonlySet<string> = new Set([

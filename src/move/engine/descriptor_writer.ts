@@ -3,7 +3,7 @@
 import { PollEvent } from "../../sys/flags/event.ts";
 import * as raw from "../../sys/raw/mod.ts";
 import { ready } from "../../threads/poll/poll_ready.ts";
-import { runOffThread } from "./off_loop.ts";
+import { runOffThread } from "./file/off_loop.ts";
 import { type End, isFile, verify } from "./endpoint.ts";
 import { discard, writeStep } from "./step/memory.ts";
 import { spliceStep } from "./step/splice.ts";

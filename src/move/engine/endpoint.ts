@@ -6,7 +6,7 @@ import { check } from "../../sys/check.ts";
 import * as raw from "../../sys/raw/mod.ts";
 import { FileType, sameFile } from "../../sys/file/statx.ts";
 import { closeFile, type FileStatus, isLocal, statusOf } from "../../threads/blocking/files.ts";
-import { deviceSize } from "./device_size.ts";
+import { deviceSize } from "./file/device_size.ts";
 
 const ACCESS_MODE = 3;
 const WRITE_ONLY = 1;

@@ -8,7 +8,7 @@ import type { CALLS } from "../../threads/blocking/blocking_calls.ts";
 import { onMount } from "../../threads/blocking/files.ts";
 import { WINDOW } from "../../page_cache/prefetch.ts";
 import { CacheDropper } from "../copy_file/cache_dropper.ts";
-import { type BlockingCall, runInline, runOffThread } from "./off_loop.ts";
+import { type BlockingCall, runInline, runOffThread } from "./file/off_loop.ts";
 import { type End, goBuffered, moveTo, reopenBuffered, verify } from "./endpoint.ts";
 import { Outcome, outcomeOf, STARVED_MS } from "./step/outcome.ts";
 import type { TransferProgress } from "./progress.ts";

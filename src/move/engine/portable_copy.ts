@@ -1,7 +1,7 @@
 /** The portable way: through the memory of JavaScript, by the runtime's own writes. @module */
 
 import { SyscallError, UnsupportedError } from "../../errors.ts";
-import { connectionClosed } from "./connection_closed.ts";
+import { connectionClosed } from "./connection/closed.ts";
 import type { TransferProgress } from "./progress.ts";
 import { readSome } from "./read_some.ts";
 

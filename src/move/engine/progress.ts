@@ -1,6 +1,6 @@
 /** Watching, slowing down and stopping a transfer: the same for every method. @module */
 
-import { TruncatedError } from "../../errors.ts";
+import { AbortError, TruncatedError } from "../../errors.ts";
 import type { FlowOptions } from "../../options.ts";
 import { publish } from "./diagnostics.ts";
 
@@ -10,22 +10,6 @@ const MOST_PAUSE_MS = 1000;
 /** Least bytes that are worth a call: those of a fiftieth of a second. */
 function grainOf(maxRate: number): number {
   return Math.max(1, maxRate / 50);
-}
-
-/** A transfer that its own `signal` stopped. */
-export class AbortError extends Error {
-  /** Always `"AbortError"`, as everywhere in the runtimes. */
-  override readonly name: string = "AbortError";
-  /** Always `"ABORT_ERR"`. */
-  readonly code: string = "ABORT_ERR";
-  /** Bytes that had been moved. */
-  readonly bytesMoved: number;
-
-  /** Builds the error; `cause` is the signal's reason. */
-  constructor(bytesMoved: number, cause: unknown) {
-    super(`The transfer was aborted after ${bytesMoved} bytes`, { cause });
-    this.bytesMoved = bytesMoved;
-  }
 }
 
 /** The options of one running transfer, and what they need to remember. */

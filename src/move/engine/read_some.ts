@@ -1,13 +1,12 @@
 /** Reading a file for somebody who wants its bytes, without holding the loop up. @module */
 
 import { builtin } from "../../builtins.ts";
-import { SyscallError } from "../../errors.ts";
+import { asSyscallError, SyscallError } from "../../errors.ts";
 import { available } from "../../sys/libc.ts";
 import * as raw from "../../sys/raw/mod.ts";
 import { isLocal, readRemote } from "../../threads/blocking/files.ts";
 import { bringIn, preadResident } from "../../page_cache/prefetch.ts";
-import { heldBytes } from "./pseudo_files.ts";
-import { asSyscallError } from "./open_file.ts";
+import { heldBytes } from "./file/pseudo_files.ts";
 
 /**
  * Reads up to `length` bytes from `position` on; none at the end of the file.

@@ -11,9 +11,9 @@ import { isPlain, socketConnection } from "../../runtime/socket.ts";
 import { CorkGuard } from "../../runtime/tcp.ts";
 import { available } from "../../sys/libc.ts";
 import { lseek } from "../../sys/raw/files.ts";
-import { fdStat, FileType } from "../../sys/file/statx.ts";
-import { isLocal } from "../../threads/blocking/files.ts";
-import { openBody, type ResponseBody } from "../engine/response_body.ts";
+import { FileType } from "../../sys/file/statx.ts";
+import { localStatus } from "../../threads/blocking/files.ts";
+import { openBody, type ResponseBody } from "../engine/connection/response_body.ts";
 import { TransferProgress } from "../engine/progress.ts";
 import { Pump, type PumpEnd } from "../engine/sendfile_loop.ts";
 
@@ -76,12 +76,14 @@ export function restFor(
   given: GivenOptions,
 ): Rest | undefined {
   const { fd, pos, end, bytesRead } = stream;
-  // A file that another machine or another program has is read by the runtime's threads.
-  if (!available() || !isLocal(fd)) return undefined;
+  if (!available()) return undefined;
   const position = () => lseek(fd, 0, SEEK_CUR);
   if (!isKnownStream(stream, given.start, given.fd ? undefined : position)) return undefined;
-  const stat = fdStat(fd);
-  if (typeof stat === "number" || stat.type !== FileType.REGULAR) return undefined;
+  // A file that another machine or another program has is read by the runtime's threads.
+  const stat = localStatus(fd);
+  if (stat === undefined || typeof stat === "number" || stat.type !== FileType.REGULAR) {
+    return undefined;
+  }
   const start = pos ?? position();
   const length = Math.min(stat.size - start, end + 1 - (pos ?? bytesRead));
   if (start < 0 || length <= 0) return undefined;

@@ -1,14 +1,13 @@
 /** Relaying by the runtime's own reads and writes, where a socket hides its descriptor. @module */
 
 import { EAGAIN } from "../../errno.ts";
-import { errnoNumber, SyscallError } from "../../errors.ts";
+import { AbortError, errnoNumber, SyscallError } from "../../errors.ts";
 import { type ByteStream, denoStream, socketStream } from "../../runtime/byte_stream.ts";
 import { check } from "../../sys/check.ts";
 import { PollEvent } from "../../sys/flags/event.ts";
 import * as raw from "../../sys/raw/mod.ts";
 import { MessageFlag, ShutdownHow } from "../../sys/flags/socket.ts";
 import { ready } from "../../threads/poll/poll_ready.ts";
-import { AbortError } from "../engine/progress.ts";
 import { type Side, unreadable } from "./side.ts";
 import type { PairSettings } from "./types.ts";
 

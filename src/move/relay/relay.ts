@@ -1,7 +1,7 @@
 /** Relaying between two sockets that the caller has: `relay`. @module */
 
 import { describe, wholeNumber } from "../../options.ts";
-import { AbortError } from "../engine/progress.ts";
+import { AbortError } from "../../errors.ts";
 import { copyPair } from "./copying.ts";
 import { closeUntaken, examine, type Side } from "./side.ts";
 import { endUnreached } from "./server/unreached.ts";

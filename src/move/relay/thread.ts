@@ -1,11 +1,10 @@
 /** The one thread that relays between sockets of the caller. @module */
 
-import { errnoNumber, SyscallError } from "../../errors.ts";
+import { AbortError, errnoNumber, SyscallError } from "../../errors.ts";
 import type { TakenConnection } from "../../runtime/take_over.ts";
 import * as raw from "../../sys/raw/mod.ts";
 import { WorkerPool } from "../../threads/worker_pool.ts";
 import { jobLocation } from "../../threads/worker_location.ts";
-import { AbortError } from "../engine/progress.ts";
 import type { PairSettings, RelayProgress } from "./types.ts";
 import type { RelayCommand, RelayJobData } from "./server/commands.ts";
 import { Count, type Counters, newCounters } from "./server/counters.ts";

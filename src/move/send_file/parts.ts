@@ -2,9 +2,9 @@
 
 import type { ServerResponse } from "node:http";
 import { cutOff } from "../../runtime/response.ts";
-import { connectionClosed } from "../engine/connection_closed.ts";
+import { connectionClosed } from "../engine/connection/closed.ts";
 import { copyRange, streamSink, taken } from "../engine/portable_copy.ts";
-import { type ResponseBody, writeBody } from "../engine/response_body.ts";
+import { type ResponseBody, writeBody } from "../engine/connection/response_body.ts";
 import { TransferProgress } from "../engine/progress.ts";
 import { sendRange } from "./send_loop.ts";
 
@@ -17,12 +17,12 @@ export type BodyPart = Uint8Array | { readonly start: number; readonly length: n
  * The response carries a Content-Length of all of them together. When that cannot be kept, the
  * connection is destroyed.
  *
- * @param file Descriptor of the file; borrowed.
+ * @param file The file; borrowed. Where it is, is asked for where `remote` is missing.
  * @param length Bytes of all parts.
  */
 export async function sendParts(
   res: ServerResponse,
-  file: number,
+  file: { readonly fd: number; readonly remote?: boolean | undefined },
   parts: readonly BodyPart[],
   length: number,
 ): Promise<void> {
@@ -33,8 +33,8 @@ export async function sendParts(
     for (const part of parts) {
       // By the runtime's own write: nothing of ours may be left waiting for more at the end.
       if (part instanceof Uint8Array) await taken(sink.write(part), progress);
-      else if (body === null) await copyRange(file, part, sink, progress);
-      else await sendRange(body.connection, { fd: file, ...part }, {}, progress, sink, body.cork);
+      else if (body === null) await copyRange(file.fd, part, sink, progress);
+      else await sendRange(body.connection, { ...file, ...part }, {}, progress, sink, body.cork);
     }
     return true;
   };

@@ -1,8 +1,5 @@
 /** Sending a file to a connection: `sendFile`. @module */
 
-import type { ServerResponse } from "node:http";
-import type { Http2ServerResponse } from "node:http2";
-import type { Socket } from "node:net";
 import { isBytes, ownBytes } from "../../bytes.ts";
 import { type Checked, type Names, ownOptions } from "../../checked.ts";
 import type { FdLike } from "../../sys/fd.ts";
@@ -14,64 +11,17 @@ import {
   checkRange,
   describe,
   FLOW_OPTIONS,
-  type FlowOptions,
   RANGE_OPTIONS,
-  type RangeOptions,
   resolveRange,
-  type TransferResult,
 } from "../../options.ts";
 import { TransferProgress } from "../engine/progress.ts";
 import { sendToDescriptor } from "./to_descriptor.ts";
 import { sendToResponse } from "./to_response.ts";
 import { sendToSocket } from "./to_socket.ts";
-import { openSource, type Source } from "../engine/open_file.ts";
+import { openSource, type Source } from "../engine/file/open_file.ts";
+import type { Sender, SendFileOptions, SendResult, SendTarget } from "./types.ts";
 
 export type { BunSocket, DenoConn };
-
-/** Options of {@linkcode sendFile}. */
-export interface SendFileOptions extends RangeOptions, FlowOptions {
-  /**
-   * What the peer gets when somebody overwrites the file in place while it is being sent.
-   *
-   * `"shared"`: the kernel sends the file's own pages, so the peer may get new bytes among old ones,
-   * as with nginx, Java and Go. `"copy"`: each byte is as it was when it was read; the bytes then
-   * pass through JavaScript.
-   *
-   * @default {"shared"}
-   */
-  stability?: "shared" | "copy" | undefined;
-  /**
-   * Folder that `source`, a path relative to it, cannot leave: the kernel resolves it by openat2(2),
-   * also through links and against renames. An `EXDEV` says that it tried.
-   */
-  root?: string | undefined;
-  /** Bytes to send before the file, in the same cork. Not for a response, which has headers. */
-  header?: Uint8Array | undefined;
-  /** Bytes to send after the file, in the same cork. Not for a response. */
-  trailer?: Uint8Array | undefined;
-}
-
-/** What {@linkcode sendFile} did. `bytes` counts the file alone, not header and trailer. */
-export interface SendResult extends TransferResult {
-  /**
-   * `"sendfile"`: the bytes never entered JavaScript. `"splice"`: the same, into a pipe. `"copy"`:
-   * they passed through it, because the target hides its descriptor, encrypts, or cannot take a
-   * file. `"none"`: there was nothing to send.
-   */
-  method: SendMethod;
-}
-
-/** How bytes were sent: see {@linkcode SendResult.method}. */
-export type SendMethod = "sendfile" | "splice" | "copy" | "none";
-
-/** Whatever {@linkcode sendFile} can send to. */
-export type SendTarget =
-  | ServerResponse
-  | Http2ServerResponse
-  | Socket
-  | BunSocket
-  | DenoConn
-  | number;
 
 /** The last transfer on each connection: the next one waits for it. */
 const busy = new WeakMap<object, Promise<unknown>>();
@@ -143,14 +93,6 @@ export async function sendFile(
   return await inTurn(target, () => send(source, own, connection, sendToSocket));
 }
 
-/** Sends an open file to one kind of target. */
-export type Sender<T> = (
-  target: T,
-  file: { fd: number; path: string | undefined; start: number; length: number },
-  options: SendFileOptions,
-  progress: TransferProgress,
-) => Promise<SendMethod>;
-
 async function send<T>(
   source: string | URL | FdLike,
   options: Checked<SendFileOptions>,
@@ -158,13 +100,13 @@ async function send<T>(
   sender: Sender<T>,
 ): Promise<SendResult> {
   const opening = openSource(source, options.root, options.signal);
-  const { fd, size, path, close } = await unlessAborted(opening, options);
+  const { fd, size, path, remote, close } = await unlessAborted(opening, options);
   try {
     const range = resolveRange(options, size, "send a file");
     const progress = new TransferProgress(options, range.length);
     if (progress.aborted) throw progress.abortError();
     const method = await progress.run(() =>
-      sender(target, { fd, path, ...range }, options, progress)
+      sender(target, { fd, path, remote, ...range }, options, progress)
     );
     return { bytes: progress.bytes, method, durationMs: progress.elapsedMs };
   } finally {

@@ -5,22 +5,9 @@ import type { RuntimeConnection } from "../../runtime/types.ts";
 import { isLocal } from "../../threads/blocking/files.ts";
 import { copyRange, type Sink } from "../engine/portable_copy.ts";
 import type { TransferProgress } from "../engine/progress.ts";
-import { sendBytes } from "../engine/connection_output.ts";
-import { type Move, pumpFile } from "../engine/sendfile_loop.ts";
-import type { SendFileOptions, SendMethod } from "./send_file.ts";
-
-/** The part of a file to send. */
-export interface FileRange {
-  readonly fd: number;
-  readonly start: number;
-  readonly length: number;
-}
-
-/** The system call to use instead of sendfile(2), and what it is called in the result. */
-export interface Call {
-  readonly move: Move;
-  readonly method: SendMethod;
-}
+import { sendBytes } from "../engine/connection/output.ts";
+import { pumpFile } from "../engine/sendfile_loop.ts";
+import type { Call, FileRange, SendFileOptions, SendMethod } from "./types.ts";
 
 /**
  * Sends header, file and trailer to a connection in one corked cork, and destroys its connection when
@@ -63,7 +50,7 @@ export async function sendRange(
 ): Promise<SendMethod> {
   if (file.length === 0) return "none";
   // Even what is in the page cache may be asked for again where another machine has the file.
-  if (!isLocal(file.fd)) return await copyRest(file, file.start, sink, progress);
+  if (file.remote ?? !isLocal(file.fd)) return await copyRest(file, file.start, sink, progress);
   const { fd, start, length } = file;
   const window = options.chunkSize;
   const what = { file: fd, start, length, connection, progress, cork, window, ...call };

@@ -16,9 +16,9 @@ import type { TransferProgress } from "../engine/progress.ts";
 import { Outcome, outcomeOf, STARVED_MS } from "../engine/step/outcome.ts";
 import { sendfileStep } from "../engine/step/sendfile.ts";
 import { fileToPipeStep } from "../engine/step/splice.ts";
-import { sendBytes } from "../engine/connection_output.ts";
-import { copyRest, type FileRange, sendToConnection } from "./send_loop.ts";
-import type { Sender, SendMethod } from "./send_file.ts";
+import { sendBytes } from "../engine/connection/output.ts";
+import { copyRest, sendToConnection } from "./send_loop.ts";
+import type { FileRange, Sender, SendMethod } from "./types.ts";
 
 /** Most bytes for a device, of which nothing is known. */
 const DEVICE_BYTES = 4096;

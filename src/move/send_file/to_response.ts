@@ -3,12 +3,12 @@
 import type { ServerResponse } from "node:http";
 import { cutOff, hasBody } from "../../runtime/response.ts";
 import { mediaType } from "../../media_types.ts";
-import { connectionClosed } from "../engine/connection_closed.ts";
+import { connectionClosed } from "../engine/connection/closed.ts";
 import { streamSink } from "../engine/portable_copy.ts";
-import { writeBody } from "../engine/response_body.ts";
+import { writeBody } from "../engine/connection/response_body.ts";
 import type { TransferProgress } from "../engine/progress.ts";
-import { copyRest, type FileRange, sendRange } from "./send_loop.ts";
-import type { Sender, SendFileOptions, SendMethod } from "./send_file.ts";
+import { copyRest, sendRange } from "./send_loop.ts";
+import type { FileRange, Sender, SendFileOptions, SendMethod } from "./types.ts";
 
 /** Sends the body of a response and ends it. */
 export const sendToResponse: Sender<ServerResponse> = async (res, file, options, progress) => {

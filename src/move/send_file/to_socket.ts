@@ -4,10 +4,10 @@ import { writeAll } from "../../runtime/deno.ts";
 import { type Connection, connectionOf } from "../../runtime/find.ts";
 import type { RuntimeConnection } from "../../runtime/types.ts";
 import { available } from "../../sys/libc.ts";
-import { connectionClosed } from "../engine/connection_closed.ts";
+import { connectionClosed } from "../engine/connection/closed.ts";
 import { copyRange, type Sink, streamSink, taken } from "../engine/portable_copy.ts";
 import { sendToConnection } from "./send_loop.ts";
-import type { Sender } from "./send_file.ts";
+import type { Sender } from "./types.ts";
 
 /** A connection that is a socket. */
 export type SocketConnection = Exclude<Connection, { kind: "response" }>;

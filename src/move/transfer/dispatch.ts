@@ -7,7 +7,7 @@ import { closeEnd, type End, goBuffered, isFile, openEnd } from "../engine/endpo
 import { fileToFile } from "../engine/file_to_file.ts";
 import { fileToStream } from "../engine/file_to_stream.ts";
 import { TransferProgress } from "../engine/progress.ts";
-import { snapshot } from "../engine/pseudo_files.ts";
+import { snapshot } from "../engine/file/pseudo_files.ts";
 import { noPositions, onlyCopies, positionless, refuseOverlap, unsuitable } from "./refusals.ts";
 import {
   type ByteSource,

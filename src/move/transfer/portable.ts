@@ -6,7 +6,8 @@ import { libc } from "../../sys/libc.ts";
 import { copyRange, type Sink } from "../engine/portable_copy.ts";
 import { TransferProgress } from "../engine/progress.ts";
 import { runtimeSink, type RuntimeTarget } from "./runtime_endpoints.ts";
-import { asSyscallError, openSource } from "../engine/open_file.ts";
+import { openSource } from "../engine/file/open_file.ts";
+import { asSyscallError } from "../../errors.ts";
 import { reporting } from "./report.ts";
 import type { TransferOptions, TransferReport } from "./options.ts";
 

@@ -7,7 +7,7 @@ import { type Names, ownOptions } from "../../checked.ts";
 import { describe } from "../../options.ts";
 import { type FdLike, fdOf } from "../../sys/fd.ts";
 import { type ByteSource, byteSource, runtimeTarget } from "./runtime_endpoints.ts";
-import { openFile } from "../engine/open_file.ts";
+import { openFile } from "../engine/file/open_file.ts";
 import { fromDescriptor, fromStream } from "./dispatch.ts";
 import { fromBorrowed } from "./connections.ts";
 import {

@@ -5,7 +5,7 @@ import { sizeOf } from "../../bytes.ts";
 import { syscall } from "./syscall.ts";
 
 /** Bytes of `struct io_uring_params`. */
-export const URING_PARAMS = 120;
+const URING_PARAMS = 120;
 
 const { io_uring_setup, io_uring_enter, io_uring_register } = platform.syscalls;
 

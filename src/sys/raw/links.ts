@@ -1,6 +1,6 @@
 /** Reading symbolic links by descriptor. Not among the public raw calls. @module */
 
-import { callNumber } from "./call_numbers.ts";
+import { callNumber } from "./process/call_numbers.ts";
 import { syscall } from "./syscall.ts";
 
 const EMPTY = new Uint8Array(1);

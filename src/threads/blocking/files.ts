@@ -12,6 +12,7 @@ import { Cell } from "../../../ffi/libc/cell.ts";
 import { fold } from "../../../ffi/libc/mod.ts";
 import { UnsupportedError } from "../../errors.ts";
 import { libc } from "../../sys/libc.ts";
+import { factsIn, type FileFacts } from "../../sys/file/statx.ts";
 import { type Mount, MOUNT_MASK, mountAsked, mountOf } from "../../sys/file/mounts.ts";
 import * as raw from "../../sys/raw/mod.ts";
 import { runRemote } from "./blocking.ts";
@@ -48,13 +49,39 @@ const empty = new Cell(1);
 
 /** Describes an open file; or `-errno`. At once, unless its file system may answer late. */
 export function statusOf(fd: number): FileStatus | number | Promise<FileStatus | number> {
+  const mount = askHere(fd);
+  if (typeof mount === "number" || mount.storage !== "remote") return decoded(mount);
+  return askRemote(fd, mount);
+}
+
+/** As {@linkcode statusOf}; `undefined` where another machine or process would have to be asked. */
+export function localStatus(fd: number): FileStatus | number | undefined {
+  const mount = askHere(fd);
+  if (typeof mount === "number" || mount.storage !== "remote") return decoded(mount);
+  return undefined;
+}
+
+/** All that a copy needs to know, asked for as {@linkcode statusOf} does. */
+export async function copyFacts(fd: number): Promise<FileFacts | number> {
+  const mount = askHere(fd);
+  if (typeof mount === "number") return mount;
+  if (mount.storage !== "remote") return factsIn(out.view);
+  const answer = new SharedArrayBuffer(STATX_BYTES);
+  const result = await onMount(mount, "statInto", fd, answer);
+  return result < 0 ? result : factsIn(new DataView(answer));
+}
+
+/** Fills `out` with what this machine knows, and finds the mount by the same call; or `-errno`. */
+function askHere(fd: number): Mount | number {
   const mask = STATX_BASIC_STATS | MOUNT_MASK;
   const flags = AT_EMPTY_PATH | AT_STATX_DONT_SYNC;
   const result = fold(libc().statx(fd, empty.bytes, flags, mask, out.address));
-  if (result < 0) return result;
   // Finding a mount for the first time asks again, and overwrites nothing of ours.
-  const mount = mountAsked(fd, out.view);
-  return mount.storage === "remote" ? askRemote(fd, mount) : decode(out.view, mount);
+  return result < 0 ? result : mountAsked(fd, out.view);
+}
+
+function decoded(mount: Mount | number): FileStatus | number {
+  return typeof mount === "number" ? mount : decode(out.view, mount);
 }
 
 /** As {@linkcode statusOf}, in a thread that may wait. */

@@ -1,6 +1,6 @@
 /** Connecting to one of several addresses, as RFC 8305 ("Happy Eyeballs") describes. @module */
 
-import { EAGAIN, EINPROGRESS } from "../../errno.ts";
+import { EAGAIN, EINPROGRESS, EXHAUSTIONS } from "../../errno.ts";
 import { encodeAddress, type SocketAddress } from "../../sys/net/address.ts";
 import * as raw from "../../sys/raw/mod.ts";
 import { SocketLevel, SocketOption, TcpOption } from "../../sys/flags/socket.ts";
@@ -46,6 +46,11 @@ export interface DialOwner {
   connected(fd: number): void;
   /** Called once instead with `-errno`, when no address can be reached. */
   failed(result: number): void;
+  /**
+   * Called when no descriptor is left: whether one will be free at the end of the turn. Without it, or
+   * when it says no, the attempt has failed.
+   */
+  exhausted?(): boolean;
 }
 
 /**
@@ -88,8 +93,11 @@ export class Dial {
     while (!this.#over && this.#index < addresses.length) {
       const address = addresses[this.#index]!;
       const fd = streamSocket(address.family);
-      // Another address needs a descriptor too.
-      if (fd < 0) return this.#fail(fd);
+      if (fd < 0) {
+        const again = EXHAUSTIONS.has(fd) && this.#owner.exhausted?.() === true;
+        // Another address needs a descriptor too.
+        return again ? this.#nextTurn() : this.#fail(fd);
+      }
       if (address.family !== "Unix") {
         raw.setsockopt(fd, SocketLevel.TCP, TcpOption.NODELAY, 1);
         if (address.loopback) withoutPacing(fd);
@@ -116,6 +124,13 @@ export class Dial {
       return;
     }
     if (!this.#over && this.#attempts.size === 0) this.#fail(this.#error);
+  }
+
+  /** Goes on once descriptors that were given up in this turn are free. */
+  #nextTurn(): void {
+    const { loop } = this.#owner;
+    // The first of the two may still be in this turn.
+    loop.again({ onTurn: () => loop.again({ onTurn: () => this.#next() }) });
   }
 
   #onEvents(fd: number): void {

@@ -13,6 +13,7 @@ import { runChild } from "../../_kit/child.ts";
 import { openDescriptors, startThreads } from "../../_kit/leaks.ts";
 import { fetchRaw, responses } from "../../_kit/raw_http.ts";
 import { SlowClient } from "../../_kit/slow_client.ts";
+import { saying, startProgram } from "./_program.ts";
 import { LARGE_BYTES, makeSite, TWENTY } from "./_site.ts";
 
 const request = (target: string, more = "") => `GET ${target} HTTP/1.1\r\nHost: a\r\n${more}\r\n`;
@@ -348,6 +349,16 @@ describe("limits", () => {
     const lines = stdout.trim().split("\n");
     assert.equal(code, 0, stderr);
     assert.deepEqual(lines, [...Array<string>(3).fill("HTTP/1.1 503"), "HTTP/1.1 404", "3"]);
+  });
+
+  it("of descriptors for the program make room by ending one that waits", async () => {
+    const program = await startProgram(saying("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"));
+    const file = new URL("./_fixtures/proxy_emfile.ts", import.meta.url);
+    const args = [String(program.port)];
+    const { code, stderr, stdout } = await runChild(file, { args, timeoutMs: 60_000 });
+    await program.close();
+    assert.equal(code, 0, stderr);
+    assert.deepEqual(stdout.trim().split("\n"), ["HTTP/1.1 200", "1"]);
   });
 
   it("of connections make room by ending one that waits, and let others wait", async () => {

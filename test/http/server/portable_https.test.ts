@@ -12,7 +12,7 @@ import {
   listenPortably,
   type PortableServer,
 } from "../../../src/http/server/control/portable_server.ts";
-import { selfSigned } from "../../../src/tls/self_signed.ts";
+import { selfSigned } from "../../../src/tls/certificate/self_signed.ts";
 import { LARGE_BYTES, makeSite, patterned, TWENTY } from "./_site.ts";
 import { secureClient, secureGet } from "./_tls.ts";
 

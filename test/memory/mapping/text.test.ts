@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { truncateSync } from "node:fs";
 import { describe, it } from "node:test";
-import { MappedFile, MappedMemory, TruncatedError } from "../../../src/mod.ts";
+import { MappedBytes, MappedFile, MappedMemory, TruncatedError } from "../../../src/mod.ts";
 import { runChild } from "../../_kit/child.ts";
 import { closing } from "../../_kit/closing.ts";
 import { withFile, withFileAsync } from "../../_kit/temp.ts";
@@ -13,6 +13,7 @@ function withText(text: string | Uint8Array, body: (map: MappedFile, path: strin
 describe("the text of a mapping", () => {
   it("is decoded, all of it or a range", () =>
     withText("grüße \u{1F600}!", (map) => {
+      assert.ok(map instanceof MappedBytes);
       assert.equal(map.text(), "grüße \u{1F600}!");
       assert.equal(map.text(2, 4), "üß");
       assert.equal(map.text(1, 2), "r\ufffd");

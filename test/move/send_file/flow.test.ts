@@ -3,12 +3,9 @@ import { getEventListeners } from "node:events";
 import { closeSync, openSync, writeSync } from "node:fs";
 import { after, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { AbortError } from "../../../src/move/engine/progress.ts";
-import {
-  sendFile,
-  type SendResult,
-  type SendTarget,
-} from "../../../src/move/send_file/send_file.ts";
+import { AbortError } from "../../../src/errors.ts";
+import { sendFile } from "../../../src/move/send_file/send_file.ts";
+import type { SendResult, SendTarget } from "../../../src/move/send_file/types.ts";
 import type { Progress } from "../../../src/options.ts";
 import { Folder, noise, type Reader } from "../../_kit/bytes.ts";
 import { describeWithoutLeaks } from "../../_kit/leaks.ts";

@@ -5,11 +5,8 @@ import { createConnection, createServer, Socket } from "node:net";
 import { join } from "node:path";
 import { after, describe, it } from "node:test";
 import { platform } from "../../../ffi/platform/mod.ts";
-import {
-  sendFile,
-  type SendFileOptions,
-  type SendTarget,
-} from "../../../src/move/send_file/send_file.ts";
+import { sendFile } from "../../../src/move/send_file/send_file.ts";
+import type { SendFileOptions, SendTarget } from "../../../src/move/send_file/types.ts";
 import * as raw from "../../../src/sys/raw/mod.ts";
 import { Folder, noise } from "../../_kit/bytes.ts";
 import { describeWithoutLeaks } from "../../_kit/leaks.ts";

@@ -9,11 +9,8 @@ import {
 } from "node:http";
 import { connect } from "node:net";
 import { after, it } from "node:test";
-import {
-  sendFile,
-  type SendFileOptions,
-  type SendResult,
-} from "../../../src/move/send_file/send_file.ts";
+import { sendFile } from "../../../src/move/send_file/send_file.ts";
+import type { SendFileOptions, SendResult } from "../../../src/move/send_file/types.ts";
 import { Folder, noise, Reader, sha256 } from "../../_kit/bytes.ts";
 import { describeWithoutLeaks } from "../../_kit/leaks.ts";
 import { RUNTIME } from "../../_kit/targets.ts";

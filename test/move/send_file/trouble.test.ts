@@ -3,7 +3,8 @@ import { closeSync, openSync, renameSync, truncateSync, writeFileSync, writeSync
 import { after, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { TruncatedError } from "../../../src/errors.ts";
-import { sendFile, type SendResult } from "../../../src/move/send_file/send_file.ts";
+import { sendFile } from "../../../src/move/send_file/send_file.ts";
+import type { SendResult } from "../../../src/move/send_file/types.ts";
 import { Folder, noise } from "../../_kit/bytes.ts";
 import { describeWithoutLeaks } from "../../_kit/leaks.ts";
 import { type Pair, RUNTIME, type Target, target, TARGETS, withPair } from "../../_kit/targets.ts";

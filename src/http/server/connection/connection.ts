@@ -12,19 +12,10 @@ import { Lingering } from "./lingering.ts";
 import type { ListingWaiter } from "../listing/listings.ts";
 import { AWAITED, ENDED, NOTHING, PASSED, Reader } from "./request_reader.ts";
 import { Sender, YIELDED } from "./sender.ts";
-import type { Service } from "../thread/worker.ts";
 import { PlainTransport, type Transport } from "./transport.ts";
 import { Watchdog } from "./timeouts.ts";
-
-/** What a connection is doing. */
-export const Phase = {
-  READING: 0,
-  SENDING: 1,
-  LINGERING: 2,
-  CLOSED: 3,
-  PASSING: 4,
-  WAITING: 5,
-} as const;
+import { Phase } from "./phase.ts";
+import type { ConnectionService } from "./contracts.ts";
 
 /** A connection, from accept(2) to close(2). */
 export class Connection implements Handler, Task, PrefetchWaiter, ListingWaiter {
@@ -40,37 +31,33 @@ export class Connection implements Handler, Task, PrefetchWaiter, ListingWaiter 
   phase: number = Phase.READING;
   /** The request that the program answers at the moment. */
   proxied: ProxiedConnection | null = null;
-  readonly #service: Service;
+  readonly #service: ConnectionService;
   readonly #watchdog: Watchdog;
   /** Wakes the connection after a pause. */
   readonly #pause = new Timer({ onTimeout: () => this.#pump() });
   #interest: number = EpollEvent.IN;
-  #diskId = 0;
+  /** What it asked the disk for; 0 while it waits for nothing there. */
+  diskId = 0;
   #limited = false;
   #lingering: Lingering | null = null;
   /** What of `sender.total` has been counted. */
   #reported = 0;
 
   /** Owns `fd`, and what carries its bytes. */
-  constructor(service: Service, fd: number, transport: Transport = new PlainTransport(fd)) {
+  constructor(service: ConnectionService, fd: number, transport?: Transport) {
     this.fd = fd;
-    this.transport = transport;
+    this.transport = transport ?? new PlainTransport(fd);
     this.#service = service;
-    this.sender = new Sender(transport, service.residency);
+    this.sender = new Sender(this.transport, service.residency);
     this.reader = new Reader(service, this);
     this.#watchdog = new Watchdog(service, this);
-  }
-
-  /** Whether the disk is what it waits for. */
-  get waitsForDisk(): boolean {
-    return this.#diskId !== 0;
   }
 
   /** Called by the loop. */
   onEvents(events: number): void {
     if (this.phase === Phase.SENDING) {
       if ((events & (EpollEvent.ERR | EpollEvent.HUP)) !== 0) return this.abort(Counter.ABORTED);
-      if ((events & EpollEvent.OUT) !== 0 && this.#diskId === 0) this.#pump();
+      if ((events & EpollEvent.OUT) !== 0 && this.diskId === 0) this.#pump();
     } else if (this.phase === Phase.READING) {
       this.#received(this.reader.receive());
     } else if (this.phase === Phase.LINGERING) {
@@ -92,7 +79,7 @@ export class Connection implements Handler, Task, PrefetchWaiter, ListingWaiter 
 
   /** Called when the disk has brought the next window in; an error shows when it is sent. */
   onDisk(_result: number): void {
-    this.#diskId = 0;
+    this.diskId = 0;
     const { file, position } = this.sender.cold;
     this.#service.residency.warm(file, position);
     this.#pump();
@@ -121,12 +108,16 @@ export class Connection implements Handler, Task, PrefetchWaiter, ListingWaiter 
     if (result === ENDED) return this.close();
     this.report();
     if (result === PASSED) return this.#pass();
-    if (result === AWAITED) return this.#wait();
+    if (result === AWAITED) {
+      // The page of a folder is being made.
+      this.phase = Phase.WAITING;
+      return this.watch(0);
+    }
     this.#settle(result);
   }
 
   #pump(): void {
-    if (this.phase !== Phase.SENDING || this.#diskId !== 0) return;
+    if (this.phase !== Phase.SENDING || this.diskId !== 0) return;
     const sent = this.sender.pump();
     this.report();
     this.#settle(sent);
@@ -138,12 +129,6 @@ export class Connection implements Handler, Task, PrefetchWaiter, ListingWaiter 
     if (total === this.#reported) return;
     this.#service.progress(this, total - this.#reported);
     this.#reported = total;
-  }
-
-  /** The page of a folder is being made. */
-  #wait(): void {
-    this.phase = Phase.WAITING;
-    this.watch(0);
   }
 
   /** Called when the page is there. */
@@ -210,8 +195,8 @@ export class Connection implements Handler, Task, PrefetchWaiter, ListingWaiter 
   #thaw(): void {
     const { file, length, position } = this.sender.cold;
     const { disk, loop, residency } = this.#service;
-    this.#diskId = disk.ask(file, position, length, this);
-    if (this.#diskId === 0) {
+    this.diskId = disk.ask(file, position, length, this);
+    if (this.diskId === 0) {
       if (!disk.gone) return this.#starve();
       // The thread of the disk could not be started, or has ended: rather wait here than not send.
       residency.warm(file, position);
@@ -263,7 +248,7 @@ export class Connection implements Handler, Task, PrefetchWaiter, ListingWaiter 
     this.phase = Phase.CLOSED;
     this.#watchdog.stop();
     this.#service.loop.timers.stop(this.#pause);
-    if (this.#diskId !== 0) this.#service.disk.forget(this.#diskId);
+    if (this.diskId !== 0) this.#service.disk.forget(this.diskId);
     this.#service.listings?.forget(this);
     this.sender.drop();
     this.proxied?.drop();

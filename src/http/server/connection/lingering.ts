@@ -1,15 +1,12 @@
 /** The end of a connection: says that nothing follows, and reads on for a while. @module */
 
-import { errnoNumber } from "../../../errors.ts";
+import { EAGAIN, EINTR } from "../../../errno.ts";
 import { EpollEvent } from "../../../sys/flags/event.ts";
 import { recvCell } from "../../../sys/raw/cells.ts";
 import * as raw from "../../../sys/raw/mod.ts";
 import { ShutdownHow } from "../../../sys/flags/socket.ts";
-import type { Service } from "../thread/worker.ts";
 import type { Transport } from "./transport.ts";
-
-const EAGAIN = -errnoNumber("EAGAIN");
-const EINTR = -errnoNumber("EINTR");
+import type { ConnectionService } from "./contracts.ts";
 
 /** Most bytes that are read after the last answer: see RFC 9112, 9.6. */
 const MOST_LINGERED = 1024 * 1024;
@@ -19,13 +16,13 @@ const MOST_LINGERED = 1024 * 1024;
  * the client what it has not read yet.
  */
 export class Lingering {
-  readonly #service: Service;
+  readonly #service: ConnectionService;
   readonly #fd: number;
   readonly #transport: Transport;
   #said = false;
   #received = 0;
 
-  constructor(service: Service, fd: number, transport: Transport) {
+  constructor(service: ConnectionService, fd: number, transport: Transport) {
     this.#service = service;
     this.#fd = fd;
     this.#transport = transport;

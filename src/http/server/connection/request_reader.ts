@@ -1,14 +1,13 @@
 /** The requests of one connection, from its bytes to their answers. @module */
 
 import { EAGAIN, EINTR } from "../../../errno.ts";
-import type { Connection } from "./connection.ts";
 import type { PassedRequest } from "../proxy/proxy.ts";
 import { Field } from "../parser/field_names.ts";
 import { peerOf } from "../thread/access_log.ts";
 import { CHUNKED } from "../parser/message_rules.ts";
 import { Method } from "../parser/request_line.ts";
-import type { Service } from "../thread/worker.ts";
 import { INCOMPLETE } from "../parser/syntax.ts";
+import type { ConnectionHandle, ConnectionService } from "./contracts.ts";
 
 /** Most bytes of a body that are read past to keep the connection. */
 const MOST_DISCARDED = 64 * 1024;
@@ -34,8 +33,8 @@ export class Reader {
   requests = 0;
   /** The request that is to be passed on. */
   passed: PassedRequest | null = null;
-  readonly #service: Service;
-  readonly #connection: Connection;
+  readonly #service: ConnectionService;
+  readonly #connection: ConnectionHandle;
   /** Whether the page of a folder is being made for the first of the pending requests. */
   #awaits = false;
   /** Bytes that have arrived and belong to the next requests. */
@@ -43,7 +42,7 @@ export class Reader {
   /** Bytes of a body that are to be read past. */
   #discard = 0;
 
-  constructor(service: Service, connection: Connection) {
+  constructor(service: ConnectionService, connection: ConnectionHandle) {
     this.#service = service;
     this.#connection = connection;
   }

@@ -3,11 +3,10 @@
 import { Cell } from "../../../../ffi/libc/cell.ts";
 import { EINTR } from "../../../errno.ts";
 import { Outcome, outcomeOf } from "../../../move/engine/step/outcome.ts";
-import type { Connection } from "./connection.ts";
 import { Method } from "../parser/request_line.ts";
 import { EMPTY_LINE_BYTES, type Reply } from "../response/response.ts";
-import type { Service } from "../thread/worker.ts";
 import { latin1Bytes } from "../parser/syntax.ts";
+import type { ConnectionHandle, ConnectionService } from "./contracts.ts";
 
 /** How a head ends that says what becomes of the connection. */
 const CLOSE = latin1Bytes("Connection: close\r\n\r\n");
@@ -18,25 +17,25 @@ const KEEP_ALIVE = latin1Bytes("Connection: keep-alive\r\n\r\n");
  * answer alone goes as it is, without being copied. One object serves a whole thread.
  */
 export class Output {
-  readonly #service: Service;
+  readonly #service: ConnectionService;
   readonly #cell: Cell;
-  #connection: Connection | undefined;
+  #connection: ConnectionHandle | undefined;
   #used = 0;
   #result: number = Outcome.MOVED;
 
   /** Has room for `capacity` bytes: at least those of the largest answer in memory. */
-  constructor(service: Service, capacity: number) {
+  constructor(service: ConnectionService, capacity: number) {
     this.#service = service;
     this.#cell = new Cell(capacity);
   }
 
   /** The connection whose requests are being answered, or were answered last. */
-  get connection(): Connection | undefined {
+  get connection(): ConnectionHandle | undefined {
     return this.#connection;
   }
 
   /** Begins with the answers for a connection. */
-  begin(connection: Connection): void {
+  begin(connection: ConnectionHandle): void {
     this.#connection = connection;
     this.#used = 0;
     this.#result = Outcome.MOVED;

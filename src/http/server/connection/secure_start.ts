@@ -3,20 +3,13 @@
 import { EpollEvent } from "../../../sys/flags/event.ts";
 import * as raw from "../../../sys/raw/mod.ts";
 import { MessageFlag, ShutdownHow } from "../../../sys/flags/socket.ts";
-import type { TlsAcceptor } from "../../../tls/acceptor.ts";
 import { Failure } from "../../../tls/failure.ts";
 import { Handshake, TlsSession } from "../../../tls/session.ts";
 import type { Handler, Task } from "../../../threads/loop/loop.ts";
 import { Timer } from "../../../threads/loop/timers.ts";
 import { Counter } from "../control/config.ts";
-import type { Service } from "../thread/worker.ts";
 import { latin1Bytes } from "../parser/syntax.ts";
-
-/** HTTPS, as the connections of a thread share it. */
-export interface ServiceTls {
-  readonly acceptor: TlsAcceptor;
-  readonly handshakeMs: number;
-}
+import type { ConnectionService } from "./contracts.ts";
 
 /**
  * Longest part of a turn of the loop that goes into handshakes, in milliseconds: a full one costs 0.1 to
@@ -37,7 +30,7 @@ const PLAIN_HTTP = latin1Bytes(
 export class SecureStart implements Handler, Task {
   /** The socket. */
   readonly fd: number;
-  readonly #service: Service;
+  readonly #service: ConnectionService;
   readonly #session: TlsSession;
   readonly #timer: Timer = new Timer({ onTimeout: () => this.#late() });
   #interest: number = EpollEvent.IN;
@@ -46,7 +39,7 @@ export class SecureStart implements Handler, Task {
   #closed = false;
 
   /** Owns `fd`, which is in the loop, until it is handed on. */
-  constructor(service: Service, fd: number) {
+  constructor(service: ConnectionService, fd: number) {
     const { acceptor, handshakeMs } = service.tls!;
     this.fd = fd;
     this.#service = service;

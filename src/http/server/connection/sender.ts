@@ -1,7 +1,6 @@
 /** Getting an answer into a socket: memory by send(2), files by sendfile(2). @module */
 
-import type { Cell } from "../../../../ffi/libc/cell.ts";
-import { Cell as OwnCell } from "../../../../ffi/libc/cell.ts";
+import { type Cell, Cell as OwnCell } from "../../../../ffi/libc/cell.ts";
 import { EINTR, EINVAL } from "../../../errno.ts";
 import { COLD, Outcome, outcomeOf } from "../../../move/engine/step/outcome.ts";
 import { WINDOW } from "../../../page_cache/resident.ts";

@@ -4,8 +4,8 @@ import { platform } from "../../../../ffi/platform/mod.ts";
 import * as raw from "../../../sys/raw/mod.ts";
 import { Timer } from "../../../threads/loop/timers.ts";
 import { Counter } from "../control/config.ts";
-import { type Connection, Phase } from "./connection.ts";
-import type { Service } from "../thread/worker.ts";
+import { Phase } from "./phase.ts";
+import type { ConnectionHandle, ConnectionService } from "./contracts.ts";
 
 /** Time to read on after the last answer, in milliseconds. */
 const LINGER_MS = 2000;
@@ -24,8 +24,8 @@ const LEAST_MS = 50;
  * the kernel's buffers is not progress.
  */
 export class Watchdog {
-  readonly #service: Service;
-  readonly #connection: Connection;
+  readonly #service: ConnectionService;
+  readonly #connection: ConnectionHandle;
   readonly #timer: Timer = new Timer({ onTimeout: () => this.#look() });
   /** When the current wait began. */
   #since: number;
@@ -36,7 +36,7 @@ export class Watchdog {
   #measured = 0;
   #sending = false;
 
-  constructor(service: Service, connection: Connection) {
+  constructor(service: ConnectionService, connection: ConnectionHandle) {
     this.#service = service;
     this.#connection = connection;
     this.#since = service.loop.now;
@@ -125,7 +125,7 @@ export class Watchdog {
       return false;
     }
     // Waiting for the disk is not the peer's fault.
-    if (acknowledged > this.#acknowledged || this.#connection.waitsForDisk) {
+    if (acknowledged > this.#acknowledged || this.#connection.diskId !== 0) {
       this.#acknowledged = acknowledged;
       this.#since = now;
     }
@@ -135,7 +135,7 @@ export class Watchdog {
     const slow = (acknowledged - this.#measured) / seconds < minRate;
     this.#measuredAt = now;
     this.#measured = acknowledged;
-    return slow && !this.#connection.waitsForDisk;
+    return slow && this.#connection.diskId === 0;
   }
 
   #end(): void {

@@ -7,30 +7,7 @@ import { FAILURES } from "../../../tls/failure.ts";
 import type { Shares } from "../../../threads/fd_mailboxes.ts";
 import type { FallbackConfig } from "../proxy/options.ts";
 import type { ServerConfig } from "./options.ts";
-
-/** How much of what is taken, and for how long: see `ServerLimits` for their meaning. */
-export interface Limits {
-  readonly maxConnections: number;
-  readonly maxTargetBytes: number;
-  readonly maxHeadBytes: number;
-  readonly maxFields: number;
-  readonly headMs: number;
-  readonly idleMs: number;
-  readonly sendMs: number;
-  readonly minRate: number;
-}
-
-/** What each thread keeps in memory. */
-export interface CacheConfig {
-  /** Most bytes of files in memory. */
-  readonly maxBytes: number;
-  /** Largest file in memory. */
-  readonly maxFileBytes: number;
-  /** Most files that are kept, open or in memory. */
-  readonly maxFiles: number;
-  /** For how long a path is taken to lead to the same file, in milliseconds. */
-  readonly validMs: number;
-}
+import type { CacheConfig, Limits } from "./limits.ts";
 
 /** Places of a thread's counters in its `Float64Array`. */
 export const Counter = {

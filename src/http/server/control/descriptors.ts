@@ -4,7 +4,7 @@ import { platform } from "../../../../ffi/platform/mod.ts";
 import { builtin } from "../../../builtins.ts";
 import { available } from "../../../sys/libc.ts";
 import * as raw from "../../../sys/raw/mod.ts";
-import type { CacheConfig, Limits } from "./config.ts";
+import type { CacheConfig, Limits } from "./limits.ts";
 
 const INFINITY = 2n ** 64n - 1n;
 

@@ -19,7 +19,7 @@ import { listenAt, socketIdentity, whereToListen } from "./listen.ts";
 import { configure, type FileServerOptions, type ServerConfig } from "./options.ts";
 import { type FileServerStats, statsOf } from "./stats.ts";
 import { startRedirect, stopRedirect } from "./https_redirect.ts";
-import { TlsControl } from "./tls_control.ts";
+import type { TlsControl } from "./tls_control.ts";
 
 export type { CloseOptions, ServerAddress };
 
@@ -141,8 +141,10 @@ export class FileServer implements AsyncDisposable {
     const { backlog, fallback, root, sandbox, tls } = this.#config;
     builtin("fs").readdirSync(root);
     if (platform.os !== "linux" || !available()) return await this.#listenPortably();
+    // Servers of plain HTTP don't load it. The sandbox might not let it be read.
+    const secure = tls && await import("./tls_control.ts");
     if (sandbox) landlock();
-    if (tls !== undefined) this.#tls = new TlsControl(tls);
+    if (tls !== undefined) this.#tls = new secure!.TlsControl(tls);
     let listener = -1;
     try {
       const others = fallback === undefined ? null : await resolveFallback(fallback);

@@ -1,7 +1,6 @@
 /** How much a server takes and keeps, and how long it waits. @module */
 
 import { wholeNumber } from "../../../options.ts";
-import type { CacheConfig, Limits } from "./config.ts";
 
 /** How much a server takes, and how long it waits. Times are in milliseconds. */
 export interface ServerLimits {
@@ -89,4 +88,28 @@ export function between(value: number, name: string, least: number, most: number
   wholeNumber(value, name, ACTION);
   if (value >= least && value <= most) return value;
   throw new RangeError(`Cannot ${ACTION}: ${name} is ${value}, but must be in ${least}..${most}`);
+}
+
+/** What each thread keeps in memory. */
+export interface CacheConfig {
+  /** Most bytes of files in memory. */
+  readonly maxBytes: number;
+  /** Largest file in memory. */
+  readonly maxFileBytes: number;
+  /** Most files that are kept, open or in memory. */
+  readonly maxFiles: number;
+  /** For how long a path is taken to lead to the same file, in milliseconds. */
+  readonly validMs: number;
+}
+
+/** How much of what is taken, and for how long: see `ServerLimits` for their meaning. */
+export interface Limits {
+  readonly maxConnections: number;
+  readonly maxTargetBytes: number;
+  readonly maxHeadBytes: number;
+  readonly maxFields: number;
+  readonly headMs: number;
+  readonly idleMs: number;
+  readonly sendMs: number;
+  readonly minRate: number;
 }

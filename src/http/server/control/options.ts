@@ -8,8 +8,15 @@ import type { Symlinks } from "../../files/open_root.ts";
 import { folderOf } from "../../files/static_root.ts";
 import { configureTls, type TlsConfig, type TlsOptions } from "../../../tls/options.ts";
 import { type FallbackChoice, fallbackOf, type FallbackOptions } from "../proxy/options.ts";
-import type { CacheConfig, Limits } from "./config.ts";
-import { between, cacheOf, type CacheOptions, limitsOf, type ServerLimits } from "./limits.ts";
+import {
+  between,
+  type CacheConfig,
+  cacheOf,
+  type CacheOptions,
+  type Limits,
+  limitsOf,
+  type ServerLimits,
+} from "./limits.ts";
 import type { RequestEvent } from "../thread/log_format.ts";
 
 /** Options of `createFileServer()`. Functions are not taken: they cannot go to another thread. */

@@ -5,7 +5,7 @@ import type { Server } from "node:https";
 import type { SecureContext } from "node:tls";
 import { builtin } from "../../../builtins.ts";
 import { UnsupportedError } from "../../../errors.ts";
-import { HostTable } from "../../../tls/certificate_names.ts";
+import { HostTable } from "../../../tls/certificate/certificate_names.ts";
 import type { TlsConfig } from "../../../tls/options.ts";
 import { type PortableTls, portableTls } from "../../../tls/portable.ts";
 

@@ -5,9 +5,8 @@ import type { Loop } from "../../../threads/loop/loop.ts";
 import type { OpenFile } from "../../files/open_root.ts";
 import { planListingPage, planMessage } from "../../rules/messages.ts";
 import { Frames } from "./frames.ts";
-import { versionOf } from "../response/cached_file.ts";
+import { joined, versionOf } from "../response/cached_file.ts";
 import { type ListingRequest, STATUS_BYTES } from "./listing_thread.ts";
-import { joined } from "../response/cached_file.ts";
 import { Reply } from "../response/response.ts";
 
 /** Most bytes of pages that are kept. */

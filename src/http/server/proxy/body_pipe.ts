@@ -30,6 +30,12 @@ export const Moved = {
 /** Bytes at once where they are looked at, or too few for a pipe. */
 const BUFFER_BYTES = 64 * 1024;
 
+/**
+ * Most bytes at once that may hold the end of a request's body: what is behind it belongs to the next
+ * requests, and must fit into the memory for those.
+ */
+export const LOOKED_AT_BYTES: number = 16 * 1024;
+
 /** Turns around the loop before others get theirs. */
 const ROUNDS = 4;
 
@@ -45,22 +51,28 @@ export class BodyPipe {
   readonly #buffer: Cell;
   readonly #path: SocketSplice;
   readonly #framing: Framing;
+  readonly #lookedAt: number;
   #behind: Uint8Array | null = null;
 
-  /** `ahead` goes first, to the target as it is; `framing` has been told of what is body in it. */
+  /**
+   * `ahead` goes first, to the target as it is; `framing` has been told of what is body in it. At most
+   * `lookedAt` bytes are received at once where the body may end among them.
+   */
   constructor(
     { buffer, pipes }: SharedBuffers,
-    { ahead, framing, from, to }: {
+    { ahead, framing, from, lookedAt = BUFFER_BYTES, to }: {
       readonly from: number;
       readonly to: number;
       readonly framing: Framing;
       readonly ahead: Uint8Array;
+      readonly lookedAt?: number;
     },
   ) {
     this.#buffer = buffer;
     this.#path = new SocketSplice(pipes, from, to, true);
     this.#path.queue(ahead);
     this.#framing = framing;
+    this.#lookedAt = lookedAt;
   }
 
   /** Bytes that the target has taken. */
@@ -106,7 +118,7 @@ export class BodyPipe {
       if (filled !== EINVAL) return filled > 0 ? Moved.MORE : this.#without(filled);
     }
     // Not more than is known to belong to the body: what follows is the reader's.
-    const most = blind > 0 ? Math.min(blind, BUFFER_BYTES) : BUFFER_BYTES;
+    const most = blind > 0 ? Math.min(blind, BUFFER_BYTES) : this.#lookedAt;
     const buffer = this.#buffer;
     const count = recvCell(this.#path.from, buffer, 0, most, MessageFlag.DONTWAIT);
     if (count <= 0) return this.#without(count);

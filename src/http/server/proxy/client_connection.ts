@@ -1,17 +1,13 @@
 /** A connection of a client while its request is being answered by the program. @module */
 
-import type { Connection } from "../connection/connection.ts";
 import { Counter } from "../control/config.ts";
-import type { ProxiedEntry } from "../thread/access_log.ts";
-import type { Service } from "../thread/worker.ts";
 import type { Client, Told } from "./client.ts";
 import { ProxiedRequest } from "./proxied_request.ts";
+import { LOOKED_AT_BYTES } from "./body_pipe.ts";
 import type { PassedRequest } from "./proxy.ts";
 import type { Framing } from "./framing.ts";
 import { type BridgeOwner, TlsBridge } from "./tls_bridge.ts";
-
-/** Bytes that are looked at at once: they may be of the next request. */
-const LOOKED_AT_BYTES = 16 * 1024;
+import type { ConnectionHandle, ConnectionService, ProxiedEntry } from "../connection/contracts.ts";
 
 /** Most bytes of the body at once. */
 const BLIND_BYTES = 64 * 1024;
@@ -25,8 +21,8 @@ function roomFor({ blind, done }: Framing): number {
 
 /** Stands between a connection and an proxied request, and counts. */
 export class ProxiedConnection implements Client {
-  readonly #service: Service;
-  readonly #connection: Connection;
+  readonly #service: ConnectionService;
+  readonly #connection: ConnectionHandle;
   readonly #proxiedRequest: ProxiedRequest;
   readonly #entry: ProxiedEntry | undefined;
   /** Between the proxied request and a client that speaks TLS. */
@@ -34,7 +30,7 @@ export class ProxiedConnection implements Client {
   #keep = false;
 
   /** The request must still be in the service's head. Call {@linkcode start} next. */
-  constructor(service: Service, connection: Connection, request: PassedRequest) {
+  constructor(service: ConnectionService, connection: ConnectionHandle, request: PassedRequest) {
     this.#service = service;
     this.#connection = connection;
     this.#entry = service.began(connection);

@@ -8,7 +8,7 @@ import { resetOnClose } from "../../../move/relay/pair.ts";
 import type { Task } from "../../../threads/loop/loop.ts";
 import type { Client, Told } from "./client.ts";
 import { type Fallback, type PassedRequest, WEB_SOCKET_MS } from "./proxy.ts";
-import { BodyPipe, Moved } from "./body_pipe.ts";
+import { BodyPipe, LOOKED_AT_BYTES, Moved } from "./body_pipe.ts";
 import { Counted, type Framing } from "./framing.ts";
 import { HeadReader } from "./head_reader.ts";
 import { type AnswerHead, clientHead, type ResponseHead } from "./response.ts";
@@ -46,7 +46,7 @@ export class ProxiedRequest implements UpstreamOwner, Task {
     this.#client = client;
     this.#request = request;
     this.#activeAt = fallback.loop.now;
-    this.#upstream = new Upstream(fallback.loop, fallback.config, this);
+    this.#upstream = new Upstream(fallback.loop, fallback.config, this, fallback.makeRoom);
   }
 
   start(): void {
@@ -207,24 +207,14 @@ export class ProxiedRequest implements UpstreamOwner, Task {
 
   #send(ahead: Uint8Array, framing: Framing): void {
     this.#reported = 0;
-    const { fd: to } = this.#client;
-    this.#down = new BodyPipe(this.#fallback.buffers, {
-      from: this.#upstream.fd,
-      to,
-      framing,
-      ahead,
-    });
+    const ends = { from: this.#upstream.fd, to: this.#client.fd };
+    this.#down = new BodyPipe(this.#fallback.buffers, { ...ends, framing, ahead });
   }
 
   #sendUp(ahead: Uint8Array, framing: Framing): void {
-    const { fd: from } = this.#client;
     this.#upDone = false;
-    this.#up = new BodyPipe(this.#fallback.buffers, {
-      from,
-      to: this.#upstream.fd,
-      framing,
-      ahead,
-    });
+    const ends = { from: this.#client.fd, to: this.#upstream.fd, lookedAt: LOOKED_AT_BYTES };
+    this.#up = new BodyPipe(this.#fallback.buffers, { ...ends, framing, ahead });
   }
 
   /** One direction has ended: the other may go on. */

@@ -39,6 +39,8 @@ export class Fallback {
   readonly loop: Loop;
   readonly config: FallbackConfig;
   readonly buffers: SharedBuffers = new SharedBuffers();
+  /** Closes a connection that waits for nothing but another request; false where there is none. */
+  readonly makeRoom: () => boolean;
   readonly #clock: Clock;
   readonly #paths: readonly Uint8Array[];
   /** The same paths, decoded. */
@@ -48,10 +50,11 @@ export class Fallback {
   readonly #scheme: "http" | "https";
 
   constructor(
-    { clock, config, loop, preflights, scheme }: {
+    { clock, config, loop, makeRoom, preflights, scheme }: {
       readonly loop: Loop;
       readonly clock: Clock;
       readonly config: FallbackConfig;
+      readonly makeRoom: () => boolean;
       readonly preflights: boolean;
       /** How clients reach the server. */
       readonly scheme: "http" | "https";
@@ -59,6 +62,7 @@ export class Fallback {
   ) {
     this.loop = loop;
     this.config = config;
+    this.makeRoom = makeRoom;
     this.#clock = clock;
     this.#preflights = preflights;
     this.#scheme = scheme;

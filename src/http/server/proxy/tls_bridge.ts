@@ -2,7 +2,7 @@
 
 import { Cell } from "../../../../ffi/libc/cell.ts";
 import { concat } from "../../../bytes.ts";
-import { errnoNumber } from "../../../errors.ts";
+import { EAGAIN, EINTR } from "../../../errno.ts";
 import { EpollEvent } from "../../../sys/flags/event.ts";
 import { recvCell } from "../../../sys/raw/cells.ts";
 import * as raw from "../../../sys/raw/mod.ts";
@@ -11,8 +11,6 @@ import type { Handler, Loop } from "../../../threads/loop/loop.ts";
 import type { Transport } from "../connection/transport.ts";
 
 const { ERR, HUP, IN, OUT } = EpollEvent;
-const EAGAIN = -errnoNumber("EAGAIN");
-const EINTR = -errnoNumber("EINTR");
 
 /** Pieces that are moved before others get their turn. */
 const ROUNDS = 8;

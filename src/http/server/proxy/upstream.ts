@@ -33,7 +33,13 @@ export class Upstream implements Handler {
   /** Events that are waited for; 0 when it is not in the loop. */
   #interest = 0;
 
-  constructor(loop: Loop, { addresses }: FallbackConfig, owner: UpstreamOwner) {
+  /** `exhausted` is as in `DialOwner`. */
+  constructor(
+    loop: Loop,
+    { addresses }: FallbackConfig,
+    owner: UpstreamOwner,
+    exhausted: () => boolean,
+  ) {
     this.#loop = loop;
     this.#owner = owner;
     const { OUT } = EpollEvent;
@@ -49,6 +55,7 @@ export class Upstream implements Handler {
         owner.connected();
       },
       failed: (result) => owner.unreached(statusOf(result)),
+      exhausted,
     });
   }
 

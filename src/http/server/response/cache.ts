@@ -2,8 +2,7 @@
 
 import type { FileVersion } from "../../../sys/file/file_version.ts";
 import type { OpenFile } from "../../files/open_root.ts";
-import type { CacheConfig } from "../control/config.ts";
-import { equal } from "./cached_file.ts";
+import type { CacheConfig } from "../control/limits.ts";
 import type { SharedFile } from "./shared_file.ts";
 import type { Reply } from "./response.ts";
 import type { Representation } from "../../rules/representation.ts";
@@ -141,4 +140,13 @@ function weight({ reply, path }: Entry): number {
 
 function matches(path: Uint8Array, { bytes, targetStart, pathEnd }: RequestHead): boolean {
   return equal(bytes, targetStart, pathEnd, path);
+}
+
+/** Whether a part of `bytes` is `other`. */
+export function equal(bytes: Uint8Array, start: number, end: number, other: Uint8Array): boolean {
+  if (end - start !== other.length) return false;
+  for (let i = 0; i < other.length; i++) {
+    if (bytes[start + i] !== other[i]) return false;
+  }
+  return true;
 }

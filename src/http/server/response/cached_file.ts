@@ -51,12 +51,3 @@ export function versionOf(file: OpenFile): FileVersion | null {
   // What was described and what is there now may be two versions already.
   return version?.describes(file) ? version : null;
 }
-
-/** Whether a part of `bytes` is `other`. */
-export function equal(bytes: Uint8Array, start: number, end: number, other: Uint8Array): boolean {
-  if (end - start !== other.length) return false;
-  for (let i = 0; i < other.length; i++) {
-    if (bytes[start + i] !== other[i]) return false;
-  }
-  return true;
-}

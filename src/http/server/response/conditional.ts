@@ -2,9 +2,9 @@
 
 import type { LookupRequest } from "../../files/look_up.ts";
 import { planFile } from "../../rules/plan.ts";
-import type { Entry } from "./cache.ts";
+import { type Entry, equal } from "./cache.ts";
 import { CONDITIONAL, Field } from "../parser/field_names.ts";
-import { equal, replyTo } from "./cached_file.ts";
+import { replyTo } from "./cached_file.ts";
 import { partOf } from "./range_response.ts";
 import type { Reply } from "./response.ts";
 import type { RequestHead } from "../parser/request_head.ts";

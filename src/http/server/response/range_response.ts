@@ -1,12 +1,11 @@
 /** The answer that players and downloaders ask for all the time: one part of a file that is kept. @module */
 
-import { latin1Bytes } from "../parser/syntax.ts";
+import { digit, latin1Bytes } from "../parser/syntax.ts";
 import type { Entry } from "./cache.ts";
 import { CONDITIONAL, Field } from "../parser/field_names.ts";
 import { beginHead, DATE_PLACE, Reply } from "./response.ts";
 import type { RequestHead } from "../parser/request_head.ts";
 import { Method } from "../parser/request_line.ts";
-import { digit } from "../parser/syntax.ts";
 
 const UNIT = latin1Bytes("bytes=");
 const DASH = 0x2d;

@@ -6,7 +6,7 @@ import { prefersJson } from "../../rules/fields/codings.ts";
 import { pageNumber } from "../../rules/listing.ts";
 import type { Settings } from "../../rules/settings.ts";
 import { Cache, type Entry, pathOf, unchanged } from "./cache.ts";
-import type { CacheConfig } from "../control/config.ts";
+import type { CacheConfig } from "../control/limits.ts";
 import { conditional, requestOf } from "./conditional.ts";
 import { CONDITIONAL } from "../parser/field_names.ts";
 import { Finder } from "./finder.ts";

@@ -2,11 +2,11 @@
 
 import { decodeAddress, MAX_ADDRESS } from "../../../sys/net/address.ts";
 import * as raw from "../../../sys/raw/mod.ts";
-import type { Connection } from "../connection/connection.ts";
 import { formatCombined, formatEvent, type RequestEvent } from "./log_format.ts";
 import type { LogWriter } from "./log_writer.ts";
 import type { Reply } from "../response/response.ts";
 import type { RequestHead } from "../parser/request_head.ts";
+import type { ConnectionHandle, ProxiedEntry } from "../connection/contracts.ts";
 
 /** Bodies of which is told while they are sent. */
 const LARGE = 1024 * 1024;
@@ -42,18 +42,12 @@ export interface AccessLogOptions {
   now(): number;
 }
 
-/** A request that the program answers. */
-export interface ProxiedEntry {
-  /** Called once: status (0 where the client got no answer), and bytes of the body. */
-  end(status: number, bytes: number, state: "done" | "aborted"): void;
-}
-
 let lastId = 0;
 
 /** Follows the answers of all connections of a thread. */
 export class AccessLog {
   readonly #options: AccessLogOptions;
-  readonly #tracks = new Map<Connection, Track>();
+  readonly #tracks = new Map<ConnectionHandle, Track>();
 
   constructor(options: AccessLogOptions) {
     this.#options = options;
@@ -61,7 +55,7 @@ export class AccessLog {
 
   /** An answer is about to be sent: `headBytes`, then `bodyBytes`. */
   answered(
-    connection: Connection,
+    connection: ConnectionHandle,
     head: RequestHead,
     reply: Reply,
     headBytes: number,
@@ -87,7 +81,7 @@ export class AccessLog {
   }
 
   /** A request is being passed on; every answer before it has been sent. */
-  began(connection: Connection, head: RequestHead): ProxiedEntry {
+  began(connection: ConnectionHandle, head: RequestHead): ProxiedEntry {
     const track = this.#trackOf(connection);
     const event = described(track.client, head);
     const began = this.#options.now();
@@ -102,7 +96,7 @@ export class AccessLog {
   }
 
   /** Bytes have left. */
-  progress(connection: Connection): void {
+  progress(connection: ConnectionHandle): void {
     const track = this.#tracks.get(connection);
     if (track === undefined) return;
     const { exchanges } = track;
@@ -119,7 +113,7 @@ export class AccessLog {
   }
 
   /** The connection has ended; what had not been sent will not be. */
-  closed(connection: Connection): void {
+  closed(connection: ConnectionHandle): void {
     const track = this.#tracks.get(connection);
     if (track === undefined) return;
     this.#tracks.delete(connection);
@@ -134,7 +128,7 @@ export class AccessLog {
     this.#options.events?.flush();
   }
 
-  #trackOf(connection: Connection): Track {
+  #trackOf(connection: ConnectionHandle): Track {
     let track = this.#tracks.get(connection);
     if (track === undefined) {
       track = { client: peerOf(connection.fd), length: connection.sender.total, exchanges: [] };

@@ -12,8 +12,12 @@ import { libraryName } from "../../../../ffi/libc/mod.ts";
 import { platform } from "../../../../ffi/platform/mod.ts";
 import { builtin } from "../../../builtins.ts";
 import { errnoNumber } from "../../../errors.ts";
-import { type CallName, callNumber } from "../../../sys/raw/call_numbers.ts";
-import { type ArgumentTest, type CallRule, setCallFilter } from "../../../sys/raw/seccomp.ts";
+import { type CallName, callNumber } from "../../../sys/raw/process/call_numbers.ts";
+import {
+  type ArgumentTest,
+  type CallRule,
+  setCallFilter,
+} from "../../../sys/raw/process/seccomp.ts";
 
 /** Where the thread may connect to. */
 export interface AllowedAddress {

@@ -12,7 +12,7 @@ import {
   landlockRestrictSelf,
   LandlockScope,
   setNoNewPrivileges,
-} from "../../../sys/raw/landlock.ts";
+} from "../../../sys/raw/process/landlock.ts";
 import * as raw from "../../../sys/raw/mod.ts";
 import { type AllowedAddress, forbidCalls } from "./call_filter.ts";
 

@@ -8,8 +8,7 @@
  * @module
  */
 
-import type { WorkerCommand } from "../../../threads/worker_pool.ts";
-import { READY_ID } from "../../../threads/worker_pool.ts";
+import { READY_ID, type WorkerCommand } from "../../../threads/worker_pool.ts";
 import type { JobContext } from "../../../threads/job.ts";
 import { Acceptor } from "../../../threads/loop/acceptor.ts";
 import { Loop } from "../../../threads/loop/loop.ts";
@@ -21,12 +20,12 @@ import type { HeadersHook } from "../../rules/options.ts";
 import { settingsOf } from "../../rules/settings.ts";
 import {
   type Command,
+  Counter,
   COUNTERS,
   type JobData,
   NEEDS_DISK,
   NEEDS_LISTINGS,
 } from "../control/config.ts";
-import { Counter } from "../control/config.ts";
 import { PrefetchClient } from "./prefetch_client.ts";
 import { AccessLog } from "./access_log.ts";
 import { pinFallback } from "../proxy/options.ts";
@@ -35,7 +34,7 @@ import { Listings } from "../listing/listings.ts";
 import { LogWriter } from "./log_writer.ts";
 import { restrictThread } from "./sandbox.ts";
 import { setCommonFields } from "../response/response.ts";
-import type { ServiceTls } from "../connection/secure_start.ts";
+import type { ServiceTls } from "../connection/contracts.ts";
 import { Service } from "./worker.ts";
 import { Responder } from "../response/responder.ts";
 

@@ -1,6 +1,7 @@
 /** Which connection makes room for another one. @module */
 
-import { type Connection, Phase } from "../connection/connection.ts";
+import { Phase } from "../connection/phase.ts";
+import type { ConnectionHandle } from "../connection/contracts.ts";
 
 /**
  * Chooses the connection that is missed the least: the oldest that waits for nothing but another
@@ -11,10 +12,10 @@ import { type Connection, Phase } from "../connection/connection.ts";
  * @param except The one that something is being done for.
  */
 export function leastMissed(
-  connections: Iterable<Connection>,
-  except: Connection | undefined,
-): Connection | undefined {
-  let silent: Connection | undefined;
+  connections: Iterable<ConnectionHandle>,
+  except: ConnectionHandle | undefined,
+): ConnectionHandle | undefined {
+  let silent: ConnectionHandle | undefined;
   for (const connection of connections) {
     const { phase, reader: { partial, pending, requests } } = connection;
     if (connection === except || phase !== Phase.READING) continue;

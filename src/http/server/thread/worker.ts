@@ -10,19 +10,20 @@ import type { TlsSession } from "../../../tls/session.ts";
 import type { Loop } from "../../../threads/loop/loop.ts";
 import { Timer } from "../../../threads/loop/timers.ts";
 import { Clock } from "./clock.ts";
-import { type CacheConfig, Counter, type Limits } from "../control/config.ts";
+import { Counter } from "../control/config.ts";
+import type { Limits } from "../control/limits.ts";
 import { Connection } from "../connection/connection.ts";
 import type { PrefetchClient } from "./prefetch_client.ts";
 import { Fallback } from "../proxy/proxy.ts";
-import type { FallbackConfig } from "../proxy/options.ts";
-import type { AccessLog, ProxiedEntry } from "./access_log.ts";
 import type { Listings } from "../listing/listings.ts";
 import { Output } from "../connection/response_batch.ts";
 import { Reply, textPlan } from "../response/response.ts";
 import { RequestHead } from "../parser/request_head.ts";
-import { SecureStart, type ServiceTls } from "../connection/secure_start.ts";
+import type { ConnectionHandle, ConnectionService, ProxiedEntry } from "../connection/contracts.ts";
+import { SecureStart } from "../connection/secure_start.ts";
 import type { Responder } from "../response/responder.ts";
 import { leastMissed } from "./shedding.ts";
+import type { ServiceOptions } from "./service_options.ts";
 
 /** Room for what arrives at once, beside a head that is not whole yet. */
 const INPUT_BYTES = 16 * 1024;
@@ -33,28 +34,6 @@ const OUTPUT_BYTES = 64 * 1024;
 /** How often what has not been used is forgotten, in milliseconds. */
 const SWEEP_MS = 30_000;
 
-/** What a service is made of. */
-export interface ServiceOptions {
-  readonly loop: Loop;
-  readonly disk: PrefetchClient;
-  readonly site: Responder;
-  /** The pages of folders; `null` where none is listed. */
-  readonly listings: Listings | null;
-  readonly accessLog: AccessLog | null;
-  readonly limits: Limits;
-  readonly cache: CacheConfig;
-  readonly fallback: FallbackConfig | null;
-  readonly tls: ServiceTls | null;
-  /** Whether the site answers preflights of other origins. */
-  readonly preflights: boolean;
-  /** This thread's counters; see `Counter`. */
-  readonly counters: Float64Array;
-  /** Called when a connection has closed. */
-  closed(): void;
-  /** Called when the last connection has closed, and no more will come. */
-  drained(): void;
-}
-
 /**
  * Connections of a thread up to which nobody is limited: 1 GiB at most. 100 clients of 100 MiB cost 0.10
  * CPU-seconds per GB then, and 0.16 to 0.19 with the limit, because acknowledgements find more to send
@@ -64,7 +43,7 @@ export interface ServiceOptions {
 const FEW = 256;
 
 /** One thread of a server. */
-export class Service {
+export class Service implements ConnectionService {
   readonly loop: Loop;
   readonly disk: PrefetchClient;
   readonly limits: Limits;
@@ -79,7 +58,7 @@ export class Service {
   /** Whose the rest of the requests are. */
   readonly fallback: Fallback | null;
   /** HTTPS; `null` for HTTP. */
-  readonly tls: ServiceTls | null;
+  readonly tls: ConnectionService["tls"];
   /** Whether no further request is answered on any connection. */
   closing = false;
   readonly #options: ServiceOptions;
@@ -105,7 +84,8 @@ export class Service {
     this.input = new Cell(limits.maxHeadBytes + INPUT_BYTES);
     this.output = new Output(this, Math.max(OUTPUT_BYTES, cache.maxFileBytes + INPUT_BYTES));
     const [{ clock }, scheme] = [this, this.tls === null ? "http" : "https"] as const;
-    this.fallback = config && new Fallback({ clock, config, loop, preflights, scheme });
+    const makeRoom = () => this.makeRoom();
+    this.fallback = config && new Fallback({ clock, config, loop, makeRoom, preflights, scheme });
     loop.timers.start(this.#sweeper, SWEEP_MS);
   }
 
@@ -254,7 +234,7 @@ export class Service {
    * silent for the longest time; false where there is neither. Its descriptor is free at the end of
    * the turn. Of many unfinished handshakes the oldest goes first: a flood of them ends nobody else.
    */
-  makeRoom(except?: Connection): boolean {
+  makeRoom(except?: ConnectionHandle): boolean {
     const [oldest] = this.#starts;
     const flood = this.#starts.size > this.#connections.size;
     const chosen = (flood ? oldest : undefined) ?? leastMissed(this.#connections, except) ?? oldest;

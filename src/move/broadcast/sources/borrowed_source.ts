@@ -3,7 +3,7 @@
 import type { BorrowedReading } from "../../../runtime/borrow.ts";
 import * as raw from "../../../sys/raw/mod.ts";
 import { ShutdownHow } from "../../../sys/flags/socket.ts";
-import { connectionClosed } from "../../engine/connection_closed.ts";
+import { connectionClosed } from "../../engine/connection/closed.ts";
 import { socketEnd } from "../../engine/endpoint.ts";
 import { bytesChunk } from "./bytes_source.ts";
 import type { Chunk, ChunkSource } from "../types.ts";

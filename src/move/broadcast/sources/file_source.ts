@@ -1,7 +1,7 @@
 /** Chunks of a file. @module */
 
 import { builtin } from "../../../builtins.ts";
-import { TruncatedError } from "../../../errors.ts";
+import { asSyscallError, TruncatedError } from "../../../errors.ts";
 import { check } from "../../../sys/check.ts";
 import { available } from "../../../sys/libc.ts";
 import { fdStat } from "../../../sys/file/statx.ts";
@@ -9,9 +9,8 @@ import { readRemote } from "../../../threads/blocking/files.ts";
 import { WINDOW } from "../../../page_cache/prefetch.ts";
 import { newFileId, type ResidentFile } from "../../../threads/residency_cache.ts";
 import { closeEnd, type End, goBuffered, verify } from "../../engine/endpoint.ts";
-import { heldBytes, snapshot } from "../../engine/pseudo_files.ts";
+import { heldBytes, snapshot } from "../../engine/file/pseudo_files.ts";
 import { ReadAhead } from "../../../page_cache/read_ahead.ts";
-import { asSyscallError } from "../../engine/open_file.ts";
 import { bytesChunk } from "./bytes_source.ts";
 import type { Chunk, ChunkSource, WriteTaker } from "../types.ts";
 import { PendingBytesWrite, PendingFileWrite } from "../pending_writes.ts";

@@ -7,7 +7,7 @@ import * as raw from "../../../sys/raw/mod.ts";
 import { closeEnd, isFile, isRemote, openEnd } from "../../engine/endpoint.ts";
 import { positionless } from "../../transfer/refusals.ts";
 import { byteSource } from "../../transfer/runtime_endpoints.ts";
-import { openFile, openSource } from "../../engine/open_file.ts";
+import { openFile, openSource } from "../../engine/file/open_file.ts";
 import { type FdLike, fdOf } from "../../../sys/fd.ts";
 import { mostBytes } from "../../transfer/options.ts";
 import type { TransferSource } from "../../transfer/transfer.ts";

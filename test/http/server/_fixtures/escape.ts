@@ -23,7 +23,7 @@ import { Cell } from "../../../../ffi/libc/cell.ts";
 import { fold, libc } from "../../../../ffi/libc/mod.ts";
 import { errnoName } from "../../../../src/errors.ts";
 import { encodeAddress } from "../../../../src/sys/net/address.ts";
-import { type CallName, callNumber } from "../../../../src/sys/raw/call_numbers.ts";
+import { type CallName, callNumber } from "../../../../src/sys/raw/process/call_numbers.ts";
 import { syscall } from "../../../../src/sys/raw/syscall.ts";
 
 const { ppid } = process;

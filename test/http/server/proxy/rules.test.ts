@@ -250,4 +250,22 @@ describe("a client that sends ahead", () => {
     await until(() => received().split("HTTP/1.1 200").length === 32, `31 answers`);
     assert.doesNotMatch(received(), /HTTP\/1\.1 408/);
   });
+
+  it("may send more behind a body in chunks than there is memory for requests", async () => {
+    const { port, program } = await start((socket, request) => {
+      if (request.endsWith("\r\n0\r\n\r\n")) socket.end(HELLO);
+    });
+    const { socket, received } = open(port);
+    socket.write("POST /a HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n");
+    await until(() => program.requests[0]?.endsWith("x\r\n") ?? false, "the body begins");
+    const request = "GET /file.txt HTTP/1.1\r\nHost: a\r\n\r\n";
+    const count = Math.ceil(60_000 / request.length);
+    socket.write("0\r\n\r\n" + request.repeat(count));
+    await until(() => received().split(TWENTY).length === count + 1, "all answers");
+    assert.ok(received().includes("hello"));
+    assert.equal(program.requests.length, 1);
+    // Not by end(): Node.js gives up a client that says no more.
+    socket.write("GET /file.txt HTTP/1.0\r\nHost: a\r\n\r\n");
+    await until(() => received().split(TWENTY).length === count + 2, "the server goes on");
+  });
 });

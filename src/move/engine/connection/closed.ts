@@ -1,7 +1,7 @@
 /** The error for a connection that is gone. @module */
 
-import { HANGUPS } from "../../errno.ts";
-import { errnoName, errnoNumber, SyscallError } from "../../errors.ts";
+import { HANGUPS } from "../../../errno.ts";
+import { errnoName, errnoNumber, SyscallError } from "../../../errors.ts";
 
 /** What is known of a connection that is gone. */
 interface Closed {

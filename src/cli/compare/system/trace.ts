@@ -2,8 +2,8 @@
 
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
-import { MARK } from "./part.ts";
-import type { Traffic } from "./types.ts";
+import { MARK } from "../part.ts";
+import type { Traffic } from "../types.ts";
 
 /** Calls that put bytes into memory of the process, and those that take them from there. */
 const INTO = new Set(["read", "pread64", "readv", "preadv", "preadv2", "recvfrom", "recvmsg"]);

@@ -8,12 +8,12 @@
  * @module
  */
 
-import { platform } from "../../ffi/platform/mod.ts";
-import { addSeals, memfdCreate } from "../sys/file/allocation.ts";
-import { check } from "../sys/check.ts";
-import { MapFlag, MemfdFlag, Protection, Seal } from "../sys/flags/memory.ts";
-import * as raw from "../sys/raw/mod.ts";
-import { addressIn, type Region } from "../sys/region.ts";
+import { platform } from "../../../ffi/platform/mod.ts";
+import { addSeals, memfdCreate } from "../../sys/file/allocation.ts";
+import { check } from "../../sys/check.ts";
+import { MapFlag, MemfdFlag, Protection, Seal } from "../../sys/flags/memory.ts";
+import * as raw from "../../sys/raw/mod.ts";
+import { addressIn, type Region } from "../../sys/region.ts";
 
 /** The protocol that is chosen. */
 export const PROTOCOL = "http/1.1";

@@ -1,10 +1,10 @@
 /** Driver of writes that waits by the runtime's event loop. @module */
 
-import type { RuntimeConnection } from "../../runtime/types.ts";
-import { PollEvent } from "../../sys/flags/event.ts";
-import { whenReady } from "../../threads/poll/poll_ready.ts";
+import type { RuntimeConnection } from "../../../runtime/types.ts";
+import { PollEvent } from "../../../sys/flags/event.ts";
+import { whenReady } from "../../../threads/poll/poll_ready.ts";
 import { MUCH, Tuning } from "./tcp_tuning.ts";
-import { COLD, Outcome, outcomeOf, STARVED_MS } from "./step/outcome.ts";
+import { COLD, Outcome, outcomeOf, STARVED_MS } from "../step/outcome.ts";
 
 /** Bytes after which the other connections get their turn: nginx's `sendfile_max_chunk`. */
 export const TURN_BYTES: number = 2 * 1024 * 1024;

@@ -7,10 +7,10 @@
  * @module
  */
 
-import { Cell } from "../../../ffi/libc/cell.ts";
-import { fold } from "../../../ffi/libc/mod.ts";
-import { platform } from "../../../ffi/platform/mod.ts";
-import { libc } from "../libc.ts";
+import { Cell } from "../../../../ffi/libc/cell.ts";
+import { fold } from "../../../../ffi/libc/mod.ts";
+import { platform } from "../../../../ffi/platform/mod.ts";
+import { libc } from "../../libc.ts";
 
 /** What one argument of a call must be. */
 export interface ArgumentTest {

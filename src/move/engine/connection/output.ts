@@ -1,15 +1,15 @@
 /** From memory or a pipe into a connection that the runtime owns, as promises. @module */
 
-import { platform } from "../../../ffi/platform/mod.ts";
-import { EAGAIN, HANGUPS } from "../../errno.ts";
-import { errnoName } from "../../errors.ts";
-import type { RuntimeConnection } from "../../runtime/types.ts";
-import { PollEvent } from "../../sys/flags/event.ts";
-import * as raw from "../../sys/raw/mod.ts";
-import { connectionClosed, writeFailure } from "./connection_closed.ts";
-import { ConnectionWriter, type WriteJob } from "./connection_writer.ts";
-import { spliceStep } from "./step/splice.ts";
-import type { TransferProgress } from "./progress.ts";
+import { platform } from "../../../../ffi/platform/mod.ts";
+import { EAGAIN, HANGUPS } from "../../../errno.ts";
+import { errnoName } from "../../../errors.ts";
+import type { RuntimeConnection } from "../../../runtime/types.ts";
+import { PollEvent } from "../../../sys/flags/event.ts";
+import * as raw from "../../../sys/raw/mod.ts";
+import { connectionClosed, writeFailure } from "./closed.ts";
+import { ConnectionWriter, type WriteJob } from "./writer.ts";
+import { spliceStep } from "../step/splice.ts";
+import type { TransferProgress } from "../progress.ts";
 
 const { DONTWAIT, MORE, NOSIGNAL } = platform.message;
 

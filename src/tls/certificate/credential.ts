@@ -1,10 +1,10 @@
 /** A certificate with its chain and its private key, checked before a server listens. @module */
 
-import { addressOf } from "../../ffi/libc/mod.ts";
-import { Cell } from "../../ffi/libc/cell.ts";
+import { addressOf } from "../../../ffi/libc/mod.ts";
+import { Cell } from "../../../ffi/libc/cell.ts";
 import { certificateNames } from "./certificate_names.ts";
-import { calls, openssl } from "./library.ts";
-import { Lib, takeErrors } from "./openssl_errors.ts";
+import { calls, openssl } from "../library.ts";
+import { Lib, takeErrors } from "../openssl_errors.ts";
 import { type Pem, unusable, withBio } from "./pem_source.ts";
 
 const encoder = new TextEncoder();

@@ -1,13 +1,13 @@
 /** Files that tell no length, such as those of procfs and sysfs: their bytes, all of them. @module */
 
-import { platform } from "../../../ffi/platform/mod.ts";
-import { builtin } from "../../builtins.ts";
-import { errnoNumber, SyscallError } from "../../errors.ts";
-import { check } from "../../sys/check.ts";
-import * as raw from "../../sys/raw/mod.ts";
-import { FileType } from "../../sys/file/statx.ts";
-import { CALLS } from "../../threads/blocking/blocking_calls.ts";
-import { type FileStatus, onMount } from "../../threads/blocking/files.ts";
+import { platform } from "../../../../ffi/platform/mod.ts";
+import { builtin } from "../../../builtins.ts";
+import { errnoNumber, SyscallError } from "../../../errors.ts";
+import { check } from "../../../sys/check.ts";
+import * as raw from "../../../sys/raw/mod.ts";
+import { FileType } from "../../../sys/file/statx.ts";
+import { CALLS } from "../../../threads/blocking/blocking_calls.ts";
+import { type FileStatus, onMount } from "../../../threads/blocking/files.ts";
 
 /** Longest size that is doubted: procfs says 0 bytes, sysfs 4096, and neither has blocks. */
 const DOUBTFUL_BYTES = 4096;

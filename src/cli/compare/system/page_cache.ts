@@ -1,9 +1,9 @@
 /** Bringing a file into the page cache, throwing it out, and counting what is in it. @module */
 
 import { setTimeout as sleep } from "node:timers/promises";
-import { platform } from "../../../ffi/platform/mod.ts";
-import * as raw from "../../sys/raw/mod.ts";
-import { must } from "./calls.ts";
+import { platform } from "../../../../ffi/platform/mod.ts";
+import * as raw from "../../../sys/raw/mod.ts";
+import { must } from "../calls.ts";
 
 const DONTNEED = 4;
 const CHUNK = 4 * 1024 * 1024;

@@ -1,20 +1,20 @@
 /** Opening what is to be sent. @module */
 
 import type { Stats } from "node:fs";
-import { guardsPaths } from "../../../ffi/mod.ts";
-import { platform } from "../../../ffi/platform/mod.ts";
-import { builtin } from "../../builtins.ts";
-import { errnoNumber, SyscallError } from "../../errors.ts";
-import { describe } from "../../options.ts";
-import { check } from "../../sys/check.ts";
-import { type FdLike, fdOf } from "../../sys/fd.ts";
-import { ResolveFlag } from "../../sys/flags/file.ts";
-import { type Mount, mountOf } from "../../sys/file/mounts.ts";
-import { available } from "../../sys/libc.ts";
-import * as raw from "../../sys/raw/mod.ts";
-import { FileType } from "../../sys/file/statx.ts";
-import { closeFile, onMount, statusOf } from "../../threads/blocking/files.ts";
-import { openBelowNow, openNow } from "../../threads/blocking/opening.ts";
+import { guardsPaths } from "../../../../ffi/mod.ts";
+import { platform } from "../../../../ffi/platform/mod.ts";
+import { builtin } from "../../../builtins.ts";
+import { asSyscallError, errnoNumber, SyscallError } from "../../../errors.ts";
+import { describe } from "../../../options.ts";
+import { check } from "../../../sys/check.ts";
+import { type FdLike, fdOf } from "../../../sys/fd.ts";
+import { ResolveFlag } from "../../../sys/flags/file.ts";
+import { type Mount, mountOf } from "../../../sys/file/mounts.ts";
+import { available } from "../../../sys/libc.ts";
+import * as raw from "../../../sys/raw/mod.ts";
+import { FileType } from "../../../sys/file/statx.ts";
+import { closeFile, onMount, statusOf } from "../../../threads/blocking/files.ts";
+import { openBelowNow, openNow } from "../../../threads/blocking/opening.ts";
 import { deviceSize, deviceSizeByReading } from "./device_size.ts";
 import { discard, heldBytes, hold, isDoubtful, snapshot } from "./pseudo_files.ts";
 
@@ -25,6 +25,8 @@ export interface Source {
   readonly size: number;
   /** Path under which it was opened, if it was opened here. */
   readonly path: string | undefined;
+  /** Whether calls on it wait for another machine or process; asked for where this is missing. */
+  readonly remote?: boolean;
   /** Closes what was opened here; leaves a borrowed descriptor alone. */
   close(): void;
 }
@@ -150,7 +152,9 @@ async function describeSource(
   assertSendable(status.type, name);
   if (status.type === FileType.BLOCK) return { fd, size: deviceSize(fd), path, close };
   const copy = isDoubtful(status) ? await snapshot(fd, status, signal) : undefined;
-  if (copy === undefined) return { fd, size: status.size, path, close };
+  if (copy === undefined) {
+    return { fd, size: status.size, path, remote: status.mount.storage === "remote", close };
+  }
   close();
   return { ...copy, path, close: () => discard(copy) };
 }
@@ -185,16 +189,4 @@ function assertSendable(type: number, name: string): void {
     errno,
     action: `send ${name}, which is ${kind} and not a file`,
   });
-}
-
-/** Gives an error of the runtime the shape of ours; the original is its cause. */
-export function asSyscallError(
-  error: Error,
-  syscall: string,
-  action: string,
-  bytesMoved?: number,
-): Error {
-  const errno = errnoNumber(String((error as { code?: unknown }).code));
-  if (errno === 0) return error;
-  return new SyscallError({ syscall, errno, action, bytesMoved, cause: error });
 }

@@ -1,8 +1,8 @@
 /** Calls that may wait for a disk. @module */
 
-import { UnsupportedError } from "../../errors.ts";
-import { runCopying } from "../../threads/blocking/blocking.ts";
-import { type BlockingCalls, CALLS } from "../../threads/blocking/blocking_calls.ts";
+import { UnsupportedError } from "../../../errors.ts";
+import { runCopying } from "../../../threads/blocking/blocking.ts";
+import { type BlockingCalls, CALLS } from "../../../threads/blocking/blocking_calls.ts";
 
 /** A call by name, with its arguments. */
 export type BlockingCall = {

@@ -1,8 +1,8 @@
 /** What is set on the connections of others while they are sent to, and taken back. @module */
 
-import { limitUnsent } from "../../runtime/tcp.ts";
-import type { RuntimeConnection } from "../../runtime/types.ts";
-import { pacedAgain, unpaced } from "../../sys/net/loopback.ts";
+import { limitUnsent } from "../../../runtime/tcp.ts";
+import type { RuntimeConnection } from "../../../runtime/types.ts";
+import { pacedAgain, unpaced } from "../../../sys/net/loopback.ts";
 
 /** Bytes from which on a connection is worth the calls: less goes into the kernel's own buffer. */
 export const MUCH: number = 256 * 1024;

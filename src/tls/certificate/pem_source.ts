@@ -1,12 +1,12 @@
 /** Where certificates and keys come from: files, or PEM text that the program holds. @module */
 
-import { addressOf } from "../../ffi/libc/mod.ts";
-import { guardsPaths } from "../../ffi/mod.ts";
-import { isBytes } from "../bytes.ts";
-import { builtin } from "../builtins.ts";
-import { describe } from "../options.ts";
-import { CertificateError } from "./errors.ts";
-import { calls } from "./library.ts";
+import { addressOf } from "../../../ffi/libc/mod.ts";
+import { guardsPaths } from "../../../ffi/mod.ts";
+import { isBytes } from "../../bytes.ts";
+import { builtin } from "../../builtins.ts";
+import { describe } from "../../options.ts";
+import { CertificateError } from "../errors.ts";
+import { calls } from "../library.ts";
 
 /** A path, a `file:` URL, PEM text (it contains `-----BEGIN`), or the bytes of such a text. */
 export type PemSource = string | URL | Uint8Array;

@@ -1,6 +1,6 @@
 /** The Distinguished Encoding Rules, as far as certificates need them: X.690. @module */
 
-import { concat } from "../bytes.ts";
+import { concat } from "../../bytes.ts";
 
 /** Tags of values. */
 export const Tag = {

@@ -1,7 +1,7 @@
 /** Making a certificate that signs itself, for development: X.509 version 3, ECDSA on P-256. @module */
 
-import { builtin } from "../builtins.ts";
-import { parseIpv4, parseIpv6 } from "../sys/net/ip.ts";
+import { builtin } from "../../builtins.ts";
+import { parseIpv4, parseIpv6 } from "../../sys/net/ip.ts";
 import { der, oid, Tag } from "./der.ts";
 
 /** A certificate and its key, as PEM. */

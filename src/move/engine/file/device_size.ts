@@ -1,7 +1,7 @@
 /** How many bytes a block device has: stat tells 0. @module */
 
-import { builtin } from "../../builtins.ts";
-import { lseek } from "../../sys/raw/mod.ts";
+import { builtin } from "../../../builtins.ts";
+import { lseek } from "../../../sys/raw/mod.ts";
 
 const SEEK_SET = 0;
 const SEEK_CUR = 1;

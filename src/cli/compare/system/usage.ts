@@ -1,8 +1,8 @@
 /** What the kernel has counted for this process. @module */
 
 import { readFileSync, writeFileSync } from "node:fs";
-import * as raw from "../../sys/raw/mod.ts";
-import { must } from "./calls.ts";
+import * as raw from "../../../sys/raw/mod.ts";
+import { must } from "../calls.ts";
 
 /** A state of the counters, of all threads. */
 export interface Usage {

@@ -8,12 +8,12 @@ import {
   responseConnection,
   sendHead,
   socketOf,
-} from "../../runtime/response.ts";
-import { isPlain, socketConnection } from "../../runtime/socket.ts";
-import { CorkGuard } from "../../runtime/tcp.ts";
-import type { RuntimeConnection } from "../../runtime/types.ts";
-import { available } from "../../sys/libc.ts";
-import { connectionClosed } from "./connection_closed.ts";
+} from "../../../runtime/response.ts";
+import { isPlain, socketConnection } from "../../../runtime/socket.ts";
+import { CorkGuard } from "../../../runtime/tcp.ts";
+import type { RuntimeConnection } from "../../../runtime/types.ts";
+import { available } from "../../../sys/libc.ts";
+import { connectionClosed } from "./closed.ts";
 
 /** A response whose head is on its way, in a cork that its owner ends. */
 export interface ResponseBody {

@@ -1,6 +1,6 @@
 /** The certificate of this machine for development: made once, and kept in the user's data folder. @module */
 
-import { builtin } from "../builtins.ts";
+import { builtin } from "../../builtins.ts";
 import { selfSigned } from "./self_signed.ts";
 
 /** A certificate that is kept. */

@@ -6,7 +6,7 @@
  * @module
  */
 
-import { platform } from "../../../ffi/platform/mod.ts";
+import { platform } from "../../../../ffi/platform/mod.ts";
 
 const CALLS = {
   access: [21, -1],

@@ -6,11 +6,11 @@
  * @module
  */
 
-import { Cell } from "../../../ffi/libc/cell.ts";
-import { fold } from "../../../ffi/libc/mod.ts";
-import { platform } from "../../../ffi/platform/mod.ts";
-import { libc } from "../libc.ts";
-import { syscall } from "./syscall.ts";
+import { Cell } from "../../../../ffi/libc/cell.ts";
+import { fold } from "../../../../ffi/libc/mod.ts";
+import { platform } from "../../../../ffi/platform/mod.ts";
+import { libc } from "../../libc.ts";
+import { syscall } from "../syscall.ts";
 
 /** Rights to files: bits of `LANDLOCK_ACCESS_FS_*`. */
 export const LandlockFile = { READ_FILE: 4, READ_DIR: 8 } as const;

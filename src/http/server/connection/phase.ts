@@ -1,0 +1,11 @@
+/** The states of a connection. @module */
+
+/** What a connection is doing. */
+export const Phase = {
+  READING: 0,
+  SENDING: 1,
+  LINGERING: 2,
+  CLOSED: 3,
+  PASSING: 4,
+  WAITING: 5,
+} as const;

@@ -1,0 +1,32 @@
+/** What one thread of a server is made of. @module */
+
+import type { Loop } from "../../../threads/loop/loop.ts";
+import type { CacheConfig, Limits } from "../control/limits.ts";
+import type { PrefetchClient } from "./prefetch_client.ts";
+import type { FallbackConfig } from "../proxy/options.ts";
+import type { AccessLog } from "./access_log.ts";
+import type { Listings } from "../listing/listings.ts";
+import type { ServiceTls } from "../connection/contracts.ts";
+import type { Responder } from "../response/responder.ts";
+
+/** What a service is made of. */
+export interface ServiceOptions {
+  readonly loop: Loop;
+  readonly disk: PrefetchClient;
+  readonly site: Responder;
+  /** The pages of folders; `null` where none is listed. */
+  readonly listings: Listings | null;
+  readonly accessLog: AccessLog | null;
+  readonly limits: Limits;
+  readonly cache: CacheConfig;
+  readonly fallback: FallbackConfig | null;
+  readonly tls: ServiceTls | null;
+  /** Whether the site answers preflights of other origins. */
+  readonly preflights: boolean;
+  /** This thread's counters; see `Counter`. */
+  readonly counters: Float64Array;
+  /** Called when a connection has closed. */
+  closed(): void;
+  /** Called when the last connection has closed, and no more will come. */
+  drained(): void;
+}

@@ -1,0 +1,78 @@
+/** What `sendFile` takes and reports. @module */
+
+import type { ServerResponse } from "node:http";
+import type { Http2ServerResponse } from "node:http2";
+import type { Socket } from "node:net";
+import type { BunSocket } from "../../runtime/bun.ts";
+import type { DenoConn } from "../../runtime/deno.ts";
+import type { FlowOptions, RangeOptions, TransferResult } from "../../options.ts";
+import type { TransferProgress } from "../engine/progress.ts";
+import type { Move } from "../engine/sendfile_loop.ts";
+
+/** Options of `sendFile()`. */
+export interface SendFileOptions extends RangeOptions, FlowOptions {
+  /**
+   * What the peer gets when somebody overwrites the file in place while it is being sent.
+   *
+   * `"shared"`: the kernel sends the file's own pages, so the peer may get new bytes among old ones,
+   * as with nginx, Java and Go. `"copy"`: each byte is as it was when it was read; the bytes then
+   * pass through JavaScript.
+   *
+   * @default {"shared"}
+   */
+  stability?: "shared" | "copy" | undefined;
+  /**
+   * Folder that `source`, a path relative to it, cannot leave: the kernel resolves it by openat2(2),
+   * also through links and against renames. An `EXDEV` says that it tried.
+   */
+  root?: string | undefined;
+  /** Bytes to send before the file, in the same cork. Not for a response, which has headers. */
+  header?: Uint8Array | undefined;
+  /** Bytes to send after the file, in the same cork. Not for a response. */
+  trailer?: Uint8Array | undefined;
+}
+
+/** How bytes were sent: see {@linkcode SendResult.method}. */
+export type SendMethod = "sendfile" | "splice" | "copy" | "none";
+
+/** What `sendFile()` did. `bytes` counts the file alone, not header and trailer. */
+export interface SendResult extends TransferResult {
+  /**
+   * `"sendfile"`: the bytes never entered JavaScript. `"splice"`: the same, into a pipe. `"copy"`:
+   * they passed through it, because the target hides its descriptor, encrypts, or cannot take a
+   * file. `"none"`: there was nothing to send.
+   */
+  method: SendMethod;
+}
+
+/** Whatever `sendFile()` can send to. */
+export type SendTarget =
+  | ServerResponse
+  | Http2ServerResponse
+  | Socket
+  | BunSocket
+  | DenoConn
+  | number;
+
+/** Sends an open file to one kind of target. */
+export type Sender<T> = (
+  target: T,
+  file: FileRange & { readonly path: string | undefined },
+  options: SendFileOptions,
+  progress: TransferProgress,
+) => Promise<SendMethod>;
+
+/** The part of a file to send. */
+export interface FileRange {
+  readonly fd: number;
+  readonly start: number;
+  readonly length: number;
+  /** Whether another machine or process has it; asked for where this is missing. */
+  readonly remote?: boolean | undefined;
+}
+
+/** The system call to use instead of sendfile(2), and what it is called in the result. */
+export interface Call {
+  readonly move: Move;
+  readonly method: SendMethod;
+}

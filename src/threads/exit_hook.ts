@@ -1,0 +1,45 @@
+/** One exit hook for all Workers that a thread has started: it stops them and waits for them. @module */
+
+import { builtin } from "../builtins.ts";
+import { exitNow } from "../sys/raw/process/exit.ts";
+import { PARK_MS } from "./job.ts";
+
+/** What is done for a host when its thread ends: told to stop, and then waited for. */
+export interface Exit {
+  stop(): void;
+  /** Returns whether it hangs. */
+  wait(ms: number): boolean;
+}
+
+// One exit hook for all hosts of this thread: a listener each would exceed MaxListeners.
+const exits = new Set<Exit>();
+
+function stopAll(code: number): void {
+  for (const exit of exits) exit.stop();
+  const end = performance.now() + PARK_MS;
+  const hanging = [...exits].filter((exit) => exit.wait(Math.max(0, end - performance.now())));
+  if (hanging.length > 0 && builtin("worker_threads").isMainThread) endWithout(code);
+}
+
+/** Ends the process although a thread does not: what else listens for the end is still called. */
+function endWithout(code: number): void {
+  const process = builtin("process");
+  const listeners = process.listeners("exit");
+  for (const listener of listeners.slice(listeners.indexOf(stopAll) + 1)) {
+    try {
+      listener.call(process, code);
+    } catch {
+      // The process ends all the same.
+    }
+  }
+  exitNow(Number(process.exitCode ?? code));
+}
+
+export function onExit(exit: Exit): void {
+  if (exits.size === 0) builtin("process").on("exit", stopAll);
+  exits.add(exit);
+}
+
+export function offExit(exit: Exit): void {
+  if (exits.delete(exit) && exits.size === 0) builtin("process").off("exit", stopAll);
+}
