@@ -4,13 +4,14 @@ import { builtin } from "../../builtins.ts";
 import { describe } from "../../options.ts";
 import { FolderReader } from "./folder.ts";
 import { FolderCache } from "./folder_names.ts";
-import { type Found, lookUp, type LookupRequest, search } from "./look_up.ts";
+import { type Found, lookUp, lookUpFile, type LookupRequest, search } from "./look_up.ts";
 import { type OpenFile, openRoot, type Root, type Symlinks } from "./open_root.ts";
 import { type Listing, PAGE_ENTRIES, pageNumber } from "../rules/listing.ts";
 import { planListing, planMessage } from "../rules/messages.ts";
 import type { SiteOptions } from "../rules/options.ts";
 import { splitTarget, type Target } from "../rules/target.ts";
 import { type Settings, settingsOf } from "../rules/settings.ts";
+import type { PlanRequest } from "../rules/types.ts";
 
 /** For how long a listing is kept, in milliseconds: the sizes of files change without the folder. */
 const LISTING_MS = 250;
@@ -46,6 +47,11 @@ export class StaticRoot {
     const found = search(lookUp(request, this.settings), this.#open);
     if (found instanceof Promise) return found.then((later) => this.#complete(request, later));
     return this.#complete(request, found);
+  }
+
+  /** Finds one file, by its path below the root. */
+  findFile(request: PlanRequest, path: string): Answer | Promise<Answer> {
+    return search(lookUpFile(request, path, this.settings), this.#open);
   }
 
   #complete(request: LookupRequest, found: Found): Answer | Promise<Answer> {

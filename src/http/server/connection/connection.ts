@@ -15,7 +15,7 @@ import { Sender, YIELDED } from "./sender.ts";
 import { PlainTransport, type Transport } from "./transport.ts";
 import { Watchdog } from "./timeouts.ts";
 import { Phase } from "./phase.ts";
-import type { ConnectionService } from "./contracts.ts";
+import type { ConnectionService, RedirectedRequest } from "./contracts.ts";
 
 /** A connection, from accept(2) to close(2). */
 export class Connection implements Handler, Task, PrefetchWaiter, ListingWaiter {
@@ -149,12 +149,12 @@ export class Connection implements Handler, Task, PrefetchWaiter, ListingWaiter 
     this.proxied.start();
   }
 
-  /** Called when the program's answer has been sent. */
-  passed(keep: boolean, received: Uint8Array): void {
+  /** Called when the program's answer has been sent, or is to be a file. */
+  passed(keep: boolean, received: Uint8Array, redirected?: RedirectedRequest): void {
     this.proxied = null;
     this.reader.continue(keep, received);
     this.phase = Phase.SENDING;
-    this.#rest();
+    this.#settle(redirected ? this.reader.redirect(redirected) : Outcome.MOVED);
   }
 
   /** What is next, when the answers have been sent so far. */

@@ -14,6 +14,7 @@ import type { Limits } from "../control/limits.ts";
 import type { Listings, ListingWaiter } from "../listing/listings.ts";
 import type { RequestHead } from "../parser/request_head.ts";
 import type { Fallback } from "../proxy/proxy.ts";
+import type { Redirection } from "../response/accel.ts";
 import type { Responder } from "../response/responder.ts";
 import type { Reply } from "../response/response.ts";
 import type { Clock } from "../thread/clock.ts";
@@ -31,6 +32,15 @@ export interface ServiceTls {
 export interface ProxiedEntry {
   /** Called once: status (0 where the client got no answer), and bytes of the body. */
   end(status: number, bytes: number, state: "done" | "aborted"): void;
+  /** Called once instead: the next answer on the connection is the one to this request. */
+  resume(): void;
+}
+
+/** A request that the program has answered with a file's name. */
+export interface RedirectedRequest {
+  /** The head of the request, as the client sent it. */
+  readonly original: Uint8Array;
+  readonly redirection: Redirection;
 }
 
 /** A socket that is being made secure. */
@@ -64,7 +74,7 @@ export interface ConnectionHandle extends Task, ListingWaiter {
   began(): void;
   refuse(status: number): void;
   report(): void;
-  passed(keep: boolean, received: Uint8Array): void;
+  passed(keep: boolean, received: Uint8Array, redirected?: RedirectedRequest): void;
   watch(events: number): void;
   abort(reason: number): void;
   close(): void;

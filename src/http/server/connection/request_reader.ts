@@ -7,7 +7,7 @@ import { peerOf } from "../thread/access_log.ts";
 import { CHUNKED } from "../parser/message_rules.ts";
 import { Method } from "../parser/request_line.ts";
 import { INCOMPLETE } from "../parser/syntax.ts";
-import type { ConnectionHandle, ConnectionService } from "./contracts.ts";
+import type { ConnectionHandle, ConnectionService, RedirectedRequest } from "./contracts.ts";
 
 /** Most bytes of a body that are read past to keep the connection. */
 const MOST_DISCARDED = 64 * 1024;
@@ -80,6 +80,21 @@ export class Reader {
   continue(keep: boolean, received: Uint8Array): void {
     this.keep = keep;
     if (keep && received.length > 0) this.#pending = received;
+  }
+
+  /** Answers a passed request with a file, behind {@linkcode continue}; returns how sending stands. */
+  redirect({ original, redirection }: RedirectedRequest): number {
+    const { clock, closing, fallback, head, loop, output, site } = this.#service;
+    head.parse(original, 0, original.length);
+    clock.tick(loop.now);
+    output.begin(this.#connection);
+    this.keep &&= !closing && !this.#connection.transport.keyUpdateDue;
+    const reply = site.redirected(head, redirection, fallback!.config.accel);
+    output.add(reply, this.keep, false);
+    site.settle();
+    const result = output.end();
+    this.#connection.report();
+    return result;
   }
 
   /** Refuses what has not arrived in time. */

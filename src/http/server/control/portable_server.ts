@@ -5,6 +5,7 @@ import { UnsupportedError } from "../../../errors.ts";
 import { builtin } from "../../../builtins.ts";
 import type { IpAddress } from "../../../sys/net/address.ts";
 import { type ServerAddress, serverAddress } from "../../../sys/net/server_address.ts";
+import { StaticRoot } from "../../files/static_root.ts";
 import { serveStatic } from "../../adapters/serve_static.ts";
 import { listingPage } from "../../listing/page.ts";
 import { Counter } from "./config.ts";
@@ -45,7 +46,11 @@ export async function listenPortably(
     res: ServerResponse,
     next?: (error?: unknown) => void,
   ) => void;
-  const proxy = config.fallback && new PortableFallback(config.fallback);
+  const { accel = false } = config.fallback ?? {};
+  const site = accel === false
+    ? undefined
+    : new StaticRoot(root, { ...settings, headers, listing: false }, symlinks);
+  const proxy = config.fallback && new PortableFallback(config.fallback, site);
   const upgrades = proxy === undefined ? {} : { shouldUpgradeCallback: isWebSocket };
   const hsts = config.tls?.hsts ?? "";
   const handler: RequestListener = (req, res) => {

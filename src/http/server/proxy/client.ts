@@ -1,5 +1,7 @@
 /** What an request sees of the one who asked. @module */
 
+import type { Redirection } from "../response/accel.ts";
+
 /** Who asked. */
 export interface Client {
   readonly fd: number;
@@ -9,8 +11,11 @@ export interface Client {
   watch(events: number): void;
   /** So many bytes have been sent to it. */
   sent(bytes: number): void;
-  /** The answer has been sent; `behind` has been received after the request. */
-  answered(told: Told, keep: boolean, behind: Uint8Array): void;
+  /**
+   * The answer has been sent, or is to be the file that `redirection` names; `behind` has been received
+   * after the request.
+   */
+  answered(told: Told, keep: boolean, behind: Uint8Array, redirection?: Redirection): void;
   /** The answer has not come to its end. */
   failed(told: Told): void;
 }

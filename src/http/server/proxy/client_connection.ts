@@ -4,10 +4,16 @@ import { Counter } from "../control/config.ts";
 import type { Client, Told } from "./client.ts";
 import { ProxiedRequest } from "./proxied_request.ts";
 import { LOOKED_AT_BYTES } from "./body_pipe.ts";
+import type { Redirection } from "../response/accel.ts";
 import type { PassedRequest } from "./proxy.ts";
 import type { Framing } from "./framing.ts";
 import { type BridgeOwner, TlsBridge } from "./tls_bridge.ts";
-import type { ConnectionHandle, ConnectionService, ProxiedEntry } from "../connection/contracts.ts";
+import type {
+  ConnectionHandle,
+  ConnectionService,
+  ProxiedEntry,
+  RedirectedRequest,
+} from "../connection/contracts.ts";
 
 /** Most bytes of the body at once. */
 const BLIND_BYTES = 64 * 1024;
@@ -23,16 +29,20 @@ function roomFor({ blind, done }: Framing): number {
 export class ProxiedConnection implements Client {
   readonly #service: ConnectionService;
   readonly #connection: ConnectionHandle;
+  readonly #request: PassedRequest;
   readonly #proxiedRequest: ProxiedRequest;
   readonly #entry: ProxiedEntry | undefined;
   /** Between the proxied request and a client that speaks TLS. */
   readonly #bridge: TlsBridge | null;
   #keep = false;
+  /** The file that is to be sent, once all that the program has sent before has left. */
+  #redirected: RedirectedRequest | undefined;
 
   /** The request must still be in the service's head. Call {@linkcode start} next. */
   constructor(service: ConnectionService, connection: ConnectionHandle, request: PassedRequest) {
     this.#service = service;
     this.#connection = connection;
+    this.#request = request;
     this.#entry = service.began(connection);
     const { loop, buffers } = service.fallback!;
     this.#bridge = service.tls && new TlsBridge(loop, buffers.buffer, this.#clientSide(request));
@@ -79,11 +89,27 @@ export class ProxiedConnection implements Client {
     this.#connection.report();
   }
 
-  answered(told: Told, keep: boolean, behind: Uint8Array): void {
-    this.#tell(told, "done");
-    if (this.#bridge === null) return this.#connection.passed(keep, behind);
+  answered(told: Told, keep: boolean, behind: Uint8Array, redirection?: Redirection): void {
     this.#keep = keep;
-    this.#bridge.finish(behind);
+    if (redirection === undefined) this.#tell(told, "done");
+    else {
+      const { framing, keep, original } = this.#request;
+      // What of the request has not been received would be taken for the next one.
+      this.#keep = keep && framing.done;
+      this.#redirected = { original: original!, redirection };
+    }
+    if (this.#bridge === null) this.#passed(behind);
+    else this.#bridge.finish(behind);
+  }
+
+  #passed(behind: Uint8Array): void {
+    const redirected = this.#redirected;
+    this.#redirected = undefined;
+    if (redirected !== undefined) {
+      this.#service.passed(0);
+      this.#entry?.resume();
+    }
+    this.#connection.passed(this.#keep, behind, redirected);
   }
 
   failed(told: Told): void {
@@ -95,7 +121,8 @@ export class ProxiedConnection implements Client {
   /** The connection is being closed. */
   drop(): void {
     this.#bridge?.close();
-    const told = this.#proxiedRequest.abort();
+    const begun = this.#redirected && { status: 0, bytes: 0 };
+    const told = this.#proxiedRequest.abort() ?? begun;
     if (told !== undefined) this.#tell(told, "aborted");
   }
 
@@ -108,7 +135,7 @@ export class ProxiedConnection implements Client {
       watch: (events) => connection.watch(events),
       room: () => roomFor(framing),
       onExchange: (events) => this.#proxiedRequest.onClient(events),
-      finished: (behind) => connection.passed(this.#keep, behind),
+      finished: (behind) => this.#passed(behind),
       broken: () => connection.abort(Counter.ABORTED),
     };
   }

@@ -5,6 +5,8 @@ import { describe, wholeNumber } from "../../../options.ts";
 import { type Endpoint, parseEndpoint, resolveAll } from "../../../move/relay/endpoint.ts";
 import { familyNumber } from "../../../sys/net/listener.ts";
 import { type DialAddress, dialAddresses } from "../../../threads/loop/dial.ts";
+import { lookedUpPath } from "../../rules/target.ts";
+import type { Accel } from "../response/accel.ts";
 import type { SandboxOptions } from "../thread/sandbox.ts";
 
 export type { Endpoint };
@@ -42,6 +44,15 @@ export interface FallbackOptions {
    * @default {true}
    */
   readonly via?: boolean | undefined;
+  /**
+   * Whether the program may have a file sent in place of its answer: `X-Accel-Redirect: /a/b.pdf` names
+   * a file below the root, in the spelling of a request target. A path such as `"/private/"` allows
+   * this for the files below it only. The program can then send every file that the server may read,
+   * also those that `paths` keeps clients from.
+   *
+   * @default {false}
+   */
+  readonly accel?: boolean | string | undefined;
   /** Time for connecting; then 504. @default {5000} */
   readonly connectMs?: number | undefined;
   /** Time without a byte from the program; then 504, or the end of the answer. @default {60000} */
@@ -56,6 +67,7 @@ export interface FallbackChoice {
   readonly methods: boolean;
   readonly forwarded: Forwarding;
   readonly via: boolean;
+  readonly accel: Accel;
   readonly connectMs: number;
   readonly silenceMs: number;
 }
@@ -95,6 +107,7 @@ export function fallbackOf(value: string | FallbackOptions): FallbackChoice {
     methods: flag(options.methods ?? true, "methods"),
     forwarded,
     via: flag(options.via ?? true, "via"),
+    accel: accelOf(options.accel ?? false),
     connectMs: time(connectMs, "connectMs"),
     silenceMs: time(silenceMs, "silenceMs"),
   };
@@ -143,6 +156,15 @@ export function pinFallback(fallback: FallbackConfig | null): PinnedFallback {
     ? { addresses, abstract: address[2] === 0 }
     : { addresses, port: cell.view.getUint16(2) };
   return { fallback: { ...fallback, addresses: pinned.map(({ dial }) => dial) }, needs };
+}
+
+/** A path is decoded, as those are that it is compared with. */
+function accelOf(value: Accel): Accel {
+  if (typeof value === "boolean") return value;
+  const valid = typeof value === "string" && value[0] === "/" && value.endsWith("/");
+  const path = valid ? lookedUpPath(value) : undefined;
+  if (path?.endsWith("/")) return path;
+  throw new TypeError(`Cannot ${ACTION}: fallback.accel must be true, false or a path "/.../"`);
 }
 
 function flag(value: boolean, name: string): boolean {

@@ -8,11 +8,13 @@ import { reset } from "../../../runtime/reset.ts";
 import { hostOfAddress, resolveAll } from "../../../move/relay/endpoint.ts";
 import type { SocketAddress } from "../../../sys/net/address.ts";
 import { trimBlanks } from "../../rules/blanks.ts";
-import { phraseOf } from "../../rules/messages.ts";
 import { splitTarget } from "../../rules/target.ts";
+import type { StaticRoot } from "../../files/static_root.ts";
+import { ACCEL, type Accel, isOfServers, redirectionOf } from "../response/accel.ts";
 import { KEPT, OF_THIS_HOP } from "./hop.ts";
 import { type FallbackChoice, hostOf } from "./options.ts";
 import { decodedPath, owned } from "./paths.ts";
+import { refuse, sendRedirected } from "./portable_answer.ts";
 
 /** Answers for the files, and calls `next` with an error that has a `status` where it has none. */
 type Files = (req: IncomingMessage, res: ServerResponse, next: (error?: unknown) => void) => void;
@@ -22,14 +24,17 @@ const WHO = /^(?:forwarded|x[-_]forwarded[-_](?:for|host|proto)|x[-_]real[-_]ip)
 /** The same rules as those of the server's own threads. */
 export class PortableFallback {
   readonly #config: FallbackChoice;
+  /** What files are sent from that the program names. */
+  readonly #site: StaticRoot | undefined;
   /** The paths of the program, decoded. */
   readonly #decoded: readonly string[];
 
   /** Addresses of the program, once they have been looked up. */
   #addresses: Promise<SocketAddress[]> | undefined;
 
-  constructor(config: FallbackChoice) {
+  constructor(config: FallbackChoice, site?: StaticRoot) {
     this.#config = config;
+    this.#site = site;
     this.#decoded = config.paths.map(decodedPath);
   }
 
@@ -76,9 +81,9 @@ export class PortableFallback {
       socket.end("HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
       return;
     }
-    const headers = this.#headers(req);
+    const { accel } = this.#config;
     const request = this.#request(req, [
-      ...headers,
+      ...this.#headers(req),
       "Connection",
       "Upgrade",
       "Upgrade",
@@ -87,7 +92,7 @@ export class PortableFallback {
     request.on("upgrade", (response, upstream, first) => {
       // From here on silence buffers nothing.
       upstream.setTimeout(0);
-      const lines = [`HTTP/1.1 101 Switching Protocols`, ...fieldLines(response.rawHeaders)];
+      const lines = [`HTTP/1.1 101 Switching Protocols`, ...fieldLines(response.rawHeaders, accel)];
       socket.write(`${lines.join("\r\n")}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n`);
       socket.write(first);
       upstream.write(head);
@@ -99,7 +104,10 @@ export class PortableFallback {
     });
     request.on("response", (response) => {
       const { statusCode = 502, statusMessage = "" } = response;
-      const lines = [`HTTP/1.1 ${statusCode} ${statusMessage}`, ...fieldLines(response.rawHeaders)];
+      const lines = [
+        `HTTP/1.1 ${statusCode} ${statusMessage}`,
+        ...fieldLines(response.rawHeaders, accel),
+      ];
       socket.write(`${lines.join("\r\n")}\r\nConnection: close\r\n\r\n`);
       response.on("error", () => reset(socket as Socket));
       response.pipe(socket);
@@ -114,6 +122,8 @@ export class PortableFallback {
     const coded = req.headers["transfer-encoding"] !== undefined;
     const more = coded ? ["Transfer-Encoding", "chunked"] : [];
     const request = this.#request(req, [...this.#headers(req), ...more, "Connection", "close"]);
+    const { accel } = this.#config;
+    let left = false;
     const cut = () => {
       // Where the body ends with the connection, an ordinary end would look like that of the body.
       if (res.socket) reset(res.socket);
@@ -122,10 +132,19 @@ export class PortableFallback {
     request.on("response", (response) => {
       const { headers, rawHeaders, statusCode = 502, statusMessage } = response;
       const kept: string[] = [];
+      const said: [lower: string, value: string][] = [];
       eachField(rawHeaders, (name, value, lower) => {
+        if (accel !== false) said.push([lower, value]);
         // RFC 9110, 8.6: such an answer has no Content-Length.
         if (statusCode !== 204 || lower !== "content-length") kept.push(name, value);
       });
+      const redirection = redirectionOf(said);
+      if (redirection !== undefined) {
+        left = true;
+        req.unpipe(request);
+        request.destroy();
+        return sendRedirected({ accel, redirection, req, res, site: this.#site! });
+      }
       // RFC 9110, 15.5.22: an answer with 426 says to which protocol.
       if (statusCode === 426 && headers.upgrade !== undefined) {
         kept.push("Upgrade", headers.upgrade, "Connection", "upgrade, close");
@@ -136,6 +155,7 @@ export class PortableFallback {
       response.on("error", cut);
     });
     request.on("error", () => {
+      if (left) return;
       if (res.headersSent) cut();
       else refuse(res, timedOut.has(request) ? 504 : 502, {});
     });
@@ -163,7 +183,7 @@ export class PortableFallback {
   }
 
   #headers(req: IncomingMessage): string[] {
-    const { forwarded, to, via } = this.#config;
+    const { accel, forwarded, to, via } = this.#config;
     const parts = splitTarget(req.url ?? "");
     const authority = parts === 400 ? undefined : parts.authority;
     const host = authority ?? req.headers.host;
@@ -172,6 +192,7 @@ export class PortableFallback {
     eachField(req.rawHeaders, (name, value, lower) => {
       // The runtime has said "100 Continue" itself.
       if (lower === "host" || lower === "expect" || lower === "trailer") return;
+      if (accel !== false && isOfServers(lower)) return;
       if (forwarded === false || !WHO.test(lower)) headers.push(name, value);
     });
     if (via) headers.push("Via", `1.${req.httpVersionMinor} sluice`);
@@ -181,9 +202,10 @@ export class PortableFallback {
     const all = [...chain, remoteAddress].filter((address) => address !== "").join(", ");
     if (all !== "") headers.push("X-Forwarded-For", all);
     const said = (name: string) => forwarded === "append" ? req.headers[name] as string : undefined;
+    const scheme = "encrypted" in req.socket ? "https" : "http";
     const asked = said("x-forwarded-host") ?? host;
     if (asked !== undefined) headers.push("X-Forwarded-Host", asked);
-    headers.push("X-Forwarded-Proto", said("x-forwarded-proto") ?? "http");
+    headers.push("X-Forwarded-Proto", said("x-forwarded-proto") ?? scheme);
     return headers;
   }
 }
@@ -228,21 +250,10 @@ function eachField(
   }
 }
 
-function fieldLines(raw: readonly string[]): string[] {
+function fieldLines(raw: readonly string[], accel: Accel): string[] {
   const lines: string[] = [];
-  eachField(raw, (name, value) => lines.push(`${name}: ${value}`));
+  eachField(raw, (name, value, lower) => {
+    if (accel === false || lower !== ACCEL) lines.push(`${name}: ${value}`);
+  });
   return lines;
-}
-
-function refuse(
-  res: ServerResponse,
-  status: number,
-  headers: Readonly<Record<string, string>>,
-): void {
-  if (res.headersSent) return void res.destroy();
-  const body = `${status} ${phraseOf(status)}\n`;
-  const length = String(body.length);
-  const type = "text/plain; charset=utf-8";
-  res.writeHead(status, { ...headers, "Content-Type": type, "Content-Length": length });
-  res.end(body);
 }

@@ -150,9 +150,8 @@ export class ProxiedRequest implements UpstreamOwner, Task {
       }
     }
     if (moved < Moved.DONE) return moved;
-    if (moved !== Moved.DONE) {
-      this.#refuse(502);
-    } else if (this.#status === 0) {
+    if (moved !== Moved.DONE) this.#refuse(502);
+    else if (this.#status === 0) {
       // That was an interim answer.
       this.#down = null;
       return Moved.MORE;
@@ -166,8 +165,7 @@ export class ProxiedRequest implements UpstreamOwner, Task {
     if (!this.#upstream.ready) return Moved.READ;
     const { date, loop, buffers } = this.#fallback;
     const head = this.#heads.next({ ...this.#request, date });
-    if (head === null) return Moved.MALFORMED;
-    if (head !== undefined) return this.#begin(head);
+    if (head !== undefined) return head === null ? Moved.MALFORMED : this.#begin(head);
     const received = this.#heads.receive(this.#upstream.fd, buffers.buffer);
     if (received === Moved.MORE) this.#activeAt = loop.now;
     return received;
@@ -175,10 +173,14 @@ export class ProxiedRequest implements UpstreamOwner, Task {
 
   /** An answer begins. */
   #begin(head: ResponseHead): number {
-    const { framing, status, text } = head;
+    const { framing, redirection, status, text } = head;
     if (status < 200 && status !== 101) {
       if (this.#request.minor === 1) this.#send(clientHead(text, null), new Counted(0));
       return Moved.MORE;
+    }
+    if (redirection !== undefined) {
+      this.#finish(redirection);
+      return Moved.READ;
     }
     const rest = this.#heads.rest();
     const last = framing.scan(rest, 0, rest.length);
@@ -236,10 +238,10 @@ export class ProxiedRequest implements UpstreamOwner, Task {
     this.#again();
   }
 
-  #finish(): void {
+  #finish(redirection?: ResponseHead["redirection"]): void {
     const behind = this.#up?.behind ?? this.#request.rest;
     const told = this.abort();
-    if (told !== undefined) this.#client.answered(told, this.#keep, behind);
+    if (told !== undefined) this.#client.answered(told, this.#keep, behind, redirection);
   }
 
   #fail(): void {
@@ -251,8 +253,7 @@ export class ProxiedRequest implements UpstreamOwner, Task {
   }
 
   #again(): void {
-    if (this.#queued) return;
+    if (!this.#queued) this.#fallback.loop.again(this);
     this.#queued = true;
-    this.#fallback.loop.again(this);
   }
 }

@@ -32,6 +32,8 @@ export interface PassedRequest {
   readonly upgrade: boolean;
   /** Whether the client's connection is to stay. */
   readonly keep: boolean;
+  /** The head as the client sent it, where it may have to be read again. */
+  readonly original: Uint8Array | null;
 }
 
 /** What requests are passed on with. */
@@ -118,7 +120,9 @@ export class Fallback {
     });
     const ahead = concat([text, bytes.subarray(at, last - framing.removed)]);
     const rest = bytes.slice(last, end);
-    return { ahead, framing, rest, bodiless: method === Method.HEAD, minor, upgrade, keep };
+    const original = this.config.accel === false ? null : bytes.slice(head.start, head.end);
+    const bodiless = method === Method.HEAD;
+    return { ahead, framing, rest, bodiless, minor, upgrade, keep, original };
   }
 
   /** An answer in the place of the program's. */

@@ -6,6 +6,7 @@ import { splitTarget } from "../../rules/target.ts";
 import type { RequestHead } from "../parser/request_head.ts";
 import { Method } from "../parser/request_line.ts";
 import { latin1, latin1Bytes } from "../parser/syntax.ts";
+import { type Accel, isOfServers } from "../response/accel.ts";
 import { KEPT, OF_THIS_HOP } from "./hop.ts";
 import type { Forwarding } from "./options.ts";
 
@@ -41,7 +42,8 @@ export function wantsWebSocket(head: RequestHead): boolean {
  */
 export function passedHead(
   head: RequestHead,
-  { client, forwarded, host: own, scheme, upgrade, via }: {
+  { accel, client, forwarded, host: own, scheme, upgrade, via }: {
+    readonly accel: Accel;
     readonly client: string;
     readonly forwarded: Forwarding;
     /** Value of Host for a request of HTTP/1.0 without one. */
@@ -72,6 +74,7 @@ export function passedHead(
       host = value;
     }
     if (lower === "expect" && head.minor === 0) continue;
+    if (accel !== false && isOfServers(lower)) continue;
     if (forwarded !== false && WHO.has(lower.replaceAll("_", "-"))) {
       if (forwarded === "append" && lower === FORWARDED_FOR) {
         chain += chain === "" ? value : `, ${value}`;

@@ -2,6 +2,7 @@
 
 import { trimBlanks } from "../../rules/blanks.ts";
 import { latin1, latin1Bytes } from "../parser/syntax.ts";
+import { ACCEL, type Redirection, redirectionOf } from "../response/accel.ts";
 import { Chunked, Counted, type Framing } from "./framing.ts";
 
 /** The head of an answer, the program's or ours. */
@@ -20,6 +21,8 @@ export interface AnswerHead {
 export interface ResponseHead extends AnswerHead {
   /** Where the body begins. */
   readonly end: number;
+  /** The file that is to be sent instead. */
+  readonly redirection: Redirection | undefined;
 }
 
 const STATUS_LINE = /^HTTP\/1\.([01]) ([1-9]\d\d)(?: ([\t -~\x80-\xff]*))?$/;
@@ -45,6 +48,8 @@ export interface Asked {
   readonly minor: number;
   /** Whether it was for a WebSocket. */
   readonly upgrade: boolean;
+  /** The request's head, where the answer may name a file to be sent instead. */
+  readonly original?: Uint8Array | null;
   /** The date, for an answer that has none. */
   readonly date: Uint8Array;
 }
@@ -86,6 +91,11 @@ export function readResponse(bytes: Uint8Array, end: number, asked: Asked): Resp
     valuesOf("connection").join(",").toLowerCase().split(",").map(trimBlanks),
   );
   dropped.delete("content-length");
+  const said = fields.filter(([lower]) => !dropped.has(lower));
+  const accel = (asked.original ?? null) !== null;
+  const redirection = accel ? redirectionOf(said.map(([lower, , v]) => [lower, v])) : undefined;
+  if (redirection === null) return null;
+  if (accel) dropped.add(ACCEL);
   // RFC 9110, 8.6: these have no Content-Length.
   if (status < 200 || status === 204) dropped.add("content-length");
   let text = `HTTP/1.1 ${status} ${reason}\r\n`;
@@ -105,6 +115,7 @@ export function readResponse(bytes: Uint8Array, end: number, asked: Asked): Resp
     required: status === 426 && upgrades.length > 0 ? upgrades.join(", ") : undefined,
     text,
     end: end + 4,
+    redirection: status < 200 ? undefined : redirection,
   };
 }
 

@@ -3,7 +3,13 @@
 import { EMFILE, ENFILE } from "../../../errno.ts";
 import { fdIdentity } from "../../../sys/file/statx.ts";
 import { FolderReader } from "../../files/folder.ts";
-import { type Found, lookUp, type LookupRequest, searchNow } from "../../files/look_up.ts";
+import {
+  type Found,
+  lookUp,
+  lookUpFile,
+  type LookupRequest,
+  searchNow,
+} from "../../files/look_up.ts";
 import type { OpenFile, Root } from "../../files/open_root.ts";
 import { planListing, planMessage } from "../../rules/messages.ts";
 import type { Settings } from "../../rules/settings.ts";
@@ -36,6 +42,15 @@ export class Finder {
   find(request: LookupRequest): Found {
     try {
       return searchNow(lookUp(request, this.#options.settings), this.#open);
+    } catch (error) {
+      return { kind: "message", plan: this.#failure(request, error) };
+    }
+  }
+
+  /** Looks one file up, by its path below the root. */
+  findFile(request: LookupRequest, path: string): Exclude<Found, { kind: "listing" }> {
+    try {
+      return searchNow(lookUpFile(request, path, this.#options.settings), this.#open);
     } catch (error) {
       return { kind: "message", plan: this.#failure(request, error) };
     }

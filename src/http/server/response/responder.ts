@@ -4,7 +4,10 @@ import type { Found, LookupRequest } from "../../files/look_up.ts";
 import type { OpenFile, Root } from "../../files/open_root.ts";
 import { prefersJson } from "../../rules/fields/codings.ts";
 import { pageNumber } from "../../rules/listing.ts";
+import { planMessage } from "../../rules/messages.ts";
+import { planFile } from "../../rules/plan.ts";
 import type { Settings } from "../../rules/settings.ts";
+import { type Accel, accelPath, describedBy, type Redirection } from "./accel.ts";
 import { Cache, type Entry, pathOf, unchanged } from "./cache.ts";
 import type { CacheConfig } from "../control/limits.ts";
 import { conditional, requestOf } from "./conditional.ts";
@@ -12,7 +15,7 @@ import { CONDITIONAL } from "../parser/field_names.ts";
 import { Finder } from "./finder.ts";
 import { readResident, replyTo, versionOf } from "./cached_file.ts";
 import type { Listings, ListingWaiter, WantedPage } from "../listing/listings.ts";
-import { Reply } from "./response.ts";
+import { encodeHead, Reply } from "./response.ts";
 import type { RequestHead } from "../parser/request_head.ts";
 import { Method } from "../parser/request_line.ts";
 import { SharedFile } from "./shared_file.ts";
@@ -40,7 +43,7 @@ export class Responder {
   readonly #options: ResponderOptions;
   readonly #cache: Cache;
   /** Files that nobody will ask for again: closed once the answer at hand is on its way. */
-  readonly #doomed: Entry[] = [];
+  readonly #doomed: Pick<Entry, "file" | "original">[] = [];
   readonly #variants: Variants;
   /** The bytes that were told last. */
   #told = 0;
@@ -81,6 +84,20 @@ export class Responder {
     }
     this.#options.looked(true);
     return (known & CONDITIONAL) === 0 ? entry.reply : conditional(head, entry);
+  }
+
+  /** Answers the request in `head` with the file that the program has named. */
+  redirected(head: RequestHead, redirection: Redirection, accel: Accel): Reply {
+    const method = head.method === Method.HEAD ? "HEAD" : "GET";
+    const request = { ...requestOf(head), method };
+    const path = accelPath(redirection.target, accel, this.#options.settings.dotfiles);
+    if (typeof path === "number") return this.#finder.message(planMessage(request, path));
+    const found = this.#finder.findFile(request, path);
+    if (found.kind !== "file") return this.#finder.message(found.plan);
+    const file = new SharedFile(found.file);
+    this.#doomed.push({ file, original: null });
+    const plan = planFile(request, describedBy(found.file.described!, redirection));
+    return new Reply(plan, file, null, { head: encodeHead(plan, redirection.cookies) });
   }
 
   /** Closes what is not needed any more; call when the sender has got the last answer. */

@@ -93,9 +93,10 @@ export function beginHead(status: number): string {
 }
 
 /** The head of an answer, without a date, and without what becomes of the connection. */
-function encodeHead({ status, headers }: Plan): Uint8Array {
+export function encodeHead({ status, headers }: Plan, cookies?: readonly string[]): Uint8Array {
   let text = beginHead(status);
   for (const name in headers) text += `${name}: ${headers[name]}\r\n`;
+  for (const cookie of cookies ?? []) text += `Set-Cookie: ${cookie}\r\n`;
   return latin1Bytes(text + DATE_PLACE);
 }
 

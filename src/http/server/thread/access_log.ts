@@ -29,6 +29,8 @@ interface Track {
   /** Bytes of all answers so far. */
   length: number;
   readonly exchanges: LogEntry[];
+  /** A request that was passed on, and is answered here after all. */
+  begun: Pick<LogEntry, "began"> & { readonly event: ReturnType<typeof described> } | undefined;
 }
 
 /** Who writes, and what. */
@@ -65,15 +67,17 @@ export class AccessLog {
     const now = this.#options.now();
     const body = track.length + headBytes;
     track.length = body + bodyBytes;
+    const { began, event } = track.begun ?? { began: now, event: described(track.client, head) };
+    track.begun = undefined;
     track.exchanges.push({
       event: {
-        ...described(track.client, head),
+        ...event,
         status: reply.status,
         total: bodyBytes,
         ...(reply.error !== undefined && { error: reply.error }),
         transfer: reply.file === null || bodyBytes === 0 ? "memory" : "sendfile",
       },
-      began: now,
+      began,
       body,
       end: track.length,
       reported: now,
@@ -91,6 +95,10 @@ export class AccessLog {
         const durationMs = this.#options.now() - began;
         const total = bytes;
         this.#write({ ...event, status, total, bytes, transfer: "relay", durationMs, state });
+      },
+      resume() {
+        track.length = connection.sender.total;
+        track.begun = { began, event };
       },
     };
   }
@@ -131,7 +139,8 @@ export class AccessLog {
   #trackOf(connection: ConnectionHandle): Track {
     let track = this.#tracks.get(connection);
     if (track === undefined) {
-      track = { client: peerOf(connection.fd), length: connection.sender.total, exchanges: [] };
+      const { fd, sender: { total } } = connection;
+      track = { client: peerOf(fd), length: total, exchanges: [], begun: undefined };
       this.#tracks.set(connection, track);
     }
     return track;

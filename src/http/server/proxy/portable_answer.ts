@@ -1,0 +1,70 @@
+/** Answers in place of the program, where no system call can be made: files, errors. @module */
+
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { giveUp, sendBody, setHead } from "../../adapters/respond.ts";
+import type { StaticRoot } from "../../files/static_root.ts";
+import { phraseOf, planMessage } from "../../rules/messages.ts";
+import { planFile } from "../../rules/plan.ts";
+import { type Accel, accelPath, describedBy, type Redirection } from "../response/accel.ts";
+
+/** What a file is sent for. */
+interface RedirectedAnswer {
+  readonly accel: Accel;
+  /** `null` where it contradicts itself. */
+  readonly redirection: Redirection | null;
+  readonly req: IncomingMessage;
+  readonly res: ServerResponse;
+  readonly site: StaticRoot;
+}
+
+/** Sends the file that the program has named, as the server's own threads do. */
+export function sendRedirected({ redirection, ...rest }: RedirectedAnswer): void {
+  if (redirection === null) return refuse(rest.res, 502, {});
+  send(redirection, rest).catch(() => refuse(rest.res, 500, {}));
+}
+
+async function send(
+  redirection: Redirection,
+  { accel, req, res, site }: Omit<RedirectedAnswer, "redirection">,
+): Promise<void> {
+  const { headers } = req;
+  const request = {
+    method: req.method === "HEAD" ? "HEAD" : "GET",
+    header: (name: string) => headers[name] as string | undefined,
+  };
+  const path = accelPath(redirection.target, accel, site.settings.dotfiles);
+  const found = typeof path === "number"
+    ? { kind: "message" as const, plan: planMessage(request, path) }
+    : await site.findFile(request, path);
+  const file = found.kind === "file" ? found.file : undefined;
+  try {
+    if (res.destroyed) return;
+    const plan = file === undefined
+      ? found.plan
+      : planFile(request, describedBy(file.described!, redirection));
+    setHead(res, plan);
+    if (file !== undefined && redirection.cookies.length > 0) {
+      res.setHeader("Set-Cookie", redirection.cookies);
+    }
+    await sendBody(res, plan, file);
+  } catch (error) {
+    // Where another answer can be given, the caller gives it.
+    if (giveUp(res)) throw error;
+  } finally {
+    file?.close();
+  }
+}
+
+/** Answers with a status and a line of text, unless an answer has begun. */
+export function refuse(
+  res: ServerResponse,
+  status: number,
+  headers: Readonly<Record<string, string>>,
+): void {
+  if (res.headersSent) return void res.destroy();
+  const body = `${status} ${phraseOf(status)}\n`;
+  const length = String(body.length);
+  const type = "text/plain; charset=utf-8";
+  res.writeHead(status, { ...headers, "Content-Type": type, "Content-Length": length });
+  res.end(body);
+}
