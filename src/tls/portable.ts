@@ -15,6 +15,8 @@ export interface PortableTls {
     readonly rejectUnauthorized: boolean;
     readonly handshakeTimeout: number;
   };
+  /** Host names of the main certificate. */
+  readonly names: readonly string[];
   /** Further certificates, by the host names that they are for. */
   readonly hosts: readonly {
     readonly names: readonly string[];
@@ -55,6 +57,7 @@ export function portableTls(config: TlsConfig, now: number = Date.now()): Portab
       rejectUnauthorized: ca !== null && requireCert,
       handshakeTimeout: handshakeMs,
     },
+    names: main!.flatMap(({ names }) => names),
     hosts: others.map((host) => ({
       names: host.flatMap(({ names }) => names),
       context: contextOf(host),

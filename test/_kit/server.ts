@@ -31,6 +31,8 @@ export interface ServerOptions {
 }
 
 const DENO = "Deno" in globalThis;
+/** A port follows; what comes after it may have colons, too. */
+const ADDRESS = /https?:\/\/[^\s/"]+:(\d+)/;
 const WAIT_MS = 20_000;
 
 /** The command that runs `file` under this runtime. */
@@ -62,14 +64,14 @@ export async function startServer(
     }
   };
   try {
-    await printed(/http:\S+:\d+/);
+    await printed(ADDRESS);
   } catch (error) {
     send(child, "SIGKILL");
     throw error;
   }
   return {
     pid: child.pid!,
-    port: Number(/http:\S+:(\d+)/.exec(output)![1]),
+    port: Number(ADDRESS.exec(output)![1]),
     output: () => output,
     printed,
     descriptors: () => readdirSync(`/proc/${child.pid}/fd`).length,

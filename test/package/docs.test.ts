@@ -7,6 +7,8 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { secureGet } from "../http/server/_tls.ts";
+import { CERTIFICATE, KEY } from "../_kit/certificate.ts";
 import { freePort } from "../_kit/free_port.ts";
 import { consumer, oncePerRun, programArgs, write } from "../_kit/package.ts";
 
@@ -43,6 +45,8 @@ async function run(program: Program): Promise<void> {
 /** A server answers and is ended; any other program ends by itself, without a word of complaint. */
 async function runOn({ name, code }: Program, port: number): Promise<void> {
   write("video.mp4", Buffer.alloc(1_000_000, "a video "));
+  write("cert.pem", CERTIFICATE);
+  write("key.pem", KEY);
   const file = write(`docs_${name}.mjs`, code.replaceAll("8080", String(port)));
   const child = spawn(process.execPath, programArgs(file), {
     cwd: consumer(),
@@ -55,7 +59,8 @@ async function runOn({ name, code }: Program, port: number): Promise<void> {
   const timer = setTimeout(() => child.kill("SIGKILL"), LIMIT_MS);
   try {
     if (code.includes("8080")) {
-      assert.ok(await answers(port, () => child.exitCode === null), errors);
+      const download = () => /\btls:/.test(code) ? downloadSafely(port) : downloadPlainly(port);
+      assert.ok(await answers(download, () => child.exitCode === null), errors);
       return;
     }
     const [status] = await ended;
@@ -68,16 +73,26 @@ async function runOn({ name, code }: Program, port: number): Promise<void> {
 }
 
 /** Downloads the video as soon as somebody serves it. */
-async function answers(port: number, alive: () => boolean): Promise<boolean> {
+async function answers(download: () => Promise<number>, alive: () => boolean): Promise<boolean> {
   for (let tries = 0; tries < 300 && alive(); tries++) {
     try {
-      const response = await fetch(`http://127.0.0.1:${port}/video.mp4`);
-      return response.status === 200 && (await response.arrayBuffer()).byteLength === 1_000_000;
+      return await download() === 1_000_000;
     } catch {
       await sleep(100);
     }
   }
   return false;
+}
+
+/** Bytes of the video, or of an error's page. */
+async function downloadPlainly(port: number): Promise<number> {
+  const response = await fetch(`http://127.0.0.1:${port}/video.mp4`);
+  return response.status === 200 ? (await response.arrayBuffer()).byteLength : 0;
+}
+
+async function downloadSafely(port: number): Promise<number> {
+  const { body, status } = await secureGet(port, "/video.mp4");
+  return status === 200 ? body.length : 0;
 }
 
 const NO_DENO = "Bun" in globalThis || "Deno" in globalThis

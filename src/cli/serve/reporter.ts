@@ -4,6 +4,7 @@ import process from "node:process";
 import type { FileServerStats, RequestEvent } from "../../http/mod.ts";
 import { formatJson } from "../../http/server/thread/log_format.ts";
 import { formatBytes } from "../../http/listing/text.ts";
+import type { LocalCertificate } from "../../tls/certificate/local_certificate.ts";
 import { write } from "../output.ts";
 import { counted } from "../quantity.ts";
 import { painter } from "../style.ts";
@@ -16,12 +17,16 @@ export interface Listening extends Urls {
   readonly root: string;
   /** How the bytes travel. */
   readonly note: string;
+  /** The certificate that the command made for this machine. */
+  readonly certificate: LocalCertificate | undefined;
 }
 
 /** Tells about a server until it has stopped. */
 export interface Reporter {
   /** A port is in use, and the next one is tried. */
   taken(port: number): void;
+  /** The certificate was read again. */
+  reloaded(cert: string): void;
   /** Something went wrong, and the server goes on. */
   warn(message: string): void;
   /** The server listens. */
@@ -51,8 +56,14 @@ class JsonReporter implements Reporter {
     this.#say({ event: "warning", message });
   }
 
-  listening({ local, network, root }: Listening): Promise<void> {
-    this.#say({ event: "listening", root, local, network });
+  reloaded(cert: string): void {
+    this.#say({ event: "reloaded", certificate: cert });
+  }
+
+  listening({ certificate, local, network, root }: Listening): Promise<void> {
+    const tls = certificate &&
+      { certificate: certificate.cert, fingerprint: certificate.fingerprint };
+    this.#say({ event: "listening", root, local, network, ...tls });
     return Promise.resolve();
   }
 
@@ -92,6 +103,10 @@ class TextReporter implements Reporter {
 
   warn(message: string): void {
     this.#say(this.#paint("yellow", message));
+  }
+
+  reloaded(cert: string): void {
+    if (!this.#quiet) this.#say(`Read the certificate ${cert} again`);
   }
 
   async listening({ local, network, note, root }: Listening): Promise<void> {

@@ -11,7 +11,7 @@ import { interruptible } from "../exit.ts";
 import { folderAt } from "../folder.ts";
 import { urlsOf } from "./addresses.ts";
 import { openBrowser } from "./browser.ts";
-import { reloadOnChange, tlsOf } from "./tls.ts";
+import { howToTrust, reloadOnChange, tlsOf } from "./tls.ts";
 import { createReporter, type Reporter } from "./reporter.ts";
 
 /** Options of the command. */
@@ -49,10 +49,14 @@ export async function serveFolder(dir: string, options: ServeOptions): Promise<v
   await interruptible(async (signal) => {
     const { address, port } = server.address!;
     const urls = urlsOf(address, port, tls === undefined ? "http" : "https");
-    await reporter.listening({ root, note: tls?.note ?? howBytesTravel(), ...urls });
+    const made = tls?.made;
+    const note = made === undefined ? howBytesTravel() : howToTrust(made);
+    await reporter.listening({ root, note, certificate: made, ...urls });
     if (options.open) openBrowser(urls.local);
-    const stopWatching = tls &&
-      reloadOnChange(server, tls.options, (error) => reporter.warn(error.message));
+    const stopWatching = tls && reloadOnChange(server, tls.options, {
+      failed: ({ message }) => reporter.warn(message),
+      reloaded: () => reporter.reloaded(tls.options.cert),
+    });
     await new Promise<void>((resolve) => {
       if (signal.aborted) return resolve();
       signal.addEventListener("abort", () => resolve(), { once: true });

@@ -3,7 +3,10 @@
 import { unwatchFile, watchFile } from "node:fs";
 import process from "node:process";
 import type { FileServer, TlsOptions } from "../../http/mod.ts";
-import { localCertificate } from "../../tls/certificate/local_certificate.ts";
+import {
+  type LocalCertificate,
+  localCertificate,
+} from "../../tls/certificate/local_certificate.ts";
 
 /** The options of the command that are about HTTPS. */
 export interface TlsFlags {
@@ -13,10 +16,10 @@ export interface TlsFlags {
   readonly redirectHttp?: number | undefined;
 }
 
-/** What the server is given, and a line for the user where there is something to know. */
+/** What the server is given, and the certificate where the command made it. */
 export interface TlsChoice {
   readonly options: TlsOptions & { readonly cert: string; readonly key: string };
-  readonly note: string | undefined;
+  readonly made: LocalCertificate | undefined;
 }
 
 /** How often the files are looked at, in milliseconds: those of ACME change every few weeks. */
@@ -29,26 +32,33 @@ export function tlsOf({ redirectHttp, tls, tlsCert, tlsKey }: TlsFlags): TlsChoi
     if (tlsCert === undefined || tlsKey === undefined) {
       throw new Error("Cannot serve HTTPS: give both --tls-cert and --tls-key");
     }
-    return { options: { cert: tlsCert, key: tlsKey, ...more }, note: undefined };
+    return { options: { cert: tlsCert, key: tlsKey, ...more }, made: undefined };
   }
   if (!tls) {
     if (redirectHttp === undefined) return undefined;
     throw new Error("Cannot redirect to HTTPS: give --tls, or --tls-cert and --tls-key");
   }
-  const { cert, fingerprint, key } = localCertificate();
-  const note =
-    `Certificate ${cert} (SHA-256 ${fingerprint}); to trust it: curl --cacert ${cert}, or ` +
-    "import it into your browser or system";
-  return { options: { cert, key, ...more }, note };
+  const made = localCertificate();
+  const { cert, key } = made;
+  return { options: { cert, key, ...more }, made };
 }
 
-/** Has the server read its certificate again when a file changes, or on SIGHUP; returns what ends that. */
+/** Which certificate it is, and how to trust it. */
+export function howToTrust({ cert, fingerprint, made }: LocalCertificate): string {
+  return [
+    `Certificate ${cert}, ${made ? "made for this machine" : "made earlier"}`,
+    `  SHA-256 ${fingerprint}`,
+    `  To trust it: curl --cacert ${cert}, NODE_EXTRA_CA_CERTS=${cert}, or import it into your browser`,
+  ].join("\n");
+}
+
+/** Reads the certificate again when a file changes, or on SIGHUP; returns a function that ends this. */
 export function reloadOnChange(
   server: FileServer,
   { cert, key }: TlsChoice["options"],
-  failed: (error: Error) => void,
+  { failed, reloaded }: { failed: (error: Error) => void; reloaded: () => void },
 ): () => void {
-  const reload = () => void server.reload().catch(failed);
+  const reload = () => void server.reload().then(reloaded, failed);
   let timer: ReturnType<typeof setTimeout> | undefined;
   // Certificate and key are written one after the other.
   const changed = () => {

@@ -145,9 +145,10 @@ export class FileServer implements AsyncDisposable {
     const secure = tls && await import("./tls_control.ts");
     if (sandbox) landlock();
     if (tls !== undefined) this.#tls = new secure!.TlsControl(tls);
-    const others = fallback === undefined ? null : await resolveFallback(fallback);
-    const listener = listenAt(await whereToListen(this.#config), backlog);
+    let listener = -1;
     try {
+      const others = fallback === undefined ? null : await resolveFallback(fallback);
+      listener = listenAt(await whereToListen(this.#config), backlog);
       this.#tell(listener);
       const { onError } = this.#config;
       this.#threads = new ServerThreads(this.#config, {
@@ -169,7 +170,7 @@ export class FileServer implements AsyncDisposable {
       await this.#stop();
       throw cause;
     } finally {
-      raw.close(listener);
+      if (listener >= 0) raw.close(listener);
     }
     if (!this.#referenced && this.#closing === undefined) this.#threads!.unref();
     return this.#address!;
@@ -185,7 +186,12 @@ export class FileServer implements AsyncDisposable {
   async #listenPortably(): Promise<ServerAddress> {
     this.#portable = await listenPortably(this.#config, this.#counters);
     this.#address = this.#portable.address;
-    this.#redirect = await startRedirect(this.#config, this.#address);
+    try {
+      this.#redirect = await startRedirect(this.#config, this.#address);
+    } catch (cause) {
+      await this.#portable.close();
+      throw cause;
+    }
     if (!this.#referenced) this.#portable.server.unref();
     return this.#address;
   }

@@ -11,6 +11,8 @@ const HOST = /^([a-z0-9.-]+|\[[0-9a-f:.]+\])(?::\d{1,5})?$/i;
  * Listens for HTTP on the port of the option `tls.redirectPort`, and sends every client to `target`.
  *
  * By the runtime's own server: a redirect has no body, and nothing to gain.
+ *
+ * @throws {Error} Names the port. It has no `code`, so that nobody takes it for the server's own port.
  */
 export async function startRedirect(
   { host, tls }: ServerConfig,
@@ -33,13 +35,18 @@ export async function startRedirect(
     res.end();
   });
   await new Promise<void>((resolve, reject) => {
-    server.once("error", reject);
+    server.once("error", (cause) => reject(failure(port, cause)));
     server.listen({ host, port }, () => {
-      server.off("error", reject);
+      server.removeAllListeners("error");
       resolve();
     });
   });
   return server.unref();
+}
+
+function failure(port: number, cause: NodeJS.ErrnoException): Error {
+  const reason = cause.code === "EADDRINUSE" ? "the port is in use" : cause.message;
+  return new Error(`Cannot redirect HTTP requests on port ${port}: ${reason}`, { cause });
 }
 
 /** Closes it, with its connections. */

@@ -1,12 +1,10 @@
 /** The same server where no system call can be made: by `node:http`, and by copying. @module */
 
-import type { IncomingMessage, Server, ServerOptions, ServerResponse } from "node:http";
-import type { Server as SecureServer } from "node:https";
+import type { IncomingMessage, RequestListener, Server, ServerResponse } from "node:http";
 import { UnsupportedError } from "../../../errors.ts";
 import { builtin } from "../../../builtins.ts";
 import type { IpAddress } from "../../../sys/net/address.ts";
 import { type ServerAddress, serverAddress } from "../../../sys/net/server_address.ts";
-import { portableTls } from "../../../tls/portable.ts";
 import { StaticRoot } from "../../files/static_root.ts";
 import { serveStatic } from "../../adapters/serve_static.ts";
 import { listingPage } from "../../listing/page.ts";
@@ -16,6 +14,7 @@ import { isWebSocket, PortableFallback } from "../proxy/portable.ts";
 import { loadHook } from "./headers_hook.ts";
 import type { RequestEvent } from "../thread/log_format.ts";
 import type { ServerConfig } from "./options.ts";
+import { PortableHttps } from "./portable_https.ts";
 import { makeRoom } from "./portable_room.ts";
 
 /** A server of the runtime's own. */
@@ -54,12 +53,14 @@ export async function listenPortably(
   const proxy = config.fallback && new PortableFallback(config.fallback, site);
   const upgrades = proxy === undefined ? {} : { shouldUpgradeCallback: isWebSocket };
   const hsts = config.tls?.hsts ?? "";
-  const server = createServer(config, upgrades, (req, res) => {
+  const handler: RequestListener = (req, res) => {
     if (hsts !== "") res.setHeader("Strict-Transport-Security", hsts);
     observe(req, res, counters, onRequest);
     if (proxy === undefined) files(req, res);
     else proxy.serve(req, res, files, settings.cors !== undefined && settings.cors !== false);
-  });
+  };
+  const secure = config.tls && new PortableHttps(config.tls, upgrades, handler);
+  const server = secure?.server ?? builtin("http").createServer(upgrades, handler);
   if (proxy !== undefined) {
     server.on("upgrade", (req, socket, head) => proxy.upgrade(req, socket, head));
   }
@@ -82,11 +83,7 @@ export async function listenPortably(
     address: serverAddress(
       typeof address === "string" ? { family: "Unix", path: address } : plain(address),
     ),
-    reload() {
-      if (config.tls !== undefined) {
-        (server as SecureServer).setSecureContext(portableTls(config.tls).options);
-      }
-    },
+    reload: () => secure?.reload(),
     async close() {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       server.closeIdleConnections();
@@ -99,21 +96,6 @@ export async function listenPortably(
 /** Without what a runtime adds. */
 function plain({ address, family, port }: IpAddress): IpAddress {
   return { family, address, port };
-}
-
-/** By `node:https`, or by `node:http`. */
-function createServer(
-  { tls }: ServerConfig,
-  options: ServerOptions,
-  handler: (req: IncomingMessage, res: ServerResponse) => void,
-): Server {
-  if (tls === undefined) return builtin("http").createServer(options, handler);
-  const { hosts, options: secure } = portableTls(tls);
-  const server = builtin("https").createServer({ ...options, ...secure }, handler);
-  for (const { context, names } of hosts) {
-    for (const name of names) server.addContext(name, context);
-  }
-  return server;
 }
 
 function refuseWhatIsMissing({ log, sandbox }: ServerConfig): void {

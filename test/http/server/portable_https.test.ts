@@ -1,0 +1,103 @@
+/** HTTPS by the runtime's own server, as it is where no foreign function can be called. */
+
+import assert from "node:assert/strict";
+import { X509Certificate } from "node:crypto";
+import { join } from "node:path";
+import { writeFileSync } from "node:fs";
+import { after, before, describe, it } from "node:test";
+import { configure } from "../../../src/http/server/control/options.ts";
+import type { TlsOptions } from "../../../src/http/mod.ts";
+import { COUNTERS } from "../../../src/http/server/control/config.ts";
+import {
+  listenPortably,
+  type PortableServer,
+} from "../../../src/http/server/control/portable_server.ts";
+import { selfSigned } from "../../../src/tls/certificate/self_signed.ts";
+import { LARGE_BYTES, makeSite, patterned, TWENTY } from "./_site.ts";
+import { secureClient, secureGet } from "./_tls.ts";
+
+const ONE_CERTIFICATE = "Bun" in globalThis &&
+  "Bun's HTTPS server keeps the one certificate it has";
+const ANY = { rejectUnauthorized: false };
+
+describe("HTTPS without foreign functions", () => {
+  const site = makeSite();
+  let server: PortableServer;
+  let port = 0;
+
+  /** Writes a new certificate for a host; returns its fingerprint. */
+  function renew(host: string): string {
+    const { cert, key } = selfSigned([host], 30);
+    writeFileSync(join(site.root, `.${host}.pem`), cert);
+    writeFileSync(join(site.root, `.${host}.key`), key);
+    return new X509Certificate(cert).fingerprint256;
+  }
+
+  const listen = (tls: TlsOptions) =>
+    listenPortably(configure({ root: site.root, tls }), new Float64Array(COUNTERS));
+
+  const files = (host: string) => ({
+    cert: join(site.root, `.${host}.pem`),
+    key: join(site.root, `.${host}.key`),
+  });
+
+  async function shown(servername: string): Promise<string> {
+    const socket = await secureClient(port, { ...ANY, servername });
+    const { fingerprint256 } = socket.getPeerCertificate();
+    socket.destroy();
+    return fingerprint256;
+  }
+
+  before(async () => {
+    for (const host of ["localhost", "other.example"]) renew(host);
+    const hosts = ONE_CERTIFICATE ? [] : [files("other.example")];
+    server = await listen({ ...files("localhost"), hosts, hsts: true });
+    ({ port } = server.address as { port: number });
+  });
+  after(async () => {
+    server.cut();
+    await server.close();
+    site.remove();
+  });
+
+  it("sends files and ranges, and asks browsers to stay", async () => {
+    const small = await secureGet(port, "/file.txt", {}, ANY);
+    assert.equal(small.body.toString(), TWENTY);
+    assert.equal(small.headers.get("strict-transport-security"), "max-age=63072000");
+    const { body } = await secureGet(port, "/large.bin", {}, ANY);
+    assert.deepEqual(new Uint8Array(body), patterned(LARGE_BYTES));
+    const part = await secureGet(port, "/large.bin", { Range: "bytes=5-9" }, ANY);
+    assert.deepEqual([part.status, part.body.length], [206, 5]);
+  });
+
+  it("chooses the certificate by the host, and reads all of them again", {
+    skip: ONE_CERTIFICATE,
+  }, async () => {
+    for (let round = 0; round < 2; round++) {
+      const [own, other] = [renew("localhost"), renew("other.example")];
+      server.reload();
+      assert.equal(await shown("localhost"), own, "the main one");
+      assert.equal(await shown("other.example"), other, "of another host");
+      assert.equal(await shown("unknown.example"), own, "the default");
+    }
+  });
+
+  it("says where the runtime cannot do that", {
+    skip: ONE_CERTIFICATE ? false : "Node.js and Deno can",
+  }, async () => {
+    const unsupported = { code: "ERR_SLUICE_UNSUPPORTED", message: /keeps one certificate/ };
+    assert.throws(() => server.reload(), unsupported);
+    await assert.rejects(
+      listen({ ...files("localhost"), hosts: [files("other.example")] }),
+      unsupported,
+    );
+  });
+
+  it("keeps what it has when a file cannot be used", { skip: ONE_CERTIFICATE }, async () => {
+    const own = await shown("localhost");
+    writeFileSync(files("localhost").key, "nothing");
+    assert.throws(() => server.reload(), /no private key/);
+    assert.equal(await shown("localhost"), own);
+    renew("localhost");
+  });
+});
