@@ -202,7 +202,7 @@ export class PortableFallback {
     const all = [...chain, remoteAddress].filter((address) => address !== "").join(", ");
     if (all !== "") headers.push("X-Forwarded-For", all);
     const said = (name: string) => forwarded === "append" ? req.headers[name] as string : undefined;
-    const scheme = "encrypted" in req.socket ? "https" : "http";
+    const scheme = (req.socket as { encrypted?: boolean }).encrypted ? "https" : "http";
     const asked = said("x-forwarded-host") ?? host;
     if (asked !== undefined) headers.push("X-Forwarded-Host", asked);
     headers.push("X-Forwarded-Proto", said("x-forwarded-proto") ?? scheme);

@@ -43,6 +43,8 @@ async function send(
       ? found.plan
       : planFile(request, describedBy(file.described!, redirection));
     setHead(res, plan);
+    // What of the request has not been received would be waited for.
+    if (!req.complete) res.setHeader("Connection", "close");
     if (file !== undefined && redirection.cookies.length > 0) {
       res.setHeader("Set-Cookie", redirection.cookies);
     }
