@@ -1,63 +1,17 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { connect, type Socket } from "node:net";
-import { afterEach, describe, it } from "node:test";
+import { describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { createFileServer, type RequestEvent } from "../../../../src/http/mod.ts";
-import type { FallbackOptions } from "../../../../src/http/server/proxy/options.ts";
-import type { FileServerOptions } from "../../../../src/http/server/control/options.ts";
 import * as sys from "../../../../src/sys/mod.ts";
 import { openDescriptors, startThreads } from "../../../_kit/leaks.ts";
 import { Listener, Peer } from "../../../_kit/peer.ts";
 import { responses, talk } from "../../../_kit/raw_http.ts";
-import { type Program, saying, type Script, startProgram } from "../_program.ts";
+import { saying, startProgram } from "../_program.ts";
 import { makeSite, patterned, SECRET, TWENTY } from "../_site.ts";
+import { cleanUp, HELLO, open, start, text, until } from "./_rig.ts";
 
 const MSG_OOB = 1;
-
-const HELLO = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: close\r\n\r\nhello";
-
-/** What is undone after each test. */
-const cleanUp: (() => unknown)[] = [];
-afterEach(async () => {
-  for (const undo of cleanUp.splice(0).reverse()) await undo();
-});
-
-/** A server before a program that runs `script`. */
-async function start(
-  script: Script,
-  fallback: Partial<FallbackOptions> = {},
-  options: Partial<FileServerOptions> = {},
-): Promise<{ port: number; program: Program; server: ReturnType<typeof createFileServer> }> {
-  const program = await startProgram(script);
-  cleanUp.push(() => program.close());
-  const site = makeSite();
-  cleanUp.push(() => site.remove());
-  const to = `127.0.0.1:${program.port}`;
-  const server = createFileServer({ root: site.root, fallback: { to, ...fallback }, ...options });
-  cleanUp.push(() => server.close({ graceMs: 0 }));
-  const { port } = await server.listen();
-  return { port, program, server };
-}
-
-const text = async (port: number, request: string) =>
-  (await talk(port, request)).toString("latin1");
-
-/** Waits until something holds. */
-async function until(holds: () => boolean, what: string): Promise<void> {
-  for (let i = 0; i < 1000; i++, await sleep(10)) if (holds()) return;
-  assert.fail(what);
-}
-
-/** A connection that collects what comes. */
-function open(port: number): { socket: Socket; received: () => string } {
-  const socket = connect({ port, host: "127.0.0.1", allowHalfOpen: true });
-  let received = "";
-  socket.on("data", (chunk: Buffer) => received += chunk.toString("latin1"));
-  socket.on("error", () => {});
-  cleanUp.push(() => socket.destroy());
-  return { socket, received: () => received };
-}
 
 describe("requests for a program behind the server", () => {
   it("are those that the folder cannot answer", async () => {

@@ -1,54 +1,13 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { connect, type Socket } from "node:net";
-import { afterEach, describe, it } from "node:test";
+import { describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { createFileServer, type FallbackOptions } from "../../../../src/http/mod.ts";
+import { createFileServer } from "../../../../src/http/mod.ts";
 import type { FileServerOptions } from "../../../../src/http/server/control/options.ts";
 import { talk } from "../../../_kit/raw_http.ts";
-import { type Program, saying, type Script, startProgram } from "../_program.ts";
-import { makeSite, TWENTY } from "../_site.ts";
-
-const HELLO = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: close\r\n\r\nhello";
-
-/** What is undone after each test. */
-const cleanUp: (() => unknown)[] = [];
-afterEach(async () => {
-  for (const undo of cleanUp.splice(0).reverse()) await undo();
-});
-
-async function start(
-  script: Script,
-  fallback: Partial<FallbackOptions> = {},
-  options: Partial<FileServerOptions> = {},
-): Promise<{ port: number; program: Program }> {
-  const program = await startProgram(script);
-  cleanUp.push(() => program.close());
-  const site = makeSite();
-  cleanUp.push(() => site.remove());
-  const to = `127.0.0.1:${program.port}`;
-  const server = createFileServer({ root: site.root, fallback: { to, ...fallback }, ...options });
-  cleanUp.push(() => server.close({ graceMs: 0 }));
-  const { port } = await server.listen();
-  return { port, program };
-}
-
-const text = async (port: number, request: string) =>
-  (await talk(port, request)).toString("latin1");
-
-async function until(holds: () => boolean, what: string): Promise<void> {
-  for (let i = 0; i < 1000; i++, await sleep(10)) if (holds()) return;
-  assert.fail(what);
-}
-
-function open(port: number): { socket: Socket; received: () => string } {
-  const socket = connect({ port, host: "127.0.0.1", allowHalfOpen: true });
-  let received = "";
-  socket.on("data", (chunk: Buffer) => received += chunk.toString("latin1"));
-  socket.on("error", () => {});
-  cleanUp.push(() => socket.destroy());
-  return { socket, received: () => received };
-}
+import { saying } from "../_program.ts";
+import { TWENTY } from "../_site.ts";
+import { HELLO, open, start, text, until } from "./_rig.ts";
 
 describe("a request for the program", () => {
   it("is given up when its client leaves, by an ordinary end too", async () => {
