@@ -7,6 +7,7 @@ import { HostTable } from "./certificate/certificate_names.ts";
 import { type ClientHello, MOST_HELLO_BYTES } from "./client_hello.ts";
 import { calls } from "./library.ts";
 import { keyName } from "./ticket_keys.ts";
+import { SocketLevel, TcpOption } from "../sys/flags/socket.ts";
 
 /** The contexts that a thread chooses from; plain data, so that it can be sent to the thread. */
 export interface ContextTable {
@@ -36,8 +37,6 @@ export interface Opened {
   readonly input: bigint;
 }
 
-const IPPROTO_TCP = 6;
-const TCP_NODELAY = 1;
 /** The BIO does not close the socket. */
 const BIO_NOCLOSE = 0;
 const SSL_CTRL_SET_TLSEXT_STATUS_REQ_OCSP_RESP = 71;
@@ -82,7 +81,7 @@ export class TlsAcceptor {
     ssl.SSL_set_accept_state(connection);
     if (hello.wantsStatus && entry.ocsp !== 0n) this.#staple(connection, entry);
     // A response must not wait for the acknowledgement of the session tickets before it.
-    raw.setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+    raw.setsockopt(fd, SocketLevel.TCP, TcpOption.NODELAY, 1);
     return { ssl: connection, input };
   }
 

@@ -1,6 +1,7 @@
 /** Serving a folder from the command line. @module */
 
-import { capabilities } from "../../capabilities.ts";
+import { backend, runtime } from "../../../ffi/mod.ts";
+import { libc } from "../../sys/libc.ts";
 import {
   createFileServer,
   type FileServer,
@@ -70,11 +71,13 @@ export async function serveFolder(dir: string, options: ServeOptions): Promise<v
 
 /** One line that says what carries the bytes on this runtime. */
 export function howBytesTravel(): string {
-  const { backend, reason, runtime, supported } = capabilities();
-  const name = `${runtime.name} ${runtime.version}`;
-  return supported
-    ? `Files leave by sendfile(2), called by ${name} through ${backend}`
-    : `Files are copied by ${name}: ${reason}`;
+  const { name, version } = runtime();
+  try {
+    libc();
+  } catch (error) {
+    return `Files are copied by ${name} ${version}: ${(error as Error).message}`;
+  }
+  return `Files leave by sendfile(2), called by ${name} ${version} through ${backend().name}`;
 }
 
 async function listen(

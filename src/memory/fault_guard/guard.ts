@@ -13,10 +13,10 @@ import { fold, view } from "../../../ffi/libc/mod.ts";
 import { setting } from "../../../ffi/mod.ts";
 import { platform } from "../../../ffi/platform/mod.ts";
 import { builtin } from "../../builtins.ts";
-import { addSeals, memfdCreate } from "../../sys/file/allocation.ts";
 import { check } from "../../sys/check.ts";
+import { sealedCode } from "../../sys/code_file.ts";
 import { libc } from "../../sys/libc.ts";
-import { MapFlag, MemfdFlag, Protection, Seal } from "../../sys/flags/memory.ts";
+import { MapFlag, Protection } from "../../sys/flags/memory.ts";
 import { copyFrom, mapOver } from "../../sys/raw/fixed.ts";
 import * as raw from "../../sys/raw/mod.ts";
 import { addressIn, type Region } from "../../sys/region.ts";
@@ -129,11 +129,9 @@ function build(code: Uint8Array): Region {
     "mmap",
     () => "reserve memory for the fault guard",
   );
-  const fd = createFile("sluice-fault-guard");
+  let fd = -1;
   try {
-    check(raw.ftruncate(fd, TABLE_OFFSET), "ftruncate", () => "size the code of the fault guard");
-    check(raw.write(fd, code), "write", () => "write the code of the fault guard");
-    addSeals(fd, Seal.SEAL | Seal.SHRINK | Seal.GROW | Seal.WRITE);
+    fd = sealedCode("sluice-fault-guard", code, TABLE_OFFSET, "the fault guard");
     const protection = Protection.READ | Protection.EXEC;
     check(
       mapOver(region, 0, TABLE_OFFSET, protection, MapFlag.SHARED, fd, 0),
@@ -145,15 +143,8 @@ function build(code: Uint8Array): Region {
     raw.munmap(region);
     throw error;
   } finally {
-    raw.close(fd);
+    if (fd >= 0) raw.close(fd);
   }
-}
-
-function createFile(name: string): number {
-  const flags = MemfdFlag.CLOEXEC | MemfdFlag.ALLOW_SEALING;
-  // Since Linux 6.3 a program says that it wants to execute what it writes; before, it may not.
-  const fd = raw.memfdCreate(name, flags | MemfdFlag.EXEC);
-  return fd >= 0 ? fd : memfdCreate(name, flags);
 }
 
 /** The table of a guard whose handler this is; of another build, or another handler, `undefined`. */

@@ -46,7 +46,7 @@ export class BroadcastLoop implements TargetQueueEvents {
     this.#slowMs = slow === "block" ? Infinity : slowMs;
     this.registry = new TargetRegistry({
       total: source.total,
-      branchOf: (writer) =>
+      queueOf: (writer) =>
         new TargetQueue(writer, new StallBudget(this.#slowMs, performance.now()), this),
       came: () => this.#notify.ring(),
       gone: (target) => this.#gone(target),

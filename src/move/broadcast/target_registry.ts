@@ -27,7 +27,7 @@ export interface TargetRegistryOptions {
   /** Bytes that will be sent, or `Infinity`. */
   readonly total: number;
   /** Makes a target queue of an opened target. */
-  branchOf(writer: TargetWriter): TargetQueue;
+  queueOf(writer: TargetWriter): TargetQueue;
   /** Somebody has come, or has not been able to. */
   came(): void;
   /** A target queue has been stopped. */
@@ -73,7 +73,7 @@ export class TargetRegistry {
     openTargetWriter(member.place, this.#options.total).then((writer) => {
       this.opening--;
       if (this.#members.get(member.key) !== member) return writer.release();
-      const targetQueue = this.#options.branchOf(writer);
+      const targetQueue = this.#options.queueOf(writer);
       member.targetQueue = targetQueue;
       this.#byQueue.set(targetQueue, member);
     }, (error) => {

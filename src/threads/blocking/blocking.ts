@@ -154,30 +154,30 @@ const MOST_REMOTE = 8;
 const remote = new Map<string, BlockingThread[]>();
 
 /** A thread for calls on the mount `key`: an idle one, else a new one, else the least busy. */
-function remoteLane(key: string): BlockingThread {
-  const lanes = remote.get(key) ?? [];
-  const idle = lanes.find((lane) => lane.pending === 0);
+function remoteThread(key: string): BlockingThread {
+  const threads = remote.get(key) ?? [];
+  const idle = threads.find((thread) => thread.pending === 0);
   if (idle !== undefined) return idle;
-  if (lanes.length < THREADS_PER_MOUNT && makeRoom()) {
-    const lane = new BlockingThread({
+  if (threads.length < THREADS_PER_MOUNT && makeRoom()) {
+    const thread = new BlockingThread({
       name: "sluice remote",
       nice: 0,
       idleMs: COPY_IDLE_MS,
       mayHang: true,
     });
-    remote.set(key, [...lanes, lane]);
-    return lane;
+    remote.set(key, [...threads, thread]);
+    return thread;
   }
-  const choice = lanes.length > 0 ? lanes : [...remote.values()].flat();
-  return choice.reduce((best, lane) => lane.pending < best.pending ? lane : best);
+  const choice = threads.length > 0 ? threads : [...remote.values()].flat();
+  return choice.reduce((best, thread) => thread.pending < best.pending ? thread : best);
 }
 
 /** Forgets the mounts whose threads have no work, if there are too many; false when all have some. */
 function makeRoom(): boolean {
-  const count = () => [...remote.values()].reduce((sum, lanes) => sum + lanes.length, 0);
+  const count = () => [...remote.values()].reduce((sum, threads) => sum + threads.length, 0);
   if (count() < MOST_REMOTE) return true;
-  for (const [key, lanes] of remote) {
-    if (lanes.every((lane) => lane.pending === 0)) remote.delete(key);
+  for (const [key, threads] of remote) {
+    if (threads.every((thread) => thread.pending === 0)) remote.delete(key);
   }
   return count() < MOST_REMOTE;
 }
@@ -191,7 +191,7 @@ export async function runRemote<C extends keyof BlockingCalls>(
   call: C,
   ...args: Parameters<BlockingCalls[C]>
 ): Promise<number> {
-  return await remoteLane(key).run(call, args);
+  return await remoteThread(key).run(call, args);
 }
 
 /** Whether the thread of {@linkcode runCopying} is there already: to start it takes 30 to 70 ms. */

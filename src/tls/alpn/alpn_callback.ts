@@ -9,9 +9,9 @@
  */
 
 import { platform } from "../../../ffi/platform/mod.ts";
-import { addSeals, memfdCreate } from "../../sys/file/allocation.ts";
 import { check } from "../../sys/check.ts";
-import { MapFlag, MemfdFlag, Protection, Seal } from "../../sys/flags/memory.ts";
+import { MapFlag, Protection } from "../../sys/flags/memory.ts";
+import { sealedCode } from "../../sys/code_file.ts";
 import * as raw from "../../sys/raw/mod.ts";
 import { addressIn, type Region } from "../../sys/region.ts";
 
@@ -60,10 +60,8 @@ function build(): Region {
   const bytes = new Uint8Array(LENGTH);
   bytes.set(alpnCode(platform.arch));
   bytes.set(new TextEncoder().encode(PROTOCOL), NAME_OFFSET);
-  const fd = createFile("sluice-alpn");
+  const fd = sealedCode("sluice-alpn", bytes, LENGTH, "ALPN");
   try {
-    check(raw.write(fd, bytes), "write", () => "write the code that answers ALPN");
-    addSeals(fd, Seal.SEAL | Seal.SHRINK | Seal.GROW | Seal.WRITE);
     const protection = Protection.READ | Protection.EXEC;
     return check(
       raw.mmap(LENGTH, protection, MapFlag.SHARED, fd, 0),
@@ -73,13 +71,6 @@ function build(): Region {
   } finally {
     raw.close(fd);
   }
-}
-
-/** Since Linux 6.3 a program must say that it wants to execute what it writes; before, it may not. */
-function createFile(name: string): number {
-  const flags = MemfdFlag.CLOEXEC | MemfdFlag.ALLOW_SEALING;
-  const fd = raw.memfdCreate(name, flags | MemfdFlag.EXEC);
-  return fd >= 0 ? fd : memfdCreate(name, flags);
 }
 
 /** The machine code for a processor. */

@@ -18,14 +18,14 @@ import type {
 /** Most bytes of the body at once. */
 const BLIND_BYTES = 64 * 1024;
 
-/** What may be given to an proxied request that has used up what it had; see `BridgeOwner.room`. */
+/** What may be given to a proxied request that has used up what it had; see `BridgeOwner.room`. */
 function roomFor({ blind, done }: Framing): number {
   // After the body nothing is read, unless the connection has become a tunnel.
   if (done) return BLIND_BYTES;
   return blind > 0 ? Math.min(blind, BLIND_BYTES) : LOOKED_AT_BYTES;
 }
 
-/** Stands between a connection and an proxied request, and counts. */
+/** Stands between a connection and a proxied request, and counts. */
 export class ProxiedConnection implements Client {
   readonly #service: ConnectionService;
   readonly #connection: ConnectionHandle;

@@ -28,7 +28,7 @@ interface Track {
   readonly client: string;
   /** Bytes of all answers so far. */
   length: number;
-  readonly exchanges: LogEntry[];
+  readonly entries: LogEntry[];
   /** A request that was passed on, and is answered here after all. */
   begun: Pick<LogEntry, "began"> & { readonly event: ReturnType<typeof described> } | undefined;
 }
@@ -69,7 +69,7 @@ export class AccessLog {
     track.length = body + bodyBytes;
     const { began, event } = track.begun ?? { began: now, event: described(track.client, head) };
     track.begun = undefined;
-    track.exchanges.push({
+    track.entries.push({
       event: {
         ...event,
         status: reply.status,
@@ -107,12 +107,12 @@ export class AccessLog {
   progress(connection: ConnectionHandle): void {
     const track = this.#tracks.get(connection);
     if (track === undefined) return;
-    const { exchanges } = track;
+    const { entries } = track;
     const { total } = connection.sender;
-    while (exchanges.length > 0 && exchanges[0]!.end <= total) {
-      this.#tell(exchanges.shift()!, total, "done");
+    while (entries.length > 0 && entries[0]!.end <= total) {
+      this.#tell(entries.shift()!, total, "done");
     }
-    const current = exchanges[0];
+    const current = entries[0];
     if (current === undefined || this.#options.events === null) return;
     const now = this.#options.now();
     if (current.event.total < LARGE || now - current.reported < EVERY_MS) return;
@@ -125,7 +125,7 @@ export class AccessLog {
     const track = this.#tracks.get(connection);
     if (track === undefined) return;
     this.#tracks.delete(connection);
-    for (const entry of track.exchanges) {
+    for (const entry of track.entries) {
       this.#tell(entry, connection.sender.total, "aborted");
     }
   }
@@ -140,7 +140,7 @@ export class AccessLog {
     let track = this.#tracks.get(connection);
     if (track === undefined) {
       const { fd, sender: { total } } = connection;
-      track = { client: peerOf(fd), length: total, exchanges: [], begun: undefined };
+      track = { client: peerOf(fd), length: total, entries: [], begun: undefined };
       this.#tracks.set(connection, track);
     }
     return track;
