@@ -52,12 +52,13 @@ export async function serveFolder(dir: string, options: ServeOptions): Promise<v
     const urls = urlsOf(address, port, tls === undefined ? "http" : "https");
     const made = tls?.made;
     const note = made === undefined ? howBytesTravel() : howToTrust(made);
-    await reporter.listening({ root, note, certificate: made, ...urls });
-    if (options.open) openBrowser(urls.local);
+    // Before anybody can know the address: without a listener SIGHUP would end the process.
     const stopWatching = tls && reloadOnChange(server, tls.options, {
       failed: ({ message }) => reporter.warn(message),
       reloaded: () => reporter.reloaded(tls.options.cert),
     });
+    await reporter.listening({ root, note, certificate: made, ...urls });
+    if (options.open) openBrowser(urls.local);
     await new Promise<void>((resolve) => {
       if (signal.aborted) return resolve();
       signal.addEventListener("abort", () => resolve(), { once: true });
