@@ -105,6 +105,7 @@ export {
   type TransferSource,
   type TransferTarget,
 } from "./move/transfer/transfer.ts";
-export type { TransferMethod, TransferOptions, TransferReport } from "./move/transfer/options.ts";
+export type { TransferMethod } from "./move/engine/driver.ts";
+export type { TransferOptions, TransferReport } from "./move/transfer/options.ts";
 export type { ByteSource } from "./move/transfer/runtime_endpoints.ts";
 export type { FlowOptions, Progress, RangeOptions, TransferResult } from "./options.ts";

@@ -8,7 +8,7 @@ import { Outcome, outcomeOf } from "../engine/step/outcome.ts";
 import { verify } from "../engine/endpoint.ts";
 import type { Pipe } from "../engine/pipe.ts";
 import { openPipe } from "../engine/pipe_pool.ts";
-import { isRefusal, isTransient } from "../transfer/options.ts";
+import { isRefusal, isTransient } from "../engine/driver.ts";
 import type { BroadcastMethod, Chunk, PendingWrite, WriteTaker } from "./types.ts";
 import { WriteQueue } from "./write_queue.ts";
 import { PendingBytesWrite, type PendingFileWrite } from "./pending_writes.ts";

@@ -9,11 +9,9 @@ import { fdStat, FileSystem, FileType } from "../../sys/file/statx.ts";
 import { runOffThread } from "../engine/file/off_loop.ts";
 import type { End } from "../engine/endpoint.ts";
 import { type FileMethod, fileToFile } from "../engine/file_to_file.ts";
-import { taken } from "../engine/portable_copy.ts";
+import { copyRange } from "../engine/portable_copy.ts";
 import type { TransferProgress } from "../engine/progress.ts";
-import { CHUNK, fileReader } from "../engine/staging.ts";
 import { portableSink } from "../transfer/portable.ts";
-import { failure, pause, truncated } from "../transfer/options.ts";
 
 /** How a file can be copied: see `CopyOptions.method`. */
 export type CopyMethod = "reflink" | FileMethod;
@@ -45,7 +43,7 @@ export async function copyData(job: DataJob): Promise<void> {
   }
   if (size === 0) return;
   if (method === "auto" && !drops && size <= SMALL && job.occupied >= size) {
-    return await copySmall(source, target, size, progress);
+    return await copyRange(source, { start: 0, length: size }, portableSink(target, 0), progress);
   }
   if (job.occupied < size) check(raw.ftruncate(target, size), "ftruncate", target);
   const ends = { source: endOf(source, size), target: endOf(target, size) };
@@ -61,37 +59,13 @@ export async function copyData(job: DataJob): Promise<void> {
     }
     const now = fdStat(source);
     // Behind its new end a file that was cut looks like one more hole.
-    if (typeof now !== "number" && now.size < size) throw truncated(`fd ${source}`, progress);
+    if (typeof now !== "number" && now.size < size) {
+      throw progress.truncated(`transfer fd ${source}`);
+    }
     if (method === "direct") await forget(source, target, size);
   } finally {
     if (ends.source.fd !== source) raw.close(ends.source.fd);
     if (ends.target.fd !== target) raw.close(ends.target.fd);
-  }
-}
-
-async function copySmall(
-  source: number,
-  target: number,
-  size: number,
-  progress: TransferProgress,
-): Promise<void> {
-  const read = fileReader({ fd: source }, 0);
-  const sink = portableSink(target, 0);
-  for (let left = size; left > 0;) {
-    const allowed = progress.allowance(Math.min(left, CHUNK));
-    if (progress.aborted) throw progress.abortError();
-    if (allowed === 0) {
-      await pause(progress);
-      continue;
-    }
-    const bytes = new Uint8Array(allowed);
-    const count = await read(bytes);
-    const names = `fd ${source} to fd ${target}`;
-    if (count === 0) throw truncated(names, progress);
-    if (count < 0) throw failure(count, "copy", names, progress.bytes);
-    await taken(sink.write(bytes.subarray(0, count)), progress);
-    progress.moved(count, "copy");
-    left -= count;
   }
 }
 

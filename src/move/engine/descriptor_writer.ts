@@ -4,6 +4,7 @@ import { PollEvent } from "../../sys/flags/event.ts";
 import * as raw from "../../sys/raw/mod.ts";
 import { ready } from "../../threads/poll/poll_ready.ts";
 import { runOffThread } from "./file/off_loop.ts";
+import { isTransient } from "./driver.ts";
 import { type End, isFile, verify } from "./endpoint.ts";
 import { discard, writeStep } from "./step/memory.ts";
 import { spliceStep } from "./step/splice.ts";
@@ -11,7 +12,6 @@ import type { TransferProgress } from "./progress.ts";
 import type { Pipe } from "./pipe.ts";
 import { givePipe, takePipe } from "./pipe_pool.ts";
 import { writeNow } from "./staging.ts";
-import { failure, isTransient } from "../transfer/options.ts";
 
 /** Writes to one descriptor, in order. To a file it writes in the thread, for a disk may be waited for. */
 export class DescriptorWriter {
@@ -62,8 +62,8 @@ export class DescriptorWriter {
       else if (isTransient(written)) {
         await ready(this.#target.given, PollEvent.OUT, { signal: progress.signal });
       } else {
-        const names = `bytes to fd ${this.#target.given}`;
-        throw failure(written, "copy", names, progress.bytes);
+        const action = `transfer bytes to fd ${this.#target.given}`;
+        throw progress.failure(written, "write", action);
       }
     }
   }

@@ -1,7 +1,6 @@
 /** Transfers from file to file. @module */
 
 import { EOPNOTSUPP, EXHAUSTIONS } from "../../errno.ts";
-import { SyscallError } from "../../errors.ts";
 import { fileSystemOf, type Mount, mountOf } from "../../sys/file/mounts.ts";
 import { FileSystem } from "../../sys/file/statx.ts";
 import type { CALLS } from "../../threads/blocking/blocking_calls.ts";
@@ -10,18 +9,11 @@ import { WINDOW } from "../../page_cache/prefetch.ts";
 import { CacheDropper } from "../copy_file/cache_dropper.ts";
 import { type BlockingCall, runInline, runOffThread } from "./file/off_loop.ts";
 import { type End, goBuffered, moveTo, reopenBuffered, verify } from "./endpoint.ts";
-import { Outcome, outcomeOf, STARVED_MS } from "./step/outcome.ts";
+import { callOf, drive, isRefusal, type TransferMethod } from "./driver.ts";
 import type { TransferProgress } from "./progress.ts";
 import { ReadAhead } from "../../page_cache/read_ahead.ts";
 import type { Pipe } from "./pipe.ts";
 import { givePipe, pipeShortage, takePipe } from "./pipe_pool.ts";
-import {
-  failure,
-  isRefusal,
-  isTransient,
-  type TransferMethod,
-  truncated,
-} from "../transfer/options.ts";
 
 /**
  * Bytes that the thread moves before it looks for other work: 4 to 5 ms when they are cached. With 4 MiB
@@ -107,36 +99,37 @@ class FileMover {
 
   /** Moves what is left by one method; false when it refuses and is not the last. */
   async run(method: FileMethod, last: boolean): Promise<boolean> {
-    const { progress, length } = this.#job;
+    const { source, target, progress, length } = this.#job;
     if (method === "splice" && !this.#takePipe(last)) return false;
     if (method === "sendfile" && this.#job.targetOffset !== null) {
       // It writes at the file position only.
-      moveTo(this.#job.target, this.#job.targetOffset + this.#moved);
+      moveTo(target, this.#job.targetOffset + this.#moved);
     }
-    while (this.#moved < length) {
-      const allowed = await progress.allowed(Math.min(this.#turn(), length - this.#moved));
-      verify(this.#job.source, progress.bytes);
-      verify(this.#job.target, progress.bytes);
-      const moved = await this.#step(method, allowed);
-      if (moved > 0) {
-        this.#moved += moved;
-        progress.moved(moved, method);
-        await this.#dropper?.wrote(moved);
-      } else if (isTransient(moved)) {
-        continue;
-      } else if (moved === EOPNOTSUPP && this.#dropper?.simplify()) {
-        continue;
-      } else if (!last && isRefusal(moved)) {
-        return false;
-      } else if (method !== "mmap" && outcomeOf(moved) === Outcome.STARVED) {
-        await progress.unlessAborted(new Promise((resolve) => setTimeout(resolve, STARVED_MS)));
-      } else if (moved === 0) {
-        throw truncated(this.#names, progress);
-      } else if (!this.#goBuffered(method)) {
-        throw failure(moved, method, this.#names, progress.bytes);
-      }
+    const steps = {
+      method,
+      patient: last && method !== "mmap",
+      next: async () => {
+        const allowed = await progress.allowed(Math.min(this.#turn(), length - this.#moved));
+        verify(source, progress.bytes);
+        verify(target, progress.bytes);
+        return allowed;
+      },
+      step: (count: number) => this.#step(method, count),
+      moved: (count: number) => {
+        this.#moved += count;
+        return this.#dropper?.wrote(count);
+      },
+      wait() {},
+    };
+    for (;;) {
+      const result = await drive(steps, progress);
+      if (result > 0) return true;
+      if (result === EOPNOTSUPP && this.#dropper?.simplify()) continue;
+      if (!last && isRefusal(result)) return false;
+      const action = `transfer ${this.#names}`;
+      if (result === 0) throw progress.truncated(action);
+      if (!this.#goBuffered(method)) throw progress.failure(result, callOf(method, result), action);
     }
-    return true;
   }
 
   /** Gives back what was taken; the files themselves are their owner's. */
@@ -212,13 +205,7 @@ class FileMover {
       if (result === 0) changed = true;
       // Of any other failure the refusal itself tells more.
       else if (EXHAUSTIONS.has(result)) {
-        const action = `transfer ${this.#names}`;
-        throw new SyscallError({
-          syscall: "open",
-          errno: -result,
-          action,
-          bytesMoved: progress.bytes,
-        });
+        throw progress.failure(result, "open", `transfer ${this.#names}`);
       }
     }
     return changed;

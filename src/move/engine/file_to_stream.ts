@@ -14,7 +14,6 @@ import type { Pipe } from "./pipe.ts";
 import { givePipe, pipeShortage, takePipe } from "./pipe_pool.ts";
 import { type Move, pumpFile } from "./sendfile_loop.ts";
 import { pumpStream } from "./splice_loop.ts";
-import { truncated } from "../transfer/options.ts";
 
 /** From a file to a pipe, a socket or a device. */
 export interface FileToStreamJob {
@@ -40,7 +39,7 @@ export async function fileToStream(job: FileToStreamJob): Promise<void> {
   const length = job.start + job.length - start;
   await pumpStream({ ...job, start, length, targetOffset: null, method: "copy" });
   if (progress.bytes < job.length) {
-    throw truncated(`fd ${source.given} to fd ${target.given}`, progress);
+    throw progress.truncated(`transfer fd ${source.given} to fd ${target.given}`);
   }
 }
 

@@ -2,6 +2,7 @@
 
 import { SyscallError, UnsupportedError } from "../../errors.ts";
 import { connectionClosed } from "./connection/closed.ts";
+import { drive } from "./driver.ts";
 import type { TransferProgress } from "./progress.ts";
 import { readSome } from "./read_some.ts";
 
@@ -40,20 +41,27 @@ export async function copyRange(
   progress: TransferProgress,
 ): Promise<void> {
   let chunk = LEAST;
-  for (let position = start; position < start + length;) {
-    const allowed = await progress.allowed(Math.min(chunk, start + length - position));
-    const read = readSome(file, position, allowed, progress.bytes);
-    const bytes = read instanceof Uint8Array ? read : await read;
-    // Neither this read nor a write that is only queued would let anybody else have the event loop.
-    if (bytes === read) await new Promise((resolve) => setImmediate(resolve));
-    if (bytes.length === 0) throw progress.truncated(`send fd ${file}`);
-    const sinceMs = performance.now();
-    await taken(sink.write(bytes), progress);
-    const quick = performance.now() - sinceMs < QUICK_MS;
-    chunk = quick ? Math.min(2 * chunk, MOST) : LEAST;
-    position += bytes.length;
-    progress.moved(bytes.length, "copy");
-  }
+  let left = length;
+  const steps = {
+    method: "copy",
+    patient: true,
+    next: () => progress.allowed(Math.min(chunk, left)),
+    async step(count: number) {
+      const read = readSome(file, start + length - left, count, progress.bytes);
+      const bytes = read instanceof Uint8Array ? read : await read;
+      // Neither this read nor a write that is only queued would let anybody else have the event loop.
+      if (bytes === read) await new Promise((resolve) => setImmediate(resolve));
+      if (bytes.length === 0) return 0;
+      const sinceMs = performance.now();
+      await taken(sink.write(bytes), progress);
+      const quick = performance.now() - sinceMs < QUICK_MS;
+      chunk = quick ? Math.min(2 * chunk, MOST) : LEAST;
+      return bytes.length;
+    },
+    moved: (count: number) => void (left -= count),
+    wait() {},
+  };
+  if (await drive(steps, progress) === 0) throw progress.truncated(`send fd ${file}`);
 }
 
 /**

@@ -1,6 +1,6 @@
 /** Watching, slowing down and stopping a transfer: the same for every method. @module */
 
-import { AbortError, TruncatedError } from "../../errors.ts";
+import { AbortError, SyscallError, TruncatedError } from "../../errors.ts";
 import type { FlowOptions } from "../../options.ts";
 import { publish } from "./diagnostics.ts";
 
@@ -66,6 +66,11 @@ export class TransferProgress {
   /** The error for a file that is shorter than it was; `action` follows "Cannot". */
   truncated(action: string): TruncatedError {
     return new TruncatedError({ action, bytesMoved: this.bytes, bytesExpected: this.total });
+  }
+
+  /** The error for a call that failed with `-errno`; `action` follows "Cannot". */
+  failure(result: number, syscall: string, action: string): SyscallError {
+    return new SyscallError({ syscall, errno: -result, action, bytesMoved: this.bytes });
   }
 
   /** Calls `listener` when the signal fires, in place of an earlier one, until {@linkcode run} has ended. */

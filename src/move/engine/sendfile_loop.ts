@@ -152,12 +152,11 @@ export class Pump implements WriteJob {
 
   failed(result: number): void {
     if (HANGUPS.has(result)) return this.lost({ code: errnoName(-result) });
-    const bytesMoved = this.#progress.bytes;
     const action = `send fd ${this.#file}`;
     this.#finish(
       result === 0
         ? this.#progress.truncated(action)
-        : new SyscallError({ syscall: this.#method, errno: -result, action, bytesMoved }),
+        : this.#progress.failure(result, this.#method, action),
     );
   }
 
@@ -173,9 +172,7 @@ export class Pump implements WriteJob {
   broke(error: Error): void {
     if (!(error instanceof SyscallError)) return this.#finish(error);
     const { syscall, errno } = error;
-    const bytesMoved = this.#progress.bytes;
-    const action = `send fd ${this.#file}`;
-    this.#finish(new SyscallError({ syscall, errno: -errno, action, bytesMoved }));
+    this.#finish(this.#progress.failure(errno, syscall, `send fd ${this.#file}`));
   }
 
   #finish(end: PumpEnd): void {

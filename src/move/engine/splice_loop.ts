@@ -7,7 +7,7 @@ import * as raw from "../../sys/raw/mod.ts";
 import { FileType } from "../../sys/file/statx.ts";
 import { ready } from "../../threads/poll/poll_ready.ts";
 import { DescriptorWriter } from "./descriptor_writer.ts";
-import { Outcome, outcomeOf, STARVED_MS } from "./step/outcome.ts";
+import { type AwaitedSteps, callOf, drive, isRefusal, type TransferMethod } from "./driver.ts";
 import { type End, isFile, verify } from "./endpoint.ts";
 import type { TransferProgress } from "./progress.ts";
 import { PORTION } from "../../page_cache/read_ahead.ts";
@@ -25,7 +25,6 @@ import {
   unreadable,
   unspliceable,
 } from "./staging.ts";
-import { failure, isRefusal, type TransferMethod } from "../transfer/options.ts";
 
 /** Bytes after which others get their turn on the event loop. */
 const TURN = 2 * 1024 * 1024;
@@ -121,17 +120,17 @@ class StreamPump {
 
   /** One splice(2) from end to end. False when it refuses and is not the last method. */
   async #direct(last: boolean): Promise<boolean> {
-    const { source, target } = this.#job;
-    for (;;) {
-      const count = await this.#allowed();
-      if (count === 0) return true;
-      const moved = isFile(target!)
-        ? await this.#writer!.splice(source.fd, count)
-        : joinStep(source, target!, count);
-      if (moved === 0) return true;
-      if (moved > 0) await this.#count(moved, "splice");
-      else if (!await this.#stuck(moved, "splice", last, null)) return false;
-    }
+    const { source } = this.#job;
+    const target = this.#job.target!;
+    return await this.#drive({
+      method: "splice",
+      patient: last,
+      next: () => this.#allowed(),
+      step: isFile(target)
+        ? (count) => this.#writer!.splice(source.fd, count)
+        : (count) => joinStep(source, target, count),
+      wait: () => this.#either(target),
+    });
   }
 
   /** splice(2) into a pipe of ours and on. False when it refuses and is not the last method. */
@@ -160,47 +159,43 @@ class StreamPump {
     return new MemoryStaging(held, read, this.#job.write ?? ((bytes) => this.#writer!.give(bytes)));
   }
 
+  /** From the source into `staging`, and from there to the target. False as of {@linkcode #direct}. */
   async #pass(staging: StagingBuffer, last: boolean): Promise<boolean> {
     this.#staging = staging;
     const { source, target, progress } = this.#job;
-    for (;;) {
-      if (staging.held === 0) {
-        const count = await this.#allowed();
-        if (count === 0) return true;
-        const taken = await staging.fill(count);
-        if (taken === 0) return true;
-        if (taken < 0) {
-          if (!await this.#stuck(taken, staging.method, last, source, PollEvent.IN)) return false;
-          continue;
+    let starves = false;
+    return await this.#drive({
+      method: staging.method,
+      patient: last,
+      next: async () => {
+        if (staging.held === 0) return await this.#allowed();
+        if (progress.aborted) throw progress.abortError();
+        return staging.held;
+      },
+      step: async (count) => {
+        starves = staging.held === 0;
+        if (starves) {
+          const taken = await staging.fill(count);
+          if (taken <= 0) return taken;
+          starves = false;
         }
-      } else if (progress.aborted) throw progress.abortError();
-      if (target !== null) verify(target, progress.bytes);
-      const moved = await staging.deliver();
-      if (moved > 0) await this.#count(moved, staging.method);
-      else if (!await this.#stuck(moved || EAGAIN, staging.method, last, target)) return false;
-    }
+        if (target !== null) verify(target, progress.bytes);
+        return await staging.deliver() || EAGAIN;
+      },
+      wait: () =>
+        starves || target === null
+          ? this.#ready(source, PollEvent.IN)
+          : this.#ready(target, PollEvent.OUT),
+    });
   }
 
-  /**
-   * After a step that has moved nothing: waits for `end`, or for whichever end said no. False where
-   * the next method is to go on.
-   */
-  async #stuck(
-    result: number,
-    method: TransferMethod,
-    last: boolean,
-    end: End | null,
-    events: number = PollEvent.OUT,
-  ): Promise<boolean> {
+  /** Runs a method. False when it refuses and is not the last one. */
+  async #drive(steps: Omit<AwaitedSteps, "moved">): Promise<boolean> {
     const { progress } = this.#job;
-    const outcome = outcomeOf(result);
-    if (outcome === Outcome.BLOCKED) {
-      await (end === null ? this.#either() : this.#ready(end, events));
-    } else if (!last && isRefusal(result)) return false;
-    else if (outcome === Outcome.STARVED) {
-      await progress.unlessAborted(new Promise((resolve) => setTimeout(resolve, STARVED_MS)));
-    } else throw failure(result, method, this.#names, progress.bytes);
-    return true;
+    const result = await drive({ ...steps, moved: (count) => this.#count(count) }, progress);
+    if (result >= 0) return true;
+    if (!steps.patient && isRefusal(result)) return false;
+    throw progress.failure(result, callOf(steps.method, result), `transfer ${this.#names}`);
   }
 
   /** How many bytes may be asked for now; 0 when all have been moved. */
@@ -212,9 +207,8 @@ class StreamPump {
     return allowed;
   }
 
-  async #count(moved: number, method: TransferMethod): Promise<void> {
+  async #count(moved: number): Promise<void> {
     this.#moved += moved;
-    this.#job.progress.moved(moved, method);
     this.#job.moved?.();
     this.#sinceTurn += moved;
     if (this.#sinceTurn < TURN) return;
@@ -223,11 +217,11 @@ class StreamPump {
   }
 
   /** Waits for whichever end said no: the source when it is empty, else the target. */
-  async #either(): Promise<void> {
-    const { source, target, progress } = this.#job;
+  async #either(target: End): Promise<void> {
+    const { source, progress } = this.#job;
     if (raw.poll(source.fd, PollEvent.IN, 0) === 0) return await this.#ready(source, PollEvent.IN);
-    if (raw.poll(target!.fd, PollEvent.OUT, 0) === 0) {
-      return await this.#ready(target!, PollEvent.OUT);
+    if (raw.poll(target.fd, PollEvent.OUT, 0) === 0) {
+      return await this.#ready(target, PollEvent.OUT);
     }
     await progress.unlessAborted(new Promise((resolve) => setTimeout(resolve, RETRY_MS)));
   }

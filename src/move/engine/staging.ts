@@ -7,12 +7,12 @@ import { ReadFlag } from "../../sys/flags/file.ts";
 import * as raw from "../../sys/raw/mod.ts";
 import { FileType } from "../../sys/file/statx.ts";
 import { isLocal, readRemote } from "../../threads/blocking/files.ts";
+import type { TransferMethod } from "./driver.ts";
 import { type End, isFile } from "./endpoint.ts";
 import { ReadAhead } from "../../page_cache/read_ahead.ts";
 import type { Pipe } from "./pipe.ts";
-import { peekStep, scratch, SOCKET_BYTES as CHUNK } from "./step/memory.ts";
+import { peekStep, scratch, SOCKET_BYTES } from "./step/memory.ts";
 import { receiveStep, spliceStep } from "./step/splice.ts";
-import type { TransferMethod } from "../transfer/options.ts";
 
 const { DONTWAIT, NOSIGNAL } = platform.message;
 
@@ -30,8 +30,6 @@ export interface StagingBuffer {
   /** Gives some of what is held to the target. A count, or `-errno`. */
   deliver(): number | Promise<number>;
 }
-
-export { CHUNK };
 
 /** Gives some of what a pipe holds to a target: a count, or `-errno`. */
 export type Give = (pipe: number, count: number) => number | Promise<number>;
@@ -93,7 +91,7 @@ export function joinStep(source: End, target: End, count: number): number {
   if (source.type !== FileType.SOCKET || (moved !== 0 && moved !== EAGAIN)) return moved;
   const memory = scratch();
   if (typeof memory === "number") return memory;
-  const seen = peekStep(source.fd, memory.subarray(0, Math.min(count, CHUNK)));
+  const seen = peekStep(source.fd, memory.subarray(0, Math.min(count, SOCKET_BYTES)));
   if (seen <= 0) return seen;
   const written = writeNow(target, memory.subarray(0, seen));
   if (written > 0) raw.recv(source.fd, memory.subarray(0, written), DONTWAIT);
@@ -111,7 +109,7 @@ export class MemoryStaging implements StagingBuffer {
   readonly method = "copy";
   readonly #read: Read;
   readonly #write: Write;
-  readonly #buffer = new Uint8Array(CHUNK);
+  readonly #buffer = new Uint8Array(SOCKET_BYTES);
   #rest: Uint8Array;
 
   /** `rest` is what an earlier staging held. */
@@ -142,7 +140,7 @@ export class MemoryStaging implements StagingBuffer {
  * Reads a file from `start` on; what is not in the page cache a thread brings in first, `portion`
  * bytes at a time if those are more than are asked for.
  */
-export function fileReader({ fd }: Pick<End, "fd">, start: number, portion = 0): Read {
+export function fileReader({ fd }: Pick<End, "fd">, start: number, portion: number): Read {
   if (!isLocal(fd)) return farReader(fd, start);
   const gate = new ReadAhead(fd, start);
   let position = start;

@@ -1,7 +1,8 @@
 /** Sending to a descriptor that the caller gave as a number. @module */
 
 import { platform } from "../../../ffi/platform/mod.ts";
-import { SyscallError, UnsupportedError } from "../../errors.ts";
+import { REFUSALS } from "../../errno.ts";
+import { UnsupportedError } from "../../errors.ts";
 import { fdOf } from "../../sys/fd.ts";
 import { descriptorConnection } from "../../runtime/descriptor.ts";
 import { check } from "../../sys/check.ts";
@@ -13,7 +14,7 @@ import { ready } from "../../threads/poll/poll_ready.ts";
 import { WINDOW } from "../../page_cache/prefetch.ts";
 import type { Sink } from "../engine/portable_copy.ts";
 import type { TransferProgress } from "../engine/progress.ts";
-import { Outcome, outcomeOf, STARVED_MS } from "../engine/step/outcome.ts";
+import { drive } from "../engine/driver.ts";
 import { sendfileStep } from "../engine/step/sendfile.ts";
 import { fileToPipeStep } from "../engine/step/splice.ts";
 import { sendBytes } from "../engine/connection/output.ts";
@@ -83,35 +84,24 @@ async function sendBlocking(
 ): Promise<SendMethod> {
   if (file.length === 0) return "none";
   const end = file.start + file.length;
-  for (let position = file.start; position < end;) {
-    const allowed = await progress.allowed(Math.min(limit, end - position));
-    if (waits) await writable(fd, progress);
-    const moved = await sendSome(fd, file.fd, position, allowed);
-    if (moved > 0) {
-      position += moved;
-      progress.moved(moved, "sendfile");
-      continue;
-    }
-    switch (outcomeOf(moved)) {
-      case Outcome.BLOCKED:
-        continue;
-      case Outcome.STARVED:
-        await new Promise((resolve) => setTimeout(resolve, STARVED_MS));
-        continue;
-      case Outcome.REFUSED:
-        return await copyRest(file, position, sink, progress);
-      case Outcome.SHORT:
-        throw progress.truncated(`send fd ${file.fd}`);
-    }
-    const action = `send fd ${file.fd} to fd ${fd}`;
-    throw new SyscallError({
-      syscall: "sendfile",
-      errno: -moved,
-      action,
-      bytesMoved: progress.bytes,
-    });
-  }
-  return "sendfile";
+  let position = file.start;
+  const steps = {
+    method: "sendfile",
+    patient: true,
+    async next() {
+      const allowed = await progress.allowed(Math.min(limit, end - position));
+      if (waits && allowed > 0) await writable(fd, progress);
+      return allowed;
+    },
+    step: (count: number) => sendSome(fd, file.fd, position, count),
+    moved: (count: number) => void (position += count),
+    wait() {},
+  };
+  const result = await drive(steps, progress);
+  if (result > 0) return "sendfile";
+  if (REFUSALS.has(result)) return await copyRest(file, position, sink, progress);
+  if (result === 0) throw progress.truncated(`send fd ${file.fd}`);
+  throw progress.failure(result, "sendfile", `send fd ${file.fd} to fd ${fd}`);
 }
 
 /** In the thread; where Workers are not permitted, here. */

@@ -1,8 +1,6 @@
 /** What every part of a transfer works on. @module */
 
 import { type Checked, type Names, ownOptions } from "../../checked.ts";
-import { EAGAIN, EINTR, FINAL_REFUSALS } from "../../errno.ts";
-import { errnoNumber, SyscallError, type TruncatedError } from "../../errors.ts";
 import {
   checkFlow,
   checkRange,
@@ -14,10 +12,7 @@ import {
   type TransferResult,
   wholeNumber,
 } from "../../options.ts";
-import type { TransferProgress } from "../engine/progress.ts";
-
-/** How bytes can be made to move: see {@linkcode TransferOptions.method}. */
-export type TransferMethod = "range" | "sendfile" | "splice" | "copy";
+import { METHODS, type TransferMethod } from "../engine/driver.ts";
 
 /** Options of {@linkcode transfer}. */
 export interface TransferOptions extends RangeOptions, FlowOptions {
@@ -84,7 +79,7 @@ export function checkTransfer(given: TransferOptions): Checked<TransferOptions> 
   checkRange(checked, ACTION);
   checkFlow(checked, ACTION);
   if (targetOffset !== undefined) wholeNumber(targetOffset, "targetOffset", ACTION);
-  oneOf(method, ["auto", ...Object.keys(SYSCALLS)], "method");
+  oneOf(method, ["auto", ...METHODS], "method");
   oneOf(stability, ["shared", "copy"], "stability");
   if (stability === "copy" && (method === "sendfile" || method === "splice")) {
     throw new TypeError(`Cannot ${ACTION}: method "${method}" shares pages, stability says "copy"`);
@@ -102,53 +97,4 @@ function oneOf(value: unknown, known: readonly string[], name: string): void {
 /** Most bytes that a checked range allows, where nobody knows how many there are. */
 export function mostBytes({ start = 0, end, length }: RangeOptions): number {
   return end === undefined ? length ?? Infinity : end - start + 1;
-}
-
-/**
- * Whether the next method may be asked after this answer of one that is not the last: `EINVAL`,
- * `ENOSYS`, `EXDEV`, `EOPNOTSUPP`, `EPERM`, `EBADF` for a file that appends, `ETXTBSY`, `EIO` of network
- * file systems ... and 0 of a call that has moved nothing, as copy_file_range(2) on Linux 5.3 to
- * 5.18 for files that are made up when they are read. What is more than that the last one meets again.
- */
-export function isRefusal(result: number): boolean {
-  return !FINAL_REFUSALS.has(result);
-}
-
-/** Whether a call was interrupted, or would have to wait. */
-export function isTransient(result: number): boolean {
-  return result === EAGAIN || result === EINTR;
-}
-
-/** The call that carries a method out. */
-const SYSCALLS: Readonly<Record<TransferMethod, string>> = {
-  range: "copy_file_range",
-  sendfile: "sendfile",
-  splice: "splice",
-  copy: "write",
-};
-
-/** What mmap(2) fails with, and write(2) to a file never. */
-const OF_MMAP = new Set(["ENOMEM", "ENODEV", "EACCES", "EOVERFLOW"].map(errnoNumber));
-
-/** The error for a failed call. */
-export function failure(
-  result: number,
-  method: string,
-  names: string,
-  bytesMoved: number,
-): SyscallError {
-  const action = `transfer ${names}`;
-  const maps = method === "mmap" && OF_MMAP.has(-result);
-  const syscall = maps ? "mmap" : SYSCALLS[method as TransferMethod] ?? "write";
-  return new SyscallError({ syscall, errno: -result, action, bytesMoved });
-}
-
-/** The error for a file that is shorter than it was. */
-export function truncated(names: string, progress: TransferProgress): TruncatedError {
-  return progress.truncated(`transfer ${names}`);
-}
-
-/** Waits until `maxRate` allows more, or the signal fires. */
-export async function pause(progress: TransferProgress): Promise<void> {
-  await progress.unlessAborted(new Promise((resolve) => setTimeout(resolve, progress.pauseMs())));
 }

@@ -5,7 +5,8 @@ import { type Sink, taken } from "../engine/portable_copy.ts";
 import type { TransferProgress } from "../engine/progress.ts";
 import type { TransferResult } from "../../options.ts";
 import { noPositions } from "./refusals.ts";
-import type { TransferMethod, TransferOptions } from "./options.ts";
+import type { TransferMethod } from "../engine/driver.ts";
+import type { TransferOptions } from "./options.ts";
 
 /** What a transfer by methods of some kind comes to. */
 interface Report<M extends string> extends TransferResult {

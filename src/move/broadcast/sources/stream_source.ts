@@ -12,7 +12,7 @@ import type { Pipe } from "../../engine/pipe.ts";
 import { openPipe } from "../../engine/pipe_pool.ts";
 import { readNow, takeStep } from "../../engine/staging.ts";
 import { spliceStep } from "../../engine/step/splice.ts";
-import { isTransient } from "../../transfer/options.ts";
+import { isTransient } from "../../engine/driver.ts";
 import { bytesChunk } from "./bytes_source.ts";
 import type { Chunk, ChunkSource, PendingWrite, WriteTaker } from "../types.ts";
 import { PendingBytesWrite, PendingPipeWrite } from "../pending_writes.ts";
