@@ -99,13 +99,8 @@ export type {
   SendResult,
   SendTarget,
 } from "./move/send_file/types.ts";
-export {
-  transfer,
-  type TransferRequest,
-  type TransferSource,
-  type TransferTarget,
-} from "./move/transfer/transfer.ts";
+export { transfer, type TransferRequest, type TransferTarget } from "./move/transfer/transfer.ts";
 export type { TransferMethod } from "./move/engine/driver.ts";
 export type { TransferOptions, TransferReport } from "./move/transfer/options.ts";
-export type { ByteSource } from "./move/transfer/runtime_endpoints.ts";
+export type { ByteSource, TransferSource } from "./move/engine/input.ts";
 export type { FlowOptions, Progress, RangeOptions, TransferResult } from "./options.ts";

@@ -3,7 +3,7 @@
 import { concat } from "../../bytes.ts";
 import { TruncatedError } from "../../errors.ts";
 import { WHOLE_BODY_BYTES } from "../../runtime/file_body.ts";
-import { readSome } from "../../move/engine/read_some.ts";
+import { readSome } from "../../move/engine/portable_copy.ts";
 import type { LookupRequest } from "../files/look_up.ts";
 import type { OpenFile } from "../files/open_root.ts";
 import { phraseOf, planMessage } from "../rules/messages.ts";

@@ -12,10 +12,11 @@ import {
 } from "./types.ts";
 import { BroadcastLoop } from "./broadcast_loop.ts";
 import type { Candidate } from "./target_registry.ts";
-import { openChunkSource } from "./sources/open_source.ts";
+import { chunkSourceOf } from "./sources/chunk_source.ts";
 import { TransferProgress } from "../engine/progress.ts";
-import { runtimeTarget } from "../transfer/runtime_endpoints.ts";
-import type { TransferSource, TransferTarget } from "../transfer/transfer.ts";
+import { runtimeTarget } from "../engine/connection/sink.ts";
+import { openInput, type TransferSource } from "../engine/input.ts";
+import type { TransferTarget } from "../transfer/transfer.ts";
 
 /** A running {@linkcode broadcast}: the promise of its result, and the door for those who come and go. */
 export interface Broadcast extends Promise<BroadcastResult> {
@@ -108,7 +109,9 @@ export function broadcast(
     checkBroadcast(own);
     for (const target of listed(targets)) enter(candidate(target));
     const count = early.size;
-    const chunkSource = await openChunkSource(source, own);
+    const { signal } = own;
+    const input = await openInput(source, { action: "broadcast", borrows: true, signal });
+    const chunkSource = chunkSourceOf(input, own);
     const progress = new TransferProgress(own, chunkSource.total);
     loop = new BroadcastLoop(chunkSource, progress, own);
     let index = 0;

@@ -1,6 +1,6 @@
 /** Who takes part in a broadcast, from the moment of being named to the report. @module */
 
-import type { RuntimeTarget } from "../transfer/runtime_endpoints.ts";
+import type { RuntimeTarget } from "../engine/connection/sink.ts";
 import type { TransferTarget } from "../transfer/transfer.ts";
 import type { TargetQueue } from "./target_queue.ts";
 import type { TargetReport } from "./types.ts";

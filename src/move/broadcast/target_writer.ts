@@ -10,14 +10,18 @@ import { available } from "../../sys/libc.ts";
 import * as raw from "../../sys/raw/mod.ts";
 import { FileType } from "../../sys/file/statx.ts";
 import { connectionClosed } from "../engine/connection/closed.ts";
-import { type Sink, streamSink } from "../engine/portable_copy.ts";
+import {
+  connected,
+  portableSink,
+  runtimeSink,
+  type RuntimeTarget,
+  type Sink,
+  streamSink,
+} from "../engine/connection/sink.ts";
 import { closeEnd, type End, goBuffered, isFile, openEnd } from "../engine/endpoint.ts";
 import { openBody } from "../engine/connection/response_body.ts";
 import { endConnection } from "../engine/file_to_stream.ts";
-import { runtimeSink, type RuntimeTarget } from "../transfer/runtime_endpoints.ts";
-import { connected } from "../send_file/to_socket.ts";
 import { writeNow } from "../engine/staging.ts";
-import { portableSink } from "../transfer/portable.ts";
 
 /** One of `connection`, `file` and `sink` is there, and takes the bytes. */
 export interface TargetWriter {

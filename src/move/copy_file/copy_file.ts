@@ -18,9 +18,8 @@ import { temporaryName } from "./name.ts";
 import { TransferProgress } from "../engine/progress.ts";
 import { discard } from "../engine/file/pseudo_files.ts";
 import { openFile } from "../engine/file/open_file.ts";
-import { fromDescriptor } from "../transfer/dispatch.ts";
-import { portableSink } from "../transfer/portable.ts";
-import { reporting } from "../transfer/report.ts";
+import { portableSink } from "../engine/connection/sink.ts";
+import { transfer } from "../transfer/transfer.ts";
 
 /** The options of a call without any: they need not be checked. */
 const USUAL: Checked<CopyOptions> = checkOptions({});
@@ -113,7 +112,7 @@ async function copyOpen(
   const occupied = generated === undefined ? stats.blocks * 512 : size;
   const progress = new TransferProgress(options, Math.min(size, occupied === 0 ? size : occupied));
   try {
-    return await reporting<CopyMethod>(progress, async () => {
+    return await progress.report<CopyMethod>(async () => {
       const whole = generated === undefined && occupied >= size && isPlain(options);
       if (whole && await atOnce({ fd, stats, place, options, progress })) return;
       const source = generated?.fd ?? fd;
@@ -198,13 +197,13 @@ async function writeOnto(
 ): Promise<CopyReport> {
   const { constants } = builtin("fs");
   const flags = constants.O_WRONLY | constants.O_NONBLOCK;
-  const { method, ...progress } = options;
+  const { method, signal, onProgress, maxRate, chunkSize } = options;
   if (method !== undefined && method !== "auto" && method !== "copy") {
     throw refusal("EINVAL", `copy to ${describe(path)} by ${method}: it is not a file`);
   }
   const target = await openFile(path, flags);
   try {
-    return await fromDescriptor(fd, target.fd, { ...progress, method });
+    return await transfer(fd, target.fd, { method, signal, onProgress, maxRate, chunkSize });
   } finally {
     target.close();
   }

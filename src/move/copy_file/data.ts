@@ -11,7 +11,7 @@ import type { End } from "../engine/endpoint.ts";
 import { type FileMethod, fileToFile } from "../engine/file_to_file.ts";
 import { copyRange } from "../engine/portable_copy.ts";
 import type { TransferProgress } from "../engine/progress.ts";
-import { portableSink } from "../transfer/portable.ts";
+import { portableSink } from "../engine/connection/sink.ts";
 
 /** How a file can be copied: see `CopyOptions.method`. */
 export type CopyMethod = "reflink" | FileMethod;

@@ -1,21 +1,15 @@
 /** The portable way: through the memory of JavaScript, by the runtime's own writes. @module */
 
-import { SyscallError, UnsupportedError } from "../../errors.ts";
-import { connectionClosed } from "./connection/closed.ts";
+import { builtin } from "../../builtins.ts";
+import { asSyscallError, SyscallError } from "../../errors.ts";
+import { bringIn, preadResident } from "../../page_cache/prefetch.ts";
+import { available } from "../../sys/libc.ts";
+import * as raw from "../../sys/raw/mod.ts";
+import { isLocal, readRemote } from "../../threads/blocking/files.ts";
+import { type Sink, taken } from "./connection/sink.ts";
 import { drive } from "./driver.ts";
 import type { TransferProgress } from "./progress.ts";
-import { readSome } from "./read_some.ts";
-
-/** Whatever takes bytes in order and says when it wants more. */
-export interface Sink {
-  /**
-   * Takes all of `bytes`; settles once more may follow, and rejects when the connection is closed.
-   * The memory is not used again by us.
-   */
-  write(bytes: Uint8Array): Promise<void>;
-  /** Cuts the connection: see `Guest.destroy`. */
-  destroy(): void;
-}
+import { heldBytes } from "./file/pseudo_files.ts";
 
 /**
  * Bytes that are read at once: twice as many each time while the connection takes them faster than
@@ -65,42 +59,70 @@ export async function copyRange(
 }
 
 /**
- * Waits until the connection has taken a write. A peer that does not read cannot hold up an abort.
+ * Reads up to `length` bytes from `position` on; none at the end of the file.
  *
- * @throws {SyscallError} When the connection is gone.
- * @throws {AbortError} When the signal fired.
+ * What is in the page cache is copied at once. Everything else is left to the runtime's threads, or to
+ * ours, so that the descriptor has to stay open until the promise settles.
+ *
+ * @throws {SyscallError} When the file cannot be read; `bytesMoved` is what the caller has moved before.
  */
-export async function taken(write: Promise<unknown>, progress: TransferProgress): Promise<void> {
-  try {
-    await progress.unlessAborted(write);
-  } catch (cause) {
-    if (progress.aborted) throw progress.abortError();
-    if (cause instanceof SyscallError || cause instanceof UnsupportedError) throw cause;
-    throw connectionClosed({ syscall: "write", bytesMoved: progress.bytes, cause });
-  }
+export function readSome(
+  fd: number,
+  position: number,
+  length: number,
+  bytesMoved = 0,
+): Uint8Array | Promise<Uint8Array> {
+  const held = heldBytes(fd);
+  if (held !== undefined) return held.subarray(position, position + length);
+  // Without zeroes, which would be written over: a tenth of what a copy costs on Bun.
+  const bytes = builtin("buffer").Buffer.allocUnsafeSlow(length);
+  if (!available()) return readByRuntime(fd, position, bytes, bytesMoved);
+  const count = preadResident(fd, bytes, position);
+  if (count > 0) return bytes.subarray(0, count);
+  // The runtime has few threads for all its files: one that is never answered must not take them.
+  return isLocal(fd)
+    ? readByRuntime(fd, position, bytes, bytesMoved)
+    : readFar(fd, position, bytes, bytesMoved);
 }
 
-/** A sink on a Node.js stream: a socket, or a response of whatever kind. */
-export function streamSink(
-  stream: NodeJS.WritableStream & { destroy(): unknown; destroyed?: boolean },
-): Sink {
-  return {
-    write(bytes) {
-      return new Promise((resolve, reject) => {
-        if (stream.destroyed) return reject(new Error("The stream has been closed"));
-        // A response whose peer goes away never calls back, and says so by `close` alone.
-        const close = () => settle(new Error("The stream has been closed"));
-        const settle = (error?: Error | null) => {
-          stream.removeListener("close", close);
-          stream.removeListener("error", settle);
-          if (error) reject(error);
-          else resolve();
-        };
-        stream.once("close", close);
-        stream.once("error", settle);
-        stream.write(bytes, settle);
-      });
-    },
-    destroy: () => void stream.destroy(),
-  };
+function readByRuntime(
+  fd: number,
+  position: number,
+  bytes: Uint8Array,
+  bytesMoved: number,
+): Promise<Uint8Array> {
+  return new Promise((resolve, reject) => {
+    builtin("fs").read(fd, bytes, 0, bytes.length, position, (error, count) => {
+      if (!error) resolve(bytes.subarray(0, count));
+      // Deno knows only the descriptors that it opened itself.
+      else if ((error as NodeJS.ErrnoException).code === "EBADF" && available()) {
+        resolve(readByThread(fd, position, bytes, bytesMoved));
+      } else reject(asSyscallError(error, "read", `read fd ${fd}`, bytesMoved));
+    });
+  });
+}
+
+async function readFar(
+  fd: number,
+  position: number,
+  bytes: Uint8Array,
+  bytesMoved: number,
+): Promise<Uint8Array> {
+  const count = await readRemote(fd, bytes, position);
+  if (count >= 0) return bytes.subarray(0, count);
+  const action = `read fd ${fd}`;
+  throw new SyscallError({ syscall: "pread", errno: -count, action, bytesMoved });
+}
+
+async function readByThread(
+  fd: number,
+  position: number,
+  bytes: Uint8Array,
+  bytesMoved: number,
+): Promise<Uint8Array> {
+  await bringIn(fd, position, bytes.length);
+  const count = raw.pread(fd, bytes, position);
+  if (count >= 0) return bytes.subarray(0, count);
+  const action = `read fd ${fd}`;
+  throw new SyscallError({ syscall: "pread", errno: -count, action, bytesMoved });
 }

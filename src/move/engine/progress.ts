@@ -1,7 +1,7 @@
 /** Watching, slowing down and stopping a transfer: the same for every method. @module */
 
 import { AbortError, SyscallError, TruncatedError } from "../../errors.ts";
-import type { FlowOptions } from "../../options.ts";
+import type { FlowOptions, TransferResult } from "../../options.ts";
 import { publish } from "./diagnostics.ts";
 
 const PROGRESS_MS = 100;
@@ -10,6 +10,12 @@ const MOST_PAUSE_MS = 1000;
 /** Least bytes that are worth a call: those of a fiftieth of a second. */
 function grainOf(maxRate: number): number {
   return Math.max(1, maxRate / 50);
+}
+
+/** What a transfer by methods of some kind comes to. */
+interface ProgressReport<M extends string> extends TransferResult {
+  method: M | "none";
+  methods: M[];
 }
 
 /** The options of one running transfer, and what they need to remember. */
@@ -166,6 +172,16 @@ export class TransferProgress {
       }
       this.publish(error);
     }
+  }
+
+  /** As {@linkcode run}, and says what the transfer came to. */
+  async report<M extends string>(task: () => Promise<void>): Promise<ProgressReport<M>> {
+    await this.run(async () => {
+      if (this.aborted) throw this.abortError();
+      await task();
+    });
+    const { bytes, method, methods, elapsedMs: durationMs } = this;
+    return { bytes, method: method as M | "none", methods: [...methods] as M[], durationMs };
   }
 
   #forgetAbort(): void {

@@ -3,7 +3,8 @@
 import type { ServerResponse } from "node:http";
 import { cutOff } from "../../runtime/response.ts";
 import { connectionClosed } from "../engine/connection/closed.ts";
-import { copyRange, streamSink, taken } from "../engine/portable_copy.ts";
+import { streamSink, taken } from "../engine/connection/sink.ts";
+import { copyRange } from "../engine/portable_copy.ts";
 import { type ResponseBody, writeBody } from "../engine/connection/response_body.ts";
 import { TransferProgress } from "../engine/progress.ts";
 import { sendRange } from "./send_loop.ts";

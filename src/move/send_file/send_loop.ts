@@ -3,7 +3,8 @@
 import { CorkGuard } from "../../runtime/tcp.ts";
 import type { RuntimeConnection } from "../../runtime/types.ts";
 import { isLocal } from "../../threads/blocking/files.ts";
-import { copyRange, type Sink } from "../engine/portable_copy.ts";
+import type { Sink } from "../engine/connection/sink.ts";
+import { copyRange } from "../engine/portable_copy.ts";
 import type { TransferProgress } from "../engine/progress.ts";
 import { sendBytes } from "../engine/connection/output.ts";
 import { pumpFile } from "../engine/sendfile_loop.ts";

@@ -12,7 +12,7 @@ import { runBlocking } from "../../threads/blocking/blocking.ts";
 import { PollEvent } from "../../sys/flags/event.ts";
 import { ready } from "../../threads/poll/poll_ready.ts";
 import { WINDOW } from "../../page_cache/prefetch.ts";
-import type { Sink } from "../engine/portable_copy.ts";
+import type { Sink } from "../engine/connection/sink.ts";
 import type { TransferProgress } from "../engine/progress.ts";
 import { drive } from "../engine/driver.ts";
 import { sendfileStep } from "../engine/step/sendfile.ts";

@@ -4,7 +4,7 @@ import type { ServerResponse } from "node:http";
 import { cutOff, hasBody } from "../../runtime/response.ts";
 import { mediaType } from "../../media_types.ts";
 import { connectionClosed } from "../engine/connection/closed.ts";
-import { streamSink } from "../engine/portable_copy.ts";
+import { streamSink } from "../engine/connection/sink.ts";
 import { writeBody } from "../engine/connection/response_body.ts";
 import type { TransferProgress } from "../engine/progress.ts";
 import { copyRest, sendRange } from "./send_loop.ts";

@@ -93,8 +93,3 @@ function oneOf(value: unknown, known: readonly string[], name: string): void {
     `Cannot ${ACTION}: ${name} must be one of ${known.join(", ")}, not ${describe(value)}`,
   );
 }
-
-/** Most bytes that a checked range allows, where nobody knows how many there are. */
-export function mostBytes({ start = 0, end, length }: RangeOptions): number {
-  return end === undefined ? length ?? Infinity : end - start + 1;
-}

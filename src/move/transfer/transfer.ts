@@ -1,24 +1,23 @@
 /** Moving bytes between any two ends: `transfer`. @module */
 
-import { borrowReading } from "../../runtime/borrow.ts";
-import type { BunSocket } from "../../runtime/bun.ts";
-import type { DenoConn } from "../../runtime/deno.ts";
 import { type Names, ownOptions } from "../../checked.ts";
 import { describe } from "../../options.ts";
+import type { BunSocket } from "../../runtime/bun.ts";
+import type { DenoConn } from "../../runtime/deno.ts";
+import { type Connection, connectionOf } from "../../runtime/find.ts";
 import { type FdLike, fdOf } from "../../sys/fd.ts";
-import { type ByteSource, byteSource, runtimeTarget } from "./runtime_endpoints.ts";
-import { openFile } from "../engine/file/open_file.ts";
-import { fromDescriptor, fromStream } from "./dispatch.ts";
-import { fromBorrowed } from "./connections.ts";
+import { runtimeTarget } from "../engine/connection/sink.ts";
+import { type End, goBuffered } from "../engine/endpoint.ts";
+import { noPositions, openInput, rangeOf, type TransferSource } from "../engine/input.ts";
+import { TransferProgress } from "../engine/progress.ts";
+import { sendFile } from "../send_file/send_file.ts";
+import { move, onlyCopies } from "./methods.ts";
 import {
   checkTransfer,
   TRANSFER_OPTIONS,
   type TransferOptions,
   type TransferReport,
 } from "./options.ts";
-
-/** Whatever {@linkcode transfer} can read. */
-export type TransferSource = string | URL | FdLike | ByteSource | BunSocket | DenoConn;
 
 /** Whatever {@linkcode transfer} can write to. */
 export type TransferTarget = FdLike | NodeJS.WritableStream | BunSocket | DenoConn;
@@ -114,30 +113,53 @@ function isRequest(value: unknown): value is TransferRequest {
 async function start(
   source: TransferSource,
   target: TransferTarget,
+  given: TransferOptions,
+): Promise<TransferReport> {
+  const options = checkTransfer(given);
+  const { method = "auto", signal } = options;
+  const to = runtimeTarget(target) ?? fdOf(descriptorLike(target), "target");
+  const input = await openInput(source, {
+    action: "transfer",
+    borrows: method !== "copy",
+    calls: method !== "auto" && method !== "copy",
+    signal,
+  });
+  try {
+    const range = rangeOf(input, options, "transfer bytes");
+    if (input.kind === "file" && typeof to !== "number" && to.kind !== "writable") {
+      return await sendFileTo(input.end, to, options);
+    }
+    const progress = new TransferProgress(options, range.length);
+    return await progress.report(() => move(input, to, { ...range, options, progress }));
+  } finally {
+    input.close();
+  }
+}
+
+/** A file to a connection goes as by {@linkcode sendFile}, which reports it. */
+async function sendFileTo(
+  source: End,
+  target: Connection,
   options: TransferOptions,
 ): Promise<TransferReport> {
-  const checked = checkTransfer(options);
-  const to = runtimeTarget(target) ?? fdOf(descriptorLike(target), "target");
-  const reading = borrowReading(source, checked.method !== "copy");
-  if (reading !== null) return await fromBorrowed(reading, to, checked);
-  const stream = byteSource(source);
-  if (stream !== undefined) return await fromStream(stream, to, checked);
-  if (typeof source !== "string" && !(source instanceof URL)) {
-    return await fromDescriptor(fdOf(descriptorLike(source), "source"), to, checked);
-  }
-  const { fd, close } = await openFile(source);
-  try {
-    return await fromDescriptor(fd, to, checked);
-  } finally {
-    close();
-  }
+  goBuffered(source, "source");
+  const { method = "auto", targetOffset } = options;
+  if (targetOffset !== undefined) throw noPositions("the target");
+  const hidden = target.kind === "response" || connectionOf(target) === null;
+  if (method !== "sendfile" || hidden) onlyCopies(options, "to a connection of the runtime");
+  const connection = target.kind === "response"
+    ? target.response
+    : target.kind === "deno"
+    ? target.conn
+    : target.socket;
+  const stability = method === "copy" ? "copy" : options.stability;
+  const sent = await sendFile(connection, source.fd, { ...options, stability });
+  const methods = sent.method === "none" ? [] : [sent.method];
+  return { ...sent, methods };
 }
 
 function descriptorLike(value: unknown): FdLike {
   if (typeof value === "number") return value;
   if (typeof value === "object" && value !== null && "fd" in value) return value as FdLike;
-  throw new TypeError(
-    `Cannot transfer from or to ${describe(value)}: expected a descriptor, a stream or, to read ` +
-      "from, a path",
-  );
+  throw new TypeError(`Cannot transfer to ${describe(value)}: expected a descriptor or a stream`);
 }

@@ -1,10 +1,10 @@
 /** Chunks of a connection that the runtime does not read meanwhile. @module */
 
-import type { BorrowedReading } from "../../../runtime/borrow.ts";
 import * as raw from "../../../sys/raw/mod.ts";
 import { ShutdownHow } from "../../../sys/flags/socket.ts";
 import { connectionClosed } from "../../engine/connection/closed.ts";
 import { socketEnd } from "../../engine/endpoint.ts";
+import type { BorrowedInput } from "../../engine/input.ts";
 import { bytesChunk } from "./bytes_source.ts";
 import type { Chunk, ChunkSource } from "../types.ts";
 import { StreamSource } from "./stream_source.ts";
@@ -13,54 +13,46 @@ import { StreamSource } from "./stream_source.ts";
 export class BorrowedSource implements ChunkSource {
   readonly total: number;
   readonly live = true;
-  readonly #reading: BorrowedReading;
+  readonly #input: BorrowedInput;
   readonly #inner: StreamSource;
-  /** Bytes that the runtime gets back. */
-  readonly #rest: Uint8Array;
-  #ahead: Uint8Array;
+  /** Bytes that the runtime has received and that are wanted. */
+  #ahead: number;
   #taken = 0;
 
-  constructor(reading: BorrowedReading, total: number) {
-    const { ahead, fd } = reading;
-    this.#reading = reading;
+  constructor(input: BorrowedInput, total: number) {
+    const { reading, rest } = input;
+    this.#input = input;
     this.total = total;
-    this.#ahead = ahead.subarray(0, total);
-    this.#rest = ahead.subarray(this.#ahead.length);
-    this.#inner = new StreamSource(socketEnd(fd), total - this.#ahead.length);
+    this.#ahead = Math.min(rest.length, total);
+    this.#inner = new StreamSource(socketEnd(reading.fd), total - this.#ahead);
     // Its owner has no other way to end what waits for our duplicate.
-    reading.whenClosed(() => void raw.shutdown(fd, ShutdownHow.RD));
+    reading.whenClosed(() => void raw.shutdown(reading.fd, ShutdownHow.RD));
   }
 
   async ready(): Promise<void> {
-    if (this.#ahead.length === 0) await this.#inner.ready();
+    if (this.#ahead === 0) await this.#inner.ready();
   }
 
   take(count: number): Chunk | "end" | null {
-    const chunk = this.#ahead.length > 0 ? this.#first(count) : this.#inner.take(count);
-    if (chunk === "end" && this.#reading.closed()) {
+    const chunk = this.#ahead > 0 ? this.#first(count) : this.#inner.take(count);
+    if (chunk === "end" && this.#input.reading.closed()) {
       throw connectionClosed({ syscall: "splice", bytesMoved: this.#taken });
     }
     if (chunk !== null && chunk !== "end") {
       this.#taken += chunk.length;
-      this.#reading.touch();
+      this.#input.reading.touch();
     }
     return chunk;
   }
 
   #first(count: number): Chunk {
-    const bytes = this.#ahead.subarray(0, count);
-    this.#ahead = this.#ahead.subarray(bytes.length);
+    const bytes = this.#input.rest.subarray(0, Math.min(count, this.#ahead));
+    this.#input.rest = this.#input.rest.subarray(bytes.length);
+    this.#ahead -= bytes.length;
     return bytesChunk(bytes);
   }
 
-  async close(): Promise<void> {
-    await this.#inner.close();
-    this.#reading.giveBack(this.#ahead.length > 0 ? this.#all() : this.#rest);
-  }
-
-  /** What was not taken, and what was not asked for: next to each other as they came. */
-  #all(): Uint8Array {
-    const { ahead } = this.#reading;
-    return ahead.subarray(ahead.length - this.#ahead.length - this.#rest.length);
+  close(): Promise<void> {
+    return this.#inner.close();
   }
 }

@@ -1,6 +1,6 @@
 /** Chunks of what the runtime yields. @module */
 
-import { ByteReader, type ByteSource } from "../../transfer/runtime_endpoints.ts";
+import { ByteReader, type ByteSource } from "../../engine/input.ts";
 import type { Chunk, ChunkSource } from "../types.ts";
 import { PendingBytesWrite } from "../pending_writes.ts";
 

@@ -1,15 +1,11 @@
 /** Chunks of a file. @module */
 
-import { builtin } from "../../../builtins.ts";
-import { asSyscallError, TruncatedError } from "../../../errors.ts";
-import { check } from "../../../sys/check.ts";
-import { available } from "../../../sys/libc.ts";
+import { TruncatedError } from "../../../errors.ts";
 import { fdStat } from "../../../sys/file/statx.ts";
-import { readRemote } from "../../../threads/blocking/files.ts";
 import { WINDOW } from "../../../page_cache/prefetch.ts";
 import { newFileId, type ResidentFile } from "../../../threads/residency_cache.ts";
-import { closeEnd, type End, goBuffered, verify } from "../../engine/endpoint.ts";
-import { heldBytes, snapshot } from "../../engine/file/pseudo_files.ts";
+import { type End, goBuffered, verify } from "../../engine/endpoint.ts";
+import { readSome } from "../../engine/portable_copy.ts";
 import { ReadAhead } from "../../../page_cache/read_ahead.ts";
 import { bytesChunk } from "./bytes_source.ts";
 import type { Chunk, ChunkSource, WriteTaker } from "../types.ts";
@@ -33,7 +29,6 @@ export class FileSource implements ChunkSource {
   readonly #copies: boolean;
   #position: number;
 
-  /** Takes over `end`, and closes it. */
   constructor(end: End, range: { start: number; length: number }, copies: boolean) {
     goBuffered(end, "source");
     this.#end = end;
@@ -91,21 +86,12 @@ export class FileSource implements ChunkSource {
 
   async close(): Promise<void> {
     await this.#gate.idle;
-    closeEnd(this.#end);
   }
 }
 
 /** The error for a file that ends before the bytes that were there at the start. */
-export function truncated(fd: number, bytesMoved: number, bytesExpected: number): TruncatedError {
+function truncated(fd: number, bytesMoved: number, bytesExpected: number): TruncatedError {
   return new TruncatedError({ action: `broadcast fd ${fd}`, bytesMoved, bytesExpected });
-}
-
-/** A file whose contents are made up as it is read, in memory; else the file itself. */
-export async function settled(end: End): Promise<End> {
-  const copy = await snapshot(end.fd, end.status!);
-  if (copy === undefined) return end;
-  closeEnd(end);
-  return { ...end, given: copy.fd, ...copy, status: undefined, direct: false };
 }
 
 /**
@@ -117,22 +103,10 @@ export async function* readFile(
   { start, length }: { start: number; length: number },
   chunkSize: number,
 ): AsyncGenerator<Uint8Array> {
-  const { read } = builtin("fs");
-  const held = heldBytes(fd);
-  if (held !== undefined) return yield held.subarray(start, start + length);
-  for (let position = start; position < start + length;) {
-    const bytes = new Uint8Array(Math.min(chunkSize, start + length - position));
-    const at = position;
-    const count = available()
-      ? check(await readRemote(fd, bytes, at), "pread", () => `read fd ${fd}`)
-      : await new Promise<number>((resolve, reject) => {
-        read(fd, bytes, 0, bytes.length, at, (error, bytesRead) => {
-          if (error) reject(asSyscallError(error, "read", `read fd ${fd}`, at - start));
-          else resolve(bytesRead);
-        });
-      });
-    if (count === 0) throw truncated(fd, position - start, length);
-    position += count;
-    yield bytes.subarray(0, count);
+  for (let done = 0; done < length;) {
+    const bytes = await readSome(fd, start + done, Math.min(chunkSize, length - done), done);
+    if (bytes.length === 0) throw truncated(fd, done, length);
+    done += bytes.length;
+    yield bytes;
   }
 }

@@ -7,7 +7,7 @@ import { OpenFlag, SpliceFlag } from "../../../sys/flags/file.ts";
 import * as raw from "../../../sys/raw/mod.ts";
 import { FileType } from "../../../sys/file/statx.ts";
 import { ready } from "../../../threads/poll/poll_ready.ts";
-import { closeEnd, type End, verify } from "../../engine/endpoint.ts";
+import { type End, verify } from "../../engine/endpoint.ts";
 import type { Pipe } from "../../engine/pipe.ts";
 import { openPipe } from "../../engine/pipe_pool.ts";
 import { readNow, takeStep } from "../../engine/staging.ts";
@@ -46,7 +46,6 @@ export class StreamSource implements ChunkSource {
   #sink = -1;
   #taken = 0;
 
-  /** Takes over `end`, and closes it. */
   constructor(end: End, total: number) {
     this.#end = end;
     this.total = total;
@@ -142,7 +141,6 @@ export class StreamSource implements ChunkSource {
     this.#stopWaiting.abort();
     this.#pipe?.close();
     if (this.#sink >= 0) raw.close(this.#sink);
-    closeEnd(this.#end);
     return Promise.resolve();
   }
 }

@@ -1,8 +1,8 @@
 /** Copying a file without filling the page cache with it. @module */
 
-import { FileAdvice, ReadFlag, SyncRangeFlag } from "../../sys/flags/file.ts";
-import { resident } from "../../page_cache/prefetch.ts";
-import { runOffThread } from "../engine/file/off_loop.ts";
+import { FileAdvice, ReadFlag, SyncRangeFlag } from "../../../sys/flags/file.ts";
+import { resident } from "../../../page_cache/prefetch.ts";
+import { runOffThread } from "./off_loop.ts";
 
 const { WAIT_AFTER, WAIT_BEFORE, WRITE } = SyncRangeFlag;
 

@@ -1,0 +1,55 @@
+/** The chunks of what is broadcast, by what it is. @module */
+
+import { isRemote } from "../../engine/endpoint.ts";
+import { type Input, rangeOf } from "../../engine/input.ts";
+import type { BroadcastOptions, ChunkSource } from "../types.ts";
+import { BorrowedSource } from "./borrowed_source.ts";
+import { BytesSource } from "./bytes_source.ts";
+import { FileSource, readFile } from "./file_source.ts";
+import { StreamSource } from "./stream_source.ts";
+
+/** Bytes read at once where the system cannot be called. */
+const PORTABLE_CHUNK = 64 * 1024;
+
+/** What one kind of input is made chunks of. */
+type Maker<K> = (
+  input: Extract<Input, { kind: K }>,
+  range: { start: number; length: number },
+  options: BroadcastOptions,
+) => ChunkSource;
+
+/** One for each kind of input. */
+const MAKERS: { readonly [K in Input["kind"]]: Maker<K> } = {
+  borrowed: (input, { length }) => new BorrowedSource(input, length),
+  file: ({ end }, range, { stability }) =>
+    isRemote(end) ? bytesOf(end.fd, range) : new FileSource(end, range, stability === "copy"),
+  portable: ({ fd }, range) => bytesOf(fd, range),
+  positionless: ({ end }, { length }) => new StreamSource(end, length),
+  stream: ({ stream }, { length }) => new BytesSource(stream, length),
+};
+
+function bytesOf(fd: number, range: { start: number; length: number }): ChunkSource {
+  return new BytesSource(readFile(fd, range, PORTABLE_CHUNK), range.length, false);
+}
+
+/**
+ * Makes chunks of an input, and closes it with them.
+ *
+ * @throws {SyscallError} `ESPIPE` when a range is given where there are no positions.
+ * @throws {RangeError} When the range begins behind the end of the file.
+ */
+export function chunkSourceOf(input: Input, options: BroadcastOptions): ChunkSource {
+  try {
+    const range = rangeOf(input, options, "broadcast a file");
+    const source = (MAKERS[input.kind] as Maker<Input["kind"]>)(input, range, options);
+    const stop = source.close.bind(source);
+    source.close = async () => {
+      await stop();
+      input.close();
+    };
+    return source;
+  } catch (error) {
+    input.close();
+    throw error;
+  }
+}

@@ -1,0 +1,216 @@
+/** Opening what bytes are read from, of whatever kind. @module */
+
+import { isBytes } from "../../bytes.ts";
+import { errnoNumber, SyscallError } from "../../errors.ts";
+import { describe, type RangeOptions, resolveRange } from "../../options.ts";
+import { type BorrowedReading, borrowReading } from "../../runtime/borrow.ts";
+import type { BunSocket } from "../../runtime/bun.ts";
+import type { DenoConn } from "../../runtime/deno.ts";
+import { type FdLike, fdOf } from "../../sys/fd.ts";
+import { available, libc } from "../../sys/libc.ts";
+import * as raw from "../../sys/raw/mod.ts";
+import { closeEnd, type End, isFile, openEnd } from "./endpoint.ts";
+import { openFile, openSource } from "./file/open_file.ts";
+import { snapshot } from "./file/pseudo_files.ts";
+
+/** Whatever `transfer` can read. */
+export type TransferSource = string | URL | FdLike | ByteSource | BunSocket | DenoConn;
+
+/** Whatever yields bytes: a `Readable`, a socket, a `ReadableStream`, a generator. */
+export type ByteSource = AsyncIterable<Uint8Array | string>;
+
+/** A connection that the runtime does not read until the input is closed. */
+export interface BorrowedInput {
+  readonly kind: "borrowed";
+  readonly reading: BorrowedReading;
+  /** Bytes that the runtime has received, and gets back when the input is closed. */
+  rest: Uint8Array;
+  close(): void;
+}
+
+/** What can be read, by how it is read. */
+export type Input =
+  | BorrowedInput
+  /** Something of the runtime that yields bytes; its owner closes it. */
+  | { readonly kind: "stream"; readonly stream: ByteSource; close(): void }
+  /** A file, or its contents where those are made up as they are read. */
+  | { readonly kind: "file"; readonly end: End; close(): void }
+  /** A pipe, a socket or a device. */
+  | { readonly kind: "positionless"; readonly end: End; close(): void }
+  /** A file where no system call can be made. */
+  | { readonly kind: "portable"; readonly fd: number; readonly size: number; close(): void };
+
+/** What the one who opens an input wants. */
+export interface InputWishes {
+  /** For errors: "transfer" or "broadcast". */
+  readonly action: string;
+  /** Whether connections are read by their descriptor where the runtime would read them as well. */
+  readonly borrows: boolean;
+  /** Whether it must be read by system calls. */
+  readonly calls?: boolean;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Opens an input; a descriptor stays its owner's.
+ *
+ * @throws {TypeError} When it is of the wrong kind.
+ * @throws {SyscallError} When it cannot be opened or read.
+ * @throws {UnsupportedError} When it cannot be read without system calls.
+ */
+export async function openInput(source: TransferSource, wishes: InputWishes): Promise<Input> {
+  const reading = borrowReading(source, wishes.borrows);
+  if (reading !== null) return new Borrowed(reading);
+  const stream = byteSource(source);
+  if (stream !== undefined) return { kind: "stream", stream, close() {} };
+  if (typeof source !== "string" && !(source instanceof URL)) {
+    return await byDescriptor(fdOf(descriptorLike(source, wishes), "source"), () => {}, wishes);
+  }
+  const { fd, close } = await openFile(source);
+  try {
+    return await byDescriptor(fd, close, wishes);
+  } catch (error) {
+    close();
+    throw error;
+  }
+}
+
+class Borrowed implements BorrowedInput {
+  readonly kind = "borrowed";
+  readonly reading: BorrowedReading;
+  rest: Uint8Array;
+
+  constructor(reading: BorrowedReading) {
+    this.reading = reading;
+    this.rest = reading.ahead;
+  }
+
+  close(): void {
+    raw.close(this.reading.fd);
+    this.reading.giveBack(this.rest);
+  }
+}
+
+/** `closeOwn` closes the descriptor where it is ours. */
+async function byDescriptor(
+  fd: number,
+  closeOwn: () => void,
+  { calls, signal }: InputWishes,
+): Promise<Input> {
+  if (!available()) {
+    // Throws, and says what is missing.
+    if (calls) libc();
+    const source = await openSource(fd);
+    const close = () => (source.close(), closeOwn());
+    return { kind: "portable", fd: source.fd, size: source.size, close };
+  }
+  const opened = await openEnd(fd, "source");
+  if (!isFile(opened)) {
+    const close = () => (closeEnd(opened), closeOwn());
+    return { kind: "positionless", end: opened, close };
+  }
+  const end = await settled(opened, signal);
+  return { kind: "file", end, close: () => (closeEnd(end), closeOwn()) };
+}
+
+/** A file whose contents are made up as it is read, in memory; else the file itself. */
+async function settled(end: End, signal: AbortSignal | undefined): Promise<End> {
+  let copy;
+  try {
+    copy = await snapshot(end.fd, end.status!, signal);
+    if (copy === undefined) return end;
+  } catch (error) {
+    closeEnd(end);
+    throw error;
+  }
+  closeEnd(end);
+  return { ...end, given: copy.fd, ...copy, status: undefined, direct: false };
+}
+
+/** The bytes behind an object of the runtime, or `undefined` when it is something else. */
+export function byteSource(source: unknown): ByteSource | undefined {
+  if (typeof source !== "object" || source === null) return undefined;
+  if (Symbol.asyncIterator in source) return source as ByteSource;
+  // Connections and files of Deno have one of these, and no descriptor to see.
+  const { readable } = source as { readable?: unknown };
+  return "fd" in source ? undefined : byteSource(readable);
+}
+
+function descriptorLike(value: unknown, { action }: InputWishes): FdLike {
+  if (typeof value === "number") return value;
+  if (typeof value === "object" && value !== null && "fd" in value) return value as FdLike;
+  throw new TypeError(
+    `Cannot ${action} ${describe(value)}: expected a path, a descriptor or a stream`,
+  );
+}
+
+/** The words for an input that has no positions. */
+const NAMES = { stream: "the stream", borrowed: "the connection" } as const;
+
+/**
+ * The part of an input that is wanted: without positions, from where it is and maybe without an end.
+ *
+ * @param action What is done, as in "Cannot ...".
+ *
+ * @throws {RangeError} When the range begins behind the end of a file.
+ * @throws {SyscallError} `ESPIPE` for an offset where there are none.
+ */
+export function rangeOf(
+  input: Input,
+  options: RangeOptions,
+  action: string,
+): { start: number; length: number } {
+  if (input.kind === "file") return resolveRange(options, input.end.size, action);
+  if (input.kind === "portable") return resolveRange(options, input.size, action);
+  const { start = 0, end, length = Infinity } = options;
+  if (start !== 0) {
+    throw noPositions(input.kind === "positionless" ? `fd ${input.end.given}` : NAMES[input.kind]);
+  }
+  return { start, length: end === undefined ? length : end + 1 };
+}
+
+/** The error for an offset into what has none. */
+export function noPositions(name: string): SyscallError {
+  const action = `transfer from or to an offset: ${name} has no positions`;
+  return new SyscallError({ syscall: "lseek", errno: errnoNumber("ESPIPE"), action });
+}
+
+/** A stream of Node.js that bytes can be given back to, and whose iterator need not destroy it. */
+interface Returnable extends ByteSource {
+  iterator?(options: { destroyOnReturn: boolean }): AsyncIterator<Uint8Array | string>;
+  unshift?(bytes: Uint8Array): void;
+}
+
+/** Reads what a stream yields, and leaves the stream open. */
+export class ByteReader {
+  readonly #source: Returnable;
+  readonly #iterator: AsyncIterator<Uint8Array | string>;
+
+  constructor(source: ByteSource) {
+    this.#source = source;
+    this.#iterator = this.#source.iterator?.({ destroyOnReturn: false }) ??
+      source[Symbol.asyncIterator]();
+  }
+
+  /** The next bytes; `null` at the end. */
+  async next(): Promise<Uint8Array | null> {
+    const { done, value } = await this.#iterator.next();
+    return done ? null : bytesOf(value);
+  }
+
+  /** Gives back bytes that nobody needs, where the stream takes them. */
+  giveBack(bytes: Uint8Array): void {
+    if (bytes.length > 0) this.#source.unshift?.(bytes);
+  }
+
+  /** Reads no more. Nobody waits for it: a generator that is stuck would never return. */
+  end(): void {
+    this.#iterator.return?.().catch(() => {});
+  }
+}
+
+function bytesOf(value: unknown): Uint8Array {
+  if (isBytes(value)) return value;
+  if (typeof value === "string") return new TextEncoder().encode(value);
+  throw new TypeError(`Cannot transfer ${describe(value)}: the source must yield bytes`);
+}

@@ -1,0 +1,253 @@
+/** What moves the bytes of a transfer, by the kinds of its ends. @module */
+
+import { errnoNumber, SyscallError, UnsupportedError } from "../../errors.ts";
+import { connectionOf } from "../../runtime/find.ts";
+import type { RuntimeConnection } from "../../runtime/types.ts";
+import { available } from "../../sys/libc.ts";
+import { ShutdownHow } from "../../sys/flags/socket.ts";
+import { FileType, sameFile } from "../../sys/file/statx.ts";
+import * as raw from "../../sys/raw/mod.ts";
+import { connectionClosed } from "../engine/connection/closed.ts";
+import { ConnectionOutput } from "../engine/connection/output.ts";
+import {
+  connected,
+  portableSink,
+  runtimeSink,
+  type RuntimeTarget,
+  type Sink,
+  taken,
+} from "../engine/connection/sink.ts";
+import { DescriptorWriter } from "../engine/descriptor_writer.ts";
+import {
+  closeEnd,
+  type End,
+  goBuffered,
+  isFile,
+  moveTo,
+  openEnd,
+  positionOf,
+  socketEnd,
+} from "../engine/endpoint.ts";
+import { type FileJob, fileToFile } from "../engine/file_to_file.ts";
+import { fileToStream } from "../engine/file_to_stream.ts";
+import { ByteReader, type ByteSource, type Input, noPositions } from "../engine/input.ts";
+import { copyRange } from "../engine/portable_copy.ts";
+import type { TransferProgress } from "../engine/progress.ts";
+import { pumpStream, type StreamJob } from "../engine/splice_loop.ts";
+import type { TransferOptions } from "./options.ts";
+
+/** The part of an input that is moved, and how. */
+export interface Job {
+  readonly start: number;
+  readonly length: number;
+  readonly options: TransferOptions;
+  readonly progress: TransferProgress;
+}
+
+/** Where bytes go: a descriptor, or what the runtime writes to. */
+type Output =
+  | { readonly end: End; readonly offset: number | null }
+  | { readonly end: null; readonly sink: Sink; readonly target: RuntimeTarget | null };
+
+/** Moves what an input of one kind has. */
+type Method<K> = (input: Extract<Input, { kind: K }>, output: Output, job: Job) => Promise<void>;
+
+/** One method for each kind of input. */
+const METHODS: { readonly [K in Input["kind"]]: Method<K> } = {
+  borrowed: fromConnection,
+  file: fromFile,
+  portable: ({ fd }, output, job) => copyRange(fd, job, sinkOf(output), job.progress),
+  positionless: ({ end }, output, job) => fromPositionless({ source: end }, output, job),
+  stream: fromIterable,
+};
+
+/** Moves bytes from an input to a target; a response is ended. */
+export async function move(input: Input, target: RuntimeTarget | number, job: Job): Promise<void> {
+  const method = METHODS[input.kind] as Method<Input["kind"]>;
+  if (typeof target === "number" && available()) {
+    return await withEnd(target, job, (output) => method(input, output, job));
+  }
+  const { targetOffset } = job.options;
+  if (typeof target === "number") {
+    return await method(input, {
+      end: null,
+      sink: portableSink(target, targetOffset),
+      target: null,
+    }, job);
+  }
+  if (targetOffset !== undefined) throw noPositions("the target");
+  await method(input, { end: null, sink: runtimeSink(target), target }, job);
+  if (target.kind === "response") target.response.end();
+}
+
+/** Opens the target, finds where in it the first byte goes, and moves its position along. */
+async function withEnd(
+  fd: number,
+  { options: { targetOffset }, progress }: Job,
+  task: (output: Output) => Promise<void>,
+): Promise<void> {
+  const end = await openEnd(fd, "target");
+  try {
+    if (!isFile(end) || end.append) {
+      if (targetOffset !== undefined) throw noPositions(`fd ${fd}`);
+      return await task({ end, offset: null });
+    }
+    if (targetOffset !== undefined) return await task({ end, offset: targetOffset });
+    const position = positionOf(end);
+    try {
+      await task({ end, offset: position });
+    } finally {
+      moveTo(end, position + progress.bytes);
+    }
+  } finally {
+    closeEnd(end);
+  }
+}
+
+function sinkOf(output: Output): Sink {
+  // Without system calls nothing has an end.
+  return (output as Extract<Output, { end: null }>).sink;
+}
+
+/** From a file to a descriptor, or to a stream of the runtime. */
+async function fromFile({ end: source }: { end: End }, output: Output, job: Job): Promise<void> {
+  const { start, length, options, progress } = job;
+  const { method = "auto", stability, chunkSize } = options;
+  if (output.end === null) {
+    goBuffered(source, "source");
+    onlyCopies(options, "to a stream of the runtime");
+    return await fromPositionless({ source, start }, output, job);
+  }
+  const { end: target, offset: targetOffset } = output;
+  const what = { source, target, start, length, targetOffset, chunkSize, method, progress };
+  if (isFile(target)) {
+    refuseOverlap(what);
+    return await fileToFile(what);
+  }
+  if (method === "range") throw unsuitable(method, source, target);
+  const copies = method === "copy" || stability === "copy";
+  if (length > 0) await fileToStream({ ...what, method: copies ? "copy" : method });
+}
+
+/** A file copied onto itself would be read where it has just been written. */
+function refuseOverlap({ source, target, start, length, targetOffset }: FileJob): void {
+  if (targetOffset === null || !sameFile(source.fd, target.fd)) return;
+  if (start < targetOffset + length && targetOffset < start + length) {
+    throw unsuitable("range", source, target, ": the ranges of one file overlap");
+  }
+}
+
+/** From a connection that the runtime does not read meanwhile. */
+async function fromConnection(
+  input: Extract<Input, { kind: "borrowed" }>,
+  output: Output,
+  job: Job,
+): Promise<void> {
+  const { reading } = input;
+  const ahead = input.rest.subarray(0, job.length);
+  // Its owner has no other way to end what waits for our duplicate.
+  reading.whenClosed(() => void raw.shutdown(reading.fd, ShutdownHow.RD));
+  input.rest = input.rest.subarray(ahead.length);
+  const source = socketEnd(reading.fd);
+  await fromPositionless({ source, ahead, moved: () => reading.touch() }, output, job);
+  if (reading.closed()) {
+    throw connectionClosed({ syscall: "splice", bytesMoved: job.progress.bytes });
+  }
+}
+
+/** From a pipe, a socket or a device; a file, to a stream of the runtime. */
+async function fromPositionless(
+  source: Pick<StreamJob, "source" | "ahead" | "moved"> & { start?: number },
+  output: Output,
+  { length, options, progress }: Job,
+): Promise<void> {
+  const { method = "auto", chunkSize } = options;
+  const what = { start: 0, ...source, length, method, chunkSize, progress };
+  if (output.end === null) return await intoRuntime(what, output);
+  const { end: target, offset: targetOffset } = output;
+  const { fd, type } = source.source;
+  const ring = target.type === FileType.FIFO && type === FileType.FIFO && sameFile(fd, target.fd);
+  if (ring || method === "range" || method === "sendfile") {
+    throw unsuitable(method, source.source, target);
+  }
+  goBuffered(target, "target");
+  await pumpStream({ ...what, target, targetOffset });
+}
+
+/** By splice(2) into a connection that shows its descriptor, else by the runtime's own writes. */
+async function intoRuntime(
+  what: Omit<StreamJob, "target" | "targetOffset">,
+  { sink, target }: Extract<Output, { end: null }>,
+): Promise<void> {
+  const { method, progress } = what;
+  const write = async (bytes: Uint8Array) => {
+    // What the runtime still holds must not be overwritten by what is read next.
+    await taken(sink.write(bytes.slice()), progress);
+    return bytes.length;
+  };
+  const job = { ...what, target: null, targetOffset: null, write };
+  const connection = method === "copy" ? null : await connectionFor(target!);
+  if (connection === null) {
+    onlyCopies({ method }, "to a stream of the runtime");
+    return await pumpStream({ ...job, method: "copy" });
+  }
+  const writer = new ConnectionOutput(connection, progress);
+  try {
+    await pumpStream({ ...job, give: (pipe, count) => writer.splice(pipe, count) });
+  } finally {
+    writer.stop();
+    connection.release();
+  }
+}
+
+async function connectionFor(target: RuntimeTarget): Promise<RuntimeConnection | null> {
+  if (target.kind === "writable" || target.kind === "response") return null;
+  await connected(target);
+  return connectionOf(target);
+}
+
+/** From a stream of the runtime; it gets back what it yielded beyond `length`. */
+async function fromIterable(
+  { stream }: { stream: ByteSource },
+  output: Output,
+  { length, options, progress }: Job,
+): Promise<void> {
+  onlyCopies(options, "from a stream of the runtime");
+  if (output.end !== null) goBuffered(output.end, "target");
+  const writer = output.end && new DescriptorWriter(output.end, output.offset);
+  const reader = new ByteReader(stream);
+  try {
+    while (progress.bytes < length) {
+      const bytes = await progress.unlessAborted(reader.next());
+      if (bytes === null) return;
+      const wanted = Math.min(bytes.length, length - progress.bytes);
+      reader.giveBack(bytes.subarray(wanted));
+      for (let rest = bytes.subarray(0, wanted); rest.length > 0;) {
+        const allowed = await progress.allowed(rest.length);
+        const part = rest.subarray(0, allowed);
+        await taken(writer?.write(part, progress) ?? sinkOf(output).write(part), progress);
+        progress.moved(allowed, "copy");
+        rest = rest.subarray(allowed);
+      }
+    }
+  } finally {
+    reader.end();
+    await writer?.close();
+  }
+}
+
+/** The error for a method that these ends do not allow. */
+function unsuitable(method: string, source: End, target: End, why = ""): SyscallError {
+  const syscall = method === "range" ? "copy_file_range" : method === "auto" ? "splice" : method;
+  const action = `transfer fd ${source.given} to fd ${target.given}${why}`;
+  return new SyscallError({ syscall, errno: errnoNumber("EINVAL"), action });
+}
+
+/** Refuses the methods that need a descriptor. */
+export function onlyCopies({ method = "auto" }: TransferOptions, what: string): void {
+  if (method === "auto" || method === "copy") return;
+  throw new UnsupportedError({
+    action: `use ${method} ${what}`,
+    reason: 'it goes through the runtime; use method "auto" or "copy"',
+  });
+}
