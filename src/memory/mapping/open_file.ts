@@ -6,10 +6,9 @@ import { asSyscallError, errnoNumber, SyscallError } from "../../errors.ts";
 import { describe } from "../../options.ts";
 import { check } from "../../sys/check.ts";
 import { type FdLike, fdOf } from "../../sys/fd.ts";
-import { Whence } from "../../sys/flags/file.ts";
 import { dupCloexec } from "../../sys/file/open.ts";
 import * as raw from "../../sys/raw/mod.ts";
-import { fdStat, FileType, hugePageSize } from "../../sys/file/statx.ts";
+import { deviceSize, fdStat, FileType, hugePageSize } from "../../sys/file/statx.ts";
 
 const EIO = -errnoNumber("EIO");
 const ENODEV = -errnoNumber("ENODEV");
@@ -106,14 +105,6 @@ function examine({ fd, name }: Opened): Pick<OpenFile, "size" | "regular" | "pag
 /** Of files in huge pages, theirs: nothing smaller can be mapped there, nor replaced. */
 export function pageSizeOf(fd: number): number {
   return hugePageSize(fd) ?? raw.pageSize();
-}
-
-/** By its end; the position of a descriptor that was lent is put back. */
-function deviceSize(fd: number): number {
-  const position = raw.lseek(fd, 0, Whence.CUR);
-  const size = raw.lseek(fd, 0, Whence.END);
-  if (position >= 0) raw.lseek(fd, position, Whence.SET);
-  return size;
 }
 
 /** procfs says EIO of files that it cannot map, and everybody else ENODEV: fs/proc/inode.c. */

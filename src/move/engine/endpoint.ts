@@ -4,9 +4,8 @@ import { platform } from "../../../ffi/platform/mod.ts";
 import { errnoNumber, SyscallError } from "../../errors.ts";
 import { check } from "../../sys/check.ts";
 import * as raw from "../../sys/raw/mod.ts";
-import { FileType, sameFile } from "../../sys/file/statx.ts";
+import { deviceSize, FileType, sameFile } from "../../sys/file/statx.ts";
 import { closeFile, type FileStatus, isLocal, statusOf } from "../../threads/blocking/files.ts";
-import { deviceSize } from "./file/device_size.ts";
 
 const ACCESS_MODE = 3;
 const WRITE_ONLY = 1;
@@ -65,7 +64,7 @@ export async function openEnd(given: number, role: "source" | "target"): Promise
     given,
     fd,
     type,
-    size: type === FileType.BLOCK ? deviceSize(fd) : size,
+    size: type === FileType.BLOCK ? Math.max(0, deviceSize(fd)) : size,
     blocks,
     blocking: !isFile({ type }) && !instant && (flags & platform.open.NONBLOCK) === 0,
     instant,

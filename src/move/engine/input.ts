@@ -10,7 +10,7 @@ import { type FdLike, fdOf } from "../../sys/fd.ts";
 import { available, libc } from "../../sys/libc.ts";
 import * as raw from "../../sys/raw/mod.ts";
 import { closeEnd, type End, isFile, openEnd } from "./endpoint.ts";
-import { openFile, openSource } from "./file/open_file.ts";
+import { describeByRuntime, type Opened, openFile } from "./file/open_file.ts";
 import { snapshot } from "./file/pseudo_files.ts";
 
 /** Whatever `transfer` can read. */
@@ -63,12 +63,9 @@ export async function openInput(source: TransferSource, wishes: InputWishes): Pr
   if (reading !== null) return new Borrowed(reading);
   const stream = byteSource(source);
   if (stream !== undefined) return { kind: "stream", stream, close() {} };
-  if (typeof source !== "string" && !(source instanceof URL)) {
-    return await byDescriptor(fdOf(descriptorLike(source, wishes), "source"), () => {}, wishes);
-  }
-  const { fd, close } = await openFile(source);
+  const { fd, close } = await opened(source, wishes);
   try {
-    return await byDescriptor(fd, close, wishes);
+    return available() ? await bySystem(fd, close, wishes) : await portable(fd, close, wishes);
   } catch (error) {
     close();
     throw error;
@@ -91,26 +88,35 @@ class Borrowed implements BorrowedInput {
   }
 }
 
+function opened(source: TransferSource, wishes: InputWishes): Opened | Promise<Opened> {
+  if (typeof source === "string" || source instanceof URL) return openFile(source);
+  const given = descriptorLike(source, wishes);
+  return { fd: fdOf(given, "source"), close() {} };
+}
+
 /** `closeOwn` closes the descriptor where it is ours. */
-async function byDescriptor(
+async function bySystem(
   fd: number,
   closeOwn: () => void,
-  { calls, signal }: InputWishes,
+  { signal }: InputWishes,
 ): Promise<Input> {
-  if (!available()) {
-    // Throws, and says what is missing.
-    if (calls) libc();
-    const source = await openSource(fd);
-    const close = () => (source.close(), closeOwn());
-    return { kind: "portable", fd: source.fd, size: source.size, close };
-  }
-  const opened = await openEnd(fd, "source");
-  if (!isFile(opened)) {
-    const close = () => (closeEnd(opened), closeOwn());
-    return { kind: "positionless", end: opened, close };
-  }
-  const end = await settled(opened, signal);
-  return { kind: "file", end, close: () => (closeEnd(end), closeOwn()) };
+  const given = await openEnd(fd, "source");
+  const kind = isFile(given) ? "file" : "positionless";
+  const end = kind === "file" ? await settled(given, signal) : given;
+  return { kind, end, close: () => (closeEnd(end), closeOwn()) };
+}
+
+/** Without system calls, a file alone can be read: of the rest, a read cannot be called back. */
+async function portable(
+  fd: number,
+  closeOwn: () => void,
+  { calls }: InputWishes,
+): Promise<Input> {
+  // Throws, and says what is missing.
+  if (calls) libc();
+  const source = await describeByRuntime(fd, undefined, `fd ${fd}`, () => {});
+  const close = () => (source.close(), closeOwn());
+  return { kind: "portable", fd: source.fd, size: source.size, close };
 }
 
 /** A file whose contents are made up as it is read, in memory; else the file itself. */
@@ -160,13 +166,12 @@ export function rangeOf(
   options: RangeOptions,
   action: string,
 ): { start: number; length: number } {
-  if (input.kind === "file") return resolveRange(options, input.end.size, action);
-  if (input.kind === "portable") return resolveRange(options, input.size, action);
-  const { start = 0, end, length = Infinity } = options;
-  if (start !== 0) {
+  if (input.kind !== "file" && input.kind !== "portable") {
+    const { start = 0, end, length = Infinity } = options;
+    if (start === 0) return { start, length: end === undefined ? length : end + 1 };
     throw noPositions(input.kind === "positionless" ? `fd ${input.end.given}` : NAMES[input.kind]);
   }
-  return { start, length: end === undefined ? length : end + 1 };
+  return resolveRange(options, input.kind === "file" ? input.end.size : input.size, action);
 }
 
 /** The error for an offset into what has none. */

@@ -5,7 +5,7 @@ import { type Checked, type Names, ownOptions } from "../../checked.ts";
 import type { FdLike } from "../../sys/fd.ts";
 import type { BunSocket } from "../../runtime/bun.ts";
 import type { DenoConn } from "../../runtime/deno.ts";
-import { findConnection } from "../../runtime/find.ts";
+import { type Connection, findConnection } from "../../runtime/find.ts";
 import {
   checkFlow,
   checkRange,
@@ -19,7 +19,7 @@ import { sendToDescriptor } from "./to_descriptor.ts";
 import { sendToResponse } from "./to_response.ts";
 import { sendToSocket } from "./to_socket.ts";
 import { openSource, type Source } from "../engine/file/open_file.ts";
-import type { Sender, SendFileOptions, SendResult, SendTarget } from "./types.ts";
+import type { Sender, SendFileOptions, SendMethod, SendResult, SendTarget } from "./types.ts";
 
 export type { BunSocket, DenoConn };
 
@@ -123,6 +123,20 @@ async function unlessAborted(opening: Promise<Source>, options: SendFileOptions)
     opening.then(({ close }) => close(), () => {});
     throw error;
   }
+}
+
+/** Sends an open file to a connection, after what is being sent to it. */
+export function sendOpenFile(
+  connection: Connection,
+  file: Parameters<Sender<Connection>>[1],
+  options: SendFileOptions,
+  progress: TransferProgress,
+): Promise<SendMethod> {
+  if (connection.kind === "response") {
+    return sendToResponse(connection.response, file, options, progress);
+  }
+  const key = connection.kind === "deno" ? connection.conn : connection.socket;
+  return inTurn(key, () => sendToSocket(connection, file, options, progress));
 }
 
 /** Runs `task` after whatever was started on `key` before. */

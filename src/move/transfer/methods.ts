@@ -1,40 +1,25 @@
 /** What moves the bytes of a transfer, by the kinds of its ends. @module */
 
 import { errnoNumber, SyscallError, UnsupportedError } from "../../errors.ts";
-import { connectionOf } from "../../runtime/find.ts";
+import { type Connection, connectionOf } from "../../runtime/find.ts";
 import type { RuntimeConnection } from "../../runtime/types.ts";
-import { available } from "../../sys/libc.ts";
 import { ShutdownHow } from "../../sys/flags/socket.ts";
 import { FileType, sameFile } from "../../sys/file/statx.ts";
 import * as raw from "../../sys/raw/mod.ts";
 import { connectionClosed } from "../engine/connection/closed.ts";
 import { ConnectionOutput } from "../engine/connection/output.ts";
-import {
-  connected,
-  portableSink,
-  runtimeSink,
-  type RuntimeTarget,
-  type Sink,
-  taken,
-} from "../engine/connection/sink.ts";
+import { connected, type RuntimeTarget, type Sink, taken } from "../engine/connection/sink.ts";
 import { DescriptorWriter } from "../engine/descriptor_writer.ts";
-import {
-  closeEnd,
-  type End,
-  goBuffered,
-  isFile,
-  moveTo,
-  openEnd,
-  positionOf,
-  socketEnd,
-} from "../engine/endpoint.ts";
+import { type End, goBuffered, isFile, isRemote, socketEnd } from "../engine/endpoint.ts";
 import { type FileJob, fileToFile } from "../engine/file_to_file.ts";
 import { fileToStream } from "../engine/file_to_stream.ts";
-import { ByteReader, type ByteSource, type Input, noPositions } from "../engine/input.ts";
+import { ByteReader, type ByteSource, type Input } from "../engine/input.ts";
 import { copyRange } from "../engine/portable_copy.ts";
 import type { TransferProgress } from "../engine/progress.ts";
 import { pumpStream, type StreamJob } from "../engine/splice_loop.ts";
+import { sendOpenFile } from "../send_file/send_file.ts";
 import type { TransferOptions } from "./options.ts";
+import { openOutput, type Output, type SinkOutput } from "./output.ts";
 
 /** The part of an input that is moved, and how. */
 export interface Job {
@@ -43,11 +28,6 @@ export interface Job {
   readonly options: TransferOptions;
   readonly progress: TransferProgress;
 }
-
-/** Where bytes go: a descriptor, or what the runtime writes to. */
-type Output =
-  | { readonly end: End; readonly offset: number | null }
-  | { readonly end: null; readonly sink: Sink; readonly target: RuntimeTarget | null };
 
 /** Moves what an input of one kind has. */
 type Method<K> = (input: Extract<Input, { kind: K }>, output: Output, job: Job) => Promise<void>;
@@ -64,49 +44,19 @@ const METHODS: { readonly [K in Input["kind"]]: Method<K> } = {
 /** Moves bytes from an input to a target; a response is ended. */
 export async function move(input: Input, target: RuntimeTarget | number, job: Job): Promise<void> {
   const method = METHODS[input.kind] as Method<Input["kind"]>;
-  if (typeof target === "number" && available()) {
-    return await withEnd(target, job, (output) => method(input, output, job));
-  }
-  const { targetOffset } = job.options;
-  if (typeof target === "number") {
-    return await method(input, {
-      end: null,
-      sink: portableSink(target, targetOffset),
-      target: null,
-    }, job);
-  }
-  if (targetOffset !== undefined) throw noPositions("the target");
-  await method(input, { end: null, sink: runtimeSink(target), target }, job);
-  if (target.kind === "response") target.response.end();
-}
-
-/** Opens the target, finds where in it the first byte goes, and moves its position along. */
-async function withEnd(
-  fd: number,
-  { options: { targetOffset }, progress }: Job,
-  task: (output: Output) => Promise<void>,
-): Promise<void> {
-  const end = await openEnd(fd, "target");
+  const output = await openOutput(target, job.options.targetOffset);
   try {
-    if (!isFile(end) || end.append) {
-      if (targetOffset !== undefined) throw noPositions(`fd ${fd}`);
-      return await task({ end, offset: null });
-    }
-    if (targetOffset !== undefined) return await task({ end, offset: targetOffset });
-    const position = positionOf(end);
-    try {
-      await task({ end, offset: position });
-    } finally {
-      moveTo(end, position + progress.bytes);
-    }
+    await method(input, output, job);
   } finally {
-    closeEnd(end);
+    output.close(job.progress.bytes);
   }
+  if (typeof target === "number" || target.kind !== "response") return;
+  if (!target.response.writableEnded) target.response.end();
 }
 
 function sinkOf(output: Output): Sink {
   // Without system calls nothing has an end.
-  return (output as Extract<Output, { end: null }>).sink;
+  return (output as SinkOutput).sink;
 }
 
 /** From a file to a descriptor, or to a stream of the runtime. */
@@ -115,6 +65,8 @@ async function fromFile({ end: source }: { end: End }, output: Output, job: Job)
   const { method = "auto", stability, chunkSize } = options;
   if (output.end === null) {
     goBuffered(source, "source");
+    const target = output.target!;
+    if (target.kind !== "writable") return await fileToConnection(source, target, job);
     onlyCopies(options, "to a stream of the runtime");
     return await fromPositionless({ source, start }, output, job);
   }
@@ -127,6 +79,17 @@ async function fromFile({ end: source }: { end: End }, output: Output, job: Job)
   if (method === "range") throw unsuitable(method, source, target);
   const copies = method === "copy" || stability === "copy";
   if (length > 0) await fileToStream({ ...what, method: copies ? "copy" : method });
+}
+
+/** From a file to a connection: as by {@linkcode sendFile}. */
+async function fileToConnection(source: End, target: Connection, job: Job): Promise<void> {
+  const { start, length, options, progress } = job;
+  const { method = "auto" } = options;
+  const hidden = target.kind === "response" || connectionOf(target) === null;
+  if (method !== "sendfile" || hidden) onlyCopies(options, "to a connection of the runtime");
+  const stability = method === "copy" ? "copy" : options.stability;
+  const file = { fd: source.fd, path: undefined, remote: isRemote(source), start, length };
+  await sendOpenFile(target, file, { ...options, stability }, progress);
 }
 
 /** A file copied onto itself would be read where it has just been written. */
@@ -177,7 +140,7 @@ async function fromPositionless(
 /** By splice(2) into a connection that shows its descriptor, else by the runtime's own writes. */
 async function intoRuntime(
   what: Omit<StreamJob, "target" | "targetOffset">,
-  { sink, target }: Extract<Output, { end: null }>,
+  { sink, target }: SinkOutput,
 ): Promise<void> {
   const { method, progress } = what;
   const write = async (bytes: Uint8Array) => {
@@ -244,7 +207,7 @@ function unsuitable(method: string, source: End, target: End, why = ""): Syscall
 }
 
 /** Refuses the methods that need a descriptor. */
-export function onlyCopies({ method = "auto" }: TransferOptions, what: string): void {
+function onlyCopies({ method = "auto" }: TransferOptions, what: string): void {
   if (method === "auto" || method === "copy") return;
   throw new UnsupportedError({
     action: `use ${method} ${what}`,

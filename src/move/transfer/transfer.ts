@@ -4,14 +4,11 @@ import { type Names, ownOptions } from "../../checked.ts";
 import { describe } from "../../options.ts";
 import type { BunSocket } from "../../runtime/bun.ts";
 import type { DenoConn } from "../../runtime/deno.ts";
-import { type Connection, connectionOf } from "../../runtime/find.ts";
 import { type FdLike, fdOf } from "../../sys/fd.ts";
 import { runtimeTarget } from "../engine/connection/sink.ts";
-import { type End, goBuffered } from "../engine/endpoint.ts";
-import { noPositions, openInput, rangeOf, type TransferSource } from "../engine/input.ts";
+import { openInput, rangeOf, type TransferSource } from "../engine/input.ts";
 import { TransferProgress } from "../engine/progress.ts";
-import { sendFile } from "../send_file/send_file.ts";
-import { move, onlyCopies } from "./methods.ts";
+import { move } from "./methods.ts";
 import {
   checkTransfer,
   TRANSFER_OPTIONS,
@@ -126,36 +123,11 @@ async function start(
   });
   try {
     const range = rangeOf(input, options, "transfer bytes");
-    if (input.kind === "file" && typeof to !== "number" && to.kind !== "writable") {
-      return await sendFileTo(input.end, to, options);
-    }
     const progress = new TransferProgress(options, range.length);
     return await progress.report(() => move(input, to, { ...range, options, progress }));
   } finally {
     input.close();
   }
-}
-
-/** A file to a connection goes as by {@linkcode sendFile}, which reports it. */
-async function sendFileTo(
-  source: End,
-  target: Connection,
-  options: TransferOptions,
-): Promise<TransferReport> {
-  goBuffered(source, "source");
-  const { method = "auto", targetOffset } = options;
-  if (targetOffset !== undefined) throw noPositions("the target");
-  const hidden = target.kind === "response" || connectionOf(target) === null;
-  if (method !== "sendfile" || hidden) onlyCopies(options, "to a connection of the runtime");
-  const connection = target.kind === "response"
-    ? target.response
-    : target.kind === "deno"
-    ? target.conn
-    : target.socket;
-  const stability = method === "copy" ? "copy" : options.stability;
-  const sent = await sendFile(connection, source.fd, { ...options, stability });
-  const methods = sent.method === "none" ? [] : [sent.method];
-  return { ...sent, methods };
 }
 
 function descriptorLike(value: unknown): FdLike {

@@ -1,14 +1,8 @@
 /** Whether a file is still what it was: one call, and nothing allocated. @module */
 
 import { Cell } from "../../../ffi/libc/cell.ts";
-import { fold } from "../../../ffi/libc/mod.ts";
-import { libc } from "../libc.ts";
-import type { FileIdentity } from "./statx.ts";
+import { DONT_SYNC, type FileIdentity, STATX_BYTES, statxInto } from "./statx.ts";
 
-const AT_EMPTY_PATH = 0x1000;
-/** Takes the attributes that the kernel has: a network file system, or FUSE, is not asked. */
-const AT_STATX_DONT_SYNC = 0x4000;
-const FLAGS = AT_EMPTY_PATH | AT_STATX_DONT_SYNC;
 /** `STATX_MTIME | STATX_CTIME | STATX_INO | STATX_SIZE` */
 const MASK = 0x40 | 0x80 | 0x100 | 0x200;
 
@@ -19,8 +13,7 @@ const MTIME = 112;
 /** Inode, size, ctime and mtime with their nanoseconds, major and minor number of the device. */
 const WORDS = [32, 36, SIZE, 44, CTIME, 100, 104, MTIME, 116, 120, 136, 140];
 
-const out = new Cell(256);
-const empty = new Cell(1);
+const out = new Cell(STATX_BYTES);
 
 /**
  * One version of a file: device, inode, size, mtime and ctime in nanoseconds.
@@ -69,5 +62,5 @@ export class FileVersion {
 }
 
 function ask(fd: number): number {
-  return fold(libc().statx(fd, empty.bytes, FLAGS, MASK, out.address));
+  return statxInto(fd, DONT_SYNC, MASK, out);
 }

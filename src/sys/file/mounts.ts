@@ -1,11 +1,9 @@
 /** On which kind of file system a descriptor lies, without asking that file system. @module */
 
 import { Cell } from "../../../ffi/libc/cell.ts";
-import { fold } from "../../../ffi/libc/mod.ts";
 import { platform } from "../../../ffi/platform/mod.ts";
-import { libc } from "../libc.ts";
 import { close, memfdCreate, open, read } from "../raw/mod.ts";
-import { FileSystem, fileSystemType } from "./statx.ts";
+import { DONT_SYNC, FileSystem, fileSystemType, STATX_BYTES, statxInto } from "./statx.ts";
 
 /**
  * Who answers a call on a file.
@@ -43,8 +41,6 @@ const STORAGE: ReadonlyMap<string, Storage> = new Map([
 
 const EVERYTHING_LOCAL: Mount = { storage: "disk", key: "local", type: 0 };
 
-const AT_EMPTY_PATH = 0x1000;
-const AT_STATX_DONT_SYNC = 0x4000;
 const STATX_MNT_ID = 0x1000;
 /** Linux 6.8: a number that is never used again. */
 const STATX_MNT_ID_UNIQUE = 0x4000;
@@ -58,8 +54,7 @@ const MOST_KNOWN = 256;
 /** Smallest huge page, which is the block size that hugetlbfs reports. */
 const HUGE_PAGE = 1024 * 1024;
 
-const out = new Cell(256);
-const empty = new Cell(1);
+const out = new Cell(STATX_BYTES);
 const known = new Map<bigint, { mount: Mount; untilMs: number }>();
 let memoryDevice = "";
 
@@ -114,8 +109,7 @@ export function fileSystemOf(fd: number): number {
 }
 
 function ask(fd: number, mask: number): boolean {
-  const flags = AT_EMPTY_PATH | AT_STATX_DONT_SYNC;
-  return fold(libc().statx(fd, empty.bytes, flags, mask, out.address)) >= 0;
+  return statxInto(fd, DONT_SYNC, mask, out) >= 0;
 }
 
 function find(fd: number, unique: boolean): Mount {

@@ -2,15 +2,23 @@
 
 import { Cell } from "../../../ffi/libc/cell.ts";
 import { fold } from "../../../ffi/libc/mod.ts";
+import { Whence } from "../flags/file.ts";
 import { libc } from "../libc.ts";
+import { lseek } from "../raw/mod.ts";
 
 const AT_EMPTY_PATH = 0x1000;
 const AT_SYMLINK_NOFOLLOW = 0x100;
-const AT_STATX_DONT_SYNC = 0x4000;
-const STATX_BASIC_STATS = 0x7ff;
+/** For {@linkcode statxInto}: a network file system, or FUSE, is not asked; the kernel's answer may be old. */
+export const DONT_SYNC = 0x4000;
+/** All that is asked for of a file, as a rule. */
+export const BASIC_STATS = 0x7ff;
 const STATX_INO = 0x100;
 
-const out = new Cell(256);
+/** Bytes of a `struct statx`. */
+export const STATX_BYTES = 256;
+
+const out = new Cell(STATX_BYTES);
+const other = new Cell(STATX_BYTES);
 const empty = new Cell(1);
 const encoder = new TextEncoder();
 
@@ -42,14 +50,17 @@ export const FileType = {
   SOCKET: 0o140000,
 } as const;
 
+/** statx(2) of an open file into a cell of {@linkcode STATX_BYTES}: 0, or `-errno`. */
+export function statxInto(fd: number, flags: number, mask: number, cell: Cell): number {
+  return fold(libc().statx(fd, empty.bytes, AT_EMPTY_PATH | flags, mask, cell.address));
+}
+
 /**
  * Stats a descriptor, on every runtime alike: Deno's `fstat` refuses descriptors that Deno did not
  * open. Returns `-errno` on failure.
  */
 export function fdStat(fd: number): FdStat | number {
-  const result = fold(
-    libc().statx(fd, empty.bytes, AT_EMPTY_PATH, STATX_BASIC_STATS, out.address),
-  );
+  const result = statxInto(fd, 0, BASIC_STATS, out);
   if (result < 0) return result;
   // struct statx is the same on every processor: include/uapi/linux/stat.h.
   return {
@@ -77,9 +88,7 @@ export interface FileIdentity {
 
 /** As {@linkcode fdStat}, with what identifies the file and its version. */
 export function fdIdentity(fd: number): FileIdentity | number {
-  const result = fold(
-    libc().statx(fd, empty.bytes, AT_EMPTY_PATH, STATX_BASIC_STATS, out.address),
-  );
+  const result = statxInto(fd, 0, BASIC_STATS, out);
   if (result < 0) return result;
   const { view } = out;
   return {
@@ -92,15 +101,11 @@ export function fdIdentity(fd: number): FileIdentity | number {
   };
 }
 
-const other = new Cell(256);
-
 /** Whether two descriptors refer to the same file, pipe or socket; false when either is closed. */
 export function sameFile(a: number, b: number): boolean {
-  const { statx } = libc();
   // Neither number changes while a file is open: its file system, which may be far away, is not asked.
-  const flags = AT_EMPTY_PATH | AT_STATX_DONT_SYNC;
-  if (fold(statx(a, empty.bytes, flags, STATX_INO, out.address)) < 0) return false;
-  if (fold(statx(b, empty.bytes, flags, STATX_INO, other.address)) < 0) return false;
+  if (statxInto(a, DONT_SYNC, STATX_INO, out) < 0) return false;
+  if (statxInto(b, DONT_SYNC, STATX_INO, other) < 0) return false;
   // The inode number in two halves, and the device in its two numbers.
   return [32, 36, 136, 140].every((at) => out.view.getUint32(at) === other.view.getUint32(at));
 }
@@ -130,7 +135,7 @@ export interface FileFacts {
 export function factsOf(fd: number, name?: string): FileFacts | number {
   const path = name === undefined ? empty.bytes : encoder.encode(`${name}\0`);
   const flags = name === undefined ? AT_EMPTY_PATH : AT_SYMLINK_NOFOLLOW;
-  const result = fold(libc().statx(fd, path, flags, STATX_BASIC_STATS, out.address));
+  const result = fold(libc().statx(fd, path, flags, BASIC_STATS, out.address));
   return result < 0 ? result : factsIn(out.view);
 }
 
@@ -197,4 +202,12 @@ export function hugePageSize(fd: number): number | undefined {
   const result = fold(libc().fstatfs(fd, other.address));
   if (result < 0 || other.view.getUint32(0, true) !== FileSystem.HUGETLBFS) return undefined;
   return Number(other.view.getBigUint64(8, true));
+}
+
+/** Bytes of a block device, for which stat tells 0, by seeking; or `-errno`. Its position is put back. */
+export function deviceSize(fd: number): number {
+  const position = lseek(fd, 0, Whence.CUR);
+  const size = lseek(fd, 0, Whence.END);
+  if (position >= 0) lseek(fd, position, Whence.SET);
+  return size;
 }

@@ -9,10 +9,15 @@
  */
 
 import { Cell } from "../../../ffi/libc/cell.ts";
-import { fold } from "../../../ffi/libc/mod.ts";
 import { UnsupportedError } from "../../errors.ts";
-import { libc } from "../../sys/libc.ts";
-import { factsIn, type FileFacts } from "../../sys/file/statx.ts";
+import {
+  BASIC_STATS,
+  DONT_SYNC,
+  factsIn,
+  type FileFacts,
+  STATX_BYTES,
+  statxInto,
+} from "../../sys/file/statx.ts";
 import { type Mount, MOUNT_MASK, mountAsked, mountOf } from "../../sys/file/mounts.ts";
 import * as raw from "../../sys/raw/mod.ts";
 import { runRemote } from "./blocking.ts";
@@ -39,13 +44,7 @@ export interface FileStatus {
   readonly mount: Mount;
 }
 
-const AT_EMPTY_PATH = 0x1000;
-const AT_STATX_DONT_SYNC = 0x4000;
-const STATX_BASIC_STATS = 0x7ff;
-const STATX_BYTES = 256;
-
 const out = new Cell(STATX_BYTES);
-const empty = new Cell(1);
 
 /** Describes an open file; or `-errno`. At once, unless its file system may answer late. */
 export function statusOf(fd: number): FileStatus | number | Promise<FileStatus | number> {
@@ -73,9 +72,7 @@ export async function copyFacts(fd: number): Promise<FileFacts | number> {
 
 /** Fills `out` with what this machine knows, and finds the mount by the same call; or `-errno`. */
 function askHere(fd: number): Mount | number {
-  const mask = STATX_BASIC_STATS | MOUNT_MASK;
-  const flags = AT_EMPTY_PATH | AT_STATX_DONT_SYNC;
-  const result = fold(libc().statx(fd, empty.bytes, flags, mask, out.address));
+  const result = statxInto(fd, DONT_SYNC, BASIC_STATS | MOUNT_MASK, out);
   // Finding a mount for the first time asks again, and overwrites nothing of ours.
   return result < 0 ? result : mountAsked(fd, out.view);
 }
@@ -86,8 +83,7 @@ function decoded(mount: Mount | number): FileStatus | number {
 
 /** As {@linkcode statusOf}, in a thread that may wait. */
 export function statusNow(fd: number): FileStatus | number {
-  const mask = STATX_BASIC_STATS | MOUNT_MASK;
-  const result = fold(libc().statx(fd, empty.bytes, AT_EMPTY_PATH, mask, out.address));
+  const result = statxInto(fd, 0, BASIC_STATS | MOUNT_MASK, out);
   return result < 0 ? result : decode(out.view, mountAsked(fd, out.view));
 }
 
@@ -118,8 +114,7 @@ function nanoseconds(view: DataView, at: number): bigint {
 
 /** Bytes of a file as far as this machine knows, or `-errno`; another may have changed it meanwhile. */
 export function knownSize(fd: number): number {
-  const flags = AT_EMPTY_PATH | AT_STATX_DONT_SYNC;
-  const result = fold(libc().statx(fd, empty.bytes, flags, STATX_BASIC_STATS, out.address));
+  const result = statxInto(fd, DONT_SYNC, BASIC_STATS, out);
   return result < 0 ? result : Number(out.view.getBigUint64(40, true));
 }
 

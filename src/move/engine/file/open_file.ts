@@ -12,10 +12,9 @@ import { ResolveFlag } from "../../../sys/flags/file.ts";
 import { type Mount, mountOf } from "../../../sys/file/mounts.ts";
 import { available } from "../../../sys/libc.ts";
 import * as raw from "../../../sys/raw/mod.ts";
-import { FileType } from "../../../sys/file/statx.ts";
+import { deviceSize, FileType } from "../../../sys/file/statx.ts";
 import { closeFile, onMount, statusOf } from "../../../threads/blocking/files.ts";
 import { openBelowNow, openNow } from "../../../threads/blocking/opening.ts";
-import { deviceSize, deviceSizeByReading } from "./device_size.ts";
 import { discard, heldBytes, hold, isDoubtful, snapshot } from "./pseudo_files.ts";
 
 /** A file that is open for reading. */
@@ -150,7 +149,9 @@ async function describeSource(
     () => `stat fd ${fd}`,
   );
   assertSendable(status.type, name);
-  if (status.type === FileType.BLOCK) return { fd, size: deviceSize(fd), path, close };
+  if (status.type === FileType.BLOCK) {
+    return { fd, size: Math.max(0, deviceSize(fd)), path, close };
+  }
   const copy = isDoubtful(status) ? await snapshot(fd, status, signal) : undefined;
   if (copy === undefined) {
     return { fd, size: status.size, path, remote: status.mount.storage === "remote", close };
@@ -159,7 +160,8 @@ async function describeSource(
   return { ...copy, path, close: () => discard(copy) };
 }
 
-async function describeByRuntime(
+/** As {@linkcode openSource} describes a file, where no system call can be made. */
+export async function describeByRuntime(
   fd: number,
   path: string | undefined,
   name: string,
@@ -189,4 +191,30 @@ function assertSendable(type: number, name: string): void {
     errno,
     action: `send ${name}, which is ${kind} and not a file`,
   });
+}
+
+/** Devices have whole sectors. */
+const SECTOR = 512;
+
+/**
+ * Bytes of a block device where no system call can be made: the last sector that can be read, found by halving the
+ * distance.
+ */
+async function deviceSizeByReading(fd: number): Promise<number> {
+  const { read } = builtin("fs");
+  const bytes = new Uint8Array(SECTOR);
+  const hasSector = (index: number) =>
+    new Promise<boolean>((resolve) => {
+      read(fd, bytes, 0, SECTOR, index * SECTOR, (error, count) => resolve(!error && count > 0));
+    });
+  let above = 1;
+  while (await hasSector(above - 1) && above < Number.MAX_SAFE_INTEGER / (2 * SECTOR)) above *= 2;
+  let below = 0;
+  // There are at least `below` sectors, and fewer than `above`.
+  while (above - below > 1) {
+    const middle = Math.floor((below + above) / 2);
+    if (await hasSector(middle - 1)) below = middle;
+    else above = middle;
+  }
+  return below * SECTOR;
 }

@@ -1,0 +1,66 @@
+/** Where the bytes of a transfer go. @module */
+
+import { available } from "../../sys/libc.ts";
+import {
+  portableSink,
+  runtimeSink,
+  type RuntimeTarget,
+  type Sink,
+} from "../engine/connection/sink.ts";
+import { closeEnd, type End, isFile, moveTo, openEnd, positionOf } from "../engine/endpoint.ts";
+import { noPositions } from "../engine/input.ts";
+
+/** A descriptor. */
+export interface EndOutput {
+  readonly end: End;
+  /** Where in a file the first byte goes; `null` where there are no positions. */
+  readonly offset: number | null;
+  /** Lets go of it, and moves its position behind the bytes that were written. */
+  close(bytes: number): void;
+}
+
+/** What the runtime writes to. */
+export interface SinkOutput {
+  readonly end: null;
+  readonly sink: Sink;
+  /** `null` for a descriptor where no system call can be made. */
+  readonly target: RuntimeTarget | null;
+  close(): void;
+}
+
+/** An open target. */
+export type Output = EndOutput | SinkOutput;
+
+/**
+ * Opens a target.
+ *
+ * @throws {SyscallError} `EBADF` for a descriptor that is not open for writing; `ESPIPE` for an offset
+ * where there are none.
+ */
+export async function openOutput(
+  target: RuntimeTarget | number,
+  offset: number | undefined,
+): Promise<Output> {
+  if (typeof target !== "number") {
+    if (offset !== undefined) throw noPositions("the target");
+    return { end: null, sink: runtimeSink(target), target, close() {} };
+  }
+  if (!available()) {
+    return { end: null, sink: portableSink(target, offset), target: null, close() {} };
+  }
+  const end = await openEnd(target, "target");
+  const positions = isFile(end) && !end.append;
+  if (!positions && offset !== undefined) {
+    closeEnd(end);
+    throw noPositions(`fd ${target}`);
+  }
+  const start = positions ? offset ?? positionOf(end) : null;
+  return {
+    end,
+    offset: start,
+    close(bytes) {
+      if (start !== null && offset === undefined) moveTo(end, start + bytes);
+      closeEnd(end);
+    },
+  };
+}
