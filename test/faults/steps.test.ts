@@ -14,6 +14,7 @@ const SENDFILE: Record<string, Fault["ends"]> = {
   // Ordinary reads go on.
   stream: "done",
   broadcast: { some: "EIO" },
+  transferred: { some: "EIO" },
   copySendfile: { some: "EIO" },
   server: Array<string>(3).fill("=cut 200 200 200 200 200"),
 };
@@ -22,8 +23,11 @@ const SPLICE: Record<string, Fault["ends"]> = {
   // What else there is goes on where splice(2) stopped.
   through: "done",
   fileToFile: "done",
+  // The thread has moved some bytes before, and asks once more.
+  copySplice: "done",
   broadcastPipe: { some: "EIO" },
   relay: Array<string>(3).fill("=cut all all all all all"),
+  proxy: Array<string>(3).fill("=cut 200 200 200 200 200"),
 };
 
 for (const [call, deeds] of Object.entries({ sendfile: SENDFILE, splice: SPLICE })) {

@@ -143,10 +143,10 @@ async function copied(method: "auto" | "range" | "sendfile" | "splice" | "direct
   }
 }
 
-async function download(port: number): Promise<string> {
+async function download(port: number, target = "/file"): Promise<string> {
   const client = connect(port, HOST);
   client.on("error", () => {});
-  client.write("GET /file HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+  client.write(`GET ${target} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`);
   const answer = await all(client);
   const head = answer.indexOf("\r\n\r\n");
   if (head < 0) return answer.length === 0 ? "reset" : "no head";
@@ -200,6 +200,21 @@ async function broadcastFrom(source: string | number): Promise<string> {
   }
 }
 
+/** Sends by a descriptor of a connection. */
+async function toDescriptor(send: (fd: number) => Promise<{ bytes: number }>): Promise<string> {
+  const [sender, receiver, close] = descriptors();
+  let open = true;
+  const end = () => {
+    if (open) sys.shutdown(sender, sys.ShutdownHow.WR);
+    open = false;
+  };
+  try {
+    return await compare(around.call(() => send(sender)), end, drain(receiver));
+  } finally {
+    close();
+  }
+}
+
 /**
  * By name. Each resolves to how it went, and rejects with the error of the library, or with one that
  * says what is wrong with the bytes; it leaves nothing open.
@@ -239,19 +254,8 @@ export const DEEDS: Record<string, () => Promise<string>> = {
       server.close();
     }
   },
-  async descriptor() {
-    const [sender, receiver, close] = descriptors();
-    let open = true;
-    const end = () => {
-      if (open) sys.shutdown(sender, sys.ShutdownHow.WR);
-      open = false;
-    };
-    try {
-      return await compare(around.call(() => sendFile(sender, path)), end, drain(receiver));
-    } finally {
-      close();
-    }
-  },
+  descriptor: () => toDescriptor((sender) => sendFile(sender, path)),
+  transferred: () => toDescriptor((sender) => transfer(path, sender)),
   async pipe() {
     const pipe = new Pipe();
     try {
@@ -377,6 +381,23 @@ export const DEEDS: Record<string, () => Promise<string>> = {
       return answers.join(" ");
     } finally {
       await server.close({ graceMs: 0 });
+    }
+  },
+  // What a program answers, passed on by the file server.
+  async proxy() {
+    const program = createHttp((_, res) => res.end(bytes)).listen(0, HOST);
+    await once(program, "listening");
+    const to = `${HOST}:${(program.address() as AddressInfo).port}`;
+    const server = createFileServer({ root: folder, port: 0, fallback: { to, paths: ["/made"] } });
+    try {
+      const { port } = await around.call(() => server.listen());
+      const answers = [];
+      for (let i = 0; i < 6; i++) answers.push(await download(port, "/made"));
+      return answers.join(" ");
+    } finally {
+      await server.close({ graceMs: 0 });
+      program.closeAllConnections();
+      program.close();
     }
   },
   async relay() {
