@@ -116,18 +116,10 @@ export function resolveRange(
 /** Checks the options that steer a transfer. */
 export function checkFlow(options: FlowOptions, action: string): void {
   const { signal, onProgress, maxRate, chunkSize } = options;
-  if (signal !== undefined && typeof signal?.addEventListener !== "function") {
-    throw new TypeError(`Cannot ${action}: signal must be an AbortSignal, not ${describe(signal)}`);
-  }
-  if (onProgress !== undefined && typeof onProgress !== "function") {
-    throw new TypeError(
-      `Cannot ${action}: onProgress must be a function, not ${describe(onProgress)}`,
-    );
-  }
+  checkSignal(signal, action);
+  checkFunction(onProgress, "onProgress", action);
   if (maxRate !== undefined) {
-    if (typeof maxRate !== "number") {
-      throw new TypeError(`Cannot ${action}: maxRate must be a number, not ${describe(maxRate)}`);
-    }
+    mustBe(typeof maxRate === "number", action, "maxRate", "a number", maxRate);
     if (!(maxRate > 0)) {
       throw new RangeError(`Cannot ${action}: maxRate is ${maxRate}, but must be > 0`);
     }
@@ -149,4 +141,43 @@ export function describe(value: unknown): string {
   if (typeof value !== "object") return `${typeof value} ${String(value)}`;
   const name = (value as object).constructor?.name;
   return name ? `an instance of ${name}` : "an object";
+}
+
+/** Refuses an option that is not what it must be. */
+export function mustBe(
+  fits: boolean,
+  action: string,
+  name: string,
+  what: string,
+  value: unknown,
+): void {
+  if (fits) return;
+  throw new TypeError(`Cannot ${action}: ${name} must be ${what}, not ${describe(value)}`);
+}
+
+/** Refuses options that are no object. */
+export function checkObject(options: unknown, action: string): void {
+  mustBe(typeof options === "object" && options !== null, action, "options", "an object", options);
+}
+
+/** Refuses an option that is there and no function. */
+export function checkFunction(value: unknown, name: string, action: string): void {
+  mustBe(value === undefined || typeof value === "function", action, name, "a function", value);
+}
+
+/** Refuses an option that is there and no signal. */
+export function checkSignal(signal: AbortSignal | undefined, action: string): void {
+  const fits = signal === undefined || typeof signal?.addEventListener === "function";
+  mustBe(fits, action, "signal", "an AbortSignal", signal);
+}
+
+/** Refuses an option that is there and none of the values that it can have. */
+export function oneOf(
+  value: unknown,
+  known: readonly string[],
+  name: string,
+  action: string,
+): void {
+  const fits = value === undefined || known.includes(value as string);
+  mustBe(fits, action, name, `one of ${known.join(", ")}`, value);
 }

@@ -1,7 +1,7 @@
 /** Serving a folder from within a framework: `serveStatic`. @module */
 
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { describe } from "../../options.ts";
+import { checkObject, describe } from "../../options.ts";
 import { listingPage } from "../listing/page.ts";
 import type { SiteOptions } from "../rules/options.ts";
 import type { Coding } from "../rules/types.ts";
@@ -72,9 +72,7 @@ export interface StaticHandler {
  * ```
  */
 export function serveStatic(root: string | URL, options: StaticOptions = {}): StaticHandler {
-  if (typeof options !== "object" || options === null) {
-    throw new TypeError(`Cannot serve files: options must be an object, not ${describe(options)}`);
-  }
+  checkObject(options, "serve files");
   const { setHeaders, fallthrough = true, onNoMatch, symlinks, prefix, ...rest } = options;
   for (const [name, hook] of Object.entries({ setHeaders, onNoMatch })) {
     if (hook === undefined || typeof hook === "function") continue;

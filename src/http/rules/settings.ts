@@ -1,6 +1,6 @@
 /** Options, checked once and brought into the form that plans are made from. @module */
 
-import { describe } from "../../options.ts";
+import { checkObject, describe, mustBe } from "../../options.ts";
 import { compileCors, type Cors } from "./cors.ts";
 import { parseDuration } from "./fields/duration.ts";
 import { checkHeaders } from "./fields/fields.ts";
@@ -43,9 +43,7 @@ const compiled = new WeakMap<object, Settings>();
 
 /** Checks options; the same object is checked only once. */
 export function settingsOf(options: SiteOptions): Settings {
-  if (typeof options !== "object" || options === null) {
-    throw new TypeError(`Cannot ${ACTION}: options must be an object, not ${describe(options)}`);
-  }
+  checkObject(options, ACTION);
   let settings = compiled.get(options);
   if (settings === undefined) compiled.set(options, settings = compile(options));
   return settings;
@@ -116,9 +114,7 @@ function codings(value: boolean | readonly Coding[]): readonly Coding[] {
 }
 
 function types(value: Readonly<Record<string, string>>): ReadonlyMap<string, string> {
-  if (typeof value !== "object" || value === null) {
-    throw new TypeError(`Cannot ${ACTION}: types must be an object, not ${describe(value)}`);
-  }
+  mustBe(typeof value === "object" && value !== null, ACTION, "types", "an object", value);
   const map = new Map<string, string>();
   for (const [name, type] of Object.entries(value)) {
     checkHeaders({ "Content-Type": type });

@@ -3,10 +3,13 @@
 import type { Names } from "../../checked.ts";
 import {
   checkFlow,
+  checkFunction,
+  checkObject,
   checkRange,
-  describe,
   FLOW_OPTIONS,
   type FlowOptions,
+  mustBe,
+  oneOf,
   RANGE_OPTIONS,
   type RangeOptions,
   type TransferResult,
@@ -164,24 +167,16 @@ export const BROADCAST_OPTIONS: Names<BroadcastOptions> = {
 
 /** Checks the options. */
 export function checkBroadcast(options: BroadcastOptions): void {
-  if (typeof options !== "object" || options === null) {
-    throw new TypeError(`Cannot ${ACTION}: options must be an object, not ${describe(options)}`);
-  }
+  checkObject(options, ACTION);
   checkRange(options, ACTION);
   checkFlow(options, ACTION);
   const { slow, slowMs, empty, stability, onTargetEnd } = options;
-  oneOf(slow, ["block", "drop", "disconnect"], "slow");
-  oneOf(empty, ["end", "wait", "drop"], "empty");
-  oneOf(stability, ["shared", "copy"], "stability");
-  if (onTargetEnd !== undefined && typeof onTargetEnd !== "function") {
-    throw new TypeError(
-      `Cannot ${ACTION}: onTargetEnd must be a function, not ${describe(onTargetEnd)}`,
-    );
-  }
+  oneOf(slow, ["block", "drop", "disconnect"], "slow", ACTION);
+  oneOf(empty, ["end", "wait", "drop"], "empty", ACTION);
+  oneOf(stability, ["shared", "copy"], "stability", ACTION);
+  checkFunction(onTargetEnd, "onTargetEnd", ACTION);
   if (slowMs === undefined) return;
-  if (typeof slowMs !== "number") {
-    throw new TypeError(`Cannot ${ACTION}: slowMs must be a number, not ${describe(slowMs)}`);
-  }
+  mustBe(typeof slowMs === "number", ACTION, "slowMs", "a number", slowMs);
   if (!(slowMs >= 0 && slowMs <= MOST_MS)) {
     throw new RangeError(`Cannot ${ACTION}: slowMs is ${slowMs}, but must be in 0..${MOST_MS}`);
   }
@@ -192,10 +187,3 @@ export function checkBroadcast(options: BroadcastOptions): void {
 
 /** What a timer can count. */
 const MOST_MS = 2 ** 31 - 1;
-
-function oneOf(value: unknown, known: readonly string[], name: string): void {
-  if (value === undefined || known.includes(value as string)) return;
-  throw new TypeError(
-    `Cannot ${ACTION}: ${name} must be one of ${known.join(", ")}, not ${describe(value)}`,
-  );
-}

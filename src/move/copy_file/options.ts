@@ -1,7 +1,14 @@
 /** Options of `copyFile`. @module */
 
 import { type Checked, type Names, ownOptions } from "../../checked.ts";
-import { checkFlow, describe, FLOW_OPTIONS, type FlowOptions } from "../../options.ts";
+import {
+  checkFlow,
+  checkObject,
+  FLOW_OPTIONS,
+  type FlowOptions,
+  mustBe,
+  oneOf,
+} from "../../options.ts";
 import type { CopyMethod } from "./data.ts";
 
 /** Options of `copyFile`. */
@@ -69,26 +76,14 @@ const METHODS = ["auto", "reflink", "range", "sendfile", "splice", "direct", "mm
 export function checkOptions(given: CopyOptions): Checked<CopyOptions> {
   const action = "copy a file";
   const options = ownOptions(given, NAMES);
-  if (typeof options !== "object" || options === null) {
-    throw new TypeError(`Cannot ${action}: options must be an object, not ${describe(options)}`);
-  }
+  checkObject(options, action);
   checkFlow(options, action);
   const { method, cache, atomic, overwrite, mode, times, durable } = options;
-  if (method !== undefined && !METHODS.includes(method)) {
-    const known = METHODS.join(", ");
-    throw new TypeError(
-      `Cannot ${action}: method must be one of ${known}, not ${describe(method)}`,
-    );
-  }
-  if (cache !== undefined && cache !== "keep" && cache !== "drop") {
-    throw new TypeError(
-      `Cannot ${action}: cache must be "keep" or "drop", not ${describe(cache)}`,
-    );
-  }
+  oneOf(method, METHODS, "method", action);
+  const known = cache === undefined || cache === "keep" || cache === "drop";
+  mustBe(known, action, "cache", '"keep" or "drop"', cache);
   for (const [name, value] of Object.entries({ atomic, overwrite, mode, times, durable })) {
-    if (value !== undefined && typeof value !== "boolean") {
-      throw new TypeError(`Cannot ${action}: ${name} must be a boolean, not ${describe(value)}`);
-    }
+    mustBe(value === undefined || typeof value === "boolean", action, name, "a boolean", value);
   }
   return options;
 }

@@ -3,7 +3,7 @@
 
 import { platform } from "../../../ffi/platform/mod.ts";
 import { errnoName } from "../../errors.ts";
-import { describe, wholeNumber } from "../../options.ts";
+import { checkObject, describe, mustBe, wholeNumber } from "../../options.ts";
 import { check } from "../../sys/check.ts";
 import * as raw from "../../sys/raw/mod.ts";
 import { ownRanges } from "../../sys/raw/iovec.ts";
@@ -157,9 +157,7 @@ const SPLICE_F_NONBLOCK = 2;
 
 function checkOptions(options: PipeOptions): PipeOptions {
   const action = "open a pipe";
-  if (typeof options !== "object" || options === null) {
-    throw new TypeError(`Cannot ${action}: options must be an object, not ${describe(options)}`);
-  }
+  checkObject(options, action);
   const { capacity, blocking } = options;
   if (capacity !== undefined) {
     wholeNumber(capacity, "capacity", action);
@@ -169,9 +167,13 @@ function checkOptions(options: PipeOptions): PipeOptions {
       );
     }
   }
-  if (blocking !== undefined && typeof blocking !== "boolean") {
-    throw new TypeError(`Cannot ${action}: blocking must be a boolean, not ${describe(blocking)}`);
-  }
+  mustBe(
+    blocking === undefined || typeof blocking === "boolean",
+    action,
+    "blocking",
+    "a boolean",
+    blocking,
+  );
   return { capacity, blocking };
 }
 

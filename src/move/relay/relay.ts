@@ -1,6 +1,6 @@
 /** Relaying between two sockets that the caller has: `relay`. @module */
 
-import { describe, wholeNumber } from "../../options.ts";
+import { checkFunction, checkObject, checkSignal, wholeNumber } from "../../options.ts";
 import { AbortError } from "../../errors.ts";
 import { copyPair } from "./copying.ts";
 import { closeUntaken, examine, type Side } from "./side.ts";
@@ -101,20 +101,10 @@ function leave(targets: readonly RelayTarget[]): void {
 
 function checkArguments(a: unknown, b: unknown, options: RelayOptions): RelayOptions {
   if (a === b) throw new TypeError(`Cannot ${ACTION}: both sockets are the same`);
-  if (typeof options !== "object" || options === null) {
-    throw new TypeError(`Cannot ${ACTION}: options must be an object, not ${describe(options)}`);
-  }
+  checkObject(options, ACTION);
   const { idleTimeoutMs, onProgress, signal } = options;
   if (idleTimeoutMs !== undefined) wholeNumber(idleTimeoutMs, "idleTimeoutMs", ACTION);
-  if (signal !== undefined && typeof signal?.addEventListener !== "function") {
-    throw new TypeError(
-      `Cannot ${ACTION}: signal must be an AbortSignal, not ${describe(signal)}`,
-    );
-  }
-  if (onProgress !== undefined && typeof onProgress !== "function") {
-    throw new TypeError(
-      `Cannot ${ACTION}: onProgress must be a function, not ${describe(onProgress)}`,
-    );
-  }
+  checkSignal(signal, ACTION);
+  checkFunction(onProgress, "onProgress", ACTION);
   return { idleTimeoutMs, onProgress, signal };
 }

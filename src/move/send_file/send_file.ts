@@ -8,9 +8,11 @@ import type { DenoConn } from "../../runtime/deno.ts";
 import { type Connection, findConnection } from "../../runtime/find.ts";
 import {
   checkFlow,
+  checkObject,
   checkRange,
   describe,
   FLOW_OPTIONS,
+  mustBe,
   RANGE_OPTIONS,
   resolveRange,
 } from "../../options.ts";
@@ -163,17 +165,12 @@ const OPTIONS: Names<SendFileOptions> = {
 function checkOptions(given: SendFileOptions): Checked<SendFileOptions> {
   const action = "send a file";
   const options = ownOptions(given, OPTIONS);
-  if (typeof options !== "object" || options === null) {
-    throw new TypeError(`Cannot ${action}: options must be an object, not ${describe(options)}`);
-  }
+  checkObject(options, action);
   checkRange(options, action);
   checkFlow(options, action);
   const { stability, header, trailer } = options;
-  if (stability !== undefined && stability !== "shared" && stability !== "copy") {
-    throw new TypeError(
-      `Cannot ${action}: stability must be "shared" or "copy", not ${describe(stability)}`,
-    );
-  }
+  const known = stability === undefined || stability === "shared" || stability === "copy";
+  mustBe(known, action, "stability", '"shared" or "copy"', stability);
   for (const [name, bytes] of Object.entries({ header, trailer })) {
     if (bytes !== undefined && !isBytes(bytes)) {
       throw new TypeError(`Cannot ${action}: ${name} must be a Uint8Array, not ${describe(bytes)}`);

@@ -3,10 +3,11 @@
 import { type Checked, type Names, ownOptions } from "../../checked.ts";
 import {
   checkFlow,
+  checkObject,
   checkRange,
-  describe,
   FLOW_OPTIONS,
   type FlowOptions,
+  oneOf,
   RANGE_OPTIONS,
   type RangeOptions,
   type TransferResult,
@@ -67,9 +68,7 @@ export const TRANSFER_OPTIONS: Names<TransferOptions> = {
 /** Checks the options, and gives `offset` its other name. */
 export function checkTransfer(given: TransferOptions): Checked<TransferOptions> {
   const options = ownOptions(given, TRANSFER_OPTIONS);
-  if (typeof options !== "object" || options === null) {
-    throw new TypeError(`Cannot ${ACTION}: options must be an object, not ${describe(options)}`);
-  }
+  checkObject(options, ACTION);
   const { offset, targetOffset, method, stability } = options;
   if (offset !== undefined && options.start !== undefined) {
     throw new TypeError(`Cannot ${ACTION}: give start or offset, not both`);
@@ -79,17 +78,10 @@ export function checkTransfer(given: TransferOptions): Checked<TransferOptions> 
   checkRange(checked, ACTION);
   checkFlow(checked, ACTION);
   if (targetOffset !== undefined) wholeNumber(targetOffset, "targetOffset", ACTION);
-  oneOf(method, ["auto", ...METHODS], "method");
-  oneOf(stability, ["shared", "copy"], "stability");
+  oneOf(method, ["auto", ...METHODS], "method", ACTION);
+  oneOf(stability, ["shared", "copy"], "stability", ACTION);
   if (stability === "copy" && (method === "sendfile" || method === "splice")) {
     throw new TypeError(`Cannot ${ACTION}: method "${method}" shares pages, stability says "copy"`);
   }
   return checked;
-}
-
-function oneOf(value: unknown, known: readonly string[], name: string): void {
-  if (value === undefined || known.includes(value as string)) return;
-  throw new TypeError(
-    `Cannot ${ACTION}: ${name} must be one of ${known.join(", ")}, not ${describe(value)}`,
-  );
 }

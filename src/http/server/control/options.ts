@@ -1,6 +1,6 @@
 /** Options of the server, checked and brought into the form that its threads are given. @module */
 
-import { describe } from "../../../options.ts";
+import { checkObject, describe, mustBe } from "../../../options.ts";
 import { settingsOf } from "../../rules/settings.ts";
 import type { SiteOptions } from "../../rules/options.ts";
 import type { Headers } from "../../rules/types.ts";
@@ -117,9 +117,7 @@ const ACTION = "serve files";
 
 /** Checks options, and fills in every default. */
 export function configure(options: FileServerOptions): ServerConfig {
-  if (typeof options !== "object" || options === null) {
-    throw new TypeError(`Cannot ${ACTION}: options must be an object, not ${describe(options)}`);
-  }
+  checkObject(options, ACTION);
   const {
     backlog,
     cache,
@@ -135,11 +133,7 @@ export function configure(options: FileServerOptions): ServerConfig {
     threads,
   } = options;
   const { headers, onError, sandbox = false } = options;
-  if (typeof sandbox !== "boolean") {
-    throw new TypeError(
-      `Cannot ${ACTION}: sandbox must be true or false, not ${describe(sandbox)}`,
-    );
-  }
+  mustBe(typeof sandbox === "boolean", ACTION, "sandbox", "true or false", sandbox);
   const settings = siteOptions(options, headers);
   for (const name of ["headers", "listing"] as const) {
     if (typeof settings[name] !== "function") continue;

@@ -1,6 +1,6 @@
 /** The options of a relay, checked and completed. @module */
 
-import { describe, wholeNumber } from "../../../options.ts";
+import { checkFunction, checkObject, wholeNumber } from "../../../options.ts";
 import { type Endpoint, parseEndpoint } from "../endpoint.ts";
 
 /** Options of {@linkcode createRelay}. */
@@ -69,14 +69,10 @@ const ACTION = "make a relay";
 
 /** Checks options and completes them. */
 export function checkOptions(options: RelayServerOptions): CheckedOptions {
-  if (typeof options !== "object" || options === null) {
-    throw new TypeError(`Cannot ${ACTION}: options must be an object, not ${describe(options)}`);
-  }
+  checkObject(options, ACTION);
   const { connectTimeoutMs = 10_000, idleTimeoutMs = 600_000, listen, onError, upstream } = options;
   const { maxConnections = 16_384, threads = 1, workerUrl } = options;
-  if (onError !== undefined && typeof onError !== "function") {
-    throw new TypeError(`Cannot ${ACTION}: onError must be a function, not ${describe(onError)}`);
-  }
+  checkFunction(onError, "onError", ACTION);
   const checked = {
     listen: parseEndpoint(listen, "address to listen on"),
     upstream: parseEndpoint(upstream, "upstream"),
