@@ -7,6 +7,7 @@ import { ResidencyCache, type ResidentFile } from "../../threads/residency_cache
 import type { DescriptorWriter } from "../engine/descriptor_writer.ts";
 import type { Pipe } from "../engine/pipe.ts";
 import { COLD } from "../engine/step/outcome.ts";
+import { takeOut } from "../engine/step/memory.ts";
 import { sendfileStep } from "../engine/step/sendfile.ts";
 import { fileToPipeStep, spliceStep } from "../engine/step/splice.ts";
 import type { PendingWrite, WriteTaker } from "./types.ts";
@@ -122,14 +123,9 @@ export class PendingPipeWrite implements PendingWrite {
   }
 
   takeOut(count: number): Uint8Array {
-    const bytes = new Uint8Array(Math.min(count, this.left));
-    let length = 0;
-    while (length < bytes.length) {
-      const read = raw.read(this.#pipe.readFd, bytes.subarray(length));
-      if (read <= 0) break;
-      length += this.#count(read);
-    }
-    return bytes.subarray(0, length);
+    const bytes = takeOut(this.#pipe.readFd, Math.min(count, this.left));
+    this.left -= bytes.length;
+    return bytes;
   }
 
   #count(moved: number): number {

@@ -1,7 +1,6 @@
 /** Where a target's bytes leave: a descriptor, a connection of the runtime, or its own writes. @module */
 
 import type { ServerResponse } from "node:http";
-import { platform } from "../../../ffi/platform/mod.ts";
 import { connectionOf } from "../../runtime/find.ts";
 import { cutOff, sendHead, socketOf } from "../../runtime/response.ts";
 import { isPlain } from "../../runtime/socket.ts";
@@ -22,6 +21,7 @@ import { closeEnd, type End, goBuffered, isFile, openEnd } from "../engine/endpo
 import { openBody } from "../engine/connection/response_body.ts";
 import { endConnection } from "../engine/file_to_stream.ts";
 import { writeNow } from "../engine/staging.ts";
+import { sendStep } from "../engine/step/memory.ts";
 
 /** One of `connection`, `file` and `sink` is there, and takes the bytes. */
 export interface TargetWriter {
@@ -47,7 +47,6 @@ export interface TargetWriter {
   release(): void;
 }
 
-const { DONTWAIT, NOSIGNAL } = platform.message;
 const SHUT_RDWR = 2;
 
 /**
@@ -76,7 +75,7 @@ const nothing = {
   sink: null,
   splices: false,
   toPipe: false,
-  write: (fd: number, bytes: Uint8Array) => raw.send(fd, bytes, DONTWAIT | NOSIGNAL),
+  write: (fd: number, bytes: Uint8Array) => sendStep(fd, bytes),
   finish() {},
   cut() {},
   disconnect() {},

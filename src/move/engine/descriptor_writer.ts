@@ -29,7 +29,9 @@ export class DescriptorWriter {
 
   /** Gives a part of a file to a file, at its position: a count, or `-errno`. */
   sendFile(file: number, position: number, count: number): Promise<number> {
-    return this.#keep(runOffThread("sendRange", file, position, this.#target.fd, count, count));
+    return this.#keep(
+      runOffThread("sendRange", file, position, this.#target.fd, null, count, count),
+    );
   }
 
   /** Gives some of what a pipe holds: a count, or `-errno`. */

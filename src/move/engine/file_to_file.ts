@@ -170,7 +170,7 @@ class FileMover {
       case "range":
         return ["copyRange", from, at, out, to, count, chunkSize];
       case "sendfile":
-        return ["sendRange", from, at, out, count, chunkSize];
+        return ["sendRange", from, at, out, null, count, chunkSize];
       case "splice": {
         const { readFd, writeFd } = this.#pipe!;
         return ["spliceThrough", from, at, readFd, writeFd, out, to, count, chunkSize];

@@ -11,10 +11,10 @@ import type { TransferMethod } from "./driver.ts";
 import { type End, isFile } from "./endpoint.ts";
 import { ReadAhead } from "../../page_cache/read_ahead.ts";
 import type { Pipe } from "./pipe.ts";
-import { peekStep, scratch, SOCKET_BYTES } from "./step/memory.ts";
+import { peekStep, scratch, sendStep, SOCKET_BYTES, takeOut } from "./step/memory.ts";
 import { receiveStep, spliceStep } from "./step/splice.ts";
 
-const { DONTWAIT, NOSIGNAL } = platform.message;
+const { DONTWAIT } = platform.message;
 
 /** Bytes that a pipe with a free slot, and a device that says it is ready, take without waiting. */
 const LEAST_ROOM = 4096;
@@ -63,15 +63,9 @@ export class PipeStaging implements StagingBuffer {
 
   /** Takes out what is held, for a target that refuses splice(2). */
   takeOut(): Uint8Array {
-    const bytes = new Uint8Array(this.held);
-    let length = 0;
-    while (length < bytes.length) {
-      const count = raw.read(this.#pipe.readFd, bytes.subarray(length));
-      if (count <= 0) break;
-      length += count;
-    }
+    const bytes = takeOut(this.#pipe.readFd, this.held);
     this.held = 0;
-    return bytes.subarray(0, length);
+    return bytes;
   }
 }
 
@@ -177,7 +171,7 @@ export function readNow(source: End, target: Uint8Array): number {
 
 /** Writes what there is room for, without waiting, also to a descriptor that waits. */
 export function writeNow(target: End, bytes: Uint8Array): number {
-  if (target.type === FileType.SOCKET) return raw.send(target.fd, bytes, DONTWAIT | NOSIGNAL);
+  if (target.type === FileType.SOCKET) return sendStep(target.fd, bytes);
   if (!target.blocking) return raw.write(target.fd, bytes);
   if (raw.poll(target.fd, PollEvent.OUT, 0) === 0) return EAGAIN;
   return raw.write(target.fd, bytes.subarray(0, LEAST_ROOM));

@@ -5,6 +5,7 @@ import { AbortError, errnoNumber, SyscallError } from "../../errors.ts";
 import { type ByteStream, denoStream, socketStream } from "../../runtime/byte_stream.ts";
 import { check } from "../../sys/check.ts";
 import { PollEvent } from "../../sys/flags/event.ts";
+import { sendStep } from "../engine/step/memory.ts";
 import * as raw from "../../sys/raw/mod.ts";
 import { MessageFlag, ShutdownHow } from "../../sys/flags/socket.ts";
 import { ready } from "../../threads/poll/poll_ready.ts";
@@ -92,7 +93,7 @@ function descriptorStream(fd: number): ByteStream {
     },
     async write(bytes) {
       while (bytes.length > 0) {
-        const sent = raw.send(fd, bytes, MessageFlag.DONTWAIT | MessageFlag.NOSIGNAL);
+        const sent = sendStep(fd, bytes);
         if (sent >= 0) bytes = bytes.subarray(sent);
         else if (sent !== EAGAIN) check(sent, "send", () => `relay fd ${fd}`);
         else await ready(fd, PollEvent.OUT, { signal });

@@ -27,70 +27,48 @@ function repeat(count: number, size: number, move: (done: number, most: number) 
   return done;
 }
 
+/** Moves bytes from one descriptor to another; `null` is the file position. */
+type Step = (
+  from: number,
+  fromOffset: number | null,
+  out: number,
+  outOffset: number | null,
+  count: number,
+) => number;
+
+/** A step again and again, in calls of at most `size` bytes. */
+type Loop = (...args: [...Parameters<Step>, size: number]) => number;
+
+function loopOf(step: Step): Loop {
+  return (from, fromOffset, out, outOffset, count, size) =>
+    repeat(
+      count,
+      size,
+      (done, most) => step(from, plus(fromOffset, done), out, plus(outOffset, done), most),
+    );
+}
+
+/** copy_file_range(2), again and again. */
+export const copyRange: Loop = loopOf(copyFileRange);
+
+/** splice(2) between a pipe and something else, until that is done or would wait. */
+export const spliceRange: Loop = loopOf(spliceStep);
+
+/** sendfile(2), again and again; `out` is written at its position. */
+export const sendRange: Loop = loopOf((from, at, out, _, most) =>
+  sendfileStep(out, from, at, most)
+);
+
 /**
- * Reads and writes. `null` is the file position.
+ * Reads and writes.
  *
  * `readFlags` are those of `preadv2()`, for offsets only. Bytes that were read from what has no
  * positions, and cannot be written, are lost.
  */
-export function copyThrough(
-  from: number,
-  fromOffset: number | null,
-  out: number,
-  outOffset: number | null,
-  count: number,
-  size: number,
-  readFlags: number,
-): number {
-  return repeat(
-    count,
-    Math.min(size, SCRATCH_BYTES),
-    (done, most) =>
-      copyStep(from, plus(fromOffset, done), out, plus(outOffset, done), most, readFlags),
-  );
-}
-
-/** copy_file_range(2), again and again. */
-export function copyRange(
-  from: number,
-  fromOffset: number | null,
-  out: number,
-  outOffset: number | null,
-  count: number,
-  size: number,
-): number {
-  return repeat(
-    count,
-    size,
-    (done, most) => copyFileRange(from, plus(fromOffset, done), out, plus(outOffset, done), most),
-  );
-}
-
-/** sendfile(2), again and again; `out` is written at its position. */
-export function sendRange(
-  from: number,
-  fromOffset: number | null,
-  out: number,
-  count: number,
-  size: number,
-): number {
-  return repeat(count, size, (done, most) => sendfileStep(out, from, plus(fromOffset, done), most));
-}
-
-/** splice(2) between a pipe and something else, until that is done or would wait. */
-export function spliceRange(
-  from: number,
-  fromOffset: number | null,
-  out: number,
-  outOffset: number | null,
-  count: number,
-  size: number,
-): number {
-  return repeat(
-    count,
-    size,
-    (done, most) => spliceStep(from, plus(fromOffset, done), out, plus(outOffset, done), most),
-  );
+export function copyThrough(...args: [...Parameters<Loop>, readFlags: number]): number {
+  const [from, fromOffset, out, outOffset, count, size, readFlags] = args;
+  const copy = loopOf((...step) => copyStep(...step, readFlags));
+  return copy(from, fromOffset, out, outOffset, count, Math.min(size, SCRATCH_BYTES));
 }
 
 /** splice(2) from a file into an empty pipe, which is empty again at the end, and on from there. */

@@ -11,6 +11,7 @@ import { type End, verify } from "../../engine/endpoint.ts";
 import type { Pipe } from "../../engine/pipe.ts";
 import { openPipe } from "../../engine/pipe_pool.ts";
 import { readNow, takeStep } from "../../engine/staging.ts";
+import { discard, takeOut } from "../../engine/step/memory.ts";
 import { spliceStep } from "../../engine/step/splice.ts";
 import { isTransient } from "../../engine/driver.ts";
 import { bytesChunk } from "./bytes_source.ts";
@@ -104,7 +105,7 @@ export class StreamSource implements ChunkSource {
 
   #chunk(pipe: Pipe, length: number): Chunk | "end" | null {
     if (length <= 0) return length === 0 ? "end" : null;
-    if (length < LEAST_TEE) return bytesChunk(new PendingPipeWrite(pipe, length).takeOut(length));
+    if (length < LEAST_TEE) return bytesChunk(takeOut(pipe.readFd, length));
     return new TeeChunk(pipe, length, () => this.#discard(pipe, length));
   }
 
@@ -123,7 +124,7 @@ export class StreamSource implements ChunkSource {
     if (this.#sink < 0) this.#sink = raw.open("/dev/null", WRONLY | CLOEXEC, 0);
     for (let left = length; left > 0;) {
       const moved = spliceStep(pipe.readFd, null, this.#sink, null, left);
-      if (moved <= 0) return void new PendingPipeWrite(pipe, left).takeOut(left);
+      if (moved <= 0) return discard(pipe.readFd, left);
       left -= moved;
     }
   }
@@ -172,13 +173,13 @@ class TeeChunk implements Chunk {
     const { NONBLOCK } = SpliceFlag;
     const count = raw.tee(this.#pipe.readFd, own.writeFd, this.length, NONBLOCK);
     if (count === this.length) return new PendingPipeWrite(own, count, this.#pipe.capacity);
-    if (count > 0) new PendingPipeWrite(own, count).takeOut(count);
+    if (count > 0) discard(own.readFd, count);
     return null;
   }
 
   /** Reads the chunk out for those who take bytes, once; those who take pages have theirs. */
   #read(): Uint8Array {
-    return this.#bytes ??= new PendingPipeWrite(this.#pipe, this.length).takeOut(this.length);
+    return this.#bytes ??= takeOut(this.#pipe.readFd, this.length);
   }
 
   settle(): void {

@@ -8,10 +8,11 @@ import { PollEvent } from "../../../sys/flags/event.ts";
 import * as raw from "../../../sys/raw/mod.ts";
 import { connectionClosed, writeFailure } from "./closed.ts";
 import { ConnectionWriter, type WriteJob } from "./writer.ts";
+import { sendStep } from "../step/memory.ts";
 import { spliceStep } from "../step/splice.ts";
 import type { TransferProgress } from "../progress.ts";
 
-const { DONTWAIT, MORE, NOSIGNAL } = platform.message;
+const { MORE } = platform.message;
 
 /** Bytes that every pipe with a free slot takes: see pipe(7), "PIPE_BUF". */
 const PIPE_BUF = 4096;
@@ -142,7 +143,7 @@ export async function sendBytes(
 
 /** Sends what the kernel takes without waiting: a count, or `-errno`. */
 function sendNow(fd: number, bytes: Uint8Array, flags: number): number {
-  const sent = raw.send(fd, bytes, DONTWAIT | NOSIGNAL | flags);
+  const sent = sendStep(fd, bytes, flags);
   if (errnoName(-sent) !== "ENOTSOCK") return sent;
   return raw.poll(fd, PollEvent.OUT, 0) === 0 ? EAGAIN : raw.write(fd, bytes.subarray(0, PIPE_BUF));
 }

@@ -100,10 +100,10 @@ export function peekStep(socket: number, target: Uint8Array): number {
   }
 }
 
-/** One send(2) of what there is room for: a count, or `-errno`. */
-export function sendStep(socket: number, bytes: Uint8Array): number {
+/** One send(2) of what there is room for, with more flags: a count, or `-errno`. */
+export function sendStep(socket: number, bytes: Uint8Array, flags = 0): number {
   for (;;) {
-    const sent = send(socket, bytes, SEND);
+    const sent = send(socket, bytes, SEND | flags);
     if (sent !== EINTR) return sent;
   }
 }
@@ -123,6 +123,18 @@ export function receiveCopyStep(socket: number, pipe: number, count: number): nu
   const held = write(pipe, part.subarray(0, seen));
   if (held > 0) recv(socket, part.subarray(0, held), MessageFlag.DONTWAIT);
   return held;
+}
+
+/** Reads out what a pipe holds, at most `count` bytes: fewer where it holds fewer. */
+export function takeOut(pipe: number, count: number): Uint8Array {
+  const bytes = new Uint8Array(count);
+  let length = 0;
+  while (length < count) {
+    const taken = read(pipe, bytes.subarray(length));
+    if (taken <= 0 && taken !== EINTR) break;
+    length += Math.max(0, taken);
+  }
+  return bytes.subarray(0, length);
 }
 
 /** Reads bytes out of a pipe that nobody wants any more. */
