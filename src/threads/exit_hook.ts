@@ -6,18 +6,29 @@ import { PARK_MS } from "./job.ts";
 
 /** What is done for a host when its thread ends: told to stop, and then waited for. */
 export interface Exit {
+  /** Whether the thread may never end. */
+  readonly mayHang: boolean;
   stop(): void;
   /** Returns whether it hangs. */
   wait(ms: number): boolean;
 }
+
+/**
+ * How long the end waits for threads that cannot hang, in milliseconds. They end at once, but for a
+ * machine that is busy; one that is cut off while it loads koffi ends the process by a signal.
+ */
+const SLOW_MS = 5000;
 
 // One exit hook for all hosts of this thread: a listener each would exceed MaxListeners.
 const exits = new Set<Exit>();
 
 function stopAll(code: number): void {
   for (const exit of exits) exit.stop();
-  const end = performance.now() + PARK_MS;
-  const hanging = [...exits].filter((exit) => exit.wait(Math.max(0, end - performance.now())));
+  const began = performance.now();
+  const hanging = [...exits].filter((exit) => {
+    const limit = exit.mayHang ? PARK_MS : SLOW_MS;
+    return exit.wait(Math.max(0, began + limit - performance.now()));
+  });
   if (hanging.length > 0 && builtin("worker_threads").isMainThread) endWithout(code);
 }
 

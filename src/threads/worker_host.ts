@@ -35,8 +35,16 @@ export interface WorkerHostOptions {
   ended(error: Error): void;
 }
 
-/** Time that a closed host's Worker has to end by itself, in milliseconds. */
-const CLOSE_MS = 2 * PARK_MS;
+/**
+ * How long a closed host waits before it terminates its Worker, in milliseconds.
+ *
+ * A Worker that is terminated closes nothing: the connections of a server would stay open for as long
+ * as the process lives. On a machine that is busy, a job may need seconds to reach its end.
+ */
+const CLOSE_MS = 10_000;
+
+/** The same for a job that may never end. */
+const HANGING_CLOSE_MS = 2 * PARK_MS;
 
 /** Adds one to an eventfd, in the byte order of both processors that we know. */
 const ONE = Uint8Array.of(1, 0, 0, 0, 0, 0, 0, 0);
@@ -55,7 +63,7 @@ export class WorkerHost {
   readonly #state = new Int32Array(new SharedArrayBuffer(8));
   readonly #fds: number[];
   readonly #exited: Promise<void>;
-  readonly #exit: Exit = { stop: () => this.#stop(), wait: (ms) => this.#waitAtExit(ms) };
+  readonly #exit: Exit;
   #wakeFd: number;
   #socket: WakeSocket | undefined;
   #port: MessagePort | undefined;
@@ -75,6 +83,11 @@ export class WorkerHost {
     this.#fds = [...options.fds ?? []];
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#exited = promise;
+    this.#exit = {
+      mayHang: options.mayHang === true,
+      stop: () => this.#stop(),
+      wait: (ms) => this.#waitAtExit(ms),
+    };
     this.#wakeFd = -1;
     try {
       this.#open();
@@ -115,7 +128,8 @@ export class WorkerHost {
     if (this.#worker === undefined) return;
     this.#stop();
     this.#socket?.ref(); // or the process might end before the promise settles
-    const timer = setTimeout(() => void this.#worker?.terminate(), CLOSE_MS);
+    const limit = this.#options.mayHang === true ? HANGING_CLOSE_MS : CLOSE_MS;
+    const timer = setTimeout(() => void this.#worker?.terminate(), limit);
     await this.#exited;
     clearTimeout(timer);
   }
