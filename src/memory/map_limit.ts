@@ -6,7 +6,8 @@
  */
 
 import { platform } from "../../ffi/platform/mod.ts";
-import { errnoNumber, SyscallError } from "../errors.ts";
+import { ENOMEM } from "../errno.ts";
+import { SyscallError } from "../errors.ts";
 import { OpenFlag } from "../sys/flags/file.ts";
 import { close, open, read } from "../sys/raw/mod.ts";
 import { giveBack } from "./mapping/region_quarantine.ts";
@@ -18,7 +19,6 @@ const RESERVED = 1 / 4;
 /** Where the system does not say. */
 const USUAL_LIMIT = 65_530;
 
-const ENOMEM = -errnoNumber("ENOMEM");
 const NEWLINE = 10;
 
 let uncounted = 0;

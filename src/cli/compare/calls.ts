@@ -1,10 +1,9 @@
 /** System calls that count themselves and the bytes that they move. @module */
 
-import { errnoNumber, SyscallError } from "../../errors.ts";
+import { EINTR } from "../../errno.ts";
+import { SyscallError } from "../../errors.ts";
 import * as raw from "../../sys/raw/mod.ts";
 import type { Traffic } from "./types.ts";
-
-const EINTR = -errnoNumber("EINTR");
 
 /** The calls of one run. Each moves something or throws. */
 export class Calls {

@@ -1,7 +1,7 @@
 /** What a file asks of memory and offsets for direct I/O. @module */
 
 import { builtin } from "../../builtins.ts";
-import { errnoNumber } from "../../errors.ts";
+import { EINVAL } from "../../errno.ts";
 import { type Statx, StatxMask } from "../../sys/file/stat.ts";
 import { IoOp, type IoQueue } from "../../threads/io_queue/types.ts";
 import { borrow, giveBack } from "./bounce.ts";
@@ -12,8 +12,6 @@ const CANDIDATES = [512, 1024, 2048, 4096, 8192, 16384, 32768, 65536];
 
 /** What suits nearly every device: the least that asks for more than is needed. */
 const LIKELY = 4096;
-
-const EINVAL = -errnoNumber("EINVAL");
 
 /**
  * Finds out, by asking the kernel (statx(2) with `STATX_DIOALIGN`, Linux 6.1), else by the sector size

@@ -1,6 +1,7 @@
 /** An open file and the operations on it. @module */
 
-import { AbortError, errnoNumber, SyscallError } from "../../errors.ts";
+import { EAGAIN, EINTR, EOPNOTSUPP } from "../../errno.ts";
+import { AbortError, SyscallError } from "../../errors.ts";
 import { ReadFlag } from "../../sys/flags/file.ts";
 import { check } from "../../sys/check.ts";
 import { IoOp } from "../../threads/io_queue/types.ts";
@@ -20,10 +21,6 @@ export interface Alignment {
  * leaves them there.
  */
 export type DirectMode = "direct" | "buffered" | "copy";
-
-const EINTR = -errnoNumber("EINTR");
-const EAGAIN = -errnoNumber("EAGAIN");
-const EOPNOTSUPP = -errnoNumber("EOPNOTSUPP");
 
 const NAMES = ["pread", "pwrite", "fsync", "fdatasync", "ftruncate"] as const;
 

@@ -4,6 +4,7 @@ import type { Stats } from "node:fs";
 import { platform } from "../../../ffi/platform/mod.ts";
 import { builtin } from "../../builtins.ts";
 import type { Checked, Names } from "../../checked.ts";
+import { EINVAL, EOPNOTSUPP } from "../../errno.ts";
 import {
   asSyscallError,
   errnoName,
@@ -59,9 +60,6 @@ export const OPEN_OPTIONS: Names<DirectFileOptions> = {
   permissions: true,
   truncate: true,
 };
-
-const EINVAL = -errnoNumber("EINVAL");
-const EOPNOTSUPP = -errnoNumber("EOPNOTSUPP");
 
 /** Opens a file as the options say. */
 export async function openChannel(

@@ -1,14 +1,13 @@
 /** Reading: as it is into aligned memory, and by way of it into any other. @module */
 
 import type { Checked } from "../../checked.ts";
-import { AbortError, errnoNumber } from "../../errors.ts";
+import { EINVAL } from "../../errno.ts";
+import { AbortError } from "../../errors.ts";
 import { IoOp } from "../../threads/io_queue/types.ts";
 import type { Block } from "../aligned/slabs.ts";
 import { borrow, giveBack, PIECE } from "./bounce.ts";
 import type { Channel } from "./channel.ts";
 import { inPieces } from "./pieces.ts";
-
-const EINVAL = -errnoNumber("EINVAL");
 
 /** Most bytes of one call: a power of two below the kernel's limit of 2 GiB less a page. */
 export const MOST: number = 1024 ** 3;

@@ -2,7 +2,8 @@
 
 import type { Checked } from "../../checked.ts";
 import { platform } from "../../../ffi/platform/mod.ts";
-import { AbortError, errnoNumber } from "../../errors.ts";
+import { EFBIG, EINVAL } from "../../errno.ts";
+import { AbortError } from "../../errors.ts";
 import { available } from "../../sys/libc.ts";
 import * as raw from "../../sys/raw/mod.ts";
 import { IoOp } from "../../threads/io_queue/types.ts";
@@ -11,9 +12,6 @@ import { borrow, giveBack, PIECE } from "./bounce.ts";
 import type { Channel } from "./channel.ts";
 import { inPieces } from "./pieces.ts";
 import { MOST, readInto, withBytesMoved } from "./reading.ts";
-
-const EINVAL = -errnoNumber("EINVAL");
-const EFBIG = -errnoNumber("EFBIG");
 
 /** Writes memory that is as the file wants it; `length` and `offset` are, too. Writes all of it. */
 export async function writeFrom(

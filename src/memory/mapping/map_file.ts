@@ -1,7 +1,8 @@
 /** Mapping a file, with the range that was asked for. @module */
 
 import { platform } from "../../../ffi/platform/mod.ts";
-import { errnoNumber, SyscallError } from "../../errors.ts";
+import { ENOMEM } from "../../errno.ts";
+import { SyscallError } from "../../errors.ts";
 import { check } from "../../sys/check.ts";
 import * as raw from "../../sys/raw/mod.ts";
 import type { Region } from "../../sys/region.ts";
@@ -18,7 +19,6 @@ const READ = 1;
 const READ_WRITE = 3;
 /** `MAP_HUGE_SHIFT`, and `MFD_HUGE_SHIFT` of memfd_create(2). */
 export const HUGE_SHIFT = 26;
-const ENOMEM = -errnoNumber("ENOMEM");
 
 const NOT_SHOWN =
   "this system sets memory aside for every page that could be stored into, and has not so much " +

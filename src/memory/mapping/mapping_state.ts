@@ -7,6 +7,7 @@
 
 import { builtin } from "../../builtins.ts";
 import type { Checked } from "../../checked.ts";
+import { EFAULT } from "../../errno.ts";
 import { errnoNumber, SyscallError, TruncatedError, UnsupportedError } from "../../errors.ts";
 import { describe } from "../../options.ts";
 import { integer } from "../../sys/arguments.ts";
@@ -163,8 +164,6 @@ export function copy(mapping: object, offset: number, target: Checked<Uint8Array
   }
   throwIfFaulted(state, "read");
 }
-
-const EFAULT = -errnoNumber("EFAULT");
 
 /** By the kernel, which reports a page that is missing instead of raising a signal. */
 function copySome(state: MappingState, offset: number, target: Uint8Array): number {

@@ -2,6 +2,7 @@
 
 import { platform } from "../../../ffi/platform/mod.ts";
 import { builtin } from "../../builtins.ts";
+import { EIO, ENODEV } from "../../errno.ts";
 import { asSyscallError, errnoNumber, SyscallError } from "../../errors.ts";
 import { describe } from "../../options.ts";
 import { check } from "../../sys/check.ts";
@@ -9,9 +10,6 @@ import { type FdLike, fdOf } from "../../sys/fd.ts";
 import { dupCloexec } from "../../sys/file/open.ts";
 import * as raw from "../../sys/raw/mod.ts";
 import { deviceSize, fdStat, FileType, hugePageSize } from "../../sys/file/statx.ts";
-
-const EIO = -errnoNumber("EIO");
-const ENODEV = -errnoNumber("ENODEV");
 
 /** A file that can be mapped. */
 export interface OpenFile {

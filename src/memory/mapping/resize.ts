@@ -1,6 +1,6 @@
 /** Fitting a mapping to its file, and the file to its mapping. @module */
 
-import { errnoNumber } from "../../errors.ts";
+import { EFAULT } from "../../errno.ts";
 import { wholeNumber } from "../../options.ts";
 import { check } from "../../sys/check.ts";
 import { moveOver, readFrom } from "../../sys/raw/fixed.ts";
@@ -18,8 +18,6 @@ export interface Wanted {
   readonly length: number | undefined;
   readonly sync: boolean;
 }
-
-const EFAULT = -errnoNumber("EFAULT");
 
 /** The range that the file has, or is made to have. */
 export function fit(file: OpenFile, wanted: Wanted): FileRange {

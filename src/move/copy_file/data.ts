@@ -1,13 +1,14 @@
 /** The bytes of a copied file: which of them there are, and how they move. @module */
 
 import { platform } from "../../../ffi/platform/mod.ts";
-import { errnoName, errnoNumber, SyscallError, UnsupportedError } from "../../errors.ts";
+import { EINVAL, ENXIO, EOPNOTSUPP } from "../../errno.ts";
+import { errnoName, SyscallError, UnsupportedError } from "../../errors.ts";
 import { FileAdvice, Whence } from "../../sys/flags/file.ts";
 import * as raw from "../../sys/raw/mod.ts";
 import { fileSystemOf } from "../../sys/file/mounts.ts";
 import { fdStat, FileSystem, FileType } from "../../sys/file/statx.ts";
 import { runOffThread } from "../engine/file/off_loop.ts";
-import type { End } from "../engine/endpoint.ts";
+import { type End, ownEnd } from "../engine/endpoint.ts";
 import { type FileMethod, fileToFile } from "../engine/file_to_file.ts";
 import { copyRange } from "../engine/portable_copy.ts";
 import type { TransferProgress } from "../engine/progress.ts";
@@ -46,7 +47,10 @@ export async function copyData(job: DataJob): Promise<void> {
     return await copyRange(source, { start: 0, length: size }, portableSink(target, 0), progress);
   }
   if (job.occupied < size) check(raw.ftruncate(target, size), "ftruncate", target);
-  const ends = { source: endOf(source, size), target: endOf(target, size) };
+  const ends = {
+    source: ownEnd(source, FileType.REGULAR, size),
+    target: ownEnd(target, FileType.REGULAR, size),
+  };
   try {
     if (method === "direct") openDirect(ends.source, ends.target);
     for (let at = 0; at < size;) {
@@ -79,7 +83,7 @@ async function reflink({ source, target, size, method, progress }: DataJob): Pro
   const known = type === FileSystem.EXT || type === FileSystem.TMPFS;
   // Both are known to have nothing like it: no call, and no thread for it.
   const result = known && method === "auto"
-    ? -errnoNumber("EOPNOTSUPP")
+    ? EOPNOTSUPP
     : await runOffThread("ioctl", target, platform.ioctl.FICLONE, source);
   if (result >= 0) {
     progress.moved(size, "reflink");
@@ -96,37 +100,19 @@ async function reflink({ source, target, size, method, progress }: DataJob): Pro
 /** The next bytes at or behind `at` that are no hole: `[start, end)`, empty behind the last ones. */
 function extent(file: number, at: number, size: number): [start: number, end: number] {
   const data = raw.lseek(file, at, Whence.DATA);
-  if (errnoName(-data) === "ENXIO") return [size, size];
+  if (data === ENXIO) return [size, size];
   // A file system that cannot tell has no holes.
   if (data < 0) return [at, size];
   const hole = raw.lseek(file, data, Whence.HOLE);
   return [Math.min(data, size), hole < 0 ? size : Math.min(hole, size)];
 }
 
-/** A file that was opened for this copy alone: nobody closes it meanwhile. */
-function endOf(fd: number, size: number): End {
-  return {
-    given: fd,
-    fd,
-    type: FileType.REGULAR,
-    size,
-    blocks: 0,
-    blocking: false,
-    instant: false,
-    append: false,
-    direct: false,
-  };
-}
-
-const EINVAL = errnoNumber("EINVAL");
-const EOPNOTSUPP = errnoNumber("EOPNOTSUPP");
-
 /** Opens both again with `O_DIRECT`: whoever made them has no use for that flag. */
 function openDirect(...ends: readonly [source: End, target: End]): void {
   ends.forEach((end, index) => {
     const flags = index | platform.open.DIRECT | platform.open.CLOEXEC;
     const fd = raw.open(`/proc/self/fd/${end.fd}`, flags, 0);
-    if (fd === -EINVAL || fd === -EOPNOTSUPP) {
+    if (fd === EINVAL || fd === EOPNOTSUPP) {
       throw new UnsupportedError({
         action: "copy the file directly",
         reason: `its file system refuses O_DIRECT (${errnoName(-fd)}); use another method`,

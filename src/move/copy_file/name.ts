@@ -3,7 +3,8 @@
 import { guardsPaths } from "../../../ffi/mod.ts";
 import { platform } from "../../../ffi/platform/mod.ts";
 import { builtin } from "../../builtins.ts";
-import { errnoName, SyscallError } from "../../errors.ts";
+import { EEXIST } from "../../errno.ts";
+import { SyscallError } from "../../errors.ts";
 import { describe } from "../../options.ts";
 import { available } from "../../sys/libc.ts";
 import { runOffThread } from "../engine/file/off_loop.ts";
@@ -21,7 +22,7 @@ export async function renameToNew(from: string, to: string): Promise<void> {
     const result = await runOffThread("renameat2", atFdcwd, from, atFdcwd, to, NOREPLACE);
     if (result >= 0) return;
     // Anything else: the file system knows no such flag (`EINVAL`), or the next way tells.
-    if (errnoName(-result) === "EEXIST") {
+    if (result === EEXIST) {
       throw new SyscallError({
         syscall: "renameat2",
         errno: -result,

@@ -1,6 +1,7 @@
 /** Copies that are made in one go: where that is quick on this thread, else in the one that copies. @module */
 
-import { errnoName, errnoNumber } from "../../errors.ts";
+import { ENOSYS } from "../../errno.ts";
+import { errnoName } from "../../errors.ts";
 import { ReadFlag } from "../../sys/flags/file.ts";
 import { FileSystem } from "../../sys/file/statx.ts";
 import { copyingStarted } from "../../threads/blocking/blocking.ts";
@@ -47,8 +48,6 @@ const SHARING: ReadonlySet<number> = new Set([FileSystem.XFS, FileSystem.BTRFS])
 const BURST = 8;
 const BURST_MS = 1000;
 
-const ENOSYS = errnoNumber("ENOSYS");
-
 /** What a file system says that shares no blocks; elsewhere it may be about these two files. */
 const NEVER: ReadonlySet<string> = new Set(["EOPNOTSUPP", "ENOTTY", "ENOSYS"]);
 const MOST_REFUSING = 64;
@@ -78,7 +77,7 @@ function mayShare({ device, folder: { fileSystem }, size }: WholeCopy): boolean 
 
 async function cloned(copy: WholeCopy): Promise<boolean> {
   const { source, device, size, folder, hidden, name, mode, progress } = copy;
-  const result = await inThread("cloneWhole", source, folder.fd, hidden, name, mode) ?? -ENOSYS;
+  const result = await inThread("cloneWhole", source, folder.fd, hidden, name, mode) ?? ENOSYS;
   if (result >= 0) progress.moved(size, "reflink");
   else if (NEVER.has(errnoName(-result))) refusing.add(device);
   // It needs no more than to be bounded: what is forgotten is asked again.
@@ -97,9 +96,7 @@ async function copied(copy: WholeCopy): Promise<boolean> {
       await share.turn();
       if (progress.aborted) return false;
     }
-    const result = near
-      ? share.spend(() => runInline(...call))
-      : await inThread(...call) ?? -ENOSYS;
+    const result = near ? share.spend(() => runInline(...call)) : await inThread(...call) ?? ENOSYS;
     // What was not in the page cache after all is read elsewhere, step by step.
     if (result < 0) return false;
     if (size > 0) progress.moved(size, pipe === null ? "copy" : "splice");

@@ -97,13 +97,13 @@ export function isRemote({ type, fd }: End): boolean {
   return type === FileType.REGULAR && !isLocal(fd);
 }
 
-/** A socket that does not wait, and that nobody else closes. */
-export function socketEnd(fd: number): End {
+/** What was opened, or duplicated, by us and does not wait: nobody else closes it. */
+export function ownEnd(fd: number, type: number, size = 0): End {
   return {
     given: fd,
     fd,
-    type: FileType.SOCKET,
-    size: 0,
+    type,
+    size,
     blocks: 0,
     blocking: false,
     instant: false,

@@ -2,7 +2,7 @@
 /** A pipe that is closed with its owner: `Pipe`. @module */
 
 import { platform } from "../../../ffi/platform/mod.ts";
-import { errnoName } from "../../errors.ts";
+import { EAGAIN } from "../../errno.ts";
 import { checkObject, describe, mustBe, wholeNumber } from "../../options.ts";
 import { check } from "../../sys/check.ts";
 import * as raw from "../../sys/raw/mod.ts";
@@ -125,7 +125,7 @@ export class Pipe {
       addressIn(region, offset, length, "mmap");
     }
     const shared = raw.vmsplice(this.#writeFd, ranges, SPLICE_F_NONBLOCK);
-    if (errnoName(-shared) === "EAGAIN") return 0;
+    if (shared === EAGAIN) return 0;
     return check(shared, "vmsplice", () => `share ${ranges.length} ranges with a pipe`);
   }
 

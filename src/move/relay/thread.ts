@@ -1,5 +1,6 @@
 /** The one thread that relays between sockets of the caller. @module */
 
+import { ESHUTDOWN } from "../../errno.ts";
 import { AbortError, errnoNumber, SyscallError } from "../../errors.ts";
 import type { TakenConnection } from "../../runtime/take_over.ts";
 import * as raw from "../../sys/raw/mod.ts";
@@ -11,7 +12,6 @@ import { Count, type Counters, newCounters } from "./server/counters.ts";
 import { type Side, take } from "./side.ts";
 
 const ACTION = "relay between two sockets";
-const ESHUTDOWN = errnoNumber("ESHUTDOWN");
 
 let current: WorkerPool | undefined;
 let pairs = 0;
@@ -73,7 +73,7 @@ function report(counters: Counters, progress: RelayProgress): void {
 function failure(errno: number, bytesMoved: number, signal: AbortSignal | undefined): Error {
   if (signal?.aborted) return new AbortError(bytesMoved, signal.reason);
   // Nobody but the owner of a socket can have cut it then.
-  const number = errno === ESHUTDOWN ? errnoNumber("ECONNABORTED") : errno;
+  const number = -errno === ESHUTDOWN ? errnoNumber("ECONNABORTED") : errno;
   return new SyscallError({ syscall: "splice", errno: number, action: ACTION, bytesMoved });
 }
 

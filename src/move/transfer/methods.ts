@@ -10,7 +10,7 @@ import { connectionClosed } from "../engine/connection/closed.ts";
 import { ConnectionOutput } from "../engine/connection/output.ts";
 import { connected, type RuntimeTarget, type Sink, taken } from "../engine/connection/sink.ts";
 import { DescriptorWriter } from "../engine/descriptor_writer.ts";
-import { type End, goBuffered, isFile, isRemote, socketEnd } from "../engine/endpoint.ts";
+import { type End, goBuffered, isFile, isRemote, ownEnd } from "../engine/endpoint.ts";
 import { type FileJob, fileToFile } from "../engine/file_to_file.ts";
 import { fileToStream } from "../engine/file_to_stream.ts";
 import { ByteReader, type ByteSource, type Input } from "../engine/input.ts";
@@ -111,7 +111,7 @@ async function fromConnection(
   // Its owner has no other way to end what waits for our duplicate.
   reading.whenClosed(() => void raw.shutdown(reading.fd, ShutdownHow.RD));
   input.rest = input.rest.subarray(ahead.length);
-  const source = socketEnd(reading.fd);
+  const source = ownEnd(reading.fd, FileType.SOCKET);
   await fromPositionless({ source, ahead, moved: () => reading.touch() }, output, job);
   if (reading.closed()) {
     throw connectionClosed({ syscall: "splice", bytesMoved: job.progress.bytes });

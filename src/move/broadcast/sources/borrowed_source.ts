@@ -2,8 +2,9 @@
 
 import * as raw from "../../../sys/raw/mod.ts";
 import { ShutdownHow } from "../../../sys/flags/socket.ts";
+import { FileType } from "../../../sys/file/statx.ts";
 import { connectionClosed } from "../../engine/connection/closed.ts";
-import { socketEnd } from "../../engine/endpoint.ts";
+import { ownEnd } from "../../engine/endpoint.ts";
 import type { BorrowedInput } from "../../engine/input.ts";
 import { bytesChunk } from "./bytes_source.ts";
 import type { Chunk, ChunkSource } from "../types.ts";
@@ -24,7 +25,7 @@ export class BorrowedSource implements ChunkSource {
     this.#input = input;
     this.total = total;
     this.#ahead = Math.min(rest.length, total);
-    this.#inner = new StreamSource(socketEnd(reading.fd), total - this.#ahead);
+    this.#inner = new StreamSource(ownEnd(reading.fd, FileType.SOCKET), total - this.#ahead);
     // Its owner has no other way to end what waits for our duplicate.
     reading.whenClosed(() => void raw.shutdown(reading.fd, ShutdownHow.RD));
   }

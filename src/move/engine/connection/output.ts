@@ -1,8 +1,7 @@
 /** From memory or a pipe into a connection that the runtime owns, as promises. @module */
 
 import { platform } from "../../../../ffi/platform/mod.ts";
-import { EAGAIN, HANGUPS } from "../../../errno.ts";
-import { errnoName } from "../../../errors.ts";
+import { EAGAIN, ENOTSOCK, HANGUPS } from "../../../errno.ts";
 import type { RuntimeConnection } from "../../../runtime/types.ts";
 import { PollEvent } from "../../../sys/flags/event.ts";
 import * as raw from "../../../sys/raw/mod.ts";
@@ -144,6 +143,6 @@ export async function sendBytes(
 /** Sends what the kernel takes without waiting: a count, or `-errno`. */
 function sendNow(fd: number, bytes: Uint8Array, flags: number): number {
   const sent = sendStep(fd, bytes, flags);
-  if (errnoName(-sent) !== "ENOTSOCK") return sent;
+  if (sent !== ENOTSOCK) return sent;
   return raw.poll(fd, PollEvent.OUT, 0) === 0 ? EAGAIN : raw.write(fd, bytes.subarray(0, PIPE_BUF));
 }
