@@ -2,8 +2,8 @@
 
 import type { Signature } from "../types.ts";
 
-// Calls that return a pointer are declared i64: failure is then -1 on every runtime, and no system
-// hands out a user address with the top bit set.
+// Calls that return a pointer are declared i64: a failure is then -1 on every runtime, and no user
+// address has the top bit set.
 export const MEMORY = {
   /** `void *mmap(void *addr, size_t length, int prot, int flags, int fd, off_t offset)` */
   mmap: { args: ["address", "u64", "i32", "i32", "i32", "i64"], returns: "i64" },
@@ -29,7 +29,10 @@ export const MEMORY = {
   memfd_create: { args: ["buffer", "u32"], returns: "i32" },
   /** `int posix_memalign(void **out, size_t alignment, size_t size)`, which returns the errno */
   posix_memalign: { args: ["buffer", "u64", "u64"], returns: "i32" },
-  /** `ssize_t process_vm_readv(pid_t, const struct iovec *local, unsigned long n, const struct iovec *remote, unsigned long m, unsigned long flags)` */
+  /**
+   * `ssize_t process_vm_readv(pid_t, const struct iovec *local, unsigned long n, const struct iovec
+   * *remote, unsigned long m, unsigned long flags)`
+   */
   process_vm_readv: { args: ["i32", "address", "u64", "address", "u64", "u64"], returns: "i64" },
   /** `int getrlimit(int resource, struct rlimit *out)` */
   getrlimit: { args: ["i32", "address"], returns: "i32" },
