@@ -137,7 +137,7 @@ describe("createFileServer()", () => {
     const third = createFileServer({ root: site.root, path });
     await assert.rejects(third.listen(), {
       code: "EADDRINUSE",
-      message: /is there and is no socket/,
+      message: /exists and is not a socket/,
     });
     await third.close();
     assert.equal(readFileSync(path, "utf8"), "a file");
