@@ -63,7 +63,6 @@ const server = createFileServer({
   fallback: { to: `127.0.0.1:${behind}`, paths: ["/watch/"] },
 });
 const { port: listening } = await server.listen();
-console.log(`Showing the videos of ${folder} at http://127.0.0.1:${listening}/`);
 
 for (const signal of ["SIGINT", "SIGTERM"]) {
   process.once(signal, async () => {
@@ -71,3 +70,6 @@ for (const signal of ["SIGINT", "SIGTERM"]) {
     pages.close();
   });
 }
+
+// Print this last: its reader may send a signal at once.
+console.log(`Showing the videos of ${folder} at http://127.0.0.1:${listening}/`);
