@@ -1,6 +1,4 @@
-/**
- * One exit hook for all Workers that a thread has started: stops them and waits for them. @module
- */
+/** One exit hook for all Workers of a thread: stops them and waits for them. @module */
 
 import { builtin } from "../builtins.ts";
 import { exitNow } from "../sys/raw/process/exit.ts";

@@ -1,6 +1,4 @@
-/**
- * Mailboxes through which threads pass connections to each other; their creator owns them. @module
- */
+/** Mailboxes through which threads pass connections to each other. @module */
 
 import { platform } from "../../ffi/platform/mod.ts";
 import { pipe2 } from "../sys/pipes.ts";

@@ -1,6 +1,4 @@
-/**
- * Detects whether the thread that started a job still runs: `terminate()` sends no event. @module
- */
+/** Detects whether the thread that started a job still runs. @module */
 
 import { builtin } from "../builtins.ts";
 import { ESRCH } from "../errno.ts";

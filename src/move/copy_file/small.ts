@@ -1,6 +1,4 @@
-/**
- * Copies a file in one call: on this thread if that is quick, else in the copying thread. @module
- */
+/** Copies a file in one call: on this thread if quick, else in the copying thread. @module */
 
 import { errnoName, errnoNumber } from "../../errors.ts";
 import { ReadFlag } from "../../sys/flags/file.ts";

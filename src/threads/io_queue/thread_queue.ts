@@ -1,6 +1,4 @@
-/**
- * The queue without io_uring: a pool of threads that block in pread(2) and similar calls. @module
- */
+/** The queue without io_uring: a pool of threads that block in pread(2) and others. @module */
 
 import { setting } from "../../../ffi/mod.ts";
 import { ECANCELED, EIO, ENOSYS } from "../../errno.ts";

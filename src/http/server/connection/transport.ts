@@ -1,6 +1,4 @@
-/**
- * Reads and writes the bytes of a connection, in plain text or through TLS (`TlsSession`). @module
- */
+/** Reads and writes the bytes of a connection, in plain text or through TLS. @module */
 
 import type { Cell } from "../../../../ffi/libc/cell.ts";
 import { sendCopyStep } from "../../../move/engine/step/memory.ts";

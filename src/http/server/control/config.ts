@@ -1,6 +1,4 @@
-/**
- * The configuration of the threads of a server: plain data, with all defaults filled in. @module
- */
+/** The configuration of the threads of a server: plain data, with all defaults set. @module */
 
 import type { Symlinks } from "../../files/open_root.ts";
 import type { SiteOptions } from "../../rules/options.ts";

@@ -1,6 +1,4 @@
-/**
- * Checks what the fields of a request say about the message, and rejects contradictions. @module
- */
+/** Checks what the fields of a request say about the message; rejects contradictions. @module */
 
 import { equalsIgnoringCase, Field, ONCE } from "./field_names.ts";
 import { isAuthority } from "../../rules/authority.ts";

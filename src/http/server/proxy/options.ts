@@ -123,7 +123,7 @@ export async function resolveFallback({ to, ...rest }: FallbackChoice): Promise<
 export function hostOf(to: Endpoint): string {
   if ("path" in to) return "localhost";
   const { host = "127.0.0.1", port } = to;
-  // A zone buffers something on this machine only (RFC 6874, 1).
+  // A zone has a meaning on this machine only (RFC 6874, 1).
   const name = host.replace(/%.*$/, "");
   return `${name.includes(":") ? `[${name}]` : name}:${port}`;
 }

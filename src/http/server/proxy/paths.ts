@@ -1,4 +1,4 @@
-/** Which targets `fallback.paths` buffers. @module */
+/** Matches targets with `fallback.paths`. @module */
 
 import { lookedUpPath, splitTarget } from "../../rules/target.ts";
 
