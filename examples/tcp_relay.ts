@@ -25,5 +25,5 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
   });
 }
 
-// Print this last: its reader may send a signal at once.
+// Last: whoever reads it may send a signal at once.
 console.log(JSON.stringify(address));

@@ -51,5 +51,5 @@ for (const signal of ["SIGINT", "SIGTERM"]) {
   });
 }
 
-// Print this last: its reader may send a signal at once.
+// Last: whoever reads it may send a signal at once.
 console.log(`Serving ${folder} at http://127.0.0.1:${listening}/, and taking files by PUT`);

@@ -71,5 +71,5 @@ for (const signal of ["SIGINT", "SIGTERM"]) {
   });
 }
 
-// Print this last: its reader may send a signal at once.
+// Last: whoever reads it may send a signal at once.
 console.log(`Showing the videos of ${folder} at http://127.0.0.1:${listening}/`);

@@ -50,7 +50,7 @@ async function start(args: readonly string[]): Promise<void> {
   for (const [signal, number] of [["SIGINT", 2], ["SIGTERM", 15]] as const) {
     process.on(signal, () => stop(service, server, 128 + number));
   }
-  // Print this last: its reader may send a signal at once.
+  // Last: whoever reads it may send a signal at once.
   console.log(`Serving ${folder} at http://${name}:${address.port}/`);
   console.log(service.note);
 }
