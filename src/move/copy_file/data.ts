@@ -60,7 +60,7 @@ export async function copyData(job: DataJob): Promise<void> {
       at = end;
     }
     const now = fdStat(source);
-    // Past its new end, a truncated file looks like one more hole.
+    // Behind its new end a file that was cut looks like one more hole.
     if (typeof now !== "number" && now.size < size) throw truncated(`fd ${source}`, progress);
     if (method === "direct") await forget(source, target, size);
   } finally {

@@ -1,4 +1,4 @@
-/** Sends a file to a socket of the runtime. @module */
+/** Sending to a socket of the runtime. @module */
 
 import { writeAll } from "../../runtime/deno.ts";
 import { type Connection, connectionOf } from "../../runtime/find.ts";
@@ -12,10 +12,10 @@ import type { Sender } from "./types.ts";
 /** A connection that is a socket. */
 export type SocketConnection = Exclude<Connection, { kind: "response" }>;
 
-/** Milliseconds between attempts, if no event says when a socket of Bun has room again. */
+/** Pause between tries where nothing tells when a socket of Bun takes bytes again, in milliseconds. */
 const RETRY_MS = 5;
 
-/** Sends to a socket, through its descriptor if sluice may write to it. */
+/** Sends to a socket, by its descriptor where there is one that may be written to. */
 export const sendToSocket: Sender<SocketConnection> = async (
   connection,
   file,
@@ -44,7 +44,7 @@ export const sendToSocket: Sender<SocketConnection> = async (
   return file.length > 0 ? "copy" : "none";
 };
 
-/** Waits until a `net.Socket` is connected: writing to a closed one would emit an error. */
+/** Waits for a `net.Socket` that is still connecting; writing to a closed one would upset it. */
 export async function connected(connection: SocketConnection): Promise<void> {
   if (connection.kind !== "socket") return;
   const { socket } = connection;
@@ -62,7 +62,7 @@ export async function connected(connection: SocketConnection): Promise<void> {
   }
 }
 
-/** Writes to a connection through the runtime. */
+/** The portable way to write to a connection. */
 export function sinkOf(
   connection: SocketConnection,
   runtimeConnection: RuntimeConnection | null,
@@ -98,6 +98,6 @@ function close(conn: { close(): void }): void {
   try {
     conn.close();
   } catch {
-    // Already closed.
+    // Closed already.
   }
 }

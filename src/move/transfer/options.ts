@@ -106,10 +106,9 @@ export function mostBytes({ start = 0, end, length }: RangeOptions): number {
 
 /**
  * Whether the next method may be asked after this answer of one that is not the last: `EINVAL`,
- * `ENOSYS`, `EXDEV`, `EOPNOTSUPP`, `EPERM`, `EBADF` for a file that appends, `ETXTBSY`, `EIO` of
- * network file systems ... and 0 of a call that has moved nothing, as copy_file_range(2) on Linux
- * 5.3 to 5.18 for files that are made up when they are read. What is more than that the last one
- * meets again.
+ * `ENOSYS`, `EXDEV`, `EOPNOTSUPP`, `EPERM`, `EBADF` for a file that appends, `ETXTBSY`, `EIO` of network
+ * file systems ... and 0 of a call that has moved nothing, as copy_file_range(2) on Linux 5.3 to
+ * 5.18 for files that are made up when they are read. What is more than that the last one meets again.
  */
 export function isRefusal(result: number): boolean {
   return !FINAL_REFUSALS.has(result);
