@@ -11,8 +11,7 @@ let calls: Libc | undefined;
  * Returns the bound functions.
  *
  * @throws {UnsupportedError} When no backend is available: an unsupported system,
- * `SLUICE_FFI=none`,
- * koffi not installed, or a missing permission. The message names the remedy.
+ * `SLUICE_FFI=none`, koffi not installed, or a missing permission. The message names the remedy.
  */
 export function libc(): Libc {
   return calls ?? first();

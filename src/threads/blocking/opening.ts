@@ -21,7 +21,6 @@ let top: { storage: string; untilMs: number } | undefined;
  *
  * @returns The descriptor; the mount whose threads should open it; or `null` if the disk is needed,
  * or if the path cannot be opened: a later, blocking attempt then reports the reason.
- * is in the way, or the path cannot be opened: then whoever opens it says why.
  */
 export function openNow(path: string, flags: number): number | Mount | null {
   const { atFdcwd } = platform;
