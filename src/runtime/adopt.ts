@@ -76,7 +76,7 @@ function openSocket(fd: number): Socket {
   } catch (cause) {
     if ((cause as { code?: unknown } | null)?.code !== "ERR_ACCESS_DENIED") throw cause;
     throw new UnsupportedError({
-      action: "be woken by a thread",
+      action: "receive completions from a thread",
       reason: "sockets are not permitted; start Node.js with --allow-net, or without --permission",
       cause,
     });

@@ -36,7 +36,7 @@ export class WakeSocket {
     check(
       raw.socketpair(platform.socket.AF_UNIX, FLAGS, 0, fds),
       "socketpair",
-      () => "make a socket to be woken by",
+      () => "create a wake-up socket",
     );
     const reader = new RecordReader(completed);
     this.writeFd = fds[1]!;

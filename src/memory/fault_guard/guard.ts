@@ -76,7 +76,7 @@ export function faultGuardState(): FaultGuardState {
   if (inCharge(guard.handler)) return { state: "active", reason: null };
   return {
     state: "replaced",
-    reason: "another handler of SIGBUS was installed after the first file had been mapped",
+    reason: "another SIGBUS handler was installed after the first file was mapped",
   };
 }
 
@@ -85,7 +85,7 @@ function forbidden(): FaultGuardState | undefined {
     return { state: "off", reason: "SLUICE_FAULT_GUARD=off turns it off; unset it" };
   }
   if (platform.os !== "linux") {
-    return { state: "unavailable", reason: "it is written for Linux" };
+    return { state: "unavailable", reason: "the fault guard supports Linux only" };
   }
   return undefined;
 }

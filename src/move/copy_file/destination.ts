@@ -54,7 +54,7 @@ export async function placeOf(path: string): Promise<Place> {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") {
       return { path, facts: undefined, folder: openFolder(path) };
     }
-    throw asSyscallError(error as Error, "stat", `look at ${describe(path)}`);
+    throw asSyscallError(error as Error, "stat", `examine ${describe(path)}`);
   }
 }
 

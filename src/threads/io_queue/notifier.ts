@@ -50,7 +50,7 @@ export class Notifier {
   /** Creates the eventfd and the socket. */
   constructor(ring: Uring, { woken, lost }: NotifierEvents) {
     this.#ring = ring;
-    const action = () => "be told of completions";
+    const action = () => "receive completions";
     record ??= check(raw.posixMemalign(RECORD_BYTES, RECORD_BYTES), "posix_memalign", action);
     record.bytes().fill(0);
     // These entries produce no completions, so that they do not signal the eventfd.

@@ -125,7 +125,7 @@ describe("createFileServer()", () => {
     await assert.rejects(second.listen(), {
       code: "EADDRINUSE",
       message:
-        `EADDRINUSE: Cannot listen on ${path}, on which another server listens: bind(2) failed`,
+        `EADDRINUSE: Cannot listen on ${path}, which another server uses: bind(2) failed`,
     });
     await second.close();
     assert.ok(existsSync(path), "a server that never listened removes nothing");

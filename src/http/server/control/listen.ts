@@ -41,7 +41,7 @@ export function listenAt(address: SocketAddress, backlog: number): number {
       throw new SyscallError({ syscall: "bind", errno: EADDRINUSE, action, cause: error });
     }
     if (!isLeft(address)) {
-      const action = `listen on ${address.path}, on which another server listens`;
+      const action = `listen on ${address.path}, which another server uses`;
       throw new SyscallError({ syscall: "bind", errno: EADDRINUSE, action, cause: error });
     }
     builtin("fs").rmSync(address.path, { force: true });
