@@ -29,10 +29,7 @@ export const MEMORY = {
   memfd_create: { args: ["buffer", "u32"], returns: "i32" },
   /** `int posix_memalign(void **out, size_t alignment, size_t size)`, which returns the errno */
   posix_memalign: { args: ["buffer", "u64", "u64"], returns: "i32" },
-  /**
-   * `ssize_t process_vm_readv(pid_t, const struct iovec *local, unsigned long n, const struct iovec
-   * *remote, unsigned long m, unsigned long flags)`
-   */
+  /** `ssize_t process_vm_readv(pid_t, const struct iovec *local, unsigned long n, const struct iovec *remote, unsigned long m, unsigned long flags)` */
   process_vm_readv: { args: ["i32", "address", "u64", "address", "u64", "u64"], returns: "i64" },
   /** `int getrlimit(int resource, struct rlimit *out)` */
   getrlimit: { args: ["i32", "address"], returns: "i32" },

@@ -1,7 +1,4 @@
-/**
- * Functions of libcrypto. libssl depends on it, so dlsym(3) finds them through libssl's handle.
- * @module
- */
+/** Functions of libcrypto. libssl depends on it, so dlsym(3) finds them through libssl's handle. @module */
 
 import type { Signature } from "../types.ts";
 
@@ -34,17 +31,11 @@ export const CRYPTO = {
   BIO_ctrl: { args: ["address", "i32", "i64", "address"], returns: "i64" },
   /** `int BIO_test_flags(const BIO *bio, int flags)` */
   BIO_test_flags: { args: ["address", "i32"], returns: "i32" },
-  /**
-   * `X509 *PEM_read_bio_X509(BIO *bio, X509 **out, pem_password_cb *callback, void *passphrase)`
-   */
+  /** `X509 *PEM_read_bio_X509(BIO *bio, X509 **out, pem_password_cb *callback, void *passphrase)` */
   PEM_read_bio_X509: { args: ["address", "address", "address", "buffer"], returns: "i64" },
-  /**
-   * `EVP_PKEY *PEM_read_bio_PrivateKey(BIO *, EVP_PKEY **, pem_password_cb *, void *passphrase)`
-   */
+  /** `EVP_PKEY *PEM_read_bio_PrivateKey(BIO *, EVP_PKEY **, pem_password_cb *, void *passphrase)` */
   PEM_read_bio_PrivateKey: { args: ["address", "address", "address", "buffer"], returns: "i64" },
-  /**
-   * `int PEM_read_bio(BIO *bio, char **name, char **header, unsigned char **data, long *length)`
-   */
+  /** `int PEM_read_bio(BIO *bio, char **name, char **header, unsigned char **data, long *length)` */
   PEM_read_bio: { args: ["address", "address", "address", "address", "address"], returns: "i32" },
   /** `int i2d_X509(X509 *certificate, unsigned char **out)` */
   i2d_X509: { args: ["address", "address"], returns: "i32" },

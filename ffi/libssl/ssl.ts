@@ -34,14 +34,9 @@ export const SSL = {
   SSL_CTX_get_cert_store: { args: ["address"], returns: "i64" },
   /** `int SSL_CTX_add_client_CA(SSL_CTX *ctx, X509 *certificate)` */
   SSL_CTX_add_client_CA: { args: ["address", "address"], returns: "i32" },
-  /**
-   * `int SSL_CTX_set_session_id_context(SSL_CTX *ctx, const unsigned char *id, unsigned length)`
-   */
+  /** `int SSL_CTX_set_session_id_context(SSL_CTX *ctx, const unsigned char *id, unsigned length)` */
   SSL_CTX_set_session_id_context: { args: ["address", "buffer", "u32"], returns: "i32" },
-  /**
-   * `void SSL_CTX_set_alpn_select_cb(SSL_CTX *ctx, SSL_CTX_alpn_select_cb_func callback, void
-   * *arg)`
-   */
+  /** `void SSL_CTX_set_alpn_select_cb(SSL_CTX *ctx, SSL_CTX_alpn_select_cb_func callback, void *arg)` */
   SSL_CTX_set_alpn_select_cb: { args: ["address", "address", "address"], returns: "void" },
   /** `SSL *SSL_new(SSL_CTX *ctx)` */
   SSL_new: { args: ["address"], returns: "i64" },
