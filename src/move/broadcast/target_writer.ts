@@ -1,6 +1,4 @@
-/**
- * Where a target's bytes go: a descriptor, a connection of the runtime, or its own writes. @module
- */
+/** Where a target's bytes go: a descriptor, a connection, or the runtime's writes. @module */
 
 import type { ServerResponse } from "node:http";
 import { platform } from "../../../ffi/platform/mod.ts";

@@ -1,6 +1,4 @@
-/**
- * Header fields that concern one connection only, and are not forwarded: RFC 9110, 7.6.1. @module
- */
+/** Hop-by-hop header fields, which are not forwarded: RFC 9110, 7.6.1. @module */
 
 /** Hop-by-hop fields of requests, and one that CGI programs take for the name of a proxy. */
 export const OF_THIS_HOP: ReadonlySet<string> = new Set([
