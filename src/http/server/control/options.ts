@@ -90,10 +90,7 @@ export interface FileServerOptions extends Omit<SiteOptions, "headers" | "listin
 export interface LogOptions {
   /** Descriptor open for writing. It is duplicated; you still own it. */
   descriptor: number;
-  /**
-   * `"combined"` is the format of Apache and nginx, `"json"` one object per line. @default
-   * {"combined"}
-   */
+  /** `"combined"` as Apache and nginx, `"json"`: one object per line. @default {"combined"} */
   format?: "combined" | "json" | undefined;
 }
 
