@@ -6,18 +6,29 @@ import { PARK_MS } from "./job.ts";
 
 /** What a host does when its thread ends: tells its Worker to stop, then waits for it. */
 export interface Exit {
+  /** Whether the thread may hang. */
+  readonly mayHang: boolean;
   stop(): void;
   /** Returns whether the Worker hangs. */
   wait(ms: number): boolean;
 }
+
+/**
+ * Milliseconds to wait at the end for threads that cannot hang. They end at once unless the machine is
+ * busy. Cutting one off while it loads koffi would end the process by a signal.
+ */
+const SLOW_MS = 5000;
 
 // One exit hook for all hosts of this thread: separate listeners would exceed MaxListeners.
 const exits = new Set<Exit>();
 
 function stopAll(code: number): void {
   for (const exit of exits) exit.stop();
-  const end = performance.now() + PARK_MS;
-  const hanging = [...exits].filter((exit) => exit.wait(Math.max(0, end - performance.now())));
+  const began = performance.now();
+  const hanging = [...exits].filter((exit) => {
+    const limit = exit.mayHang ? PARK_MS : SLOW_MS;
+    return exit.wait(Math.max(0, began + limit - performance.now()));
+  });
   if (hanging.length > 0 && builtin("worker_threads").isMainThread) endWithout(code);
 }
 

@@ -40,8 +40,16 @@ export interface WorkerHostOptions {
   ended(error: Error): void;
 }
 
-/** Milliseconds for which the Worker of a closed host may take to end. */
-const CLOSE_MS = 2 * PARK_MS;
+/**
+ * Milliseconds that a closed host waits before it terminates its Worker.
+ *
+ * A terminated Worker closes nothing: the connections of a server would stay open until the process
+ * ends. On a busy machine, a job may need seconds to end.
+ */
+const CLOSE_MS = 10_000;
+
+/** The same for a job that may never end. */
+const HANGING_CLOSE_MS = 2 * PARK_MS;
 
 /** Adds one to an eventfd, in little-endian order. */
 const ONE = Uint8Array.of(1, 0, 0, 0, 0, 0, 0, 0);
@@ -61,7 +69,7 @@ export class WorkerHost {
   readonly #state = new Int32Array(new SharedArrayBuffer(8));
   readonly #fds: number[];
   readonly #exited: Promise<void>;
-  readonly #exit: Exit = { stop: () => this.#stop(), wait: (ms) => this.#waitAtExit(ms) };
+  readonly #exit: Exit;
   #wakeFd: number;
   #socket: WakeSocket | undefined;
   #port: MessagePort | undefined;
@@ -81,6 +89,11 @@ export class WorkerHost {
     this.#fds = [...options.fds ?? []];
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#exited = promise;
+    this.#exit = {
+      mayHang: options.mayHang === true,
+      stop: () => this.#stop(),
+      wait: (ms) => this.#waitAtExit(ms),
+    };
     this.#wakeFd = -1;
     try {
       this.#open();
@@ -121,7 +134,8 @@ export class WorkerHost {
     if (this.#worker === undefined) return;
     this.#stop();
     this.#socket?.ref(); // otherwise the process might end before the promise settles
-    const timer = setTimeout(() => void this.#worker?.terminate(), CLOSE_MS);
+    const limit = this.#options.mayHang === true ? HANGING_CLOSE_MS : CLOSE_MS;
+    const timer = setTimeout(() => void this.#worker?.terminate(), limit);
     await this.#exited;
     clearTimeout(timer);
   }

@@ -27,8 +27,10 @@ const HELP = `Usage: npm test -- [options] [file or part of a path ...]
   --stress        the long tests in test/stress, which are left out otherwise
   --jobs N        files that are run at a time; test/_kit/apart.ts has those that run alone, and
                   why (default: one more than there are processors)
-  --retry N       repeat at most N files of each runtime in which a test failed, and no process
-                  crashed or hung, alone: one that then passes is named as unstable (default: 0)
+  --retry N       repeat at most N files of each runtime in which a test failed or hung, and no
+                  process crashed, alone: one that then passes is named as unstable (default: 0)
+  --coverage DIR  collect in this folder which code the tests of the first runtime reach, in
+                  children and Workers, too; Node.js only
   --verbose       print the output of files that pass, too
   --help          print this
 
@@ -59,6 +61,7 @@ const { values, positionals } = parseArgs({
     stress: { type: "boolean", default: false },
     jobs: { type: "string", default: String(availableParallelism() + 1) },
     retry: { type: "string", default: "0" },
+    coverage: { type: "string" },
     verbose: { type: "boolean", default: false },
     help: { type: "boolean", default: false },
   },
@@ -116,7 +119,9 @@ async function main(): Promise<number> {
   for (const [signal, code] of [["SIGINT", 130], ["SIGTERM", 143], ["SIGHUP", 129]] as const) {
     process.once(signal, () => process.exit(code));
   }
-  const rows = runners.map((runner) => makeRow(runner, folder));
+  const rows = runners.map((runner, i) =>
+    makeRow(runner, folder, i === 0 ? values.coverage : undefined)
+  );
   await runAll(rows, files, folder, lanes);
   for (const row of rows) sum(row);
   printDifferences(files, rows);
@@ -157,11 +162,14 @@ function selectRunners(): Runner[] {
   return [...names.map((name) => installed(name as RuntimeName)), ...extra];
 }
 
-function makeRow(runner: Runner, folder: string): Row {
+function makeRow(runner: Runner, folder: string, coverage: string | undefined): Row {
   const ffi = values.none ? "none" : runner.ffi;
   // Node.js strips the types of every file again in each of the hundreds of processes, which takes
   // half of all time. The other runtimes cache compiled files anyway.
-  const NODE_COMPILE_CACHE = join(folder, "compiled");
+  const speed: Record<string, string> = coverage === undefined
+    ? { NODE_COMPILE_CACHE: join(folder, "compiled") }
+    // Coverage counts functions from the compile cache as a whole, not line by line.
+    : { NODE_V8_COVERAGE: resolve(coverage) };
   return {
     label: ffi === "" ? runner.name : `${runner.name}, SLUICE_FFI=${ffi}`,
     runner,
@@ -171,7 +179,7 @@ function makeRow(runner: Runner, folder: string): Row {
       // Tests and children that are killed leave files here; the run removes them.
       TMPDIR: join(folder, "tmp"),
       NO_COLOR: "1",
-      NODE_COMPILE_CACHE,
+      ...speed,
     },
     passed: 0,
     failed: 0,
@@ -200,9 +208,7 @@ async function runAll(rows: Row[], files: string[], folder: string, lanes: numbe
     alone: ({ file }) => isAlone(file),
   }, run);
   for (const row of rows) {
-    const failed = [...row.outcomes].filter(([, { failed, trouble }]) =>
-      failed > 0 && trouble === undefined
-    );
+    const failed = [...row.outcomes].filter(([, { failed, crashed }]) => failed > 0 && !crashed);
     for (const [file] of failed.slice(0, Number(values.retry))) {
       await run({ row, file });
       if (row.outcomes.get(file)!.failed === 0) row.unstable.push(file);
@@ -212,7 +218,7 @@ async function runAll(rows: Row[], files: string[], folder: string, lanes: numbe
 
 function notRun(trouble: string): Outcome {
   const nothing = { passed: 0, failed: 1, skipped: 0, failures: [], seconds: 0, output: "" };
-  return { ...nothing, trouble };
+  return { ...nothing, trouble, crashed: true };
 }
 
 function sum(row: Row): void {

@@ -11,6 +11,8 @@ import type { Runner } from "./runners.ts";
 export interface Outcome extends Tally {
   /** Problem besides failed tests: a crash, a hang, tests that never ran. */
   readonly trouble: string | undefined;
+  /** Whether the process crashed, or ended before its last test: no repetition excuses that. */
+  readonly crashed: boolean;
   /** Names of the tests that failed. */
   readonly failures: string[];
   /** Complete output of the process. */
@@ -73,7 +75,9 @@ export async function runFile(runner: Runner, file: string, options: RunOptions)
   if (trouble !== undefined) tally.failed++;
   const output = readFileSync(`${base}.log`, "utf8") +
     (hang === undefined ? "" : `\nWhen it was killed:\n${hang}\n`);
-  return { ...tally, failures, trouble, output, seconds: (performance.now() - started) / 1000 };
+  const crashed = trouble !== undefined && hang === undefined;
+  const seconds = (performance.now() - started) / 1000;
+  return { ...tally, failures, trouble, crashed, output, seconds };
 }
 
 interface Ending {
