@@ -43,7 +43,6 @@ const roots = new Map<string, Root>();
  * @param options Options for the response.
  * @returns The response; its body closes the file.
  *
- *
  * @throws {TypeError} When an argument or an option has the wrong type.
  * @throws {RangeError} When a numeric option is out of range.
  *
