@@ -1,6 +1,4 @@
-/**
- * Names the jobs of all layers for the Worker entry. A thread loads a job when it runs it. @module
- */
+/** Jobs of all layers for the Worker entry. A thread loads a job when it runs it. @module */
 
 import { bundledJobs } from "./threads/jobs.ts";
 
