@@ -1,4 +1,4 @@
-/** What a call through `src/sys/raw` costs over the bare call of the backend. @module */
+/** The cost of a call through `src/sys/raw` over the backend's bare call. @module */
 
 import type { CallCost } from "../client/ffi_calls.ts";
 import type { Context } from "../context.ts";

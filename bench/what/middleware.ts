@@ -1,4 +1,4 @@
-/** Static middlewares by file size: requests per second and CPU, ours beside those in use. @module */
+/** Static middlewares by file size: requests per second and CPU, sluice beside others. @module */
 
 import type { RequestsJob, RequestsResult } from "../client/requests.ts";
 import type { Context } from "../context.ts";
@@ -13,13 +13,13 @@ import type { ServedFile } from "../workspace.ts";
 
 const KIB = 1024;
 const SIZES = [KIB, 64 * KIB, 1024 * KIB, 16 * 1024 * KIB];
-/** From this size on the CPU time per GB is to be a third at most; below, requests per second count. */
+/** Smallest size for which CPU time per GB counts; below, requests per second count. */
 const LARGE = 1024 * KIB;
 const MOST_CPU = 1 / 3;
 const CLIENTS = 16;
 const FOR_MS = 1000;
 
-/** With the peer that each is; `undefined` for ours. */
+/** Kinds, with their names as peers; `undefined` for sluice. */
 const KINDS = {
   "express-static": "express",
   "express-sluice": undefined,
@@ -35,7 +35,7 @@ interface Measured {
   readonly kind: Kind;
   readonly size: number;
   readonly perSecond: number[];
-  /** CPU microseconds of the server for one request. */
+  /** CPU microseconds of the server per request. */
   readonly cpuMicros: number[];
   readonly clientLoad: number[];
 }
@@ -61,7 +61,7 @@ export async function middleware(
         await verify(server.port, file);
         all.push({ runtime, kind, size: file.size, perSecond: [], cpuMicros: [], clientLoad: [] });
       }
-      // What is compiled while it runs is compiled before the first round.
+      // Compiles hot code before the first round.
       await measure(undefined, server, files[0]!);
     }
   }

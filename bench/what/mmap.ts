@@ -1,4 +1,8 @@
-/** Random reads of a mapped file, beside those of the runtime; and opening a very long one. @module */
+/**
+ * Random reads of a mapped file beside the runtime's reads, and opening a very long file.
+ *
+ * @module
+ */
 
 import { closeSync, ftruncateSync, openSync } from "node:fs";
 import { join } from "node:path";
@@ -13,15 +17,15 @@ import { type Bar, type Report, spread } from "../report.ts";
 const SIZE = 2 ** 30;
 const SPARSE = 16 * 2 ** 30;
 
-/** How many times as long the runtime's own reads must take. */
+/** Least ratio of the runtime's own reads to mapped reads. */
 const OVER_SYNC = 20;
 const OVER_PROMISE = 100;
 const OPEN_MS = 1;
 
-/** Reads of one run; as many as bench/client/mapped_reads.ts makes. */
+/** Reads of one run, as in bench/client/mapped_reads.ts. */
 const READS = 400_000;
 
-/** What bench/peers/mapped.c prints. */
+/** Output of bench/peers/mapped.c. */
 interface PeerCost {
   readonly inPlaceNs: number;
   readonly hugeNs: number;
@@ -147,7 +151,7 @@ export async function mmap({ workspace, runtimes, rounds, peers, note }: Context
   };
 }
 
-/** What C takes, in the columns of the runtimes. */
+/** Rows with the times of C, in the columns of the runtimes. */
 function boundRows(bounds: readonly PeerCost[]): string[][] {
   if (bounds.length === 0) return [];
   const [inPlace, huge, read] = (["inPlaceNs", "hugeNs", "readNs"] as const).map((name) =>
@@ -156,7 +160,7 @@ function boundRows(bounds: readonly PeerCost[]): string[][] {
   return [["C", "", inPlace!, huge!, "", "", read!, "", "", ""]];
 }
 
-/** How much faster than a call memory is without any runtime: more is not to be had here. */
+/** How much faster than a call memory is without any runtime, which bounds the gain. */
 function boundBars(bounds: readonly PeerCost[]): Bar[] {
   if (bounds.length === 0) return [];
   const reads = bounds.map(({ readNs }) => readNs);
