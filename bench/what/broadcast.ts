@@ -173,11 +173,11 @@ function report(all: readonly Measured[], rounds: number): Report {
   return {
     title: `broadcast: ${SIZE / MIB} MiB to ${CLIENTS} clients at once over loopback`,
     method: [
-      `Median (min-max) of ${rounds} interleaved rounds. GB: 10^9 bytes that arrived, at all clients together.`,
+      `Median (min-max) of ${rounds} interleaved rounds. GB: 10^9 bytes received, over all clients.`,
       `CPU: user and system time of all threads of the server. Memory: VmHWM over all rounds.`,
-      `Streams: fs.createReadStream() read once, each chunk written to every socket, and all waited for.`,
+      `Streams: one fs.createReadStream(), each chunk written to every socket, then a wait for all of them.`,
       `The pipe is written by cat, whose CPU time is not counted. The file is in the page cache.`,
-      `Clients discard inside the kernel and must have every byte; SHA-256 of ${
+      `Clients discard inside the kernel and must receive every byte; SHA-256 of ${
         CHECKED / MIB
       } MiB was checked before. ${PINNING}.`,
       `The time is from the first byte to the end of the last reader.`,

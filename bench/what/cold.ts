@@ -117,11 +117,11 @@ function report(all: readonly Measured[], rounds: number): Report {
   return {
     title: `cold: a request for 1 KiB beside ${STREAMS} clients that stream files of 1 GiB`,
     method: [
-      `Warm: the files are in the page cache. Cold: dropped from it by POSIX_FADV_DONTNEED, and checked to be gone.`,
-      `A request every ${PROBE_INTERVAL_MS} ms on a keep-alive connection, late ones counted from when they were due; milliseconds.`,
+      `Warm: the files are in the page cache. Cold: POSIX_FADV_DONTNEED has dropped them, which the bench checks.`,
+      `A request every ${PROBE_INTERVAL_MS} ms on a keep-alive connection, late requests count from when they were due; milliseconds.`,
       `A new server each round; median (min-max) of ${rounds} interleaved rounds. ${PINNING}.`,
-      `Withheld: what a hypervisor kept from the machine while cold files streamed (steal time, both processors). It stops everything, for up to 40 ms at a time where a quota is used up, and is in the latencies.`,
-      `Without the look at the page cache the loop is otherwise the same.`,
+      `Withheld: processor time that the hypervisor withheld while cold files streamed (steal time, both processors). It stops everything for up to 40 ms at a time when a quota is used up, and adds to the latencies.`,
+      `The peer without the check of the page cache has the same loop otherwise.`,
     ],
     columns: [
       "server",

@@ -83,8 +83,8 @@ export async function copy({ workspace, runtimes, rounds, note }: Context): Prom
       `${
         [...REPEATS.values()].join(", ")
       } copies by size, in turns, in each of ${rounds} rounds; ` +
-      `the bytes are checked first. "over a file": the name is that of a file of 64 KiB.`,
-      '"drop": a cold file of 256 MiB copied with cache: "drop", then both files by cachestat(2).',
+      `a check of the bytes comes first. "over a file": the target is an existing file of 64 KiB.`,
+      '"drop": a cold file of 256 MiB is copied with cache: "drop", then cachestat(2) counts the pages of both files.',
     ],
     columns,
     rows: rows.map((row) => [...row, ...new Array(columns.length - row.length).fill("")]),

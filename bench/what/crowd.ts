@@ -165,9 +165,9 @@ function report(
     } KB/s each`,
     method: [
       `A new server each round; median (min-max) of ${rounds} interleaved rounds. ${PINNING}.`,
-      `Idle: each has got one answer, waits, and gets another in the end. Reading: ${SIZE} bytes each, ${RECEIVE_BUFFER} bytes of receive buffer.`,
-      `Memory: resident size of the whole server, with its runtime; what the kernel's sockets hold is not in it.`,
-      `p99: of a request for 1 KiB every ${PROBE_INTERVAL_MS} ms, alone and beside the readers; late ones count from when they were due.`,
+      `Idle: each connection gets one answer, waits, and gets another at the end. Reading: ${SIZE} bytes each, ${RECEIVE_BUFFER} bytes of receive buffer.`,
+      `Memory: resident size of the whole server with its runtime, without the memory of the kernel's sockets.`,
+      `p99: a request for 1 KiB every ${PROBE_INTERVAL_MS} ms, alone and beside the readers; late requests count from when they were due.`,
     ],
     columns: ["server", "MB", "MB idle", "stayed", "MB reading", "complete", "p99 alone", "p99"],
     rows: all.map(({ subject, rounds }) => [

@@ -255,10 +255,10 @@ function report(
   return {
     title: "direct: files past the page cache, beside fio and dd",
     method: [
-      "The same file of 1 GiB, O_DIRECT, the same size of block and number in flight; MB/s.",
-      `Before each of ours the peer runs for as long; median (min-max) of ${rounds} rounds, ratios by round.`,
-      "CPU seconds are the process's own, start included. No process is pinned.",
-      "The page cache is what it holds of the files read and written, by cachestat(2).",
+      "The same file of 1 GiB, O_DIRECT, the same block size and number in flight; MB/s.",
+      `The peer runs for the same time before each run of sluice; median (min-max) of ${rounds} rounds, ratios by round.`,
+      "CPU seconds are the process's own, including its start. No process is pinned.",
+      "Page cache: cached pages of the files read and written, by cachestat(2).",
     ],
     columns: ["what", "runtime", "sluice MB/s", "peer", "peer MB/s", "CPU s"],
     rows,

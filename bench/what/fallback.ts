@@ -105,13 +105,12 @@ async function fronts({ workspace, runtimes, peers, note }: Context, program: nu
 
 function report(all: readonly Measured[], rounds: number): Report {
   return {
-    title:
-      "fallback: requests that are passed on to a program, beside nginx and the program itself",
+    title: "fallback: requests that are forwarded to a program, beside nginx and the program alone",
     method: [
       `wrk with ${CONNECTIONS} connections, kept alive, ${SECONDS} s a cell; median (min-max) of ${rounds} interleaved rounds. ${PINNING}.`,
-      "The program is node:http with answers in memory. Where something stands before it, it shares the clients' processor; by itself it has the servers'.",
-      "CPU: of the server that stands before the program, all threads, for one request; of the program itself in the first row.",
-      "nginx has one worker. By default it makes a connection to the program for each request, as createFileServer does; the other row keeps 32.",
+      "The program is node:http with answers in memory. Behind a server, it shares the clients' processor; alone, it has the servers' processor.",
+      "CPU per request: all threads of the server before the program; in the first row, of the program itself.",
+      "nginx has one worker. By default it opens a connection to the program for each request, as createFileServer does; the other row keeps 32 connections.",
     ],
     columns: [
       "server",

@@ -30,8 +30,8 @@ export async function ffi({ workspace, runtimes, rounds, note }: Context): Promi
   return {
     title: "ffi: nanoseconds of a call through src/sys/raw and of the bare call",
     method: [
-      `Both fail at once (the descriptor is -1), so that the kernel's part is small and the same.`,
-      `Median (min-max) of ${rounds} processes per backend, each the fastest of interleaved batches.`,
+      `Both calls fail at once (the descriptor is -1), so the kernel's part is small and equal.`,
+      `Median (min-max) of ${rounds} processes per backend; each reports the fastest of interleaved batches.`,
     ],
     columns: ["backend and call", "bare ns", "raw ns"],
     rows: groups.map(([name, costs]) => [

@@ -48,7 +48,7 @@ interface Point {
 }
 
 const WORDS: Record<Axis, string> = {
-  clients: "connections, each asking for 64 KiB again and again",
+  clients: "connections that request 64 KiB repeatedly",
   bytes: "bytes of the file, for two clients",
   threads: "threads, for 64 connections and files of 64 KiB",
 };
@@ -180,10 +180,10 @@ function report(points: Point[], subjects: readonly string[], rounds: number): R
   return {
     title: "growth: what clients, bytes and threads cost",
     method: [
-      `One server with one thread, or as many as it says; ${FOR_MS} ms for each figure; median (min-max) of ${rounds} interleaved rounds.`,
-      "Files from 1 GiB on have holes: they are read from memory, like all the others.",
+      `One server with one thread, or the given number; ${FOR_MS} ms for each figure; median (min-max) of ${rounds} interleaved rounds.`,
+      "Files from 1 GiB on are sparse, so they are read from memory like the others.",
       "CPU: user and system time of all threads of the server. A GB has 10^9 bytes.",
-      `${PINNING}; with two threads the server has both, and the clients take a part of the second.`,
+      `${PINNING}; with two threads, the server has both processors and shares the second with the clients.`,
     ],
     columns: ["", "GB/s", "CPU-s/GB", "CPU us/request", "resident MB"],
     rows: sorted.map((point) => [

@@ -233,11 +233,11 @@ function report(
   return {
     title: "http: createFileServer beside nginx and others, one thread each",
     method: [
-      `wrk with 64 connections (32 at 1 MiB and for ranges, 100 at 100 MiB), kept alive, ${SECONDS} s a cell; median (min-max) of ${rounds} interleaved rounds, each beginning with another server. ${PINNING}.`,
+      `wrk with 64 connections (32 at 1 MiB and for ranges, 100 at 100 MiB), kept alive, ${SECONDS} s a cell; median (min-max) of ${rounds} interleaved rounds, each of which begins with another server. ${PINNING}.`,
       CONGESTION,
       "At 1 MiB and 100 MiB: CPU-s per GB. Elsewhere: requests per second, the 99th percentile of the latency, and the CPU time of the server for one request. CPU counts all threads.",
-      'nginx has one worker and open_file_cache with the validity of ours, 1 s. Ours keeps files up to 32 KiB in memory; "nothing kept" only open files.',
-      "wrk copies what it gets: from 64 KiB on it is the client that is measured, unless CPU counts. Bytes were checked before.",
+      'nginx has one worker and open_file_cache, valid for 1 s as in sluice. sluice keeps files up to 32 KiB in memory; "nothing kept" keeps open files only.',
+      "wrk copies what it receives, so from 64 KiB on the client limits the rate; CPU figures are not affected. The bytes were checked before.",
     ],
     columns: ["server", ...LOADS.map(({ name }) => name)],
     rows: subjects.map((subject) => [

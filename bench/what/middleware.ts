@@ -101,15 +101,15 @@ function nameOf({ runtime, kind, size }: Measured): string {
 
 function report(all: readonly Measured[], rounds: number): Report {
   return {
-    title: `middleware: ${CLIENTS} connections ask for one file again and again, over loopback`,
+    title: `middleware: ${CLIENTS} connections request one file repeatedly, over loopback`,
     method: [
       `Each size for ${
         FOR_MS / 1000
-      } s per round, on connections that are kept; median (min-max) of ${rounds} interleaved rounds.`,
-      `CPU: user and system time of all threads of the server, for one request.`,
+      } s per round, on keep-alive connections; median (min-max) of ${rounds} interleaved rounds.`,
+      `CPU: user and system time of all threads of the server, per request.`,
       `The client discards inside the kernel and checks every length; SHA-256 was checked before. ${PINNING}.`,
       CONGESTION,
-      `Ratios are taken round by round, between the two under Express and the two under Fastify.`,
+      `Ratios are computed round by round, between the two rows under Express and under Fastify.`,
     ],
     columns: ["server", "KiB", "requests/s", "CPU-us/request", "CPU-s/GB", "client busy"],
     rows: all.map(({ runtime, kind, size, perSecond, cpuMicros, clientLoad }) => [

@@ -63,15 +63,14 @@ export async function mmap({ workspace, runtimes, rounds, peers, note }: Context
   const column = (costs: Sample[], name: keyof MappedCost) => costs.map((cost) => cost[name]);
   return {
     title:
-      "mmap: 64 bytes at random places of a warm file of 1 GiB; a page of a sparse one of 16 GiB",
+      "mmap: 64 bytes at random offsets of a warm file of 1 GiB; a page of a sparse file of 16 GiB",
     method: [
-      "All sum up the 64 bytes, and must come to the same sum; the pages are in the page cache and, for",
-      "the mapping, in the page table. In place: 64 records are touched, then added up, so that their way",
-      "from memory overlaps; singly: each is added up when its turn comes. The copy goes into an array",
-      "first; the checked one is readInto().",
-      'Huge pages: the same after advise("hugepage"), with the file read from the disk anew.',
-      "C is the bound: the same sums by a program in C, whose readSync is pread(2).",
-      `Median (min-max) of ${rounds} processes, each the fastest of five runs.`,
+      "Each method sums the 64 bytes, and all must give the same sum. The pages are in the page cache and in the mapping's page table.",
+      "In place: touches 64 records first and then sums them, so that their loads from memory overlap. Singly: sums one record after the other.",
+      "Copied: into an array, then summed. Checked: by readInto().",
+      'Huge pages: the same after advise("hugepage"), with the file read again from the disk.',
+      "C is the bound: the same sums in a C program, whose readSync is pread(2).",
+      `Median (min-max) of ${rounds} processes; each reports the fastest of five runs.`,
     ],
     columns: [
       "runtime",

@@ -178,13 +178,13 @@ function report(all: readonly Measured[], rounds: number): Report {
   return {
     title: `relay: ${CLIENTS} clients x ${SIZE / 1e6} MB through one thread, over loopback`,
     method: [
-      `nginx sends files from the page cache, a relay stands before it; median (min-max) of ${rounds} interleaved rounds.`,
+      `nginx sends files from the page cache, through a relay; median (min-max) of ${rounds} interleaved rounds.`,
       `CPU: user and system time of all threads of the relay. GB: 10^9 bytes. p50 and p99: 64 KiB on one keep-alive connection every ${PROBE_INTERVAL_MS} ms.`,
-      `HAProxy: one thread, splice-request and splice-response, pipes of 1 MiB. Idle: growth of resident memory by ${IDLE} connections, for each.`,
+      `HAProxy: one thread, splice-request and splice-response, pipes of 1 MiB. Idle: growth of resident memory per connection, with ${IDLE} connections.`,
       CONGESTION,
       `${
         PINNING.replace("server", "relay")
-      }, as does nginx. SHA-256 was checked before. Ratios are taken round by round.`,
+      }, as does nginx. SHA-256 was checked before. Ratios are computed round by round.`,
     ],
     columns: ["relay", "CPU-s/GB", "GB/s", "p50 ms", "p99 ms", "idle kB"],
     rows: all.map(({ cpuPerGb, gbPerSecond, idleBytes, p50, p99, subject }) => [

@@ -100,8 +100,8 @@ function report(all: readonly Measured[], rounds: number): Report {
       `CPU: user and system time of all threads of the server. Memory: VmHWM over all rounds. GB: 10^9 bytes.`,
       `The client discards inside the kernel and checks every length; SHA-256 was checked before. ${PINNING}.`,
       CONGESTION,
-      `What waits unsent in a full socket leaves when the client's acknowledgement arrives, and on loopback the client pays for that: see both columns.`,
-      `Ratios are taken round by round.`,
+      `Data that waits in a full socket leaves when the client's acknowledgement arrives. On loopback the client pays for that: see both columns.`,
+      `Ratios are computed round by round.`,
     ],
     columns: ["server", "CPU-s/GB", "GB/s", "peak MB", "client CPU-s/GB", "client busy"],
     rows: all.map(({ subject, cpuPerGb, gbPerSecond, peakBytes, clientCpuPerGb, clientLoad }) => [

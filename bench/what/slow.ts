@@ -100,9 +100,9 @@ function report(all: readonly Measured[], rounds: number): Report {
     title: `slow: ${READERS} readers of a 100 MiB file at ${BYTES_PER_SECOND / 1000} KB/s each`,
     method: [
       `A new server each round; median (min-max) of ${rounds} interleaved rounds. ${PINNING}.`,
-      `Small request: 1 KiB on a keep-alive connection every ${PROBE_INTERVAL_MS} ms, late ones counted from when they were due.`,
-      `Memory added: highest resident size of the server with the readers less that before them; what the kernel's sockets hold is not in it.`,
-      `Starved: readers that got less than 80 % of their rate, the most of any round.`,
+      `Small request: 1 KiB on a keep-alive connection every ${PROBE_INTERVAL_MS} ms, late requests count from when they were due.`,
+      `Memory added: peak resident size of the server with the readers, minus its size before them, without the memory of the kernel's sockets.`,
+      `Starved: readers that got less than 80 % of their rate; the largest number of any round.`,
     ],
     columns: [
       "server",

@@ -103,9 +103,9 @@ export async function transfer(context: Context): Promise<Report> {
     title: "transfer: the calls of transfer() beside the same calls in C",
     method: [
       `256 MiB, in the page cache; the fastest of ${REPEATS} transfers in each of ${rounds} rounds, ` +
-      "which are interleaved; the bytes are checked first.",
+      "which are interleaved; a check of the bytes comes first.",
       "file -> pipe -> file: splice(2) through a pipe of 1 MiB into a new file.",
-      "file -> socket: sendfile(2) to a TCP connection whose other end drops what comes.",
+      "file -> socket: sendfile(2) to a TCP connection whose peer drops the bytes.",
       PINNING.replace("server", "sender").replace("clients", "receiver"),
     ],
     columns: ["", "GB/s", "CPU ms/MB"],
