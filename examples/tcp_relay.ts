@@ -15,7 +15,7 @@ const [upstream, listen = ":0"] = process.argv.slice(2).reverse();
 if (upstream === undefined) throw new TypeError("Usage: tcp_relay.ts [LISTEN] UPSTREAM");
 
 const relay = createRelay({ listen, upstream, threads: 2, idleTimeoutMs: 60_000 });
-console.log(JSON.stringify(await relay.listen()));
+const address = await relay.listen();
 
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
   process.once(signal, async () => {
@@ -25,3 +25,6 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
     process.exit();
   });
 }
+
+// Printed last, because a reader of this line may send a signal at once.
+console.log(JSON.stringify(address));

@@ -43,7 +43,6 @@ const server = createFileServer({
   fallback: { to: { path }, notFound: false },
 });
 const { port: listening } = await server.listen();
-console.log(`Serving ${folder} at http://127.0.0.1:${listening}/, and accepting uploads by PUT`);
 
 for (const signal of ["SIGINT", "SIGTERM"]) {
   process.once(signal, async () => {
@@ -51,3 +50,6 @@ for (const signal of ["SIGINT", "SIGTERM"]) {
     Atomics.store(stop, 0, 1);
   });
 }
+
+// Printed last, because a reader of this line may send a signal at once.
+console.log(`Serving ${folder} at http://127.0.0.1:${listening}/, and accepting uploads by PUT`);

@@ -62,7 +62,6 @@ const server = createFileServer({
   fallback: { to: `127.0.0.1:${behind}`, paths: ["/watch/"] },
 });
 const { port: listening } = await server.listen();
-console.log(`Showing the videos of ${folder} at http://127.0.0.1:${listening}/`);
 
 for (const signal of ["SIGINT", "SIGTERM"]) {
   process.once(signal, async () => {
@@ -70,3 +69,6 @@ for (const signal of ["SIGINT", "SIGTERM"]) {
     pages.close();
   });
 }
+
+// Printed last, because a reader of this line may send a signal at once.
+console.log(`Showing the videos of ${folder} at http://127.0.0.1:${listening}/`);

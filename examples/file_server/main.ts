@@ -47,11 +47,12 @@ async function start(args: readonly string[]): Promise<void> {
   const server = "Bun" in globalThis ? tcpServer(service) : httpServer(service);
   const address = await listen(server, host, port);
   const name = isIPv6(address.address) ? `[${address.address}]` : address.address;
-  console.log(`Serving ${folder} at http://${name}:${address.port}/`);
-  console.log(service.note);
   for (const [signal, number] of [["SIGINT", 2], ["SIGTERM", 15]] as const) {
     process.on(signal, () => stop(service, server, 128 + number));
   }
+  // Printed last, because a reader of this line may send a signal at once.
+  console.log(`Serving ${folder} at http://${name}:${address.port}/`);
+  console.log(service.note);
 }
 
 interface Options {

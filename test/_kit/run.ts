@@ -247,10 +247,12 @@ function printDifferences(files: string[], rows: Row[]): void {
 /** Once more at the end what failed, for its output is far above by then. */
 function printFailures(rows: Row[]): void {
   for (const { label, outcomes } of rows) {
-    for (const [file, { failed, failures, trouble }] of outcomes) {
+    for (const [file, { failed, failures, trouble, output }] of outcomes) {
       if (failed === 0) continue;
       console.log(`\nFailed: ${file} on ${label}`);
       for (const reason of [...failures, trouble ?? []].flat()) console.log(`  ${reason}`);
+      // Of a crash or a hang nothing else tells where it was.
+      if (trouble !== undefined) console.log(output.trimEnd().split("\n").slice(-60).join("\n"));
     }
   }
 }

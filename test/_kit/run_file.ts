@@ -3,6 +3,7 @@
 import { spawn } from "node:child_process";
 import { closeSync, existsSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { describeGroup } from "./hang.ts";
 import { count, type Tally } from "./junit.ts";
 import type { Runner } from "./runners.ts";
 
@@ -53,11 +54,11 @@ export async function runFile(runner: Runner, file: string, options: RunOptions)
   const base = join(options.folder, String(sequence++));
   const report = `${base}.xml`;
   const started = performance.now();
-  const { ending, timedOut } = await execute(runner.tests(file, report), `${base}.log`, options);
+  const { ending, hang } = await execute(runner.tests(file, report), `${base}.log`, options);
   const { complete, failures, ...tally } = count(
     existsSync(report) ? readFileSync(report, "utf8") : "",
   );
-  const trouble = timedOut
+  const trouble = hang !== undefined
     ? `killed after ${options.limit} s`
     : typeof ending === "string"
     ? `killed by ${ending}`
@@ -69,19 +70,24 @@ export async function runFile(runner: Runner, file: string, options: RunOptions)
     ? undefined
     : `ended with ${ending} before its last test`;
   if (trouble !== undefined) tally.failed++;
-  const output = readFileSync(`${base}.log`, "utf8");
+  const output = readFileSync(`${base}.log`, "utf8") +
+    (hang === undefined ? "" : `\nWhen it was killed:\n${hang}\n`);
   return { ...tally, failures, trouble, output, seconds: (performance.now() - started) / 1000 };
 }
 
-/** Ends with the exit code, or with the name of the signal. */
+interface Ending {
+  /** The exit code, or the name of the signal. */
+  readonly ending: number | string;
+  /** What its processes were doing when the limit had passed, if it did. */
+  readonly hang: string | undefined;
+}
+
 function execute(
   [command, ...args]: string[],
   log: string,
   { env, limit }: RunOptions,
-): Promise<{ ending: number | string; timedOut: boolean }> {
-  const { promise, resolve, reject } = Promise.withResolvers<
-    { ending: number | string; timedOut: boolean }
-  >();
+): Promise<Ending> {
+  const { promise, resolve, reject } = Promise.withResolvers<Ending>();
   // A file keeps the order of both streams, and a child that outlives the test cannot hold it open.
   const output = openSync(log, "w");
   const child = spawn(command!, args, {
@@ -93,9 +99,9 @@ function execute(
   closeSync(output);
   const { pid } = child;
   if (pid !== undefined) running.add(pid);
-  let timedOut = false;
+  let hang: string | undefined;
   const timer = setTimeout(() => {
-    timedOut = true;
+    hang = describeGroup(pid!);
     stop(pid!);
   }, limit * 1000);
   child.once("error", reject);
@@ -103,7 +109,7 @@ function execute(
     clearTimeout(timer);
     stop(pid!);
     running.delete(pid!);
-    resolve({ ending: code ?? signal!, timedOut });
+    resolve({ ending: code ?? signal!, hang });
   });
   return promise;
 }

@@ -139,6 +139,23 @@ describe("npm test", () => {
     assert.equal(output.match(/sample\.test\.ts: killed by SIGKILL/g)?.length, 1);
   });
 
+  it("says what the processes of a file that hangs were doing", () => {
+    const { status, output } = verdict(
+      `
+      import { spawn } from "node:child_process";
+      import { once } from "node:events";
+      it("good", () => {});
+      it("hangs", async () => { await once(spawn("sleep", ["61"]), "exit"); });`,
+      "--patience",
+      "0.03",
+    );
+    assert.equal(status, 1);
+    assert.match(output, /sample\.test\.ts: killed after 9 s/);
+    assert.match(output, /^process \d+: \S*sleep 61$/m);
+    assert.match(output, /^ {2}thread \d+ sleep: S \(sleeping\), \w+, system call \d+\(/m);
+    assert.match(output, /^ {2}descriptors: 0=/m);
+  });
+
   it("refuses an unknown runtime", () => {
     const { status, stderr } = spawnSync(INSTALLED_NODE, [RUN, "--runtime", "rhino"], {
       encoding: "utf8",
