@@ -65,7 +65,9 @@ export function selectPeers(what: string, list?: string): ReadonlySet<PeerName> 
     list.split(",").map((text) => {
       const name = known.find((each) => each === text.trim().toLowerCase());
       if (name !== undefined) return name;
-      const expected = known.length === 0 ? "none, for it has none" : `some of ${known.join(",")}`;
+      const expected = known.length === 0
+        ? "none, because it has no peers"
+        : `some of ${known.join(",")}`;
       throw new TypeError(`Cannot run "${what}" beside "${text}": expected ${expected}`);
     }),
   );

@@ -14,7 +14,7 @@ const LINGER_MS = 2000;
 export function tcpServer(service: Service): Server {
   // Half-open: a client may close its side after the request.
   return createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
-    socket.on("error", () => {}); // whoever reads or writes is told as well
+    socket.on("error", () => {}); // readers and writers get the error, too
     socket.setTimeout(IDLE_MS, () => socket.destroy());
     converse(service, socket).catch(() => {}).finally(() => socket.destroy());
   });

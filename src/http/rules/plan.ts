@@ -33,7 +33,7 @@ const OF_THE_CACHE = /^(?:cache-control|expires|last-modified)$/i;
  * @throws {TypeError} When an option has the wrong type.
  * @throws {RangeError} When a numeric option is out of range.
  *
- * @example Plan by hand
+ * @example Plan a response
  * ```ts ignore
  * const { status, headers, parts } = planResponse(
  *   { method: "GET", header: (name) => request.headers.get(name) },
