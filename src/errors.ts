@@ -120,8 +120,8 @@ export class SlowTargetError extends Error {
   /** Builds the error; the message gives both numbers. */
   constructor({ bytesMoved, slowMs, ...rest }: SlowTargetErrorOptions) {
     super(
-      `Cannot go on with a target that holds up the others: ${bytesMoved} bytes taken, and more ` +
-        `than ${slowMs} ms waited for`,
+      `Cannot continue with a target that holds up the others: it took ${bytesMoved} bytes, then ` +
+        `made the others wait for more than ${slowMs} ms`,
       rest,
     );
     this.bytesMoved = bytesMoved;
