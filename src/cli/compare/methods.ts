@@ -56,7 +56,7 @@ function sendfile({ source, size, outs, calls }: Io): void {
     for (const out of outs) {
       for (let at = offset; at < end;) {
         const count = calls.sendfile(out, source, at, end - at);
-        if (count === 0) throw new Error("the file became shorter");
+        if (count === 0) throw new Error("the file was truncated");
         at += count;
       }
     }
@@ -80,7 +80,7 @@ function splice({ source, size, outs: [out = -1], target, calls }: Io): void {
   for (let at = 0; at < size;) {
     const count = calls.splice(source, at, write, PIPE);
     for (let left = count; left > 0;) left -= calls.splice(read, null, out, left);
-    if (count === 0) throw new Error("the file became shorter");
+    if (count === 0) throw new Error("the file was truncated");
     at += count;
   }
 }
@@ -90,7 +90,7 @@ function tee({ source, size, outs: [first = -1, second = -1], calls }: Io): void
   const [copy, twin] = pipe();
   for (let at = 0; at < size;) {
     const count = calls.splice(source, at, write, PIPE);
-    if (count === 0) throw new Error("the file became shorter");
+    if (count === 0) throw new Error("the file was truncated");
     for (let left = count; left > 0;) {
       // The twin is empty, so it takes everything, unless it has fewer slots.
       const shared = calls.tee(read, twin, left);
@@ -105,7 +105,7 @@ function tee({ source, size, outs: [first = -1, second = -1], calls }: Io): void
 function copyFileRange({ source, size, outs: [out = -1], calls }: Io): void {
   for (let at = 0; at < size;) {
     const count = calls.copyFileRange(source, out, at, Math.min(MOST, size - at));
-    if (count === 0) throw new Error("the file became shorter");
+    if (count === 0) throw new Error("the file was truncated");
     at += count;
   }
 }
@@ -120,7 +120,7 @@ function direct({ source, size, outs: [out = -1], target, calls }: Io): void {
   const memory = region.bytes();
   for (let at = 0; at < size;) {
     const count = calls.pread(source, memory, at);
-    if (count === 0) throw new Error("the file became shorter");
+    if (count === 0) throw new Error("the file was truncated");
     if (target === "file") {
       // Writes the end as a whole block, and truncates the file afterwards.
       const whole = Math.ceil(count / ALIGNMENT) * ALIGNMENT;

@@ -69,7 +69,7 @@ export function ringCopy({ source, size, outs: [out = -1], target, calls }: Io):
     const block = blocks[slot]!;
     const reading = block.state === "reading";
     if (result < 0) throw failure(`io_uring ${reading ? "read" : "write"}`, -result);
-    if (result === 0) throw new Error("the file became shorter");
+    if (result === 0) throw new Error("the file was truncated");
     calls.crossed(reading ? result : 0, reading ? 0 : result);
     block.done += result;
     if (block.done < block.length) return prepare(block);

@@ -99,7 +99,7 @@ export function render(comparison: Comparison, paint: Paint, width: number = Inf
   }
   const more = left.size === 0
     ? []
-    : [`A wider window, --json or --html shows more: ${[...left].join(", ")}.`];
+    : [`A wider terminal, --json or --html shows more: ${[...left].join(", ")}.`];
   const below = [...notes, ...LEGEND, ...more].flatMap((text) => wrap(text, width));
   lines.push("", ...below.map((text) => paint("dim", text)));
   return lines.join("\n");

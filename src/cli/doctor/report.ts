@@ -73,7 +73,7 @@ function lines(found: Capabilities, paint: Paint, narrow: boolean): string[] {
       ...all,
       "",
       paint("red", reason),
-      "Without foreign calls, what can be copied is copied.",
+      "Without foreign calls, sluice copies where it can.",
     ];
   }
   for (const [title, names] of GROUPS) {
