@@ -1,28 +1,28 @@
-/** What an request sees of the one who asked. @module */
+/** The client, as a proxied request sees it. @module */
 
 import type { Redirection } from "../response/accel.ts";
 
-/** Who asked. */
+/** The client of a proxied request. */
 export interface Client {
   readonly fd: number;
-  /** Whether its connection is to be closed after this answer. */
+  /** Whether its connection closes after this response. */
   readonly closing: boolean;
-  /** Sets the events of its socket that are waited for. */
+  /** Sets the events of its socket to wait for. */
   watch(events: number): void;
-  /** So many bytes have been sent to it. */
+  /** Called after each send with the number of bytes. */
   sent(bytes: number): void;
   /**
-   * The answer has been sent, or is to be the file that `redirection` names; `behind` has been received
-   * after the request.
+   * Called when the response has been sent, or when the file that `redirection` names should be
+   * sent. `behind` was received after the request.
    */
   answered(told: Told, keep: boolean, behind: Uint8Array, redirection?: Redirection): void;
-  /** The answer has not come to its end. */
+  /** Called when the response ended early. */
   failed(told: Told): void;
 }
 
-/** What became of a request. */
+/** Result of a request. */
 export interface Told {
-  /** Status; 0 where the client has got none. */
+  /** Status; 0 if the client got none. */
   readonly status: number;
   /** Bytes of the body that were sent. */
   readonly bytes: number;
