@@ -1,28 +1,28 @@
-/** The client, as a proxied request sees it. @module */
+/** What an request sees of the one who asked. @module */
 
 import type { Redirection } from "../response/accel.ts";
 
-/** The client of a proxied request. */
+/** Who asked. */
 export interface Client {
   readonly fd: number;
-  /** Whether its connection closes after this response. */
+  /** Whether its connection is to be closed after this answer. */
   readonly closing: boolean;
-  /** Sets the events of its socket to wait for. */
+  /** Sets the events of its socket that are waited for. */
   watch(events: number): void;
-  /** Called after each send with the number of bytes. */
+  /** So many bytes have been sent to it. */
   sent(bytes: number): void;
   /**
-   * Called when the response has been sent, or when the file that `redirection` names should be
-   * sent. `behind` was received after the request.
+   * The answer has been sent, or is to be the file that `redirection` names; `behind` has been received
+   * after the request.
    */
   answered(told: Told, keep: boolean, behind: Uint8Array, redirection?: Redirection): void;
-  /** Called when the response ended early. */
+  /** The answer has not come to its end. */
   failed(told: Told): void;
 }
 
-/** Result of a request. */
+/** What became of a request. */
 export interface Told {
-  /** Status; 0 if the client got none. */
+  /** Status; 0 where the client has got none. */
   readonly status: number;
   /** Bytes of the body that were sent. */
   readonly bytes: number;

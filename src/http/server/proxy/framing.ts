@@ -1,30 +1,30 @@
-/** Finds the end of a message's body: RFC 9112, section 6. @module */
+/** Where the body of a message ends: RFC 9112, section 6. @module */
 
 import { CLASS, Class, CR, LF } from "../parser/syntax.ts";
 
-/** Tracks a forwarded body, so that no byte after it is forwarded. */
+/** Follows a body that is passed on, so that not one byte too many is. */
 export interface Framing {
   /** Whether the body has ended. */
   readonly done: boolean;
-  /** Whether the body ends with the connection, even if the sender only closes it. */
+  /** Whether the end of the connection is the end of the body, rather than of its sender. */
   readonly untilEnd: boolean;
-  /** Bytes from here on that need no inspection; 0 if the next one does. */
+  /** Bytes from here on that need not be looked at; 0 where the next one must be. */
   readonly blind: number;
   /**
-   * Bytes that the last {@linkcode Framing.scan} removed. The bytes to forward lie between its
-   * `start` and its result, minus this number.
+   * Bytes that the last {@linkcode Framing.scan} removed: what is to be passed on stands from its
+   * `start` to where it ended, less so many bytes.
    */
   readonly removed: number;
   /**
-   * Inspects bytes. Returns where the body ends, `end` if it continues, or -1 if it is malformed.
-   * Overwrites bytes that are not forwarded with those that follow.
+   * Goes over bytes; returns where the body ends, `end` where it does not, -1 where it is none.
+   * What is not passed on is overwritten by what follows it.
    */
   scan(bytes: Uint8Array, start: number, end: number): number;
-  /** Skips `count` bytes, at most {@linkcode Framing.blind}, without inspecting them. */
+  /** Goes over `count` bytes, at most {@linkcode Framing.blind}, without seeing them. */
   skip(count: number): void;
 }
 
-/** A body of known length; `Infinity` means until the end of the connection. */
+/** A body of a length that is known; `Infinity` is up to the end of the connection. */
 export class Counted implements Framing {
   readonly untilEnd: boolean;
   readonly removed = 0;
@@ -54,10 +54,10 @@ export class Counted implements Framing {
   }
 }
 
-/** Most digits of a chunk's length, enough for 2^48 bytes. */
+/** Digits of a chunk's length: 2^48 bytes are more than anybody has. */
 const MOST_DIGITS = 12;
 
-/** Most bytes of the extensions of one chunk, and of all trailers. */
+/** Bytes of the extensions of one chunk, and of all trailers. */
 const MOST_OTHERS = 8192;
 
 const State = {
@@ -69,7 +69,7 @@ const State = {
   DATA: 4,
   DATA_CR: 5,
   DATA_LF: 6,
-  /** At the beginning of a line after the last chunk. */
+  /** At the beginning of a line behind the last chunk. */
   TRAILER: 7,
   MORE_TRAILER: 8,
   TRAILER_LF: 9,
@@ -78,23 +78,23 @@ const State = {
 } as const;
 
 /**
- * Parts of a chunked body to forward: all; all but the trailers, because a program could take them
- * for fields of the head; or the data alone, for a client that does not know chunks.
+ * What of a body in chunks is passed on: all of it; all but the trailers, for a program that could
+ * take them for fields of the head; or the data alone, for a client that knows no chunks.
  */
 export type ChunkedParts = "all" | "without trailers" | "data";
 
 /**
- * A chunked body, parsed as strictly as heads. Lines end in CR and LF. Extensions contain nothing
- * that another reader could take for a line end.
+ * A body in chunks, as strict as the heads: lines end in CR and LF, and extensions hold nothing that
+ * another reader could take for the end of a line.
  */
 export class Chunked implements Framing {
   readonly untilEnd = false;
   removed = 0;
   readonly #parts: ChunkedParts;
   #state: number = State.LENGTH;
-  /** Digits of the current length. */
+  /** Digits of the length at hand. */
   #digits = 0;
-  /** The current length; within the data, the rest of it. */
+  /** The length at hand; in the data what is left of it. */
   #left = 0;
   #others = 0;
 
@@ -135,7 +135,7 @@ export class Chunked implements Framing {
     return at;
   }
 
-  /** Whether to forward the byte that led to this state. */
+  /** Whether the byte that led to this state is passed on. */
   #passes(): boolean {
     if (this.#parts === "all") return true;
     if (this.#parts === "data") return false;
@@ -143,7 +143,7 @@ export class Chunked implements Framing {
       !(this.#state === State.TRAILER && this.#others > 0);
   }
 
-  /** Takes one byte outside of the data; returns false if it is invalid there. */
+  /** Takes one byte of what is not data; false where it must not stand there. */
   #step(byte: number): boolean {
     switch (this.#state) {
       case State.LENGTH:
@@ -165,7 +165,7 @@ export class Chunked implements Framing {
         return byte === LF && this.#go(State.LENGTH);
       case State.TRAILER:
         if (byte === CR) return this.#go(State.LAST_LF);
-        // The first byte of a name; rejects a folded line.
+        // The first byte of a name; this refuses a folded line.
         return (CLASS[byte]! & Class.TOKEN) !== 0 && this.#other(byte) &&
           this.#go(State.MORE_TRAILER);
       case State.MORE_TRAILER:
@@ -195,7 +195,7 @@ export class Chunked implements Framing {
 
 const SEMICOLON = 0x3b;
 
-/** Returns the value of a hexadecimal digit, or -1. */
+/** Value of a hexadecimal digit, or -1. */
 function digitOf(byte: number): number {
   if (byte >= 0x30 && byte <= 0x39) return byte - 0x30;
   const lower = byte | 0x20;

@@ -1,4 +1,4 @@
-/** Collects the head of a response, however it is split. @module */
+/** Collects the head of an answer, however it is cut. @module */
 
 import type { Cell } from "../../../../ffi/libc/cell.ts";
 import { concat } from "../../../bytes.ts";
@@ -11,17 +11,17 @@ import { type Asked, endOfHead, readResponse, type ResponseHead } from "./respon
 /** Most bytes of a head. */
 const MOST_HEAD = 64 * 1024;
 
-/** Most 1xx responses before the final one. */
+/** Most answers of 1xx before the one that counts. */
 const MOST_INTERIM = 16;
 
-/** Reads the heads of one request's responses, including interim ones. */
+/** Reads the heads of one request: those of interim answers too. */
 export class HeadReader {
   #arrived: Uint8Array = new Uint8Array(0);
-  /** Offset up to which the end of the head was searched. */
+  /** How far the end of the head has been looked for. */
   #searched = 0;
   #heads = 0;
 
-  /** Returns the next head; `undefined` if it is incomplete, `null` if it is invalid. */
+  /** The next head; `undefined` where it has not arrived, `null` where it is none. */
   next(asked: Asked): ResponseHead | null | undefined {
     const arrived = this.#arrived;
     const end = endOfHead(arrived, this.#searched - 3);
@@ -36,14 +36,14 @@ export class HeadReader {
     return head;
   }
 
-  /** Returns the bytes received after the last head. */
+  /** What has arrived behind the last head. */
   rest(): Uint8Array {
     const rest = this.#arrived;
     this.#arrived = new Uint8Array(0);
     return rest;
   }
 
-  /** Receives more; returns `MORE` after success, otherwise another one of `Moved`. */
+  /** Receives more; returns `MORE` where there was some, else another of `Moved`. */
   receive(fd: number, buffer: Cell): number {
     const { bytes } = buffer;
     const count = recvCell(fd, buffer, 0, bytes.length, MessageFlag.DONTWAIT);

@@ -1,6 +1,6 @@
-/** Header fields of a single connection, which are not forwarded: RFC 9110, 7.6.1. @module */
+/** Header fields that concern one connection alone, and are not passed on: RFC 9110, 7.6.1. @module */
 
-/** Hop-by-hop request fields, and one that CGI programs take for the name of a proxy. */
+/** Those of requests, and one that CGI programs take for the name of a proxy. */
 export const OF_THIS_HOP: ReadonlySet<string> = new Set([
   "connection",
   "keep-alive",
@@ -11,5 +11,5 @@ export const OF_THIS_HOP: ReadonlySet<string> = new Set([
   "upgrade",
 ]);
 
-/** Fields that Connection cannot remove: without them, the message would mean something else. */
+/** What nobody can have removed by naming it in Connection: without them it is another message. */
 export const KEPT: ReadonlySet<string> = new Set(["host", "content-length", "transfer-encoding"]);

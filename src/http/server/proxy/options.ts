@@ -1,8 +1,4 @@
-/**
- * Options of `fallback`: the program that requests are forwarded to, and which requests.
- *
- * @module
- */
+/** Whom requests are passed on to, and which. @module */
 
 import { Cell } from "../../../../ffi/libc/cell.ts";
 import { describe, wholeNumber } from "../../../options.ts";
@@ -15,55 +11,55 @@ import type { SandboxOptions } from "../thread/sandbox.ts";
 
 export type { Endpoint };
 
-/** Treatment of forwarding headers. */
+/** What the program is told of who asked. */
 export type Forwarding = "replace" | "append" | false;
 
-/** Options of the fallback. All times are in milliseconds. */
+/** Requests that are the program's own to answer. Times are in milliseconds. */
 export interface FallbackOptions {
-  /** Address of the program: `"host:port"`, `":port"` on this machine, or `"unix:/path"`. */
+  /** Where its server listens: `"host:port"`, `":port"` on this machine, or `"unix:/path"`. */
   readonly to: string | Endpoint;
   /**
-   * Path prefixes that always go to the program, whatever the folder contains: `"/api/"` matches
-   * everything below, `"/api"` also `/apis`. sluice compares them with the path as sent, and with
-   * the decoded path that file look-up uses.
+   * Beginnings of targets that are always the program's, whatever is in the folder: `"/api/"` is
+   * everything below, `"/api"` also `/apis`. Compared with the path as it was sent, and with the
+   * decoded path that the file look-up uses.
    *
    * @default {none}
    */
   readonly paths?: readonly string[] | undefined;
-  /** Whether requests for missing files go to the program. @default {true} */
+  /** Whether what is not in the folder is the program's. @default {true} */
   readonly notFound?: boolean | undefined;
-  /** Whether other methods than GET and HEAD do; never CONNECT and TRACE. @default {true} */
+  /** Whether methods other than GET and HEAD are; never CONNECT and TRACE. @default {true} */
   readonly methods?: boolean | undefined;
   /**
-   * Sets X-Forwarded-For, -Host and -Proto. `"replace"` drops the client's own values, `"append"`
-   * is for a server behind a trusted proxy, `false` forwards the fields unchanged.
+   * Sets X-Forwarded-For, -Host and -Proto. `"replace"` drops what the client says of itself,
+   * `"append"` is for behind a proxy that is trusted, `false` passes everything on as it is.
    *
    * @default {"replace"}
    */
   readonly forwarded?: Forwarding | undefined;
   /**
-   * Whether to add a `Via` field to forwarded requests, as RFC 9110, 7.6.3 demands. Some servers
-   * change their response because of it: nginx then sends no gzip (`gzip_proxied`).
+   * Whether requests say in a `Via` field that they were passed on, as RFC 9110, 7.6.3 demands.
+   * nginx, for one, sends no gzip to a request with that field (`gzip_proxied`).
    *
    * @default {true}
    */
   readonly via?: boolean | undefined;
   /**
-   * Whether the program may have a file sent instead of its response. `X-Accel-Redirect: /a/b.pdf`
-   * names a file below the root, spelled like a request target. A path such as `"/private/"` allows
-   * this only for files below it. The program can then send every file that the server may read,
-   * even those that `paths` keeps from clients.
+   * Whether the program may have a file sent in place of its answer: `X-Accel-Redirect: /a/b.pdf` names
+   * a file below the root, in the spelling of a request target. A path such as `"/private/"` allows
+   * this for the files below it only. The program can then send every file that the server may read,
+   * also those that `paths` keeps clients from.
    *
    * @default {false}
    */
   readonly accel?: boolean | string | undefined;
-  /** Time limit for connecting, then 504. @default {5000} */
+  /** Time for connecting; then 504. @default {5000} */
   readonly connectMs?: number | undefined;
-  /** Time without a byte from the program, then 504 or the end of the response. @default {60000} */
+  /** Time without a byte from the program; then 504, or the end of the answer. @default {60000} */
   readonly silenceMs?: number | undefined;
 }
 
-/** {@linkcode FallbackOptions}, checked. */
+/** The same, checked. */
 export interface FallbackChoice {
   readonly to: Endpoint;
   readonly paths: readonly string[];
@@ -76,17 +72,17 @@ export interface FallbackChoice {
   readonly silenceMs: number;
 }
 
-/** Configuration of a thread, as plain data. */
+/** What a thread is given: plain data. */
 export interface FallbackConfig extends Omit<FallbackChoice, "to"> {
-  /** Addresses to connect to, tried in turn. */
+  /** Where to connect to; tried in turn. */
   readonly addresses: readonly DialAddress[];
-  /** Host for requests without one. */
+  /** Value of Host for requests that have none. */
   readonly host: string;
 }
 
 const ACTION = "pass requests on";
 
-/** A day. A longer wait is a mistake. */
+/** A day: longer waits are mistakes. */
 const MOST_MS = 86_400_000;
 
 /** Checks the option. */
@@ -117,31 +113,31 @@ export function fallbackOf(value: string | FallbackOptions): FallbackChoice {
   };
 }
 
-/** Resolves the name for the threads. */
+/** Looks the name up, for the threads. */
 export async function resolveFallback({ to, ...rest }: FallbackChoice): Promise<FallbackConfig> {
   const addresses = dialAddresses(await resolveAll(to));
   return { ...rest, addresses, host: hostOf(to) };
 }
 
-/** Returns the Host for a request without one: the program's address. */
+/** Value of Host for a request that has none: the program's address. */
 export function hostOf(to: Endpoint): string {
   if ("path" in to) return "localhost";
   const { host = "127.0.0.1", port } = to;
-  // A zone means something on this machine only (RFC 6874, 1).
+  // A zone buffers something on this machine only (RFC 6874, 1).
   const name = host.replace(/%.*$/, "");
   return `${name.includes(":") ? `[${name}]` : name}:${port}`;
 }
 
-/** A configuration with addresses pinned in memory, and what a sandbox must allow. */
+/** A configuration whose addresses stay where they are in memory, and what a sandbox must allow. */
 export interface PinnedFallback {
   readonly fallback: FallbackConfig | null;
   readonly needs: SandboxOptions;
 }
 
 /**
- * Copies the addresses of the fallback to memory that never moves. A sandbox allows connect(2) only
- * with a pointer to one of them, because a seccomp filter can compare pointers but not read what
- * they point to.
+ * Moves the addresses of the fallback to memory that never moves. In a sandbox, connect(2) is allowed
+ * only with a pointer to one of them: a seccomp filter compares pointers, but cannot read what they
+ * point to.
  */
 export function pinFallback(fallback: FallbackConfig | null): PinnedFallback {
   if (fallback === null) return { fallback, needs: {} };
@@ -155,14 +151,14 @@ export function pinFallback(fallback: FallbackConfig | null): PinnedFallback {
     pointer: cell.address,
   }));
   const { cell, dial: { family, address } } = pinned[0]!;
-  // `struct sockaddr_in` and `sockaddr_in6` have the port at the same offset, and all use one port.
+  // `struct sockaddr_in` and `sockaddr_in6` have the port in the same place, and all have the same.
   const needs = family === "Unix"
     ? { addresses, abstract: address[2] === 0 }
     : { addresses, port: cell.view.getUint16(2) };
   return { fallback: { ...fallback, addresses: pinned.map(({ dial }) => dial) }, needs };
 }
 
-/** Decodes a path, like the paths that it is compared with. */
+/** A path is decoded, as those are that it is compared with. */
 function accelOf(value: Accel): Accel {
   if (typeof value === "boolean") return value;
   const valid = typeof value === "string" && value[0] === "/" && value.endsWith("/");

@@ -1,14 +1,14 @@
-/** Matches targets with `fallback.paths`. @module */
+/** Which targets `fallback.paths` buffers. @module */
 
 import { lookedUpPath, splitTarget } from "../../rules/target.ts";
 
 /**
- * Whether one of the paths is a prefix of a target.
+ * Whether one of the paths is the beginning of a target.
  *
- * Compares the path as sent, and the decoded path that file look-up uses, so that no spelling of a
- * path reaches a file below it. Accepts both forms of a target.
+ * Compares the path as it was sent, and the decoded path that the file look-up uses: no spelling of
+ * a path leads to a file below it. Takes both forms of a target.
  *
- * @param decoded The same paths, each decoded by {@linkcode decodedPath}.
+ * @param decoded The same paths, each by {@linkcode decodedPath}.
  */
 export function owned(
   target: string,
@@ -23,10 +23,10 @@ export function owned(
   return path !== undefined && decoded.some((beginning) => path.startsWith(beginning));
 }
 
-/** Decodes the escapes of one of `fallback.paths`; returns it unchanged if they are not UTF-8. */
+/** One of `fallback.paths` with its escapes decoded; as it is where they are no UTF-8. */
 export function decodedPath(path: string): string {
   try {
-    // An escaped slash is no separator.
+    // An escaped slash separates no names.
     return /%2f/i.test(path) ? path : decodeURIComponent(path);
   } catch {
     return path;

@@ -1,4 +1,4 @@
-/** Forwards requests by `node:http` if system calls are not possible. @module */
+/** Passing requests on by `node:http`, where no system call can be made. @module */
 
 import type { ClientRequest, IncomingMessage, RequestOptions, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
@@ -16,20 +16,20 @@ import { type FallbackChoice, hostOf } from "./options.ts";
 import { decodedPath, owned } from "./paths.ts";
 import { refuse, sendRedirected } from "./portable_answer.ts";
 
-/** Serves files, or calls `next` with an error with a `status` if there is none. */
+/** Answers for the files, and calls `next` with an error that has a `status` where it has none. */
 type Files = (req: IncomingMessage, res: ServerResponse, next: (error?: unknown) => void) => void;
 
 const WHO = /^(?:forwarded|x[-_]forwarded[-_](?:for|host|proto)|x[-_]real[-_]ip)$/;
 
-/** Applies the same rules as the server's own threads. */
+/** The same rules as those of the server's own threads. */
 export class PortableFallback {
   readonly #config: FallbackChoice;
-  /** Root of the files that the program names. */
+  /** What files are sent from that the program names. */
   readonly #site: StaticRoot | undefined;
-  /** The program's paths, decoded. */
+  /** The paths of the program, decoded. */
   readonly #decoded: readonly string[];
 
-  /** Addresses of the program, after they have been resolved. */
+  /** Addresses of the program, once they have been looked up. */
   #addresses: Promise<SocketAddress[]> | undefined;
 
   constructor(config: FallbackChoice, site?: StaticRoot) {
@@ -38,7 +38,7 @@ export class PortableFallback {
     this.#decoded = config.paths.map(decodedPath);
   }
 
-  /** Returns the program's addresses for any name, as `dns.lookup()` does with `all`. */
+  /** Gives the addresses of the program, whatever the name, as `dns.lookup()` does with `all`. */
   readonly #lookup = (
     _name: string,
     _options: unknown,
@@ -54,7 +54,7 @@ export class PortableFallback {
     );
   };
 
-  /** Answers a request, by a file or by the program. */
+  /** Answers a request, in whatever way. */
   serve(req: IncomingMessage, res: ServerResponse, files: Files, preflights: boolean): void {
     const { method = "", url = "" } = req;
     const { methods, notFound, paths } = this.#config;
@@ -74,7 +74,7 @@ export class PortableFallback {
     });
   }
 
-  /** Forwards a WebSocket; rejects any other protocol. */
+  /** Passes a WebSocket through; any other protocol is refused. */
   upgrade(req: IncomingMessage, socket: Duplex, head: Uint8Array): void {
     socket.on("error", () => socket.destroy());
     if (!isWebSocket(req) || !isWellFormed(req)) {
@@ -90,13 +90,13 @@ export class PortableFallback {
       "websocket",
     ]);
     request.on("upgrade", (response, upstream, first) => {
-      // From here on, silence is no error.
+      // From here on silence buffers nothing.
       upstream.setTimeout(0);
       const lines = [`HTTP/1.1 101 Switching Protocols`, ...fieldLines(response.rawHeaders, accel)];
       socket.write(`${lines.join("\r\n")}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n`);
       socket.write(first);
       upstream.write(head);
-      // A normal close would look like the program's.
+      // An ordinary end would look like that of the program.
       upstream.on("error", () => reset(socket as Socket));
       socket.on("error", () => upstream.destroy());
       socket.on("close", () => upstream.destroy());
@@ -125,7 +125,7 @@ export class PortableFallback {
     const { accel } = this.#config;
     let left = false;
     const cut = () => {
-      // If the body ends with the connection, a normal close would look like its end.
+      // Where the body ends with the connection, an ordinary end would look like that of the body.
       if (res.socket) reset(res.socket);
       res.destroy();
     };
@@ -135,7 +135,7 @@ export class PortableFallback {
       const said: [lower: string, value: string][] = [];
       eachField(rawHeaders, (name, value, lower) => {
         if (accel !== false) said.push([lower, value]);
-        // RFC 9110, 8.6: such a response has no Content-Length.
+        // RFC 9110, 8.6: such an answer has no Content-Length.
         if (statusCode !== 204 || lower !== "content-length") kept.push(name, value);
       });
       const redirection = redirectionOf(said);
@@ -145,7 +145,7 @@ export class PortableFallback {
         request.destroy();
         return sendRedirected({ accel, redirection, req, res, site: this.#site! });
       }
-      // RFC 9110, 15.5.22: a 426 response names the protocol.
+      // RFC 9110, 15.5.22: an answer with 426 says to which protocol.
       if (statusCode === 426 && headers.upgrade !== undefined) {
         kept.push("Upgrade", headers.upgrade, "Connection", "upgrade, close");
       }
@@ -166,7 +166,7 @@ export class PortableFallback {
   #request(req: IncomingMessage, headers: string[]): ClientRequest {
     const { silenceMs, to } = this.#config;
 
-    // Passes a name, so that the runtime calls lookup() and tries all addresses.
+    // A name, so that lookup() is asked: the runtimes then try all of its addresses.
     const where = "path" in to
       ? { socketPath: to.path }
       : { host: "program.invalid", port: to.port, lookup: this.#lookup };
@@ -190,7 +190,7 @@ export class PortableFallback {
     // HTTP/1.1 requires one.
     const headers: string[] = ["Host", host ?? hostOf(to)];
     eachField(req.rawHeaders, (name, value, lower) => {
-      // The runtime has sent "100 Continue" itself.
+      // The runtime has said "100 Continue" itself.
       if (lower === "host" || lower === "expect" || lower === "trailer") return;
       if (accel !== false && isOfServers(lower)) return;
       if (forwarded === false || !WHO.test(lower)) headers.push(name, value);
@@ -215,15 +215,15 @@ function lookedUp(address: SocketAddress): { address: string; family: number }[]
   return [{ address: hostOfAddress(address), family: address.family === "IPv6" ? 6 : 4 }];
 }
 
-/** Whether a request is for a WebSocket, the only other protocol that is forwarded. */
+/** The only other protocol that is passed on; runtimes that can be told treat the rest as ordinary. */
 export function isWebSocket({ headers, method }: IncomingMessage): boolean {
   return String(headers.upgrade).toLowerCase() === "websocket" && method === "GET";
 }
 
-/** Requests that timed out. */
+/** Requests that were given up. */
 const timedOut = new WeakSet<ClientRequest>();
 
-/** Checks what the server's own threads demand of a head, and not every runtime does. */
+/** What the server's own threads demand of a head, and not every runtime does. */
 function isWellFormed({ method, rawHeaders, url = "" }: IncomingMessage): boolean {
   let hosts = 0;
   for (let i = 0; i < rawHeaders.length; i += 2) {
@@ -233,7 +233,7 @@ function isWellFormed({ method, rawHeaders, url = "" }: IncomingMessage): boolea
   return splitTarget(url) !== 400 || (url === "*" && method === "OPTIONS");
 }
 
-/** Calls `add` for each field that is not hop-by-hop. */
+/** Calls `add` for each field that does not concern one hop alone. */
 function eachField(
   raw: readonly string[],
   add: (name: string, value: string, lower: string) => void,

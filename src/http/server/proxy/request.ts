@@ -1,4 +1,4 @@
-/** Writes the head of a forwarded request. @module */
+/** The head of a request as it is passed on. @module */
 
 import { Field } from "../parser/field_names.ts";
 import { trimBlanks } from "../../rules/blanks.ts";
@@ -10,7 +10,7 @@ import { type Accel, isOfServers } from "../response/accel.ts";
 import { KEPT, OF_THIS_HOP } from "./hop.ts";
 import type { Forwarding } from "./options.ts";
 
-/** Fields about the client. With underscores, because some programs confuse these with hyphens. */
+/** What says who asked; underscores, because some programs cannot tell them from hyphens. */
 const WHO: ReadonlySet<string> = new Set([
   "forwarded",
   "x-forwarded-for",
@@ -21,24 +21,24 @@ const WHO: ReadonlySet<string> = new Set([
 
 const FORWARDED_FOR = "x-forwarded-for";
 
-/** Whether a target can be forwarded: as it is, or from its absolute form. */
+/** Whether a target can be passed on: as it is, or made from the absolute form. */
 export function isPassable(head: RequestHead): boolean {
   return head.bytes[head.targetStart] === SLASH || splitTarget(head.target) !== 400;
 }
 
 const SLASH = 0x2f;
 
-/** Whether a request asks for a WebSocket, the only other protocol that is forwarded. */
+/** Whether a request asks for another protocol that is passed on: WebSocket, and nothing else. */
 export function wantsWebSocket(head: RequestHead): boolean {
-  // By "h2c", a client could reach the program without sluice's checks.
+  // With "h2c" a client could speak to the program past all that is checked here.
   return (head.known & Field.UPGRADE) !== 0 && head.minor === 1 && head.method === Method.GET &&
     head.header("upgrade")!.toLowerCase() === "websocket" && named(head).has("upgrade");
 }
 
 /**
- * Writes the head for the program: the same request without hop-by-hop fields.
+ * Writes the head for the program: the same request, without what concerns this connection alone.
  *
- * @param client Address of the client; empty if it has none.
+ * @param client Address of the client in digits; empty where it has none.
  */
 export function passedHead(
   head: RequestHead,
@@ -46,7 +46,7 @@ export function passedHead(
     readonly accel: Accel;
     readonly client: string;
     readonly forwarded: Forwarding;
-    /** Host for an HTTP/1.0 request without one. */
+    /** Value of Host for a request of HTTP/1.0 without one. */
     readonly host: string;
     readonly scheme: "http" | "https";
     readonly upgrade: boolean;
@@ -57,7 +57,7 @@ export function passedHead(
   const parts = splitTarget(head.target);
   if (parts === 400) throw new TypeError("Cannot pass a request on: its target is malformed");
   const { authority, path, query } = parts;
-  // RFC 9112, 2.3: an intermediary sends its own version, not the client's.
+  // RFC 9112, 2.3: an intermediary sends its own version, which is not that of the client.
   const lines = [`${head.methodName} ${path}${query} HTTP/1.1`];
   let chain = "";
   let host = authority;
@@ -65,7 +65,7 @@ export function passedHead(
   for (let i = 0; i < head.count; i++) {
     const [name, value] = fieldAt(head, i);
     const lower = name.toLowerCase();
-    // Drops trailers: a program could take a trailer field for a field of the head.
+    // Trailers are dropped: a program could take a trailer field for one of the head.
     if (OF_THIS_HOP.has(lower) || lower === "trailer" || (dropped.has(lower) && !KEPT.has(lower))) {
       continue;
     }
@@ -90,7 +90,7 @@ export function passedHead(
   }
   if (via) lines.push(`Via: 1.${head.minor} sluice`);
   if ((head.known & Field.TRANSFER_ENCODING) !== 0) lines.push("Transfer-Encoding: chunked");
-  // One connection per request, so that nothing of one request can become part of another.
+  // Each connection to the program is for one request: nothing of one can become part of another.
   lines.push(upgrade ? "Connection: Upgrade\r\nUpgrade: websocket" : "Connection: close");
   return latin1Bytes(`${lines.join("\r\n")}\r\n\r\n`);
 }
@@ -125,7 +125,7 @@ function fieldAt({ bytes, fields }: RequestHead, index: number): readonly [strin
   ];
 }
 
-/** Returns the names in Connection, in lower case. */
+/** What Connection names, in lower case. */
 function named(head: RequestHead): ReadonlySet<string> {
   if ((head.known & Field.CONNECTION) === 0) return NONE;
   const options = head.header("connection") ?? "";

@@ -1,27 +1,27 @@
-/** Parses the head of a forwarded response strictly, and writes a new one. @module */
+/** The head of an answer that is passed on: read strictly, and written anew. @module */
 
 import { trimBlanks } from "../../rules/blanks.ts";
 import { latin1, latin1Bytes } from "../parser/syntax.ts";
 import { ACCEL, type Redirection, redirectionOf } from "../response/accel.ts";
 import { Chunked, Counted, type Framing } from "./framing.ts";
 
-/** The head of a response, from the program or from sluice. */
+/** The head of an answer, the program's or ours. */
 export interface AnswerHead {
   readonly status: number;
   readonly framing: Framing;
-  /** Whether only the end of the connection tells the client where the body ends. */
+  /** Whether the client knows by the end of the connection alone where the body ends. */
   readonly untilEnd: boolean;
-  /** Protocols that the program demands by 426 (RFC 9110, 15.5.22). */
+  /** Protocols that the program asks for with 426 (RFC 9110, 15.5.22). */
   readonly required: string | undefined;
-  /** Text for the client, without the last lines: the Connection field and the empty line. */
+  /** For the client, but for the last lines: what becomes of the connection, and an empty one. */
   readonly text: string;
 }
 
-/** A parsed head. */
+/** A head that was read. */
 export interface ResponseHead extends AnswerHead {
-  /** Offset of the body. */
+  /** Where the body begins. */
   readonly end: number;
-  /** The file to send instead. */
+  /** The file that is to be sent instead. */
   readonly redirection: Redirection | undefined;
 }
 
@@ -31,7 +31,7 @@ const NAME = /^[\w!#$%&'*+\-.^`|~]+$/;
 const CONTROL = /[\x00-\x08\x0a-\x1f\x7f]/;
 const LENGTH = /^\d{1,15}$/;
 
-/** Hop-by-hop fields. */
+/** Fields of one hop. */
 const OF_THIS_HOP: ReadonlySet<string> = new Set([
   "connection",
   "keep-alive",
@@ -40,21 +40,21 @@ const OF_THIS_HOP: ReadonlySet<string> = new Set([
   "upgrade",
 ]);
 
-/** Facts about the request. */
+/** What was asked. */
 export interface Asked {
-  /** Whether it was HEAD, so that the response has no body. */
+  /** Whether it was HEAD: the answer has no body. */
   readonly bodiless: boolean;
-  /** Minor HTTP version of the client: 0 or 1. */
+  /** 0 or 1, of HTTP/1.x: the client's version. */
   readonly minor: number;
   /** Whether it was for a WebSocket. */
   readonly upgrade: boolean;
-  /** The request's head, if the response may name a file to send instead. */
+  /** The request's head, where the answer may name a file to be sent instead. */
   readonly original?: Uint8Array | null;
-  /** Date for a response without one. */
+  /** The date, for an answer that has none. */
   readonly date: Uint8Array;
 }
 
-/** Returns the offset of the empty line that ends a head, or -1. */
+/** Where the empty line that ends a head begins, or -1. */
 export function endOfHead(bytes: Uint8Array, from: number): number {
   for (let at = Math.max(0, from); at + 3 < bytes.length; at++) {
     if (bytes[at] === 13 && bytes[at + 1] === 10 && bytes[at + 2] === 13 && bytes[at + 3] === 10) {
@@ -64,7 +64,7 @@ export function endOfHead(bytes: Uint8Array, from: number): number {
   return -1;
 }
 
-/** Parses a head whose empty line is at `end`; returns `null` if it is invalid or ambiguous. */
+/** Reads a head whose empty line begins at `end`; `null` for what is none, or contradicts itself. */
 export function readResponse(bytes: Uint8Array, end: number, asked: Asked): ResponseHead | null {
   const [first = "", ...rest] = latin1(bytes, 0, end).split("\r\n");
   const line = STATUS_LINE.exec(first);
@@ -119,7 +119,7 @@ export function readResponse(bytes: Uint8Array, end: number, asked: Asked): Resp
   };
 }
 
-/** Applies RFC 9112, 6.3, except the cases in which two readers could see two bodies. */
+/** RFC 9112, 6.3, without the cases in which two readers could see two bodies. */
 function framingOf(
   status: number,
   { bodiless, minor, upgrade }: Asked,
@@ -137,16 +137,15 @@ function framingOf(
   }
   if (lengths.length > 1 || !lengths.every((length) => LENGTH.test(length))) return null;
   if (bodiless || status < 200 || status === 204 || status === 304) return new Counted(0);
-  // HTTP/1.0 clients do not know chunks (RFC 9112, 6.1).
+  // A client of HTTP/1.0 knows no chunks (RFC 9112, 6.1).
   if (codings.length > 0) return new Chunked(minor === 0 ? "data" : "all");
   return new Counted(lengths.length === 0 ? Infinity : Number(lengths[0]));
 }
 
 /**
- * Writes the whole head.
+ * The whole head.
  *
- * @param connection The Connection field; `null` for an interim response, which has none.
- */
+ * @param connection What becomes of the connection; `null` for that of an interim answer, which says nothing of the connection. */
 export function clientHead(
   text: string,
   connection: "close" | "keep-alive" | "upgrade" | null,
