@@ -10,7 +10,7 @@ export interface Context {
   readonly workspace: Workspace;
   readonly runtimes: readonly RuntimeName[];
   readonly rounds: number;
-  /** Peers to run beside sluice, if they are installed. */
+  /** What to run beside ours, where it is installed. */
   readonly peers: ReadonlySet<PeerName>;
   /** Reports progress. */
   note(text: string): void;

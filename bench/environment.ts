@@ -29,7 +29,7 @@ export function commandFor(runtime: RuntimeName, file: string, args: readonly st
   return { argv: [...argv, file, ...args], ...(env && { env }) };
 }
 
-/** Returns the version of a runtime, or `undefined` if it is not installed. */
+/** Version of a runtime, or `undefined` where it is not installed. */
 export function versionOf(runtime: RuntimeName): string | undefined {
   return firstLine(PREFIXES[runtime].argv[0]!, ["--version"]);
 }

@@ -79,7 +79,7 @@ http {
 `;
 }
 
-/** Returns `http` settings that forward every request. */
+/** Settings of `http` that have every request passed on. */
 function passingOn({ port, keeps }: { port: number; keeps: boolean }): string {
   const kept = keeps ? 'proxy_http_version 1.1; proxy_set_header Connection "";' : "";
   // By default nginx writes what exceeds its buffers to a file.

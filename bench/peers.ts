@@ -56,7 +56,7 @@ export async function dd(from: string, to: string): Promise<number> {
   return (performance.now() - started) / 1000;
 }
 
-/** Compiles a program of `bench/peers/`. Returns its path; `undefined` without a compiler. */
+/** Compiles a program of `bench/peers/`. Returns its path; `undefined` where there is no compiler. */
 export function compilePeer(workspace: Workspace, name: "transfer" | "mapped"): string | undefined {
   const source = fileURLToPath(new URL(`peers/${name}.c`, import.meta.url));
   const program = workspace.script(`peer_${name}`).replace(/\.js$/, "");

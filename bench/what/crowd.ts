@@ -96,7 +96,7 @@ export async function crowd(
   return report(all, rounds);
 }
 
-/** Raises the limit of descriptors as far as permitted. A shell may have lowered it. */
+/** Raises the limit of descriptors as far as is permitted; a shell may have lowered it. */
 function unlimited({ argv, env }: Command): Command {
   const script = 'ulimit -Sn "$(ulimit -Hn)"; exec "$@"';
   return { argv: ["bash", "-c", script, "bash", ...argv], ...(env && { env }) };
