@@ -14,7 +14,7 @@ import { ExitCode, explain } from "./exit.ts";
 import { print, write } from "./output.ts";
 
 const program = new Command("sluice")
-  .description("Serves, relays and copies by zero-copy system calls, and measures what they cost.")
+  .description("Serves folders, relays connections and copies files by zero-copy system calls.")
   .version(VERSION, "-v, --version", "print the version")
   .helpOption("-h, --help", "print this help")
   .helpCommand(false)

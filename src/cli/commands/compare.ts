@@ -29,7 +29,9 @@ export const compare: Command = new Command("compare")
   .description("measures every way of moving a file, and recommends one")
   .argument("[file]", "the file to move; without it, a file of random bytes")
   .addOption(choice("--to <list>", `targets, from ${TARGETS.join(",")}`, list(TARGETS), TARGETS))
-  .addOption(choice("--cache <list>", `states, from ${CACHES.join(",")}`, list(CACHES), CACHES))
+  .addOption(
+    choice("--cache <list>", `cache states, from ${CACHES.join(",")}`, list(CACHES), CACHES),
+  )
   .addOption(choice("--methods <list>", "methods, by the names in the output of --json", split, []))
   .option("--rounds <n>", "interleaved rounds", integer(1, 1000), 3)
   .addOption(

@@ -17,13 +17,13 @@ interface Options {
 }
 
 const ADDRESSES = `
-LISTEN and UPSTREAM are host:port, [::1]:port, :port (on 127.0.0.1) or unix:/path. Port 0 picks a free
-port.
+LISTEN and UPSTREAM are host:port, [::1]:port, :port (on 127.0.0.1) or unix:/path.
+Port 0 picks a free port.
 Ctrl-C waits for open connections to end; press it again to stop at once.`;
 
 /** The command. */
 export const relay: Command = new Command("relay")
-  .description("relays connections to another address, without copying")
+  .description("relays TCP and Unix connections to another address by splice")
   .argument("<listen>", "address to listen on", address)
   .argument("<upstream>", "address to connect to", address)
   .option("--threads <n>", "threads that relay", whole, 1)

@@ -5,7 +5,7 @@ import type { ServeOptions } from "../serve/serve.ts";
 
 /** The command. */
 export const serve: Command = new Command("serve")
-  .description("serves a folder over HTTP, without copying")
+  .description("serves a folder over HTTP or HTTPS by sendfile")
   .argument("[dir]", "folder to serve", ".")
   .option("-p, --port <n>", "port to listen on (default: 3000, or the next free one)", port)
   .option(
