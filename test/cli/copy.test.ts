@@ -69,7 +69,7 @@ describe("sluice copy", () => {
           [source, join(folder.path, "none", "x")],
           /hint: make the folder first: mkdir -p ".*none"/,
         ],
-        [[source, "/dev/full"], /ENOSPC[^]*hint: .*make room/],
+        [[source, "/dev/full"], /ENOSPC[^]*hint: .*free space/],
         [[source, source], /same file/],
         [[folder.path, join(folder.path, "x")], /EISDIR[^]*hint: .*cp -r/],
         [[source, folder.file("old"), "--no-overwrite"], /EEXIST[^]*hint: leave out/],
