@@ -124,8 +124,7 @@ describe("createFileServer()", () => {
     const second = createFileServer({ root: site.root, path });
     await assert.rejects(second.listen(), {
       code: "EADDRINUSE",
-      message:
-        `EADDRINUSE: Cannot listen on ${path}, which another server uses: bind(2) failed`,
+      message: `EADDRINUSE: Cannot listen on ${path}, which another server uses: bind(2) failed`,
     });
     await second.close();
     assert.ok(existsSync(path), "a server that never listened removes nothing");
