@@ -106,13 +106,13 @@ describe("sluice copy", () => {
       setTimeout(kill, 300, "SIGINT");
     }, 20);
     const child = new URL("./_fixtures/copy_slowly.ts", import.meta.url);
-    const { code, signal } = await runChild(child, {
+    const { code, signal, stdout, stderr } = await runChild(child, {
       args: [source, target],
       timeoutMs: 60_000,
       onOutput: (_, killChild) => kill = killChild,
     });
     clearInterval(watch);
-    assert.deepEqual([code, signal], [130, null]);
+    assert.deepEqual([code, signal], [130, null], stdout + stderr);
     assert.deepEqual(readdirSync(inner), []);
   });
 
