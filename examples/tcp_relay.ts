@@ -1,8 +1,9 @@
 /**
- * A relay in front of a server: `tcp_relay.ts [LISTEN] UPSTREAM`, on node, bun and deno -A alike.
+ * Relays connections to a server: `tcp_relay.ts [LISTEN] UPSTREAM`, on node, bun and deno -A alike.
  *
  * Addresses are `host:port`, `[::1]:port`, `:port` or `unix:/path`. The bytes go from socket to
- * socket inside the kernel, in threads of their own. Ctrl-C gives open connections ten seconds.
+ * socket inside the kernel, in sluice's own threads. On Ctrl-C, open connections have ten seconds
+ * to end.
  *
  * @module
  */
@@ -25,5 +26,5 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
   });
 }
 
-// Last: whoever reads it may send a signal at once.
+// Printed last, because a reader of this line may send a signal at once.
 console.log(JSON.stringify(address));

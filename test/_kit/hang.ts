@@ -1,4 +1,4 @@
-/** What the processes of a test file were doing when it was given up. @module */
+/** Describes what the processes of a hanging test file were doing. @module */
 
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 
@@ -47,7 +47,7 @@ function list(path: string): string[] {
   }
 }
 
-/** Whatever is asked of a process that has just ended is empty. */
+/** Reads a file of procfs; empty if the process has just ended. */
 function read(path: string): string {
   try {
     return readFileSync(path, "utf8");

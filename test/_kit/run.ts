@@ -1,5 +1,5 @@
 /**
- * `npm test`: the one suite, on every runtime, each under its own native runner.
+ * `npm test`: one suite, on every runtime, each with its own native runner.
  *
  * @module
  */
@@ -39,7 +39,7 @@ The last line is "N passed, N failed, N skipped", over all runtimes.
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 
-/** Paths whose tests hold without foreign functions; test/portable holds only without them. */
+/** Tests that also pass without foreign calls; test/portable passes only without them. */
 const FLOOR = [
   "test/portable/",
   "test/memory/changing",
@@ -69,7 +69,7 @@ const { values, positionals } = parseArgs({
 
 const PATIENCE = Number(values.patience);
 
-/** Seconds for one file, and for everything: a hang must end, a slow machine must not fail. */
+/** Seconds for one file, and in total: a hang must end, a slow machine must not fail. */
 const LIMITS = values.stress
   ? { file: 1800 * PATIENCE, all: 4 * 3600 * PATIENCE }
   : { file: 300 * PATIENCE, all: 3600 * PATIENCE };
@@ -79,11 +79,11 @@ interface Row extends Tally {
   readonly label: string;
   readonly runner: Runner;
   readonly env: Record<string, string>;
-  /** How long its files took, one after the other. */
+  /** Total time of its files. */
   seconds: number;
-  /** How each file went, the last time. */
+  /** Last outcome of each file. */
   readonly outcomes: Map<string, Outcome>;
-  /** Files that passed only when they were repeated. */
+  /** Files that passed only when repeated. */
   readonly unstable: string[];
 }
 
@@ -108,7 +108,7 @@ async function main(): Promise<number> {
   }
   const runners = selectRunners();
   const folder = mkdtempSync(join(tmpdir(), "sluice-test-"));
-  // Tests that give their rights up work in it, too.
+  // Tests that give up their privileges also work in it.
   chmodSync(folder, 0o755);
   mkdirSync(join(folder, "tmp"));
   chmodSync(join(folder, "tmp"), 0o1777);
@@ -151,7 +151,7 @@ function selectRunners(): Runner[] {
     ...values.bun.map((path) => bun(path)),
     ...values.deno.map((path) => deno(path)),
   ];
-  // Without foreign functions the two backends of Node.js are the same.
+  // Without foreign calls, the two backends of Node.js are the same.
   const all = values.none ? RUNTIMES.filter((name) => name !== "node-ffi") : RUNTIMES;
   const names = values.runtime?.split(",") ?? (extra.length > 0 ? [] : all);
   for (const name of names) {
@@ -164,11 +164,11 @@ function selectRunners(): Runner[] {
 
 function makeRow(runner: Runner, folder: string, coverage: string | undefined): Row {
   const ffi = values.none ? "none" : runner.ffi;
-  // Node.js strips the types of every file anew in each of the hundreds of processes that are started
-  // here: half of all the time that it takes. The others keep what they have compiled anyway.
+  // Node.js strips the types of every file again in each of the hundreds of processes, which takes
+  // half of all time. The other runtimes cache compiled files anyway.
   const speed: Record<string, string> = coverage === undefined
     ? { NODE_COMPILE_CACHE: join(folder, "compiled") }
-    // Functions from the compile cache are counted as a whole, and not line by line.
+    // Coverage counts functions from the compile cache as a whole, not line by line.
     : { NODE_V8_COVERAGE: resolve(coverage) };
   return {
     label: ffi === "" ? runner.name : `${runner.name}, SLUICE_FFI=${ffi}`,
@@ -176,7 +176,7 @@ function makeRow(runner: Runner, folder: string, coverage: string | undefined): 
     env: {
       SLUICE_FFI: ffi,
       SLUICE_TEST_DIR: folder,
-      // Tests and their children that are killed leave nothing behind: the run removes it.
+      // Tests and children that are killed leave files here; the run removes them.
       TMPDIR: join(folder, "tmp"),
       NO_COLOR: "1",
       ...speed,
@@ -190,7 +190,7 @@ function makeRow(runner: Runner, folder: string, coverage: string | undefined): 
   };
 }
 
-/** Runs every file on every runtime, and at the end those again that may be repeated. */
+/** Runs every file on every runtime, then repeats failed files that may be repeated. */
 async function runAll(rows: Row[], files: string[], folder: string, lanes: number): Promise<void> {
   const run = async ({ row, file }: Task) => {
     const limit = Math.ceil(Math.min(LIMITS.file, LIMITS.all - performance.now() / 1000));
@@ -237,7 +237,7 @@ function printOutcome({ label }: Row, file: string, outcome: Outcome): void {
   if (outcome.trouble !== undefined) console.log(`FAIL  ${label}  ${file}: ${outcome.trouble}`);
 }
 
-/** A test that one runtime drops without a word is worth a look, though it is no failure. */
+/** Reports files with fewer tests on one runtime, which is worth a look, but not a failure. */
 function printDifferences(files: string[], rows: Row[]): void {
   for (const file of files) {
     const counts = rows.map(({ outcomes }) => {
@@ -250,14 +250,14 @@ function printDifferences(files: string[], rows: Row[]): void {
   }
 }
 
-/** Once more at the end what failed, for its output is far above by then. */
+/** Prints failures again at the end, because their output is far above by then. */
 function printFailures(rows: Row[]): void {
   for (const { label, outcomes } of rows) {
     for (const [file, { failed, failures, trouble, output }] of outcomes) {
       if (failed === 0) continue;
       console.log(`\nFailed: ${file} on ${label}`);
       for (const reason of [...failures, trouble ?? []].flat()) console.log(`  ${reason}`);
-      // Of a crash or a hang nothing else tells where it was.
+      // After a crash or a hang, only this shows where it was.
       if (trouble !== undefined) console.log(output.trimEnd().split("\n").slice(-60).join("\n"));
     }
   }
