@@ -145,7 +145,7 @@ export function describe(value: unknown): string {
   return name ? `an instance of ${name}` : "an object";
 }
 
-/** Refuses an option that is not what it must be. */
+/** Throws a `TypeError` unless an option fits. */
 export function mustBe(
   fits: boolean,
   action: string,
@@ -157,23 +157,23 @@ export function mustBe(
   throw new TypeError(`Cannot ${action}: ${name} must be ${what}, not ${describe(value)}`);
 }
 
-/** Refuses options that are no object. */
+/** Throws unless options are an object. */
 export function checkObject(options: unknown, action: string): void {
   mustBe(typeof options === "object" && options !== null, action, "options", "an object", options);
 }
 
-/** Refuses an option that is there and no function. */
+/** Throws if an option is present and not a function. */
 export function checkFunction(value: unknown, name: string, action: string): void {
   mustBe(value === undefined || typeof value === "function", action, name, "a function", value);
 }
 
-/** Refuses an option that is there and no signal. */
+/** Throws if an option is present and not a signal. */
 export function checkSignal(signal: AbortSignal | undefined, action: string): void {
   const fits = signal === undefined || typeof signal?.addEventListener === "function";
   mustBe(fits, action, "signal", "an AbortSignal", signal);
 }
 
-/** Refuses an option that is there and none of the values that it can have. */
+/** Throws if an option is present and not one of the known values. */
 export function oneOf(
   value: unknown,
   known: readonly string[],

@@ -1,37 +1,37 @@
-/** Driver of steps that are awaited: calls of a thread, writes of the runtime, ends that get ready. @module */
+/** Drives steps by promises: calls in a thread, writes of the runtime, descriptors that become ready. @module */
 
 import { EAGAIN, EINTR, FINAL_REFUSALS } from "../../errno.ts";
 import { errnoNumber } from "../../errors.ts";
 import type { TransferProgress } from "./progress.ts";
 import { Outcome, outcomeOf, STARVED_MS } from "./step/outcome.ts";
 
-/** How bytes can be made to move: see {@linkcode TransferOptions.method}. */
+/** How to move bytes: see {@linkcode TransferOptions.method}. */
 export type TransferMethod = "range" | "sendfile" | "splice" | "copy";
 
-/** One method at work: its step, and what is particular about its ends. */
+/** One method: its step, and how to wait for its ends. */
 export interface AwaitedSteps {
-  /** What the result calls the method. */
+  /** Name of the method in the result. */
   readonly method: string;
-  /** Whether to try again while the kernel has no memory, rather than by another method. */
+  /** Whether to retry if the kernel has no memory; else the next method is tried. */
   readonly patient: boolean;
-  /** How many bytes the next step may move; 0 when all have been moved. */
+  /** Number of bytes that the next step may move; 0 once all have been moved. */
   next(): Promise<number>;
   /** Moves some bytes: see outcome.ts. */
   step(count: number): number | Promise<number>;
-  /** Some have moved, and are counted. */
+  /** Called after bytes have moved and been counted. */
   moved(count: number): unknown;
-  /** Waits for the end that a step would have had to wait for. */
+  /** Waits for the end that blocked. */
   wait(): unknown;
 }
 
-/** Result of {@linkcode drive} when all bytes have been moved. */
+/** Result of {@linkcode drive} if all bytes have been moved. */
 const DONE = 1;
 
 /**
- * Takes one step after the other.
+ * Repeats the step until it ends, fails or is refused.
  *
- * @returns A positive number when all bytes have been moved, 0 where the source ended before, or the
- * `-errno` of a step that failed, or that refuses.
+ * @returns A positive number if all bytes have been moved, 0 if the source ended before, or the
+ * `-errno` of the step that failed or was refused.
  *
  * @throws {AbortError} When the signal fired.
  */
@@ -59,21 +59,21 @@ export async function drive(steps: AwaitedSteps, progress: TransferProgress): Pr
 }
 
 /**
- * Whether the next method may be asked after this answer of one that is not the last: `EINVAL`,
- * `ENOSYS`, `EXDEV`, `EOPNOTSUPP`, `EPERM`, `EBADF` for a file that appends, `ETXTBSY`, `EIO` of network
- * file systems ... and 0 of a call that has moved nothing, as copy_file_range(2) on Linux 5.3 to
- * 5.18 for files that are made up when they are read. What is more than that the last one meets again.
+ * Whether the next method may be tried after this result: `EINVAL`, `ENOSYS`, `EXDEV`, `EOPNOTSUPP`,
+ * `EPERM`, `EBADF` for a file that appends, `ETXTBSY`, `EIO` of network file systems, and others. Also
+ * 0, which copy_file_range(2) on Linux 5.3 to 5.18 returns for files with generated content. If the
+ * failure is real, the last method meets it again.
  */
 export function isRefusal(result: number): boolean {
   return !FINAL_REFUSALS.has(result);
 }
 
-/** Whether a call was interrupted, or would have to wait. */
+/** Whether a call was interrupted or would block. */
 export function isTransient(result: number): boolean {
   return result === EAGAIN || result === EINTR;
 }
 
-/** The call that carries a method out. */
+/** System call of each method. */
 const SYSCALLS: Readonly<Record<TransferMethod, string>> = {
   range: "copy_file_range",
   sendfile: "sendfile",
@@ -81,13 +81,13 @@ const SYSCALLS: Readonly<Record<TransferMethod, string>> = {
   copy: "write",
 };
 
-/** The methods, by name. */
+/** Names of the methods. */
 export const METHODS: readonly string[] = Object.keys(SYSCALLS);
 
-/** What mmap(2) fails with, and write(2) to a file never. */
+/** Errors of mmap(2) that write(2) to a file never returns. */
 const OF_MMAP = new Set(["ENOMEM", "ENODEV", "EACCES", "EOVERFLOW"].map(errnoNumber));
 
-/** The name of the call that failed with this `-errno`. */
+/** Name of the call that failed with this `-errno`. */
 export function callOf(method: string, result: number): string {
   if (method === "mmap" && OF_MMAP.has(-result)) return "mmap";
   return SYSCALLS[method as TransferMethod] ?? "write";

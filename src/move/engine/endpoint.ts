@@ -97,7 +97,7 @@ export function isRemote({ type, fd }: End): boolean {
   return type === FileType.REGULAR && !isLocal(fd);
 }
 
-/** What was opened, or duplicated, by us and does not wait: nobody else closes it. */
+/** An end that sluice opened or duplicated, and that does not block; no other code closes it. */
 export function ownEnd(fd: number, type: number, size = 0): End {
   return {
     given: fd,

@@ -1,4 +1,4 @@
-/** Opening what bytes are read from, of whatever kind. @module */
+/** Opens sources of all kinds. @module */
 
 import { isBytes } from "../../bytes.ts";
 import { errnoNumber, SyscallError } from "../../errors.ts";
@@ -28,33 +28,33 @@ export interface BorrowedInput {
   close(): void;
 }
 
-/** What can be read, by how it is read. */
+/** An open source, by how it is read. */
 export type Input =
   | BorrowedInput
-  /** Something of the runtime that yields bytes; its owner closes it. */
+  /** An object of the runtime that yields bytes; its owner closes it. */
   | { readonly kind: "stream"; readonly stream: ByteSource; close(): void }
-  /** A file, or its contents where those are made up as they are read. */
+  /** A file, or a copy of its content if the kernel generates that on reading. */
   | { readonly kind: "file"; readonly end: End; close(): void }
   /** A pipe, a socket or a device. */
   | { readonly kind: "positionless"; readonly end: End; close(): void }
-  /** A file where no system call can be made. */
+  /** A file, without system calls. */
   | { readonly kind: "portable"; readonly fd: number; readonly size: number; close(): void };
 
-/** What the one who opens an input wants. */
+/** How to open an input. */
 export interface InputWishes {
-  /** For errors: "transfer" or "broadcast". */
+  /** For error messages: "transfer" or "broadcast". */
   readonly action: string;
-  /** Whether connections are read by their descriptor where the runtime would read them as well. */
+  /** Whether to read a connection through its descriptor even if the runtime could read it. */
   readonly borrows: boolean;
-  /** Whether it must be read by system calls. */
+  /** Whether the input must be read by system calls. */
   readonly calls?: boolean;
   readonly signal?: AbortSignal | undefined;
 }
 
 /**
- * Opens an input; a descriptor stays its owner's.
+ * Opens an input. A descriptor is borrowed.
  *
- * @throws {TypeError} When it is of the wrong kind.
+ * @throws {TypeError} When the source has the wrong type.
  * @throws {SyscallError} When it cannot be opened or read.
  * @throws {UnsupportedError} When it cannot be read without system calls.
  */
@@ -94,7 +94,7 @@ function opened(source: TransferSource, wishes: InputWishes): Opened | Promise<O
   return { fd: fdOf(given, "source"), close() {} };
 }
 
-/** `closeOwn` closes the descriptor where it is ours. */
+/** `closeOwn` closes the descriptor if sluice opened it. */
 async function bySystem(
   fd: number,
   closeOwn: () => void,
@@ -106,7 +106,7 @@ async function bySystem(
   return { kind, end, close: () => (closeEnd(end), closeOwn()) };
 }
 
-/** Without system calls, a file alone can be read: of the rest, a read cannot be called back. */
+/** Without system calls, only a file can be read: a read of anything else could not be cancelled. */
 async function portable(
   fd: number,
   closeOwn: () => void,
@@ -119,7 +119,7 @@ async function portable(
   return { kind: "portable", fd: source.fd, size: source.size, close };
 }
 
-/** A file whose contents are made up as it is read, in memory; else the file itself. */
+/** Copies a file to memory if the kernel generates its content on reading; else returns it as it is. */
 async function settled(end: End, signal: AbortSignal | undefined): Promise<End> {
   let copy;
   try {
@@ -150,16 +150,16 @@ function descriptorLike(value: unknown, { action }: InputWishes): FdLike {
   );
 }
 
-/** The words for an input that has no positions. */
+/** Names of inputs without positions, for error messages. */
 const NAMES = { stream: "the stream", borrowed: "the connection" } as const;
 
 /**
- * The part of an input that is wanted: without positions, from where it is and maybe without an end.
+ * The part of an input to read. An input without positions starts where it is and may have no end.
  *
- * @param action What is done, as in "Cannot ...".
+ * @param action For error messages; follows "Cannot".
  *
  * @throws {RangeError} When the range begins behind the end of a file.
- * @throws {SyscallError} `ESPIPE` for an offset where there are none.
+ * @throws {SyscallError} `ESPIPE` for an offset into an input without positions.
  */
 export function rangeOf(
   input: Input,
@@ -174,7 +174,7 @@ export function rangeOf(
   return resolveRange(options, input.kind === "file" ? input.end.size : input.size, action);
 }
 
-/** The error for an offset into what has none. */
+/** The error for an offset into an end without positions. */
 export function noPositions(name: string): SyscallError {
   const action = `transfer from or to an offset: ${name} has no positions`;
   return new SyscallError({ syscall: "lseek", errno: errnoNumber("ESPIPE"), action });

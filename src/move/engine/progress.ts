@@ -12,7 +12,7 @@ function grainOf(maxRate: number): number {
   return Math.max(1, maxRate / 50);
 }
 
-/** What a transfer by methods of some kind comes to. */
+/** Result of a transfer, with the names of its methods. */
 interface ProgressReport<M extends string> extends TransferResult {
   method: M | "none";
   methods: M[];
@@ -180,7 +180,7 @@ export class TransferProgress {
     }
   }
 
-  /** As {@linkcode run}, and says what the transfer came to. */
+  /** As {@linkcode run}, and returns the result of the transfer. */
   async report<M extends string>(task: () => Promise<void>): Promise<ProgressReport<M>> {
     await this.run(async () => {
       if (this.aborted) throw this.abortError();

@@ -127,7 +127,7 @@ async function unlessAborted(opening: Promise<Source>, options: SendFileOptions)
   }
 }
 
-/** Sends an open file to a connection, after what is being sent to it. */
+/** Sends an open file to a connection, after all files sent to it earlier. */
 export function sendOpenFile(
   connection: Connection,
   file: Parameters<Sender<Connection>>[1],

@@ -1,4 +1,4 @@
-/** What moves the bytes of a transfer, by the kinds of its ends. @module */
+/** Moves the bytes of a transfer by the method that suits its ends. @module */
 
 import { errnoNumber, SyscallError, UnsupportedError } from "../../errors.ts";
 import { type Connection, connectionOf } from "../../runtime/find.ts";
@@ -21,7 +21,7 @@ import { sendOpenFile } from "../send_file/send_file.ts";
 import type { TransferOptions } from "./options.ts";
 import { openOutput, type Output, type SinkOutput } from "./output.ts";
 
-/** The part of an input that is moved, and how. */
+/** The part of an input to move, and its options. */
 export interface Job {
   readonly start: number;
   readonly length: number;
@@ -29,7 +29,7 @@ export interface Job {
   readonly progress: TransferProgress;
 }
 
-/** Moves what an input of one kind has. */
+/** Moves bytes from one kind of input. */
 type Method<K> = (input: Extract<Input, { kind: K }>, output: Output, job: Job) => Promise<void>;
 
 /** One method for each kind of input. */
@@ -55,7 +55,7 @@ export async function move(input: Input, target: RuntimeTarget | number, job: Jo
 }
 
 function sinkOf(output: Output): Sink {
-  // Without system calls nothing has an end.
+  // Without system calls, every output is a sink.
   return (output as SinkOutput).sink;
 }
 
@@ -92,7 +92,7 @@ async function fileToConnection(source: End, target: Connection, job: Job): Prom
   await sendOpenFile(target, file, { ...options, stability }, progress);
 }
 
-/** A file copied onto itself would be read where it has just been written. */
+/** Refuses to copy a range of a file onto an overlapping range: it would read its own output. */
 function refuseOverlap({ source, target, start, length, targetOffset }: FileJob): void {
   if (targetOffset === null || !sameFile(source.fd, target.fd)) return;
   if (start < targetOffset + length && targetOffset < start + length) {
@@ -108,7 +108,7 @@ async function fromConnection(
 ): Promise<void> {
   const { reading } = input;
   const ahead = input.rest.subarray(0, job.length);
-  // Its owner has no other way to end what waits for our duplicate.
+  // The owner has no other way to end a wait for our duplicate.
   reading.whenClosed(() => void raw.shutdown(reading.fd, ShutdownHow.RD));
   input.rest = input.rest.subarray(ahead.length);
   const source = ownEnd(reading.fd, FileType.SOCKET);
@@ -144,7 +144,7 @@ async function intoRuntime(
 ): Promise<void> {
   const { method, progress } = what;
   const write = async (bytes: Uint8Array) => {
-    // What the runtime still holds must not be overwritten by what is read next.
+    // Copy the bytes: the runtime may still hold them during the next read.
     await taken(sink.write(bytes.slice()), progress);
     return bytes.length;
   };
@@ -199,7 +199,7 @@ async function fromIterable(
   }
 }
 
-/** The error for a method that these ends do not allow. */
+/** The error for a method that does not suit these ends. */
 function unsuitable(method: string, source: End, target: End, why = ""): SyscallError {
   const syscall = method === "range" ? "copy_file_range" : method === "auto" ? "splice" : method;
   const action = `transfer fd ${source.given} to fd ${target.given}${why}`;

@@ -1,4 +1,4 @@
-/** Where the bytes of a transfer go. @module */
+/** Opens targets of a transfer. @module */
 
 import { available } from "../../sys/libc.ts";
 import {
@@ -13,17 +13,17 @@ import { noPositions } from "../engine/input.ts";
 /** A descriptor. */
 export interface EndOutput {
   readonly end: End;
-  /** Where in a file the first byte goes; `null` where there are no positions. */
+  /** Offset of the first byte in a file; `null` without positions. */
   readonly offset: number | null;
-  /** Lets go of it, and moves its position behind the bytes that were written. */
+  /** Closes our duplicate, and moves the file position past the bytes written. */
   close(bytes: number): void;
 }
 
-/** What the runtime writes to. */
+/** A target that the runtime writes. */
 export interface SinkOutput {
   readonly end: null;
   readonly sink: Sink;
-  /** `null` for a descriptor where no system call can be made. */
+  /** `null` for a descriptor, without system calls. */
   readonly target: RuntimeTarget | null;
   close(): void;
 }
@@ -35,7 +35,7 @@ export type Output = EndOutput | SinkOutput;
  * Opens a target.
  *
  * @throws {SyscallError} `EBADF` for a descriptor that is not open for writing; `ESPIPE` for an offset
- * where there are none.
+ * into a target without positions.
  */
 export async function openOutput(
   target: RuntimeTarget | number,

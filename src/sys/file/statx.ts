@@ -8,9 +8,9 @@ import { lseek } from "../raw/mod.ts";
 
 const AT_EMPTY_PATH = 0x1000;
 const AT_SYMLINK_NOFOLLOW = 0x100;
-/** For {@linkcode statxInto}: a network file system, or FUSE, is not asked; the kernel's answer may be old. */
+/** Flag of {@linkcode statxInto}: use what the kernel has cached, without asking a remote file system. */
 export const DONT_SYNC = 0x4000;
-/** All that is asked for of a file, as a rule. */
+/** The usual mask. */
 export const BASIC_STATS = 0x7ff;
 const STATX_INO = 0x100;
 
@@ -209,7 +209,7 @@ export function hugePageSize(fd: number): number | undefined {
   return Number(other.view.getBigUint64(8, true));
 }
 
-/** Bytes of a block device, for which stat tells 0, by seeking; or `-errno`. Its position is put back. */
+/** Size of a block device, which stat reports as 0, by seeking; or `-errno`. Restores the position. */
 export function deviceSize(fd: number): number {
   const position = lseek(fd, 0, Whence.CUR);
   const size = lseek(fd, 0, Whence.END);

@@ -36,7 +36,7 @@ type Step = (
   count: number,
 ) => number;
 
-/** A step again and again, in calls of at most `size` bytes. */
+/** Repeats a step, in calls of at most `size` bytes. */
 type Loop = (...args: [...Parameters<Step>, size: number]) => number;
 
 function loopOf(step: Step): Loop {
@@ -48,13 +48,13 @@ function loopOf(step: Step): Loop {
     );
 }
 
-/** copy_file_range(2), again and again. */
+/** Repeats copy_file_range(2). */
 export const copyRange: Loop = loopOf(copyFileRange);
 
-/** splice(2) between a pipe and something else, until that is done or would wait. */
+/** Repeats splice(2) between a pipe and another descriptor, until done or blocked. */
 export const spliceRange: Loop = loopOf(spliceStep);
 
-/** sendfile(2), again and again; `out` is written at its position. */
+/** Repeats sendfile(2); writes `out` at its position. */
 export const sendRange: Loop = loopOf((from, at, out, _, most) =>
   sendfileStep(out, from, at, most)
 );

@@ -1,4 +1,4 @@
-/** The chunks of what is broadcast, by what it is. @module */
+/** Makes chunks of each kind of input. @module */
 
 import { isRemote } from "../../engine/endpoint.ts";
 import { type Input, rangeOf } from "../../engine/input.ts";
@@ -8,17 +8,17 @@ import { BytesSource } from "./bytes_source.ts";
 import { FileSource, readFile } from "./file_source.ts";
 import { StreamSource } from "./stream_source.ts";
 
-/** Bytes read at once where the system cannot be called. */
+/** Bytes per read without system calls. */
 const PORTABLE_CHUNK = 64 * 1024;
 
-/** What one kind of input is made chunks of. */
+/** Makes a chunk source of one kind of input. */
 type Maker<K> = (
   input: Extract<Input, { kind: K }>,
   range: { start: number; length: number },
   options: BroadcastOptions,
 ) => ChunkSource;
 
-/** One for each kind of input. */
+/** One maker for each kind of input. */
 const MAKERS: { readonly [K in Input["kind"]]: Maker<K> } = {
   borrowed: (input, { length }) => new BorrowedSource(input, length),
   file: ({ end }, range, { stability }) =>
@@ -33,9 +33,9 @@ function bytesOf(fd: number, range: { start: number; length: number }): ChunkSou
 }
 
 /**
- * Makes chunks of an input, and closes it with them.
+ * Makes a chunk source of an input; closing it closes the input.
  *
- * @throws {SyscallError} `ESPIPE` when a range is given where there are no positions.
+ * @throws {SyscallError} `ESPIPE` for a range of an input without positions.
  * @throws {RangeError} When the range begins behind the end of the file.
  */
 export function chunkSourceOf(input: Input, options: BroadcastOptions): ChunkSource {

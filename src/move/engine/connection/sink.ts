@@ -1,4 +1,4 @@
-/** What takes bytes by the runtime's own writes: connections, responses, streams, files. @module */
+/** Targets that the runtime writes: connections, responses, streams, files. @module */
 
 import { builtin } from "../../../builtins.ts";
 import { asSyscallError, SyscallError, UnsupportedError } from "../../../errors.ts";
@@ -9,11 +9,11 @@ import { libc } from "../../../sys/libc.ts";
 import type { TransferProgress } from "../progress.ts";
 import { connectionClosed } from "./closed.ts";
 
-/** Whatever takes bytes in order and says when it wants more. */
+/** A target that takes bytes in order and reports when it can take more. */
 export interface Sink {
   /**
    * Takes all of `bytes`; settles once more may follow, and rejects when the connection is closed.
-   * The memory is not used again by us.
+   * The caller must not reuse the memory.
    */
   write(bytes: Uint8Array): Promise<void>;
   /** Cuts the connection: see `RuntimeConnection.destroy`. */
@@ -55,10 +55,10 @@ export function runtimeSink(target: RuntimeTarget): Sink {
 /** A connection that is a socket. */
 export type SocketConnection = Exclude<Connection, { kind: "response" }>;
 
-/** Pause between tries where nothing tells when a socket of Bun takes bytes again, in milliseconds. */
+/** Pause between writes to a full socket of Bun, which has no event for free room, in milliseconds. */
 const RETRY_MS = 5;
 
-/** Waits for a `net.Socket` that is still connecting; writing to a closed one would upset it. */
+/** Waits for a `net.Socket` that is still connecting; rejects if it is closed. */
 export async function connected(connection: SocketConnection): Promise<void> {
   if (connection.kind !== "socket") return;
   const { socket } = connection;
@@ -124,7 +124,7 @@ export function streamSink(
     write(bytes) {
       return new Promise((resolve, reject) => {
         if (stream.destroyed) return reject(new Error("The stream has been closed"));
-        // A response whose peer goes away never calls back, and says so by `close` alone.
+        // If the peer disconnects, a response never calls back and emits only `close`.
         const close = () => settle(new Error("The stream has been closed"));
         const settle = (error?: Error | null) => {
           stream.removeListener("close", close);
@@ -142,8 +142,8 @@ export function streamSink(
 }
 
 /**
- * Writes to a file by the runtime's pool; at its position, unless there is an offset. For anything
- * else the first write is refused by an `UnsupportedError`.
+ * Writes to a file by the runtime's pool, at its position or at an offset. For anything else, the
+ * first write throws an `UnsupportedError`.
  */
 export function portableSink(fd: number, offset: number | undefined): Sink {
   const { fstat, write } = builtin("fs");
@@ -180,7 +180,7 @@ export function portableSink(fd: number, offset: number | undefined): Sink {
 }
 
 /**
- * Waits until the connection has taken a write. A peer that does not read cannot hold up an abort.
+ * Waits until the connection has taken a write. A peer that does not read cannot delay an abort.
  *
  * @throws {SyscallError} When the connection is gone.
  * @throws {AbortError} When the signal fired.

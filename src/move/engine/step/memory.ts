@@ -125,7 +125,7 @@ export function receiveCopyStep(socket: number, pipe: number, count: number): nu
   return held;
 }
 
-/** Reads out what a pipe holds, at most `count` bytes: fewer where it holds fewer. */
+/** Reads at most `count` bytes out of a pipe; fewer if it holds fewer. */
 export function takeOut(pipe: number, count: number): Uint8Array {
   const bytes = new Uint8Array(count);
   let length = 0;
