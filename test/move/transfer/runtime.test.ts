@@ -152,6 +152,7 @@ describe("transfer() with streams of the runtime", () => {
         name: "UnsupportedError",
       });
       await assert.rejects(transfer(path, sink, { targetOffset: 1 }), { code: "ESPIPE" });
+      await assert.rejects(transfer(stream(), sink, { targetOffset: 1 }), { code: "ESPIPE" });
       await assert.rejects(transfer(path, new Readable() as never), TypeError);
     }));
 });
