@@ -28,17 +28,37 @@ export interface BorrowedInput {
   close(): void;
 }
 
+/** An object of the runtime that yields bytes; its owner closes it. */
+export interface StreamInput {
+  readonly kind: "stream";
+  readonly stream: ByteSource;
+  close(): void;
+}
+
+/** A file, or a copy of its content if the kernel generates that on reading. */
+export interface FileInput {
+  readonly kind: "file";
+  readonly end: End;
+  close(): void;
+}
+
+/** A pipe, a socket or a device. */
+export interface PositionlessInput {
+  readonly kind: "positionless";
+  readonly end: End;
+  close(): void;
+}
+
+/** A file, without system calls. */
+export interface PortableInput {
+  readonly kind: "portable";
+  readonly fd: number;
+  readonly size: number;
+  close(): void;
+}
+
 /** An open source, by how it is read. */
-export type Input =
-  | BorrowedInput
-  /** An object of the runtime that yields bytes; its owner closes it. */
-  | { readonly kind: "stream"; readonly stream: ByteSource; close(): void }
-  /** A file, or a copy of its content if the kernel generates that on reading. */
-  | { readonly kind: "file"; readonly end: End; close(): void }
-  /** A pipe, a socket or a device. */
-  | { readonly kind: "positionless"; readonly end: End; close(): void }
-  /** A file, without system calls. */
-  | { readonly kind: "portable"; readonly fd: number; readonly size: number; close(): void };
+export type Input = BorrowedInput | StreamInput | FileInput | PositionlessInput | PortableInput;
 
 /** How to open an input. */
 export interface InputWishes {
