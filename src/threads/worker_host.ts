@@ -106,7 +106,10 @@ export class WorkerHost {
     this.#socket?.unref();
   }
 
-  /** Ends the Worker; resolves when it is gone. `terminate()` is the last resort. */
+  /**
+   * Ends the Worker; resolves when it is gone. `terminate()` is the last resort. One that may hang is not
+   * waited for: it ends, and gives its descriptors back, when its call returns.
+   */
   close(): Promise<void> {
     return this.#closing ??= this.#close();
   }
@@ -115,8 +118,13 @@ export class WorkerHost {
     if (this.#worker === undefined) return;
     this.#stop();
     this.#socket?.ref(); // or the process might end before the promise settles
-    const timer = setTimeout(() => void this.#worker?.terminate(), CLOSE_MS);
-    await this.#exited;
+    const { promise: left, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(() => {
+      if (this.#options.mayHang !== true) return void this.#worker?.terminate();
+      this.#socket?.unref();
+      resolve();
+    }, CLOSE_MS);
+    await Promise.race([this.#exited, left]);
     clearTimeout(timer);
   }
 

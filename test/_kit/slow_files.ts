@@ -31,10 +31,15 @@ export interface SlowFiles {
  * Mounts one.
  *
  * @param delayMs Time that each operation takes; `Infinity` for those that are never answered.
+ * @param path Where: an empty folder, which goes with it.
+ * @param only Name of the one operation that takes its time, such as `"READ"`; all by default.
  */
-export async function slowFiles(delayMs: number): Promise<SlowFiles> {
-  const path = mkdtempSync(join(tmpdir(), "sluice-slow-"));
-  const [program, ...args] = commandLine(SERVER, [path, String(delayMs)]);
+export async function slowFiles(
+  delayMs: number,
+  path: string = mkdtempSync(join(tmpdir(), "sluice-slow-")),
+  only: string = "",
+): Promise<SlowFiles> {
+  const [program, ...args] = commandLine(SERVER, [path, String(delayMs), only]);
   const env = { ...process.env, SLUICE_FFI: "" };
   const server = spawn(program!, args, { env, stdio: ["ignore", "pipe", "inherit"] });
   const close = () => {

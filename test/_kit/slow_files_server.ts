@@ -7,7 +7,7 @@ import { syscall } from "../../src/sys/raw/syscall.ts";
 import { ready } from "../../src/threads/poll/poll_ready.ts";
 import { bytesOf, LARGE } from "./slow_files.ts";
 
-const [path, delay] = argv.slice(2) as [string, string];
+const [path, delay, only] = argv.slice(2) as [string, string, string];
 const delayMs = Number(delay);
 
 const O_RDWR_NONBLOCK = 0o4002;
@@ -148,7 +148,12 @@ function serve(request: Uint8Array): void {
   if (opcode === Op.INIT) {
     reply(unique, found);
     stdout.write("mounted\n");
-  } else setTimeout(() => reply(unique, found), delayMs);
+  } else if (!isSlow(opcode)) reply(unique, found);
+  else if (Number.isFinite(delayMs)) setTimeout(() => reply(unique, found), delayMs);
+}
+
+function isSlow(opcode: number): boolean {
+  return only === "" || opcode === Op[only as keyof typeof Op];
 }
 
 const buffer = new Uint8Array(256 * 1024);
@@ -163,6 +168,8 @@ for (;;) {
     }
     serve(buffer.slice(0, count));
     // As a server that was stopped: what it has taken and not answered not even SIGKILL can end.
-    if (!Number.isFinite(delayMs)) await new Promise(() => setInterval(() => {}, 1000));
+    if (!Number.isFinite(delayMs) && only === "") {
+      await new Promise(() => setInterval(() => {}, 1000));
+    }
   }
 }

@@ -1,5 +1,6 @@
 /** What a root is, however it keeps lookups below its folder. @module */
 
+import type { Mount } from "../../sys/file/mounts.ts";
 import type { Representation } from "../rules/representation.ts";
 
 /** What becomes of symbolic links below a root. */
@@ -42,6 +43,11 @@ export interface Root {
   open(path: string): OpenFile | number | Promise<OpenFile | number>;
   /** As {@linkcode Root.open}, but waits: for threads of their own. Without FFI there is none. */
   openNow: ((path: string) => OpenFile | number) | null;
+  /**
+   * As {@linkcode Root.openNow}, but waits for disks of this machine at most: where another machine or
+   * process has to be asked, it returns the mount whose threads should do that.
+   */
+  openNear: ((path: string) => OpenFile | number | Mount) | null;
   /** Closes the folder; files that were opened stay open. */
   close(): void;
 }

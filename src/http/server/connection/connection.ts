@@ -6,10 +6,10 @@ import type { Handler, Task } from "../../../threads/loop/loop.ts";
 import { Timer } from "../../../threads/loop/timers.ts";
 import { Outcome, STARVED_MS } from "../../../move/engine/step/outcome.ts";
 import { Counter } from "../control/config.ts";
-import type { PrefetchWaiter } from "../thread/prefetch_client.ts";
 import { ProxiedConnection } from "../proxy/client_connection.ts";
+import { ColdRead } from "./cold_read.ts";
 import { Lingering } from "./lingering.ts";
-import type { ListingWaiter } from "../listing/listings.ts";
+import type { AnswerWaiter } from "../response/waiter.ts";
 import { AWAITED, ENDED, NOTHING, PASSED, Reader } from "./request_reader.ts";
 import { Sender, YIELDED } from "./sender.ts";
 import { PlainTransport, type Transport } from "./transport.ts";
@@ -18,7 +18,7 @@ import { Phase } from "./phase.ts";
 import type { ConnectionService, RedirectedRequest } from "./contracts.ts";
 
 /** A connection, from accept(2) to close(2). */
-export class Connection implements Handler, Task, PrefetchWaiter, ListingWaiter {
+export class Connection implements Handler, Task, AnswerWaiter {
   /** The socket. */
   readonly fd: number;
   /** What carries its bytes. */
@@ -36,8 +36,8 @@ export class Connection implements Handler, Task, PrefetchWaiter, ListingWaiter 
   /** Wakes the connection after a pause. */
   readonly #pause = new Timer({ onTimeout: () => this.#pump() });
   #interest: number = EpollEvent.IN;
-  /** What it asked the disk for; 0 while it waits for nothing there. */
-  diskId = 0;
+  /** The next window of a file, while others bring it. */
+  readonly cold: ColdRead;
   #limited = false;
   #lingering: Lingering | null = null;
   /** What of `sender.total` has been counted. */
@@ -50,6 +50,7 @@ export class Connection implements Handler, Task, PrefetchWaiter, ListingWaiter 
     this.#service = service;
     this.sender = new Sender(this.transport, service.residency);
     this.reader = new Reader(service, this);
+    this.cold = new ColdRead(service, this.sender, this);
     this.#watchdog = new Watchdog(service, this);
   }
 
@@ -57,7 +58,7 @@ export class Connection implements Handler, Task, PrefetchWaiter, ListingWaiter 
   onEvents(events: number): void {
     if (this.phase === Phase.SENDING) {
       if ((events & (EpollEvent.ERR | EpollEvent.HUP)) !== 0) return this.abort(Counter.ABORTED);
-      if ((events & EpollEvent.OUT) !== 0 && this.diskId === 0) this.#pump();
+      if ((events & EpollEvent.OUT) !== 0) this.#pump();
     } else if (this.phase === Phase.READING) {
       this.#received(this.reader.receive());
     } else if (this.phase === Phase.LINGERING) {
@@ -77,11 +78,8 @@ export class Connection implements Handler, Task, PrefetchWaiter, ListingWaiter 
     }
   }
 
-  /** Called when the disk has brought the next window in; an error shows when it is sent. */
-  onDisk(_result: number): void {
-    this.diskId = 0;
-    const { file, position } = this.sender.cold;
-    this.#service.residency.warm(file, position);
+  /** Called when the next window can be sent. */
+  warmed(): void {
     this.#pump();
   }
 
@@ -109,15 +107,16 @@ export class Connection implements Handler, Task, PrefetchWaiter, ListingWaiter 
     this.report();
     if (result === PASSED) return this.#pass();
     if (result === AWAITED) {
-      // The page of a folder is being made.
+      // Others open the file, or make the page of the folder.
       this.phase = Phase.WAITING;
+      this.#watchdog.idle();
       return this.watch(0);
     }
     this.#settle(result);
   }
 
   #pump(): void {
-    if (this.phase !== Phase.SENDING || this.diskId !== 0) return;
+    if (this.phase !== Phase.SENDING || this.cold.pending) return;
     const sent = this.sender.pump();
     this.report();
     this.#settle(sent);
@@ -131,8 +130,14 @@ export class Connection implements Handler, Task, PrefetchWaiter, ListingWaiter 
     this.#reported = total;
   }
 
-  /** Called when the page is there. */
-  onListing(): void {
+  /** Gives up what others have been asked for. */
+  expire(): void {
+    this.#service.count(Counter.TIMEOUTS);
+    this.#service.site.lookups.expire(this);
+  }
+
+  /** Called when others have done their part. */
+  onAnswer(): void {
     if (this.phase !== Phase.WAITING) return;
     this.phase = Phase.READING;
     this.watch(EpollEvent.IN);
@@ -154,7 +159,8 @@ export class Connection implements Handler, Task, PrefetchWaiter, ListingWaiter 
     this.proxied = null;
     this.reader.continue(keep, received);
     this.phase = Phase.SENDING;
-    this.#settle(redirected ? this.reader.redirect(redirected) : Outcome.MOVED);
+    if (redirected) this.#received(this.reader.redirect(redirected));
+    else this.#settle(Outcome.MOVED);
   }
 
   /** What is next, when the answers have been sent so far. */
@@ -165,7 +171,7 @@ export class Connection implements Handler, Task, PrefetchWaiter, ListingWaiter 
     this.phase = Phase.SENDING;
     if (sent === Outcome.BLOCKED) this.#block();
     else if (sent === YIELDED) this.#service.loop.again(this);
-    else if (sent === Outcome.COLD) this.#thaw();
+    else if (sent === Outcome.COLD && this.cold.begin()) this.watch(0);
     else this.#starve();
   }
 
@@ -189,21 +195,6 @@ export class Connection implements Handler, Task, PrefetchWaiter, ListingWaiter 
       limitUnsent(this.fd);
     }
     this.watch(EpollEvent.OUT);
-  }
-
-  /** The next window is on the disk. */
-  #thaw(): void {
-    const { file, length, position } = this.sender.cold;
-    const { disk, loop, residency } = this.#service;
-    this.diskId = disk.ask(file, position, length, this);
-    if (this.diskId === 0) {
-      if (!disk.gone) return this.#starve();
-      // The thread of the disk could not be started, or has ended: rather wait here than not send.
-      residency.warm(file, position);
-      return loop.again(this);
-    }
-    this.watch(0);
-    this.#service.count(Counter.COLD_READS);
   }
 
   /** The kernel, or the disk, has no room for more work. */
@@ -248,8 +239,8 @@ export class Connection implements Handler, Task, PrefetchWaiter, ListingWaiter 
     this.phase = Phase.CLOSED;
     this.#watchdog.stop();
     this.#service.loop.timers.stop(this.#pause);
-    if (this.diskId !== 0) this.#service.disk.forget(this.diskId);
-    this.#service.listings?.forget(this);
+    this.cold.forget();
+    this.#service.site.lookups.forget(this);
     this.sender.drop();
     this.proxied?.drop();
     this.transport.free();

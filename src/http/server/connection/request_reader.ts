@@ -20,7 +20,7 @@ export const NOTHING = -1;
 export const ENDED = -2;
 /** What it returns when a request is to be passed on. */
 export const PASSED = -3;
-/** What it returns when the page of a folder is made first. */
+/** What it returns when the page of a folder is made first, or others open the file. */
 export const AWAITED = -4;
 
 /** Reads requests and has them answered; one object serves the whole life of a connection. */
@@ -35,8 +35,10 @@ export class Reader {
   passed: PassedRequest | null = null;
   readonly #service: ConnectionService;
   readonly #connection: ConnectionHandle;
-  /** Whether the page of a folder is being made for the first of the pending requests. */
+  /** Whether the first of the pending requests waits for others. */
   #awaits = false;
+  /** A passed request whose file others open. */
+  #redirected: RedirectedRequest | null = null;
   /** Bytes that have arrived and belong to the next requests. */
   #pending: Uint8Array | null = null;
   /** Bytes of a body that are to be read past. */
@@ -69,6 +71,7 @@ export class Reader {
 
   /** Goes on with what had arrived before the last answers were sent. */
   resume(): number {
+    if (this.#redirected !== null) return this.redirect(this.#redirected);
     const pending = this.#pending;
     if (pending === null) return NOTHING;
     this.#service.input.bytes.set(pending);
@@ -83,13 +86,19 @@ export class Reader {
   }
 
   /** Answers a passed request with a file, behind {@linkcode continue}; returns how sending stands. */
-  redirect({ original, redirection }: RedirectedRequest): number {
+  redirect(request: RedirectedRequest): number {
+    const { original, redirection } = request;
     const { clock, closing, fallback, head, loop, output, site } = this.#service;
     head.parse(original, 0, original.length);
     clock.tick(loop.now);
     output.begin(this.#connection);
     this.keep &&= !closing && !this.#connection.transport.keyUpdateDue;
     const reply = site.redirected(head, redirection, fallback!.config.accel);
+    this.#redirected = reply === null ? request : null;
+    if (reply === null) {
+      site.lookups.wait(this.#connection);
+      return AWAITED;
+    }
     output.add(reply, this.keep, false);
     site.settle();
     const result = output.end();
@@ -169,14 +178,14 @@ export class Reader {
     return true;
   }
 
-  /** Waits for the page of a folder; the request is read again then. */
+  /** Waits for others; the request is read again then. */
   #wait(): false {
     const { output, site } = this.#service;
-    // Earlier answers first, so that nothing but the page is waited for.
+    // Earlier answers first, so that nothing else is waited for.
     if (output.flush()) {
       this.#awaits = true;
-      site.wait(this.#connection);
-    } else site.forgetPage();
+      site.lookups.wait(this.#connection);
+    } else site.lookups.forgetWanted();
     site.settle();
     return false;
   }

@@ -96,6 +96,14 @@ export class RequestHead {
     return judge(this) || result;
   }
 
+  /** The same head in memory of its own. */
+  copy(): RequestHead {
+    const head = new RequestHead(this.#limits);
+    const bytes = this.bytes.slice(this.start, this.end);
+    head.parse(bytes, 0, bytes.length);
+    return head;
+  }
+
   /** Forgets what was read last: what it said cannot be relied on. */
   forget(): void {
     this.start =
