@@ -14,6 +14,8 @@ export interface RelayJobData {
   /** In place 0, connections of all threads. */
   readonly total: Int32Array<SharedArrayBuffer>;
   readonly maxConnections: number;
+  /** Whether a silent connection makes room for one more, because descriptors set the limit. */
+  readonly sheds: boolean;
   /** Which of the threads this one is. */
   readonly index: number;
   /** `null` for a single thread. */

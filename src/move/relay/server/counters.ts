@@ -24,9 +24,11 @@ export const Count = {
   PIPES: 9,
   /** 1 when bytes had to be copied; of single pairs only. */
   COPIED: 10,
+  /** Connections reset to make room for others. */
+  SHED: 11,
 } as const;
 
-const PLACES = 11;
+const PLACES = 12;
 
 /** Counters of one thread. One thread writes them, so that they need no atomic operation. */
 export type Counters = Float64Array<SharedArrayBuffer>;
