@@ -214,3 +214,21 @@ describe("a mount below the root that never answers", { skip: SKIP }, () => {
     });
   });
 });
+
+describe("a root that never answers", { skip: SKIP }, () => {
+  it("keeps listen() waiting, but neither the event loop nor close()", async () => {
+    const files = await slowFiles(Infinity);
+    try {
+      // A folder of the mount: its own root the kernel opens without asking.
+      const server = createFileServer({ root: join(files.path, "folder") });
+      const began = performance.now();
+      const refused = assert.rejects(server.listen(), /closed/);
+      assert.ok(performance.now() - began < 2000);
+      await sleep(50);
+      await server.close();
+      await refused;
+    } finally {
+      files.close();
+    }
+  });
+});
