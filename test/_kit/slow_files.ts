@@ -20,7 +20,10 @@ export const NO_SLOW_FILES: string | false = !existsSync("/dev/fuse")
   ? "only root may mount"
   : false;
 
-/** What is in it: `small` (1000 bytes), `large` (300 KiB), `lengthless` (5000 bytes, of which stat says 0). */
+/**
+ * What is in it: `small` (1000 bytes), `large` (300 KiB), `lengthless` (5000 bytes, of which stat says 0),
+ * `sparse` (as `large`, with fewer blocks than bytes).
+ */
 export interface SlowFiles {
   readonly path: string;
   /** Ends the server, and with it every call that it has not answered. */

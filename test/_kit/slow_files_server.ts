@@ -38,8 +38,10 @@ const FILES: Record<number, { name: string; bytes: Uint8Array; size: number }> =
   2: { name: "small", bytes: bytesOf(1000), size: 1000 },
   3: { name: "large", bytes: bytesOf(LARGE), size: LARGE },
   4: { name: "lengthless", bytes: bytesOf(5000), size: 0 },
+  5: { name: "sparse", bytes: bytesOf(LARGE), size: LARGE },
 };
 const LENGTHLESS = 4;
+const SPARSE = 5;
 
 const fd = raw.open("/dev/fuse", O_RDWR_NONBLOCK, 0);
 const c = (text: string) => new TextEncoder().encode(`${text}\0`);
@@ -55,7 +57,8 @@ function attributes(node: number, at: number, out: DataView): void {
   const file = FILES[node];
   out.setBigUint64(at, BigInt(node), true);
   out.setBigUint64(at + 8, BigInt(file?.size ?? 0), true);
-  out.setBigUint64(at + 16, BigInt(Math.ceil((file?.size ?? 0) / 512)), true);
+  const blocks = node === SPARSE ? 8 : Math.ceil((file?.size ?? 0) / 512);
+  out.setBigUint64(at + 16, BigInt(blocks), true);
   out.setBigUint64(at + 32, 1_700_000_000n, true);
   out.setUint32(at + 60, file === undefined ? 0o40755 : 0o100644, true);
   out.setUint32(at + 64, 1, true);

@@ -58,7 +58,9 @@ export interface StaticHandler {
  * Request targets that are not the one spelling of a path (`//a`, `/a/../b`, `/a%2Fb`) are not
  * found, so that no guard that a router put before another spelling can be passed by.
  *
- * @param root Path or `file:` URL of the folder; opened now, so it must exist.
+ * @param root Path or `file:` URL of the folder; opened now, so it must exist. That is synchronous: if the
+ * folder is on another machine (NFS, SMB) or on FUSE, the event loop waits for its answer, once. Later
+ * calls, for files, are made by threads of the mount.
  * @param options What is served, and how.
  * @returns The handler.
  *
