@@ -1,4 +1,4 @@
-/** How many connections and files the limit of open descriptors leaves room for. @module */
+/** Computes how many connections and files the descriptor limit allows. @module */
 
 import { openFiles, openFilesLimit } from "../../../threads/open_files.ts";
 import type { CacheConfig, Limits } from "./limits.ts";
@@ -9,20 +9,20 @@ const SPARE = 64;
 /** Descriptors of one thread: its event loop, wake-up, listener, mailbox, log and sockets. */
 const PER_THREAD = 12;
 
-/** What a server would take. */
+/** Limits that a server asks for. */
 export interface Wanted {
   readonly limits: Limits;
   readonly cache: CacheConfig;
   readonly threads: number;
-  /** Descriptors of one connection: 2 where it may have one to a fallback. */
+  /** Descriptors per connection: 2 if it may have one to a fallback. */
   readonly perConnection: number;
-  /** Descriptors of one kept file: 2 where there are compressed copies. */
+  /** Descriptors per cached file: 2 with compressed copies. */
   readonly perFile: number;
 }
 
 /**
- * Lowers `maxConnections` and `maxFiles` to what RLIMIT_NOFILE leaves: a server that runs out of
- * descriptors can neither accept nor open a file (`EMFILE`). Kept files get a quarter at most.
+ * Lowers `maxConnections` and `maxFiles` to fit RLIMIT_NOFILE: without descriptors, a server can
+ * neither accept connections nor open files (`EMFILE`). Cached files get at most a quarter.
  */
 export function fitLimits(
   { cache, limits, perConnection, perFile, threads }: Wanted,

@@ -1,4 +1,8 @@
-/** The thread that reads folders and writes their pages, so that those that serve do not. @module */
+/**
+ * The thread that reads folders and renders listings, so that serving threads do not block.
+ *
+ * @module
+ */
 
 import { errnoName, errnoNumber } from "../../../errors.ts";
 import { fdIdentity } from "../../../sys/file/statx.ts";
@@ -12,7 +16,7 @@ import type { Dotfiles } from "../../rules/target.ts";
 import { serveFrames } from "./frame_server.ts";
 import { restrictThread } from "../thread/sandbox.ts";
 
-/** What the thread is given. */
+/** Input of the thread. */
 export interface ListingJobData {
   readonly root: string;
   readonly symlinks: Symlinks;
@@ -20,9 +24,9 @@ export interface ListingJobData {
   readonly sandbox: boolean;
 }
 
-/** What a page is asked for by, as JSON. */
+/** A request for a page, as JSON. */
 export interface ListingRequest {
-  /** The open folder; its owner keeps it open until the answer comes. */
+  /** The open folder. Its owner keeps it open until the answer arrives. */
   readonly fd: number;
   /** Decoded names from the root down. */
   readonly names: readonly string[];
@@ -30,7 +34,7 @@ export interface ListingRequest {
   readonly json: boolean;
 }
 
-/** Bytes of the status in front of each page. */
+/** Bytes of the status before each page. */
 export const STATUS_BYTES = 4;
 
 /** In the place of a status: the threads of the mount whose key follows have to make the page. */
@@ -40,7 +44,7 @@ const EIO = errnoNumber("EIO");
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
-/** Answers the requests that come through each of `job.fds`, one after the other. */
+/** Answers the requests from each of `job.fds`, one after the other. */
 export function serveListings(job: JobContext, data: ListingJobData): void {
   const { dotfiles, root, sandbox, symlinks } = data;
   const folder = openRoot(root, symlinks, { fixed: sandbox });
@@ -63,7 +67,7 @@ function answer(reader: FolderReader, dotfiles: Dotfiles, message: Uint8Array): 
   }
 }
 
-/** Makes a page: its status, and behind it the page or what went wrong. */
+/** Renders a page: the status, then the page or the error. */
 export function pageFor(
   reader: FolderReader,
   dotfiles: Dotfiles,

@@ -1,4 +1,4 @@
-/** The pages of folders: kept for a moment, and made by a thread of their own. @module */
+/** Listings of folders, cached briefly and rendered by a thread of their own. @module */
 
 import { mountOf } from "../../../sys/file/mounts.ts";
 import type { FileVersion } from "../../../sys/file/file_version.ts";
@@ -12,7 +12,7 @@ import type { RemoteFiles } from "../remote/remote_files.ts";
 import { Reply } from "../response/response.ts";
 import type { AnswerWaiter } from "../response/waiter.ts";
 
-/** Most bytes of pages that are kept. */
+/** Most bytes of cached pages. */
 const MOST_BYTES = 8 * 1024 * 1024;
 
 const encoder = new TextEncoder();
@@ -36,14 +36,14 @@ interface Pending {
   readonly wanted: WantedPage;
 }
 
-/** What the pages are made from. */
+/** Options of {@linkcode Listings}. */
 export interface ListingsOptions {
   readonly loop: Loop;
-  /** This thread's end of the socket to the thread that reads folders. */
+  /** This thread's end of the socket to the listing thread. */
   readonly fd: number;
-  /** For how long a page is kept, in milliseconds; a page goes at once when its folder changes. */
+  /** Time to cache a page, in milliseconds. A page expires at once if its folder changes. */
   readonly validMs: number;
-  /** Called before the first request: the thread is to be started. */
+  /** Called before the first request, to start the thread. */
   wake(): void;
   /** Makes the pages of folders that other machines and processes have. */
   readonly remote: RemoteFiles;
@@ -51,7 +51,7 @@ export interface ListingsOptions {
   grant(reply: Reply, waiter: AnswerWaiter): void;
 }
 
-/** The pages of one thread. */
+/** The pages of one serving thread. */
 export class Listings {
   readonly #options: ListingsOptions;
   readonly #frames: Frames;
@@ -70,12 +70,12 @@ export class Listings {
     });
   }
 
-  /** Whether there is no thread that reads folders, and will be none. */
+  /** Whether there is no listing thread, and will be none. */
   get gone(): boolean {
     return this.#gone;
   }
 
-  /** The page of a folder, if it is kept. */
+  /** Returns the cached page of a folder. */
   find(folder: OpenFile, wanted: WantedPage): Reply | undefined {
     const key = keyOf(wanted);
     const kept = this.#kept.get(key);
@@ -91,7 +91,7 @@ export class Listings {
   ask(folder: OpenFile, wanted: WantedPage, waiter: AnswerWaiter): void {
     const key = keyOf(wanted);
     for (const pending of this.#pending.values()) {
-      // Not one that was begun before the folder changed.
+      // Does not join a request that began before the folder changed.
       if (pending.key !== key || !(pending.version?.holds(folder.fd) ?? false)) continue;
       pending.waiters.add(waiter);
       return folder.close();
@@ -121,13 +121,13 @@ export class Listings {
     for (const { waiters } of this.#pending.values()) waiters.delete(waiter);
   }
 
-  /** Forgets all pages. */
+  /** Empties the cache. */
   clear(): void {
     this.#kept.clear();
     this.#bytes = 0;
   }
 
-  /** Closes the folders of requests under way: only when the thread that reads them has ended. */
+  /** Closes the folders of pending requests. Call it only after the listing thread has ended. */
   close(): void {
     for (const { folder } of this.#pending.values()) folder.close();
     this.#pending.clear();
@@ -166,7 +166,7 @@ export class Listings {
     this.#bytes -= kept.reply.memoryBytes;
   }
 
-  /** The thread could not be started, or has ended: those who wait read for themselves. */
+  /** Handles a listing thread that could not start or has ended: waiters read for themselves. */
   #abandon(): void {
     this.#gone = true;
     for (const [id, { folder, waiters }] of [...this.#pending]) {
@@ -197,7 +197,7 @@ export function replyOf(message: Uint8Array, key: string): Reply {
   return new Reply(plan, null, joined(plan.parts), { error });
 }
 
-/** Names can hold anything: JSON keeps them apart. */
+/** Builds a key. JSON keeps names apart, whatever characters they contain. */
 export function keyOf({ json, names, page }: WantedPage): string {
   return JSON.stringify([names, page, json]);
 }

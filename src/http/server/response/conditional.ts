@@ -1,4 +1,4 @@
-/** Answers to requests with conditions or a range, for files that are kept. @module */
+/** Responses to conditional and range requests for cached files. @module */
 
 import { planFile } from "../../rules/plan.ts";
 import { type Entry, equal } from "./cache.ts";
@@ -9,7 +9,7 @@ import { partOf } from "./range_response.ts";
 import type { Reply } from "./response.ts";
 import type { RequestHead } from "../parser/request_head.ts";
 
-/** Answers a request with conditions or a range, for a file that is kept. */
+/** Answers a conditional or range request for a cached file. */
 export function conditional(head: RequestHead, entry: Entry): Reply {
   const only = (head.known & CONDITIONAL) === Field.IF_NONE_MATCH &&
     (head.twice & Field.IF_NONE_MATCH) === 0;

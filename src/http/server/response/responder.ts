@@ -1,4 +1,4 @@
-/** From a request to its answer: from what is kept where that holds, else from the folder. @module */
+/** Answers requests: from the cache if it is valid, else from the folder. @module */
 
 import type { Found } from "../../files/look_up.ts";
 import type { Root } from "../../files/open_root.ts";
@@ -24,31 +24,31 @@ import { Variants } from "./variants.ts";
 
 const SLASH = 0x2f;
 
-/** What a site is made of. */
+/** Settings and callbacks of a responder. */
 export interface ResponderOptions {
   readonly root: Root;
   readonly settings: Settings;
   readonly cache: CacheConfig;
-  /** The pages of folders; `null` where none is listed. */
+  /** Pages of folders; `null` if folders are not listed. */
   readonly listings: Listings | null;
   /** Opens what other machines and processes have. */
   readonly remote: RemoteFiles;
   /** Called for each answer with whether it was kept. */
   looked(hit: boolean): void;
-  /** Called when no descriptor is left to open a file: somebody should give one up. */
+  /** Called when no descriptor is left to open a file: the callee should free some. */
   exhausted(): void;
-  /** Called when the bytes of the answers that are kept have changed. */
+  /** Called when the bytes in the cache have changed. */
   keeps(bytes: number): void;
 }
 
-/** The folder of one server, as one thread sees it. */
+/** The folder of one server, as one thread serves it. */
 export class Responder {
   readonly #options: ResponderOptions;
   readonly #cache: Cache;
-  /** Files that nobody will ask for again: closed once the answer at hand is on its way. */
+  /** Evicted files; closed once the current response is on its way. */
   readonly #doomed: Pick<Entry, "file" | "original">[] = [];
   readonly #variants: Variants;
-  /** The bytes that were told last. */
+  /** The number of bytes reported last. */
   #told = 0;
   readonly #finder: Finder;
   /** Requests that wait for others to open their files. */
@@ -63,7 +63,7 @@ export class Responder {
     const { root, settings } = options;
     const exhausted = () => {
       options.exhausted();
-      // Those of the kept files are there to be given up.
+      // Cached files can be closed.
       this.clear();
     };
     this.#finder = new Finder({ root, settings, exhausted });
@@ -129,30 +129,30 @@ export class Responder {
     if (bytes !== this.#told) this.#options.keeps(this.#told = bytes);
   }
 
-  /** Forgets everything. */
+  /** Empties the cache. */
   clear(): void {
     this.#cache.clear();
     this.#options.listings?.clear();
     this.settle();
   }
 
-  /** Forgets what is not used. */
+  /** Evicts unused entries. */
   sweep(): void {
     this.#cache.sweep();
     this.settle();
   }
 
   /**
-   * Whether an entry still is what the path leads to. Its files are asked once in each turn of the
-   * loop, the path once in `validMs`: that is how long a link or a folder on the way may lead
-   * elsewhere unnoticed.
+   * Whether the path of an entry still leads to the same, unchanged file. Checks its files once per
+   * turn of the loop, and the path once per `validMs`: a changed link or folder on the way may go
+   * unnoticed for that long.
    */
   #holds(entry: Entry, head: RequestHead, now: number): boolean {
     if (entry.askedAt === now) return true;
     entry.askedAt = now;
     const recent = now - entry.checkedAt < this.#options.cache.validMs;
     if (!recent) entry.checkedAt = now;
-    // Looking the path up may have taken all that was kept.
+    // The look-up may have emptied the cache.
     if (unchanged(entry) && (recent || (this.#leadsTo(entry, head) && this.#cache.has(entry)))) {
       return true;
     }
@@ -173,7 +173,7 @@ export class Responder {
   #is(entry: Entry, { file, path }: Extract<Found, { kind: "file" }>): boolean {
     const { name, representation, reply, version } = entry;
     if (path !== name || file.described!.coding !== representation.coding) return false;
-    // One that did not fit into memory because it was on the disk is tried again.
+    // Try again to cache a file that was not in the page cache.
     const settled = reply.file === null || file.size > this.#options.cache.maxFileBytes;
     return settled && version!.holds(file.fd);
   }
@@ -191,12 +191,12 @@ export class Responder {
     const reply = plan === representation.whole || plan === representation.head
       ? entry.reply
       : replyTo(plan, entry);
-    // What stands in for another depends on what is accepted.
+    // A file that stands in for another depends on the codings accepted.
     const keeps = variant >= 0 && !found.standsIn && version !== null &&
       found.file.made !== true && (original === null || original.version !== null);
     if (keeps) this.#cache.add(entry);
     else this.#doomed.push(entry);
-    // Before the client can know of the answer.
+    // Count before the client can see the response.
     this.#tell();
     return reply;
   }
@@ -213,7 +213,7 @@ export class Responder {
     const small = this.#keeps && version !== null && !shared.remote &&
       file.size <= this.#options.cache.maxFileBytes;
     const read = small ? readResident(file.fd, file.size) : null;
-    // While it was read, somebody may have written.
+    // The file may have changed while it was read.
     const body = read !== null && version!.holds(file.fd) ? read : null;
     return {
       path: pathOf(head),
@@ -252,7 +252,7 @@ export class Responder {
   }
 }
 
-/** Variants are small numbers: each moves all paths to other places. */
+/** Variants are small numbers: each changes the hash of all paths. */
 function hashOf({ pathHash }: RequestHead, variant: number): number {
   return variant <= 0 ? pathHash : Math.imul(pathHash, 31) + variant | 0;
 }
