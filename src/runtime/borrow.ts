@@ -103,7 +103,7 @@ function borrowed(
 function borrowSocket(socket: Socket): BorrowedReading | null {
   const handle = handleOf(socket);
   if (handle === null || !isPlain(socket) || !isUnread(socket)) return null;
-  // Standard input is one as well, whatever it comes from.
+  // Standard input is also a socket object, whatever is behind it.
   const facts = factsOf(handle.fd, undefined, AT_STATX_DONT_SYNC);
   if (typeof facts === "number" || facts.type !== FileType.SOCKET) return null;
   const fd = dupCloexec(handle.fd);

@@ -33,7 +33,7 @@ export interface SlowFiles {
 /**
  * Mounts a slow file system.
  *
- * @param delayMs Time that each operation takes; `Infinity` for those that are never answered.
+ * @param delayMs Time that each operation takes; `Infinity` for operations that are never answered.
  * @param path Where: an empty folder, which goes with it.
  * @param only Name of the one operation that takes its time, such as `"READ"`; all by default.
  */

@@ -170,7 +170,7 @@ for (;;) {
       break;
     }
     serve(buffer.slice(0, count));
-    // As a server that was stopped: what it has taken and not answered not even SIGKILL can end.
+    // Like a stopped server: not even SIGKILL ends the calls that it has taken and not answered.
     if (!Number.isFinite(delayMs) && only === "") {
       await new Promise(() => setInterval(() => {}, 1000));
     }

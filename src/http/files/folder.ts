@@ -152,7 +152,7 @@ function openedNear(root: Root, path: string): OpenFile | number {
   return opened;
 }
 
-/** Lets others have their turn when the time is up. */
+/** Returns a function that yields to the event loop when the time is up. */
 function turns(): () => Promise<void> | undefined {
   let until = performance.now() + TURN_MS;
   return () => {

@@ -18,13 +18,13 @@ import type { OpenFile, Root, Symlinks } from "./root.ts";
 import { belowReal, join, openFolder } from "./paths_below.ts";
 
 const { DIRECTORY, NONBLOCK, NOCTTY, CLOEXEC, PATH } = platform.open;
-/** NONBLOCK, because opening a FIFO waits for its writer; on a file it changes nothing. */
+/** NONBLOCK, because opening a FIFO waits for its writer. It does not affect files. */
 const READ = NONBLOCK | NOCTTY | CLOEXEC;
 
 const EAGAIN = errnoNumber("EAGAIN");
 const EXDEV = errnoNumber("EXDEV");
 
-/** How often the path is looked up again, to see whether another folder has been put in its place. */
+/** Interval of checks whether another folder has taken the path, in milliseconds. */
 const REFRESH_MS = 1000;
 
 const RESOLVE: Readonly<Record<Symlinks, number>> = {
@@ -226,7 +226,7 @@ export class NativeRoot implements Root {
     this.#mount = mountOf(this.#fd);
   }
 
-  /** As above, without waiting: what has to be asked elsewhere is known a little later. */
+  /** Does the same without waiting: a remote folder is checked in a thread. */
   #refreshSoon(): void {
     if (!this.#isDue()) return;
     const { atFdcwd } = platform;

@@ -50,6 +50,6 @@ export interface Root {
    * process has to be asked, it returns the mount whose threads should do that.
    */
   openNear: ((path: string) => OpenFile | number | Mount) | null;
-  /** Closes the folder; files that were opened stay open. */
+  /** Closes the folder. Opened files stay open. */
   close(): void;
 }

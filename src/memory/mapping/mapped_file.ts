@@ -81,7 +81,8 @@ export class MappedFile extends Mapping {
    * microseconds on a local disk, and as long as the server likes on NFS, SMB and FUSE. So does touching
    * pages that are not in memory, and {@linkcode Mapping.close}.
    *
-   * One open file is kept until {@linkcode Mapping.close}. The process may have about 65,000 mappings.
+   * The mapping keeps one descriptor open until {@linkcode Mapping.close}. A process may have about
+   * 65,000 mappings.
    *
    * @param file Path, `file:` URL, or a descriptor or `FileHandle` opened with the access needed
    * (for `"write"`, reading and writing). You may close it afterwards.

@@ -127,7 +127,9 @@ async function clone(target: number, source: number): Promise<number> {
   return await (far === undefined ? runOffThread(...args) : onFile(far, ...args));
 }
 
-/** The next bytes at or behind `at` that are no hole: `[start, end)`, empty behind the last ones. */
+/**
+ * The next bytes at or after `at` that are not a hole: `[start, end)`; empty past the last ones.
+ */
 async function extent(
   file: number,
   at: number,
@@ -159,7 +161,7 @@ function endOf(fd: number, size: number): End {
 const EINVAL = errnoNumber("EINVAL");
 const EOPNOTSUPP = errnoNumber("EOPNOTSUPP");
 
-/** Opens both again with `O_DIRECT`: whoever made them has no use for that flag. */
+/** Opens both files again with `O_DIRECT`, a flag that the original descriptors must not get. */
 async function openDirect(...ends: readonly [source: End, target: End]): Promise<void> {
   for (const [index, end] of ends.entries()) {
     const flags = index | platform.open.DIRECT | platform.open.CLOEXEC;

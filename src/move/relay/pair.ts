@@ -107,7 +107,7 @@ export class Pair implements Task {
     return this.#up.path.bytes + this.#down.path.bytes === 0 ? this.#activeAt : Infinity;
   }
 
-  /** Whether some bytes had to be copied. */
+  /** Whether any bytes had to be copied. */
   get copied(): boolean {
     return this.#up.path.copied || this.#down.path.copied;
   }

@@ -28,7 +28,7 @@ export class PortableRelay {
     this.#upstreams = upstreams;
     const settings = { allowHalfOpen: true, pauseOnConnect: true, noDelay: true };
     this.#server = builtin("net").createServer(settings, (client) => void this.#relay(client));
-    // Others are closed at once: node:net cannot leave them in the kernel's queue.
+    // More connections are closed at once: node:net cannot leave them in the kernel's queue.
     this.#server.maxConnections = fitConnections(options.maxConnections, 0);
   }
 

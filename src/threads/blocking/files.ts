@@ -158,7 +158,7 @@ export function onFile<C extends keyof BlockingCalls>(
     : (CALLS[call] as (...args: unknown[]) => number)(...args);
 }
 
-/** Reads from a file by a thread of its mount; a count, 0 at the end, or `-errno`. */
+/** Reads from a file in a thread of its mount; a count, 0 at the end, or `-errno`. */
 export async function readRemote(fd: number, target: Uint8Array, offset: number): Promise<number> {
   const memory = new SharedArrayBuffer(target.length);
   const count = await onMount(mountOf(fd), "readInto", fd, offset, target.length, memory);

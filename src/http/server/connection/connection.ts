@@ -197,7 +197,7 @@ export class Connection implements Handler, Task, AnswerWaiter {
     this.watch(EpollEvent.OUT);
   }
 
-  /** The kernel, or the disk, has no room for more work. */
+  /** The kernel, or the disk thread, accepts no more work now. */
   #starve(): void {
     this.watch(0);
     this.#service.loop.timers.start(this.#pause, STARVED_MS);

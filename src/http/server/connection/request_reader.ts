@@ -39,7 +39,7 @@ export class Reader {
   #awaits = false;
   /** A passed request whose file others open. */
   #redirected: RedirectedRequest | null = null;
-  /** Bytes that have arrived and belong to the next requests. */
+  /** Received bytes that belong to the next requests. */
   #pending: Uint8Array | null = null;
   /** Bytes of a body that remain to be discarded. */
   #discard = 0;
@@ -88,7 +88,10 @@ export class Reader {
     if (keep && received.length > 0) this.#pending = received;
   }
 
-  /** Answers a passed request with a file, behind {@linkcode continue}; returns how sending stands. */
+  /**
+   * Answers a forwarded request with a file, after {@linkcode continue}; returns the state of
+   * sending.
+   */
   redirect(request: RedirectedRequest): number {
     const { original, redirection } = request;
     const { clock, closing, fallback, head, loop, output, site } = this.#service;

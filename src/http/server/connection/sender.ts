@@ -32,7 +32,7 @@ export class Sender {
   #copies = false;
   /** What of a remote file is sent next. */
   #staging: Staging | null = null;
-  /** Bytes that the kernel has taken, over the whole life of the connection. */
+  /** Bytes that the kernel has taken since the connection started. */
   total = 0;
 
   constructor(transport: Transport, residency: ResidencyCache) {
@@ -57,7 +57,7 @@ export class Sender {
     return this.#staging ??= new Staging();
   }
 
-  /** Tries to send bytes at once, while nothing is queued; what is left is the caller's to queue. */
+  /** Tries to send bytes at once; nothing may be queued. The caller queues the rest. */
   attempt(cell: Cell, end: number, more: boolean): number {
     const sent = this.#transport.send(cell, 0, end, more);
     if (sent > 0) this.total += sent;

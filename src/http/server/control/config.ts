@@ -98,7 +98,7 @@ export interface RemoteCommand {
   readonly remote: readonly number[];
 }
 
-/** What threads are told to do. */
+/** Commands for the threads. */
 export type Command = "reload" | "drain" | TlsCommand | RemoteCommand;
 
 /** Data of a sandboxed disk thread: it opens no files and reads only descriptors that it gets. */

@@ -3,7 +3,7 @@
 import { openFiles, openFilesLimit } from "../../../threads/open_files.ts";
 import type { CacheConfig, Limits } from "./limits.ts";
 
-/** Descriptors that are left to the program, and to the files of answers that are not kept. */
+/** Descriptors reserved for the program, and for the files of uncached responses. */
 const SPARE = 64;
 
 /** Descriptors of one thread: its event loop, wake-up, listener, mailbox, log and sockets. */

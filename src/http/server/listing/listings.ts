@@ -19,7 +19,7 @@ const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 const GET = { method: "GET", header: () => undefined };
 
-/** What is asked for. */
+/** The wanted page. */
 export type WantedPage = Omit<ListingRequest, "fd">;
 
 interface Kept {
@@ -87,7 +87,7 @@ export class Listings {
     return undefined;
   }
 
-  /** Has a page made; owns `folder`. */
+  /** Requests a page; takes ownership of `folder`. */
   ask(folder: OpenFile, wanted: WantedPage, waiter: AnswerWaiter): void {
     const key = keyOf(wanted);
     for (const pending of this.#pending.values()) {
@@ -116,7 +116,7 @@ export class Listings {
     });
   }
 
-  /** Tells somebody nothing any more. */
+  /** Removes a waiter. */
   forget(waiter: AnswerWaiter): void {
     for (const { waiters } of this.#pending.values()) waiters.delete(waiter);
   }
@@ -184,7 +184,7 @@ function elsewhere(message: Uint8Array): string | undefined {
   return status === ELSEWHERE ? decoder.decode(message.subarray(STATUS_BYTES)) : undefined;
 }
 
-/** Makes the answer of what the thread that reads folders has written. */
+/** Builds the reply from the listing thread's message. */
 export function replyOf(message: Uint8Array, key: string): Reply {
   const status = new DataView(message.buffer, message.byteOffset).getUint32(0, true);
   const body = message.subarray(STATUS_BYTES);

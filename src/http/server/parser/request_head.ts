@@ -105,7 +105,7 @@ export class RequestHead {
     return head;
   }
 
-  /** Forgets what was read last: what it said cannot be relied on. */
+  /** Discards the last head, whose fields are not reliable. */
   forget(): void {
     this.start =
       this.methodEnd =

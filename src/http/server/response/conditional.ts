@@ -32,7 +32,7 @@ export function conditional(head: RequestHead, entry: Entry): Reply {
   return reply;
 }
 
-/** The request in a head; a `plain` one has no fields but those that choose a representation. */
+/** The request in a head. With `plain`, includes only fields that choose a representation. */
 export function requestOf(head: RequestHead, plain = false): SearchRequest {
   let source = head;
   return {

@@ -45,7 +45,7 @@ export interface SuspendedSearch {
   resume(opened: OpenFile | number): Found | SuspendedSearch;
 }
 
-/** Finds files, and makes the answers without a file. */
+/** Finds files, and creates the responses without a file. */
 export class Finder {
   readonly #options: FinderOptions;
   readonly #reader: FolderReader;
@@ -120,7 +120,7 @@ export class Finder {
     }
   }
 
-  /** Opens a file. Without descriptors, others give theirs up, and it tries again. */
+  /** Opens a file. Without descriptors, asks others to free some and tries again. */
   #open(path: string): OpenFile | number | Mount {
     const { exhausted, root } = this.#options;
     const opened = root.openNear!(path);

@@ -33,7 +33,7 @@ export interface ResponderOptions {
   readonly listings: Listings | null;
   /** Opens what other machines and processes have. */
   readonly remote: RemoteFiles;
-  /** Called for each answer with whether it was kept. */
+  /** Called for each response with whether it was cached. */
   looked(hit: boolean): void;
   /** Called when no descriptor is left to open a file: the callee should free some. */
   exhausted(): void;
@@ -53,7 +53,9 @@ export class Responder {
   readonly #finder: Finder;
   /** Requests that wait for others to open their files. */
   readonly lookups: Lookups;
-  /** Whether the answer to a plain request depends on nothing but its path and what it accepts. */
+  /**
+   * Whether the response to a plain request depends only on its path and the codings it accepts.
+   */
   readonly #keeps: boolean;
 
   constructor(options: ResponderOptions) {
@@ -115,7 +117,7 @@ export class Responder {
     return this.lookups.want(search) ? null : this.#finder.message(unavailable());
   }
 
-  /** Closes what is not needed any more; call when the sender has got the last answer. */
+  /** Closes evicted files; call when the sender has the last response. */
   settle(): void {
     this.#tell();
     for (let entry = this.#doomed.pop(); entry !== undefined; entry = this.#doomed.pop()) {
@@ -178,7 +180,7 @@ export class Responder {
     return settled && version!.holds(file.fd);
   }
 
-  /** Looks the target up, and keeps what it finds for a variant, unless that is negative. */
+  /** Looks up the target, and caches the result for a variant unless that is negative. */
   #make(head: RequestHead, now: number, variant: number, granted?: Found): Reply | null {
     const request = { ...requestOf(head), keepOriginal: variant >= 0 };
     const found = granted ?? this.#finder.find(request);
@@ -234,7 +236,7 @@ export class Responder {
     };
   }
 
-  /** The page of a folder; `null` where it has to be made first. */
+  /** The page of a folder; `null` if it must be built first. */
   #list(request: SearchRequest, { folder, target }: Found & { kind: "listing" }): Reply | null {
     const { listings } = this.#options;
     const json = prefersJson(request.header("accept"));

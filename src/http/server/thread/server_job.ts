@@ -42,7 +42,7 @@ import { Responder } from "../response/responder.ts";
 /** Most requests of a thread that wait for one mount; further ones get 503. */
 const MOST_WAITING = 128;
 
-/** The hook for headers, once its module has been loaded. */
+/** The headers hook, once its module is loaded. */
 let hook: HeadersHook | undefined;
 
 /** Loads the program's own module. */

@@ -16,7 +16,7 @@ export interface RelayJobData {
   readonly maxConnections: number;
   /** Whether a silent connection makes room for one more, because descriptors set the limit. */
   readonly sheds: boolean;
-  /** Which of the threads this one is. */
+  /** Index of this thread. */
   readonly index: number;
   /** `null` for a single thread. */
   readonly shares: Shares | null;
