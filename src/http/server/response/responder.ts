@@ -53,9 +53,7 @@ export class Responder {
   readonly #finder: Finder;
   /** Requests that wait for others to open their files. */
   readonly lookups: Lookups;
-  /**
-   * Whether the response to a plain request depends only on its path and the codings it accepts.
-   */
+  /** Whether the response to a plain request depends only on its path and accepted codings. */
   readonly #keeps: boolean;
 
   constructor(options: ResponderOptions) {
