@@ -43,6 +43,9 @@ const FLOOR = [
   "test/memory/changing",
   "test/move/copy_ended",
   "test/move/copy_refused",
+  "test/move/lengthless",
+  "test/move/pseudo_files",
+  "test/move/silent_address",
   "test/package/options_once",
 ];
 

@@ -20,7 +20,10 @@ export const NO_SLOW_FILES: string | false = !existsSync("/dev/fuse")
   ? "only root may mount"
   : false;
 
-/** What is in it: `small` (1000 bytes), `large` (300 KiB), `lengthless` (5000 bytes, of which stat says 0). */
+/**
+ * What is in it: `small` (1000 bytes) and `large` (300 KiB). Of three more, stat says 0 bytes:
+ * `lengthless` (5000 bytes), `failing` (each read is `EINVAL`) and `breaking` (4096 bytes, then `EINVAL`).
+ */
 export interface SlowFiles {
   readonly path: string;
   /** Ends the server, and with it every call that it has not answered. */

@@ -58,12 +58,16 @@ export function systemFile(fd: number, queue: IoQueue, far: Mount | undefined): 
 
 const EIO = errnoNumber("EIO");
 
-/** A file of the runtime's, where system calls cannot be made. The page cache is left to itself. */
-export function runtimeFile(fd: number): Backing {
+/**
+ * A file of the runtime's, where system calls cannot be made. The page cache is left to itself.
+ *
+ * @param deviceSize Bytes of a device, of which fstat(2) says 0.
+ */
+export function runtimeFile(fd: number, deviceSize: number | undefined): Backing {
   const fs = builtin("fs");
   return {
     engine: "runtime",
-    size: () => fs.fstatSync(fd).size,
+    size: () => deviceSize ?? fs.fstatSync(fd).size,
     start(op, block, at, length, offset, _, done) {
       const settle = (error: Error | null, count = 0) => done(error ? -codeOf(error) : count);
       const from = block === null ? 0 : at - block.at;

@@ -40,6 +40,9 @@ export interface DirectOptions {
  * {@linkcode DirectFile.mode} says so. Whoever has the same file open by other means sees what was
  * written, but simultaneous changes of one block by both may be lost: open(2), NOTES.
  *
+ * A file that tells no length, such as those of procfs and of some FUSE servers, is read to its end all
+ * the same, and never directly.
+ *
  * While eight or more operations of up to 64 KiB are in flight, and the disk answers within half a
  * millisecond, the event loop goes round without sleeping: nothing else has to wait, but a processor
  * is busy.
@@ -65,7 +68,8 @@ export class DirectFile {
    * @throws {TypeError} When an argument is of the wrong kind, or the path leads to something else.
    * @throws {RangeError} When `permissions` are out of their range.
    * @throws {SyscallError} `ENOENT`, `EACCES`, `EEXIST`, `EISDIR`, `EMFILE` and the like.
-   * @throws {UnsupportedError} With `mode: "direct"` where that is impossible.
+   * @throws {UnsupportedError} With `mode: "direct"` where that is impossible, and for a file that holds
+   * more than it tells.
    */
   static async open(path: string | URL, options: DirectFileOptions = {}): Promise<DirectFile> {
     const own = ownOptions(options, OPEN_OPTIONS);
@@ -96,7 +100,11 @@ export class DirectFile {
     return this.#operations.channel.closed;
   }
 
-  /** Bytes of the file now. */
+  /**
+   * Bytes of the file now, or of the device. A file that tells no length has 0, or 4096 in sysfs.
+   *
+   * @throws {SyscallError} `EINVAL` for a file of procfs whose end cannot be sought.
+   */
   get size(): number {
     this.#operations.channel.assertOpen("measure");
     return this.#operations.channel.size();
@@ -113,7 +121,7 @@ export class DirectFile {
    * away meanwhile.
    * @throws {RangeError} When `offset` is no safe integer >= 0.
    * @throws {AbortError} When `signal` stopped it; `bytesMoved` says how far it came.
-   * @throws {SyscallError} `EIO` and the like.
+   * @throws {SyscallError} `EIO` and the like; `EINVAL` for a file of the kernel that cannot be read.
    */
   read(target: Uint8Array, offset: number, options: DirectOptions = {}): Promise<number> {
     try {

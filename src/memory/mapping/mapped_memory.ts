@@ -74,7 +74,7 @@ export class MappedMemory extends Mapping {
    * @throws {TypeError} When an option is of the wrong kind.
    * @throws {RangeError} When `length` is no safe integer >= 0.
    * @throws {SyscallError} `ENOMEM` when there is no room, the process has too many mappings, or the pool of huge
-   * pages is empty; `EFBIG`;
+   * pages is empty; `EFBIG` beyond `RLIMIT_FSIZE`, in the place of which SIGXFSZ ends Deno;
    * `EINVAL` for a longer name, or a size of huge pages that the processor lacks; `EMFILE`.
    * @throws {UnsupportedError} When the system cannot be called.
    */
@@ -194,7 +194,8 @@ export class MappedMemory extends Mapping {
    *
    * @throws {TypeError} When the memory is closed.
    * @throws {RangeError} When `length` is no safe integer, or shared memory would get shorter.
-   * @throws {SyscallError} `EPERM` when sealed against growing; `ENOMEM`; the memory then stays.
+   * @throws {SyscallError} `EPERM` when sealed against growing; `ENOMEM`; `EFBIG` (SIGXFSZ on
+   * Deno); the memory then stays.
    */
   resize(length: number): void {
     const state = stateOf(this, "resize");

@@ -70,7 +70,8 @@ export interface Broadcast extends Promise<BroadcastResult> {
  *
  * @throws {TypeError} When an argument is of the wrong kind, or a target is named twice.
  * @throws {RangeError} When a number is negative, fractional or outside the file.
- * @throws {SyscallError} When the source cannot be opened or read.
+ * @throws {SyscallError} When the source cannot be opened or read. (A target that is a file at its limit
+ * fails with `EFBIG`; SIGXFSZ ends Deno.)
  * @throws {TruncatedError} When the source, a file, became shorter.
  * @throws {AbortError} When the signal fired; its reason is the `cause`.
  * All but the first two carry `targets`, the reports by then.

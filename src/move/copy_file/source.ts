@@ -44,7 +44,7 @@ export async function contentsOf(
   { type, size, blocks }: FileFacts,
   signal: AbortSignal | undefined,
 ): Promise<Snapshot | undefined> {
-  if (!available()) return await hold(fd, { type, size, blocks });
+  if (!available()) return await hold(fd, { type, size, blocks }, signal);
   // Only what is told apart by these is asked for again, and where it is.
   if (!isDoubtful({ type, size, blocks })) return undefined;
   if (!isDoubtful({ type, size, blocks, mount: mountOf(fd) })) return undefined;

@@ -61,8 +61,9 @@ const busy = new WeakMap<object, Promise<unknown>>();
  * @throws {TypeError} When an argument is of the wrong kind.
  * @throws {RangeError} When a number is negative, fractional or outside the file.
  * @throws {SyscallError} `ENOENT`, `EACCES`, ... when the file cannot be opened; `EISDIR`, `EINVAL`
- * when it is not a file, or one that tells no size, such as those of procfs; `EBADF` for a closed descriptor; `EPIPE`, `ECONNRESET` when the peer is
- * gone; `EIO` when the disk fails.
+ * when it is not a file; `EBADF` for a closed descriptor; `EPIPE`, `ECONNRESET` when the peer is gone;
+ * `EIO` when the disk fails; `EAGAIN` for a file of the kernel that has nothing to read now, such as
+ * `/proc/kmsg`; `EFBIG` for a descriptor of a file at its limit, in the place of which SIGXFSZ ends Deno.
  * @throws {TruncatedError} When the file became shorter.
  * @throws {AbortError} When the signal fired; its reason is the `cause`.
  * All of the last three carry `bytesMoved`.

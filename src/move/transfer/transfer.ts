@@ -71,6 +71,8 @@ export interface TransferRequest extends TransferOptions {
  * @throws {SyscallError} `EBADF` when a descriptor is not open for this; `EISDIR`; `EINVAL` for what
  * carries no bytes (eventfd, epoll), for overlapping ranges of one file, and when `method` does not
  * suit; `ESPIPE` for an offset where there are none; `EPIPE`, `ECONNRESET` when the reader is gone;
+ * `EAGAIN` for a file of the kernel that has nothing to read now, such as `/proc/kmsg`; `EBUSY` for one
+ * that only one may open, when it would have to be opened once more not to wait;
  * `ENOSPC`, `EPERM` (sealed), `EIO`; `EFBIG`, in the place of which SIGXFSZ ends Deno.
  * @throws {TruncatedError} When the source, a file, became shorter.
  * @throws {AbortError} When the signal fired; its reason is the `cause`.
