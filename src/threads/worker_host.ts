@@ -4,6 +4,8 @@ import type { MessagePort, Worker } from "node:worker_threads";
 import { platform } from "../../ffi/platform/mod.ts";
 import { builtin } from "../builtins.ts";
 import { debug } from "../debug.ts";
+import { errnoNumber, SyscallError } from "../errors.ts";
+import { descriptorShortage } from "../runtime/spare_descriptors.ts";
 import { check } from "../sys/check.ts";
 import * as raw from "../sys/raw/mod.ts";
 import { NESTED_PARK_MS, PARK_MS, Phase, Slot, type WorkerStart } from "./job.ts";
@@ -135,6 +137,11 @@ export class WorkerHost {
   }
 
   #start(exited: () => void): void {
+    const shortage = descriptorShortage();
+    if (shortage !== undefined) {
+      const action = `start the Worker "${this.#name}"`;
+      throw new SyscallError({ syscall: "open", errno: errnoNumber(shortage), action });
+    }
     const { isMainThread, MessageChannel, Worker } = builtin("worker_threads");
     const { port1, port2 } = new MessageChannel();
     this.#port = port1;

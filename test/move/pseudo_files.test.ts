@@ -233,7 +233,8 @@ function refusalWaitless(path: string): string | undefined {
 /** A process whose table of mappings is larger than 16 MiB as text. */
 const MAPPER = new URL("./_fixtures/mappings.ts", import.meta.url);
 const PROBE = new URL("../_kit/slow_probe.ts", import.meta.url);
-const STALL_MS = 120;
+/** Less than its contents take; more than a busy machine takes to receive so much at a time. */
+const STALL_MS = 500;
 
 describe("a file of the kernel of more than 16 MiB", { skip: NONE && NO_CALLS }, () => {
   let pid = 0;
