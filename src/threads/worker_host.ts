@@ -5,6 +5,7 @@ import { platform } from "../../ffi/platform/mod.ts";
 import { builtin } from "../builtins.ts";
 import { debug } from "../debug.ts";
 import { errnoNumber, SyscallError } from "../errors.ts";
+import { closeWithWorker } from "../runtime/adopt.ts";
 import { descriptorShortage } from "../runtime/spare_descriptors.ts";
 import { check } from "../sys/check.ts";
 import * as raw from "../sys/raw/mod.ts";
@@ -48,14 +49,16 @@ const ONE = Uint8Array.of(1, 0, 0, 0, 0, 0, 0, 0);
  *
  * It keeps the process alive only while it is referenced, and at first it is not. Whatever ends
  * the process or the thread that made it ends it too, within a quarter of a second. A user's Worker
- * that is ended by `terminate()` runs no code of ours. On Bun and Deno the job then notices, ends, and
- * closes what it has. Node.js ends the job's thread as well, in the middle: its descriptors stay open.
+ * that is ended by `terminate()` runs no code of ours. On Deno the job then notices, ends, and closes
+ * what it has. Node.js and Bun end the job's thread as well, in the middle: its descriptors stay open,
+ * but for the host's sockets on Node.js: see `closeWithWorker`.
  */
 export class WorkerHost {
   readonly #options: WorkerHostOptions;
   readonly #name: string;
   readonly #state = new Int32Array(new SharedArrayBuffer(8));
-  readonly #fds: number[];
+  readonly #fds: readonly number[];
+  readonly #closers: (() => number)[];
   readonly #exited: Promise<void>;
   readonly #exit: Exit = { stop: () => this.#stop(), wait: (ms) => this.#waitAtExit(ms) };
   #wakeFd: number;
@@ -75,6 +78,7 @@ export class WorkerHost {
     this.#options = options;
     this.#name = options.name ?? "sluice";
     this.#fds = [...options.fds ?? []];
+    this.#closers = this.#fds.map(closeWithWorker);
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#exited = promise;
     this.#wakeFd = -1;
@@ -225,6 +229,6 @@ export class WorkerHost {
     this.#socket = undefined;
     if (this.#wakeFd >= 0) raw.close(this.#wakeFd);
     this.#wakeFd = -1;
-    for (const fd of this.#fds.splice(0)) raw.close(fd);
+    for (const close of this.#closers.splice(0)) close();
   }
 }
