@@ -1,5 +1,5 @@
 /**
- * A file system that answers late or never: a FUSE server of our own, in a process of its own.
+ * A file system that answers late or never: a FUSE server in a separate process.
  *
  * @module
  */
@@ -13,7 +13,7 @@ import { commandLine } from "./child.ts";
 
 const SERVER = new URL("./slow_files_server.ts", import.meta.url);
 
-/** Why there is none here; `false` where there is one. */
+/** Reason why it is unavailable; `false` if it is available. */
 export const NO_SLOW_FILES: string | false = !existsSync("/dev/fuse")
   ? "there is no /dev/fuse"
   : process.getuid?.() !== 0
@@ -26,14 +26,14 @@ export const NO_SLOW_FILES: string | false = !existsSync("/dev/fuse")
  */
 export interface SlowFiles {
   readonly path: string;
-  /** Ends the server, and with it every call that it has not answered. */
+  /** Ends the server, and so every unanswered call. */
   close(): void;
 }
 
 /**
- * Mounts one.
+ * Mounts a slow file system.
  *
- * @param delayMs Time that each operation takes; `Infinity` for those that are never answered.
+ * @param delayMs Time that each operation takes; `Infinity` for operations that are never answered.
  */
 export async function slowFiles(delayMs: number): Promise<SlowFiles> {
   const path = mkdtempSync(join(tmpdir(), "sluice-slow-"));
@@ -61,7 +61,7 @@ function mounted(server: ChildProcess): Promise<void> {
   });
 }
 
-/** Bytes of `large`. */
+/** Size of `large` in bytes. */
 export const LARGE: number = 300 * 1024;
 
 /** The byte at an offset of each of the files. */

@@ -1,8 +1,8 @@
 /**
- * Does one thing with a file and tells how long the event loop stood still meanwhile.
+ * Runs one operation on a file, and reports how long the event loop was blocked.
  *
- * `slow_probe.ts WHAT FOLDER FILE [DEADLINE_MS]`; writes `{ stallMs, length, sum, error, calls }`. After
- * the deadline it is told to stop, and ends by `process.exit()`.
+ * `slow_probe.ts WHAT FOLDER FILE [DEADLINE_MS]`; writes `{ stallMs, length, sum, error, calls }`.
+ * After the deadline it stops by `process.exit()`.
  *
  * @module
  */
@@ -18,7 +18,7 @@ const scratch = join(tmpdir(), `sluice-probe-${process.pid}`);
 
 const way = WAYS[what]!;
 writeFileSync(scratch, "warm");
-// What is loaded, compiled and started for the first time is not what is measured.
+// Warm up first: code loaded, compiled or started for the first time is not measured.
 await way(tmpdir(), `sluice-probe-${process.pid}`).catch(() => {});
 if (what === "serveStatic") openSite(folder);
 
