@@ -237,14 +237,14 @@ export class Connection implements Handler, Task, PrefetchWaiter, ListingWaiter 
   abort(reason: number): void {
     if (this.phase === Phase.CLOSED) return;
     this.#service.count(reason);
-    this.close();
+    this.close(true);
   }
 
-  /** Closes the connection, whatever it is doing. */
-  close(): void {
+  /** Closes the connection, whatever it is doing; `cut` in an answer, if only in its first turn. */
+  close(cut = false): void {
     if (this.phase === Phase.CLOSED) return;
     // Between two requests: what is cut short must not look whole.
-    if (this.phase === Phase.READING) this.transport.shutdown();
+    if (!cut && this.phase === Phase.READING) this.transport.shutdown();
     this.phase = Phase.CLOSED;
     this.#watchdog.stop();
     this.#service.loop.timers.stop(this.#pause);
