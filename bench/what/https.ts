@@ -94,6 +94,10 @@ export async function https(context: Context): Promise<Report> {
     for (const file of [large, ...small]) await verify(server.port, file, ca);
     // What is compiled while it runs is compiled before the first round.
     runWrk({ port: server.port, path: "/1k", connections: 8, seconds: 1, opensslConfig });
+    if (subject.kind !== "peer") {
+      const argv = [client, "full", server.port, AT_ONCE, HANDSHAKE_SECONDS].map(String);
+      await startClientProgram({ argv }).result;
+    }
     all.push({ subject, server, figures: noFigures() });
   }
 
@@ -153,7 +157,13 @@ function subjectsOf({ runtimes, peers, note }: Context, certificate: Certificate
       note(`${runtime} is not installed: left out`);
       continue;
     }
-    const add = (name: string, kind: "ours" | "peer", limit: number, script: string) =>
+    const add = (
+      name: string,
+      kind: "ours" | "peer",
+      limit: number,
+      script: string,
+      more: Record<string, string> = {},
+    ) =>
       subjects.push({
         name: `${runtime} ${name}`,
         kind,
@@ -162,10 +172,14 @@ function subjectsOf({ runtimes, peers, note }: Context, certificate: Certificate
         start(workspace) {
           const file = workspace.script(`servers/${script}`);
           const args = [workspace.files, cert, key, CIPHER, String(DESCRIPTORS)];
-          return startServer(unlimited(commandFor(runtime, file, args)));
+          const { argv, env } = commandFor(runtime, file, args);
+          return startServer(unlimited({ argv, env: { ...env, ...more } }));
         },
       });
     add("sluice", "ours", 1, "https_sluice");
+    // Newer than that of most systems, and without kernel TLS.
+    const own = { SLUICE_LIBSSL: "runtime" };
+    if (runtime === "node") add("sluice, OpenSSL of Node.js", "ours", 1, "https_sluice", own);
     for (const [peer, name, script, limit] of PEERS[runtime] ?? []) {
       if (peers.has(peer)) add(name, "peer", limit, script);
     }
@@ -325,7 +339,7 @@ function report(
   return {
     title: "https: createFileServer by TLS beside nginx and others, one thread each",
     method: [
-      `TLS 1.3 with ${CIPHER} and an ECDSA certificate. nginx and ours use the same OpenSSL; both have one worker. Median (min-max) of ${rounds} interleaved rounds, each beginning with another server. ${PINNING}.`,
+      `TLS 1.3 with ${CIPHER} and an ECDSA certificate. nginx and ours use the same OpenSSL, but where another one is named; both have one worker. Median (min-max) of ${rounds} interleaved rounds, each beginning with another server. ${PINNING}.`,
       `Large: ${CLIENTS} clients download ${SIZE / KIB / KIB} MiB each, and are stopped after ${
         number(DRAIN_SECONDS * scale)
       } s. They discard what arrives inside the kernel and do not decrypt; SHA-256 was checked before. Handshakes are not counted.`,
