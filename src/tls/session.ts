@@ -45,6 +45,8 @@ export class TlsSession {
   #ssl = 0n;
   #input: Input | null = null;
   #writer: RecordWriter | null = null;
+  /** Whether the handshake waits for room in the socket. */
+  #blocked = false;
   #failed = false;
   #ended = false;
   #closing = false;
@@ -70,25 +72,29 @@ export class TlsSession {
     return this.#acceptor.calls.SSL_version(this.#ssl);
   }
 
-  /** Goes on with the handshake; returns one of {@linkcode Handshake}. */
+  /**
+   * Goes on with the handshake; returns one of {@linkcode Handshake}. It takes from the socket at most
+   * once: what else has arrived shows when the socket is waited for.
+   */
   handshake(): number {
     if (this.#failed) return Handshake.FAILED;
     if (this.#hello !== null) {
       const state = this.#listen(this.#hello);
       if (state !== Handshake.DONE) return state;
-    }
-    const ssl = this.#acceptor.calls;
-    for (;;) {
-      ssl.ERR_clear_error();
-      const result = ssl.SSL_do_handshake(this.#ssl);
-      if (result === 1) return this.#established();
-      const error = ssl.SSL_get_error(this.#ssl, result);
-      if (error === SSL_ERROR_WANT_WRITE) return Handshake.WANT_WRITE;
-      if (error !== SSL_ERROR_WANT_READ) return this.#fail(failureOf(takeErrors()));
+    } else if (!this.#blocked) {
       const received = this.#input!.receive();
       if (received === EAGAIN || received === EINTR) return Handshake.WANT_READ;
       if (received <= 0) return this.#fail(Failure.GONE);
     }
+    const ssl = this.#acceptor.calls;
+    ssl.ERR_clear_error();
+    const result = ssl.SSL_do_handshake(this.#ssl);
+    if (result === 1) return this.#established();
+    const error = ssl.SSL_get_error(this.#ssl, result);
+    this.#blocked = error === SSL_ERROR_WANT_WRITE;
+    if (this.#blocked) return Handshake.WANT_WRITE;
+    if (error === SSL_ERROR_WANT_READ) return Handshake.WANT_READ;
+    return this.#fail(failureOf(takeErrors()));
   }
 
   /** Collects the ClientHello, and makes the `SSL` for it. */

@@ -39,7 +39,7 @@ describe("clients of createFileServer({ tls })", () => {
     server = createFileServer({
       root,
       threads: 1,
-      tls: { cert: CERTIFICATE, key: KEY, handshakeMs: 3000 },
+      tls: { cert: CERTIFICATE, key: KEY, handshakeMs: 60_000 },
     });
     ({ port } = await server.listen());
   });

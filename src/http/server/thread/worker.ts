@@ -128,7 +128,7 @@ export class Service implements ConnectionService {
     start.watch(EpollEvent.IN);
     this.loop.pass(start.fd, connection);
     if (this.closing) connection.finish();
-    else connection.onEvents(EpollEvent.IN);
+    else if (session.buffered) connection.onEvents(EpollEvent.IN);
   }
 
   /** A handshake has failed, and its connection ended. */
