@@ -1,4 +1,4 @@
-/** The check that comes before every measurement: are the bytes right? @module */
+/** Checks the bytes before each measurement. @module */
 
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
@@ -6,14 +6,14 @@ import { get, type IncomingMessage } from "node:http";
 import { get as secureGet } from "node:https";
 import type { ServedFile } from "./workspace.ts";
 
-/** Downloads that run at once, so that a server that mixes them up is found out. */
+/** Simultaneous downloads, to detect a server that mixes them up. */
 const AT_ONCE = 4;
 
 /**
  * Downloads a file a few times at once, and compares the contents; over HTTPS with `ca`, the
  * certificate to trust.
  *
- * @throws {Error} When one differs.
+ * @throws {Error} When a download differs.
  */
 export async function verify(
   port: number,
@@ -28,7 +28,7 @@ export async function verify(
 }
 
 /**
- * Compares a copy of a file with what it is a copy of.
+ * Compares a copy with its original by SHA-256.
  *
  * @throws {Error} When they differ.
  */

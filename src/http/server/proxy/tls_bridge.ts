@@ -1,4 +1,4 @@
-/** The client's side of a request that is passed on, where the client speaks TLS. @module */
+/** Connects a TLS client with its proxied request. @module */
 
 import { Cell } from "../../../../ffi/libc/cell.ts";
 import { concat } from "../../../bytes.ts";
@@ -12,57 +12,57 @@ import type { Transport } from "../connection/transport.ts";
 
 const { ERR, HUP, IN, OUT } = EpollEvent;
 
-/** Pieces that are moved before others get their turn. */
+/** Pieces to move before others have their turn. */
 const ROUNDS = 8;
 
 const SEND = MessageFlag.DONTWAIT | MessageFlag.NOSIGNAL;
 const STREAM = SocketType.STREAM | SocketType.NONBLOCK | SocketType.CLOEXEC;
 
-/** Whose bytes are carried. */
+/** Owner of a bridge. */
 export interface BridgeOwner {
   /** The client's socket. */
   readonly fd: number;
   readonly transport: Transport;
-  /** Sets the events of the client's socket that are waited for. */
+  /** Sets the events of the client's socket to wait for. */
   watch(events: number): void;
   /** Called for events of the request's end. */
   onExchange(events: number): void;
   /**
-   * Most bytes that the request can be given next. What it leaves belongs to the next request, and must
-   * fit into the memory for requests.
+   * Most bytes that the request can get next. What it leaves belongs to the next request and must
+   * fit into the requests' buffer.
    */
   room(): number;
-  /** Called once after {@linkcode TlsBridge.finish}; `behind` has been received and not been used. */
+  /** Called once after {@linkcode TlsBridge.finish}; `behind` was received but not used. */
   finished(behind: Uint8Array): void;
-  /** The connection to the client has failed. */
+  /** Called when the connection to the client has failed. */
   broken(): void;
 }
 
 /**
- * Carries bytes between a TLS session and a pair of Unix sockets. The request gets one end, and works
- * with it as with the socket of a plain connection: it can splice into it and out of it.
+ * Carries bytes between a TLS session and a pair of Unix sockets. The request gets one end and uses
+ * it like the socket of a plain connection: it can splice into it and out of it.
  */
 export class TlsBridge {
-  /** The request's end; -1 when no descriptor was left. */
+  /** The request's end; -1 if no descriptor was left. */
   readonly fd: number;
   readonly #own: number;
   readonly #owner: BridgeOwner;
   readonly #buffer: Cell;
   readonly #far: Watched;
   readonly #near: Watched;
-  /** What was decrypted, and did not fit into the pair. */
+  /** Decrypted bytes that did not fit into the pair. */
   #up: Uint8Array | null = null;
-  /** What was taken out of the pair and did not fit into the client's socket, and where it begins. */
+  /** Bytes from the pair that did not fit into the client's socket, and their offset. */
   #down: Cell | null = null;
   #downAt = 0;
-  /** Bytes that the request waits for, at most; 0 while it has not used up what it was given. */
+  /** Most bytes that the request waits for; 0 while it has unused ones. */
   #room = 0;
   #upEnded = false;
   #downEnded = false;
   #behind: Uint8Array | null = null;
   #closed = false;
 
-  /** Nothing stays in `buffer` between two calls. */
+  /** `buffer` is empty between two calls. */
   constructor(loop: Loop, buffer: Cell, owner: BridgeOwner) {
     this.#buffer = buffer;
     this.#owner = owner;
@@ -73,7 +73,7 @@ export class TlsBridge {
     this.#near = new Watched(loop, this.#own, () => this.#pump());
   }
 
-  /** Whether the client's reading is what is waited for. */
+  /** Whether it waits for the client to read. */
   get waitsForClient(): boolean {
     return this.#down !== null;
   }
@@ -84,7 +84,7 @@ export class TlsBridge {
     this.#far.watch(events);
     // It waits because its end is empty.
     this.#room = (events & IN) !== 0 && this.#up === null ? this.#owner.room() : 0;
-    // What came with the request may have been decrypted already.
+    // Bytes that came with the request may have been decrypted already.
     if (this.#room > 0 && this.#owner.transport.buffered) this.#pump();
     else this.#watch();
   }
@@ -95,7 +95,7 @@ export class TlsBridge {
     else this.#pump();
   }
 
-  /** The request is over: sends what is left, then calls `finished`. */
+  /** Called when the request is over: sends the rest, then calls `finished`. */
   finish(behind: Uint8Array): void {
     this.#behind = behind;
     this.#far.watch(0);
@@ -103,7 +103,7 @@ export class TlsBridge {
     this.#pump();
   }
 
-  /** Sends what can be sent at once: the request has failed. */
+  /** Called when the request has failed: sends what it can at once. */
   flush(): void {
     if (!this.#closed) this.#moveDown();
   }
@@ -137,13 +137,13 @@ export class TlsBridge {
     this.#near.watch(taken | (this.#up === null ? 0 : OUT));
   }
 
-  /** From the client to the request; false when the client is gone. */
+  /** Moves bytes from the client to the request; returns false if the client has closed. */
   #moveUp(): boolean {
     for (let left = ROUNDS; left > 0; left--) {
       if (this.#up !== null) {
         const sent = raw.send(this.#own, this.#up, SEND);
         if (sent === EAGAIN || sent === EINTR) return true;
-        // The request wants no more of it.
+        // The request reads no more of it.
         this.#up = sent < 0 || sent === this.#up.length ? null : this.#up.subarray(sent);
         continue;
       }
@@ -164,7 +164,7 @@ export class TlsBridge {
     return true;
   }
 
-  /** From the request to the client; false when the client is gone. */
+  /** Moves bytes from the request to the client; returns false if the client has closed. */
   #moveDown(): boolean {
     const { transport } = this.#owner;
     for (let left = this.#behind === null ? ROUNDS : Infinity; left > 0; left--) {
@@ -197,14 +197,14 @@ export class TlsBridge {
     return true;
   }
 
-  /** One direction of a tunnel has ended. */
+  /** Ends one direction of a tunnel. */
   #endOutput(): void {
     if (this.#behind !== null) return;
     this.#owner.transport.shutdown();
     raw.shutdown(this.#owner.fd, ShutdownHow.WR);
   }
 
-  /** What the request has left: behind the request there may be others. */
+  /** Returns the bytes that the request has left. More requests may follow it. */
   #unread(behind: Uint8Array): Uint8Array {
     const pieces = [behind];
     for (;;) {
@@ -223,7 +223,7 @@ export class TlsBridge {
   }
 }
 
-/** A descriptor that is in the loop while there is something to wait for. */
+/** A descriptor that is in the loop while it waits for events. */
 class Watched implements Handler {
   readonly #loop: Loop;
   readonly #fd: number;
@@ -242,7 +242,7 @@ class Watched implements Handler {
 
   watch(events: number): void {
     if (events === this.#interest || this.#fd < 0) return;
-    // Not only no events: an end would be reported again and again.
+    // Removes it, because with no events the loop would still report its end again and again.
     if (events === 0) this.#loop.remove(this.#fd);
     else if (this.#interest === 0) this.#loop.add(this.#fd, events, this);
     else this.#loop.modify(this.#fd, events);

@@ -1,4 +1,4 @@
-/** A connection to the program, for one request. @module */
+/** A connection to the program for one request. @module */
 
 import { EXHAUSTIONS } from "../../../errno.ts";
 import { EpollEvent } from "../../../sys/flags/event.ts";
@@ -6,34 +6,34 @@ import { Dial } from "../../../threads/loop/dial.ts";
 import type { Handler, Loop } from "../../../threads/loop/loop.ts";
 import type { FallbackConfig } from "./options.ts";
 
-/** The status for a program that cannot be reached because of `-errno`. */
+/** Returns the status if the program cannot be reached because of `-errno`. */
 function statusOf(result: number): 502 | 503 {
   return EXHAUSTIONS.has(result) ? 503 : 502;
 }
 
-/** Whose connection it is. */
+/** Owner of the connection. */
 export interface UpstreamOwner {
-  /** Called once, when it is connected. */
+  /** Called once when it is connected. */
   connected(): void;
   /** Called once instead, with the status that says why. */
   unreached(status: 502 | 503): void;
-  /** Called for events, once it is connected. */
+  /** Called for events after it is connected. */
   onEvents(): void;
 }
 
-/** Connects, and is watched for what its owner waits for. */
+/** Connects, and watches the events that its owner waits for. */
 export class Upstream implements Handler {
-  /** The socket, once there is one. */
+  /** The socket; -1 before there is one. */
   fd = -1;
   /** Whether it is connected. */
   ready = false;
   readonly #loop: Loop;
   readonly #owner: UpstreamOwner;
   readonly #dial: Dial;
-  /** Events that are waited for; 0 when it is not in the loop. */
+  /** Events to wait for; 0 if it is not in the loop. */
   #interest = 0;
 
-  /** `exhausted` is as in `DialOwner`. */
+  /** For `exhausted`, see `DialOwner`. */
   constructor(
     loop: Loop,
     { addresses }: FallbackConfig,
@@ -59,7 +59,7 @@ export class Upstream implements Handler {
     });
   }
 
-  /** Begins to connect; the owner may be told before it returns. */
+  /** Begins to connect. May call the owner before it returns. */
   connect(): void {
     this.#dial.start();
   }
@@ -69,11 +69,11 @@ export class Upstream implements Handler {
     this.#owner.onEvents();
   }
 
-  /** Sets the events that are waited for. */
+  /** Sets the events to wait for. */
   watch(events: number): void {
     if (events === this.#interest) return;
     if (events === 0) {
-      // Not only no events: an end would be reported again and again.
+      // Removes it, because with no events the loop would still report its end again and again.
       this.#loop.remove(this.fd);
     } else if (this.#interest === 0) {
       const result = this.#loop.add(this.fd, events, this);
