@@ -21,6 +21,7 @@ export const EINPROGRESS: number = -errnoNumber("EINPROGRESS");
 export const EINTR: number = -errnoNumber("EINTR");
 export const EINVAL: number = -errnoNumber("EINVAL");
 export const EIO: number = -errnoNumber("EIO");
+export const ELOOP: number = -errnoNumber("ELOOP");
 export const EMFILE: number = -errnoNumber("EMFILE");
 export const ENFILE: number = -errnoNumber("ENFILE");
 export const ENODEV: number = -errnoNumber("ENODEV");

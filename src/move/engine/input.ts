@@ -130,11 +130,11 @@ async function bySystem(
 async function portable(
   fd: number,
   closeOwn: () => void,
-  { calls }: InputWishes,
+  { calls, signal }: InputWishes,
 ): Promise<Input> {
   // Throws, and says what is missing.
   if (calls) libc();
-  const source = await describeByRuntime(fd, undefined, `fd ${fd}`, () => {});
+  const source = await describeByRuntime(fd, undefined, `fd ${fd}`, () => {}, signal);
   const close = () => (source.close(), closeOwn());
   return { kind: "portable", fd: source.fd, size: source.size, close };
 }

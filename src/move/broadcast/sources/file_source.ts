@@ -1,7 +1,7 @@
 /** Chunks of a file. @module */
 
 import { TruncatedError } from "../../../errors.ts";
-import { fdStat } from "../../../sys/file/statx.ts";
+import { knownSize } from "../../../threads/blocking/files.ts";
 import { WINDOW } from "../../../page_cache/prefetch.ts";
 import { newFileId, type ResidentFile } from "../../../threads/residency_cache.ts";
 import { type End, goBuffered, verify } from "../../engine/endpoint.ts";
@@ -71,8 +71,7 @@ export class FileSource implements ChunkSource {
    * were offered.
    */
   short(): Error {
-    const stat = fdStat(this.#end.fd);
-    const size = typeof stat === "number" ? 0 : stat.size;
+    const size = Math.max(0, knownSize(this.#end.fd));
     const begun = this.#stop - this.total;
     return truncated(this.#end.given, Math.max(0, size - begun), this.total);
   }

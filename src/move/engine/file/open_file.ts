@@ -15,6 +15,7 @@ import * as raw from "../../../sys/raw/mod.ts";
 import { deviceSize, FileType } from "../../../sys/file/statx.ts";
 import { closeFile, onMount, statusOf } from "../../../threads/blocking/files.ts";
 import { openBelowNow, openNow } from "../../../threads/blocking/opening.ts";
+import { deviceSizeByReading } from "./device_size.ts";
 import { discard, heldBytes, hold, isDoubtful, snapshot } from "./pseudo_files.ts";
 
 /** A file that is open for reading. */
@@ -141,7 +142,7 @@ async function describeSource(
   signal: AbortSignal | undefined,
 ): Promise<Source> {
   const name = path === undefined ? `fd ${fd}` : describe(path);
-  if (!available()) return await describeByRuntime(fd, path, name, close);
+  if (!available()) return await describeByRuntime(fd, path, name, close, signal);
   const asked = statusOf(fd);
   const status = check(
     asked instanceof Promise ? await asked : asked,
@@ -166,6 +167,7 @@ export async function describeByRuntime(
   path: string | undefined,
   name: string,
   close: () => void,
+  signal: AbortSignal | undefined,
 ): Promise<Source> {
   const { mode, size, blocks } = await new Promise<Stats>((resolve, reject) => {
     builtin("fs").fstat(fd, (error, stats) => {
@@ -176,7 +178,7 @@ export async function describeByRuntime(
   const type = mode & 0o170000;
   assertSendable(type, name);
   if (type === FileType.BLOCK) return { fd, size: await deviceSizeByReading(fd), path, close };
-  const copy = await hold(fd, { type, size, blocks });
+  const copy = await hold(fd, { type, size, blocks }, signal);
   if (copy === undefined) return { fd, size, path, close };
   close();
   return { ...copy, path, close: () => discard(copy) };
@@ -191,30 +193,4 @@ function assertSendable(type: number, name: string): void {
     errno,
     action: `send ${name}, which is ${kind} and not a file`,
   });
-}
-
-/** Devices have whole sectors. */
-const SECTOR = 512;
-
-/**
- * Bytes of a block device where no system call can be made: the last sector that can be read, found by halving the
- * distance.
- */
-async function deviceSizeByReading(fd: number): Promise<number> {
-  const { read } = builtin("fs");
-  const bytes = new Uint8Array(SECTOR);
-  const hasSector = (index: number) =>
-    new Promise<boolean>((resolve) => {
-      read(fd, bytes, 0, SECTOR, index * SECTOR, (error, count) => resolve(!error && count > 0));
-    });
-  let above = 1;
-  while (await hasSector(above - 1) && above < Number.MAX_SAFE_INTEGER / (2 * SECTOR)) above *= 2;
-  let below = 0;
-  // There are at least `below` sectors, and fewer than `above`.
-  while (above - below > 1) {
-    const middle = Math.floor((below + above) / 2);
-    if (await hasSector(middle - 1)) below = middle;
-    else above = middle;
-  }
-  return below * SECTOR;
 }
