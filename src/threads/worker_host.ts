@@ -43,15 +43,10 @@ export interface WorkerHostOptions {
   ended(error: Error): void;
 }
 
-/**
- * Milliseconds that a closed host waits before it terminates its Worker.
- *
- * A terminated Worker closes nothing: the connections of a server would stay open until the process
- * ends. On a busy machine, a job may need seconds to end.
- */
+/** Milliseconds before a closed host terminates its Worker: see docs/decisions/29-slow-is-not-stuck.md. */
 const CLOSE_MS = 10_000;
 
-/** The same for a job that may never end. */
+/** Milliseconds that `close()` waits for a job that may never end; the job itself has as long as others. */
 const HANGING_CLOSE_MS = 2 * PARK_MS;
 
 /** Adds one to an eventfd, in little-endian order. */
@@ -130,7 +125,10 @@ export class WorkerHost {
     this.#socket?.unref();
   }
 
-  /** Ends the Worker; resolves when it has ended. Uses `terminate()` as a last resort. */
+  /**
+   * Ends the Worker; resolves when it is gone. `terminate()` is the last resort. One that may hang is not
+   * waited for: it ends, and gives its descriptors back, when its call returns.
+   */
   close(): Promise<void> {
     return this.#closing ??= this.#close();
   }
@@ -139,10 +137,17 @@ export class WorkerHost {
     if (this.#worker === undefined) return;
     this.#stop();
     this.#socket?.ref(); // otherwise the process might end before the promise settles
-    const limit = this.#options.mayHang === true ? HANGING_CLOSE_MS : CLOSE_MS;
-    const timer = setTimeout(() => void this.#worker?.terminate(), limit);
-    await this.#exited;
-    clearTimeout(timer);
+    const timer = setTimeout(() => void this.#worker?.terminate(), CLOSE_MS);
+    this.#exited.finally(() => clearTimeout(timer)).catch(() => {});
+    if (this.#options.mayHang !== true) return await this.#exited;
+    const { promise: left, resolve } = Promise.withResolvers<void>();
+    const limit = setTimeout(() => {
+      timer.unref();
+      this.#socket?.unref();
+      resolve();
+    }, HANGING_CLOSE_MS);
+    await Promise.race([this.#exited, left]);
+    clearTimeout(limit);
   }
 
   #open(): void {
