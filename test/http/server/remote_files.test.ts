@@ -191,7 +191,8 @@ describe("a mount below the root that never answers", { skip: SKIP }, () => {
       }
     });
     // A folder of this machine, one of whose links leads there.
-    await withSlow([Infinity], { limits, listing: true }, async ({ port }) => {
+    const longer = { fileMs: 3000 };
+    await withSlow([Infinity], { limits: longer, listing: true }, async ({ port }) => {
       const [folder, other] = await Promise.all(["/", "/dir/deep/"].map((t) => fetchRaw(port, t)));
       assert.deepEqual([folder!.status, other!.status], [503, 200]);
     });
