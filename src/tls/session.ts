@@ -10,8 +10,9 @@ import { MessageFlag } from "../sys/flags/socket.ts";
 import type { TlsAcceptor } from "./acceptor.ts";
 import { Hello, MOST_HELLO_BYTES, readClientHello } from "./client_hello.ts";
 import { Failure, failureOf } from "./failure.ts";
+import { Input } from "./input.ts";
 import { takeErrors } from "./openssl_errors.ts";
-import { RECORD_BYTES, RecordWriter } from "./record_writer.ts";
+import { RecordWriter } from "./record_writer.ts";
 
 /** How the handshake stands. */
 export const Handshake = { DONE: 0, WANT_READ: 1, WANT_WRITE: 2, FAILED: 3 } as const;
@@ -42,8 +43,10 @@ export class TlsSession {
   /** What has arrived of the ClientHello; `null` once it has been read. */
   #hello: Uint8Array | null = new Uint8Array();
   #ssl = 0n;
-  #input = 0n;
+  #input: Input | null = null;
   #writer: RecordWriter | null = null;
+  /** Whether the handshake waits for room in the socket. */
+  #blocked = false;
   #failed = false;
   #ended = false;
   #closing = false;
@@ -69,25 +72,26 @@ export class TlsSession {
     return this.#acceptor.calls.SSL_version(this.#ssl);
   }
 
-  /** Continues the handshake; returns one of {@linkcode Handshake}. */
+  /** Continues the handshake; returns one of {@linkcode Handshake}. Receives at most once. */
   handshake(): number {
     if (this.#failed) return Handshake.FAILED;
     if (this.#hello !== null) {
       const state = this.#listen(this.#hello);
       if (state !== Handshake.DONE) return state;
-    }
-    const ssl = this.#acceptor.calls;
-    for (;;) {
-      ssl.ERR_clear_error();
-      const result = ssl.SSL_do_handshake(this.#ssl);
-      if (result === 1) return this.#established();
-      const error = ssl.SSL_get_error(this.#ssl, result);
-      if (error === SSL_ERROR_WANT_WRITE) return Handshake.WANT_WRITE;
-      if (error !== SSL_ERROR_WANT_READ) return this.#fail(failureOf(takeErrors()));
-      const received = this.#receive();
+    } else if (!this.#blocked) {
+      const received = this.#input!.receive();
       if (received === EAGAIN || received === EINTR) return Handshake.WANT_READ;
       if (received <= 0) return this.#fail(Failure.GONE);
     }
+    const ssl = this.#acceptor.calls;
+    ssl.ERR_clear_error();
+    const result = ssl.SSL_do_handshake(this.#ssl);
+    if (result === 1) return this.#established();
+    const error = ssl.SSL_get_error(this.#ssl, result);
+    this.#blocked = error === SSL_ERROR_WANT_WRITE;
+    if (this.#blocked) return Handshake.WANT_WRITE;
+    if (error === SSL_ERROR_WANT_READ) return Handshake.WANT_READ;
+    return this.#fail(failureOf(takeErrors()));
   }
 
   /** Collects the ClientHello, and makes the `SSL` for it. */
@@ -112,9 +116,9 @@ export class TlsSession {
     const opened = this.#acceptor.open(this.#fd, hello);
     if (opened === null) return this.#fail(Failure.OTHER);
     this.#ssl = opened.ssl;
-    this.#input = opened.input;
+    this.#input = new Input(this.#acceptor, this.#fd, opened.input);
     buffer.bytes.set(bytes);
-    this.#feed(bytes.length);
+    this.#input.feed(bytes.length);
     return Handshake.DONE;
   }
 
@@ -124,7 +128,8 @@ export class TlsSession {
     const output = BigInt(calls.SSL_get_wbio(this.#ssl));
     this.#writer.kernel = Number(calls.BIO_ctrl(output, BIO_CTRL_GET_KTLS_SEND, 0n, 0n)) === 1;
     // What arrived with the end of the handshake waits in the BIO, and no event will tell of it.
-    this.buffered = true;
+    this.#input!.recordEnded();
+    this.buffered = !this.#input!.drained;
     return Handshake.DONE;
   }
 
@@ -132,19 +137,6 @@ export class TlsSession {
     this.failure = failure;
     this.#failed = true;
     return Handshake.FAILED;
-  }
-
-  /** Takes what has arrived from the socket: bytes, 0 at the end, or `-errno`. */
-  #receive(): number {
-    const received = recvCell(this.#fd, this.#acceptor.buffer, 0, RECORD_BYTES, 0);
-    if (received > 0) this.#feed(received);
-    return received;
-  }
-
-  /** Gives the first `count` bytes of the buffer to OpenSSL. */
-  #feed(count: number): void {
-    const { buffer, calls } = this.#acceptor;
-    calls.BIO_write(this.#input, buffer.address, count);
   }
 
   /**
@@ -163,13 +155,15 @@ export class TlsSession {
       const count = this.#read(cell.address + BigInt(start + total), room - total);
       if (count > 0) {
         total += count;
+        // Less than there is room for is the end of a record.
+        if (total < room) this.#input!.recordEnded();
       } else if (total > 0) {
         // Report an end or a failure after the data before it.
         this.buffered = count !== EAGAIN;
         return total;
       } else {
         if (count !== EAGAIN || taken || this.readWantsWrite) return count;
-        const received = this.#receive();
+        const received = this.#input!.receive();
         if (received <= 0) return received;
         taken = true;
       }
@@ -179,12 +173,16 @@ export class TlsSession {
   }
 
   #read(address: bigint, room: number): number {
+    if (this.#input!.drained) return EAGAIN;
     const { calls } = this.#acceptor;
     calls.ERR_clear_error();
     const count = calls.SSL_read(this.#ssl, address, room);
     if (count > 0) return count;
     const error = calls.SSL_get_error(this.#ssl, count);
-    if (error === SSL_ERROR_WANT_READ) return EAGAIN;
+    if (error === SSL_ERROR_WANT_READ) {
+      this.#input!.drained = true;
+      return EAGAIN;
+    }
     if (error === SSL_ERROR_WANT_WRITE) {
       this.readWantsWrite = true;
       return EAGAIN;

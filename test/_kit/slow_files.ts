@@ -21,8 +21,9 @@ export const NO_SLOW_FILES: string | false = !existsSync("/dev/fuse")
   : false;
 
 /**
- * What is in it: `small` (1000 bytes), `large` (300 KiB), `lengthless` (5000 bytes, of which stat says 0),
- * `sparse` (as `large`, with fewer blocks than bytes).
+ * What is in it: `small` (1000 bytes), `large` (300 KiB), `sparse` (as `large`, with fewer blocks than
+ * bytes). Of three more, stat says 0 bytes: `lengthless` (5000 bytes), `failing` (each read is `EINVAL`)
+ * and `breaking` (4096 bytes, then `EINVAL`).
  */
 export interface SlowFiles {
   readonly path: string;

@@ -13,6 +13,7 @@ const delayMs = Number(delay);
 const O_RDWR_NONBLOCK = 0o4002;
 const MOUNT = process.arch === "arm64" ? 40 : 165;
 const EIO = 5;
+const EINVAL = 22;
 const ENOENT = 2;
 const ENOSYS = 38;
 
@@ -38,10 +39,17 @@ const FILES: Record<number, { name: string; bytes: Uint8Array; size: number }> =
   2: { name: "small", bytes: bytesOf(1000), size: 1000 },
   3: { name: "large", bytes: bytesOf(LARGE), size: LARGE },
   4: { name: "lengthless", bytes: bytesOf(5000), size: 0 },
-  5: { name: "sparse", bytes: bytesOf(LARGE), size: LARGE },
+  5: { name: "failing", bytes: new Uint8Array(0), size: 0 },
+  6: { name: "breaking", bytes: bytesOf(8192), size: 0 },
+  7: { name: "sparse", bytes: bytesOf(LARGE), size: LARGE },
 };
-const LENGTHLESS = 4;
-const SPARSE = 5;
+/** Files that tell no length; the kernel would read nothing of them through the page cache. */
+const LENGTHLESS = [4, 5, 6];
+const FAILING = 5;
+/** Fails behind its first half. */
+const BREAKING = 6;
+const HALF = 4096;
+const SPARSE = 7;
 
 const fd = raw.open("/dev/fuse", O_RDWR_NONBLOCK, 0);
 const c = (text: string) => new TextEncoder().encode(`${text}\0`);
@@ -94,12 +102,14 @@ function answer(opcode: number, node: number, body: DataView): Uint8Array | numb
       return first(104);
     case Op.OPEN:
     case Op.OPENDIR:
-      // FOPEN_DIRECT_IO for the file without a length: the kernel would read nothing of it.
-      out.setUint32(8, node === LENGTHLESS ? 1 : 0, true);
+      // FOPEN_DIRECT_IO.
+      out.setUint32(8, LENGTHLESS.includes(node) ? 1 : 0, true);
       return first(16);
     case Op.READ: {
       const offset = Number(body.getBigUint64(8, true));
-      return FILES[node]!.bytes.subarray(offset, offset + body.getUint32(16, true));
+      const end = offset + body.getUint32(16, true);
+      if (node === FAILING || (node === BREAKING && offset >= HALF)) return -EINVAL;
+      return FILES[node]!.bytes.subarray(offset, node === BREAKING ? Math.min(end, HALF) : end);
     }
     case Op.READDIR: {
       if (body.getBigUint64(8, true) > 0n) return first(0);

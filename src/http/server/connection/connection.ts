@@ -228,14 +228,14 @@ export class Connection implements Handler, Task, AnswerWaiter {
   abort(reason: number): void {
     if (this.phase === Phase.CLOSED) return;
     this.#service.count(reason);
-    this.close();
+    this.close(true);
   }
 
-  /** Closes the connection at once. */
-  close(): void {
+  /** Closes the connection at once; `cut` within a response, be it in its first turn. */
+  close(cut = false): void {
     if (this.phase === Phase.CLOSED) return;
     // Only between two requests: a response cut short must not look complete.
-    if (this.phase === Phase.READING) this.transport.shutdown();
+    if (!cut && this.phase === Phase.READING) this.transport.shutdown();
     this.phase = Phase.CLOSED;
     this.#watchdog.stop();
     this.#service.loop.timers.stop(this.#pause);

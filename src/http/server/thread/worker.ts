@@ -124,10 +124,10 @@ export class Service implements ConnectionService {
     const connection = new Connection(this, start.fd, session);
     this.#starts.delete(start);
     this.#connections.add(connection);
-    this.loop.modify(start.fd, EpollEvent.IN);
+    start.watch(EpollEvent.IN);
     this.loop.pass(start.fd, connection);
     if (this.closing) connection.finish();
-    else connection.onEvents(EpollEvent.IN);
+    else if (session.buffered) connection.onEvents(EpollEvent.IN);
   }
 
   /** Forgets a connection whose handshake failed. */

@@ -99,8 +99,8 @@ export function truncated(fd: number, bytesMoved: number, bytesExpected: number)
 }
 
 /** A file whose contents are made up as it is read, in memory; else the file itself. */
-export async function settled(end: End): Promise<End> {
-  const copy = await snapshot(end.fd, end.status!);
+export async function settled(end: End, signal: AbortSignal | undefined): Promise<End> {
+  const copy = await snapshot(end.fd, end.status!, signal);
   if (copy === undefined) return end;
   closeEnd(end);
   return { ...end, given: copy.fd, ...copy, status: undefined, direct: false };
