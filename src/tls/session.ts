@@ -4,7 +4,7 @@ import type { Cell } from "../../ffi/libc/cell.ts";
 import { concat } from "../bytes.ts";
 import { EAGAIN, ECONNRESET, EINTR } from "../errno.ts";
 import { sendCopyStep } from "../move/engine/step/memory.ts";
-import { recvCell } from "../sys/raw/cells.ts";
+import { addressAt, recvCell } from "../sys/raw/cells.ts";
 import * as raw from "../sys/raw/mod.ts";
 import { MessageFlag } from "../sys/flags/socket.ts";
 import type { TlsAcceptor } from "./acceptor.ts";
@@ -152,7 +152,7 @@ export class TlsSession {
     let total = 0;
     let taken = false;
     while (total < room) {
-      const count = this.#read(cell.address + BigInt(start + total), room - total);
+      const count = this.#read(addressAt(cell, start + total), room - total);
       if (count > 0) {
         total += count;
         // Less than there is room for is the end of a record.

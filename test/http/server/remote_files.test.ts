@@ -190,6 +190,12 @@ describe("a mount below the root that never answers", { skip: SKIP }, () => {
         assert.equal((await fetchRaw(port, target)).status, 503, target);
       }
     });
+    // A folder of this machine, one of whose links leads there.
+    const longer = { fileMs: 3000 };
+    await withSlow([Infinity], { limits: longer, listing: true }, async ({ port }) => {
+      const [folder, other] = await Promise.all(["/", "/dir/deep/"].map((t) => fetchRaw(port, t)));
+      assert.deepEqual([folder!.status, other!.status], [503, 200]);
+    });
     await withSlow([Infinity], { limits: { maxConnections: 40 } }, async ({ port }) => {
       const sockets = ask(port, ...Array.from({ length: 12 }, () => "/mnt/small"));
       await assertQuick(STALL_MS, async () => {
