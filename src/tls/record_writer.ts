@@ -1,12 +1,12 @@
 /** Writing to one TLS connection: memory and files, in records or through the kernel. @module */
 
 import type { Cell } from "../../ffi/libc/cell.ts";
+import type { OpenSsl } from "../../ffi/libssl/mod.ts";
 import { EAGAIN, ECONNRESET } from "../errno.ts";
 import { sendfileStep } from "../move/engine/step/sendfile.ts";
 import { sendCell } from "../sys/raw/cells.ts";
 import * as raw from "../sys/raw/mod.ts";
 import { MessageFlag } from "../sys/flags/socket.ts";
-import type { TlsAcceptor } from "./acceptor.ts";
 
 /** Most bytes of one TLS record: RFC 8446, 5.1. */
 export const RECORD_BYTES = 16_384;
@@ -15,6 +15,14 @@ export const RECORD_BYTES = 16_384;
 const MOST_STAGED = 4096;
 
 const SSL_ERROR_WANT_WRITE = 3;
+
+/** What all TLS connections of one thread write by. */
+export interface TlsMemory {
+  /** The functions of OpenSSL. */
+  readonly calls: OpenSsl;
+  /** Memory that connections use between two waits. */
+  readonly buffer: Cell;
+}
 
 /**
  * The sending side of a connection. Where the kernel encrypts, everything leaves as on a plain socket;
@@ -25,7 +33,7 @@ export class RecordWriter {
   kernel = false;
   /** Whether a write has failed for good. */
   failed = false;
-  readonly #acceptor: TlsAcceptor;
+  readonly #memory: TlsMemory;
   readonly #fd: number;
   readonly #ssl: bigint;
   /** Bytes of a record that is encrypted and has not left. */
@@ -34,8 +42,8 @@ export class RecordWriter {
   #staged: Uint8Array | null = null;
 
   /** Writes to the connection of `ssl` on `fd`; both stay the caller's. */
-  constructor(acceptor: TlsAcceptor, fd: number, ssl: bigint) {
-    this.#acceptor = acceptor;
+  constructor(memory: TlsMemory, fd: number, ssl: bigint) {
+    this.#memory = memory;
     this.#fd = fd;
     this.#ssl = ssl;
   }
@@ -75,7 +83,7 @@ export class RecordWriter {
       const staged = this.#staged?.length ?? 0;
       const length = this.#pending || this.#fill(file, position + sent, count - sent, staged);
       if (length <= staged) return sent > 0 ? sent : length === staged ? 0 : length;
-      const written = this.#write(this.#acceptor.buffer.address, length);
+      const written = this.#write(this.#memory.buffer.address, length);
       if (written <= 0) return sent > 0 ? sent : written;
       this.#staged = null;
       sent += written - staged;
@@ -89,7 +97,7 @@ export class RecordWriter {
    * Read and not mapped: what is missing of a truncated file would be zeros.
    */
   #fill(file: number, position: number, count: number, staged: number): number {
-    const { bytes } = this.#acceptor.buffer;
+    const { bytes } = this.#memory.buffer;
     if (staged > 0) bytes.set(this.#staged!);
     const end = Math.min(RECORD_BYTES, staged + count);
     const read = raw.pread(file, bytes.subarray(staged, end), position);
@@ -100,7 +108,7 @@ export class RecordWriter {
   #flush(): number {
     const staged = this.#staged;
     if (staged === null) return 0;
-    const { buffer } = this.#acceptor;
+    const { buffer } = this.#memory;
     buffer.bytes.set(staged);
     const written = this.#write(buffer.address, this.#pending || staged.length);
     if (written <= 0) return written;
@@ -113,7 +121,7 @@ export class RecordWriter {
    * already: of `address` and `count` OpenSSL wants the length only.
    */
   #write(address: bigint, count: number): number {
-    const { calls } = this.#acceptor;
+    const { calls } = this.#memory;
     calls.ERR_clear_error();
     const written = calls.SSL_write(this.#ssl, address, count);
     if (written > 0) {

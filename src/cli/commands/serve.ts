@@ -11,7 +11,10 @@ export const serve: Command = new Command("serve")
   .option("-H, --host [address]", "address to listen on; without one, for everybody", "127.0.0.1")
   .option("-t, --threads <n>", "threads that serve", threads, 1)
   .option("--spa", "send index.html for what is not found: the application routes", false)
-  .option("--fallback <address>", "server that answers what is not in the folder: [host]:port")
+  .option(
+    "--fallback <address>",
+    "server that answers what is not in the folder: [host]:port, https://host",
+  )
   .option("--tls-cert <file>", "serve HTTPS with this certificate (PEM, with its chain)")
   .option("--tls-key <file>", "private key of the certificate (PEM)")
   .option("--tls", "serve HTTPS with a certificate made for this machine", false)

@@ -30,8 +30,11 @@ export interface ServiceTls {
 
 /** A request that the program answers, as the log sees it. */
 export interface ProxiedEntry {
-  /** Called once: status (0 where the client got no answer), and bytes of the body. */
-  end(status: number, bytes: number, state: "done" | "aborted"): void;
+  /**
+   * Called once: status (0 where the client got no answer), bytes of the body, and why the program has
+   * not answered.
+   */
+  end(status: number, bytes: number, state: "done" | "aborted", error?: string): void;
   /** Called once instead: the next answer on the connection is the one to this request. */
   resume(): void;
 }

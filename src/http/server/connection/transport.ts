@@ -12,6 +12,8 @@ export interface Transport {
   readonly buffered: boolean;
   /** Whether a read waits for room in the socket rather than for data. */
   readonly readWantsWrite: boolean;
+  /** Whether the peer's end, once `recv` has told of it, is one that it has announced. */
+  readonly complete: boolean;
   /** Whether the connection must end after the response: see `TlsSession`. */
   readonly keyUpdateDue: boolean;
   /** Receives at most `room` bytes into `cell`; 0 at the end. */
@@ -31,6 +33,7 @@ export interface Transport {
 /** A socket without TLS. */
 export class PlainTransport implements Transport {
   readonly buffered = false;
+  readonly complete = true;
   readonly readWantsWrite = false;
   readonly keyUpdateDue = false;
   readonly #fd: number;

@@ -81,6 +81,12 @@ export interface TlsCommand {
   readonly tls: ContextTable;
 }
 
+/** Tells threads to use another context for connections to the fallback. */
+export interface FallbackCommand {
+  /** `SSL_CTX` */
+  readonly fallback: bigint;
+}
+
 /** Fills in what the threads of one server differ in, and what they share. */
 export function jobData(
   { headers, log, root, sandbox, settings, symlinks }: ServerConfig,
@@ -90,7 +96,7 @@ export function jobData(
 }
 
 /** What threads are told to do. */
-export type Command = "reload" | "drain" | TlsCommand;
+export type Command = "reload" | "drain" | TlsCommand | FallbackCommand;
 
 /** What the disk thread is told that is to open nothing, and to read only what it is handed. */
 export const SANDBOXED = "sandboxed";

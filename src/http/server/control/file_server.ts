@@ -19,6 +19,7 @@ import { listenAt, socketIdentity, whereToListen } from "./listen.ts";
 import { configure, type FileServerOptions, type ServerConfig } from "./options.ts";
 import { type FileServerStats, statsOf } from "./stats.ts";
 import { startRedirect, stopRedirect } from "./https_redirect.ts";
+import type { FallbackTls } from "./fallback_tls.ts";
 import type { TlsControl } from "./tls_control.ts";
 
 export type { CloseOptions, ServerAddress };
@@ -32,6 +33,7 @@ export class FileServer implements AsyncDisposable {
   #threads: ServerThreads | undefined;
   #portable: PortableServer | undefined;
   #tls: TlsControl | undefined;
+  #fallbackTls: FallbackTls | undefined;
   #redirect: Server | undefined;
   /** What the threads write their events to. */
   readonly #events: EventReader | undefined;
@@ -92,6 +94,7 @@ export class FileServer implements AsyncDisposable {
   async reload(): Promise<void> {
     this.#portable?.reload();
     await this.#tls?.reload();
+    await this.#fallbackTls?.reload(this.#threads);
     await this.#threads?.call("reload" satisfies Command);
   }
 
@@ -147,7 +150,12 @@ export class FileServer implements AsyncDisposable {
     if (tls !== undefined) this.#tls = new secure!.TlsControl(tls);
     let listener = -1;
     try {
-      const others = fallback === undefined ? null : await resolveFallback(fallback);
+      if (fallback?.tls) {
+        const { FallbackTls } = await import("./fallback_tls.ts");
+        this.#fallbackTls = new FallbackTls(fallback.tls);
+      }
+      const context = this.#fallbackTls?.context ?? 0n;
+      const others = fallback === undefined ? null : await resolveFallback(fallback, context);
       listener = listenAt(await whereToListen(this.#config), backlog);
       this.#tell(listener);
       const { onError } = this.#config;
@@ -218,6 +226,8 @@ export class FileServer implements AsyncDisposable {
     await this.#threads?.close();
     await this.#events?.close();
     await this.#tls?.close();
+    this.#fallbackTls?.close();
+    this.#fallbackTls = undefined;
     const { path } = this.#config;
     const identity = this.#socketIdentity;
     if (path === undefined || identity === undefined || socketIdentity(path) !== identity) return;

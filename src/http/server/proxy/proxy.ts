@@ -2,6 +2,7 @@
 
 import { concat } from "../../../bytes.ts";
 import type { Loop } from "../../../threads/loop/loop.ts";
+import type { TlsDialer } from "../../../tls/client/dialer.ts";
 import type { Clock } from "../thread/clock.ts";
 import { CHUNKED } from "../parser/message_rules.ts";
 import type { RequestHead } from "../parser/request_head.ts";
@@ -41,6 +42,8 @@ export class Fallback {
   readonly loop: Loop;
   readonly config: FallbackConfig;
   readonly buffers: SharedBuffers = new SharedBuffers();
+  /** Speaks TLS with the program; `null` where that speaks HTTP without it. */
+  readonly dialer: TlsDialer | null;
   /** Closes a connection that waits for nothing but another request; false where there is none. */
   readonly makeRoom: () => boolean;
   readonly #clock: Clock;
@@ -52,10 +55,11 @@ export class Fallback {
   readonly #scheme: "http" | "https";
 
   constructor(
-    { clock, config, loop, makeRoom, preflights, scheme }: {
+    { clock, config, dialer, loop, makeRoom, preflights, scheme }: {
       readonly loop: Loop;
       readonly clock: Clock;
       readonly config: FallbackConfig;
+      readonly dialer: TlsDialer | null;
       readonly makeRoom: () => boolean;
       readonly preflights: boolean;
       /** How clients reach the server. */
@@ -64,6 +68,7 @@ export class Fallback {
   ) {
     this.loop = loop;
     this.config = config;
+    this.dialer = dialer;
     this.makeRoom = makeRoom;
     this.#clock = clock;
     this.#preflights = preflights;

@@ -90,11 +90,12 @@ export class AccessLog {
     const event = described(track.client, head);
     const began = this.#options.now();
     return {
-      end: (status, bytes, state) => {
+      end: (status, bytes, state, error) => {
         track.length = connection.sender.total;
         const durationMs = this.#options.now() - began;
-        const total = bytes;
-        this.#write({ ...event, status, total, bytes, transfer: "relay", durationMs, state });
+        const fault = error === undefined ? {} : { error };
+        const told = { ...event, status, total: bytes, bytes, ...fault };
+        this.#write({ ...told, transfer: "relay", durationMs, state });
       },
       resume() {
         track.length = connection.sender.total;

@@ -52,7 +52,7 @@ const FORBIDDEN: readonly CallName[] = (
   // Looking at paths.
   "stat lstat access readlink ustat " +
   // Addresses, and descriptors of other processes.
-  "socketpair bind listen sendmsg sendmmsg " +
+  "bind listen sendmsg sendmmsg " +
   // What submits calls past this filter, or watches others.
   "io_uring_setup io_uring_register bpf perf_event_open userfaultfd " +
   // Keys, and the names of System V and POSIX objects.
@@ -83,9 +83,9 @@ const REQUESTS = [0x541b, 0x5411, 0x5421, 0x5451, 0x5450, 0x5401, 0x802c542a, 0x
  *
  * A forbidden call fails with `EPERM`.
  */
-export function forbidCalls(addresses: readonly AllowedAddress[]): number {
+export function forbidCalls(addresses: readonly AllowedAddress[], pairs: boolean): number {
   // Rules that look at arguments come first: the kernel remembers which calls always pass.
-  const rules = [...conditional(addresses), ...FORBIDDEN.map((name) => rule(name, []))];
+  const rules = [...conditional(addresses, pairs), ...FORBIDDEN.map((name) => rule(name, []))];
   return setCallFilter(rules.filter(({ call }) => call >= 0), EPERM);
 }
 
@@ -97,7 +97,7 @@ function rule(
   return { call: callNumber(name), allowed, errno };
 }
 
-function conditional(addresses: readonly AllowedAddress[]): CallRule[] {
+function conditional(addresses: readonly AllowedAddress[], pairs: boolean): CallRule[] {
   const { pid } = builtin("process");
   const self = is(0, pid);
   const families = [...new Set(addresses.map(({ family }) => family))];
@@ -108,6 +108,8 @@ function conditional(addresses: readonly AllowedAddress[]): CallRule[] {
     rule("sendto", [pointer(4, 0n)]),
     rule("ioctl", REQUESTS.map((request) => [is(1, request)])),
     rule("socket", families.flatMap(streamSockets)),
+    // Datagrams could go to any address; the two ends of a stream reach nobody else.
+    rule("socketpair", pairs ? streamSockets(platform.socket.AF_UNIX) : []),
     rule("connect", addresses.map((address) => pointer(1, address.pointer))),
     ...(["statx", "newfstatat", "faccessat", "faccessat2", "readlinkat"] as const).map((name) =>
       rule(name, inFolder)

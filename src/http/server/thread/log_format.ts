@@ -31,7 +31,10 @@ export interface RequestEvent {
   readonly referer: string;
   /** Value of User-Agent, or empty. */
   readonly userAgent: string;
-  /** Why the answer is 500: what a hook has thrown, or a system call. */
+  /**
+   * Why the answer is 500: what a hook has thrown, or a system call. Or why the program behind `fallback`
+   * has not answered, or not to the end.
+   */
   readonly error?: string | undefined;
   /** `"running"` is told of large bodies only, about ten times a second. */
   readonly state: "running" | "done" | "aborted";

@@ -13,6 +13,7 @@ import type { JobContext } from "../../../threads/job.ts";
 import { Acceptor } from "../../../threads/loop/acceptor.ts";
 import { Loop } from "../../../threads/loop/loop.ts";
 import { Placement } from "../../../threads/loop/placement.ts";
+import { TlsDialer } from "../../../tls/client/dialer.ts";
 import { TlsAcceptor } from "../../../tls/acceptor.ts";
 import { listingPage } from "../../listing/page.ts";
 import { openRoot } from "../../files/open_root.ts";
@@ -57,6 +58,7 @@ export function run(job: JobContext): void {
   const folder = openRoot(root, symlinks, { fixed: sandbox, refreshMs: cache.validMs });
   let loop: Loop;
   let tls: ServiceTls | null = null;
+  let dialer: TlsDialer | null = null;
   try {
     // Before the sandbox, in which the library could not be opened.
     if (data.tls !== null) {
@@ -64,7 +66,10 @@ export function run(job: JobContext): void {
       tls = { acceptor: new TlsAcceptor(table), handshakeMs };
       setCommonFields(hsts === "" ? "" : `Strict-Transport-Security: ${hsts}\r\n`);
     }
-    if (sandbox) restrictThread({ root, ...needs });
+    if (fallback !== null && fallback.tls !== null) dialer = new TlsDialer(fallback.tls);
+    // What is encrypted is not spliced: it goes by way of a pair of sockets.
+    const pairs = fallback !== null && (tls !== null || dialer !== null);
+    if (sandbox) restrictThread({ root, pairs, ...needs });
     loop = new Loop(job, (command) => obey(command as WorkerCommand<Command>));
   } catch (cause) {
     // The end of a thread closes nothing.
@@ -108,6 +113,7 @@ export function run(job: JobContext): void {
     limits,
     cache,
     fallback,
+    dialer,
     tls,
     preflights: settings.cors !== undefined && settings.cors !== false,
     counters: own,
@@ -135,7 +141,8 @@ export function run(job: JobContext): void {
 
   function obey({ id, command }: WorkerCommand<Command>): void {
     if (typeof command === "object") {
-      tls?.acceptor.update(command.tls);
+      if ("tls" in command) tls?.acceptor.update(command.tls);
+      else dialer?.update(command.fallback);
       return job.complete(id, 0);
     }
     switch (command) {
