@@ -56,7 +56,7 @@ export interface TlsOptions extends TlsCertificate {
   /** Whether kernel TLS is used where the kernel and the library have it. @default {true} */
   kernelTls?: boolean | undefined;
   /**
-   * Strict-Transport-Security (RFC 6797) with every answer for a file: browsers then use `https:` only. A
+   * Strict-Transport-Security (RFC 6797) with every answer that has none of its own: browsers then use `https:` only. A
    * number is the time in seconds, `true` is two years; an object names `maxAge` in seconds, and more.
    *
    * @default {false}

@@ -79,6 +79,11 @@ export class TlsSession {
     return this.#writer?.kernel ?? false;
   }
 
+  /** Whether files are copied, because the kernel does not encrypt. */
+  get copies(): boolean {
+    return !this.kernel;
+  }
+
   /** Whether the handshake resumed an earlier session. */
   get resumed(): boolean {
     return this.#memory.calls.SSL_session_reused(this.#ssl) === 1;

@@ -10,6 +10,8 @@ import { MessageFlag } from "../../../sys/flags/socket.ts";
 export interface Transport {
   /** Whether {@linkcode recv} has more although the socket may not: see `TlsSession.buffered`. */
   readonly buffered: boolean;
+  /** Whether files are copied: they are encrypted outside the kernel. */
+  readonly copies: boolean;
   /** Whether a read waits for room in the socket rather than for data. */
   readonly readWantsWrite: boolean;
   /** Whether the peer's end, once `recv` has told of it, is one that it has announced. */
@@ -34,6 +36,7 @@ export interface Transport {
 export class PlainTransport implements Transport {
   readonly buffered = false;
   readonly complete = true;
+  readonly copies = false;
   readonly readWantsWrite = false;
   readonly keyUpdateDue = false;
   readonly #fd: number;

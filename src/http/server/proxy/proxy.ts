@@ -7,8 +7,7 @@ import type { Clock } from "../thread/clock.ts";
 import { CHUNKED } from "../parser/message_rules.ts";
 import type { RequestHead } from "../parser/request_head.ts";
 import { Method } from "../parser/request_line.ts";
-import { textPlan } from "../response/response.ts";
-import { reasonOf } from "../response/reasons.ts";
+import { beginHead, textPlan } from "../response/response.ts";
 import { latin1, latin1Bytes } from "../parser/syntax.ts";
 import { SharedBuffers } from "./body_pipe.ts";
 import { Chunked, Counted, type Framing } from "./framing.ts";
@@ -136,7 +135,7 @@ export class Fallback {
     bodiless: boolean,
   ): { readonly head: AnswerHead; readonly body: Uint8Array } {
     const { headers, parts } = textPlan(status, status === 503 ? { "Retry-After": "1" } : {});
-    let text = `HTTP/1.1 ${status} ${reasonOf(status)}\r\n`;
+    let text = beginHead({ status, headers });
     for (const [name, value] of Object.entries(headers)) text += `${name}: ${value}\r\n`;
     text += `Date: ${latin1(this.date, 0, this.date.length)}\r\n`;
     const head = { status, framing: new Counted(0), untilEnd: false, required: undefined, text };

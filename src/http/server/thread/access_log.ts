@@ -75,7 +75,7 @@ export class AccessLog {
         status: reply.status,
         total: bodyBytes,
         ...(reply.error !== undefined && { error: reply.error }),
-        transfer: reply.file === null || bodyBytes === 0 ? "memory" : "sendfile",
+        transfer: transferOf(reply.file !== null && bodyBytes > 0, connection.transport.copies),
       },
       began,
       body,
@@ -160,6 +160,10 @@ export class AccessLog {
       log?.add(format === "json" ? formatEvent(event) : formatCombined(event));
     }
   }
+}
+
+function transferOf(file: boolean, copies: boolean): RequestEvent["transfer"] {
+  return file ? copies ? "ssl-write" : "sendfile" : "memory";
 }
 
 /** What is known of a request before its answer. */

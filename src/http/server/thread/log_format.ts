@@ -23,10 +23,11 @@ export interface RequestEvent {
   /** From the request to the last byte, in milliseconds. */
   readonly durationMs: number;
   /**
-   * What moved the body: `"memory"` is send(2) of what is kept, or of text; `"copy"` the runtime,
+   * What moved the body: `"sendfile"` is sendfile(2), also where kernel TLS encrypts; `"ssl-write"` is a
+   * file that was read and encrypted by OpenSSL, where the kernel does not; `"memory"` is send(2) of what is kept, or of text; `"copy"` the runtime,
    * where no system call can be made; `"relay"` is an answer of the program behind `fallback`.
    */
-  readonly transfer: "memory" | "sendfile" | "relay" | "copy";
+  readonly transfer: "memory" | "sendfile" | "ssl-write" | "relay" | "copy";
   /** Value of Referer, or empty. */
   readonly referer: string;
   /** Value of User-Agent, or empty. */

@@ -64,7 +64,7 @@ export function run(job: JobContext): void {
     if (data.tls !== null) {
       const { handshakeMs, hsts, table } = data.tls;
       tls = { acceptor: new TlsAcceptor(table), handshakeMs };
-      setCommonFields(hsts === "" ? "" : `Strict-Transport-Security: ${hsts}\r\n`);
+      setCommonFields(hsts === "" ? {} : { "Strict-Transport-Security": hsts });
     }
     if (fallback !== null && fallback.tls !== null) dialer = new TlsDialer(fallback.tls);
     // What is encrypted is not spliced: it goes by way of a pair of sockets.
