@@ -1,4 +1,4 @@
-/** A bar chart of one column of a result, as SVG for a page that is light or dark. @module */
+/** Draws a bar chart of a column as SVG, for light and dark pages. @module */
 
 const WIDTH = 860;
 const LABELS = 330;
@@ -14,7 +14,7 @@ export interface Entry {
   readonly max: number;
 }
 
-/** Reads a cell such as `0.20 (0.19-0.23)`; `undefined` where it is no figure. */
+/** Parses a cell such as `0.20 (0.19-0.23)`; `undefined` if it is not a figure. */
 export function parseCell(cell: string): Omit<Entry, "label"> | undefined {
   const match = /^([\d.e+-]+?)(?: \(([\d.e+]+)-([\d.e+]+)\))?$/.exec(cell.trim());
   if (match === null) return undefined;
@@ -23,7 +23,7 @@ export function parseCell(cell: string): Omit<Entry, "label"> | undefined {
   return { median, min: Number(match[2] ?? median), max: Number(match[3] ?? median) };
 }
 
-/** Draws the chart. Entries of sluice stand out. */
+/** Draws the chart and highlights sluice. */
 export function chart(title: string, entries: readonly Entry[]): string {
   const most = Math.max(...entries.map(({ max }) => max));
   const scale = (value: number) => (value / most) * (WIDTH - LABELS - 70);

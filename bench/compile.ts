@@ -1,4 +1,4 @@
-/** JavaScript for the servers and clients: what users run is not TypeScript either. @module */
+/** Compiles servers and clients to JavaScript, as users run it. @module */
 
 import { buildSync } from "esbuild";
 import { spawnSync } from "node:child_process";
@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 
-/** The entries of the package, as in `tsup.config.ts`, but for the command. */
+/** Entries of the package, as in `tsup.config.ts`, except the command. */
 const ENTRIES = [
   "src/mod.ts",
   "src/sys/mod.ts",
@@ -21,12 +21,11 @@ const ENTRIES = [
 ];
 
 /**
- * Compiles the sources into a folder: the programs of the bench file by file, and the package as it
- * is published, in one piece for all of its entries.
+ * Compiles the sources into a folder: the benchmark's programs file by file, and the package as it
+ * is published, bundled.
  *
- * Stripping the types when a file is loaded costs a process of Node.js 40 MB (measured), and loading
- * the package file by file 13 MB more than in one piece: nothing that a server of ours should be
- * charged with.
+ * Stripping types at load time, and loading the package file by file, cost a process of Node.js
+ * much memory. Users of the published package do not pay that.
  */
 export function compile(folder: string): void {
   const config = join(folder, "tsconfig.json");
@@ -54,7 +53,7 @@ export function compile(folder: string): void {
   bundle(folder);
 }
 
-/** Puts the package in one piece in the place of its files. */
+/** Replaces the files of the package by the bundled package. */
 function bundle(folder: string): void {
   buildSync({
     absWorkingDir: ROOT,
@@ -62,7 +61,7 @@ function bundle(folder: string): void {
     outbase: ROOT,
     outdir: folder,
     allowOverwrite: true,
-    // Whatever starts a Worker finds worker.js beside itself.
+    // The code that starts a Worker expects worker.js beside itself.
     chunkNames: "src/threads/[name]-[hash]",
     bundle: true,
     splitting: true,

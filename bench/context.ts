@@ -1,20 +1,20 @@
-/** What a benchmark is given. @module */
+/** The input of a benchmark. @module */
 
 import type { RuntimeName } from "./environment.ts";
 import type { Report } from "./report.ts";
 import type { PeerName } from "./selection.ts";
 import type { Workspace } from "./workspace.ts";
 
-/** The settings of a run. */
+/** Settings of a run. */
 export interface Context {
   readonly workspace: Workspace;
   readonly runtimes: readonly RuntimeName[];
   readonly rounds: number;
   /** What to run beside ours, where it is installed. */
   readonly peers: ReadonlySet<PeerName>;
-  /** Tells whoever waits what is going on. */
+  /** Reports progress. */
   note(text: string): void;
 }
 
-/** One benchmark. */
+/** A benchmark. */
 export type Benchmark = (context: Context) => Promise<Report>;

@@ -1,13 +1,13 @@
-/** What the benchmarks run on and with. @module */
+/** The machine and the runtimes of a benchmark. @module */
 
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { arch, cpus, loadavg, release } from "node:os";
 
-/** A way to run JavaScript; `node-ffi` is Node.js with `node:ffi` in place of koffi. */
+/** A JavaScript runtime; `node-ffi` is Node.js with `node:ffi` instead of koffi. */
 export type RuntimeName = "node" | "node-ffi" | "bun" | "deno";
 
-/** All of them, in the order of the reports. */
+/** All runtimes, in the order of the reports. */
 export const RUNTIMES: readonly RuntimeName[] = ["node", "node-ffi", "bun", "deno"];
 
 /** A command with its environment. */
@@ -23,7 +23,7 @@ const PREFIXES: Record<RuntimeName, Command> = {
   "deno": { argv: ["deno", "run", "-A", "--no-check"] },
 };
 
-/** The command that runs a compiled file on a runtime. */
+/** Returns the command that runs a compiled file on a runtime. */
 export function commandFor(runtime: RuntimeName, file: string, args: readonly string[]): Command {
   const { argv, env } = PREFIXES[runtime];
   return { argv: [...argv, file, ...args], ...(env && { env }) };
@@ -34,22 +34,22 @@ export function versionOf(runtime: RuntimeName): string | undefined {
   return firstLine(PREFIXES[runtime].argv[0]!, ["--version"]);
 }
 
-/** Version of nginx, or `undefined` where it is not installed. */
+/** Returns the version of nginx, or `undefined` if it is not installed. */
 export function nginxVersion(): string | undefined {
   return firstLine("nginx", ["-v"]);
 }
 
-/** Version of HAProxy, or `undefined` where it is not installed. */
+/** Returns the version of HAProxy, or `undefined` if it is not installed. */
 export function haproxyVersion(): string | undefined {
   return firstLine("haproxy", ["-v"]);
 }
 
-/** Whether processes can be pinned to the two processors that the measurements want. */
+/** Whether processes can be pinned to the two processors that the benchmarks need. */
 export function canPin(): boolean {
   return cpus().length > 1 && firstLine("taskset", ["--version"]) !== undefined;
 }
 
-/** The machine, in one line. */
+/** Describes the machine in one line. */
 export function machine(): string {
   const processors = cpus();
   return `${processors.length} x ${processors[0]?.model ?? arch()}, ${arch()}, kernel ${
@@ -57,7 +57,7 @@ export function machine(): string {
   }`;
 }
 
-/** What was going on before the bench began: other programs are in every latency. */
+/** Describes the load before the benchmark. Other programs add to every latency. */
 export function loadBefore(): string {
   return `load average before: ${loadavg()[0]!.toFixed(1)}`;
 }
@@ -68,7 +68,7 @@ function firstLine(command: string, args: string[]): string | undefined {
   return status === 0 ? (stdout || stderr).trim().split("\n", 1)[0]! : undefined;
 }
 
-/** What the kernel does with the speed of a connection that nobody asks about it. */
+/** Describes the congestion control of a connection that does not choose one. */
 export const CONGESTION: string = "Congestion control: " +
   readFileSync("/proc/sys/net/ipv4/tcp_congestion_control", "latin1").trim() +
-  " by the system's default; where that paces, sluice goes by reno over loopback.";
+  " by the system's default; if that one paces, sluice uses reno over loopback.";

@@ -1,15 +1,15 @@
-/** HAProxy, the yardstick of relays. @module */
+/** Runs HAProxy, the reference for relays. @module */
 
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { freePort } from "./nginx.ts";
 import { type Server, startServerOn } from "./processes.ts";
 
-/** What to do where it is missing. */
+/** How to install it. */
 export const REMEDY: string = "HAProxy is not installed (Debian: apt-get install haproxy): " +
   "its row and bars are left out";
 
-/** Starts one thread that relays to `upstream` by splice, through pipes of 1 MiB as ours are. */
+/** Starts one thread that relays to `upstream` by splice, through pipes of 1 MiB like sluice's. */
 export async function startHaproxy(folder: string, upstream: number): Promise<Server> {
   const port = await freePort();
   const config = join(folder, `haproxy-${port}.cfg`);

@@ -1,6 +1,6 @@
 /**
- * What an import of the package costs: the time of a whole process that imports it, beside one
- * that imports an empty module. Interleaved, so that a busy machine slows both alike.
+ * Measures what an import of the package costs: the time of a process that imports it, beside one
+ * that imports an empty module. The runs are interleaved, so that a busy machine slows both alike.
  *
  *     npm run build && node bench/import_time.ts [rounds]
  *
@@ -18,14 +18,14 @@ const ROUNDS = Number(process.argv[2] ?? 25);
 const LIMIT_MS = 15;
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 
-/** What each process imports; the first is the baseline. */
+/** The import of each process; the first is the baseline. */
 const CASES = {
   empty: `import "./empty_module.mjs";`,
   package: using(join(ROOT, "dist/mod.js")),
   sources: using(join(ROOT, "src/mod.ts")),
 };
 
-/** A program that fails unless the module was really loaded. */
+/** Returns a program that fails unless the module was loaded. */
 function using(module: string): string {
   return `import { SyscallError } from ${JSON.stringify(module)};
     if (typeof SyscallError !== "function") throw new Error("nothing was imported");`;
@@ -47,7 +47,7 @@ try {
 function measure(runner: Runner): void {
   const names = Object.keys(CASES);
   const times = new Map(names.map((name) => [name, [] as number[]]));
-  // The first round fills the caches, of files and of compiled code, and does not count.
+  // The first round fills the caches of files and of compiled code, and does not count.
   for (let round = 0; round <= ROUNDS; round++) {
     for (const name of names) {
       const time = start(runner.program(join(folder, `${name}.mjs`)));

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what the benchmarks compare with, from Debian's packages and npm. What is there stays as it is.
+# Installs the missing peers of the benchmarks, from Debian's packages and npm.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

@@ -1,10 +1,10 @@
-/** What the benchmarks compare with, and what of it is here. @module */
+/** Lists the programs that benchmarks compare with, and which of them are installed. @module */
 
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { RUNTIMES, versionOf } from "./environment.ts";
 
-/** Programs: how each tells its version, and where it comes from. */
+/** Programs: how each prints its version, and where to get it. */
 const PROGRAMS: readonly (readonly [name: string, argv: readonly string[], from: string])[] = [
   ["nginx", ["nginx", "-v"], "Debian: nginx-light"],
   ["HAProxy", ["haproxy", "-v"], "Debian: haproxy"],
@@ -18,7 +18,7 @@ const PROGRAMS: readonly (readonly [name: string, argv: readonly string[], from:
 
 const PACKAGES = ["send", "serve-static", "sirv", "express", "fastify", "@fastify/static"];
 
-/** One line for each, with its version or what would bring it. */
+/** Returns one line per program, with its version or how to install it. */
 export function listInstalled(): string[] {
   const runtimes = RUNTIMES.map((name) => line(name, versionOf(name), "npm install"));
   const programs = PROGRAMS.map(([name, argv, from]) => line(name, firstLine(argv), from));
@@ -30,7 +30,7 @@ function line(name: string, version: string | undefined, from: string): string {
   return `${name.padEnd(16)} ${version ?? `missing (${from})`}`;
 }
 
-/** wrk prints its version and fails, nginx and Java print it to stderr. */
+/** Returns the first line of output. wrk fails with it, nginx and Java print it on stderr. */
 function firstLine([command = "", ...args]: readonly string[]): string | undefined {
   const { error, stdout, stderr } = spawnSync(command, args, { encoding: "utf8" });
   return error === undefined ? (stdout || stderr).trim().split("\n", 1)[0] : undefined;

@@ -1,4 +1,4 @@
-/** A chart of lines over a logarithmic axis, or two, as SVG for a page that is light or dark. @module */
+/** Draws a line chart with a logarithmic x axis as SVG, for light and dark pages. @module */
 
 import type { Series } from "./report.ts";
 
@@ -8,13 +8,13 @@ const LEFT = 64;
 const RIGHT = 24;
 const TOP = 70;
 const BOTTOM = 34;
-/** Steps of the axis that shows the figures. */
+/** Number of steps on the y axis. */
 const TICKS = 5;
 
-/** From this ratio of the largest to the smallest figure on, steps are powers of ten. */
+/** Ratio of the largest to the smallest figure from which the y axis is logarithmic. */
 const WIDE = 50;
 
-/** Draws the lines; the spread of each point is a band. */
+/** Draws the lines, and the spread of each as a band. */
 export function lineChart({ title, lines }: Series): string {
   const points = lines.flatMap((line) => line.points);
   const xs = [...new Set(points.map(({ x }) => x))].sort((a, b) => a - b);
@@ -62,7 +62,7 @@ ${[...grid, ...below, ...drawn].join("\n")}
 `;
 }
 
-/** For nginx, which comes first, and the runtimes: on a light page and on a dark one. */
+/** Colours for nginx, which comes first, and the runtimes: on light and on dark pages. */
 const COLORS = [
   ["#7a8899", "#93a1b1"],
   ["#12917f", "#2fbfa8"],
@@ -76,7 +76,7 @@ function color(index: number, value: string): string {
   return `${name} polygon, ${name} circle { fill: ${value}; } ${name} polyline { stroke: ${value}; }`;
 }
 
-/** From 0; or by powers of ten, where figures differ so much that most would lie at the bottom. */
+/** Scales the y axis from 0, or by powers of ten if most figures would lie at the bottom. */
 function verticalScale(
   points: readonly { readonly min: number; readonly max: number }[],
 ): { ticks: number[]; share(value: number): number } {
@@ -92,7 +92,7 @@ function verticalScale(
   return { ticks, share: (value) => (Math.log10(value) - from) / (to - from) };
 }
 
-/** The next of 1, 2, 2.5, 5, 10, ... */
+/** Returns the next of 1, 2, 2.5, 5, 10, ... */
 function niceCeiling(value: number): number {
   const unit = 10 ** Math.floor(Math.log10(value));
   return unit * [1, 2, 2.5, 5, 10].find((step) => step * unit >= value)!;

@@ -1,4 +1,4 @@
-/** nginx, the yardstick. @module */
+/** Runs nginx, the reference for servers. @module */
 
 import { once } from "node:events";
 import { mkdirSync, writeFileSync } from "node:fs";
@@ -7,7 +7,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { type Server, startServerOn } from "./processes.ts";
 
-/** What to do where it is missing. */
+/** How to install it. */
 export const REMEDY: string = "nginx is not installed (Debian: apt-get install nginx-light): " +
   "its columns and bars are left out";
 
@@ -16,13 +16,13 @@ interface NginxOptions {
   readonly keepsFiles?: boolean;
   readonly workers?: number;
   readonly connections?: number;
-  /** A program to pass everything on to; `keeps` connections to it. */
+  /** A program that gets all requests; with `keeps`, over kept connections. */
   readonly upstream?: { readonly port: number; readonly keeps: boolean };
 }
 
 /**
- * Starts one worker, or `workers`, that serve `folder`; with `keepsFiles` it keeps files open and looks at them
- * every second; `behind` another server: see {@linkcode startServerOn}.
+ * Starts `workers` workers (one by default) that serve `folder`. With `keepsFiles`, nginx keeps
+ * files open and checks them every second. For `behind`, see {@linkcode startServerOn}.
  */
 export async function startNginx(
   folder: string,
@@ -30,7 +30,7 @@ export async function startNginx(
   { keepsFiles = false, workers = 1, connections = 4096, upstream, ...options }: NginxOptions = {},
 ): Promise<Server> {
   const port = await freePort();
-  // Not in the folder that is served, and one for each instance.
+  // Outside of the served folder, one for each instance.
   const prefix = join(folder, `nginx-${port}`);
   mkdirSync(prefix);
   const config = join(prefix, "nginx.conf");
@@ -39,7 +39,7 @@ export async function startNginx(
   const place = upstream === undefined ? "" : "location / { proxy_pass http://program; }";
   const text = configuration(prefix, folder, port, sendfile, more, place, workers, connections);
   writeFileSync(config, text);
-  // `timeout`, because this one does not notice when the bench is killed.
+  // `timeout`, because nginx does not notice when the benchmark is killed.
   const argv = ["timeout", "900", "nginx", "-p", prefix, "-c", config];
   return await startServerOn(port, { argv }, { ...options, everywhere: workers > 1 });
 }
@@ -56,7 +56,7 @@ function configuration(
 ): string {
   const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
     .map((name) => `${name}_temp_path ${prefix}/${name};`);
-  // Workers of a master that is root become somebody else, who may not look into the folder.
+  // If the master is root, its workers switch to a user who may not read the folder.
   return `
 daemon off;
 ${process.getuid?.() === 0 ? "user root;" : ""}
@@ -82,12 +82,12 @@ http {
 /** Settings of `http` that have every request passed on. */
 function passingOn({ port, keeps }: { port: number; keeps: boolean }): string {
   const kept = keeps ? 'proxy_http_version 1.1; proxy_set_header Connection "";' : "";
-  // By default what does not fit into its buffers is written to a file.
+  // By default nginx writes what exceeds its buffers to a file.
   return `proxy_max_temp_file_size 0; ${kept}
   upstream program { server 127.0.0.1:${port}; ${keeps ? "keepalive 32;" : ""} }`;
 }
 
-/** A port that nobody uses at the moment. */
+/** Returns a port that is free at the moment. */
 export async function freePort(): Promise<number> {
   const server = createServer().listen(0, "127.0.0.1");
   await once(server, "listening");

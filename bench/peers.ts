@@ -1,4 +1,4 @@
-/** The programs that files are measured beside: fio, dd, and our own in C. @module */
+/** Runs the peers of the file benchmarks: fio, dd and C programs. @module */
 
 import { execFile, spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
@@ -8,16 +8,16 @@ import type { Workspace } from "./workspace.ts";
 
 const execute = promisify(execFile);
 
-/** What fio reports of one direction. */
+/** fio's report on one direction. */
 interface FioSide {
   readonly io_bytes: number;
   readonly runtime: number;
 }
 
-/** Nothing here runs for longer. */
+/** Longest life of a process, in milliseconds. */
 const LIFE_MS = 120_000;
 
-/** Whether a program can be found. */
+/** Whether a program is installed. */
 export async function isInstalled(program: string): Promise<boolean> {
   try {
     await execute(program, ["--version"]);
@@ -38,7 +38,7 @@ export async function fio(
   const args = [
     ...["--name=bench", `--filename=${path}`, `--size=${size}`, `--rw=${rw}`, `--bs=${block}`],
     ...["--direct=1", `--ioengine=${engine}`, inFlight, "--time_based"],
-    // Threads, not processes in sessions of their own: those have a share of the processor of their own.
+    // Threads, because processes in sessions of their own get their own share of the processor.
     ...["--thread", "--ramp_time=500ms"],
     ...[`--runtime=${seconds}`, "--group_reporting", "--output-format=json", "--overwrite=1"],
   ];
@@ -48,7 +48,7 @@ export async function fio(
   return io_bytes / (runtime / 1000);
 }
 
-/** Copies a file with dd, a MiB at a time, past the page cache. Returns the seconds that it took. */
+/** Copies a file with dd past the page cache, one MiB at a time. Returns the seconds it took. */
 export async function dd(from: string, to: string): Promise<number> {
   const started = performance.now();
   const flags = ["bs=1M", "iflag=direct", "oflag=direct", "status=none"];

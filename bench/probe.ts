@@ -1,10 +1,10 @@
-/** Starting the client that measures small requests. @module */
+/** Starts the client that measures small requests. @module */
 
 import type { ProbeJob, ProbeResult } from "./client/probe.ts";
 import { type Client, delay, type Server, startClient } from "./processes.ts";
 import type { ServedFile } from "./workspace.ts";
 
-/** Begins to ask a server for a small file every `intervalMs`, until the client is told to finish. */
+/** Requests a small file every `intervalMs`, until the client is told to finish. */
 export function startProbe(
   { port }: Server,
   { name, path }: ServedFile,
@@ -14,7 +14,7 @@ export function startProbe(
   return startClient<ProbeResult>("probe", job);
 }
 
-/** Does so for `ms` milliseconds. */
+/** Does the same for `ms` milliseconds. */
 export async function probe(
   server: Server,
   file: ServedFile,

@@ -1,4 +1,4 @@
-/** The processes of the bench: servers and clients, bounded in time, ended with the bench. @module */
+/** Starts servers and clients, limits their time, and ends them with the benchmark. @module */
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -8,30 +8,30 @@ import process from "node:process";
 import { createInterface } from "node:readline";
 import { canPin, type Command, commandFor } from "./environment.ts";
 
-/** Nothing here runs for longer, whatever happens. */
+/** Longest life of a process, in milliseconds. */
 const LIFE_MS = 15 * 60 * 1000;
 
-/** Servers have the first processor, clients the second. */
+/** Servers run on the first processor, clients on the second. */
 const SERVER_CORE = 0;
 const CLIENT_CORE = 1;
 
-/** Nice value of clients that are not measured: low, but not so low that other programs starve them. */
+/** Nice value of clients that are not measured: low, but other programs cannot starve them. */
 const BACKGROUND = 5;
 
 const pinned = canPin();
 const children = new Set<ChildProcess>();
 
-/** How the processes share the processors, for the report. */
+/** Describes how processes share the processors, for the report. */
 export const PINNING: string = pinned
   ? "server on processor 0, clients on processor 1 (taskset)"
   : "servers and clients not pinned";
 
-/** What stands before the command of a client. */
+/** Prefix of a client's command. */
 export const CLIENT_PREFIX: readonly string[] = pinned
   ? ["taskset", "-c", String(CLIENT_CORE)]
   : [];
 
-/** Ends the children with the bench, and lets a signal end the bench in an orderly way. */
+/** Ends the children with the benchmark, and lets signals end the benchmark cleanly. */
 export function endWithParent(): void {
   process.on("exit", () => children.forEach(kill));
   for (const [signal, number] of [["SIGINT", 2], ["SIGTERM", 15], ["SIGHUP", 1]] as const) {
@@ -51,7 +51,7 @@ export function delay(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
-/** Where a server runs: on the clients' processor, on both, or else on its own. */
+/** The processors of a server: the clients', both, or its own. */
 interface Place {
   readonly behind?: boolean;
   readonly everywhere?: boolean;
@@ -61,7 +61,7 @@ function coreOf({ behind = false, everywhere = false }: Place): number | "all" {
   return everywhere ? "all" : behind ? CLIENT_CORE : SERVER_CORE;
 }
 
-/** Starts a server that tells its port as `{"port":1}` in its first line of output. */
+/** Starts a server that prints its port as `{"port":1}` in its first line. */
 export async function startServer(command: Command, place: Place = {}): Promise<Server> {
   const child = start(command, coreOf(place));
   const { port } = await firstLine<{ port: number }>(child);
@@ -69,8 +69,8 @@ export async function startServer(command: Command, place: Place = {}): Promise<
 }
 
 /**
- * Starts a server whose port is known, and waits until it listens. One that is not measured, but
- * stands behind what is, runs `behind` it, on the clients' processor.
+ * Starts a server with a known port, and waits until it listens. With `behind`, it runs on the
+ * clients' processor, for servers that stand behind the measured one.
  */
 export async function startServerOn(
   port: number,
@@ -93,15 +93,15 @@ export async function startServerOn(
 
 /** A running client. */
 export interface Client<T> {
-  /** What it prints first, for clients that print twice. */
+  /** Resolves with the first line, for clients that print two. */
   readonly ready: Promise<void>;
-  /** Closes its stdin, which asks it to finish, and returns what it prints last. */
+  /** Closes the client's stdin, which asks it to finish, and returns its last line. */
   finish(): Promise<T>;
-  /** Returns what it prints last when it finishes by itself. */
+  /** Resolves with the last line, if the client finishes by itself. */
   readonly result: Promise<T>;
 }
 
-/** Starts a client of `bench/client/`; `background` gives way to the others on its processor. */
+/** Starts a client of `bench/client/`; `background` yields to the others on its processor. */
 export function startClient<T>(
   name: string,
   job: unknown,
@@ -120,7 +120,7 @@ export function startClient<T>(
     if (code !== 0) throw new Error(`The client "${name}" failed`);
     return JSON.parse(lines.at(-1)!) as T;
   });
-  // Whoever waits for the one need not wait for the other.
+  // A caller may await only one of the two promises.
   ready.catch(() => {});
   result.catch(() => {});
   return {
@@ -133,7 +133,7 @@ export function startClient<T>(
   };
 }
 
-/** Runs a program to its end, on one processor or on all, and returns the JSON that it prints. */
+/** Runs a program to its end, on one processor or on all, and returns its JSON. */
 export async function run<T>(command: Command, core: number | "all" = SERVER_CORE): Promise<T> {
   return await firstLine<T>(start(command, core));
 }
@@ -145,7 +145,7 @@ function start({ argv, env }: Command, core: number | "all"): ChildProcess {
   const child = spawn(file!, args, {
     env: { ...process.env, ...env },
     stdio: ["pipe", "pipe", "inherit"],
-    // A process group of its own, so that `kill` reaches what it has started in turn.
+    // A process group of its own, so that `kill` also reaches its children.
     detached: true,
     timeout: LIFE_MS,
     killSignal: "SIGKILL",
@@ -153,17 +153,17 @@ function start({ argv, env }: Command, core: number | "all"): ChildProcess {
   children.add(child);
   child.on("exit", () => children.delete(child));
   child.on("error", () => children.delete(child));
-  // It may have ended by itself.
+  // The child may have ended already.
   child.stdin!.on("error", () => {});
   return child;
 }
 
-/** With autogroups, see sched(7), `nice` counts only within a session, and each child is one. */
+/** Lowers the autogroup of a child: with autogroups (sched(7)), `nice` counts only in a session. */
 function lowerGroup(pid: number): void {
   try {
     writeFileSync(`/proc/${pid}/autogroup`, String(BACKGROUND));
   } catch {
-    // This kernel has none.
+    // This kernel has no autogroups.
   }
 }
 
@@ -185,6 +185,6 @@ function kill(child: ChildProcess): void {
   try {
     process.kill(-child.pid!, "SIGKILL");
   } catch {
-    // It has just ended.
+    // The process has just ended.
   }
 }

@@ -1,6 +1,6 @@
 /**
- * From kept results to what readers see: charts in `docs/charts/`, everything in
- * `docs/benchmarks.md`, and the tables in `README.md` that have a place there.
+ * Turns kept results into documents: charts in `docs/charts/`, `docs/benchmarks.md`, and the tables
+ * in `README.md` that are marked for it.
  *
  * @module
  */
@@ -16,22 +16,22 @@ const ROOT = new URL("../", import.meta.url);
 const README = new URL("README.md", ROOT);
 const PAGE = new URL("docs/benchmarks.md", ROOT);
 const CHARTS = new URL("docs/charts/", ROOT);
-/** Bars that one chart can show. */
+/** Most bars in a chart. */
 const MOST_BARS = 32;
-/** Columns of figures that become charts; the rest is in the table. */
+/** Most columns of figures that become charts. The table has the rest. */
 const MOST_CHARTS = 3;
 
-/** A chart, and where it belongs. */
+/** A chart and its place. */
 interface Chart {
   readonly name: string;
   readonly title: string;
   readonly svg: string;
 }
 
-/** Writes everything anew; returns the paths of what was written. */
+/** Writes all documents; returns their paths. */
 export function publish(): string[] {
   const results = newest();
-  if (results.size === 0) return ["Nothing is kept in bench/results: measure with --save first."];
+  if (results.size === 0) return ["bench/results is empty: run a benchmark with --save first."];
   mkdirSync(CHARTS, { recursive: true });
   const charts = new Map([...results.values()].map((result) => [result.what, draw(result)]));
   const written = [...charts.values()].flat().map(({ name, svg }) => {
@@ -39,7 +39,7 @@ export function publish(): string[] {
     writeFileSync(file, svg);
     return fileURLToPath(file);
   });
-  // Charts of columns that are no more.
+  // Charts of columns that no longer exist.
   for (const name of readdirSync(CHARTS)) {
     const file = new URL(name, CHARTS);
     if (!written.includes(fileURLToPath(file))) rmSync(file);
@@ -55,7 +55,7 @@ export function publish(): string[] {
   return written;
 }
 
-/** The lines of a result, or one chart for each column that holds figures, but of the clients. */
+/** Draws the lines of a result, or one chart per column of figures, except the clients' columns. */
 export function draw({ what, title, columns, rows, series }: Result): Chart[] {
   if (series !== undefined) {
     return series.map((each) => ({
@@ -77,7 +77,7 @@ export function draw({ what, title, columns, rows, series }: Result): Chart[] {
   }).slice(0, MOST_CHARTS);
 }
 
-/** Everything that was measured: tables, what was to be reached, and how. */
+/** Renders the page: methods, tables, limits and whether they were reached. */
 export function page(
   results: ReadonlyMap<string, Result>,
   charts: ReadonlyMap<string, readonly Chart[]>,
@@ -91,20 +91,20 @@ export function page(
       ...pictures,
       section(result).trim(),
       verdicts(bars),
-      `Again: \`npm run bench -- ${what}\``,
+      `Repeat it: \`npm run bench -- ${what}\``,
     ].filter((part) => part !== "").join("\n\n");
   });
-  return `# What was measured
+  return `# Measurements
 
-This page is written by \`npm run bench -- report\` from the newest figures in \`bench/results\`. Cases
-that are lost and figures that are missed are shown like the others. A range in brackets is from the
+\`npm run bench -- report\` writes this page from the newest figures in \`bench/results\`. It also
+shows the cases that sluice loses and the limits that it misses. A range in brackets goes from the
 smallest to the largest of all rounds.
 
 ${sections.join("\n\n")}
 `;
 }
 
-/** Fills `<!-- bench:WHAT -->` to `<!-- /bench -->` with the table of that benchmark. */
+/** Replaces the text from `<!-- bench:WHAT -->` to `<!-- /bench -->` by that benchmark's table. */
 export function fill(text: string, results: ReadonlyMap<string, Result>): string {
   return text.replaceAll(
     /(<!-- bench:(\w+) -->\n)[\s\S]*?(<!-- \/bench -->)/g,
@@ -116,7 +116,7 @@ export function fill(text: string, results: ReadonlyMap<string, Result>): string
 }
 
 function section({ columns, rows, environment, date }: Result): string {
-  // What is said of the clients is for whoever measures.
+  // Columns about the clients serve the person who measures, not the reader.
   const kept = columns.flatMap((name, index) => name.startsWith("client") ? [] : [index]);
   const cells = (row: readonly string[]) => kept.map((index) => row[index]!);
   const { machine, versions } = environment;

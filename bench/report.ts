@@ -1,20 +1,20 @@
-/** What a benchmark reports, and how it is printed: as Markdown, which a terminal shows as well. @module */
+/** A benchmark's report, printed as Markdown, which is readable in a terminal. @module */
 
 import type { Summary } from "./measure/stats.ts";
 
-/** A figure that is to be reached. */
+/** A figure with a limit. */
 export interface Bar {
   readonly subject: string;
   readonly what: string;
   readonly value: Summary;
   readonly limit: number;
-  /** Whether the limit is to be reached from above or from below. */
+  /** Whether the limit is an upper or a lower bound. */
   readonly wanted: "at most" | "at least";
 }
 
-/** How something grows: lines over an axis with a logarithmic scale. */
+/** Lines over a logarithmic axis. */
 export interface Series {
-  /** Unique within a benchmark, as a part of a file name. */
+  /** Name that is unique within a benchmark; part of a file name. */
   readonly name: string;
   readonly title: string;
   readonly lines: readonly {
@@ -23,17 +23,17 @@ export interface Series {
   }[];
 }
 
-/** The outcome of one benchmark. */
+/** The result of a benchmark. */
 export interface Report {
   readonly title: string;
-  /** What was done, a sentence a line. */
+  /** How it was measured; each string becomes an item of a list. */
   readonly method: readonly string[];
   readonly columns: readonly string[];
   readonly rows: readonly (readonly string[])[];
   readonly bars: readonly Bar[];
-  /** What is drawn as lines, instead of one bar for each row. */
+  /** Lines to draw instead of one bar per row. */
   readonly series?: readonly Series[];
-  /** Every single figure, for `--json`. */
+  /** All single figures, for `--json`. */
   readonly samples: unknown;
 }
 
@@ -47,7 +47,7 @@ export function render({ title, method, columns, rows, bars }: Report): string {
   ].filter((part) => part !== "").join("\n\n");
 }
 
-/** What was to be reached, and whether it was: missed figures are shown like the others. */
+/** Renders the limits and whether they were reached, including missed ones. */
 export function verdicts(bars: readonly Bar[]): string {
   if (bars.length === 0) return "";
   const rows = bars.map((bar) => [
@@ -65,18 +65,18 @@ export function reached({ value, limit, wanted }: Bar): boolean {
   return wanted === "at most" ? value.median <= limit : value.median >= limit;
 }
 
-/** A median with its spread: `0.20 (0.19-0.23)`. */
+/** Formats a median with its spread: `0.20 (0.19-0.23)`. */
 export function spread({ median, min, max }: Summary): string {
   return `${number(median)} (${number(min)}-${number(max)})`;
 }
 
-/** Three digits that count. */
+/** Formats a number with three significant digits. */
 export function number(value: number): string {
   const digits = Math.abs(value) >= 100 ? 0 : Math.abs(value) >= 10 ? 1 : 2;
   return Math.abs(value) < 0.1 && value !== 0 ? value.toPrecision(2) : value.toFixed(digits);
 }
 
-/** A table in Markdown, with its columns aligned for readers of the source. */
+/** Renders a Markdown table with aligned columns. */
 export function table(columns: readonly string[], rows: readonly (readonly string[])[]): string {
   const widths = columns.map((name, i) =>
     Math.max(3, name.length, ...rows.map((r) => r[i]!.length))

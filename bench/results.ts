@@ -1,4 +1,4 @@
-/** What is kept of a measurement, in `bench/results/<date>-<what>.json`. @module */
+/** Kept measurements, in `bench/results/<date>-<what>.json`. @module */
 
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -10,7 +10,7 @@ const FOLDER = new URL("results/", import.meta.url);
 export interface Result {
   /** Name of the benchmark. */
   readonly what: string;
-  /** Day on which it was measured, as `2026-11-21`. */
+  /** Day of the measurement, such as `2026-11-21`. */
   readonly date: string;
   readonly title: string;
   readonly method: readonly string[];
@@ -25,7 +25,7 @@ export interface Result {
   };
 }
 
-/** Keeps a report, in the place of an older one of the same day; returns the path. */
+/** Keeps a report, and replaces an older one of the same day; returns the path. */
 export function save(what: string, report: Report, environment: Result["environment"]): string {
   const date = new Date().toISOString().slice(0, 10);
   const { title, method, columns, rows, bars, series } = report;
@@ -36,14 +36,14 @@ export function save(what: string, report: Report, environment: Result["environm
   return fileURLToPath(file);
 }
 
-/** The newest result of every benchmark, by its name. */
+/** Returns the newest result of each benchmark, by name. */
 export function newest(): Map<string, Result> {
   const found = new Map<string, Result>();
   let names: string[];
   try {
     names = readdirSync(FOLDER).filter((name) => name.endsWith(".json")).sort();
   } catch {
-    // Nothing has been kept yet.
+    // There are no results yet.
     return found;
   }
   for (const name of names) {

@@ -56,49 +56,49 @@ const BENCHMARKS: Record<string, Benchmark> = {
 
 const HELP = `Usage: npm run bench -- WHAT [options]
 
-  serve   100 clients x 100 MiB: CPU per GB, throughput and memory beside nginx and pipe()
-  http    createFileServer by kind of request, beside nginx, sirv, Fastify and the runtimes
-  fallback  requests that createFileServer passes on to a program, beside nginx proxy_pass
-  middleware  serveStatic() under Express and Fastify beside their own, and sirv, by file size
-  slow    1,000 slow readers: the memory that they cost, and a small request beside them
-  crowd   10,000 connections, idle and reading slowly: memory, and a small request beside them
-  cold    a small request while 4 clients stream files that are not in the page cache
-  direct  direct I/O beside fio and dd: random reads, sequential reads and writes, a backup
-  ffi     what a call through src/sys/raw costs over the bare call of the backend
-  relay   20 clients x 100 MB through a relay: beside HAProxy and pipe()
-  transfer  file to pipe to file, and to a socket, beside the same calls in C
-  copy    copyFile() beside fs.copyFile() and cp, and what it leaves in the page cache
-  mmap    64 bytes at random places of a mapped file: beside readSync and promises
-  broadcast  1 GiB to 16 clients at once: CPU beside streams, and what one stopped client costs
-  growth  how cost grows: 1 to 1,000 clients, 1 KiB to 4 GiB, 1 and 2 threads; beside nginx
-  list    the names above
-  all     every one of them in turn, which takes about an hour; also without a name
+  serve       100 clients x 100 MiB: CPU per GB, throughput and memory, beside nginx and pipe()
+  http        createFileServer by kind of request, beside nginx, sirv, Fastify and the runtimes
+  fallback    requests that createFileServer forwards to a program, beside nginx proxy_pass
+  middleware  serveStatic() under Express and Fastify, beside their own and sirv, by file size
+  slow        1,000 slow readers: their memory, and a small request beside them
+  crowd       10,000 connections, idle and reading slowly: memory, and a small request beside them
+  cold        a small request while 4 clients stream files that are not in the page cache
+  direct      direct I/O beside fio and dd: random reads, sequential reads and writes, a backup
+  ffi         what a call through src/sys/raw costs over the bare call of the backend
+  relay       20 clients x 100 MB through a relay, beside HAProxy and pipe()
+  transfer    file to pipe to file, and to a socket, beside the same calls in C
+  copy        copyFile() beside fs.copyFile() and cp, and what it leaves in the page cache
+  mmap        64 bytes at random offsets of a mapped file, beside readSync and promises
+  broadcast   1 GiB to 16 clients at once: CPU beside streams, and what one stopped client costs
+  growth      how cost grows: 1 to 1,000 clients, 1 KiB to 4 GiB, 1 and 2 threads; beside nginx
+  all         all of them, which takes about an hour; the default
+  list        prints these names
 
-  --runtimes LIST   of ${RUNTIMES.join(",")}; all of them by default
-  --rounds N        rounds, which are interleaved; 5 by default
-  --json FILE       also writes every single figure
-  --save            also keeps the figures in bench/results, for the report
-  --peers LIST      runs these beside ours, instead of the usual ones; "none": ours alone
+  --runtimes LIST   some of ${RUNTIMES.join(",")} (default: all)
+  --rounds N        number of interleaved rounds (default: 5)
+  --json FILE       also write every single figure to FILE
+  --save            also keep the figures in bench/results, for the report
+  --peers LIST      peers to run instead of the usual ones; "none" runs sluice alone
 
-  peers             lists them: what each benchmark has, and what is installed;
+  peers             lists the peers of each benchmark, and which are installed;
                     bench/install_peers.sh installs the rest
-  report            draws the newest results: charts and docs/benchmarks.md, tables in README.md
+  report            draws the newest results: charts, docs/benchmarks.md, tables in README.md
 `;
 
-/** What the command line asks for. */
+/** The parsed command line. */
 interface Request {
   readonly benchmark: Benchmark | "all";
   readonly runtimes: readonly RuntimeName[];
   readonly rounds: number;
   readonly peers: ReadonlySet<PeerName>;
-  /** The peers as they were asked for; each of `all` has its own. */
+  /** The peers as given. With `all`, each benchmark takes its own from them. */
   readonly asked: string | undefined;
   readonly json: string | undefined;
-  /** Name to keep the figures under; `undefined` where they are only printed. */
+  /** Name to keep the figures under; `undefined` to print them only. */
   readonly keep: string | undefined;
 }
 
-/** Reads the command line; a string is what to print instead of measuring. */
+/** Parses the command line; returns a string to print it instead of measuring. */
 function parse(): Request | string {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
@@ -135,15 +135,15 @@ function parse(): Request | string {
   };
 }
 
-/** Each in a process of its own: what one leaves behind is no part of the next. */
+/** Runs each benchmark in its own process, so that none affects the next. */
 function measureAll(asked: string | undefined): void {
   const options = process.argv.slice(2).filter((each) => each !== "all");
   const failed = Object.keys(BENCHMARKS).filter((what) => {
-    // The last one counts.
+    // Later options override earlier ones.
     const peers = asked === undefined ? [] : ["--peers", listFor(what, asked)];
     const argv = [...process.execArgv, process.argv[1]!, what, ...options, ...peers];
     const { status, signal } = spawnSync(process.execPath, argv, { stdio: "inherit" });
-    // By then everything is cleaned up there: see `endWithParent`.
+    // The child has cleaned up by now: see `endWithParent`.
     if (signal === "SIGINT" || status === 130) process.exit(130);
     if (status === 143) process.exit(143);
     return status !== 0;

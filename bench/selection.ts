@@ -1,11 +1,11 @@
-/** Which peers a benchmark runs beside sluice, and what `--peers` makes of that. @module */
+/** Chooses the peers of a benchmark. @module */
 
-/** What can be named after `--peers`, and what it is. */
+/** Names for `--peers`, with descriptions. */
 export const PEERS = {
   "nginx": "nginx, with sendfile on, and where it matters off",
   "haproxy": "HAProxy, splicing",
-  "streams": "createReadStream().pipe(), a.pipe(b): what everybody writes",
-  "naive": "sendfile without a look at the page cache",
+  "streams": "createReadStream().pipe(), a.pipe(b): the usual way",
+  "naive": "sendfile without checking the page cache",
   "bun": "Bun.serve with Bun.file, or with a folder",
   "deno": "Deno.serve with the stream of a file",
   "send": "send, under node:http",
@@ -22,13 +22,15 @@ export const PEERS = {
 /** Name of a peer. */
 export type PeerName = keyof typeof PEERS;
 
-/** What one benchmark compares with: by itself, and only where it is named. */
+/** Peers of a benchmark: the usual ones, and those that must be named. */
 interface Choice {
   readonly usual: readonly PeerName[];
   readonly extra?: readonly PeerName[];
 }
 
-/** By benchmark. What a program does in one process with ours, like `fs.copyFile`, is always there. */
+/**
+ * Peers by benchmark. Functions such as `fs.copyFile` run in sluice's process and are always there.
+ */
 const CHOICES: Record<string, Choice> = {
   serve: {
     usual: ["nginx", "streams", "bun"],
@@ -49,10 +51,10 @@ const CHOICES: Record<string, Choice> = {
 };
 
 /**
- * The peers of a benchmark: its usual ones without a `list`, else those of the list, which may be
- * `none`. For `all` the list may name whatever any of them has.
+ * Returns the peers of a benchmark: the usual ones without a `list`, otherwise those of the list,
+ * which may be `none`. For `all`, the list may name any peer of any benchmark.
  *
- * @throws {TypeError} When the list names one that the benchmark does not have.
+ * @throws {TypeError} When the list names a peer that the benchmark does not have.
  */
 export function selectPeers(what: string, list?: string): ReadonlySet<PeerName> {
   const { usual, extra = [] } = choiceOf(what);
@@ -63,20 +65,22 @@ export function selectPeers(what: string, list?: string): ReadonlySet<PeerName> 
     list.split(",").map((text) => {
       const name = known.find((each) => each === text.trim().toLowerCase());
       if (name !== undefined) return name;
-      const expected = known.length === 0 ? "none, for it has none" : `some of ${known.join(",")}`;
+      const expected = known.length === 0
+        ? "none, because it has no peers"
+        : `some of ${known.join(",")}`;
       throw new TypeError(`Cannot run "${what}" beside "${text}": expected ${expected}`);
     }),
   );
 }
 
-/** What of a list a benchmark has: for one of `all`, which are given the same list. */
+/** Returns the part of a list that a benchmark has. With `all`, each gets the same list. */
 export function listFor(what: string, list: string): string {
   const { usual, extra = [] } = choiceOf(what);
   const asked = selectPeers("all", list);
   return [...usual, ...extra].filter((name) => asked.has(name)).join(",") || "none";
 }
 
-/** One line for each peer, and one for each benchmark that has some. */
+/** Returns one line per peer, and one per benchmark with peers. */
 export function describePeers(): string[] {
   return [
     ...Object.entries(PEERS).map(([name, text]) => `${name.padEnd(16)} ${text}`),

@@ -1,4 +1,4 @@
-/** The servers that are compared. @module */
+/** The servers to compare. @module */
 
 import type { Context } from "./context.ts";
 import { commandFor, nginxVersion, type RuntimeName, versionOf } from "./environment.ts";
@@ -7,20 +7,20 @@ import { type Server, startServer } from "./processes.ts";
 import type { PeerName } from "./selection.ts";
 import type { Workspace } from "./workspace.ts";
 
-/** A server that can be measured. */
+/** A server to measure. */
 export interface Subject {
   readonly name: string;
   /**
-   * - `sluice`: ours, by sendfile, held to the bars
-   * - `copies`: ours where the runtime shows no descriptor, so that it cannot but copy
+   * - `sluice`: sluice by sendfile, subject to the limits
+   * - `copies`: sluice where the runtime hides the descriptor, so that it must copy
    * - `pipe`: `fs.createReadStream().pipe(res)`
-   * - `naive`: sendfile without the look at the page cache
+   * - `naive`: sendfile without checking the page cache
    * - `own`: the runtime's own way of serving files
    * - `nginx`, `nginx-off`: with `sendfile` on and off
-   * - `package`: what is used in JavaScript to serve a folder
+   * - `package`: a JavaScript package that serves folders
    */
   readonly kind: "sluice" | "copies" | "pipe" | "naive" | "own" | "nginx" | "nginx-off" | "package";
-  /** Name of the peer that it is; `undefined` for ours. */
+  /** Its name as a peer; `undefined` for sluice. */
   readonly peer: PeerName | undefined;
   /** The JavaScript runtime; `undefined` for nginx. */
   readonly runtime: RuntimeName | undefined;
@@ -30,7 +30,7 @@ export interface Subject {
 
 type Kind = Subject["kind"];
 
-/** A server file of ours, what readers are told that it does, and which peer that is. */
+/** A server program: its kind, file, description, name as a peer, and argument. */
 type File = readonly [kind: Kind, file: string, does: string, peer?: PeerName, argument?: string];
 
 const NAIVE: File = ["naive", "net_naive", "sendfile without a look at the page cache", "naive"];
@@ -42,7 +42,7 @@ const PACKAGES: readonly File[] = [
   ["package", "middleware", "@fastify/static", "fastify", "fastify-static"],
 ];
 
-/** Server files by runtime. `node-ffi` differs from `node` in what is ours alone. */
+/** Server programs by runtime. `node-ffi` differs from `node` for sluice only. */
 const FILES: Record<RuntimeName, readonly File[]> = {
   "node": [["sluice", "http_sluice", "sendFile(res), koffi"], NAIVE, PIPE, ...PACKAGES],
   "node-ffi": [["sluice", "http_sluice", "sendFile(res), node:ffi"]],
@@ -72,8 +72,8 @@ const NAMES: Record<RuntimeName, string> = {
 };
 
 /**
- * Ours and the peers that are wanted, as far as they are installed, nginx first; says on `note` what
- * is not. `without` names kinds that the benchmark has no use for.
+ * Returns sluice and the wanted peers that are installed, nginx first; reports missing ones by
+ * `note`. Leaves out the kinds in `without`.
  */
 export function findSubjects(
   { runtimes, peers, note }: Context,

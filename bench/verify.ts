@@ -1,17 +1,17 @@
-/** The check that comes before every measurement: are the bytes right? @module */
+/** Checks the bytes before each measurement. @module */
 
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { get } from "node:http";
 import type { ServedFile } from "./workspace.ts";
 
-/** Downloads that run at once, so that a server that mixes them up is found out. */
+/** Simultaneous downloads, to detect a server that mixes them up. */
 const AT_ONCE = 4;
 
 /**
  * Downloads a file a few times at once, and compares the contents.
  *
- * @throws {Error} When one differs.
+ * @throws {Error} When a download differs.
  */
 export async function verify(port: number, { name, sha256 }: ServedFile): Promise<void> {
   const url = `http://127.0.0.1:${port}/${name}`;
@@ -22,7 +22,7 @@ export async function verify(port: number, { name, sha256 }: ServedFile): Promis
 }
 
 /**
- * Compares a copy of a file with what it is a copy of.
+ * Compares a copy with its original by SHA-256.
  *
  * @throws {Error} When they differ.
  */

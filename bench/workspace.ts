@@ -1,4 +1,4 @@
-/** The folder with what a run generates: made for the run, and removed after it. @module */
+/** The temporary folder of a run. @module */
 
 import { createHash, randomFillSync } from "node:crypto";
 import {
@@ -18,7 +18,7 @@ import { compile } from "./compile.ts";
 
 const CHUNK = 4 * 1024 * 1024;
 
-/** A generated file, by what a client must get. */
+/** A generated file, with the expected contents of a download. */
 export interface ServedFile {
   readonly name: string;
   readonly path: string;
@@ -26,9 +26,9 @@ export interface ServedFile {
   readonly sha256: string;
 }
 
-/** A temporary folder. It is gone when the process ends, by `exit` or by a signal. */
+/** A temporary folder, removed when the process ends, by `exit` or by a signal. */
 export class Workspace {
-  /** What is served, and nothing else. */
+  /** Folder to serve. */
   readonly files: string;
   readonly #scripts: string;
 
@@ -41,7 +41,7 @@ export class Workspace {
     compile(this.#scripts);
   }
 
-  /** Path of a compiled file of `bench/`, by its name there without `.ts`. */
+  /** Returns the path of a compiled file of `bench/`, by its name without `.ts`. */
   script(name: string): string {
     return join(this.#scripts, "bench", `${name}.js`);
   }
@@ -66,7 +66,7 @@ export class Workspace {
   }
 }
 
-/** SHA-256 of a file, as in {@linkcode ServedFile.sha256}. */
+/** Returns the SHA-256 of a file, as in {@linkcode ServedFile.sha256}. */
 export function sha256Of(path: string): string {
   const hash = createHash("sha256");
   const fd = openSync(path, "r");

@@ -1,6 +1,6 @@
 /**
- * Copies a file and shows how it gets on: `node examples/copy_with_progress.ts SOURCE TARGET`, and the
- * same with `bun` or `deno run -A`. Ctrl-C leaves nothing behind.
+ * Copies a file and shows the progress: `node examples/copy_with_progress.ts SOURCE TARGET`, or
+ * with `bun` or `deno run -A`. Ctrl-C leaves nothing behind.
  *
  * @module
  */

@@ -1,9 +1,9 @@
 /**
- * Backs up a file and leaves the page cache as it was, so that what others use stays in memory:
- * `node examples/direct_backup.ts SOURCE TARGET`, or `bun`, or `deno run -A`.
+ * Backs up a file and leaves the page cache as it was, so that other programs keep their cached
+ * data: `node examples/direct_backup.ts SOURCE TARGET`, or with `bun` or `deno run -A`.
  *
- * The target appears under its name when it is complete and on the disk, and not before. The last line
- * says how much of both files the page cache holds.
+ * The target appears under its name only when it is complete and on the disk. The last line says
+ * how much of both files the page cache holds.
  *
  * @module
  */

@@ -1,10 +1,11 @@
 /**
- * Downloads for those who are logged in: `USERS=ann:secret,bob:word node examples/downloads.ts FOLDER
- * [PORT]`, or with `bun` or `deno run -A`.
+ * Downloads for logged-in users:
+ * `USERS=ann:secret,bob:word node examples/downloads.ts FOLDER [PORT]`, or with `bun` or
+ * `deno run -A`.
  *
- * The program decides who may have what; the bytes go by without it. Everybody sees the common files
- * at `/files/`, and at `/mine/` the folder that has their name. What a name says never becomes part
- * of a path unexamined: each user has a root of their own, and the kernel keeps lookups below it.
+ * The program decides who may have which file; the bytes bypass it. All users see the common files
+ * at `/files/`. At `/mine/`, each user sees the folder of that name. User input never becomes part
+ * of a path unchecked: each user has a root, and the kernel keeps look-ups below it.
  *
  * @module
  */
@@ -18,7 +19,7 @@ import { serveStatic, type StaticHandler } from "../src/http/mod.ts";
 
 const [folder = ".", port = "3000"] = process.argv.slice(2);
 
-/** Hashes, so that all comparisons take the same time. */
+/** Password hashes, so that all comparisons take the same time. */
 const users = new Map<string, Buffer>();
 for (const entry of (process.env["USERS"] ?? "").split(",").filter((entry) => entry !== "")) {
   const [name = "", password = ""] = entry.split(":");
@@ -30,7 +31,7 @@ function hash(text: string): Buffer {
   return createHash("sha256").update(text).digest();
 }
 
-/** HTTP Basic (RFC 7617); behind TLS in earnest. */
+/** Checks HTTP Basic authentication (RFC 7617). Use it behind TLS only. */
 function authenticate(req: Request, res: Response, next: Next): void {
   const [scheme, code = ""] = (req.headers.authorization ?? "").split(" ");
   const text = Buffer.from(code, "base64").toString();
@@ -50,7 +51,7 @@ const app = express();
 app.disable("x-powered-by");
 app.use(authenticate);
 
-// "private": what one user gets is not for the caches of all.
+// "private": shared caches must not store what belongs to one user.
 const options = { cacheControl: "private, no-cache", download: true, index: false } as const;
 app.use("/files", serveStatic(join(folder, "common"), options));
 

@@ -2,7 +2,7 @@
  * Express with one changed import: `node examples/express.ts FOLDER [PORT]`, or with `bun` or
  * `deno run -A`.
  *
- * Before, the folder was served by
+ * The original line was
  *
  *     app.use("/files", express.static(folder, { maxAge: "1h" }));
  *

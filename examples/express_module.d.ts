@@ -1,4 +1,4 @@
-/** The part of Express that the examples use: its own types are a package of their own. @module */
+/** The part of Express that the examples use. Express has its types in another package. @module */
 
 declare module "express" {
   import type { IncomingMessage, Server, ServerResponse } from "node:http";

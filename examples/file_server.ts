@@ -1,7 +1,7 @@
 /**
- * Serves a folder over HTTP, by sendfile(2): `node examples/file_server.ts --help`.
+ * Serves a folder over HTTP by sendfile(2): `node examples/file_server.ts --help`.
  *
- * Runs as it is on Node.js, Bun and Deno (`deno run -A`).
+ * Runs unchanged on Node.js, Bun and Deno (`deno run -A`).
  *
  * @module
  */

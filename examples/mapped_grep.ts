@@ -1,8 +1,8 @@
 /**
- * Looks for text in a file of any size: `node examples/mapped_grep.ts TEXT FILE`, or `bun`, or
- * `deno run -A`. Prints the place and the line of each match; ends with 1 when there is none.
+ * Searches for text in a file of any size: `node examples/mapped_grep.ts TEXT FILE`, or with `bun`
+ * or `deno run -A`. Prints the offset and the line of each match; exits with 1 if there is none.
  *
- * Nothing is read into the memory of the runtime: the file is mapped, and searched where it lies.
+ * Maps the file and searches it in place, so the runtime's memory stays small.
  *
  * @module
  */

@@ -1,6 +1,7 @@
 /**
- * Loads the weights of a model in milliseconds, whatever their size: `node examples/mapped_weights.ts
- * [FILE]`, or `bun`, or `deno run -A`. FILE is in the safetensors format; without one, some are made up.
+ * Loads the weights of a model of any size in milliseconds:
+ * `node examples/mapped_weights.ts [FILE]`, or with `bun` or `deno run -A`. FILE is in the
+ * safetensors format; without it, the weights are random.
  *
  * @module
  */
@@ -27,7 +28,7 @@ try {
     `${weights.tensors.size} tensors, ${weights.length} bytes: ${loadedMs.toFixed(1)} ms`,
   );
   for (const [name, { shape, data }] of weights.tensors) {
-    // Here, and not before, pages are read: those that are touched.
+    // Only these accesses read pages from the disk.
     console.log(`${name.padEnd(20)} [${shape.join(", ")}]  ${data[0]} ... ${data.at(-1)}`);
   }
   weights[Symbol.dispose]();

@@ -1,6 +1,6 @@
 /**
- * One file for everybody who connects: `bun examples/send_file_bun.ts FILE`, then `nc 127.0.0.1 PORT`.
- * Bun's own sockets, and no HTTP: the header is whatever the protocol wants.
+ * Sends a file to each client: `bun examples/send_file_bun.ts FILE`, then `nc 127.0.0.1 PORT`.
+ * Uses Bun's own sockets without HTTP, so you decide what precedes the file.
  *
  * @module
  */
@@ -23,8 +23,8 @@ const header = Buffer.from(`${path}\n\n`);
 async function open(socket: Socket): Promise<void> {
   const { bytes, method } = await sendFile(socket, path, { header });
   console.log(`${bytes} B ${method}`);
-  // sendFile leaves a socket open: another file could follow. Not end(), which closes at once: if the
-  // client has sent anything, that would reset the connection, and cut the file.
+  // sendFile leaves the socket open, so that another file can follow. end() would close at once and
+  // reset the connection if the client has sent anything, and the file would be cut.
   socket.shutdown();
 }
 

@@ -1,5 +1,5 @@
 /**
- * One file for everybody who connects, at 1 MB/s, with ten lines a second:
+ * Sends a file to each client at 1 MB/s, with ten progress lines a second:
  * `deno run -A examples/send_file_deno.ts FILE`, then `nc 127.0.0.1 PORT > copy`.
  *
  * @module
@@ -26,7 +26,7 @@ async function serve(conn: Conn): Promise<void> {
   try {
     await sendFile(conn, path, { maxRate: 1e6, onProgress });
     await conn.closeWrite();
-    // Closing with unread bytes would reset the connection, and cut the file.
+    // Closing with unread bytes would reset the connection and cut the file.
     await conn.readable.pipeTo(new WritableStream());
   } catch (error) {
     console.error((error as Error).message);
@@ -36,7 +36,7 @@ async function serve(conn: Conn): Promise<void> {
 
 const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
 console.log(listener.addr.port);
-// Not `for await`: accept() rejects for a client that has gone by then, and would end the loop.
+// accept() rejects if the client has already disconnected, which would end a `for await` loop.
 while (true) {
   await listener.accept().then((conn) => void serve(conn).catch(() => {}), console.error);
 }

@@ -1,6 +1,6 @@
 /**
- * One file for everybody who asks: `node examples/send_file_node.ts FILE`. The response carries the
- * headers; `sendFile` adds Content-Length and Content-Type, sends the body, and ends it.
+ * Answers each request with a file: `node examples/send_file_node.ts FILE`. `sendFile` adds
+ * Content-Length and Content-Type to your headers, sends the body, and ends the response.
  *
  * @module
  */
@@ -16,7 +16,7 @@ const server = createServer((_, res) => {
     ({ bytes, method, durationMs }) => console.log(`${bytes} B ${method} ${durationMs} ms`),
     (error) => {
       console.error(error.message);
-      // Before the first byte another answer is possible; after it the connection is gone.
+      // Before the first byte, another response is possible. After it, the connection is closed.
       if (!res.headersSent) res.writeHead(500).end();
     },
   );

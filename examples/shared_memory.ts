@@ -1,7 +1,7 @@
 /**
- * Memory that a parent and its children share: `node examples/shared_memory.ts [CHILDREN]`, or `bun`, or
- * `deno run -A`. The children draw a Mandelbrot set, each taking the next row that nobody has, and the
- * parent prints it. No byte of the picture is sent anywhere.
+ * Shares memory between a parent and its children: `node examples/shared_memory.ts [CHILDREN]`, or
+ * with `bun` or `deno run -A`. Each child draws the next free row of a Mandelbrot set, and the
+ * parent prints the result. No pixel is sent through a pipe or socket.
  *
  * @module
  */
@@ -15,7 +15,7 @@ import { MappedMemory } from "../src/mod.ts";
 const WIDTH = 72;
 const HEIGHT = 24;
 const SHADES = " .:-=+*#%@";
-/** Bytes before the picture: a counter of rows, and one of children that have ended. */
+/** Bytes before the picture: a counter of rows, and a counter of finished children. */
 const HEADER = 8;
 
 const [argument = "2", path] = process.argv.slice(2);
@@ -33,7 +33,7 @@ async function lead(children: number): Promise<void> {
     const [code] = await once(child, "exit");
     return code;
   }));
-  // Nobody changes it any more, and nobody can.
+  // The children are done. From here on, the kernel forbids writing.
   memory.seal("write");
   for (let y = 0; y < HEIGHT; y++) {
     const row = memory.view(HEADER + y * WIDTH, WIDTH);

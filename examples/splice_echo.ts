@@ -1,8 +1,8 @@
 /**
- * An echo server on bare system calls: `splice_echo.ts [PORT]`, on node, bun and deno -A alike.
+ * An echo server by plain system calls: `splice_echo.ts [PORT]`, on node, bun and deno -A alike.
  *
- * What arrives goes through a pipe back to where it came from: two calls for up to 1 MiB, and not a
- * byte of it in JavaScript. The loop blocks in epoll_wait(2), so this thread does nothing else.
+ * Received bytes go through a pipe back to their sender: two calls for up to 1 MiB, and none of it
+ * in JavaScript. The loop blocks in epoll_wait(2), so this thread does nothing else.
  *
  * @module
  */
@@ -16,7 +16,7 @@ const { STREAM, NONBLOCK, CLOEXEC } = sys.SocketType;
 const SIZE = 1024 * 1024;
 const EAGAIN = -11;
 
-/** A connection, and the pipe that holds what has not been sent back yet. */
+/** A connection, and a pipe that holds bytes to send back. */
 interface Echo {
   readonly fd: number;
   readonly pipe: readonly [read: number, write: number];
@@ -44,7 +44,7 @@ for (;;) {
     const fd = events.fd(i);
     const echo = echoes.get(fd);
     if (fd === listener) accept();
-    // Closed meanwhile, though its event was in the list already.
+    // An earlier event of the same list closed it.
     else if (echo !== undefined && !move(echo)) close(echo);
   }
 }
@@ -58,10 +58,9 @@ function accept(): void {
 }
 
 /**
- * Moves bytes until the socket has nothing, or no room. Returns false at the end of the connection.
+ * Moves bytes until the socket is empty or full. Returns false at the end of the connection.
  *
- * The pipe is filled only when it is empty: a full one would give the same `EAGAIN` as a socket on
- * which nothing has arrived.
+ * Fills the pipe only when it is empty. A full pipe gives the same `EAGAIN` as an empty socket.
  */
 function move(echo: Echo): boolean {
   const { fd, pipe: [read, write] } = echo;

@@ -1,5 +1,5 @@
 /**
- * `npm start`: makes a folder with real files, and serves it as `sluice serve` does.
+ * `npm start`: makes a folder with real files and serves it as `sluice serve` does.
  *
  * `npm start -- --port 9000`, or `bun examples/start.ts`, or `deno run -A examples/start.ts`.
  *
@@ -14,5 +14,5 @@ import { makeFolder } from "./start/folder.ts";
 
 const folder = makeFolder(tmpdir(), howBytesTravel());
 await serve.parseAsync([folder, ...process.argv.slice(2)], { from: "user" });
-// Ctrl-C is how this is meant to end: npm would call it an error.
+// Ctrl-C is the normal end. npm would report another exit code as an error.
 process.exitCode = 0;

@@ -1,8 +1,9 @@
 /**
- * A relay in front of a server: `tcp_relay.ts [LISTEN] UPSTREAM`, on node, bun and deno -A alike.
+ * Relays connections to a server: `tcp_relay.ts [LISTEN] UPSTREAM`, on node, bun and deno -A alike.
  *
  * Addresses are `host:port`, `[::1]:port`, `:port` or `unix:/path`. The bytes go from socket to
- * socket inside the kernel, in threads of their own. Ctrl-C gives open connections ten seconds.
+ * socket inside the kernel, in sluice's own threads. On Ctrl-C, open connections have ten seconds
+ * to end.
  *
  * @module
  */
@@ -14,7 +15,7 @@ const [upstream, listen = ":0"] = process.argv.slice(2).reverse();
 if (upstream === undefined) throw new TypeError("Usage: tcp_relay.ts [LISTEN] UPSTREAM");
 
 const relay = createRelay({ listen, upstream, threads: 2, idleTimeoutMs: 60_000 });
-console.log(JSON.stringify(await relay.listen()));
+const address = await relay.listen();
 
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
   process.once(signal, async () => {
@@ -24,3 +25,6 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
     process.exit();
   });
 }
+
+// Printed last, because a reader of this line may send a signal at once.
+console.log(JSON.stringify(address));

@@ -1,10 +1,9 @@
 /**
- * A port that passes what it receives on to another port, and keeps a copy in a file, without
- * reading it: `node examples/tee_logger.ts PORT LOG`, then `nc -l PORT` elsewhere, and send something
- * to the port that it prints. Runs on Node.js, Bun and Deno.
+ * Forwards all data from one port to another and logs it to a file, without reading it:
+ * `node examples/tee_logger.ts PORT LOG`. Run `nc -l PORT` elsewhere, and send something to the
+ * port that the example prints. Runs on Node.js, Bun and Deno.
  *
- * The file is waited for; the other port as well, for a log that lags behind what was delivered is
- * worth as little as a delivery without its log.
+ * Neither target may fall behind, so that the log always agrees with the delivery.
  *
  * @module
  */

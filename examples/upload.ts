@@ -1,12 +1,12 @@
 /**
- * Files up and down: `node examples/upload.ts FOLDER [PORT]`, or with `bun` or `deno run -A`.
+ * Uploads and downloads: `node examples/upload.ts FOLDER [PORT]`, or with `bun` or `deno run -A`.
  *
- *     curl -T video.mp4 http://127.0.0.1:3000/     puts a file there
- *     curl -O http://127.0.0.1:3000/video.mp4      gets it back
+ *     curl -T video.mp4 http://127.0.0.1:3000/     uploads a file
+ *     curl -O http://127.0.0.1:3000/video.mp4      downloads it
  *
- * Down by sendfile(2), up by splice(2): a body goes from the client's socket through a pipe to the
- * receiver, from there through another pipe into the file, and not a byte of it enters JavaScript.
- * A file appears under its name when all of it is there.
+ * Downloads leave by sendfile(2), uploads arrive by splice(2): a body goes from the client's socket
+ * through a pipe to the receiver, from there through another pipe into the file, and never enters
+ * JavaScript. A file appears under its name when it is complete.
  *
  * @module
  */
@@ -20,12 +20,12 @@ import { createFileServer } from "../src/http/mod.ts";
 
 const [folder = ".", port = "3000"] = process.argv.slice(2);
 
-// Whoever may open the socket may write files: only this user can, by the mode of its folder.
+// Who can open the socket can write files. The mode of its folder admits this user only.
 const place = mkdtempSync(join(tmpdir(), "sluice-upload-"));
 process.on("exit", () => rmSync(place, { recursive: true, force: true }));
 const path = join(place, "receiver.sock");
 
-/** A thread that blocks hears no message: it looks at this. */
+/** A blocked thread receives no messages, so it checks this flag. */
 const stop = new Int32Array(new SharedArrayBuffer(4));
 const receiver = new Worker(new URL("./upload/receiver.ts", import.meta.url), {
   workerData: { path, folder: resolve(folder), stop },
@@ -39,11 +39,10 @@ const server = createFileServer({
   root: folder,
   port: Number(port),
   listing: true,
-  // What is not there is 404, and stays here; only what is to be written goes on.
+  // The server answers 404 for missing files. Only writes go to the receiver.
   fallback: { to: { path }, notFound: false },
 });
 const { port: listening } = await server.listen();
-console.log(`Serving ${folder} at http://127.0.0.1:${listening}/, and taking files by PUT`);
 
 for (const signal of ["SIGINT", "SIGTERM"]) {
   process.once(signal, async () => {
@@ -51,3 +50,6 @@ for (const signal of ["SIGINT", "SIGTERM"]) {
     Atomics.store(stop, 0, 1);
   });
 }
+
+// Printed last, because a reader of this line may send a signal at once.
+console.log(`Serving ${folder} at http://127.0.0.1:${listening}/, and accepting uploads by PUT`);

@@ -1,12 +1,12 @@
 /**
- * One live stream for any number of viewers: `node examples/video_relay.ts`. It prints two ports.
- * Send a stream to the first one, `ffmpeg ... -f mpegts tcp://127.0.0.1:PORT`, and watch it as
- * `http://127.0.0.1:PORT/` at the second, with as many players as you like. Runs on Node.js, Bun and
- * Deno.
+ * Relays one live stream to many viewers: `node examples/video_relay.ts`. It prints two ports. Send
+ * a stream to the first one, `ffmpeg ... -f mpegts tcp://127.0.0.1:PORT`, and open
+ * `http://127.0.0.1:PORT/` at the second one, with as many players as you like. Runs on Node.js,
+ * Bun and Deno.
  *
- * Viewers come and go. Whoever is too slow misses pieces, and nobody waits for him; while nobody
- * watches, the stream is read on, for what is live cannot wait. Both ends belong to the runtime, so the
- * bytes are read once, and shared by all viewers.
+ * Viewers come and go. A viewer that is too slow misses pieces, and the others do not wait. Without
+ * viewers, the example still reads the stream, because it is live. The runtime owns both ends, so
+ * each byte is read once and shared by all viewers.
  *
  * @module
  */
@@ -17,7 +17,7 @@ import { type Broadcast, broadcast } from "../src/mod.ts";
 
 const host = "127.0.0.1";
 
-/** Who watches, also between two streams. */
+/** Connected viewers, also between two streams. */
 const viewers = new Set<ServerResponse>();
 let live: Broadcast | undefined;
 

@@ -2,10 +2,9 @@
  * Videos in the browser: `node examples/video_server.ts FOLDER [PORT]`, or with `bun` or
  * `deno run -A`.
  *
- * The pages are made by the runtime's own server; the videos, which are nearly all of the bytes, never
- * come near it: `createFileServer` stands in front, answers the ranges that a player asks for when
- * somebody seeks, and passes on what is no file. A viewer who seeks to the end of a film gets its end,
- * and nothing else is read.
+ * Your own server makes the pages. The videos, which are nearly all of the bytes, bypass it:
+ * `createFileServer` stands in front, answers the ranges that a player requests, and forwards all
+ * other requests. When a viewer skips to the end of a film, only that end is read.
  *
  * @module
  */
@@ -35,7 +34,7 @@ function list(names: readonly string[]): string {
   return items.length === 0 ? "<p>There are no videos here." : `<ul>${items.join("\n")}</ul>`;
 }
 
-/** `preload="metadata"`: the player asks for the beginning, and for where it is told to go. */
+/** Renders a player. With `preload="metadata"`, it requests the beginning and what you seek to. */
 function player(name: string): string {
   return `<video controls autoplay preload="metadata" src="/${encodeURIComponent(name)}"></video>
 <p><a href="/">All videos</a>`;
@@ -58,12 +57,11 @@ const { port: behind } = pages.address() as { port: number };
 const server = createFileServer({
   root: folder,
   port: Number(port),
-  // The first page is the program's, whatever is in the folder.
+  // The program makes the first page, whatever the folder contains.
   index: false,
   fallback: { to: `127.0.0.1:${behind}`, paths: ["/watch/"] },
 });
 const { port: listening } = await server.listen();
-console.log(`Showing the videos of ${folder} at http://127.0.0.1:${listening}/`);
 
 for (const signal of ["SIGINT", "SIGTERM"]) {
   process.once(signal, async () => {
@@ -71,3 +69,6 @@ for (const signal of ["SIGINT", "SIGTERM"]) {
     pages.close();
   });
 }
+
+// Printed last, because a reader of this line may send a signal at once.
+console.log(`Showing the videos of ${folder} at http://127.0.0.1:${listening}/`);

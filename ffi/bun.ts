@@ -4,7 +4,7 @@ import type { Backend, Bound, CType, Signature } from "./types.ts";
 
 type BunFn = { args: string[]; returns: string };
 
-/** The slice of `bun:ffi` used here, so that no global types leak to users. */
+/** The part of `bun:ffi` used here; declared locally so that no global types leak to users. */
 interface BunFfi {
   dlopen(path: string, table: Record<string, BunFn>): {
     symbols: Record<string, (...args: unknown[]) => unknown>;
@@ -22,10 +22,10 @@ const ARGS: Record<CType, string> = {
   address: "u64",
 };
 
-// i64_fast yields a number wherever it is exact, and saves the allocation of a bigint.
+// i64_fast returns a number when it is exact, and so avoids allocating a bigint.
 const RETURNS: Record<Signature["returns"], string> = { void: "void", i32: "i32", i64: "i64_fast" };
 
-/** Builds the backend from the `bun:ffi` module. */
+/** Creates the backend from the `bun:ffi` module. */
 export function createBackend(ffi: BunFfi): Backend {
   return {
     name: "bun",
@@ -38,13 +38,13 @@ export function createBackend(ffi: BunFfi): Backend {
       return ffi.dlopen(path, spec).symbols as Bound<S>;
     },
     view(address, length) {
-      // User addresses of Linux stay below 2^47, so the double is exact.
+      // User addresses on Linux are below 2^47, so the double is exact.
       return new Uint8Array(ffi.toArrayBuffer(Number(address), 0, length));
     },
     address(bytes) {
-      // JavaScriptCore moves the bytes of a short array when its buffer is first asked for.
+      // JavaScriptCore moves the bytes of a short array on the first access to its buffer.
       void bytes.buffer;
-      // An empty array has no address there; C is told its length anyway.
+      // An empty array has no address in Bun; C gets a length of 0 anyway.
       return BigInt(bytes.length === 0 ? 0 : ffi.ptr(bytes));
     },
   };

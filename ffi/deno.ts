@@ -4,7 +4,10 @@ import type { Backend, Bound, CType, Signature } from "./types.ts";
 
 type DenoFn = { parameters: string[]; result: string };
 
-/** The slice of the `Deno` namespace used here, so that no global types leak to users. */
+/**
+ * The part of the `Deno` namespace used here; declared locally so that no global types leak to
+ * users.
+ */
 interface DenoFfi {
   dlopen(path: string, table: Record<string, DenoFn>): {
     symbols: Record<string, (...args: unknown[]) => unknown>;
@@ -17,8 +20,8 @@ interface DenoFfi {
   UnsafePointerView: { getArrayBuffer(pointer: object, length: number): ArrayBuffer };
 }
 
-// An address travels as u64: Deno's "pointer" type would hand back an opaque object that must be
-// unwrapped on every call.
+// Addresses are u64: Deno's "pointer" type returns an opaque object that must be unwrapped on every
+// call.
 const NAMES: Record<CType | "void", string> = {
   void: "void",
   i32: "i32",
@@ -29,7 +32,7 @@ const NAMES: Record<CType | "void", string> = {
   address: "u64",
 };
 
-/** Builds the backend from the `Deno` global. */
+/** Creates the backend from the `Deno` global. */
 export function createBackend(deno: DenoFfi): Backend {
   return {
     name: "deno",

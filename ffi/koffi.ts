@@ -2,7 +2,7 @@
 
 import type { Backend, Bound, CType, Signature } from "./types.ts";
 
-/** The slice of koffi 3 used here; its own types are `any`. */
+/** The part of koffi 3 used here; its own types are `any`. */
 interface Koffi {
   load(path: string | null): {
     func(name: string, returns: string, args: string[]): (...args: unknown[]) => unknown;
@@ -21,7 +21,7 @@ const NAMES: Record<CType | "void", string> = {
   address: "uint64_t",
 };
 
-/** Builds the backend from the `koffi` module. */
+/** Creates the backend from the `koffi` module. */
 export function createBackend(koffi: Koffi): Backend {
   return {
     name: "koffi",
@@ -34,13 +34,14 @@ export function createBackend(koffi: Koffi): Backend {
       return bound as Bound<S>;
     },
     view(address, length) {
-      // Handed on once. Node.js empties the buffers that addons have made when it ends, and aborts over one
-      // that cannot be emptied (`markAsUntransferable()`); of what was handed on it knows nothing.
+      // Transfer the buffer. At exit, Node.js detaches the buffers that addons have created, and
+      // aborts if one cannot be detached (`markAsUntransferable()`). It does not track transferred
+      // ones.
       return new Uint8Array(koffi.view(address, length).transfer());
     },
     address(bytes) {
-      // V8 keeps short arrays inside the heap, where the collector moves them; asking for the
-      // buffer moves the bytes out first.
+      // V8 keeps short arrays inside the heap, where the collector moves them; reading `buffer`
+      // moves the bytes out first.
       void bytes.buffer;
       return BigInt(koffi.address(bytes));
     },

@@ -1,9 +1,9 @@
 /**
- * Picks the FFI backend of the running runtime, once, synchronously.
+ * Chooses the FFI backend of the running runtime, once, synchronously.
  *
- * The choice is made from globals and from `process.getBuiltinModule`, so the same module graph
- * loads on every runtime, from npm, from JSR and from a git checkout, with no conditional import
- * and no top-level await.
+ * It uses globals and `process.getBuiltinModule` only. So the same module graph loads on every
+ * runtime, from npm, from JSR and from a git checkout, without conditional imports or top-level
+ * await.
  *
  * @module
  */
@@ -14,7 +14,7 @@ import { createBackend as createKoffi } from "./koffi.ts";
 import { createBackend as createNode } from "./node.ts";
 import type { Backend } from "./types.ts";
 
-/** The runtime's name and version, as it reports them itself. */
+/** The name and version that the runtime reports. */
 export interface Runtime {
   readonly name: "node" | "bun" | "deno" | "unknown";
   readonly version: string;
@@ -35,30 +35,30 @@ interface Globals {
     getBuiltinModule?(id: string): unknown;
     readonly env?: Record<string, string | undefined>;
     readonly versions?: { readonly node?: string };
-    /** There only under the permission model of Node.js. */
+    /** Present only under the permission model of Node.js. */
     readonly permission?: unknown;
   };
 }
 
-/** Present only where a bundler has turned this module into CommonJS. */
+/** Present only if a bundler has turned this module into CommonJS. */
 declare const __filename: string;
 
-// `process` is looked at only when it is needed: on Deno that loads its Node.js modules.
+// Reads `process` only when needed: on Deno, that loads its Node.js modules.
 const globals = globalThis as Globals;
 const { Deno, Bun } = globals;
 
-/** How the runtimes say that there are no descriptors, or no memory, to load anything with. */
+/** Messages of the runtimes when descriptors or memory run out during a load. */
 const SHORTAGE = /EMFILE|ENFILE|ENOMEM|too many open files|cannot allocate memory/i;
 
 let chosen: Backend | undefined;
 let refusal: Error | undefined;
 
 /**
- * Returns the backend of this runtime, choosing it on the first call.
+ * Returns the backend of this runtime; the first call chooses it.
  *
- * @throws {Error} When there is none; names what was tried, the remedy and the `cause`. A refusal
- * is remembered, for the answer does not change while the process runs: unless descriptors or memory
- * had run out, which need not last.
+ * @throws {Error} When no backend works; names the attempts, the remedy and the `cause`. A failure
+ * is remembered, because the answer does not change while the process runs. The exception is a
+ * shortage of descriptors or memory, which may pass.
  */
 export function backend(): Backend {
   if (chosen !== undefined) return chosen;
@@ -71,16 +71,16 @@ export function backend(): Backend {
   }
 }
 
-/** Tells which runtime this is. */
+/** Detects the runtime. */
 export function runtime(): Runtime {
-  // Deno and Bun also define `process`, so they are asked for first.
+  // Deno and Bun also define `process`, so check for them first.
   if (Deno !== undefined) return { name: "deno", version: Deno.version.deno };
   if (Bun !== undefined) return { name: "bun", version: Bun.version };
   const version = globals.process?.versions?.node;
   return version === undefined ? { name: "unknown", version: "" } : { name: "node", version };
 }
 
-/** Reads a setting from the environment, without ever making Deno ask the user. */
+/** Reads a setting from the environment, without a permission prompt on Deno. */
 export function setting(
   variable: `SLUICE_${string}` | "NODE_DEBUG" | "SSL_CERT_FILE",
 ): string | undefined {
@@ -92,8 +92,8 @@ export function setting(
 }
 
 /**
- * Whether the runtime allows some paths and refuses others: then only it may open a path, because a
- * foreign call would pass by its permissions.
+ * Whether the runtime's permissions allow only some paths. Then only the runtime may open a path,
+ * because a foreign call would bypass its permissions.
  */
 export function guardsPaths(): boolean {
   if (Deno !== undefined) return Deno.permissions.querySync({ name: "read" }).state !== "granted";
@@ -118,14 +118,16 @@ function choose(): Backend {
   return chooseOnNode(wanted);
 }
 
-/** koffi first, because it is stable and knows every Node.js; then `node:ffi`, which is neither. */
+/**
+ * Tries koffi first, which is stable and supports every Node.js; then `node:ffi`, which is neither.
+ */
 function chooseOnNode(wanted: string | undefined): Backend {
   const failures: unknown[] = [];
   if (wanted !== "node") {
     try {
       const { createRequire } = builtin<typeof import("node:module")>("node:module")!;
       // A bundler that emits CommonJS leaves `import.meta.url` undefined. Never fall back to the
-      // current folder: native code would be loaded from wherever the user stands.
+      // current folder: that would load native code from wherever the user stands.
       return createKoffi(createRequire(import.meta.url ?? __filename)("koffi"));
     } catch (cause) {
       failures.push(cause);
@@ -159,7 +161,7 @@ function remedy(failures: unknown[]): string {
       "later, Bun or Deno";
 }
 
-/** Whether what was missing may be there the next time. */
+/** Whether a failure may pass. */
 function passes(error: Error): boolean {
   const failures = error instanceof AggregateError ? error.errors : [error];
   return failures.some((failure) => SHORTAGE.test(`${codeOf(failure)} ${reason(failure)}`));
@@ -169,7 +171,7 @@ function codeOf(error: unknown): string {
   return String((error as { code?: unknown } | null)?.code ?? "");
 }
 
-/** First line of an error: koffi's runs on over the folders that it searched. */
+/** First line of an error; koffi's also lists the folders that it searched. */
 function reason(error: unknown): string {
   const text = error instanceof Error ? error.message : String(error);
   return text.split("\n", 1)[0]!;
@@ -180,7 +182,9 @@ function atLeast(version: string, major: number, minor: number): boolean {
   return a > major || (a === major && b >= minor);
 }
 
-/** Returns a module of the runtime, such as `"node:fs"`, without an import; `undefined` if it has none. */
+/**
+ * Returns a module of the runtime, such as `"node:fs"`, without an import; `undefined` if missing.
+ */
 export function builtinModule(id: string): unknown {
   return globals.process?.getBuiltinModule?.(id);
 }

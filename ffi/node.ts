@@ -4,7 +4,7 @@ import type { Backend, Bound, CType, Signature } from "./types.ts";
 
 type NodeFn = { arguments: string[]; return: string };
 
-/** The slice of `node:ffi` used here: its own types come with Node.js 26 only. */
+/** The part of `node:ffi` used here: only Node.js 26 ships types for it. */
 interface NodeFfi {
   dlopen(path: string | null, table: Record<string, NodeFn>): {
     functions: Record<string, (...args: unknown[]) => unknown>;
@@ -23,7 +23,7 @@ const NAMES: Record<CType | "void", string> = {
   address: "uint64",
 };
 
-/** Builds the backend from the `node:ffi` module. */
+/** Creates the backend from the `node:ffi` module. */
 export function createBackend(ffi: NodeFfi): Backend {
   return {
     name: "node",
@@ -38,7 +38,7 @@ export function createBackend(ffi: NodeFfi): Backend {
       return new Uint8Array(ffi.toArrayBuffer(address, length, false));
     },
     address(bytes) {
-      // As in koffi.ts: bytes inside the V8 heap would move.
+      // As in koffi.ts: bytes inside the V8 heap may move.
       void bytes.buffer;
       return ffi.getRawPointer(bytes);
     },

@@ -1,6 +1,6 @@
 /**
- * The runtime's own modules, loaded when they are first needed: `node:http` alone takes 60 ms on
- * Node.js and on Deno, and most programs that import sluice need only some of it.
+ * Loads the runtime's own modules at their first use. `node:http` loads slowly on Node.js and Deno,
+ * and most programs that import sluice need few of these modules.
  *
  * @module
  */

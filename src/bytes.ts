@@ -1,9 +1,9 @@
 /**
- * Pieces of memory: what they are, and putting them together.
+ * Checks and joins arrays of bytes.
  *
- * A caller's array is asked here, and by the engine's own getters, for everything that decides how many
- * bytes a system call touches: a subclass, or a property that somebody defined on the array, may answer
- * anything, and something else each time.
+ * The engine's own getters read everything that decides how many bytes a system call touches. A
+ * subclass, or a property that a caller defines on the array, can return any value, and another one
+ * at each read.
  *
  * @module
  */
@@ -22,54 +22,54 @@ function getter<T, R>(prototype: object, name: string | symbol): (this: T) => R 
   return Object.getOwnPropertyDescriptor(prototype, name)!.get as (this: T) => R;
 }
 
-/** Bytes that an array really has. */
+/** Returns the true number of bytes in an array. */
 export function sizeOf(bytes: Uint8Array): number {
   return getLength.call(bytes);
 }
 
-/** Whether something is an array of bytes, of whatever realm. */
+/** Whether a value is a `Uint8Array` of any realm. */
 export function isUint8Array(value: unknown): value is Uint8Array {
   return getKind.call(value) === "Uint8Array";
 }
 
-/** As above, and as long as it says: whoever lies about that is told so. */
+/** Whether a value is a `Uint8Array` whose `length` and `byteLength` are the true ones. */
 export function isBytes(value: unknown): value is Uint8Array {
   return isUint8Array(value) && value.length === sizeOf(value);
 }
 
 /**
- * Shows the memory of a caller's array in an array of our own, whose properties nobody else defines.
+ * Returns a new array over the memory of a caller's array. Callers cannot define properties on it.
  *
- * @param bytes An array that {@linkcode isBytes}.
+ * @param bytes An array that passes {@linkcode isBytes}.
  */
 export function ownBytes(bytes: Uint8Array): Checked<Uint8Array<ArrayBuffer>> {
   const length = getLength.call(bytes);
-  // No array can be made of a buffer that was transferred away.
+  // The constructor throws for a detached buffer.
   const own = length === 0
     ? new Uint8Array(0)
     : new Uint8Array(getBuffer.call(bytes), getOffset.call(bytes), length);
   return own as Checked<Uint8Array<ArrayBuffer>>;
 }
 
-/** Whether a buffer shows as many bytes as it did when it was made: nobody has taken them away. */
+/** Whether a buffer still has `length` bytes, and so has not been detached. */
 export function isWhole(buffer: ArrayBuffer, length: number): boolean {
   return getByteLength.call(buffer) === length;
 }
 
 /**
- * Empties a buffer, and every array that shows it. False when that is not possible: Bun keeps one that the
- * runtime is using, and nobody empties one that was marked as not to be transferred.
+ * Detaches a buffer, which empties every array over it. Returns false if that fails: Bun keeps a
+ * buffer that the runtime is using, and some buffers are marked as not transferable.
  */
 export function emptied(buffer: ArrayBuffer): boolean {
   try {
     transfer.call(buffer, 0);
   } catch {
-    // So marked.
+    // Not transferable.
   }
   return isWhole(buffer, 0);
 }
 
-/** All bytes in one array; a single piece is that array itself. */
+/** Joins pieces into one array. Returns a single piece as it is. */
 export function concat(pieces: readonly Uint8Array[]): Uint8Array {
   if (pieces.length === 1) return pieces[0]!;
   const bytes = new Uint8Array(pieces.reduce((total, piece) => total + piece.length, 0));

@@ -1,4 +1,4 @@
-/** What works here, as data. @module */
+/** Reports what works here, as data. @module */
 
 import { libraryName, missingSymbols } from "../ffi/libc/mod.ts";
 import { backend, runtime } from "../ffi/mod.ts";
@@ -19,7 +19,7 @@ import { probeTls, type TlsCapabilities, untriedTls } from "./tls/capabilities.t
 export type { Limits, Mechanism, NetworkCapabilities, TlsCapabilities };
 export type { NetworkInterface } from "./probe/network.ts";
 
-/** What {@linkcode Capabilities.mechanisms} tells of. */
+/** Names of the mechanisms in {@linkcode Capabilities.mechanisms}. */
 export type MechanismName =
   | "sendfile"
   | "splice"
@@ -65,53 +65,55 @@ const MECHANISMS: readonly MechanismName[] = [
   "landlock",
 ];
 
-/** How {@linkcode capabilities} looks. */
+/** Options of {@linkcode capabilities}. */
 export interface CapabilitiesOptions {
-  /** Folder whose file system is tried for `copyFileRange`, `reflink` and `directIo`. @default {"."} */
+  /**
+   * Folder whose file system `copyFileRange`, `reflink` and `directIo` are tried on. @default {"."}
+   */
   readonly folder?: string;
 }
 
-/** The answer of {@linkcode capabilities}; plain data, fit for JSON. */
+/** Result of {@linkcode capabilities}: plain data, fit for JSON. */
 export interface Capabilities {
-  /** Whether the operating system can be called. Without it, what can be copied is copied. */
+  /** Whether sluice can make system calls. If not, it copies where it can, and throws elsewhere. */
   readonly supported: boolean;
-  /** Why it cannot, and what to do about it; `null` when it can. */
+  /** Why sluice cannot make system calls, and how to change that; `null` if it can. */
   readonly reason: string | null;
-  /** The runtime, by its own name and version. */
+  /** Name and version of the runtime. */
   readonly runtime: { readonly name: string; readonly version: string };
-  /** How foreign functions are called: `"koffi"`, `"node"`, `"bun"` or `"deno"`; `null` when they are not. */
+  /** What calls foreign functions: `"koffi"`, `"node"`, `"bun"` or `"deno"`; `null` for nothing. */
   readonly backend: string | null;
   /** Operating system and processor, such as `"linux-x64"`. */
   readonly system: string;
-  /** Release of the kernel; `null` where the system does not tell, or cannot be called. */
+  /** Kernel release; `null` if the system does not report one, or cannot be called. */
   readonly kernel: string | null;
-  /** The C library, by the name under which it was found; `null` when none was. */
+  /** Name of the C library that was opened; `null` if none was found. */
   readonly libc: string | null;
-  /** Functions that this C library lacks; the calls that need them throw `UnsupportedError`. */
+  /** Functions that the C library lacks. Calls that need them throw `UnsupportedError`. */
   readonly missing: readonly string[];
-  /** Each mechanism, by trying it. Where nothing can be called, all are `unknown`. */
+  /** State of each mechanism, found by trying it; `unknown` without foreign calls. */
   readonly mechanisms: Readonly<Record<MechanismName, Mechanism>>;
-  /** The TLS library that servers use for HTTPS, and whether the kernel encrypts for it. */
+  /** The TLS library for HTTPS servers, and whether the kernel encrypts for it. */
   readonly tls: TlsCapabilities;
-  /** Limits of this process; `null` where nothing can be called. */
+  /** Limits of this process; `null` without foreign calls. */
   readonly limits: Limits | null;
-  /** The network hardware; `null` where nothing can be called. */
+  /** Network hardware; `null` without foreign calls. */
   readonly network: NetworkCapabilities | null;
-  /** Whether a mapped file that somebody truncates is guarded against. */
+  /** Whether sluice catches the fault when another process truncates a mapped file. */
   readonly faultGuard: FaultGuardState;
 }
 
 /**
- * Tells what works here, by trying it: whether, and by what, system calls can be made, and which
- * mechanisms the kernel, the file system and the limits of this process allow.
+ * Reports what works here, by trying it: whether system calls can be made and through which
+ * backend, and which mechanisms the kernel, the file system and the limits of this process allow.
  *
- * The first call loads the backend and binds the C library and OpenSSL, which takes up to 40 ms. Each call opens
- * and closes some descriptors, connects to itself over loopback, and writes a few KiB into unnamed
- * files in `folder`; it takes a few milliseconds. Nothing is left behind and nothing is remembered:
- * limits and modules may change while the process runs.
+ * The first call loads the backend and binds the C library and OpenSSL, which takes up to 40 ms.
+ * Each call takes a few milliseconds: it opens and closes descriptors, connects to itself over
+ * loopback, and writes a few KiB into unnamed files in `folder`. It leaves nothing behind. It
+ * caches nothing, because limits and kernel modules can change while the process runs.
  *
- * Never throws for what the system refuses. Without permissions of the runtime for it, an answer is
- * `unknown` or `null`.
+ * Never throws because the system refuses something. An answer that the permissions of the runtime
+ * hide is `unknown` or `null`.
  *
  * @throws {TypeError} When `folder` is not a string.
  *

@@ -1,26 +1,26 @@
 /**
- * What came from a caller and was read once.
+ * Values of a caller that were read exactly once.
  *
- * A property may be a getter, and an object a Proxy: whoever checks a property and then reads it again
- * has checked something else. So public functions copy what they are given first, and the code behind
- * them takes `Checked` values only, which nothing else makes.
+ * A property can be a getter, and an object can be a Proxy, so a second read can return something
+ * other than what was checked. Public functions therefore copy their arguments first. The code
+ * behind them takes `Checked` values, which only this module and `bytes.ts` make.
  *
  * @module
  */
 
 declare const checked: unique symbol;
 
-/** A copy of a caller's object: each property was read once, and is a plain value now. */
+/** A copy of a caller's object, whose properties are plain values. */
 export type Checked<T> = T & { readonly [checked]: true };
 
-/** The names of all properties; TypeScript reports one that is missing here. */
+/** Names of all properties. TypeScript reports a missing one. */
 export type Names<T> = { readonly [K in keyof Required<T>]: true };
 
 /**
- * Copies options, and reads each of them once. What is no object is returned as it is: the check of the
- * options then refuses it.
+ * Copies options and reads each one once. Returns a value that is no object unchanged; the check of
+ * the options refuses it later.
  *
- * @param names The names of all options. A spread (`{ ...options }`) would leave out inherited ones.
+ * @param names Names of all options. A spread (`{ ...options }`) would miss inherited ones.
  */
 export function ownOptions<T extends object>(options: T, names: Names<T>): Checked<T> {
   if (typeof options !== "object" || options === null) return options;
@@ -32,11 +32,11 @@ export function ownOptions<T extends object>(options: T, names: Names<T>): Check
   return own as Checked<T>;
 }
 
-/** Copies a list, and reads its length and each of its items once. */
+/** Copies a list; reads its length and each item once. */
 export function ownList<T>(list: readonly T[]): T[] {
   const { length } = list;
   const own: T[] = [];
-  // Not by an iterator or a method: they are the caller's, too.
+  // An iterator or a method would belong to the caller, too.
   for (let index = 0; index < length; index++) own.push(list[index]!);
   return own;
 }

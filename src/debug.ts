@@ -1,5 +1,5 @@
 /**
- * `NODE_DEBUG=sluice`: prints what the library decides on standard error, one line each.
+ * `NODE_DEBUG=sluice`: prints each decision of the library on standard error, one a line.
  *
  * @module
  */
@@ -12,8 +12,8 @@ let enabled: boolean | undefined;
 /**
  * Prints a line such as `SLUICE 4711: transfer of 1048576 bytes by sendfile took 3 ms`.
  *
- * `line` is called only if the list in `NODE_DEBUG` has `sluice` or a pattern that matches it, as
- * in Node.js's own `util.debuglog()`. Without `--allow-env` Deno prints nothing.
+ * Calls `line` only if the list in `NODE_DEBUG` contains `sluice` or a pattern that matches it, as
+ * Node.js's `util.debuglog()` does. Prints nothing on Deno without `--allow-env`.
  */
 export function debug(line: () => string): void {
   enabled ??= isListed(setting("NODE_DEBUG") ?? "");

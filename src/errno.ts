@@ -1,5 +1,5 @@
 /**
- * System errors by number, and what they mean to code that moves bytes.
+ * Error numbers of the system, and groups of them by what they mean to code that moves bytes.
  *
  * All numbers are negative, as raw calls return them: `result === EAGAIN`.
  *
@@ -34,13 +34,13 @@ export const ESPIPE: number = -errnoNumber("ESPIPE");
 export const ETIMEDOUT: number = -errnoNumber("ETIMEDOUT");
 export const EXDEV: number = -errnoNumber("EXDEV");
 
-/** Numbers of the errors that this system has. */
+/** Numbers of those errors that this system defines. */
 function numbers(...names: string[]): ReadonlySet<number> {
   return new Set(names.map(errnoNumber).filter((errno) => errno > 0).map((errno) => -errno));
 }
 
 /**
- * A call cannot do this with these descriptors; another call can. See the ERRORS of sendfile(2) and
+ * This call cannot serve these descriptors, but another call may. See ERRORS in sendfile(2) and
  * splice(2).
  */
 export const REFUSALS: ReadonlySet<number> = numbers(
@@ -51,16 +51,16 @@ export const REFUSALS: ReadonlySet<number> = numbers(
   "EOVERFLOW", // a network file system, at a large offset
 );
 
-/** The kernel has no memory at the moment. It may have some a little later. */
+/** The kernel is out of memory for now. Retry a little later. */
 export const SHORTAGES: ReadonlySet<number> = numbers("ENOBUFS", "ENOMEM");
 
-/** No descriptor, or no memory, is left for another pipe or file. */
+/** No descriptor or memory is left for another pipe or file. */
 export const EXHAUSTIONS: ReadonlySet<number> = numbers("EMFILE", "ENFILE", "ENOMEM");
 
-/** The peer is gone. */
+/** The peer has closed or reset the connection. */
 export const HANGUPS: ReadonlySet<number> = numbers("ECONNRESET", "EPIPE");
 
-/** The target takes no more bytes, by whatever call they come. */
+/** The target accepts no more bytes from any call. */
 export const FINAL_REFUSALS: ReadonlySet<number> = numbers(
   "ECONNRESET",
   "EDQUOT",

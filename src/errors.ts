@@ -1,24 +1,24 @@
-/** The errors that sluice throws beside `TypeError` and `RangeError`. @module */
+/** Error classes of sluice; it also throws `TypeError` and `RangeError`. @module */
 
 import { platform } from "../ffi/platform/mod.ts";
 
-/** What went wrong in a system call. */
+/** Fields of a {@linkcode SyscallError}. */
 export interface SyscallErrorOptions extends ErrorOptions {
   /** Name of the call, such as `"sendfile"`. */
   syscall: string;
   /** Positive errno number, as the kernel reports it. */
   errno: number;
-  /** The attempted action, to follow "Cannot", such as `"map fd 7"`. */
+  /** The attempted action, worded to follow "Cannot", such as `"map fd 7"`. */
   action: string;
-  /** Bytes that had been moved before the call failed, where bytes were being moved. */
+  /** Bytes that were moved before the call failed. @default {0} */
   bytesMoved?: number | undefined;
 }
 
 /**
- * A system call that failed.
+ * A system call failed.
  *
- * Has the fields of a Node.js system error, so code that already tests `error.code === "EPIPE"`
- * works unchanged on every runtime.
+ * Has the fields of a Node.js system error, so a test such as `error.code === "EPIPE"` works on
+ * every runtime.
  */
 export class SyscallError extends Error {
   /** Always `"SyscallError"`. */
@@ -29,7 +29,7 @@ export class SyscallError extends Error {
   readonly errno: number;
   /** Name of the call, such as `"sendfile"`. */
   readonly syscall: string;
-  /** Bytes that had been moved before the call failed; 0 where the call moves none. */
+  /** Bytes that were moved before the call failed; 0 if the call moves none. */
   readonly bytesMoved: number;
 
   /** Builds the error; the message names the code, the action and the call. */
@@ -43,18 +43,18 @@ export class SyscallError extends Error {
   }
 }
 
-/** What cannot be done here, and what would change that. */
+/** Fields of an {@linkcode UnsupportedError}. */
 export interface UnsupportedErrorOptions extends ErrorOptions {
-  /** The attempted action, to follow "Cannot", such as `"open a pipe"`. */
+  /** The attempted action, worded to follow "Cannot", such as `"open a pipe"`. */
   action: string;
-  /** Why not, and what to do about it. */
+  /** Why it cannot be done here, and how to change that. */
   reason: string;
 }
 
 /**
- * An operation that this system, this runtime or its permissions do not allow.
+ * This system, this runtime or its permissions do not allow the operation.
  *
- * The message names the cause and the remedy; `cause` is the runtime's own error where there is one.
+ * The message names the cause and the remedy. `cause` is the runtime's own error, if there is one.
  */
 export class UnsupportedError extends Error {
   /** Always `"UnsupportedError"`. */
@@ -68,9 +68,9 @@ export class UnsupportedError extends Error {
   }
 }
 
-/** What was promised of a file, and what it held. */
+/** Fields of a {@linkcode TruncatedError}. */
 export interface TruncatedErrorOptions extends ErrorOptions {
-  /** The attempted action, to follow "Cannot", such as `"send fd 7"`. */
+  /** The attempted action, worded to follow "Cannot", such as `"send fd 7"`. */
   action: string;
   /** Bytes that were moved. */
   bytesMoved: number;
@@ -78,7 +78,7 @@ export interface TruncatedErrorOptions extends ErrorOptions {
   bytesExpected: number;
 }
 
-/** A file that became shorter than what was promised of it, while it was being used. */
+/** A file was truncated while it was in use, so fewer bytes were moved than promised. */
 export class TruncatedError extends Error {
   /** Always `"TruncatedError"`. */
   override readonly name: string = "TruncatedError";
@@ -100,51 +100,51 @@ export class TruncatedError extends Error {
   }
 }
 
-/** What is known of a target that did not keep up. */
+/** Fields of a {@linkcode SlowTargetError}. */
 export interface SlowTargetErrorOptions extends ErrorOptions {
-  /** Bytes that it had taken. */
+  /** Bytes that the target had taken. */
   bytesMoved: number;
-  /** How long the others had waited for it at a time, in milliseconds. */
+  /** Longest time that the others wait for a slow target, in milliseconds. */
   slowMs: number;
 }
 
-/** A target of a broadcast that was disconnected because it held up the others. */
+/** A broadcast disconnected this target because it held up the others. */
 export class SlowTargetError extends Error {
   /** Always `"SlowTargetError"`. */
   override readonly name: string = "SlowTargetError";
   /** Always `"ERR_SLUICE_SLOW_TARGET"`. */
   readonly code: string = "ERR_SLUICE_SLOW_TARGET";
-  /** Bytes that it had taken. */
+  /** Bytes that the target had taken. */
   readonly bytesMoved: number;
 
   /** Builds the error; the message gives both numbers. */
   constructor({ bytesMoved, slowMs, ...rest }: SlowTargetErrorOptions) {
     super(
-      `Cannot go on with a target that holds up the others: ${bytesMoved} bytes taken, and more ` +
-        `than ${slowMs} ms waited for`,
+      `Cannot continue with a target that holds up the others: it took ${bytesMoved} bytes, then ` +
+        `made the others wait for more than ${slowMs} ms`,
       rest,
     );
     this.bytesMoved = bytesMoved;
   }
 }
 
-/** Name of a positive errno, or `"E?<number>"` for a number that the system does not name. */
+/** Returns the name of a positive errno, or `"E?<number>"` if the system does not name it. */
 export function errnoName(errno: number): string {
   return platform.errnoNames[errno] ?? `E?${errno}`;
 }
 
-/** Number of an errno on this system; 0 for a name that it lacks. */
+/** Returns the number of an errno on this system, or 0 if the system lacks it. */
 export function errnoNumber(name: string): number {
   return Math.max(0, platform.errnoNames.indexOf(name));
 }
 
-/** A transfer that its own `signal` stopped. */
+/** The `signal` of a transfer stopped it. */
 export class AbortError extends Error {
   /** Always `"AbortError"`, as everywhere in the runtimes. */
   override readonly name: string = "AbortError";
   /** Always `"ABORT_ERR"`. */
   readonly code: string = "ABORT_ERR";
-  /** Bytes that had been moved. */
+  /** Bytes that were moved before the abort. */
   readonly bytesMoved: number;
 
   /** Builds the error; `cause` is the signal's reason. */
@@ -154,7 +154,9 @@ export class AbortError extends Error {
   }
 }
 
-/** Gives an error of the runtime the shape of ours; the original is its cause. */
+/**
+ * Turns an error of the runtime into a {@linkcode SyscallError}, with the original as its cause.
+ */
 export function asSyscallError(
   error: Error,
   syscall: string,

@@ -1,8 +1,8 @@
-/** Names the jobs of all layers, for the Worker entry. Each is loaded when a thread runs it. @module */
+/** Jobs of all layers for the Worker entry. A thread loads a job when it runs it. @module */
 
 import { bundledJobs } from "./threads/jobs.ts";
 
-// Literal paths: bundlers follow them, and put the jobs into the bundle or beside it.
+// The paths are literal so that bundlers follow them and include the jobs.
 bundledJobs
   .set("server_job", () => import("./http/server/thread/server_job.ts"))
   .set("prefetch_job", () => import("./http/server/thread/prefetch_job.ts"))

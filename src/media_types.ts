@@ -1,7 +1,7 @@
-/** Media types by file name extension: those that browsers, players and offices go by. @module */
+/** Media types by file name extension. @module */
 
-// From the IANA registry (https://www.iana.org/assignments/media-types), or what has become usual
-// where that has none. Text is declared as UTF-8; JSON has no charset (RFC 8259, section 11).
+// From the IANA registry (https://www.iana.org/assignments/media-types); common usage where the
+// registry has no entry. Text is declared as UTF-8; JSON has no charset (RFC 8259, section 11).
 const TYPES: ReadonlyMap<string, string> = new Map(Object.entries({
   "3gp": "video/3gpp",
   "7z": "application/x-7z-compressed",
@@ -111,7 +111,9 @@ const TYPES: ReadonlyMap<string, string> = new Map(Object.entries({
   zst: "application/zstd",
 }));
 
-/** Media type for a file name, `application/octet-stream` for one that says nothing. */
+/**
+ * Returns the media type of a file name; `application/octet-stream` if the extension is unknown.
+ */
 export function mediaType(name: string): string {
   const extension = /\.([^./\\]+)$/.exec(name)?.[1]?.toLowerCase() ?? "";
   return TYPES.get(extension) ?? "application/octet-stream";

@@ -1,5 +1,5 @@
 /**
- * Zero-copy I/O for Node.js, Bun and Deno: bytes that a program never looks at never enter it.
+ * Zero-copy I/O for Node.js, Bun and Deno. Bytes that you don't read stay in the kernel.
  *
  * ```ts ignore
  * import { createServer } from "node:http";
@@ -10,9 +10,9 @@
  * }).listen(8080);
  * ```
  *
- * Importing this module binds nothing and starts nothing. What the system, the runtime or its
- * permissions do not allow is copied where that is possible; {@linkcode capabilities} says why, and
- * a result's `method` says what happened.
+ * Importing this module binds nothing and starts nothing. If the system, the runtime or its
+ * permissions forbid a system call, sluice copies where it can. {@linkcode capabilities} says why,
+ * and the `method` of a result says what moved the bytes.
  *
  * @module
  */

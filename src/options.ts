@@ -1,8 +1,8 @@
-/** Options that every transfer takes, and their checks. @module */
+/** Options that all transfers share, and their checks. @module */
 
 import type { Names } from "./checked.ts";
 
-/** Where in the source to begin and to stop. All numbers are bytes. */
+/** The range of the source to move. All numbers are bytes. */
 export interface RangeOptions {
   /**
    * First byte to move, a safe integer >= 0.
@@ -11,32 +11,34 @@ export interface RangeOptions {
    */
   start?: number | undefined;
   /**
-   * Last byte to move, inclusive as in `fs.createReadStream` and in HTTP ranges. Not together with
-   * {@linkcode length}.
+   * Last byte to move, inclusive as in `fs.createReadStream` and in HTTP ranges. Cannot be combined
+   * with {@linkcode length}.
    *
    * @default {the last byte of the file}
    */
   end?: number | undefined;
-  /** Most bytes to move, a safe integer >= 0. Not together with {@linkcode end}. */
+  /** Most bytes to move, a safe integer >= 0. Cannot be combined with {@linkcode end}. */
   length?: number | undefined;
 }
 
-/** The names of {@linkcode RangeOptions}. */
+/** Names of all {@linkcode RangeOptions}. */
 export const RANGE_OPTIONS: Names<RangeOptions> = { start: true, end: true, length: true };
 
-/** What a running transfer reports. */
+/** Progress of a running transfer. */
 export interface Progress {
   /** Payload bytes moved so far. */
   bytes: number;
-  /** Payload bytes that will have been moved at the end. */
+  /** Payload bytes of the whole transfer. */
   total: number;
-  /** What moves them: see the result's `method`. */
+  /** What moves the bytes; same values as the result's `method`. */
   method: string;
 }
 
-/** How a transfer is watched, slowed down and stopped. */
+/** Options that watch, slow down or stop a transfer. */
 export interface FlowOptions {
-  /** Stops the transfer. What has been moved by then stands in the error's `bytesMoved`. */
+  /**
+   * Stops the transfer. It rejects with an error whose `bytesMoved` counts the bytes moved so far.
+   */
   signal?: AbortSignal | undefined;
   /** Called at most every 100 ms while bytes move, and once at the end. */
   onProgress?: ((progress: Progress) => void) | undefined;
@@ -54,7 +56,7 @@ export interface FlowOptions {
   chunkSize?: number | undefined;
 }
 
-/** The names of {@linkcode FlowOptions}. */
+/** Names of all {@linkcode FlowOptions}. */
 export const FLOW_OPTIONS: Names<FlowOptions> = {
   signal: true,
   onProgress: true,
@@ -62,20 +64,20 @@ export const FLOW_OPTIONS: Names<FlowOptions> = {
   chunkSize: true,
 };
 
-/** What a finished transfer reports. */
+/** Result of a finished transfer. */
 export interface TransferResult {
   /** Payload bytes moved. */
   bytes: number;
-  /** What moved them. */
+  /** What moved the bytes. */
   method: string;
-  /** Wall time from the call to the last byte, in milliseconds. */
+  /** Wall time from the call until the last byte, in milliseconds. */
   durationMs: number;
 }
 
-/** Most bytes that Linux moves in one call: 2 GiB less one page of 4 KiB. */
+/** Most bytes that one Linux call moves: 2 GiB minus a 4 KiB page. */
 export const MAX_COUNT = 0x7fff_f000;
 
-/** Returns `value` when it is a safe integer >= 0, and throws otherwise. */
+/** Returns `value` if it is a safe integer >= 0; throws otherwise. */
 export function wholeNumber(value: unknown, name: string, action: string): number {
   if (typeof value !== "number") {
     throw new TypeError(`Cannot ${action}: ${name} must be a number, not ${describe(value)}`);
@@ -86,7 +88,7 @@ export function wholeNumber(value: unknown, name: string, action: string): numbe
   return value;
 }
 
-/** Checks a range on its own, before the file is known. */
+/** Checks a range before the file size is known. */
 export function checkRange({ start, end, length }: RangeOptions, action: string): void {
   if (start !== undefined) wholeNumber(start, "start", action);
   if (length !== undefined) wholeNumber(length, "length", action);
@@ -100,7 +102,7 @@ export function checkRange({ start, end, length }: RangeOptions, action: string)
   }
 }
 
-/** The part of a file of `size` bytes that a checked range names; what lies past its end is cut. */
+/** Resolves a checked range for a file of `size` bytes, and cuts it at the end of the file. */
 export function resolveRange(
   { start = 0, end, length }: RangeOptions,
   size: number,
@@ -113,7 +115,7 @@ export function resolveRange(
   return { start, length: Math.min(wanted, size - start) };
 }
 
-/** Checks the options that steer a transfer. */
+/** Checks the options of {@linkcode FlowOptions}. */
 export function checkFlow(options: FlowOptions, action: string): void {
   const { signal, onProgress, maxRate, chunkSize } = options;
   if (signal !== undefined && typeof signal?.addEventListener !== "function") {
@@ -142,7 +144,7 @@ export function checkFlow(options: FlowOptions, action: string): void {
   }
 }
 
-/** Names a value in an error message. */
+/** Describes a value for an error message. */
 export function describe(value: unknown): string {
   if (value === null || value === undefined) return String(value);
   if (typeof value === "string") return JSON.stringify(value);

@@ -1,4 +1,4 @@
-/** The version of this package, the same as in package.json and deno.json. @module */
+/** The version of this package, as in package.json and deno.json. @module */
 
-/** Version by semver. */
+/** Semantic version. */
 export const VERSION = "0.1.0";

@@ -1,7 +1,7 @@
 /**
- * The entry `sluice/worker`: what every thread of sluice runs, in one file for bundlers.
+ * The entry `sluice/worker`: all code that sluice's threads run, in one file for bundlers.
  *
- * It does nothing unless sluice has started it.
+ * Does nothing unless sluice starts it.
  *
  * @module
  */

@@ -1,7 +1,7 @@
 /**
- * `npm run docs`: writes the reference in `docs/api/` from the doc comments, by way of
- * `deno doc --json`. Signatures are the source's own text. With `--check` it writes nothing, and ends
- * with 1 where a page is not what it would write.
+ * `npm run docs`: writes the reference in `docs/api/` from the doc comments, through
+ * `deno doc --json`. Signatures are the text of the source. With `--check`, it writes nothing, and
+ * exits with 1 if a page is out of date.
  *
  * @module
  */
@@ -14,7 +14,7 @@ import { fileURLToPath } from "node:url";
 const ROOT = new URL("../", import.meta.url);
 const FOLDER = new URL("docs/api/", ROOT);
 
-/** Entries, by the name of their page. */
+/** Entries of the package, by the name of their page. */
 const ENTRIES = {
   sluice: ["sluice", "src/mod.ts"],
   sys: ["sluice/sys", "src/sys/mod.ts"],
@@ -75,13 +75,13 @@ for (const [name, [specifier, entry]] of Object.entries(ENTRIES)) {
     writeFileSync(file, text);
     console.log(fileURLToPath(file));
   } else if (readFileSync(file, "utf8") !== text) {
-    console.error(`docs/api/${name}.md is not what the doc comments say: npm run docs`);
+    console.error(`docs/api/${name}.md is out of date: run npm run docs`);
     process.exitCode = 1;
   }
 }
 
 function read(entry: string): Page {
-  // It complains at length about types of Node.js that the documentation does not need.
+  // Ignores long complaints about types of Node.js that the documentation does not need.
   const stdio: StdioOptions = ["ignore", "pipe", "ignore"];
   const options = { cwd: ROOT, encoding: "utf8", maxBuffer: 2 ** 28, stdio } as const;
   const { nodes } = JSON.parse(execFileSync("deno", ["doc", "--json", entry], options));
@@ -115,7 +115,7 @@ function contents(symbols: readonly DocSymbol[]): string {
 
 function declaration({ kind, location, jsDoc, def }: Declaration): string[] {
   const parts = [text(jsDoc?.doc), ...tags(jsDoc?.tags)];
-  // Of interfaces and constants the source says it best, comments and all.
+  // The source of interfaces and constants, with its comments, documents them best.
   if (kind !== "class") return [code(signature(location, kind !== "function")), ...parts];
   const members = [...def?.properties ?? [], ...def?.methods ?? []]
     .filter(({ accessibility, name }) => accessibility !== "private" && !name.startsWith("#"));
@@ -125,7 +125,7 @@ function declaration({ kind, location, jsDoc, def }: Declaration): string[] {
   return parts;
 }
 
-/** The text of a declaration: all of it, or only up to its body. */
+/** Returns the text of a declaration: all of it, or up to its body. */
 function signature({ filename, line }: Location, whole: boolean): string {
   const lines = linesOf(filename).slice(line);
   const indent = /^ */.exec(lines[0]!)![0].length;
@@ -138,7 +138,7 @@ function signature({ filename, line }: Location, whole: boolean): string {
       break;
     }
     taken.push(own);
-    // The last line of a declaration is not indented, and ends it.
+    // The last line of a declaration is not indented.
     if (/;$|^\}/.test(own) && (taken.length === 1 || !own.startsWith(" "))) break;
   }
   return taken.join("\n").replace(/^export (declare )?/, "");
@@ -171,7 +171,7 @@ function oneLine(doc = ""): string {
   return text(doc).replaceAll(/\s*\n\s*/g, " ");
 }
 
-/** Links of doc comments become code: their targets have other addresses here. */
+/** Turns links of doc comments into code, because their targets differ here. */
 function text(doc = ""): string {
   return doc.trim()
     .replaceAll(/\{@link(?:code)? (https?:[^} ]+)\}/g, "<$1>")

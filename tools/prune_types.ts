@@ -1,9 +1,9 @@
 /**
- * `node tools/prune_types.ts`: removes from `dist/types` what no entry of the package leads to. tsc
- * writes a declaration for everything that any file exports, and most of it is nobody's business.
- * Examples leave the comments, too: they are in the reference.
+ * `node tools/prune_types.ts`: removes declarations from `dist/types` that no entry of the package
+ * reaches. tsc writes one for everything that any file exports, and most of that is internal. Also
+ * removes examples from the comments: the reference has them.
  *
- * It reads the form that tsc writes: each statement begins in the first column, under its comment.
+ * Reads the form that tsc writes: each statement begins in the first column, below its comment.
  *
  * @module
  */
@@ -18,20 +18,20 @@ const TYPES = join(ROOT, "dist/types");
 const COMMENT = /\/\*\*[\s\S]*?\*\//g;
 const DECLARATION =
   /^(?:export )?(?:declare )?(?:abstract )?(?:function|class|interface|type|const|let) ([\w$]+)/;
-/** Imports and exports of names: the list, and the file where there is one. */
+/** Imports and exports of names: the list, and the file if there is one. */
 const NAMES = /^(import|export) (?:type )?\{([^}]*)\}(?: from "([^"]+)")?;/;
 const NAMESPACE = /^import (?:type )?\* as ([\w$]+) from "([^"]+)";/;
 const EVERYTHING = /^export \*(?: as ([\w$]+))? from "([^"]+)";/;
 const INLINE = /import\("(\.[^"]+)"\)\.([\w$]+)/g;
 
 interface Statement {
-  /** With its comment. */
+  /** Text with its comment. */
   readonly text: string;
-  /** Without. */
+  /** Text without comments. */
   readonly code: string;
 }
 
-/** A name that comes from elsewhere: as this file calls it, and as that one does. */
+/** A name from another file: its local name and its name there. */
 interface Link {
   readonly file: string | undefined;
   readonly theirs: string;
@@ -42,12 +42,12 @@ interface Source {
   readonly declared: Map<string, Statement[]>;
   readonly imported: Map<string, Link>;
   readonly exported: Map<string, Link>;
-  /** Files all of whose exports are exports of this one. */
+  /** Files whose exports this file re-exports completely. */
   readonly forwarded: string[];
 }
 
 const sources = new Map<string, Source>();
-/** Statements that stay, and names in lists that do, as `file import name`. */
+/** Statements to keep, and names in lists to keep, as `file import name`. */
 const kept = new Set<Statement | string>();
 
 interface Manifest {
@@ -75,7 +75,7 @@ function keepAll(file: string): void {
   for (const other of forwarded) keepAll(other);
 }
 
-/** Keeps what a file exports by a name. */
+/** Keeps what a file exports under a name. */
 function keep(file: string, name: string): void {
   const { exported, forwarded } = read(file);
   const link = exported.get(name);
@@ -88,7 +88,7 @@ function keep(file: string, name: string): void {
   }
 }
 
-/** Keeps what a name means inside of a file, and what that refers to. */
+/** Keeps what a name means inside a file, and everything that it refers to. */
 function keepOwn(file: string, name: string): void {
   const { declared, imported } = read(file);
   const link = imported.get(name);
@@ -102,7 +102,7 @@ function keepOwn(file: string, name: string): void {
   }
 }
 
-/** Keeps a name of another file, unless that is a package. */
+/** Follows a name to another file, unless that is a package. */
 function follow(file: string | undefined, name: string): void {
   if (file === undefined || file === "") return;
   if (name === "*") keepAll(file);
@@ -155,7 +155,7 @@ function split(text: string): Statement[] {
   const statements: Statement[] = [];
   let comment = "";
   for (const part of parts) {
-    // A comment and what it is about; one with "@module" is about the file.
+    // Joins a comment with the statement below it. One with "@module" belongs to the file.
     if (/^\/\*\*(?:(?!\*\/)[\s\S])*\*\/\s*$/.test(part)) {
       if (part.includes("@module")) statements.push({ text: part, code: "" });
       else comment = part;
@@ -175,7 +175,7 @@ function parse(list: string): { theirs: string; ours: string }[] {
     });
 }
 
-/** The path of the declarations of a relative import; empty for a package. */
+/** Returns the declaration file of a relative import; empty for a package. */
 function resolve(file: string, specifier: string): string {
   return specifier.startsWith(".")
     ? join(dirname(file), specifier.replace(/\.[jt]s$/, ".d.ts"))
@@ -203,7 +203,7 @@ function render(file: string): string {
     return [code.replace(/\{[^}]*\}/, `{ ${names.join(", ")} }`)];
   });
   if (lines.some((line) => /^\s*(export|declare)\b/m.test(line))) return lines.join("");
-  // An entry that is imported for its effect alone: the files that it loads have no types to give.
+  // An entry imported only for its side effects has no types.
   return entries.has(file) ? "export {};\n" : "";
 }
 

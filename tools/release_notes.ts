@@ -1,6 +1,6 @@
 /**
- * `node tools/release_notes.ts 1.2.3`: prints the entry of CHANGELOG.md for a version, after it has
- * checked that both manifests and `src/version.ts` name that version, and that it has a date.
+ * `node tools/release_notes.ts 1.2.3`: prints the CHANGELOG.md entry of a version. First checks
+ * that both manifests and `src/version.ts` name that version, and that the entry has a date.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import process from "node:process";
 
 const read = (path: string) => readFileSync(new URL(`../${path}`, import.meta.url), "utf8");
 
-/** The text below the heading of `version`, up to the next heading. */
+/** Returns the date and the text of `version`'s entry. */
 function entry(changelog: string, version: string): { date: string; notes: string } {
   const headings = [...changelog.matchAll(/^## \[(.+?)\] - (\S+)$/gm)];
   const index = headings.findIndex(([, name]) => name === version);

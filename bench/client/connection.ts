@@ -1,4 +1,4 @@
-/** One HTTP connection of a load generator, on our own raw calls. @module */
+/** One HTTP connection of a load generator, by raw system calls. @module */
 
 import { platform } from "../../ffi/platform/mod.ts";
 import * as raw from "../../src/sys/raw/mod.ts";
@@ -8,28 +8,28 @@ const { DONTWAIT, NOSIGNAL, TRUNC } = platform.message;
 const EAGAIN = platform.errnoNames.indexOf("EAGAIN");
 const SOCK_STREAM_CLOEXEC = 1 | platform.open.CLOEXEC;
 
-/** Longest response head that is understood. */
+/** Longest response head to accept. */
 const HEAD_LIMIT = 4096;
 
 const headBytes = new Uint8Array(HEAD_LIMIT);
 
-/** How a connection can be opened. */
+/** Options of a connection. */
 export interface ConnectOptions {
   readonly port: number;
-  /** `SO_RCVBUF` in bytes; the kernel doubles it. Without it the kernel sizes the buffer itself. */
+  /** `SO_RCVBUF` in bytes, which the kernel doubles. By default, the kernel sizes the buffer. */
   readonly receiveBuffer?: number | undefined;
 }
 
-/** A connection to a server on 127.0.0.1, and the response that is arriving on it. */
+/** A connection to a server on 127.0.0.1, and the current response. */
 export class Connection {
   readonly fd: number;
-  /** Bytes of the current response's body that have arrived. */
+  /** Received bytes of the current response's body. */
   received = 0;
-  /** What Content-Length says of the current response; -1 until the head is complete. */
+  /** Content-Length of the current response; -1 until the head is complete. */
   length = -1;
   #head = "";
 
-  /** Connects; on loopback that waits for nobody. */
+  /** Connects. On loopback, this does not wait. */
   constructor({ port, receiveBuffer }: ConnectOptions) {
     this.fd = must("socket", raw.socket(AF_INET, SOCK_STREAM_CLOEXEC, 0));
     if (receiveBuffer !== undefined) {
@@ -38,7 +38,7 @@ export class Connection {
     must("connect", raw.connect(this.fd, loopback(port)));
   }
 
-  /** Asks for a file. With `last` the server is told to close the connection behind it. */
+  /** Requests a file. With `last`, asks the server to close the connection afterwards. */
   request(path: string, last: boolean): void {
     this.received = 0;
     this.length = -1;
@@ -49,10 +49,10 @@ export class Connection {
   }
 
   /**
-   * Takes what has arrived, at most about `count` bytes, and throws bodies away inside the kernel.
+   * Takes at most about `count` bytes that have arrived, and drops bodies inside the kernel.
    *
-   * @returns The number of bytes of the body taken, or `"wait"`, or `"end"` when the server has
-   * closed the connection.
+   * @returns The number of body bytes, or `"wait"`, or `"end"` if the server has closed the
+   * connection.
    */
   discard(count: number): number | "wait" | "end" {
     if (this.length < 0) return this.#readHead();
@@ -60,7 +60,7 @@ export class Connection {
     return result > 0 ? this.#took(result) : this.#nothing("recv", result);
   }
 
-  /** Like {@linkcode discard}, but the bytes of the body go to `target`. */
+  /** Does the same, but reads the body into `target`. */
   read(target: Uint8Array): number | "wait" | "end" {
     if (this.length < 0) return this.#readHead(target);
     const result = raw.recv(this.fd, target.subarray(this.received), DONTWAIT);
@@ -83,7 +83,7 @@ export class Connection {
     return "end";
   }
 
-  /** Reads on until the head is there; what follows it in the same piece counts as body. */
+  /** Reads until the head is complete. Bytes after it count as body. */
   #readHead(target?: Uint8Array): number | "wait" | "end" {
     const count = raw.recv(this.fd, headBytes, DONTWAIT);
     if (count <= 0) return this.#nothing("recv", count);
@@ -106,13 +106,13 @@ export class Connection {
   }
 }
 
-/** Fails with the name of the errno when a raw call has. */
+/** Throws an error with the errno's name if a raw call has failed. */
 export function must(call: string, result: number): number {
   if (result < 0) throw new Error(`${call}: ${platform.errnoNames[-result]}`);
   return result;
 }
 
-/** `struct sockaddr_in` of 127.0.0.1. */
+/** Builds the `struct sockaddr_in` of 127.0.0.1. */
 function loopback(port: number): Uint8Array {
   return Uint8Array.of(AF_INET, 0, port >> 8, port & 255, 127, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0);
 }

@@ -1,11 +1,11 @@
-/** Copies a file in several ways by turns and prints how long each took. @module */
+/** Copies a file in several ways by turns, and prints the times. @module */
 
 import { spawnSync } from "node:child_process";
 import { copyFile as theirs, rm, writeFile } from "node:fs/promises";
 import process from "node:process";
 import { copyFile } from "../../src/mod.ts";
 
-/** Milliseconds of each copy, by the name of the way. */
+/** Milliseconds of each copy, by method. */
 export type CopyTimes = Record<string, number[]>;
 
 const [source = "", folder = "", repeats = ""] = process.argv.slice(2);
@@ -21,19 +21,19 @@ const ways: Record<string, (target: string) => unknown> = {
   "cp": (target) => spawnSync("cp", [source, target]),
 };
 
-/** They cost much more, and say nothing new: once in so many rounds. */
+/** Expensive methods, which run once in so many rounds. */
 const RARE: Record<string, number> = { "copyFile, drop": 5, "cp": 5 };
 
 const times: CopyTimes = Object.fromEntries(Object.keys(ways).map((name) => [name, []]));
 const rounds = Number(repeats);
-// The first rounds are not counted: they start the threads, and the compiler.
+// The first rounds start the threads and the compiler, and do not count.
 const warmUp = Math.ceil(rounds / 5);
 for (let i = -warmUp; i < rounds; i++) {
   const all = Object.entries(ways).filter(([name]) => rounds < 10 || i % (RARE[name] ?? 1) === 0);
   const first = (i + warmUp) % all.length;
-  // Each way follows each other one: a copy pays for the writing back that the last one has left.
+  // The order rotates, because each copy also pays for writing back the previous one.
   for (const [name, way] of [...all.slice(first), ...all.slice(0, first)]) {
-    // A name that nobody has looked up: what is not there the kernel remembers as well.
+    // Uses a new name each time, because the kernel also caches names that do not exist.
     const target = `${folder}/${name.replace(/\W/g, "-")}-${i}`;
     if (name.endsWith(OVER)) await writeFile(target, new Uint8Array(64 * 1024));
     const startMs = performance.now();

@@ -1,10 +1,11 @@
 /**
- * Thousands of connections: idle ones, or ones that read a file slowly to its end.
+ * Opens thousands of connections that idle, or that read a file slowly to its end.
  *
  * `crowd.ts '{"port":1,"path":"/file","size":100000,"connections":10000,"bytesPerSecond":10000}'`
- * prints `{"open":true}` once all have asked, and one {@linkcode CrowdResult} in the end, both as
- * JSON. With 0 bytes per second each gets its answer at once and waits, until stdin is closed, and
- * then asks again: a connection that the server has dropped meanwhile is not complete.
+ * prints `{"open":true}` after all requests, and one {@linkcode CrowdResult} at the end, both as
+ * JSON. With 0 bytes per second, each connection gets its answer at once, waits until stdin is
+ * closed, and then asks again. A connection that the server has dropped meanwhile does not count as
+ * complete.
  *
  * @module
  */
@@ -14,34 +15,34 @@ import * as raw from "../../src/sys/raw/mod.ts";
 import { Connection } from "./connection.ts";
 import { sleepUntil } from "./pace.ts";
 
-/** Who asks for what. */
+/** What to request. */
 export interface CrowdJob {
   readonly port: number;
   readonly path: string;
   /** Bytes of the file. */
   readonly size: number;
   readonly connections: number;
-  /** Of each connection; 0 for idle ones. */
+  /** Bytes per second of each connection; 0 for idle ones. */
   readonly bytesPerSecond: number;
   readonly receiveBuffer?: number;
 }
 
-/** What came of it. */
+/** Result of a run. */
 export interface CrowdResult {
-  /** Connections that got the whole file, the idle ones twice. */
+  /** Connections that got the whole file; idle ones twice. */
   readonly complete: number;
   readonly seconds: number;
-  /** CPU seconds of this process: near `seconds` it was the client that was slow. */
+  /** CPU seconds of this process. Near `seconds`, the client was the bottleneck. */
   readonly cpuSeconds: number;
 }
 
-/** Every reader reads this often; the readers are spread over the interval, not all at once. */
+/** Interval of each reader's reads, in milliseconds. The readers are spread over it. */
 const INTERVAL_MS = 1000;
 const TICK_MS = 5;
 const GROUPS = INTERVAL_MS / TICK_MS;
 
 const POLLIN = 1;
-/** A server that is silent for this long has failed. */
+/** Time without an answer after which a server counts as failed, in milliseconds. */
 const ANSWER_MS = 30_000;
 
 function run(job: CrowdJob): CrowdResult {
@@ -72,7 +73,7 @@ function wait(crowd: readonly Connection[], { path, size }: CrowdJob): number {
   }).length;
 }
 
-/** Reads an answer to its end; false when the connection has ended before. */
+/** Reads an answer to its end; returns false if the connection ends early. */
 function finish(connection: Connection, size: number): boolean {
   while (connection.length < 0 || connection.received < size) {
     const taken = connection.discard(size);
@@ -102,12 +103,12 @@ function readAll(crowd: readonly Connection[], { bytesPerSecond, size }: CrowdJo
   return complete;
 }
 
-/** Takes what is due, as far as it has arrived. */
+/** Takes the bytes that are due, if they have arrived. */
 function take(connection: Connection, share: number): "wait" | "end" | "done" {
   for (let owed = share; owed >= 1;) {
     const count = connection.discard(owed);
     if (typeof count === "string") return count;
-    // The head counts as nothing.
+    // The head does not count.
     owed -= count;
   }
   return "done";

@@ -1,6 +1,6 @@
 /**
- * Reads or writes a file past the page cache in the way that its argument, a {@linkcode DirectJob},
- * says, and prints a {@linkcode DirectResult} as JSON.
+ * Reads or writes a file past the page cache, as its argument, a {@linkcode DirectJob}, says.
+ * Prints a {@linkcode DirectResult} as JSON.
  *
  * @module
  */
@@ -11,21 +11,21 @@ import { copy } from "../../examples/direct_backup/backup.ts";
 import { AlignedBuffer } from "../../src/memory/aligned/aligned_buffer.ts";
 import { DirectFile } from "../../src/memory/direct/direct_file.ts";
 
-/** What to do. */
+/** The job. */
 export interface DirectJob {
   readonly kind: "random" | "read" | "write" | "copy" | "hash";
   readonly path: string;
-  /** Where a copy goes. */
+  /** Target of a copy. */
   readonly target?: string;
   /** Bytes of one operation. */
   readonly block: number;
   /** Operations in flight. */
   readonly depth: number;
-  /** How long; a copy is done once. */
+  /** Duration in seconds. A copy runs once. */
   readonly seconds: number;
 }
 
-/** What was done. */
+/** Result of a job. */
 export interface DirectResult {
   readonly bytes: number;
   readonly seconds: number;
@@ -33,11 +33,11 @@ export interface DirectResult {
   readonly engine: string;
   /** User and system time of the process. */
   readonly cpuSeconds: number;
-  /** SHA-256 of the file, when that was the job. */
+  /** SHA-256 of the file, if the job asked for it. */
   readonly found?: string;
 }
 
-/** Not measured: as fio's `--ramp_time`. */
+/** Time at the start that does not count, like fio's `--ramp_time`, in milliseconds. */
 const WARM_UP_MS = 500;
 
 const job = JSON.parse(process.argv[2]!) as DirectJob;
@@ -60,7 +60,7 @@ function write(until: number): Promise<number> {
   });
 }
 
-/** Keeps `depth` operations in flight, each with memory of its own, and counts their bytes. */
+/** Keeps `depth` operations in flight, each with its own memory, and counts their bytes. */
 async function inFlight(
   until: number,
   operate: (bytes: Uint8Array) => Promise<number>,
@@ -94,7 +94,7 @@ async function copyOnce(): Promise<number> {
   return await copy(file, target);
 }
 
-/** Reads the file once by each of the ways that are timed; the hash is that of both, or of neither. */
+/** Reads the file in both timed ways. Reports the common hash, or that the hashes differ. */
 async function hashAll(): Promise<number> {
   const hash = createHash("sha256");
   const other = createHash("sha256");
@@ -113,7 +113,7 @@ async function hashAll(): Promise<number> {
 
 let found: string | undefined;
 const work = { random, write, read, copy: copyOnce, hash: hashAll }[kind];
-// Starting threads and compiling are no part of the rate; the peer has its own time for that.
+// Starting threads and compiling do not count. The peer has a ramp time for that.
 if (job.seconds > 0) await work(performance.now() + WARM_UP_MS);
 const startedMs = performance.now();
 const bytes = await work(startedMs + job.seconds * 1000);

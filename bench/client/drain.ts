@@ -1,11 +1,10 @@
 /**
- * Downloads files on many connections at once and throws the bytes away inside the kernel, so that
- * what is measured is the server.
+ * Downloads files on many connections at once. Drops the bytes inside the kernel, so that the
+ * figures show the server.
  *
  * `drain.ts '{"port":1,"clients":100,"paths":["/a"],"sizes":[1],"limitMs":1000,"repeatMs":0}'`
- * prints one {@linkcode DrainResult} as JSON. Client `i` asks for `paths[i % paths.length]` and
- * begins again as long as `repeatMs` have not passed since the start. After `limitMs` it stops
- * where it is.
+ * prints one {@linkcode DrainResult} as JSON. Client `i` requests `paths[i % paths.length]`, and
+ * starts again until `repeatMs` have passed. After `limitMs`, it stops at once.
  *
  * @module
  */
@@ -14,36 +13,36 @@ import process from "node:process";
 import * as raw from "../../src/sys/raw/mod.ts";
 import { Connection, must } from "./connection.ts";
 
-/** What to download. */
+/** The job. */
 export interface DrainJob {
   readonly port: number;
   readonly clients: number;
   readonly paths: readonly string[];
-  /** Bytes of each path's file. */
+  /** Bytes of the file at each path. */
   readonly sizes: readonly number[];
   readonly limitMs: number;
   readonly repeatMs: number;
 }
 
-/** What came of it. */
+/** Result of a run. */
 export interface DrainResult {
   /** Bytes of all bodies. */
   readonly bytes: number;
   readonly seconds: number;
-  /** CPU seconds of this process: near `seconds` it was the client that was measured. */
+  /** CPU seconds of this process. Near `seconds`, the client was the bottleneck. */
   readonly cpuSeconds: number;
-  /** Downloads that were complete, to the byte. */
+  /** Complete downloads. */
   readonly complete: number;
-  /** Downloads that were still running when the time was up. */
+  /** Downloads that were still running at the end. */
   readonly unfinished: number;
-  /** Downloads that ended with another number of bytes than the file has. */
+  /** Downloads that ended with a wrong number of bytes. */
   readonly wrong: number;
 }
 
 const EPOLL_CTL_ADD = 1;
 const EPOLLIN = 1;
 
-/** Most bytes of one call, and calls in a row on one connection before the next has its turn. */
+/** Most bytes of one call, and most calls on one connection before the next one's turn. */
 const COUNT = 1024 * 1024;
 const TURN = 4;
 

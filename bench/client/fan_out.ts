@@ -1,9 +1,9 @@
 /**
- * Connects many times, and throws what arrives away inside the kernel; some of the connections do not
+ * Opens many connections and drops the received bytes inside the kernel. Some connections do not
  * read at all.
  *
- * `fan_out.ts '{"port":1,"readers":15,"stopped":1,"size":1,"limitMs":1000,"hash":false}'` prints one
- * {@linkcode FanOutResult} as JSON once every reader has come to its end.
+ * `fan_out.ts '{"port":1,"readers":15,"stopped":1,"size":1,"limitMs":1000,"hash":false}'` prints
+ * one {@linkcode FanOutResult} as JSON when all readers have finished.
  *
  * @module
  */
@@ -14,7 +14,7 @@ import { platform } from "../../ffi/platform/mod.ts";
 import * as raw from "../../src/sys/raw/mod.ts";
 import { Connection, must } from "./connection.ts";
 
-/** What to do. */
+/** The job. */
 export interface FanOutJob {
   readonly port: number;
   readonly readers: number;
@@ -22,13 +22,13 @@ export interface FanOutJob {
   /** Bytes that each reader must get. */
   readonly size: number;
   readonly limitMs: number;
-  /** Whether the bytes are read and hashed instead. */
+  /** Whether to read and hash the bytes instead of dropping them. */
   readonly hash: boolean;
 }
 
-/** What came of it. */
+/** Result of a run. */
 export interface FanOutResult {
-  /** From the first byte to the end of the last reader. */
+  /** Seconds from the first byte to the end of the last reader. */
   readonly seconds: number;
   /** CPU seconds of this process. */
   readonly cpuSeconds: number;
@@ -36,7 +36,7 @@ export interface FanOutResult {
   readonly bytes: number;
   /** Readers that got every byte. */
   readonly complete: number;
-  /** The different SHA-256 values, when they were asked for. */
+  /** Distinct SHA-256 values, with `hash`. */
   readonly hashes: readonly string[];
 }
 
@@ -44,7 +44,7 @@ const EPOLL_CTL_ADD = 1;
 const EPOLLIN = 1;
 const { DONTWAIT } = platform.message;
 
-/** Most bytes of one call, and calls in a row on one connection before the next has its turn. */
+/** Most bytes of one call, and most calls on one connection before the next one's turn. */
 const COUNT = 1024 * 1024;
 const TURN = 4;
 

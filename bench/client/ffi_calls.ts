@@ -1,5 +1,5 @@
 /**
- * Times the calls of `src/sys/raw` beside the bare functions that the backend has bound, and prints
+ * Times the calls of `src/sys/raw` beside the bare functions of the backend, and prints
  * {@linkcode CallCost}s as JSON.
  *
  * @module
@@ -16,7 +16,7 @@ export interface CallCost {
   readonly rawNs: number;
 }
 
-/** Short batches, of which the fastest counts: on a machine with other work it was not disturbed. */
+/** Calls in a batch. Batches are short and the fastest counts, because nothing disturbed it. */
 const CALLS = 2000;
 const BATCHES = 300;
 const F_GETFD = 1;
@@ -27,7 +27,7 @@ const { close, fcntl, sendfile, preadv2 } = libc();
 const cell = new Cell(16).address;
 const bytes = new Uint8Array(1);
 
-/** The same call in both ways; the arguments of the bare one are ready made. */
+/** The same call in both ways. The bare one has its arguments prepared. */
 const PAIRS: Record<string, readonly [bare: () => unknown, raw: () => number]> = {
   close: [() => close(-1), () => raw.close(-1)],
   fcntl: [() => fcntl(-1, F_GETFD, 0n), () => raw.fcntl(-1, F_GETFD, 0)],

@@ -1,6 +1,6 @@
 /**
- * Reads 64 bytes at random places of a file, mapped and through the runtime, and opens another one that is
- * very long: `mapped_reads.ts FILE SPARSE`. Prints {@linkcode MappedCost} as JSON.
+ * Reads 64 bytes at random offsets of a file, mapped and through the runtime, and opens a very long
+ * file: `mapped_reads.ts FILE SPARSE`. Prints a {@linkcode MappedCost} as JSON.
  *
  * @module
  */
@@ -10,21 +10,21 @@ import { open } from "node:fs/promises";
 import process from "node:process";
 import { MappedFile } from "../../src/mod.ts";
 
-/** What was measured; nanoseconds of one read, milliseconds of one opening. */
+/** Costs: nanoseconds per read, milliseconds per opening. */
 export interface MappedCost {
-  /** Summed up where they lie, {@linkcode BATCH} at a time: a word of each is touched first. */
+  /** Summed in place, {@linkcode BATCH} records at a time, after touching a word of each. */
   readonly inPlaceNs: number;
-  /** Summed up where they lie, one after the other. */
+  /** Summed in place, one record after the other. */
   readonly singlyNs: number;
-  /** As `inPlaceNs`, after `advise("hugepage")`, where the file system has huge pages. */
+  /** Like `inPlaceNs`, after `advise("hugepage")`, if the file system has huge pages. */
   readonly hugeNs: number;
-  /** Copied into an array, then summed up. */
+  /** Copied into an array, then summed. */
   readonly copiedNs: number;
-  /** By `read()` of the mapping, which checks. */
+  /** By the mapping's checked `read()`. */
   readonly checkedNs: number;
   readonly readSyncNs: number;
   readonly readPromiseNs: number;
-  /** Opening, reading a page and closing: the first time in the process, and the median. */
+  /** Opening, reading a page and closing: the first time, and the median. */
   readonly firstOpenMs: number;
   readonly openMs: number;
 }
@@ -32,12 +32,12 @@ export interface MappedCost {
 const RECORD = 64;
 const WORDS = RECORD / 4;
 
-/** Records that are looked at together. */
+/** Records in a batch. */
 const BATCH = 64;
 
 const [path, sparse] = process.argv.slice(2) as [string, string];
 
-/** The same places for everybody: a generator of 32 bits (Numerical Recipes). */
+/** Yields the same offsets to all methods: a 32-bit generator (Numerical Recipes). */
 function* places(count: number, records: number): Generator<number> {
   let state = 1;
   for (let i = 0; i < count; i++) {
@@ -52,12 +52,12 @@ function sum(words: Int32Array, from: number): number {
   return total;
 }
 
-/** Reads the records that it is given, and adds them up. */
+/** Reads the given records and sums them. */
 type ReadAll = (where: Uint32Array) => number;
 
 /**
- * Time of one, of the fastest of five runs; all of them must come to the same sum. Each way has a
- * loop of its own, as in C: one loop for all calls each of them through a pointer.
+ * Returns the time per read of the fastest of five runs, all of which must give the same sum. Each
+ * way has its own loop, as in C. A shared loop would call through a pointer.
  */
 function timed(where: Uint32Array, readAll: ReadAll): [number, number] {
   let bestNs = Infinity;
@@ -70,7 +70,7 @@ function timed(where: Uint32Array, readAll: ReadAll): [number, number] {
   return [bestNs, total];
 }
 
-/** Adds them up where they lie. */
+/** Sums the records in place. */
 function singlyOf(words: Int32Array): ReadAll {
   return (where) => {
     let total = 0;
@@ -80,9 +80,9 @@ function singlyOf(words: Int32Array): ReadAll {
 }
 
 /**
- * Adds them up where they lie, having touched a batch of them first: the loop that touches is so short
- * that the processor has many records on their way from memory at once, where a loop that adds up 16
- * words of each has one or two.
+ * Sums the records in place, and touches a batch of them first. The touching loop is short, so the
+ * processor loads many records from memory at once. A loop that sums 16 words of each overlaps one
+ * or two.
  */
 function inPlaceOf(words: Int32Array): ReadAll {
   return (where) => {
@@ -93,12 +93,12 @@ function inPlaceOf(words: Int32Array): ReadAll {
       for (let at = i; at < end; at++) touched |= words[where[at]! * WORDS]!;
       for (let at = i; at < end; at++) total = (total + sum(words, where[at]! * WORDS)) | 0;
     }
-    // What is used must be read.
+    // A result that is used cannot be optimized away.
     return touched === 0 ? 0 : total;
   };
 }
 
-/** Shows all of it: in the page cache for everybody, and in the page table of this mapping. */
+/** Reads everything once, into the page cache and the page table of this mapping. */
 function warm(map: MappedFile): { bytes: Uint8Array<ArrayBuffer>; words: Int32Array } {
   const { bytes } = map;
   let touched = 0;
@@ -183,7 +183,7 @@ const times = {
   readSyncNs: timed(some, plain)[0],
 };
 
-// From the disk anew, as large pages.
+// Read again from the disk, as huge pages.
 map.dropCache();
 const large = MappedFile.open(path);
 large.advise("hugepage");

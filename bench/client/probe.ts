@@ -1,14 +1,14 @@
 /**
- * Asks for a small file again and again on one keep-alive connection, and measures how long it
- * takes, until stdin is closed.
+ * Requests a small file repeatedly on one keep-alive connection until stdin is closed, and measures
+ * the latency.
  *
  * `probe.ts '{"port":1,"path":"/hot","file":"/tmp/x/hot","intervalMs":5}'` prints
- * `{"probing":true}` when it begins and one {@linkcode ProbeResult} in the end, both as JSON. Every
- * body is compared with the file.
+ * `{"probing":true}` when it begins and one {@linkcode ProbeResult} at the end, both as JSON. It
+ * compares every body with the file.
  *
- * The requests have a timetable. One that the server's slowness delays counts from the time when
- * it was due, or a stall of the server would be counted once and not for everybody who would have
- * come in the meantime ("coordinated omission").
+ * The requests have a schedule. A late request counts from the time at which it was due. Otherwise
+ * a stall of the server would count once, and not for all requests that it delays ("coordinated
+ * omission").
  *
  * @module
  */
@@ -20,16 +20,16 @@ import { percentile } from "../measure/stats.ts";
 import { Connection } from "./connection.ts";
 import { sleepUntil } from "./pace.ts";
 
-/** What to ask for. */
+/** The job. */
 export interface ProbeJob {
   readonly port: number;
   readonly path: string;
-  /** Where the same bytes lie on disk. */
+  /** A file with the same bytes. */
   readonly file: string;
   readonly intervalMs: number;
 }
 
-/** How long it took, in milliseconds. */
+/** Latencies in milliseconds. */
 export interface ProbeResult {
   readonly count: number;
   readonly p50: number;
@@ -38,7 +38,7 @@ export interface ProbeResult {
 }
 
 const POLLIN = 1;
-/** A server that is silent for this long has failed. */
+/** Time without an answer after which a server counts as failed, in milliseconds. */
 const ANSWER_MS = 10_000;
 
 function probe(job: ProbeJob): ProbeResult {

@@ -1,6 +1,5 @@
 /**
- * Asks for one file again and again on connections that are kept, and throws the bytes away inside
- * the kernel.
+ * Requests one file repeatedly on keep-alive connections, and drops the bytes inside the kernel.
  *
  * `requests.ts '{"port":1,"clients":16,"path":"/a","size":1,"forMs":1000}'` prints one
  * {@linkcode RequestsResult} as JSON.
@@ -12,7 +11,7 @@ import process from "node:process";
 import * as raw from "../../src/sys/raw/mod.ts";
 import { Connection, must } from "./connection.ts";
 
-/** What to ask for. */
+/** The job. */
 export interface RequestsJob {
   readonly port: number;
   /** Connections, each with one request at a time. */
@@ -23,12 +22,12 @@ export interface RequestsJob {
   readonly forMs: number;
 }
 
-/** What came of it. */
+/** Result of a run. */
 export interface RequestsResult {
-  /** Answers that were complete. */
+  /** Complete answers. */
   readonly answers: number;
   readonly seconds: number;
-  /** CPU seconds of this process: near `seconds` it was the client that was measured. */
+  /** CPU seconds of this process. Near `seconds`, the client was the bottleneck. */
   readonly cpuSeconds: number;
 }
 

@@ -1,4 +1,4 @@
-/** Takes whatever comes on TCP connections, one after the other, and drops it in the kernel. @module */
+/** Accepts TCP connections one after the other, and drops what they send in the kernel. @module */
 
 import process from "node:process";
 import * as sys from "../../src/sys/mod.ts";
@@ -12,7 +12,7 @@ sys.listen(listener, 16);
 const { port } = sys.getsockname(listener) as { port: number };
 console.log(JSON.stringify({ port }));
 
-// In turns, so that the end of the bench is noticed.
+// Takes turns, to notice the end of the benchmark.
 const turn = (): void => {
   if (sys.raw.poll(listener, sys.PollEvent.IN, 20) > 0) {
     const socket = sys.accept4(listener, CLOEXEC);

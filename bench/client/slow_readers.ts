@@ -1,9 +1,9 @@
 /**
- * Many clients that read a large file slowly, each at the same rate, until stdin is closed.
+ * Reads a large file slowly on many connections, each at the same rate, until stdin is closed.
  *
  * `slow_readers.ts '{"port":1,"path":"/large","readers":1000,"bytesPerSecond":50000,
- * "receiveBuffer":16384}'` prints `{"reading":true}` once all are connected, and in the end one
- * {@linkcode SlowResult}, both as JSON.
+ * "receiveBuffer":16384}'` prints `{"reading":true}` when all are connected, and one
+ * {@linkcode SlowResult} at the end, both as JSON.
  *
  * @module
  */
@@ -12,7 +12,7 @@ import process from "node:process";
 import { Connection } from "./connection.ts";
 import { sleepUntil } from "./pace.ts";
 
-/** Who reads what, and how slowly. */
+/** The job. */
 export interface SlowJob {
   readonly port: number;
   readonly path: string;
@@ -21,24 +21,24 @@ export interface SlowJob {
   readonly receiveBuffer: number;
 }
 
-/** What they got. */
+/** Result of a run. */
 export interface SlowResult {
   readonly seconds: number;
-  /** Bytes per second and reader: the mean, and that of the reader who got least. */
+  /** Bytes per second: the mean over the readers, and the least of one reader. */
   readonly meanRate: number;
   readonly lowestRate: number;
-  /** Readers who got less than 80 % of what they would have read. */
+  /** Readers that got less than 80 % of their rate. */
   readonly starved: number;
 }
 
-/** Every reader reads this often; the readers are spread over the interval, not all at once. */
+/** Interval of each reader's reads, in milliseconds. The readers are spread over it. */
 const INTERVAL_MS = 100;
 const TICK_MS = 2;
 const GROUPS = INTERVAL_MS / TICK_MS;
 
 interface Reader {
   readonly connection: Connection;
-  /** Bytes that it is due to read by now and has not. */
+  /** Bytes that are due but not read yet. */
   owed: number;
 }
 
@@ -65,7 +65,7 @@ function run(job: SlowJob): SlowResult {
   };
 }
 
-/** Takes what is due; what the server has not sent yet may be caught up on, one second's worth. */
+/** Takes what is due. A reader may catch up on one second of delay by the server. */
 function read(reader: Reader, share: number): void {
   reader.owed = Math.min(reader.owed + share, share * 1000 / INTERVAL_MS);
   while (reader.owed >= 1) {

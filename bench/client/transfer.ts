@@ -1,4 +1,4 @@
-/** Makes transfers and prints how long each took: see {@linkcode TransferCost}. @module */
+/** Runs transfers and prints their times: see {@linkcode TransferCost}. @module */
 
 import { unlinkSync } from "node:fs";
 import process from "node:process";
@@ -13,7 +13,7 @@ export interface TransferCost {
 
 const [what = "", source = "", target = "", repeats = ""] = process.argv.slice(2);
 
-/** File to pipe to file: the method "splice" of one transfer. */
+/** File to pipe to file, like one transfer by the method "splice". */
 async function through(from: number): Promise<void> {
   const { CREAT, EXCL, WRONLY, CLOEXEC } = sys.OpenFlag;
   const out = sys.open(target, WRONLY | CREAT | EXCL | CLOEXEC, 0o600);
@@ -32,7 +32,7 @@ async function send(from: number): Promise<void> {
 
 const from = sys.open(source, sys.OpenFlag.CLOEXEC);
 const costs: TransferCost[] = [];
-// One more than is counted: the first starts the threads.
+// One more than counts: the first one starts the threads.
 for (let i = 0; i <= Number(repeats); i++) {
   const cpu = process.cpuUsage();
   const startMs = performance.now();

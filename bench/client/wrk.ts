@@ -1,30 +1,30 @@
-/** Runs wrk, the load generator, and reads what it prints. @module */
+/** Runs wrk, the load generator, and parses its output. @module */
 
 import { spawnSync } from "node:child_process";
 import { CLIENT_PREFIX } from "../processes.ts";
 
-/** What to do where it is missing. */
+/** How to install it. */
 export const WRK_REMEDY: string = "wrk is not installed (Debian: apt-get install wrk)";
 
-/** A load. */
+/** The job. */
 export interface WrkJob {
   readonly port: number;
   readonly path: string;
   readonly connections: number;
   readonly seconds: number;
   readonly headers?: Readonly<Record<string, string>>;
-  /** A script in Lua. */
+  /** A Lua script. */
   readonly script?: string;
 }
 
-/** What came of it. */
+/** Result of a run. */
 export interface WrkResult {
   readonly perSecond: number;
   readonly requests: number;
-  /** Bytes, heads included. */
+  /** Bytes, including heads. */
   readonly bytes: number;
   readonly p99Ms: number;
-  /** Answers with a status of 400 and up, and connections that failed. */
+  /** Answers with a status of 400 or higher, and failed connections. */
   readonly errors: number;
 }
 

@@ -1,4 +1,4 @@
-/** Throwing files out of the page cache, and looking whether they are gone. @module */
+/** Drops files from the page cache, and checks that they are gone. @module */
 
 import { closeSync, fstatSync, fsyncSync, openSync } from "node:fs";
 import { libc } from "../../src/sys/libc.ts";
@@ -8,24 +8,24 @@ import { delay } from "../processes.ts";
 const POSIX_FADV_DONTNEED = 4;
 const RWF_NOWAIT = 8;
 
-/** Distance of the pages that are asked after, one by one. */
+/** Distance between probed pages. */
 const STRIDE = 1024 * 1024;
 
-/** Pages that somebody still refers to stay at first: a few tries, and a pause between them. */
+/** Attempts, with pauses. Pages that are still in use stay at first. */
 const TRIES = 20;
 const PAUSE_MS = 100;
-/** Share of a file that may stay. */
+/** Share of a file that may remain. */
 const REST = 0.01;
 
 /**
  * Drops a file from the page cache.
  *
- * @throws {Error} When the kernel does not let go of it: a cold measurement would be warm then.
+ * @throws {Error} When the kernel keeps the file. A cold measurement would then be warm.
  */
 export async function drop(path: string): Promise<void> {
   const fd = openSync(path, "r");
   try {
-    // A dirty page stays.
+    // Dirty pages would stay.
     fsyncSync(fd);
     for (let tries = 1;; tries++) {
       libc().posix_fadvise(fd, 0n, 0n, POSIX_FADV_DONTNEED);
@@ -42,12 +42,12 @@ export async function drop(path: string): Promise<void> {
   }
 }
 
-/** How much of a file is in the page cache, from 0 to 1. */
+/** Returns the cached share of a file, from 0 to 1. */
 function residentShare(fd: number): number {
   const { size } = fstatSync(fd);
   const counts = new BigUint64Array(5);
   if (size === 0) return 0;
-  // Unlike a read with RWF_NOWAIT it does not make the kernel read what it misses; Linux 6.5.
+  // Unlike a read with RWF_NOWAIT, cachestat (Linux 6.5) starts no readahead.
   if (raw.cachestat(fd, 0, 0, counts) >= 0) return Number(counts[0]) * raw.pageSize() / size;
   const one = new Uint8Array(1);
   let asked = 0;

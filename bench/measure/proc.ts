@@ -1,15 +1,15 @@
-/** What the kernel counts for a process and its children, from proc(5). @module */
+/** Reads the kernel's counters of a process and its children, from proc(5). @module */
 
 import { readdirSync, readFileSync } from "node:fs";
 
-/** Ticks per second of the times in `/proc`: `USER_HZ`, 100 on every processor that Linux knows. */
+/** Ticks per second of the times in `/proc`: `USER_HZ`, 100 on all processors. */
 const TICKS = 100;
 
-/** User and system seconds of a process, its threads (dead ones too) and its living children. */
+/** Returns user and system seconds of a process, all its threads, and its living children. */
 export function cpuSeconds(pid: number): number {
   let ticks = 0;
   for (const each of tree(pid)) {
-    // The second field is the name in parentheses, and may hold blanks: count from behind it.
+    // The second field is a name in parentheses that may contain spaces. Counts from its end.
     const stat = readFileSync(`/proc/${each}/stat`, "latin1");
     const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
     ticks += Number(fields[11]) + Number(fields[12]);
@@ -18,15 +18,15 @@ export function cpuSeconds(pid: number): number {
 }
 
 /**
- * Seconds for which a hypervisor has kept the processors from this machine although it had work for
- * them ("steal" in proc(5)), added up over the processors; 0 where there is none.
+ * Returns the seconds for which a hypervisor withheld processors from this machine ("steal" in
+ * proc(5)), summed over the processors; 0 without a hypervisor.
  */
 export function withheldSeconds(): number {
   const [total] = readFileSync("/proc/stat", "latin1").split("\n", 1);
   return Number(total!.split(/ +/)[8] ?? 0) / TICKS;
 }
 
-/** Resident memory of a process and its children in bytes: now, and the highest it has been. */
+/** Returns the resident memory of a process and its children in bytes: now, and at its peak. */
 export function memory(pid: number): { resident: number; peak: number } {
   let resident = 0;
   let peak = 0;

@@ -1,20 +1,20 @@
-/** Medians, spreads and ratios. @module */
+/** Computes medians, spreads and ratios. @module */
 
-/** A series, as it is reported. */
+/** Summary of a series. */
 export interface Summary {
   readonly median: number;
   readonly min: number;
   readonly max: number;
 }
 
-/** Sums up a series of at least one value. */
+/** Summarizes a series of at least one value. */
 export function summarize(values: readonly number[]): Summary {
   return { median: percentile(values, 0.5), min: Math.min(...values), max: Math.max(...values) };
 }
 
 /**
- * The value below which `share` (0 to 1) of the series lies, by the nearest rank; of an even series
- * the lower median.
+ * Returns the value below which `share` (0 to 1) of the series lies, by the nearest rank; for the
+ * median of an even series, the lower one.
  */
 export function percentile(values: readonly number[], share: number): number {
   if (values.length === 0) throw new RangeError("Cannot rank an empty series");
@@ -23,10 +23,9 @@ export function percentile(values: readonly number[], share: number): number {
 }
 
 /**
- * Round by round, `a` divided by `b`.
+ * Divides `a` by `b`, round by round.
  *
- * The rounds are interleaved, so whatever slows the machine down for a while slows down both, and
- * falls out of the quotient.
+ * The rounds are interleaved, so a slow phase of the machine affects both and cancels out.
  */
 export function ratios(a: readonly number[], b: readonly number[]): Summary {
   return summarize(a.map((value, round) => value / b[round]!));

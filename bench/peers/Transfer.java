@@ -25,7 +25,7 @@ final class Transfer {
         (com.sun.management.OperatingSystemMXBean) ManagementFactory.getOperatingSystemMXBean();
     var costs = new StringBuilder("[");
     try (FileChannel source = FileChannel.open(Path.of(arguments[1]))) {
-      // One more than is counted: the first loads the classes.
+      // One more than counts: the first one loads the classes.
       for (int i = 0; i <= Integer.parseInt(arguments[3]); i++) {
         long cpu = system.getProcessCpuTime();
         long wall = System.nanoTime();

@@ -1,10 +1,10 @@
 /*
- * 64 bytes at random places of a file, read by a program in C in the ways that the runtimes are measured
- * by: the bound for what memory and kernel of this machine allow.
+ * Reads 64 bytes at random offsets of a file in C, in the same ways as the runtimes. Shows what memory
+ * and kernel of this machine allow.
  *
- *   mapped FILE COUNT   the places are those of bench/client/mapped_reads.ts
+ *   mapped FILE COUNT   with the offsets of bench/client/mapped_reads.ts
  *
- * Prints one JSON object: nanoseconds of one read, each the fastest of five runs.
+ * Prints one JSON object: nanoseconds per read, from the fastest of five runs.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>

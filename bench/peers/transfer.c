@@ -1,5 +1,5 @@
 /*
- * The calls that transfer() makes, made by a program in C: the bound for what a runtime can reach.
+ * Makes the calls of transfer() in C, as a bound for what a runtime can reach.
  *
  *   transfer through SOURCE TARGET REPEATS   file -> pipe of 1 MiB -> file, by splice(2)
  *   transfer send SOURCE PORT REPEATS        file -> TCP socket on the loopback interface, by sendfile(2)

@@ -1,6 +1,7 @@
 /**
- * Sends a file to every N connections at once, by `broadcast()`:
- * `broadcast_sluice.ts FOLDER PATH N SLOW [SLOW_MS]`. A path that ends in ".fifo" is opened anew each time.
+ * Sends a file to every N connections at once by `broadcast()`:
+ * `broadcast_sluice.ts FOLDER PATH N SLOW [SLOW_MS]`. Opens a path that ends in ".fifo" anew each
+ * time.
  *
  * @module
  */
@@ -13,7 +14,7 @@ import { ignoreGone, inGroups } from "./harness.ts";
 
 const [path = "", count, slow, slowMs] = process.argv.slice(3);
 
-/** Only a descriptor that is opened so does not wait for a writer. */
+/** Opens the FIFO without waiting for a writer. */
 function openFifo(): number {
   return openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
 }
@@ -23,7 +24,7 @@ inGroups(Number(count), async (sockets: Socket[]) => {
   await broadcast(fifo < 0 ? path : fifo, sockets, {
     slow: slow as SlowPolicy,
     slowMs: slowMs === undefined ? undefined : Number(slowMs),
-    // Who has everything need not wait for the others.
+    // A finished client need not wait for the others.
     onTargetEnd: ({ target }) => (target as Socket).end(),
   }).catch(ignoreGone);
   if (fifo >= 0) closeSync(fifo);

@@ -1,6 +1,6 @@
 /**
- * Sends a file to every N connections at once as a program with streams does: it is read once and
- * each chunk is written N times. `broadcast_streams.ts FOLDER PATH N`.
+ * Sends a file to every N connections at once by streams: reads it once and writes each chunk N
+ * times. `broadcast_streams.ts FOLDER PATH N`.
  *
  * @module
  */

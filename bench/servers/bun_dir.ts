@@ -1,4 +1,4 @@
-/** Bun's own way for a folder: a route with `dir`. @module */
+/** Bun's own way to serve a folder: a route with `dir`. @module */
 
 import process from "node:process";
 import { announce } from "./harness.ts";

@@ -9,7 +9,7 @@ const server = createFileServer({
   root,
   threads: Number(threads),
   limits: { maxConnections: Number(connections) },
-  // As many as nginx has here.
+  // The same as nginx has here.
   backlog: 2048,
   ...fallback !== undefined && { fallback },
   ...cache === "off" && { cache: { maxFileBytes: 0 } },

@@ -1,16 +1,16 @@
-/** What the servers of the benchmarks have in common: `SERVER.ts FOLDER`. @module */
+/** Common code of the benchmark servers: `SERVER.ts FOLDER`. @module */
 
 import { statSync } from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
 import { basename, join } from "node:path";
 import process from "node:process";
 
-/** Path of the file that a URL asks for. */
+/** Returns the path of the requested file. */
 export function fileOf(url: string): string {
   return join(process.argv[2]!, basename(url));
 }
 
-/** Tells the bench the port, and ends with the bench, however that ends. */
+/** Prints the port, and ends the process when the benchmark ends. */
 export function announce(port: number): void {
   console.log(JSON.stringify({ port }));
   process.stdin.on("end", () => process.exit()).resume();
@@ -21,7 +21,7 @@ export function listen(server: Server): void {
   server.listen(0, "127.0.0.1", () => announce((server.address() as { port: number }).port));
 }
 
-/** Serves every `count` connections together, and closes them afterwards. */
+/** Serves `count` connections at a time, then closes them. */
 export function inGroups(count: number, serve: (sockets: Socket[]) => Promise<void>): void {
   let waiting: Socket[] = [];
   const server = createServer((socket) => {
@@ -35,20 +35,20 @@ export function inGroups(count: number, serve: (sockets: Socket[]) => Promise<vo
   listen(server);
 }
 
-/** What a send ends with when the client has gone away. */
+/** Errors of a send after the client has disconnected. */
 const GONE: readonly unknown[] = ["EPIPE", "ECONNRESET", "ECANCELED"];
 
-/** Swallows the errors of clients that went away, and prints the others. */
+/** Ignores errors of disconnected clients, and prints all others. */
 export function ignoreGone(error: Error & { code?: string }): void {
   if (!GONE.includes(error.code)) console.error(String(error));
 }
 
-/** The answer to a GET request that arrived in one piece, for servers without an HTTP parser. */
+/** Answer to a GET request that arrived in one piece, for servers without an HTTP parser. */
 export interface Answer {
   readonly path: string;
   readonly size: number;
   readonly header: Uint8Array;
-  /** Whether the client wants the connection closed behind this answer. */
+  /** Whether to close the connection after this answer. */
   readonly last: boolean;
 }
 

@@ -1,4 +1,4 @@
-/** What everybody writes: `fs.createReadStream(path).pipe(res)`. @module */
+/** The usual way: `fs.createReadStream(path).pipe(res)`. @module */
 
 import { createReadStream, statSync } from "node:fs";
 import { createServer } from "node:http";

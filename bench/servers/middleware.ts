@@ -1,4 +1,4 @@
-/** Middlewares that serve a folder, each as its users mount it: `middleware.ts FOLDER KIND`. @module */
+/** Middlewares that serve a folder, mounted as usual: `middleware.ts FOLDER KIND`. @module */
 
 import { createServer, type RequestListener } from "node:http";
 import { createRequire } from "node:module";
@@ -15,7 +15,7 @@ interface Fastify {
   readonly server: { address(): { readonly port: number } };
 }
 
-/** They have no types of their own here. */
+/** These packages have no types here. */
 const require = createRequire(import.meta.url);
 const root = process.argv[2]!;
 
@@ -38,7 +38,7 @@ const KINDS: Record<string, () => unknown> = {
   "express-sluice": () => express(() => serveStatic(root)),
   "http-sluice": () => listen(createServer(serveStatic(root) as RequestListener)),
   "http-sirv": () => {
-    // The default reads the tree once and keeps what it saw: the fastest that sirv can do.
+    // sirv's default reads the tree once and caches it, which is its fastest mode.
     const sirv = require("sirv") as (root: string, options: object) => RequestListener;
     listen(createServer(sirv(root, { etag: true })));
   },

@@ -1,8 +1,7 @@
 /**
- * sendfile(2) without a look at the page cache: what the gate of sluice is measured against.
+ * sendfile(2) without checking the page cache, to show what sluice's check costs and gains.
  *
- * Everything else is done as sluice does it: the same connections, the same turns, the same way of
- * waiting.
+ * Does everything else as sluice does: the same connections, turns and waits.
  *
  * @module
  */

@@ -1,4 +1,4 @@
-/** A program behind a server of files: `program.ts FOLDER`, whose files it answers from memory. @module */
+/** A program behind a file server; answers with files from memory: `program.ts FOLDER`. @module */
 
 import { readdirSync, readFileSync } from "node:fs";
 import { createServer } from "node:http";

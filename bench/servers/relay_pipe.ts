@@ -1,4 +1,4 @@
-/** What everybody writes: `a.pipe(b); b.pipe(a)`. `relay_pipe.ts UPSTREAM_PORT`. @module */
+/** The usual way: `a.pipe(b); b.pipe(a)`. `relay_pipe.ts UPSTREAM_PORT`. @module */
 
 import { connect, createServer } from "node:net";
 import process from "node:process";

@@ -1,4 +1,8 @@
-/** One source to 16 clients: CPU beside streams of JavaScript, and what a stopped client costs. @module */
+/**
+ * One source to 16 clients: CPU beside JavaScript streams, and the cost of a stopped client.
+ *
+ * @module
+ */
 
 import { spawn, spawnSync } from "node:child_process";
 import { join } from "node:path";
@@ -14,17 +18,17 @@ import type { ServedFile, Workspace } from "../workspace.ts";
 const CLIENTS = 16;
 const MIB = 1024 * 1024;
 const SIZE = 1024 * MIB;
-/** Bytes that are compared by SHA-256 before anything is measured. */
+/** Bytes to check by SHA-256 before the measurement. */
 const CHECKED = 32 * MIB;
 const CHECK_SLOW_MS = 5000;
 const LIMIT_MS = 300_000;
 
-/** Most of the CPU time of streams. */
+/** Largest share of the CPU time of streams. */
 const OF_STREAMS = 0.5;
-/** How much longer the others may take because one of the clients does not read. */
+/** Largest slowdown of the others if one client does not read. */
 const OF_ALONE = 1.05;
 
-/** What is compared on each runtime. */
+/** What to compare on each runtime. */
 type Kind = "file" | "fifo" | "streams" | "alone" | "stopped";
 const KINDS: readonly Kind[] = ["streams", "file", "fifo", "alone", "stopped"];
 
@@ -44,7 +48,7 @@ interface Measured {
   readonly seconds: number[];
   readonly gbPerSecond: number[];
   readonly clientCpuPerGb: number[];
-  /** Clients that got every byte. */
+  /** Clients that received every byte. */
   readonly complete: number[];
   peakBytes: number;
 }
@@ -124,7 +128,7 @@ async function check(
   file: ServedFile,
   fifo: string,
 ): Promise<void> {
-  // Clients that hash, on a busy machine, are slow by any other measure.
+  // On a busy machine, clients that hash are too slow for the limit.
   const source = kind === "fifo" ? fifo : file.path;
   const server = await start(workspace, runtime, kind, source, CHECK_SLOW_MS);
   const job = jobOf(kind, server.port, file.size, true);
@@ -146,7 +150,7 @@ async function measure(measured: Measured, file: ServedFile, fifo: string): Prom
   const result = await startClient<FanOutResult>("fan_out", job).result;
   await writer;
   const cpu = cpuSeconds(server.pid) - before;
-  // Who may be dropped for, may be dropped for: the report says how many were not.
+  // Clients may be dropped in these two cases. The report has their number.
   if (result.complete !== job.readers && kind !== "alone" && kind !== "stopped") {
     throw new Error(`${runtime}, ${NAMES[kind]}: ${JSON.stringify(result)}`);
   }
@@ -158,7 +162,7 @@ async function measure(measured: Measured, file: ServedFile, fifo: string): Prom
   measured.clientCpuPerGb.push(result.cpuSeconds / gigabytes);
 }
 
-/** Writes the file into the FIFO as soon as the server opens that, in a process of its own. */
+/** Writes the file into the FIFO, in a process of its own, as soon as the server opens it. */
 function feed(path: string, fifo: string): Promise<void> {
   const script = 'exec cat "$0" > "$1"';
   const child = spawn("sh", ["-c", script, path, fifo], { stdio: "ignore", timeout: LIMIT_MS });
@@ -169,11 +173,11 @@ function report(all: readonly Measured[], rounds: number): Report {
   return {
     title: `broadcast: ${SIZE / MIB} MiB to ${CLIENTS} clients at once over loopback`,
     method: [
-      `Median (min-max) of ${rounds} interleaved rounds. GB: 10^9 bytes that arrived, at all clients together.`,
+      `Median (min-max) of ${rounds} interleaved rounds. GB: 10^9 bytes received, over all clients.`,
       `CPU: user and system time of all threads of the server. Memory: VmHWM over all rounds.`,
-      `Streams: fs.createReadStream() read once, each chunk written to every socket, and all waited for.`,
+      `Streams: one fs.createReadStream(), each chunk written to every socket, then a wait for all of them.`,
       `The pipe is written by cat, whose CPU time is not counted. The file is in the page cache.`,
-      `Clients discard inside the kernel and must have every byte; SHA-256 of ${
+      `Clients discard inside the kernel and must receive every byte; SHA-256 of ${
         CHECKED / MIB
       } MiB was checked before. ${PINNING}.`,
       `The time is from the first byte to the end of the last reader.`,

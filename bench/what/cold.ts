@@ -1,4 +1,4 @@
-/** A small request while 4 clients stream files that the page cache does not hold. @module */
+/** A small request while 4 clients stream files that are not in the page cache. @module */
 
 import type { DrainJob, DrainResult } from "../client/drain.ts";
 import type { ProbeResult } from "../client/probe.ts";
@@ -15,17 +15,17 @@ import type { ServedFile } from "../workspace.ts";
 
 const STREAMS = 4;
 const SIZE = 1024 ** 3;
-/** Long enough that a server with its hands full answers one before the next is due. */
+/** Long enough that a busy server answers one request before the next is due. */
 const PROBE_INTERVAL_MS = 20;
 const WARM_UP_MS = 1000;
 const IDLE_MS = 2000;
-/** Warm files are streamed again and again for this long. */
+/** Duration of the repeated streaming of warm files, in milliseconds. */
 const WARM_MS = 4000;
-/** The probe starts in the midst of the streaming. */
+/** Time between the start of the streams and of the probe, in milliseconds. */
 const HEAD_START_MS = 200;
-/** On a slow disk the cold streams stop here, unfinished. */
+/** Time limit of the cold streams, in milliseconds, for slow disks. */
 const COLD_LIMIT_MS = 20_000;
-/** How much slower a small request may become. */
+/** Largest slowdown of a small request. */
 const LATENCY_LIMIT = 3;
 
 interface Round {
@@ -34,7 +34,7 @@ interface Round {
   readonly cold: ProbeResult;
   readonly warmStreams: DrainResult;
   readonly coldStreams: DrainResult;
-  /** Processor time that the machine was denied during the cold streams, in milliseconds. */
+  /** Processor time that a hypervisor withheld during the cold streams, in milliseconds. */
   readonly withheldMs: number;
 }
 
@@ -74,7 +74,7 @@ async function measure(server: Server, small: ServedFile, large: ServedFile[]): 
     limitMs: COLD_LIMIT_MS,
     repeatMs: 0,
   };
-  // Reads in what the last cold streams, cut short, have not.
+  // Reads what the last cold streams, cut short, left out.
   await startClient<DrainResult>("drain", job).result;
   const warm = await beside(server, small, { ...job, repeatMs: WARM_MS });
   for (const { path } of large) await drop(path);
@@ -90,13 +90,13 @@ async function measure(server: Server, small: ServedFile, large: ServedFile[]): 
   };
 }
 
-/** Probes for as long as the streams run. */
+/** Probes while the streams run. */
 async function beside(
   server: Server,
   small: ServedFile,
   job: DrainJob,
 ): Promise<[ProbeResult, DrainResult]> {
-  // In the background: the probe is to wait for the server and not for these.
+  // In the background, so that the probe waits for the server and not for these clients.
   const streams = startClient<DrainResult>("drain", job, { background: true });
   await Promise.race([delay(HEAD_START_MS), streams.result]);
   const client = startProbe(server, small, PROBE_INTERVAL_MS);
@@ -117,11 +117,11 @@ function report(all: readonly Measured[], rounds: number): Report {
   return {
     title: `cold: a request for 1 KiB beside ${STREAMS} clients that stream files of 1 GiB`,
     method: [
-      `Warm: the files are in the page cache. Cold: dropped from it by POSIX_FADV_DONTNEED, and checked to be gone.`,
-      `A request every ${PROBE_INTERVAL_MS} ms on a keep-alive connection, late ones counted from when they were due; milliseconds.`,
+      `Warm: the files are in the page cache. Cold: POSIX_FADV_DONTNEED has dropped them, which the bench checks.`,
+      `A request every ${PROBE_INTERVAL_MS} ms on a keep-alive connection, late requests count from when they were due; milliseconds.`,
       `A new server each round; median (min-max) of ${rounds} interleaved rounds. ${PINNING}.`,
-      `Withheld: what a hypervisor kept from the machine while cold files streamed (steal time, both processors). It stops everything, for up to 40 ms at a time where a quota is used up, and is in the latencies.`,
-      `Without the look at the page cache the loop is otherwise the same.`,
+      `Withheld: processor time that the hypervisor withheld while cold files streamed (steal time, both processors). It stops everything for up to 40 ms at a time when a quota is used up, and adds to the latencies.`,
+      `The peer without the check of the page cache has the same loop otherwise.`,
     ],
     columns: [
       "server",

@@ -15,11 +15,11 @@ import { type ServedFile, sha256Of, type Workspace } from "../workspace.ts";
 const KIB = 1024;
 const MIB = 1024 * KIB;
 const SIZES = [64 * KIB, MIB, 16 * MIB, 256 * MIB];
-/** Copies in one process, of which the median counts, by size: a program warms up with the small ones. */
+/** Copies in one process by size; their median counts. The small ones warm the program up. */
 const REPEATS = new Map([[64 * KIB, 150], [MIB, 75], [16 * MIB, 15], [256 * MIB, 7]]);
-/** Most time as a multiple of what `fs.copyFile` takes. */
+/** Most time, as a multiple of `fs.copyFile`'s. */
 const OF_FS = 1.05;
-/** Most bytes that a copy that drops its pages may leave in the page cache. */
+/** Most bytes that a copy with `cache: "drop"` may leave in the page cache. */
 const LEFT = 1e6;
 
 /** Runs the benchmark. */
@@ -83,8 +83,8 @@ export async function copy({ workspace, runtimes, rounds, note }: Context): Prom
       `${
         [...REPEATS.values()].join(", ")
       } copies by size, in turns, in each of ${rounds} rounds; ` +
-      `the bytes are checked first. "over a file": the name is that of a file of 64 KiB.`,
-      '"drop": a cold file of 256 MiB copied with cache: "drop", then both files by cachestat(2).',
+      `a check of the bytes comes first. "over a file": the target is an existing file of 64 KiB.`,
+      '"drop": a cold file of 256 MiB is copied with cache: "drop", then cachestat(2) counts the pages of both files.',
     ],
     columns,
     rows: rows.map((row) => [...row, ...new Array(columns.length - row.length).fill("")]),
@@ -104,7 +104,7 @@ async function verifyBytes(files: readonly ServedFile[]): Promise<void> {
   }
 }
 
-/** Bytes of both files that are in the page cache after a cold copy. */
+/** Returns the bytes of both files in the page cache after a cold copy. */
 async function growth(
   { path }: ServedFile,
   workspace: Workspace,

@@ -1,4 +1,4 @@
-/** 10,000 connections: what they cost while they wait, and while they read slowly. @module */
+/** 10,000 connections: their cost while they idle, and while they read slowly. @module */
 
 import { spawnSync } from "node:child_process";
 import type { CrowdJob, CrowdResult } from "../client/crowd.ts";
@@ -16,10 +16,10 @@ import type { ServedFile, Workspace } from "../workspace.ts";
 
 const CONNECTIONS = 10_000;
 const BYTES_PER_SECOND = 10_000;
-/** Twelve seconds for every reader: longer than the kernel's buffers last. */
+/** Twelve seconds for every reader, which is more than the kernel's buffers can hide. */
 const SIZE = 120_000;
 const RECEIVE_BUFFER = 16 * 1024;
-/** Descriptors that either side needs, with some to spare. */
+/** Descriptors that either side needs, with some spare ones. */
 const DESCRIPTORS = 12_000;
 
 const PROBE_INTERVAL_MS = 5;
@@ -27,13 +27,13 @@ const WARM_UP_MS = 1000;
 const PROBE_MS = 3000;
 const SETTLE_MS = 1500;
 
-/** Most memory of the server with idle ones, and with readers; how much slower a request may be. */
+/** Limits: memory with idle connections, memory with readers, slowdown of a request. */
 const IDLE_LIMIT = 100e6;
 const READING_LIMIT = 150e6;
 const LATENCY_LIMIT = 5;
 
 interface Round {
-  /** Resident bytes of the server: before anybody came, with the idle ones, and with the readers. */
+  /** Resident bytes of the server: before, with idle connections, and with readers. */
   readonly before: number;
   readonly idle: number;
   readonly reading: number;
@@ -85,7 +85,7 @@ export async function crowd(
   const all = subjects.map((subject) => ({ subject, rounds: [] as Round[] }));
   for (let round = 1; round <= rounds; round++) {
     for (const { subject, rounds } of all) {
-      // A new one each time, for what it needs at most is asked.
+      // A new server each time, because the peak counts.
       const server = await subject.start(workspace);
       await verify(server.port, file);
       rounds.push(await measure(server, small, file));
@@ -131,7 +131,7 @@ async function measure(server: Server, small: ServedFile, file: ServedFile): Pro
       bytesPerSecond: BYTES_PER_SECOND,
       receiveBuffer: RECEIVE_BUFFER,
     };
-    // The probe is on the same processor: how late the readers are there says nothing of the server.
+    // The probe shares the readers' processor. Their delay says nothing of the server.
     const readers = startClient<CrowdResult>("crowd", slow, { background: true });
     await Promise.race([readers.ready, readers.result]);
     await delay(SETTLE_MS);
@@ -165,9 +165,9 @@ function report(
     } KB/s each`,
     method: [
       `A new server each round; median (min-max) of ${rounds} interleaved rounds. ${PINNING}.`,
-      `Idle: each has got one answer, waits, and gets another in the end. Reading: ${SIZE} bytes each, ${RECEIVE_BUFFER} bytes of receive buffer.`,
-      `Memory: resident size of the whole server, with its runtime; what the kernel's sockets hold is not in it.`,
-      `p99: of a request for 1 KiB every ${PROBE_INTERVAL_MS} ms, alone and beside the readers; late ones count from when they were due.`,
+      `Idle: each connection gets one answer, waits, and gets another at the end. Reading: ${SIZE} bytes each, ${RECEIVE_BUFFER} bytes of receive buffer.`,
+      `Memory: resident size of the whole server with its runtime, without the memory of the kernel's sockets.`,
+      `p99: a request for 1 KiB every ${PROBE_INTERVAL_MS} ms, alone and beside the readers; late requests count from when they were due.`,
     ],
     columns: ["server", "MB", "MB idle", "stayed", "MB reading", "complete", "p99 alone", "p99"],
     rows: all.map(({ subject, rounds }) => [

@@ -16,16 +16,16 @@ import type { ServedFile } from "../workspace.ts";
 const SIZE = 1024 ** 3;
 const MIB = 1024 ** 2;
 const SECONDS = 2;
-/** Threads of the pool, and of its peer. */
+/** Threads of sluice's pool, and of its peer. */
 const THREADS = 4;
-/** Page cache that a backup may take. */
+/** Page cache that a backup may fill, in MiB. */
 const CACHE_LIMIT_MIB = 16;
 
 /** One comparison. */
 interface Case {
   readonly name: string;
   readonly job: Omit<DirectJob, "path">;
-  /** Environment of ours. */
+  /** Environment of sluice's process. */
   readonly env: Record<string, string>;
   /** Bytes per second of the peer. */
   peer(job: DirectJob): Promise<number>;
@@ -118,7 +118,7 @@ export async function direct(context: Context): Promise<Report> {
   } else note("fio is not installed: only the backup is measured");
   const backups: Sample[] = [];
   if (!context.peers.has("dd")) return report(measured, backups, context.rounds);
-  // The writes have changed it.
+  // The write benchmarks have changed it.
   const source = workspace.file("source", SIZE);
   await drop(source.path);
   for (let round = 1; round <= context.rounds; round++) {
@@ -131,7 +131,7 @@ export async function direct(context: Context): Promise<Report> {
   return report(measured, backups, context.rounds);
 }
 
-/** The peer and ours, one right after the other; each first every other time would be no fairer. */
+/** Runs the peer and sluice, one right after the other. */
 async function compare(
   { workspace }: Context,
   { job, env, peer }: Case,
@@ -172,7 +172,7 @@ async function backUp(
   return { runtime, ours: bytes / seconds, peer: theirs, cpuSeconds, cacheMib };
 }
 
-/** Reads the whole file in both ways that are timed. */
+/** Reads the whole file in both timed ways. */
 async function verifyReads(
   { workspace }: Context,
   runtime: RuntimeName,
@@ -200,7 +200,7 @@ async function load(
   return result;
 }
 
-/** What the page cache holds of these files, in MiB. The rest of it belongs to other programs. */
+/** Returns the cached MiB of these files. Other programs use the rest of the cache. */
 function cachedMib(...paths: string[]): number {
   return paths.reduce((sum, path) => sum + cachedBytes(path) / MIB, 0);
 }
@@ -255,10 +255,10 @@ function report(
   return {
     title: "direct: files past the page cache, beside fio and dd",
     method: [
-      "The same file of 1 GiB, O_DIRECT, the same size of block and number in flight; MB/s.",
-      `Before each of ours the peer runs for as long; median (min-max) of ${rounds} rounds, ratios by round.`,
-      "CPU seconds are the process's own, start included. No process is pinned.",
-      "The page cache is what it holds of the files read and written, by cachestat(2).",
+      "The same file of 1 GiB, O_DIRECT, the same block size and number in flight; MB/s.",
+      `The peer runs for the same time before each run of sluice; median (min-max) of ${rounds} rounds, ratios by round.`,
+      "CPU seconds are the process's own, including its start. No process is pinned.",
+      "Page cache: cached pages of the files read and written, by cachestat(2).",
     ],
     columns: ["what", "runtime", "sluice MB/s", "peer", "peer MB/s", "CPU s"],
     rows,

@@ -1,4 +1,8 @@
-/** Requests that `createFileServer` passes on to a program, beside nginx and the program itself. @module */
+/**
+ * Requests that `createFileServer` forwards to a program, beside nginx and the program alone.
+ *
+ * @module
+ */
 
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
@@ -27,7 +31,7 @@ interface Measured {
   /** By load. */
   readonly perSecond: number[][];
   readonly p99: number[][];
-  /** CPU microseconds of the server for one request: not those of the program behind it. */
+  /** CPU microseconds of the server per request, without the program behind it. */
   readonly cpuMicros: number[][];
 }
 
@@ -50,7 +54,7 @@ export async function fallback(context: Context): Promise<Report> {
   for (const [name, server] of await fronts(context, program.port)) add(name, server);
   for (const { server } of all) {
     for (const file of files) await verify(server.port, { ...file, name: `api/${file.name}` });
-    // What is compiled while it runs is compiled before the first round.
+    // Compiles hot code before the first round.
     runWrk({ port: server.port, path: "/api/1k", connections: CONNECTIONS, seconds: 1 });
   }
   for (let round = 1; round <= rounds; round++) {
@@ -74,7 +78,7 @@ export async function fallback(context: Context): Promise<Report> {
   return report(all, rounds);
 }
 
-/** What stands before the program. */
+/** Starts what stands before the program. */
 async function fronts({ workspace, runtimes, peers, note }: Context, program: number) {
   const found: [name: string, server: Server][] = [];
   if (peers.has("nginx") && nginxVersion() === undefined) note(REMEDY);
@@ -87,7 +91,7 @@ async function fronts({ workspace, runtimes, peers, note }: Context, program: nu
       ]);
     }
   }
-  // It serves another folder: all that is asked for is passed on because it is not there.
+  // Serves an empty folder, so that all requests go to the program.
   const root = join(workspace.files, "empty");
   mkdirSync(root);
   for (const runtime of runtimes) {
@@ -101,13 +105,12 @@ async function fronts({ workspace, runtimes, peers, note }: Context, program: nu
 
 function report(all: readonly Measured[], rounds: number): Report {
   return {
-    title:
-      "fallback: requests that are passed on to a program, beside nginx and the program itself",
+    title: "fallback: requests that are forwarded to a program, beside nginx and the program alone",
     method: [
       `wrk with ${CONNECTIONS} connections, kept alive, ${SECONDS} s a cell; median (min-max) of ${rounds} interleaved rounds. ${PINNING}.`,
-      "The program is node:http with answers in memory. Where something stands before it, it shares the clients' processor; by itself it has the servers'.",
-      "CPU: of the server that stands before the program, all threads, for one request; of the program itself in the first row.",
-      "nginx has one worker. By default it makes a connection to the program for each request, as createFileServer does; the other row keeps 32.",
+      "The program is node:http with answers in memory. Behind a server, it shares the clients' processor; alone, it has the servers' processor.",
+      "CPU per request: all threads of the server before the program; in the first row, of the program itself.",
+      "nginx has one worker. By default it opens a connection to the program for each request, as createFileServer does; the other row keeps 32 connections.",
     ],
     columns: [
       "server",

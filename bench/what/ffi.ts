@@ -1,4 +1,4 @@
-/** What a call through `src/sys/raw` costs over the bare call of the backend. @module */
+/** The cost of a call through `src/sys/raw` over the backend's bare call. @module */
 
 import type { CallCost } from "../client/ffi_calls.ts";
 import type { Context } from "../context.ts";
@@ -30,8 +30,8 @@ export async function ffi({ workspace, runtimes, rounds, note }: Context): Promi
   return {
     title: "ffi: nanoseconds of a call through src/sys/raw and of the bare call",
     method: [
-      `Both fail at once (the descriptor is -1), so that the kernel's part is small and the same.`,
-      `Median (min-max) of ${rounds} processes per backend, each the fastest of interleaved batches.`,
+      `Both calls fail at once (the descriptor is -1), so the kernel's part is small and equal.`,
+      `Median (min-max) of ${rounds} processes per backend; each reports the fastest of interleaved batches.`,
     ],
     columns: ["backend and call", "bare ns", "raw ns"],
     rows: groups.map(([name, costs]) => [

@@ -1,4 +1,4 @@
-/** How cost grows: with clients, with the size of the file, with threads. Beside nginx. @module */
+/** How cost grows with clients, file size and threads, beside nginx. @module */
 
 import { closeSync, ftruncateSync, openSync } from "node:fs";
 import { join } from "node:path";
@@ -17,17 +17,17 @@ import type { Workspace } from "../workspace.ts";
 const KIB = 1024;
 const MIB = 1024 * KIB;
 const GIB = 1024 * MIB;
-/** Time for one figure; a download that has begun is finished. */
+/** Time for one figure in milliseconds. Downloads that have begun are finished. */
 const FOR_MS = 1500;
 const LIMIT_MS = 60_000;
 
 const CLIENTS = [1, 10, 100, 1000] as const;
 const SIZES = [KIB, 16 * KIB, 256 * KIB, 4 * MIB, 64 * MIB, GIB, 4 * GIB] as const;
 const THREADS = [1, 2] as const;
-/** Bytes of the file whose clients and threads grow, and clients of the file that grows. */
+/** Bytes of the file while clients and threads grow; clients while the file grows. */
 const FILE = 64 * KIB;
 const READERS = 2;
-/** Connections of the servers whose threads grow. */
+/** Connections while threads grow. */
 const CROWD = 64;
 
 type Axis = "clients" | "bytes" | "threads";
@@ -48,7 +48,7 @@ interface Point {
 }
 
 const WORDS: Record<Axis, string> = {
-  clients: "connections, each asking for 64 KiB again and again",
+  clients: "connections that request 64 KiB repeatedly",
   bytes: "bytes of the file, for two clients",
   threads: "threads, for 64 connections and files of 64 KiB",
 };
@@ -70,7 +70,7 @@ export async function growth(context: Context): Promise<Report> {
       for (const subject of subjects) {
         const server = await subject.start(workspace, threads);
         await verify(server.port, small);
-        // What is compiled while it runs is compiled before the first figure.
+        // Compiles hot code before the first figure.
         await ask(server, CROWD, 500);
         const add = async (axis: Axis, x: number, run: () => Promise<Cost>) => {
           record(points, axis, x, subject.name, await cost(server, run));
@@ -180,10 +180,10 @@ function report(points: Point[], subjects: readonly string[], rounds: number): R
   return {
     title: "growth: what clients, bytes and threads cost",
     method: [
-      `One server with one thread, or as many as it says; ${FOR_MS} ms for each figure; median (min-max) of ${rounds} interleaved rounds.`,
-      "Files from 1 GiB on have holes: they are read from memory, like all the others.",
+      `One server with one thread, or the given number; ${FOR_MS} ms for each figure; median (min-max) of ${rounds} interleaved rounds.`,
+      "Files from 1 GiB on are sparse, so they are read from memory like the others.",
       "CPU: user and system time of all threads of the server. A GB has 10^9 bytes.",
-      `${PINNING}; with two threads the server has both, and the clients take a part of the second.`,
+      `${PINNING}; with two threads, the server has both processors and shares the second with the clients.`,
     ],
     columns: ["", "GB/s", "CPU-s/GB", "CPU us/request", "resident MB"],
     rows: sorted.map((point) => [

@@ -1,4 +1,4 @@
-/** `createFileServer` by kind of request, beside nginx and what is used in JavaScript. @module */
+/** `createFileServer` by kind of request, beside nginx and JavaScript packages. @module */
 
 import { randomBytes } from "node:crypto";
 import { closeSync, fsyncSync, ftruncateSync, openSync, writeFileSync, writeSync } from "node:fs";
@@ -23,20 +23,20 @@ import type { Workspace } from "../workspace.ts";
 
 const KIB = 1024;
 const SECONDS = 1;
-/** A file of 4 GiB: in every 512 KiB of it 64 KiB of data, behind them a hole. */
+/** A file of 4 GiB: each 512 KiB begin with 64 KiB of data, and a hole follows. */
 const HUGE_BYTES = 4 * 2 ** 30;
 const PIECE = 64 * KIB;
 const DISTANCE = 512 * KIB;
 
-/** Kinds of requests. */
+/** A kind of request. */
 interface Load {
   readonly name: string;
   readonly path: string;
   readonly connections: number;
-  /** What counts: requests per second, or CPU per GB. */
+  /** What the limits apply to: requests per second, or CPU per GB. */
   readonly by: "rate" | "cpu";
   readonly unchanged?: true;
-  /** Which of the ranges of the huge file. */
+  /** Kind of ranges of the huge file to request. */
   readonly ranges?: "data" | "holes";
 }
 
@@ -56,7 +56,7 @@ type Kind = "ours" | "ours, nothing kept" | "nginx" | "peer";
 interface Subject {
   readonly name: string;
   readonly kind: Kind;
-  /** Whether it answers conditions and ranges. */
+  /** Whether it supports conditions and ranges. */
   readonly whole: boolean;
   start(workspace: Workspace): Promise<Server>;
 }
@@ -65,7 +65,7 @@ interface Cell {
   readonly perSecond: number[];
   readonly p99: number[];
   readonly cpuPerGb: number[];
-  /** CPU microseconds of the server for one request. */
+  /** CPU microseconds of the server per request. */
   readonly cpuMicros: number[];
 }
 
@@ -105,11 +105,11 @@ export async function http(context: Context): Promise<Report> {
     for (const file of served) await verify(server.port, file);
     if (subject.whole) await verifyRanges(server.port, piece);
     cells.set(subject, new Map());
-    // What is compiled while it runs is compiled before the first round.
+    // Compiles hot code before the first round.
     runWrk({ port: server.port, path: "/1k", connections: 8, seconds: 1 });
   }
   for (let round = 1; round <= rounds; round++) {
-    // Whoever comes first pays for what the load before has left, each round somebody else.
+    // Another server begins each round, because the first one pays for what the last load has left.
     const first = Math.floor((round - 1) * subjects.length / rounds);
     for (const load of LOADS) {
       for (let turn = 0; turn < subjects.length; turn++) {
@@ -185,7 +185,7 @@ async function tagOf(port: number, path: string): Promise<string> {
   return answer.headers.get("etag") ?? "";
 }
 
-/** Writes the huge file, and returns what each of its pieces is. */
+/** Writes the huge file, and returns the data that repeats in it. */
 function makeHuge(path: string): Uint8Array {
   const piece = randomBytes(PIECE);
   const fd = openSync(path, "w");
@@ -196,7 +196,7 @@ function makeHuge(path: string): Uint8Array {
   return piece;
 }
 
-/** A range of data, and one of a hole. */
+/** Checks a range of data and a range of a hole. */
 async function verifyRanges(port: number, piece: Uint8Array): Promise<void> {
   for (const [start, expected] of [[0, piece], [PIECE, new Uint8Array(PIECE)]] as const) {
     const first = HUGE_BYTES / 2 + start;
@@ -208,7 +208,7 @@ async function verifyRanges(port: number, piece: Uint8Array): Promise<void> {
   }
 }
 
-/** Has wrk ask for parts of 64 KiB from anywhere in the file, the same ones for every server. */
+/** Writes a wrk script that requests random parts of 64 KiB, the same ones of every server. */
 function scriptFor(workspace: Workspace, offset: number): string {
   const path = join(workspace.files, "..", `ranges-${offset}.lua`);
   writeFileSync(
@@ -233,11 +233,11 @@ function report(
   return {
     title: "http: createFileServer beside nginx and others, one thread each",
     method: [
-      `wrk with 64 connections (32 at 1 MiB and for ranges, 100 at 100 MiB), kept alive, ${SECONDS} s a cell; median (min-max) of ${rounds} interleaved rounds, each beginning with another server. ${PINNING}.`,
+      `wrk with 64 connections (32 at 1 MiB and for ranges, 100 at 100 MiB), kept alive, ${SECONDS} s a cell; median (min-max) of ${rounds} interleaved rounds, each of which begins with another server. ${PINNING}.`,
       CONGESTION,
       "At 1 MiB and 100 MiB: CPU-s per GB. Elsewhere: requests per second, the 99th percentile of the latency, and the CPU time of the server for one request. CPU counts all threads.",
-      'nginx has one worker and open_file_cache with the validity of ours, 1 s. Ours keeps files up to 32 KiB in memory; "nothing kept" only open files.',
-      "wrk copies what it gets: from 64 KiB on it is the client that is measured, unless CPU counts. Bytes were checked before.",
+      'nginx has one worker and open_file_cache, valid for 1 s as in sluice. sluice keeps files up to 32 KiB in memory; "nothing kept" keeps open files only.',
+      "wrk copies what it receives, so from 64 KiB on the client limits the rate; CPU figures are not affected. The bytes were checked before.",
     ],
     columns: ["server", ...LOADS.map(({ name }) => name)],
     rows: subjects.map((subject) => [
@@ -263,7 +263,7 @@ function report(
   };
 }
 
-/** Against the better of the two nginx, round by round. */
+/** Compares with the better of the two nginx, round by round. */
 function barsOf(
   ours: Subject,
   subjects: readonly Subject[],
@@ -298,7 +298,7 @@ function barsOf(
   });
 }
 
-/** Against what else there is on the same runtime, round by round. */
+/** Compares with the peers on the same runtime, round by round. */
 function barsBesidePeers(
   ours: Subject,
   subjects: readonly Subject[],

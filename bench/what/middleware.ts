@@ -1,4 +1,4 @@
-/** Static middlewares by file size: requests per second and CPU, ours beside those in use. @module */
+/** Static middlewares by file size: requests per second and CPU, sluice beside others. @module */
 
 import type { RequestsJob, RequestsResult } from "../client/requests.ts";
 import type { Context } from "../context.ts";
@@ -13,13 +13,13 @@ import type { ServedFile } from "../workspace.ts";
 
 const KIB = 1024;
 const SIZES = [KIB, 64 * KIB, 1024 * KIB, 16 * 1024 * KIB];
-/** From this size on the CPU time per GB is to be a third at most; below, requests per second count. */
+/** Smallest size for which CPU time per GB counts; below, requests per second count. */
 const LARGE = 1024 * KIB;
 const MOST_CPU = 1 / 3;
 const CLIENTS = 16;
 const FOR_MS = 1000;
 
-/** With the peer that each is; `undefined` for ours. */
+/** Kinds, with their names as peers; `undefined` for sluice. */
 const KINDS = {
   "express-static": "express",
   "express-sluice": undefined,
@@ -35,7 +35,7 @@ interface Measured {
   readonly kind: Kind;
   readonly size: number;
   readonly perSecond: number[];
-  /** CPU microseconds of the server for one request. */
+  /** CPU microseconds of the server per request. */
   readonly cpuMicros: number[];
   readonly clientLoad: number[];
 }
@@ -61,7 +61,7 @@ export async function middleware(
         await verify(server.port, file);
         all.push({ runtime, kind, size: file.size, perSecond: [], cpuMicros: [], clientLoad: [] });
       }
-      // What is compiled while it runs is compiled before the first round.
+      // Compiles hot code before the first round.
       await measure(undefined, server, files[0]!);
     }
   }
@@ -101,15 +101,15 @@ function nameOf({ runtime, kind, size }: Measured): string {
 
 function report(all: readonly Measured[], rounds: number): Report {
   return {
-    title: `middleware: ${CLIENTS} connections ask for one file again and again, over loopback`,
+    title: `middleware: ${CLIENTS} connections request one file repeatedly, over loopback`,
     method: [
       `Each size for ${
         FOR_MS / 1000
-      } s per round, on connections that are kept; median (min-max) of ${rounds} interleaved rounds.`,
-      `CPU: user and system time of all threads of the server, for one request.`,
+      } s per round, on keep-alive connections; median (min-max) of ${rounds} interleaved rounds.`,
+      `CPU: user and system time of all threads of the server, per request.`,
       `The client discards inside the kernel and checks every length; SHA-256 was checked before. ${PINNING}.`,
       CONGESTION,
-      `Ratios are taken round by round, between the two under Express and the two under Fastify.`,
+      `Ratios are computed round by round, between the two rows under Express and under Fastify.`,
     ],
     columns: ["server", "KiB", "requests/s", "CPU-us/request", "CPU-s/GB", "client busy"],
     rows: all.map(({ runtime, kind, size, perSecond, cpuMicros, clientLoad }) => [

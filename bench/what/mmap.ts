@@ -1,4 +1,8 @@
-/** Random reads of a mapped file, beside those of the runtime; and opening a very long one. @module */
+/**
+ * Random reads of a mapped file beside the runtime's reads, and opening a very long file.
+ *
+ * @module
+ */
 
 import { closeSync, ftruncateSync, openSync } from "node:fs";
 import { join } from "node:path";
@@ -13,15 +17,15 @@ import { type Bar, type Report, spread } from "../report.ts";
 const SIZE = 2 ** 30;
 const SPARSE = 16 * 2 ** 30;
 
-/** How many times as long the runtime's own reads must take. */
+/** Least ratio of the runtime's own reads to mapped reads. */
 const OVER_SYNC = 20;
 const OVER_PROMISE = 100;
 const OPEN_MS = 1;
 
-/** Reads of one run; as many as bench/client/mapped_reads.ts makes. */
+/** Reads of one run, as in bench/client/mapped_reads.ts. */
 const READS = 400_000;
 
-/** What bench/peers/mapped.c prints. */
+/** Output of bench/peers/mapped.c. */
 interface PeerCost {
   readonly inPlaceNs: number;
   readonly hugeNs: number;
@@ -59,15 +63,14 @@ export async function mmap({ workspace, runtimes, rounds, peers, note }: Context
   const column = (costs: Sample[], name: keyof MappedCost) => costs.map((cost) => cost[name]);
   return {
     title:
-      "mmap: 64 bytes at random places of a warm file of 1 GiB; a page of a sparse one of 16 GiB",
+      "mmap: 64 bytes at random offsets of a warm file of 1 GiB; a page of a sparse file of 16 GiB",
     method: [
-      "All sum up the 64 bytes, and must come to the same sum; the pages are in the page cache and, for",
-      "the mapping, in the page table. In place: 64 records are touched, then added up, so that their way",
-      "from memory overlaps; singly: each is added up when its turn comes. The copy goes into an array",
-      "first; the checked one is readInto().",
-      'Huge pages: the same after advise("hugepage"), with the file read from the disk anew.',
-      "C is the bound: the same sums by a program in C, whose readSync is pread(2).",
-      `Median (min-max) of ${rounds} processes, each the fastest of five runs.`,
+      "Each method sums the 64 bytes, and all must give the same sum. The pages are in the page cache and in the mapping's page table.",
+      "In place: touches 64 records first and then sums them, so that their loads from memory overlap. Singly: sums one record after the other.",
+      "Copied: into an array, then summed. Checked: by readInto().",
+      'Huge pages: the same after advise("hugepage"), with the file read again from the disk.',
+      "C is the bound: the same sums in a C program, whose readSync is pread(2).",
+      `Median (min-max) of ${rounds} processes; each reports the fastest of five runs.`,
     ],
     columns: [
       "runtime",
@@ -147,7 +150,7 @@ export async function mmap({ workspace, runtimes, rounds, peers, note }: Context
   };
 }
 
-/** What C takes, in the columns of the runtimes. */
+/** Rows with the times of C, in the columns of the runtimes. */
 function boundRows(bounds: readonly PeerCost[]): string[][] {
   if (bounds.length === 0) return [];
   const [inPlace, huge, read] = (["inPlaceNs", "hugeNs", "readNs"] as const).map((name) =>
@@ -156,7 +159,7 @@ function boundRows(bounds: readonly PeerCost[]): string[][] {
   return [["C", "", inPlace!, huge!, "", "", read!, "", "", ""]];
 }
 
-/** How much faster than a call memory is without any runtime: more is not to be had here. */
+/** How much faster than a call memory is without any runtime, which bounds the gain. */
 function boundBars(bounds: readonly PeerCost[]): Bar[] {
   if (bounds.length === 0) return [];
   const reads = bounds.map(({ readNs }) => readNs);

@@ -1,4 +1,8 @@
-/** 20 clients download 100 MB each through a relay in one thread, beside HAProxy and `pipe()`. @module */
+/**
+ * 20 clients download 100 MB each through a relay in one thread, beside HAProxy and `pipe()`.
+ *
+ * @module
+ */
 
 import { once } from "node:events";
 import { connect, createServer, type Socket } from "node:net";
@@ -29,12 +33,12 @@ const PROBE_MS = 3000;
 const PROBE_INTERVAL_MS = 2;
 const IDLE = 1000;
 
-/** Most CPU time per GB and latency, least throughput, beside those of HAProxy and `pipe()`. */
+/** Limits beside HAProxy and `pipe()`: CPU time per GB, latency, throughput. */
 const CPU_OF_HAPROXY = 0.6;
 const SPEED_OF_HAPROXY = 1;
 const P99_OF_HAPROXY = 1.2;
 const CPU_OF_PIPE = 0.25;
-/** Most memory of one idle connection. */
+/** Most memory of an idle connection, in bytes. */
 const IDLE_BYTES = 20_000;
 
 interface Subject {
@@ -94,7 +98,7 @@ function subjects({ runtimes, peers, workspace, note }: Context): Subject[] {
       note(`${runtime} is not installed: left out`);
       continue;
     }
-    // The backend makes no difference to what calls nothing foreign.
+    // Streams make no foreign calls, so the backend makes no difference.
     const alone = runtime === "node-ffi" || !peers.has("streams");
     const kinds = alone ? ["sluice"] as const : ["sluice", "pipe"] as const;
     for (const kind of kinds) {
@@ -125,7 +129,7 @@ async function transfer({ cpuPerGb, gbPerSecond, server, subject }: Measured): P
   gbPerSecond.push(result.bytes / 1e9 / result.seconds);
 }
 
-/** One keep-alive connection asks for 64 KiB again and again. */
+/** Requests 64 KiB repeatedly on one keep-alive connection. */
 async function ask({ p50, p99, server: { port } }: Measured, file: ServedFile): Promise<void> {
   const job = { port, path: `/${file.name}`, file: file.path, intervalMs: PROBE_INTERVAL_MS };
   const client = startClient<ProbeResult>("probe", job);
@@ -136,7 +140,7 @@ async function ask({ p50, p99, server: { port } }: Measured, file: ServedFile): 
   p99.push(result.p99);
 }
 
-/** Resident memory that each of many relayed connections takes once it has fallen idle. */
+/** Returns the resident memory of each idle connection. */
 async function idle(subject: Subject): Promise<number> {
   const accepted: Socket[] = [];
   const upstream = createServer((socket) => {
@@ -157,7 +161,7 @@ async function idle(subject: Subject): Promise<number> {
     }
     return clients;
   };
-  // What is needed once is no memory of a connection.
+  // Opens some connections first, because one-time costs are not a connection's.
   const first = await open(50);
   await delay(500);
   const before = memory(server.pid).resident;
@@ -174,13 +178,13 @@ function report(all: readonly Measured[], rounds: number): Report {
   return {
     title: `relay: ${CLIENTS} clients x ${SIZE / 1e6} MB through one thread, over loopback`,
     method: [
-      `nginx sends files from the page cache, a relay stands before it; median (min-max) of ${rounds} interleaved rounds.`,
+      `nginx sends files from the page cache, through a relay; median (min-max) of ${rounds} interleaved rounds.`,
       `CPU: user and system time of all threads of the relay. GB: 10^9 bytes. p50 and p99: 64 KiB on one keep-alive connection every ${PROBE_INTERVAL_MS} ms.`,
-      `HAProxy: one thread, splice-request and splice-response, pipes of 1 MiB. Idle: growth of resident memory by ${IDLE} connections, for each.`,
+      `HAProxy: one thread, splice-request and splice-response, pipes of 1 MiB. Idle: growth of resident memory per connection, with ${IDLE} connections.`,
       CONGESTION,
       `${
         PINNING.replace("server", "relay")
-      }, as does nginx. SHA-256 was checked before. Ratios are taken round by round.`,
+      }, as does nginx. SHA-256 was checked before. Ratios are computed round by round.`,
     ],
     columns: ["relay", "CPU-s/GB", "GB/s", "p50 ms", "p99 ms", "idle kB"],
     rows: all.map(({ cpuPerGb, gbPerSecond, idleBytes, p50, p99, subject }) => [

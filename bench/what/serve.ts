@@ -1,4 +1,8 @@
-/** 100 clients download 100 MiB each: CPU per GB and throughput, beside nginx and `pipe()`. @module */
+/**
+ * 100 clients download 100 MiB each: CPU per GB and throughput, beside nginx and `pipe()`.
+ *
+ * @module
+ */
 
 import type { Context } from "../context.ts";
 import type { DrainJob, DrainResult } from "../client/drain.ts";
@@ -14,9 +18,9 @@ const CLIENTS = 100;
 const MIB = 1024 * 1024;
 const SIZE = 100 * MIB;
 const LIMIT_MS = 120_000;
-/** Most resident memory of our server, at any time. */
+/** Most resident memory of sluice's server at any time, in bytes. */
 const MEMORY_LIMIT = 100e6;
-/** Most of the CPU time per GB that nginx and `pipe()` take. */
+/** Largest ratios of the CPU time per GB to nginx's and to `pipe()`'s. */
 const OF_NGINX = { "node": 1.5, "node-ffi": 1.5, "bun": 1.25, "deno": 1.25 };
 const OF_PIPE = 0.25;
 
@@ -25,9 +29,9 @@ interface Measured {
   readonly server: Server;
   readonly cpuPerGb: number[];
   readonly gbPerSecond: number[];
-  /** What the client pays: on loopback it does a part of the server's sending, see the report. */
+  /** CPU time of the client. On loopback, it does a part of the server's sending. */
   readonly clientCpuPerGb: number[];
-  /** Share of the time that the client was busy: near 1 it was the client that was measured. */
+  /** Share of the time for which the client was busy. Near 1, the client was the bottleneck. */
   readonly clientLoad: number[];
   peakBytes: number;
 }
@@ -96,8 +100,8 @@ function report(all: readonly Measured[], rounds: number): Report {
       `CPU: user and system time of all threads of the server. Memory: VmHWM over all rounds. GB: 10^9 bytes.`,
       `The client discards inside the kernel and checks every length; SHA-256 was checked before. ${PINNING}.`,
       CONGESTION,
-      `What waits unsent in a full socket leaves when the client's acknowledgement arrives, and on loopback the client pays for that: see both columns.`,
-      `Ratios are taken round by round.`,
+      `Data that waits in a full socket leaves when the client's acknowledgement arrives. On loopback the client pays for that: see both columns.`,
+      `Ratios are computed round by round.`,
     ],
     columns: ["server", "CPU-s/GB", "GB/s", "peak MB", "client CPU-s/GB", "client busy"],
     rows: all.map(({ subject, cpuPerGb, gbPerSecond, peakBytes, clientCpuPerGb, clientLoad }) => [

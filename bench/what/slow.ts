@@ -1,4 +1,4 @@
-/** 1,000 clients that read slowly: the memory they cost, and a small request beside them. @module */
+/** 1,000 slow readers: their memory, and a small request beside them. @module */
 
 import type { ProbeResult } from "../client/probe.ts";
 import type { SlowJob, SlowResult } from "../client/slow_readers.ts";
@@ -18,21 +18,21 @@ const RECEIVE_BUFFER = 16 * 1024;
 const SIZE = 100 * 1024 * 1024;
 
 const PROBE_INTERVAL_MS = 5;
-/** The first requests, which the runtime has not compiled yet, do not count. */
+/** Time at the start that does not count, while the runtime compiles hot code, in milliseconds. */
 const WARM_UP_MS = 1000;
-/** How long the server is probed without and with the readers, and how long they settle before. */
+/** Times of the probe without and with the readers, and of settling in between, in milliseconds. */
 const WITHOUT_MS = 3000;
 const SETTLE_MS = 3000;
 const WITH_MS = 7000;
 
-/** Most memory that the readers may add, and how much slower a small request may become. */
+/** Limits: memory that the readers may add, slowdown of a small request. */
 const ADDED_LIMIT = 50e6;
 const LATENCY_LIMIT = 3;
 
 interface Round {
   readonly without: ProbeResult;
   readonly with: ProbeResult;
-  /** Resident bytes of the server before the readers came, and the most that was seen with them. */
+  /** Resident bytes of the server before the readers, and the peak with them. */
   readonly before: number;
   readonly highest: number;
   readonly readers: SlowResult;
@@ -52,7 +52,7 @@ export async function slow(context: Context): Promise<Report> {
   const all: Measured[] = subjects.map((subject) => ({ subject, rounds: [] }));
   for (let round = 1; round <= rounds; round++) {
     for (const { subject, rounds } of all) {
-      // A new server each time: what the last readers left in its heap would hide what these add.
+      // A new server each time, because the heap that the last readers left would hide the growth.
       const server = await subject.start(workspace);
       if (round === 1) await verify(server.port, large);
       rounds.push(await measure(server, small));
@@ -100,9 +100,9 @@ function report(all: readonly Measured[], rounds: number): Report {
     title: `slow: ${READERS} readers of a 100 MiB file at ${BYTES_PER_SECOND / 1000} KB/s each`,
     method: [
       `A new server each round; median (min-max) of ${rounds} interleaved rounds. ${PINNING}.`,
-      `Small request: 1 KiB on a keep-alive connection every ${PROBE_INTERVAL_MS} ms, late ones counted from when they were due.`,
-      `Memory added: highest resident size of the server with the readers less that before them; what the kernel's sockets hold is not in it.`,
-      `Starved: readers that got less than 80 % of their rate, the most of any round.`,
+      `Small request: 1 KiB on a keep-alive connection every ${PROBE_INTERVAL_MS} ms, late requests count from when they were due.`,
+      `Memory added: peak resident size of the server with the readers, minus its size before them, without the memory of the kernel's sockets.`,
+      `Starved: readers that got less than 80 % of their rate; the largest number of any round.`,
     ],
     columns: [
       "server",

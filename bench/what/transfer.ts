@@ -1,4 +1,4 @@
-/** File to pipe to file, and file to socket, beside a C program that makes the same calls. @module */
+/** File to pipe to file, and file to socket, beside a C program with the same calls. @module */
 
 import { spawnSync } from "node:child_process";
 import { unlinkSync } from "node:fs";
@@ -15,18 +15,18 @@ import { sha256Of } from "../workspace.ts";
 
 const MIB = 1024 * 1024;
 const SIZE = 256 * MIB;
-/** Transfers of one process; the fastest counts, for nothing disturbed it. */
+/** Transfers of one process. The fastest counts, because nothing disturbed it. */
 const REPEATS = 5;
-/** Most wall time as a multiple of what C takes. */
+/** Most wall time, as a multiple of C's. */
 const OF_C = 1.1;
 
 const WAYS = { through: "file -> pipe -> file", send: "file -> socket" } as const;
 
 interface Subject {
   readonly name: string;
-  /** What it can do. */
+  /** The transfers that it supports. */
   readonly ways: readonly string[];
-  /** Whether it is ours, and held to the bar. */
+  /** Whether it is sluice, to which the limit applies. */
   readonly ours: boolean;
   command(args: string[]): Command;
 }
@@ -103,9 +103,9 @@ export async function transfer(context: Context): Promise<Report> {
     title: "transfer: the calls of transfer() beside the same calls in C",
     method: [
       `256 MiB, in the page cache; the fastest of ${REPEATS} transfers in each of ${rounds} rounds, ` +
-      "which are interleaved; the bytes are checked first.",
+      "which are interleaved; a check of the bytes comes first.",
       "file -> pipe -> file: splice(2) through a pipe of 1 MiB into a new file.",
-      "file -> socket: sendfile(2) to a TCP connection whose other end drops what comes.",
+      "file -> socket: sendfile(2) to a TCP connection whose peer drops the bytes.",
       PINNING.replace("server", "sender").replace("clients", "receiver"),
     ],
     columns: ["", "GB/s", "CPU ms/MB"],
@@ -119,7 +119,7 @@ function other(name: string, argv: readonly string[], ways = Object.keys(WAYS)):
   return { name, ways, ours: false, command: (args) => ({ argv: [...argv, ...args] }) };
 }
 
-/** What other languages have for it, where they are installed. */
+/** Returns the installed programs in other languages. */
 function otherLanguages(peers: ReadonlySet<PeerName>): Subject[] {
   const path = (name: string) => fileURLToPath(new URL(`../peers/${name}`, import.meta.url));
   const works = (...argv: string[]) => spawnSync(argv[0]!, argv.slice(1)).status === 0;

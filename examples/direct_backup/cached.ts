@@ -1,8 +1,8 @@
-/** How much of a file is in memory. @module */
+/** Measures how much of a file is in memory. @module */
 
 import * as sys from "../../src/sys/mod.ts";
 
-/** Bytes of a file that the page cache holds: by cachestat(2), or by mincore(2) before Linux 6.5. */
+/** Returns the cached bytes of a file, by cachestat(2), or by mincore(2) before Linux 6.5. */
 export function cachedBytes(path: string): number {
   const fd = sys.open(path, sys.OpenFlag.RDONLY | sys.OpenFlag.CLOEXEC);
   try {

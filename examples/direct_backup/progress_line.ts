@@ -1,15 +1,15 @@
-/** A line that says how far something is. @module */
+/** A progress line. @module */
 
-/** Where the line is written. */
+/** Output of the line. */
 interface Output {
   readonly isTTY?: boolean;
   write(text: string): unknown;
 }
 
-/** Time between two changes of the line. */
+/** Interval of updates, in milliseconds. */
 const INTERVAL_MS = 100;
 
-/** A line on a terminal; elsewhere nothing is shown. */
+/** Shows a line on a terminal, and nothing elsewhere. */
 export function progressLine(output: Output): {
   show(done: number, total: number): void;
   end(): void;

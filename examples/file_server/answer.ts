@@ -1,4 +1,4 @@
-/** From a request to an answer: looks the target up below the root. @module */
+/** Finds the answer to a request: looks up the target below the root. @module */
 
 import { constants, type Stats } from "node:fs";
 import { type FileHandle, open, readdir, realpath, stat } from "node:fs/promises";
@@ -8,29 +8,29 @@ import { planResponse } from "../../src/http/mod.ts";
 import { type Entry, listing } from "./listing.ts";
 import { encodePath, isVisible, parseTarget, type Target } from "./target.ts";
 
-/** A request, whoever parsed it. */
+/** A request, from any parser. */
 export interface Request {
   readonly method: string;
-  /** The request target as it was sent, such as `/a%20b?c`. */
+  /** The request target as sent, such as `/a%20b?c`. */
   readonly target: string;
-  /** Value of a header by its name in lower case; several of one name are joined by commas. */
+  /** Returns a header by its lower-case name; joins several of one name with commas. */
   header(name: string): string | undefined;
 }
 
-/** What is served. */
+/** What to serve. */
 export interface Site {
-  /** The folder, as `realpath` names it. */
+  /** The real path of the folder. */
   readonly root: string;
-  /** How its bytes travel, for the foot of the listings. */
+  /** How the bytes are sent; shown below listings. */
   readonly note: string;
 }
 
-/** An answer, still to be sent. */
+/** An answer that has not been sent yet. */
 export interface Answer {
   readonly status: number;
-  /** Content-Length is among them, except for 304. */
+  /** Header fields. They include Content-Length, except for 304. */
   readonly headers: Readonly<Record<string, string>>;
-  /** Whoever sends a part of a file closes its handle. */
+  /** Text, or a part of a file, whose handle the sender closes. */
   readonly body: string | FilePart;
 }
 
@@ -41,7 +41,7 @@ export interface FilePart {
   readonly length: number;
 }
 
-/** One range at a time, so that a body is one part of a file; browsers keep copies, and ask. */
+/** One range at a time, so that a body is one part of a file. Browsers revalidate their copies. */
 const PLAN = {
   maxRanges: 1,
   cacheControl: "no-cache",
@@ -50,7 +50,7 @@ const PLAN = {
 
 type Part = { readonly start: number; readonly length: number };
 
-/** Entries on one page: more of them help nobody, and cost a stat(2) each. */
+/** Most entries on a page. Each one costs a stat(2). */
 const MOST_ENTRIES = 2000;
 
 /** Finds the answer to a request. Never rejects. */
@@ -72,7 +72,7 @@ async function answerGet(site: Site, request: Request): Promise<Answer> {
   }
 }
 
-/** The status that tells of a failure to open. */
+/** Returns the status for an error of opening. */
 export function statusOf(error: unknown): number {
   switch ((error as { code?: unknown }).code) {
     case "ENOENT":
@@ -91,7 +91,7 @@ export function statusOf(error: unknown): number {
   }
 }
 
-/** An answer with a line of text that says its status. */
+/** Builds an answer whose text names its status. */
 export function message(status: number, headers: Record<string, string> = {}): Answer {
   return page(status, `${status} ${STATUS_CODES[status]}\n`, "text/plain", headers);
 }
@@ -122,13 +122,13 @@ async function lookUp(site: Site, request: Request, target: Target): Promise<Ans
   });
 }
 
-/** Something below the root, with symbolic links followed. */
+/** A file or folder below the root, with symbolic links followed. */
 interface Found {
   readonly path: string;
   readonly stats: Stats;
 }
 
-/** What `names` lead to; `null` for nothing, and for what lies outside the root. */
+/** Looks up `names`; returns `null` if nothing is there, or if it lies outside the root. */
 async function find(root: string, names: readonly string[]): Promise<Found | null> {
   try {
     const path = await realpath(join(root, ...names));
@@ -141,13 +141,13 @@ async function find(root: string, names: readonly string[]): Promise<Found | nul
 }
 
 async function openFile(found: Found | null, request: Request): Promise<Answer> {
-  // Asked before it is opened: opening a FIFO or a device may wait, or do something.
+  // Checks before it opens: opening a FIFO or a device may block or have side effects.
   if (found === null || !found.stats.isFile()) return message(404);
   const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
   const handle = await open(found.path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
   let keep = false;
   try {
-    // Of what is open: by now the path may lead to another file.
+    // From the open handle: the path may lead to another file by now.
     const { size, mtimeNs } = await handle.stat({ bigint: true });
     const file = { name: found.path, size: Number(size), mtimeNs };
     const { status, headers, parts: [part] } = planResponse(request, file, PLAN);

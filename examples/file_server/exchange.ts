@@ -1,26 +1,26 @@
-/** One request, from its arrival to its line in the log. @module */
+/** Handles one request, from its arrival to its log line. @module */
 
 import type { SendResult } from "../../src/mod.ts";
 import { type Answer, findAnswer, type Site } from "./answer.ts";
 import type { Request } from "./answer.ts";
 
-/** A site and what goes on there. */
+/** A site and its current state. */
 export interface Service extends Site {
-  /** Requests that are being answered. */
+  /** Number of running requests. */
   active: number;
-  /** Set when the server is to end: connections close after the answer that they are at. */
+  /** Set when the server stops: connections close after their current answer. */
   stopping: boolean;
-  /** Writes a line of the log. */
+  /** Writes a log line. */
   log(line: string): void;
 }
 
 /** How an answer was sent. */
 export type Sent = Pick<SendResult, "bytes" | "method">;
 
-/** Time without any progress after which a connection is cut. */
+/** Time without progress after which a connection is cut, in milliseconds. */
 export const IDLE_MS = 60_000;
 
-/** Answers one request by `send`, which destroys the connection where it rejects. Never rejects. */
+/** Answers a request by `send`, which destroys the connection if it rejects. Never rejects. */
 export async function exchange(
   service: Service,
   request: Request,
@@ -52,7 +52,7 @@ export async function exchange(
   }
 }
 
-/** Method and target, without anything that could forge a line or move the cursor. */
+/** Returns method and target without characters that could forge a line or move the cursor. */
 function printable({ method, target }: Request): string {
   const hex = (character: string) => `%${character.charCodeAt(0).toString(16).padStart(2, "0")}`;
   return `${method} ${target}`.replace(/[^ -~]/g, hex);

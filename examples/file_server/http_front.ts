@@ -1,4 +1,4 @@
-/** Serves by `node:http`, where that shows the descriptor of a connection: Node.js and Deno. @module */
+/** Serves through `node:http`, which shows the socket's descriptor on Node.js and Deno. @module */
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { Socket } from "node:net";
@@ -7,12 +7,12 @@ import type { Answer } from "./answer.ts";
 import { exchange, IDLE_MS, type Sent, type Service } from "./exchange.ts";
 import type { Request } from "./answer.ts";
 
-/** Makes a server that does not listen yet. */
+/** Creates a server that does not listen yet. */
 export function httpServer(service: Service): Server {
   const turns = new WeakMap<Socket, Promise<void>>();
   const server = createServer((req, res) => {
-    // A client may send many requests ahead. Each is looked up when the one before is done, so that
-    // a connection has one file open at a time.
+    // A client may pipeline many requests. Each look-up starts after the previous answer, so that a
+    // connection has one file open at a time.
     turns.set(req.socket, serve(service, req, res, turns.get(req.socket)));
   });
   return server.setTimeout(IDLE_MS);
@@ -33,7 +33,7 @@ async function serve(
 }
 
 function requestOf({ method = "", url = "", headers }: IncomingMessage): Request {
-  // Only Set-Cookie, which no request has, comes as an array.
+  // Only Set-Cookie, which requests do not have, is an array.
   return { method, target: url, header: (name) => headers[name] as string | undefined };
 }
 

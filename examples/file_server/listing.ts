@@ -1,6 +1,6 @@
-/** The page that shows what is in a folder. @module */
+/** The HTML page of a folder. @module */
 
-/** A line of the page. */
+/** A row of the page. */
 export interface Entry {
   readonly name: string;
   readonly folder: boolean;
@@ -17,7 +17,7 @@ const STYLE = "body{font:16px/1.6 system-ui,sans-serif;max-width:56rem;margin:2r
 
 const BY_NAME = new Intl.Collator("en", { numeric: true });
 
-/** Writes the page of the folder that `names` lead to; `note` is its last line. */
+/** Renders the folder at `names`; `note` is the last line of the page. */
 export function listing(names: readonly string[], entries: readonly Entry[], note: string): string {
   const title = escape(`/${names.map((name) => `${name}/`).join("")}`);
   const rows = entries.toSorted((a, b) =>
@@ -48,7 +48,7 @@ function row({ name, folder, size, modified }: Entry): string {
     `<td>${folder ? "" : formatBytes(size)}</td><td>${date}</td></tr>`;
 }
 
-/** Bytes as people read them, in powers of 1024. */
+/** Formats bytes in powers of 1024. */
 export function formatBytes(bytes: number): string {
   const power = bytes < 1024 ? 0 : Math.floor(Math.log2(bytes) / 10);
   const value = bytes / 1024 ** power;
@@ -64,7 +64,7 @@ const ESCAPES: Readonly<Record<string, string>> = {
   "'": "&#39;",
 };
 
-/** Makes text fit for HTML, in attributes too. */
+/** Escapes text for HTML, including attribute values. */
 export function escape(text: string): string {
   return text.replace(/[&<>"']/g, (character) => ESCAPES[character]!);
 }

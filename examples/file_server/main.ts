@@ -1,4 +1,4 @@
-/** The command: options, listening, ending. @module */
+/** The command: parses options, listens, stops. @module */
 
 import { realpathSync, statSync } from "node:fs";
 import { type AddressInfo, isIPv6, type Server } from "node:net";
@@ -13,17 +13,17 @@ const HELP = `Serves a folder over HTTP. Files leave by sendfile(2) and never en
 
 Usage: file_server.ts [DIR] [--port N] [--host H]
 
-  DIR        what to serve (the current folder)
-  --port N   port to listen on (3000, or the next free one; 0 for any)
-  --host H   address to listen on (127.0.0.1; 0.0.0.0 for everybody)
-  --help     show this`;
+  DIR        folder to serve (default: the current one)
+  --port N   port to listen on (default: 3000, or the next free one; 0 for any)
+  --host H   address to listen on (default: 127.0.0.1; 0.0.0.0 for all interfaces)
+  --help     print this help`;
 
 const DEFAULT_PORT = 3000;
 
-/** Mistakes of whoever started the command: told without a stack. */
+/** A wrong command line; reported without a stack. */
 class UsageError extends Error {}
 
-/** Runs the command; resolves once the server listens. */
+/** Runs the command; resolves when the server listens. */
 export async function main(args: readonly string[]): Promise<void> {
   try {
     await start(args);
@@ -47,11 +47,12 @@ async function start(args: readonly string[]): Promise<void> {
   const server = "Bun" in globalThis ? tcpServer(service) : httpServer(service);
   const address = await listen(server, host, port);
   const name = isIPv6(address.address) ? `[${address.address}]` : address.address;
-  console.log(`Serving ${folder} at http://${name}:${address.port}/`);
-  console.log(service.note);
   for (const [signal, number] of [["SIGINT", 2], ["SIGTERM", 15]] as const) {
     process.on(signal, () => stop(service, server, 128 + number));
   }
+  // Printed last, because a reader of this line may send a signal at once.
+  console.log(`Serving ${folder} at http://${name}:${address.port}/`);
+  console.log(service.note);
 }
 
 interface Options {
@@ -87,7 +88,7 @@ function parse(args: readonly string[]): Options {
   }
 }
 
-/** One line that says what carries the bytes on this runtime. */
+/** Returns one line that says how this runtime moves the bytes. */
 export function howBytesTravel(): string {
   const { runtime, backend, supported, reason } = capabilities();
   const name = `${runtime.name} ${runtime.version}`;
@@ -96,7 +97,7 @@ export function howBytesTravel(): string {
     : `Files are copied by ${name}: ${reason}`;
 }
 
-/** Without a port that was asked for, takes the first free one from the default on. */
+/** Listens on the requested port, or on the first free one from the default on. */
 async function listen(
   server: Server,
   host: string,
@@ -126,12 +127,12 @@ function listenOn(server: Server, host: string, port: number): Promise<AddressIn
   });
 }
 
-/** Lets the answers that are under way end, then the process; a second signal does not wait. */
+/** Waits for running answers, then ends the process. A second signal ends it at once. */
 function stop(service: Service, server: Server, code: number): void {
   if (service.stopping) process.exit(code);
   service.stopping = true;
   server.close();
-  console.error(`Stopping after ${service.active} requests; once more to stop now`);
+  console.error(`Stopping after ${service.active} requests; press Ctrl-C again to stop now`);
   setInterval(() => {
     if (service.active === 0) process.exit(0);
   }, 20);

@@ -1,20 +1,20 @@
-/** Reads the heads of HTTP/1.1 requests: RFC 9112, without its leniences. @module */
+/** Reads heads of HTTP/1.1 requests: RFC 9112, strictly. @module */
 
 import type { Request } from "./answer.ts";
 
-/** A request on a connection of our own. */
+/** A request on a connection that the example reads itself. */
 export interface Head extends Request {
-  /** Whether another request may follow: it was asked for, and no body comes in between. */
+  /** Whether another request may follow: the client wants it, and this one has no body. */
   readonly keepAlive: boolean;
 }
 
-/** Why no request can be made of what was sent, as a status. */
+/** Status for a malformed request. */
 export type Refusal = 400 | 431 | 505;
 
-/** Most bytes of one head: as many as Node.js takes. */
+/** Most bytes of a head, as in Node.js. */
 const MOST_BYTES = 16 * 1024;
 
-/** Time from the first byte of a head to its last, however slowly they drip. */
+/** Time limit for a complete head, in milliseconds, however slowly it drips in. */
 const HEAD_MS = 30_000;
 
 const REQUEST_LINE = /^([\w!#$%&'*+\-.^`|~]+) ([!-~]+) HTTP\/(\d)\.(\d)$/;
@@ -23,8 +23,8 @@ const NAME = /^[\w!#$%&'*+\-.^`|~]+$/;
 const CONTROL = /[\x00-\x08\x0a-\x1f\x7f]/;
 
 /**
- * Yields the requests of a connection, one when asked for one: a client that sends ahead is held up
- * by its own socket. Ends with the connection, after a refusal, or with the last request.
+ * Yields the requests of a connection on demand. The socket holds back clients that pipeline. Ends
+ * with the connection, after a rejection, or after the last request.
  */
 export async function* readHeads(
   chunks: AsyncIterator<Uint8Array>,
@@ -54,9 +54,9 @@ export async function* readHeads(
   }
 }
 
-/** Parses a head without its empty line. */
+/** Parses a head without its final empty line. */
 export function parseHead(text: string): Head | Refusal {
-  // RFC 9112, 2.2: one empty line before a request is to be ignored.
+  // RFC 9112, 2.2: servers ignore an empty line before a request.
   const [requestLine, ...fields] = text.replace(/^\r\n/, "").split("\r\n");
   const match = REQUEST_LINE.exec(requestLine!);
   if (match === null) return 400;
@@ -66,7 +66,7 @@ export function parseHead(text: string): Head | Refusal {
   const headers = new Map<string, string>();
   for (const field of fields) {
     const colon = field.indexOf(":");
-    // A space before the colon and a folded line are refused here too: neither is part of a name.
+    // Also rejects a space before the colon and folded lines: neither is part of a name.
     if (!NAME.test(field.slice(0, colon)) || CONTROL.test(field)) return 400;
     const name = field.slice(0, colon).toLowerCase();
     const before = headers.get(name);
@@ -82,7 +82,7 @@ export function parseHead(text: string): Head | Refusal {
 
   const options = (headers.get("connection") ?? "").toLowerCase().split(",").map((o) => o.trim());
   const wanted = minor === "0" ? options.includes("keep-alive") : !options.includes("close");
-  // A body is not read: what follows it could be taken for a request that it is not.
+  // A body is not read. Its bytes could be taken for the next request.
   const keepAlive = wanted && !coded && Number(length) === 0;
   return { method, target, keepAlive, header: (name) => headers.get(name) };
 }

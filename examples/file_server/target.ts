@@ -1,30 +1,32 @@
-/** From a request target to a path below the root, and nowhere else. Pure. @module */
+/** Turns a request target into a path below the root, without I/O. @module */
 
 // deno-lint-ignore no-control-regex -- NUL ends a path in C, and line ends forge headers and logs
 const CONTROL = /[\x00-\x1f\x7f]/;
 
-/** RFC 9112, 3.2.2: a server has to accept the absolute form; RFC 9110, 4.2.4: not user information. */
+/**
+ * RFC 9112, 3.2.2: a server must accept the absolute form. RFC 9110, 4.2.4: no user information.
+ */
 const ABSOLUTE = /^https?:\/\/(?:\[[0-9a-f:.]+\]|[\w\-.]+)(?::\d*)?(?=[/?]|$)/i;
 
-/** An escape of a letter, a digit or one of `-._~`: RFC 3986, 2.3. */
+/** An escaped letter, digit or one of `-._~`: RFC 3986, 2.3. */
 const UNNEEDED = /%(?:4[1-9a-f]|5[0-9af]|6[1-9a-f]|7[0-9ae]|3[0-9]|2[de])/i;
 
-/** A request target that may be looked up. */
+/** A parsed request target. */
 export interface Target {
-  /** Names from the root down, decoded; none of them leads up or is hidden. */
+  /** Names from the root down, decoded. None leads up or is hidden. */
   readonly names: readonly string[];
-  /** Whether it ends in a slash, and so can only mean a folder. */
+  /** Whether the path ends in a slash, and so can only name a folder. */
   readonly folder: boolean;
-  /** From the question mark on, or empty. */
+  /** Query, including the question mark; may be empty. */
   readonly query: string;
 }
 
 /**
- * Parses a request target; a number is the status to refuse it with.
+ * Parses a request target; returns a status to reject it with, or the target.
  *
- * Decodes once, name by name, so that an escaped slash never becomes a separator. Refuses what is
- * not the one spelling of its path (empty names, dots, unneeded escapes): a guard in front of this
- * server may compare paths without decoding them.
+ * Decodes once, name by name, so an escaped slash never becomes a separator. Rejects every other
+ * spelling of a path (empty names, dots, unneeded escapes), because a guard in front of this server
+ * may compare paths without decoding them.
  */
 export function parseTarget(target: string): Target | 400 | 404 {
   const local = target.replace(ABSOLUTE, "");
@@ -43,12 +45,12 @@ export function parseTarget(target: string): Target | 400 | 404 {
   return { names, folder, query };
 }
 
-/** Whether a file of this name is shown and served: hidden ones, "." and ".." are not. */
+/** Whether a name is shown and served: not if it is hidden, "." or "..". */
 export function isVisible(name: string): boolean {
   return !/^$|^\.|[/\\]/.test(name) && !CONTROL.test(name) && name.isWellFormed();
 }
 
-/** The path of these names, fit for a header or a link; never begins with two slashes. */
+/** Joins names to a path for a header or link; the path never begins with two slashes. */
 export function encodePath(names: readonly string[]): string {
   return names.map((name) => `/${encodeURIComponent(name)}`).join("");
 }

@@ -1,4 +1,4 @@
-/** Serves by `node:net`, where `node:http` hides the descriptor of a connection: Bun. @module */
+/** Serves through `node:net` on Bun, where `node:http` hides the socket's descriptor. @module */
 
 import { STATUS_CODES } from "node:http";
 import { createServer, type Server, type Socket } from "node:net";
@@ -7,21 +7,21 @@ import { type Answer, message } from "./answer.ts";
 import { exchange, IDLE_MS, type Sent, type Service } from "./exchange.ts";
 import { readHeads } from "./request_head.ts";
 
-/** Time for a client to take the end of the last answer, and to close in its turn. */
+/** Time for the client to read the last answer and close, in milliseconds. */
 const LINGER_MS = 2000;
 
-/** Makes a server that does not listen yet. */
+/** Creates a server that does not listen yet. */
 export function tcpServer(service: Service): Server {
-  // Half-open: a client may end its side once it has asked.
+  // Half-open: a client may close its side after the request.
   return createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
-    socket.on("error", () => {}); // whoever reads or writes is told as well
+    socket.on("error", () => {}); // readers and writers get the error, too
     socket.setTimeout(IDLE_MS, () => socket.destroy());
     converse(service, socket).catch(() => {}).finally(() => socket.destroy());
   });
 }
 
 async function converse(service: Service, socket: Socket): Promise<void> {
-  // By hand, because a `for await` over the socket would destroy it at the end.
+  // `for await` would destroy the socket at its end.
   const chunks: AsyncIterator<Uint8Array> = socket[Symbol.asyncIterator]();
   for await (const head of readHeads(chunks, () => socket.destroy())) {
     if (typeof head === "number") {
@@ -33,8 +33,8 @@ async function converse(service: Service, socket: Socket): Promise<void> {
     if (!keepAlive || socket.destroyed) break;
   }
   socket.end();
-  // What still comes is read and dropped: closing on unread bytes would reset the connection, and
-  // take the end of the answer with it.
+  // Reads and drops what still arrives. Closing with unread bytes would reset the connection and
+  // cut the answer.
   const timer = setTimeout(() => socket.destroy(), LINGER_MS);
   try {
     while (!(await chunks.next()).done);
@@ -52,7 +52,7 @@ async function send(socket: Socket, answer: Answer, keepAlive: boolean): Promise
     `Connection: ${keepAlive ? "keep-alive" : "close"}`,
   ];
   const head = `${lines.join("\r\n")}\r\n\r\n`;
-  // The socket's own timer stands still on Bun while a write waits for a client that does not read.
+  // On Bun, the socket's own timer stands still while a write waits for the client.
   const stalled = setTimeout(() => socket.destroy(), IDLE_MS);
   const onProgress = () => stalled.refresh();
   try {

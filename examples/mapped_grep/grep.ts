@@ -1,25 +1,25 @@
-/** Finding text in a file of any size, without reading it into memory. @module */
+/** Finds text in a file of any size without reading it into memory. @module */
 
 import type { MappedFile } from "../../src/mod.ts";
 
-/** A line that holds the text. */
+/** A line that contains the text. */
 export interface Match {
-  /** Place of the text in the file, in bytes. */
+  /** Offset of the text in the file, in bytes. */
   readonly offset: number;
-  /** The line, cut where it is longer than the caller wants. */
+  /** The line, cut to the length that the caller wants. */
   readonly line: string;
 }
 
-/** Bytes that are searched at once: one array may not show all of a large file. */
+/** Bytes to search at once: one array may not cover a large file. */
 const WINDOW = 1 << 28;
 const NEWLINE = 10;
 
 /**
- * Yields the lines that hold `text`, one for each line, in order.
+ * Yields the lines that contain `text`, in order, each line once.
  *
- * @param map The file; `map.advise("sequential")` makes the system read ahead and forget behind.
- * @param text What to look for, byte by byte.
- * @param most Bytes of a line that are shown on either side of the text.
+ * @param map The file. `map.advise("sequential")` makes the system read ahead and drop used pages.
+ * @param text Text to look for, compared byte by byte.
+ * @param most Bytes of a line to show on either side of the text.
  */
 export function* grep(map: MappedFile, text: string, most: number = 200): Generator<Match> {
   const needle = Buffer.from(text);
@@ -28,7 +28,7 @@ export function* grep(map: MappedFile, text: string, most: number = 200): Genera
   while (from + needle.length <= map.length) {
     const length = Math.min(WINDOW, map.length - from);
     const { buffer, byteOffset } = map.view(from, length);
-    // The same memory: Buffer has the search that a Uint8Array lacks.
+    // The same memory as a Buffer, because a Uint8Array cannot search for several bytes.
     const window = Buffer.from(buffer, byteOffset, length);
     let at = window.indexOf(needle);
     while (at >= 0) {
@@ -36,7 +36,7 @@ export function* grep(map: MappedFile, text: string, most: number = 200): Genera
       yield { offset: from + at, line };
       at = end <= from + at ? -1 : window.indexOf(needle, end - from);
     }
-    // What begins in the last bytes of this window may end in the next one.
+    // A match may begin in the last bytes of this window and end in the next one.
     from += from + length === map.length ? length : length - needle.length + 1;
   }
 }

@@ -1,6 +1,6 @@
 /**
- * The weights of a model in a file of the safetensors format: the length of a header in 8 bytes, the
- * header in JSON, which names each tensor with its type, shape and place, and then their data.
+ * Reads model weights in the safetensors format: 8 bytes with the length of a header, a JSON header
+ * with the type, shape and offsets of each tensor, then the data.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import { MappedFile } from "../../src/mod.ts";
 /** One tensor. */
 export interface Tensor {
   readonly shape: readonly number[];
-  /** Its numbers, shown where they lie in the file. */
+  /** The numbers, as a view of the file. */
   readonly data: Float32Array<ArrayBuffer>;
 }
 
@@ -21,15 +21,15 @@ interface Entry {
   readonly data_offsets: readonly [number, number];
 }
 
-/** Longest header that is believed. */
+/** Most bytes of a plausible header. */
 const MOST_HEADER = 100_000_000;
 
-/** The tensors of a file. Open until it is closed: then all of them are empty. */
+/** The tensors of a file. Disposing it empties all of them. */
 export class Weights implements Disposable {
   readonly tensors: ReadonlyMap<string, Tensor>;
   readonly #map: MappedFile;
 
-  /** Maps a file; reads nothing of it but the header. */
+  /** Maps a file, and reads only its header. */
   constructor(path: string) {
     this.#map = MappedFile.open(path);
     try {
@@ -40,12 +40,12 @@ export class Weights implements Disposable {
     }
   }
 
-  /** Bytes of the file. */
+  /** Size of the file in bytes. */
   get length(): number {
     return this.#map.length;
   }
 
-  /** Gives the memory back. */
+  /** Unmaps the file. */
   [Symbol.dispose](): void {
     this.#map.close();
   }
@@ -64,13 +64,13 @@ function* parse(map: MappedFile): Generator<[string, Tensor]> {
     }
     const bytes = map.view(8 + length + from, to - from);
     const aligned = bytes.byteOffset % 4 === 0;
-    // The format pads its header, so that this holds; a file that does not is copied.
+    // The format pads its header for alignment. Copies the tensors of files that do not.
     const { buffer, byteOffset } = aligned ? bytes : bytes.slice();
     yield [name, { shape, data: new Float32Array(buffer, byteOffset, bytes.length / 4) }];
   }
 }
 
-/** Writes tensors of random numbers into a file. */
+/** Writes tensors of random numbers to a file. */
 export function writeWeights(path: string, shapes: Record<string, readonly number[]>): void {
   const header: Record<string, Entry> = {};
   const chunks: Uint8Array[] = [];

@@ -1,4 +1,4 @@
-/** The folder that `npm start` serves. @module */
+/** Creates the folder that `npm start` serves. @module */
 
 import {
   closeSync,
@@ -22,7 +22,7 @@ const MIB = 1024 * 1024;
 const LARGE_BYTES = 1024 * MIB;
 
 /**
- * Makes the folder in `parent`, or what is missing of it, and returns its path; `note` goes onto its
+ * Creates the missing files of the folder in `parent`, and returns its path. `note` appears on its
  * page.
  */
 export function makeFolder(
@@ -30,7 +30,7 @@ export function makeFolder(
   note: string,
   largeBytes: number = LARGE_BYTES,
 ): string {
-  // Of each user their own: the folder for temporary files is everybody's.
+  // One folder per user, because all users share the folder for temporary files.
   const folder = join(parent, `sluice-start-${process.getuid?.() ?? "user"}`);
   const files = join(folder, "files");
   mkdirSync(files, { recursive: true, mode: 0o700 });
@@ -46,7 +46,7 @@ export function makeFolder(
   return folder;
 }
 
-/** By another name first: whoever is being sent the old file gets all of it, and none of this one. */
+/** Fills a temporary file and renames it, so that running downloads get the old file completely. */
 function replace(path: string, fill: (temporary: string) => void): void {
   const temporary = join(dirname(path), `.${basename(path)}.part`);
   try {
@@ -62,7 +62,7 @@ function write(path: string, content: string | Uint8Array): void {
   replace(path, (temporary) => writeFileSync(temporary, content));
 }
 
-/** Writes random bytes, so that nothing on the way can make them fewer; keeps a file of that size. */
+/** Writes random bytes, which nothing can compress. Keeps an existing file of that size. */
 function makeLarge(path: string, size: number): void {
   if (statSync(path, { throwIfNoEntry: false })?.size === size) return;
   const block = randomFillSync(new Uint8Array(Math.min(8 * MIB, size)));
@@ -71,7 +71,7 @@ function makeLarge(path: string, size: number): void {
     const fd = openSync(temporary, "w");
     try {
       for (let position = 0; position < size;) {
-        // No two blocks are alike: bytes from the wrong place show.
+        // No two blocks are equal, so bytes from a wrong offset show.
         stamp.setBigUint64(0, BigInt(position));
         position += writeSync(fd, block, 0, Math.min(block.length, size - position));
         showProgress(basename(path), position / size);

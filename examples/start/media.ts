@@ -1,8 +1,8 @@
-/** Files that a browser shows and plays, made from nothing. @module */
+/** Generates files that a browser can show and play. @module */
 
 import { crc32, deflateSync } from "node:zlib";
 
-/** The title, a row of characters per row of pixels. */
+/** The title, one character per pixel. */
 const TITLE = [
   " #### #     #   # #####  #### #####",
   "#     #     #   #   #   #     #    ",
@@ -13,12 +13,12 @@ const TITLE = [
   "####  #####  ###  #####  #### #####",
 ];
 
-/** Draws a PNG: a gradient with the title in its middle. */
+/** Draws a PNG with a gradient and the title in its middle. */
 export function gradient(width: number, height: number): Uint8Array {
   const scale = Math.floor(width / (TITLE[0]!.length + 12));
   const left = Math.floor((width - TITLE[0]!.length * scale) / 2);
   const top = Math.floor((height - TITLE.length * scale) / 2);
-  // Each line begins with the number of its filter: 0, none.
+  // Each line begins with its filter type: 0, none.
   const pixels = new Uint8Array(height * (1 + 3 * width));
   for (let y = 0, at = 0; y < height; y++) {
     at++;
@@ -50,7 +50,7 @@ function chunk(type: string, data: Uint8Array): Uint8Array {
   return bytes;
 }
 
-/** Draws an SVG of the way that the bytes take, and of the one that they do not. */
+/** Draws an SVG of the path of the bytes, past JavaScript. */
 export function drawing(): string {
   const box = (x: number, y: number, text: string) =>
     `<rect x="${x}" y="${y}" width="130" height="50" rx="8" fill="none" stroke="#286ec8"/>` +
@@ -71,7 +71,7 @@ ${box(20, 120, "page cache")}${box(370, 120, "socket")}${box(195, 20, "JavaScrip
 
 const RATE = 22_050;
 
-/** Plays a scale of quiet tones, one per second, as a WAV file that a player can seek in. */
+/** Generates a scale of quiet tones, one per second, as a WAV file in which a player can seek. */
 export function tones(seconds: number): Uint8Array {
   const samples = seconds * RATE;
   const bytes = Buffer.alloc(44 + samples * 2);

@@ -1,14 +1,14 @@
-/** The page at the root of the folder that `npm start` serves. @module */
+/** The start page of the folder that `npm start` serves. @module */
 
 import { escape, formatBytes } from "../file_server/listing.ts";
 
-/** Lines to try in a terminal, and what they show. */
+/** Commands to try in a terminal, and what they show. */
 const TRIES: readonly (readonly [string, string])[] = [
-  ["The large file, and how fast it comes", "curl -o /dev/null ORIGIN/files/large.bin"],
+  ["The large file, and its speed", "curl -o /dev/null ORIGIN/files/large.bin"],
   ["A hundred bytes from its middle", "curl -si -r 500000000-500000099 ORIGIN/files/large.bin"],
-  ["The rest of a download that broke off", "curl -C - -o large.bin ORIGIN/files/large.bin"],
+  ["The rest of an interrupted download", "curl -C - -o large.bin ORIGIN/files/large.bin"],
   [
-    "Not again what has not changed",
+    "Nothing, if the file has not changed",
     "curl -si --etag-compare e --etag-save e ORIGIN/files/path.svg",
   ],
   ["No way out of the folder", "curl -si --path-as-is ORIGIN/../../etc/passwd"],
@@ -18,7 +18,7 @@ const STYLE = `body{font:16px/1.6 system-ui,sans-serif;max-width:56rem;margin:2r
 padding:0 1rem;color-scheme:light dark}img,audio{width:100%}pre{overflow:auto;padding:.5rem;
 border:1px solid #8884;border-radius:.4rem}`;
 
-/** Writes the page; `note` says how the bytes travel. */
+/** Renders the page; `note` says how the bytes are sent. */
 export function page(note: string, largeBytes: number): string {
   const tries = TRIES.map(([what, line]) => `<p>${what}:</p>\n<pre>${line}</pre>`).join("\n");
   return `<!doctype html>

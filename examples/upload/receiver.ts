@@ -1,8 +1,8 @@
 /**
- * The thread that writes uploads: one request on each connection, spliced into a file.
+ * The thread that writes uploads: splices one request per connection into a file.
  *
- * It blocks in epoll_wait(2), for a quarter of a second at most: a thread that waits for longer could
- * not be ended.
+ * Blocks in epoll_wait(2) for a quarter of a second at most, so that it notices when it should
+ * stop.
  *
  * @module
  */
@@ -21,22 +21,22 @@ const EAGAIN = -11;
 
 const { folder, path, stop } = workerData as { folder: string; path: string; stop: Int32Array };
 
-/** A connection, and where its bytes go. */
+/** A connection and its destination. */
 interface Upload {
   readonly fd: number;
-  /** The part file, once the head has been read. */
+  /** The part file, after the head has been read. */
   file: number;
   part: string;
   name: string;
-  /** Bytes that are still to come. */
+  /** Bytes still to come. */
   left: number;
 }
 
-/** What a request is refused with. */
+/** Rejects a request with a status. */
 class Refusal extends Error {}
 
 const uploads = new Map<number, Upload>();
-// One pipe for all: it is empty between two turns.
+// All uploads share one pipe. It is empty between two turns.
 const [pipeRead, pipeWrite] = sys.pipe2(sys.OpenFlag.CLOEXEC);
 sys.setPipeSize(pipeWrite, PIPE_BYTES);
 const head = new Uint8Array(MOST_HEAD);
@@ -77,9 +77,9 @@ function receive(upload: Upload): void {
   }
 }
 
-/** Reads the head, and nothing behind it. Returns false while it is not whole. */
+/** Reads the head, and nothing after it. Returns false while the head is incomplete. */
 function begin(upload: Upload): boolean {
-  // Looked at first: what follows the head must stay in the socket, to be spliced.
+  // Peeks first: the bytes after the head must stay in the socket for splice(2).
   const seen = raw.recv(upload.fd, head, sys.MessageFlag.PEEK);
   if (seen === EAGAIN) return false;
   if (seen <= 0) throw new Refusal("400 Bad Request");
@@ -93,7 +93,7 @@ function begin(upload: Upload): boolean {
   const length = /\r\ncontent-length: (\d{1,15})\r\n/i.exec(text.slice(0, end + 2))?.[1];
   if (method !== "PUT") throw new Refusal("405 Method Not Allowed");
   if (length === undefined) throw new Refusal("411 Length Required");
-  // One name, in this folder, that is not hidden: nothing else is a place to write to.
+  // Accepts one visible name in this folder, and no other path.
   let name: string;
   try {
     name = decodeURIComponent(target);
@@ -107,13 +107,13 @@ function begin(upload: Upload): boolean {
   raw.recv(upload.fd, head.subarray(0, end + 4), 0);
   upload.name = name;
   upload.left = Number(length);
-  // Hidden from the server while it is incomplete.
+  // A dot file, so that the server hides it until it is complete.
   upload.part = join(folder, `.upload-${++lastPart}`);
   upload.file = openSync(upload.part, "wx");
   return true;
 }
 
-/** Moves what has arrived into the file. Returns true when all of it is there. */
+/** Moves received bytes into the file. Returns true when the file is complete. */
 function move(upload: Upload): boolean {
   while (upload.left > 0) {
     const wanted = Math.min(upload.left, PIPE_BYTES);
@@ -128,7 +128,7 @@ function move(upload: Upload): boolean {
   return true;
 }
 
-/** Answers, where there is something to say, and closes; what is incomplete goes. */
+/** Sends an answer if there is one, closes, and removes incomplete files. */
 function end(upload: Upload, status: string | undefined): void {
   uploads.delete(upload.fd);
   if (upload.file >= 0) {

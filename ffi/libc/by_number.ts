@@ -1,6 +1,6 @@
 /**
- * Functions that some C libraries lack, by way of syscall(2): musl has preadv2(), pwritev2() and
- * statx() since 1.2.5 (2024), and distributions with older ones are in use.
+ * Calls functions that some C libraries lack through syscall(2). musl has preadv2(), pwritev2() and
+ * statx() since 1.2.5 (2024); distributions with older versions are still in use.
  *
  * @module
  */
@@ -8,18 +8,18 @@
 import { platform } from "../platform/mod.ts";
 import type { Arg, Backend, CType } from "../types.ts";
 
-/** A function by its number. */
+/** How to call a function by its number. */
 interface Way {
   readonly number: number;
-  /** What stands behind the number. */
+  /** Types of the arguments after the number. */
   readonly args: readonly CType[];
-  /** Where the call takes one argument more, which is 0. */
+  /** Index of an extra argument that the system call takes, always 0. */
   readonly extra?: number;
 }
 
 const { preadv2, pwritev2, statx } = platform.unwrapped;
 
-/** The call takes the upper half of the place apart, which 64-bit systems ignore. */
+/** The system call takes the upper half of the offset separately; 64-bit systems ignore it. */
 const VECTORED = { args: ["i32", "address", "i32", "i64", "i64", "i32"], extra: 4 } as const;
 
 const WAYS: Record<string, Way> = {
@@ -28,7 +28,7 @@ const WAYS: Record<string, Way> = {
   statx: { number: statx, args: ["i32", "buffer", "i32", "u32", "address"] },
 };
 
-/** The function of that name, made of syscall(2); `undefined` where that is not possible. */
+/** Returns a function that goes through syscall(2); `undefined` if that is impossible. */
 export function byNumber(
   ffi: Backend,
   library: string,

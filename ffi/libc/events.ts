@@ -1,4 +1,4 @@
-/** Waiting: poll, epoll and eventfd; and what a thread says of itself. @module */
+/** Waiting: poll, epoll and eventfd; and settings of a thread. @module */
 
 import type { Signature } from "../types.ts";
 
@@ -11,9 +11,12 @@ export const EVENTS = {
   epoll_ctl: { args: ["i32", "i32", "i32", "address"], returns: "i32" },
   /** `int epoll_wait(int epoll, struct epoll_event *events, int max, int timeoutMs)` */
   epoll_wait: { args: ["i32", "address", "i32", "i32"], returns: "i32" },
-  /** `int setpriority(int which, id_t who, int nice)`: on Linux of one thread */
+  /** `int setpriority(int which, id_t who, int nice)`: for one thread on Linux */
   setpriority: { args: ["i32", "u32", "i32"], returns: "i32" },
-  /** `int prctl(int option, ...)`: of the calling thread; variadic arguments travel like named ones */
+  /**
+   * `int prctl(int option, ...)`: for the calling thread; variadic arguments are passed like named
+   * ones
+   */
   prctl: { args: ["i32", "u64", "u64", "u64", "u64"], returns: "i32" },
   /** `int eventfd(unsigned initial, int flags)` */
   eventfd: { args: ["u32", "i32"], returns: "i32" },

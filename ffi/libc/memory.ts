@@ -2,8 +2,8 @@
 
 import type { Signature } from "../types.ts";
 
-// Calls that return a pointer are declared i64: failure is then -1 on every runtime, and no system
-// hands out a user address with the top bit set.
+// Calls that return a pointer are declared i64: a failure is then -1 on every runtime, and no user
+// address has the top bit set.
 export const MEMORY = {
   /** `void *mmap(void *addr, size_t length, int prot, int flags, int fd, off_t offset)` */
   mmap: { args: ["address", "u64", "i32", "i32", "i32", "i64"], returns: "i64" },

@@ -1,6 +1,5 @@
 /**
- * The functions of the C library that sluice calls, bound on first use, and the one place that
- * reads errno.
+ * The functions of the C library that sluice calls, bound on first use. Only this file reads errno.
  *
  * @module
  */
@@ -25,16 +24,18 @@ type Table =
   & typeof SOCKETS;
 const TABLE: Table = { ...FILES, ...PIPES, ...MEMORY, ...EVENTS, ...SIGNALS, ...SOCKETS };
 
-/** Signatures that the platform decides: see `Platform.variadicPadding`. */
+/** Signatures that depend on the platform: see `Platform.variadicPadding`. */
 const PADDING: CType[] = new Array(platform.variadicPadding).fill("u64");
 const PLATFORM_TABLE: Record<string, Signature> = {
-  // `int fcntl(int fd, int command, ...)`: the third is an integer in every command used here.
+  // `int fcntl(int fd, int command, ...)`: the third argument is an integer in every command used
+  // here.
   fcntl: { args: ["i32", "i32", ...PADDING, "u64"], returns: "i32" },
-  // `int ioctl(int fd, unsigned long request, ...)`: the third is an integer or an address.
+  // `int ioctl(int fd, unsigned long request, ...)`: the third argument is an integer or an
+  // address.
   ioctl: { args: ["i32", "u64", ...PADDING, "u64"], returns: "i32" },
-  // `int open(const char *path, int flags, ...)`: the third is the mode.
+  // `int open(const char *path, int flags, ...)`: the third argument is the mode.
   open: { args: ["buffer", "i32", ...PADDING, "u32"], returns: "i32" },
-  // `int openat(int dir, const char *path, int flags, ...)`: the fourth is the mode.
+  // `int openat(int dir, const char *path, int flags, ...)`: the fourth argument is the mode.
   openat: { args: ["i32", "buffer", "i32", ...PADDING.slice(1), "u32"], returns: "i32" },
   [platform.errnoSymbol]: { args: [], returns: "i64" },
 };
@@ -44,7 +45,7 @@ if (platform.os === "darwin") {
   PLATFORM_TABLE["sendfile"] = { args, returns: "i32" };
 }
 
-/** Bound functions. A function that the library lacks is there, and fails with `ENOSYS`. */
+/** The bound functions. Functions that the library lacks are stubs that fail with `ENOSYS`. */
 export type Libc = Bound<Table> & {
   readonly fcntl: (fd: number, command: number, ...rest: bigint[]) => number;
   readonly ioctl: (fd: number, request: bigint, ...rest: bigint[]) => number;
@@ -66,10 +67,10 @@ interface Binding {
 const ENOSYS = platform.errnoNames.indexOf("ENOSYS");
 
 let binding: Binding | undefined;
-// Of this thread: every Worker evaluates this module anew. Before binding it is never read.
+// errno of this thread: every Worker evaluates this module anew. Not read before binding.
 let errnoCell: Int32Array = new Int32Array(1);
 
-/** Returns the bound functions; binds on the first call, so that an import loads nothing. */
+/** Returns the bound functions. Binds them on the first call, so an import loads nothing. */
 export function libc(): Libc {
   return (binding ??= bind()).calls;
 }
@@ -79,15 +80,15 @@ export function missingSymbols(): ReadonlySet<string> {
   return (binding ??= bind()).missing;
 }
 
-/** The name under which the C library was found. */
+/** Name under which the C library was found. */
 export function libraryName(): string {
   return (binding ??= bind()).library;
 }
 
 /**
- * Folds the result of a call into the kernel's own convention: the count, or `-errno`.
+ * Turns the result of a call into the kernel's convention: the count, or `-errno`.
  *
- * Wrap it around the call itself. Any other call on this thread may overwrite errno, and so may
+ * Wrap it directly around the call. Any other call on this thread may overwrite errno, and so may
  * an allocation.
  */
 export function fold(result: number | bigint): number {
@@ -117,12 +118,12 @@ function bind(): Binding {
   const missing = new Set<string>();
   const calls = bindAll(ffi, library, table, missing);
   const address = BigInt(calls[platform.errnoSymbol]!() as number | bigint);
-  // Mapped here and not on the first failure: making a view allocates.
+  // Map errno now, not after the first failure: creating a view allocates.
   errnoCell = new Int32Array(ffi.view(address, 4).buffer, 0, 1);
   return { calls: calls as unknown as Libc, missing, library };
 }
 
-/** Finds the library by binding the one symbol that everything else needs. */
+/** Finds the library by binding the one symbol that every table needs. */
 function open(ffi: Backend): string {
   const failures: unknown[] = [];
   for (const name of platform.libraries) {
@@ -141,12 +142,12 @@ function open(ffi: Backend): string {
   );
 }
 
-/** Functions by name, before their types are known. */
+/** Functions by name, without types. */
 export type Calls = Record<string, (...args: never[]) => unknown>;
 
 /**
- * Binds a table. A symbol that the library lacks is replaced by syscall(2) where it can be, and else
- * put into `missing` and fails with `ENOSYS`.
+ * Binds a table. If the library lacks a symbol, binds it through syscall(2) when possible.
+ * Otherwise adds it to `missing`, and the function fails with `ENOSYS`.
  */
 export function bindAll(
   ffi: Backend,
@@ -157,8 +158,8 @@ export function bindAll(
   try {
     return { ...ffi.bind(library, table) } as Calls;
   } catch {
-    // A library that lacks one symbol refuses the whole table: one by one then, so that the
-    // missing ones fail alone.
+    // If one symbol is missing, the backend rejects the whole table. Bind each symbol alone, so
+    // that only the missing ones fail.
   }
   const calls: Calls = {};
   for (const [name, signature] of Object.entries(table)) {

@@ -2,8 +2,8 @@
 
 import type { Signature } from "../types.ts";
 
-// Small structures that the library owns (offsets, iovecs, events) travel by address and not as
-// `buffer`: see cell.ts.
+// Small structures that the library owns (offsets, iovecs, events) are passed by address instead of
+// as `buffer`: see cell.ts.
 export const PIPES = {
   /** `int pipe2(int fds[2], int flags)` */
   pipe2: { args: ["buffer", "i32"], returns: "i32" },

@@ -1,4 +1,4 @@
-/** Signals: what the process does when one arrives; and its end. @module */
+/** Signal handling, and the end of the process. @module */
 
 import type { Signature } from "../types.ts";
 

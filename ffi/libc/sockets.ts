@@ -30,12 +30,14 @@ export const SOCKETS = {
   /** `ssize_t recv(int fd, void *buf, size_t n, int flags)` */
   recv: { args: ["i32", "buffer", "u64", "i32"], returns: "i64" },
   /**
-   * `ssize_t sendto(int fd, const void *buf, size_t n, int flags, const sockaddr *, socklen_t)`:
-   * with addresses for the loops that send thousands of times a second. They ask for less than
-   * 2 GiB, so that the result fits an `int`, and no backend has to make a bigint of it.
+   * `ssize_t sendto(int fd, const void *buf, size_t n, int flags, const sockaddr *, socklen_t)`: by
+   * address, for loops that send thousands of times a second. They pass less than 2 GiB, so the
+   * result fits an `int` and no backend creates a bigint.
    */
   sendto: { args: ["i32", "address", "u64", "i32", "address", "u32"], returns: "i32" },
-  /** `ssize_t recvfrom(int fd, void *buf, size_t n, int flags, sockaddr *, socklen_t *)`, as above */
+  /**
+   * `ssize_t recvfrom(int fd, void *buf, size_t n, int flags, sockaddr *, socklen_t *)`, likewise
+   */
   recvfrom: { args: ["i32", "address", "u64", "i32", "address", "address"], returns: "i32" },
 } as const;
 

@@ -1,4 +1,4 @@
-/** The functions of libcrypto. libssl depends on it, so dlsym(3) finds them through libssl's handle. @module */
+/** Functions of libcrypto. libssl depends on it, so dlsym(3) finds them through libssl's handle. @module */
 
 import type { Signature } from "../types.ts";
 

@@ -1,4 +1,4 @@
-/** The dynamic loader: what the backends' own ways to open a library cannot say. @module */
+/** The dynamic loader, for options that the backends' own library loading lacks. @module */
 
 import type { Backend, Bound, Signature } from "../types.ts";
 
@@ -15,12 +15,12 @@ LOADER satisfies Record<string, Signature>;
 
 const RTLD_NOW = 2;
 /**
- * The library prefers its own symbols to those of the program. Node.js exports its own OpenSSL; without
- * this flag libssl calls into it, and SSL_CTX_new() returns NULL. musl ignores the flag.
+ * Makes the library prefer its own symbols to the program's. Node.js exports its own OpenSSL;
+ * without this flag, libssl calls into it and SSL_CTX_new() returns NULL. musl ignores the flag.
  */
 const RTLD_DEEPBIND = 8;
 
-/** Longest text that is read from C memory, in bytes. */
+/** Maximum length of a text read from C memory, in bytes. */
 const MOST_TEXT = 1024;
 
 const encoder = new TextEncoder();
@@ -30,15 +30,15 @@ export class Loader {
   readonly #calls: Bound<typeof LOADER>;
   readonly #ffi: Backend;
 
-  /** Uses bound functions. */
+  /** Uses functions that are already bound. */
   constructor(calls: Bound<typeof LOADER>, ffi: Backend) {
     this.#calls = calls;
     this.#ffi = ffi;
   }
 
   /**
-   * Loads a library so that it keeps to its own symbols. A backend that opens it by the same name
-   * afterwards gets this one. It is never closed.
+   * Loads a library that prefers its own symbols. A backend that opens it by the same name later
+   * gets this instance. Never closed.
    */
   open(path: string): bigint {
     const handle = BigInt(
@@ -49,7 +49,7 @@ export class Loader {
     throw new Error(error === 0n ? `cannot load ${path}` : this.text(error));
   }
 
-  /** Address of a symbol; 0 when there is none. A handle of 0 is the whole program. */
+  /** Address of a symbol; 0 if missing. Handle 0 means the whole program. */
   symbol(handle: bigint, name: string): bigint {
     return BigInt(this.#calls.dlsym(handle, encoder.encode(`${name}\0`)));
   }

@@ -18,23 +18,23 @@ const TABLE: Table = { ...SSL, ...CRYPTO };
 /** The bound functions. */
 export type OpenSsl = Bound<Table>;
 
-/** OpenSSL as it was found. */
+/** The OpenSSL library in use. */
 export interface Libssl {
   readonly calls: OpenSsl;
-  /** Name or path of the library; `null` for the OpenSSL that Node.js itself exports. */
+  /** Name or path of the library; `null` for the OpenSSL that Node.js exports. */
   readonly path: string | null;
-  /** Its own description, such as `"OpenSSL 3.0.19 27 Jan 2026"`. */
+  /** The version text of the library, such as `"OpenSSL 3.0.19 27 Jan 2026"`. */
   readonly version: string;
-  /** Address of an exported function, to be handed to OpenSSL as a callback. */
+  /** Address of an exported function, to pass to OpenSSL as a callback. */
   symbol(name: string): bigint;
   /** Copies a C string. */
   text(address: bigint): string;
 }
 
-/** The name that distributions install OpenSSL 3 under. */
+/** Name under which distributions install OpenSSL 3. */
 const LIBRARY = "libssl.so.3";
 
-/** `SLUICE_LIBSSL` with this value chooses the functions that Node.js exports. */
+/** Value of `SLUICE_LIBSSL` that selects the functions that Node.js exports. */
 const RUNTIME = "runtime";
 
 /** OpenSSL_version(OPENSSL_VERSION) */
@@ -44,10 +44,10 @@ let found: Libssl | undefined;
 let refusal: Error | undefined;
 
 /**
- * Returns OpenSSL, binding it on the first call of each thread.
+ * Returns OpenSSL. Binds it on the first call of each thread.
  *
- * @throws {Error} When there is none; `message` names what was tried and found. The answer is
- * remembered: a library does not appear while the process runs.
+ * @throws {Error} When OpenSSL is missing; `message` lists the attempts. The answer is remembered:
+ * no library appears while the process runs.
  */
 export function libssl(): Libssl {
   if (found !== undefined) return found;
@@ -77,7 +77,7 @@ function find(): Libssl {
 
 function loaderOf(ffi: Backend): Loader {
   const failures: unknown[] = [];
-  // Before glibc 2.34, dlopen(3) was in a library of its own.
+  // Before glibc 2.34, dlopen(3) was in a separate library.
   for (const library of [libraryName(), "libdl.so.2"]) {
     try {
       return new Loader(ffi.bind(library, LOADER), ffi);
@@ -93,7 +93,7 @@ function candidates(loader: Loader): (string | null)[] {
   if (wanted === RUNTIME) return [null];
   if (wanted !== undefined && wanted !== "") return [wanted];
   if (runtime().name !== "node") return [LIBRARY];
-  // musl has no RTLD_DEEPBIND: the functions that Node.js exports would be mixed into the library.
+  // musl lacks RTLD_DEEPBIND, so the functions that Node.js exports would mix with the library's.
   const musl = /musl/.test(libraryName());
   return musl && loader.symbol(0n, "SSL_CTX_new") !== 0n ? [null] : [LIBRARY, null];
 }
@@ -119,7 +119,7 @@ function open(ffi: Backend, loader: Loader, path: string | null): Libssl {
   };
 }
 
-/** Why a library cannot be used, by its description of itself; `undefined` when it can. */
+/** Reason why a library is unusable, by its version text; `undefined` if it is usable. */
 export function unfit(version: string): string | undefined {
   if (/LibreSSL/i.test(version)) return "sluice needs OpenSSL, not LibreSSL";
   if (/BoringSSL|AWS-LC/i.test(version)) return "sluice needs OpenSSL, not BoringSSL";

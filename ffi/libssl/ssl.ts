@@ -1,8 +1,8 @@
-/** The functions of libssl. @module */
+/** Functions of libssl. @module */
 
 import type { Signature } from "../types.ts";
 
-// Memory of the hot calls goes by address: see libc/cell.ts.
+// Frequent calls pass memory by address: see libc/cell.ts.
 export const SSL = {
   /** `const SSL_METHOD *TLS_server_method(void)` */
   TLS_server_method: { args: [], returns: "i64" },

@@ -1,15 +1,15 @@
 /**
- * macOS on arm64 and x64. Written from the headers and the manual pages of XNU; never run.
+ * macOS on arm64 and x64. Written from the headers and manual pages of XNU; never run.
  *
- * macOS has no splice, tee, epoll, memfd or O_DIRECT. It has a sendfile(2) of its own shape, mmap,
- * posix_memalign, and `fcntl(F_NOCACHE)` in the place of O_DIRECT.
+ * macOS lacks splice, tee, epoll, memfd and O_DIRECT. It has a different sendfile(2), and mmap,
+ * posix_memalign, and `fcntl(F_NOCACHE)` instead of O_DIRECT.
  *
  * @module
  */
 
 import type { Platform } from "./types.ts";
 
-// sys/errno.h, 1 to 106; 11 is EDEADLK and 35 is EAGAIN, the other way round from Linux.
+// sys/errno.h, 1 to 106; 11 is EDEADLK and 35 is EAGAIN, unlike on Linux.
 const ERRNO_NAMES = (
   "- EPERM ENOENT ESRCH EINTR EIO ENXIO E2BIG ENOEXEC EBADF ECHILD EDEADLK ENOMEM EACCES EFAULT " +
   "ENOTBLK EBUSY EEXIST EXDEV ENODEV ENOTDIR EISDIR EINVAL ENFILE EMFILE ENOTTY ETXTBSY EFBIG " +

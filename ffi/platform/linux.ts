@@ -9,8 +9,8 @@
 
 import type { Platform } from "./types.ts";
 
-// Errno 1 to 133 of asm-generic/errno-base.h and errno.h; both processors use them. EWOULDBLOCK (11)
-// and EDEADLOCK (35) are second names, and 41 and 58 are the holes that they left.
+// Errno 1 to 133 of asm-generic/errno-base.h and errno.h, the same on both processors. EWOULDBLOCK
+// (11) and EDEADLOCK (35) are aliases; 41 and 58 are unused.
 const ERRNO_NAMES = (
   "- EPERM ENOENT ESRCH EINTR EIO ENXIO E2BIG ENOEXEC EBADF ECHILD EAGAIN ENOMEM EACCES EFAULT " +
   "ENOTBLK EBUSY EEXIST EXDEV ENODEV ENOTDIR EISDIR EINVAL ENFILE EMFILE ENOTTY ETXTBSY EFBIG " +
@@ -66,7 +66,7 @@ const COMMON = {
   seek: { DATA: 3, HOLE: 4 },
   ioctl: { FIONREAD: 0x541b, SIOCOUTQ: 0x5411, FICLONE: 0x40049409, SIOCETHTOOL: 0x8946 },
   resource: { FSIZE: 1, NOFILE: 7, MEMLOCK: 8 },
-  // Calls newer than 2019 have one number on all processors.
+  // System calls added after 2019 have the same number on all processors.
   syscalls: {
     io_uring_setup: 425,
     io_uring_enter: 426,
@@ -138,7 +138,7 @@ const OPEN = {
   PATH: 0o10000000,
 } as const;
 
-// glibc first; then musl by its versioned name, as Alpine installs it, and by its linker's alias.
+// glibc first, then musl by its versioned name, as on Alpine, and by its linker's alias.
 const libraries = (muslArch: string): string[] => [
   "libc.so.6",
   `libc.musl-${muslArch}.so.1`,
@@ -157,7 +157,7 @@ export const LINUX_X64: Platform = {
     NOFOLLOW: 0o400000,
     TMPFILE: 0o20200000,
   },
-  // Packed here, to look the same to 32-bit and 64-bit processes.
+  // Packed on x64, to match the layout of 32-bit processes.
   epollEvent: { size: 12, data: 4 },
 };
 

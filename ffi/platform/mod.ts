@@ -1,4 +1,4 @@
-/** Picks the table of the running system. @module */
+/** Chooses the table of the running system. @module */
 
 import { DARWIN_ARM64, DARWIN_X64 } from "./darwin.ts";
 import { LINUX_ARM64, LINUX_X64 } from "./linux.ts";
@@ -6,13 +6,13 @@ import type { Platform } from "./types.ts";
 
 export type { Platform } from "./types.ts";
 
-/** Where the runtimes name the system. */
+/** The globals that name the system. */
 interface Globals {
   readonly Deno?: { readonly build: { readonly os: string; readonly arch: string } };
   readonly process?: { readonly platform?: string; readonly arch?: string };
 }
 
-/** The system that this process reports in Node's words, such as `"linux-x64"`. */
+/** The system in Node's terms, such as `"linux-x64"`. */
 export const system: string = nameSystem(globalThis as Globals);
 
 const TABLES: Record<string, Platform> = {
@@ -22,18 +22,18 @@ const TABLES: Record<string, Platform> = {
   "darwin-x64": DARWIN_X64,
 };
 
-/** Whether there is a table for this system; without one nothing is ever called. */
+/** Whether this system has a table; without one, no foreign call is ever made. */
 export const supported: boolean = system in TABLES;
 
 /**
- * The numbers of this system. On an unsupported one they are those of Linux on x64, so that the
- * modules which name flags can be imported; no call is made there.
+ * The constants of this system. An unsupported system gets those of Linux on x64, so that modules
+ * with flags can be imported; no call is made there.
  */
 export const platform: Platform = TABLES[system] ?? LINUX_X64;
 
 function nameSystem(globals: Globals): string {
-  // Deno loads its Node.js modules when `process` is first looked at, which would make up most of
-  // the time that an import takes.
+  // The first access to `process` makes Deno load its Node.js modules, which would take most of the
+  // time of an import.
   const build = globals.Deno?.build;
   if (build === undefined) return `${globals.process?.platform}-${globals.process?.arch}`;
   const processors: Record<string, string> = { x86_64: "x64", aarch64: "arm64" };

@@ -1,48 +1,50 @@
-/** What differs between operating systems and processors, as data. @module */
+/** Differences between operating systems and processors, as data. @module */
 
-/** Numbers and layouts of one operating system on one processor. */
+/** Constants and layouts of one operating system on one processor. */
 export interface Platform {
   readonly os: "linux" | "darwin";
   readonly arch: "x64" | "arm64";
-  /** Names under which the C library is looked for, in order. */
+  /** Names of the C library to try, in order. */
   readonly libraries: readonly string[];
   /** Function that returns the address of this thread's errno. */
   readonly errnoSymbol: "__errno_location" | "__error";
   /** Name of each errno, by number; holes are unused numbers. */
   readonly errnoNames: readonly (string | undefined)[];
-  /** Bits of open(2). A bit that the system lacks is 0, so that or-ing it in changes nothing. */
+  /** Bits of open(2). A bit that the system lacks is 0, so or-ing it in changes nothing. */
   readonly open: Record<OpenBit, number>;
-  /** Bits of mmap(2); 0 where the system lacks one. */
+  /** Bits of mmap(2); 0 if the system lacks one. */
   readonly map: Record<MapBit, number>;
-  /** Advice of madvise(2); -1 where the system lacks one. */
+  /** Advice of madvise(2); -1 if the system lacks one. */
   readonly memoryAdvice: Record<AdviceName, number>;
   /** Bits of msync(2). */
   readonly msync: Record<"ASYNC" | "INVALIDATE" | "SYNC", number>;
-  /** The two places of lseek(2) that the systems number differently. */
+  /** The two origins of lseek(2) whose numbers differ. */
   readonly seek: Record<"DATA" | "HOLE", number>;
-  /** Requests of ioctl(2); 0, which every driver refuses, where the system lacks one. */
+  /** Requests of ioctl(2); if the system lacks one, 0, which every driver rejects. */
   readonly ioctl: Record<"FIONREAD" | "SIOCOUTQ" | "FICLONE" | "SIOCETHTOOL", number>;
   /** Resources of getrlimit(2). */
   readonly resource: Record<"FSIZE" | "NOFILE" | "MEMLOCK", number>;
-  /** Numbers for syscall(2) of what libc does not wrap; -1 where the system lacks the call. */
+  /** Numbers for syscall(2) of calls that libc does not wrap; -1 if the system lacks the call. */
   readonly syscalls: Record<SyscallName, number>;
-  /** The same of what some C libraries wrap, and some do not; they differ by processor. */
+  /** The same, for calls that only some C libraries wrap; they differ by processor. */
   readonly unwrapped: Record<"preadv2" | "pwritev2" | "renameat2" | "statx", number>;
-  /** The descriptor that stands for the current folder. */
+  /** Descriptor that means the current folder. */
   readonly atFdcwd: number;
-  /** Numbers of the socket calls; an option that the system lacks is -1, a type bit 0. */
+  /**
+   * Constants of the socket calls; if the system lacks one, an option is -1 and a type bit is 0.
+   */
   readonly socket: Record<SocketName, number>;
-  /** Bits of the `flags` argument of send(2) and recv(2); 0 where the system lacks one. */
+  /** Bits of the `flags` argument of send(2) and recv(2); 0 if the system lacks one. */
   readonly message: Record<MessageBit, number>;
-  /** Commands of fcntl(2); -1 where the system lacks one. */
+  /** Commands of fcntl(2); -1 if the system lacks one. */
   readonly fcntl: Record<FcntlName, number>;
-  /** `struct epoll_event`: bytes of one, and where its 64-bit `data` begins. */
+  /** `struct epoll_event`: its size, and the offset of its 64-bit `data`, in bytes. */
   readonly epollEvent: { readonly size: number; readonly data: number };
   /**
-   * Dummy arguments to put between the named and the variadic arguments of `fcntl`, `ioctl`
-   * and `open`; `openat` has one named argument more and takes one less.
-   * Apple's arm64 passes variadic arguments on the stack, so the six free registers must be filled
-   * first; everywhere else they travel like the named ones.
+   * Dummy arguments between the named and the variadic arguments of `fcntl`, `ioctl` and `open`;
+   * `openat` has one more named argument and takes one less. Apple's arm64 passes variadic
+   * arguments on the stack, so the six free registers must be filled first. Other systems pass them
+   * like named arguments.
    */
   readonly variadicPadding: number;
 }

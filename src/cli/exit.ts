@@ -1,20 +1,20 @@
-/** How a command ends: its exit code, its last words, and Ctrl-C. @module */
+/** The end of a command: exit codes, error messages and Ctrl-C. @module */
 
 import process from "node:process";
 import { outputLost } from "./output.ts";
 
-/** Exit codes of the `sluice` command; a second signal adds 128 + its number. */
+/** Exit codes of the `sluice` command. A signal ends it with 128 + its number. */
 export const ExitCode = {
   OK: 0,
-  /** Something failed while it worked; standard error says what. */
+  /** Something failed at run time; standard error says what. */
   FAILED: 1,
-  /** The command line was wrong. */
+  /** The command line is wrong. */
   USAGE: 2,
 } as const;
 
 const SIGNALS = { SIGINT: 130, SIGTERM: 143 } as const;
 
-/** One line for a terminal: the message and, where they say more, its causes. */
+/** Returns the message and the causes that add to it, as one line. */
 export function explain(error: unknown): string {
   const lines: string[] = [];
   for (let at = error; at !== undefined; at = at instanceof Error ? at.cause : undefined) {
@@ -25,11 +25,11 @@ export function explain(error: unknown): string {
 }
 
 /**
- * Runs what a first SIGINT or SIGTERM asks to end, through the signal that it is given: what it
- * started it ends, what it made it removes. A second signal ends the process at once. So does it end
- * when nobody takes its output any more.
+ * Runs a command that ends cleanly on the first SIGINT or SIGTERM, through the signal that `run`
+ * receives. `run` stops what it started and removes what it made. A second signal ends the process
+ * at once. The command also ends if its output can no longer be written.
  *
- * @returns What `run` returned. The exit code is set to 130 or 143 if a signal came.
+ * @returns The result of `run`. Sets the exit code to 130 or 143 if a signal came.
  */
 export async function interruptible<T>(run: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const controller = new AbortController();

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /**
- * The `sluice` command: `node src/cli/main.ts`, `bun src/cli/main.ts` and
- * `deno run -A src/cli/main.ts` run it from a checkout, `npx sluice` from the package.
+ * The `sluice` command. `npx sluice` runs it from the package. From a checkout, use
+ * `node src/cli/main.ts`, `bun src/cli/main.ts` or `deno run -A src/cli/main.ts`.
  *
  * @module
  */
@@ -14,7 +14,7 @@ import { ExitCode, explain } from "./exit.ts";
 import { print, write } from "./output.ts";
 
 const program = new Command("sluice")
-  .description("Moves bytes without copying them: serves, relays, copies, and says what it costs.")
+  .description("Serves folders, relays connections and copies files by zero-copy system calls.")
   .version(VERSION, "-v, --version", "print the version")
   .helpOption("-h, --help", "print this help")
   .helpCommand(false)
@@ -22,7 +22,7 @@ const program = new Command("sluice")
   .configureOutput({ writeOut: write })
   .exitOverride();
 
-// What is added ready-made takes none of these settings over by itself.
+// Commands that were built elsewhere do not inherit these settings by themselves.
 for (const command of COMMANDS) program.addCommand(command.copyInheritedSettings(program));
 for (const command of PARTS) program.addCommand(command.exitOverride(), { hidden: true });
 
@@ -30,18 +30,18 @@ try {
   await program.parseAsync();
 } catch (error) {
   if (error instanceof CommanderError) {
-    // commander has printed it; help and version are no failure.
+    // commander has printed the message. Help and version are no failures.
     if (error.exitCode !== 0) process.exitCode = ExitCode.USAGE;
   } else {
     const message = explain(error);
-    // Whoever reads JSON gets JSON, whatever happens.
+    // With --json, errors are JSON, too.
     if (asJson()) print(JSON.stringify({ error: { message, code: codeOf(error) } }));
     console.error(`sluice: ${message}`);
     process.exitCode = ExitCode.FAILED;
   }
 }
 
-/** Whether the command that was run has been asked for JSON. */
+/** Whether the command was run with `--json`. */
 function asJson(): boolean {
   const command = program.commands.find((each) => each.name() === program.args[0]);
   return command?.opts()["json"] === true;

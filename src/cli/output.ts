@@ -1,39 +1,39 @@
-/** What is printed, for windows of any width, and what happens when nobody can take it. @module */
+/** Prints to standard output, wraps text, and handles a closed output. @module */
 
 import process from "node:process";
 
-/** As the shell calls a process that SIGPIPE has ended; these runtimes ignore that signal. */
+/** 128 + SIGPIPE, as shells report it. The runtimes themselves ignore that signal. */
 const CLOSED = 141;
 
 const lost = new AbortController();
 
-/** Aborted once standard output takes no more: its reader is gone, or the disk is full. */
+/** Aborted when standard output accepts no more: its reader has closed it, or the disk is full. */
 export const outputLost: AbortSignal = lost.signal;
 
-/** Prints a text and ends the line. */
+/** Prints a line. */
 export function print(text: string): void {
   write(`${text}\n`);
 }
 
-/** Prints a text as it is. */
+/** Prints text without a line end. */
 export function write(text: string): void {
   if (outputLost.aborted) return;
   try {
     process.stdout.write(text);
   } catch (error) {
-    // Deno throws what the others tell as an event.
+    // Deno throws an error that the others emit as an event.
     lose(error as Error);
   }
 }
 
-/** Columns of the window; `Infinity` where standard output is none. */
+/** Returns the columns of the terminal; `Infinity` if standard output is none. */
 export function windowWidth(): number {
   return process.stdout.isTTY ? process.stdout.columns || 80 : Infinity;
 }
 
 /**
- * Breaks a text between words, so that no line has more than `width` columns where that is possible;
- * `indent` stands before every line but the first.
+ * Breaks text between words into lines of at most `width` columns, if words are short enough.
+ * `indent` precedes every line but the first.
  */
 export function wrap(text: string, width: number, indent: string = ""): string[] {
   const lines: string[] = [];
@@ -50,7 +50,7 @@ export function wrap(text: string, width: number, indent: string = ""): string[]
   return [...lines, line];
 }
 
-/** Columns that a text takes, colours not counted. */
+/** Counts the columns of a text, without colour codes. */
 function columns(text: string): number {
   // deno-lint-ignore no-control-regex
   return text.replaceAll(/\x1b\[\d+m/g, "").length;
@@ -59,7 +59,7 @@ function columns(text: string): number {
 function lose(error: Error & { code?: string }): void {
   if (outputLost.aborted) return;
   lost.abort();
-  // Who has closed it, as head(1) does, has seen enough; all else is a failure.
+  // A reader such as head(1) has seen enough and closed the pipe. Anything else is a failure.
   process.exitCode = error.code === "EPIPE" ? CLOSED : 1;
   if (error.code === "EPIPE") return;
   const why = error.code === "ENOSPC" ? "there is no space left" : error.message;
@@ -67,5 +67,5 @@ function lose(error: Error & { code?: string }): void {
 }
 
 process.stdout.on("error", lose);
-// What cannot be said cannot be said.
+// An error about standard error cannot be reported.
 process.stderr.on("error", () => {});

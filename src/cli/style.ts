@@ -1,4 +1,4 @@
-/** Colours for a terminal, and none where nobody sees them. @module */
+/** Colours for terminals. @module */
 
 import process from "node:process";
 
@@ -14,12 +14,12 @@ const CODES = {
 /** Name of a style. */
 export type StyleName = keyof typeof CODES;
 
-/** Puts text into a style, or returns it as it is. */
+/** Applies a style to text, or returns the text unchanged. */
 export type Paint = (style: StyleName, text: string) => string;
 
 /**
- * Chooses for an output: colours on a terminal, unless `NO_COLOR` is set (https://no-color.org);
- * `FORCE_COLOR` wants them everywhere.
+ * Returns the painter for an output. It uses colours on a terminal, unless `NO_COLOR` is set
+ * (https://no-color.org). `FORCE_COLOR` uses them everywhere.
  */
 export function painter(output: { isTTY?: boolean } = process.stdout): Paint {
   const { NO_COLOR, FORCE_COLOR, TERM } = process.env;

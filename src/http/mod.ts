@@ -1,5 +1,6 @@
 /**
- * Files over HTTP, by the book: ranges, conditions, sidecars and a root that nothing leaves.
+ * Serves files over HTTP: ranges, conditions, precompressed files, and a root that no path can
+ * leave.
  *
  * ```ts ignore
  * import express from "express";
@@ -8,10 +9,10 @@
  * express().use(serveStatic("public", { maxAge: "1d" })).listen(8080);
  * ```
  *
- * {@linkcode serveStatic} fits into `node:http`, Express, Connect, Koa, Fastify, Hono and servers in
- * the style of `fetch`; {@linkcode fileResponse} answers these with one file.
- * {@linkcode createFileServer} is a server of its own, in threads of its own.
- * {@linkcode planResponse} decides and does nothing: adapters of your own can be built upon it.
+ * {@linkcode serveStatic} works in `node:http`, Express, Connect, Koa, Fastify, Hono and servers
+ * with a `fetch` handler. {@linkcode fileResponse} answers a `fetch` request with one file.
+ * {@linkcode createFileServer} is a complete server in threads of its own. {@linkcode planResponse}
+ * only decides the response; build your own adapters on it.
  *
  * @module
  */

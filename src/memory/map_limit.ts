@@ -1,6 +1,6 @@
 /**
- * How many mappings the process may have. Linux gives a process 65,530 (`vm.max_map_count`), of everybody
- * in it: when none is left, an allocation of the runtime itself fails, and that ends the process.
+ * Limits how many mappings the process creates. Linux allows a process 65,530 mappings in total
+ * (`vm.max_map_count`). Beyond that, the runtime's own allocations fail, which ends the process.
  *
  * @module
  */
@@ -11,11 +11,13 @@ import { OpenFlag } from "../sys/flags/file.ts";
 import { close, open, read } from "../sys/raw/mod.ts";
 import { giveBack } from "./mapping/region_quarantine.ts";
 
-/** Mappings of this thread between two counts: a count takes up to 30 ms. */
+/**
+ * Mappings that this thread may create between two counts: a count reads all of /proc/self/maps.
+ */
 const BETWEEN = 512;
-/** Part of all mappings that is left to the runtime, to its libraries, and to threads that count later. */
+/** Share of all mappings reserved for the runtime, its libraries, and threads that count later. */
 const RESERVED = 1 / 4;
-/** Where the system does not say. */
+/** Linux's default, used if the system does not say. */
 const USUAL_LIMIT = 65_530;
 
 const ENOMEM = -errnoNumber("ENOMEM");
@@ -25,7 +27,7 @@ let uncounted = 0;
 let limit = 0;
 
 /**
- * Throws when the process has nearly as many mappings as it may have.
+ * Throws when the process is close to its limit of mappings.
  *
  * @throws {SyscallError} `ENOMEM`.
  */
@@ -43,7 +45,9 @@ export function assertRoom(action: () => string): void {
   uncounted = 0;
 }
 
-/** Makes a call that maps memory; once more when there were no addresses, but some could be given back. */
+/**
+ * Makes a call that maps memory. If no addresses are left, frees quarantined ones and tries again.
+ */
 export function mapped<T>(call: () => T | number): T | number {
   const result = call();
   return result === ENOMEM && giveBack() ? call() : result;
@@ -55,7 +59,7 @@ function numberIn(path: string): number {
   return count < 0 ? 0 : Number.parseInt(new TextDecoder().decode(text), 10) || 0;
 }
 
-/** Lines of a file; 0 when it cannot be read. */
+/** Number of lines in a file; 0 if it cannot be read. */
 function linesOf(path: string): number {
   let lines = 0;
   readEach(path, new Uint8Array(64 * 1024), (part) => {

@@ -1,18 +1,18 @@
-/** Files whose pages are the file: what of them has been swapped out. @module */
+/** Files in memory: detects pages that were swapped out. @module */
 
 import { MapFlag, Protection } from "../sys/flags/memory.ts";
 import { cachestat, mincore, mmap, munmap, pageSize } from "../sys/raw/mod.ts";
 import { fileSystemOf } from "../sys/file/mounts.ts";
 import { FileSystem } from "../sys/file/statx.ts";
 
-/** What cachestat(2) counts; the fourth are the pages that are not in memory any more. */
+/** Counts of cachestat(2); the fourth is the number of evicted pages. */
 const counts = new BigUint64Array(5);
 
 /**
- * Whether a range lies in a file system that is memory, and all of it is there.
+ * Whether a range lies in an in-memory file system, and none of it is swapped out.
  *
- * Such file systems refuse `RWF_NOWAIT` (measured on Linux 6.18), though only pages of tmpfs that were
- * swapped out can keep a reader waiting. False for every other file system, of which nothing is asked.
+ * Such file systems reject `RWF_NOWAIT` (Linux 6.18), though only swapped-out tmpfs pages can block
+ * a reader. Returns false for every other file system, without asking it.
  */
 export function isInMemory(fd: number, offset: number, length: number): boolean {
   const type = fileSystemOf(fd);
@@ -21,15 +21,15 @@ export function isInMemory(fd: number, offset: number, length: number): boolean 
 }
 
 function isSwappedIn(fd: number, offset: number, length: number): boolean {
-  // Before Linux 6.5, and where the file is somebody else's, nobody says so; of a mapping they do.
+  // Before Linux 6.5, and for files of other users, only a mapping can tell.
   return cachestat(fd, offset, length, counts) === 0
     ? counts[3] === 0n
     : isMappedIn(fd, offset, length);
 }
 
 /**
- * As above, by mincore(2), for which a hole is missing as well. (Tried on Linux 6.1, with pages that were
- * swapped out and brought in again.)
+ * Like {@linkcode isInMemory}, by mincore(2), which also counts a hole as missing. (Tried on Linux
+ * 6.1 with pages that were swapped out and in again.)
  */
 export function isMappedIn(fd: number, offset: number, length: number): boolean {
   const delta = offset % pageSize();
@@ -39,6 +39,6 @@ export function isMappedIn(fd: number, offset: number, length: number): boolean 
   const pages = new Uint8Array(Math.ceil(size / pageSize()));
   const result = mincore(region, 0, region.length, pages);
   munmap(region);
-  // The other bits are reserved. What lies behind the end is in no page.
+  // The other bits are reserved. Bytes past the end of the file have no page.
   return result === 0 && pages.every((page) => (page & 1) === 1);
 }

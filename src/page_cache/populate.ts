@@ -1,4 +1,4 @@
-/** Reading a file into the page cache, and nowhere else. @module */
+/** Reads a file into the page cache without copying it. @module */
 
 import { REFUSALS } from "../errno.ts";
 import { copyStep } from "../move/engine/step/memory.ts";
@@ -10,14 +10,13 @@ import { warm } from "./resident.ts";
 let sink = -1;
 
 /**
- * Reads a range into the page cache; blocks until it is there. Returns 1 when its first byte was not
- * there before, otherwise 0, or `-errno`.
+ * Reads a range into the page cache; blocks until it is there. Returns 1 if its first byte was
+ * missing, 0 if not, or `-errno`.
  *
- * sendfile(2) to `/dev/null` waits for each page and copies none. Ends early at the end of the file.
- * What lies behind the range is left to the readahead of the kernel, which allocates many pages at
- * once: asked for 2 MiB by `POSIX_FADV_WILLNEED` it takes them one by one, and `sendFile` of a cold
- * file went at 0.66 GB/s for 0.65 CPU-s/GB, without at 1.4 for 0.24 (plain sendfile: 1.57, 0.17;
- * Linux 6.18, ext4, medians of 3 rounds).
+ * sendfile(2) to `/dev/null` waits for each page and copies none. It stops at the end of the file.
+ * Bytes past the range are left to the kernel's readahead, which allocates many pages at once.
+ * `POSIX_FADV_WILLNEED` would allocate them one by one, which made `sendFile` of a cold file slower
+ * than plain sendfile (Linux 6.18, ext4): see `npm run bench -- cold`.
  */
 export function populate(fd: number, offset: number, length: number): number {
   if (openSink() < 0) return sink;
@@ -25,7 +24,7 @@ export function populate(fd: number, offset: number, length: number): number {
   const waited = warm(fd, offset) ? 0 : 1;
   for (let at = offset; at < end;) {
     let moved = sendfileStep(sink, fd, at, end - at);
-    // Some file systems cannot hand out their pages.
+    // Some file systems cannot pass on their pages.
     if (REFUSALS.has(moved)) moved = copyStep(fd, at, sink, null, end - at, 0);
     if (moved === 0) break;
     if (moved < 0) return moved;
@@ -34,13 +33,13 @@ export function populate(fd: number, offset: number, length: number): number {
   return waited;
 }
 
-/** Opens what `populate` needs, for threads that will not be allowed to; a descriptor or `-errno`. */
+/** Opens the descriptor for `populate`, for threads that will lose the permission; or `-errno`. */
 export function openSink(): number {
   if (sink < 0) sink = open("/dev/null", OpenFlag.WRONLY | OpenFlag.CLOEXEC, 0);
   return sink;
 }
 
-/** Closes what `populate` keeps open in this thread. */
+/** Closes the descriptor of `populate` in this thread. */
 export function closeSink(): void {
   if (sink >= 0) close(sink);
   sink = -1;

@@ -1,4 +1,7 @@
-/** What of a file is in the page cache, and getting it there without stopping the event loop. @module */
+/**
+ * Checks whether a file is in the page cache, and reads it there without blocking the event loop.
+ * @module
+ */
 
 import { builtin } from "../builtins.ts";
 import { UnsupportedError } from "../errors.ts";
@@ -11,16 +14,16 @@ import { preadResident, resident, STRIDE, WINDOW } from "./resident.ts";
 export { isInMemory, preadResident, resident, STRIDE, WINDOW };
 
 /**
- * Reads a range into the page cache; resolves when it is there, or when the file has ended.
+ * Reads a range into the page cache; resolves when it is there, or at the end of the file.
  *
- * Runs in the thread for blocking calls and copies nothing. Where Workers are not permitted the
- * runtime reads it into a scratch buffer, and what the runtime refuses to read is read at once,
- * on this thread.
+ * Runs in the thread for blocking calls and copies nothing. Without permission for Workers, the
+ * runtime reads the range into a scratch buffer. If the runtime refuses, this thread reads it at
+ * once.
  *
- * @returns Whether its first byte had to be waited for; true where that is not known.
+ * @returns Whether its first byte had to be read from the disk; true if unknown.
  *
- * @throws {SyscallError} `EBADF` when `fd` is not open for reading; `EIO` when the disk fails; `EISDIR`
- * or `EINVAL` when it has no pages.
+ * @throws {SyscallError} `EBADF` when `fd` is not open for reading; `EIO` when the disk fails;
+ * `EISDIR` or `EINVAL` for a file without pages.
  */
 export async function bringIn(fd: number, offset: number, length: number): Promise<boolean> {
   const result = await populateElsewhere(fd, offset, length);
@@ -28,8 +31,8 @@ export async function bringIn(fd: number, offset: number, length: number): Promi
 }
 
 async function populateElsewhere(fd: number, offset: number, length: number): Promise<number> {
-  // What one read of the runtime's own pool brings in needs no thread of ours, which takes 11
-  // to 28 MB (measured). Deno's reads only what Deno has opened itself.
+  // If one read of the runtime's own pool is enough, don't start a thread, which takes memory.
+  // Deno's pool reads only files that Deno has opened.
   if (length <= STRIDE && await readThrough(fd, offset, length)) return 1;
   try {
     return await runBlocking("populate", fd, offset, length);
@@ -41,7 +44,7 @@ async function populateElsewhere(fd: number, offset: number, length: number): Pr
 
 let scratch: Uint8Array | undefined;
 
-/** Reads into one buffer that all share: nobody looks at what it holds. False where that fails. */
+/** Reads into one shared buffer whose content is never used. Returns false on failure. */
 async function readThrough(fd: number, offset: number, length: number): Promise<boolean> {
   scratch ??= new Uint8Array(STRIDE);
   const end = offset + length;
@@ -62,7 +65,7 @@ function readInto(fd: number, target: Uint8Array, count: number, at: number): Pr
       resolve(error ? -1 : bytesRead);
     });
   } catch {
-    // What cannot be a descriptor is refused at once.
+    // The runtime rejects invalid descriptors synchronously.
     resolve(-1);
   }
   return promise;

@@ -1,38 +1,37 @@
-/** What of a file may be sent now without waiting for the disk. @module */
+/** Decides how much of a file may be sent now without waiting for the disk. @module */
 
 import { bringIn, resident, STRIDE } from "./prefetch.ts";
 
 /**
- * Windows in a row that were in the page cache before it is asked about less often, and how often
- * then: three questions for each window instead of nine, each a system call. A gap that is
- * overlooked holds up the loop for one short read.
+ * After this many cached windows in a row, probe less often, with this stride: three system calls
+ * per window instead of nine. A gap that is missed blocks the loop for one short read.
  */
 const TRUSTED = 8;
 const TRUSTED_STRIDE = 256 * 1024;
 
-/** Bytes that a thread reads in at once; as many again are read while these are sent. */
+/** Bytes that a thread reads at once; it reads as many again while these are sent. */
 export const PORTION: number = 1024 * 1024;
 
-/** Portions in a row that need not be waited for before the thread is no longer sent ahead. */
+/** Portions in a row that were already cached, after which the thread stops reading ahead. */
 const WARM_PORTIONS = 32;
 
 /**
  * Keeps one sequential reader of a file away from the disk.
  *
- * After the first page that is missing a thread goes ahead, and this one no longer asks: whoever first
- * touches what the kernel has read ahead sets off the next reading ahead, and pays for it.
+ * After the first missing page, a thread reads ahead and this one stops probing. The first access
+ * to a page that the kernel has read ahead triggers the next readahead, and pays for it.
  */
 export class ReadAhead {
-  /** Settles once no thread reads the file on our behalf: only then may it be closed. */
+  /** Settles once no thread reads the file for us: only then may you close it. */
   idle: Promise<void> = Promise.resolve();
   readonly #file: number;
-  /** Bytes before this one were in the page cache when last asked. */
+  /** Bytes before this offset were in the page cache at the last probe. */
   #warm: number;
   #warmWindows = 0;
-  /** Whether a thread goes ahead, and how far. */
+  /** Whether a thread reads ahead, and up to which offset. */
   #led = false;
   #end = 0;
-  /** The portion that is being read, or that could not be read and is still to be met. */
+  /** The read in progress, or a failed one whose error is still to be reported. */
   #reading: Promise<void> | undefined;
   #warmPortions = 0;
 
@@ -41,7 +40,7 @@ export class ReadAhead {
     this.#warm = start;
   }
 
-  /** How many of the `wanted` bytes at `position` are in the page cache. */
+  /** Number of the `wanted` bytes at `position` that are in the page cache. */
   open(position: number, wanted: number): number {
     this.#warm = Math.max(this.#warm, position);
     if (this.#led) this.#goAhead(position);
@@ -62,8 +61,8 @@ export class ReadAhead {
   }
 
   /**
-   * Has a thread read some of the `length` bytes at `position` into the page cache. Up to
-   * {@linkcode PORTION} bytes more of them are read in when `open` comes near.
+   * Makes a thread read some of the `length` bytes at `position` into the page cache. Reads up to
+   * {@linkcode PORTION} bytes more when `open` comes near them.
    */
   async fill(position: number, length: number): Promise<void> {
     this.#led = true;
@@ -76,7 +75,8 @@ export class ReadAhead {
     const count = Math.min(this.#end - from, PORTION);
     const reading = bringIn(this.#file, from, count).then((waited) => {
       this.#reading = undefined;
-      // Counts as warm even if it is gone again: better to wait for the disk once than to ask for ever.
+      // Counts as cached even if it was evicted since: waiting for the disk once is better than
+      // probing forever.
       this.#warm = Math.max(this.#warm, from + count);
       this.#warmPortions = waited ? 0 : this.#warmPortions + 1;
       if (this.#warmPortions < WARM_PORTIONS) return;

@@ -1,28 +1,28 @@
-/** Trying a mechanism, and putting the outcome into words. @module */
+/** Tries a mechanism and describes the result. @module */
 
 import { errnoName } from "../errors.ts";
 import * as raw from "../sys/raw/mod.ts";
 import type { Region } from "../sys/region.ts";
 
-/** Whether a mechanism can be used here, found by using it. */
+/** State of one mechanism, found by trying it. */
 export interface Mechanism {
   /**
-   * - `works`: it was used, with success
+   * - `works`: a test succeeded
    * - `missing`: the kernel, the C library, the file system or the hardware lacks it
-   * - `forbidden`: it is there, and a permission, a limit or a sandbox refuses it
+   * - `forbidden`: it exists, but a permission, a limit or a sandbox refuses it
    * - `unknown`: it could not be tried; `detail` says why
    */
   readonly state: "works" | "missing" | "forbidden" | "unknown";
-  /** What was found: sizes and versions, or the call that failed and its errno. */
+  /** Sizes and versions that were found, or the call that failed and its errno. */
   readonly detail: string;
-  /** What to do about it; `null` where it works, or where nothing can be done. */
+  /** How to enable it; `null` if it works or nothing helps. */
   readonly remedy: string | null;
 }
 
-/** What to do, by the name of the errno; `otherwise` for all that are not named. */
+/** Remedies by the name of the errno; `otherwise` for all other errnos. */
 export type Remedies = Readonly<Record<string, string>> & { readonly otherwise?: string };
 
-/** A call that did not do what the probe wanted. */
+/** A call failed or did not do what the probe needs. */
 class Refused extends Error {
   readonly code: string;
 
@@ -32,25 +32,25 @@ class Refused extends Error {
   }
 }
 
-/** What a probe opens, closed when it is done. */
+/** Owns what a probe opens, and closes it at the end. */
 export class Scope {
   readonly #fds: number[] = [];
   readonly #regions: Region[] = [];
 
-  /** Returns `result`, or ends the probe when it is a negative errno. */
+  /** Returns `result`, or ends the probe if it is a negative errno. */
   need(result: number, call: string): number {
     if (result < 0) throw new Refused(call, errnoName(-result));
     return result;
   }
 
-  /** As {@linkcode need}, for a call that makes a descriptor; it is closed with the scope. */
+  /** Does the same for a call that returns a descriptor, which the scope closes. */
   fd(result: number, call: string): number {
     const fd = this.need(result, call);
     this.#fds.push(fd);
     return fd;
   }
 
-  /** As {@linkcode fd}, for both ends of a pipe or of a pair of sockets. */
+  /** Does the same for a pair of descriptors, such as a pipe's. */
   pair(make: (fds: Int32Array) => number, call: string): [number, number] {
     const fds = new Int32Array(2);
     this.need(make(fds), call);
@@ -59,7 +59,7 @@ export class Scope {
     return [first, second];
   }
 
-  /** As {@linkcode fd}, for memory. */
+  /** Does the same for memory. */
   region(result: Region | number, call: string): Region {
     if (typeof result === "number") throw new Refused(call, errnoName(-result));
     this.#regions.push(result);
@@ -73,14 +73,13 @@ export class Scope {
   }
 }
 
-/** Codes by which a permission, a limit or a sandbox says no. */
+/** Errnos by which a permission, a limit or a sandbox refuses. */
 const FORBIDDEN = new Set(["EPERM", "EACCES", "EMFILE", "ENFILE", "ENOBUFS", "ENOMEM", "EROFS"]);
 
 /**
- * Runs a probe, which returns what it found, and closes what it opened.
+ * Runs a probe, which returns its finding, and closes what it opened.
  *
- * A probe that ends with a failed call makes the mechanism missing or forbidden; `remedies` has
- * the advice.
+ * If a call of the probe fails, the mechanism is missing or forbidden. `remedies` has the advice.
  */
 export function attempt(probe: (scope: Scope) => string, remedies: Remedies = {}): Mechanism {
   const scope = new Scope();
@@ -99,12 +98,12 @@ export function attempt(probe: (scope: Scope) => string, remedies: Remedies = {}
   }
 }
 
-/** Of Node.js's `ENOENT: no such file or directory, open 'x'` what comes before the comma. */
+/** Returns the part before the comma of Node.js's `ENOENT: no such file or directory, open 'x'`. */
 function firstClause({ message }: Error): string {
   return message.split(", ", 1)[0]!;
 }
 
-/** A mechanism that could not be tried. */
+/** Builds the state of a mechanism that could not be tried. */
 export function unknown(detail: string, remedy: string | null = null): Mechanism {
   return { state: "unknown", detail, remedy };
 }

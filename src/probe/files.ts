@@ -1,4 +1,4 @@
-/** Trying what the file system of a folder can do. @module */
+/** Tries what the file system of a folder supports. @module */
 
 import { platform } from "../../ffi/platform/mod.ts";
 import { builtin } from "../builtins.ts";
@@ -11,17 +11,17 @@ const READ_WRITE = 2;
 const AT_EMPTY_PATH = 0x1000;
 const MODE = 0o600;
 const BLOCK = 4096;
-/** The largest block of a disk that is tried when the kernel does not tell. */
+/** Largest disk block to try if the kernel does not report the size. */
 const LARGEST_BLOCK = 65536;
 
 type Name = "copyFileRange" | "reflink" | "directIo";
 
-/** What can be done with files in `folder`. */
+/** Tries the mechanisms for files in `folder`. */
 export function probeFiles(folder: string): Record<Name, Mechanism> {
   const refusal = attempt((scope) => String(scratch(scope, folder)));
   if (refusal.state !== "works") {
     const detail = `no file can be made in ${folder} (${refusal.detail})`;
-    const none = unknown(detail, "name a folder that can be written");
+    const none = unknown(detail, "name a writable folder");
     return { copyFileRange: none, reflink: none, directIo: none };
   }
   return {
@@ -52,7 +52,10 @@ export function probeFiles(folder: string): Record<Name, Mechanism> {
   };
 }
 
-/** Alignment for direct I/O: what statx(2) tells since Linux 6.1, or by trying larger and larger blocks. */
+/**
+ * Alignment for direct I/O: from statx(2) since Linux 6.1, otherwise by trying larger and larger
+ * blocks.
+ */
 function alignment(scope: Scope, fd: number): { memory: number; offset: number } {
   const stat = new Uint8Array(256);
   const view = new DataView(stat.buffer);
@@ -76,7 +79,7 @@ function filled(scope: Scope, folder: string): number {
   return fd;
 }
 
-/** An unnamed file in the folder: nothing is left behind, however the process ends. */
+/** Opens an unnamed file in the folder, which vanishes however the process ends. */
 function scratch(scope: Scope, folder: string, flags = 0): number {
   const open = bits.CLOEXEC | READ_WRITE | flags;
   if (bits.TMPFILE !== 0) {
@@ -84,7 +87,7 @@ function scratch(scope: Scope, folder: string, flags = 0): number {
     if (unnamed >= 0) return scope.fd(unnamed, "open O_TMPFILE");
     const named = raw.open(folder, bits.CLOEXEC | READ_WRITE | bits.TMPFILE, MODE);
     if (named >= 0) {
-      // It is the flag that is refused, not the unnamed file.
+      // The file system refuses the flag, not the unnamed file.
       scope.fd(named, "open O_TMPFILE");
       return scope.fd(unnamed, "open O_DIRECT");
     }

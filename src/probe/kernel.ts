@@ -1,4 +1,4 @@
-/** Trying what the kernel offers beside the moving of bytes. @module */
+/** Tries the mechanisms of the kernel that do not move bytes. @module */
 
 import { platform } from "../../ffi/platform/mod.ts";
 import { builtin } from "../builtins.ts";
@@ -13,7 +13,7 @@ const RWF_NOWAIT = 0x08;
 /** `MFD_CLOEXEC | MFD_ALLOW_SEALING` */
 const SEALABLE = 3;
 const F_SEAL_SHRINK = 2;
-/** Bytes of `struct io_uring_params`, and where its features begin. */
+/** Bytes of `struct io_uring_params`, and the offset of its features. */
 const URING_PARAMS = 120;
 const URING_FEATURES = 20;
 
@@ -30,7 +30,7 @@ type Name =
   | "cachestat"
   | "readNowait";
 
-/** What else the kernel can do. */
+/** Tries the mechanisms. */
 export function probeKernel(): Record<Name, Mechanism> {
   return {
     ioUring: attempt((scope) => {
@@ -39,8 +39,8 @@ export function probeKernel(): Record<Name, Mechanism> {
       const features = new DataView(params.buffer).getUint32(URING_FEATURES, true);
       return `features 0x${features.toString(16)}`;
     }, {
-      EPERM: "`sysctl kernel.io_uring_disabled=0`; in a container its seccomp profile must allow " +
-        "io_uring_setup, io_uring_enter and io_uring_register",
+      EPERM: "`sysctl kernel.io_uring_disabled=0`; in a container, allow io_uring_setup, " +
+        "io_uring_enter and io_uring_register in its seccomp profile",
       EACCES: "SELinux or another security module refuses it",
       ENOMEM: "raise `ulimit -l` (locked memory)",
       otherwise: "needs Linux 5.1 or later, built with CONFIG_IO_URING",
@@ -48,7 +48,7 @@ export function probeKernel(): Record<Name, Mechanism> {
     openat2: attempt((scope) => {
       const flags = bits.PATH | bits.CLOEXEC;
       scope.fd(raw.openat2(platform.atFdcwd, ".", flags, 0, RESOLVE_BENEATH), "openat2");
-      return "paths that cannot leave their folder";
+      return "paths cannot leave their folder";
     }, {
       EPERM: "a sandbox refuses it: update Docker (20.10.0) or libseccomp (2.5)",
       otherwise: "needs Linux 5.6 or later",
@@ -64,7 +64,7 @@ export function probeKernel(): Record<Name, Mechanism> {
       scope.region(raw.mmap(HUGE, READ_WRITE, flags, -1, 0), "mmap MAP_HUGETLB");
       return "reserved huge pages of 2 MiB";
     }, {
-      ENOMEM: "none are reserved: `sysctl vm.nr_hugepages=64`",
+      ENOMEM: "reserve some: `sysctl vm.nr_hugepages=64`",
       otherwise: "needs a kernel with CONFIG_HUGETLBFS",
     }),
     transparentHugePages: attempt((scope) => {
@@ -75,22 +75,22 @@ export function probeKernel(): Record<Name, Mechanism> {
     lockedMemory: attempt((scope) => {
       const memory = anonymous(scope, raw.pageSize());
       scope.need(raw.mlock(memory, 0, memory.length), "mlock");
-      return "memory that is never swapped out";
+      return "memory is never swapped out";
     }, { otherwise: "raise `ulimit -l`, or LimitMEMLOCK= of the unit" }),
     memfd: attempt((scope) => {
       const fd = scope.fd(raw.memfdCreate("sluice-probe", SEALABLE), "memfd_create");
       scope.need(raw.fcntl(fd, fcntl.ADD_SEALS, F_SEAL_SHRINK), "fcntl F_ADD_SEALS");
-      return "files in memory, with seals";
+      return "sealable files in memory";
     }, { otherwise: "needs Linux 3.17 or later" }),
     populate: attempt((scope) => {
       const memory = anonymous(scope, raw.pageSize());
       const advice = memoryAdvice.POPULATE_READ;
       scope.need(raw.madvise(memory, 0, memory.length, advice), "madvise MADV_POPULATE_READ");
-      return "pages mapped ahead of their use";
+      return "pages mapped before their use";
     }, { otherwise: "needs Linux 5.14 or later" }),
     processVmReadv: attempt((scope) => {
       scope.need(raw.processVmReadSelf(builtin("process").pid), "process_vm_readv");
-      return "memory of another process of this user";
+      return "reads memory of another process of this user";
     }, {
       EPERM: "a sandbox refuses it: allow process_vm_readv in its seccomp profile, or run with " +
         "CAP_SYS_PTRACE",
@@ -99,7 +99,7 @@ export function probeKernel(): Record<Name, Mechanism> {
     cachestat: attempt((scope) => {
       const fd = memoryFile(scope);
       scope.need(raw.cachestat(fd, 0, 0, new BigUint64Array(5)), "cachestat");
-      return "pages of a file in the cache, counted";
+      return "counts the cached pages of a file";
     }, {
       EPERM: "a sandbox refuses it: update its seccomp profile",
       otherwise: "needs Linux 6.5 or later; sluice asks mincore(2) instead",
@@ -107,11 +107,11 @@ export function probeKernel(): Record<Name, Mechanism> {
     readNowait: attempt((scope) => {
       const fd = scope.fd(raw.open("/proc/self/exe", bits.CLOEXEC, 0), "open");
       const result = raw.preadv2(fd, new Uint8Array(1), 0, RWF_NOWAIT);
-      // EAGAIN says that the page is not in the cache: an answer as well.
+      // EAGAIN means that the page is not cached, which is an answer, too.
       if (result !== -11) scope.need(result, "preadv2 RWF_NOWAIT");
-      return "asks whether a page is in the cache without waiting for the disk";
+      return "asks whether a page is cached, without waiting for the disk";
     }, {
-      otherwise: "needs Linux 4.14 or later; what may be cold is then always read by a thread",
+      otherwise: "needs Linux 4.14 or later; without it, a thread reads whatever may be cold",
     }),
   };
 }

@@ -1,4 +1,4 @@
-/** How much of everything this process may have. @module */
+/** Reads the limits of this process. @module */
 
 import { platform } from "../../ffi/platform/mod.ts";
 import * as raw from "../sys/raw/mod.ts";
@@ -7,23 +7,23 @@ import { readProc } from "./proc.ts";
 
 const INFINITY = 2n ** 64n - 1n;
 
-/** Limits of this process; `null` stands for "as much as there is". */
+/** Limits of this process; `null` means unlimited. */
 export interface Limits {
-  /** Bytes of a page of memory. */
+  /** Bytes of a memory page. */
   readonly pageSize: number;
-  /** Bytes that a pipe holds when it is made. */
+  /** Bytes that a new pipe holds. */
   readonly pipeCapacity: number;
-  /** Bytes that a pipe of this process can be made to hold, of at most 16 MiB. */
+  /** Bytes that a pipe of this process can be enlarged to; at most 16 MiB are tried. */
   readonly largestPipe: number;
-  /** Open descriptors, now (`ulimit -n`) and as far as the process may raise it. */
+  /** Open descriptors: the current limit (`ulimit -n`), and how far the process may raise it. */
   readonly openFiles: { readonly soft: number | null; readonly hard: number | null };
-  /** Bytes of locked memory, now (`ulimit -l`) and as far as the process may raise it. */
+  /** Locked bytes: the current limit (`ulimit -l`), and how far the process may raise it. */
   readonly lockedMemory: { readonly soft: number | null; readonly hard: number | null };
-  /** Reserved huge pages; `null` where the kernel does not tell. */
+  /** Reserved huge pages; `null` if the kernel does not report them. */
   readonly hugePages: number | null;
 }
 
-/** Asks for the limits. */
+/** Reads the limits. */
 export function probeLimits(): Limits {
   const { capacity, largest } = pipeLimits();
   const reserved = readProc("/proc/sys/vm/nr_hugepages");

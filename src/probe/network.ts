@@ -1,4 +1,4 @@
-/** What the network cards can do: whether they gather, checksum and cut segments by themselves. @module */
+/** Reads what network cards do themselves: gather, checksum, segment. @module */
 
 import { platform } from "../../ffi/platform/mod.ts";
 import { builtin } from "../builtins.ts";
@@ -6,34 +6,34 @@ import * as raw from "../sys/raw/mod.ts";
 import { attempt } from "./attempt.ts";
 import { readProc } from "./proc.ts";
 
-/** Commands of ethtool that ask for one flag; `include/uapi/linux/ethtool.h`. */
+/** Commands of ethtool that query one flag; `include/uapi/linux/ethtool.h`. */
 const ETHTOOL_GTXCSUM = 0x16;
 const ETHTOOL_GSG = 0x18;
 const ETHTOOL_GTSO = 0x1e;
 const DATAGRAM = 2;
 const RDMA = "/sys/class/infiniband";
 
-/** One network interface. Each answer is `null` where the driver does not tell. */
+/** A network interface. A property is `null` if the driver does not report it. */
 export interface NetworkInterface {
-  /** Such as `"eth0"`. */
+  /** Name, such as `"eth0"`. */
   readonly name: string;
-  /** Whether the card gathers what it sends from scattered pages: without it, sendfile copies once. */
+  /** Whether the card gathers data from scattered pages. Without this, sendfile copies once. */
   readonly scatterGather: boolean | null;
   /** Whether the card computes checksums. */
   readonly transmitChecksum: boolean | null;
-  /** Whether the card cuts large segments (TSO). */
+  /** Whether the card segments large packets (TSO). */
   readonly segmentation: boolean | null;
 }
 
-/** What is known of the network hardware. */
+/** Network hardware of this machine. */
 export interface NetworkCapabilities {
-  /** Every interface, loopback too. */
+  /** All interfaces, including loopback. */
   readonly interfaces: readonly NetworkInterface[];
-  /** Names of RDMA devices; `null` where the list cannot be read. */
+  /** Names of RDMA devices; `null` if the list is not readable. */
   readonly rdma: readonly string[] | null;
 }
 
-/** Asks every interface, and lists RDMA devices. */
+/** Queries all interfaces, and lists RDMA devices. */
 export function probeNetwork(): NetworkCapabilities {
   const interfaces: NetworkInterface[] = [];
   attempt((scope) => {
@@ -56,14 +56,14 @@ export function probeNetwork(): NetworkCapabilities {
   return { interfaces, rdma: rdmaDevices() };
 }
 
-/** Names in `/proc/net/dev`, which has two lines of headings. */
+/** Returns the names in `/proc/net/dev`, after its two heading lines. */
 function interfaceNames(): string[] {
   const lines = (readProc("/proc/net/dev") ?? "").split("\n").slice(2);
   return lines.map((line) => line.slice(0, line.indexOf(":")).trim()).filter((name) => name !== "");
 }
 
 function rdmaDevices(): string[] | null {
-  // Asked first by a call of our own: where Deno lacks a permission, it would ask the user.
+  // Tries a system call first: `fs` would make Deno ask the user for a missing permission.
   const fd = raw.open(RDMA, platform.open.DIRECTORY | platform.open.CLOEXEC, 0);
   if (fd < 0) return [];
   raw.close(fd);

@@ -1,4 +1,4 @@
-/** Trying the calls that move bytes between descriptors inside the kernel. @module */
+/** Tries the calls that move bytes between descriptors inside the kernel. @module */
 
 import { platform } from "../../ffi/platform/mod.ts";
 import * as raw from "../sys/raw/mod.ts";
@@ -8,10 +8,10 @@ import { sendingSocket } from "./sockets.ts";
 const { map, fcntl } = platform;
 const READ_WRITE = 3;
 const BYTES = new TextEncoder().encode("sluice");
-const NEW_KERNEL = "needs Linux; on other systems bytes are copied";
+const NEW_KERNEL = "needs Linux; other systems copy";
 const SANDBOX = "a sandbox (seccomp) refuses it: allow the call in its profile";
 
-/** What the kernel offers for moving bytes. */
+/** Tries the calls. */
 export function probePipes(): Record<"sendfile" | "splice" | "tee" | "vmsplice", Mechanism> {
   const remedies = { EPERM: SANDBOX, EACCES: SANDBOX, otherwise: NEW_KERNEL };
   return {
@@ -51,14 +51,14 @@ export function probePipes(): Record<"sendfile" | "splice" | "tee" | "vmsplice",
   };
 }
 
-/** Capacities of pipes, in bytes; 0 where the system does not tell. */
+/** Returns pipe capacities in bytes; 0 if the system does not report them. */
 export function pipeLimits(): { capacity: number; largest: number } {
   const limits = { capacity: 0, largest: 0 };
   attempt((scope) => {
     const [read] = pipe(scope);
     limits.capacity = scope.need(raw.fcntl(read, fcntl.GETPIPE_SZ, 0), "fcntl");
     limits.largest = limits.capacity;
-    // Without CAP_SYS_RESOURCE the limit is fs.pipe-max-size; what is granted is what counts.
+    // Without CAP_SYS_RESOURCE, fs.pipe-max-size is the limit. What the kernel grants counts.
     for (let size = limits.capacity * 2; size <= 2 ** 24; size *= 2) {
       const granted = scope.need(raw.fcntl(read, fcntl.SETPIPE_SZ, size), "fcntl");
       limits.largest = Math.max(limits.largest, granted);
@@ -75,7 +75,7 @@ function pipe(scope: Scope): [number, number] {
   );
 }
 
-/** A file in memory, so that no folder has to be writable. */
+/** Creates a file in memory, so that no folder needs to be writable. */
 function fileOf(scope: Scope): number {
   const MFD_CLOEXEC = 1;
   const fd = scope.fd(raw.memfdCreate("sluice-probe", MFD_CLOEXEC), "memfd_create");

@@ -1,4 +1,4 @@
-/** Reading the small files of procfs and sysfs by system calls. @module */
+/** Reads small files of procfs and sysfs by system calls. @module */
 
 import { platform } from "../../ffi/platform/mod.ts";
 import * as raw from "../sys/raw/mod.ts";
@@ -6,8 +6,8 @@ import * as raw from "../sys/raw/mod.ts";
 const MOST = 65536;
 
 /**
- * Returns the text of a generated file, or `undefined` where there is none. It goes by system calls,
- * for Deno's own reading of these folders asks for every permission at once.
+ * Returns the text of a generated file, or `undefined` if it does not exist. Uses system calls,
+ * because Deno requires all permissions at once to read these folders.
  */
 export function readProc(path: string): string | undefined {
   const fd = raw.open(path, platform.open.CLOEXEC, 0);

@@ -1,4 +1,4 @@
-/** Trying what sockets can do, on a connection of this process to itself. @module */
+/** Tries what sockets support, on a connection of this process to itself. @module */
 
 import { platform } from "../../ffi/platform/mod.ts";
 import { decodeAddress, encodeAddress, MAX_ADDRESS } from "../sys/net/address.ts";
@@ -9,7 +9,7 @@ const { socket: numbers, message } = platform;
 const STREAM = 1;
 const TCP = 6;
 
-/** A socket to send to: TCP over loopback or, where that is down, a Unix socket. */
+/** Opens a socket to send to: TCP over loopback, or a Unix socket if loopback is down. */
 export function sendingSocket(scope: Scope): { fd: number; kind: string } {
   try {
     return { fd: tcpPair(scope)[0], kind: "TCP socket" };
@@ -19,7 +19,7 @@ export function sendingSocket(scope: Scope): { fd: number; kind: string } {
   }
 }
 
-/** Both ends of a TCP connection over loopback; where that fails, nothing can be said of TCP. */
+/** Opens both ends of a TCP connection over loopback; throws if that fails. */
 function tcpPair(scope: Scope): [number, number] {
   try {
     return connectToSelf(scope);
@@ -38,14 +38,14 @@ function connectToSelf(scope: Scope): [number, number] {
   const bytes = new Uint8Array(MAX_ADDRESS);
   const length = scope.need(raw.getsockname(listener, bytes), "getsockname");
   const near = scope.fd(raw.socket(numbers.AF_INET, type, 0), "socket");
-  // The kernel itself answers a connection to a listener on loopback: this does not wait.
+  // The kernel itself accepts a loopback connection, so this does not wait.
   const there = encodeAddress(decodeAddress(bytes.subarray(0, length)));
   scope.need(raw.connect(near, there), "connect");
   const far = scope.fd(raw.accept4(listener, numbers.SOCK_CLOEXEC), "accept4");
   return [near, far];
 }
 
-/** Whether TLS can be done by the kernel, and whether memory can be sent without a copy. */
+/** Tries kernel TLS and zero-copy sending from memory. */
 export function probeSockets(): Record<"ktls" | "msgZerocopy", Mechanism> {
   return {
     ktls: attempt((scope) => {
@@ -64,7 +64,7 @@ export function probeSockets(): Record<"ktls" | "msgZerocopy", Mechanism> {
       scope.need(raw.setsockopt(near, SOL_SOCKET, SO_ZEROCOPY, 1), "setsockopt SO_ZEROCOPY");
       const flags = message.ZEROCOPY | message.DONTWAIT;
       scope.need(raw.send(near, new Uint8Array(4096), flags), "send MSG_ZEROCOPY");
-      return "memory to TCP socket; over loopback the kernel copies nevertheless";
+      return "memory to TCP socket; over loopback, the kernel copies anyway";
     }, {
       ENOBUFS: "raise `ulimit -l` (locked memory) or `sysctl net.core.optmem_max`",
       otherwise: "needs Linux 4.14 or later",

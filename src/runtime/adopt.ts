@@ -1,28 +1,28 @@
-/** Giving a descriptor to the runtime. @module */
+/** Gives a descriptor to the runtime. @module */
 
 import type { Socket } from "node:net";
 import { builtin } from "../builtins.ts";
 import { UnsupportedError } from "../errors.ts";
 
-/** A connected stream socket that the runtime owns: it polls it, reads it and closes it. */
+/** A connected stream socket that the runtime owns: it polls, reads and closes it. */
 export interface AdoptedSocket {
   /** Keeps the process alive while the socket is open. */
   ref(): void;
-  /** Lets the process end although the socket is open; so it is at first. */
+  /** Lets the process end although the socket is open, which is the initial state. */
   unref(): void;
-  /** Closes the socket, and with it the descriptor. */
+  /** Closes the socket and its descriptor. */
   close(): void;
 }
 
-/** What happens on an adopted socket. */
+/** Events of an adopted socket. */
 export interface AdoptedEvents {
-  /** Called with bytes that arrived; they hold until it returns. */
+  /** Called with received bytes, which are valid until it returns. */
   data(bytes: Uint8Array): void;
-  /** Called once when the socket is closed; with the reason, unless either side closed it. */
+  /** Called once when the socket is closed; with an error unless one side closed it normally. */
   close(error?: Error): void;
 }
 
-/** The slice of Bun's socket API used here. */
+/** The part of Bun's socket API used here. */
 interface BunSocket {
   ref(): void;
   unref(): void;
@@ -45,11 +45,11 @@ interface Globals {
 const { Bun } = globalThis as Globals;
 
 /**
- * Gives a connected, non-blocking stream socket to the runtime, which owns the descriptor from
- * then on and reports what arrives in 4 to 12 microseconds, without a thread. If it throws, the
- * descriptor remains the caller's.
+ * Gives a connected, non-blocking stream socket to the runtime. The runtime owns the descriptor
+ * from then on, and reports received bytes within microseconds, without a thread. If the call
+ * throws, the caller still owns the descriptor.
  *
- * @throws {UnsupportedError} When Node.js permits no sockets.
+ * @throws {UnsupportedError} When the permissions of Node.js forbid sockets.
  */
 export const adopt: (fd: number, events: AdoptedEvents) => AdoptedSocket = Bun === undefined
   ? adoptByNet
@@ -69,21 +69,24 @@ function adoptByNet(fd: number, events: AdoptedEvents): AdoptedSocket {
   };
 }
 
-/** Since 26.12 Node.js counts a socket made of a descriptor as network access, whatever its kind. */
+/** Since 26.12, Node.js treats any socket created from a descriptor as network access. */
 function openSocket(fd: number): Socket {
   try {
     return new (builtin("net").Socket)({ fd });
   } catch (cause) {
     if ((cause as { code?: unknown } | null)?.code !== "ERR_ACCESS_DENIED") throw cause;
     throw new UnsupportedError({
-      action: "be woken by a thread",
+      action: "receive completions from a thread",
       reason: "sockets are not permitted; start Node.js with --allow-net, or without --permission",
       cause,
     });
   }
 }
 
-/** `new net.Socket({ fd })` is unfinished in Bun; its own API takes a descriptor, a tick later. */
+/**
+ * Bun does not fully support `new net.Socket({ fd })`; its own API takes a descriptor, one tick
+ * later.
+ */
 function adoptByBun(fd: number, events: AdoptedEvents): AdoptedSocket {
   let socket: BunSocket | undefined;
   let referenced = false;

@@ -1,4 +1,4 @@
-/** Reading a connection in the runtime's place for a while. @module */
+/** Reads a connection in place of the runtime for a while. @module */
 
 import type { Socket } from "node:net";
 import { builtin } from "../builtins.ts";
@@ -12,23 +12,25 @@ import { denoConnection, isDenoConn } from "./deno.ts";
 import { isPlain } from "./socket.ts";
 import type { RuntimeConnection } from "./types.ts";
 
-/** A connection that the runtime does not read, until it is given back. */
+/** A connection that the runtime does not read until it is given back. */
 export interface BorrowedReading {
-  /** A duplicate of its descriptor, non-blocking like the original; the borrower's. */
+  /** A duplicate of its descriptor, non-blocking like the original; the borrower owns it. */
   readonly fd: number;
-  /** What the runtime has received of it, and nobody has read. */
+  /** Bytes that the runtime has received and the program has not read. */
   readonly ahead: Uint8Array;
-  /** Whether the program has closed the connection, and what arrives is nobody's. */
+  /** Whether the program has closed the connection, so received bytes can be dropped. */
   closed(): boolean;
-  /** Tells an idle timer of the runtime that bytes have moved. */
+  /** Resets an idle timer of the runtime, because bytes have moved. */
   touch(): void;
-  /** Calls `listener` when the program closes the connection meanwhile, where that can be told. */
+  /**
+   * Calls `listener` when the program closes the connection meanwhile, if the runtime reports that.
+   */
   whenClosed(listener: () => void): void;
-  /** Lets the runtime read again: `rest` first, then what follows. Call once. */
+  /** Lets the runtime read again: `rest` first, then new bytes. Call once. */
   giveBack(rest: Uint8Array): void;
 }
 
-/** The undocumented part of a handle of Node.js that is used here. */
+/** The undocumented part of a Node.js handle that is used here. */
 interface Handle {
   readonly fd: number;
   reading: boolean;
@@ -39,16 +41,17 @@ interface Handle {
 const NOTHING: Uint8Array = new Uint8Array(0);
 
 /**
- * Stops the runtime's reading of `source`.
+ * Stops the runtime from reading `source`.
  *
- * Where the runtime cannot be told to stop at a byte, it reads on: `net.Socket` of Bun and of Deno, what
- * is encrypted, and what has another reader, an encoding or a decoder.
+ * The runtime keeps reading if it cannot stop at an exact byte: `net.Socket` of Bun and of Deno,
+ * encrypted connections, and sockets with another reader, an encoding or a decoder.
  *
- * @param source What the caller wants to read, of whatever kind.
- * @param always Whether to borrow also what the runtime would give as well.
- * @returns `null` for those, and for what is no connection.
+ * @param source Source that the caller wants to read, of any kind.
+ * @param always Whether to also borrow connections that the runtime could read itself.
+ * @returns `null` for those, and if `source` is not a connection.
  *
- * @throws {UnsupportedError} For an encrypted socket of Bun's own API: it has no other way to be read.
+ * @throws {UnsupportedError} For an encrypted socket of Bun's own API, which cannot be read in
+ * another way.
  */
 export function borrowReading(source: unknown, always: boolean): BorrowedReading | null {
   if (typeof source !== "object" || source === null || !available()) return null;
@@ -65,7 +68,7 @@ function borrowBun(socket: BunSocket): BorrowedReading {
   if (reading === null) {
     throw new UnsupportedError({
       action: "read from a socket of Bun's own API",
-      reason: "it is encrypted or closed, and Bun gives what arrives to its handlers only; " +
+      reason: "it is encrypted or closed, and Bun passes its data to its handlers only; " +
         "use node:net and node:tls",
     });
   }
@@ -73,7 +76,7 @@ function borrowBun(socket: BunSocket): BorrowedReading {
   return reading;
 }
 
-/** Runtimes that keep nothing: Deno reads when it is asked to, Bun passes everything on. */
+/** For runtimes that buffer nothing: Deno reads on demand, and Bun passes all bytes on. */
 function borrowed(
   runtimeConnection: RuntimeConnection | null,
   resume: () => void,
@@ -85,7 +88,7 @@ function borrowed(
     ahead: NOTHING,
     closed: () => runtimeConnection.fd() < 0,
     touch: () => runtimeConnection.touch(),
-    // Neither tells others than those who made it.
+    // Both report it only to the socket's creator.
     whenClosed() {},
     giveBack() {
       if (runtimeConnection.fd() >= 0) resume();
@@ -94,13 +97,13 @@ function borrowed(
 }
 
 /**
- * Node.js: the handle starts and stops at a byte, all within one turn of the event loop. `read()`
- * takes what is buffered and starts the handle again, so that it is stopped before and after.
+ * Node.js: the handle starts and stops at an exact byte, all within one turn of the event loop.
+ * `read()` takes the buffered bytes and restarts the handle, so stop it before and after.
  */
 function borrowSocket(socket: Socket): BorrowedReading | null {
   const handle = handleOf(socket);
   if (handle === null || !isPlain(socket) || !isUnread(socket)) return null;
-  // Standard input is one as well, whatever it comes from.
+  // Standard input is also a socket object, whatever is behind it.
   const facts = fdStat(handle.fd);
   if (typeof facts === "number" || facts.type !== FileType.SOCKET) return null;
   const fd = dupCloexec(handle.fd);
@@ -126,28 +129,28 @@ function borrowSocket(socket: Socket): BorrowedReading | null {
       socket.off("close", listener);
       if (socket.destroyed || socket.readableEnded) return;
       if (socket.bytesRead !== bytesRead) {
-        // It has taken bytes out of the middle of what the borrower read.
+        // The runtime took bytes from the middle of what the borrower read.
         socket.destroy(
-          new Error("Cannot give a connection back: the runtime has read it meanwhile"),
+          new Error("Cannot give a connection back: the runtime has read from it"),
         );
         return;
       }
       if (rest.length > 0) socket.unshift(rest);
-      // As the stream believes it to be since `read()`.
+      // Match what `read()` left in the stream's state.
       handle.reading = true;
       handle.readStart();
     },
   };
 }
 
-/** Whether nobody else reads the socket, or makes anything but bytes of it. */
+/** Whether no other code reads the socket or decodes its bytes. */
 function isUnread(socket: Socket): boolean {
   return !socket.connecting && !socket.destroyed && !socket.readableEnded &&
     socket.readableEncoding === null && socket.readableFlowing !== true &&
     socket.listenerCount("data") === 0 && socket.listenerCount("readable") === 0;
 }
 
-/** The handle of Node.js; those of Bun and of Deno lack a part. */
+/** The handle of Node.js; the handles of Bun and Deno lack some methods. */
 function handleOf(socket: Socket): Handle | null {
   const { _handle: handle } = socket as unknown as { _handle?: Partial<Handle> | null };
   const whole = typeof handle?.readStop === "function" &&

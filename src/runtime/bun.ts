@@ -1,25 +1,25 @@
-/** Guests behind a socket of `Bun.listen` or `Bun.connect`. @module */
+/** Connections behind a socket of `Bun.listen` or `Bun.connect`. @module */
 
 import { isDescriptorOf } from "./internals.ts";
 import type { RuntimeConnection } from "./types.ts";
 
 /** The part of Bun's own sockets that is used here. */
 export interface BunSocket {
-  /** The descriptor; -1 once closed. Bun's own declarations (1.4) lack it. */
+  /** The descriptor; -1 once closed. Missing in Bun's own type declarations (1.4). */
   readonly fd?: number;
   /** 1 while open, -1 or 0 once closed. */
   readonly readyState: number;
-  /** Its port, unless it is a Unix socket. */
+  /** Local port, unless it is a Unix socket. */
   readonly localPort?: number;
-  /** The port of the peer. */
+  /** Port of the peer. */
   readonly remotePort?: number;
-  /** Returns how many bytes the kernel took, and keeps none of the others. */
+  /** Writes as many bytes as the kernel takes, buffers none, and returns the count. */
   write(bytes: Uint8Array): number;
-  /** Reads no more. */
+  /** Stops reading. */
   pause?(): void;
-  /** Reads on. */
+  /** Resumes reading. */
   resume?(): void;
-  /** Closes the socket when what was written has left. */
+  /** Closes the socket after all written bytes were sent. */
   end?(): void;
   /** Closes the socket at once. */
   terminate(): void;
@@ -31,7 +31,7 @@ export function isBunSocket(target: object): target is BunSocket {
   return (tag === "TCPSocket" || tag === "TLSSocket") && "terminate" in target;
 }
 
-/** Makes a connection of an unencrypted socket; `null` for one with TLS, and where Bun hides which it is. */
+/** Returns the connection of an unencrypted socket; `null` with TLS, and if Bun does not say. */
 export function bunConnection(socket: BunSocket): RuntimeConnection | null {
   if (tagOf(socket) !== "TCPSocket") return null;
   const ports = () => ({ local: socket.localPort, remote: socket.remotePort });
@@ -41,7 +41,7 @@ export function bunConnection(socket: BunSocket): RuntimeConnection | null {
 
 class BunConnection implements RuntimeConnection {
   readonly #socket: BunSocket;
-  // The `drain` handler belongs to whoever made the socket: it is waited for by its descriptor.
+  // The `drain` handler belongs to the socket's creator, so wait on the descriptor instead.
   readonly write = null;
 
   constructor(socket: BunSocket) {
@@ -52,12 +52,12 @@ class BunConnection implements RuntimeConnection {
     return this.#socket.readyState > 0 ? this.#socket.fd ?? -1 : -1;
   }
 
-  // Bun keeps no bytes of these sockets back.
+  // Bun buffers no bytes of these sockets.
   queued(): boolean {
     return false;
   }
 
-  // It may be, but Bun does not tell, so the timer cannot be set to what it was either.
+  // A timer may be set, but Bun does not expose it, so it could not be restored.
   timed(): boolean {
     return false;
   }

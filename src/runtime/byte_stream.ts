@@ -1,17 +1,17 @@
-/** Reading and writing a connection by its runtime's own means, whatever its kind. @module */
+/** Reads and writes any connection through its runtime's own streams. @module */
 
 import type { Socket } from "node:net";
 import { type DenoConn, writeAll } from "./deno.ts";
 
-/** A connection as two streams of bytes. One call of each kind at a time. */
+/** A connection as two byte streams. Make one call of each kind at a time. */
 export interface ByteStream {
-  /** The next bytes, which hold until the next call; `null` at the end. */
+  /** Returns the next bytes, valid until the next call; `null` at the end. */
   read(): Promise<Uint8Array | null>;
-  /** Resolves when there is room for more. */
+  /** Resolves once there is room for more. */
   write(bytes: Uint8Array): Promise<void>;
-  /** Ends what is sent; the peer may go on. */
+  /** Ends the sending side; the peer may still send. */
   end(): Promise<void>;
-  /** Closes the connection, and ends what waits for it. A second call does nothing. */
+  /** Closes the connection and rejects pending calls. A second call does nothing. */
   destroy(): void;
 }
 
@@ -19,13 +19,13 @@ const BUFFER_BYTES = 64 * 1024;
 
 /** The streams of a connected `net.Socket`, encrypted or not. */
 export function socketStream(socket: Socket): ByteStream {
-  // The end of the peer must not end what is still sent to it.
+  // The peer's end must not end our sending side.
   socket.allowHalfOpen = true;
   socket.pause();
   let failure: Error | undefined;
   let wake = () => {};
   const pieces: Uint8Array[] = [];
-  // By events of flowing mode: in paused mode the TLS sockets of Deno stop telling (2.9).
+  // Uses flowing mode: in paused mode, TLS sockets on Deno stop reporting data (2.9).
   socket.on("data", (piece: Uint8Array | string) => {
     pieces.push(typeof piece === "string" ? encode(piece) : piece);
     socket.pause();
@@ -63,7 +63,7 @@ export function socketStream(socket: Socket): ByteStream {
   };
 }
 
-/** The streams of a connection of Deno. */
+/** The streams of a `Deno.Conn`. */
 export function denoStream(conn: DenoConn): ByteStream {
   const buffer = new Uint8Array(BUFFER_BYTES);
   return {
@@ -77,7 +77,7 @@ export function denoStream(conn: DenoConn): ByteStream {
       try {
         conn.close();
       } catch {
-        // It is closed already.
+        // Already closed.
       }
     },
   };

@@ -1,4 +1,4 @@
-/** Guests behind a `Deno.Conn`. @module */
+/** Connections behind a `Deno.Conn`. @module */
 
 import * as raw from "../sys/raw/mod.ts";
 import { isDescriptorOf } from "./internals.ts";
@@ -7,11 +7,11 @@ import type { RuntimeConnection } from "./types.ts";
 
 /** The part of `Deno.TcpConn` that is used here. */
 export interface DenoConn {
-  /** Writes some of `bytes`; resolves to how many. */
+  /** Writes some of `bytes`; resolves to the count. */
   write(bytes: Uint8Array): Promise<number>;
-  /** Reads some bytes; resolves to how many, or to `null` at the end. */
+  /** Reads some bytes; resolves to the count, or to `null` at the end. */
   read?(target: Uint8Array): Promise<number | null>;
-  /** Ends what is sent. */
+  /** Ends the sending side. */
   closeWrite?(): Promise<void>;
   /** Closes the connection. */
   close(): void;
@@ -19,7 +19,7 @@ export interface DenoConn {
   setNoDelay?(noDelay?: boolean): void;
 }
 
-/** Where both ends are; those of TCP have a port. */
+/** Addresses of both ends; TCP addresses have a port. */
 interface Addresses {
   readonly localAddr: { readonly port?: number };
   readonly remoteAddr: { readonly port?: number };
@@ -28,7 +28,7 @@ interface Addresses {
 const FD = "Deno.internal.fd";
 const option = new Int32Array(1);
 
-/** Whether `target` is a connection of Deno, whatever its transport. */
+/** Whether `target` is a connection of Deno, over any transport. */
 export function isDenoConn(target: object): target is DenoConn {
   const { closeWrite, close, read, write } = target as Partial<DenoConn>;
   const { localAddr, remoteAddr } = target as Partial<Addresses>;
@@ -36,7 +36,7 @@ export function isDenoConn(target: object): target is DenoConn {
     [localAddr, remoteAddr].every((address) => typeof address === "object");
 }
 
-/** Makes a connection of an accepted TCP connection; `null` where Deno shows no descriptor. */
+/** Returns the connection of an accepted TCP connection; `null` if Deno hides the descriptor. */
 export function denoConnection(conn: DenoConn): RuntimeConnection | null {
   const symbol = symbolOf(conn, FD);
   const fd = symbol && (conn as unknown as Record<symbol, unknown>)[symbol];
@@ -48,7 +48,7 @@ export function denoConnection(conn: DenoConn): RuntimeConnection | null {
   return isDescriptorOf("Deno.Conn", fd, ports) ? new DenoConnection(conn, fd) : null;
 }
 
-/** Passes all of `bytes` to the connection; one write of Deno may take only some. */
+/** Writes all of `bytes`; one write of Deno may take only some. */
 export async function writeAll(conn: DenoConn, bytes: Uint8Array): Promise<void> {
   while (bytes.length > 0) bytes = bytes.subarray(await conn.write(bytes));
 }
@@ -57,7 +57,9 @@ class DenoConnection implements RuntimeConnection {
   readonly #conn: DenoConn;
   readonly #fd: number;
   readonly #noDelay: boolean;
-  /** Deno does not tell what is queued: the first bytes go through its own write, behind the rest. */
+  /**
+   * Deno hides its queue length. The first bytes go through its own write, after all queued ones.
+   */
   #ordered = false;
 
   constructor(conn: DenoConn, fd: number) {
@@ -68,8 +70,9 @@ class DenoConnection implements RuntimeConnection {
   }
 
   /**
-   * The symbol keeps its number after `close()`, so Deno is asked in a way that throws by then. It
-   * throws another error while a write is in flight; the connection is open all the same.
+   * The symbol keeps its number after `close()`, so test the connection by a call that throws once
+   * it is closed. That call throws a different error while a write is in flight; the connection is
+   * then open.
    */
   fd(): number {
     try {
@@ -99,7 +102,7 @@ class DenoConnection implements RuntimeConnection {
     try {
       this.#conn.close();
     } catch {
-      // It is closed already.
+      // Already closed.
     }
   }
 

@@ -1,12 +1,12 @@
-/** A bare descriptor in the place of a runtime's socket. @module */
+/** A bare descriptor in place of a runtime's socket. @module */
 
 import type { RuntimeConnection } from "./types.ts";
 
 /**
- * A descriptor has no runtime behind it: nothing is queued, and it is waited for by itself. It is
- * borrowed: whether it is still good for anything is its owner's to say.
+ * Wraps a descriptor without a runtime: nothing is queued, and the loop waits on the descriptor
+ * itself. The descriptor is borrowed; its owner decides whether it is still usable.
  *
- * @param fd The number to use now, or -1 when it has become somebody else's.
+ * @param fd Returns the number to use now, or -1 once it may belong to another file.
  */
 export function descriptorConnection(fd: () => number): RuntimeConnection {
   return {

@@ -1,14 +1,14 @@
-/** How the bodies of `fetch` responses are made on each runtime. @module */
+/** Bodies of `fetch` responses on each runtime. @module */
 
 /**
- * Bytes up to which the body of a response is read before the response is returned.
+ * Bodies up to this many bytes are read before the response is returned.
  *
- * No stream costs less than reading 64 KiB. On Bun it is 1 MiB: `Bun.serve` drops the Content-Length of
- * a stream and sends it in chunks (Bun 1.4, oven-sh/bun issue 10507), and reads a `Bun.file` of that size
- * into memory as well.
+ * Reading 64 KiB costs less than any stream. On Bun the limit is 1 MiB: `Bun.serve` drops the
+ * Content-Length of a stream and sends it in chunks (Bun 1.4, oven-sh/bun issue 10507), and it also
+ * reads a `Bun.file` of that size into memory.
  *
- * A `Bun.file` is no body to use: Bun opens the name again after the head was made, which may be
- * another file by then, closes no descriptor that it is given, and keeps the connection open when the
- * file is shorter than its Content-Length (Bun 1.4).
+ * A `Bun.file` is not usable as the body. Bun opens the name again after the head was created, when
+ * it may be another file. It never closes a descriptor passed to it. It keeps the connection open
+ * if the file is shorter than its Content-Length (Bun 1.4).
  */
 export const WHOLE_BODY_BYTES: number = "Bun" in globalThis ? 1024 * 1024 : 64 * 1024;

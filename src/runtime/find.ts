@@ -1,4 +1,4 @@
-/** What kind of connection a caller has handed over. @module */
+/** Detects the kind of connection that a caller passes. @module */
 
 import type { ServerResponse } from "node:http";
 import type { Socket } from "node:net";
@@ -10,14 +10,14 @@ import { isResponse } from "./response.ts";
 import { isPlain, socketConnection } from "./socket.ts";
 import type { RuntimeConnection } from "./types.ts";
 
-/** A connection, by what its runtime calls it. */
+/** A connection, by the runtime's name for it. */
 export type Connection =
   | { readonly kind: "response"; readonly response: ServerResponse }
   | { readonly kind: "socket"; readonly socket: Socket }
   | { readonly kind: "bun"; readonly socket: BunSocket }
   | { readonly kind: "deno"; readonly conn: DenoConn };
 
-/** Tells what `target` is, or throws a `TypeError` that lists what it could have been. */
+/** Detects the kind of `target`. Throws a `TypeError` that lists the kinds accepted. */
 export function findConnection(target: unknown, action: string = "send to"): Connection {
   if (typeof target === "object" && target !== null) {
     if (isBunSocket(target)) return { kind: "bun", socket: target };
@@ -31,7 +31,9 @@ export function findConnection(target: unknown, action: string = "send to"): Con
   );
 }
 
-/** The runtime connection behind a connection, or `null` where its descriptor is hidden or encrypted. */
+/**
+ * The runtime connection behind a connection, or `null` if its descriptor is hidden or it encrypts.
+ */
 export function connectionOf(
   connection: Exclude<Connection, { kind: "response" }>,
 ): RuntimeConnection | null {

@@ -1,21 +1,21 @@
 /**
- * What sluice uses of a runtime beyond its documented API, and how it checks that.
+ * Undocumented parts of a runtime that sluice uses, and the checks of each.
  *
- * A release may change any of it without notice. Each check compares with something documented, or with
- * the kernel. If a check fails, the bytes go through the runtime's own write.
+ * A release may change any of them without notice. Each check compares with a documented value, or
+ * with the kernel. If a check fails, the bytes go through the runtime's own write.
  *
  * | used | must be | check |
  * | --- | --- | --- |
  * | `socket._handle.fd` (Node.js, Bun), `_handle.fdForIpc()` (Deno) | the descriptor of this connection | first use: ports of getsockname(2) and getpeername(2) against `address()` and `remotePort` |
  * | `Deno.Conn[Symbol(Deno.internal.fd)]`, `fd` of Bun's sockets | the same | the same, against `localAddr`, `remoteAddr`; `localPort`, `remotePort` |
- * | `_handle.writeQueueSize` (Node.js) | bytes that libuv holds back | each use: a number; `writableLength` is documented, and has to be 0 as well |
- * | `_handle.reading`, `readStop()`, `readStart()` (Node.js), `readStop()` (Deno), `pause()` (Bun) | reading stops at once | each use: types; on Node.js `bytesRead` may not change until reading starts again |
- * | `response._header`, `_headerSent`, `_hasBody` | the head, whether the socket has it, whether a body follows | each use: types, the text of a status line, agreement with `headersSent` |
- * | `socket._httpMessage` | the response that has the socket | each use: `response.socket` before the first byte |
+ * | `_handle.writeQueueSize` (Node.js) | bytes that libuv buffers | each use: a number; the documented `writableLength` must also be 0 |
+ * | `_handle.reading`, `readStop()`, `readStart()` (Node.js), `readStop()` (Deno), `pause()` (Bun) | reading stops at once | each use: types; on Node.js `bytesRead` must not change until reading restarts |
+ * | `response._header`, `_headerSent`, `_hasBody` | the head, whether it was passed to the socket, whether a body follows | each use: types, the text of a status line, agreement with `headersSent` |
+ * | `socket._httpMessage` | the response that owns the socket | each use: `response.socket` before the first byte |
  * | `ReadStream` `fd`, `pos`, `end` | descriptor, next byte, last byte | each use: types, `pos` against `start` and `bytesRead`, or the file's own position against `bytesRead` |
- * | `Symbol.toStringTag` of Bun's sockets | which have TLS | none: an unknown tag is refused |
+ * | `Symbol.toStringTag` of Bun's sockets | whether they use TLS | none: an unknown tag is rejected |
  *
- * Destinations of a pipe and undelivered bytes are counted by the stream itself: see `FileStream`.
+ * The stream itself counts its pipe destinations and undelivered bytes: see `FileStream`.
  *
  * @module
  */
@@ -24,36 +24,36 @@ import type { ServerResponse } from "node:http";
 import { available } from "../sys/libc.ts";
 import * as raw from "../sys/raw/mod.ts";
 
-/** Bytes of `struct sockaddr_in6`, the longest with a port. */
+/** Length of `struct sockaddr_in6`, the longest address with a port, in bytes. */
 const ADDRESS_BYTES = 28;
 const address = new Uint8Array(ADDRESS_BYTES);
 
-/** Where a runtime shows a descriptor. */
+/** Where a runtime exposes a descriptor. */
 export type DescriptorSource = "_handle.fd" | "fdForIpc()" | "Deno.Conn" | "Bun.Socket";
 
 const verified = new Set<DescriptorSource>();
 
-/** Whether the kernel has agreed with a source already. */
+/** Whether the kernel has already confirmed a source. */
 export function isVerified(source: DescriptorSource): boolean {
   return verified.has(source);
 }
 
-/** The two ports of a connection, as its runtime documents them; `undefined` where it has none. */
+/** The ports of a connection, from documented properties; `undefined` if it has none. */
 export interface Ports {
   readonly local: number | undefined;
   readonly remote: number | undefined;
 }
 
 /**
- * Whether `fd` is the connection with these ports. Asks the kernel until it has agreed once for this
- * source; connections without ports are not compared.
+ * Whether `fd` is the connection with these ports. Asks the kernel until it has confirmed this
+ * source once; connections without ports are not compared.
  */
 export function isDescriptorOf(source: DescriptorSource, fd: number, ports: () => Ports): boolean {
   if (isVerified(source) || !available()) return true;
   const { local, remote } = ports();
   if (local === undefined || remote === undefined) return true;
   const [ours, theirs] = [raw.getsockname, raw.getpeername].map((call) => portBy(call, fd));
-  // A peer that has gone is no mistake of the runtime, and settles nothing.
+  // The peer has disconnected: this neither confirms nor refutes the source.
   if (ours === local && theirs === undefined) return true;
   if (ours !== local || theirs !== remote) return false;
   verified.add(source);
@@ -64,21 +64,21 @@ function portBy(
   call: (fd: number, target: Uint8Array) => number,
   fd: number,
 ): number | undefined {
-  // Both families have it at the same place, in network order (ip(7), ipv6(7)).
+  // Both families store the port at the same offset, in network order (ip(7), ipv6(7)).
   return call(fd, address) < 4 ? undefined : address[2]! << 8 | address[3]!;
 }
 
-/** The undocumented part of a response that is used; Bun lacks it. */
+/** The undocumented part of a response that is used here; Bun lacks it. */
 export interface ResponseInternals {
-  /** The head as it was, or will be, written. */
+  /** The head as it was or will be written. */
   readonly _header?: string | object | null;
-  /** Whether that has been passed to the socket. */
+  /** Whether the head has been passed to the socket. */
   readonly _headerSent?: boolean;
   /** False for HEAD, 204 and 304. */
   readonly _hasBody?: boolean;
 }
 
-/** Whether the fields of a response mean what {@linkcode ResponseInternals} says. */
+/** Whether the fields of a response match {@linkcode ResponseInternals}. */
 export function isKnownResponse(res: ServerResponse): boolean {
   const { _header: head, _headerSent: sent, _hasBody: body } = res as ResponseInternals;
   if (typeof sent !== "boolean" || typeof body !== "boolean") return false;
@@ -87,7 +87,7 @@ export function isKnownResponse(res: ServerResponse): boolean {
   return typeof head === "string" && res.headersSent && /^HTTP\/1\.[01] \d{3} /.test(head);
 }
 
-/** The fields of a `ReadStream` that are used; all but `bytesRead` are undocumented. */
+/** Fields of a `ReadStream` used here; all except `bytesRead` are undocumented. */
 interface StreamFields {
   readonly fd: unknown;
   readonly pos: unknown;
@@ -96,10 +96,10 @@ interface StreamFields {
 }
 
 /**
- * Whether the fields of a file stream mean what they did when this was written.
+ * Whether the fields of a file stream still have the meaning that sluice relies on.
  *
  * @param start The option of the same name.
- * @param filePosition Asks for the position of a file that the stream opened itself.
+ * @param filePosition Returns the position of a file that the stream opened itself.
  */
 export function isKnownStream(
   stream: StreamFields,

@@ -1,10 +1,10 @@
-/** Ending a connection so that its peer takes nothing for complete. @module */
+/** Ends a connection so that its peer cannot mistake the data for complete. @module */
 
 import type { Socket } from "node:net";
 
-/** Closes a socket with a reset, where the runtime can; else it is closed in the ordinary way. */
+/** Closes a socket with a reset if the runtime supports it, else normally. */
 export function reset(socket: Socket): void {
-  // Deno has had it since 2.1, Bun since 1.2; a Unix socket knows no reset, and encrypted ones none.
+  // Deno supports it since 2.1, Bun since 1.2; Unix and encrypted sockets have no reset.
   if (!socket.destroyed && typeof socket.resetAndDestroy === "function") socket.resetAndDestroy();
   else socket.destroy();
 }

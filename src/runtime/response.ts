@@ -1,4 +1,4 @@
-/** Which HTTP responses may be finished behind the runtime's back. @module */
+/** Decides which HTTP responses sluice may finish without the runtime. @module */
 
 import type { ServerResponse } from "node:http";
 import type { Socket } from "node:net";
@@ -13,16 +13,16 @@ export function isResponse(target: object): target is ServerResponse {
   return [writeHead, setHeader, end].every((method) => typeof method === "function");
 }
 
-/** Whether this response has a body at all: those to HEAD, and 204 and 304, have none. */
+/** Whether this response has a body: responses to HEAD, and 204 and 304, have none. */
 export function hasBody(res: ServerResponse): boolean {
   return (res as ResponseInternals)._hasBody !== false && res.req?.method !== "HEAD" &&
     res.statusCode !== 204 && res.statusCode !== 304;
 }
 
-/** The Content-Length that the peer has been told or will be, or `undefined`. */
+/** The Content-Length that the peer gets, or `undefined`. */
 export function contentLength(res: ServerResponse): number | undefined {
   const { _header: head } = res as ResponseInternals;
-  // What was passed to writeHead() is in the text alone.
+  // Headers passed to writeHead() are in this text only.
   const value = res.headersSent && typeof head === "string"
     ? /\r\ncontent-length: *(\d+) *\r\n/i.exec(head)?.[1]
     : res.getHeader("content-length");
@@ -32,13 +32,13 @@ export function contentLength(res: ServerResponse): number | undefined {
 /**
  * Whether the body of this response may bypass the runtime.
  *
- * Not when there is none, when it is patched (compression, test doubles), chunked, counted by the
- * runtime, encrypted, of HTTP/2, or when the runtime shows no descriptor. Ask again once the head
- * has been sent: listeners may change it until then.
+ * It may not if there is no body, or if the response is patched (compression, test doubles),
+ * chunked, counted by the runtime, encrypted or HTTP/2, or if the runtime hides the descriptor.
+ * Check again once the head has been sent: listeners may change the response until then.
  */
 export function isEligible(res: ServerResponse): boolean {
   const { OutgoingMessage, ServerResponse } = builtin("http");
-  // Where both are one, a patch of ServerResponse.prototype shows as well.
+  // If both are the same function, a patch of ServerResponse.prototype shows as well.
   const { write, end } = OutgoingMessage.prototype;
   if (!(res instanceof ServerResponse) || res.write !== write || res.end !== end) return false;
   const open = !res.writableEnded && !res.destroyed;
@@ -49,25 +49,27 @@ export function isEligible(res: ServerResponse): boolean {
     isPlain(socket);
 }
 
-/** The socket that a response will get, while another one has it: requests may be pipelined. */
+/** The socket that a response will get once the responses before it are done (pipelining). */
 function socketAhead(res: ServerResponse): Socket | null {
   const socket: Socket & { _httpMessage?: unknown } | undefined = res.req?.socket;
   return socket?._httpMessage ? socket : null;
 }
 
-/** Cuts a response off in such a way that its peer cannot take it for complete. */
+/** Aborts a response so that its peer cannot mistake it for complete. */
 export function cutOff(res: ServerResponse): void {
   const { stream } = res as { stream?: { destroy?(error: Error): void } };
-  // A stream of HTTP/2 that is destroyed without an error looks to its peer like an ordinary end.
-  // Of the error nobody hears: this API listens to those of its streams, and drops them.
+  // An HTTP/2 stream destroyed without an error looks complete to its peer. No code sees the error:
+  // the compatibility API listens to errors of its streams and drops them.
   if (typeof stream?.destroy === "function") stream.destroy(new Error("The response was cut off"));
   else res.destroy();
 }
 
-/** What waits for the end of a connection: any number of responses, by one listener. */
+/**
+ * Listeners for the end of a connection: any number of responses, with one listener on the socket.
+ */
 const waiting = new WeakMap<Socket, Set<() => void>>();
 
-/** Calls `listener` when a connection closes; the returned function takes that back. */
+/** Calls `listener` when a connection closes. Returns a function that unregisters it. */
 function onClose(connection: Socket, listener: () => void): () => void {
   let listeners = waiting.get(connection);
   if (listeners === undefined) {
@@ -79,12 +81,13 @@ function onClose(connection: Socket, listener: () => void): () => void {
   return () => listeners.delete(listener);
 }
 
-/** The socket of a response; waits while it stands behind another one in a pipeline. */
+/** The socket of a response; waits while earlier responses of a pipeline use it. */
 export function socketOf(res: ServerResponse): Promise<Socket | null> {
   if (res.socket !== null) return Promise.resolve(res.socket);
   if (res.destroyed) return Promise.resolve(null);
   return new Promise((resolve) => {
-    // Deno tells a waiting response nothing when the connection goes, only its request's socket.
+    // On Deno, a waiting response gets no event when the connection closes; its request's socket
+    // does.
     const { socket: connection } = res.req;
     const settle = () => {
       res.off("socket", settle);
@@ -99,7 +102,9 @@ export function socketOf(res: ServerResponse): Promise<Socket | null> {
   });
 }
 
-/** Passes the head to the socket, unless that has happened; false when the socket has not got it. */
+/**
+ * Passes the head to the socket, unless that has happened. Returns false if the socket lacks it.
+ */
 export function sendHead(res: ServerResponse): boolean {
   const internals = res as ResponseInternals;
   if (internals._headerSent !== true) res.flushHeaders();
@@ -107,10 +112,10 @@ export function sendHead(res: ServerResponse): boolean {
 }
 
 /**
- * Narrows the runtime connection of a connection to one eligible response on it.
+ * Restricts the runtime connection of a socket to one eligible response.
  *
- * It is gone as soon as the response has ended, or has lost its socket: what follows on the
- * connection is the next response.
+ * The connection counts as closed once the response has ended or lost its socket: later bytes
+ * belong to the next response.
  */
 export function responseConnection(
   res: ServerResponse,

@@ -1,4 +1,4 @@
-/** Guests behind a `net.Socket` of Node.js, of Bun or of Deno. @module */
+/** Connections behind a `net.Socket` of Node.js, Bun or Deno. @module */
 
 import type { Socket } from "node:net";
 import { builtin } from "../builtins.ts";
@@ -8,22 +8,22 @@ import type { RuntimeConnection } from "./types.ts";
 
 /** The undocumented part of a socket that is used here. */
 interface Handle {
-  /** Node.js and Bun: the descriptor; -1 when there is none. */
+  /** Node.js and Bun: the descriptor; -1 if there is none. */
   readonly fd?: number;
-  /** Node.js: bytes that libuv holds back. */
+  /** Node.js: bytes that libuv buffers. */
   readonly writeQueueSize?: number;
-  /** Deno: a duplicate of the descriptor, a new one with each call. */
+  /** Deno: a new duplicate of the descriptor with each call. */
   fdForIpc?(): number;
 }
 
 const BUN = "Bun" in globalThis;
 
-/** Returns the runtime's handle, which is gone once the socket is destroyed. */
+/** Returns the runtime's handle, which disappears when the socket is destroyed. */
 function handleOf(socket: Socket): Handle | null | undefined {
   return (socket as unknown as { _handle?: Handle | null })._handle;
 }
 
-/** Whether this socket shows its own descriptor and does not encrypt what is written to it. */
+/** Whether this socket exposes its own descriptor and does not encrypt. */
 export function isPlain(socket: Socket): boolean {
   if ((socket as { encrypted?: boolean }).encrypted) return false;
   const handle = handleOf(socket);
@@ -37,21 +37,21 @@ export function isPlain(socket: Socket): boolean {
 function isOwnDuplicate(socket: Socket, handle: Handle): boolean {
   if (socket.connecting || isVerified("fdForIpc()")) return true;
   const fd = handle.fdForIpc!();
-  // Deno has no descriptor left: whoever makes the connection finds out, too.
+  // Deno has no descriptor left; the code that creates the connection will find out too.
   if (fd < 0) return true;
   const own = isDescriptorOf("fdForIpc()", fd, () => portsOf(socket));
   raw.close(fd);
   return own;
 }
 
-/** The ports of a connection, whatever a program has put over `remotePort` (PROXY protocol). */
+/** Ports of a connection, even if a program has overridden `remotePort` (PROXY protocol). */
 function portsOf(socket: Socket): Ports {
   const { port: local } = socket.address() as { port?: number };
   const remote = Reflect.get(builtin("net").Socket.prototype, "remotePort", socket);
   return { local, remote };
 }
 
-/** Makes a connection of a connected socket for which {@linkcode isPlain} holds. */
+/** Returns the connection of a connected socket that passes {@linkcode isPlain}. */
 export function socketConnection(socket: Socket): RuntimeConnection {
   const handle = handleOf(socket)!;
   return typeof handle.fdForIpc === "function"
@@ -59,7 +59,7 @@ export function socketConnection(socket: Socket): RuntimeConnection {
     : new NodeConnection(socket);
 }
 
-/** Node.js and Bun: the handle tells its descriptor for as long as it is open. */
+/** Node.js and Bun: the handle shows its descriptor while it is open. */
 class NodeConnection implements RuntimeConnection {
   protected readonly socket: Socket;
 
@@ -96,8 +96,8 @@ class NodeConnection implements RuntimeConnection {
 }
 
 /**
- * Deno: the handle only gives duplicates. One is taken per transfer, and closed with the socket:
- * an open duplicate would keep the connection alive, and the peer would never see its end.
+ * Deno: the handle returns only duplicates. Take one per transfer, and close it with the socket: an
+ * open duplicate would keep the connection alive, and the peer would never read its end.
  */
 class DuplicateConnection extends NodeConnection {
   #fd: number;

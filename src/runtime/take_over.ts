@@ -1,4 +1,4 @@
-/** Taking a connection over from the runtime, in both directions. @module */
+/** Takes a connection over from the runtime, in both directions. @module */
 
 import type { Socket } from "node:net";
 import { concat } from "../bytes.ts";
@@ -10,13 +10,15 @@ import type { RuntimeConnection } from "./types.ts";
 
 const CLOSED = "Cannot take a connection over: it was closed";
 
-/** A connection that the runtime reads no more. */
+/** A connection that the runtime no longer reads. */
 export interface TakenConnection {
-  /** A duplicate of its descriptor, non-blocking like the original; the taker's. */
+  /** A duplicate of its descriptor, non-blocking like the original; the caller owns it. */
   readonly fd: number;
-  /** What the runtime has received of it, and nobody has read. */
+  /** Bytes that the runtime has received and the program has not read. */
   readonly ahead: Uint8Array | undefined;
-  /** Calls `listener` when the program closes the connection meanwhile, where that can be told. */
+  /**
+   * Calls `listener` when the program closes the connection meanwhile, if the runtime reports that.
+   */
   whenClosed(listener: () => void): void;
   /** Closes the runtime's own descriptor. Call once. */
   destroy(): void;
@@ -30,10 +32,10 @@ interface Handle {
   pause?(): void;
 }
 
-/** A connection that has a descriptor of its own. */
+/** A connection with its own descriptor. */
 export type Takeable = Exclude<Connection, { kind: "response" }>;
 
-/** Whether a connection can be taken over: it shows its descriptor, and does not encrypt. */
+/** Whether a connection can be taken over: it exposes its descriptor and does not encrypt. */
 export async function isTakeable(connection: Takeable): Promise<boolean> {
   if (connection.kind === "socket") await connected(connection.socket);
   if (connection.kind === "bun" && connection.socket.pause === undefined) return false;
@@ -44,8 +46,8 @@ export async function isTakeable(connection: Takeable): Promise<boolean> {
 }
 
 /**
- * Stops the runtime's reading and duplicates the descriptor, once all that was written is with the
- * kernel.
+ * Stops the runtime from reading, and duplicates the descriptor once the kernel has all written
+ * bytes.
  *
  * @throws {Error} When the connection is closed.
  */
@@ -60,13 +62,13 @@ export async function takeOver(connection: Takeable): Promise<TakenConnection> {
   }
 }
 
-/** Whether the runtime can be kept from reading: what it read on would be missing. */
+/** Whether the runtime can be stopped from reading: bytes that it kept reading would be lost. */
 function canStop(socket: Socket): boolean {
   const handle = handleOf(socket);
   return typeof handle?.readStop === "function" || typeof handle?.pause === "function";
 }
 
-/** Waits until a socket that is being connected is. */
+/** Waits until a connecting socket is connected. */
 async function connected(socket: Socket): Promise<void> {
   if (!socket.connecting) return;
   await new Promise<void>((resolve, reject) => {
@@ -89,7 +91,7 @@ async function takeSocket(socket: Socket): Promise<TakenConnection> {
   const runtimeConnection = guestFor({ kind: "socket", socket });
   try {
     while (runtimeConnection.queued()) {
-      // Its callback comes when the kernel has taken what was written before.
+      // The callback runs once the kernel has taken all earlier writes.
       await new Promise<void>((resolve, reject) =>
         socket.write(new Uint8Array(0), (error) => error ? reject(error) : resolve())
       );
@@ -99,7 +101,7 @@ async function takeSocket(socket: Socket): Promise<TakenConnection> {
       fd,
       ahead: stopReading(socket),
       whenClosed: (listener) => {
-        // Bun closes a socket by itself when both directions have ended, though not all is read.
+        // Bun closes a socket itself when both directions have ended, even with unread bytes.
         if (!isBunHandle(handleOf(socket))) socket.once("close", listener);
       },
       destroy: () => void socket.destroy(),
@@ -110,10 +112,10 @@ async function takeSocket(socket: Socket): Promise<TakenConnection> {
 }
 
 /**
- * Keeps the runtime from reading, and takes what it has read.
+ * Stops the runtime from reading, and returns the bytes that it has read.
  *
- * `pause()` alone lets it read on until its buffer is full, and `read()` starts it again: so it is
- * stopped by its handle, before and after, all within one turn of the event loop.
+ * `pause()` alone lets it read until its buffer is full, and `read()` restarts it. So stop it
+ * through its handle, before and after, all within one turn of the event loop.
  */
 function stopReading(socket: Socket): Uint8Array | undefined {
   const handle = handleOf(socket);
@@ -122,7 +124,7 @@ function stopReading(socket: Socket): Uint8Array | undefined {
     handle?.pause?.();
   };
   socket.pause();
-  // Neither sees bytes any more: their timers would end a connection that is in use.
+  // The runtime no longer sees bytes: its idle timer would end an active connection.
   socket.setTimeout(0);
   stop();
   const pieces: Uint8Array[] = [];
@@ -139,13 +141,13 @@ function takeBun(socket: BunSocket): TakenConnection {
   return {
     fd,
     ahead: undefined,
-    // It tells its own handlers only, which belong to whoever made it.
+    // Bun reports it only to handlers that belong to the socket's creator.
     whenClosed: () => {},
     destroy: () => socket.terminate(),
   };
 }
 
-/** Deno reads its connections only when it is asked to. */
+/** Deno reads its connections only on demand. */
 function takeDeno(conn: DenoConn): TakenConnection {
   const runtimeConnection = guestFor({ kind: "deno", conn });
   return {

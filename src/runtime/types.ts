@@ -1,38 +1,38 @@
 /** What the code that moves bytes needs to know of a connection that the runtime owns. @module */
 
 /**
- * A connection that belongs to the runtime, and that we may write to behind its back: only while
- * its own queue is empty, and never after it is closed.
+ * A connection that the runtime owns. sluice may write to its descriptor only while the runtime's
+ * own queue is empty, and never after it is closed.
  */
 export interface RuntimeConnection {
   /**
-   * The descriptor at this moment, or -1 once the runtime has closed it.
+   * The current descriptor, or -1 once the runtime has closed it.
    *
-   * Ask again after every wait: by then the number may belong to another connection.
+   * Call this again after every wait: the number may belong to another connection by then.
    */
   fd(): number;
 
-  /** Whether the runtime still holds bytes that come before ours. */
+  /** Whether the runtime still holds bytes that must leave before ours. */
   queued(): boolean;
 
   /**
-   * Passes bytes to the runtime's own write, which waits for the socket where it must.
+   * Writes through the runtime, which waits for the socket if necessary.
    *
-   * `done` is called, never within the call itself, once the kernel has taken them, or with the
-   * error that ended the connection. A connection without a usable write has `null` here, and is waited
-   * for by its descriptor.
+   * `done` is called, never within the call itself, once the kernel has taken the bytes, or with
+   * the error that ended the connection. `null` for a connection without a usable write; then wait
+   * on its descriptor.
    */
   readonly write: ((bytes: Uint8Array, done: (error?: Error | null) => void) => void) | null;
 
-  /** Whether an idle timer of the runtime watches this connection at the moment. */
+  /** Whether an idle timer of the runtime currently watches this connection. */
   timed(): boolean;
 
-  /** Tells that timer that bytes have moved: it does not see ours. */
+  /** Resets that timer, because it does not see the bytes that sluice writes. */
   touch(): void;
 
-  /** Cuts the connection, because what was promised on it cannot be delivered. */
+  /** Closes the connection, because it cannot deliver the promised bytes. */
   destroy(): void;
 
-  /** Gives back what the connection holds. The connection itself stays with the runtime. */
+  /** Frees the resources of this object. The runtime keeps the connection. */
   release(): void;
 }

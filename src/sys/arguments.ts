@@ -1,8 +1,6 @@
 /**
- * Arguments, examined before the system call.
- *
- * The backends do not agree on what they do with a wrong one: Bun clamps an integer that is out of
- * range, koffi passes an undefined value.
+ * Checks arguments before the system call. The backends disagree about wrong ones: Bun clamps an
+ * integer that is out of range, koffi passes an undefined value.
  *
  * @module
  */
@@ -10,7 +8,7 @@
 import { isBytes } from "../bytes.ts";
 import { ownList } from "../checked.ts";
 
-/** Most bytes that Linux moves in one call: 2 GiB less one page of 4 KiB. */
+/** Maximum bytes that Linux moves in one call: 2 GiB minus one page of 4 KiB. */
 export const MAX_COUNT = 0x7fff_f000;
 
 /** Largest `int` of C. */
@@ -19,7 +17,7 @@ export const MAX_INT = 0x7fff_ffff;
 /** Largest `unsigned` of C. */
 export const MAX_UNSIGNED = 0xffff_ffff;
 
-/** Returns `value` when it is an integer in `low..high`. */
+/** Returns `value` if it is an integer in `low..high`. */
 export function integer(value: number, name: string, low: number, high: number): number {
   if (typeof value !== "number") {
     throw new TypeError(`Cannot use ${describe(value)} as ${name}: expected a number`);
@@ -30,37 +28,37 @@ export function integer(value: number, name: string, low: number, high: number):
   return value;
 }
 
-/** Bytes of one transfer. */
+/** Checks the byte count of one transfer. */
 export function countOf(count: number): number {
   return integer(count, "count", 0, MAX_COUNT);
 }
 
-/** A place in a file, or a size of one, in bytes. */
+/** Checks an offset in a file, or a file size, in bytes. */
 export function offsetOf(offset: number, name: string = "offset"): number {
   return integer(offset, name, 0, Number.MAX_SAFE_INTEGER);
 }
 
-/** A place in a file, or `null` for the file position. */
+/** Checks an offset in a file, or `null` for the file position. */
 export function offsetOrNull(offset: number | null, name: string = "offset"): number | null {
   return offset === null ? null : offsetOf(offset, name);
 }
 
-/** Or-ed bits for an `int`, or one of its values. */
+/** Checks a set of bits for an `int`, or one of its values. */
 export function flagsOf(flags: number, name: string = "flags"): number {
   return integer(flags, name, 0, MAX_INT);
 }
 
-/** Or-ed bits for an `unsigned`, or one of its values. */
+/** Checks a set of bits for an `unsigned`, or one of its values. */
 export function unsignedOf(value: number, name: string): number {
   return integer(value, name, 0, MAX_UNSIGNED);
 }
 
-/** Milliseconds to wait; -1 is for ever. */
+/** Checks a time in milliseconds; -1 waits forever. */
 export function timeoutOf(timeoutMs: number): number {
   return integer(timeoutMs, "timeoutMs", -1, MAX_INT);
 }
 
-/** Memory to read from or to write into. */
+/** Checks memory to read from or to write into. */
 export function bytesOf(bytes: Uint8Array, name: string): Uint8Array {
   if (!isBytes(bytes)) {
     throw new TypeError(`Cannot use ${describe(bytes)} as ${name}: expected a Uint8Array`);
@@ -68,7 +66,7 @@ export function bytesOf(bytes: Uint8Array, name: string): Uint8Array {
   return bytes;
 }
 
-/** One piece of memory, or a list of them, which is copied. */
+/** Copies a list of arrays, or wraps a single one. */
 export function listOf(
   bytes: Uint8Array | readonly Uint8Array[],
   name: string,
@@ -79,7 +77,7 @@ export function listOf(
   return list;
 }
 
-/** A path without NUL, at which C would cut it off. */
+/** Checks a path. C would end it at a NUL. */
 export function pathOf(path: string): string {
   if (typeof path !== "string" || path.includes("\0")) {
     throw new TypeError(
@@ -89,7 +87,7 @@ export function pathOf(path: string): string {
   return path;
 }
 
-/** Short text of any value, for a message. */
+/** Describes any value briefly, for a message. */
 export function describe(value: unknown): string {
   if (typeof value === "string") return JSON.stringify(value);
   if (typeof value === "object" && value !== null) return value.constructor?.name ?? "an object";

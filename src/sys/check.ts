@@ -1,16 +1,16 @@
-/** From the kernel's `-errno` to exceptions. @module */
+/** Turns the kernel's `-errno` into exceptions. @module */
 
 import { missingSymbols } from "../../ffi/libc/mod.ts";
 import { errnoName, SyscallError, UnsupportedError } from "../errors.ts";
 
 /**
- * Returns `result`, or throws when it is a negative errno.
+ * Returns `result`, or throws if it is a negative errno.
  *
- * `action` is a closure so that the good path builds no string. A call that this C library lacks
- * fails with `ENOSYS` and becomes an {@linkcode UnsupportedError}.
+ * `action` is a closure, so the successful path builds no string. A call that this C library lacks
+ * fails with `ENOSYS`, which becomes an {@linkcode UnsupportedError}.
  */
 export function check(result: number, syscall: string, action: () => string): number;
-/** As above, for a call that makes an object, such as a region. */
+/** The same, for a call that returns an object such as a region. */
 export function check<T extends object>(
   result: T | number,
   syscall: string,

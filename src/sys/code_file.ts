@@ -1,4 +1,4 @@
-/** Files of machine code that can be mapped executable, and written by nobody. @module */
+/** Files of machine code that can be mapped executable but never written. @module */
 
 import { check } from "./check.ts";
 import { addSeals, memfdCreate } from "./file/allocation.ts";
@@ -6,12 +6,12 @@ import { MemfdFlag, Seal } from "./flags/memory.ts";
 import * as raw from "./raw/mod.ts";
 
 /**
- * Makes a sealed memfd that holds `code` and is `length` bytes long; the caller closes it.
+ * Creates a sealed memfd of `length` bytes that holds `code`; the caller closes it.
  *
  * @param purpose Completes "Cannot write the code of ...".
  *
- * @throws {SyscallError} `EMFILE`, `ENFILE` without descriptors; `EACCES`, `EPERM` where executable
- * memory is refused.
+ * @throws {SyscallError} `EMFILE`, `ENFILE` when no descriptor is left; `EACCES`, `EPERM` when the
+ * system refuses executable memory.
  */
 export function sealedCode(
   name: string,
@@ -31,7 +31,7 @@ export function sealedCode(
   }
 }
 
-/** Since Linux 6.3 a program says that it wants to execute what it writes; before, it may not. */
+/** Since Linux 6.3, a memfd to be executed needs `MFD_EXEC`; older kernels reject that flag. */
 function create(name: string): number {
   const flags = MemfdFlag.CLOEXEC | MemfdFlag.ALLOW_SEALING;
   const fd = raw.memfdCreate(name, flags | MemfdFlag.EXEC);

@@ -1,8 +1,8 @@
 /**
- * Waiting for descriptors.
+ * Waits for descriptors.
  *
- * These calls stop the thread, and in a Worker they keep the process from ending: never wait longer
- * than the process may take to exit.
+ * These calls block the thread. In a Worker, they also keep the process from ending: never wait
+ * longer than the process may take to exit.
  *
  * @module
  */
@@ -21,7 +21,7 @@ import { check } from "./check.ts";
 import { type FdLike, fdOf } from "./fd.ts";
 import * as raw from "./raw/mod.ts";
 
-/** What {@linkcode poll} asks of a descriptor: `struct pollfd`. */
+/** One entry of {@linkcode poll}: `struct pollfd`. */
 export interface PollEntry {
   /** Descriptor. */
   readonly fd: FdLike;
@@ -36,14 +36,14 @@ const MAX_EVENTS = 65_536;
 /**
  * Waits until one of several descriptors is ready.
  *
- * @param fds Descriptors, and what to wait for.
- * @param timeoutMs Milliseconds; 0 only asks, -1 waits for ever.
- * @returns Bits of `PollEvent` for each entry, in order; all 0 after the time.
+ * @param fds Descriptors, and the events to wait for.
+ * @param timeoutMs Milliseconds; 0 returns at once, -1 waits forever.
+ * @returns Bits of `PollEvent` for each entry, in order; all 0 after the timeout.
  *
- * @throws {TypeError} When `fds` is no list, or an entry no descriptor.
- * @throws {RangeError} When a number is outside its range.
- * @throws {SyscallError} `EINTR` when a signal came; `EINVAL` for more entries than descriptors are
- * allowed. A closed descriptor is no error: it is `PollEvent.NVAL`.
+ * @throws {TypeError} When `fds` is not an array, or an entry holds no descriptor.
+ * @throws {RangeError} When a number is out of range.
+ * @throws {SyscallError} `EINTR` when a signal arrived; `EINVAL` for more entries than the process
+ * may have descriptors. A closed descriptor is not an error: it reports `PollEvent.NVAL`.
  *
  * @see {@link https://man7.org/linux/man-pages/man2/poll.2.html}
  */
@@ -67,7 +67,7 @@ export function poll(fds: readonly PollEntry[], timeoutMs: number): number[] {
 }
 
 /**
- * Creates a set of descriptors to wait for. Linux only, like all of epoll.
+ * Creates a set of descriptors to wait for. All of epoll is Linux only.
  *
  * @param flags `EpollFlag.CLOEXEC`, or 0. Default: 0.
  * @returns The descriptor of the set; the caller closes it.
@@ -83,19 +83,21 @@ export function epollCreate1(flags: number = 0): number {
 }
 
 /**
- * Changes a set of descriptors. Another thread may be waiting for the set meanwhile.
+ * Changes a set of descriptors. Another thread may wait for the set meanwhile.
  *
- * The set watches the open file, not the number: it leaves when its last duplicate is closed.
+ * The set watches the open file, not the number: it forgets the file once its last duplicate is
+ * closed.
  *
  * @param epoll Descriptor of the set.
  * @param op One of `EpollOp`.
- * @param fd Descriptor to watch; it is also what {@linkcode epollWait} reports.
+ * @param fd Descriptor to watch; {@linkcode epollWait} reports the same number.
  * @param events Or-ed bits of `EpollEvent`; ignored for `EpollOp.DEL`. Default: 0.
  *
  * @throws {TypeError} When a descriptor is not an integer >= 0.
- * @throws {RangeError} When a number is outside its range.
- * @throws {SyscallError} `EEXIST` when it is in the set already; `ENOENT` when it is not; `EPERM` for
- * a regular file or folder; `EINVAL` for an unknown `op`, or when `epoll` is no set; `ELOOP`; `EBADF`.
+ * @throws {RangeError} When a number is out of range.
+ * @throws {SyscallError} `EEXIST` when `fd` is already in the set; `ENOENT` when it is not; `EPERM`
+ * for a regular file or folder; `EINVAL` for an unknown `op`, or when `epoll` is not an epoll set;
+ * `ELOOP`; `EBADF`.
  *
  * @see {@link https://man7.org/linux/man-pages/man2/epoll_ctl.2.html}
  */
@@ -103,7 +105,7 @@ export function epollCtl(epoll: FdLike, op: number, fd: FdLike, events: number =
   const set = fdOf(epoll, "epoll");
   flagsOf(op, "op");
   const watched = fdOf(fd, "watched");
-  // JavaScript's `|` makes a negative number of EPOLLET; the bits are the same.
+  // JavaScript's `|` turns EPOLLET into a negative number with the same bits.
   integer(events, "events", -MAX_INT - 1, MAX_UNSIGNED);
   check(
     raw.epollCtl(set, op, watched, events),
@@ -112,9 +114,9 @@ export function epollCtl(epoll: FdLike, op: number, fd: FdLike, events: number =
   );
 }
 
-/** What {@linkcode epollWait} reports. */
+/** One report of {@linkcode epollWait}. */
 export interface EpollReport {
-  /** Descriptor, as it was given to {@linkcode epollCtl}. */
+  /** Descriptor, as passed to {@linkcode epollCtl}. */
   readonly fd: number;
   /** Or-ed bits of `EpollEvent`. */
   readonly events: number;
@@ -126,13 +128,15 @@ let list: raw.EventList | undefined;
  * Waits until a descriptor of the set is ready.
  *
  * @param epoll Descriptor of the set.
- * @param maxEvents Most reports, an integer in 1..65536; those left out come next time.
- * @param timeoutMs Milliseconds; 0 only asks, -1 waits for ever.
- * @returns The reports; none after the time.
+ * @param maxEvents Maximum number of reports, an integer in 1..65536; the next call returns the
+ * rest.
+ * @param timeoutMs Milliseconds; 0 returns at once, -1 waits forever.
+ * @returns The reports; empty after the timeout.
  *
- * @throws {TypeError} When `epoll` is no descriptor.
- * @throws {RangeError} When a number is outside its range.
- * @throws {SyscallError} `EINTR` when a signal came; `EINVAL` when `epoll` is no set; `EBADF`.
+ * @throws {TypeError} When `epoll` is not a descriptor.
+ * @throws {RangeError} When a number is out of range.
+ * @throws {SyscallError} `EINTR` when a signal arrived; `EINVAL` when `epoll` is not an epoll set;
+ * `EBADF`.
  *
  * @see {@link https://man7.org/linux/man-pages/man2/epoll_wait.2.html}
  */
@@ -150,15 +154,16 @@ export function epollWait(epoll: FdLike, maxEvents: number, timeoutMs: number): 
 }
 
 /**
- * Creates a counter that can be waited for.
+ * Creates a counter that you can wait for.
  *
- * `write()` adds a 64-bit number of 8 bytes to it, `read()` takes it and sets it to 0. Linux only.
+ * `write()` adds a 64-bit number of 8 bytes to it. `read()` returns the value and resets it to 0.
+ * Linux only.
  *
- * @param initial Its value, an integer in 0..2^32-1.
+ * @param initial Initial value, an integer in 0..2^32-1.
  * @param flags Or-ed bits of `EventfdFlag`. Default: 0.
  * @returns The descriptor; the caller closes it.
  *
- * @throws {RangeError} When a number is outside its range.
+ * @throws {RangeError} When a number is out of range.
  * @throws {SyscallError} `EINVAL` for unknown flags; `EMFILE`, `ENFILE`.
  *
  * @see {@link https://man7.org/linux/man-pages/man2/eventfd.2.html}

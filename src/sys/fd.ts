@@ -1,4 +1,4 @@
-/** Descriptors borrowed from the caller. @module */
+/** Descriptors that the caller lends. @module */
 
 import { describe, MAX_INT } from "./arguments.ts";
 
@@ -10,11 +10,11 @@ import { describe, MAX_INT } from "./arguments.ts";
 export type FdLike = number | { readonly fd: number };
 
 /**
- * Returns the number behind `source`.
+ * Returns the descriptor number of `source`.
  *
  * @param source The descriptor, or an object whose `fd` is read now.
- * @param role What the descriptor is for, to be named in the error.
- * @returns An integer of at least 0.
+ * @param role Purpose of the descriptor, for the error message.
+ * @returns An integer >= 0.
  *
  * @throws {TypeError} When `source` holds no such integer: the `fd` of a closed `FileHandle` is -1.
  */

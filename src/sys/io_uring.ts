@@ -1,8 +1,8 @@
 /**
  * The three calls of io_uring, through syscall(2). Linux only.
  *
- * Rings and entries are mapped with `mmap()` at the offsets that the kernel fills in. What an entry
- * says, the kernel does: one that holds an address reads or overwrites whatever is there.
+ * Map rings and entries with `mmap()` at the offsets that the kernel fills in. The kernel obeys
+ * every entry: an entry with a wrong address reads or overwrites whatever memory is there.
  *
  * @module
  */
@@ -29,10 +29,10 @@ export const UringOffset = {
  * @param params 120 bytes, `struct io_uring_params`: read, and filled with sizes and offsets.
  * @returns The descriptor, closed on exec; the caller closes it.
  *
- * @throws {TypeError} When `params` is no `Uint8Array`.
- * @throws {RangeError} When `entries` is not an integer in 0..2^32-1, or `params` shorter.
- * @throws {SyscallError} `EINVAL` for 0 or more than 32768 entries, or unknown flags; `EPERM` where the
- * system forbids it (`kernel.io_uring_disabled`, seccomp); `ENOSYS`; `ENOMEM`, `EMFILE`.
+ * @throws {TypeError} When `params` is not a `Uint8Array`.
+ * @throws {RangeError} When `entries` is not an integer in 0..2^32-1, or `params` is shorter.
+ * @throws {SyscallError} `EINVAL` for 0 or more than 32768 entries, or unknown flags; `EPERM` when
+ * the system forbids io_uring (`kernel.io_uring_disabled`, seccomp); `ENOSYS`; `ENOMEM`, `EMFILE`.
  *
  * @see {@link https://man7.org/linux/man-pages/man2/io_uring_setup.2.html}
  */
@@ -50,12 +50,12 @@ export function ioUringSetup(entries: number, params: Uint8Array): number {
  * @param minComplete Completions to wait for, with `UringEnterFlag.GETEVENTS`.
  * @param flags Or-ed bits of `UringEnterFlag`. Default: 0.
  * @param arg A signal mask, or with `EXT_ARG` a `struct io_uring_getevents_arg`. Default: null.
- * @returns Entries taken; it may be fewer.
+ * @returns Entries submitted, possibly fewer than `toSubmit`.
  *
- * @throws {TypeError} When `ring` is no descriptor, or `arg` no `Uint8Array`.
- * @throws {RangeError} When a number is outside its range.
- * @throws {SyscallError} `EBADF`; `EOPNOTSUPP` when `ring` is no ring; `EINVAL` for unknown flags;
- * `EBUSY`, `EAGAIN` when completions must be taken first; `ETIME`, `EINTR` while waiting.
+ * @throws {TypeError} When `ring` is not a descriptor, or `arg` is not a `Uint8Array`.
+ * @throws {RangeError} When a number is out of range.
+ * @throws {SyscallError} `EBADF`; `EOPNOTSUPP` when `ring` is not a ring; `EINVAL` for unknown
+ * flags; `EBUSY`, `EAGAIN` when you must take completions first; `ETIME`, `EINTR` while waiting.
  *
  * @see {@link https://man7.org/linux/man-pages/man2/io_uring_enter.2.html}
  */
@@ -79,19 +79,19 @@ export function ioUringEnter(
 }
 
 /**
- * Registers files, an eventfd or the like with a ring, or asks it what it can do.
+ * Registers resources such as files or an eventfd with a ring, or queries its features.
  *
  * @param ring Descriptor of the ring.
- * @param opcode What to do: `IORING_REGISTER_...`.
- * @param arg Structure or array that belongs to the opcode. It must hold no address of memory that can
- * be collected.
- * @param count Elements of `arg`.
- * @returns 0, or what the opcode returns.
+ * @param opcode One of the `IORING_REGISTER_...` numbers.
+ * @param arg Structure or array for the opcode. It must not hold addresses of memory that may be
+ * garbage-collected.
+ * @param count Number of elements in `arg`.
+ * @returns 0, or the result of the opcode.
  *
- * @throws {TypeError} When `ring` is no descriptor, or `arg` no `Uint8Array`.
- * @throws {RangeError} When a number is outside its range.
- * @throws {SyscallError} `EINVAL` for an unknown opcode or a wrong count; `EBADF`; `EOPNOTSUPP` when
- * `ring` is no ring; `EBUSY`, `ENXIO`, `EFAULT`, `ENOMEM` by opcode.
+ * @throws {TypeError} When `ring` is not a descriptor, or `arg` is not a `Uint8Array`.
+ * @throws {RangeError} When a number is out of range.
+ * @throws {SyscallError} `EINVAL` for an unknown opcode or a wrong count; `EBADF`; `EOPNOTSUPP`
+ * when `ring` is not a ring; `EBUSY`, `ENXIO`, `EFAULT`, `ENOMEM` by opcode.
  *
  * @see {@link https://man7.org/linux/man-pages/man2/io_uring_register.2.html}
  */

@@ -1,4 +1,4 @@
-/** The bound C library, with its refusal turned into the error that users see. @module */
+/** The bound C library. Turns a failure to bind it into the error that users see. @module */
 
 import { type Libc, libc as bound } from "../../ffi/libc/mod.ts";
 import { backend } from "../../ffi/mod.ts";
@@ -10,8 +10,8 @@ let calls: Libc | undefined;
 /**
  * Returns the bound functions.
  *
- * @throws {UnsupportedError} When there is no backend: an unsupported system, `SLUICE_FFI=none`,
- * koffi not installed, or a missing permission. The message names the remedy.
+ * @throws {UnsupportedError} When no backend is available: an unsupported system,
+ * `SLUICE_FFI=none`, koffi not installed, or a missing permission. The message names the remedy.
  */
 export function libc(): Libc {
   return calls ?? first();
@@ -32,7 +32,7 @@ function first(): Libc {
   }
 }
 
-/** The runtimes say what they refuse, but not always which flag permits it. */
+/** Adds the flag that grants the permission, which the runtimes' messages often omit. */
 function explain({ name, message }: Error): string {
   if (/ERR_ACCESS_DENIED/.test(message)) {
     return "foreign functions are not permitted; start Node.js with --allow-ffi (for node:ffi) or " +
@@ -41,15 +41,15 @@ function explain({ name, message }: Error): string {
   if (name === "NotCapable" || /NotCapable/.test(message)) {
     return "foreign functions are not permitted; start Deno with --allow-ffi (without a path)";
   }
-  // With a path Deno looks for the library in the current folder.
+  // With a path, Deno looks for the library in the current folder.
   const hint = /Could not open library/.test(message)
     ? "; if Deno was started with --allow-ffi=PATH, leave the path out"
     : "";
-  // These messages begin with "Cannot ...", which reads badly after a colon.
+  // These messages start with "Cannot ...", which reads badly after a colon.
   return message.slice(0, 1).toLowerCase() + message.slice(1) + hint;
 }
 
-/** Whether calls can be made at all; where not, portable operations fall back. */
+/** Whether foreign calls are possible. If not, operations use their portable fallback. */
 export function available(): boolean {
   try {
     libc();

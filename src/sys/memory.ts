@@ -1,9 +1,9 @@
 /**
  * Mapped and allocated memory, by handle.
  *
- * No address goes in or out: ranges are offsets into a {@linkcode Region} and are checked, so that no
- * call reaches memory of somebody else, and placing a mapping at a fixed address is not offered. What
- * a region shows is still raw memory; its hazards are told with each call.
+ * No address goes in or out. A range is an offset and a length within a {@linkcode Region}. Each
+ * range is checked, so a call cannot reach other memory; for the same reason, fixed addresses are
+ * not available. Views of a region are still raw memory: each call documents its hazards.
  *
  * @module
  */
@@ -30,25 +30,26 @@ export function pageSize(): number {
 /**
  * Maps a file, or anonymous memory.
  *
- * The address, C's first argument, is always the kernel's choice. The descriptor may be closed right
- * after. Reading past the end of the file, up to the end of its last page, gives zeroes; beyond, and
- * after the file was truncated, the process dies of SIGBUS: use `MappedFile` for files that others
- * may truncate. A TCP socket can be mapped too: examine what you did not open.
+ * The kernel always chooses the address, C's first argument. You may close the descriptor right
+ * after the call. Reads past the end of the file return zeroes up to the end of its last page.
+ * Beyond that, and after the file was truncated, the process dies of SIGBUS: use `MappedFile` for
+ * files that others may truncate. mmap(2) also maps TCP sockets: check descriptors that you did not
+ * open.
  *
- * @param length Bytes; a mapping ends at a page, but only these can be reached.
+ * @param length Bytes. The mapping extends to the end of a page, but views show only these bytes.
  * @param protection Or-ed bits of `Protection`.
  * @param flags `MapFlag.SHARED` or `PRIVATE`, or-ed with others.
  * @param fd File to map; `null` for `MapFlag.ANONYMOUS`.
  * @param offset First byte of the file; a multiple of the page size.
- * @returns The mapping; the caller gives it back with {@linkcode munmap}.
+ * @returns The mapping; release it with {@linkcode munmap}.
  *
- * @throws {TypeError} When `fd` is no descriptor.
- * @throws {RangeError} When a number is outside its range, or `flags` asks for a fixed address.
+ * @throws {TypeError} When `fd` is not a descriptor.
+ * @throws {RangeError} When a number is out of range, or `flags` asks for a fixed address.
  * @throws {SyscallError} `EINVAL` for a length of 0, an unaligned offset, or neither `SHARED` nor
- * `PRIVATE`; `EACCES` when the file is not open for reading, or not for writing and the mapping is
- * shared and writable; `ENODEV` or `EIO` for what cannot be mapped (folders, pipes, procfs); `EBADF`;
- * `ENOMEM`; `EOVERFLOW`; `EOPNOTSUPP` for flags with `SHARED_VALIDATE`; `EPERM` for a sealed memfd;
- * `EAGAIN` when too much is locked.
+ * `PRIVATE`; `EACCES` when the file is not open for reading, or the mapping is shared and writable
+ * and the file is not open for writing; `ENODEV` or `EIO` for files that cannot be mapped (folders,
+ * pipes, procfs); `EBADF`; `ENOMEM`; `EOVERFLOW`; `EOPNOTSUPP` for flags with `SHARED_VALIDATE`;
+ * `EPERM` for a sealed memfd; `EAGAIN` when too much memory is locked.
  *
  * @see {@link https://man7.org/linux/man-pages/man2/mmap.2.html}
  */
@@ -63,7 +64,7 @@ export function mmap(
   flagsOf(protection, "protection");
   flagsOf(flags);
   if ((flags & FIXED) !== 0) {
-    throw new RangeError(`Cannot map with flags ${flags}: fixed addresses are not offered`);
+    throw new RangeError(`Cannot map with flags ${flags}: fixed addresses are not available`);
   }
   const file = fd === null ? -1 : fdOf(fd);
   offsetOf(offset);
@@ -75,17 +76,18 @@ export function mmap(
 }
 
 /**
- * Unmaps a region and empties every array that shows it.
+ * Unmaps a region and detaches every array that shows it.
  *
- * A second call does nothing. Dirty pages of a shared file mapping are written in time, by the kernel.
+ * A second call does nothing. The kernel writes dirty pages of a shared file mapping to the disk
+ * later.
  *
- * Unlike `MappedFile.close()` it cannot protect memory that an operation of the runtime is still using
- * in another thread: await `fs.read`, `zlib.gzip` and the like first, or the process may crash.
+ * Unlike `MappedFile.close()`, it cannot protect memory that an operation of the runtime still uses
+ * in another thread: await `fs.read`, `zlib.gzip` and others first, or the process may crash.
  *
- * @throws {TypeError} When the region is not one of {@linkcode mmap}, or one of its arrays cannot be
- * emptied because the runtime is using it or has transferred it; the mapping then stays.
- * @throws {SyscallError} `EINVAL` for huge pages whose length is not a multiple of theirs; the region
- * then stays open, and its arrays are empty.
+ * @throws {TypeError} When the region does not come from {@linkcode mmap}, or one of its arrays
+ * cannot be detached because the runtime uses it or it was transferred. The mapping then stays.
+ * @throws {SyscallError} `EINVAL` for huge pages if the length is not a multiple of their size. The
+ * region then stays open, but its arrays are detached.
  *
  * @see {@link https://man7.org/linux/man-pages/man2/munmap.2.html}
  */
@@ -96,19 +98,21 @@ export function munmap(region: Region): void {
 /**
  * Grows, shrinks or moves a mapping. Linux only.
  *
- * Takes the region and returns another. Every array that shows the old one is emptied even when the
- * call fails; the old region is then still open and gives new ones.
+ * Consumes the region and returns a new one. Detaches every array that shows the old region, even
+ * if the call fails; the old region then stays open and can return new arrays.
  *
  * @param region Mapping to change.
- * @param length New size in bytes. Beyond the end of a file it can be mapped, but not touched.
+ * @param length New size in bytes. A mapping may extend past the end of its file, but you must not
+ * touch that part.
  * @param flags `RemapFlag.MAYMOVE`, or 0.
  * @returns The new region; the old one is closed.
  *
- * @throws {TypeError} When the region is closed, not one of {@linkcode mmap}, or cannot be emptied.
- * @throws {RangeError} When `length` is no safe integer, or `flags` anything else.
- * @throws {SyscallError} `ENOMEM` when there is no room; `EINVAL` for a length of 0 or beyond all addresses; `EFAULT` when
- * the mapping is in parts, because `mprotect()` or `madvise()` changed some of it; `EAGAIN` when too
- * much is locked.
+ * @throws {TypeError} When the region is closed, does not come from {@linkcode mmap}, or cannot be
+ * detached.
+ * @throws {RangeError} When `length` is not a safe integer, or `flags` is out of range.
+ * @throws {SyscallError} `ENOMEM` when no room is left; `EINVAL` for a length of 0 or beyond the
+ * address space; `EFAULT` when `mprotect()` or `madvise()` has split the mapping; `EAGAIN` when too
+ * much memory is locked.
  *
  * @see {@link https://man7.org/linux/man-pages/man2/mremap.2.html}
  */
@@ -123,19 +127,19 @@ export function mremap(region: Region, length: number, flags: number = 0): Regio
 }
 
 /**
- * Changes how a part of a mapping may be accessed.
+ * Changes the permitted access to a part of a mapping.
  *
- * Touching memory in a way that is then forbidden kills the process.
+ * An access that is no longer permitted kills the process.
  *
  * @param region Mapping.
  * @param offset First byte, a multiple of the page size.
  * @param length Bytes; rounded up to whole pages.
  * @param protection Or-ed bits of `Protection`.
  *
- * @throws {TypeError} When the region is closed or not one of {@linkcode mmap}.
- * @throws {RangeError} When the range is not inside the region.
- * @throws {SyscallError} `EINVAL` for an unaligned offset; `EACCES` when the file of a shared mapping
- * is not open for it; `ENOMEM`.
+ * @throws {TypeError} When the region is closed or does not come from {@linkcode mmap}.
+ * @throws {RangeError} When the range is outside the region.
+ * @throws {SyscallError} `EINVAL` for an unaligned offset; `EACCES` when the file of a shared
+ * mapping is not open for that access; `ENOMEM`.
  *
  * @see {@link https://man7.org/linux/man-pages/man2/mprotect.2.html}
  */
@@ -154,15 +158,15 @@ export function mprotect(
 }
 
 /**
- * Writes the changed pages of a shared file mapping to the disk.
+ * Writes the dirty pages of a shared file mapping to the disk.
  *
  * @param region Mapping.
  * @param offset First byte, a multiple of the page size.
  * @param length Bytes; 0 does nothing.
  * @param flags Or-ed bits of `MsyncFlag`.
  *
- * @throws {TypeError} When the region is closed or not one of {@linkcode mmap}.
- * @throws {RangeError} When the range is not inside the region.
+ * @throws {TypeError} When the region is closed or does not come from {@linkcode mmap}.
+ * @throws {RangeError} When the range is outside the region.
  * @throws {SyscallError} `EINVAL` for an unaligned offset, unknown flags, or `SYNC` with `ASYNC`;
  * `EBUSY` for `INVALIDATE` on locked pages; `EIO`, `ENOSPC` when writing failed.
  *
@@ -178,21 +182,21 @@ export function msync(region: Region, offset: number, length: number, flags: num
 }
 
 /**
- * Tells the kernel how a part of a mapping will be used.
+ * Advises the kernel on how a part of a mapping will be used.
  *
- * `MemoryAdvice.DONTNEED` and `REMOVE` destroy data. `POPULATE_READ` is the way to ask whether a range
- * can be read: `EFAULT` where a load would raise SIGBUS.
+ * `MemoryAdvice.DONTNEED` and `REMOVE` destroy data. `POPULATE_READ` checks whether a range can be
+ * read: it fails with `EFAULT` where a load would raise SIGBUS.
  *
  * @param region Mapping.
  * @param offset First byte, a multiple of the page size.
  * @param length Bytes; rounded up to whole pages.
  * @param advice One of `MemoryAdvice`.
  *
- * @throws {TypeError} When the region is closed or not one of {@linkcode mmap}.
- * @throws {RangeError} When the range is not inside the region, or `advice` negative.
- * @throws {SyscallError} `EINVAL` for an unaligned offset, an unknown advice, `FREE` on a file mapping
- * and `DONTNEED` on locked pages; `EFAULT` for `POPULATE_READ` past the end of the file; `ENOMEM`;
- * `EAGAIN` when the process has too many mappings.
+ * @throws {TypeError} When the region is closed or does not come from {@linkcode mmap}.
+ * @throws {RangeError} When the range is outside the region, or `advice` is negative.
+ * @throws {SyscallError} `EINVAL` for an unaligned offset, an unknown advice, `FREE` on a file
+ * mapping and `DONTNEED` on locked pages; `EFAULT` for `POPULATE_READ` past the end of the file;
+ * `ENOMEM`; `EAGAIN` when the process has too many mappings.
  *
  * @see {@link https://man7.org/linux/man-pages/man2/madvise.2.html}
  */
@@ -206,17 +210,17 @@ export function madvise(region: Region, offset: number, length: number, advice: 
 }
 
 /**
- * Tells which pages of a mapping are in memory.
+ * Reports which pages of a mapping are in memory.
  *
- * To a caller who neither owns the file nor may write it, all pages are reported as resident.
+ * If you neither own the file nor may write it, Linux reports all pages as resident.
  *
  * @param region Mapping.
  * @param offset First byte, a multiple of the page size.
  * @param length Bytes.
  * @returns One byte for each page, 1 when it is resident.
  *
- * @throws {TypeError} When the region is closed or not one of {@linkcode mmap}.
- * @throws {RangeError} When the range is not inside the region.
+ * @throws {TypeError} When the region is closed or does not come from {@linkcode mmap}.
+ * @throws {RangeError} When the range is outside the region.
  * @throws {SyscallError} `EINVAL` for an unaligned offset.
  *
  * @see {@link https://man7.org/linux/man-pages/man2/mincore.2.html}

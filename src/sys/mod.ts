@@ -1,19 +1,19 @@
 /**
  * System calls, one function each, in the argument order of C.
  *
- * Arguments are examined before the call: `TypeError` for the wrong kind, `RangeError` for a number
- * outside its range. A failed call throws `SyscallError` with `code`, `errno` and `syscall`; a system
- * that cannot be called throws `UnsupportedError`. Partial results are results, and `EINTR` and
- * `EAGAIN` are errors: nothing is repeated and nothing waits but the call itself. {@linkcode raw}
- * has the same calls unexamined, with `-errno` in the place of an exception.
+ * Arguments are checked before the call: a wrong type throws `TypeError`, a number out of range
+ * `RangeError`. A failed call throws `SyscallError` with `code`, `errno` and `syscall`. Without
+ * foreign calls, every function throws `UnsupportedError`. A partial result is a result; `EINTR`
+ * and `EAGAIN` are errors. No function retries, and only the call itself waits. {@linkcode raw} has
+ * the same calls without checks; they return `-errno` instead of throwing.
  *
- * Unlike the rest of the package, these calls can end the process: by touching a mapping of a file
- * that was truncated, or by giving memory back that the runtime is still using in another thread.
+ * Unlike the rest of the package, these calls can end the process: if you touch a mapping of a
+ * truncated file, or free memory that the runtime still uses in another thread.
  *
- * Deno does not ignore SIGXFSZ, unlike Node.js and Bun: there every call that writes or grows a file ends
- * the process at `RLIMIT_FSIZE`, where the others throw `EFBIG`.
+ * Node.js and Bun ignore SIGXFSZ; Deno does not. A call that writes or extends a file past
+ * `RLIMIT_FSIZE` throws `EFBIG` on Node.js and Bun, and ends the process on Deno.
  *
- * Every `FdLike` is borrowed. A descriptor that is made is the caller's to close.
+ * Functions borrow every `FdLike`. The caller closes descriptors that they return.
  *
  * @module
  */

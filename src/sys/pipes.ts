@@ -10,12 +10,12 @@ import * as raw from "./raw/mod.ts";
 /**
  * Opens a pipe.
  *
- * A user without privileges gets full pipes up to a total of 64 MiB, then pipes of 8 KiB: read
- * {@linkcode pipeSize} rather than assume. Linux only.
+ * An unprivileged user gets full-size pipes up to a total of 64 MiB, then pipes of 8 KiB: read
+ * {@linkcode pipeSize} instead of assuming the capacity. Linux only.
  *
- * @param flags `OpenFlag.CLOEXEC`, `OpenFlag.NONBLOCK`, and `OpenFlag.DIRECT` for a pipe that keeps
- * the bounds of each write. Do not pass the flags of a file. Default: 0.
- * @returns The descriptor to read from and the one to write to; the caller closes both.
+ * @param flags `OpenFlag.CLOEXEC`, `OpenFlag.NONBLOCK`, and `OpenFlag.DIRECT` for a pipe that
+ * preserves the boundaries of writes. Other flags of `open()` are invalid. Default: 0.
+ * @returns The read end and the write end; the caller closes both.
  *
  * @throws {RangeError} When `flags` is not an integer in 0..2^31-1.
  * @throws {SyscallError} `EINVAL` for other flags; `EMFILE` or `ENFILE` when no descriptor is left.
@@ -32,9 +32,9 @@ export function pipe2(flags: number = 0): [readFd: number, writeFd: number] {
 /**
  * Returns the capacity of a pipe in bytes (`F_GETPIPE_SZ`).
  *
- * It holds that many bytes only in whole pages: a partly used slot costs a page.
+ * Only whole pages fill it to capacity: a partly used slot costs a page.
  *
- * @throws {TypeError} When `pipe` is no descriptor.
+ * @throws {TypeError} When `pipe` is not a descriptor.
  * @throws {SyscallError} `EBADF` when it is not open or not a pipe.
  *
  * @see {@link https://man7.org/linux/man-pages/man2/F_GETPIPE_SZ.2const.html}
@@ -52,13 +52,14 @@ export function pipeSize(pipe: FdLike): number {
  * Changes the capacity of a pipe (`F_SETPIPE_SZ`).
  *
  * @param pipe Either end of the pipe.
- * @param size Wanted capacity in bytes.
+ * @param size Requested capacity in bytes.
  * @returns The capacity in bytes: `size` rounded up to a power of two of pages.
  *
- * @throws {TypeError} When `pipe` is no descriptor.
+ * @throws {TypeError} When `pipe` is not a descriptor.
  * @throws {RangeError} When `size` is not an integer in 0..2^31-1.
- * @throws {SyscallError} `EBUSY` when the pipe holds more; `EPERM` above `/proc/sys/fs/pipe-max-size`
- * or the limit of the user, without privileges; `EBADF` when it is not open or not a pipe.
+ * @throws {SyscallError} `EBUSY` when the pipe holds more than `size`; `EPERM` for an unprivileged
+ * user above `/proc/sys/fs/pipe-max-size` or the user's limit; `EBADF` when `pipe` is not open or
+ * not a pipe.
  *
  * @see {@link https://man7.org/linux/man-pages/man2/F_GETPIPE_SZ.2const.html}
  */
@@ -75,27 +76,30 @@ export function setPipeSize(pipe: FdLike, size: number): number {
 /**
  * Moves bytes between a pipe and another descriptor, or between two pipes.
  *
- * May move fewer bytes than asked for. From a socket, `EAGAIN` may mean that the socket is empty or
- * that the pipe has no slot left: keep the pipe empty to tell which. Pages of a file stay shared, as
- * with `sendfile()`.
+ * May move fewer bytes than requested. From a socket, `EAGAIN` means that the socket is empty or
+ * the pipe has no free slot: keep the pipe empty to tell the two apart. Pages of a file stay
+ * shared, as with `sendfile()`.
  *
- * Never call it on a blocking socket: it waits inside the kernel holding the lock of the pipe, and
- * whoever touches that pipe then hangs and cannot even be killed. `SpliceFlag.NONBLOCK` is about the
- * pipe and does not help. Linux only.
+ * Never call it on a blocking socket. It waits inside the kernel while it holds the pipe's lock;
+ * every other user of the pipe then hangs and cannot even be killed. `SpliceFlag.NONBLOCK` applies
+ * to the pipe only and does not help. Linux only.
  *
  * @param from Descriptor to read from.
- * @param fromOffset First byte to read, in bytes; `null` for the file position, and for a pipe or socket.
+ * @param fromOffset First byte to read, in bytes; `null` for the file position, and for a pipe or
+ * socket.
  * @param out Descriptor to write to.
- * @param outOffset Where the first byte goes; `null` for the file position, and for a pipe or socket.
- * @param count Most bytes to move, an integer in 0..0x7ffff000. For 0, nothing is examined.
+ * @param outOffset Where the first byte goes; `null` for the file position, and for a pipe or
+ * socket.
+ * @param count Maximum bytes to move, an integer in 0..0x7ffff000. With 0, the kernel checks
+ * nothing.
  * @param flags Or-ed bits of `SpliceFlag`. Default: 0.
- * @returns Bytes moved; 0 when `from` is at its end or its writers are gone.
+ * @returns Bytes moved; 0 at the end of `from`, or when all its writers have closed.
  *
  * @throws {TypeError} When a descriptor is not an integer >= 0.
- * @throws {RangeError} When a number is outside its range.
+ * @throws {RangeError} When a number is out of range.
  * @throws {SyscallError} `EAGAIN` when it would wait; `EINVAL` when neither is a pipe, both are the
  * same pipe, `out` is open with `O_APPEND`, or a flag is unknown; `ESPIPE` for an offset on a pipe;
- * `EPIPE` when the reader is gone; `EBADF`.
+ * `EPIPE` when the reader has closed; `EBADF`.
  *
  * @see {@link https://man7.org/linux/man-pages/man2/splice.2.html}
  */
@@ -123,19 +127,20 @@ export function splice(
 /**
  * Duplicates bytes from one pipe into another; the source keeps them.
  *
- * Always begins at the first byte that the source holds, so repeating it repeats the bytes. May
- * duplicate fewer than asked for: give `out` at least as many slots. Linux only.
+ * Always starts at the first byte in the source, so a second call duplicates the same bytes again.
+ * May duplicate fewer bytes than requested: give `out` at least as many slots. Linux only.
  *
  * @param from Pipe to read.
  * @param out Pipe to fill.
- * @param count Most bytes, an integer in 0..0x7ffff000.
+ * @param count Maximum bytes, an integer in 0..0x7ffff000.
  * @param flags Or-ed bits of `SpliceFlag`. Default: 0.
- * @returns Bytes duplicated; 0 when `from` is empty and its writers are gone.
+ * @returns Bytes duplicated; 0 when `from` is empty and all its writers have closed.
  *
  * @throws {TypeError} When a descriptor is not an integer >= 0.
- * @throws {RangeError} When a number is outside its range.
- * @throws {SyscallError} `EAGAIN` with `NONBLOCK` when `from` is empty or `out` full; `EINVAL` when
- * one is no pipe or both are the same; `EPIPE` when the reader of `out` is gone; `EBADF`.
+ * @throws {RangeError} When a number is out of range.
+ * @throws {SyscallError} `EAGAIN` with `NONBLOCK` when `from` is empty or `out` is full; `EINVAL`
+ * when one is not a pipe or both are the same; `EPIPE` when the reader of `out` has closed;
+ * `EBADF`.
  *
  * @see {@link https://man7.org/linux/man-pages/man2/tee.2.html}
  */
@@ -152,22 +157,24 @@ export function tee(from: FdLike, out: FdLike, count: number, flags: number = 0)
 }
 
 /**
- * Shows memory to the reader of a pipe without copying it.
+ * Maps memory into a pipe without copying it.
  *
- * The pipe and whatever it is spliced to share the pages: what is stored into them before they are
- * consumed, the reader receives, and nothing tells when that was. Unmapping is safe; freeing is not,
- * because the allocator hands the memory out again. Memory that does not begin at a page takes one
- * slot more. On the end to read from it copies instead, from the pipe into the memory. Linux only.
+ * The pipe shares the pages, and so does every descriptor that they are spliced to. Until the pages
+ * are consumed, the reader receives what you store into them, and nothing reports when that is.
+ * Unmapping the memory is safe. Freeing it is not, because the allocator reuses it. Memory that
+ * does not start on a page boundary takes one more slot. On the read end, the call copies from the
+ * pipe into the memory instead. Linux only.
  *
  * @param pipe Pipe to fill.
  * @param memory Ranges of regions, in order; at most 1024.
  * @param flags Or-ed bits of `SpliceFlag`. Default: 0.
- * @returns Bytes shared, maybe fewer than asked for.
+ * @returns Bytes shared, possibly fewer than requested.
  *
- * @throws {TypeError} When `pipe` is no descriptor, `memory` no list, or a region closed.
- * @throws {RangeError} When a range is not inside its region.
- * @throws {SyscallError} `EAGAIN` when it would wait; `EBADF` when `pipe` is no pipe; `EINVAL` for more
- * than 1024 ranges or an unknown flag; `EFAULT` for memory that is not readable; `EPIPE`.
+ * @throws {TypeError} When `pipe` is not a descriptor, `memory` is not an array, or a region is
+ * closed.
+ * @throws {RangeError} When a range is outside its region.
+ * @throws {SyscallError} `EAGAIN` when it would wait; `EBADF` when `pipe` is not a pipe; `EINVAL`
+ * for more than 1024 ranges or an unknown flag; `EFAULT` for memory that is not readable; `EPIPE`.
  *
  * @see {@link https://man7.org/linux/man-pages/man2/vmsplice.2.html}
  */

@@ -1,6 +1,6 @@
 /**
- * Calls on memory of another thread of this process, by address. Not for users: whoever hands out an
- * address promises that the memory stays.
+ * Calls on memory of another thread of this process, by address. Internal: whoever passes an
+ * address must keep its memory allocated.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Memory by handle. Addresses stay in this folder: whoever holds none cannot use a stale one.
+ * Memory by handle. Addresses never leave this folder, so no caller can hold a stale one.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import { view } from "../../ffi/libc/mod.ts";
 import { emptied, isWhole } from "../bytes.ts";
 import { describe, integer } from "./arguments.ts";
 
-/** What allocated the memory, and so what gives it back. */
+/** The call that allocated the memory, which determines the call that frees it. */
 export type RegionKind = "mmap" | "posix_memalign";
 
 interface Memory {
@@ -25,21 +25,21 @@ interface Window {
   readonly buffer: ArrayBuffer;
 }
 
-/** Whoever constructs a region by hand gets a closed one: only {@linkcode adopt} fills this. */
+/** Only {@linkcode adopt} fills this, so a region that you construct yourself is a closed one. */
 const memories = new WeakMap<Region, Memory>();
 
 const WINDOW_STEP = 2 ** 30;
-/** Bun shows at most 4 GiB in one buffer. */
+/** Bun limits one buffer to 4 GiB. */
 const WINDOW_LENGTH = 2 ** 32;
 
 /**
  * Memory outside the JavaScript heap, from `mmap()` or `posixMemalign()`.
  *
- * The memory is never collected: it lives until `munmap()` or `free()` takes the region, which
- * empties every array that {@linkcode Region.bytes} returned. That protects late readers, but not
- * operations that the runtime is still running on such an array in another thread (`fs.read`,
- * `zlib.gzip`): await those first, or the process may crash. Taking a buffer away with
- * `transfer()` or `postMessage()` makes the region impossible to give back.
+ * The memory is never garbage-collected. It lives until you pass the region to `munmap()` or
+ * `free()`, which detach every array that {@linkcode Region.bytes} returned. Late readers are then
+ * safe. Operations that the runtime still runs on such an array in another thread (`fs.read`,
+ * `zlib.gzip`) are not: await them first, or the process may crash. If you transfer a buffer with
+ * `transfer()` or `postMessage()`, the region can no longer be freed.
  */
 export class Region {
   /** Size in bytes; 0 once closed. */
@@ -47,52 +47,52 @@ export class Region {
     return memories.get(this)?.length ?? 0;
   }
 
-  /** Whether the memory has been given back. */
+  /** Whether the memory has been freed. */
   get closed(): boolean {
     return !memories.has(this);
   }
 
   /**
-   * Shows bytes of the region, without a copy.
+   * Returns a view of bytes of the region, without a copy.
    *
-   * The protection of the memory applies: storing into a mapping without `Protection.WRITE`, or
-   * reading a file mapping past the end of its file, kills the process.
+   * The memory's protection applies. Storing into a mapping without `Protection.WRITE`, or reading
+   * past the end of a mapped file, kills the process.
    *
-   * @param offset First byte, in bytes. Default: 0.
-   * @param length Bytes; at most 4 GiB on Bun. Default: the rest of the region.
-   * @returns A view that becomes empty when the memory is given back.
+   * @param offset First byte. Default: 0.
+   * @param length Bytes; at most 4 GiB on Bun. Default: to the end of the region.
+   * @returns A view that is detached when the memory is freed.
    *
    * @throws {TypeError} When the region is closed.
-   * @throws {RangeError} When the range is not inside the region.
+   * @throws {RangeError} When the range is outside the region.
    */
   bytes(offset: number = 0, length: number = this.length - offset): Uint8Array<ArrayBuffer> {
     const memory = memoryOf(this);
     checkRange(memory, offset, length);
-    // Bun refuses to show nothing.
+    // Bun refuses to show 0 bytes.
     if (length === 0) return new Uint8Array(0);
     const { start, buffer } = windowFor(memory, offset, length);
     return new Uint8Array(buffer, offset - start, length);
   }
 }
 
-/** Whether the memory has not been given back, whatever the handle says itself. */
+/** Whether the region is open. Ignores what a subclass or a patched property says. */
 export function isOpen(region: Region): boolean {
   return memories.has(region);
 }
 
-/** Size in bytes, whatever the handle says itself; 0 once closed. */
+/** Size in bytes, 0 once closed. Ignores what a subclass or a patched property says. */
 export function lengthOf(region: Region): number {
   return memories.get(region)?.length ?? 0;
 }
 
-/** Makes the handle of memory that was just allocated. */
+/** Creates the handle of newly allocated memory. */
 export function adopt(address: bigint, length: number, kind: RegionKind): Region {
   const region = new Region();
   memories.set(region, { address, length, kind, windows: [] });
   return region;
 }
 
-/** Address of a range that is wholly inside an open region. */
+/** Address of a range that lies within an open region. */
 export function addressIn(
   region: Region,
   offset: number,
@@ -105,16 +105,16 @@ export function addressIn(
 }
 
 /**
- * Address of the first byte, as a number: user addresses stay below 2^53. For what the kernel or
- * another thread of this process is told by number; the region must stay open meanwhile.
+ * Address of the first byte as a number: user addresses are below 2^53. For the kernel or another
+ * thread of this process; keep the region open meanwhile.
  */
 export function baseOf(region: Region): number {
   return Number(memoryOf(region).address);
 }
 
 /**
- * Shows a range in a buffer of its own, which can be emptied alone: {@linkcode hide} knows nothing of
- * it, so this is for regions that are never given back.
+ * Shows a range in a separate buffer that can be detached alone. {@linkcode hide} does not know the
+ * buffer, so use this only for regions that are never freed.
  */
 export function ownWindow(
   region: Region,
@@ -125,26 +125,25 @@ export function ownWindow(
 }
 
 /**
- * Empties every array that shows the region, so that its memory can be given back or moved.
+ * Detaches every array that shows the region, so that its memory can be freed or moved.
  *
- * @throws {TypeError} When one cannot be emptied, because the runtime is using it (Bun pins such a
- * buffer), it was marked as not to be transferred, or it was transferred and is now out of sight. The
- * memory then stays.
+ * @throws {TypeError} When an array cannot be detached: the runtime uses it (Bun pins such a
+ * buffer), it was marked as non-transferable, or it was transferred. The memory then stays.
  */
 export function hide(region: Region, kind: RegionKind): void {
   const { windows } = memoryOf(region, kind);
   for (let window = windows.at(-1); window !== undefined; window = windows.at(-1)) {
     if (!isWhole(window.buffer, window.length)) {
-      throw new TypeError("Cannot give back a region: one of its buffers was transferred away");
+      throw new TypeError("Cannot free a region: one of its buffers was transferred");
     }
     if (!emptied(window.buffer)) {
-      throw new TypeError("Cannot give back a region: the runtime is using one of its arrays");
+      throw new TypeError("Cannot free a region: the runtime is using one of its arrays");
     }
     windows.pop();
   }
 }
 
-/** Marks a region closed. Its memory must be hidden, and given back or handed to another region. */
+/** Marks a region closed, after its arrays were detached and its memory freed or moved. */
 export function close(region: Region): void {
   memories.delete(region);
 }
@@ -169,7 +168,9 @@ function checkRange(memory: Memory, offset: number, length: number): void {
   integer(length, "length", 0, memory.length - offset);
 }
 
-/** Few buffers, each as long as can be, because each stays until the region is closed. */
+/**
+ * Finds or creates a window. Prefers few, long buffers, because each stays until the region closes.
+ */
 function windowFor(memory: Memory, offset: number, length: number): Window {
   const end = offset + length;
   for (const window of memory.windows) {

@@ -1,8 +1,8 @@
 /**
  * The two queues of an io_uring, as typed arrays over the memory that the kernel shares.
  *
- * Not for users: an entry names memory by address, and the kernel writes there whatever has become of
- * it meanwhile.
+ * Internal: an entry names memory by address, and the kernel writes there whatever the memory holds
+ * by then.
  *
  * @module
  */
@@ -34,8 +34,8 @@ export const UringEntryFlag = { LINK: 4, CQE_SKIP_SUCCESS: 64 } as const;
 /** Bits of {@linkcode Uring.features}: `IORING_FEAT_...`. */
 export const UringFeature = { SINGLE_MMAP: 1, NODROP: 2, CQE_SKIP: 0x800 } as const;
 
-// `IORING_SETUP_...`: completions need not interrupt this thread while it runs JavaScript, and a bit
-// tells that some are kept back until its next system call.
+// `IORING_SETUP_...`: completions don't interrupt this thread while it runs JavaScript, and a flag
+// says that some wait for its next system call.
 const COOP_TASKRUN = 0x100;
 const TASKRUN_FLAG = 0x200;
 /** `IORING_SQ_TASKRUN` */
@@ -43,7 +43,7 @@ const KEPT_BACK = 4;
 const REGISTER_EVENTFD = 4;
 const REGISTER_PROBE = 8;
 
-/** Where the parts of the queues are, counted in numbers of 32 bits. */
+/** Positions of the parts of the queues, as indexes of 32-bit words. */
 type Places = Record<"sqTail" | "sqFlags" | "sqArray" | "cqHead" | "cqTail" | "cqes", number>;
 
 const PARAMS = 120;
@@ -52,13 +52,13 @@ const CQE = 16;
 const HIGH = 0x1_0000_0000;
 const EINVAL = -22;
 
-/** A ring. Nothing waits here: {@linkcode Uring.enter} submits and returns. */
+/** A ring. Only {@linkcode Uring.wait} blocks; {@linkcode Uring.enter} submits and returns. */
 export class Uring {
-  /** Its descriptor, closed on exec. */
+  /** Descriptor of the ring, closed on exec. */
   readonly fd: number;
   /** Bits of {@linkcode UringFeature}. */
   readonly features: number;
-  /** Entries that can be prepared before they must be submitted. */
+  /** Number of entries that can be prepared between two submissions. */
   readonly entries: number;
   readonly #known: ReadonlySet<number>;
   readonly #regions: readonly Region[];
@@ -72,7 +72,7 @@ export class Uring {
   #prepared = 0;
   #tail = 0;
 
-  /** Makes a ring. Throws `ENOSYS`, `EPERM` where there is none or it is forbidden. */
+  /** Creates a ring. Throws `ENOSYS` without io_uring, `EPERM` if it is forbidden. */
   constructor(entries: number) {
     const params = new Uint8Array(PARAMS);
     const view = new DataView(params.buffer);
@@ -80,7 +80,7 @@ export class Uring {
     view.setUint32(8, COOP_TASKRUN | TASKRUN_FLAG, true);
     let fd = raw.ioUringSetup(entries, params);
     if (fd === EINVAL) {
-      // Before Linux 5.19.
+      // Retry for kernels before Linux 5.19.
       params.fill(0);
       fd = raw.ioUringSetup(entries, params);
     }
@@ -102,7 +102,7 @@ export class Uring {
     const regions: Region[] = [];
     this.#regions = regions;
     try {
-      // Without SINGLE_MMAP, before Linux 5.4, the second queue would lie elsewhere.
+      // Without SINGLE_MMAP, before Linux 5.4, the second queue has its own mapping.
       const length = Math.max(u32(64) + u32(0) * 4, u32(100) + u32(4) * CQE);
       const queues = this.#map(length, UringOffset.SQ_RING, regions).bytes();
       const table = this.#map(u32(0) * SQE, UringOffset.SQES, regions).bytes();
@@ -113,7 +113,7 @@ export class Uring {
       this.close();
       throw error;
     }
-    // The places of the entries never change: entry i of the queue is always entry i of the table.
+    // Entry i of the queue is always entry i of the table, so the index array never changes.
     for (let i = 0; i <= this.#sqMask; i++) this.#ring[this.#at.sqArray + i] = i;
     this.#tail = this.#ring[this.#at.sqTail]!;
   }
@@ -126,7 +126,7 @@ export class Uring {
       () => "map a ring",
     );
     regions.push(region);
-    // A child process must not see, let alone change, what this one submits.
+    // A child process must not share, and so change, the entries of this one.
     raw.madvise(region, 0, length, MemoryAdvice.DONTFORK);
     return region;
   }
@@ -141,12 +141,12 @@ export class Uring {
     return known;
   }
 
-  /** Whether this kernel has every one of these operations. */
+  /** Whether this kernel supports all of these operations. */
   knows(...operations: number[]): boolean {
     return operations.every((op) => this.#known.has(op));
   }
 
-  /** Has the kernel signal an eventfd with each completion. Returns 0 or `-errno`. */
+  /** Makes the kernel signal an eventfd on each completion. Returns 0 or `-errno`. */
   signal(eventfd: number): number {
     const argument = new Uint8Array(4);
     new DataView(argument.buffer).setInt32(0, eventfd, true);
@@ -169,12 +169,12 @@ export class Uring {
    * @param op One of {@linkcode UringOp}.
    * @param flags Bits of {@linkcode UringEntryFlag}.
    * @param fd Descriptor.
-   * @param address Address, or what stands in its place.
-   * @param length Bytes, or what stands in their place.
-   * @param offset Place in the file.
+   * @param address Address, or the operation's value for that field.
+   * @param length Bytes, or the operation's value for that field.
+   * @param offset Offset in the file.
    * @param extra Flags of the operation: `RWF_...`, `MSG_...`, poll events.
-   * @param tag Low half of what the completion repeats.
-   * @param generation High half of it.
+   * @param tag Lower half of the completion's user data.
+   * @param generation Upper half of it.
    */
   prepare(
     op: number,
@@ -206,7 +206,7 @@ export class Uring {
     this.#prepared++;
   }
 
-  /** Submits what was prepared. Returns how many entries were taken, or `-errno`; the rest stays. */
+  /** Submits the prepared entries. Returns how many the kernel took, or `-errno`; keeps the rest. */
   enter(): number {
     Atomics.store(this.#ring, this.#at.sqTail, this.#tail);
     const taken = fold(
@@ -216,23 +216,23 @@ export class Uring {
     return taken;
   }
 
-  /** Blocks until something has completed. Returns `-errno` on failure. */
+  /** Blocks until an operation completes. Returns `-errno` on failure. */
   wait(): number {
     return raw.ioUringEnter(this.fd, 0, 1, UringEnterFlag.GETEVENTS);
   }
 
-  /** Has the kernel hand over completions that it keeps back until the next system call. */
+  /** Makes the kernel deliver completions that it delays until the next system call. */
   hurry(): void {
     if ((Atomics.load(this.#ring, this.#at.sqFlags) & KEPT_BACK) === 0) return;
     raw.ioUringEnter(this.fd, 0, 0, UringEnterFlag.GETEVENTS);
   }
 
-  /** Whether there are completions to take. */
+  /** Whether completions are available. */
   get ready(): boolean {
     return this.#ring[this.#at.cqHead] !== Atomics.load(this.#ring, this.#at.cqTail);
   }
 
-  /** Takes the completions that are there, each at most once, and also those that arrive meanwhile. */
+  /** Takes all completions, each once, including those that arrive meanwhile. */
   reap(completed: (tag: number, generation: number, result: number) => void): void {
     const ring = this.#ring;
     const { cqHead, cqTail, cqes } = this.#at;
@@ -243,13 +243,13 @@ export class Uring {
       const generation = ring[at + 1]!;
       const result = ring[at + 2]!;
       head = (head + 1) | 0;
-      // Before the callback, which may submit more and so cause more completions.
+      // Update the head first: the callback may submit more, and so cause more completions.
       Atomics.store(ring, cqHead, head);
       completed(tag, generation, result);
     }
   }
 
-  /** Gives everything back. Operations in flight are cancelled, perhaps a little later. */
+  /** Frees the ring and its memory. Operations in flight are cancelled, possibly with a delay. */
   close(): void {
     raw.close(this.fd);
     for (const region of this.#regions) raw.munmap(region);

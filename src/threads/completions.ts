@@ -1,8 +1,8 @@
 /**
- * Completion records: how a thread tells a JavaScript thread that an operation has ended.
+ * Completion records: how a thread reports the end of an operation to a JavaScript thread.
  *
- * A record is 16 bytes, `{ u32 id, u32 unused, i64 result }` in the byte order of both processors
- * that we know, little-endian; io_uring can be made to write one by itself.
+ * A record is 16 bytes, `{ u32 id, u32 unused, i64 result }`, little-endian, as both supported
+ * processors are. io_uring can write one by itself.
  *
  * @module
  */
@@ -13,13 +13,13 @@ import { PollEvent } from "../sys/flags/event.ts";
 import * as raw from "../sys/raw/mod.ts";
 import type { JobContext } from "./job.ts";
 
-/** Bytes of one record. */
+/** Length of a record in bytes. */
 export const RECORD_BYTES = 16;
 
-/** Records collected before they are written: one write wakes the other side once. */
+/** Records collected before a write: one write wakes the other side once. */
 const BATCH = 256;
 
-/** Pause after the kernel had no memory, in milliseconds. */
+/** Pause when the kernel is out of memory, in milliseconds. */
 const STARVED_MS = 10;
 
 /** Cuts a stream of bytes into records. */
@@ -28,12 +28,12 @@ export class RecordReader {
   readonly #rest = new Uint8Array(RECORD_BYTES);
   #restLength = 0;
 
-  /** Reads records for `onRecord`. */
+  /** Passes each record to `onRecord`. */
   constructor(onRecord: (id: number, result: number) => void) {
     this.#onRecord = onRecord;
   }
 
-  /** Takes the next bytes of the stream, cut anywhere. */
+  /** Takes the next bytes of the stream, however they are split. */
   feed(bytes: Uint8Array): void {
     let at = 0;
     if (this.#restLength > 0) {
@@ -63,7 +63,7 @@ export class RecordWriter {
   readonly #view = new DataView(this.#bytes.buffer);
   #used = 0;
 
-  /** Writes to `fd`; gives up when the job is stopping, since nobody reads then. */
+  /** Writes to `fd`. Gives up when the job stops, because no thread reads then. */
   constructor(fd: number, job: Pick<JobContext, "parkMs" | "stopping">) {
     this.#fd = fd;
     this.#job = job;
@@ -77,7 +77,7 @@ export class RecordWriter {
     this.#used += RECORD_BYTES;
   }
 
-  /** Writes the batch; waits while the reader is behind. */
+  /** Writes the batch; waits if the reader is behind. */
   flush(): void {
     const end = this.#used;
     this.#used = 0;

@@ -1,27 +1,38 @@
-/** One exit hook for all Workers that a thread has started: it stops them and waits for them. @module */
+/** One exit hook for all Workers of a thread: stops them and waits for them. @module */
 
 import { builtin } from "../builtins.ts";
 import { exitNow } from "../sys/raw/process/exit.ts";
 import { PARK_MS } from "./job.ts";
 
-/** What is done for a host when its thread ends: told to stop, and then waited for. */
+/** What a host does when its thread ends: tells its Worker to stop, then waits for it. */
 export interface Exit {
+  /** Whether the thread may never end. */
+  readonly mayHang: boolean;
   stop(): void;
-  /** Returns whether it hangs. */
+  /** Returns whether the Worker hangs. */
   wait(ms: number): boolean;
 }
 
-// One exit hook for all hosts of this thread: a listener each would exceed MaxListeners.
+/**
+ * How long the end waits for threads that cannot hang, in milliseconds. They end at once, but for a
+ * machine that is busy; one that is cut off while it loads koffi ends the process by a signal.
+ */
+const SLOW_MS = 5000;
+
+// One exit hook for all hosts of this thread: separate listeners would exceed MaxListeners.
 const exits = new Set<Exit>();
 
 function stopAll(code: number): void {
   for (const exit of exits) exit.stop();
-  const end = performance.now() + PARK_MS;
-  const hanging = [...exits].filter((exit) => exit.wait(Math.max(0, end - performance.now())));
+  const began = performance.now();
+  const hanging = [...exits].filter((exit) => {
+    const limit = exit.mayHang ? PARK_MS : SLOW_MS;
+    return exit.wait(Math.max(0, began + limit - performance.now()));
+  });
   if (hanging.length > 0 && builtin("worker_threads").isMainThread) endWithout(code);
 }
 
-/** Ends the process although a thread does not: what else listens for the end is still called. */
+/** Ends the process although a thread does not end; calls the other exit listeners first. */
 function endWithout(code: number): void {
   const process = builtin("process");
   const listeners = process.listeners("exit");
@@ -29,7 +40,7 @@ function endWithout(code: number): void {
     try {
       listener.call(process, code);
     } catch {
-      // The process ends all the same.
+      // End the process even if a listener throws.
     }
   }
   exitNow(Number(process.exitCode ?? code));

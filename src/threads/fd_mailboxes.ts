@@ -1,4 +1,4 @@
-/** What several threads need to hand connections to each other; made by who starts them. @module */
+/** Mailboxes through which threads pass connections to each other. @module */
 
 import { platform } from "../../ffi/platform/mod.ts";
 import { pipe2 } from "../sys/pipes.ts";
@@ -6,30 +6,30 @@ import * as raw from "../sys/raw/mod.ts";
 
 const { CLOEXEC, NONBLOCK } = platform.open;
 
-/** What each thread is given: plain data, the same for all of them. */
+/** What each thread gets: plain data, the same for all threads. */
 export interface Shares {
-  /** Connections that each thread has, or is about to get; shared. */
+  /** Number of connections that each thread has or is about to get; shared. */
   readonly loads: Int32Array<SharedArrayBuffer>;
   /**
-   * A pipe for each thread, through which numbers of descriptors come, 4 bytes each: threads of one
-   * process have one table of descriptors.
+   * A pipe for each thread that carries descriptor numbers, 4 bytes each: the threads of a process
+   * share one descriptor table.
    */
   readonly mailboxes: readonly { readonly readFd: number; readonly writeFd: number }[];
 }
 
-/** Bytes of a descriptor in a mailbox. */
+/** Length of a descriptor number in a mailbox, in bytes. */
 export const NUMBER_BYTES = 4;
 
-/** The mailboxes of a pool, from before its first thread to after its last. */
+/** The mailboxes of a pool. They must outlive its threads. */
 export class FdMailboxes {
-  /** What the threads are given. */
+  /** What the threads get. */
   readonly shares: Shares;
   readonly #open: { readonly readFd: number; readonly writeFd: number }[] = [];
 
   /**
-   * Opens one for each thread.
+   * Opens one mailbox per thread.
    *
-   * @throws {SyscallError} `EMFILE` or `ENFILE`; then none stays open.
+   * @throws {SyscallError} `EMFILE` or `ENFILE`; then closes those already open.
    */
   constructor(threads: number) {
     const loads = new Int32Array(new SharedArrayBuffer(threads * Int32Array.BYTES_PER_ELEMENT));
@@ -45,7 +45,9 @@ export class FdMailboxes {
     }
   }
 
-  /** Closes them, and the connections that nobody has taken out. Only when all threads are gone. */
+  /**
+   * Closes the mailboxes and the connections left in them. Call only when all threads have ended.
+   */
   close(): void {
     for (const { readFd, writeFd } of this.#open.splice(0)) {
       for (const fd of takeAll(readFd)) raw.close(fd);
@@ -58,7 +60,7 @@ export class FdMailboxes {
 const letters = new Uint8Array(64 * NUMBER_BYTES);
 const numbers = new DataView(letters.buffer);
 
-/** The descriptors in a mailbox. Numbers are written whole, and so they are read. */
+/** Reads the descriptors in a mailbox. Numbers are written and read whole. */
 export function takeAll(readFd: number): number[] {
   const fds: number[] = [];
   for (;;) {

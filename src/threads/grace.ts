@@ -1,17 +1,17 @@
-/** How servers close: the time that open connections have left. @module */
+/** How servers close: the grace period of open connections. @module */
 
 import { wholeNumber } from "../options.ts";
 
-/** Time that open connections have, unless the program says otherwise, in milliseconds. */
+/** Default grace period in milliseconds. */
 const DEFAULT_MS = 10_000;
 
-/** Longest time that a timer can run. */
+/** Maximum delay of a timer in milliseconds. */
 const MOST_MS = 2 ** 31 - 1;
 
-/** How a server closes. */
+/** Options of a server's `close()`. */
 export interface CloseOptions {
   /**
-   * Time that open connections have to end by themselves, in milliseconds; the others are cut.
+   * Milliseconds that open connections have to finish; then they are closed.
    *
    * @default {10000}
    */
@@ -21,14 +21,17 @@ export interface CloseOptions {
 /**
  * Checks the options of `close()`, and returns the time in milliseconds.
  *
- * @throws {TypeError} When `graceMs` is no number.
- * @throws {RangeError} When it is no whole number, or negative.
+ * @throws {TypeError} When `graceMs` is not a number.
+ * @throws {RangeError} When it is negative or not an integer.
  */
 export function graceOf({ graceMs = DEFAULT_MS }: CloseOptions, action: string): number {
   return wholeNumber(graceMs, "graceMs", action);
 }
 
-/** Calls `cut` after a time, unless `closing` settles before. Of several calls the first to end cuts. */
+/**
+ * Calls `cut` after a delay unless `closing` settles first. Of several calls, the shortest delay
+ * wins.
+ */
 export function cutAfter(graceMs: number, closing: Promise<void>, cut: () => void): void {
   if (graceMs === 0) return cut();
   const timer = setTimeout(cut, Math.min(graceMs, MOST_MS));

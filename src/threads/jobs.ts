@@ -1,11 +1,11 @@
-/** Jobs that the Worker entry brings along, so that a bundle of it needs no other file. @module */
+/** Jobs bundled with the Worker entry, so that the entry needs no other file. @module */
 
 import type { JobModule } from "./job.ts";
 
-/** Loads each job, by the name of its file without the ending. */
+/** Loads each job, by its file name without the extension. */
 export const bundledJobs: Map<string, () => Promise<JobModule>> = new Map();
 
-/** Returns the job of a file, if it was brought along. */
+/** Returns the job of a file if it is bundled. */
 export function bundledJob(url: string): Promise<JobModule> | undefined {
   const [, name] = /([^/]+)\.[cm]?[jt]s$/.exec(url) ?? [];
   return name === undefined ? undefined : bundledJobs.get(name)?.();

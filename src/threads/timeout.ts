@@ -1,6 +1,6 @@
-/** A wait with an end. @module */
+/** Waits with a timeout. @module */
 
-/** Waits until `promise` settles, for at most `ms` milliseconds; fails if it does. */
+/** Waits until `promise` settles, at most `ms` milliseconds; rejects if it rejects. */
 export async function within(promise: Promise<unknown>, ms: number): Promise<void> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   try {

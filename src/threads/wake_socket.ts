@@ -7,36 +7,36 @@ import * as raw from "../sys/raw/mod.ts";
 import { RecordReader } from "./completions.ts";
 
 const SOCK_STREAM = 1;
-// SOCK_NONBLOCK and SOCK_CLOEXEC have the values of the open(2) bits.
+// SOCK_NONBLOCK and SOCK_CLOEXEC equal the open(2) bits.
 const FLAGS = SOCK_STREAM | platform.open.NONBLOCK | platform.open.CLOEXEC;
 
-/** What arrives through a {@linkcode WakeSocket}. */
+/** Events of a {@linkcode WakeSocket}. */
 export interface WakeEvents {
   /** Called for each record. */
   completed(id: number, result: number): void;
-  /** Called once when the runtime has closed its end: nothing arrives any more. */
+  /** Called once when the runtime has closed its end; no records follow. */
   closed(error?: Error): void;
 }
 
 /**
- * A socket pair whose one end belongs to the runtime.
+ * A socket pair. The runtime owns one end.
  *
- * Whoever writes completion records to the other end wakes this thread within 4 to 12 microseconds;
- * a message to its `MessagePort` takes 11 to 41. It keeps the process alive while it is referenced,
- * and at first it is not.
+ * A thread that writes completion records to the other end wakes this thread sooner than a message
+ * to its `MessagePort` would. The socket keeps the process alive while it is referenced; initially
+ * it is not.
  */
 export class WakeSocket {
   /** The end to write to. */
   readonly writeFd: number;
   readonly #socket: AdoptedSocket;
 
-  /** Makes the pair. */
+  /** Creates the pair. */
   constructor({ completed, closed }: WakeEvents) {
     const fds = new Int32Array(2);
     check(
       raw.socketpair(platform.socket.AF_UNIX, FLAGS, 0, fds),
       "socketpair",
-      () => "make a socket to be woken by",
+      () => "create a wake-up socket",
     );
     const reader = new RecordReader(completed);
     this.writeFd = fds[1]!;
@@ -58,7 +58,7 @@ export class WakeSocket {
     this.#socket.unref();
   }
 
-  /** Closes both ends; nobody may be writing any more. Call once. */
+  /** Closes both ends; no thread may still write. Call once. */
   close(): void {
     this.#socket.close();
     raw.close(this.writeFd);

@@ -1,7 +1,5 @@
 /**
- * What the Worker entry does: loads a job and runs it.
- *
- * It does nothing unless a host of ours has started it.
+ * The Worker entry: loads a job and runs it. Does nothing unless a host of sluice has started it.
  *
  * @module
  */
@@ -19,7 +17,7 @@ import { watchOwner } from "./owner.ts";
 import { run as runReady } from "./poll/epoll_job.ts";
 import { run as runIo } from "./io_queue/thread_job.ts";
 
-/** Jobs by name, for which a bundle of this file needs no other file beside it. */
+/** Jobs by name; a bundle of this file needs no other file for them. */
 const BUILT_IN: Record<string, JobModule["run"]> = {
   blocking: runBlocking,
   io: runIo,
@@ -27,7 +25,7 @@ const BUILT_IN: Record<string, JobModule["run"]> = {
 };
 
 const start = (workerData as { sluice?: WorkerStart } | null)?.sluice;
-// A rejection is left unhandled on purpose: it becomes the `error` event of the host's Worker.
+// Leave a rejection unhandled: it becomes the `error` event of the host's Worker.
 if (start !== undefined) void begin(start);
 
 async function begin(start: WorkerStart): Promise<void> {
@@ -44,7 +42,7 @@ async function begin(start: WorkerStart): Promise<void> {
   try {
     run(createContext(start, ownerEnded));
   } finally {
-    // A host that was stopped by its thread closes them itself.
+    // A host that was stopped by its own thread closes them itself.
     if (Atomics.load(start.state, Slot.STOP) === 0 && ownerEnded()) {
       for (const fd of [...start.fds, start.wakeFd, start.completionFd]) abandon(fd);
     }
@@ -53,7 +51,9 @@ async function begin(start: WorkerStart): Promise<void> {
   }
 }
 
-/** Closes a descriptor of a host that is gone. Its thread may have left duplicates of a listener. */
+/**
+ * Closes a descriptor of a host that has ended. Its thread may have left duplicates of a listener.
+ */
 function abandon(fd: number): void {
   const listens = new Int32Array(1);
   getsockopt(fd, SocketLevel.SOCKET, platform.socket.SO_ACCEPTCONN, listens);
@@ -75,9 +75,9 @@ function createContext(
     parkMs,
     stopping,
     commands() {
-      // Left readable when stopping, so that the job cannot park again.
+      // When stopping, leave it readable so that the job cannot sleep again.
       if (stopping()) return [];
-      // The eventfd is cleared first: a command that comes in between makes it readable again.
+      // Clear the eventfd first: a command that arrives in between makes it readable again.
       read(wakeFd, count);
       const commands: unknown[] = [];
       for (let next; (next = receiveMessageOnPort(port)) !== undefined;) {

@@ -1,4 +1,4 @@
-/** Starting a Worker that blocks in the kernel, waking it, and ending it. @module */
+/** Starts, wakes and ends a Worker that blocks in the kernel. @module */
 
 import type { MessagePort, Worker } from "node:worker_threads";
 import { platform } from "../../ffi/platform/mod.ts";
@@ -12,42 +12,56 @@ import { WakeSocket } from "./wake_socket.ts";
 import { startError, workerExecArgv, workerLocation } from "./worker_location.ts";
 import { type Exit, offExit, onExit } from "./exit_hook.ts";
 
-/** What a host runs, and whom it tells. */
+/** What a host runs, and its callbacks. */
 export interface WorkerHostOptions {
-  /** The job: URL of a module that exports `run` (see {@linkcode JobModule}), or a built-in name. */
+  /**
+   * The job: URL of a module that exports `run` (see {@linkcode JobModule}), or a built-in name.
+   */
   readonly job: URL | string;
-  /** Handed to the job: structured-clone data. */
+  /** Passed to the job: structured-clone data. */
   readonly data?: unknown;
-  /** Descriptors handed to the job. The host closes them once the Worker is gone, or cannot start. */
+  /**
+   * Descriptors passed to the job. The host closes them once the Worker has ended or failed to
+   * start.
+   */
   readonly fds?: readonly number[];
-  /** Name of the thread, for debuggers and for errors. */
+  /** Name of the thread, for debuggers and errors. */
   readonly name?: string;
-  /** File to start instead of our own Worker entry; it must export what ours does. */
+  /** File to start instead of sluice's Worker entry; it must have the same exports. */
   readonly workerUrl?: URL | string | undefined;
   /**
-   * Whether the job may be in a call that never returns, such as on a file system whose server is gone.
-   * The runtimes wait for each thread before they end: the process then ends without that.
+   * Whether a call of the job may never return, as on a file system whose server is gone. The
+   * runtimes wait for each thread before they end; with this flag, the process ends without it.
    */
   readonly mayHang?: boolean | undefined;
   /** Called for each completion that the job reports. Must not throw. */
   completed(id: number, result: number): void;
-  /** Called once when the Worker has ended although nobody closed the host. Must not throw. */
+  /** Called once if the Worker ends without a call to `close()`. Must not throw. */
   ended(error: Error): void;
 }
 
-/** Time that a closed host's Worker has to end by itself, in milliseconds. */
-const CLOSE_MS = 2 * PARK_MS;
+/**
+ * How long a closed host waits before it terminates its Worker, in milliseconds.
+ *
+ * A Worker that is terminated closes nothing: the connections of a server would stay open for as long
+ * as the process lives. On a machine that is busy, a job may need seconds to reach its end.
+ */
+const CLOSE_MS = 10_000;
 
-/** Adds one to an eventfd, in the byte order of both processors that we know. */
+/** The same for a job that may never end. */
+const HANGING_CLOSE_MS = 2 * PARK_MS;
+
+/** Adds one to an eventfd, in little-endian order. */
 const ONE = Uint8Array.of(1, 0, 0, 0, 0, 0, 0, 0);
 
 /**
  * A Worker that runs one job until it is closed.
  *
- * It keeps the process alive only while it is referenced, and at first it is not. Whatever ends
- * the process or the thread that made it ends it too, within a quarter of a second. A user's Worker
- * that is ended by `terminate()` runs no code of ours. On Bun and Deno the job then notices, ends, and
- * closes what it has. Node.js ends the job's thread as well, in the middle: its descriptors stay open.
+ * It keeps the process alive only while it is referenced; initially it is not. The end of the
+ * process, or of the thread that created it, ends it too, within a quarter of a second. A user's
+ * Worker that is ended by `terminate()` runs no exit hook. On Bun and Deno the job then notices,
+ * ends, and closes its descriptors. Node.js stops the job's thread at any point: its descriptors
+ * stay open.
  */
 export class WorkerHost {
   readonly #options: WorkerHostOptions;
@@ -55,7 +69,7 @@ export class WorkerHost {
   readonly #state = new Int32Array(new SharedArrayBuffer(8));
   readonly #fds: number[];
   readonly #exited: Promise<void>;
-  readonly #exit: Exit = { stop: () => this.#stop(), wait: (ms) => this.#waitAtExit(ms) };
+  readonly #exit: Exit;
   #wakeFd: number;
   #socket: WakeSocket | undefined;
   #port: MessagePort | undefined;
@@ -64,10 +78,10 @@ export class WorkerHost {
   #closing: Promise<void> | undefined;
 
   /**
-   * Starts the Worker. A failure that shows later is reported to `ended`.
+   * Starts the Worker. Reports a later failure to `ended`.
    *
-   * @throws {UnsupportedError} When Workers are not permitted, or there is no backend.
-   * @throws {SyscallError} `EMFILE` or `ENFILE` when there are too many descriptors.
+   * @throws {UnsupportedError} When the permissions forbid Workers, or no backend is available.
+   * @throws {SyscallError} `EMFILE` or `ENFILE` when too many descriptors are open.
    */
   constructor(options: WorkerHostOptions) {
     this.#options = options;
@@ -75,6 +89,11 @@ export class WorkerHost {
     this.#fds = [...options.fds ?? []];
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#exited = promise;
+    this.#exit = {
+      mayHang: options.mayHang === true,
+      stop: () => this.#stop(),
+      wait: (ms) => this.#waitAtExit(ms),
+    };
     this.#wakeFd = -1;
     try {
       this.#open();
@@ -91,7 +110,7 @@ export class WorkerHost {
     this.wake();
   }
 
-  /** Makes the job's `wakeFd` readable, for what it is told by other means than a command. */
+  /** Makes the job's `wakeFd` readable, for messages outside of commands. */
   wake(): void {
     if (this.#wakeFd >= 0) raw.write(this.#wakeFd, ONE);
   }
@@ -106,7 +125,7 @@ export class WorkerHost {
     this.#socket?.unref();
   }
 
-  /** Ends the Worker; resolves when it is gone. `terminate()` is the last resort. */
+  /** Ends the Worker; resolves when it has ended. Uses `terminate()` as a last resort. */
   close(): Promise<void> {
     return this.#closing ??= this.#close();
   }
@@ -114,14 +133,15 @@ export class WorkerHost {
   async #close(): Promise<void> {
     if (this.#worker === undefined) return;
     this.#stop();
-    this.#socket?.ref(); // or the process might end before the promise settles
-    const timer = setTimeout(() => void this.#worker?.terminate(), CLOSE_MS);
+    this.#socket?.ref(); // otherwise the process might end before the promise settles
+    const limit = this.#options.mayHang === true ? HANGING_CLOSE_MS : CLOSE_MS;
+    const timer = setTimeout(() => void this.#worker?.terminate(), limit);
     await this.#exited;
     clearTimeout(timer);
   }
 
   #open(): void {
-    // EFD_NONBLOCK and EFD_CLOEXEC have the values of the open(2) bits.
+    // EFD_NONBLOCK and EFD_CLOEXEC equal the open(2) bits.
     const flags = platform.open.NONBLOCK | platform.open.CLOEXEC;
     this.#wakeFd = check(
       raw.eventfd(0, flags),
@@ -156,7 +176,7 @@ export class WorkerHost {
         name: this.#name,
         workerData: { sluice: start },
         transferList: [port2],
-        // It makes next to no garbage: this saves 2 to 4 MB.
+        // The job creates almost no garbage, so a small heap saves memory.
         resourceLimits: { maxYoungGenerationSizeMb: 1 },
         ...workerExecArgv(),
       });
@@ -182,7 +202,7 @@ export class WorkerHost {
     return started && error instanceof Error ? error : startError(this.#name, location, error);
   }
 
-  /** Without the socket nothing would ever be reported: the Worker is of no more use. */
+  /** Without the socket, no completion could be reported: end the Worker. */
   #lose(error: Error | undefined): void {
     if (this.#worker === undefined) return;
     this.#failure ??= error ?? new Error(`The wake socket of "${this.#name}" was closed`);
@@ -190,27 +210,27 @@ export class WorkerHost {
     this.#stop();
   }
 
-  /** The flag first: a job that clears the eventfd asks for the flag before it waits again. */
+  /** Set the flag first: a job that clears the eventfd checks the flag before it waits again. */
   #stop(): void {
     Atomics.store(this.#state, Slot.STOP, 1);
     this.wake();
   }
 
   /**
-   * Waits for the end of the job. A Worker that is cut off while it loads koffi takes the whole
-   * process along: node-api aborts when an addon cannot even throw.
+   * Waits for the end of the job. Terminating a Worker while it loads koffi would abort the whole
+   * process: node-api aborts when an addon cannot throw.
    */
   #waitAtExit(ms: number): boolean {
     for (const phase of [Phase.STARTING, Phase.PREPARING]) {
       Atomics.compareExchange(this.#state, Slot.PHASE, phase, Phase.DONE);
     }
     const result = Atomics.wait(this.#state, Slot.PHASE, Phase.RUNNING, ms);
-    // The end of the process takes its descriptors along; a thread would leave them behind.
+    // The end of the process closes its descriptors; the end of a thread does not.
     if (result !== "timed-out" && !builtin("worker_threads").isMainThread) this.#release();
     return result === "timed-out" && this.#options.mayHang === true;
   }
 
-  /** Frees everything; only once the job runs no more, since it uses the same numbers. */
+  /** Frees everything. Call only when the job has ended, because it uses the same descriptors. */
   #release(): void {
     offExit(this.#exit);
     this.#port?.close();

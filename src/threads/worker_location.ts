@@ -1,4 +1,4 @@
-/** Where the Worker entry is, and what to say when it cannot be started. @module */
+/** Locates the Worker entry, and explains why it cannot start. @module */
 
 import { setting } from "../../ffi/mod.ts";
 import { builtin } from "../builtins.ts";
@@ -8,14 +8,14 @@ const REMEDY =
   "bundle sluice/worker as a second entry, worker.js beside the program's file, or name " +
   "it by the option workerUrl or the environment variable SLUICE_WORKER";
 
-/** Folders below that of the entries, into which vite and rollup put what entries share. */
+/** Subfolders into which vite and rollup put code that entries share. */
 const CHUNKS = /\/(?:assets|chunks|_chunks|_shared)\/[^/]+$/;
 
-/** The file of a CommonJS module; bundles of that kind have no `import.meta.url`. */
+/** The file of a CommonJS module; CommonJS bundles lack `import.meta.url`. */
 declare const __filename: string | undefined;
 
 /**
- * The file to start: the option, else `SLUICE_WORKER`, else the entry beside this file.
+ * Returns the file to start: the option, else `SLUICE_WORKER`, else the entry beside this file.
  *
  * @throws {UnsupportedError} When a bundler has removed this file's own URL.
  */
@@ -34,7 +34,7 @@ export function workerLocation(option: URL | string | undefined): URL {
       reason: `this bundle does not know its own URL; ${REMEDY}`,
     });
   }
-  // The same folder in src/threads/, in dist/ and in bundles, where everything lies flat.
+  // The same folder in src/threads/, in dist/ and in flat bundles.
   const [ending] = /\.(?:ts|mjs|cjs)$/.exec(own) ?? [".js"];
   const beside = new URL(`./worker${ending}`, own);
   if (!CHUNKS.test(own)) return beside;
@@ -49,9 +49,8 @@ function ownLocation(): string | undefined {
 }
 
 /**
- * The file of a job that is an entry of its own, such as `"move/relay/server/relay_job"`: by that path where the
- * files lie as in `src/`, as TypeScript or compiled one by one, and beside the Worker's file where
- * they lie flat.
+ * The file of a job that has its own entry, such as `"move/relay/server/relay_job"`. If the files
+ * lie as in `src/`, uses that path; if they lie flat, uses a file beside the Worker's.
  *
  * @throws {UnsupportedError} As {@linkcode workerLocation}.
  */
@@ -63,15 +62,15 @@ export function jobLocation(path: string, option?: URL | string): URL {
 }
 
 /**
- * Options for a process that was started with `--input-type`: Node.js hands its flags to Workers,
- * and refuses that one when there is a file to run.
+ * Options for a process started with `--input-type`: Node.js passes its flags to Workers, and
+ * rejects that one for a Worker with a file.
  */
 export function workerExecArgv(): { execArgv?: string[] } {
   const typed = builtin("process").execArgv.some((argument) => argument.startsWith("--input-type"));
   return typed ? { execArgv: [] } : {};
 }
 
-/** The error for a Worker that did not come to run its job. */
+/** The error for a Worker that failed to start its job. */
 export function startError(name: string, location: URL, cause: unknown): UnsupportedError {
   const denied = (cause as { code?: unknown } | null)?.code === "ERR_ACCESS_DENIED";
   const text = cause instanceof Error ? cause.message.split("\n", 1)[0]! : String(cause);

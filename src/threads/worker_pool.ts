@@ -1,41 +1,41 @@
-/** Several Workers that run one job, each on a duplicate of one listener. @module */
+/** A group of Workers that run one job, each on a duplicate of one listener. @module */
 
 import { WorkerHost } from "./worker_host.ts";
 
-/** What a pool runs. */
+/** What a pool runs, and its callbacks. */
 export interface WorkerPoolOptions {
   /** The job: URL of a module that exports `run`; see {@linkcode jobLocation}. */
   readonly job: URL;
-  /** How many threads, at least 1. */
+  /** Number of threads, at least 1. */
   readonly threads: number;
-  /** Name of the threads, for debuggers and for errors. */
+  /** Name of the threads, for debuggers and errors. */
   readonly name: string;
-  /** What thread `index` is given: structured-clone data. */
+  /** Data for thread `index`: structured-clone data. */
   data(index: number): unknown;
-  /** Descriptors for thread `index`, which become the pool's. */
+  /** Descriptors for thread `index`; the pool owns them. */
   fds(index: number): readonly number[];
-  /** File to start instead of our own Worker entry. */
+  /** File to start instead of sluice's Worker entry. */
   readonly workerUrl?: URL | string | undefined;
-  /** Called with what a thread reports under an id that no call has. Must not throw. */
+  /** Called when a thread reports an ID that belongs to no call. Must not throw. */
   reported?(index: number, id: number, result: number): void;
   /**
-   * Called once, after `close()` or a start that failed, when all threads are gone: what they shared can
-   * be let go. Must not throw.
+   * Called once when all threads have ended, after `close()` or a failed start: their shared
+   * resources can then be freed. Must not throw.
    */
   gone?(): void;
-  /** Called once when a thread has ended although nobody closed the pool. Must not throw. */
+  /** Called once if a thread ends without a call to `close()`. Must not throw. */
   ended(error: Error): void;
 }
 
-/** A command as it reaches the job, which must answer with `job.complete(id, result)`. */
+/** A command for the job, which must answer with `job.complete(id, result)`. */
 export interface WorkerCommand<T = unknown> {
-  /** Number of the call, at least 1. */
+  /** ID of the call, at least 1. */
   readonly id: number;
-  /** What is to be done. */
+  /** The command itself. */
   readonly command: T;
 }
 
-/** Id under which a job reports, once, that it is at work; the result is not used. */
+/** ID under which a job reports once that it has started; the result is unused. */
 export const READY_ID = 0;
 
 interface Call {
@@ -45,7 +45,7 @@ interface Call {
   reject(error: Error): void;
 }
 
-/** Threads that begin, obey and end together. */
+/** Threads that start, receive commands and end together. */
 export class WorkerPool {
   readonly #hosts: WorkerHost[] = [];
   readonly #calls = new Map<number, Call>();
@@ -58,15 +58,15 @@ export class WorkerPool {
   readonly ready: Promise<void>;
 
   /**
-   * Starts the threads. A failure that shows later rejects `ready` and calls `ended`.
+   * Starts the threads. A later failure rejects `ready` and calls `ended`.
    *
-   * @throws {UnsupportedError} When Workers are not permitted, or there is no backend.
-   * @throws {SyscallError} `EMFILE` or `ENFILE` when there are too many descriptors.
+   * @throws {UnsupportedError} When the permissions forbid Workers, or no backend is available.
+   * @throws {SyscallError} `EMFILE` or `ENFILE` when too many descriptors are open.
    */
   constructor(options: WorkerPoolOptions) {
     this.#options = options;
     this.ready = this.#expect(READY_ID).then(() => {});
-    // Whoever does not ask must not get an unhandled rejection beside `ended`.
+    // Callers that ignore `ready` must not get an unhandled rejection in addition to `ended`.
     this.ready.catch(() => {});
     try {
       for (let index = 0; index < options.threads; index++) this.#start(index);
@@ -96,7 +96,7 @@ export class WorkerPool {
     for (const host of this.#hosts) host.unref();
   }
 
-  /** Ends all threads, and with them what they have not answered; resolves when they are gone. */
+  /** Ends all threads, rejects their pending calls, and resolves when they have ended. */
   close(): Promise<void> {
     return this.#closing ??= this.#close();
   }

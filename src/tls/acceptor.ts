@@ -1,4 +1,4 @@
-/** What all TLS connections of one thread share. @module */
+/** TLS objects that all connections of one thread share. @module */
 
 import { Cell } from "../../ffi/libc/cell.ts";
 import type { OpenSsl } from "../../ffi/libssl/mod.ts";
@@ -10,22 +10,25 @@ import type { TlsMemory } from "./record_writer.ts";
 import { keyName } from "./ticket_keys.ts";
 import { SocketLevel, TcpOption } from "../sys/flags/socket.ts";
 
-/** The contexts that a thread chooses from; plain data, so that it can be sent to the thread. */
+/** The contexts that a thread chooses from; plain data, to be sent to the thread. */
 export interface ContextTable {
-  /** The first entry is for clients that name no host, or an unknown one. */
+  /** The first entry is for clients that request no host, or an unknown one. */
   readonly entries: readonly ContextEntry[];
-  /** Name of the ticket key before the current one, in hexadecimal; `""` for none. */
+  /** Name of the previous ticket key, in hexadecimal; `""` for none. */
   readonly previousKey: string;
 }
 
-/** The contexts for a set of host names. Addresses of OpenSSL's objects hold in the whole process. */
+/**
+ * The contexts for a set of host names. Addresses of OpenSSL's objects are valid in the whole
+ * process.
+ */
 export interface ContextEntry {
   readonly names: readonly string[];
   /** `SSL_CTX` */
   readonly context: bigint;
-  /** The same with the ticket key before the current one; 0 for none. */
+  /** The same with the previous ticket key; 0 for none. */
   readonly previous: bigint;
-  /** OCSP response to staple: address, and bytes; 0 for none. */
+  /** OCSP response to staple: address and length in bytes; 0 for none. */
   readonly ocsp: bigint;
   readonly ocspBytes: number;
 }
@@ -34,7 +37,7 @@ export interface ContextEntry {
 export interface Opened {
   /** `SSL`, which owns the BIOs. */
   readonly ssl: bigint;
-  /** Memory BIO that takes what the socket has received. */
+  /** Memory BIO for bytes received from the socket. */
   readonly input: bigint;
 }
 
@@ -51,19 +54,19 @@ export class TlsAcceptor implements TlsMemory {
   #hosts: HostTable<ContextEntry>;
   #previousKey: string;
 
-  /** Chooses from `table`, whose contexts stay alive until another one has been given. */
+  /** Chooses from `table`, whose contexts must live until another table is set. */
   constructor(table: ContextTable) {
     this.#hosts = hostsOf(table);
     this.#previousKey = table.previousKey;
   }
 
-  /** Chooses from another table from now on; connections that exist go on as they are. */
+  /** Uses another table from now on; existing connections are not affected. */
   update(table: ContextTable): void {
     this.#hosts = hostsOf(table);
     this.#previousKey = table.previousKey;
   }
 
-  /** Makes the `SSL` for a connection whose ClientHello has been read; `null` without memory for it. */
+  /** Creates the `SSL` for a connection whose ClientHello was parsed; `null` if memory runs out. */
   open(fd: number, hello: ClientHello): Opened | null {
     const entry = this.#hosts.find(hello.serverName);
     const opened = openConnection(this.calls, this.#contextOf(entry, hello), fd);

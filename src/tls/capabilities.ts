@@ -1,20 +1,23 @@
-/** Whether servers can speak TLS here, by which library, and whether the kernel encrypts. @module */
+/**
+ * Detects whether servers can speak TLS here, by which library, and whether the kernel encrypts.
+ * @module
+ */
 
 import { type Mechanism, unknown } from "../probe/attempt.ts";
 import { RUNTIME_LIBRARY, type TlsLibrary, tlsLibrary } from "./library.ts";
 
-/** What {@linkcode Capabilities.tls} says; plain data. */
+/** Value of {@linkcode Capabilities.tls}; plain data. */
 export interface TlsCapabilities {
   /**
-   * Name or path of the TLS library, such as `"libssl.so.3"`; `"runtime"` for the OpenSSL that Node.js
-   * exports. `null` when none can be used.
+   * Name or path of the TLS library, such as `"libssl.so.3"`; `"runtime"` for the OpenSSL that
+   * Node.js exports; `null` without one.
    */
   readonly library: string | null;
-  /** The library's own description, such as `"OpenSSL 3.0.19 27 Jan 2026"`; `null` without one. */
+  /** Version text of the library, such as `"OpenSSL 3.0.19 27 Jan 2026"`; `null` without one. */
   readonly version: string | null;
-  /** Why no library can be used, and what to do about it; `null` when one can. */
+  /** Why no library can be used, and the remedy; `null` if one can. */
   readonly reason: string | null;
-  /** Whether the kernel encrypts (kTLS), so that files leave by sendfile(2) over HTTPS too. */
+  /** Whether the kernel encrypts (kTLS), so that files also leave by sendfile(2) over HTTPS. */
   readonly kernelTls: Mechanism;
 }
 
@@ -38,7 +41,7 @@ export function probeTls(
   }
 }
 
-/** The answer where no foreign function can be called: the runtime's own HTTPS server is used. */
+/** The result without foreign calls: the runtime's own HTTPS server is used. */
 export function untriedTls(reason: string): TlsCapabilities {
   const kernelTls = unknown("cannot be tried without foreign functions", reason);
   return { library: null, version: null, reason, kernelTls };

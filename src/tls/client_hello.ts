@@ -1,40 +1,43 @@
 /**
- * Reading a ClientHello before OpenSSL sees it: RFC 8446, 4.1.2, and RFC 5246, 7.4.1.2.
+ * Parses a ClientHello before OpenSSL sees it: RFC 8446, 4.1.2, and RFC 5246, 7.4.1.2.
  *
- * The server must know the name that the client asks for before it makes an `SSL`, because a callback
- * that OpenSSL calls in the middle of the handshake would have to cross the FFI. Pure code: it checks
- * what it needs and leaves the rest to OpenSSL, which then sends the right alert.
+ * The server must know the requested host name before it creates an `SSL`, because a callback in
+ * the middle of the handshake would have to cross the FFI. Pure code: it checks what it needs and
+ * leaves the rest to OpenSSL, which then sends the right alert.
  *
  * @module
  */
 
-/** What the first bytes of a connection are. */
+/** Kind of a connection's first bytes. */
 export const Hello = {
   /** More bytes must arrive. */
   INCOMPLETE: 0,
-  /** The bytes are a ClientHello, read as far as it could be. */
+  /** The bytes are a ClientHello, parsed as far as possible. */
   READ: 1,
-  /** The bytes begin a TLS connection that OpenSSL must refuse. */
+  /** The bytes start a TLS connection that OpenSSL must refuse. */
   MALFORMED: 2,
-  /** The bytes do not begin a TLS record. */
+  /** The bytes do not start a TLS record. */
   NOT_TLS: 3,
 } as const;
 
-/** What a client says first. */
+/** The parsed ClientHello. */
 export interface ClientHello {
   /** One of {@linkcode Hello}. */
   readonly state: number;
-  /** The host that the client asks for, in lower case, without a final dot; `""` when it names none. */
+  /** Requested host in lower case, without a final dot; `""` if there is none. */
   readonly serverName: string;
-  /** The protocols that the client offers (ALPN); `null` when it offers none. */
+  /** Protocols that the client offers (ALPN); `null` if it offers none. */
   readonly protocols: readonly string[] | null;
-  /** Whether the client wants an OCSP response. */
+  /** Whether the client requests an OCSP response. */
   readonly wantsStatus: boolean;
   /** The first 16 bytes of each session ticket: the names of the keys that encrypted them. */
   readonly ticketKeys: readonly Uint8Array[];
 }
 
-/** Longest ClientHello that is read; OpenSSL gets a longer one unread. Clients send 250 to 2,000 bytes. */
+/**
+ * Longest ClientHello that is parsed; OpenSSL gets a longer one unparsed. Clients send 250 to 2,000
+ * bytes.
+ */
 export const MOST_HELLO_BYTES: number = 16 * 1024;
 
 const HANDSHAKE = 22;
@@ -51,7 +54,7 @@ const INCOMPLETE: ClientHello = { state: Hello.INCOMPLETE, ...UNREAD };
 const MALFORMED: ClientHello = { state: Hello.MALFORMED, ...UNREAD };
 const NOT_TLS: ClientHello = { state: Hello.NOT_TLS, ...UNREAD };
 
-/** Reads the first bytes of a connection. */
+/** Parses the first bytes of a connection. */
 export function readClientHello(bytes: Uint8Array): ClientHello {
   const message = joinRecords(bytes);
   if (!(message instanceof Uint8Array)) return message;
@@ -63,7 +66,7 @@ export function readClientHello(bytes: Uint8Array): ClientHello {
   }
 }
 
-/** The whole handshake message, out of the records that carry it. */
+/** Extracts the whole handshake message from the records that carry it. */
 function joinRecords(bytes: Uint8Array): Uint8Array | ClientHello {
   const pieces: Uint8Array[] = [];
   let have = 0;
@@ -113,7 +116,7 @@ function readMessage(hello: Bytes): ClientHello {
   let protocols: string[] | null = null;
   let wantsStatus = false;
   const ticketKeys: Uint8Array[] = [];
-  // A client of TLS 1.2 may send no extensions at all.
+  // A TLS 1.2 client may send no extensions at all.
   const extensions = hello.left === 0 ? new Bytes(new Uint8Array()) : hello.vector(2);
   while (extensions.left > 0) {
     const type = extensions.number(2);
@@ -159,7 +162,7 @@ function addKey(keys: Uint8Array[], ticket: Uint8Array): void {
   if (ticket.length > KEY_NAME_BYTES) keys.push(ticket.slice(0, KEY_NAME_BYTES));
 }
 
-/** A cursor that throws `RangeError` where the bytes end too early. */
+/** A cursor that throws `RangeError` if the bytes end too early. */
 class Bytes {
   readonly #bytes: Uint8Array;
   #at = 0;
@@ -168,18 +171,18 @@ class Bytes {
     this.#bytes = bytes;
   }
 
-  /** Bytes that have not been read. */
+  /** Number of unread bytes. */
   get left(): number {
     return this.#bytes.length - this.#at;
   }
 
-  /** Passes over `count` bytes. */
+  /** Skips `count` bytes. */
   skip(count: number): void {
     if (count > this.left) throw new RangeError("Cannot read a ClientHello: it ends too early");
     this.#at += count;
   }
 
-  /** A number of so many bytes, the highest first. */
+  /** Reads a number of so many bytes, in network order. */
   number(bytes: number): number {
     const at = this.#at;
     this.skip(bytes);
@@ -188,7 +191,7 @@ class Bytes {
     return value;
   }
 
-  /** The bytes behind a length of `width` bytes. */
+  /** Reads a vector: a length of `width` bytes, and the bytes after it. */
   vector(width: number): Bytes {
     const length = this.number(width);
     const at = this.#at;
@@ -196,12 +199,12 @@ class Bytes {
     return new Bytes(this.#bytes.subarray(at, at + length));
   }
 
-  /** Everything that has not been read. */
+  /** Reads all remaining bytes. */
   rest(): Uint8Array {
     return this.#bytes.subarray(this.#at);
   }
 
-  /** The rest, byte by byte: names here are ASCII. */
+  /** Reads the rest as text: names here are ASCII. */
   text(): string {
     let text = "";
     for (const byte of this.rest()) text += String.fromCharCode(byte);

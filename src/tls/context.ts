@@ -1,4 +1,4 @@
-/** `SSL_CTX`: everything that the connections for one set of host names share. @module */
+/** `SSL_CTX`: the state shared by the connections for one set of host names. @module */
 
 import { Cell } from "../../ffi/libc/cell.ts";
 import { builtin } from "../builtins.ts";
@@ -9,37 +9,37 @@ import { calls, openssl } from "./library.ts";
 import { takeReason } from "./openssl_errors.ts";
 import { TICKET_KEY_BYTES } from "./ticket_keys.ts";
 
-/** Versions of TLS, by their number on the wire. */
+/** TLS versions, by their numbers in the protocol. */
 export const Version = { "TLSv1.2": 0x0303, "TLSv1.3": 0x0304 } as const;
 
-/** Name of a version of TLS. */
+/** Name of a TLS version. */
 export type VersionName = keyof typeof Version;
 
-/** What clients must show. */
+/** Requirements for client certificates. */
 export interface ClientCertificates {
-  /** Who may have signed them. */
+  /** Authorities that may sign them. */
   readonly authorities: Certificates;
-  /** Whether a client without a certificate is refused. */
+  /** Whether to refuse a client without a certificate. */
   readonly required: boolean;
 }
 
-/** What a context is made from. */
+/** Settings of a context. */
 export interface ContextOptions {
-  /** One for each kind of key, such as ECDSA and RSA side by side. */
+  /** One per kind of key, for example ECDSA and RSA. */
   readonly credentials: readonly Credential[];
   readonly minVersion: VersionName;
   readonly maxVersion: VersionName;
-  /** Cipher suites of TLS 1.2, and of TLS 1.3, in OpenSSL's words; `null` for its defaults. */
+  /** Cipher suites of TLS 1.2, and of TLS 1.3, by OpenSSL's names; `null` for its defaults. */
   readonly ciphers: string | null;
   readonly suites: string | null;
   readonly clients: ClientCertificates | null;
   /** The key that encrypts session tickets; `null` for no tickets. */
   readonly ticketKey: Uint8Array | null;
-  /** Whether new tickets are sent; those that clients have are accepted anyway. */
+  /** Whether to send new tickets; existing tickets of clients are accepted anyway. */
   readonly issuesTickets: boolean;
   /** How long a session may be resumed, in seconds. */
   readonly sessionSeconds: number;
-  /** Whether sockets are to be handed to kernel TLS. */
+  /** Whether to use kernel TLS. */
   readonly kernelTls: boolean;
 }
 
@@ -49,11 +49,11 @@ const SSL_OP_NO_TICKET = 1n << 14n;
 const SSL_OP_NO_COMPRESSION = 1n << 17n;
 const SSL_OP_CIPHER_SERVER_PREFERENCE = 1n << 22n;
 const SSL_OP_NO_RENEGOTIATION = 1n << 30n;
-/** Who prefers ChaCha20 has no AES in its processor. */
+/** A client that prefers ChaCha20 has no AES hardware. */
 const SSL_OP_PRIORITIZE_CHACHA = 1n << 21n;
 const SSL_MODE_ENABLE_PARTIAL_WRITE = 1n;
 const SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER = 2n;
-/** Gives the 34 KiB of buffers back while a connection is idle. */
+/** Frees the 34 KiB of buffers while a connection is idle. */
 const SSL_MODE_RELEASE_BUFFERS = 0x10n;
 const SSL_CTRL_MODE = 33;
 const SSL_CTRL_SET_SESS_CACHE_MODE = 44;
@@ -64,7 +64,7 @@ const SSL_CTRL_SET_MIN_PROTO_VERSION = 123;
 const SSL_CTRL_SET_MAX_PROTO_VERSION = 124;
 const SSL_VERIFY_PEER = 1;
 const SSL_VERIFY_FAIL_IF_NO_PEER_CERT = 2;
-/** Takes a reference of its own. */
+/** Takes an additional reference. */
 const ADD1 = 1n;
 
 /** Mozilla's "intermediate" list of 2025 without finite-field Diffie-Hellman: forward secrecy and AEAD only. */
@@ -73,10 +73,10 @@ const TLS12_CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20";
 const encoder = new TextEncoder();
 
 /**
- * Makes a context. It is used by all threads: OpenSSL counts its references atomically.
+ * Creates a context. All threads use it: OpenSSL counts its references atomically.
  *
  * @throws {RangeError} When OpenSSL does not know the ciphers.
- * @throws {UnsupportedError} When OpenSSL refuses anything else; the message has its reason.
+ * @throws {UnsupportedError} When OpenSSL refuses another setting; the message has its reason.
  */
 export function makeContext(options: ContextOptions): bigint {
   const ssl = calls();
@@ -138,12 +138,12 @@ function configure(context: bigint, options: ContextOptions): void {
     throw unknownCiphers(suites);
   }
   if (ticketKey !== null) setTicketKey(context, ticketKey);
-  // Of TLS 1.3; OpenSSL's default is 2.
+  // For TLS 1.3; OpenSSL's default is 2.
   if (ticketKey === null || !options.issuesTickets) ssl.SSL_CTX_set_num_tickets(context, 0n);
   const alpn = alpnCallback();
   if (alpn !== null) ssl.SSL_CTX_set_alpn_select_cb(context, alpn.callback, alpn.argument);
-  // The response is set before the handshake begins, so the callback has only to return 0, which is
-  // SSL_TLSEXT_ERR_OK. SSL_is_dtls() does so for TLS, and takes the SSL as its first argument.
+  // The response is set before the handshake starts, so the callback only needs to return 0, which
+  // is SSL_TLSEXT_ERR_OK. SSL_is_dtls() does so for TLS, and takes the SSL as its first argument.
   ssl.SSL_CTX_callback_ctrl(
     context,
     SSL_CTRL_SET_TLSEXT_STATUS_REQ_CB,
@@ -181,12 +181,13 @@ function askClients(context: bigint, { authorities, required }: ClientCertificat
   }
   const mode = required ? SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT : SSL_VERIFY_PEER;
   ssl.SSL_CTX_set_verify(context, mode, 0n);
-  // A session can only be resumed while the same authorities are trusted: resuming it shows no certificate.
+  // Resume a session only while the same authorities are trusted, because resuming shows no
+  // certificate.
   const id = sessionIdContext(addresses);
   ssl.SSL_CTX_set_session_id_context(context, id, id.length);
 }
 
-/** 32 bytes, the most that there may be. */
+/** 32 bytes, the maximum. */
 function sessionIdContext(authorities: readonly bigint[]): Uint8Array {
   const hash = builtin("crypto").createHash("sha256");
   for (const authority of authorities) hash.update(derOf(authority));

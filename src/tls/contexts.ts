@@ -1,4 +1,7 @@
-/** All contexts of a server: made by the thread that started it, used by the threads that serve. @module */
+/**
+ * All contexts of a server: created by the thread that starts it, used by the serving threads.
+ * @module
+ */
 
 import { addressOf } from "../../ffi/libc/mod.ts";
 import { builtin } from "../builtins.ts";
@@ -15,17 +18,17 @@ import type { HostConfig, TlsConfig } from "./options.ts";
 import { type Pem, unusable } from "./certificate/pem_source.ts";
 import { keyName, newTicketKey } from "./ticket_keys.ts";
 
-/** Largest OCSP response, in bytes: it is sent with each handshake. */
+/** Maximum size of an OCSP response in bytes: it is sent with each handshake. */
 const MOST_OCSP_BYTES = 64 * 1024;
 
-/** What has been loaded for one set of hosts. */
+/** The loaded certificates for one set of hosts. */
 interface Host {
   readonly credentials: readonly Credential[];
   readonly names: readonly string[];
   readonly ocsp: Uint8Array | null;
 }
 
-/** What is known of a certificate in use. */
+/** A certificate in use. */
 export interface CertificateInfo {
   readonly names: readonly string[];
   readonly keyType: string;
@@ -34,8 +37,8 @@ export interface CertificateInfo {
 }
 
 /**
- * The contexts that threads choose from, and what they are made of. Each change makes a new table; the
- * one before must be freed when no thread uses it any more.
+ * The contexts that threads choose from, and the loaded files. Each change creates a new table;
+ * free the previous one when no thread uses it any more.
  */
 export class TlsContexts {
   readonly #config: TlsConfig;
@@ -47,11 +50,11 @@ export class TlsContexts {
   #table: ContextTable;
 
   /**
-   * Loads and checks every file, and makes the contexts.
+   * Loads and checks every file, and creates the contexts.
    *
    * @param kernelTls Whether the kernel can encrypt.
    *
-   * @throws {CertificateError} Names the file and what is wrong.
+   * @throws {CertificateError} Names the file and the problem.
    * @throws {UnsupportedError} Without OpenSSL.
    */
   constructor(config: TlsConfig, kernelTls: boolean) {
@@ -70,7 +73,7 @@ export class TlsContexts {
     }
   }
 
-  /** What threads choose from now. */
+  /** The current table. */
   get table(): ContextTable {
     return this.#table;
   }
@@ -83,9 +86,9 @@ export class TlsContexts {
   }
 
   /**
-   * Reads every file again. Where one cannot be used, everything stays as it was.
+   * Reloads every file. If one is invalid, nothing changes.
    *
-   * @returns The table before, to be freed by {@linkcode freeTable}.
+   * @returns The previous table, to be freed by {@linkcode freeTable}.
    * @throws {CertificateError} As the constructor.
    */
   reload(): ContextTable {
@@ -107,7 +110,9 @@ export class TlsContexts {
     }
   }
 
-  /** Replaces the key of tickets; returns the table before. Tickets of the key before stay valid. */
+  /**
+   * Replaces the ticket key; returns the previous table. Tickets of the previous key stay valid.
+   */
   rotate(): ContextTable {
     const before = [this.#previousKey, this.#key] as const;
     try {
@@ -122,7 +127,7 @@ export class TlsContexts {
     }
   }
 
-  /** Gives everything back; no thread may accept connections any more. */
+  /** Frees everything; no thread may accept connections any more. */
   close(): void {
     freeTable(this.#table);
     this.#table = { entries: [], previousKey: "" };
@@ -183,7 +188,7 @@ export class TlsContexts {
   }
 }
 
-/** Frees the contexts of a table; those that connections use live on until the connections end. */
+/** Frees the contexts of a table; contexts in use live until their connections end. */
 export function freeTable({ entries }: ContextTable): void {
   const ssl = calls();
   for (const { context, ocsp, previous } of entries) {
@@ -213,7 +218,9 @@ function loadHosts(configs: readonly HostConfig[]): Host[] {
   }
 }
 
-/** OCSPResponse is a SEQUENCE that begins with an ENUMERATED of 0, "successful": RFC 6960, 4.2.1. */
+/**
+ * OCSPResponse is a SEQUENCE that starts with an ENUMERATED of 0, "successful": RFC 6960, 4.2.1.
+ */
 function readOcsp(pem: Pem): Uint8Array {
   let bytes: Uint8Array;
   try {
@@ -223,7 +230,9 @@ function readOcsp(pem: Pem): Uint8Array {
   }
   if (bytes.length > MOST_OCSP_BYTES) throw unusable(pem, `it has ${bytes.length} bytes`);
   const at = bytes[1]! < 0x80 ? 2 : 2 + (bytes[1]! & 0x7f);
-  if (bytes[0] !== 0x30 || bytes[at] !== 0x0a) throw unusable(pem, "it is no OCSP response in DER");
+  if (bytes[0] !== 0x30 || bytes[at] !== 0x0a) {
+    throw unusable(pem, "it is not an OCSP response in DER");
+  }
   if (bytes[at + 2] !== 0) throw unusable(pem, "the responder did not answer the request");
   return bytes;
 }

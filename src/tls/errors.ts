@@ -1,12 +1,12 @@
 /** The error for a certificate or a key that a server cannot use. @module */
 
-/** What is wrong with which file. */
+/** Arguments of {@linkcode CertificateError}. */
 export interface CertificateErrorOptions extends ErrorOptions {
-  /** What it was to be, such as `"certificate"` or `"private key"`. */
+  /** Purpose of the file, such as `"certificate"` or `"private key"`. */
   what: string;
-  /** Path of the file, or the name of the option where it was not given as a file. */
+  /** Path of the file, or the name of the option if it was not passed as a file. */
   file: string;
-  /** What is wrong, and what to do about it. */
+  /** The problem, and the remedy. */
   reason: string;
 }
 
@@ -16,10 +16,10 @@ export class CertificateError extends Error {
   override readonly name: string = "CertificateError";
   /** Always `"ERR_SLUICE_CERTIFICATE"`. */
   readonly code: string = "ERR_SLUICE_CERTIFICATE";
-  /** Path of the file, or the name of the option where it was not given as a file. */
+  /** Path of the file, or the name of the option if it was not passed as a file. */
   readonly file: string;
 
-  /** Builds the error; the message names the file and what is wrong with it. */
+  /** Builds the error; the message names the file and the problem. */
   constructor({ what, file, reason, ...rest }: CertificateErrorOptions) {
     super(`Cannot use the ${what} ${file}: ${reason}`, rest);
     this.file = file;

@@ -1,24 +1,24 @@
-/** Why handshakes and connections fail, for counters and for the log. @module */
+/** Reasons why handshakes and connections fail, for counters and for the log. @module */
 
 import { Lib, type OpenSslError } from "./openssl_errors.ts";
 
-/** Reasons for which a handshake fails. */
+/** Reasons for a failed handshake. */
 export const Failure = {
-  /** No version of TLS in common. */
+  /** No common TLS version. */
   VERSION: 0,
-  /** No cipher, group or signature algorithm in common. */
+  /** No common cipher, group or signature algorithm. */
   CIPHER: 1,
-  /** No application protocol in common (ALPN). */
+  /** No common application protocol (ALPN). */
   PROTOCOL: 2,
   /** The client's certificate is missing or not trusted. */
   CLIENT_CERTIFICATE: 3,
-  /** The client sent an alert: most often it does not trust the server's certificate. */
+  /** The client sent an alert, usually because it does not trust the server's certificate. */
   ALERT: 4,
   /** The client spoke HTTP without TLS. */
   PLAIN_HTTP: 5,
   /** The handshake took too long. */
   TIMEOUT: 6,
-  /** The client went away. */
+  /** The client disconnected. */
   GONE: 7,
   /** Anything else, such as a malformed message. */
   OTHER: 8,
@@ -27,7 +27,7 @@ export const Failure = {
 /** Number of reasons. */
 export const FAILURES = 9;
 
-/** Reasons of OpenSSL: `openssl/sslerr.h`. Those of alerts begin at 1000. */
+/** Reason codes of OpenSSL: `openssl/sslerr.h`. Those of alerts start at 1000. */
 const ALERTS = 1000;
 const REASONS = new Map<number, number>([
   [258, Failure.VERSION], // unsupported protocol
@@ -47,7 +47,7 @@ const REASONS = new Map<number, number>([
   [199, Failure.CLIENT_CERTIFICATE], // peer did not return a certificate
 ]);
 
-/** What the error queue tells of a failed handshake. */
+/** The reason for a failed handshake, from the error queue. */
 export function failureOf(errors: readonly OpenSslError[]): number {
   for (const { lib, reason } of errors) {
     if (lib !== Lib.SSL) continue;

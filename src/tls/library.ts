@@ -1,4 +1,4 @@
-/** Which TLS library is used, and what it can do. @module */
+/** Finds the TLS library and its features. @module */
 
 import { type Libssl, libssl as find, type OpenSsl } from "../../ffi/libssl/mod.ts";
 import { UnsupportedError } from "../errors.ts";
@@ -6,7 +6,7 @@ import { UnsupportedError } from "../errors.ts";
 /** Control commands of a BIO: `openssl/bio.h`. */
 const BIO_CTRL_SET_KTLS_TX_SEND_CTRL_MSG = 74;
 const BIO_FLAGS_KTLS_TX_CTRL_MSG = 0x1000;
-/** {@linkcode TlsLibrary.name} of the OpenSSL that Node.js itself exports. */
+/** {@linkcode TlsLibrary.name} of the OpenSSL that Node.js exports. */
 export const RUNTIME_LIBRARY = "runtime";
 
 /** Any record type. */
@@ -20,7 +20,7 @@ const REMEDY =
 /**
  * Returns OpenSSL.
  *
- * @throws {UnsupportedError} When there is none; names the package to install.
+ * @throws {UnsupportedError} When it is missing; names the package to install.
  */
 export function openssl(): Libssl {
   try {
@@ -41,11 +41,11 @@ export function calls(): OpenSsl {
 
 /** The TLS library, and whether it can leave encryption to the kernel. */
 export interface TlsLibrary {
-  /** Name or path of the library; `"runtime"` for the OpenSSL that Node.js itself exports. */
+  /** Name or path of the library; `"runtime"` for the OpenSSL that Node.js exports. */
   readonly name: string;
-  /** What the library says of itself, such as `"OpenSSL 3.0.19 27 Jan 2026"`. */
+  /** Version text of the library, such as `"OpenSSL 3.0.19 27 Jan 2026"`. */
   readonly version: string;
-  /** Whether the library was built with support for kernel TLS. The kernel needs it, too. */
+  /** Whether the library was built with kernel TLS. The kernel needs it too. */
   readonly kernelTls: boolean;
 }
 

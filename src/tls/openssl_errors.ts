@@ -1,4 +1,4 @@
-/** Reading the error queue of OpenSSL. @module */
+/** Reads the error queue of OpenSSL. @module */
 
 import { calls } from "./library.ts";
 
@@ -6,28 +6,28 @@ import { calls } from "./library.ts";
 export interface OpenSslError {
   /** Number of the part of OpenSSL, such as {@linkcode Lib.SSL}; 2 for errno. */
   readonly lib: number;
-  /** Number of the reason within that part. */
+  /** Number of the reason within that library part. */
   readonly reason: number;
-  /** The reason in OpenSSL's words, such as `"no shared cipher"`. */
+  /** OpenSSL's text for the reason, such as `"no shared cipher"`. */
   readonly text: string;
 }
 
 /** Parts of OpenSSL. */
 export const Lib = { SYSTEM: 2, PEM: 9, SSL: 20 } as const;
 
-/** Reasons are below this bit, and the number of the part above it. */
+/** Reasons are below this bit, and the number of the part is above it. */
 const LIB_SHIFT = 23;
 const LIB_MASK = 0xff;
 const REASON_MASK = 0x7f_ffff;
 const SYSTEM_FLAG = 0x8000_0000;
 
-/** Entries that are read; OpenSSL keeps 16. */
+/** Maximum number of entries; OpenSSL keeps 16. */
 const MOST_ENTRIES = 16;
 const TEXT_BYTES = 256;
 
 const decoder = new TextDecoder();
 
-/** Empties the error queue of this thread and returns its entries, the oldest first. */
+/** Empties the error queue of this thread and returns its entries, oldest first. */
 export function takeErrors(): OpenSslError[] {
   const ssl = calls();
   const target = new Uint8Array(TEXT_BYTES);
@@ -48,7 +48,7 @@ export function takeErrors(): OpenSslError[] {
   return errors;
 }
 
-/** Empties the error queue; returns what OpenSSL says went wrong, in its own words. */
+/** Empties the error queue; returns OpenSSL's text for the first error. */
 export function takeReason(): string {
   const errors = takeErrors();
   return errors[0]?.text ?? "OpenSSL gives no reason";

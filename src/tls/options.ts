@@ -1,4 +1,4 @@
-/** The option `tls`, checked. @module */
+/** Checks the option `tls`. @module */
 
 import { isBytes } from "../bytes.ts";
 import { describe, wholeNumber } from "../options.ts";
@@ -10,8 +10,9 @@ export type { PemSource } from "./certificate/pem_source.ts";
 /** A certificate and its private key. */
 export interface TlsCertificate {
   /**
-   * The certificate, with those of its issuers behind it: a path, a `file:` URL, or the PEM text itself.
-   * Several, with as many keys, are used side by side: an ECDSA and an RSA certificate for the same hosts.
+   * The certificate, followed by those of its issuers: a path, a `file:` URL, or the PEM text
+   * itself. You can pass several, with as many keys, for the same hosts: for example, an ECDSA and
+   * an RSA certificate.
    */
   cert: PemSource | readonly PemSource[];
   /** The private key, in the same forms. Files are read by OpenSSL and never enter JavaScript. */
@@ -22,74 +23,76 @@ export interface TlsCertificate {
   ocsp?: string | URL | undefined;
 }
 
-/** HTTPS. */
+/** Options for HTTPS. */
 export interface TlsOptions extends TlsCertificate {
   /**
-   * Certificates for further hosts. A client gets the one whose names include the host that it asks for
-   * (SNI), wildcards included, and else the one above.
+   * Certificates for further hosts. A client gets the one whose names include the requested host
+   * (SNI), wildcards included; otherwise the one above.
    */
   hosts?: readonly TlsCertificate[] | undefined;
-  /** Lowest version of TLS. @default {"TLSv1.2"} */
+  /** Minimum TLS version. @default {"TLSv1.2"} */
   minVersion?: "TLSv1.2" | "TLSv1.3" | undefined;
-  /** Highest version of TLS. @default {"TLSv1.3"} */
+  /** Maximum TLS version. @default {"TLSv1.3"} */
   maxVersion?: "TLSv1.2" | "TLSv1.3" | undefined;
   /**
-   * Ciphers, in OpenSSL's words, separated by colons. Those that begin with `TLS_` are for TLS 1.3, the
-   * others for TLS 1.2; a version that is not mentioned keeps its defaults: AEAD and forward secrecy only.
+   * Ciphers by OpenSSL's names, separated by colons. Names that start with `TLS_` are for TLS 1.3,
+   * the others for TLS 1.2. A version without names keeps its defaults: AEAD and forward secrecy
+   * only.
    */
   ciphers?: string | undefined;
-  /** Certificates of those who may sign the certificates of clients. */
+  /** Certificates of the authorities that sign client certificates. */
   ca?: PemSource | undefined;
-  /** Whether clients are asked for a certificate. @default {true if `ca` is given} */
+  /** Whether to ask clients for a certificate. @default {true if `ca` is given} */
   requestCert?: boolean | undefined;
-  /** Whether a client without a certificate is refused, if one is asked for. @default {true} */
+  /** Whether to refuse a client that is asked for a certificate and has none. @default {true} */
   rejectUnauthorized?: boolean | undefined;
-  /** Whether sessions can be resumed by tickets. @default {true} */
+  /** Whether clients may resume sessions by tickets. @default {true} */
   tickets?: boolean | undefined;
   /**
-   * How long a ticket can be used, in seconds; the key that encrypts tickets is replaced as often, and the
-   * one before stays valid for as long again. @default {43200}
+   * How long a ticket is valid, in seconds. The key that encrypts tickets is replaced after the
+   * same time, and the previous key stays valid for one more period. @default {43200}
    */
   ticketSeconds?: number | undefined;
   /** Time for the handshake, in milliseconds. @default {10000} */
   handshakeMs?: number | undefined;
-  /** Whether kernel TLS is used where the kernel and the library have it. @default {true} */
+  /** Whether to use kernel TLS if the kernel and the library support it. @default {true} */
   kernelTls?: boolean | undefined;
   /**
-   * Strict-Transport-Security (RFC 6797) with every answer that has none of its own: browsers then use `https:` only. A
-   * number is the time in seconds, `true` is two years; an object names `maxAge` in seconds, and more.
+   * Sends Strict-Transport-Security (RFC 6797) with every response that does not set it itself, so that
+   * browsers use `https:` only. A number is the time in seconds; `true` means two years; an object
+   * sets `maxAge` in seconds, and more.
    *
    * @default {false}
    */
   hsts?: boolean | number | HstsOptions | undefined;
-  /** Another port, on which HTTP requests are redirected to this server. */
+  /** Another port, which redirects HTTP requests to this server. */
   redirectPort?: number | undefined;
 }
 
-/** Strict-Transport-Security. */
+/** Parameters of Strict-Transport-Security. */
 export interface HstsOptions {
   /** Time in seconds. */
   maxAge: number;
-  /** Whether subdomains are meant, too. @default {false} */
+  /** Whether it applies to subdomains too. @default {false} */
   includeSubDomains?: boolean | undefined;
-  /** Whether browsers may put the host on their lists. @default {false} */
+  /** Whether browsers may add the host to their preload lists. @default {false} */
   preload?: boolean | undefined;
 }
 
-/** A certificate with its key, checked. */
+/** A checked certificate with its key. */
 export interface PemPair {
   readonly cert: Pem;
   readonly key: Pem;
   readonly passphrase: Uint8Array | null;
 }
 
-/** The certificates for one set of hosts, checked. */
+/** The checked certificates for one set of hosts. */
 export interface HostConfig {
   readonly pairs: readonly PemPair[];
   readonly ocsp: Pem | null;
 }
 
-/** {@linkcode TlsOptions}, checked, with every default filled in. */
+/** Checked {@linkcode TlsOptions} with all defaults filled in. */
 export interface TlsConfig {
   readonly hosts: readonly HostConfig[];
   readonly minVersion: VersionName;
@@ -109,7 +112,7 @@ export interface TlsConfig {
 }
 
 const ACTION = "serve HTTPS";
-/** A week: RFC 8446, 4.6.1. */
+/** One week, the limit of RFC 8446, 4.6.1. */
 const MOST_TICKET_SECONDS = 604_800;
 const MOST_MS = 86_400_000;
 const encoder = new TextEncoder();
@@ -117,7 +120,7 @@ const encoder = new TextEncoder();
 /**
  * Checks the option. Opens no file.
  *
- * @throws {TypeError} When something is of the wrong kind.
+ * @throws {TypeError} When a value has the wrong type.
  * @throws {RangeError} When a number is out of range.
  */
 export function configureTls(options: TlsOptions): TlsConfig {
@@ -206,7 +209,7 @@ function ciphersOf(value: unknown): { ciphers: string | null; suites: string | n
   };
 }
 
-/** Two years: what the lists of browsers ask for, and more. */
+/** Two years: more than browsers require for their preload lists. */
 const HSTS_SECONDS = 63_072_000;
 
 function hstsOf(value: unknown): string {

@@ -1,4 +1,4 @@
-/** Certificates for the runtime's own HTTPS server, where no function of OpenSSL can be called. @module */
+/** Certificates for the runtime's own HTTPS server, without OpenSSL. @module */
 
 import type { SecureContextOptions } from "node:tls";
 import { builtin } from "../builtins.ts";
@@ -6,7 +6,7 @@ import type { PemPair, TlsConfig } from "./options.ts";
 import { type Pem, unusable } from "./certificate/pem_source.ts";
 import { certificateNames } from "./certificate/certificate_names.ts";
 
-/** What the runtime's server is given. */
+/** Settings of the runtime's server. */
 export interface PortableTls {
   /** Options of `https.createServer()`. */
   readonly options: SecureContextOptions & {
@@ -17,7 +17,7 @@ export interface PortableTls {
   };
   /** Host names of the main certificate. */
   readonly names: readonly string[];
-  /** Further certificates, by the host names that they are for. */
+  /** Further certificates, with their host names. */
   readonly hosts: readonly {
     readonly names: readonly string[];
     readonly context: SecureContextOptions;
@@ -25,11 +25,11 @@ export interface PortableTls {
 }
 
 /**
- * Reads and checks the files: the same checks as with OpenSSL, by the runtime's own cryptography.
+ * Reads and checks the files, with the same checks as OpenSSL, by the runtime's own cryptography.
  *
- * OCSP responses are not stapled, and tickets have the runtime's own keys.
+ * OCSP responses are not stapled, and tickets use the runtime's own keys.
  *
- * @throws {CertificateError} Names the file and what is wrong.
+ * @throws {CertificateError} Names the file and the problem.
  */
 export function portableTls(config: TlsConfig, now: number = Date.now()): PortableTls {
   const { ca, ciphers, handshakeMs, maxVersion, minVersion, requireCert, suites } = config;

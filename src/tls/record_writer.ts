@@ -1,4 +1,4 @@
-/** Writing to one TLS connection: memory and files, in records or through the kernel. @module */
+/** Writes memory and files to one TLS connection, as records or through the kernel. @module */
 
 import type { Cell } from "../../ffi/libc/cell.ts";
 import type { OpenSsl } from "../../ffi/libssl/mod.ts";
@@ -8,7 +8,7 @@ import { sendCell } from "../sys/raw/cells.ts";
 import * as raw from "../sys/raw/mod.ts";
 import { MessageFlag } from "../sys/flags/socket.ts";
 
-/** Most bytes of one TLS record: RFC 8446, 5.1. */
+/** Maximum data of one TLS record in bytes: RFC 8446, 5.1. */
 export const RECORD_BYTES = 16_384;
 
 /** Longest data that waits for the file behind it, so that both leave in one record. */
@@ -25,8 +25,9 @@ export interface TlsMemory {
 }
 
 /**
- * The sending side of a connection. Where the kernel encrypts, everything leaves as on a plain socket;
- * else each SSL_write() makes one record and one write(2). Results are counts, or `-errno`.
+ * The sending side of a connection. If the kernel encrypts, all data leaves as on a plain socket.
+ * Otherwise each SSL_write() creates one record and makes one write(2). Results are counts, or
+ * `-errno`.
  */
 export class RecordWriter {
   /** Whether the kernel encrypts. */
@@ -36,9 +37,9 @@ export class RecordWriter {
   readonly #memory: TlsMemory;
   readonly #fd: number;
   readonly #ssl: bigint;
-  /** Bytes of a record that is encrypted and has not left. */
+  /** Length of an encrypted record that has not been sent. */
   #pending = 0;
-  /** Data that waits for the file behind it. */
+  /** Data that waits for the file after it. */
   #staged: Uint8Array | null = null;
 
   /** Writes to the connection of `ssl` on `fd`; both stay the caller's. */
@@ -48,7 +49,7 @@ export class RecordWriter {
     this.#ssl = ssl;
   }
 
-  /** Whether a record has left in part. */
+  /** Whether a record was sent in part. */
   get blocked(): boolean {
     return this.#pending > 0;
   }
@@ -117,8 +118,8 @@ export class RecordWriter {
   }
 
   /**
-   * Encrypts and sends one record: bytes of data, or `-errno`. A record that is pending is encrypted
-   * already: of `address` and `count` OpenSSL wants the length only.
+   * Encrypts and sends one record: bytes of data, or `-errno`. A pending record is already
+   * encrypted: OpenSSL then ignores `address` and checks only the length.
    */
   #write(address: bigint, count: number): number {
     const { calls } = this.#memory;

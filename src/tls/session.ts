@@ -1,4 +1,4 @@
-/** TLS on one connection: the handshake, and then reading and writing. @module */
+/** TLS on one connection: the handshake, then reads and writes. @module */
 
 import type { Cell } from "../../ffi/libc/cell.ts";
 import { EAGAIN, ECONNRESET, EINTR } from "../errno.ts";
@@ -19,14 +19,14 @@ const SSL_KEY_UPDATE_NONE = -1;
 const BIO_CTRL_GET_KTLS_SEND = 73;
 
 /**
- * One connection. What it receives goes through a memory BIO, so that the ClientHello can be read
- * first; what it sends goes straight into the socket, because only then can the kernel take the
- * encryption over. Results follow the kernel's convention: a count, or `-errno`.
+ * One connection. Received bytes go through a memory BIO, so that the ClientHello can be parsed
+ * first. Sent bytes go directly to the socket, because only then can the kernel take over the
+ * encryption. Results follow the kernel's convention: a count, or `-errno`.
  */
 export class TlsSession {
-  /** Why the handshake failed: one of {@linkcode Failure}. */
+  /** Reason for a failed handshake: one of {@linkcode Failure}. */
   failure: number = Failure.OTHER;
-  /** Whether a read waits for room in the socket rather than for data. */
+  /** Whether a read waits for room in the socket instead of data. */
   readWantsWrite = false;
   /** The reason in OpenSSL's words; empty where it has none. */
   detail = "";
@@ -89,12 +89,12 @@ export class TlsSession {
     return this.#memory.calls.SSL_session_reused(this.#ssl) === 1;
   }
 
-  /** Version of TLS, by its number on the wire. */
+  /** Version of TLS, by its number in the protocol. */
   get version(): number {
     return this.#memory.calls.SSL_version(this.#ssl);
   }
 
-  /** Goes on with the handshake; returns one of {@linkcode Handshake}. */
+  /** Continues the handshake; returns one of {@linkcode Handshake}. */
   handshake(): number {
     if (this.#failed) return Handshake.FAILED;
     if (this.#hello !== null) {
@@ -148,10 +148,10 @@ export class TlsSession {
   }
 
   /**
-   * Decrypts into `cell`: bytes, 0 at the end, or `-errno`. It takes from the socket at most once. Where
-   * `buffered` is set afterwards, it must be called again without waiting for the socket.
+   * Decrypts into `cell`: bytes, 0 at the end, or `-errno`. Receives from the socket at most once.
+   * If `buffered` is set afterwards, call it again without waiting for the socket.
    *
-   * @param room Bytes from `start` on that may be used.
+   * @param room Bytes available from `start` on.
    */
   recv(cell: Cell, start: number, room: number): number {
     if (this.#failed) return ECONNRESET;
@@ -164,7 +164,7 @@ export class TlsSession {
       if (count > 0) {
         total += count;
       } else if (total > 0) {
-        // An end or a failure is told after the data before it.
+        // Report an end or a failure after the data before it.
         this.buffered = count !== EAGAIN;
         return total;
       } else {
@@ -198,9 +198,9 @@ export class TlsSession {
   }
 
   /**
-   * Whether the client has asked for a new key (KeyUpdate, RFC 8446, 4.6.3) and the kernel encrypts, where
-   * it cannot be replaced: the connection must end after the response. Without the kernel, OpenSSL
-   * replaces the key with the next write.
+   * Whether the client has asked for a new key (KeyUpdate, RFC 8446, 4.6.3) while the kernel
+   * encrypts and cannot replace the key: the connection must end after the response. Without the
+   * kernel, OpenSSL replaces the key with the next write.
    */
   get keyUpdateDue(): boolean {
     return this.kernel &&
@@ -208,7 +208,7 @@ export class TlsSession {
   }
 
   /**
-   * Sends from `cell`: bytes taken, or `-errno`. After `EAGAIN` the same data must come again.
+   * Sends from `cell`: bytes taken, or `-errno`. After `EAGAIN`, pass the same data again.
    *
    * @param more Whether a file, or more data, follows at once.
    */
@@ -217,21 +217,21 @@ export class TlsSession {
   }
 
   /**
-   * Sends `count` bytes of a file from `position` on: bytes taken, 0 where the file ends before, or
-   * `-errno`. After `EAGAIN` the same position must come again.
+   * Sends `count` bytes of a file from `position` on: bytes taken, 0 if the file ends before, or
+   * `-errno`. After `EAGAIN`, pass the same position again.
    */
   sendFile(file: number, position: number, count: number): number {
     return this.#failed ? ECONNRESET : this.#writer!.sendFile(file, position, count);
   }
 
-  /** As {@linkcode sendFile}, where the kernel encrypts and cannot take the pages of the file. */
+  /** Like {@linkcode sendFile}, if the kernel encrypts but cannot take the pages of the file. */
   sendCopy(file: number, position: number, count: number): number {
     return this.#failed ? ECONNRESET : sendCopyStep(this.#fd, file, position, count);
   }
 
   /**
-   * Says that nothing follows (close_notify): 0, or `EAGAIN` where there is no room for it. Must not be
-   * called where an answer is cut short: the client would take it for whole.
+   * Ends the output (close_notify): 0, or `EAGAIN` without room. Don't call it after a truncated
+   * response: the client would take that as complete.
    */
   shutdown(): number {
     const writer = this.#writer;
@@ -249,7 +249,7 @@ export class TlsSession {
     return 0;
   }
 
-  /** Gives the memory back. A second call does nothing. */
+  /** Frees the memory. A second call does nothing. */
   free(): void {
     if (this.#ssl !== 0n) this.#memory.calls.SSL_free(this.#ssl);
     this.#ssl = 0n;

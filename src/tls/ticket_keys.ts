@@ -1,9 +1,9 @@
 /**
  * Keys that encrypt session tickets.
  *
- * A ticket holds the secrets of a session, so whoever gets the key can read sessions resumed by it
- * (TLS 1.2) or their early secrets (TLS 1.3). Keys are therefore replaced, and the one before stays
- * valid for one more period, so that clients can still resume.
+ * A ticket holds the secrets of a session. Whoever has the key can read sessions resumed by it (TLS
+ * 1.2) or their early secrets (TLS 1.3). So keys are replaced, and the previous one stays valid for
+ * one more period, so that clients can still resume.
  *
  * @module
  */
@@ -13,13 +13,13 @@ import { UnsupportedError } from "../errors.ts";
 import { calls } from "./library.ts";
 import { takeReason } from "./openssl_errors.ts";
 
-/** Bytes of a key for `SSL_CTX_set_tlsext_ticket_keys()`: name 16, HMAC 32, AES 32. */
+/** Length of a key for `SSL_CTX_set_tlsext_ticket_keys()` in bytes: name 16, HMAC 32, AES 32. */
 export const TICKET_KEY_BYTES = 80;
 
-/** Bytes at the beginning of a key, and of each ticket, that name the key. */
+/** Bytes at the start of a key, and of each ticket, that name the key. */
 export const KEY_NAME_BYTES = 16;
 
-/** Makes a key. Its name is random, too. */
+/** Creates a key. Its name is also random. */
 export function newTicketKey(): Uint8Array {
   const key = new Uint8Array(TICKET_KEY_BYTES);
   const ssl = calls();
@@ -28,7 +28,7 @@ export function newTicketKey(): Uint8Array {
   throw new UnsupportedError({ action: "make a key for session tickets", reason: takeReason() });
 }
 
-/** The name of a key, or of the key that encrypted a ticket. */
+/** Name of a key, or of the key that encrypted a ticket. */
 export function keyName(bytes: Uint8Array): string {
   let text = "";
   for (let at = 0; at < KEY_NAME_BYTES; at++) text += bytes[at]!.toString(16).padStart(2, "0");

@@ -1,4 +1,4 @@
-/** Downloads that are broken off at every stage, and what they must not leave behind. @module */
+/** Downloads that are aborted at every stage, and checks of what they leave behind. @module */
 
 import assert from "node:assert/strict";
 import type { ServerResponse } from "node:http";
@@ -15,17 +15,17 @@ import { listening, withServer } from "./serve.ts";
 import { HOST } from "./targets_net.ts";
 
 const SIZE = 3 * 1024 * 1024;
-/** File `n` holds nothing but the byte `n`: whoever gets another one got it by a reused descriptor. */
+/** File `n` contains only byte `n`: a client that gets another byte reads a reused descriptor. */
 const MARKS = Array.from({ length: 16 }, (_, i) => i + 65);
 const PEERS = 16;
-/** Of so many downloads one is not broken off. */
+/** One download in this many runs to its end. */
 const WHOLE = 10;
 
 /** Ways to answer a request for a file. */
 export const WAYS: Record<string, (res: ServerResponse, path: string) => unknown> = {
   "createReadStream().pipe(res)"(res, path) {
     const stream = createReadStream(path);
-    // As `send` does: a pipe leaves its source open when the target goes away.
+    // As `send` does: a pipe leaves its source open when the target closes.
     res.on("close", () => stream.destroy());
     res.setHeader("Content-Length", statSync(path).size);
     stream.pipe(res);
@@ -37,7 +37,7 @@ export const WAYS: Record<string, (res: ServerResponse, path: string) => unknown
   },
 };
 
-/** Breaks `count` downloads off, and checks every byte that arrives and all that is left behind. */
+/** Aborts `count` downloads, and checks every byte that arrives and everything left behind. */
 export async function breakOff(count: number, way: string): Promise<{ sent: number }> {
   const folder = new Folder();
   const paths = MARKS.map((mark) => folder.file(Buffer.alloc(SIZE, mark)));
@@ -55,13 +55,13 @@ export async function breakOff(count: number, way: string): Promise<{ sent: numb
         const descriptors = openDescriptors().length;
         let rss = 0;
         let sent = 0;
-        // Errors are not kept: their stacks would keep what they went through.
+        // Errors are not kept: their stacks would keep other objects alive.
         const add = ({ bytes, method }: TransferEvent) => {
           if (method === "sendfile") sent += bytes;
         };
         await listening(add, async () => {
           await downloads(port, count / 2, 2);
-          // By now the memory of a busy process has reached its level.
+          // By now, the memory of a busy process is stable.
           ({ rss } = process.memoryUsage());
           await downloads(port, count / 2, 3);
         });
@@ -80,7 +80,7 @@ export async function breakOff(count: number, way: string): Promise<{ sent: numb
   }
 }
 
-/** Some peers, each with one download after the other. */
+/** Runs some peers, each with one download after the other. */
 async function downloads(port: number, count: number, seed: number): Promise<void> {
   let next = 0;
   const random = generator(seed);
@@ -92,7 +92,7 @@ async function downloads(port: number, count: number, seed: number): Promise<voi
   }));
 }
 
-/** Downloads one file, up to `fraction` of it; breaks off before the head for less than 0.1. */
+/** Downloads up to `fraction` of a file; below 0.1, aborts before the head. */
 function download(port: number, file: number, fraction: number): Promise<void> {
   const expected = Buffer.alloc(64 * 1024, MARKS[file]);
   const limit = fraction === Infinity ? SIZE : Math.floor(fraction * fraction * SIZE);
@@ -120,7 +120,7 @@ function download(port: number, file: number, fraction: number): Promise<void> {
       }
       body += chunk.length;
       if (body < limit) return;
-      // Now and then the peer stops reading first, so that the server waits for it.
+      // Sometimes the peer stops reading first, so that the server waits for it.
       if (fraction < 0.5) socket.pause();
       if (fraction < 0.3) setTimeout(() => socket.destroy(), 5);
       else socket.destroy();
@@ -133,7 +133,7 @@ function download(port: number, file: number, fraction: number): Promise<void> {
   });
 }
 
-/** Numbers in 0..1 that are the same in every run. */
+/** Numbers in 0..1, the same in every run. */
 function generator(seed: number): () => number {
   let state = seed;
   return () => (state = (state * 48_271) % 2_147_483_647) / 2_147_483_647;

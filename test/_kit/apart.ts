@@ -1,12 +1,12 @@
-/** Which test files cannot run beside just any other. @module */
+/** Test files that cannot run beside all others. @module */
 
-/** A path, or the beginning of one, and why. */
+/** A path or path prefix, and the reason. */
 interface Entry {
   readonly path: string;
   readonly reason: string;
 }
 
-/** Those that run with nothing beside them, after all others. */
+/** Tests that run alone, after all others. */
 export const ALONE: readonly Entry[] = [
   {
     path: "test/stress/",
@@ -14,7 +14,7 @@ export const ALONE: readonly Entry[] = [
   },
 ];
 
-/** Those that share what there is one of: one of them runs at a time, whatever the runtime. */
+/** Tests that share a single resource: one of them runs at a time, on any runtime. */
 export const IN_TURN: readonly Entry[] = [
   {
     path: "test/package/",
@@ -22,12 +22,12 @@ export const IN_TURN: readonly Entry[] = [
   },
 ];
 
-/** Whether nothing may run beside `file`. */
+/** Whether `file` must run alone. */
 export function isAlone(file: string): boolean {
   return ALONE.some(({ path }) => file.startsWith(path));
 }
 
-/** What `file` needs for itself, if anything. */
+/** Resource that `file` needs for itself, if any. */
 export function turnOf(file: string): string | undefined {
   return IN_TURN.find(({ path }) => file.startsWith(path))?.path;
 }

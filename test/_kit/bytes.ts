@@ -1,4 +1,4 @@
-/** Files of known bytes, and what a peer has received. @module */
+/** Files of known bytes, and the bytes that a peer has received. @module */
 
 import assert from "node:assert/strict";
 import { createCipheriv, createHash } from "node:crypto";
@@ -7,18 +7,18 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
 
-/** Bytes that never repeat, the same in every run; another `seed` gives others. */
+/** Bytes that never repeat, the same in every run; another `seed` returns others. */
 export function noise(length: number, seed = 0): Buffer {
   const cipher = createCipheriv("aes-128-ctr", Buffer.alloc(16, seed), Buffer.alloc(16));
   return cipher.update(Buffer.alloc(length));
 }
 
-/** SHA-256, to compare without printing megabytes when it fails. */
+/** SHA-256, to compare without printing megabytes on failure. */
 export function sha256(bytes: Uint8Array): string {
   return createHash("sha256").update(bytes).digest("hex");
 }
 
-/** Files in a folder of their own; {@linkcode Folder.remove} deletes it. */
+/** Files in a temporary folder; {@linkcode Folder.remove} deletes it. */
 export class Folder {
   readonly path: string = mkdtempSync(join(tmpdir(), "sluice-"));
   #sequence = 0;
@@ -35,12 +35,12 @@ export class Folder {
   }
 }
 
-/** Collects what a stream delivers, until its end or its failure. */
+/** Collects the bytes of a stream until it ends or fails. */
 export class Reader {
   readonly stream: Readable;
-  /** Bytes that have arrived. */
+  /** Bytes received. */
   length = 0;
-  /** Settles once the stream is closed, in whatever way: tells whether it came to a proper end. */
+  /** Settles once the stream is closed; tells whether it ended properly. */
   readonly closed: Promise<"end" | "cut">;
   readonly #chunks: Buffer[] = [];
   readonly #waiting = new Set<() => void>();
@@ -71,7 +71,7 @@ export class Reader {
     for (const wake of this.#waiting) wake();
   }
 
-  /** Waits for `length` bytes in all, or for the end, and returns what there is. */
+  /** Waits for `length` bytes in total, or for the end, and returns the bytes received. */
   async take(length: number): Promise<Buffer> {
     while (this.length < length && !this.stream.destroyed && !this.stream.readableEnded) {
       await new Promise<void>((resolve) => {
@@ -85,12 +85,12 @@ export class Reader {
     return this.bytes();
   }
 
-  /** Everything so far. */
+  /** All bytes so far. */
   bytes(): Buffer {
     return Buffer.concat(this.#chunks);
   }
 
-  /** Waits for as many bytes as `expected` has, and compares all that has arrived with it. */
+  /** Waits for as many bytes as `expected` has, and compares them. */
   async expect(expected: Uint8Array, what = ""): Promise<void> {
     const bytes = await this.take(expected.length);
     assert.equal(bytes.length, expected.length, `length ${what}`);

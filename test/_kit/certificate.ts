@@ -1,5 +1,5 @@
 /**
- * A certificate for `localhost`, signed by itself, and its key: for the encrypted connections of tests.
+ * A self-signed certificate for `localhost` and its key, for encrypted connections in tests.
  *
  * `openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 36500`
  *
@@ -19,7 +19,7 @@ jgjCum+RNs4Eq6MrXvPxG8yo5TOiZiOXpL7bKw==
 -----END CERTIFICATE-----
 `;
 
-/** Protects nothing: it is public. */
+/** Protects nothing: the key is public. */
 export const KEY: string = `-----BEGIN PRIVATE KEY-----
 MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgalZYT+KcdOKuAzaW
 Z1vXZX8MDn+rrqTuop0N4fujupChRANCAAT3suKSFoIBmFVq2aAyUGM+doUikQrX

@@ -1,41 +1,41 @@
-/** Running a file in a process of its own, under the same runtime and backend. @module */
+/** Runs a file in a child process, under the same runtime and backend. @module */
 
 import { spawn } from "node:child_process";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 
-/** How a child was run. */
+/** Options of a child process. */
 export interface ChildOptions {
   readonly args?: readonly string[];
-  /** Added to this process's environment, so that `SLUICE_FFI` is kept. */
+  /** Added to this process's environment, which keeps `SLUICE_FFI`. */
   readonly env?: Record<string, string>;
-  /** Flags of the runtime; replace those that let Deno do everything. */
+  /** Flags of the runtime; replace those that give Deno all permissions. */
   readonly flags?: readonly string[];
-  /** Time after which the child is killed: long, for a busy machine. @default {60_000} */
+  /** Time after which the child is killed; long, for a busy machine. @default {60_000} */
   readonly timeoutMs?: number;
-  /** Called with each piece of output, to answer it with a signal. */
+  /** Called with each piece of output; may answer with a signal. */
   readonly onOutput?: (output: string, kill: (signal: NodeJS.Signals) => void) => void;
 }
 
-/** How a child ended. */
+/** How a child process ended. */
 export interface ChildResult {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
   readonly stdout: string;
   readonly stderr: string;
-  /** `Date.now()` at its end. */
+  /** `Date.now()` when it ended. */
   readonly endedAt: number;
 }
 
 const DENO = "Deno" in globalThis;
 
-/** The words that run `file` under this runtime. */
+/** The command line that runs `file` under this runtime. */
 export function commandLine(file: URL, args: readonly string[]): string[] {
   const deno = DENO ? ["run", "--no-check", "-A"] : [];
   return [process.execPath, ...deno, fileURLToPath(file), ...args];
 }
 
-/** Runs `file`; resolves at its end. A child that must be killed has the signal `SIGKILL`. */
+/** Runs `file`; resolves when it ends. A child that had to be killed has the signal `SIGKILL`. */
 export function runChild(file: URL, options: ChildOptions = {}): Promise<ChildResult> {
   const { args = [], env, flags = DENO ? ["-A"] : [], timeoutMs = 60_000 } = options;
   const command = DENO ? ["run", "--no-check", ...flags] : flags;
@@ -43,7 +43,7 @@ export function runChild(file: URL, options: ChildOptions = {}): Promise<ChildRe
     env: { ...process.env, ...env },
     stdio: ["ignore", "pipe", "pipe"],
   });
-  // Deno's `child.kill()` sends the first signal only.
+  // Deno's `child.kill()` sends only the first signal.
   const kill = (signal: NodeJS.Signals) => {
     if (child.exitCode === null && child.signalCode === null) process.kill(child.pid!, signal);
   };

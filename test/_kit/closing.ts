@@ -1,10 +1,10 @@
-/** Closing what a test has opened: Node.js 22 has no `using`. @module */
+/** Closes what a test has opened: Node.js 22 has no `using`. @module */
 
 import { afterEach } from "node:test";
 
 const opened: { close(): void }[] = [];
 
-/** Closes a mapping after the test, whatever that throws, unless the test has. */
+/** Closes a mapping after the test, even if the test fails, unless the test has closed it. */
 export function closing<T extends { close(): void }>(mapping: T): T {
   opened.push(mapping);
   return mapping;
@@ -15,7 +15,7 @@ afterEach(() => {
     try {
       each.close();
     } catch {
-      // What it tells of its file is what the test was about.
+      // Ignore errors about the file: the test was about them.
     }
   }
 });

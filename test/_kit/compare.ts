@@ -1,4 +1,4 @@
-/** Running `sluice compare` on a small file, with a folder of its own for what it makes. @module */
+/** Runs `sluice compare` on a small file, with a separate folder for its output. @module */
 
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -10,18 +10,18 @@ import { pattern } from "./temp.ts";
 /** The command. */
 export const MAIN: URL = new URL("../../src/cli/main.ts", import.meta.url);
 
-/** A page more than 2 MiB and some bytes: no method's block divides it. */
+/** A page more than 2 MiB plus some bytes: not a multiple of any method's block. */
 export const SIZE: number = 2 * 1024 * 1024 + 4096 + 123;
 
 /** Time after which a comparison is killed: each of its runs is a process, on a busy machine. */
 export const LIMIT_MS = 170_000;
 
-/** node:ffi warns that it is experimental, which is not for these tests. */
+/** Hides node:ffi's warning that it is experimental. */
 export const QUIET = { NODE_NO_WARNINGS: "1" };
 
-/** Where a suite works. */
+/** The folder that a suite works in. */
 export class Place {
-  /** Holds everything. */
+  /** Contains all files. */
   folder = "";
   /** The file to compare. */
   file = "";
@@ -44,7 +44,7 @@ export class Place {
     });
   }
 
-  /** What comparisons have made and not removed. */
+  /** Files that comparisons have created and not removed. */
   made(): string[] {
     return readdirSync(this.folder).filter((name) => name.startsWith("sluice-compare-"));
   }

@@ -5,7 +5,7 @@ import * as sys from "../../src/sys/mod.ts";
 import type { Pair } from "./targets.ts";
 import { openTcp } from "./targets_descriptor.ts";
 
-/** Sets the congestion control of a connection; tells whether the kernel has it. */
+/** Sets the congestion control of a connection; returns whether the kernel has it. */
 export function setCongestion(fd: number, name: string): boolean {
   const { CONGESTION } = sys.TcpOption;
   const bytes = new TextEncoder().encode(name);
@@ -27,10 +27,13 @@ function hasBbr(): boolean {
   return has;
 }
 
-/** Why nothing can be paced here; `false` where it can. */
+/** Reason why pacing is impossible here; `false` if it works. */
 export const NO_BBR: string | false = hasBbr() ? false : "this kernel offers no BBR to this user";
 
-/** Runs `task` with a connection on loopback under a congestion control, which it must have in the end. */
+/**
+ * Runs `task` on a loopback connection with a congestion control, which must be restored in the
+ * end.
+ */
 export async function withControl(
   name: string,
   task: (fd: number, reader: Pair["reader"]) => Promise<void>,

@@ -1,27 +1,27 @@
-/** Descriptors for tests, and proof that none is left behind. @module */
+/** Descriptors for tests, and checks that none leaks. @module */
 
 import assert from "node:assert/strict";
 import { readdirSync } from "node:fs";
 import * as sys from "../../src/sys/mod.ts";
 
-/** A number that no descriptor of this process has: the limit is below it. */
+/** A number above the limit, so that it is never open. */
 export const CLOSED_FD = 999_999;
 
-/** How many descriptors this process has open. */
+/** Number of descriptors that this process has open. */
 export function openFds(): number {
   return readdirSync("/proc/self/fd").length;
 }
 
-/** Runs `body` and fails when it opens more descriptors than it closes. */
+/** Runs `body`, and fails if it opens more descriptors than it closes. */
 export function withoutLeak(body: () => void): void {
-  // Once before counting: the first call binds the library and may keep a descriptor.
+  // Run it once before counting: the first call binds the library and may keep a descriptor.
   body();
   const before = openFds();
   body();
   assert.equal(openFds(), before);
 }
 
-/** Collects descriptors and memory, and gives them back in reverse order. */
+/** Collects descriptors and memory, and frees them in reverse order. */
 export class Scope {
   readonly #undo: (() => void)[] = [];
 
@@ -43,12 +43,12 @@ export class Scope {
     return region;
   }
 
-  /** A pipe whose ends do not wait. */
+  /** A non-blocking pipe. */
   pipe(flags: number = sys.OpenFlag.NONBLOCK): [number, number] {
     return this.pair(sys.pipe2(flags | sys.OpenFlag.CLOEXEC));
   }
 
-  /** A file in memory that holds `bytes`. */
+  /** A file in memory that contains `bytes`. */
   memfd(bytes: Uint8Array = new Uint8Array(0), flags: number = 0): number {
     const fd = this.fd(sys.memfdCreate("test", flags | sys.MemfdFlag.CLOEXEC));
     assert.equal(sys.pwrite(fd, bytes, 0), bytes.length);
@@ -60,7 +60,7 @@ export class Scope {
     return this.fd(sys.open(path, flags | sys.OpenFlag.CLOEXEC));
   }
 
-  /** Two connected TCP sockets that do not wait. */
+  /** Two connected, non-blocking TCP sockets. */
   tcp(): [client: number, server: number] {
     const { NONBLOCK, CLOEXEC, STREAM } = sys.SocketType;
     const listener = sys.socket(sys.AddressFamily.INET, STREAM | CLOEXEC);
@@ -76,19 +76,19 @@ export class Scope {
     }
   }
 
-  /** Two connected Unix sockets that do not wait. */
+  /** Two connected, non-blocking Unix sockets. */
   unix(type: number = sys.SocketType.STREAM): [number, number] {
     const { NONBLOCK, CLOEXEC } = sys.SocketType;
     return this.pair(sys.socketpair(sys.AddressFamily.UNIX, type | NONBLOCK | CLOEXEC));
   }
 
-  /** Gives everything back. */
+  /** Frees everything. */
   close(): void {
     for (let undo = this.#undo.pop(); undo !== undefined; undo = this.#undo.pop()) undo();
   }
 }
 
-/** Runs `body` with a scope, which is closed afterwards. */
+/** Runs `body` with a scope, and closes the scope afterwards. */
 export async function inScope<T>(body: (scope: Scope) => Promise<T>): Promise<T> {
   const scope = new Scope();
   try {
@@ -98,7 +98,7 @@ export async function inScope<T>(body: (scope: Scope) => Promise<T>): Promise<T>
   }
 }
 
-/** Wraps a test body: it gets a scope, which is closed afterwards. */
+/** Wraps a test body: it gets a scope that is closed afterwards. */
 export function scoped(body: (scope: Scope) => void): () => void {
   return () => {
     const scope = new Scope();
@@ -110,13 +110,13 @@ export function scoped(body: (scope: Scope) => void): () => void {
   };
 }
 
-/** All bytes that a descriptor gives up at once, at most `limit`. */
+/** Reads all bytes available from a descriptor, at most `limit`. */
 export function drain(fd: number, limit: number = 1 << 20): Uint8Array {
   const target = new Uint8Array(limit);
   return target.subarray(0, sys.read(fd, target));
 }
 
-/** Expects a `SyscallError` with this code from this call. */
+/** Expects a `SyscallError` with this code, from this call. */
 export function fails(code: string, syscall: string, body: () => unknown): void {
   assert.throws(body, (error: sys.SyscallError) => {
     assert.deepEqual([error.name, error.code, error.syscall], ["SyscallError", code, syscall]);

@@ -1,4 +1,4 @@
-/** Prints what works here, as one line of JSON; started by the tests of the floor. @module */
+/** Prints what works here, as one line of JSON; started by the portable tests. @module */
 
 import { capabilities } from "../../src/capabilities.ts";
 import { pipe2 } from "../../src/sys/mod.ts";

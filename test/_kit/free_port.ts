@@ -1,9 +1,12 @@
-/** A port for a program that must be told one. @module */
+/** Finds a port for a program that needs a port number. @module */
 
 import { once } from "node:events";
 import { type AddressInfo, createServer } from "node:net";
 
-/** A TCP port of the loopback that nobody has at the moment; somebody else may take it meanwhile. */
+/**
+ * Returns a currently free TCP port of the loopback interface; another program may take it
+ * meanwhile.
+ */
 export async function freePort(): Promise<number> {
   const server = createServer().listen(0, "127.0.0.1");
   await once(server, "listening");

@@ -1,4 +1,4 @@
-/** Writes past RLIMIT_FSIZE by every call that can; started with that limit. @module */
+/** Writes past RLIMIT_FSIZE by every possible call; started with that limit. @module */
 
 import * as sys from "../../src/sys/mod.ts";
 

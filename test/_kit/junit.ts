@@ -1,8 +1,8 @@
 /**
  * Counts tests in the JUnit reports of `node:test`, `bun test` and `deno test`.
  *
- * The three nest differently: Node.js and Bun write suites around cases; Deno writes each suite as
- * one more case, flat, whose name begins the names of its tests. A leaf is a test in all of them.
+ * The three nest differently. Node.js and Bun write suites around cases. Deno writes each suite as
+ * one more case, flat, whose name starts the names of its tests. A leaf is a test in all of them.
  *
  * @module
  */
@@ -14,18 +14,18 @@ export interface Tally {
   skipped: number;
 }
 
-/** What one report says. */
+/** Content of one report. */
 export interface Report extends Tally {
-  /** Names of the tests that failed, as the runtime writes them. */
+  /** Names of failed tests, as the runtime writes them. */
   readonly failures: string[];
-  /** Whether the report has its end; the runner of a process that exits early leaves it open. */
+  /** Whether the report is complete; the runner of a process that exits early leaves it open. */
   readonly complete: boolean;
 }
 
-// Node.js leaves ">" as it is inside attributes, so a tag ends at the first ">" outside quotes.
+// Node.js does not escape ">" inside attributes, so a tag ends at the first ">" outside quotes.
 const TAG = /<(\/?)(testcase|failure|error|skipped)((?:\s+[\w:-]+="[^"]*")*)\s*(\/?)>/g;
 
-/** Counts the leaf tests of a report; an empty text counts none and is incomplete. */
+/** Counts the leaf tests of a report; an empty text has none and is incomplete. */
 export function count(xml: string): Report {
   const cases: { name: string; outcome: keyof Tally }[] = [];
   for (const [, closing, tag, attributes = ""] of xml.matchAll(TAG)) {

@@ -1,16 +1,16 @@
-/** Doing several things at a time, but not those that are in each other's way. @module */
+/** Runs several tasks at a time, except those that would disturb each other. @module */
 
-/** How {@linkcode inLanes} treats one task. */
+/** Rules of {@linkcode inLanes}. */
 export interface LaneRules<T> {
-  /** How many tasks are done at a time. */
+  /** Number of tasks that run at a time. */
   readonly lanes: number;
-  /** What a task needs for itself: of the tasks with the same answer one is done at a time. */
+  /** Resource that a task needs for itself: only one task with the same answer runs at a time. */
   turn(task: T): string | undefined;
-  /** Whether nothing may be done beside the task: it waits until all others are done. */
+  /** Whether the task must run alone: it waits until all others are done. */
   alone(task: T): boolean;
 }
 
-/** Does every task, in their order as far as the rules allow. The first error ends it. */
+/** Runs every task, in order as far as the rules allow. The first error ends it. */
 export async function inLanes<T>(
   tasks: readonly T[],
   { lanes, turn, alone }: LaneRules<T>,
@@ -23,7 +23,7 @@ export async function inLanes<T>(
     while (waiting.length > 0) {
       const next = waiting.findIndex((task) => !taken.has(turn(task) ?? ""));
       if (next < 0) {
-        // What is left waits for its turn, so for the end of what another lane does.
+        // The remaining tasks wait for the end of a task in another lane.
         await new Promise<void>((resolve) => sleepers.push(resolve));
         continue;
       }

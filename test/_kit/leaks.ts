@@ -1,4 +1,4 @@
-/** Counting the descriptors of this process. @module */
+/** Counts the descriptors of this process. @module */
 
 import assert from "node:assert/strict";
 import { readdirSync, readlinkSync } from "node:fs";
@@ -10,10 +10,10 @@ import { runBlocking } from "../../src/threads/blocking/blocking.ts";
 import { WorkerHost } from "../../src/threads/worker_host.ts";
 import { ready } from "../../src/threads/poll/poll_ready.ts";
 
-/** What is open now, as `"number:kind"`, but for standard input and output. */
+/** All open descriptors as `"number:kind"`, except for standard input and output. */
 export function openDescriptors(): string[] {
   const links = readdirSync("/proc/self/fd").map((fd) => [fd, link(fd)] as const);
-  // Runtimes duplicate theirs when they first print.
+  // Runtimes duplicate them on their first output.
   const standard = ["0", "1", "2"].map(link);
   return links.filter(([, kind]) => kind !== "" && !standard.includes(kind))
     .map(([fd, kind]) => `${fd}:${kind}`);
@@ -23,27 +23,27 @@ function link(fd: string): string {
   try {
     return readlinkSync(`/proc/self/fd/${fd}`);
   } catch {
-    // The one that read the folder.
+    // The descriptor that read the folder.
     return "";
   }
 }
 
-/** Waits until no descriptor of this file is open, for runtimes close theirs a little later. */
+/** Waits until no descriptor of this file is open, because runtimes close theirs with a delay. */
 export async function assertClosed(path: string): Promise<void> {
   const open = () => openDescriptors().filter((descriptor) => descriptor.endsWith(`:${path}`));
   for (let i = 0; i < 250 && open().length > 0; i++) await sleep(20);
   assert.deepEqual(open(), []);
 }
 
-/** Starts the threads that the library keeps: their descriptors are no leak. */
+/** Starts the threads that the library keeps: their descriptors are not leaks. */
 export async function startThreads(): Promise<void> {
   const [read, write] = pipe2(OpenFlag.NONBLOCK | OpenFlag.CLOEXEC);
-  // Until the thread has answered, for what its runtime opens for it comes late.
+  // Wait until the thread has answered, because its runtime opens descriptors late.
   const readable = ready(read, PollEvent.IN);
   writeRaw(write, Uint8Array.of(1));
   await readable;
   await runBlocking("fsync", read);
-  // Deno keeps an event loop from the first thread that has ended.
+  // Deno keeps an event loop after the first thread has ended.
   const host = new WorkerHost({ job: "blocking", completed: () => {}, ended: () => {} });
   await host.close();
   close(read);
@@ -51,10 +51,11 @@ export async function startThreads(): Promise<void> {
 }
 
 /**
- * A `describe` whose last test fails when the others have left descriptors behind.
+ * A `describe` whose last test fails if the others have left descriptors open.
  *
- * `warmUp` does once what makes a runtime open those that it keeps: pollers, thread pools. (A test,
- * and no `after` hook: Node.js 22 takes no notice of those that fail.)
+ * `warmUp` runs once, so that the runtime opens the descriptors that it keeps: pollers, thread
+ * pools. (The check is a test instead of an `after` hook, because Node.js 22 ignores failures of
+ * hooks.)
  */
 export function describeWithoutLeaks(
   name: string,
@@ -71,8 +72,8 @@ export function describeWithoutLeaks(
     });
     body();
     it("leaves no descriptor open", { skip }, async () => {
-      // The runtimes close theirs a little later, the pool of pipes its own after two seconds, and the
-      // thread of a mount, that of procfs too, ends after ten.
+      // The runtimes close theirs with a delay, the pipe pool after two seconds, and the threads of
+      // a mount, procfs included, after ten.
       for (let i = 0; i < 800 && openDescriptors().length > earlier.length; i++) await sleep(20);
       const now = openDescriptors();
       const added = now.filter((descriptor) => !earlier.includes(descriptor));

@@ -1,6 +1,6 @@
 /**
- * The names that the tests import from `node:test`, on top of vitest. Only `vitest.config.ts` uses
- * it, as an alias; it has what the tests use and no more.
+ * The names that tests import from `node:test`, implemented with vitest. Only `vitest.config.ts`
+ * uses this file, as an alias. It implements only what the tests use.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import * as vitest from "vitest";
 interface Options {
   /** `true`, or the reason as a string. */
   readonly skip?: string | boolean;
-  /** In milliseconds. */
+  /** Timeout in milliseconds. */
   readonly timeout?: number;
 }
 
@@ -19,7 +19,7 @@ type Body = () => unknown;
 /** A skipped test may have no body. */
 type Rest = readonly [Body] | readonly [Options, Body?];
 
-/** The part of `vitest.it` and `vitest.describe` that is called here. */
+/** The part of `vitest.it` and `vitest.describe` that is used here. */
 interface Api {
   (name: string, options: { timeout?: number }, body: Body): unknown;
   skip(name: string, body: Body): unknown;

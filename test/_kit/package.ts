@@ -1,4 +1,4 @@
-/** A project that has the package installed, as a user has it. @module */
+/** A project with the package installed, as users have it. @module */
 
 import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
@@ -13,8 +13,8 @@ let folder: string | undefined;
 /**
  * The folder of the project.
  *
- * Made once per `npm test`, from a fresh `npm pack`, without asking the registry: koffi and the
- * types are linked from the checkout. `SLUICE_TEST_CONSUMER` names one that npm has installed.
+ * Created once per `npm test`, from a fresh `npm pack`, without the registry: koffi and the types
+ * are linked from the checkout. `SLUICE_TEST_CONSUMER` names one that npm has installed.
  */
 export function consumer(): string {
   if (folder !== undefined) return folder;
@@ -34,15 +34,15 @@ export function write(name: string, content: string | Uint8Array): string {
   return path;
 }
 
-/** Arguments that make the running runtime run a program. */
+/** Arguments that make the current runtime run a program. */
 export function programArgs(script: string): string[] {
   const prefix = process.versions["deno"] === undefined ? [] : ["run", "--allow-all", "--quiet"];
   return [...prefix, script];
 }
 
-/** Runs a script of the project on the running runtime; what it printed, as JSON. */
+/** Runs a script of the project on the current runtime; returns its output as JSON. */
 export function runJson(script: string, env: Record<string, string> = {}): unknown {
-  // From another folder: nothing may be found from where the user stands.
+  // From another folder: nothing may be resolved from the current folder.
   const { stdout, stderr, status } = spawnSync(process.execPath, programArgs(script), {
     cwd: tmpdir(),
     env: { ...process.env, ...env },
@@ -65,19 +65,19 @@ export function tool(
 }
 
 /**
- * Does what has the same outcome on every runtime once per `npm test`: checks by tools that run on a
- * Node.js of their own, of a package that is there once.
+ * Runs a check once per `npm test` if its result is the same on every runtime: tools that run on
+ * Node.js, on a package that exists once.
  */
 export function oncePerRun(name: string, check: () => void): void {
   const shared = process.env["SLUICE_TEST_DIR"];
   const marker = shared === undefined ? undefined : join(shared, `checked ${name}`);
   if (marker !== undefined && existsSync(marker)) return;
   check();
-  // Not before: what fails must fail everywhere.
+  // Write it last: a failure must show on every runtime.
   if (marker !== undefined) writeFileSync(marker, "");
 }
 
-/** Shared by all runtimes of one `npm test`; a run by hand makes its own and removes it. */
+/** Shared by all runtimes of one `npm test`; a manual run creates and removes its own. */
 function runFolder(): string {
   const shared = process.env["SLUICE_TEST_DIR"];
   if (shared !== undefined) return shared;

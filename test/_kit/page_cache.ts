@@ -1,17 +1,17 @@
-/** Making files cold. @module */
+/** Makes files cold. @module */
 
 import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
 import { FileAdvice } from "../../src/sys/flags/file.ts";
 import { cachestat, fsync, posixFadvise } from "../../src/sys/raw/mod.ts";
 
-/** Drops a file from the page cache. Now and then a page is in use, and the kernel keeps it. */
+/** Drops a file from the page cache. Sometimes a page is in use, and the kernel keeps it. */
 export async function dropFromCache(fd: number): Promise<void> {
   const counts = new BigUint64Array(5);
   for (let i = 0; i < 50; i++) {
     assert.equal(fsync(fd), 0);
     assert.equal(posixFadvise(fd, 0, 0, FileAdvice.DONTNEED), 0);
-    // Unlike a read with RWF_NOWAIT, it does not make the kernel read ahead.
+    // Unlike a read with RWF_NOWAIT, this does not start readahead.
     if (cachestat(fd, 0, 0, counts) < 0 || counts[0] === 0n) return;
     await sleep(10);
   }
@@ -19,8 +19,8 @@ export async function dropFromCache(fd: number): Promise<void> {
 }
 
 /**
- * Drops a file and asks until the answer is `wanted`: the question makes the kernel read, and on a
- * busy machine a quick disk may have answered before the question ends.
+ * Drops a file and asks until the answer is `wanted`. The question itself makes the kernel read,
+ * and on a busy machine a fast disk may finish before the question ends.
  */
 export async function assertWhenDropped(
   fd: number,

@@ -1,6 +1,6 @@
 /**
- * Both ends of a relayed connection, by system calls in the test's own thread: the relay works in
- * another one, so that a test can wait here without its event loop, and see errors as they are.
+ * Both ends of a relayed connection, by system calls in the test's own thread. The relay works in
+ * another thread, so a test can block here without its event loop, and sees errors directly.
  *
  * @module
  */
@@ -17,7 +17,7 @@ const FAMILIES = {
 };
 const RESET = new Uint8Array(Int32Array.of(1, 0).buffer);
 
-/** Longest wait for anything, in milliseconds: a hang must become a failure. */
+/** Maximum wait in milliseconds, so that a hang becomes a failure. */
 const PATIENCE_MS = 20_000;
 
 const EAGAIN = -11;
@@ -34,7 +34,7 @@ export class Peer {
     this.fd = fd;
   }
 
-  /** Connects; returns at once, also when nobody accepts. */
+  /** Connects; returns at once, even if no one accepts. */
   static connect(address: sys.SocketAddress): Peer {
     const fd = sys.socket(FAMILIES[address.family], STREAM | NONBLOCK | CLOEXEC);
     try {
@@ -49,7 +49,7 @@ export class Peer {
     return new Peer(fd);
   }
 
-  /** Whether connecting has failed; waits until that is known. */
+  /** Whether connecting has failed; waits for the outcome. */
   refused(): boolean {
     this.#wait(OUT);
     return sys.getsockopt(this.fd, sys.SocketLevel.SOCKET, sys.SocketOption.ERROR) !== 0;
@@ -65,7 +65,7 @@ export class Peer {
     }
   }
 
-  /** Sends what there is room for; returns how much. */
+  /** Sends as much as there is room for; returns the count. */
   sendSome(bytes: Uint8Array): number {
     const sent = sys.raw.send(this.fd, bytes, sys.MessageFlag.NOSIGNAL);
     if (sent === EAGAIN) return 0;
@@ -85,12 +85,12 @@ export class Peer {
     return bytes;
   }
 
-  /** Receives text of the same length, which must be this. */
+  /** Receives text of the same length, and compares it. */
   receives(text: string): void {
     assert.equal(new TextDecoder().decode(this.receive(text.length)), text);
   }
 
-  /** Receives what there is: 0 at the end, -1 when there is nothing at the moment. */
+  /** Receives available bytes: 0 at the end, -1 if there are none now. */
   receiveSome(target: Uint8Array): number {
     const count = sys.raw.recv(this.fd, target, 0);
     if (count === EAGAIN) return -1;
@@ -98,18 +98,18 @@ export class Peer {
     return count;
   }
 
-  /** Whether nothing has arrived so far. */
+  /** Whether nothing has arrived yet. */
   get quiet(): boolean {
     return sys.raw.poll(this.fd, IN, 0) === 0;
   }
 
-  /** Waits for the end, and for nothing before it. */
+  /** Waits for the end, and fails if data arrives before it. */
   receivesEnd(): void {
     this.#wait(IN);
     assert.equal(sys.raw.recv(this.fd, new Uint8Array(1), 0), 0, "the end");
   }
 
-  /** Throws away what comes until the connection is reset. */
+  /** Discards data until the connection is reset. */
   receivesReset(): void {
     const bytes = new Uint8Array(65536);
     for (;;) {
@@ -122,7 +122,7 @@ export class Peer {
     }
   }
 
-  /** Ends what it sends. */
+  /** Ends the sending side. */
   end(): void {
     sys.shutdown(this.fd, sys.ShutdownHow.WR);
   }
@@ -173,7 +173,7 @@ export class Listener {
     return new Peer(sys.accept4(this.fd, NONBLOCK | CLOEXEC));
   }
 
-  /** Whether nobody waits. */
+  /** Whether no connection waits. */
   get quiet(): boolean {
     return sys.raw.poll(this.fd, IN, 0) === 0;
   }
@@ -183,7 +183,9 @@ export class Listener {
   }
 }
 
-/** Sends `forth` from `a` to `b` and `back` from `b` to `a` at once; returns what arrived. */
+/**
+ * Sends `forth` from `a` to `b` and `back` from `b` to `a` at the same time; returns what arrived.
+ */
 export function exchange(
   a: Peer,
   b: Peer,
@@ -218,7 +220,7 @@ export function exchange(
   return arrived;
 }
 
-/** Waits until `condition` holds, with the event loop running. */
+/** Waits until `condition` holds, while the event loop runs. */
 export async function until(condition: () => boolean, what: string): Promise<void> {
   const deadline = Date.now() + PATIENCE_MS;
   while (!condition()) {

@@ -1,15 +1,16 @@
-/** Limits of time that hold on a busy machine, too. @module */
+/** Time limits that also hold on a busy machine. @module */
 
 import assert from "node:assert/strict";
 
-/** How often something is done before it counts as slow. */
+/** Number of attempts before it counts as slow. */
 const TRIES = 5;
 
 /**
- * Does something until it takes less than `limitMs` once: a machine with its hands full makes
- * anything take long now and then, but what waits for too much does so every time.
+ * Repeats a measurement until it takes less than `limitMs` once. A busy machine delays anything now
+ * and then, but code that waits too long does so every time.
  *
- * @param measure Does it, and returns the milliseconds that count. Its own assertions hold each time.
+ * @param measure Runs the code, and returns the milliseconds that count. Its own assertions must
+ * hold each time.
  */
 export async function assertQuick(
   limitMs: number,

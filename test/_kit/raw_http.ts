@@ -1,8 +1,8 @@
-/** An HTTP client that sends exactly the bytes that it is given. @module */
+/** An HTTP client that sends exactly the given bytes. @module */
 
 import { connect } from "node:net";
 
-/** A response, as it came. */
+/** A response as received. */
 export interface RawResponse {
   readonly status: number;
   /** By name in lower case. */
@@ -12,7 +12,10 @@ export interface RawResponse {
 
 const WAIT_MS = 20_000;
 
-/** Sends `text`, and with `end` nothing more; reads until the server closes, and returns all of it. */
+/**
+ * Sends `text`, then closes its side with `end`; reads until the server closes, and returns all of
+ * it.
+ */
 export function talk(
   port: number,
   text: string,
@@ -30,7 +33,7 @@ export function talk(
   });
 }
 
-/** Splits what a server said into the responses to requests with these methods. */
+/** Splits the server's bytes into the responses to requests with these methods. */
 export function responses(bytes: Buffer, methods: readonly string[]): RawResponse[] {
   const found: RawResponse[] = [];
   for (const method of methods) {

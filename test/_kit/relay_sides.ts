@@ -1,4 +1,4 @@
-/** Every kind of socket that `relay` knows, each with a raw peer at its far end. @module */
+/** Every kind of socket that `relay` supports, each with a raw peer at its far end. @module */
 
 import { once } from "node:events";
 import { connect, createServer, type Server, type Socket } from "node:net";
@@ -11,14 +11,14 @@ import { Listener, Peer, until } from "./peer.ts";
 
 const HOST = "127.0.0.1";
 
-/** Whoever is at the far end; everything waits with the event loop running. */
+/** The peer at the far end; waits while the event loop runs. */
 export interface Far {
   send(bytes: Uint8Array): Promise<void>;
-  /** Receives exactly so many bytes. */
+  /** Receives exactly this many bytes. */
   receive(count: number): Promise<Uint8Array>;
-  /** Ends what it sends. */
+  /** Ends the sending side. */
   end(): void;
-  /** Waits for the end; `true` when it was a reset. */
+  /** Waits for the end; `true` for a reset. */
   receiveEnd(): Promise<boolean>;
   reset(): void;
   close(): void;
@@ -28,14 +28,14 @@ export interface Far {
 export interface Opened {
   readonly target: RelayTarget;
   readonly far: Far;
-  /** Gives back everything. */
+  /** Frees everything. */
   close(): void;
 }
 
 /** One kind of socket. */
 export interface SideKind {
   readonly name: string;
-  /** How its bytes travel on this runtime. */
+  /** How its bytes move on this runtime. */
   readonly method: "splice" | "copy";
   readonly skip: string | false;
   open(): Promise<Opened>;
@@ -45,7 +45,7 @@ const RUNTIME = runtime().name;
 const onlyBun = RUNTIME === "bun" ? false : "only Bun has Bun.listen";
 const onlyDeno = RUNTIME === "deno" ? false : "only Deno has Deno.listen";
 
-/** The parts of the runtimes that are used here. */
+/** The parts of the runtimes used here. */
 interface Globals {
   readonly Bun: {
     listen(options: object): { port: number; stop(): void };
@@ -62,7 +62,7 @@ interface DenoListener {
 }
 const { Bun, Deno } = globalThis as unknown as Globals;
 
-/** All of them; those that a runtime lacks are skipped with the reason. */
+/** All kinds; those that a runtime lacks are skipped with the reason. */
 export const SIDES: readonly SideKind[] = [
   { name: "accepted net.Socket", method: "splice", skip: false, open: openAccepted },
   { name: "connected net.Socket", method: "splice", skip: false, open: openConnected },

@@ -1,5 +1,5 @@
 /**
- * `npm test`: the one suite, on every runtime, each under its own native runner.
+ * `npm test`: one suite, on every runtime, each with its own native runner.
  *
  * @module
  */
@@ -27,8 +27,10 @@ const HELP = `Usage: npm test -- [options] [file or part of a path ...]
   --stress        the long tests in test/stress, which are left out otherwise
   --jobs N        files that are run at a time; test/_kit/apart.ts has those that run alone, and
                   why (default: one more than there are processors)
-  --retry N       repeat at most N files of each runtime in which a test failed, and no process
-                  crashed or hung, alone: one that then passes is named as unstable (default: 0)
+  --retry N       repeat at most N files of each runtime in which a test failed or hung, and no
+                  process crashed, alone: one that then passes is named as unstable (default: 0)
+  --coverage DIR  collect in this folder which code the tests of the first runtime reach, in
+                  children and Workers, too; Node.js only
   --verbose       print the output of files that pass, too
   --help          print this
 
@@ -37,7 +39,7 @@ The last line is "N passed, N failed, N skipped", over all runtimes.
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 
-/** Paths whose tests hold without foreign functions; test/portable holds only without them. */
+/** Tests that also pass without foreign calls; test/portable passes only without them. */
 const FLOOR = [
   "test/portable/",
   "test/memory/changing",
@@ -59,6 +61,7 @@ const { values, positionals } = parseArgs({
     stress: { type: "boolean", default: false },
     jobs: { type: "string", default: String(availableParallelism() + 1) },
     retry: { type: "string", default: "0" },
+    coverage: { type: "string" },
     verbose: { type: "boolean", default: false },
     help: { type: "boolean", default: false },
   },
@@ -66,7 +69,7 @@ const { values, positionals } = parseArgs({
 
 const PATIENCE = Number(values.patience);
 
-/** Seconds for one file, and for everything: a hang must end, a slow machine must not fail. */
+/** Seconds for one file, and in total: a hang must end, a slow machine must not fail. */
 const LIMITS = values.stress
   ? { file: 1800 * PATIENCE, all: 4 * 3600 * PATIENCE }
   : { file: 300 * PATIENCE, all: 3600 * PATIENCE };
@@ -76,11 +79,11 @@ interface Row extends Tally {
   readonly label: string;
   readonly runner: Runner;
   readonly env: Record<string, string>;
-  /** How long its files took, one after the other. */
+  /** Total time of its files. */
   seconds: number;
-  /** How each file went, the last time. */
+  /** Last outcome of each file. */
   readonly outcomes: Map<string, Outcome>;
-  /** Files that passed only when they were repeated. */
+  /** Files that passed only when repeated. */
   readonly unstable: string[];
 }
 
@@ -105,7 +108,7 @@ async function main(): Promise<number> {
   }
   const runners = selectRunners();
   const folder = mkdtempSync(join(tmpdir(), "sluice-test-"));
-  // Tests that give their rights up work in it, too.
+  // Tests that give up their privileges also work in it.
   chmodSync(folder, 0o755);
   mkdirSync(join(folder, "tmp"));
   chmodSync(join(folder, "tmp"), 0o1777);
@@ -116,7 +119,9 @@ async function main(): Promise<number> {
   for (const [signal, code] of [["SIGINT", 130], ["SIGTERM", 143], ["SIGHUP", 129]] as const) {
     process.once(signal, () => process.exit(code));
   }
-  const rows = runners.map((runner) => makeRow(runner, folder));
+  const rows = runners.map((runner, i) =>
+    makeRow(runner, folder, i === 0 ? values.coverage : undefined)
+  );
   await runAll(rows, files, folder, lanes);
   for (const row of rows) sum(row);
   printDifferences(files, rows);
@@ -146,7 +151,7 @@ function selectRunners(): Runner[] {
     ...values.bun.map((path) => bun(path)),
     ...values.deno.map((path) => deno(path)),
   ];
-  // Without foreign functions the two backends of Node.js are the same.
+  // Without foreign calls, the two backends of Node.js are the same.
   const all = values.none ? RUNTIMES.filter((name) => name !== "node-ffi") : RUNTIMES;
   const names = values.runtime?.split(",") ?? (extra.length > 0 ? [] : all);
   for (const name of names) {
@@ -157,21 +162,24 @@ function selectRunners(): Runner[] {
   return [...names.map((name) => installed(name as RuntimeName)), ...extra];
 }
 
-function makeRow(runner: Runner, folder: string): Row {
+function makeRow(runner: Runner, folder: string, coverage: string | undefined): Row {
   const ffi = values.none ? "none" : runner.ffi;
   // Node.js strips the types of every file anew in each of the hundreds of processes that are started
   // here: half of all the time that it takes. The others keep what they have compiled anyway.
-  const NODE_COMPILE_CACHE = join(folder, "compiled");
+  const speed: Record<string, string> = coverage === undefined
+    ? { NODE_COMPILE_CACHE: join(folder, "compiled") }
+    // Functions from the compile cache are counted as a whole, and not line by line.
+    : { NODE_V8_COVERAGE: resolve(coverage) };
   return {
     label: ffi === "" ? runner.name : `${runner.name}, SLUICE_FFI=${ffi}`,
     runner,
     env: {
       SLUICE_FFI: ffi,
       SLUICE_TEST_DIR: folder,
-      // Tests and their children that are killed leave nothing behind: the run removes it.
+      // Tests and children that are killed leave files here; the run removes them.
       TMPDIR: join(folder, "tmp"),
       NO_COLOR: "1",
-      NODE_COMPILE_CACHE,
+      ...speed,
     },
     passed: 0,
     failed: 0,
@@ -182,7 +190,7 @@ function makeRow(runner: Runner, folder: string): Row {
   };
 }
 
-/** Runs every file on every runtime, and at the end those again that may be repeated. */
+/** Runs every file on every runtime, then repeats failed files that may be repeated. */
 async function runAll(rows: Row[], files: string[], folder: string, lanes: number): Promise<void> {
   const run = async ({ row, file }: Task) => {
     const limit = Math.ceil(Math.min(LIMITS.file, LIMITS.all - performance.now() / 1000));
@@ -200,9 +208,7 @@ async function runAll(rows: Row[], files: string[], folder: string, lanes: numbe
     alone: ({ file }) => isAlone(file),
   }, run);
   for (const row of rows) {
-    const failed = [...row.outcomes].filter(([, { failed, trouble }]) =>
-      failed > 0 && trouble === undefined
-    );
+    const failed = [...row.outcomes].filter(([, { failed, crashed }]) => failed > 0 && !crashed);
     for (const [file] of failed.slice(0, Number(values.retry))) {
       await run({ row, file });
       if (row.outcomes.get(file)!.failed === 0) row.unstable.push(file);
@@ -212,7 +218,7 @@ async function runAll(rows: Row[], files: string[], folder: string, lanes: numbe
 
 function notRun(trouble: string): Outcome {
   const nothing = { passed: 0, failed: 1, skipped: 0, failures: [], seconds: 0, output: "" };
-  return { ...nothing, trouble };
+  return { ...nothing, trouble, crashed: true };
 }
 
 function sum(row: Row): void {
@@ -231,7 +237,7 @@ function printOutcome({ label }: Row, file: string, outcome: Outcome): void {
   if (outcome.trouble !== undefined) console.log(`FAIL  ${label}  ${file}: ${outcome.trouble}`);
 }
 
-/** A test that one runtime drops without a word is worth a look, though it is no failure. */
+/** Reports files with fewer tests on one runtime, which is worth a look, but not a failure. */
 function printDifferences(files: string[], rows: Row[]): void {
   for (const file of files) {
     const counts = rows.map(({ outcomes }) => {
@@ -244,13 +250,15 @@ function printDifferences(files: string[], rows: Row[]): void {
   }
 }
 
-/** Once more at the end what failed, for its output is far above by then. */
+/** Prints failures again at the end, because their output is far above by then. */
 function printFailures(rows: Row[]): void {
   for (const { label, outcomes } of rows) {
-    for (const [file, { failed, failures, trouble }] of outcomes) {
+    for (const [file, { failed, failures, trouble, output }] of outcomes) {
       if (failed === 0) continue;
       console.log(`\nFailed: ${file} on ${label}`);
       for (const reason of [...failures, trouble ?? []].flat()) console.log(`  ${reason}`);
+      // After a crash or a hang, only this shows where it was.
+      if (trouble !== undefined) console.log(output.trimEnd().split("\n").slice(-60).join("\n"));
     }
   }
 }

@@ -1,36 +1,39 @@
-/** Runs one test file in a process of its own, and judges how that ended. @module */
+/** Runs one test file in a separate process, and judges how it ended. @module */
 
 import { spawn } from "node:child_process";
 import { closeSync, existsSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { describeGroup } from "./hang.ts";
 import { count, type Tally } from "./junit.ts";
 import type { Runner } from "./runners.ts";
 
-/** How a file went. */
+/** Outcome of a file. */
 export interface Outcome extends Tally {
-  /** What is wrong beside the tests that failed: a crash, a hang, tests that never ran. */
+  /** Problem besides failed tests: a crash, a hang, tests that never ran. */
   readonly trouble: string | undefined;
+  /** Whether the process crashed, or ended before its last test: no repetition excuses that. */
+  readonly crashed: boolean;
   /** Names of the tests that failed. */
   readonly failures: string[];
-  /** Everything that the process printed. */
+  /** Complete output of the process. */
   readonly output: string;
   readonly seconds: number;
 }
 
-/** What a file is run with. */
+/** Settings of a run. */
 export interface RunOptions {
   /** Folder of this run's temporary files. */
   readonly folder: string;
   /** Added to the environment. */
   readonly env: Record<string, string>;
-  /** The process and its children are killed after so many seconds. */
+  /** Seconds after which the process and its children are killed. */
   readonly limit: number;
 }
 
 let sequence = 0;
 const running = new Set<number>();
 
-/** Kills the files that are running, with everything that they started. */
+/** Kills the running files, with all their children. */
 export function stopRunning(): void {
   for (const pid of running) stop(pid);
 }
@@ -46,18 +49,19 @@ function stop(pid: number): void {
 /**
  * Runs `file`.
  *
- * Each file has its own process on every runtime: bun and deno would run all of them in one, where
- * a crash loses every result, and Workers, exit hooks and patches of one file reach the next.
+ * Each file runs in a separate process on every runtime. bun and deno would run all files in one
+ * process, where a crash loses every result, and Workers, exit hooks and patches of one file affect
+ * the next.
  */
 export async function runFile(runner: Runner, file: string, options: RunOptions): Promise<Outcome> {
   const base = join(options.folder, String(sequence++));
   const report = `${base}.xml`;
   const started = performance.now();
-  const { ending, timedOut } = await execute(runner.tests(file, report), `${base}.log`, options);
+  const { ending, hang } = await execute(runner.tests(file, report), `${base}.log`, options);
   const { complete, failures, ...tally } = count(
     existsSync(report) ? readFileSync(report, "utf8") : "",
   );
-  const trouble = timedOut
+  const trouble = hang !== undefined
     ? `killed after ${options.limit} s`
     : typeof ending === "string"
     ? `killed by ${ending}`
@@ -69,33 +73,40 @@ export async function runFile(runner: Runner, file: string, options: RunOptions)
     ? undefined
     : `ended with ${ending} before its last test`;
   if (trouble !== undefined) tally.failed++;
-  const output = readFileSync(`${base}.log`, "utf8");
-  return { ...tally, failures, trouble, output, seconds: (performance.now() - started) / 1000 };
+  const output = readFileSync(`${base}.log`, "utf8") +
+    (hang === undefined ? "" : `\nWhen it was killed:\n${hang}\n`);
+  const crashed = trouble !== undefined && hang === undefined;
+  const seconds = (performance.now() - started) / 1000;
+  return { ...tally, failures, trouble, crashed, output, seconds };
 }
 
-/** Ends with the exit code, or with the name of the signal. */
+interface Ending {
+  /** The exit code, or the name of the signal. */
+  readonly ending: number | string;
+  /** What its processes were doing when the limit had passed, if it did. */
+  readonly hang: string | undefined;
+}
+
 function execute(
   [command, ...args]: string[],
   log: string,
   { env, limit }: RunOptions,
-): Promise<{ ending: number | string; timedOut: boolean }> {
-  const { promise, resolve, reject } = Promise.withResolvers<
-    { ending: number | string; timedOut: boolean }
-  >();
-  // A file keeps the order of both streams, and a child that outlives the test cannot hold it open.
+): Promise<Ending> {
+  const { promise, resolve, reject } = Promise.withResolvers<Ending>();
+  // A file keeps the order of both streams, and a child that outlives the test cannot keep it open.
   const output = openSync(log, "w");
   const child = spawn(command!, args, {
     stdio: ["ignore", output, output],
     env: { ...process.env, ...env },
-    // A process group of its own, so that a hang takes its children with it.
+    // A separate process group, so that a hang can be killed with its children.
     detached: true,
   });
   closeSync(output);
   const { pid } = child;
   if (pid !== undefined) running.add(pid);
-  let timedOut = false;
+  let hang: string | undefined;
   const timer = setTimeout(() => {
-    timedOut = true;
+    hang = describeGroup(pid!);
     stop(pid!);
   }, limit * 1000);
   child.once("error", reject);
@@ -103,7 +114,7 @@ function execute(
     clearTimeout(timer);
     stop(pid!);
     running.delete(pid!);
-    resolve({ ending: code ?? signal!, timedOut });
+    resolve({ ending: code ?? signal!, hang });
   });
   return promise;
 }

@@ -1,14 +1,14 @@
-/** How each runtime runs a program, and tests under its native runner. @module */
+/** Runs programs, and tests with the native runner, on each runtime. @module */
 
 import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
-/** How one runtime is started. */
+/** How to start one runtime. */
 export interface Runner {
   /** Runtime and version. */
   readonly name: string;
-  /** The backend to ask for by `SLUICE_FFI`; empty where the runtime has only one. */
+  /** Backend for `SLUICE_FFI`; empty if the runtime has only one. */
   readonly ffi: "koffi" | "node" | "";
   /** The command that runs a program. */
   program(file: string): string[];
@@ -16,13 +16,13 @@ export interface Runner {
   tests(file: string, report: string): string[];
 }
 
-/** The runtimes that `npm install` brings, in the order in which they run. */
+/** The runtimes that `npm install` installs, in the order in which they run. */
 export const RUNTIMES = ["node", "node-ffi", "bun", "deno"] as const;
 
-/** Name of a runtime that `npm install` brings. */
+/** Name of a runtime that `npm install` installs. */
 export type RuntimeName = (typeof RUNTIMES)[number];
 
-/** The runner of a runtime that `npm install` brought. */
+/** The runner of an installed runtime. */
 export function installed(name: RuntimeName): Runner {
   const path = binary(name === "node-ffi" ? "node" : name);
   if (name === "node") return node(path);
@@ -33,9 +33,9 @@ export function installed(name: RuntimeName): Runner {
 /**
  * The runner of a Node.js binary.
  *
- * The backend is always named, so that koffi failing to load cannot pass for a run on koffi. The
- * file is started as a program, not under `--test`: that starts a second process, and when this
- * one exits with 0 in the middle of a file it reports the tests it heard of and calls it a success.
+ * The backend is always named, so that a run without koffi cannot pass for a run on koffi. The file
+ * is started as a program, not under `--test`. That flag starts a second process. If it exits with
+ * 0 in the middle of a file, `--test` reports the tests so far as a success.
  */
 export function node(path: string, ffi: "koffi" | "node" = "koffi"): Runner {
   const name = `node ${print(path, "-p", "process.versions.node")}`;
@@ -58,11 +58,11 @@ export function bun(path: string): Runner {
     tests: (file, report) => [
       path,
       "test",
-      // Neither of the other runners ends a test that takes more than 5 seconds.
+      // The other two runners don't end tests after 5 seconds.
       "--timeout=600000",
       "--reporter=junit",
       `--reporter-outfile=${report}`,
-      // Without a leading "/" or "./" the name is a filter.
+      // Without a leading "/" or "./", the name is a filter.
       file,
     ],
   };

@@ -1,4 +1,4 @@
-/** Sends the file that it is told to into a pipe; prints what came of it as JSON. @module */
+/** Sends a file into a pipe; prints the result as JSON. @module */
 
 import { sendFile } from "../../src/mod.ts";
 import { pipe2 } from "../../src/sys/mod.ts";

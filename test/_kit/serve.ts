@@ -1,4 +1,4 @@
-/** HTTP servers and a client that shows exactly what came over the wire. @module */
+/** HTTP servers, and a client that shows the exact bytes on the wire. @module */
 
 import { channel } from "node:diagnostics_channel";
 import { once } from "node:events";
@@ -7,10 +7,10 @@ import { type AddressInfo, connect, type Socket } from "node:net";
 import type { TransferEvent } from "../../src/move/engine/diagnostics.ts";
 import { HOST } from "./targets_net.ts";
 
-/** Whether responses of `node:http` show their descriptor: Bun's do not. */
+/** Whether responses of `node:http` expose their descriptor: Bun's do not. */
 export const DESCRIPTOR: boolean = !("Bun" in globalThis);
 
-/** The reason to skip what needs {@linkcode DESCRIPTOR}. */
+/** Reason to skip tests that need {@linkcode DESCRIPTOR}. */
 export const NO_DESCRIPTOR: string | false = DESCRIPTOR
   ? false
   : "the responses of Bun's node:http show no descriptor";
@@ -34,7 +34,7 @@ export async function withServer<T>(
   }
 }
 
-/** What a server answered. */
+/** Response of a server. */
 export interface Answer {
   readonly status: number;
   readonly headers: Record<string, string>;
@@ -42,8 +42,8 @@ export interface Answer {
 }
 
 /**
- * A connection that sends requests as text and reads answers by their Content-Length, byte for byte:
- * a stray byte before an answer is an error.
+ * A connection that sends requests as text and reads responses by their Content-Length, byte for
+ * byte: a stray byte before a response is an error.
  */
 export class Client {
   readonly socket: Socket;
@@ -72,7 +72,7 @@ export class Client {
     }
   }
 
-  /** Bytes that came after the last answer. */
+  /** Bytes after the last response. */
   get rest(): Buffer {
     if (this.#chunks.length !== 1) this.#chunks = [Buffer.concat(this.#chunks)];
     return this.#chunks[0]!;
@@ -85,7 +85,9 @@ export class Client {
     return this;
   }
 
-  /** Reads the answer to a request of this method; the body of one that is cut is what arrived. */
+  /**
+   * Reads the response to a request of this method; the body of a truncated one is what arrived.
+   */
   async receive(method = "GET"): Promise<Answer> {
     const head = await this.#through("\r\n\r\n");
     const [start = "", ...lines] = head.toString("latin1").trimEnd().split("\r\n");
@@ -105,7 +107,7 @@ export class Client {
     return { status, headers, body: await this.#take(length, true) };
   }
 
-  /** One request and its answer. */
+  /** Sends one request and reads its response. */
   async get(path: string, headers: Record<string, string> = {}, method = "GET"): Promise<Answer> {
     return await this.send(method, path, headers).receive(method);
   }
@@ -120,7 +122,7 @@ export class Client {
     }
   }
 
-  /** Everything up to and including `mark`. */
+  /** Reads everything up to and including `mark`. */
   async #through(mark: string): Promise<Buffer> {
     for (;;) {
       const at = this.rest.indexOf(mark);
@@ -129,7 +131,7 @@ export class Client {
     }
   }
 
-  /** That many bytes; less at the end of the connection, if a `short` answer will do. */
+  /** Reads this many bytes; fewer at the end of the connection, if `short` is set. */
   async #take(length: number, short = false): Promise<Buffer> {
     while (this.#length < length && !(short && this.#over)) await this.#more();
     const all = this.rest;
@@ -144,27 +146,27 @@ export class Client {
     await new Promise<void>((resolve) => this.#wake = resolve);
   }
 
-  /** Ends the connection, and waits until the server has as well. */
+  /** Ends the connection, and waits until the server does so too. */
   async close(): Promise<void> {
     if (this.socket.closed) return;
     this.socket.end();
     await once(this.socket, "close");
   }
 
-  /** Breaks the connection off. */
+  /** Aborts the connection. */
   reset(): void {
-    // Node.js never closes a socket that is reset while it is being shut down.
+    // Node.js never closes a socket that is reset during a shutdown.
     if (this.#over || this.socket.resetAndDestroy === undefined) this.socket.destroy();
     else this.socket.resetAndDestroy();
   }
 }
 
-/** Runs `body`, and calls `listener` for what is published on `"sluice:transfer"` meanwhile. */
+/** Runs `body`, and calls `listener` for each event on `"sluice:transfer"` meanwhile. */
 export async function listening<T>(
   listener: (event: TransferEvent) => void,
   body: () => Promise<T>,
 ): Promise<T> {
-  // Kept: Bun forgets the subscribers of a channel that nobody refers to.
+  // Keep a reference: Bun drops subscribers of a channel that nothing refers to.
   const transfers = channel("sluice:transfer");
   const subscriber = (event: unknown) => listener(event as TransferEvent);
   transfers.subscribe(subscriber);
@@ -175,7 +177,7 @@ export async function listening<T>(
   }
 }
 
-/** Runs `body`; returns what was published meanwhile, and how much of it left by sendfile(2). */
+/** Runs `body`; returns the events meanwhile, and the bytes sent by sendfile(2). */
 export async function recording<T>(
   body: () => Promise<T>,
 ): Promise<{ result: T; events: TransferEvent[]; sent: number }> {

@@ -1,4 +1,4 @@
-/** Starting a server in a process of its own, under the same runtime and backend. @module */
+/** Starts a server in a separate process, under the same runtime and backend. @module */
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { readdirSync } from "node:fs";
@@ -6,32 +6,32 @@ import process from "node:process";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 
-/** A server that listens. */
+/** A server that is listening. */
 export interface RunningServer {
   readonly pid: number;
   readonly port: number;
-  /** Everything that it has printed, on both streams. */
+  /** Its complete output on both streams. */
   output(): string;
-  /** Waits until it has printed something that matches. */
+  /** Waits until its output matches. */
   printed(pattern: RegExp): Promise<void>;
-  /** How many descriptors it has open. */
+  /** Number of descriptors that it has open. */
   descriptors(): number;
   /** Sends a signal. */
   kill(signal: NodeJS.Signals): void;
-  /** How it ended, once it has. */
+  /** Its exit code or signal. */
   readonly ended: Promise<number | NodeJS.Signals>;
 }
 
-/** How a server is started. */
+/** Options for starting a server. */
 export interface ServerOptions {
   /** Added to this process's environment. */
   readonly env?: Record<string, string>;
-  /** A command that runs another one, such as strace with its options. */
+  /** A command that runs the server, such as strace with its options. */
   readonly under?: readonly string[];
 }
 
 const DENO = "Deno" in globalThis;
-/** A port follows; what comes after it may have colons, too. */
+/** The text after the port may contain colons too. */
 const ADDRESS = /https?:\/\/[^\s/"]+:(\d+)/;
 const WAIT_MS = 20_000;
 
@@ -41,7 +41,7 @@ export function command(file: URL): string[] {
   return [process.execPath, ...flags, fileURLToPath(file)];
 }
 
-/** Starts `file`, and waits for the address that it prints. */
+/** Starts `file`, and waits until it prints its address. */
 export async function startServer(
   file: URL,
   args: readonly string[],
@@ -92,7 +92,7 @@ function endOf(child: ChildProcess): Promise<number | NodeJS.Signals> {
   });
 }
 
-/** Not by `child.kill()`: after that Deno reports the signal as the end, whatever the child did. */
+/** Not by `child.kill()`: after that, Deno reports the signal as the exit reason in any case. */
 function send({ pid, exitCode, signalCode }: ChildProcess, signal: NodeJS.Signals): void {
   if (pid !== undefined && exitCode === null && signalCode === null) process.kill(pid, signal);
 }

@@ -11,11 +11,11 @@ const { NONBLOCK, CLOEXEC } = platform.open;
 const SOCK_STREAM = 1;
 
 /**
- * A TCP client of our own: the runtimes read ahead of a paused stream, and the kernel lets the
- * buffer of an ordinary socket grow to megabytes, where a stopped reader is not noticed for long.
+ * A TCP client of its own: the runtimes read ahead of a paused stream. The kernel also lets the
+ * buffer of an ordinary socket grow to megabytes, so that a stopped reader goes unnoticed for long.
  */
 export class SlowClient {
-  /** Everything received. */
+  /** All chunks received. */
   readonly chunks: Buffer[] = [];
   /** Bytes received. */
   length = 0;
@@ -30,7 +30,7 @@ export class SlowClient {
     assert.equal(raw.connect(this.#fd, loopback(port)), -errnoNumber("EINPROGRESS"));
   }
 
-  /** Sends text as soon as the connection is there. */
+  /** Sends text once connected. */
   send(text: string): void {
     const result = raw.send(this.#fd, Buffer.from(text), 0);
     if (result < 0) setTimeout(() => this.send(text), 1);

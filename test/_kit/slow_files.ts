@@ -1,5 +1,5 @@
 /**
- * A file system that answers late or never: a FUSE server of our own, in a process of its own.
+ * A file system that answers late or never: a FUSE server in a separate process.
  *
  * @module
  */
@@ -13,24 +13,26 @@ import { commandLine } from "./child.ts";
 
 const SERVER = new URL("./slow_files_server.ts", import.meta.url);
 
-/** Why there is none here; `false` where there is one. */
+/** Reason why it is unavailable; `false` if it is available. */
 export const NO_SLOW_FILES: string | false = !existsSync("/dev/fuse")
   ? "there is no /dev/fuse"
   : process.getuid?.() !== 0
   ? "only root may mount"
   : false;
 
-/** What is in it: `small` (1000 bytes), `large` (300 KiB), `lengthless` (5000 bytes, of which stat says 0). */
+/**
+ * Its files: `small` (1000 bytes), `large` (300 KiB), `lengthless` (5000 bytes; stat reports 0).
+ */
 export interface SlowFiles {
   readonly path: string;
-  /** Ends the server, and with it every call that it has not answered. */
+  /** Ends the server, and so every unanswered call. */
   close(): void;
 }
 
 /**
- * Mounts one.
+ * Mounts a slow file system.
  *
- * @param delayMs Time that each operation takes; `Infinity` for those that are never answered.
+ * @param delayMs Time that each operation takes; `Infinity` for operations that are never answered.
  */
 export async function slowFiles(delayMs: number): Promise<SlowFiles> {
   const path = mkdtempSync(join(tmpdir(), "sluice-slow-"));
@@ -58,7 +60,7 @@ function mounted(server: ChildProcess): Promise<void> {
   });
 }
 
-/** Bytes of `large`. */
+/** Size of `large` in bytes. */
 export const LARGE: number = 300 * 1024;
 
 /** The byte at an offset of each of the files. */

@@ -50,7 +50,7 @@ if (fd < 0 || result < 0) {
   exit(1);
 }
 
-/** `struct fuse_attr`, and the times for which it holds: none. */
+/** `struct fuse_attr`, with a validity time of zero. */
 function attributes(node: number, at: number, out: DataView): void {
   const file = FILES[node];
   out.setBigUint64(at, BigInt(node), true);
@@ -70,7 +70,7 @@ function answer(opcode: number, node: number, body: DataView): Uint8Array | numb
       out.setUint32(0, 7, true);
       out.setUint32(4, 31, true);
       out.setUint32(8, 128 * 1024, true);
-      // FUSE_AUTO_INVAL_DATA, as libfuse: attributes are asked for at every read.
+      // FUSE_AUTO_INVAL_DATA, as libfuse: the kernel asks for attributes at every read.
       out.setUint32(12, body.getUint32(12, true) & (1 << 12), true);
       out.setUint16(16, 64, true);
       out.setUint16(18, 48, true);
@@ -91,7 +91,7 @@ function answer(opcode: number, node: number, body: DataView): Uint8Array | numb
       return first(104);
     case Op.OPEN:
     case Op.OPENDIR:
-      // FOPEN_DIRECT_IO for what tells no length: the kernel would read nothing of it.
+      // FOPEN_DIRECT_IO for the file without a length: the kernel would read nothing of it.
       out.setUint32(8, node === LENGTHLESS ? 1 : 0, true);
       return first(16);
     case Op.READ: {
@@ -132,7 +132,7 @@ function reply(unique: bigint, found: Uint8Array | number): void {
   view.setInt32(4, typeof found === "number" ? found : 0, true);
   view.setBigUint64(8, unique, true);
   out.set(bytes, 16);
-  // What was interrupted meanwhile is refused.
+  // Fails if the request was interrupted meanwhile.
   raw.write(fd, out);
 }
 
@@ -157,12 +157,12 @@ for (;;) {
   for (;;) {
     const count = raw.read(fd, buffer);
     if (count <= 0) {
-      // ENODEV: it has been unmounted.
+      // ENODEV: the file system has been unmounted.
       if (count !== -11 && count !== -ENOENT && count !== -EIO) exit(0);
       break;
     }
     serve(buffer.slice(0, count));
-    // As a server that was stopped: what it has taken and not answered not even SIGKILL can end.
+    // Like a stopped server: not even SIGKILL ends the calls that it has taken and not answered.
     if (!Number.isFinite(delayMs)) await new Promise(() => setInterval(() => {}, 1000));
   }
 }

@@ -1,8 +1,8 @@
 /**
- * Does one thing with a file and tells how long the event loop stood still meanwhile.
+ * Runs one operation on a file, and reports how long the event loop was blocked.
  *
- * `slow_probe.ts WHAT FOLDER FILE [DEADLINE_MS]`; writes `{ stallMs, length, sum, error, calls }`. After
- * the deadline it is told to stop, and ends by `process.exit()`.
+ * `slow_probe.ts WHAT FOLDER FILE [DEADLINE_MS]`; writes `{ stallMs, length, sum, error, calls }`.
+ * After the deadline it stops by `process.exit()`.
  *
  * @module
  */
@@ -33,7 +33,7 @@ const collect = async (stream: AsyncIterable<Uint8Array>) => {
   return Buffer.concat(pieces);
 };
 
-/** What a connection receives while `send` writes to its other end. */
+/** The bytes that a connection receives while `send` writes to its other end. */
 async function overSocket(send: (socket: net.Socket) => Promise<unknown>): Promise<Buffer> {
   const server = net.createServer().listen(0, "127.0.0.1");
   await once(server, "listening");
@@ -103,7 +103,7 @@ const sites: Record<string, ReturnType<typeof serveStatic>> = {};
 
 const way = WAYS[what]!;
 writeFileSync(scratch, "warm");
-// What is loaded, compiled and started for the first time is not what is measured.
+// Warm up first: code loaded, compiled or started for the first time is not measured.
 await way(scratch, tmpdir(), scratch.slice(tmpdir().length + 1)).catch(() => {});
 if (what === "serveStatic") sites[folder] = serveStatic(folder);
 

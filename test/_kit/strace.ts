@@ -1,13 +1,13 @@
-/** Reading what strace(1) wrote with `-f -ttt -o`. @module */
+/** Parses the output of `strace -f -ttt -o`. @module */
 
 /** One finished system call. */
 export interface Call {
   readonly name: string;
   /** Arguments as strace prints them, in one string. */
   readonly args: string;
-  /** What it returned; -1 for an error. */
+  /** Return value; -1 for an error. */
   readonly result: number;
-  /** When it began, in milliseconds since the epoch. */
+  /** Start time, in milliseconds since the epoch. */
   readonly startedMs: number;
 }
 
@@ -15,7 +15,7 @@ const LINE = /^(\d+) +(\d+\.\d+) (.*)$/;
 const RESUMED = /^<\.\.\. \w+ resumed>/;
 const CALL = /^(\w+)\((.*)\) += (-?\d+)/s;
 
-/** Parses a trace; calls that another thread interrupted in the log are put together again. */
+/** Parses a trace; joins calls that another thread interrupted in the log. */
 export function parseTrace(text: string): Call[] {
   const calls: Call[] = [];
   const unfinished = new Map<string, { text: string; startedMs: number }>();

@@ -1,4 +1,4 @@
-/** Every kind of target that `sendFile` knows, with a peer at its other end. @module */
+/** Every kind of target that `sendFile` supports, with a peer at its other end. @module */
 
 import type { SendMethod, SendTarget } from "../../src/move/send_file/types.ts";
 import { runtime } from "../../ffi/mod.ts";
@@ -9,25 +9,25 @@ import * as descriptor from "./targets_descriptor.ts";
 import * as net from "./targets_net.ts";
 import * as response from "./targets_response.ts";
 
-/** A target and whoever reads what is sent to it. */
+/** A target and its reader. */
 export interface Pair {
   readonly target: SendTarget;
-  /** What the peer receives: of a response the body alone. */
+  /** The bytes that the peer receives; for a response, only the body. */
   readonly reader: Reader;
-  /** Writes as the owner of the target would, without waiting; `null` where that cannot be. */
+  /** Writes as the owner of the target would, without waiting; `null` if that is impossible. */
   readonly write: ((bytes: Uint8Array) => void) | null;
   /**
-   * Writes until the runtime holds bytes back for a peer that does not read. The returned function
-   * tells, once the peer has read on, all that was written. `null` where nothing is ever queued.
+   * Writes until the runtime buffers bytes for a peer that does not read. The returned function
+   * returns everything written, once the peer has read on. `null` if nothing is ever buffered.
    */
   readonly queue: (() => Promise<() => Promise<Uint8Array>>) | null;
-  /** Ends the target properly, so that the peer sees its end; a response has been ended already. */
+  /** Ends the target normally, so that the peer sees its end; a response has already been ended. */
   end(): void;
-  /** Lets the peer go away without a word: a reset. */
+  /** Makes the peer disconnect by a reset. */
   reset(): void;
   /** Destroys the target, as its owner would. */
   destroy(): void;
-  /** Gives back everything. */
+  /** Frees everything. */
   close(): Promise<void>;
 }
 
@@ -35,9 +35,9 @@ export interface Pair {
 export interface Target {
   readonly name: string;
   readonly kind: "socket" | "response" | "descriptor";
-  /** How the bytes should travel on this runtime. */
+  /** How the bytes should move on this runtime. */
   readonly method: SendMethod;
-  /** Why this runtime has no such target. */
+  /** Reason why this runtime has no such target. */
   readonly skip: string | false;
   open(): Promise<Pair>;
 }
@@ -48,14 +48,14 @@ export const RUNTIME: "node" | "bun" | "deno" = runtime().name as "node" | "bun"
 const onlyBun = RUNTIME === "bun" ? false : "only Bun has Bun.listen and Bun.connect";
 const onlyDeno = RUNTIME === "deno" ? false : "only Deno has Deno.listen and Deno.connect";
 
-// Why a copy:
-// - encrypted: the kernel would send the file's bytes in clear;
+// Reasons for a copy:
+// - encrypted: the kernel would send the file's bytes in plain text;
 // - HTTP/2: its frames share the connection with other streams;
-// - Bun's node:http shows no descriptor;
-// - of Deno's own connections only accepted TCP ones show theirs.
+// - Bun's node:http hides the descriptor;
+// - Deno exposes the descriptor only of accepted TCP connections.
 const hiddenByBun: SendMethod = RUNTIME === "bun" ? "copy" : "sendfile";
 
-/** All of them, on every runtime: those that it lacks are skipped with the reason. */
+/** All targets, on every runtime: those that it lacks are skipped with the reason. */
 export const TARGETS: readonly Target[] = [
   row("response of node:http", "response", hiddenByBun, response.openHttp),
   row("response of node:https", "response", "copy", response.openHttps),
@@ -75,19 +75,19 @@ export const TARGETS: readonly Target[] = [
   row("descriptor of a pipe", "descriptor", "splice", descriptor.openPipe),
 ];
 
-/** The targets whose bytes go by the descriptor of a runtime's socket. */
+/** The targets whose bytes go through the descriptor of a runtime's socket. */
 export const GUESTS: readonly Target[] = TARGETS.filter(({ kind, method }) =>
   kind !== "descriptor" && method === "sendfile"
 );
 
-/** The row of this name. */
+/** Returns the target of this name. */
 export function target(name: string): Target {
   const found = TARGETS.find((row) => row.name === name);
   if (found === undefined) throw new Error(`Cannot find target ${name}`);
   return found;
 }
 
-/** Opens a target, and closes it whatever happens. */
+/** Opens a target, and always closes it. */
 export async function withPair<T>(
   target: Target,
   body: (pair: Pair) => Promise<T>,

@@ -31,7 +31,7 @@ interface Bun {
   connect(options: Options): Promise<OwnSocket>;
 }
 
-/** Handlers that pass the socket on as soon as it is open. */
+/** Handlers that pass on the socket once it is open. */
 function handlers(open: (socket: OwnSocket) => void): Handlers {
   return { open, data() {}, error() {}, close() {} };
 }

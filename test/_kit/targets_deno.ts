@@ -77,10 +77,10 @@ function denoPair(conn: OwnConn, peer: Socket, close: () => Promise<void>): Pair
     try {
       conn.close();
     } catch {
-      // It is closed already.
+      // Already closed.
     }
   };
-  // As a server would: a read is always in flight.
+  // As a server does: a read is always in flight.
   conn.read(new Uint8Array(1)).catch(() => {});
   return {
     target: conn,
@@ -95,7 +95,8 @@ function denoPair(conn: OwnConn, peer: Socket, close: () => Promise<void>): Pair
       for (;;) {
         const last = put();
         const taken = await Promise.race([last.then(() => true), sleep(50)]);
-        // An encrypted connection of Deno sometimes takes gigabytes for a peer that does not read.
+        // An encrypted connection of Deno sometimes buffers gigabytes for a peer that does not
+        // read.
         const enough = written.length * chunk.length > MOST_QUEUED;
         if (taken !== true || enough) return () => last.then(() => Buffer.concat(written));
       }

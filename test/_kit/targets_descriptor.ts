@@ -1,4 +1,4 @@
-/** Targets that are plain descriptors, made by calls of our own. @module */
+/** Targets that are plain descriptors, created by system calls. @module */
 
 import assert from "node:assert/strict";
 import { once } from "node:events";
@@ -76,7 +76,7 @@ function descriptorPair(
   };
 }
 
-/** Reads a pipe by asking it again and again: Deno has no other way to a descriptor of ours. */
+/** Polls a pipe: Deno has no other way to read a descriptor that it did not open. */
 function readPipe(fd: number): Readable {
   const buffer = new Uint8Array(64 * 1024);
   return new Readable({

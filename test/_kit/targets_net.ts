@@ -24,7 +24,7 @@ export async function stop(server: Server): Promise<void> {
   await new Promise((resolve) => server.close(resolve));
 }
 
-/** Runs `body` with both ends of a connection of the runtime, neither of which ends with the other. */
+/** Runs `body` with both ends of a connection of the runtime; neither end closes with the other. */
 export async function withSockets(
   body: (client: Socket, server: Socket) => Promise<void>,
 ): Promise<void> {
@@ -42,7 +42,7 @@ export async function withSockets(
   }
 }
 
-/** A server for one peer: the connection that it accepts, and how to stop it. */
+/** A server for one peer: returns the accepted connection and a function that stops the server. */
 export async function acceptOne(
   server: Server,
   dial: (port: number) => Socket,
@@ -95,7 +95,7 @@ export const openUnix = async (): Promise<Pair> => {
   });
 };
 
-/** A free path for a Unix socket. */
+/** Returns a free path for a Unix socket. */
 export function socketPath(): { path: string; remove(): void } {
   const folder = mkdtempSync(join(tmpdir(), "sluice-"));
   return {
@@ -128,7 +128,7 @@ function socketPair(socket: Socket, peer: Socket, close: () => Promise<void>): P
 export function peerOf(peer: Socket): Pick<Pair, "reader" | "reset"> {
   return {
     reader: new Reader(peer),
-    // Only TCP knows a reset.
+    // Only TCP has a reset.
     reset: () =>
       void (peer.remoteFamily && !("encrypted" in peer) ? peer.resetAndDestroy() : peer.destroy()),
   };

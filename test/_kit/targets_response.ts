@@ -89,7 +89,7 @@ export const openHttp2 = async (): Promise<Pair> => {
   };
 };
 
-/** The body of a response that is still to come. */
+/** The body of a response that has not arrived yet. */
 function bodyOf(client: Request): Readable {
   const body = new PassThrough();
   const cut = () => void body.destroy();
@@ -97,7 +97,7 @@ function bodyOf(client: Request): Readable {
   client.on("response", (message) => {
     client.off("close", cut);
     message.on("error", cut).pipe(body);
-    // Bun reports a body that is too short by `close` alone.
+    // Bun reports a body that is too short by `close` only.
     message.on("close", () => message.complete || cut());
   });
   return body;

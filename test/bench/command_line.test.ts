@@ -29,7 +29,10 @@ describe("npm run bench -- --peers", () => {
       name: "TypeError",
       message: 'Cannot run "relay" beside "nginx": expected some of haproxy,streams',
     });
-    assert.throws(() => selectPeers("ffi", "c"), /beside "c": expected none, for it has none/);
+    assert.throws(
+      () => selectPeers("ffi", "c"),
+      /beside "c": expected none, because it has no peers/,
+    );
     assert.throws(() => selectPeers("all", "apache"), /expected some of nginx,haproxy,/);
     assert.throws(() => selectPeers("serve", ""), /beside ""/);
   });

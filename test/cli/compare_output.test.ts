@@ -24,7 +24,7 @@ describe("what sluice compare prints", () => {
     const where = ["--size", "1", "--to", "socket", "--html", page];
     const { code, stdout, stderr } = await place.run(...where, ...some);
     assert.equal(code, 0, stderr);
-    assert.match(stdout, /The page is /);
+    assert.match(stdout, /Wrote the page /);
     const text = readFileSync(page, "utf8");
     assert.match(text, /^<!doctype html>/);
     assert.doesNotMatch(text, /<script|<link|<img|@import|(?:src|href)="|url\(/);

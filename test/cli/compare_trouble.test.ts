@@ -58,7 +58,7 @@ describe("sluice compare, in trouble", () => {
   it("refuses what is no readable file, in one line", async () => {
     await fails(1, /there is no such file/, join(place.folder, "missing"));
     await fails(1, /it is a folder/, place.folder);
-    await fails(1, /it is no regular file/, "/dev/null");
+    await fails(1, /it is not a regular file/, "/dev/null");
     const empty = join(place.folder, "empty");
     writeFileSync(empty, "");
     await fails(1, /it is empty/, empty);
@@ -69,12 +69,12 @@ describe("sluice compare, in trouble", () => {
     const secret = join(place.folder, "secret");
     writeFileSync(secret, "x");
     chmodSync(secret, 0);
-    await fails(1, /it may not be read/, secret);
+    await fails(1, /it is not readable/, secret);
   });
 
   it("refuses options that make no sense", async () => {
     await fails(2, /Expected an integer/, "--rounds", "0");
-    await fails(2, /Expected some of warm,cold/, "--cache", "lukewarm");
+    await fails(2, /Expected a comma-separated list of warm,cold/, "--cache", "lukewarm");
     await fails(1, /the methods are rw4k, /, "--methods", "magic");
     await fails(1, /no such file or directory|ENOENT/, "--temp", join(place.folder, "missing"));
   });

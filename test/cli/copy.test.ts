@@ -69,7 +69,7 @@ describe("sluice copy", () => {
           [source, join(folder.path, "none", "x")],
           /hint: make the folder first: mkdir -p ".*none"/,
         ],
-        [[source, "/dev/full"], /ENOSPC[^]*hint: .*make room/],
+        [[source, "/dev/full"], /ENOSPC[^]*hint: .*free space/],
         [[source, source], /same file/],
         [[folder.path, join(folder.path, "x")], /EISDIR[^]*hint: .*cp -r/],
         [[source, folder.file("old"), "--no-overwrite"], /EEXIST[^]*hint: leave out/],
@@ -106,13 +106,13 @@ describe("sluice copy", () => {
       setTimeout(kill, 300, "SIGINT");
     }, 20);
     const child = new URL("./_fixtures/copy_slowly.ts", import.meta.url);
-    const { code, signal } = await runChild(child, {
+    const { code, signal, stdout, stderr } = await runChild(child, {
       args: [source, target],
       timeoutMs: 60_000,
       onOutput: (_, killChild) => kill = killChild,
     });
     clearInterval(watch);
-    assert.deepEqual([code, signal], [130, null]);
+    assert.deepEqual([code, signal], [130, null], stdout + stderr);
     assert.deepEqual(readdirSync(inner), []);
   });
 

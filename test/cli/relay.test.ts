@@ -166,7 +166,7 @@ describe("sluice relay", () => {
     const folder = mkdtempSync(join(tmpdir(), "sluice-"));
     const cases = [[folder, /EADDRINUSE.*remove/], [
       `${folder}/none/x`,
-      /ENOENT.*make it/,
+      /ENOENT.*create it/,
     ]] as const;
     for (const [path, message] of cases) {
       const { code, stderr } = await runChild(MAIN, { args: ["relay", `unix:${path}`, ":1"] });

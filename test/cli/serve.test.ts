@@ -168,7 +168,7 @@ describe("what sluice serve prints", () => {
     assert.equal(requestLine(event({}), plain), "200 GET /a 10 B sendfile 1.5 ms");
     assert.equal(
       requestLine(event({ state: "aborted", bytes: 5, target: "/\x1b[2J" }), plain),
-      "200 GET /?[2J 5 B of 10 B, broken off sendfile 1.5 ms",
+      "200 GET /?[2J 5 B of 10 B, aborted sendfile 1.5 ms",
     );
   });
 

@@ -139,6 +139,43 @@ describe("npm test", () => {
     assert.equal(output.match(/sample\.test\.ts: killed by SIGKILL/g)?.length, 1);
   });
 
+  it("says what the processes of a file that hangs were doing", () => {
+    const { status, output } = verdict(
+      `
+      import { spawn } from "node:child_process";
+      import { once } from "node:events";
+      it("good", () => {});
+      it("hangs", async () => { await once(spawn("sleep", ["61"]), "exit"); });`,
+      "--patience",
+      "0.03",
+    );
+    assert.equal(status, 1);
+    assert.match(output, /sample\.test\.ts: killed after 9 s/);
+    assert.match(output, /^process \d+: \S*sleep 61$/m);
+    assert.match(output, /^ {2}thread \d+ sleep: S \(sleeping\), \w+, system call \d+\(/m);
+    assert.match(output, /^ {2}descriptors: 0=/m);
+  });
+
+  it("repeats a file that hung, and still says where it did", () => {
+    const marker = join(mkdtempSync(join(tmpdir(), "sluice-runner-")), "ran");
+    const source = `
+      import { existsSync, writeFileSync } from "node:fs";
+      it("hangs the first time", async () => {
+        if (existsSync(${JSON.stringify(marker)})) return;
+        writeFileSync(${JSON.stringify(marker)}, "");
+        await new Promise((resolve) => setTimeout(resolve, 60_000));
+      });`;
+    try {
+      const { last, status, output } = verdict(source, "--retry", "1", "--patience", "0.03");
+      assert.equal(last, "1 passed, 0 failed, 0 skipped");
+      assert.equal(status, 0);
+      assert.match(output, /^Unstable: .*sample\.test\.ts/m);
+      assert.match(output, /^When it was killed:$/m);
+    } finally {
+      rmSync(join(marker, ".."), { recursive: true });
+    }
+  });
+
   it("refuses an unknown runtime", () => {
     const { status, stderr } = spawnSync(INSTALLED_NODE, [RUN, "--runtime", "rhino"], {
       encoding: "utf8",

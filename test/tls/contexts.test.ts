@@ -181,7 +181,7 @@ describe("the contexts of a server", { skip: NO_OPENSSL }, () => {
     });
     await assert.rejects(
       startMini(folder.folder, { ...leaf, ocsp: leaf.cert }),
-      /Cannot use the OCSP response .*leaf\.pem": it is no OCSP response in DER/,
+      /Cannot use the OCSP response .*leaf\.pem": it is not an OCSP response in DER/,
     );
   });
 

@@ -1,4 +1,4 @@
-/** `sluice compare`: what each way of moving a file costs on this machine. @module */
+/** `sluice compare`: measures what each way of moving a file costs. @module */
 
 import process from "node:process";
 import { Command, InvalidArgumentError, Option } from "commander";
@@ -24,33 +24,35 @@ interface Options {
   readonly html?: string;
 }
 
-/** The command. Its parts are loaded when it runs. */
+/** The command. Loads its parts when it runs. */
 export const compare: Command = new Command("compare")
-  .description("measures every way of moving a file, and says which one it would choose")
-  .argument("[file]", "the file to move; without one, random bytes are made")
-  .addOption(choice("--to <list>", `some of ${TARGETS.join(",")}`, list(TARGETS), TARGETS))
-  .addOption(choice("--cache <list>", `some of ${CACHES.join(",")}`, list(CACHES), CACHES))
-  .addOption(choice("--methods <list>", "some of the methods that --json names", split, []))
+  .description("measures every way of moving a file, and recommends one")
+  .argument("[file]", "the file to move; without it, a file of random bytes")
+  .addOption(choice("--to <list>", `targets, from ${TARGETS.join(",")}`, list(TARGETS), TARGETS))
+  .addOption(
+    choice("--cache <list>", `cache states, from ${CACHES.join(",")}`, list(CACHES), CACHES),
+  )
+  .addOption(choice("--methods <list>", "methods, by the names in the output of --json", split, []))
   .option("--rounds <n>", "interleaved rounds", integer(1, 1000), 3)
   .addOption(
-    new Option("--size <mib>", "MiB of the file that is made").argParser(integer(1, 65536))
+    new Option("--size <mib>", "MiB of the random file").argParser(integer(1, 65536))
       .default(64),
   )
-  .option("--temp <dir>", "folder for temporary files (default: that of the system)")
+  .option("--temp <dir>", "folder for temporary files (default: the system's)")
   .option("--json", "print every figure as JSON")
-  .option("--html <file>", "also write a page with charts and pictures")
+  .option("--html <file>", "also write a page with charts and pictures to this file")
   .action((file: string | undefined, options: Options) =>
     interruptible(async (signal) => {
       try {
         await run(file, options, signal);
       } catch (error) {
-        // Whoever pressed Ctrl-C knows; the exit code is set.
+        // The exit code is set. Ctrl-C needs no message.
         if (!signal.aborted) throw error;
       }
     })
   );
 
-/** The processes that the command starts; not for the help. */
+/** Processes that the command starts; hidden from the help. */
 export const compareParts: readonly Command[] = [
   new Command("compare-part").argument("<job>").action(async (job: string) => {
     const { runPart } = await import("../compare/part.ts");
@@ -72,7 +74,7 @@ async function run(file: string | undefined, options: Options, signal: AbortSign
     const names = METHODS.map(({ name }) => name).join(", ");
     throw new Error(`Cannot compare "${unknown}": the methods are ${names}`);
   }
-  // Told at once, and not after a minute.
+  // Reports an unusable path now, not after a minute of measuring.
   const page = options.html === undefined ? undefined : new Page(options.html);
   const { to, cache, methods, rounds, size, temp, json = false } = options;
   const plan = {
@@ -89,7 +91,7 @@ async function run(file: string | undefined, options: Options, signal: AbortSign
   try {
     comparison = await start(plan, signal);
   } finally {
-    // Also after Ctrl-C, which the terminal shows in that line, and before an error.
+    // Clears the progress line, also after Ctrl-C and before an error.
     if (process.stderr.isTTY) process.stderr.write("\r\x1b[K");
   }
   if (json) print(JSON.stringify(comparison, null, 2));
@@ -100,20 +102,20 @@ async function run(file: string | undefined, options: Options, signal: AbortSign
   if (page === undefined) return;
   const { renderPage } = await import("../compare/page/mod.ts");
   page.write(await renderPage(comparison));
-  if (!json) print(`\nThe page is ${options.html}`);
+  if (!json) print(`\nWrote the page ${options.html}`);
 }
 
 function progress(): (share: number, what: string) => void {
   if (!process.stderr.isTTY) return () => {};
   return (share, what) => {
     const percent = String(Math.floor(share * 100)).padStart(3);
-    // A line that wraps could not be taken back.
+    // A wrapped line could not be cleared.
     const line = `${percent} %  ${what}`.slice(0, (process.stderr.columns || 80) - 1);
     process.stderr.write(`\r\x1b[K${line}`);
   };
 }
 
-/** An option whose default, everything, the help names in one word. */
+/** Creates an option whose help shows the default as "all". */
 function choice(
   flags: string,
   text: string,
@@ -132,7 +134,7 @@ function list(known: readonly string[]): (text: string) => string[] {
     const names = split(text);
     const wrong = names.find((name) => !known.includes(name));
     if (wrong === undefined && names.length > 0) return names;
-    throw new InvalidArgumentError(`Expected some of ${known.join(",")}.`);
+    throw new InvalidArgumentError(`Expected a comma-separated list of ${known.join(",")}.`);
   };
 }
 

@@ -1,4 +1,4 @@
-/** `sluice copy`: copies one file, and shows how it gets on. @module */
+/** `sluice copy`: copies one file and shows the progress. @module */
 
 import { stat } from "node:fs/promises";
 import { basename, join } from "node:path";
@@ -21,7 +21,7 @@ interface Options {
   readonly times: boolean;
   readonly durable: boolean;
   readonly inPlace: boolean;
-  /** False for --no-overwrite. */
+  /** False with `--no-overwrite`. */
   readonly overwrite: boolean;
   readonly json: boolean;
   readonly quiet: boolean;
@@ -30,18 +30,18 @@ interface Options {
 /** The command. */
 export const copy: Command = new Command("copy")
   .description("copies a file; the copy appears when it is complete")
-  .argument("<source>", "the file")
-  .argument("<target>", "the copy, or a folder for it")
-  .addOption(new Option("--method <name>", "how").choices(METHODS).default("auto"))
+  .argument("<source>", "file to copy")
+  .argument("<target>", "the copy, or a folder to put it in")
+  .addOption(new Option("--method <name>", "method to use").choices(METHODS).default("auto"))
   .addOption(
     new Option("--cache <what>", '"drop" leaves the page cache as it was').choices(CACHES)
       .default("keep"),
   )
   .option("--rate <bytes>", "most bytes per second, such as 500k, 20M or 1G", rate)
-  .option("--times", "give the copy the times of the file", false)
-  .option("--durable", "wait until the disk has the bytes", false)
+  .option("--times", "preserve the times of the file", false)
+  .option("--durable", "wait until the data is on disk", false)
   .option("--in-place", "write into an existing target instead of replacing it", false)
-  .option("--no-overwrite", "fail when the target exists")
+  .option("--no-overwrite", "fail if the target exists")
   .option("-q, --quiet", "print nothing", false)
   .option("--json", "print the result as JSON", false)
   .action((source: string, target: string, options: Options) =>
@@ -49,7 +49,7 @@ export const copy: Command = new Command("copy")
       try {
         await run(source, target, options, signal);
       } catch (error) {
-        // Whoever pressed Ctrl-C knows; the exit code is set.
+        // The exit code is set. Ctrl-C needs no message.
         if (!signal.aborted) throw withRemedy(error, { source, target, method: options.method });
       }
     })
@@ -79,7 +79,7 @@ async function run(
   else if (!options.quiet) print(sentence(source, to, report));
 }
 
-/** As with cp(1), a folder stands for the file of the same name in it. */
+/** Returns the path in a target folder, as cp(1) does. */
 async function inFolder(source: string, target: string): Promise<string> {
   const folder = await stat(target).then((stats) => stats.isDirectory(), () => false);
   return folder ? join(target, basename(source)) : target;
@@ -97,7 +97,7 @@ interface Bar {
   end(): void;
 }
 
-/** On a terminal only; it is drawn on standard error, so that the output stays a line. */
+/** Draws on standard error, and on a terminal only, so that standard output stays one line. */
 async function progressBar(): Promise<Bar | undefined> {
   if (!process.stderr.isTTY) return undefined;
   const { default: progress } = await import("cli-progress");
@@ -123,7 +123,7 @@ async function progressBar(): Promise<Bar | undefined> {
       const texts = { done: size(bytes), all: size(total), speed: size(speed), left };
       if (started) return bar.update(bytes, texts);
       started = true;
-      // A second Ctrl-C ends the process at once: the bar has hidden the cursor.
+      // The bar has hidden the cursor. A second Ctrl-C ends the process before end() could show it.
       process.once("exit", stop);
       bar.start(total, bytes, texts);
     },

@@ -1,9 +1,9 @@
-/** What to do about a copy that failed. @module */
+/** Remedies for failed copies. @module */
 
 import { dirname } from "node:path";
 import { explain } from "../exit.ts";
 
-/** What was asked for. */
+/** The requested copy. */
 interface Attempt {
   readonly source: string;
   readonly target: string;
@@ -13,31 +13,31 @@ interface Attempt {
 type Remedy = string | ((attempt: Attempt, message: string) => string);
 
 const PERMISSIONS: Remedy = ({ source, target }) =>
-  `see who may read and write there: ls -ld "${source}" "${dirname(target)}"`;
+  `check the permissions: ls -ld "${source}" "${dirname(target)}"`;
 
 const FULL: Remedy = ({ target }) =>
-  `nothing was left behind; make room (df -h "${dirname(target)}"), or copy to another disk`;
+  `nothing was left behind; free space (df -h "${dirname(target)}"), or copy to another disk`;
 
 const METHOD: Remedy = ({ method }) =>
   method === "reflink"
-    ? "files share blocks within one btrfs, XFS or bcachefs file system only; leave out --method"
-    : `the file system does not allow --method ${method}; leave it out`;
+    ? "only files in one btrfs, XFS or bcachefs file system can share blocks; leave out --method"
+    : `the file system does not support --method ${method}; leave it out`;
 
 const REMEDIES: Record<string, Remedy> = {
   EACCES: PERMISSIONS,
   EPERM: PERMISSIONS,
   EROFS: "the file system is mounted read-only; choose another target",
   EEXIST: "leave out --no-overwrite to replace it",
-  EISDIR: "one file at a time is copied; for folders there is cp -r",
+  EISDIR: "sluice copies one file at a time; use cp -r for folders",
   ENOENT: ({ target }, message) =>
     message.includes("Cannot open")
       ? "check the path of the source"
       : `make the folder first: mkdir -p "${dirname(target)}"`,
-  ENOTDIR: "a part of the path is a file; check the path of the target",
+  ENOTDIR: "part of the path is a file; check the path of the target",
   ENAMETOOLONG: "choose a shorter name",
   ENOSPC: FULL,
   EDQUOT: FULL,
-  EFBIG: "the file is longer than allowed here; see ulimit -f",
+  EFBIG: "the file exceeds the size limit; see ulimit -f",
   EMFILE: "too many files are open; see ulimit -n",
   EOPNOTSUPP: METHOD,
   EXDEV: METHOD,
@@ -45,7 +45,7 @@ const REMEDIES: Record<string, Remedy> = {
   EIO: "the disk failed; see dmesg",
 };
 
-/** The error with what can be done about it, where that is known. */
+/** Adds a remedy to the error, if one is known. */
 export function withRemedy(error: unknown, attempt: Attempt): unknown {
   if (!(error instanceof Error)) return error;
   const remedy = REMEDIES[String((error as { code?: unknown }).code)];

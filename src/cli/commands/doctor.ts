@@ -1,4 +1,4 @@
-/** `sluice doctor`: what works here, found by trying it, and what to do about the rest. @module */
+/** `sluice doctor`: tries each mechanism, and suggests how to fix the rest. @module */
 
 import process from "node:process";
 import { Command } from "commander";
@@ -9,11 +9,11 @@ import { folderAt } from "../folder.ts";
 import { print, windowWidth } from "../output.ts";
 import { painter } from "../style.ts";
 
-/** The command; exit code 1 where sluice has to copy. */
+/** The command. Exits with 1 if sluice has to copy. */
 export const doctor: Command = new Command("doctor")
-  .description("tries every mechanism and says what works here")
-  .argument("[dir]", "folder whose file system is tried", ".")
-  .option("--json", "print the answer as JSON")
+  .description("tries every mechanism and reports what works here")
+  .argument("[dir]", "folder whose file system to try", ".")
+  .option("--json", "print the report as JSON")
   .action((folder: string, { json = false }: { json?: boolean }) => {
     const found = capabilities({ folder: folderAt(folder, "try") });
     print(json ? JSON.stringify(found, null, 2) : render(found, painter(), windowWidth()));

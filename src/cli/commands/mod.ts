@@ -1,4 +1,4 @@
-/** Every command, in the order of the help. @module */
+/** All commands, in the order of the help. @module */
 
 import type { Command } from "commander";
 import { compare, compareParts } from "./compare.ts";
@@ -7,8 +7,8 @@ import { doctor } from "./doctor.ts";
 import { relay } from "./relay.ts";
 import { serve } from "./serve.ts";
 
-/** What `sluice` can do. A command's libraries load when it runs, not before. */
+/** Public commands. Each loads its libraries when it runs. */
 export const COMMANDS: readonly Command[] = [serve, relay, copy, compare, doctor];
 
-/** Commands that others start, which the help leaves out. */
+/** Commands that other commands start; hidden from the help. */
 export const PARTS: readonly Command[] = [...compareParts];

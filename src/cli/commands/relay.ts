@@ -1,4 +1,4 @@
-/** `sluice relay LISTEN UPSTREAM`: a TCP and Unix relay that copies nothing. @module */
+/** `sluice relay LISTEN UPSTREAM`: a zero-copy relay for TCP and Unix sockets. @module */
 
 import { Command, InvalidArgumentError } from "commander";
 import { formatAddress, parseEndpoint } from "../../move/relay/endpoint.ts";
@@ -17,20 +17,21 @@ interface Options {
 }
 
 const ADDRESSES = `
-LISTEN and UPSTREAM are host:port, [::1]:port, :port (on 127.0.0.1) or unix:/path. Port 0 chooses one.
-Ctrl-C lets open connections end; a second one ends at once.`;
+LISTEN and UPSTREAM are host:port, [::1]:port, :port (on 127.0.0.1) or unix:/path.
+Port 0 picks a free port.
+Ctrl-C waits for open connections to end; press it again to stop at once.`;
 
 /** The command. */
 export const relay: Command = new Command("relay")
-  .description("relays connections to another address, without copying")
-  .argument("<listen>", "where to listen", address)
-  .argument("<upstream>", "whom to connect to", address)
+  .description("relays TCP and Unix connections to another address by splice")
+  .argument("<listen>", "address to listen on", address)
+  .argument("<upstream>", "address to connect to", address)
   .option("--threads <n>", "threads that relay", whole, 1)
-  .option("--idle-timeout <s>", "end a connection without traffic, 0 for never", seconds, 600)
-  .option("--connect-timeout <s>", "give the upstream up", seconds, 10)
-  .option("--max-connections <n>", "others wait", whole, 16_384)
-  .option("--grace <s>", "time to end after Ctrl-C", seconds, 30)
-  .option("--json", "print one JSON object a line", false)
+  .option("--idle-timeout <s>", "close idle connections after this time, 0 for never", seconds, 600)
+  .option("--connect-timeout <s>", "time limit for connecting to the upstream", seconds, 10)
+  .option("--max-connections <n>", "most connections at once; others wait", whole, 16_384)
+  .option("--grace <s>", "time that connections have to end after Ctrl-C", seconds, 30)
+  .option("--json", "print JSON, one object a line", false)
   .addHelpText("after", ADDRESSES)
   .action(run);
 

@@ -1,19 +1,23 @@
-/** `sluice serve [DIR]`: a folder over HTTP, sent without copying. @module */
+/** `sluice serve [DIR]`: serves a folder over HTTP, without copying. @module */
 
 import { Command, InvalidArgumentError } from "commander";
 import type { ServeOptions } from "../serve/serve.ts";
 
 /** The command. */
 export const serve: Command = new Command("serve")
-  .description("serves a folder over HTTP, without copying")
-  .argument("[dir]", "what to serve", ".")
+  .description("serves a folder over HTTP or HTTPS by sendfile")
+  .argument("[dir]", "folder to serve", ".")
   .option("-p, --port <n>", "port to listen on (default: 3000, or the next free one)", port)
-  .option("-H, --host [address]", "address to listen on; without one, for everybody", "127.0.0.1")
-  .option("-t, --threads <n>", "threads that serve", threads, 1)
-  .option("--spa", "send index.html for what is not found: the application routes", false)
+  .option(
+    "-H, --host [address]",
+    "address to listen on; without a value, all interfaces",
+    "127.0.0.1",
+  )
+  .option("-t, --threads <n>", "server threads", threads, 1)
+  .option("--spa", "send index.html for missing paths (single-page application)", false)
   .option(
     "--fallback <address>",
-    "server that answers what is not in the folder: [host]:port, https://host",
+    "forward requests for missing files to a server: [host]:port, https://host",
   )
   .option("--tls-cert <file>", "serve HTTPS with this certificate (PEM, with its chain)")
   .option("--tls-key <file>", "private key of the certificate (PEM)")
@@ -26,9 +30,9 @@ export const serve: Command = new Command("serve")
   )
   .option("--cors", "let pages of other origins read the files", false)
   .option("-o, --open", "open the folder in the browser", false)
-  .option("--json", "print one JSON object a line", false)
+  .option("--json", "print JSON, one object a line", false)
   .option("-q, --quiet", "print the address and errors only", false)
-  .addHelpText("after", "\nCtrl-C lets downloads end; a second one ends at once.")
+  .addHelpText("after", "\nCtrl-C waits for downloads to end; press it again to stop at once.")
   .action(async (dir: string, options: ServeOptions) => {
     const { serveFolder } = await import("../serve/serve.ts");
     await serveFolder(dir, options);

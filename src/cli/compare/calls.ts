@@ -1,4 +1,4 @@
-/** System calls that count themselves and the bytes that they move. @module */
+/** System calls that count themselves and the bytes they move. @module */
 
 import { errnoNumber, SyscallError } from "../../errors.ts";
 import * as raw from "../../sys/raw/mod.ts";
@@ -6,14 +6,14 @@ import type { Traffic } from "./types.ts";
 
 const EINTR = -errnoNumber("EINTR");
 
-/** The calls of one run. Each moves something or throws. */
+/** The calls of one run. Each call moves bytes or throws. */
 export class Calls {
   readonly #counts: Record<string, number> = {};
   #intoUser = 0;
   #outOfUser = 0;
   #inKernel = 0;
 
-  /** What has been moved, and by how many calls. */
+  /** Bytes moved so far, and the number of calls. */
   get traffic(): Traffic {
     return {
       calls: { ...this.#counts },
@@ -37,7 +37,7 @@ export class Calls {
     return count;
   }
 
-  /** `write(2)` until everything is written. */
+  /** `write(2)` until all bytes are written. */
   writeAll(fd: number, source: Uint8Array): void {
     for (let done = 0; done < source.length;) {
       done += this.#run("write", () => raw.write(fd, source.subarray(done)));
@@ -45,7 +45,7 @@ export class Calls {
     this.#outOfUser += source.length;
   }
 
-  /** `pwrite(2)` until everything is written. */
+  /** `pwrite(2)` until all bytes are written. */
   pwriteAll(fd: number, source: Uint8Array, offset: number): void {
     for (let done = 0; done < source.length;) {
       done += this.#run("pwrite64", () => raw.pwrite(fd, source.subarray(done), offset + done));
@@ -66,12 +66,12 @@ export class Calls {
     );
   }
 
-  /** `splice(2)`: one of the two is a pipe. */
+  /** `splice(2)`; one end must be a pipe. */
   splice(from: number, at: number | null, out: number, count: number): number {
     return this.#kernel("splice", () => raw.splice(from, at, out, null, count, 0));
   }
 
-  /** `tee(2)`, which moves references only. */
+  /** `tee(2)`; it moves references only. */
   tee(from: number, out: number, count: number): number {
     return this.#run("tee", () => raw.tee(from, out, count, 0));
   }
@@ -84,18 +84,18 @@ export class Calls {
     return result as T;
   }
 
-  /** Counts calls that were made elsewhere. */
+  /** Counts calls made outside of this class. */
   made(name: string, times: number): void {
     this.#counts[name] = (this.#counts[name] ?? 0) + times;
   }
 
-  /** Counts bytes that a ring has moved into memory of the process and out of it. */
+  /** Counts bytes that io_uring moved into and out of memory of the process. */
   crossed(intoUser: number, outOfUser: number): void {
     this.#intoUser += intoUser;
     this.#outOfUser += outOfUser;
   }
 
-  /** Counts bytes that a call outside the table has moved inside the kernel. */
+  /** Counts bytes that a call outside of this class moved inside the kernel. */
   movedInKernel(bytes: number): void {
     this.#inKernel += bytes;
   }
@@ -116,13 +116,13 @@ export class Calls {
   }
 }
 
-/** Returns `result`, or throws what a negative one stands for. */
+/** Returns `result`, or throws the error that a negative one means. */
 export function must(result: number, name: string): number {
   if (result < 0) throw failure(name, -result);
   return result;
 }
 
-/** What a failed call throws. */
+/** Builds the error of a failed call. */
 export function failure(syscall: string, errno: number): SyscallError {
   return new SyscallError({ syscall, errno, action: "move the bytes" });
 }

@@ -1,4 +1,4 @@
-/** Runs the comparison: every method in a process of its own, in interleaved rounds. @module */
+/** Runs the comparison: each method in its own process, in interleaved rounds. @module */
 
 import { spawnSync } from "node:child_process";
 import { rmSync } from "node:fs";
@@ -22,34 +22,34 @@ import type {
 } from "./types.ts";
 import { machine } from "./system/machine.ts";
 
-/** What is to be compared. */
+/** What to compare. */
 export interface Plan {
-  /** The file; without one, `size` random bytes are made. */
+  /** The file; without it, `size` random bytes. */
   readonly file: string | undefined;
   readonly size: number;
   readonly rounds: number;
   readonly targets: readonly TargetName[];
   readonly caches: readonly CacheState[];
-  /** Names of methods; all of them if it is empty. */
+  /** Names of methods; empty for all. */
   readonly methods: readonly string[];
   /** Folder for temporary files. */
   readonly temp: string | undefined;
-  /** Tells whoever waits how far it is, from 0 to 1. */
+  /** Reports progress as a share from 0 to 1. */
   readonly progress: (share: number, what: string) => void;
 }
 
-/** Bytes of the file that libraries move first. */
+/** Bytes of the warm-up file that libraries move first. */
 const WARM_UP = 2 * 1024 * 1024;
 
-/** The far ends of every target. */
+/** Receivers of all targets. */
 interface Sinks {
   readonly sockets: readonly Sink[];
-  /** Two, or none where no pipe is wanted. */
+  /** Two pipes, or none if no pipe is needed. */
   readonly pipes: readonly Sink[];
   readonly fifo: string;
 }
 
-/** Compares, and removes everything that it has made, however it ends. */
+/** Runs the comparison, and always removes what it made. */
 export async function compare(plan: Plan, signal: AbortSignal): Promise<Comparison> {
   const session = new Session(signal, plan.temp);
   let run: Run | undefined;
@@ -57,7 +57,7 @@ export async function compare(plan: Plan, signal: AbortSignal): Promise<Comparis
     run = new Run(plan, session);
     return await run.all();
   } catch (error) {
-    // Whatever went wrong, a file that is gone explains it best.
+    // If the file is gone, report that: it explains any other error.
     if (!signal.aborted) run?.input.checkUnchanged();
     throw error;
   } finally {
@@ -99,7 +99,7 @@ class Run {
     );
     const samples: Sample[] = [];
     for (let round = 0; round < rounds; round++) {
-      // Every round begins with another one, so that none is always behind the same neighbour.
+      // Rotates the order, so that no method always follows the same neighbour.
       const shift = Math.floor((round * runs.length) / rounds);
       for (const { target, method, cache } of [...runs.slice(shift), ...runs.slice(0, shift)]) {
         this.#progress(samples.length / (runs.length * rounds), `${method.label}, ${target}`);
@@ -120,13 +120,13 @@ class Run {
     };
   }
 
-  /** Runs each method once and looks at every byte; what cannot run here is left out. */
+  /** Runs each method once and verifies every byte. Leaves out methods that cannot run here. */
   async #verify(sha256: string): Promise<{ target: TargetName; method: Method }[]> {
     let sinks = await this.#sinks(true);
     const trace = join(this.#session.folder, "trace");
     const prefix = tracer(trace);
     if (prefix === undefined) {
-      this.#notes.push("The calls of runtime and library were not counted: there is no strace(1).");
+      this.#notes.push("Calls of runtime and library were not counted: strace(1) is missing.");
     }
     const wanted = this.#plan.targets.flatMap((target) =>
       METHODS.filter(({ name, targets }) =>
@@ -140,17 +140,17 @@ class Run {
       const traced = method.move === undefined && prefix !== undefined;
       const answer = await this.#part(target, method, sinks, traced ? prefix : [], sha256);
       if ("error" in answer) {
-        // It is not the method that lacks something then.
+        // A changed file would fail any method.
         this.input.checkUnchanged();
         this.#refusals.push({ target, method: method.name, reason: answer.error.message });
-        // It may or may not have reached the other end, which would then be one behind.
+        // The receiver may not have seen this run, and would then be one run behind.
         if (target !== "file") sinks = await this.#sinks(true);
         continue;
       }
       if (traced) this.#traced.set(`${target} ${method.name}`, readTrace(trace));
       able.push({ target, method });
     }
-    if (able.length === 0) throw new Error("Cannot compare: no method can run here");
+    if (able.length === 0) throw new Error("Cannot compare: no method works here");
     return able;
   }
 
@@ -159,25 +159,25 @@ class Run {
     const caches: CacheState[] = [];
     for (const cache of this.#plan.caches) {
       if (cache === "cold" && !(await drop(path, size))) {
-        this.#notes.push("Nothing was measured cold: this file system keeps its files in memory.");
+        this.#notes.push("Nothing was measured cold: this file system keeps files in memory.");
       } else caches.push(cache);
     }
     if (cachedBytes(path) === null) {
       this.#notes.push(
-        "The growth of the page cache is not known: it takes Linux 6.5 to count it.",
+        "The growth of the page cache is unknown: the kernel reports it since Linux 6.5.",
       );
     }
     return caches;
   }
 
-  /** Starts what the targets need, and no more. */
+  /** Starts only the receivers that the targets need. */
   async #sinks(hash: boolean): Promise<Sinks> {
     const { targets } = this.#plan;
     const count = targets.includes("two") ? 2 : targets.includes("socket") ? 1 : 0;
     const started = Array.from({ length: count }, () => this.#session.sink({ hash }));
     const fifo = join(this.#session.folder, `pipe-${this.#outputs++}`);
     if (targets.includes("pipe")) {
-      // The second is for what libraries move first: see `warmUpOutput` in part.ts.
+      // The second pipe is for the warm-up file: see `warmUpOutput` in part.ts.
       for (const path of [fifo, `${fifo}-first`]) {
         const made = spawnSync("mkfifo", [path]);
         if (made.status !== 0) throw new Error("Cannot make a named pipe: mkfifo(1) failed");
@@ -196,13 +196,13 @@ class Run {
     const before = cachedBytes(path) ?? 0;
     const figures = await this.#part(target, method, sinks, [], undefined);
     if ("error" in figures) {
-      throw new Error(`Cannot go on with ${method.label}: ${figures.error.message}`);
+      throw new Error(`Cannot continue with ${method.label}: ${figures.error.message}`);
     }
     const growth = Math.max(0, (cachedBytes(path) ?? 0) - before);
     return { ...figures, cacheGrowth: growth + figures.written };
   }
 
-  /** One child; checks what arrived at the other end. */
+  /** Runs one child, and checks the bytes that arrived. */
   async #part(
     target: TargetName,
     method: Method,
@@ -233,11 +233,11 @@ class Run {
       const drained = await Promise.all(ends[target].map((end) => end.next()));
       for (const { bytes, sha256: found } of drained) {
         if (bytes !== size || (sha256 !== undefined && found !== sha256)) {
-          throw new Error(`${method.label} delivered other bytes than the file has`);
+          throw new Error(`${method.label} delivered bytes that differ from the file`);
         }
       }
       if (target === "file" && sha256 !== undefined && checksum(output) !== sha256) {
-        throw new Error(`${method.label} wrote other bytes than the file has`);
+        throw new Error(`${method.label} wrote bytes that differ from the file`);
       }
       return { ...answer as Figures, written: target === "file" ? cachedBytes(output) ?? 0 : 0 };
     } finally {

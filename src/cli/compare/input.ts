@@ -1,4 +1,4 @@
-/** The file that is compared: the user's, or one of random bytes. @module */
+/** The file to compare with: the user's, or random bytes. @module */
 
 import { createHash, randomFillSync } from "node:crypto";
 import {
@@ -18,7 +18,7 @@ import { size as sizeText } from "./summary.ts";
 
 const CHUNK = 4 * 1024 * 1024;
 
-/** A regular file that must stay as it is. */
+/** A regular file that must not change during the comparison. */
 export class InputFile {
   readonly path: string;
   /** The path that the user gave; `null` for a generated file. */
@@ -32,9 +32,9 @@ export class InputFile {
   }
 
   /**
-   * Takes the user's file, or makes one in `folder`.
+   * Opens the user's file, or generates one in `folder`.
    *
-   * @throws {Error} When it is no regular file, is empty, or cannot be read.
+   * @throws {Error} When it is not a regular file, is empty, or is not readable.
    */
   static open(given: string | undefined, size: number, folder: string): InputFile {
     if (given === undefined) return new InputFile(generate(join(folder, "file"), size), null);
@@ -44,17 +44,17 @@ export class InputFile {
       stats = statSync(given, { throwIfNoEntry: false });
     } catch (error) {
       if ((error as { code?: unknown }).code !== "EACCES") throw error;
-      throw refuse(`you may not look into its folder; see ls -ld "${dirname(given)}"`);
+      throw refuse(`you may not search its folder; see ls -ld "${dirname(given)}"`);
     }
     if (stats === undefined) throw refuse("there is no such file");
     if (stats.isDirectory()) throw refuse("it is a folder; name a file");
-    if (!stats.isFile()) throw refuse("it is no regular file");
+    if (!stats.isFile()) throw refuse("it is not a regular file");
     if (stats.size === 0) throw refuse("it is empty");
     try {
       accessSync(given, constants.R_OK);
     } catch (error) {
       const gone = (error as { code?: unknown }).code === "ENOENT";
-      throw refuse(gone ? "there is no such file" : "it may not be read");
+      throw refuse(gone ? "there is no such file" : "it is not readable");
     }
     return new InputFile(given, given);
   }
@@ -64,37 +64,37 @@ export class InputFile {
     return this.#stats.size;
   }
 
-  /** Throws when the file is not what it was. */
+  /** Throws if the file has changed. */
   checkUnchanged(): void {
     const now = statSync(this.path, { throwIfNoEntry: false });
     const name = this.given ?? "the generated file";
-    if (now === undefined) throw new Error(`Cannot go on: "${name}" has vanished`);
+    if (now === undefined) throw new Error(`Cannot continue: "${name}" has vanished`);
     const { ino, size, mtimeMs } = this.#stats;
     if (now.ino !== ino || now.size !== size || now.mtimeMs !== mtimeMs) {
-      throw new Error(`Cannot go on: "${name}" was changed while it was compared`);
+      throw new Error(`Cannot continue: "${name}" was changed during the comparison`);
     }
   }
 
-  /** Throws when `folder` has no room for a copy. */
+  /** Throws if `folder` has no room for a copy. */
   checkRoom(folder: string): void {
     let free: number;
     try {
       const { bavail, bsize } = statfsSync(folder);
       free = bavail * bsize;
     } catch {
-      // The copy itself will tell.
+      // The copy itself will report it.
       return;
     }
     if (free < this.size) {
       throw new Error(
-        `Cannot copy ${sizeText(this.size)} into "${folder}": it has room for ` +
+        `Cannot copy ${sizeText(this.size)} into "${folder}": it has room for only ` +
           `${sizeText(free)}; name another folder with --temp`,
       );
     }
   }
 }
 
-/** SHA-256 of a file, in hexadecimal digits. */
+/** Returns the SHA-256 of a file in hexadecimal. */
 export function checksum(path: string): string {
   const hash = createHash("sha256");
   const fd = openSync(path, "r");
@@ -110,7 +110,7 @@ export function checksum(path: string): string {
   return hash.digest("hex");
 }
 
-/** Random bytes: nothing in the way can compress them or take one page for another. */
+/** Writes random bytes, which nothing can compress or deduplicate. */
 export function generate(path: string, size: number): string {
   const fd = openSync(path, "wx", 0o600);
   try {

@@ -1,4 +1,4 @@
-/** The methods that go through a library: the runtime's own streams, and sluice itself. @module */
+/** Methods that use a library: the runtime's own streams, and sluice. @module */
 
 import { once } from "node:events";
 import { createReadStream, createWriteStream } from "node:fs";
@@ -11,7 +11,7 @@ import * as raw from "../../sys/raw/mod.ts";
 import { must } from "./calls.ts";
 import type { LibraryJob, Method } from "./method.ts";
 
-/** The methods of one library. */
+/** Returns the methods of one library. */
 export function libraryMethods(name: "stream" | "sluice"): Method[] {
   if (name === "stream") {
     const label = "createReadStream().pipe()";
@@ -57,7 +57,7 @@ async function open(port: number): Promise<Socket> {
   return socket;
 }
 
-/** Resolves when the other side has taken everything: it closes then. */
+/** Resolves when the receiver has read everything; it then closes. */
 async function drained(socket: Socket): Promise<void> {
   const end = once(socket, "close");
   socket.resume();

@@ -1,11 +1,11 @@
-/** What a compared method is, and what it is given. @module */
+/** The interface of a compared method. @module */
 
 import type { Calls } from "./calls.ts";
 import type { TargetName } from "./types.ts";
 
-/** What a method is given: all is open before the clock starts. */
+/** Input of a method. All descriptors are open before the clock starts. */
 export interface Io {
-  /** The file, to be read from its start. */
+  /** The file, at its start. */
   readonly source: number;
   readonly size: number;
   /** Blocking descriptors, one or two. */
@@ -16,20 +16,20 @@ export interface Io {
 
 /** A way to move a file. */
 export interface Method {
-  /** Unique. */
+  /** Unique name. */
   readonly name: string;
-  /** One line for a table. */
+  /** Label for a table. */
   readonly label: string;
   readonly targets: readonly TargetName[];
-  /** Whether it reads past the page cache: it has no warm state, and needs O_DIRECT. */
+  /** Whether it reads past the page cache. It then has no warm state and needs O_DIRECT. */
   readonly direct?: boolean;
-  /** Moves everything with calls that are counted. Missing in the methods of {@linkcode library}. */
+  /** Moves all bytes by counted calls. Absent if {@linkcode library} is present. */
   readonly move?: (io: Io) => void;
-  /** Moves everything with the runtime's own objects; see library.ts. */
+  /** Moves all bytes by the runtime's own objects; see library.ts. */
   readonly library?: (job: LibraryJob) => Promise<void>;
 }
 
-/** What a method of a library is given: it opens by itself. */
+/** Input of a library method, which opens files itself. */
 export interface LibraryJob {
   readonly path: string;
   readonly ports: readonly number[];

@@ -1,4 +1,4 @@
-/** Every method of moving a file that is compared. @module */
+/** All compared methods. @module */
 
 import { platform } from "../../../ffi/platform/mod.ts";
 import * as raw from "../../sys/raw/mod.ts";
@@ -10,13 +10,13 @@ import type { Io, Method } from "./method.ts";
 
 const KB = 1024;
 const MB = 1024 * KB;
-/** A sendfile of more returns after 2 GiB less one page. */
+/** Most bytes of one sendfile: 2 GiB minus a 4 KiB page. */
 const MOST = 0x7fff_f000;
-/** What a pipe is made to hold where the limits allow. */
+/** Wanted capacity of a pipe, if the limits allow it. */
 const PIPE = MB;
-/** Part of the file that is mapped at a time. */
+/** Bytes to map at a time. */
 const MAPPING = 64 * MB;
-/** Memory and length of every direct read: a multiple of all alignments that disks ask for. */
+/** Alignment of direct reads: a multiple of what any disk needs. */
 const ALIGNMENT = 4 * KB;
 
 const READ = 1;
@@ -49,14 +49,14 @@ function mmapWrite({ source, size, outs, calls }: Io): void {
 }
 
 function sendfile({ source, size, outs, calls }: Io): void {
-  // In turns where there are two, as whoever feeds both at the same time must.
+  // Two targets take turns, as in a server that feeds both at once.
   const step = outs.length > 1 ? MB : MOST;
   for (let offset = 0; offset < size; offset += step) {
     const end = Math.min(size, offset + step);
     for (const out of outs) {
       for (let at = offset; at < end;) {
         const count = calls.sendfile(out, source, at, end - at);
-        if (count === 0) throw new Error("the file became shorter");
+        if (count === 0) throw new Error("the file was truncated");
         at += count;
       }
     }
@@ -66,7 +66,7 @@ function sendfile({ source, size, outs, calls }: Io): void {
 function pipe(): [number, number] {
   const fds = new Int32Array(2);
   must(raw.pipe2(fds, platform.open.CLOEXEC), "pipe2");
-  // Where the limit is lower, the pipe stays as it is.
+  // If the limit is lower, the pipe keeps its capacity.
   raw.fcntl(fds[0]!, platform.fcntl.SETPIPE_SZ, PIPE);
   return [fds[0]!, fds[1]!];
 }
@@ -80,7 +80,7 @@ function splice({ source, size, outs: [out = -1], target, calls }: Io): void {
   for (let at = 0; at < size;) {
     const count = calls.splice(source, at, write, PIPE);
     for (let left = count; left > 0;) left -= calls.splice(read, null, out, left);
-    if (count === 0) throw new Error("the file became shorter");
+    if (count === 0) throw new Error("the file was truncated");
     at += count;
   }
 }
@@ -90,9 +90,9 @@ function tee({ source, size, outs: [first = -1, second = -1], calls }: Io): void
   const [copy, twin] = pipe();
   for (let at = 0; at < size;) {
     const count = calls.splice(source, at, write, PIPE);
-    if (count === 0) throw new Error("the file became shorter");
+    if (count === 0) throw new Error("the file was truncated");
     for (let left = count; left > 0;) {
-      // The twin is empty: it takes all, unless it has fewer slots.
+      // The twin is empty, so it takes everything, unless it has fewer slots.
       const shared = calls.tee(read, twin, left);
       for (let n = shared; n > 0;) n -= calls.splice(read, null, first, n);
       for (let n = shared; n > 0;) n -= calls.splice(copy, null, second, n);
@@ -105,7 +105,7 @@ function tee({ source, size, outs: [first = -1, second = -1], calls }: Io): void
 function copyFileRange({ source, size, outs: [out = -1], calls }: Io): void {
   for (let at = 0; at < size;) {
     const count = calls.copyFileRange(source, out, at, Math.min(MOST, size - at));
-    if (count === 0) throw new Error("the file became shorter");
+    if (count === 0) throw new Error("the file was truncated");
     at += count;
   }
 }
@@ -120,9 +120,9 @@ function direct({ source, size, outs: [out = -1], target, calls }: Io): void {
   const memory = region.bytes();
   for (let at = 0; at < size;) {
     const count = calls.pread(source, memory, at);
-    if (count === 0) throw new Error("the file became shorter");
+    if (count === 0) throw new Error("the file was truncated");
     if (target === "file") {
-      // The end is written as a whole block, and cut off afterwards.
+      // Writes the end as a whole block, and truncates the file afterwards.
       const whole = Math.ceil(count / ALIGNMENT) * ALIGNMENT;
       calls.pwriteAll(out, memory.subarray(0, whole), at);
     } else calls.writeAll(out, memory.subarray(0, count));
@@ -131,7 +131,7 @@ function direct({ source, size, outs: [out = -1], target, calls }: Io): void {
   if (target === "file") calls.other("ftruncate", () => raw.ftruncate(out, size));
 }
 
-/** All methods, slowest idea first. */
+/** All methods. The slowest ideas come first. */
 export const METHODS: readonly Method[] = [
   { name: "rw4k", label: "read + write, 4 KiB", targets: ALL, move: readWrite(4 * KB)! },
   {
@@ -153,7 +153,7 @@ export const METHODS: readonly Method[] = [
   ...libraryMethods("sluice"),
 ];
 
-/** The method of that name. */
+/** Returns the method of a name. */
 export function methodNamed(name: string): Method {
   const method = METHODS.find((each) => each.name === name);
   if (method === undefined) throw new RangeError(`Cannot find the method "${name}"`);

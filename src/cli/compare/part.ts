@@ -1,4 +1,4 @@
-/** The child that moves the file once, and measures itself. @module */
+/** The child process that moves the file once and measures itself. @module */
 
 import { statSync, writeSync } from "node:fs";
 import process from "node:process";
@@ -18,10 +18,10 @@ const READ_WRITE = 2;
 const STREAM = 1;
 const SHUT_WR = 1;
 
-/** A path that does not exist: opening it marks the trace of strace(1). */
+/** Paths that do not exist. Opening them marks the strace(1) log. */
 export const MARK = { begin: "/sluice-compare/begin", end: "/sluice-compare/end" } as const;
 
-/** Does the job and prints {@linkcode Figures}, or `{ error }`, as one line of JSON. */
+/** Runs the job and prints {@linkcode Figures}, or `{ error }`, as one line of JSON. */
 export async function runPart(text: string): Promise<void> {
   const job = JSON.parse(text) as Job;
   try {
@@ -30,13 +30,13 @@ export async function runPart(text: string): Promise<void> {
   } catch (error) {
     const { message, code } = error as Error & { code?: string };
     writeSync(1, `${JSON.stringify({ error: { message, code: code ?? null } })}\n`);
-    // Sockets that are still open would keep it alive.
+    // Open sockets would keep the process alive.
     process.exit();
   }
 }
 
 async function measure(job: Job, method: Method): Promise<Figures> {
-  // The calls of the measurement itself are bound, and its memory is there, before it begins.
+  // Binds the calls of the measurement and allocates its memory before it begins.
   usage();
   const measured = method.move === undefined
     ? await measureLibrary(job, method.library!)
@@ -75,7 +75,7 @@ function measureCalls(job: Job, move: Method["move"] & object, direct: boolean):
 }
 
 async function measureLibrary(job: Job, run: Method["library"] & object): Promise<Measured> {
-  // Cold, so that what reads from the disk is started as well.
+  // A cold file also starts what reads from the disk.
   await drop(job.warmUp, statSync(job.warmUp).size);
   await run({ ...job, path: job.warmUp, output: warmUpOutput(job) });
   const start = begin();
@@ -83,7 +83,7 @@ async function measureLibrary(job: Job, run: Method["library"] & object): Promis
   return { ...end(start), traffic: { calls: null, intoUser: 0, outOfUser: 0, inKernel: 0 } };
 }
 
-/** A file or a pipe of its own: the other end could take two writers of one pipe for one. */
+/** Returns a separate file or pipe: the receiver could take two writers of one pipe for one. */
 function warmUpOutput({ target, output }: Job): string {
   return target === "file" || target === "pipe" ? `${output}-first` : output;
 }
@@ -120,7 +120,7 @@ function connect(port: number): number {
   return fd;
 }
 
-/** Says that nothing follows, and waits until the other side has drained everything and closes. */
+/** Shuts down, and waits until the receiver has drained everything and closes. */
 function finish(fd: number): void {
   raw.shutdown(fd, SHUT_WR);
   const rest = new Uint8Array(1);

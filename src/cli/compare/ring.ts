@@ -1,4 +1,4 @@
-/** Moving a file through a ring of io_uring: several blocks in flight, few system calls. @module */
+/** Moves a file through io_uring: several blocks in flight, few system calls. @module */
 
 import { platform } from "../../../ffi/platform/mod.ts";
 import * as raw from "../../sys/raw/mod.ts";
@@ -7,14 +7,14 @@ import { Uring, UringOp } from "../../sys/uring.ts";
 import { failure } from "./calls.ts";
 import type { Io } from "./method.ts";
 
-/** Blocks in flight, and bytes of each. */
+/** Number of blocks in flight, and bytes per block. */
 const DEPTH = 8;
 const BLOCK = 256 * 1024;
 
 const READ_WRITE = 3;
 const PRIVATE = platform.map.PRIVATE | platform.map.ANONYMOUS;
 
-/** One block on its way: `done` of its `length` bytes, at `offset` of the file. */
+/** A block in flight: `done` of its `length` bytes, at `offset` of the file. */
 interface Block {
   state: "free" | "reading" | "waiting" | "writing";
   offset: number;
@@ -23,14 +23,14 @@ interface Block {
 }
 
 /**
- * Reads up to eight blocks at a time, and writes each as soon as it is there: a file anywhere, a
- * stream in order, one block at a time.
+ * Reads up to eight blocks at a time and writes each as soon as it has arrived. A file takes blocks
+ * in any order; a stream takes them in order, one at a time.
  */
 export function ringCopy({ source, size, outs: [out = -1], target, calls }: Io): void {
   const memory = calls.other("mmap", () => raw.mmap(DEPTH * BLOCK, READ_WRITE, PRIVATE, -1, 0));
   const base = baseOf(memory);
   const ring = calls.other("io_uring_setup", () => new Uring(DEPTH));
-  // What making a ring takes beside: see `Uring`.
+  // More calls that create the ring: see `Uring`.
   calls.made("mmap", 2);
   calls.made("madvise", 2);
   calls.made("io_uring_register", 1);
@@ -46,7 +46,7 @@ export function ringCopy({ source, size, outs: [out = -1], target, calls }: Io):
     const { state, offset, length, done } = block;
     const slot = blocks.indexOf(block);
     const [op, fd] = state === "reading" ? [UringOp.READ, source] : [UringOp.WRITE, out];
-    // A stream has no places, and takes 0 only.
+    // A stream has no offsets. It needs 0.
     const place = state === "reading" || anywhere ? offset + done : 0;
     ring.prepare(op, 0, fd, base + slot * BLOCK + done, length - done, place, 0, slot, 0);
   };
@@ -69,7 +69,7 @@ export function ringCopy({ source, size, outs: [out = -1], target, calls }: Io):
     const block = blocks[slot]!;
     const reading = block.state === "reading";
     if (result < 0) throw failure(`io_uring ${reading ? "read" : "write"}`, -result);
-    if (result === 0) throw new Error("the file became shorter");
+    if (result === 0) throw new Error("the file was truncated");
     calls.crossed(reading ? result : 0, reading ? 0 : result);
     block.done += result;
     if (block.done < block.length) return prepare(block);
@@ -86,7 +86,8 @@ export function ringCopy({ source, size, outs: [out = -1], target, calls }: Io):
     }
   } finally {
     ring.close();
-    // Cancelling takes a moment, in which the kernel may write there: only what succeeded gives back.
+    // After a failure the kernel may still write there until its cancellation ends: keep the
+    // memory.
     if (written === size) calls.other("munmap", () => raw.munmap(memory));
   }
 }

@@ -1,4 +1,8 @@
-/** The temporary folder and the processes of a comparison; both are gone when it ends. @module */
+/**
+ * Owns the temporary folder and the processes of a comparison, and removes both at its end.
+ *
+ * @module
+ */
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -9,27 +13,27 @@ import { createInterface } from "node:readline";
 import { runtime } from "../../../ffi/mod.ts";
 import type { Drained, SinkJob } from "./sink.ts";
 
-/** Nothing that is started lives longer, whatever happens. */
+/** Longest life of a child process, in milliseconds. */
 const LIFE_MS = 15 * 60_000;
 
-/** A process at the other end. */
+/** A receiving process. */
 export interface Sink {
   /** 0 for a pipe. */
   readonly port: number;
-  /** What the next connection or writer has sent. */
+  /** Resolves with what the next connection or writer has sent. */
   next(): Promise<Drained>;
 }
 
-/** Owns what must not outlive the comparison. */
+/** Owns everything that must not outlive the comparison. */
 export class Session {
-  /** Folder for everything that is written. */
+  /** Folder for all files that are written. */
   readonly folder: string;
   readonly #children = new Set<ChildProcess>();
   readonly #signal: AbortSignal;
-  // A second Ctrl-C ends the process at once: this still runs then.
+  // A second Ctrl-C ends the process at once, but still runs this.
   readonly #atExit = () => this.#clear();
 
-  /** Makes the folder below `parent`. */
+  /** Creates the folder below `parent`. */
   constructor(signal: AbortSignal, parent: string = tmpdir()) {
     this.folder = mkdtempSync(join(parent, "sluice-compare-"));
     this.#signal = signal;
@@ -37,14 +41,14 @@ export class Session {
     signal.addEventListener("abort", this.#atExit);
   }
 
-  /** Ends everything and removes the folder. */
+  /** Ends all processes and removes the folder. */
   close(): void {
     this.#clear();
     process.off("exit", this.#atExit);
     this.#signal.removeEventListener("abort", this.#atExit);
   }
 
-  /** Runs a hidden command of this program to its end; returns its output. `prefix` runs it instead. */
+  /** Runs a hidden command of this program, behind `prefix`, and returns its output. */
   async run(command: string, job: unknown, prefix: readonly string[] = []): Promise<string> {
     this.#signal.throwIfAborted();
     const child = this.#start(command, job, prefix);
@@ -61,7 +65,7 @@ export class Session {
     return output;
   }
 
-  /** Starts a process that drains what is sent to it. */
+  /** Starts a process that drains what it receives. */
   async sink(job: SinkJob): Promise<Sink> {
     this.#signal.throwIfAborted();
     const child = this.#start("compare-sink", job, []);
@@ -69,7 +73,7 @@ export class Session {
     const next = async (): Promise<unknown> => {
       const { value, done } = await lines.next();
       this.#signal.throwIfAborted();
-      if (done) throw new Error("the process at the other end has ended");
+      if (done) throw new Error("the receiving process has ended");
       return JSON.parse(value);
     };
     const { port } = await next() as { port: number };
@@ -80,7 +84,7 @@ export class Session {
     const argv = [...prefix, ...self(), command, JSON.stringify(job)];
     const child = spawn(argv[0]!, argv.slice(1), {
       stdio: ["ignore", "pipe", "pipe"],
-      // node:ffi warns that it is experimental.
+      // Hides node:ffi's warning that it is experimental.
       env: { ...process.env, NODE_NO_WARNINGS: "1" },
       timeout: LIFE_MS,
       killSignal: "SIGKILL",
@@ -96,7 +100,7 @@ export class Session {
   }
 }
 
-/** The command line of this very program. */
+/** Returns the command line of this program. */
 function self(): string[] {
   const flags = runtime().name === "deno" ? ["run", "--allow-all", "--no-check", "--quiet"] : [];
   return [process.execPath, ...flags, process.argv[1]!];

@@ -1,4 +1,4 @@
-/** The process at the other end: it throws the bytes away, or takes their checksum. @module */
+/** The receiving process: discards the bytes, or computes their checksum. @module */
 
 import { createHash } from "node:crypto";
 import { writeSync } from "node:fs";
@@ -13,24 +13,26 @@ const STREAM = 1;
 const POLLIN = 1;
 const WRITE_ONLY = 1;
 const MB = 1024 * 1024;
-/** How long it waits without looking whether its parent is still there. */
+/** Interval of checks whether the parent is still alive, in milliseconds. */
 const PATIENCE_MS = 250;
 
-/** What it is to do, by the arguments of the hidden command. */
+/** The job, from the arguments of the hidden command. */
 export interface SinkJob {
-  /** A named pipe to read from; without one it listens on a port of its own, which it prints. */
+  /**
+   * Named pipe to read from. Without it, the process prints a port of its own and listens there.
+   */
   readonly fifo?: string;
-  /** Whether checksums are wanted: the bytes must be looked at then. */
+  /** Whether to compute checksums, which means reading the bytes. */
   readonly hash: boolean;
 }
 
-/** What it prints for each connection or writer, as one line of JSON, after a first line of `{ port }`. */
+/** Line of JSON for each connection or writer; the first line is `{ port }`. */
 export interface Drained {
   readonly bytes: number;
   readonly sha256: string | null;
 }
 
-/** Runs until it is ended, or its parent is gone. */
+/** Runs until it is killed or its parent has ended. */
 export function runSink(text: string): void {
   const { fifo, hash } = JSON.parse(text) as SinkJob;
   const parent = process.ppid;
@@ -49,12 +51,12 @@ export function runSink(text: string): void {
 function drainPipes(fifo: string, drain: (fd: number) => Drained, orphaned: () => boolean): void {
   writeSync(1, `${JSON.stringify({ port: 0 })}\n`);
   while (!orphaned()) {
-    // Without waiting for a writer, or it could not end with its parent.
+    // A blocking open would wait for a writer even if the parent has ended.
     const fd = must(raw.open(fifo, bits.NONBLOCK | bits.CLOEXEC, 0), "open");
     while (raw.poll(fd, POLLIN, PATIENCE_MS) <= 0 && !orphaned());
     raw.fcntl(fd, platform.fcntl.SETFL, 0);
     const drained = orphaned() ? undefined : drain(fd);
-    // Closed before it is said: the next writer must find this end closed, or it would go on where
+    // Closes before the report: the next writer must not find this end still open.
     // this one has stopped.
     raw.close(fd);
     if (drained !== undefined) say(drained);
@@ -72,14 +74,14 @@ function listen(): number {
   return fd;
 }
 
-/** `recv(MSG_TRUNC)`: the kernel drops the bytes, so that it is the sender that is measured. */
+/** Drains by `recv(MSG_TRUNC)`: the kernel drops the bytes, so the figures show the sender. */
 function discard(fd: number): Drained {
   let bytes = 0;
   for (let count = 1; count > 0; bytes += Math.max(0, count)) count = raw.recvDiscard(fd, MB, 0);
   return { bytes, sha256: null };
 }
 
-/** Splices a pipe into the null device: nothing is copied. */
+/** Drains by splicing into /dev/null, without copying. */
 function swallow(fd: number): Drained {
   raw.fcntl(fd, platform.fcntl.SETPIPE_SZ, MB);
   const nowhere = must(raw.open("/dev/null", WRITE_ONLY | bits.CLOEXEC, 0), "open");

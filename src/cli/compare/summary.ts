@@ -1,14 +1,14 @@
-/** From single runs to figures, and from figures to a choice. @module */
+/** Summarizes runs, and chooses a method. @module */
 
 import { methodNamed } from "./methods.ts";
 import type { CacheState, Choice, Row, Sample, Summary, TargetName, Traffic } from "./types.ts";
 
 const GB = 1e9;
 
-/** A method is considered when it takes at most so many times as long as the fastest. */
+/** Methods up to this many times slower than the fastest are considered. */
 const CONSIDERED = 1.25;
 
-/** Median (of an even series the mean of the two in the middle), smallest and largest. */
+/** Returns the median, smallest and largest value; an even series averages the two middle ones. */
 export function summarize(values: readonly number[]): Summary {
   const sorted = [...values].sort((a, b) => a - b);
   const middle = sorted.length / 2;
@@ -16,7 +16,7 @@ export function summarize(values: readonly number[]): Summary {
   return { median, min: sorted[0]!, max: sorted.at(-1)! };
 }
 
-/** Figures by target, cache and method, in the order in which they first came. */
+/** Groups figures by target, cache state and method, in order of appearance. */
 export function rowsOf(
   samples: readonly Sample[],
   traced: ReadonlyMap<string, Traffic>,
@@ -43,7 +43,7 @@ function rowOf(group: readonly Sample[], traced: Traffic | undefined, identity: 
   const perGb = (value: (sample: Sample) => number) =>
     of((sample) => value(sample) / 1000 / (Math.max(1, sample.bytes) / GB));
   const median = (name: NumberOf<Sample>) => of((sample) => sample[name]).median;
-  // Rounds differ by what the socket takes at a time: the one in the middle stands for all.
+  // Socket fill levels vary between rounds. The median round represents all.
   const sorted = [...group].sort((a, b) => total(a) - total(b));
   const { calls, intoUser, outOfUser, inKernel } = sorted[Math.floor((sorted.length - 1) / 2)]!;
   return {
@@ -68,7 +68,7 @@ function rowOf(group: readonly Sample[], traced: Traffic | undefined, identity: 
 
 type NumberOf<T> = { [K in keyof T]: T[K] extends number ? K : never }[keyof T];
 
-/** Number of calls; `null` where nobody has counted them. */
+/** Returns the number of calls; `null` if they were not counted. */
 export function totalCalls({ calls }: Traffic): number | null {
   return calls === null ? null : Object.values(calls).reduce((sum, count) => sum + count, 0);
 }
@@ -77,7 +77,7 @@ function total(sample: Sample): number {
   return totalCalls(sample) ?? 0;
 }
 
-/** Chooses a method for each target and each state of the cache. */
+/** Chooses a method for each target and cache state. */
 export function choose(rows: readonly Row[]): Choice[] {
   const pairs = new Map(rows.map(({ target, cache }) => [`${target} ${cache}`, { target, cache }]));
   return [...pairs.values()].map(({ target, cache }) =>
@@ -85,9 +85,9 @@ export function choose(rows: readonly Row[]): Choice[] {
   );
 }
 
-/** Of the methods that are nearly as fast as the fastest, the one that costs the CPU least. */
+/** Of the methods nearly as fast as the fastest, picks the one with the least CPU time. */
 function choice(target: TargetName, cache: CacheState, rows: readonly Row[]): Choice {
-  // By their best rounds: whatever else the machine does only adds time.
+  // Uses the best rounds, because other work on the machine only adds time.
   const fastest = rows.reduce((a, b) => b.ms.min < a.ms.min ? b : a);
   const near = rows.filter(({ ms }) => ms.min <= fastest.ms.min * CONSIDERED);
   const best = near.reduce((a, b) => b.cpuPerGb.median < a.cpuPerGb.median ? b : a);
@@ -113,14 +113,14 @@ function label({ method }: Row): string {
   return methodNamed(method).label;
 }
 
-/** Three digits that count. */
+/** Formats a number with three significant digits. */
 export function figure(value: number): string {
   if (value === 0) return "0";
   if (Math.abs(value) >= 100) return value.toFixed(0);
   return Math.abs(value) >= 10 ? value.toFixed(1) : value.toFixed(2);
 }
 
-/** A size in the units of disks and networks. */
+/** Formats bytes in decimal units. */
 export function size(bytes: number): string {
   if (bytes >= 1e9) return `${figure(bytes / 1e9)} GB`;
   if (bytes >= 1e6) return `${figure(bytes / 1e6)} MB`;

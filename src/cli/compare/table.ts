@@ -1,4 +1,4 @@
-/** The comparison for a terminal. @module */
+/** Formats the comparison for a terminal. @module */
 
 import { wrap } from "../output.ts";
 import type { Paint } from "../style.ts";
@@ -6,7 +6,7 @@ import { METHODS } from "./methods.ts";
 import { figure, size, totalCalls } from "./summary.ts";
 import type { CacheState, Comparison, Row, Summary, TargetName } from "./types.ts";
 
-/** Where the bytes go, in words. */
+/** Targets in words. */
 export const TARGETS: Record<TargetName, string> = {
   socket: "into a TCP socket",
   file: "into a file",
@@ -14,13 +14,13 @@ export const TARGETS: Record<TargetName, string> = {
   two: "into two TCP sockets at once",
 };
 
-/** What the state of the cache means. */
+/** Cache states in words. */
 export const CACHES: Record<CacheState, string> = {
   warm: "file in the page cache",
   cold: "file on the disk",
 };
 
-/** The label of a method, by its name. */
+/** Returns the label of a method. */
 export function labelOf(name: string): string {
   return METHODS.find((method) => method.name === name)?.label ?? name;
 }
@@ -42,7 +42,7 @@ const COLUMNS: readonly Column[] = [
   ["peak", ({ peak }) => size(peak)],
 ];
 
-/** What is left out first where not all of them fit. */
+/** Columns to drop first if the terminal is narrow. */
 const LEAST_WANTED: readonly string[] = [
   "peak",
   "faults",
@@ -56,23 +56,23 @@ const LEAST_WANTED: readonly string[] = [
   "GB/s",
 ];
 
-/** What the columns mean. */
+/** Explains the columns. */
 export const LEGEND: readonly string[] = [
   "ms, CPU-s/GB: median (smallest-largest). calls: system calls while moving. switches: context " +
   "switches, voluntary + involuntary. user memory: bytes in + out of the memory of the process.",
   "faults: page faults without + with the disk. cache: growth of the page cache. peak: resident " +
-  "memory, of which the runtime alone takes most.",
+  "memory, most of it the runtime's own.",
 ];
 
-/** Headings of the columns. */
+/** Column headings. */
 export const COLUMN_NAMES: readonly string[] = COLUMNS.map(([name]) => name);
 
-/** The cells of a line of the table. */
+/** Returns the cells of a table row. */
 export function cells(row: Row): string[] {
   return COLUMNS.map(([, text]) => text(row));
 }
 
-/** Renders everything for a terminal of `width` columns. */
+/** Renders the comparison for a terminal of `width` columns. */
 export function render(comparison: Comparison, paint: Paint, width: number = Infinity): string {
   const { file, machine, rounds, rows, refusals, choices, notes } = comparison;
   const name = file.path === null ? "random bytes" : file.path;
@@ -99,13 +99,13 @@ export function render(comparison: Comparison, paint: Paint, width: number = Inf
   }
   const more = left.size === 0
     ? []
-    : [`A wider window, --json or --html shows more: ${[...left].join(", ")}.`];
+    : [`A wider terminal, --json or --html shows more: ${[...left].join(", ")}.`];
   const below = [...notes, ...LEGEND, ...more].flatMap((text) => wrap(text, width));
   lines.push("", ...below.map((text) => paint("dim", text)));
   return lines.join("\n");
 }
 
-/** The lines of a table no wider than `most`; adds what is left out for that to `left`. */
+/** Renders a table of at most `most` columns; adds the dropped columns to `left`. */
 function table(
   rows: readonly Row[],
   chosen: string,
@@ -136,19 +136,19 @@ function spread({ median, min, max }: Summary): string {
   return min === max ? figure(median) : `${figure(median)} (${figure(min)}-${figure(max)})`;
 }
 
-/** `2 GB + 2 GB`, or `none` where no byte came near. */
+/** Formats bytes in and out as `2 GB + 2 GB`, or `none`. */
 export function crossing({ calls, intoUser, outOfUser }: Row["traffic"]): string {
   if (calls === null) return "?";
   return intoUser + outOfUser === 0 ? "none" : `${size(intoUser)} + ${size(outOfUser)}`;
 }
 
-/** A number of things, short. */
+/** Formats a count briefly. */
 export function count(value: number | null): string {
   if (value === null) return "?";
   return value >= 10_000 ? `${figure(value / 1000)} k` : String(Math.round(value));
 }
 
-/** The text with a capital in front. */
+/** Capitalizes a text. */
 export function capital(text: string): string {
   return text.charAt(0).toUpperCase() + text.slice(1);
 }

@@ -1,58 +1,58 @@
-/** The words of `sluice compare`. @module */
+/** Types of `sluice compare`. @module */
 
 /** Where the bytes go: a TCP socket, a file, a pipe, or two sockets at once. */
 export type TargetName = "socket" | "file" | "pipe" | "two";
 
-/** Whether the file is in the page cache when a run begins. */
+/** Whether the file is in the page cache at the start of a run. */
 export type CacheState = "warm" | "cold";
 
-/** What one child is to do. */
+/** The job of one child process. */
 export interface Job {
   readonly method: string;
   readonly target: TargetName;
-  /** The file that is sent. */
+  /** The file to move. */
   readonly path: string;
-  /** Its bytes. */
+  /** Size of the file in bytes. */
   readonly size: number;
   /** Ports on 127.0.0.1, one for each socket. */
   readonly ports: readonly number[];
-  /** Path of the file or the named pipe that is written; empty for sockets. */
+  /** Path of the file or named pipe to write; empty for sockets. */
   readonly output: string;
   /**
-   * A small file that a library moves first, so that loading its parts and starting its threads,
-   * which happens once in a process, is not taken for the cost of this file.
+   * A small file that a library moves first. It loads the library's parts and starts its threads,
+   * so that these one-time costs do not count.
    */
   readonly warmUp: string;
 }
 
-/** What moved the bytes, counted at the calls themselves. */
+/** Calls and bytes, counted at the calls themselves. */
 export interface Traffic {
-  /** Number of calls by name; `null` where they were not ours to count. */
+  /** Number of calls by name; `null` if they were not counted. */
   readonly calls: Readonly<Record<string, number>> | null;
-  /** Bytes that the kernel put into memory of the process. */
+  /** Bytes that the kernel wrote into memory of the process. */
   readonly intoUser: number;
-  /** Bytes that the kernel took from memory of the process. */
+  /** Bytes that the kernel read from memory of the process. */
   readonly outOfUser: number;
   /** Bytes that calls moved from descriptor to descriptor. */
   readonly inKernel: number;
 }
 
-/** What one child measured of itself. */
+/** Measurements of one child process. */
 export interface Figures extends Traffic {
   /** Bytes of the file. */
   readonly bytes: number;
-  /** From the first byte until the other side has drained the last. */
+  /** Time from the first byte until the receiver has drained the last. */
   readonly ms: number;
   /** Milliseconds of CPU time of all threads. */
   readonly userMs: number;
   readonly systemMs: number;
-  /** Context switches of all threads: waiting, and being made to wait. */
+  /** Context switches of all threads: voluntary and involuntary. */
   readonly voluntary: number;
   readonly involuntary: number;
-  /** Page faults without and with reading from the disk. */
+  /** Page faults without and with a disk read. */
   readonly minorFaults: number;
   readonly majorFaults: number;
-  /** Bytes: the highest resident memory, and by how much that is above the start. */
+  /** Peak of resident memory in bytes, and its growth since the start. */
   readonly peak: number;
   readonly growth: number;
 }
@@ -63,7 +63,7 @@ export interface Sample extends Figures {
   readonly cache: CacheState;
   readonly method: string;
   readonly round: number;
-  /** Bytes of page cache that the run has filled, of the file and of what was written. */
+  /** Growth of the page cache in bytes, for the file and for what was written. */
   readonly cacheGrowth: number;
 }
 
@@ -90,9 +90,9 @@ export interface Row {
   /** Bytes of the file. */
   readonly bytes: number;
   readonly ms: Summary;
-  /** 10^9 bytes a second, of the file. */
+  /** 10^9 bytes of the file per second. */
   readonly gbPerSecond: Summary;
-  /** CPU seconds for 10^9 bytes. */
+  /** CPU seconds per 10^9 bytes. */
   readonly userPerGb: Summary;
   readonly systemPerGb: Summary;
   readonly cpuPerGb: Summary;
@@ -107,7 +107,7 @@ export interface Row {
   readonly traffic: Traffic;
 }
 
-/** The whole outcome; plain data. */
+/** The complete result, as plain data. */
 export interface Comparison {
   readonly file: { readonly path: string | null; readonly bytes: number; readonly sha256: string };
   readonly machine: {
@@ -120,12 +120,12 @@ export interface Comparison {
   readonly rows: readonly Row[];
   readonly refusals: readonly Refusal[];
   readonly choices: readonly Choice[];
-  /** What a reader must know to judge the figures. */
+  /** Notes that readers need to judge the figures. */
   readonly notes: readonly string[];
   readonly samples: readonly Sample[];
 }
 
-/** The method of choice for a target, in words. */
+/** The recommended method for a target, with the reason. */
 export interface Choice {
   readonly target: TargetName;
   readonly cache: CacheState;

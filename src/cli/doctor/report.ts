@@ -1,4 +1,4 @@
-/** What `sluice doctor` prints. @module */
+/** Formats the report of `sluice doctor`. @module */
 
 import { release } from "node:os";
 import type { Capabilities, Mechanism, MechanismName } from "../../capabilities.ts";
@@ -6,7 +6,7 @@ import { RUNTIME_LIBRARY } from "../../tls/library.ts";
 import { wrap } from "../output.ts";
 import type { Paint, StyleName } from "../style.ts";
 
-/** Mechanisms by what they are for, with the words that the field uses. */
+/** Mechanisms by purpose, with the field's names. */
 const GROUPS: readonly (readonly [string, Partial<Record<MechanismName, string>>])[] = [
   ["Moving bytes inside the kernel", {
     sendfile: "sendfile",
@@ -44,12 +44,12 @@ const MARKS: Record<Mechanism["state"], readonly [string, StyleName]> = {
 };
 
 const WIDTH = 23;
-/** Where the details of a mechanism begin. */
+/** Column at which the details of a mechanism begin. */
 const DETAILS = WIDTH + 13;
-/** Columns that details need beside what stands before them; with fewer they go below it. */
+/** Least columns for details beside the state; if there are fewer, they go below. */
 const LEAST = 30;
 
-/** Renders the answer for a terminal of `width` columns. */
+/** Renders the report for a terminal of `width` columns. */
 export function render(found: Capabilities, paint: Paint, width: number = Infinity): string {
   const narrow = width - DETAILS < LEAST;
   return lines(found, paint, narrow).flatMap((line) => {
@@ -73,7 +73,7 @@ function lines(found: Capabilities, paint: Paint, narrow: boolean): string[] {
       ...all,
       "",
       paint("red", reason),
-      "Without foreign calls, what can be copied is copied.",
+      "Without foreign calls, sluice copies where it can.",
     ];
   }
   for (const [title, names] of GROUPS) {
@@ -88,7 +88,7 @@ function lines(found: Capabilities, paint: Paint, narrow: boolean): string[] {
   return [...all, "", verdict(found, paint)];
 }
 
-/** Whether the main thing works: files go out without being copied. */
+/** Whether files can be sent without copying. */
 export function healthy({ supported, mechanisms: { sendfile, splice } }: Capabilities): boolean {
   return supported && sendfile.state === "works" && splice.state === "works";
 }
@@ -118,7 +118,7 @@ function row(
   return lines;
 }
 
-/** The library first: without it, nothing can be said of kTLS. */
+/** Lists the library first: without it, the state of kTLS is unknown. */
 function https({ tls }: Capabilities, paint: Paint, narrow: boolean): string[] {
   const { kernelTls, library, reason, version } = tls;
   if (library === null) {

@@ -1,11 +1,11 @@
-/** What `sluice relay` prints. @module */
+/** Formats the lines of `sluice relay`. @module */
 
 import type { RelayStats } from "../../mod.ts";
 import { counted } from "../quantity.ts";
 
 const UNITS = ["B", "kB", "MB", "GB", "TB", "PB"];
 
-/** `"1.23 GB"`: three digits that count, powers of 1000. */
+/** Formats bytes in decimal units with three significant digits, such as `"1.23 GB"`. */
 export function bytes(count: number): string {
   let unit = 0;
   while (count >= 999.5 && unit < UNITS.length - 1) {
@@ -16,18 +16,18 @@ export function bytes(count: number): string {
   return `${count.toFixed(digits)} ${UNITS[unit]}`;
 }
 
-/** Bytes per second since the last time it was asked. */
+/** Computes rates between two calls of {@linkcode Rates.take}. */
 export class Rates {
   #bytesUp = 0;
   #bytesDown = 0;
   #atMs: number;
 
-  /** Begins to count at `nowMs`. */
+  /** Starts at `nowMs`. */
   constructor(nowMs: number) {
     this.#atMs = nowMs;
   }
 
-  /** The rates since then, and from then on. */
+  /** Returns the rates since the previous call, in bytes per second. */
   take({ bytesDown, bytesUp }: RelayStats, nowMs: number): { up: number; down: number } {
     const seconds = Math.max(1, nowMs - this.#atMs) / 1000;
     const up = (bytesUp - this.#bytesUp) / seconds;
@@ -39,7 +39,7 @@ export class Rates {
   }
 }
 
-/** One line on what happens now. */
+/** Formats the current state. */
 export function statusLine(stats: RelayStats, { down, up }: { up: number; down: number }): string {
   const parts = [
     `${stats.active} of ${counted(stats.accepted, "connection")}`,
@@ -50,7 +50,7 @@ export function statusLine(stats: RelayStats, { down, up }: { up: number; down: 
   return [...parts, ...troubles(stats)].join("  ");
 }
 
-/** One line on what has happened. */
+/** Formats the totals. */
 export function summaryLine(stats: RelayStats): string {
   const { accepted, bytesDown, bytesUp } = stats;
   const parts = [

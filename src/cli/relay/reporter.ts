@@ -1,4 +1,4 @@
-/** How `sluice relay` tells what it does: a live line, a log, or JSON. @module */
+/** Reports the events of `sluice relay`: a live line, a log, or JSON. @module */
 
 import process from "node:process";
 import type { Relay } from "../../mod.ts";
@@ -6,23 +6,23 @@ import { write } from "../output.ts";
 import { counted } from "../quantity.ts";
 import { Rates, statusLine, summaryLine } from "./lines.ts";
 
-/** Time between two updates of the live line, and between two lines of a log, in milliseconds. */
+/** Interval of updates of the live line and of log lines, in milliseconds. */
 const LIVE_MS = 500;
 const LOG_MS = 10_000;
 
 const CLEAR_LINE = "\r\x1b[K";
 
-/** Tells about a relay until it is stopped. */
+/** Reports on a relay until it stops. */
 export interface Reporter {
-  /** Says that it listens. */
+  /** The relay listens. */
   listening(address: string, upstream: string): void;
-  /** Says that it waits for open connections to end. */
+  /** The relay waits for open connections to end. */
   draining(graceMs: number): void;
-  /** Sums up. */
+  /** Prints the summary. */
   stop(): void;
 }
 
-/** Chooses for the output: JSON if asked for, a live line on a terminal, else a log. */
+/** Creates the reporter: JSON if requested, a live line on a terminal, otherwise a log. */
 export function createReporter(relay: Relay, options: { json: boolean }): Reporter {
   if (options.json) return new JsonReporter(relay);
   return new TextReporter(relay, process.stdout.isTTY === true);
@@ -93,7 +93,7 @@ class TextReporter implements Reporter {
     const stats = this.#relay.stats();
     const line = statusLine(stats, this.#rates.take(stats, performance.now()));
     if (this.#live) {
-      // A line that wraps could not be overwritten.
+      // A wrapped line could not be overwritten.
       write(CLEAR_LINE + line.slice(0, (process.stdout.columns || 80) - 1));
     } else if (line !== this.#last) {
       this.#say(line);

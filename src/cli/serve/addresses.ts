@@ -1,16 +1,16 @@
-/** Under which addresses a server can be reached. @module */
+/** Lists the addresses of a server. @module */
 
 import { networkInterfaces } from "node:os";
 
-/** Addresses to open in a browser. */
+/** URLs of a server. */
 export interface Urls {
   /** On this machine. */
   readonly local: string;
-  /** From other machines; none when only this one is listened to. */
+  /** From other machines; empty if the server listens on this machine only. */
   readonly network: readonly string[];
 }
 
-/** Names the addresses of a server that listens on `address`. */
+/** Returns the URLs of a server that listens on `address`. */
 export function urlsOf(address: string, port: number, scheme: string = "http"): Urls {
   const urlOf = (host: string, at: number) =>
     `${scheme}://${host.includes(":") ? `[${host}]` : host}:${at}/`;
@@ -22,11 +22,11 @@ export function urlsOf(address: string, port: number, scheme: string = "http"): 
     };
   }
   const all = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
-  // A link-local IPv6 address is of no use without the name of the interface.
+  // Link-local IPv6 addresses are useless without the name of the interface.
   const outside = all.filter(({ address: own, family, internal }) =>
     !internal && !own.startsWith("fe80:") && (family === "IPv4" || address === "::")
   );
-  // Those that people can type come first.
+  // IPv4 addresses come first: they are easier to type.
   outside.sort((a, b) => Number(a.family === "IPv6") - Number(b.family === "IPv6"));
   return {
     local: urlOf("localhost", port),

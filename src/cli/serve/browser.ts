@@ -1,4 +1,4 @@
-/** Opening a page in the user's browser. @module */
+/** Opens a page in the user's browser. @module */
 
 import { spawn } from "node:child_process";
 import { platform } from "node:os";
@@ -8,7 +8,7 @@ const COMMANDS: Readonly<Record<string, readonly string[]>> = {
   win32: ["cmd", "/c", "start", '""'],
 };
 
-/** Opens `url`; where there is no browser nothing happens. */
+/** Opens `url`; does nothing if there is no browser. */
 export function openBrowser(url: string): void {
   const [command, ...args] = COMMANDS[platform()] ?? ["xdg-open"];
   const child = spawn(command!, [...args, url], { stdio: "ignore", detached: true });

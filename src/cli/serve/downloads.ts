@@ -1,4 +1,4 @@
-/** The large downloads under way, with rate and progress. @module */
+/** Shows running large downloads with rate and progress. @module */
 
 import type { RequestEvent } from "../../http/mod.ts";
 import { formatBytes } from "../../http/listing/text.ts";
@@ -8,7 +8,7 @@ import { shown } from "./lines.ts";
 /** Width of a bar, in characters. */
 const BAR = 16;
 
-/** A client that says nothing for so long has stopped reading. */
+/** Time without an event after which a download counts as stalled, in milliseconds. */
 const STALLED_MS = 2000;
 
 interface Download {
@@ -18,16 +18,16 @@ interface Download {
   bytes: number;
   /** Bytes per second, smoothed. */
   rate: number;
-  /** When it was last heard of, in milliseconds. */
+  /** Time of the last event, in milliseconds. */
   at: number;
   durationMs: number;
 }
 
-/** Follows downloads by their events. */
+/** Tracks downloads by their events. */
 export class Downloads {
   readonly #all = new Map<string, Download>();
 
-  /** Takes an event in. */
+  /** Records an event. */
   update({ bytes, client, durationMs, id, state, target, time, total }: RequestEvent): void {
     const key = `${id} ${time} ${client} ${target}`;
     if (state !== "running") return void this.#all.delete(key);
@@ -45,12 +45,12 @@ export class Downloads {
     known.at = at;
   }
 
-  /** Forgets all. */
+  /** Forgets all downloads. */
   clear(): void {
     this.#all.clear();
   }
 
-  /** At most `most` lines of at most `columns` characters. */
+  /** Renders at most `most` lines of at most `columns` characters. */
   lines(columns: number, most: number, now: number, paint: Paint): string[] {
     if (this.#all.size === 0 || most < 2) return [];
     const lines: string[] = [];
@@ -77,12 +77,12 @@ function line(
   const left = rate > 0 ? eta((total - bytes) / rate) : "stalled";
   const figures = ` ${String(Math.floor(done * 100)).padStart(3)} %  ` +
     `${`${formatBytes(rate)}/s`.padStart(11)}  ${left.padStart(7)}  `;
-  // A line that wraps could not be overwritten.
+  // A wrapped line could not be overwritten.
   const room = Math.max(0, columns - BAR - figures.length - 1);
   return bar + figures + `${shown(target)} → ${client}`.slice(0, room);
 }
 
-/** Seconds as people read them. */
+/** Formats seconds for readers. */
 function eta(seconds: number): string {
   if (seconds < 100) return `${Math.ceil(seconds)} s`;
   if (seconds < 6000) return `${Math.ceil(seconds / 60)} min`;

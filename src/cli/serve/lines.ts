@@ -1,4 +1,4 @@
-/** One line for each request. @module */
+/** Formats one line per request. @module */
 
 import type { RequestEvent } from "../../http/mod.ts";
 import { formatBytes } from "../../http/listing/text.ts";
@@ -7,16 +7,16 @@ import type { Paint, StyleName } from "../style.ts";
 // deno-lint-ignore no-control-regex -- a client must not move the cursor of our terminal
 const CONTROL = /[\x00-\x1f\x7f-\x9f]/g;
 
-/** `200 GET /large.bin 1.00 GiB sendfile 812.3 ms`, what is missing of it, and why. */
+/** Formats `200 GET /large.bin 1.00 GiB sendfile 812.3 ms`, how much was aborted, and why. */
 export function requestLine(event: RequestEvent, paint: Paint): string {
   const { bytes, durationMs, error, method, state, status, total, transfer } = event;
-  const cut = state === "aborted" ? paint("yellow", ` of ${formatBytes(total)}, broken off`) : "";
+  const cut = state === "aborted" ? paint("yellow", ` of ${formatBytes(total)}, aborted`) : "";
   const why = error === undefined ? "" : paint("yellow", ` ${shown(error)}`);
   return `${paint(colourOf(status), String(status))} ${method || "-"} ${shown(event.target)} ` +
     `${formatBytes(bytes)}${cut} ${paint("dim", `${transfer} ${durationMs.toFixed(1)} ms`)}${why}`;
 }
 
-/** The target as a terminal may show it. */
+/** Replaces control characters of a target, which must not reach the terminal. */
 export function shown(target: string): string {
   return target.replace(CONTROL, "?") || "-";
 }

@@ -1,4 +1,4 @@
-/** How `sluice serve` tells what it does: live on a terminal, as a log, as JSON, or hardly. @module */
+/** Reports the events of `sluice serve`: live on a terminal, as log lines or as JSON. @module */
 
 import process from "node:process";
 import type { FileServerStats, RequestEvent } from "../../http/mod.ts";
@@ -12,37 +12,37 @@ import type { Urls } from "./addresses.ts";
 import { Downloads } from "./downloads.ts";
 import { requestLine } from "./lines.ts";
 
-/** What is told once the server listens. */
+/** Facts to report once the server listens. */
 export interface Listening extends Urls {
   readonly root: string;
-  /** How the bytes travel. */
+  /** How the bytes are sent, or how to trust the certificate. */
   readonly note: string;
-  /** The certificate that the command made for this machine. */
+  /** The certificate, if the command made it. */
   readonly certificate: LocalCertificate | undefined;
 }
 
-/** Tells about a server until it has stopped. */
+/** Reports on a server until it stops. */
 export interface Reporter {
-  /** A port is in use, and the next one is tried. */
+  /** A port is in use; the next one is tried. */
   taken(port: number): void;
-  /** The certificate was read again. */
+  /** The certificate was reloaded. */
   reloaded(cert: string): void;
-  /** Something went wrong, and the server goes on. */
+  /** Something failed, and the server continues. */
   warn(message: string): void;
   /** The server listens. */
   listening(info: Listening): Promise<void>;
-  /** A request has ended, or a large one goes on. */
+  /** A request ended, or a large one made progress. */
   request(event: RequestEvent): void;
-  /** Answers under way are waited for. */
+  /** The server waits for running responses. */
   draining(): void;
   /** The server has closed. */
   stop(stats: FileServerStats): void;
 }
 
-/** Time between two pictures of the downloads, in milliseconds. */
+/** Interval of live updates, in milliseconds. */
 const LIVE_MS = 200;
 
-/** Chooses for the output. */
+/** Creates the reporter for the output. */
 export function createReporter({ json, quiet }: { json: boolean; quiet: boolean }): Reporter {
   return json ? new JsonReporter() : new TextReporter(quiet);
 }
@@ -90,7 +90,7 @@ class TextReporter implements Reporter {
   readonly #paint = painter();
   readonly #downloads = new Downloads();
   #timer: NodeJS.Timeout | undefined;
-  /** Lines of the picture at the bottom of the terminal. */
+  /** Lines of the live display at the bottom of the terminal. */
   #drawn = 0;
 
   constructor(quiet: boolean) {
@@ -142,7 +142,7 @@ class TextReporter implements Reporter {
     this.#say(`Closed after ${counted(requests, "request")}, ${formatBytes(bytes)}`);
   }
 
-  /** A line, above the picture. */
+  /** Prints a line above the live display. */
   #say(line: string): void {
     this.#erase();
     write(`${line}\n`);

@@ -1,4 +1,4 @@
-/** Serving a folder from the command line. @module */
+/** `sluice serve`: serves a folder. @module */
 
 import { backend, runtime } from "../../../ffi/mod.ts";
 import { libc } from "../../sys/libc.ts";
@@ -34,14 +34,14 @@ export interface ServeOptions {
   readonly quiet: boolean;
 }
 
-/** Tried first, and then those behind it. */
+/** First port to try; the next ones follow. */
 const DEFAULT_PORT = 3000;
 const PORTS = 20;
 
-/** Time that downloads are given to end, in milliseconds. */
+/** Time that downloads have to end, in milliseconds. */
 const GRACE_MS = 30_000;
 
-/** Serves `dir` until a signal comes. */
+/** Serves `dir` until a signal arrives. */
 export async function serveFolder(dir: string, options: ServeOptions): Promise<void> {
   const root = folderAt(dir, "serve");
   const tls = tlsOf(options);
@@ -52,7 +52,7 @@ export async function serveFolder(dir: string, options: ServeOptions): Promise<v
     const urls = urlsOf(address, port, tls === undefined ? "http" : "https");
     const made = tls?.made;
     const note = made === undefined ? howBytesTravel() : howToTrust(made);
-    // Before anybody can know the address: without a listener SIGHUP would end the process.
+    // Before the address is printed, because SIGHUP without a listener would end the process.
     const stopWatching = tls && reloadOnChange(server, tls.options, {
       failed: ({ message }) => reporter.warn(message),
       reloaded: () => reporter.reloaded(tls.options.cert),
@@ -70,7 +70,7 @@ export async function serveFolder(dir: string, options: ServeOptions): Promise<v
   });
 }
 
-/** One line that says what carries the bytes on this runtime. */
+/** Returns one line that says how this runtime moves the bytes. */
 export function howBytesTravel(): string {
   const { name, version } = runtime();
   try {
@@ -98,7 +98,7 @@ async function listen(
       spa,
       cors,
       sandbox,
-      // An edit shows with the next reload, whatever was moved or linked: see docs/http.md for the cost.
+      // Every reload shows an edit, even if files were moved or linked. docs/http.md has the cost.
       cache: { validMs: 0 },
       ...(fallback !== undefined && { fallback }),
       ...(tls !== undefined && { tls }),

@@ -1,4 +1,4 @@
-/** HTTPS from the command line: which certificate, and reading it again when it changes. @module */
+/** HTTPS options of `sluice serve`: chooses and reloads the certificate. @module */
 
 import { unwatchFile, watchFile } from "node:fs";
 import process from "node:process";
@@ -8,7 +8,7 @@ import {
   localCertificate,
 } from "../../tls/certificate/local_certificate.ts";
 
-/** The options of the command that are about HTTPS. */
+/** HTTPS options of the command. */
 export interface TlsFlags {
   readonly tls: boolean;
   readonly tlsCert?: string | undefined;
@@ -16,16 +16,16 @@ export interface TlsFlags {
   readonly redirectHttp?: number | undefined;
 }
 
-/** What the server is given, and the certificate where the command made it. */
+/** Options for the server, and the certificate if the command made one. */
 export interface TlsChoice {
   readonly options: TlsOptions & { readonly cert: string; readonly key: string };
   readonly made: LocalCertificate | undefined;
 }
 
-/** How often the files are looked at, in milliseconds: those of ACME change every few weeks. */
+/** Interval of checks of the files, in milliseconds. ACME certificates change every few weeks. */
 const WATCH_MS = 5000;
 
-/** What the flags ask for; `undefined` for HTTP. */
+/** Converts the flags; returns `undefined` for HTTP. */
 export function tlsOf({ redirectHttp, tls, tlsCert, tlsKey }: TlsFlags): TlsChoice | undefined {
   const more = redirectHttp === undefined ? {} : { redirectPort: redirectHttp };
   if (tlsCert !== undefined || tlsKey !== undefined) {
@@ -43,7 +43,7 @@ export function tlsOf({ redirectHttp, tls, tlsCert, tlsKey }: TlsFlags): TlsChoi
   return { options: { cert, key, ...more }, made };
 }
 
-/** Which certificate it is, and how to trust it. */
+/** Describes the certificate and how to trust it. */
 export function howToTrust({ cert, fingerprint, made }: LocalCertificate): string {
   return [
     `Certificate ${cert}, ${made ? "made for this machine" : "made earlier"}`,
@@ -52,7 +52,9 @@ export function howToTrust({ cert, fingerprint, made }: LocalCertificate): strin
   ].join("\n");
 }
 
-/** Reads the certificate again when a file changes, or on SIGHUP; returns a function that ends this. */
+/**
+ * Reloads the certificate when a file changes, or on SIGHUP; returns a function that stops this.
+ */
 export function reloadOnChange(
   server: FileServer,
   { cert, key }: TlsChoice["options"],
@@ -60,7 +62,7 @@ export function reloadOnChange(
 ): () => void {
   const reload = () => void server.reload().then(reloaded, failed);
   let timer: ReturnType<typeof setTimeout> | undefined;
-  // Certificate and key are written one after the other.
+  // Waits a little, because certificate and key are written one after the other.
   const changed = () => {
     clearTimeout(timer);
     timer = setTimeout(reload, 500);

@@ -1,4 +1,4 @@
-/** Plans as responses of `fetch`. @module */
+/** Turns plans into `fetch` responses. @module */
 
 import { concat } from "../../bytes.ts";
 import { TruncatedError } from "../../errors.ts";
@@ -10,15 +10,15 @@ import { phraseOf, planMessage } from "../rules/messages.ts";
 import type { Part, Plan, PlanRequest } from "../rules/types.ts";
 import type { StaticRoot } from "../files/static_root.ts";
 
-/** Bytes in one piece of a stream. */
+/** Bytes in one chunk of a stream. */
 const CHUNK = 256 * 1024;
 
-/** The request, as a plan needs it. */
+/** Wraps a `fetch` request for planning. */
 export function planRequestOf({ method, headers }: Request): PlanRequest {
   return { method, header: (name) => headers.get(name) };
 }
 
-/** Answers a request below a site. */
+/** Answers a request for a file below a root. */
 export async function respondToFetch(site: StaticRoot, request: Request): Promise<Response> {
   const plain = planRequestOf(request);
   const original = targetOf(request.url);
@@ -30,9 +30,10 @@ export async function respondToFetch(site: StaticRoot, request: Request): Promis
 }
 
 /**
- * The target in the URL of a request, in origin form; `undefined` where two readers of the URL see
- * two paths. Runtimes make it of the Host field and the target, not all by parsing them,
- * and a guard may parse it or not. On a Unix socket Deno's begin with `http+unix://`.
+ * Returns the target in a request's URL, in origin form; `undefined` if two readers of the URL
+ * could see different paths. Runtimes build the URL from the Host field and the target, and not all
+ * of them parse it. A guard may parse it or not. On a Unix socket, Deno's URLs begin with
+ * `http+unix://`.
  */
 function targetOf(url: string): string | undefined {
   if (url[0] === "/") return url;
@@ -40,13 +41,13 @@ function targetOf(url: string): string | undefined {
   const raw = rest[0] === "/" ? rest : `/${rest}`;
   if (!URL.canParse(url)) return undefined;
   const { pathname, search } = new URL(url);
-  // An empty query is left out of `search`.
+  // `search` omits an empty query.
   return raw === pathname + search || raw === `${pathname}?` ? raw : undefined;
 }
 
 const SCHEME_AND_HOST = /^[a-z][a-z0-9+.\-]*:\/\/[^/?#]*/i;
 
-/** Makes a response of a plan, which closes the file when it has been read or cancelled. */
+/** Builds a response from a plan. Closes the file when the body has been read or cancelled. */
 export async function toResponse(
   { status, headers, parts, length }: Plan,
   file: OpenFile | undefined,
@@ -78,7 +79,9 @@ async function readAll(
   return concat(all) as Uint8Array<ArrayBuffer>;
 }
 
-/** The pieces of a body, in order; all of the length that was promised. */
+/**
+ * Yields the pieces of a body in order. Throws if the file yields less than the promised length.
+ */
 async function* pieces(
   fd: number,
   parts: readonly Part[],
@@ -121,12 +124,12 @@ function stream(
         controller.close();
       } catch (error) {
         file.close();
-        // The stream fails, so that the runtime cuts the connection.
+        // Fails the stream, so that the runtime cuts the connection.
         throw error;
       }
     },
     async cancel() {
-      // Waits for a read that is under way: it has the descriptor.
+      // Waits for a running read, which uses the descriptor.
       await source.return(undefined);
       file.close();
     },

@@ -1,4 +1,4 @@
-/** One file as a response of `fetch`: `fileResponse`. @module */
+/** `fileResponse`: one file as a `fetch` response. @module */
 
 import { platform } from "../../../ffi/platform/mod.ts";
 import { builtin } from "../../builtins.ts";
@@ -16,34 +16,35 @@ import { planRequestOf, toResponse } from "./fetch.ts";
 /** Options of {@linkcode fileResponse}. */
 export interface FileResponseOptions extends PlanOptions {
   /**
-   * Folder that `path`, relative to it, cannot leave: the kernel sees to that, whatever is renamed
-   * or linked. For paths that a stranger has a say in. It stays open from the first call on.
+   * Folder that `path`, relative to it, cannot leave. The kernel enforces this, whatever is renamed
+   * or linked. Set it for paths that untrusted input can influence. It stays open from the first
+   * call on.
    */
   readonly root?: string | undefined;
-  /** Which symbolic links are followed, with `root`. @default {"inside"} */
+  /** Which symbolic links to follow below `root`. @default {"inside"} */
   readonly symlinks?: Symlinks | undefined;
 }
 
-/** By policy and path; a program has few. */
+/** Open roots, by policy and path. A program has few. */
 const roots = new Map<string, Root>();
 
 /**
- * Answers a request with a file: for `Bun.serve`, `Deno.serve`, Hono, srvx and all who return a
- * `Response`.
+ * Answers a request with a file, for `Bun.serve`, `Deno.serve`, Hono, srvx and other servers whose
+ * handlers return a `Response`.
  *
- * The answer is that of `planResponse`, with ranges, conditions and HEAD; 404 where there is no such
- * file. The bytes come from the descriptor that was examined: up to 64 KiB (1 MiB on Bun) at once, more
- * by a stream. If the file becomes shorter meanwhile, the connection is cut. Bun sends a stream in
- * chunks, without the Content-Length. To serve a whole folder see `serveStatic`, which also answers
- * requests of `fetch`.
+ * Plans the response like `planResponse`, with ranges, conditions and HEAD; answers 404 if the file
+ * does not exist. Reads the bytes from the descriptor that it examined: up to 64 KiB (1 MiB on Bun)
+ * at once, more as a stream. If the file is truncated meanwhile, the connection is cut. Bun sends
+ * streams chunked, without Content-Length. To serve a whole folder, use `serveStatic`, which also
+ * answers `fetch` requests.
  *
- * @param request The request; its method and headers are looked at, not its URL.
- * @param path Path, or `file:` URL, of the file. Not taken from the URL without `root`.
- * @param options What the answer looks like.
+ * @param request The request. Its method and headers count, its URL does not.
+ * @param path Path or `file:` URL of the file. Never take it from the request's URL without `root`.
+ * @param options Options for the response.
  * @returns The response; its body closes the file.
  *
- * @throws {TypeError} When an argument or an option is of the wrong kind.
- * @throws {RangeError} When a number among them is out of range.
+ * @throws {TypeError} When an argument or an option has the wrong type.
+ * @throws {RangeError} When a numeric option is out of range.
  *
  * @example Bun and Deno
  * ```ts ignore
@@ -66,7 +67,7 @@ export async function fileResponse(
   return await toResponse(found.plan, found.file);
 }
 
-/** By system calls where there are some: the runtimes close a file on the event loop, or not at all. */
+/** Opens by system calls if possible: runtimes close files on the event loop, or not at all. */
 function openAny(path: string): Promise<OpenFile | number> {
   return available() && platform.os === "linux" ? openNamed(path) : openPath(path);
 }
@@ -78,7 +79,7 @@ function nameOf(path: string | URL, root: string | undefined): string {
 }
 
 function rootOf(path: string, symlinks: Symlinks = "inside"): Root {
-  // Absolute, for the current folder may change.
+  // Absolute, because the current folder may change.
   const folder = folderOf(path);
   const key = JSON.stringify([symlinks, folder]);
   let root = roots.get(key);

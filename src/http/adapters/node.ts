@@ -1,4 +1,4 @@
-/** Serving a site on the requests and responses of `node:http`. @module */
+/** Serves files through requests and responses of `node:http`. @module */
 
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { builtin } from "../../builtins.ts";
@@ -9,21 +9,21 @@ import type { Answer, StaticRoot } from "../files/static_root.ts";
 import { giveUp, isGone, sendBody, setHead } from "./respond.ts";
 import type { StaticOptions } from "./options.ts";
 
-/** A site, and how it stands among other handlers. */
+/** A root, and its place among other handlers. */
 export interface Serving {
   readonly site: StaticRoot;
   readonly fallthrough: boolean;
   readonly setHeaders: StaticOptions["setHeaders"];
   /**
-   * Whether a status that the program has set is its own: the file is then the page for it, such as
-   * that of an error, whole and without conditions.
+   * Whether to keep a status that the program has set, as for an error page. The file is then sent
+   * whole and without conditions.
    */
   readonly keepsStatus?: boolean | undefined;
-  /** The target before a prefix was cut off, where the request does not know it. */
+  /** The target before a prefix was removed, if the request does not have it. */
   readonly original?: string | undefined;
-  /** Called when it is certain that we answer, before the first header is set. */
+  /** Called when sluice is certain to answer, before it sets the first header. */
   readonly begin?: (() => void) | undefined;
-  /** Called when we have answered, in whatever way that ended. */
+  /** Called when sluice has answered, successfully or not. */
   readonly end?: (() => void) | undefined;
 }
 
@@ -38,8 +38,8 @@ const latest = new WeakMap<object, ServerResponse>();
 /**
  * Answers a request, or passes it on. Never throws.
  *
- * A client may send many requests ahead. Each is looked up when the one before is done, so that a
- * connection has one file open at a time.
+ * A client may pipeline many requests. Each look-up starts when the previous response is done, so
+ * that a connection has one file open at a time.
  */
 export function serveNode(
   serving: Serving,
@@ -47,11 +47,11 @@ export function serveNode(
   res: ServerResponse,
   next: Next,
 ): void {
-  // What stands in for a request in tests of others may have none.
+  // Mock requests may have no socket.
   const connection = req.socket ?? res;
   const before = latest.get(connection);
   latest.set(connection, res);
-  // Until then a response has no socket; one that we have not seen says nothing to us.
+  // A queued response has no socket yet. An unknown previous response means nothing.
   if (res.socket === null && before?.closed === false) {
     before.once("close", () => serveNext(serving, req, res, next));
   } else serveNext(serving, req, res, next);
@@ -82,7 +82,7 @@ function serveNext(serving: Serving, req: Incoming, res: ServerResponse, next: N
 
 function requestOf(req: IncomingMessage, target: string, original?: string): LookupRequest {
   const { method = "", headers } = req;
-  // Only Set-Cookie, which no request has, comes as an array.
+  // Only Set-Cookie, which requests do not have, is an array.
   return { method, target, original, header: (name) => headers[name] as string | undefined };
 }
 
@@ -90,7 +90,7 @@ function isTheirs({ keepsStatus }: Serving, { statusCode }: ServerResponse): boo
   return keepsStatus === true && statusCode !== 200;
 }
 
-/** Without what would make another answer of the file than all of it. */
+/** Hides the fields that would select anything but the whole file. */
 function unconditional({ header }: LookupRequest): LookupRequest["header"] {
   return (name) => name === "range" || name.startsWith("if-") ? undefined : header(name);
 }
@@ -140,18 +140,18 @@ function deliver(
   });
 }
 
-/** Whether a message is for somebody else to give, if there is somebody. */
+/** Whether to leave a message to the next handler, if there is one. */
 function isOthers({ site }: Serving, { status }: Plan): boolean {
-  // A preflight is answered where other origins are welcome.
+  // sluice answers preflights if other origins are allowed.
   return status >= 400 || (status === 204 && site.settings.cors === undefined);
 }
 
-/** Leaves a request to the next handler, or answers it where there is none. */
+/** Leaves a request to the next handler, or answers it if there is none. */
 function pass(serving: Serving, res: ServerResponse, next: Next, plan: Plan): void {
   const { status, headers } = plan;
   if (next !== undefined && status < 500) {
     if (serving.fallthrough) return next();
-    // Not every error handler passes on the Allow that a 405 must have (RFC 9110, 15.5.6).
+    // A 405 must have Allow (RFC 9110, 15.5.6), which some error handlers drop.
     if (status >= 400 && status !== 405) return next(httpError(status, headers));
   }
   if (next !== undefined && status >= 500) return next(httpError(status, headers));
@@ -161,18 +161,18 @@ function pass(serving: Serving, res: ServerResponse, next: Next, plan: Plan): vo
   serving.end?.();
 }
 
-/** An error that Express, Koa, Fastify and Hono know how to answer. */
+/** Builds an error that Express, Koa, Fastify and Hono can turn into a response. */
 function httpError(status: number, headers: Plan["headers"]): Error {
   const kept = Object.fromEntries(
     Object.entries(headers).filter(([name]) => name === "Allow" || name === "Retry-After"),
   );
   const fields = { status, statusCode: status, expose: status < 500, headers: kept };
-  // What Hono looks for; of other errors it makes 500.
+  // Hono calls this; it answers other errors with 500.
   const getResponse = () => new Response(phraseOf(status), { status, headers: kept });
   return Object.assign(new Error(phraseOf(status)), fields, { getResponse });
 }
 
-/** After an error: of the client's going nobody needs to hear, of others the framework does. */
+/** Handles an error: ignores a client that left, reports the rest to the framework. */
 function fail(
   serving: Serving,
   req: Incoming,
@@ -188,7 +188,7 @@ function fail(
   answerError(serving, req, res);
 }
 
-/** Answers with 500 where nobody else can. */
+/** Answers 500 if no one else can. */
 export function answerError(serving: Serving, req: Incoming, res: ServerResponse): void {
   const plan = planMessage(requestOf(req, ""), 500);
   serving.begin?.();

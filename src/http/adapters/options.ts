@@ -4,47 +4,49 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Symlinks } from "../files/open_root.ts";
 import type { SiteOptions } from "../rules/options.ts";
 
-/** What the `setHeaders` hook is told of a file. */
+/** Facts about a file for the `setHeaders` hook. */
 export interface StaticFile {
   /** Bytes. */
   readonly size: number;
   /** Last modification, in milliseconds since the epoch. */
   readonly mtimeMs: number;
-  /** The same as a date. */
+  /** Last modification as a date. */
   readonly mtime: Date;
 }
 
 /** Options of `serveStatic()`: those of `serve-static`, most of `sirv`, and more. */
 export interface StaticOptions extends Omit<SiteOptions, "dotfiles"> {
   /**
-   * What becomes of names that begin with a dot, other than `/.well-known`; `true` is `"allow"`.
+   * Treatment of names that begin with a dot, except `/.well-known`; `true` means `"allow"`.
    *
    * @default {"ignore"}
    */
   readonly dotfiles?: "allow" | "deny" | "ignore" | boolean | undefined;
   /**
-   * Whether what is not found, or not asked for with GET or HEAD, is left to the next handler. If
-   * not, it is an error for the framework; without a next handler it is answered here.
+   * Whether to leave missing files, and methods other than GET and HEAD, to the next handler. If
+   * false, they are errors for the framework. Without a next handler, sluice answers them.
    *
    * @default {true}
    */
   readonly fallthrough?: boolean | undefined;
-  /** Sets headers on the response before the file of this path is sent. Not for `fetch`: see `headers`. */
+  /** Sets headers on the response before the file is sent. With `fetch`, use `headers` instead. */
   readonly setHeaders?:
     | ((res: ServerResponse, path: string, file: StaticFile) => void)
     | undefined;
-  /** Which symbolic links are followed. @default {"inside"} */
+  /** Which symbolic links to follow. @default {"inside"} */
   readonly symlinks?: Symlinks | undefined;
-  /** What comes before the path below the root, where the framework does not cut it off. */
+  /** Path prefix to remove, if the framework does not remove it. */
   readonly prefix?: string | undefined;
-  /** As in `sirv`: the same as `spa`. */
+  /** Alias of `spa`, as in `sirv`. */
   readonly single?: boolean | string | undefined;
-  /** As in `sirv`: browsers keep no copies; with `etag: true` they ask each time. @default {false} */
+  /**
+   * As in `sirv`: forbids browser caching; with `etag: true`, browsers revalidate. @default {false}
+   */
   readonly dev?: boolean | undefined;
   /** As in `sirv`: adds `"br"` to `precompressed`. */
   readonly brotli?: boolean | undefined;
   /** As in `sirv`: adds `"gzip"` to `precompressed`. */
   readonly gzip?: boolean | undefined;
-  /** As in `sirv`: called instead of an answer where there is no next handler. Not for `fetch`. */
+  /** As in `sirv`: called instead of answering if there is no next handler. Not for `fetch`. */
   readonly onNoMatch?: ((req: IncomingMessage, res: ServerResponse) => void) | undefined;
 }

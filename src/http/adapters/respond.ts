@@ -1,4 +1,4 @@
-/** Carries a plan out on a response of `node:http`. @module */
+/** Carries out a plan on a response of `node:http`. @module */
 
 import type { ServerResponse } from "node:http";
 import { cutOff } from "../../runtime/response.ts";
@@ -9,13 +9,12 @@ import type { OpenFile } from "../files/open_root.ts";
 import type { FilePart, Plan } from "../rules/types.ts";
 
 /**
- * Bytes up to which a file is read into memory and leaves together with the head, in one call. From
- * there on sendfile(2) is cheaper: a request took 108 against 125 us of CPU time at 64 KiB, and 231
- * against 132 at 128 KiB (measured on Node.js).
+ * Most bytes of a file that is read into memory and sent together with the head, in one call.
+ * Larger files cost less by sendfile(2): see docs/decisions/07-small-files-in-memory.md.
  */
 const SMALL = 64 * 1024;
 
-/** Fields that a program may have set before, and that are its own then: as with `send`. */
+/** Fields that keep the program's value if it has set them, as with `send`. */
 const THEIRS: ReadonlySet<string> = new Set([
   "Cache-Control",
   "Content-Type",
@@ -38,7 +37,7 @@ export function setHead(res: ServerResponse, { status, headers }: Plan): void {
   }
 }
 
-/** What others have found a response to depend on remains so. */
+/** Adds to the Vary that others have set. */
 function varyOf(res: ServerResponse, more: string): string {
   const before = res.getHeader("Vary");
   return before === undefined ? more : `${before}, ${more}`;
@@ -47,8 +46,8 @@ function varyOf(res: ServerResponse, more: string): string {
 /**
  * Sends the body and ends the response; the head has been set.
  *
- * Rejects when the file or the connection fails. Nothing has been sent then if `res.headersSent` is
- * false; otherwise the connection has been closed, for the body is not what was promised.
+ * Rejects if the file or the connection fails. If `res.headersSent` is false, nothing has been
+ * sent. Otherwise the connection has been closed, because the body is shorter than promised.
  */
 export function sendBody(
   res: ServerResponse,
@@ -61,33 +60,34 @@ export function sendBody(
     const bytes = part instanceof Uint8Array ? part : readCached(file!.fd, part!);
     if (bytes !== undefined) return void res.end(bytes);
   }
-  // Not sendFile(): it would announce what is left of a file that has become shorter.
+  // sendFile() would announce the remaining length of a truncated file.
   const { fd, remote } = file!;
   return sendParts(res, { fd, remote }, parts, length);
 }
 
-/** A small part that is in memory anyway. */
+/** Reads a small part if it is in the page cache. */
 function readCached(fd: number, { start, length }: FilePart): Uint8Array | undefined {
   if (length > SMALL || !available()) return undefined;
   const bytes = new Uint8Array(length);
-  // Fewer bytes, or an error such as EAGAIN or EOPNOTSUPP: by the long way, which waits or says why.
+  // A short read or an error (EAGAIN, EOPNOTSUPP) falls back to sendParts, which waits or reports
+  // it.
   return preadResident(fd, bytes, start) === length ? bytes : undefined;
 }
 
 const GONE: ReadonlySet<unknown> = new Set(["EPIPE", "ECONNRESET", "ETIMEDOUT", "ECANCELED"]);
 
-/** What says something of the file, and nothing of the page that tells of an error. */
+/** Fields that describe the file. An error page must not have them. */
 const OF_THE_FILE = [
   ...["Content-Type", "Content-Length", "Content-Range", "Content-Encoding", "Content-Disposition"],
   ...["ETag", "Last-Modified", "Cache-Control", "Accept-Ranges"],
 ];
 
-/** Whether an error only says that the client has gone away. */
+/** Whether an error only means that the client has disconnected. */
 export function isGone(error: unknown): boolean {
   return GONE.has((error as { code?: unknown }).code);
 }
 
-/** Ends a response that has failed; returns whether another answer can be given. */
+/** Ends a failed response; returns whether another response can be sent. */
 export function giveUp(res: ServerResponse): boolean {
   if (!res.headersSent && !res.destroyed) {
     for (const name of OF_THE_FILE) res.removeHeader(name);

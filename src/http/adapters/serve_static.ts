@@ -1,4 +1,4 @@
-/** Serving a folder from within a framework: `serveStatic`. @module */
+/** `serveStatic`: serves a folder from within a framework. @module */
 
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { describe } from "../../options.ts";
@@ -24,46 +24,46 @@ import type { StaticOptions } from "./options.ts";
 
 export type { FastifyReply, FastifyRequest, HonoContext, KoaContext };
 
-/** What {@linkcode serveStatic} returns: fits into each of these places. */
+/** Handler of {@linkcode serveStatic}, which fits all these servers. */
 export interface StaticHandler {
   /** `node:http`, Express, Connect, Polka. */
   (req: IncomingMessage, res: ServerResponse, next?: (error?: unknown) => void): void;
   /** Koa, as middleware. */
   (context: KoaContext, next: () => Promise<unknown>): Promise<void>;
   /**
-   * Fastify, as a handler, or as a hook: for TypeScript
+   * Fastify, as a handler or a hook. For TypeScript, write
    * `addHook("onRequest", (request, reply, done) => files(request, reply, done))`.
    */
   (request: FastifyRequest, reply: FastifyReply, done?: (error?: Error) => void): void;
   /** Hono, as middleware. */
   (context: HonoContext, next: () => Promise<void>): Promise<Response | undefined>;
   /**
-   * `Bun.serve`, `Deno.serve`, and whatever else takes a function from request to response. About
-   * Bun see `fileResponse`.
+   * `Bun.serve`, `Deno.serve` and other servers that map a request to a response. For Bun, see the
+   * note at `fileResponse`.
    */
   (request: Request, ...rest: unknown[]): Promise<Response>;
-  /** Closes the folder. What is being sent is sent to its end. */
+  /** Closes the folder. Running downloads continue to their end. */
   close(): void;
 }
 
 /**
- * Serves the files of a folder from within a program's own server.
+ * Serves the files of a folder from your own server.
  *
- * A drop-in for `serve-static` (`express.static`) and, but for a few options, for `sirv`. Answers
- * are those of `planResponse`; the kernel keeps lookups below the folder; bytes leave by sendfile(2)
- * wherever `sendFile` can do that, small files together with their head. The handler recognizes by
- * its arguments what has called it: `node:http`, Express, Connect, Koa, Fastify, Hono, or a server
- * in the style of `fetch`.
+ * A drop-in replacement for `serve-static` (`express.static`) and, except for a few options, for
+ * `sirv`. Plans responses like `planResponse`. The kernel keeps look-ups below the folder. Bytes
+ * leave by sendfile(2) if `sendFile` can use it; small files leave together with their head. The
+ * handler recognizes its caller by the arguments: `node:http`, Express, Connect, Koa, Fastify,
+ * Hono, or a server with a `fetch` handler.
  *
- * Request targets that are not the one spelling of a path (`//a`, `/a/../b`, `/a%2Fb`) are not
- * found, so that no guard that a router put before another spelling can be passed by.
+ * Answers 404 to every target that is not the one spelling of a path (`//a`, `/a/../b`, `/a%2Fb`).
+ * Other spellings can therefore not bypass a guard that your router puts in front of a path.
  *
- * @param root Path or `file:` URL of the folder; opened now, so it must exist.
- * @param options What is served, and how.
+ * @param root Path or `file:` URL of the folder. It is opened now, so it must exist.
+ * @param options What to serve, and how.
  * @returns The handler.
  *
- * @throws {TypeError} When an argument or an option is of the wrong kind.
- * @throws {RangeError} When a number among them is out of range.
+ * @throws {TypeError} When an argument or an option has the wrong type.
+ * @throws {RangeError} When a numeric option is out of range.
  * @throws {SyscallError} `ENOENT`, `ENOTDIR`, `EACCES` for the folder.
  *
  * @example Express
@@ -84,7 +84,7 @@ export function serveStatic(root: string | URL, options: StaticOptions = {}): St
   const serving = { site, fallthrough: Boolean(fallthrough), setHeaders };
   const own = { ...serving, keepsStatus: true };
 
-  // Three parameters, whatever is passed: Express takes a function with four for an error handler.
+  // Declares three parameters, because Express takes a function with four for an error handler.
   const handle = (first: unknown, second: unknown, third?: unknown): unknown => {
     if (typeof first === "object" && first !== null) {
       if (isNodeResponse(second)) {
@@ -96,7 +96,7 @@ export function serveStatic(root: string | URL, options: StaticOptions = {}): St
       if (isHono(first)) return toHono(first, second as () => Promise<void>);
       if (isFetch(first)) return respondToFetch(site, first);
     }
-    throw new TypeError(`Cannot serve files: ${describe(first)} is no request that is known here`);
+    throw new TypeError(`Cannot serve files: ${describe(first)} is not a known kind of request`);
   };
 
   const toFastify = (
@@ -115,7 +115,7 @@ export function serveStatic(root: string | URL, options: StaticOptions = {}): St
     const next = (error?: unknown) => {
       if (error === undefined) return done === undefined ? void reply.callNotFound() : done();
       if (!hijacked) return done === undefined ? void reply.send(error) : done(error as Error);
-      // Such a reply takes no error any more, and would never be answered.
+      // A hijacked reply accepts no error, and would never be answered.
       request.log?.error(error);
       answerError(serving, request.raw, reply.raw);
     };
@@ -127,7 +127,7 @@ export function serveStatic(root: string | URL, options: StaticOptions = {}): St
     const { respond } = context;
     const begin = () => {
       context.respond = false;
-      // A phrase that was set before would stand beside another status; HTTP/2 has none.
+      // A reason phrase set earlier would contradict the new status. HTTP/2 has none.
       if (context.req.httpVersionMajor < 2) context.res.statusMessage = "";
     };
     const { originalUrl: original } = context;
@@ -139,7 +139,7 @@ export function serveStatic(root: string | URL, options: StaticOptions = {}): St
     );
     const outcome = await promise;
     if (outcome.error !== undefined) {
-      // Whoever catches it may want to answer.
+      // An error handler may want to answer.
       context.respond = respond;
       throw outcome.error;
     }
@@ -166,7 +166,7 @@ export function serveStatic(root: string | URL, options: StaticOptions = {}): St
     const outcome = await promise;
     if (outcome.error !== undefined) throw outcome.error;
     if (outcome.next) return void await next();
-    // What @hono/node-server takes for: nothing is left to do.
+    // Tells @hono/node-server that the response has been sent.
     return new Response(null, { headers: { "x-hono-already-sent": "true" } });
   };
 
@@ -180,7 +180,7 @@ type SiteChoices = Omit<
   "fallthrough" | "onNoMatch" | "prefix" | "setHeaders" | "symlinks"
 >;
 
-/** Brings the options of others into the form of ours. */
+/** Converts the options of `serve-static` and `sirv` to sluice's own. */
 function siteOptions(
   { brotli, dev, dotfiles = "ignore", gzip, single, ...options }: SiteChoices,
 ): SiteOptions {

@@ -1,4 +1,4 @@
-/** What is in a folder below a root, page by page. @module */
+/** Reads folders below a root, page by page. @module */
 
 import { builtin } from "../../builtins.ts";
 import { factsOf, FileType } from "../../sys/file/statx.ts";
@@ -15,13 +15,13 @@ import type { OpenFile, Root } from "./open_root.ts";
 import { compareEntries, type Listing, type ListingEntry, PAGE_ENTRIES } from "../rules/listing.ts";
 import type { Dotfiles } from "../rules/target.ts";
 
-/** Longest time for which a listing keeps the event loop to itself, in milliseconds. */
+/** Longest time that a listing occupies the event loop at once, in milliseconds. */
 const TURN_MS = 4;
 
-/** Bits of a mode: everybody may read the file. */
+/** Mode bits: everybody may read the file. */
 const READABLE = 0o444;
 
-/** Which part of which folder is wanted. */
+/** Selects one page of one folder. */
 export interface FolderPage {
   /** Decoded names from the root down. */
   readonly names: readonly string[];
@@ -36,7 +36,7 @@ interface Names {
   readonly at: number;
 }
 
-/** Sorted names of folders; one for each site or thread. */
+/** Reads folders and caches their sorted names; one for each site or thread. */
 export class FolderReader {
   readonly #root: Root;
   readonly #names = new FolderCache<Names>();
@@ -47,16 +47,16 @@ export class FolderReader {
   }
 
   /**
-   * Lists what could be asked for, without holding up the event loop for longer than some
-   * milliseconds; `undefined` where there is no such page. A link that leads out of the root is left
-   * out, as if it were absent.
+   * Lists entries that a request could open; `undefined` if the page does not exist. Yields to the
+   * event loop every few milliseconds. Leaves out links that lead out of the root, as if they did
+   * not exist.
    */
   async read(folder: OpenFile, wanted: FolderPage): Promise<Listing | undefined> {
     const turn = turns();
     const key = JSON.stringify(wanted.names);
     let names = this.#find(key, folder);
     if (names === undefined) {
-      // Those who ask for one folder at a time read it once.
+      // Requests for the same version of a folder share one read.
       const version = `${key} ${folder.mtimeNs} ${folder.ctimeNs}`;
       let reading = this.#reading.get(version);
       if (reading === undefined) {
@@ -78,7 +78,7 @@ export class FolderReader {
     return listing(wanted, names.entries.length, entries);
   }
 
-  /** As {@linkcode read}, in a thread that may wait. */
+  /** Does the same in a thread that may block. */
   readNow(fd: number, times: FolderTimes, wanted: FolderPage): Listing | undefined {
     const key = JSON.stringify(wanted.names);
     let names = this.#find(key, times);
@@ -110,7 +110,7 @@ export class FolderReader {
     turn: () => Promise<void> | undefined,
   ): Promise<Names> {
     const { path, openNow } = this.#root;
-    // By the descriptor where the kernel has a path for it, so that no rename can lead elsewhere.
+    // A path through the descriptor cannot be renamed away, if the kernel offers one.
     const place = openNow === null ? builtin("path").join(path, ...names) : `/proc/self/fd/${fd}`;
     const found = await builtin("fs").promises.readdir(place, { withFileTypes: true });
     const opened = await search(visibleNames(found, dotfiles), async (name) => {
@@ -131,7 +131,7 @@ export class FolderReader {
   }
 }
 
-/** Lets others have their turn when the time is up. */
+/** Returns a function that yields to the event loop when the time is up. */
 function turns(): () => Promise<void> | undefined {
   let until = performance.now() + TURN_MS;
   return () => {
@@ -157,7 +157,7 @@ function listing({ names, page }: FolderPage, total: number, entries: ListingEnt
   return { names, entries, truncated: page < pages, page, pages, total };
 }
 
-/** Describes by one call what everybody may read; `undefined` for what has to be opened to know. */
+/** Describes a file that everybody may read, by one call; `undefined` if it must be opened. */
 function statEntry(fd: number, name: string): ListingEntry | undefined {
   const facts = factsOf(fd, name);
   if (typeof facts === "number" || (facts.mode & READABLE) !== READABLE) return undefined;
@@ -168,7 +168,7 @@ function statEntry(fd: number, name: string): ListingEntry | undefined {
   return { name, kind, size: folder ? 0 : size, modifiedMs: Math.floor(modifiedMs) };
 }
 
-/** Describes what was opened, and closes it. */
+/** Describes an opened entry and closes it. */
 function describeEntry(name: string, opened: OpenFile): ListingEntry {
   const kind = opened.folder ? "folder" : "file";
   const size = opened.folder ? 0 : opened.size;

@@ -1,27 +1,29 @@
-/** The names in a folder, in the order in which a listing shows them. @module */
+/** Names in a folder, in the order of a listing. @module */
 
 import type { Dirent } from "node:fs";
 import type { OpenFile } from "./open_root.ts";
 import { compareEntries, type ListingEntry } from "../rules/listing.ts";
 import { type Dotfiles, isVisible } from "../rules/target.ts";
 
-/** A name, and what it is of. */
+/** A name and its kind. */
 export type NamedEntry = Pick<ListingEntry, "name" | "kind"> & {
-  /** Whether it is a link, which may lead elsewhere although the folder stays the same. */
+  /** Whether it is a link, whose target can change while the folder does not. */
   readonly link: boolean;
 };
 
-/** What readdir(3) says of a name: a kind, that only opening it tells, or that it is never served. */
+/**
+ * Returns the kind that readdir(3) reports; `"link"` if it must be opened, `undefined` to skip it.
+ */
 function direntKind(entry: Dirent): NamedEntry["kind"] | "link" | undefined {
   if (entry.isFile()) return "file";
   if (entry.isDirectory()) return "folder";
   const special = entry.isFIFO() || entry.isSocket() || entry.isBlockDevice() ||
     entry.isCharacterDevice();
-  // Some file systems do not say: they are asked as for links.
+  // Some file systems report no type. Such entries are opened, like links.
   return special ? undefined : "link";
 }
 
-/** The entries that may be shown; `open` tells what a link leads to. */
+/** Yields the entries to show; `open` finds out what a link leads to. */
 export function* visibleNames(
   found: readonly Dirent[],
   dotfiles: Dotfiles,
@@ -44,10 +46,10 @@ export function* visibleNames(
   return entries;
 }
 
-/** Entries that are merged without a look at the clock. */
+/** Entries to merge between two looks at the clock. */
 const RUN = 512;
 
-/** Sorts in pieces; `turn` is awaited between them. */
+/** Sorts in pieces, and awaits `turn` between them. */
 export async function sortInTurns(
   entries: NamedEntry[],
   turn: () => Promise<void> | undefined,
@@ -82,13 +84,13 @@ async function merge(
   return all;
 }
 
-/** Time after a change in which another one may leave the same times, in milliseconds. */
+/** Time after a change in which another change may leave the times equal, in milliseconds. */
 const RACY_MS = 20;
 
-/** For how long names are kept that include links: what they lead to may change, in milliseconds. */
+/** Time to keep names that include links, in milliseconds: the links' targets may change. */
 const LINKS_MS = 1000;
 
-/** Most names that are kept, over all folders. */
+/** Most names to keep, over all folders. */
 const MOST_NAMES = 200_000;
 
 interface Kept<T> {
@@ -99,12 +101,12 @@ interface Kept<T> {
   readonly size: number;
 }
 
-/** Keeps what was read of folders for as long as their times stay the same. */
+/** Caches values by folder until the times of the folder change. */
 export class FolderCache<T> {
   readonly #kept = new Map<string, Kept<T>>();
   #size = 0;
 
-  /** What is kept of a folder, unless it has changed or is older than `validMs`. */
+  /** Returns the value of a folder, unless the folder has changed or the value is too old. */
   find(key: string, times: FolderTimes, validMs: number = Infinity): T | undefined {
     const kept = this.#kept.get(key);
     if (kept === undefined) return undefined;
@@ -114,7 +116,7 @@ export class FolderCache<T> {
     return undefined;
   }
 
-  /** Keeps something of `size` names, unless the folder has changed just now. */
+  /** Adds a value of `size` names, unless the folder has changed just now. */
   add(key: string, { mtimeNs, ctimeNs }: FolderTimes, value: T, size: number): void {
     this.#remove(key);
     const age = Date.now() - Number(ctimeNs / 1_000_000n);
@@ -127,7 +129,7 @@ export class FolderCache<T> {
     }
   }
 
-  /** Forgets what is kept under a key. */
+  /** Removes the value of a key. */
   drop(key: string): void {
     this.#remove(key);
   }
@@ -140,10 +142,10 @@ export class FolderCache<T> {
   }
 }
 
-/** What changes whenever a name is added, removed or changed. */
+/** Times that change if a name is added, removed or changed. */
 export type FolderTimes = Pick<OpenFile, "mtimeNs" | "ctimeNs">;
 
-/** For how long the names of a folder are kept, in milliseconds. */
+/** Returns how long the names of a folder stay valid, in milliseconds. */
 export function namesValidMs(entries: readonly NamedEntry[]): number {
   return entries.some(({ link }) => link) ? LINKS_MS : Infinity;
 }

@@ -1,4 +1,4 @@
-/** Where the symbolic links in a path lead, for a thread that may not look at paths outside. @module */
+/** Resolves symbolic links, for threads that may not look at paths outside a folder. @module */
 
 import { platform } from "../../../ffi/platform/mod.ts";
 import { ResolveFlag } from "../../sys/flags/file.ts";
@@ -8,21 +8,21 @@ import * as raw from "../../sys/raw/mod.ts";
 const { CLOEXEC, NOFOLLOW, PATH } = platform.open;
 const RESOLVE = ResolveFlag.BENEATH | ResolveFlag.NO_MAGICLINKS | ResolveFlag.NO_SYMLINKS;
 
-/** As in the kernel: `MAXSYMLINKS`. */
+/** `MAXSYMLINKS` of the kernel. */
 const MOST_LINKS = 40;
 
 const target = new Uint8Array(4096);
 const decoder = new TextDecoder();
 
 /**
- * Resolves the symbolic links of `path`, which is relative to an open folder, without looking at
- * anything outside of it. Links with absolute paths are followed if these begin with the folder's own.
+ * Resolves the symbolic links of `path`, relative to an open folder, and looks at nothing outside
+ * the folder. Follows links with absolute paths if these begin with the folder's own path.
  *
  * Another process may change the links meanwhile: open the result with `RESOLVE_NO_SYMLINKS`.
  *
  * @param folder Descriptor of the folder.
  * @param real The real path of the folder.
- * @returns A path relative to the folder; `undefined` if a link leads out, or there are too many.
+ * @returns A path relative to the folder; `undefined` if a link leads out or there are too many.
  */
 export function pathWithoutLinks(folder: number, real: string, path: string): string | undefined {
   const below = real.endsWith("/") ? real : `${real}/`;
@@ -53,7 +53,7 @@ export function pathWithoutLinks(folder: number, real: string, path: string): st
   return done.join("/");
 }
 
-/** Returns the text of a link; `undefined` for everything else. */
+/** Returns the text of a link; `undefined` if it is no link. */
 function linkAt(folder: number, path: string): string | undefined {
   const fd = raw.openat2(folder, path, PATH | NOFOLLOW | CLOEXEC, 0, RESOLVE);
   if (fd < 0) return undefined;

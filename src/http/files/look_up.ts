@@ -1,4 +1,4 @@
-/** From a request to what answers it: which paths to try, in which order. @module */
+/** Finds the file for a request: which paths to try, and in which order. @module */
 
 import { errnoName } from "../../errors.ts";
 import type { OpenFile } from "./open_root.ts";
@@ -10,47 +10,47 @@ import type { Settings } from "../rules/settings.ts";
 import { parseTarget, type Target } from "../rules/target.ts";
 import type { Coding, Plan, PlanRequest } from "../rules/types.ts";
 
-/** What a request is answered with. */
+/** The result of a look-up. */
 export type Found =
-  /** A file, or a part of one. Whoever gets it closes it, also where the plan has no parts. */
+  /** A file, or a part of one. The receiver closes it, even if the plan has no parts. */
   | {
     readonly kind: "file";
     readonly plan: Plan;
     readonly file: OpenFile;
-    /** Path of the file that was asked for. */
+    /** Path of the requested file. */
     readonly path: string;
-    /** The file that a sidecar stands for, with `keepOriginal`. Whoever gets it closes it. */
+    /** The original of a sidecar, with `keepOriginal`. The receiver closes it. */
     readonly original?: OpenFile | undefined;
-    /** Whether it is the page of an application, sent for what is not there to those who accept it. */
+    /** Whether it is the `spa` page, sent in place of a missing file. */
     readonly standsIn?: boolean;
   }
-  /** An answer without a file; `status` of the plan says why. */
+  /** A response without a file; the plan's `status` says why. */
   | { readonly kind: "message"; readonly plan: Plan }
-  /** A folder to be listed. Whoever gets it closes it. */
+  /** A folder to list. The receiver closes it. */
   | { readonly kind: "listing"; readonly folder: OpenFile; readonly target: Target };
 
-/** Yields paths below the root and is given what they lead to: a file or a negative errno. */
+/** Yields paths below the root and receives, for each, a file or a negative errno. */
 export type Search<T> = Generator<string, T, OpenFile | number>;
 
-/** A request for something below a root. */
+/** A request for a file below a root. */
 export interface LookupRequest extends FileRequest {
-  /** The request target as it is to be looked up, such as `/a%20b?c`. */
+  /** The request target to look up, such as `/a%20b?c`. */
   readonly target: string;
-  /** The target as the client sent it, where a framework has cut a prefix off. */
+  /** The target as the client sent it, if a framework has removed a prefix. */
   readonly original?: string | undefined;
 }
 
 /** A request for one file; see {@linkcode Found}. */
 interface FileRequest extends PlanRequest {
-  /** Whether to keep the file open that a sidecar stands for: to see that it changes. */
+  /** Whether to keep a sidecar's original open, to notice when it changes. */
   readonly keepOriginal?: boolean | undefined;
 }
 
 /**
- * Finds the answer to a request.
+ * Finds the response to a request.
  *
- * Does no I/O itself: it yields paths, so that a thread that may wait and an event loop that may not
- * can both drive it. Everything that it is given and does not return it closes.
+ * Yields paths instead of doing I/O, so that a blocking thread and an event loop can both drive it.
+ * Closes each file that it receives and does not return.
  */
 export function* lookUp(request: LookupRequest, settings: Settings): Search<Found> {
   const refused = planMethod(request, settings);
@@ -68,7 +68,7 @@ export function* lookUp(request: LookupRequest, settings: Settings): Search<Foun
   return yield* fallback(request, target, 404, settings);
 }
 
-/** Finds the answer to a request for one file, whatever its target; other methods are refused. */
+/** Finds the response to a request for one file, whatever its target; rejects other methods. */
 export function* lookUpFile(
   request: PlanRequest,
   path: string,
@@ -89,7 +89,7 @@ function message(request: PlanRequest, status: number): Extract<Found, { kind: "
   return { kind: "message", plan: planMessage(request, status) };
 }
 
-/** Nothing of that name: perhaps with an extension, if it has none of them. */
+/** Handles a missing file: tries the extensions if the name has none of them. */
 function* missing(
   request: LookupRequest,
   target: Target,
@@ -121,7 +121,7 @@ function* inFolder(
 ): Search<Found> {
   const { names } = target;
   const { original = request.target } = request;
-  // Of "/prefix" a framework that cuts the prefix off leaves "/", with a slash that was not there.
+  // For "/prefix", a framework that removes the prefix passes on "/", which the client did not send.
   if (
     !target.folder || (names.length === 0 && /^[^?]*[^/?](?:\?|$)/.test(request.original ?? "/"))
   ) {
@@ -146,7 +146,7 @@ function* inFolder(
   return yield* fallback(request, target, 404, settings);
 }
 
-/** The page of an application that does its own routing, for what only it can know. */
+/** Returns the `spa` page for paths that only the application knows. */
 function* fallback(
   request: LookupRequest,
   { names }: Target,
@@ -165,7 +165,7 @@ function* fallback(
   return message(request, status);
 }
 
-/** Whether the name may be that of a page, and HTML is welcome. */
+/** Whether the name can be a page's, and the client accepts HTML. */
 function isPage(request: PlanRequest, names: readonly string[], { ignores }: Settings): boolean {
   const path = `/${names.join("/")}`;
   if (ignores?.some((ignored) => ignored.test(path)) ?? names.at(-1)?.includes(".")) return false;
@@ -173,7 +173,7 @@ function isPage(request: PlanRequest, names: readonly string[], { ignores }: Set
   return !accept || /text\/html|\*\/\*|text\/\*/i.test(accept);
 }
 
-/** A file, or the sidecar that stands for it. */
+/** Returns the file, or a sidecar of it. */
 function* serve(
   request: FileRequest,
   path: string,
@@ -202,14 +202,14 @@ function* serve(
     const kept = file !== original && request.keepOriginal ? { original } : undefined;
     return { kind: "file", plan: planFile(request, representation), file, path, ...kept };
   } catch (error) {
-    // A hook for headers has thrown.
+    // The headers hook threw.
     file.close();
     original.close();
     throw error;
   }
 }
 
-/** Whole seconds: tools that restore times are not all exact to the nanosecond. */
+/** Compares whole seconds, because some tools restore times less exactly. */
 function isOlder(sidecar: OpenFile, original: OpenFile): boolean {
   return sidecar.mtimeNs / 1_000_000_000n < original.mtimeNs / 1_000_000_000n;
 }
@@ -226,7 +226,7 @@ function described(
   return file.described = describeFile({ name, size, mtimeNs, ctimeNs, coding }, settings);
 }
 
-/** Drives a search in a thread that may wait. */
+/** Drives a search in a thread that may block. */
 export function searchNow<T>(search: Search<T>, open: (path: string) => OpenFile | number): T {
   for (let step = search.next();;) {
     if (step.done) return step.value;
@@ -234,7 +234,7 @@ export function searchNow<T>(search: Search<T>, open: (path: string) => OpenFile
   }
 }
 
-/** Drives a search without holding the loop up; at once where nothing has to be waited for. */
+/** Drives a search without blocking the event loop; returns at once if it need not wait. */
 export function search<T>(
   steps: Search<T>,
   open: (path: string) => OpenFile | number | Promise<OpenFile | number>,

@@ -1,4 +1,4 @@
-/** What has been opened below a root by system calls. @module */
+/** Describes files opened below a root by system calls. @module */
 
 import { errnoNumber } from "../../errors.ts";
 import {
@@ -19,9 +19,11 @@ const EIO = errnoNumber("EIO");
 const ENOENT = errnoNumber("ENOENT");
 
 /**
- * What a descriptor is of; closes what is neither a file nor a folder. A negative errno in its place is
- * passed on. At once, unless another machine has to be asked or the file has to be read; never rejects.
- * `close` is how it is closed, where that is not our own affair.
+ * Describes a descriptor, or closes it if it is neither a regular file nor a folder. Passes on a
+ * negative errno. Returns at once, unless it must ask another machine or read the file; never
+ * rejects.
+ *
+ * @param close Closes the descriptor; close(2) by default.
  */
 export function describeOpened(
   fd: number,
@@ -39,7 +41,7 @@ export function describeOpened(
   return fromStatus(fd, status, close ?? raw.close);
 }
 
-/** As above, in a thread that may wait. */
+/** Does the same in a thread that may block. */
 export function describeNow(fd: number): OpenFile | number {
   if (fd < 0) return refused(fd);
   const status = statusNow(fd);
@@ -51,7 +53,7 @@ export function describeNow(fd: number): OpenFile | number {
   return typeof copy === "number" ? copy : made(file, copy);
 }
 
-/** Opens a file or a folder by a path that can be trusted; never rejects. */
+/** Opens a file or folder by a trusted path; never rejects. */
 export async function openNamed(path: string): Promise<OpenFile | number> {
   try {
     const { fd, close } = await openFile(path);
@@ -79,12 +81,12 @@ function errnoOf(error: unknown): number {
   return errnoNumber(String((error as { code?: unknown }).code)) || EIO;
 }
 
-/** EINVAL is what a file of a strange kind may answer: nothing that can be served. */
+/** Treats EINVAL as absent: special files may return it, and cannot be served. */
 function refused(errno: number): number {
   return errno === -EINVAL ? -ENOENT : errno;
 }
 
-/** A file or a folder; anything else is closed. */
+/** Describes a file or folder; closes anything else. */
 function kindOf(
   fd: number,
   status: FileStatus | number,
@@ -99,7 +101,7 @@ function kindOf(
   return undefined;
 }
 
-/** The copy of a file in its place. Its contents are those of this moment, whatever the file says. */
+/** Replaces a file with its copy. The copy has the time of now, whatever the file reports. */
 function made(file: NativeFile, copy: Snapshot | undefined): OpenFile {
   if (copy === undefined) return file;
   file.close();

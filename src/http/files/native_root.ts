@@ -1,4 +1,4 @@
-/** A root by system calls: the kernel keeps lookups below the folder. @module */
+/** A root by system calls: the kernel keeps look-ups below the folder. @module */
 
 import { platform } from "../../../ffi/platform/mod.ts";
 import { builtin } from "../../builtins.ts";
@@ -17,17 +17,17 @@ import type { OpenFile, Root, Symlinks } from "./root.ts";
 import { belowReal, join, openFolder } from "./paths_below.ts";
 
 const { DIRECTORY, NOFOLLOW, NONBLOCK, NOCTTY, CLOEXEC, PATH } = platform.open;
-/** NONBLOCK, because opening a FIFO waits for its writer; on a file it changes nothing. */
+/** NONBLOCK, because opening a FIFO waits for its writer. It does not affect files. */
 const READ = NONBLOCK | NOCTTY | CLOEXEC;
 
 const EAGAIN = errnoNumber("EAGAIN");
 const ELOOP = errnoNumber("ELOOP");
 const EXDEV = errnoNumber("EXDEV");
 
-/** The kernel says EAGAIN when something is renamed just while it follows `..` in a link. */
+/** Retries: openat2 fails with EAGAIN if a rename happens while it follows `..` in a link. */
 const TRIES = 16;
 
-/** How often the path is looked up again, to see whether another folder has been put in its place. */
+/** Interval of checks whether another folder has taken the path, in milliseconds. */
 const REFRESH_MS = 1000;
 
 const RESOLVE: Readonly<Record<Symlinks, number>> = {
@@ -36,13 +36,13 @@ const RESOLVE: Readonly<Record<Symlinks, number>> = {
   follow: ResolveFlag.NO_MAGICLINKS,
 };
 
-/** How a root is opened. */
+/** Options of {@linkcode NativeRoot}. */
 export interface NativeRootOptions {
-  /** Whether to do without openat2(2), as on old kernels. */
+  /** Whether to avoid openat2(2), as on old kernels. */
   readonly walk?: boolean;
-  /** Whether it stays this folder, whatever takes its path. */
+  /** Whether to keep this folder even if another one takes its path. */
   readonly fixed?: boolean;
-  /** How often the path is looked up again, in milliseconds; 0 for each time. */
+  /** Interval of checks of the path, in milliseconds; 0 checks at each open. */
   readonly refreshMs?: number;
 }
 
@@ -50,21 +50,21 @@ export interface NativeRootOptions {
 export class NativeRoot implements Root {
   readonly path: string;
   readonly #resolve: number;
-  /** Opens by `openat2`, or name by name; bound to one of the two at the start. */
+  /** Whether one openat2(2) opens a path; if not, each name is opened. Decided at the start. */
   readonly #whole: boolean;
   readonly #fixed: boolean;
   readonly #refreshMs: number;
-  /** Whether links with absolute paths are looked into. */
+  /** Whether to resolve links with absolute paths. */
   readonly #finds: boolean;
-  /** Whether the kernel can be asked for what needs no disk: Linux 5.12. */
+  /** Whether the kernel has RESOLVE_CACHED (Linux 5.12), which opens only what needs no disk. */
   readonly #cached: boolean;
   /** The real path of the folder, if it is fixed. */
   readonly #real: string | undefined;
   #fd: number;
-  /** Where the folder is: an open folder never moves to another file system. */
+  /** Mount of the folder. An open folder never moves to another file system. */
   #mount: Mount;
   #checkedMs = performance.now();
-  /** Calls in another thread that use the descriptor of the folder. */
+  /** Calls in other threads that use the descriptor of the folder. */
   #pending = 0;
   #closed = false;
 
@@ -80,7 +80,7 @@ export class NativeRoot implements Root {
     this.#real = fixed ? builtin("fs").realpathSync(path) : undefined;
     this.#whole = !walk && this.#probe(0);
     this.#cached = this.#whole && this.#probe(ResolveFlag.CACHED);
-    // Without the call there is nothing that could follow links safely, unless all may be.
+    // Without openat2, links cannot be followed safely, unless all links may be followed.
     if (!this.#whole && symlinks === "follow") this.#resolve = 0;
   }
 
@@ -93,7 +93,7 @@ export class NativeRoot implements Root {
     return fd === -EXDEV || fd === -EAGAIN ? this.#openFurther(path, resolve) : describeOpened(fd);
   }
 
-  /** Something is in the way: a disk, another file system, or a link that leads out. */
+  /** Handles a path that needs a disk, crosses a file system, or follows a link that leads out. */
   #openFurther(path: string, resolve: number): OpenFile | number | Promise<OpenFile | number> {
     const place = raw.openat2(this.#fd, path, PATH | CLOEXEC, 0, resolve);
     if (place === -EXDEV && this.#finds) return this.#openFound(path);
@@ -137,7 +137,7 @@ export class NativeRoot implements Root {
     return fd;
   }
 
-  /** What a link with an absolute path leads to; never rejects. */
+  /** Opens the target of a link with an absolute path; never rejects. */
   async #openFound(path: string): Promise<OpenFile | number> {
     const { realpath } = builtin("fs").promises;
     try {
@@ -156,15 +156,15 @@ export class NativeRoot implements Root {
   }
 
   /**
-   * Opens by a path without links. Whatever has been put in its way since it was found out, the kernel
-   * does not follow it: it can lead to another file of the folder at most.
+   * Opens a path without links. If one has appeared since the path was resolved, the kernel does
+   * not follow it. At worst, the path leads to another file of the folder.
    */
   #openReal(root: string, real: string): number {
     const path = belowReal(root, real);
     return path === undefined ? -EXDEV : raw.openat2(this.#fd, path, READ, 0, RESOLVE.deny);
   }
 
-  /** In a thread, where neither a disk nor another machine holds anybody up. */
+  /** Opens in a thread, which may wait for a disk or another machine. */
   async #openElsewhere(path: string, mount: Mount): Promise<OpenFile | number> {
     this.#pending++;
     let fd: number;
@@ -174,7 +174,7 @@ export class NativeRoot implements Root {
         ? await onMount(mount, "openat2", ...args)
         : await runBlocking("openat2", ...args);
     } catch {
-      // Workers cannot be started here.
+      // No Worker can be started here.
       fd = -EAGAIN;
     }
     if (fd === -EAGAIN && mount.storage !== "remote") fd = this.#openWhole(path);
@@ -183,7 +183,9 @@ export class NativeRoot implements Root {
     return found ? await this.#openFound(path) : await describeOpened(fd);
   }
 
-  /** Name by name, none of them through a link; `follow` may leave all to the kernel. */
+  /**
+   * Opens name by name and follows no link; with `follow`, the kernel may resolve the whole path.
+   */
   #walk(path: string): number {
     if (this.#resolve === 0) return raw.openat(this.#fd, path, READ, 0);
     const names = path.split("/");
@@ -205,7 +207,7 @@ export class NativeRoot implements Root {
   #probe(extra: number): boolean {
     const fd = raw.openat2(this.#fd, ".", PATH | CLOEXEC, 0, this.#resolve | extra);
     if (fd >= 0) raw.close(fd);
-    // EAGAIN: the call is there, only the folder is not in memory.
+    // EAGAIN: the call exists, but the folder is not in memory.
     return fd >= 0 || fd === -EAGAIN;
   }
 
@@ -221,7 +223,7 @@ export class NativeRoot implements Root {
     if (this.#isDue()) this.#adopt(openFolder(this.path));
   }
 
-  /** As above, without waiting: what has to be asked elsewhere is known a little later. */
+  /** Does the same without waiting: a remote folder is checked in a thread. */
   #refreshSoon(): void {
     if (!this.#isDue()) return;
     const { atFdcwd } = platform;
@@ -236,9 +238,9 @@ export class NativeRoot implements Root {
     );
   }
 
-  /** Takes another folder that has this path now. */
+  /** Switches to the folder that has this path now. */
   #adopt(fd: number): void {
-    // While a deployment is under way there may be nothing; the old folder will do.
+    // The path may be missing during a deployment. The old folder stays until then.
     if (fd < 0) return;
     if (sameFile(fd, this.#fd)) return void raw.close(fd);
     raw.close(this.#fd);

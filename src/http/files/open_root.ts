@@ -1,4 +1,4 @@
-/** A folder that what strangers name cannot leave: the kernel sees to that. @module */
+/** Opens a folder that untrusted paths cannot leave; the kernel enforces it. @module */
 
 import { platform } from "../../../ffi/platform/mod.ts";
 import { describe } from "../../options.ts";
@@ -14,15 +14,15 @@ const POLICIES: readonly unknown[] = ["inside", "deny", "follow"];
 /**
  * Opens a folder to serve from.
  *
- * `"inside"` follows links that stay below the folder, `"deny"` none, `"follow"` all of them,
- * wherever they lead. The kernel resolves each path relative to the descriptor of the folder by openat2(2),
- * so that nothing that is renamed or linked meanwhile can lead out. Where it lacks the call or a
- * sandbox forbids it, each name is opened by itself and no link is followed at all. Without FFI, or
- * elsewhere than on Linux, the real path is compared before it is opened: somebody who may write
- * below the folder could put a link into the gap.
+ * `"inside"` follows links that stay below the folder, `"deny"` follows none, `"follow"` follows
+ * all, wherever they lead. openat2(2) resolves each path relative to the descriptor of the folder,
+ * so a rename or a new link cannot lead out. If the kernel lacks the call or a sandbox forbids it,
+ * sluice opens name by name and follows no link at all. Without FFI, or on other systems than
+ * Linux, it compares the real path before it opens the file. A user who may write below the folder
+ * could then put a link into the gap.
  *
- * When the path leads to another folder, as after a deployment that switches a link, that is noticed
- * within a second, or `refreshMs`, unless the root is `fixed`.
+ * If another folder takes the path, as when a deployment switches a link, the root follows within a
+ * second, or `refreshMs`, unless it is `fixed`.
  *
  * @throws {SyscallError} `ENOENT`, `ENOTDIR`, `EACCES`.
  */

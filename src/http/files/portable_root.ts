@@ -1,4 +1,4 @@
-/** A root without system calls of our own: by the runtime's `fs`, and with a gap. @module */
+/** A root by the runtime's `fs`, without system calls of sluice. It has a race. @module */
 
 import type { BigIntStats } from "node:fs";
 import { builtin } from "../../builtins.ts";
@@ -12,8 +12,8 @@ const EXDEV = errnoNumber("EXDEV");
 const EIO = errnoNumber("EIO");
 
 /**
- * Names that mean something else on Windows than a file of that name: devices, streams, short names,
- * and those whose end is dropped.
+ * Names that Windows does not treat as plain file names: devices, streams, short names, and names
+ * whose end it drops.
  */
 const NOT_ON_WINDOWS =
   /[:*?"<>|\\]|[. ]$|~\d|^(?:con|prn|aux|nul|conin\$|conout\$|(?:com|lpt)[\d¹²³])(?:\.|$)/i;
@@ -21,9 +21,9 @@ const NOT_ON_WINDOWS =
 /**
  * Opens a folder; see `openRoot`.
  *
- * Each path is resolved by realpath(3), compared with the folder's own, and opened without following
- * a link at its end. Between the two somebody who may write below the folder can put a link in the
- * place of a folder, and have a file outside sent.
+ * Resolves each path by realpath(3), compares it with the folder's own, and opens it without
+ * following a link at its end. Between the two steps, a user who may write below the folder can
+ * replace a folder by a link, and so have a file outside of it sent.
  */
 export function openPortableRoot(path: string, symlinks: Symlinks): Root {
   const { realpathSync, statSync } = builtin("fs");
@@ -49,7 +49,7 @@ async function open(root: string, name: string, symlinks: Symlinks): Promise<Ope
   if (sep === "\\" && name !== "." && name.split("/").some((n) => NOT_ON_WINDOWS.test(n))) {
     return -ENOENT;
   }
-  // Anew each time, for another folder may have been put in its place.
+  // Resolved each time, because another folder may have taken the path.
   const realRoot = await promises.realpath(root);
   const wanted = join(realRoot, name);
   const real = await promises.realpath(wanted);
@@ -60,10 +60,10 @@ async function open(root: string, name: string, symlinks: Symlinks): Promise<Ope
   return await openPath(real, constants.O_NOFOLLOW);
 }
 
-/** Opens a file or a folder by a path that can be trusted; rejects only what is no path. */
+/** Opens a file or folder by a trusted path; rejects only for an invalid path. */
 export function openPath(path: string, flags: number = 0): Promise<OpenFile | number> {
   const { constants, open } = builtin("fs");
-  // Windows lacks all but the first.
+  // Windows has O_RDONLY only.
   const { O_RDONLY, O_NONBLOCK = 0, O_NOCTTY = 0 } = constants;
   return new Promise((resolve) => {
     open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | (flags ?? 0), (error, fd) => {
@@ -96,7 +96,7 @@ function describeFd(fd: number): Promise<OpenFile | number> {
   });
 }
 
-/** A file that tells no length is read into memory: it is sent whole or not at all. */
+/** Reads a file without a known length into memory, so that it is sent whole or not at all. */
 async function whole(file: OpenFile, stats: BigIntStats): Promise<OpenFile | number> {
   if (file.folder) return file;
   const type = Number(stats.mode) & 0o170000;

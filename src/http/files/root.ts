@@ -1,47 +1,49 @@
-/** What a root is, however it keeps lookups below its folder. @module */
+/** The interface of a root, however it keeps look-ups below its folder. @module */
 
 import type { Representation } from "../rules/representation.ts";
 
-/** What becomes of symbolic links below a root. */
+/** Treatment of symbolic links below a root. */
 export type Symlinks = "inside" | "deny" | "follow";
 
-/** A regular file or a folder that is open for reading. */
+/** A regular file or folder, open for reading. */
 export interface OpenFile {
   readonly fd: number;
   readonly folder: boolean;
-  /** Bytes, as the descriptor tells them. */
+  /** Bytes, as the descriptor reports. */
   readonly size: number;
   /** Last modification by the descriptor, in nanoseconds since the epoch. */
   readonly mtimeNs: bigint;
   /** Last change of data or attributes by the descriptor, in nanoseconds since the epoch. */
   readonly ctimeNs: bigint;
   /**
-   * Whether its contents were made up when it was opened, as those of procfs: next time they are others,
-   * so nobody keeps it.
+   * Whether the contents were generated at open time, as in procfs. The next open gives others, so
+   * do not cache the file.
    */
   readonly made?: boolean;
-  /** Whether another machine or process has it; not known where this is missing. */
+  /** Whether another machine or process holds the file; unknown if absent. */
   readonly remote?: boolean | undefined;
-  /** Whoever opens it closes it, once. */
+  /** Closes the file. Call it once, if you opened the file. */
   close(): void;
-  /** What has been worked out about this version, for those who keep the file open. */
+  /** What is computed of this version, for callers that keep the file open. */
   described?: Representation;
 }
 
-/** A folder, and the only way to what is in it. */
+/** A folder, and the only access to its files. */
 export interface Root {
   /** Path of the folder. */
   readonly path: string;
   /**
-   * Opens a path below the folder, such as `a/b.txt`, or `.` for itself. Anything but a regular file
-   * or a folder counts as absent. Returns a negative errno on failure; never throws for the path.
+   * Opens a path below the folder, such as `a/b.txt`; `.` opens the folder. Treats anything but a
+   * regular file or folder as absent. Returns a negative errno on failure; never throws because of
+   * the path.
    *
-   * At once where neither a disk nor another machine has to be waited for; else a promise, which does not
-   * reject. (Linux cannot tell before 5.12; the loop waits there for disks.)
+   * Returns at once, or a promise if it must wait for a disk or another machine. The promise does
+   * not reject. Before Linux 5.12, the kernel cannot tell whether a disk is needed, and the event
+   * loop waits.
    */
   open(path: string): OpenFile | number | Promise<OpenFile | number>;
-  /** As {@linkcode Root.open}, but waits: for threads of their own. Without FFI there is none. */
+  /** Does the same, but blocks; for threads of their own. `null` without FFI. */
   openNow: ((path: string) => OpenFile | number) | null;
-  /** Closes the folder; files that were opened stay open. */
+  /** Closes the folder. Opened files stay open. */
   close(): void;
 }

@@ -1,4 +1,4 @@
-/** A root with its options: what every adapter looks requests up in. @module */
+/** A root with its options, in which all adapters look up requests. @module */
 
 import { builtin } from "../../builtins.ts";
 import { describe } from "../../options.ts";
@@ -13,18 +13,18 @@ import { splitTarget, type Target } from "../rules/target.ts";
 import { type Settings, settingsOf } from "../rules/settings.ts";
 import type { PlanRequest } from "../rules/types.ts";
 
-/** For how long a listing is kept, in milliseconds: the sizes of files change without the folder. */
+/** Time to keep a listing, in milliseconds: file sizes change while the folder does not. */
 const LISTING_MS = 250;
 
-/** A found file, or an answer that needs none. */
+/** A file, or a response without one. */
 export type Answer = Exclude<Found, { kind: "listing" }>;
 
-/** A folder that is served. */
+/** A folder to serve. */
 export class StaticRoot {
   /** The folder. */
   readonly root: Root;
   readonly settings: Settings;
-  /** What comes before the path below the root, without a slash at its end. */
+  /** Prefix of the path, without a slash at its end. */
   readonly prefix: string;
   readonly #open: (path: string) => OpenFile | number | Promise<OpenFile | number>;
 
@@ -42,14 +42,14 @@ export class StaticRoot {
     this.#open = (path) => this.root.open(path);
   }
 
-  /** Finds the answer; at once unless a disk has to be waited for. */
+  /** Finds the response; returns at once unless a disk is needed. */
   find(request: LookupRequest): Answer | Promise<Answer> {
     const found = search(lookUp(request, this.settings), this.#open);
     if (found instanceof Promise) return found.then((later) => this.#complete(request, later));
     return this.#complete(request, found);
   }
 
-  /** Finds one file, by its path below the root. */
+  /** Finds one file by its path below the root. */
   findFile(request: PlanRequest, path: string): Answer | Promise<Answer> {
     return search(lookUpFile(request, path, this.settings), this.#open);
   }
@@ -73,7 +73,7 @@ export class StaticRoot {
     }
   }
 
-  /** Listings are kept for a moment: those who ask at the same time get the same. */
+  /** Caches listings briefly, so that simultaneous requests share one. */
   #listing(folder: OpenFile, { names, query }: Target): Promise<Listing | undefined> {
     const { dotfiles } = this.settings;
     const page = pageNumber(query);
@@ -86,7 +86,7 @@ export class StaticRoot {
     return listing;
   }
 
-  /** The target below the prefix; `undefined` for one that is not below it, or malformed. */
+  /** Returns the target below the prefix; `undefined` if it is elsewhere or malformed. */
   below(target: string): string | undefined {
     const { prefix } = this;
     if (prefix === "") return target;
@@ -98,7 +98,7 @@ export class StaticRoot {
   }
 }
 
-/** The absolute path of a folder: the current one may change. */
+/** Returns the absolute path of a folder, because the current folder may change. */
 export function folderOf(root: string | URL): string {
   if (root instanceof URL) return builtin("url").fileURLToPath(root);
   if (typeof root !== "string" || root === "") {

@@ -1,9 +1,9 @@
-/** What kind of thing a file is, for its icon and its preview. @module */
+/** Classifies files for icons and previews. @module */
 
 import { mediaType } from "../../media_types.ts";
 import type { ListingEntry } from "../rules/listing.ts";
 
-/** Kinds of entries that look different. */
+/** Kinds of entries with an icon of their own. */
 export type Kind =
   | "folder"
   | "image"
@@ -21,7 +21,7 @@ const ARCHIVE = /\.(?:zip|tar|t?gz|t?xz|bz2|zst|7z|rar|iso|deb|rpm|jar)$/i;
 const DOCUMENT = /\.(?:pdf|docx?|odt|xlsx?|ods|pptx?|odp|epub)$/i;
 const TEXT = /(?:\.(?:txt|md|log|csv|ini|conf)|^(?:README|LICENSE|CHANGELOG|NOTICE|AUTHORS))$/i;
 
-/** Tells the kind by the name; nothing is read. */
+/** Returns the kind by the name, without reading the file. */
 export function kindOf({ kind, name }: Pick<ListingEntry, "kind" | "name">): Kind {
   if (kind === "folder") return "folder";
   // ".ts" is TypeScript far more often than video.
@@ -50,14 +50,14 @@ const SHAPES: Readonly<Record<Kind, string>> = {
   file: '<path d="M6 3.5h8l4.5 4.5v12.5H6zM14 3.5V8h4.5"/>',
 };
 
-/** All icons, once for the page; rows refer to them by {@linkcode icon}. */
+/** All icons, once for each page; rows refer to them by {@linkcode icon}. */
 export const ICONS: string = `<svg hidden>${
   Object.entries(SHAPES).map(([kind, shape]) =>
     `<symbol id="i-${kind}" viewBox="0 0 24 24">${shape}</symbol>`
   ).join("")
 }</svg>`;
 
-/** The icon of a kind. */
+/** Returns the icon of a kind. */
 export function icon(kind: Kind): string {
   return `<svg class="i ${kind}" aria-hidden="true"><use href="#i-${kind}"/></svg>`;
 }

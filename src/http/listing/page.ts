@@ -1,4 +1,4 @@
-/** The page that shows what is in a folder. @module */
+/** The HTML page of a folder listing. @module */
 
 import { escapeHtml, type Listing, type ListingEntry } from "../rules/listing.ts";
 import { icon, ICONS, kindOf } from "./kinds.ts";
@@ -9,10 +9,9 @@ import { formatBytes, formatTime } from "./text.ts";
 const EMPTY_ICON = "data:,";
 
 /**
- * Writes the page: one document that loads nothing else.
+ * Renders the page as one document that loads nothing else.
  *
- * Works without JavaScript; with it, it can be searched and sorted, and shows pictures, films and
- * sound on the spot.
+ * Works without JavaScript. With it, readers can search, sort and preview images, video and audio.
  */
 export function listingPage(listing: Listing): string {
   const { entries, names } = listing;
@@ -43,7 +42,7 @@ ${pageLinks(listing)}<footer><span>${summary(listing)}</span><span>sluice</span>
 `;
 }
 
-/** Each folder on the way, as a link to it. */
+/** Links each folder on the path. */
 function crumbs(names: readonly string[]): string {
   const links = names.map((name, index) => {
     const up = names.length - 1 - index;
@@ -62,7 +61,7 @@ function entryRow(entry: ListingEntry): string {
   const when = time === "" ? "" : `<time datetime="${time.replace(" ", "T")}Z">${time}</time>`;
   const bytes = kind === "folder" ? "" : formatBytes(size);
   const data = ` data-k="${kind}" data-s="${size}" data-t="${Math.round(modifiedMs) || 0}"`;
-  // Without "./" a name such as "a:b" would be another scheme.
+  // Without "./", the browser would read a name such as "a:b" as a URL with a scheme.
   return row(`./${encodeURIComponent(name)}${slash}`, `${name}${slash}`, kind, bytes, when, data);
 }
 
@@ -78,7 +77,7 @@ function row(
     `<td class="n">${size}</td><td class="n d">${when}</td></tr>\n`;
 }
 
-/** Links to the pages around this one. */
+/** Links to the previous and the next page. */
 function pageLinks({ page = 1, pages = 1 }: Listing): string {
   if (pages === 1) return "";
   const link = (to: number, rel: string, text: string) =>

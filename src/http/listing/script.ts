@@ -1,8 +1,8 @@
-/** What a listing does beyond its links: searching, sorting, looking at pictures. @module */
+/** The script of a listing: search, sorting, previews. @module */
 
 /**
- * Runs in the reader's browser; without it the page is a sorted list of links. Names are only ever
- * put into the page as text.
+ * Runs in the browser. Without it, the page is a sorted list of links. Inserts names as text only,
+ * never as HTML.
  */
 export const SCRIPT: string = String.raw`
 const $=(s,r=document)=>r.querySelector(s),rows=[...document.querySelectorAll("tbody tr[data-k]")],body=$("tbody");

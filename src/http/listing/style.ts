@@ -1,6 +1,6 @@
-/** The look of a listing. @module */
+/** The style sheet of a listing. @module */
 
-/** CSS. Light and dark by the reader's own setting. */
+/** CSS with light and dark colours, by the reader's setting. */
 export const STYLE: string = `
 :root{color-scheme:light dark;--ink:#1c2430;--soft:#5d6b7e;--line:#e3e8ef;--paper:#fff;--hover:#f2f6fc;
 --accent:#0b6bcb;--folder:#e0a100;--image:#2e9e6b;--video:#c2410c;--audio:#9333ea;--code:#0b6bcb;--archive:#a16207}

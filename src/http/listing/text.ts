@@ -1,8 +1,8 @@
-/** Sizes and times as people read them. @module */
+/** Formats sizes and times for readers. @module */
 
 const UNITS = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
 
-/** Bytes in powers of 1024, with three digits. */
+/** Formats bytes in powers of 1024, with three digits. */
 export function formatBytes(bytes: number): string {
   const power = bytes < 1024 ? 0 : Math.floor(Math.log2(bytes) / 10);
   const value = bytes / 1024 ** power;
@@ -10,10 +10,10 @@ export function formatBytes(bytes: number): string {
   return `${value.toFixed(digits)} ${UNITS[power]}`;
 }
 
-/** Date and minute in UTC; the page shows them in the reader's own time where it can. */
+/** Formats date and minute in UTC. The page converts them to local time if scripts run. */
 export function formatTime(ms: number): string {
   const date = new Date(ms);
-  // A file can have a time that no calendar has.
+  // File times can be outside the calendar.
   if (Number.isNaN(date.getTime())) return "";
   return date.toISOString().slice(0, 16).replace("T", " ");
 }

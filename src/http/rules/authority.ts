@@ -1,20 +1,20 @@
 /** Host and port, in a Host field or in the absolute form of a target (RFC 9110, 7.2). @module */
 
 /**
- * An IPv6 address in brackets, or a name or IPv4 address; then a port.
+ * An IPv6 address in brackets, a name or an IPv4 address; then an optional port.
  *
- * RFC 3986, 3.2.2 allows more in a name, such as `;`, but `url.parse()` of Node.js, and with it
- * Express and Koa, ends the host there and begins the path. A path must begin in the same place for
- * everybody.
+ * RFC 3986, 3.2.2 allows more characters in a name, such as `;`. But `url.parse()` of Node.js ends
+ * the host there and begins the path, and so do Express and Koa. All readers of a target must agree
+ * on where its path begins.
  */
 const AUTHORITY = /^(?:\[[0-9a-f:.]+\]|[\w\-.]+)(?::\d*)?$/i;
 
-/** More is no name: 255 bytes of it (RFC 1035, 2.3.4), and a port. */
+/** Most characters of a host and port: a name has at most 255 bytes (RFC 1035, 2.3.4). */
 const MOST = 1024;
 
 /**
- * Whether this is a host with an optional port. User information is refused: RFC 9110, 4.2.4 calls
- * it an error in a target.
+ * Whether a text is a host with an optional port. Rejects user information, which RFC 9110, 4.2.4
+ * calls an error in a target.
  */
 export function isAuthority(text: string): boolean {
   return text.length <= MOST && AUTHORITY.test(text);

@@ -3,8 +3,8 @@
 /**
  * Removes spaces and tabs from both ends: the optional white space of RFC 9110, 5.6.3.
  *
- * Not by `trim()`, which also removes 0xA0 and other characters that belong to the value. Not by a
- * regular expression, which takes quadratic time for long runs of spaces.
+ * `trim()` would also remove 0xA0 and other characters that belong to the value. A regular
+ * expression takes quadratic time for long runs of spaces.
  */
 export function trimBlanks(text: string): string {
   let start = 0;

@@ -1,22 +1,22 @@
-/** Whether a request's conditions hold: RFC 9110, section 13. @module */
+/** Evaluates the conditions of a request: RFC 9110, section 13. @module */
 
 import { trimBlanks } from "./blanks.ts";
 import { parseDate } from "./fields/dates.ts";
 import type { PlanRequest } from "./types.ts";
 
-/** What the conditions are about. */
+/** Validators that the conditions are compared with. */
 export interface Validators {
-  /** The strong entity tag, with its quotes; `undefined` where none is sent. */
+  /** Strong entity tag, with its quotes; `undefined` if none is sent. */
   readonly etag: string | undefined;
-  /** Seconds since the epoch, as Last-Modified tells them; `undefined` where it does not. */
+  /** Last-Modified in seconds since the epoch; `undefined` if it is not sent. */
   readonly modified: number | undefined;
 }
 
 /**
- * Evaluates the preconditions of a GET or HEAD request for a file that exists, in the order of
- * section 13.2.2: each date counts only without the tags that precede it.
+ * Evaluates the preconditions of a GET or HEAD request for an existing file, in the order of
+ * section 13.2.2. A date counts only if the entity tags that precede it are absent.
  *
- * @returns 412 or 304 where that is the answer; 0 where the request is to be carried out.
+ * @returns The status 412 or 304; 0 if the request should be carried out.
  */
 export function precondition(request: PlanRequest, { etag, modified }: Validators): 0 | 304 | 412 {
   const match = request.header("if-match");
@@ -35,9 +35,9 @@ export function precondition(request: PlanRequest, { etag, modified }: Validator
 }
 
 /**
- * Whether a Range header counts, as far as If-Range goes: the client's part is of this very version.
+ * Whether If-Range allows the Range header: the client has a part of this very version.
  *
- * Section 13.1.5: a weak tag never does, and a date only when it is the one that was sent.
+ * Section 13.1.5: a weak tag never allows it, and a date only if it is the one that was sent.
  */
 export function rangeHolds(request: PlanRequest, { etag, modified }: Validators): boolean {
   const condition = request.header("if-range");
@@ -50,13 +50,13 @@ function isPresent(value: string | null | undefined): value is string {
   return value !== null && value !== undefined;
 }
 
-/** One entity tag of a list, and the comma behind it. */
+/** One entity tag of a list, and the comma after it. */
 const ENTITY_TAG = /[ \t]*(?:(W\/)?("[\x21\x23-\x7e\x80-\uffff]*")[ \t]*)?(?:,|$)/y;
 
-/** Most elements of a list that are compared, empty ones included. */
+/** Most list elements to compare, including empty ones. */
 const MOST_ELEMENTS = 256;
 
-/** Whether a list of entity tags has this one; `weak` is how they are compared. */
+/** Whether a list of entity tags contains this one; `weak` selects weak comparison. */
 function lists(list: string, etag: string | undefined, weak: boolean): boolean {
   const text = trimBlanks(list);
   if (text === "*") return true;
@@ -64,7 +64,7 @@ function lists(list: string, etag: string | undefined, weak: boolean): boolean {
   ENTITY_TAG.lastIndex = 0;
   for (let left = MOST_ELEMENTS; left > 0 && ENTITY_TAG.lastIndex < text.length; left--) {
     const match = ENTITY_TAG.exec(text);
-    // What comes before a malformed element was understood; what follows may be anything.
+    // The elements before a malformed one count. Nothing is known of the rest.
     if (match === null) return false;
     if (match[2] === etag && (weak || match[1] === undefined)) return true;
   }

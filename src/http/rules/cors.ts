@@ -14,7 +14,7 @@ export interface Cors {
   readonly maxAgeSeconds: number;
 }
 
-/** Fields of a plan that pages may not read unless they are named. */
+/** Response fields that pages can read only if they are exposed. */
 const EXPOSED = [
   "Accept-Ranges",
   "Content-Disposition",
@@ -23,10 +23,10 @@ const EXPOSED = [
   "ETag",
 ];
 
-/** Fields of a request for a part of a file that need permission. */
+/** Request fields for parts of a file that need permission. */
 const ALLOWED = "Range, If-Match, If-None-Match, If-Modified-Since, If-Unmodified-Since, If-Range";
 
-/** Checks the option; `undefined` where other origins get nothing. */
+/** Checks the option; returns `undefined` if other origins get no access. */
 export function compileCors(value: boolean | CorsOptions): Cors | undefined {
   if (value === false) return undefined;
   if (value !== true && (typeof value !== "object" || value === null)) {
@@ -52,7 +52,7 @@ function checkOrigin(origin: string): string {
   throw new TypeError(`Cannot serve files: ${describe(origin)} is not an origin`);
 }
 
-/** The fields that let a page read the answer; `undefined` where it must not. */
+/** Returns the fields that let a page read the response; `undefined` if it must not. */
 export function corsHeaders(cors: Cors, request: PlanRequest): Headers | undefined {
   const { origins, credentials, exposed } = cors;
   const origin = request.header("origin");
@@ -64,7 +64,7 @@ export function corsHeaders(cors: Cors, request: PlanRequest): Headers | undefin
   };
 }
 
-/** The fields that answer a preflight. */
+/** Returns the fields that answer a preflight request. */
 export function preflightHeaders(cors: Cors, request: PlanRequest): Headers {
   const { origins, credentials, maxAgeSeconds } = cors;
   const vary = origins === "*" ? undefined : { "Vary": "Origin" };

@@ -1,4 +1,4 @@
-/** What a listing of a folder consists of, in JSON, and in the plainest HTML. @module */
+/** The contents of a folder listing, as JSON and as plain HTML. @module */
 
 import { encodePath } from "./target.ts";
 
@@ -6,7 +6,7 @@ import { encodePath } from "./target.ts";
 export interface ListingEntry {
   /** Name, decoded. */
   readonly name: string;
-  /** What a link of that name leads to, too. */
+  /** Kind of the entry; of the link's target for a symbolic link. */
   readonly kind: "file" | "folder";
   /** Bytes; 0 for a folder. */
   readonly size: number;
@@ -14,26 +14,26 @@ export interface ListingEntry {
   readonly modifiedMs: number;
 }
 
-/** A folder to be shown. */
+/** A listing of a folder. */
 export interface Listing {
   /** Decoded names from the root to the folder. */
   readonly names: readonly string[];
   /** The entries of one page: folders first, each by name. */
   readonly entries: readonly ListingEntry[];
-  /** Whether more entries follow on the next page. */
+  /** Whether another page follows. */
   readonly truncated: boolean;
-  /** Number of the page, from 1 on: the query `?page=2` asks for the second. @default {1} */
+  /** Number of this page, from 1; the query `?page=2` selects the second. @default {1} */
   readonly page?: number | undefined;
-  /** How many pages there are, of 2,000 entries each. @default {1} */
+  /** Number of pages, of 2,000 entries each. @default {1} */
   readonly pages?: number | undefined;
-  /** Entries on all pages; those that cannot be opened are counted, but not shown. */
+  /** Entries on all pages, including unreadable entries that are not shown. */
   readonly total?: number | undefined;
 }
 
-/** Entries of one page. */
+/** Most entries on one page. */
 export const PAGE_ENTRIES = 2000;
 
-/** The page that a query asks for; the first one where it asks for none. */
+/** Returns the page number that a query selects; 1 by default. */
 export function pageNumber(query: string): number {
   const [, digits] = /[?&]page=(\d{1,9})(?:&|$)/.exec(query) ?? [];
   return digits === undefined ? 1 : Number(digits);
@@ -41,7 +41,7 @@ export function pageNumber(query: string): number {
 
 const { compare } = new Intl.Collator("en", { numeric: true });
 
-/** Orders entries for people: folders first, then by name, with numbers by their value. */
+/** Orders entries: folders first, then by name, with digits compared as numbers. */
 export function compareEntries(
   a: Pick<ListingEntry, "kind" | "name">,
   b: Pick<ListingEntry, "kind" | "name">,
@@ -55,7 +55,7 @@ export function sortEntries(entries: ListingEntry[]): ListingEntry[] {
   return entries.sort(compareEntries);
 }
 
-/** The listing as JSON: an object, so that it can grow. */
+/** Renders a listing as a JSON object, which can gain fields later. */
 export function listingJson(listing: Listing): string {
   const { names, entries, truncated, page = 1, pages = 1, total } = listing;
   const path = names.length === 0 ? "/" : `${encodePath(names)}/`;
@@ -74,19 +74,19 @@ export function listingJson(listing: Listing): string {
   return `${JSON.stringify({ path, truncated, ...paging, entries: files })}\n`;
 }
 
-/** A file can have a time that no calendar has. */
+/** Formats a time; `null` if it is outside the calendar, as file times can be. */
 function isoDate(ms: number): string | null {
   const date = new Date(ms);
   return Number.isNaN(date.getTime()) ? null : date.toISOString();
 }
 
-/** The listing as a page without any style. */
+/** Renders a listing as an HTML page without a style sheet. */
 export function listingHtml({ names, entries, page = 1, pages = 1, truncated }: Listing): string {
   const title = escapeHtml(`/${names.map((name) => `${name}/`).join("")}`);
   const up = names.length === 0 ? [] : [`<li><a href="../">../</a>`];
   const items = entries.map(({ name, kind, size }) => {
     const slash = kind === "folder" ? "/" : "";
-    // Without "./" a name such as "a:b" would be another scheme.
+    // Without "./", the browser would read a name such as "a:b" as a URL with a scheme.
     const href = `./${encodeURIComponent(name)}${slash}`;
     const bytes = kind === "file" ? ` <small>${size}</small>` : "";
     return `<li><a href="${href}">${escapeHtml(name)}${slash}</a>${bytes}`;
@@ -100,7 +100,7 @@ export function listingHtml({ names, entries, page = 1, pages = 1, truncated }: 
     `<ul>\n${[...up, ...items, ...rest].join("\n")}\n</ul>\n`;
 }
 
-/** Text that can stand in HTML, in an attribute too. */
+/** Escapes text for HTML, including attribute values. */
 export function escapeHtml(text: string): string {
   return text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
 }

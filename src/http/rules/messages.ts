@@ -1,4 +1,4 @@
-/** Answers that are no file: errors, redirects, listings. @module */
+/** Responses without a file: errors, redirects, listings. @module */
 
 import { prefersJson } from "./fields/codings.ts";
 import { type Listing, listingHtml, listingJson } from "./listing.ts";
@@ -8,12 +8,12 @@ import { type Headers, NO_PARTS, type Plan, type PlanRequest } from "./types.ts"
 
 const encoder = new TextEncoder();
 
-/** Reason phrase of a status that this server sends; empty for others. */
+/** Returns the reason phrase of a status that this server sends; empty for others. */
 export function phraseOf(status: number): string {
   return PHRASES.get(status) ?? "";
 }
 
-/** An answer whose body is a line that names its status, and nothing of the request. */
+/** Plans a message whose body names its status and repeats nothing of the request. */
 export function planMessage(request: PlanRequest, status: number, more?: Headers): Plan {
   const retry = status === 503 ? { "Retry-After": "1" } : undefined;
   const text = `${status} ${phraseOf(status)}\n`;
@@ -26,10 +26,10 @@ export function planMessage(request: PlanRequest, status: number, more?: Headers
 }
 
 /**
- * Leads from `/folder` to `/folder/`.
+ * Redirects from `/folder` to `/folder/`.
  *
- * By a relative reference (RFC 9110, 10.2.2), which can lead to no other host, whatever the target
- * is, and which holds wherever a framework or a proxy has mounted the root.
+ * Uses a relative reference (RFC 9110, 10.2.2). It cannot lead to another host, whatever the target
+ * is, and it stays right if a framework or proxy has mounted the root elsewhere.
  *
  * @param target The target as the client sent it.
  */
@@ -39,12 +39,12 @@ export function planRedirect(request: PlanRequest, target: string): Plan {
   return planMessage(request, 301, { "Location": `./${visible(name)}/${visible(query)}` });
 }
 
-/** Escapes what may not stand in a URI reference, and leaves escapes alone. */
+/** Escapes characters that a URI reference cannot contain; keeps existing escapes. */
 function visible(text: string): string {
   return text.toWellFormed().replace(/[^\w\-.~%!$&'()*+,;=:@/?]/gu, encodeURIComponent);
 }
 
-/** A listing, as JSON for those who prefer it, and as the page that the settings make. */
+/** Plans a listing: JSON for clients that prefer it, otherwise an HTML page. */
 export function planListing(request: PlanRequest, listing: Listing, settings: Settings): Plan {
   const json = prefersJson(request.header("accept"));
   const html = typeof settings.listing === "function" ? settings.listing : listingHtml;
@@ -52,7 +52,7 @@ export function planListing(request: PlanRequest, listing: Listing, settings: Se
   return planListingPage(request, encoder.encode(text), json);
 }
 
-/** The answer with a page of a listing, which has been written already. */
+/** Plans the response for a listing page that has already been rendered. */
 export function planListingPage(request: PlanRequest, page: Uint8Array, json: boolean): Plan {
   return planBytes(request, 200, page, {
     "Content-Type": json ? "application/json" : "text/html; charset=utf-8",
@@ -62,7 +62,7 @@ export function planListingPage(request: PlanRequest, page: Uint8Array, json: bo
   });
 }
 
-/** An answer with text as its body. */
+/** Plans a response with a text body. */
 export function planText(
   request: PlanRequest,
   status: number,
@@ -87,15 +87,15 @@ function planBytes(
   };
 }
 
-/** The status that tells of a failure to open, by the name of the error. */
+/** Returns the status for an open error, by the name of the error. */
 export function statusOfError(code: unknown): number {
   switch (code) {
     case "ENOENT":
     case "ENOTDIR":
     case "ENAMETOOLONG":
-    case "ELOOP": // a link that is not followed, or a circle of them
-    case "EXDEV": // a link that leads out: just as if there were nothing
-    case "ENXIO": // a socket, or a device that is not there
+    case "ELOOP": // a link that is not followed, or a circle of links
+    case "EXDEV": // a link that leads out of the root: answered as if it did not exist
+    case "ENXIO": // a socket, or a missing device
     case "EISDIR":
     case "EINVAL":
       return 404;

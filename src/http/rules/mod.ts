@@ -1,4 +1,4 @@
-/** The pure half of serving files: from a request and a file to status, headers and parts. @module */
+/** The pure part of HTTP: turns a request and a file into status, headers and parts. @module */
 
 export { acceptedCodings, prefersJson, SUFFIXES } from "./fields/codings.ts";
 export {

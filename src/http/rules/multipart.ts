@@ -5,7 +5,7 @@ import type { FilePart, Part, Plan } from "./types.ts";
 
 const encoder = new TextEncoder();
 
-/** Plans a `multipart/byteranges` body of two ranges or more, in the order that was asked for. */
+/** Plans a `multipart/byteranges` body of two or more ranges, in the requested order. */
 export function multipart(ranges: readonly FilePart[], representation: Representation): Plan {
   const { whole, size, type } = representation;
   const boundary = randomBoundary();
@@ -34,7 +34,7 @@ export function multipart(ranges: readonly FilePart[], representation: Represent
   return { status: 206, headers, parts, length: total };
 }
 
-/** 96 random bits: nobody can prepare a file that contains it. */
+/** Returns 96 random bits, so that no one can craft a file that contains the boundary. */
 function randomBoundary(): string {
   const words = crypto.getRandomValues(new Uint32Array(3));
   return Array.from(words, (word) => word.toString(36).padStart(7, "0")).join("");

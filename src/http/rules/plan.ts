@@ -1,4 +1,4 @@
-/** The answer to a request for a file: RFC 9110, with nothing left to chance and no I/O. @module */
+/** Plans the response to a request for a file: RFC 9110, without I/O. @module */
 
 import { precondition, rangeHolds } from "./conditions.ts";
 import { corsHeaders, preflightHeaders } from "./cors.ts";
@@ -9,31 +9,31 @@ import { describeFile, type Representation } from "./representation.ts";
 import { type Settings, settingsOf } from "./settings.ts";
 import { type FilePart, NO_PARTS, type Plan, type PlanFile, type PlanRequest } from "./types.ts";
 
-/** Fields that say something about a body, which there is none of. */
+/** Fields that describe a body. A response without a body omits them. */
 const OF_THE_BODY = /^(?:content-(?:type|length|encoding|disposition|language)|accept-ranges)$/i;
 
-/** Fields that would let an error be stored. */
+/** Fields that would let caches store an error. */
 const OF_THE_CACHE = /^(?:cache-control|expires|last-modified)$/i;
 
 /**
- * Decides the answer to a request for a file that has been found.
+ * Plans the response to a request for an existing file.
  *
- * Pure: it reads nothing and sends nothing, and the same arguments give the same plan, but for the
- * boundary of a multipart body, which is random because a file could contain any other.
+ * A pure function: it does no I/O, and the same arguments give the same plan. Only the boundary of
+ * a multipart body is random, because a file could contain any fixed one.
  *
- * Conditions come before ranges, in the order of RFC 9110, 13.2.2. A Range header is ignored where
- * section 14.2 lets it be: with HEAD, malformed, of an empty file, with more ranges than `maxRanges`
- * or more bytes than the file, several of them in a content coding.
+ * Evaluates conditions before ranges, in the order of RFC 9110, 13.2.2. Ignores a Range header
+ * where section 14.2 allows it: for HEAD, an empty file, a malformed header, more ranges than
+ * `maxRanges`, more bytes than the file has, and several ranges of a file in a content coding.
  *
  * @param request Method and headers.
- * @param file What is known of the file, from the descriptor that will be sent.
- * @param options What the answer looks like; they are checked once per object.
- * @returns Status, headers and the parts of the body. 405 for methods other than GET and HEAD.
+ * @param file Size and times, from the descriptor that will be sent.
+ * @param options Options for the response; checked once per object.
+ * @returns Status, headers and the parts of the body; 405 for methods other than GET and HEAD.
  *
- * @throws {TypeError} When an option is of the wrong kind.
- * @throws {RangeError} When a number among them is out of range.
+ * @throws {TypeError} When an option has the wrong type.
+ * @throws {RangeError} When a numeric option is out of range.
  *
- * @example Plan by hand
+ * @example Plan a response
  * ```ts ignore
  * const { status, headers, parts } = planResponse(
  *   { method: "GET", header: (name) => request.headers.get(name) },
@@ -51,7 +51,7 @@ export function planResponse(
   return planMethod(request, settings) ?? planFile(request, describeFile(file, settings));
 }
 
-/** The answer to a method that is none for files, `undefined` to GET and HEAD. */
+/** Plans the response to OPTIONS and to unsupported methods; `undefined` for GET and HEAD. */
 export function planMethod(request: PlanRequest, { cors }: Settings): Plan | undefined {
   const { method } = request;
   if (method === "GET" || method === "HEAD") return undefined;
@@ -68,7 +68,7 @@ export function planMethod(request: PlanRequest, { cors }: Settings): Plan | und
   return { status: 204, headers, parts: NO_PARTS, length: 0 };
 }
 
-/** The answer to GET or HEAD for a version of a file. */
+/** Plans the response to GET or HEAD for one version of a file. */
 export function planFile(request: PlanRequest, representation: Representation): Plan {
   const plan = choose(request, representation);
   const { cors } = representation.settings;
@@ -92,7 +92,7 @@ function choose(request: PlanRequest, representation: Representation): Plan {
     return refuse(416, representation, { "Content-Range": `bytes */${size}` });
   }
   if (ranges.length === 1) return single(ranges[0]!, representation);
-  // Which of the two the coding would be that of, the parts or the envelope, nobody could tell.
+  // Clients could not tell whether the coding applies to the parts or to the envelope.
   return coded ? whole : multipart(ranges, representation);
 }
 
@@ -106,7 +106,7 @@ function single(part: FilePart, { whole, size }: Representation): Plan {
   return { status: 206, headers, parts: [part], length };
 }
 
-/** RFC 9110, 15.4.5: what a cache needs to know, and nothing that describes a body. */
+/** RFC 9110, 15.4.5: keeps the fields that a cache needs, and drops those that describe a body. */
 function notModified({ whole, etag }: Representation): Plan {
   const headers: Record<string, string> = {};
   for (const [name, value] of Object.entries(whole.headers)) {

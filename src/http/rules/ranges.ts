@@ -1,34 +1,34 @@
-/** Which bytes a Range header asks for: RFC 9110, section 14. @module */
+/** Parses Range headers: RFC 9110, section 14. @module */
 
 import { trimBlanks } from "./blanks.ts";
 import type { FilePart } from "./types.ts";
 
-/** One range of the header: `first-last`, `first-` or `-suffix`; empty elements are allowed. */
+/** One range: `first-last`, `first-` or `-suffix`. Empty elements are allowed. */
 const RANGE = /[ \t]*(?:(\d*)-(\d*)[ \t]*)?(?:,|$)/y;
 
-/** Most elements of a header, empty ones included: a header of 16 KiB can hold thousands. */
+/** Most elements of a header, including empty ones: a header of 16 KiB can hold thousands. */
 const MOST_ELEMENTS = 256;
 
-/** No range can be satisfied: 416. */
+/** No range can be satisfied: status 416. */
 export const UNSATISFIABLE: readonly FilePart[] = Object.freeze([]);
 
 /**
  * Parses the value of a Range header.
  *
- * The parts come in the order that was asked for and lie within the file. As RFC 9110, 14.2 permits,
- * the header is ignored, and the whole file sent, where it is malformed or in another unit, where it
- * asks for more than `most` ranges or has too many empty elements, and where the ranges add up to more than the file, as those of
- * an attack do. One pass, whatever the length.
+ * Returns the parts in the requested order, cut to the file. RFC 9110, 14.2 permits a server to
+ * ignore the header and send the whole file. This happens if the header is malformed or uses
+ * another unit, asks for more than `most` ranges, has too many empty elements, or if its ranges add
+ * up to more bytes than the file has, as in an attack. Takes one pass over the header.
  *
  * @param value The header, such as `bytes=0-99,-1`.
  * @param size Bytes of the file.
  * @param most Most ranges to grant.
- * @returns The parts; {@linkcode UNSATISFIABLE} where no byte of the file is meant; `null` where the
- * header is to be ignored.
+ * @returns The parts; {@linkcode UNSATISFIABLE} if no range selects a byte of the file; `null` to
+ * ignore the header.
  */
 export function parseRanges(value: string, size: number, most: number): readonly FilePart[] | null {
   const text = trimBlanks(value);
-  // Of an empty file there is no first byte that Content-Range could name.
+  // An empty file has no first byte that Content-Range could name.
   if (size === 0 || !/^bytes=/i.test(text)) return null;
   const parts: FilePart[] = [];
   let count = 0;
@@ -53,9 +53,9 @@ export function parseRanges(value: string, size: number, most: number): readonly
 
 const NOTHING: FilePart = Object.freeze({ start: 0, length: 0 });
 
-/** The part that one range names; of length 0 where there is none; `null` where it is malformed. */
+/** Resolves one range; a part of length 0 if it selects nothing, `null` if it is malformed. */
 function resolve(first: string, last: string, size: number): FilePart | null {
-  // Beyond 2^53 a number is inexact, but larger than every file all the same.
+  // Numbers beyond 2^53 are inexact, but still larger than any file.
   if (first === "") {
     if (last === "") return null;
     const length = Math.min(Number(last), size);
@@ -68,7 +68,7 @@ function resolve(first: string, last: string, size: number): FilePart | null {
   return { start, length: end - start + 1 };
 }
 
-/** Compares digits of any length. */
+/** Compares numbers given as digits of any length. */
 function isLess(a: string, b: string): boolean {
   if (a.length < 16 && b.length < 16) return Number(a) < Number(b);
   const [x, y] = [a, b].map((digits) => digits.replace(/^0+(?=\d)/, "")) as [string, string];

@@ -1,4 +1,4 @@
-/** What can be said of one version of a file, whoever asks. @module */
+/** Headers and plans of one version of a file, for all requests. @module */
 
 import { mediaType } from "../../media_types.ts";
 import { corsHeaders } from "./cors.ts";
@@ -11,8 +11,7 @@ import { type Coding, type Headers, NO_PARTS, type Plan, type PlanFile } from ".
 /**
  * One version of a file, as it is served.
  *
- * Holds for as long as the file has this size and this time: worth keeping beside an open
- * descriptor.
+ * Valid while the file keeps its size and time. Keep it beside an open descriptor.
  */
 export interface Representation {
   readonly settings: Settings;
@@ -20,17 +19,17 @@ export interface Representation {
   readonly size: number;
   /** Strong entity tag, with its quotes. */
   readonly etag: string | undefined;
-  /** Seconds since the epoch, as Last-Modified tells them. */
+  /** Last-Modified in seconds since the epoch. */
   readonly modified: number | undefined;
   /** Media type. */
   readonly type: string;
   /** The coding of a sidecar. */
   readonly coding: Coding | undefined;
-  /** Whether it is in a content coding: a sidecar, or a file that `headers` says it of. */
+  /** Whether the content is encoded: a sidecar, or a file whose `headers` say so. */
   readonly coded: boolean;
-  /** The answer to a plain GET. */
+  /** Plan for a GET without conditions or ranges. */
   readonly whole: Plan;
-  /** The answer to a plain HEAD. */
+  /** Plan for a HEAD without conditions. */
   readonly head: Plan;
 }
 
@@ -40,8 +39,8 @@ const ANYBODY = { method: "GET", header: () => undefined };
 /**
  * Describes a version of a file.
  *
- * @param nowMs The time at which it is described, in milliseconds since the epoch: Last-Modified is
- * never later, as RFC 9110, 8.8.2.1 demands.
+ * @param nowMs Current time in milliseconds since the epoch. Last-Modified is never later, as
+ * RFC 9110, 8.8.2.1 demands.
  */
 export function describeFile(
   file: PlanFile,
@@ -80,22 +79,22 @@ export function describeFile(
   };
 }
 
-/** The time for Last-Modified; `undefined` where it has no form in HTTP: four digits of a year. */
+/** Returns the time for Last-Modified; `undefined` if its year does not have four digits. */
 function modifiedOf(mtimeNs: bigint, nowMs: number): number | undefined {
   const seconds = Math.min(Number(mtimeNs / NANOSECONDS), Math.floor(nowMs / 1000));
   return seconds >= FIRST_SECOND ? seconds : undefined;
 }
 
-/** The first second of the year 0. */
+/** First second of the year 0. */
 const FIRST_SECOND = Date.parse("0000-01-01T00:00:00Z") / 1000;
 
 /**
- * Strong (RFC 9110, 8.8.1): other bytes have another tag. nginx's shape, with more digits; a sidecar
- * is another representation, and never has the tag of its file.
+ * Returns a strong entity tag (RFC 9110, 8.8.1): different bytes get different tags. It has the
+ * shape of nginx's, with more digits. A sidecar is another representation and has a tag of its own.
  *
- * A program can set mtime: reproducible builds do, and `cp -a`, `rsync -a` and tar carry it along. The
- * kernel notes that in ctime, which nobody can set. So where the two differ the tag has both, the
- * difference in the last 16 digits of the time.
+ * Programs can set the mtime: reproducible builds do, and `cp -a`, `rsync -a` and tar preserve it.
+ * No program can set the ctime, where the kernel records the change. If the two times differ, the
+ * tag contains both, with their difference in the last 16 digits of the time.
  */
 function entityTag(file: PlanFile, kind: true | "mtime"): string {
   const { ctimeNs, mtimeNs, size, coding } = file;

@@ -1,4 +1,4 @@
-/** Options, checked once and brought into the form that plans are made from. @module */
+/** Options, checked once and converted to the form that plans need. @module */
 
 import { describe } from "../../options.ts";
 import { compileCors, type Cors } from "./cors.ts";
@@ -9,7 +9,7 @@ import type { HeadersHook, PlanOptions, SiteOptions } from "./options.ts";
 import type { Dotfiles } from "./target.ts";
 import type { Coding, Headers } from "./types.ts";
 
-/** {@linkcode SiteOptions}, with every default filled in. */
+/** {@linkcode SiteOptions} with all defaults filled in. */
 export interface Settings {
   readonly acceptRanges: boolean;
   readonly maxRanges: number;
@@ -17,22 +17,22 @@ export interface Settings {
   readonly lastModified: boolean;
   /** Value of Cache-Control; empty for none. */
   readonly cacheControl: string;
-  /** Empty for none. */
+  /** Charset of text; empty for none. */
   readonly charset: string;
   readonly types: ReadonlyMap<string, string>;
   readonly headers: Headers | HeadersHook | undefined;
   readonly cors: Cors | undefined;
   readonly download: boolean | string;
   readonly precompressed: readonly Coding[];
-  /** Header fields that the choice of a representation depends on; empty for none. */
+  /** Header fields that select a representation; empty for none. */
   readonly vary: string;
   readonly index: readonly string[];
   readonly extensions: readonly string[];
   readonly dotfiles: Dotfiles;
   readonly redirect: boolean;
-  /** Name of the page, or empty. */
+  /** Name of the `spa` page; empty for none. */
   readonly spa: string;
-  /** What it is not sent for; `undefined` for names with a dot. */
+  /** Paths that never get the page; `undefined` means names that contain a dot. */
   readonly ignores: readonly RegExp[] | undefined;
   readonly listing: boolean | ((listing: Listing) => string);
 }
@@ -41,7 +41,7 @@ const CODINGS: readonly Coding[] = ["br", "zstd", "gzip"];
 const ACTION = "serve files";
 const compiled = new WeakMap<object, Settings>();
 
-/** Checks options; the same object is checked only once. */
+/** Checks options; checks the same object only once. */
 export function settingsOf(options: SiteOptions): Settings {
   if (typeof options !== "object" || options === null) {
     throw new TypeError(`Cannot ${ACTION}: options must be an object, not ${describe(options)}`);
@@ -142,7 +142,7 @@ function spa(value: boolean | string): string {
 function ignores(value: NonNullable<SiteOptions["ignores"]> | false): readonly RegExp[] {
   if (value === false) return [];
   return (Array.isArray(value) ? value : [value]).map((item) => {
-    // A flag such as "g" would make the answer depend on the one before.
+    // A flag such as "g" keeps state from one test to the next.
     if (item instanceof RegExp) return new RegExp(item.source, item.flags.replace(/[gy]/g, ""));
     if (typeof item === "string") return new RegExp(item, "i");
     throw new TypeError(`Cannot ${ACTION}: ignores holds ${describe(item)}, but needs expressions`);
@@ -156,7 +156,7 @@ function list(value: string | readonly string[] | false, name: string): readonly
   throw new TypeError(`Cannot ${ACTION}: ${name} must be a list of names, not ${describe(value)}`);
 }
 
-/** A path below a folder, as the program gives it. */
+/** Checks a path below a folder that the program passes. */
 function path(value: string, name: string): string {
   if (value !== "" && !value.startsWith("/") && !value.includes("\0")) return value;
   throw new TypeError(`Cannot ${ACTION}: ${name} must be a relative path, not ${describe(value)}`);

@@ -1,27 +1,27 @@
-/** From a request target to a path below the root, and nowhere else. @module */
+/** Turns a request target into a path that cannot leave the root. @module */
 
 import { isAuthority } from "./authority.ts";
 
-/** A request target that may be looked up. */
+/** A parsed request target. */
 export interface Target {
-  /** Names from the root down, decoded once; none is empty, `.` or `..`, or holds a slash. */
+  /** Names from the root down, decoded once. None is empty, `.` or `..`, or contains a slash. */
   readonly names: readonly string[];
-  /** Whether it ends in a slash, and so can only mean a folder. */
+  /** Whether the path ends in a slash, and so can only name a folder. */
   readonly folder: boolean;
-  /** From the question mark on, or empty. */
+  /** Query, including the question mark; may be empty. */
   readonly query: string;
 }
 
-/** What becomes of names that begin with a dot; `.well-known` (RFC 8615) is not one of them. */
+/** Treatment of names that begin with a dot, except `.well-known` (RFC 8615). */
 export type Dotfiles = "allow" | "deny" | "ignore";
 
 // deno-lint-ignore no-control-regex -- NUL ends a path in C, and line ends forge headers and logs
 const CONTROL = /[\x00-\x1f\x7f]/;
 
-/** Nothing to decode, nothing to refuse: most targets. */
+/** Most targets: nothing to decode, nothing to reject. */
 const PLAIN = /^(?:\/[\w\-~][\w\-.~]*)+\/?$/;
 
-/** RFC 9112, 3.2.2: a server has to accept the absolute form. */
+/** RFC 9112, 3.2.2: a server must accept the absolute form. */
 const ABSOLUTE = /^https?:\/\/([^/?#]*)/i;
 
 /** An escape of a character that RFC 3986, 2.3 calls unreserved: letters, digits, `-._~`. */
@@ -30,22 +30,23 @@ const UNNEEDED = /%(?:4[1-9a-f]|5[0-9af]|6[1-9a-f]|7[0-9ae]|3[0-9]|2[de])/i;
 /** PATH_MAX of Linux, with its NUL. */
 const MOST_BYTES = 4096;
 
-/** The parts of a request target: those of the origin form, whichever form was sent. */
+/** Parts of a request target in origin form, whichever form was sent. */
 export interface TargetParts {
   /** Host and port of the absolute form; `undefined` for the origin form. */
   readonly authority: string | undefined;
-  /** From the first slash on, as it was sent; `/` where the absolute form has no path. */
+  /** Path from the first slash on, as sent; `/` if the absolute form has none. */
   readonly path: string;
-  /** From the question mark on, or empty. */
+  /** Query, including the question mark; may be empty. */
   readonly query: string;
 }
 
 /**
- * Splits a request target in origin form or absolute form (RFC 9112, 3.2); 400 for all others.
+ * Splits a request target in origin form or absolute form (RFC 9112, 3.2); returns 400 for all
+ * others.
  *
- * Every reader of a target starts here, so that file look-up, `fallback.paths` and a mount path see
- * the same path. Refuses an authority that is empty, has user information (RFC 9110, 4.2.4), or
- * could not stand in a `Host` field.
+ * All readers of a target call this, so file look-up, `fallback.paths` and a mount path see the
+ * same path. Rejects an authority that is empty, has user information (RFC 9110, 4.2.4), or could
+ * not appear in a `Host` field.
  */
 export function splitTarget(target: string): TargetParts | 400 {
   let local = target;
@@ -55,7 +56,7 @@ export function splitTarget(target: string): TargetParts | 400 {
     authority = match?.[1];
     if (authority === undefined || !isAuthority(authority)) return 400;
     local = target.slice(match![0].length);
-    // RFC 9110, 4.2.3: an empty path is the same as "/".
+    // RFC 9110, 4.2.3: an empty path equals "/".
     if (local[0] !== "/") local = `/${local}`;
   }
   const mark = local.indexOf("?");
@@ -65,16 +66,15 @@ export function splitTarget(target: string): TargetParts | 400 {
 }
 
 /**
- * Parses a request target; a number is the status to refuse it with.
+ * Parses a request target; returns a status to reject it with, or the target.
  *
- * Decodes once, name by name, so that an escaped slash never becomes a separator. Answers 404 for
- * every other spelling of a path: empty names, dots, escaped slashes, backslashes, and escapes of
+ * Decodes once, name by name, so an escaped slash never becomes a separator. Answers 404 for every
+ * other spelling of a path: empty names, dots, escaped slashes, backslashes, and escapes of
  * unreserved characters such as `%61` for `a`. A guard in front of this server may compare paths
- * without decoding them, and would not recognize such a spelling. Takes time in proportion to its
- * length.
+ * without decoding them, and would miss such a spelling. Takes linear time.
  *
- * @param target As it was sent, such as `/a%20b?c`.
- * @param dotfiles `"deny"` refuses hidden names with 403, `"ignore"` with 404.
+ * @param target The target as sent, such as `/a%20b?c`.
+ * @param dotfiles `"deny"` rejects hidden names with 403, `"ignore"` with 404.
  */
 export function parseTarget(
   target: string,
@@ -102,13 +102,13 @@ export function parseTarget(
   if (refused) return 404;
   if (hidden && dotfiles !== "allow") return dotfiles === "deny" ? 403 : 404;
   if (respelled) return 404;
-  // One unit of UTF-16 is at most three bytes of UTF-8; the kernel counts exactly.
+  // One UTF-16 unit is at most three bytes of UTF-8. The kernel checks the exact length.
   return path.length < 3 * MOST_BYTES ? { names, folder, query } : 404;
 }
 
 /**
- * The decoded path of a target that names a file or a folder, such as `/a b/`: what the file look-up
- * uses. `undefined` for a target for which it finds nothing.
+ * Returns the decoded path of a target for a file or folder, such as `/a b/`, as file look-up uses
+ * it; `undefined` for a target that can name no file.
  */
 export function lookedUpPath(target: string): string | undefined {
   const parsed = parseTarget(target, "allow");
@@ -117,13 +117,13 @@ export function lookedUpPath(target: string): string | undefined {
   return names.length === 0 ? "/" : `/${names.join("/")}${folder ? "/" : ""}`;
 }
 
-/** Whether a listing may show a name: whoever asks for it gets it. */
+/** Whether a listing may show a name: only if a request for it would succeed. */
 export function isVisible(name: string, dotfiles: Dotfiles = "ignore"): boolean {
   return !isRefused(name) && !CONTROL.test(name) && name.isWellFormed() &&
     (dotfiles === "allow" || name[0] !== ".");
 }
 
-/** The path of these names, fit for a header or a link; never begins with two slashes. */
+/** Joins names to a path for a header or link; the path never begins with two slashes. */
 export function encodePath(names: readonly string[]): string {
   return names.map((name) => `/${encodeURIComponent(name)}`).join("");
 }
@@ -137,7 +137,7 @@ function isHidden(name: string, depth: number): boolean {
 }
 
 function decode(name: string): string | null {
-  // Unescaped, only visible ASCII may stand in a target (RFC 9112, 3.2).
+  // RFC 9112, 3.2: a target contains only visible ASCII.
   if (/[^!-~]|#/.test(name)) return null;
   try {
     return name.includes("%") ? decodeURIComponent(name) : name;

@@ -1,37 +1,37 @@
-/** What a plan is made from, and what it says. @module */
+/** Input and output of a plan. @module */
 
-/** A request, whoever parsed it. */
+/** A request, from any parser. */
 export interface PlanRequest {
-  /** Method, in upper case as it was sent. */
+  /** Method, in the letter case of the request. */
   readonly method: string;
   /**
-   * Value of a header by its name in lower case; `undefined` or `null` where there is none. Several
-   * fields of one name are joined by commas.
+   * Returns a header by its lower-case name; `undefined` or `null` if absent. Joins several fields
+   * of one name with commas.
    */
   header(name: string): string | null | undefined;
 }
 
-/** Content codings of the sidecars that can be sent in place of a file (RFC 9110, 8.4.1). */
+/** Content codings of sidecars: precompressed files beside the original (RFC 9110, 8.4.1). */
 export type Coding = "br" | "zstd" | "gzip";
 
-/** What a file says of itself. Take it from the descriptor that will be sent. */
+/** Properties of a file. Read them from the descriptor that you will send. */
 export interface PlanFile {
-  /** Name, or path with `/` between its parts; decides the media type. */
+  /** Name, or path with `/` separators; determines the media type. */
   readonly name: string;
   /** Bytes. */
   readonly size: number;
   /** Last modification, in nanoseconds since the epoch. */
   readonly mtimeNs: bigint;
   /**
-   * Last change of data or attributes, in nanoseconds since the epoch. Where it is given, the entity
-   * tag tells versions apart whose modification time has been set to the same.
+   * Last change of data or attributes, in nanoseconds since the epoch. If present, the entity tag
+   * distinguishes versions whose mtime was set to the same value.
    */
   readonly ctimeNs?: bigint | undefined;
-  /** The coding of a sidecar; `name` is that of the file it stands for, all else its own. */
+  /** Coding of a sidecar. Then `name` is the name of the original; size and times are its own. */
   readonly coding?: Coding | undefined;
 }
 
-/** Bytes of the file: `start` and `length` lie within it. */
+/** A range within the file. */
 export interface FilePart {
   /** First byte. */
   readonly start: number;
@@ -39,28 +39,28 @@ export interface FilePart {
   readonly length: number;
 }
 
-/** One piece of a body. */
+/** One piece of a body: a range of the file, or bytes. */
 export type Part = FilePart | Uint8Array;
 
 /**
- * The answer to a request.
+ * The planned response to a request.
  *
- * Plans are never changed. One and the same object is returned for all plain requests for one
- * {@linkcode Representation}: whoever turns its headers into bytes may keep these beside it.
+ * Plans are immutable. All plain requests for one {@linkcode Representation} get the same object,
+ * so you can cache serialized headers for it.
  */
 export interface Plan {
   /** Status code. */
   readonly status: number;
-  /** Header fields. Content-Length is among them, except for 204 and 304. */
+  /** Header fields. They include Content-Length, except for 204 and 304. */
   readonly headers: Readonly<Record<string, string>>;
-  /** The body, in order. Empty for HEAD, although Content-Length is that of GET. */
+  /** Body parts in order. Empty for HEAD, although Content-Length is that of GET. */
   readonly parts: readonly Part[];
   /** Bytes of all parts. */
   readonly length: number;
 }
 
-/** Values of header fields by their names. */
+/** Header field values by name. */
 export type Headers = Readonly<Record<string, string>>;
 
-/** No parts at all. */
+/** An empty list of parts. */
 export const NO_PARTS: readonly Part[] = Object.freeze([]);

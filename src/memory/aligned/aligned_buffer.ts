@@ -1,32 +1,33 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 
-/** Memory as `O_DIRECT` wants it. @module */
+/** Memory aligned for `O_DIRECT`. @module */
 
 import { describe, wholeNumber } from "../../options.ts";
 import { retry, show, takeBack } from "./lending.ts";
 import { type Block, Slabs } from "./slabs.ts";
 
-/** Alignment of a page on x64, and of every block device that is known. */
+/** Page size on x64, and enough alignment for all known block devices. */
 const PAGE = 4096;
 
-/** That of the largest pages. */
+/** Size of the largest huge page. */
 const MOST_ALIGNMENT = 1024 ** 3;
 
-/** Bun shows at most 4 GiB in one buffer. */
+/** Bun limits one buffer to 4 GiB. */
 const MOST_SIZE = 2 ** 32;
 
 const slabs = new Slabs();
 let budget = 1024 ** 3;
 
 /**
- * Memory whose address is a multiple of the alignment, outside the JavaScript heap.
+ * Memory outside the JavaScript heap, at an address that is a multiple of the alignment.
  *
- * A `DirectFile` reads into it and writes from it without a copy. It comes from slabs that the process
- * keeps: releasing makes it available again, and nothing can make a late reader crash. A buffer that is
- * neither released nor used any more stays lost to the budget; `using` releases it in time.
+ * A `DirectFile` reads into it and writes from it without a copy. The memory comes from slabs that
+ * the process keeps: releasing it makes it available again, so late readers cannot crash. If you
+ * drop a buffer without releasing it, its bytes stay counted against the budget; `using` releases
+ * it in time.
  *
- * Its first content is whatever the memory held before. Handing its `buffer` to another thread by
- * `transfer` takes the memory along for good.
+ * The initial content is arbitrary. If you transfer its `buffer` to another thread, the memory goes
+ * with it for good.
  *
  * @example Read the first MiB of a file past the page cache
  * ```ts ignore
@@ -45,8 +46,8 @@ export class AlignedBuffer {
   }
 
   /**
-   * Bytes that the slabs of this thread may take in all; memory that was released is used again before
-   * more is taken. Each thread has its own.
+   * Bytes that the slabs of this thread may take in total. Released memory is reused first. Each
+   * thread has its own budget.
    *
    * @default {1 GiB}
    */
@@ -54,26 +55,27 @@ export class AlignedBuffer {
     return budget;
   }
 
-  /** Sets the budget. A lower one than what is taken already only keeps it from growing. */
+  /** Sets the budget. A budget below what the slabs already hold only stops them from growing. */
   static set budget(bytes: number) {
     budget = wholeNumber(bytes, "budget", "limit aligned memory");
   }
 
-  /** Bytes that the slabs of this thread have taken. They are kept. */
+  /** Bytes that the slabs of this thread hold. They are never returned to the system. */
   static get reserved(): number {
     return slabs.bytes;
   }
 
   /**
-   * Takes memory.
+   * Allocates aligned memory.
    *
-   * @param size Bytes, 1 to 4 GiB. Up to 1 MiB a power of two is taken; beyond, up to a quarter more.
+   * @param size Bytes, 1 to 4 GiB. Rounded up to a power of two up to 1 MiB; beyond that, by at
+   * most a quarter.
    * @param alignment Bytes, a power of two up to 1 GiB.
    *
-   * @throws {TypeError} When an argument is no number.
-   * @throws {RangeError} When an argument is outside its range, or the budget does not suffice.
+   * @throws {TypeError} When an argument is not a number.
+   * @throws {RangeError} When an argument is out of range, or the budget is exhausted.
    * @throws {SyscallError} `ENOMEM`.
-   * @throws {UnsupportedError} Without foreign functions, which alone can align memory.
+   * @throws {UnsupportedError} Without foreign calls: only they can align memory.
    */
   static allocate(size: number, alignment: number = PAGE): AlignedBuffer {
     const action = `allocate ${describe(size)} aligned bytes`;
@@ -97,7 +99,7 @@ export class AlignedBuffer {
     return new AlignedBuffer(block, size);
   }
 
-  /** The memory; empty once released. */
+  /** View of the memory; empty once released. */
   get bytes(): Uint8Array<ArrayBuffer> {
     return this.#bytes;
   }
@@ -108,11 +110,11 @@ export class AlignedBuffer {
   }
 
   /**
-   * Empties `bytes` and everything else that shows the memory, and makes it available again.
+   * Detaches `bytes` and all other views of the memory, and makes the memory available again.
    *
-   * While operations of a `DirectFile` are in flight on it nobody else gets it. Operations of the
-   * runtime itself (`fs.read`, `zlib.gzip`) must be awaited before: they would see, or overwrite, what
-   * the next owner has there. A second call does nothing.
+   * The memory is not reused while operations of a `DirectFile` still use it. Await the runtime's
+   * own operations (`fs.read`, `zlib.gzip`) first: they would read or overwrite the next owner's
+   * data. A second call does nothing.
    */
   release(): void {
     const block = this.#block;

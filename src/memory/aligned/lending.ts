@@ -1,4 +1,4 @@
-/** Showing blocks of memory to users, and taking them back. @module */
+/** Lends blocks of memory to users as buffers, and takes them back. @module */
 
 import { emptied, isWhole } from "../../bytes.ts";
 import type { Checked } from "../../checked.ts";
@@ -7,24 +7,24 @@ import type { Block } from "./slabs.ts";
 /** Blocks by the buffer that shows them. */
 const shown = new WeakMap<ArrayBufferLike, { readonly block: Block; readonly from: number }>();
 
-/** Blocks whose buffer the runtime was still using when it was taken back. */
+/** Blocks whose buffer could not be detached because the runtime was using it. */
 const stuck: { readonly buffer: ArrayBuffer; readonly block: Block }[] = [];
 
-/** Memory that an operation can use as it is. */
+/** Memory that an operation can use directly. */
 export interface Place {
   readonly block: Block;
-  /** First byte in the block's region. */
+  /** First byte within the block's region. */
   readonly at: number;
 }
 
-/** Shows a part of a block, in a buffer of its own. */
+/** Returns part of a block as a view with its own buffer. */
 export function show(block: Block, from: number, length: number): Uint8Array<ArrayBuffer> {
   const bytes = block.window(from, length);
   shown.set(bytes.buffer, { block, from: block.at + from });
   return bytes;
 }
 
-/** Where an array lies, when it shows a block, and all of it lies within that. */
+/** Finds the block that holds all of an array, if there is one. */
 export function placeOf(bytes: Checked<Uint8Array>): Place | undefined {
   const found = shown.get(bytes.buffer);
   if (found === undefined) return undefined;
@@ -35,13 +35,12 @@ export function placeOf(bytes: Checked<Uint8Array>): Place | undefined {
 }
 
 /**
- * Empties what `show()` returned, and everything else that shows the same buffer; then undoes one hold of
- * the block.
+ * Detaches a buffer that `show()` returned, with all its views, then undoes one hold of the block.
  *
- * A buffer that somebody has transferred away has taken the memory along: the block stays lost. One that
- * cannot be emptied stays: see `emptied()`.
+ * If the user has transferred the buffer, the memory went with it and the block is lost. A buffer
+ * that cannot be detached keeps its block: see `emptied()`.
  *
- * @returns Whether the block was let go at once.
+ * @returns Whether the block was released at once.
  */
 export function takeBack(buffer: ArrayBuffer, block: Block): boolean {
   if (isWhole(buffer, 0)) return false;
@@ -53,7 +52,7 @@ export function takeBack(buffer: ArrayBuffer, block: Block): boolean {
   return true;
 }
 
-/** Takes back what could not be taken back before. */
+/** Retries the buffers that could not be detached before. */
 export function retry(): void {
   for (let i = stuck.length - 1; i >= 0; i--) {
     const { buffer, block } = stuck[i]!;

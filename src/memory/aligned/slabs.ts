@@ -1,6 +1,6 @@
 /**
- * Aligned memory in slabs that are kept for good: whatever becomes of a view, of an operation or of the
- * thread, no address is ever given back to be somebody else's.
+ * Aligned memory in slabs that are kept forever. Whatever happens to a view, an operation or a
+ * thread, the system never gives one of these addresses to another owner.
  *
  * @module
  */
@@ -17,59 +17,59 @@ const LEAST = 512;
 /** Bytes of a slab that holds several blocks; each is aligned to its own size. */
 const SLAB = 1024 * 1024;
 
-/** What blocks of one kind have in common. */
+/** What blocks of one size share. */
 interface SizeClass {
   /** Bytes of a block. */
   readonly size: number;
-  /** What their addresses are multiples of. */
+  /** Alignment of their addresses, in bytes. */
   readonly alignment: number;
   readonly free: Block[];
 }
 
-/** A piece of a slab, in use by several at a time, or by nobody. */
+/** Piece of a slab. Several operations may hold it at once. */
 export class Block {
-  /** Where it lies; null for memory of the JavaScript heap. */
+  /** Region of the block; null for memory in the JavaScript heap. */
   readonly region: Region | null;
-  /** First byte in the region. */
+  /** First byte within the region. */
   readonly at: number;
   readonly #class: SizeClass;
   #holds = 0;
   #bytes: Uint8Array<ArrayBuffer> | undefined;
 
-  /** Made by {@linkcode Slabs}. */
+  /** Called by {@linkcode Slabs} only. */
   constructor(region: Region | null, at: number, sizeClass: SizeClass) {
     this.region = region;
     this.at = at;
     this.#class = sizeClass;
   }
 
-  /** Bytes; at least what was asked for. */
+  /** Bytes; at least the size requested. */
   get size(): number {
     return this.#class.size;
   }
 
-  /** How many use the block. */
+  /** Number of current holders. */
   get holds(): number {
     return this.#holds;
   }
 
-  /** Keeps the block from being handed out. */
+  /** Keeps the block from being reused. */
   hold(): void {
     this.#holds++;
   }
 
-  /** Undoes a `hold()`; after the last one the block may be anybody's. */
+  /** Undoes a `hold()`. After the last one, the block may be reused. */
   drop(): void {
     if (--this.#holds === 0) this.#class.free.push(this);
   }
 
-  /** Shows a part of it in a buffer of its own, which can be emptied alone. */
+  /** Shows a part of the block in a separate buffer, which can be detached alone. */
   window(from: number, length: number): Uint8Array<ArrayBuffer> {
     if (this.region === null) return this.bytes.slice(from, from + length);
     return ownWindow(this.region, this.at + from, length);
   }
 
-  /** Shows the whole block: for the library's own use, since nothing can take it back. */
+  /** Shows the whole block. For internal use: nothing can take this view back. */
   get bytes(): Uint8Array<ArrayBuffer> {
     return this.#bytes ??= this.region?.bytes(this.at, this.size) ?? new Uint8Array(this.size);
   }
@@ -81,7 +81,9 @@ export class Slabs {
   readonly #portable: boolean;
   #bytes = 0;
 
-  /** Makes an empty pool; a portable one makes do with the JavaScript heap where there is nothing else. */
+  /**
+   * Creates an empty pool. A portable one falls back to the JavaScript heap without foreign calls.
+   */
   constructor({ portable = false }: { portable?: boolean } = {}) {
     this.#portable = portable;
   }
@@ -92,12 +94,12 @@ export class Slabs {
   }
 
   /**
-   * Takes a block, held once. Its memory holds whatever it held before.
+   * Takes a block, held once. Its content is arbitrary.
    *
    * @param size Bytes, at least 1.
    * @param alignment Bytes, a power of two.
-   * @param limit Bytes that the pool may take from the system.
-   * @returns `undefined` when that is not enough.
+   * @param limit Bytes that the pool may take from the system in total.
+   * @returns `undefined` when `limit` is too low.
    *
    * @throws {SyscallError} `ENOMEM`.
    */
@@ -137,14 +139,14 @@ export class Slabs {
       "posix_memalign",
       () => `allocate ${slab} bytes`,
     );
-    // A child process that had these pages as well would make the kernel write into a copy of them:
-    // open(2), NOTES. Where the system has no such advice it has no O_DIRECT either.
+    // If a child process shared these pages, the kernel would write into a copy of them: open(2),
+    // NOTES. Systems without this advice have no O_DIRECT either.
     raw.keepFromChildren(region);
     this.#bytes += slab;
     for (let at = slab - size; at >= 0; at -= size) free.push(new Block(region, at, sizeClass));
   }
 
-  /** The smallest class that has a block to spare, where no new slab is allowed. */
+  /** Smallest class that has a free block, for when `limit` allows no new slab. */
   #larger({ size, alignment }: SizeClass): SizeClass | undefined {
     let best: SizeClass | undefined;
     for (const each of this.#classes.values()) {
@@ -163,7 +165,7 @@ function powerFrom(length: number): number {
   return 2 ** Math.ceil(Math.log2(length));
 }
 
-/** Four sizes to each power of two: at most a fifth of a large block is waste. */
+/** Rounds to four sizes per power of two, so at most a fifth of a large block is wasted. */
 function coarse(length: number): number {
   return roundUp(length, powerFrom(length) / 8);
 }

@@ -1,4 +1,4 @@
-/** What a file asks of memory and offsets for direct I/O. @module */
+/** Finds the alignment that a file requires for direct I/O. @module */
 
 import { builtin } from "../../builtins.ts";
 import { errnoNumber } from "../../errors.ts";
@@ -7,20 +7,20 @@ import { IoOp, type IoQueue } from "../../threads/io_queue/types.ts";
 import { borrow, giveBack } from "./bounce.ts";
 import type { Alignment } from "./channel.ts";
 
-/** What is tried, from the least on; no block device has larger sectors. */
+/** Candidates in ascending order; no block device has larger sectors. */
 const CANDIDATES = [512, 1024, 2048, 4096, 8192, 16384, 32768, 65536];
 
-/** What suits nearly every device: the least that asks for more than is needed. */
+/** Fits nearly every device: the smallest value that is larger than most require. */
 const LIKELY = 4096;
 
 const EINVAL = -errnoNumber("EINVAL");
 
 /**
- * Finds out, by asking the kernel (statx(2) with `STATX_DIOALIGN`, Linux 6.1), else by the sector size
- * of the device that holds the file, else by trial.
+ * Finds the alignment that direct I/O on a file requires. Tries statx(2) with `STATX_DIOALIGN`
+ * (Linux 6.1), then the sector size of the device that holds the file, then trial reads.
  *
- * @param fd Descriptor that is open with `O_DIRECT`.
- * @param far Whether another machine or another program has the file.
+ * @param fd Descriptor opened with `O_DIRECT`.
+ * @param far Whether another machine or another program holds the file.
  */
 export async function alignmentOf(
   fd: number,
@@ -37,26 +37,28 @@ export async function alignmentOf(
   return { memory: found, offset: found };
 }
 
-/** Bytes of a sector of the device behind the file; 0 where there is none, as in memory or a network. */
+/**
+ * Sector size of the device behind the file, in bytes; 0 without one, as in memory or on a network.
+ */
 function sectorSize({ mode, dev, rdev }: Statx): number {
   const [major, minor] = (mode & 0o170000) === 0o060000 ? rdev : dev;
   const device = `/sys/dev/block/${major}:${minor}`;
-  // A partition has its queue in the folder above.
+  // sysfs keeps a partition's queue in the parent folder.
   for (const path of [`${device}/queue`, `${device}/../queue`]) {
     try {
       const text = builtin("fs").readFileSync(`${path}/logical_block_size`, "utf8");
       const bytes = Number(text);
       if (CANDIDATES.includes(bytes)) return bytes;
     } catch {
-      // Not a device, or no sysfs: the next way will tell.
+      // Not a device, or no sysfs: the caller tries the next method.
     }
   }
   return 0;
 }
 
 /**
- * Reads at an offset, of a length and into memory that are multiples of a candidate and of nothing
- * larger. Where the file is too short for an answer, the likely one is taken.
+ * Reads with an offset, length and address that are multiples of one candidate but of no larger
+ * one. If the file is too short to tell, returns the likely value.
  */
 async function tried(fd: number, size: number, queue: IoQueue, far: boolean): Promise<number> {
   const most = CANDIDATES.at(-1)!;

@@ -1,10 +1,10 @@
-/** What the operations on a file are given, examined and copied. @module */
+/** Checks the arguments of operations on a file. @module */
 
 import { isBytes, ownBytes } from "../../bytes.ts";
 import type { Checked } from "../../checked.ts";
 import { describe, wholeNumber } from "../../options.ts";
 
-/** Checks what an operation is given. `bytes` shows the memory of what was given. */
+/** Checks the arguments of an operation. `bytes` is a view of the memory passed in. */
 export function checkOperation(
   verb: string,
   given: Uint8Array,

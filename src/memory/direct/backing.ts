@@ -1,4 +1,4 @@
-/** An open file, as the rest sees it: by system calls, or through the runtime's own fs. @module */
+/** An open file behind one interface: system calls, or the runtime's own fs. @module */
 
 import { builtin } from "../../builtins.ts";
 import { errnoNumber } from "../../errors.ts";
@@ -9,13 +9,13 @@ import { knownSize, onMount } from "../../threads/blocking/files.ts";
 import { IoOp, type IoQueue } from "../../threads/io_queue/types.ts";
 import type { Block } from "../aligned/slabs.ts";
 
-/** What runs the operations: the kernel's ring, threads of our own, or the runtime. */
+/** What runs the operations: io_uring, sluice's own threads, or the runtime. */
 export type DirectEngine = "ring" | "threads" | "runtime";
 
-/** A descriptor and what can be done to it. Counts are as in the kernel's convention: `-errno` on failure. */
+/** A descriptor and its operations. Results follow the kernel's convention: `-errno` on failure. */
 export interface Backing {
   readonly engine: DirectEngine;
-  /** Bytes of the file, or of the device. */
+  /** Size of the file or device in bytes. */
   size(): number;
   /** Starts an operation: see {@linkcode IoQueue.start}. */
   start(
@@ -27,22 +27,25 @@ export interface Backing {
     flags: number,
     done: (result: number) => void,
   ): number;
-  /** Asks for the end of an operation. */
+  /** Requests cancellation of an operation. */
   cancel(ticket: number): void;
-  /** Drops clean pages; a length of 0 is to the end. */
+  /** Drops clean pages from the page cache; a length of 0 means to the end of the file. */
   drop(offset: number, length: number): number;
-  /** Starts to write dirty pages. */
+  /** Starts writeback of dirty pages. */
   push(offset: number, length: number): void;
-  /** Closes it; nothing may be in flight. */
+  /** Closes the file; no operation may be in flight. */
   close(): number | Promise<number>;
 }
 
-/** A file of ours, by system calls; `far` is its mount, where another machine or program has it. */
+/**
+ * A file that sluice opened, by system calls; `far` is its mount if another machine or program
+ * holds it.
+ */
 export function systemFile(fd: number, queue: IoQueue, far: Mount | undefined): Backing {
   return {
     engine: queue.kind,
-    // Of a device, too, unlike what stat tells. Nothing here uses the position that this moves.
-    // Of what is far away, as much as this machine knows.
+    // Works for devices too, where stat reports 0. Nothing here uses the position that lseek moves.
+    // For a remote file, the size is what this machine knows.
     size: () => far === undefined ? raw.lseek(fd, 0, Whence.END) : knownSize(fd),
     start(op, block, at, length, offset, flags, done) {
       const region = block === null ? null : block.region;
@@ -58,7 +61,9 @@ export function systemFile(fd: number, queue: IoQueue, far: Mount | undefined): 
 
 const EIO = errnoNumber("EIO");
 
-/** A file of the runtime's, where system calls cannot be made. The page cache is left to itself. */
+/**
+ * A file that the runtime opened, where system calls are unavailable. Leaves the page cache alone.
+ */
 export function runtimeFile(fd: number): Backing {
   const fs = builtin("fs");
   return {

@@ -1,17 +1,17 @@
-/** Aligned memory on loan, for bytes that do not lie or do not end where the disk wants them. @module */
+/** Lends aligned memory to operations on unaligned bytes. @module */
 
 import { type Block, Slabs } from "../aligned/slabs.ts";
 
 /**
- * Bytes of one loan, and so of one request to the disk. Of 64 KiB to 1 MiB, four at a time, 256 KiB was
- * as fast as more.
+ * Bytes of one loan, and so of one request to the disk. Larger pieces were not faster: see
+ * `npm run bench -- direct`.
  */
 export const PIECE: number = 256 * 1024;
 
-/** Loans at a time; further ones wait. */
+/** Concurrent loans; further borrowers wait. */
 const MOST = 64;
 
-/** Apart from the users' memory, whose budget is not ours to spend. */
+/** Separate from the user's memory, so that loans don't count against `AlignedBuffer.budget`. */
 const slabs = new Slabs({ portable: true });
 
 let lent = 0;
@@ -19,7 +19,7 @@ const line: (() => void)[] = [];
 
 const PAGE = 4096;
 
-/** Takes memory for longer: one block of a stream. Whoever has it calls `drop()` in the end. */
+/** Allocates a block for longer use, such as one block of a stream. The caller must `drop()` it. */
 export function ownBlock(size: number, alignment: number): Block {
   return slabs.allocate(size, alignment, Infinity)!;
 }
@@ -31,11 +31,11 @@ export async function borrow(size: number): Promise<Block> {
   return ownBlock(size, PAGE);
 }
 
-/** Gives a block back. */
+/** Returns a block. */
 export function giveBack(block: Block): void {
   block.drop();
   const next = line.shift();
-  // Whoever is next in line takes over the loan, so that nobody can come in between.
+  // The next borrower inherits the loan, so no other can take it first.
   if (next === undefined) lent--;
   else next();
 }

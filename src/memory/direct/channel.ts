@@ -7,17 +7,17 @@ import { IoOp } from "../../threads/io_queue/types.ts";
 import type { Block } from "../aligned/slabs.ts";
 import type { Backing, DirectEngine } from "./backing.ts";
 
-/** What a file asks of memory, offsets and lengths: powers of two. 1 where it asks for nothing. */
+/** Alignment that a file requires of memory, offsets and lengths: powers of two; 1 means none. */
 export interface Alignment {
-  /** What the address of memory must be a multiple of. */
+  /** Required alignment of memory addresses, in bytes. */
   readonly memory: number;
-  /** What offsets and lengths must be multiples of. */
+  /** Required alignment of offsets and lengths, in bytes. */
   readonly offset: number;
 }
 
 /**
- * How bytes go: past the page cache; through it, and out of it again; or through the runtime, which
- * leaves them there.
+ * How bytes move: past the page cache; through the page cache, dropping the pages afterwards; or
+ * through the runtime, which leaves them cached.
  */
 export type DirectMode = "direct" | "buffered" | "copy";
 
@@ -27,7 +27,7 @@ const EOPNOTSUPP = -errnoNumber("EOPNOTSUPP");
 
 const NAMES = ["pread", "pwrite", "fsync", "fdatasync", "ftruncate"] as const;
 
-/** What a channel is made of. */
+/** Constructor arguments of {@linkcode Channel}. */
 export interface ChannelOptions {
   readonly backing: Backing;
   readonly name: string;
@@ -35,7 +35,7 @@ export interface ChannelOptions {
   readonly alignment: Alignment;
 }
 
-/** A descriptor of our own, closed when nothing uses it any more. */
+/** Owns a descriptor and closes it once no operation uses it. */
 export class Channel {
   readonly name: string;
   readonly mode: DirectMode;
@@ -45,7 +45,7 @@ export class Channel {
   #closing: Promise<void> | undefined;
   #idle: (() => void) | undefined;
   readonly #streams = new Set<() => Promise<void>>();
-  /** `RWF_DONTCACHE` where the page cache is used, until the file system refuses it. */
+  /** `RWF_DONTCACHE` in buffered mode, until the file system rejects it. */
   #flags: number;
 
   constructor({ backing, name, mode, alignment }: ChannelOptions) {
@@ -72,7 +72,7 @@ export class Channel {
   }
 
   /**
-   * Keeps the descriptor open until `leave()`: an operation may take several calls, and has to wait for
+   * Keeps the descriptor open until `leave()`. An operation may need several calls, and wait for
    * memory between them.
    */
   enter(action: string): void {
@@ -85,18 +85,18 @@ export class Channel {
     if (--this.#inFlight === 0) this.#idle?.();
   }
 
-  /** Has `stop` called at `close()`. Returns a function that takes that back. */
+  /** Registers `stop` to run at `close()`. Returns a function that unregisters it. */
   atClose(stop: () => Promise<void>): () => void {
     this.#streams.add(stop);
     return () => void this.#streams.delete(stop);
   }
 
-  /** Bytes of the file now, or of the device. */
+  /** Size of the file or device in bytes. */
   size(): number {
     return check(this.#backing.size(), "lseek", () => `measure "${this.name}"`);
   }
 
-  /** Runs one call between `enter()` and `leave()`. Returns a count, 0, or `-errno`. */
+  /** Runs one system call between `enter()` and `leave()`. Returns a count, 0, or `-errno`. */
   async run(
     op: number,
     block: Block | null,
@@ -116,7 +116,7 @@ export class Channel {
     }
   }
 
-  /** Makes one call and no promise. Returns a number for the queue's `cancel`. */
+  /** Starts one call without a promise. Returns a ticket for the queue's `cancel`. */
   start(
     op: number,
     block: Block | null,
@@ -126,7 +126,7 @@ export class Channel {
     done: (result: number) => void,
   ): number {
     const flags = op <= IoOp.WRITE ? this.#flags : 0;
-    // Until it has ended the kernel may write there, whatever the owner does with the memory.
+    // The kernel may write to this memory until the call ends, whatever its owner does.
     block?.hold();
     return this.#backing.start(op, block, at, length, offset, flags, (result) => {
       done(result);
@@ -152,15 +152,17 @@ export class Channel {
     });
   }
 
-  /** Where the kernel is too old to do so by itself. */
+  /** Drops the range that the call touched, if the kernel lacks `RWF_DONTCACHE`. */
   #dropRange(op: number, offset: number, result: number): void {
     if (this.#flags !== 0 || result <= 0) return;
     if (op === IoOp.READ) this.#backing.drop(offset, result);
-    // A dirty page cannot be dropped: see dropCache().
+    // Dirty pages cannot be dropped: see dropCache().
     else this.#backing.push(offset, result);
   }
 
-  /** Drops clean pages of a range from the page cache; 0 is to the end. */
+  /**
+   * Drops the clean pages of a range from the page cache; length 0 means to the end of the file.
+   */
   dropCache(offset: number, length: number): void {
     check(
       this.#backing.drop(offset, length),
@@ -169,7 +171,7 @@ export class Channel {
     );
   }
 
-  /** The error for a failed call. */
+  /** Builds the error for a failed call. */
   error(op: number, errno: number, bytesMoved: number, signal?: AbortSignal): Error {
     if (signal?.aborted) return new AbortError(bytesMoved, signal.reason);
     const verb = op === IoOp.READ ? "read" : op === IoOp.WRITE ? "write" : "change";
@@ -181,7 +183,10 @@ export class Channel {
     });
   }
 
-  /** Waits for everything in flight, and closes the descriptor; later calls get the same promise. */
+  /**
+   * Waits for operations in flight, then closes the descriptor. Later calls return the same
+   * promise.
+   */
   close(): Promise<void> {
     return this.#closing ??= this.#close();
   }

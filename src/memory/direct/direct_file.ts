@@ -1,6 +1,6 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 
-/** Files past the page cache. @module */
+/** Files that bypass the page cache. @module */
 
 import { ownOptions } from "../../checked.ts";
 import { wholeNumber } from "../../options.ts";
@@ -17,34 +17,35 @@ import {
 } from "./readable.ts";
 import { type DirectWritableOptions, writable, WRITABLE_OPTIONS } from "./writable.ts";
 
-/** What stops one operation. */
+/** Options of one operation. */
 export interface DirectOptions {
   /**
-   * Stops the operation. The promise settles when the memory is in use no more: an operation that the
-   * disk is already at goes on to its end, and one that has reached it is not stopped any more.
+   * Stops the operation. The promise settles once the memory is no longer in use. An operation that
+   * has reached the disk runs to its end.
    */
   signal?: AbortSignal | undefined;
 }
 
 /**
- * A file that is read and written past the page cache (`O_DIRECT`): what is backed up, scanned or logged
- * once does not displace what others use.
+ * Reads and writes a file past the page cache (`O_DIRECT`), so a backup, scan or log does not evict
+ * pages that other programs use.
  *
- * Operations run in the kernel by io_uring, or in threads where that is not to be had; any number may be
- * in flight. Memory of an {@linkcode AlignedBuffer} is read and written without a copy when offset and
- * length are multiples of {@linkcode DirectFile.alignment}; any other memory, offset and length works by
- * way of memory of our own. Writing a part of a block reads the block first; writing past the end in a
- * part of a block makes the file a block longer and cuts it off again.
+ * io_uring runs the operations, or threads if io_uring is unavailable. Any number may be in flight.
+ * Operations on {@linkcode AlignedBuffer} memory copy nothing if offset and length are multiples of
+ * {@linkcode DirectFile.alignment}. Any other memory, offset and length works through an internal
+ * buffer. Writing part of a block reads the block first. Writing part of a block past the end of
+ * the file extends the file by a whole block, then truncates it.
  *
- * Where the file system refuses `O_DIRECT` the page cache is used and emptied behind each operation, and
- * {@linkcode DirectFile.mode} says so. Whoever has the same file open by other means sees what was
- * written, but simultaneous changes of one block by both may be lost: open(2), NOTES.
+ * If the file system refuses `O_DIRECT`, operations use the page cache and drop their pages
+ * afterwards; {@linkcode DirectFile.mode} reports this. Other descriptors of the same file see what
+ * you write. If both change the same block at the same time, one change may be lost: open(2),
+ * NOTES.
  *
- * While eight or more operations of up to 64 KiB are in flight, and the disk answers within half a
- * millisecond, the event loop goes round without sleeping: nothing else has to wait, but a processor
- * is busy.
+ * While at least eight operations of up to 64 KiB are in flight, and the disk answers within half a
+ * millisecond, the event loop polls instead of sleeping. Other work does not wait, but one
+ * processor is busy.
  *
- * @example Hash a large file, and leave the page cache to others
+ * @example Hash a large file without filling the page cache
  * ```ts ignore
  * await using file = await DirectFile.open("table.dat");
  * for await (const bytes of file.readable({ lend: true })) hash.update(bytes);
@@ -62,10 +63,11 @@ export class DirectFile {
    *
    * @param path Path, or `file:` URL.
    *
-   * @throws {TypeError} When an argument is of the wrong kind, or the path leads to something else.
-   * @throws {RangeError} When `permissions` are out of their range.
-   * @throws {SyscallError} `ENOENT`, `EACCES`, `EEXIST`, `EISDIR`, `EMFILE` and the like.
-   * @throws {UnsupportedError} With `mode: "direct"` where that is impossible.
+   * @throws {TypeError} When an argument has the wrong type, or the path is neither a file nor a
+   * block device.
+   * @throws {RangeError} When `permissions` is out of range.
+   * @throws {SyscallError} `ENOENT`, `EACCES`, `EEXIST`, `EISDIR`, `EMFILE` and others.
+   * @throws {UnsupportedError} When `mode: "direct"` is impossible here.
    */
   static async open(path: string | URL, options: DirectFileOptions = {}): Promise<DirectFile> {
     const own = ownOptions(options, OPEN_OPTIONS);
@@ -74,46 +76,49 @@ export class DirectFile {
   }
 
   /**
-   * How bytes go: `"direct"`; `"buffered"`, through the page cache and out of it again; or, without
-   * foreign functions, `"copy"`, by the runtime's own calls, which leave them in the page cache.
+   * How bytes move: `"direct"`; `"buffered"`, through the page cache and dropped from it
+   * afterwards; or `"copy"` without foreign calls, by the runtime's own calls, which leave them in
+   * the page cache.
    */
   get mode(): DirectMode {
     return this.#operations.channel.mode;
   }
 
-  /** What moves them: the kernel's `"ring"`, our own `"threads"`, or the `"runtime"`. */
+  /**
+   * What runs the operations: io_uring (`"ring"`), sluice's own `"threads"`, or the `"runtime"`.
+   */
   get engine(): DirectEngine {
     return this.#operations.channel.engine;
   }
 
-  /** What must be a multiple of what, in bytes, for an operation that copies nothing. */
+  /** Alignment, in bytes, that an operation needs to avoid a copy. */
   get alignment(): Alignment {
     return this.#operations.channel.alignment;
   }
 
-  /** Whether the file is closed, or about to be. */
+  /** Whether `close()` was called. */
   get closed(): boolean {
     return this.#operations.channel.closed;
   }
 
-  /** Bytes of the file now. */
+  /** Current size of the file in bytes. */
   get size(): number {
     this.#operations.channel.assertOpen("measure");
     return this.#operations.channel.size();
   }
 
   /**
-   * Reads.
+   * Reads from an offset.
    *
-   * @param target Memory to fill; it must not be changed, or looked at, until the promise settles.
+   * @param target Memory to fill. Do not change or read it until the promise settles.
    * @param offset First byte in the file.
-   * @returns Bytes read: fewer than `target.length` only at the end of the file, and 0 behind it.
+   * @returns Bytes read: fewer than `target.length` only at the end of the file; 0 past the end.
    *
-   * @throws {TypeError} When an argument is of the wrong kind, the file is closed, or `target` was taken
-   * away meanwhile.
-   * @throws {RangeError} When `offset` is no safe integer >= 0.
-   * @throws {AbortError} When `signal` stopped it; `bytesMoved` says how far it came.
-   * @throws {SyscallError} `EIO` and the like.
+   * @throws {TypeError} When an argument has the wrong type, the file is closed, or `target` is
+   * detached during the read.
+   * @throws {RangeError} When `offset` is not a safe integer >= 0.
+   * @throws {AbortError} When `signal` stopped the read; `bytesMoved` counts the bytes read so far.
+   * @throws {SyscallError} `EIO` and others.
    */
   read(target: Uint8Array, offset: number, options: DirectOptions = {}): Promise<number> {
     try {
@@ -125,18 +130,19 @@ export class DirectFile {
   }
 
   /**
-   * Writes all of `source`; past the end the file grows.
+   * Writes all of `source`; past the end of the file, the file grows.
    *
-   * @param source Memory to write; it must not be changed until the promise settles.
+   * @param source Memory to write. Do not change it until the promise settles.
    * @param offset First byte in the file.
    * @returns `source.length`.
    *
-   * @throws {TypeError} When an argument is of the wrong kind, the file is closed or open for reading, or
-   * `source` was taken away meanwhile.
-   * @throws {RangeError} When `offset` is no safe integer >= 0.
-   * @throws {AbortError} When `signal` stopped it; `bytesMoved` says how far it came.
-   * @throws {SyscallError} `ENOSPC`, `EDQUOT`, `EIO`; `EFBIG`, in the place of which SIGXFSZ ends Deno;
-   * `bytesMoved` says how far it came.
+   * @throws {TypeError} When an argument has the wrong type, the file is closed or open for
+   * reading, or `source` is detached during the write.
+   * @throws {RangeError} When `offset` is not a safe integer >= 0.
+   * @throws {AbortError} When `signal` stopped the write; `bytesMoved` counts the bytes written so
+   * far.
+   * @throws {SyscallError} `ENOSPC`, `EDQUOT`, `EIO`, or `EFBIG` (on Deno, SIGXFSZ ends the process
+   * instead); `bytesMoved` counts the bytes written so far.
    */
   write(source: Uint8Array, offset: number, options: DirectOptions = {}): Promise<number> {
     try {
@@ -149,11 +155,13 @@ export class DirectFile {
   }
 
   /**
-   * Writes all of `source` to the end of the file, one after the other in the order of the calls.
+   * Appends all of `source` to the file. Appends run one after the other, in the order of the
+   * calls.
    *
-   * The end is where it is when the write begins: of two processes that append, one overwrites the other.
+   * Each append finds the end of the file when its write begins. If two processes append, one may
+   * overwrite the other's bytes.
    *
-   * @returns Where it was written.
+   * @returns Offset at which `source` was written.
    *
    * @throws As {@linkcode DirectFile.write}.
    */
@@ -164,11 +172,12 @@ export class DirectFile {
   }
 
   /**
-   * Cuts the file off, or makes it longer by a hole.
+   * Shortens the file, or extends it with a hole.
    *
    * @throws {TypeError} When the file is closed or open for reading.
-   * @throws {RangeError} When `length` is no safe integer >= 0.
-   * @throws {SyscallError} `EFBIG` (SIGXFSZ on Deno), `EINVAL` for a device.
+   * @throws {RangeError} When `length` is not a safe integer >= 0.
+   * @throws {SyscallError} `EFBIG` (on Deno, SIGXFSZ ends the process instead); `EINVAL` for a
+   * device.
    */
   async truncate(length: number): Promise<void> {
     wholeNumber(length, "length", "truncate");
@@ -177,26 +186,27 @@ export class DirectFile {
   }
 
   /**
-   * Waits until everything that was written is on the disk: what was called before this, too.
+   * Waits until all data written so far, including by calls still in flight, is on the disk.
    *
-   * @param options With `dataOnly`, leaves out what is not needed to find the data again, such as times.
+   * @param options With `dataOnly`, skips metadata not needed to find the data again, such as
+   * times.
    *
    * @throws {TypeError} When the file is closed.
-   * @throws {SyscallError} `EIO`, `ENOSPC`, `EDQUOT` when an earlier write failed in the end.
+   * @throws {SyscallError} `EIO`, `ENOSPC`, `EDQUOT` when an earlier write failed late.
    */
   async sync({ dataOnly = false }: { dataOnly?: boolean | undefined } = {}): Promise<void> {
     await this.#operations.sync(dataOnly);
   }
 
   /**
-   * Drops the clean pages of a range from the page cache: what others, or this file in `"buffered"` mode,
-   * have brought there. Dirty ones stay until `sync()`.
+   * Drops the clean pages of a range from the page cache, whether other programs or this file in
+   * `"buffered"` mode brought them in. Dirty pages stay until `sync()`.
    *
    * @param offset First byte. Default: 0.
-   * @param length Bytes; 0 is to the end. Default: 0.
+   * @param length Bytes; 0 means to the end of the file. Default: 0.
    *
    * @throws {TypeError} When the file is closed.
-   * @throws {RangeError} When a number is no safe integer >= 0.
+   * @throws {RangeError} When a number is not a safe integer >= 0.
    */
   dropCache(offset: number = 0, length: number = 0): void {
     wholeNumber(offset, "offset", "drop pages");
@@ -206,7 +216,7 @@ export class DirectFile {
   }
 
   /**
-   * Reads a range ahead of whoever takes it, as a web stream that is an async iterable as well.
+   * Reads a range ahead of its consumer. Returns a web stream that is also an async iterable.
    *
    * @see {@linkcode DirectReadableOptions}
    */
@@ -216,7 +226,7 @@ export class DirectFile {
   }
 
   /**
-   * Writes what comes, in whole blocks and several at a time, as a web stream.
+   * Returns a web stream that writes in whole blocks, several at a time.
    *
    * @see {@linkcode DirectWritableOptions}
    */
@@ -225,7 +235,7 @@ export class DirectFile {
     return writable(this.#operations, ownOptions(options, WRITABLE_OPTIONS));
   }
 
-  /** Waits for everything in flight, and closes the file. What is called afterwards is refused. */
+  /** Waits for operations in flight, then closes the file. Later operations are rejected. */
   async close(): Promise<void> {
     await this.#operations.channel.close();
   }

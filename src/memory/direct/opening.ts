@@ -1,4 +1,4 @@
-/** Opening a file past the page cache, or else through it. @module */
+/** Opens a file past the page cache, or through it as a fallback. @module */
 
 import type { Stats } from "node:fs";
 import { platform } from "../../../ffi/platform/mod.ts";
@@ -26,31 +26,31 @@ import { alignmentOf } from "./alignment.ts";
 import { runtimeFile, systemFile } from "./backing.ts";
 import { Channel, type DirectMode } from "./channel.ts";
 
-/** How a file is opened. */
+/** Options of {@linkcode DirectFile.open}. */
 export interface DirectFileOptions {
   /**
-   * `"read"`, or `"write"`, which reads as well: blocks that are written in part must be read first.
+   * `"read"`, or `"write"`, which also allows reading: partly written blocks must be read first.
    *
    * @default {"read"}
    */
   access?: "read" | "write" | undefined;
-  /** Creates the file when there is none; with `"write"`. @default {false} */
+  /** Creates a missing file; needs `access: "write"`. @default {false} */
   create?: boolean | undefined;
-  /** Refuses to open a file that exists (`O_EXCL`); with `create`. @default {false} */
+  /** Fails if the file exists (`O_EXCL`); needs `create`. @default {false} */
   exclusive?: boolean | undefined;
-  /** Empties the file; with `"write"`. @default {false} */
+  /** Empties the file; needs `access: "write"`. @default {false} */
   truncate?: boolean | undefined;
-  /** Permissions of a file that is created, less the umask. @default {0o666} */
+  /** Permissions of a file that is created, minus the umask. @default {0o666} */
   permissions?: number | undefined;
   /**
-   * `"direct"` fails where the page cache cannot be avoided; `"buffered"` does not try to.
+   * `"direct"` fails if the page cache cannot be bypassed; `"buffered"` uses the page cache.
    *
    * @default {"auto"}
    */
   mode?: Exclude<DirectMode, "copy"> | "auto" | undefined;
 }
 
-/** The names of {@linkcode DirectFileOptions}. */
+/** Names of the options in {@linkcode DirectFileOptions}. */
 export const OPEN_OPTIONS: Names<DirectFileOptions> = {
   access: true,
   create: true,
@@ -75,7 +75,7 @@ export async function openChannel(
   if (!available()) return openPortable(name, options, flags, permissions);
   const queue = ioQueue();
   const action = () => `open "${name}"`;
-  // Opening a FIFO would wait for its other end.
+  // Without O_NONBLOCK, opening a FIFO waits for its other end.
   const waitless = flags | OpenFlag.NONBLOCK;
   const place = platform.os === "linux" ? mountOfPath(name) : undefined;
   const far = place?.storage === "remote" ? place : undefined;
@@ -86,7 +86,7 @@ export async function openChannel(
   let fd = -1;
   if (mode !== "buffered" && OpenFlag.DIRECT !== 0) {
     fd = await open(waitless | OpenFlag.DIRECT);
-    // Whatever O_EXCL has created by then, the second try must not trip over.
+    // The first open may have created the file before it failed, so the retry drops O_EXCL.
     if (fd === EINVAL || fd === EOPNOTSUPP) {
       fd = mode === "direct" ? fd : await open(waitless & ~OpenFlag.EXCL);
     }
@@ -123,14 +123,14 @@ async function statOf(fd: number, far: Mount | undefined, action: () => string):
   return decodeStatx(new DataView(answer));
 }
 
-/** Without system calls the runtime's have to do; they know nothing of the page cache. */
+/** Opens by the runtime's own calls, without control of the page cache. */
 async function openPortable(
   name: string,
   { mode = "auto" }: DirectFileOptions,
   flags: number,
   permissions: number,
 ): Promise<Channel> {
-  const reason = "no system calls can be made here, and the runtime has none for it";
+  const reason = "foreign calls are unavailable here, and the runtime has no equivalent";
   if (mode !== "auto") {
     throw new UnsupportedError({
       action: `open "${name}" in mode "${mode}"`,

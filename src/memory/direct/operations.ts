@@ -1,4 +1,4 @@
-/** What can be done to an open file; arguments are checked before. @module */
+/** Operations on an open file; callers check the arguments. @module */
 
 import type { Checked } from "../../checked.ts";
 import { AbortError } from "../../errors.ts";
@@ -14,10 +14,10 @@ type Signal = AbortSignal | undefined;
 
 const nothing = (): Promise<number> => Promise.resolve(0);
 
-/** Chooses how an operation is done, and keeps those apart that must not meet. */
+/** Chooses a method for each operation, and keeps conflicting operations apart. */
 export class Operations {
   readonly channel: Channel;
-  /** Without one nobody writes, and reads meet nobody. */
+  /** Missing on a file open for reading, where no operations conflict. */
   readonly #order: Order | undefined;
 
   constructor(channel: Channel, writable: boolean) {
@@ -30,7 +30,7 @@ export class Operations {
     return this.#order !== undefined;
   }
 
-  /** Reads into any memory. */
+  /** Reads into memory of any kind. */
   read(target: Checked<Uint8Array>, offset: number, signal: Signal): Promise<number> {
     const { length } = target;
     const place = placeOf(target);
@@ -46,7 +46,7 @@ export class Operations {
       );
   }
 
-  /** Reads into memory that suits. */
+  /** Reads into memory that meets the alignment. */
   readPlace(
     { block, at }: Place,
     length: number,
@@ -65,7 +65,7 @@ export class Operations {
     );
   }
 
-  /** Writes any memory to any place. */
+  /** Writes memory of any kind to any offset. */
   write(source: Checked<Uint8Array>, offset: number, signal: Signal): Promise<number> {
     const { length } = source;
     const end = offset + length;
@@ -87,7 +87,8 @@ export class Operations {
     this.channel.assertOpen("write");
     const start = Math.floor(offset / unit) * unit;
     const last = Math.ceil(end / unit) * unit;
-    // Whoever writes a block behind the end cuts the file off again: nobody may write behind that.
+    // A write of a block past the end truncates the file afterwards, so no other write may lie
+    // behind it.
     const stop = this.#order!.crowded || last > this.channel.size() ? Infinity : last;
     return this.#between(
       "write",
@@ -99,7 +100,7 @@ export class Operations {
     );
   }
 
-  /** Writes memory that suits. */
+  /** Writes memory that meets the alignment. */
   writePlace(
     { block, at }: Place,
     length: number,
@@ -118,7 +119,7 @@ export class Operations {
     );
   }
 
-  /** Writes behind the end. Resolves to where that was. */
+  /** Appends to the file. Resolves to the offset of the bytes. */
   append(source: Checked<Uint8Array>, signal: Signal): Promise<number> {
     this.channel.assertOpen("append to");
     const unit = this.channel.alignment.offset;
@@ -130,7 +131,7 @@ export class Operations {
     });
   }
 
-  /** Changes the length. */
+  /** Changes the length of the file. */
   async truncate(length: number): Promise<void> {
     await this.#between(
       "truncate",
@@ -142,7 +143,7 @@ export class Operations {
     );
   }
 
-  /** Brings everything to the disk. */
+  /** Flushes to the disk. */
   async sync(dataOnly: boolean): Promise<void> {
     this.channel.enter("sync");
     try {
@@ -154,16 +155,16 @@ export class Operations {
     }
   }
 
-  /** Whether memory, length and offset are what the file wants. */
+  /** Whether address, length and offset meet the file's alignment. */
   suits(at: number, length: number, offset: number): boolean {
     const { memory, offset: unit } = this.channel.alignment;
     return at % memory === 0 && length % unit === 0 && offset % unit === 0;
   }
 
   /**
-   * The common case, which needs one call and waits for nobody, with as few promises as can be: of small
-   * reads the promises would cost more than the rest. What then turns out to be something else, such as
-   * the end of the file, is done once more, and carefully.
+   * The common case: one call, no waiting, and as few promises as possible, because promises would
+   * cost more than a small read itself. Anything unusual, such as the end of the file, repeats on
+   * the careful path.
    */
   #atOnce(
     op: number,
@@ -207,7 +208,7 @@ export class Operations {
     return result;
   }
 
-  /** Does something when its span is free, while the descriptor stays open. */
+  /** Runs `act` once its span is free, and keeps the descriptor open meanwhile. */
   async #between(
     verb: string,
     start: number,

@@ -1,41 +1,43 @@
 /**
- * Which operations on one file must not overlap.
+ * Orders operations on one file that must not overlap.
  *
- * A write that is not aligned reads the blocks at its ends, changes them and writes them back, and past
- * the end of the file it even writes more than is wanted and cuts it off again. Meanwhile nobody else
- * may be in those blocks.
+ * An unaligned write reads the blocks at its ends, changes them and writes them back. Past the end
+ * of the file it writes a whole block and then truncates the file. No other operation may touch
+ * those blocks meanwhile.
  *
  * @module
  */
 
-/** A part of the file that an operation uses. */
+/** Part of the file that an operation uses. */
 export interface Span {
   readonly start: number;
-  /** First byte behind it. */
+  /** First byte after the span. */
   readonly end: number;
   readonly exclusive: boolean;
-  /** Who waits for the end of this operation. */
+  /** Operations that wait for this one. */
   readonly followers: (() => void)[];
 }
 
-/** The spans in use and in line; whoever comes later waits for all that it must not overlap. */
+/**
+ * Spans in use and in the queue. A new span waits for all earlier ones that it must not overlap.
+ */
 export class Order {
   readonly #spans = new Set<Span>();
   #exclusive = 0;
 
-  /** Whether an operation that must be alone in its span is there, or in line. */
+  /** Whether an exclusive operation is running or queued. */
   get crowded(): boolean {
     return this.#exclusive > 0;
   }
 
   /**
-   * Enters a span. What is waited for was there before, so nobody waits for one that waits for it.
+   * Enters a span. A span waits only for earlier ones, so there are no deadlocks.
    *
-   * @returns The span, and what to await before using it; `undefined` when nothing is in the way.
+   * @returns The span, and a promise to await before you use it; `undefined` if the span is free.
    */
   enter(start: number, end: number, exclusive: boolean): [Span, Promise<unknown> | undefined] {
     const span: Span = { start, end, exclusive, followers: [] };
-    // The common case, reads and aligned writes only, looks at nobody.
+    // Fast path: if all operations are reads and aligned writes, there is nothing to compare.
     const turn = exclusive || this.#exclusive > 0 ? this.#turn(span) : undefined;
     this.#spans.add(span);
     if (exclusive) this.#exclusive++;
@@ -52,7 +54,7 @@ export class Order {
     return waits.length === 0 ? undefined : Promise.all(waits);
   }
 
-  /** Waits for all that is there now. */
+  /** Waits for all operations entered so far. */
   async settled(): Promise<void> {
     const all = Array.from(
       this.#spans,

@@ -1,23 +1,23 @@
-/** A long range in pieces, a few of them at a time. @module */
+/** Moves a long range in pieces, a few at a time. @module */
 
-/** Pieces in flight: enough for a disk to have the next one while this one is copied. */
+/** Pieces in flight: the disk works on the next one while this one is copied. */
 const DEPTH = 4;
 
-/** How far the pieces came without a gap. */
+/** How far the pieces got without a gap. */
 export interface PiecesDone {
   /** First byte that was not moved. */
   readonly reached: number;
-  /** What went wrong there, if anything. */
+  /** Error at that point, if any. */
   readonly failure: unknown;
 }
 
 /**
- * Does `move` for each piece of `start..end`, in order, several at a time.
+ * Calls `move` for each piece of `start..end`, in order, several at a time.
  *
- * Stops after the first piece that fails or does not come to its end, and resolves when none is in
- * flight any more. Never rejects.
+ * Stops after the first piece that fails or comes up short, and resolves once no piece is in
+ * flight. Never rejects.
  *
- * @param move Moves one piece; resolves to the first byte behind what was moved.
+ * @param move Moves one piece; resolves to the first byte that it did not move.
  */
 export async function inPieces(
   start: number,
@@ -50,7 +50,7 @@ export async function inPieces(
     reached = done.reached;
     failure = done.failure;
     stopped = failure !== undefined || reached < expected;
-    // What an error has moved of its own piece counts as well.
+    // Counts the bytes that the failed piece moved before its error.
     const moved = (failure as { bytesMoved?: number } | undefined)?.bytesMoved;
     if (typeof moved === "number") reached += moved;
   }

@@ -1,4 +1,4 @@
-/** A line of reads in flight, in the order of the file. @module */
+/** A queue of reads in flight, in file order. @module */
 
 import { AbortError } from "../../errors.ts";
 import { show, takeBack } from "../aligned/lending.ts";
@@ -6,11 +6,11 @@ import type { Block } from "../aligned/slabs.ts";
 import { ownBlock } from "./bounce.ts";
 import type { Operations } from "./operations.ts";
 
-/** What is read. */
+/** What to read. */
 export interface ReadAheadOptions {
-  /** First byte wanted. */
+  /** First byte to read. */
   readonly start: number;
-  /** First byte not wanted. */
+  /** First byte not to read. */
   readonly end: number;
   readonly depth: number;
   readonly blockSize: number;
@@ -25,7 +25,7 @@ interface Ahead {
   readonly outcome: Promise<{ readonly count: number; readonly failure?: unknown }>;
 }
 
-/** Reads whole blocks from one that holds `start` to one that holds `end`. */
+/** Reads whole blocks, from the one that holds `start` to the one that holds `end`. */
 export class ReadAhead {
   readonly #operations: Operations;
   readonly #options: ReadAheadOptions;
@@ -33,7 +33,7 @@ export class ReadAhead {
   readonly #free: Block[] = [];
   #offset: number;
   #delivered = 0;
-  /** The block of the chunk that was delivered last, and its buffer when it was lent. */
+  /** Block of the last chunk returned, and its buffer if it was lent. */
   #out: Block | undefined;
   #lent: ArrayBuffer | undefined;
   #stopped: Promise<void> | undefined;
@@ -47,7 +47,7 @@ export class ReadAhead {
     this.#forget = operations.channel.atClose(() => this.stop());
   }
 
-  /** The next bytes, which hold until the next call; undefined at the end. */
+  /** Returns the next bytes, which stay valid until the next call; undefined at the end. */
   async next(): Promise<Uint8Array<ArrayBuffer> | undefined> {
     const found = await this.#advance();
     return found === undefined
@@ -55,7 +55,7 @@ export class ReadAhead {
       : found.block.bytes.subarray(found.from, found.from + found.length);
   }
 
-  /** As `next()`, but in a buffer of its own, which the next call empties. */
+  /** Like `next()`, but in a separate buffer that the next call detaches. */
   async lend(): Promise<Uint8Array<ArrayBuffer> | undefined> {
     const found = await this.#advance();
     if (found === undefined) return undefined;
@@ -79,7 +79,7 @@ export class ReadAhead {
     this.#out = block;
     if (failure instanceof AbortError) throw new AbortError(this.#delivered, failure.cause);
     if (failure !== undefined) throw failure;
-    // A short block is the last one of the file.
+    // Only the last block of the file is short.
     if (count < length) this.#offset = Infinity;
     const from = Math.max(start - offset, 0);
     const to = Math.min(count, end - offset);
@@ -88,7 +88,7 @@ export class ReadAhead {
     return { block, from, length: to - from };
   }
 
-  /** Starts as many reads as may be in flight. */
+  /** Starts reads until `depth` are in flight. */
   #fill(): void {
     const { depth, blockSize, end, signal } = this.#options;
     const unit = this.#operations.channel.alignment.offset;
@@ -110,14 +110,14 @@ export class ReadAhead {
     if (block === undefined) return;
     const lent = this.#lent;
     this.#lent = undefined;
-    // What does not come back is with its borrower: another block takes its place.
+    // The borrower kept the buffer: replace the block.
     if (lent !== undefined && !takeBack(lent, block)) block.drop();
-    // An operation that still writes from it must not see the next read.
+    // An operation still writes from this block: don't read into it.
     else if (block.holds > 1) block.drop();
     else this.#free.push(block);
   }
 
-  /** Waits for the reads in flight, and gives the memory back. */
+  /** Waits for the reads in flight, then returns the memory. */
   stop(): Promise<void> {
     return this.#stopped ??= this.#stop();
   }

@@ -1,11 +1,11 @@
-/** Reading a file ahead of whoever takes it. @module */
+/** Streams that read a file ahead of their consumer. @module */
 
 import type { Checked, Names } from "../../checked.ts";
 import { checkRange, describe, type RangeOptions, wholeNumber } from "../../options.ts";
 import { ReadAhead } from "./read_ahead.ts";
 import type { Operations } from "./operations.ts";
 
-/** What is read, and how far ahead. */
+/** Options of {@linkcode DirectFile.readable}. */
 export interface DirectReadableOptions extends RangeOptions {
   /**
    * Reads in flight, 1 to 256.
@@ -14,23 +14,23 @@ export interface DirectReadableOptions extends RangeOptions {
    */
   depth?: number | undefined;
   /**
-   * Bytes of one read, and of a chunk; a multiple of the file's alignment, at most 64 MiB.
+   * Bytes of each read and of each chunk: a multiple of the file's alignment, at most 64 MiB.
    *
    * @default {512 KiB}
    */
   blockSize?: number | undefined;
   /**
-   * Lends the memory that was read into, instead of a copy, to whoever iterates: a chunk holds until the
-   * next one is asked for, and is empty then. A stream's reader always gets copies.
+   * Lends the read buffer to the iterator instead of copying: a chunk is valid until you ask for
+   * the next one, and is detached then. A stream's reader always gets copies.
    *
    * @default {false}
    */
   lend?: boolean | undefined;
-  /** Stops reading: whoever waits for a chunk gets an `AbortError`. */
+  /** Stops reading: a pending read rejects with an `AbortError`. */
   signal?: AbortSignal | undefined;
 }
 
-/** The names of {@linkcode DirectReadableOptions}. */
+/** Names of the options in {@linkcode DirectReadableOptions}. */
 export const READABLE_OPTIONS: Names<DirectReadableOptions> = {
   blockSize: true,
   depth: true,
@@ -41,22 +41,22 @@ export const READABLE_OPTIONS: Names<DirectReadableOptions> = {
   start: true,
 };
 
-/** A web stream of a file; iterating it takes less than any other stream's iterator does. */
+/** A web stream of a file. Its own iterator costs less than that of other streams. */
 export type DirectReadable =
   & ReadableStream<Uint8Array<ArrayBuffer>>
   & AsyncIterable<Uint8Array<ArrayBuffer>>;
 
-/** What a byte stream hands to `pull`, of which the runtimes' types agree on no name. */
+/** The controller that a byte stream passes to `pull`; the runtimes' types name it differently. */
 interface ByteController {
   readonly byobRequest: { respond(bytes: number): void } | null;
 }
 
-/** Reads as far ahead, unless told otherwise: at 8 x 512 KiB the disk had always something to do. */
+/** Default read-ahead: enough to keep a disk busy. */
 const DEPTH = 8;
 const BLOCK = 512 * 1024;
 const MOST_BLOCK = 64 * 1024 * 1024;
 
-/** Makes the stream. Nothing is read before somebody asks for the first chunk. */
+/** Creates the stream. Reads start when the consumer asks for the first chunk. */
 export function readable(
   operations: Operations,
   options: Checked<DirectReadableOptions>,
@@ -73,7 +73,7 @@ export function readable(
       const chunk = await ahead.next();
       if (chunk !== undefined) return controller.enqueue(chunk.slice());
       controller.close();
-      // Whoever waits with memory of his own is told by an empty answer.
+      // A pending BYOB read ends with an empty answer.
       (controller as unknown as ByteController).byobRequest?.respond(0);
     },
     cancel: () => ahead.stop(),
@@ -83,7 +83,7 @@ export function readable(
   }) as DirectReadable;
 }
 
-/** Checks how deep and how large; also for writing. */
+/** Checks `depth`, `blockSize` and `signal`, for writing too. */
 export function checkDepth(
   { depth = DEPTH, blockSize = BLOCK, signal }: {
     depth?: number | undefined;
@@ -118,7 +118,7 @@ function iterate(
   let finished: Promise<void> | undefined;
   const finish = () => finished ??= ahead.stop().finally(() => reader.releaseLock());
   const end = { done: true, value: undefined } as const;
-  // One step after the other, however they are asked for: a lent chunk ends where the next begins.
+  // Steps run one after the other: a lent chunk ends where the next begins.
   let last: Promise<unknown> = Promise.resolve();
   const step = async (): Promise<IteratorResult<Uint8Array<ArrayBuffer>>> => {
     if (finished !== undefined) return end;

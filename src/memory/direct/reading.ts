@@ -1,4 +1,4 @@
-/** Reading: as it is into aligned memory, and by way of it into any other. @module */
+/** Reads directly into aligned memory, and through it into any other memory. @module */
 
 import type { Checked } from "../../checked.ts";
 import { AbortError, errnoNumber } from "../../errors.ts";
@@ -10,11 +10,11 @@ import { inPieces } from "./pieces.ts";
 
 const EINVAL = -errnoNumber("EINVAL");
 
-/** Most bytes of one call: a power of two below the kernel's limit of 2 GiB less a page. */
+/** Largest call: a power of two below the kernel's limit of 2 GiB minus a page. */
 export const MOST: number = 1024 ** 3;
 
 /**
- * Reads into memory that is as the file wants it; `length` and `offset` are, too.
+ * Reads into memory that meets the file's alignment, as do `length` and `offset`.
  *
  * @returns Fewer bytes than `length` only at the end of the file.
  */
@@ -33,18 +33,18 @@ export async function readInto(
     const count = Math.min(length - moved, MOST);
     const result = await channel.run(IoOp.READ, block, at + moved, count, offset + moved, signal);
     if (result < 0) {
-      // Some file systems say so when the file ends in the midst of a block, right behind its end.
+      // Some file systems return EINVAL right after a last, partial block.
       if (result === EINVAL && moved > 0 && offset + moved >= channel.size()) break;
       throw channel.error(IoOp.READ, result, moved, signal);
     }
     moved += result;
-    // What is not a multiple ends where the file ends.
+    // An unaligned count means the end of the file.
     if (result === 0 || result % unit !== 0) break;
   }
   return moved;
 }
 
-/** Reads into any memory, through whole blocks of our own. */
+/** Reads into any memory through whole, internal blocks. */
 export async function readThrough(
   channel: Channel,
   target: Checked<Uint8Array>,
@@ -64,7 +64,9 @@ export async function readThrough(
       const from = Math.max(start, offset);
       const to = Math.min(start + count, end);
       if (target.length !== length) {
-        throw new TypeError(`Cannot read "${channel.name}": the target was taken away meanwhile`);
+        throw new TypeError(
+          `Cannot read "${channel.name}": the target was detached during the read`,
+        );
       }
       if (to > from) target.set(block.bytes.subarray(from - start, to - start), from - offset);
       if (failure !== undefined) throw failure;
@@ -78,7 +80,7 @@ export async function readThrough(
   return moved;
 }
 
-/** What was read, and what then went wrong, if anything. */
+/** Bytes read, and the error that ended the read, if any. */
 async function outcome(read: Promise<number>): Promise<{ count: number; failure: unknown }> {
   try {
     return { count: await read, failure: undefined };
@@ -87,7 +89,7 @@ async function outcome(read: Promise<number>): Promise<{ count: number; failure:
   }
 }
 
-/** The error of one piece, with what has been moved in all. */
+/** Rebuilds the error of one piece with the total of bytes moved. */
 export function withBytesMoved(error: unknown, bytesMoved: number): unknown {
   if (error instanceof AbortError) return new AbortError(bytesMoved, error.cause);
   if (error instanceof Error && "bytesMoved" in error) Object.assign(error, { bytesMoved });

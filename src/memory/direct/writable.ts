@@ -1,4 +1,4 @@
-/** Writing what comes, in whole blocks. @module */
+/** Streams that write in whole blocks. @module */
 
 import { isBytes, ownBytes } from "../../bytes.ts";
 import type { Checked, Names } from "../../checked.ts";
@@ -9,10 +9,10 @@ import { ownBlock } from "./bounce.ts";
 import type { Operations } from "./operations.ts";
 import { checkDepth } from "./readable.ts";
 
-/** Where is written, and how much at a time. */
+/** Options of {@linkcode DirectFile.writable}. */
 export interface DirectWritableOptions {
   /**
-   * First byte, or `"end"` for the end of the file.
+   * First byte to write, or `"end"` for the end of the file.
    *
    * @default {0}
    */
@@ -24,7 +24,7 @@ export interface DirectWritableOptions {
    */
   depth?: number | undefined;
   /**
-   * Bytes of one write; a multiple of the file's alignment, at most 64 MiB.
+   * Bytes of each write: a multiple of the file's alignment, at most 64 MiB.
    *
    * @default {512 KiB}
    */
@@ -33,7 +33,7 @@ export interface DirectWritableOptions {
   signal?: AbortSignal | undefined;
 }
 
-/** The names of {@linkcode DirectWritableOptions}. */
+/** Names of the options in {@linkcode DirectWritableOptions}. */
 export const WRITABLE_OPTIONS: Names<DirectWritableOptions> = {
   blockSize: true,
   depth: true,
@@ -41,7 +41,9 @@ export const WRITABLE_OPTIONS: Names<DirectWritableOptions> = {
   start: true,
 };
 
-/** Makes the stream. Closing it writes the rest; it neither closes the file nor brings it to the disk. */
+/**
+ * Creates the stream. Closing it writes the remaining bytes, but neither closes nor syncs the file.
+ */
 export function writable(
   operations: Operations,
   options: Checked<DirectWritableOptions>,
@@ -58,7 +60,7 @@ export function writable(
   });
 }
 
-/** Blocks that are being filled and written. */
+/** Fills blocks and writes them. */
 class WriteBehind {
   readonly #operations: Operations;
   readonly #depth: number;
@@ -68,7 +70,7 @@ class WriteBehind {
   readonly #free: Block[] = [];
   #block: Block | undefined;
   #used = 0;
-  /** Bytes that the current block takes: fewer in the first one, so that the others are aligned. */
+  /** Bytes that the current block takes. The first block is shorter if that aligns the others. */
   #capacity: number;
   #offset: number;
   #failure: unknown;
@@ -105,7 +107,7 @@ class WriteBehind {
     }
   }
 
-  /** Starts to write the current block; waits when enough are in flight. */
+  /** Starts to write the current block; waits while `depth` writes are in flight. */
   async #flush(): Promise<void> {
     const block = this.#block!;
     const length = this.#used;
@@ -144,7 +146,7 @@ class WriteBehind {
     throw this.#failure ?? new AbortError(this.#offset, signal!.reason);
   }
 
-  /** Waits for the writes in flight, and gives the memory back. */
+  /** Waits for the writes in flight, then returns the memory. */
   async stop(): Promise<void> {
     await Promise.all(this.#running.splice(0));
     this.#block?.drop();

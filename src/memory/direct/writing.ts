@@ -1,4 +1,4 @@
-/** Writing: as it is from aligned memory, and by way of it from any other. @module */
+/** Writes directly from aligned memory, and through it from any other memory. @module */
 
 import type { Checked } from "../../checked.ts";
 import { platform } from "../../../ffi/platform/mod.ts";
@@ -15,7 +15,7 @@ import { MOST, readInto, withBytesMoved } from "./reading.ts";
 const EINVAL = -errnoNumber("EINVAL");
 const EFBIG = -errnoNumber("EFBIG");
 
-/** Writes memory that is as the file wants it; `length` and `offset` are, too. Writes all of it. */
+/** Writes all of a block of memory. Address, `length` and `offset` meet the file's alignment. */
 export async function writeFrom(
   channel: Channel,
   block: Block,
@@ -31,7 +31,7 @@ export async function writeFrom(
     const count = Math.min(length - moved, MOST);
     const result = await channel.run(IoOp.WRITE, block, at + moved, count, offset + moved, signal);
     if (result < 0) {
-      // Cut off at the limit of a file's size, the count is no multiple any more: EINVAL from Linux.
+      // RLIMIT_FSIZE cuts the count to one that is not a multiple: Linux then returns EINVAL.
       const room = result === EINVAL ? roomAt(offset + moved) : Infinity;
       if (room >= count) throw channel.error(IoOp.WRITE, result, moved, signal);
       length = moved + room - room % channel.alignment.offset;
@@ -45,15 +45,15 @@ export async function writeFrom(
   return moved;
 }
 
-/** Bytes that a file may still have behind an offset, by `RLIMIT_FSIZE`. */
+/** Bytes that a file may still grow by past an offset, by `RLIMIT_FSIZE`. */
 function roomAt(offset: number): number {
   const limits = new BigUint64Array(2);
   if (!available() || raw.getrlimit(platform.resource.FSIZE, limits) < 0) return Infinity;
-  // "Unlimited" is the largest number there is.
+  // RLIM_INFINITY is the largest 64-bit number.
   return Math.max(0, Number(limits[0]!) - offset);
 }
 
-/** Writes any memory to whole blocks of the file. */
+/** Writes memory of any kind to whole blocks of the file. */
 export async function writeThrough(
   channel: Channel,
   source: Checked<Uint8Array>,
@@ -77,13 +77,14 @@ export async function writeThrough(
 }
 
 /**
- * Writes any memory to any place.
+ * Writes memory of any kind to any offset.
  *
- * The blocks at both ends are read first, and written back with what is new in them. A last block that
- * lies past the end of the file is written as a whole, too, and then cut off by ftruncate(2): until then
- * the file is up to a block too long, and so it stays when the system goes down in between.
+ * Reads the blocks at both ends first, and writes them back with the new bytes. A last block past
+ * the end of the file is also written whole, then cut off by ftruncate(2). Until then the file is
+ * up to a block too long, and stays so if the system crashes in between.
  *
- * Nobody else may be in those blocks, nor, when they lie at the end, past it.
+ * No other operation may use those blocks, nor anything past them if they lie at the end of the
+ * file.
  */
 export async function writeAnywhere(
   channel: Channel,
@@ -115,7 +116,7 @@ export async function writeAnywhere(
   return await finish(offset, source.length, Promise.resolve({ ...done, reached }));
 }
 
-/** Reads one block, and fills with zeroes what lies past the end of the file. */
+/** Reads one block, and zeroes the part past the end of the file. */
 async function readBlock(
   channel: Channel,
   block: Block,
@@ -146,7 +147,7 @@ async function cut(
 function part(channel: Channel, source: Checked<Uint8Array>, from: number, to: number): Uint8Array {
   const found = source.subarray(from, to);
   if (found.length === to - from) return found;
-  throw new TypeError(`Cannot write "${channel.name}": the source was taken away meanwhile`);
+  throw new TypeError(`Cannot write "${channel.name}": the source was detached during the write`);
 }
 
 async function finish(

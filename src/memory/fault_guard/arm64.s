@@ -1,23 +1,23 @@
 // The fault guard on arm64, Linux: a handler of SIGBUS in position-independent code.
 //
-// A load or a store beyond the end of a mapped file raises SIGBUS. If the address belongs to a range
-// in the table, zeroes are laid over the pages that the file does not have, the range is marked, and
-// the instruction runs again. Every other SIGBUS goes to whatever handled it before.
+// A load or a store past the end of a mapped file raises SIGBUS. If the address belongs to a range in
+// the table, the handler maps zeroes over the pages that the file lacks and marks the range, and the
+// instruction runs again. Every other SIGBUS goes to the previous handler.
 //
 // The code never writes to itself and has no data. It finds its table 64 KiB after its first byte.
-// It runs on any thread, at any moment, and so calls nothing but the kernel and takes no lock.
+// It may run on any thread at any moment, so it calls only the kernel and takes no lock.
 // Only instructions of ARMv8.0.
 //
-//   table + 0    u64  handler that was there before: 0 SIG_DFL, 1 SIG_IGN, or an address
+//   table + 0    u64  previous handler: 0 SIG_DFL, 1 SIG_IGN, or an address
 //   table + 8    u32  its flags (sa_flags)
 //   table + 12   u32  number of rows ever used
 //   table + 64   rows of 64 bytes:
 //     + 0   u32  state: odd while the range is watched; changes whenever the row does
-//     + 4   u32  marks: 1 a page past the end of the file was missed, 2 a page within it
+//     + 4   u32  marks: 1 a page past the end of the file was missing, 2 a page within it
 //     + 8   u64  first address          + 16  u64  address after the last
 //     + 24  u64  page mask: minus the size of a page
 //     + 32  i64  offset of the first address in the file
-//     + 40  i32  descriptor of the file; -1: all that follows is missing, -2: a page at a time
+//     + 40  i32  descriptor of the file; -1: all later pages are missing, -2: one page at a time
 //     + 44  u32  number of faults
 //
 // Assemble: aarch64-linux-gnu-as arm64.s -o arm64.o &&
@@ -25,7 +25,7 @@
 
         .text
 base:
-        .ascii  "sluice guard 1\n\0"            // by which other threads recognise it
+        .ascii  "sluice guard 1\n\0"            // identifies the guard to other threads
 
         // void handler(int w0, siginfo_t *x1, void *x2)
 handler:
@@ -64,7 +64,7 @@ skip:
         add     x10, x10, #64
         b       next
 
-        // Zeroes from x0 to x1: what the file lacks now; but one page if it has this one.
+        // Zeroes from x0 to x1: the part that the file lacks; one page if the file has this one.
 found:
         and     x9, x9, x15                     // x9: first byte of the page
         cmn     w17, #1
@@ -106,7 +106,7 @@ lay:
         svc     #0
         cmn     x0, #4095
         b.lo    laid
-        neg     x3, x15                         // no room for so much (strict overcommit, a limit):
+        neg     x3, x15                         // not enough memory (strict overcommit, a limit):
         cmp     x1, x3                          // one page, unless it was one
         b.eq    pass
         mov     x0, x9
@@ -129,7 +129,7 @@ count:
         add     sp, sp, #192
         ret
 
-        // To whatever handled it before.
+        // Call the previous handler.
 pass:
         ldp     x0, x1, [sp, #128]
         adr     x10, base + 0x10000
@@ -138,7 +138,7 @@ pass:
         cmp     x3, #1
         b.lo    default
         b.hi    chain
-        cmp     w4, #0                          // SIG_IGN holds for signals that were sent
+        cmp     w4, #0                          // SIG_IGN applies to signals that were sent
         b.gt    default
         b       leave
 chain:
@@ -159,7 +159,7 @@ default:
         mov     x8, #134                        // rt_sigaction
         svc     #0
         cmp     w4, #0
-        b.gt    leave                           // a fault: it happens again, and kills
+        b.gt    leave                           // a fault: it repeats, and kills
         mov     x8, #172                        // getpid
         svc     #0
         mov     w9, w0

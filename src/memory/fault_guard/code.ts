@@ -36,10 +36,10 @@ const ARM64 =
   "c81080d2010000d49f0000716c010054881580d2010000d4e903002a481680d2010000d4e103002ae003092a" +
   "e20080d2681080d2010000d4fe4f40f9ff030391c0035fd6";
 
-/** Bytes before the handler, by which it is recognised. */
+/** Bytes before the handler that identify it. */
 export const SIGNATURE_LENGTH = 16;
 
-/** Bytes from the first of the code to its table. */
+/** Bytes between the start of the code and its table. */
 export const TABLE_OFFSET = 0x1_0000;
 
 /** Returns the code for a processor: the signature, then the handler. */

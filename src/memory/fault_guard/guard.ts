@@ -1,9 +1,9 @@
 /**
- * Installing the fault guard, once for the whole process, and finding it again in other threads.
+ * Installs the fault guard once per process, and finds it again in other threads.
  *
- * The code lies in a sealed memfd that is mapped readable and executable and was never writable; its
- * table lies behind it. Neither is ever unmapped, for the handler may run at any moment. What handled
- * SIGBUS before is called for every fault that is not in a watched range.
+ * The code lies in a sealed memfd that is mapped readable and executable and was never writable.
+ * Its table follows it. Neither is ever unmapped, because the handler may run at any moment. Faults
+ * outside the watched ranges go to the previous SIGBUS handler.
  *
  * @module
  */
@@ -32,14 +32,14 @@ const SA_ONSTACK = 0x0800_0000;
 const SA_RESTART = 0x1000_0000;
 const SA_NODEFER = 0x4000_0000;
 
-/** How mapped files are protected from becoming shorter, in this process. */
+/** State of the protection against truncated files in this process. */
 export interface FaultGuardState {
   /**
    * `"active"`; `"idle"` until the first file is mapped; `"off"` by `SLUICE_FAULT_GUARD`;
-   * `"replaced"` when a handler that was installed later got the signal; `"unavailable"`.
+   * `"replaced"` when a handler installed later receives the signal; `"unavailable"`.
    */
   readonly state: "active" | "idle" | "off" | "replaced" | "unavailable";
-  /** Why it is not active, and what to do about it; `null` when it is, or will be. */
+  /** Why the guard is not active, and the remedy; `null` when it is active or idle. */
   readonly reason: string | null;
 }
 
@@ -51,7 +51,7 @@ interface Guard {
 let guard: Guard | undefined;
 let refusal: FaultGuardState | undefined;
 
-/** Returns the table; the first call in a thread finds the guard or installs it. */
+/** Returns the table. The first call in a thread finds the guard or installs it. */
 export function faultGuard(): Table | undefined {
   if (guard !== undefined || refusal !== undefined) return guard?.table;
   refusal = forbidden();
@@ -61,15 +61,14 @@ export function faultGuard(): Table | undefined {
   } catch (error) {
     refusal = {
       state: "unavailable",
-      reason:
-        `executable memory is refused here: ${(error as Error).message}; a truncated file is ` +
+      reason: `the system refuses executable memory: ${(error as Error).message}; truncation is ` +
         "noticed by read(), readInto() and flush() only",
     };
     return undefined;
   }
 }
 
-/** Tells whether truncation is guarded against. Installs nothing. */
+/** Reports whether truncation is guarded against. Installs nothing. */
 export function faultGuardState(): FaultGuardState {
   const known = refusal ?? forbidden();
   if (known !== undefined) return known;
@@ -77,7 +76,7 @@ export function faultGuardState(): FaultGuardState {
   if (inCharge(guard.handler)) return { state: "active", reason: null };
   return {
     state: "replaced",
-    reason: "another handler of SIGBUS was installed after the first file had been mapped",
+    reason: "another SIGBUS handler was installed after the first file was mapped",
   };
 }
 
@@ -86,7 +85,7 @@ function forbidden(): FaultGuardState | undefined {
     return { state: "off", reason: "SLUICE_FAULT_GUARD=off turns it off; unset it" };
   }
   if (platform.os !== "linux") {
-    return { state: "unavailable", reason: "it is written for Linux" };
+    return { state: "unavailable", reason: "the fault guard supports Linux only" };
   }
   return undefined;
 }
@@ -104,13 +103,13 @@ function install(): Guard {
   action.bytes.set(before.bytes);
   action.view.setBigUint64(0, mine, true);
   const flags = before.view.getInt32(ACTION_FLAGS, true);
-  // SA_RESTART, so that a SIGBUS that is sent and ignored interrupts no call.
+  // With SA_RESTART, a SIGBUS that was sent from outside and is ignored interrupts no call.
   action.view.setInt32(
     ACTION_FLAGS,
     SA_SIGINFO | SA_ONSTACK | SA_RESTART | (flags & SA_NODEFER),
     true,
   );
-  // First what another thread needs that gets the signal right after the exchange.
+  // Set this first: another thread may get the signal right after the exchange.
   table.setPrevious(handler, flags);
   const replaced = new Cell(ACTION_LENGTH);
   sigaction(action.address, replaced.address);
@@ -121,7 +120,7 @@ function install(): Guard {
   return { table, handler: mine };
 }
 
-/** Code and table in one piece: 64 KiB, a multiple of every page size, and the rows behind. */
+/** Code and table in one region: 64 KiB, a multiple of every page size, then the rows. */
 function build(code: Uint8Array): Region {
   const flags = MapFlag.PRIVATE | MapFlag.ANONYMOUS | MapFlag.NORESERVE;
   const region = check(
@@ -147,7 +146,7 @@ function build(code: Uint8Array): Region {
   }
 }
 
-/** The table of a guard whose handler this is; of another build, or another handler, `undefined`. */
+/** Table of the guard that owns this handler; `undefined` for another build or another handler. */
 function tableOf(handler: bigint, code: Uint8Array): Table | undefined {
   return isGuard(handler, code) ? new Table(show(tableAt(handler))) : undefined;
 }
@@ -159,7 +158,7 @@ function isGuard(handler: bigint, code: Uint8Array): boolean {
   return count === code.length && there.every((byte, index) => byte === code[index]);
 }
 
-/** Whether the signal arrives at our handler: at once, or through guards of other threads. */
+/** Whether the signal reaches our handler, directly or through guards of other threads. */
 function inCharge(mine: bigint): boolean {
   const code = guardCode(platform.arch);
   const previous = new Cell(8);

@@ -1,9 +1,9 @@
 /**
- * The rows of the fault guard's table: which ranges are watched, and what has happened in them.
+ * The rows of the fault guard's table: the watched ranges, and their faults.
  *
  * All threads of the process share the table. Each writes to rows that it has taken by an atomic
- * exchange, and the handler, which may run in any thread while a row is being written, takes a row
- * for valid only when its state was odd, and the same, before and after it was read.
+ * exchange. The handler may run in any thread while a row is being written. It accepts a row only
+ * if its state was odd, and the same before and after it read the row.
  *
  * @module
  */
@@ -27,33 +27,33 @@ const FILE_OFFSET = 4;
 const COUNT = 3;
 
 /**
- * Most ranges that are watched at once: half of the mappings that a process may have by default
- * (`vm.max_map_count`), for a runtime that cannot map any more dies.
+ * Maximum number of watched ranges: half of the mappings that a process may have by default
+ * (`vm.max_map_count`), because a runtime that cannot map memory dies.
  */
 export const MOST_ROWS = 32_768;
 
-/** Bytes of the table; pages that no row has reached take no memory. */
+/** Length of the table in bytes; pages without rows take no memory. */
 export const TABLE_LENGTH: number = HEADER + ROW * MOST_ROWS;
 
-/** Mark: a page was missing because the file had become shorter. */
+/** Mark: a page was missing because the file was truncated. */
 export const PAST_END = 1;
 
-/** Mark: a page within the file could not be had. */
+/** Mark: a page within the file could not be read. */
 export const WITHIN = 2;
 
-/** Descriptor of a row whose file is not asked for its size: all that follows is missing. */
+/** Descriptor of a row whose file is not asked for its size: all later pages count as missing. */
 export const NO_FILE = -1;
 
-/** Descriptor of a row whose file has no size to ask for: a page is missing at a time. */
+/** Descriptor of a row whose file has no size: pages go missing one at a time. */
 export const NO_SIZE = -2;
 
 /** A range to watch. */
 export interface Watched {
-  /** Mapped; its length a multiple of the page size. */
+  /** The mapped region; its length is a multiple of the page size. */
   readonly region: Region;
   readonly pageSize: number;
   readonly fileOffset: number;
-  /** The file; must stay open while the row names it. */
+  /** The file; keep it open while the row names it. */
   readonly fd: number;
 }
 
@@ -61,22 +61,25 @@ export interface Watched {
 export class Table {
   readonly #words: Int32Array<ArrayBuffer>;
   readonly #wide: BigInt64Array<ArrayBuffer>;
-  /** Where the search for a free row begins: low rows first, for the handler looks at all below. */
+  /**
+   * Where the search for a free row starts. Prefers low rows, because the handler scans all rows
+   * below the highest one used.
+   */
   #hint = 0;
 
-  /** `buffer` shows the table; nobody ever unmaps it. */
+  /** `buffer` shows the table, which is never unmapped. */
   constructor(buffer: ArrayBuffer) {
     this.#words = new Int32Array(buffer);
     this.#wide = new BigInt64Array(buffer);
   }
 
-  /** What handled the signal before; the handler passes on to it what is not its own. */
+  /** Sets the previous handler, which gets the faults of other ranges. */
   setPrevious(address: bigint, flags: number): void {
     Atomics.store(this.#words, 2, flags);
     Atomics.store(this.#wide, 0, address);
   }
 
-  /** Begins to watch a range; `undefined` when all rows are in use. */
+  /** Starts to watch a range; `undefined` when all rows are in use. */
   watch(range: Watched): Row | undefined {
     for (let tries = 0; tries < MOST_ROWS; tries++) {
       const index = (this.#hint + tries) % MOST_ROWS;
@@ -122,7 +125,7 @@ export class Row {
     this.#released = released;
   }
 
-  /** What was missed so far: 0, or or-ed bits of {@linkcode PAST_END} and {@linkcode WITHIN}. */
+  /** Faults so far: 0, or a combination of {@linkcode PAST_END} and {@linkcode WITHIN}. */
   get marks(): number {
     return Atomics.load(this.#words, this.#at + MARKS);
   }
@@ -132,7 +135,7 @@ export class Row {
     Atomics.store(this.#words, this.#at + DESCRIPTOR, NO_FILE);
   }
 
-  /** Ends the watch; the range must be unmapped after this, and not before. */
+  /** Ends the watch. Unmap the range after this call, not before. */
   release(): void {
     Atomics.add(this.#words, this.#at + STATE, 1);
     Atomics.store(this.#words, this.#at + OWNED, 0);

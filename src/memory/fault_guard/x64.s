@@ -1,22 +1,22 @@
 # The fault guard on x86-64, Linux: a handler of SIGBUS in position-independent code.
 #
-# A load or a store beyond the end of a mapped file raises SIGBUS. If the address belongs to a range
-# in the table, zeroes are laid over the pages that the file does not have, the range is marked, and
-# the instruction runs again. Every other SIGBUS goes to whatever handled it before.
+# A load or a store past the end of a mapped file raises SIGBUS. If the address belongs to a range in
+# the table, the handler maps zeroes over the pages that the file lacks and marks the range, and the
+# instruction runs again. Every other SIGBUS goes to the previous handler.
 #
 # The code never writes to itself and has no data. It finds its table 64 KiB after its first byte.
-# It runs on any thread, at any moment, and so calls nothing but the kernel and takes no lock.
+# It may run on any thread at any moment, so it calls only the kernel and takes no lock.
 #
-#   table + 0    u64  handler that was there before: 0 SIG_DFL, 1 SIG_IGN, or an address
+#   table + 0    u64  previous handler: 0 SIG_DFL, 1 SIG_IGN, or an address
 #   table + 8    u32  its flags (sa_flags)
 #   table + 12   u32  number of rows ever used
 #   table + 64   rows of 64 bytes:
 #     + 0   u32  state: odd while the range is watched; changes whenever the row does
-#     + 4   u32  marks: 1 a page past the end of the file was missed, 2 a page within it
+#     + 4   u32  marks: 1 a page past the end of the file was missing, 2 a page within it
 #     + 8   u64  first address          + 16  u64  address after the last
 #     + 24  u64  page mask: minus the size of a page
 #     + 32  i64  offset of the first address in the file
-#     + 40  i32  descriptor of the file; -1: all that follows is missing, -2: a page at a time
+#     + 40  i32  descriptor of the file; -1: all later pages are missing, -2: one page at a time
 #     + 44  u32  number of faults
 #
 # Assemble: as x64.s -o x64.o && objcopy -O binary -j .text x64.o x64.bin

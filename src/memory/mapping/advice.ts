@@ -1,4 +1,4 @@
-/** How a mapping will be used. @module */
+/** Advice on how a mapping will be used. @module */
 
 import { MemoryAdvice } from "../../sys/flags/memory.ts";
 
@@ -14,7 +14,7 @@ export type MapAdvice =
   | "nohugepage"
   | "dontdump";
 
-/** What madvise(2) calls it. */
+/** The madvise(2) constant of each name. */
 export const ADVICE: Record<MapAdvice, number> = {
   normal: MemoryAdvice.NORMAL,
   random: MemoryAdvice.RANDOM,

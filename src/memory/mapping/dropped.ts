@@ -1,8 +1,8 @@
 /**
- * Telling of mappings that were dropped without being closed.
+ * Warns about mappings that were dropped without `close()`.
  *
- * They stay mapped: an array of the runtime that was transferred may show them, and nobody can tell.
- * A mapping is not dropped while one of its views is reachable.
+ * They stay mapped, because an array that was transferred may still show them, and nothing reports
+ * that. A mapping counts as dropped only once none of its views is reachable.
  *
  * @module
  */
@@ -13,7 +13,7 @@ import { builtin } from "../../builtins.ts";
 interface Origin {
   readonly name: string;
   readonly length: number;
-  /** Where it was opened, when `SLUICE_DEBUG` is set. */
+  /** Stack of the call that opened it, if `SLUICE_DEBUG` is set. */
   readonly stack: string | undefined;
 }
 
@@ -21,7 +21,7 @@ let registry: FinalizationRegistry<Origin> | undefined;
 let debug: boolean | undefined;
 let warned = false;
 
-/** Begins to watch a mapping. */
+/** Starts to watch a mapping. */
 export function watchDropped(mapping: object, name: string, length: number): void {
   debug ??= !["", "0", undefined].includes(setting("SLUICE_DEBUG"));
   const stack = debug ? new Error().stack?.replace(/^[^\n]*\n/, "") : undefined;
@@ -29,12 +29,12 @@ export function watchDropped(mapping: object, name: string, length: number): voi
   registry.register(mapping, { name, length, stack }, mapping);
 }
 
-/** Ends the watch: it was closed. */
+/** Stops the watch when the mapping is closed. */
 export function unwatchDropped(mapping: object): void {
   registry?.unregister(mapping);
 }
 
-/** Once, and for each with its place when that is known. */
+/** Warns once; if the stack is known, once for each mapping. */
 function warn({ name, length, stack }: Origin): void {
   if (warned && stack === undefined) return;
   warned = true;

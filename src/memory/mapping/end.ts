@@ -1,17 +1,19 @@
-/** Closing a mapping. @module */
+/** Closes mappings. @module */
 
 import { abandon, openState, throwIfFaulted, wasReported } from "./mapping_state.ts";
 import { unwatchDropped } from "./dropped.ts";
 
-/** Takes the memory away, then tells what was missed; a second call does nothing. */
+/**
+ * Replaces the memory, then reports faults that no call has reported. A second call does nothing.
+ */
 export function end(mapping: object): void {
   const state = openState(mapping);
   if (state === undefined) return;
   abandon(mapping);
   unwatchDropped(mapping);
   const { access, exposed, file } = state;
-  // Read afterwards, for a store of another thread may fault until then. A row that nobody could
-  // see is somebody else's afterwards.
+  // Read this last: a store by another thread may fault until then. If no buffer ever showed the
+  // memory, the row may belong to another mapping by then.
   const watched = exposed?.shown === true;
   try {
     exposed?.end();

@@ -1,4 +1,4 @@
-/** A mapping, with every buffer in which the runtime has been shown some of it. @module */
+/** A mapped region and every buffer that shows a part of it. @module */
 
 import { runtime } from "../../../ffi/mod.ts";
 import { emptied, isWhole } from "../../bytes.ts";
@@ -11,12 +11,12 @@ import type { Row } from "../fault_guard/table.ts";
 import { quarantine } from "./region_quarantine.ts";
 
 const READ_WRITE = Protection.READ | Protection.WRITE;
-/** Shown as a whole whenever any of it is: what few buffers show costs the runtime least. */
+/** Regions up to this size are always shown whole: fewer buffers cost the runtime less. */
 const SMALL = 64 * 2 ** 20;
 /**
- * What is shown of a longer region begins at a multiple of this and is twice as long, so that a view of
- * up to 1 MiB always lies in one. Not longer: V8 counts what it is shown as if it had allocated it, and
- * collects garbage for 20 ms when that is 4 GiB (measured).
+ * Windows of a longer region start at a multiple of this and are twice as long, so a view of up to
+ * 1 MiB always lies within one. They are no longer than that, because V8 counts external memory as
+ * if it had allocated it, and collects garbage more often.
  */
 const STEP = 2 ** 20;
 
@@ -26,18 +26,18 @@ interface Window {
   readonly buffer: ArrayBuffer;
 }
 
-/** Memory that is shown, and can be taken away again without harm to whoever is using it. */
+/** Memory that buffers show, and that can be removed safely while they are in use. */
 export class ExposedRegion {
   readonly region: Region;
-  /** Its row in the table of the fault guard. */
+  /** Row of the region in the fault guard's table. */
   readonly row: Row | undefined;
-  /** Bytes from the first that may be shown; the last page goes on. */
+  /** Bytes, from the first, that may be shown; the last page extends beyond them. */
   readonly visible: number;
   readonly pageSize: number;
-  /** By their start, those of regular length; the others by their place. */
+  /** Windows of regular length, by their start; `#windows` holds the others, in order. */
   readonly #blocks = new Map<number, Window>();
   #windows: Window[] = [];
-  /** Whether somebody has transferred a buffer, and shows the memory out of our sight. */
+  /** Whether a buffer was transferred, so that another owner shows the memory. */
   #taken = false;
 
   constructor(region: Region, row: Row | undefined, visible: number, pageSize: number) {
@@ -47,7 +47,7 @@ export class ExposedRegion {
     this.pageSize = pageSize;
   }
 
-  /** Whether private pages of another region were moved here, maybe with stores in them. */
+  /** Whether private pages of another region, possibly modified, were moved here. */
   inherited = false;
 
   /** Whether any buffer was ever handed out. */
@@ -56,12 +56,12 @@ export class ExposedRegion {
   }
 
   /**
-   * Shows a range. Buffers begin on a page, so that a typed array can do what it wants with its
-   * offset alone: `Atomics` on an unaligned address is a signal on arm64.
+   * Shows a range. Buffers start on a page boundary, so a typed array is aligned if its offset is:
+   * `Atomics` on an unaligned address raises a signal on arm64.
    *
    * @param made Called with each new buffer.
    *
-   * @throws {RangeError} When the runtime cannot show so much at once.
+   * @throws {RangeError} When the range is too long for one array of the runtime.
    */
   show(
     offset: number,
@@ -73,7 +73,7 @@ export class ExposedRegion {
     return new Uint8Array(buffer, offset - start, length);
   }
 
-  /** Few buffers, because all stay until the end. */
+  /** Finds a window that holds the range. Reuses windows, because each stays until the end. */
   #find(offset: number, end: number): Window | undefined {
     const block = this.#blocks.get(Math.floor(offset / STEP) * STEP);
     if (block !== undefined && holds(block, offset, end)) return this.#intact(block);
@@ -83,7 +83,7 @@ export class ExposedRegion {
     return undefined;
   }
 
-  /** The window; unless its buffer has been transferred to somebody else. */
+  /** Returns the window unless its buffer has been transferred. */
   #intact(window: Window): Window | undefined {
     if (isWhole(window.buffer, window.length)) return window;
     this.#taken = true;
@@ -111,7 +111,7 @@ export class ExposedRegion {
     } catch (cause) {
       const { name, version } = runtime();
       throw new RangeError(
-        `Cannot show ${length} bytes at once: ${name} ${version} has no array so long; take ` +
+        `Cannot show ${length} bytes at once: ${name} ${version} has no array of that length; use ` +
           "windows of at most 4 GiB by view(offset, length)",
         { cause },
       );
@@ -119,8 +119,8 @@ export class ExposedRegion {
   }
 
   /**
-   * Takes the memory away: at once from whoever comes later, and never from under those who are
-   * using it, who go on with zeroes.
+   * Removes the memory. New accesses see empty buffers at once; operations still in progress
+   * continue on zero pages.
    */
   end(): void {
     const windows = [...this.#windows, ...this.#blocks.values()];
@@ -138,7 +138,7 @@ export class ExposedRegion {
     this.#windows = [];
     this.#blocks.clear();
     if (replaced && !this.#taken) return quarantine(this.region, this.row, buffers);
-    // Shown by somebody whose end nobody tells us of: these addresses stay taken for good.
+    // The new owner of a transferred buffer never reports its end: keep these addresses forever.
     for (const buffer of buffers) emptied(buffer);
   }
 }
@@ -147,10 +147,10 @@ function holds({ start, length }: Window, offset: number, end: number): boolean 
   return start <= offset && end <= start + length;
 }
 
-/** Puts zeroes in the place of whatever is mapped. False when the system has no room even for that. */
+/** Replaces a mapping by zero pages. Returns false if the system lacks the memory even for that. */
 function replace(region: Region): boolean {
   if (layZeroes(region, 0, region.length) === 0) return true;
-  // Where memory is set aside for all that is private, a file in memory still takes none.
+  // Under strict overcommit accounting, private memory is charged but a memfd is not.
   const fd = memfdCreate("sluice-closed", MemfdFlag.CLOEXEC);
   if (fd < 0) return false;
   const laid = ftruncate(fd, region.length) === 0 &&

@@ -1,4 +1,4 @@
-/** The pages of a mapped file: writing them, dropping them, and what stores into them do. @module */
+/** Flushes, drops and protects the pages of a mapped file. @module */
 
 import { platform } from "../../../ffi/platform/mod.ts";
 import type { Checked } from "../../checked.ts";
@@ -25,7 +25,7 @@ import {
 const { PRIVATE, SHARED, NORESERVE } = platform.map;
 const READ_WRITE = 3;
 
-/** Runs an operation on a duplicate of the descriptor: the mapping may be closed meanwhile. */
+/** Runs an operation on a duplicate of the descriptor, so the mapping may be closed meanwhile. */
 export async function withFile<T>(
   state: MappingState,
   run: (fd: number) => Promise<T>,
@@ -38,7 +38,7 @@ export async function withFile<T>(
   }
 }
 
-/** Writes what was stored, and waits. */
+/** Writes stored bytes to the disk, and waits. */
 export function flush(state: MappingState, range: Checked<MappedRange>): void {
   const action = `flush ${state.name}`;
   const { length } = pagesOf(state, range);
@@ -49,7 +49,7 @@ export function flush(state: MappingState, range: Checked<MappedRange>): void {
   checkFlushed(state, range, action);
 }
 
-/** As above, in the thread for blocking calls. */
+/** Like {@linkcode flush}, in the thread for blocking calls. */
 export async function flushElsewhere(
   mapping: object,
   range: Checked<MappedRange>,
@@ -59,31 +59,31 @@ export async function flushElsewhere(
   const { length } = pagesOf(state, range);
   if (state.access !== "write" || length === 0) return;
   try {
-    // What is stored into a shared mapping are pages of the file, like what is written.
+    // Stores into a shared mapping dirty the file's pages, as write(2) does.
     const result = await withFile(state, (fd) => runBlocking("fdatasync", fd));
     check(result, "fdatasync", () => action);
     if (state === openState(mapping)) checkFlushed(state, range, action);
   } catch (error) {
     if (!(error instanceof UnsupportedError)) throw error;
-    // No thread to be had: then this one waits.
+    // Without a thread, this one waits.
     if (state === openState(mapping)) flush(state, range);
   }
 }
 
-/** Stores behind the end of the file are lost without an error. */
+/** Detects stores past the end of the file, which are lost without an error. */
 function checkFlushed(state: MappingState, range: Checked<MappedRange>, action: string): void {
   const { offset = 0, length = state.length - offset } = range;
   throwIfShorter(state, offset, length, action);
   throwIfFaulted(state, "flush");
 }
 
-/** Takes pages out of memory and out of the page cache. */
+/** Drops pages from memory and from the page cache. */
 export function dropCache(state: MappingState, range: Checked<MappedRange>): void {
   const { start, length } = pagesOf(state, range);
   if (length === 0) return;
   flush(state, range);
   const action = `drop ${state.name} from memory`;
-  // Of private pages it would drop what was stored: with "read" that is as it should be.
+  // On private pages this discards stores, as intended for "read" but not for "copy-on-write".
   if (state.access !== "copy-on-write") {
     onPages(state, range, "madvise", action, (region, from, count) => {
       return raw.madvise(region, from, count, MemoryAdvice.DONTNEED);
@@ -97,7 +97,7 @@ export function dropCache(state: MappingState, range: Checked<MappedRange>): voi
   );
 }
 
-/** Replaces the mapping of a range by a private or a shared one, in one step. */
+/** Replaces a range by a private or shared mapping, atomically. */
 export function protect(
   state: MappingState,
   access: "read" | "write",

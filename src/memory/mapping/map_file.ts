@@ -1,4 +1,4 @@
-/** Mapping a file, with the range that was asked for. @module */
+/** Maps a checked range of a file, or anonymous memory. @module */
 
 import { platform } from "../../../ffi/platform/mod.ts";
 import { errnoNumber, SyscallError } from "../../errors.ts";
@@ -16,12 +16,11 @@ import { giveUpRows } from "./region_quarantine.ts";
 const { ANONYMOUS, PRIVATE, SHARED, SHARED_VALIDATE, NORESERVE, SYNC } = platform.map;
 const READ = 1;
 const READ_WRITE = 3;
-/** `MAP_HUGE_SHIFT`, and `MFD_HUGE_SHIFT` of memfd_create(2). */
+/** `MAP_HUGE_SHIFT`, which equals `MFD_HUGE_SHIFT` of memfd_create(2). */
 export const HUGE_SHIFT = 26;
 const ENOMEM = -errnoNumber("ENOMEM");
 
-const NOT_SHOWN =
-  "this system sets memory aside for every page that could be stored into, and has not so much " +
+const NOT_SHOWN = "this system reserves memory for every writable page, and does not have enough " +
   "(vm.overcommit_memory=2, or a limit on data); use read(), map less of the file, or open it with " +
   'access "write"';
 
@@ -33,7 +32,7 @@ export interface FileRange {
   readonly sync: boolean;
 }
 
-/** Maps a range, which the file has. The file stays the caller's if that fails. */
+/** Maps a range that the file has. On failure, the caller still owns the file. */
 export function mapFile(
   file: OpenFile,
   { access, offset, length, sync }: FileRange,
@@ -61,7 +60,7 @@ export function mapFile(
   return { ...base, exposed: new ExposedRegion(region, row, delta + length, pageSize), hidden };
 }
 
-/** Maps memory without a file, all zero; `shift` is the logarithm of the size of huge pages. */
+/** Maps zeroed memory without a file; `shift` is the binary logarithm of the size of huge pages. */
 export function mapAnonymous(length: number, pageSize: number, shift?: number): MappingState {
   const name = `${length} bytes of memory`;
   const base = { name, access: "write", delta: 0, length, pageSize, offset: 0 } as const;
@@ -87,14 +86,14 @@ function map(
 ): { region: Region; hidden: string | undefined } {
   const { fd, name } = file;
   const shared = sync ? SHARED_VALIDATE | SYNC : SHARED;
-  // A stray store into a page that may not be written is a signal, so all of them may be. Without
-  // NORESERVE memory would be set aside for the whole file.
+  // Map all pages writable, because a stray store into a read-only page raises a signal. Without
+  // NORESERVE, the kernel would charge memory for the whole file.
   const flags = access === "write" ? shared : PRIVATE | NORESERVE;
   assertRoom(() => `map ${name}`);
   let region = mapped(() => raw.mmap(size, READ_WRITE, flags, fd, offset));
   let hidden: string | undefined;
   if (region === ENOMEM && access === "read") {
-    // Memory is set aside nevertheless: then for no page, and nobody may store into any.
+    // The kernel charges memory even so. Map read-only instead, and show no buffers.
     region = raw.mmap(size, READ, SHARED, fd, offset);
     hidden = NOT_SHOWN;
   }

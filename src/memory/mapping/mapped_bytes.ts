@@ -1,27 +1,27 @@
-/** The bytes of a mapping: as they are, and as copies. @module */
+/** Reads the bytes of a mapping, as views and as copies. @module */
 
 import { ownBytes } from "../../bytes.ts";
 import { bytesOf, integer } from "../../sys/arguments.ts";
 import { copy, openState, show, stateOf } from "./mapping_state.ts";
 import { find, type Needle, needleOf, type TextEncodingName, textLines } from "./text.ts";
 
-/** What can be read of a mapping. */
+/** Methods that read a mapping. */
 export abstract class MappedBytes {
-  /** Bytes that are mapped; 0 when closed. */
+  /** Length of the mapping in bytes; 0 when closed. */
   get length(): number {
     return openState(this)?.length ?? 0;
   }
 
-  /** Whether it was closed. */
+  /** Whether the mapping is closed. */
   get closed(): boolean {
     return openState(this) === undefined;
   }
 
   /**
-   * Whether a page was found to be missing, because somebody has made the file shorter.
+   * Whether an access hit a missing page because the file was truncated.
    *
-   * Its bytes were read as zeroes, and what was stored there is lost. Every call but `close()` and
-   * `resize()` then throws `TruncatedError`. False where the fault guard is not active: see
+   * Missing bytes were read as zeroes, and stores there are lost. Every call except `close()` and
+   * `resize()` then throws `TruncatedError`. Always false if the fault guard is not active: see
    * `capabilities().faultGuard`.
    */
   get truncated(): boolean {
@@ -29,13 +29,15 @@ export abstract class MappedBytes {
   }
 
   /**
-   * All bytes, without a copy.
+   * All bytes of the mapping, without a copy.
    *
-   * Buffers begin on a page: mind `byteOffset` when you make a typed array of `bytes.buffer`.
+   * The buffer may start before the mapping: pass `byteOffset` when you create a typed array on
+   * `bytes.buffer`.
    *
    * @throws {TypeError} When the mapping is closed.
-   * @throws {RangeError} When the runtime has no array so long: Bun's end at 4 GiB. Use {@linkcode view}.
-   * @throws {TruncatedError} When the file was found to be shorter.
+   * @throws {RangeError} When the mapping is too long for one array: Bun's limit is 4 GiB. Use
+   * {@linkcode view}.
+   * @throws {TruncatedError} When the file was found to be truncated.
    * @throws {UnsupportedError} When memory may not be shown: see `MappedFile.open()`.
    */
   get bytes(): Uint8Array<ArrayBuffer> {
@@ -43,15 +45,15 @@ export abstract class MappedBytes {
   }
 
   /**
-   * Shows a range, without a copy.
+   * Returns a view of a range, without a copy.
    *
    * @param offset First byte.
-   * @param length Bytes; at most 4 GiB on Bun. Default: all that follow.
-   * @returns A view that becomes empty when the mapping is closed or resized.
+   * @param length Bytes; at most 4 GiB on Bun. Default: to the end of the mapping.
+   * @returns A view that is detached when the mapping is closed or resized.
    *
    * @throws {TypeError} When the mapping is closed.
-   * @throws {RangeError} When the range is not inside the mapping, or too long for one array.
-   * @throws {TruncatedError} When the file was found to be shorter.
+   * @throws {RangeError} When the range is outside the mapping, or too long for one array.
+   * @throws {TruncatedError} When the file was found to be truncated.
    * @throws {UnsupportedError} When memory may not be shown: see `MappedFile.open()`.
    */
   view(offset: number, length: number = this.length - offset): Uint8Array<ArrayBuffer> {
@@ -59,17 +61,17 @@ export abstract class MappedBytes {
   }
 
   /**
-   * Copies a range, and checks that the file still has it.
+   * Copies a range, and checks that the file still contains it.
    *
-   * Of a file with access `"read"` or `"write"` it copies what the file holds, without stray stores.
+   * With access `"read"` or `"write"`, copies the file's content without stray stores.
    *
    * @param offset First byte.
-   * @param length Bytes. Default: all that follow.
+   * @param length Bytes. Default: to the end of the mapping.
    * @returns The bytes, in memory of the runtime.
    *
    * @throws {TypeError} When the mapping is closed.
-   * @throws {RangeError} When the range is not inside the mapping.
-   * @throws {TruncatedError} When the file no longer has all of it.
+   * @throws {RangeError} When the range is outside the mapping.
+   * @throws {TruncatedError} When the file no longer contains the whole range.
    */
   read(offset: number, length: number = this.length - offset): Uint8Array<ArrayBuffer> {
     stateOf(this, "read");
@@ -80,15 +82,15 @@ export abstract class MappedBytes {
   }
 
   /**
-   * As {@linkcode read}, into an array that is there already.
+   * Like {@linkcode read}, into an existing array.
    *
-   * @param target Is filled, or left in part unspecified when the call throws.
+   * @param target Array to fill. If the call throws, its content is unspecified.
    * @param offset First byte. Default: 0.
    * @returns Bytes copied: the length of `target`.
    *
-   * @throws {TypeError} When the mapping is closed, or `target` is no `Uint8Array`.
-   * @throws {RangeError} When the range is not inside the mapping.
-   * @throws {TruncatedError} When the file no longer has all of it.
+   * @throws {TypeError} When the mapping is closed, or `target` is not a `Uint8Array`.
+   * @throws {RangeError} When the range is outside the mapping.
+   * @throws {TruncatedError} When the file no longer contains the whole range.
    */
   readInto(target: Uint8Array, offset: number = 0): number {
     const own = ownBytes(bytesOf(target, "target"));
@@ -97,19 +99,19 @@ export abstract class MappedBytes {
   }
 
   /**
-   * Decodes a range, as `TextDecoder` does: what is no text becomes U+FFFD.
+   * Decodes a range, as `TextDecoder` does: invalid bytes become U+FFFD.
    *
-   * Decodes a copy, so another process may write the memory meanwhile. Decoding `bytes` itself is not
-   * safe then: the runtimes measure the text first, and convert it afterwards.
+   * Decodes a copy, so another process may write the memory meanwhile. Decoding `bytes` itself is
+   * not safe then: the runtimes first measure the text, then convert it.
    *
    * @param offset First byte. Default: 0.
-   * @param length Bytes. Default: all that follow.
-   * @param encoding A name that `TextDecoder` knows. Default: `"utf-8"`.
+   * @param length Bytes. Default: to the end of the mapping.
+   * @param encoding A label that `TextDecoder` accepts. Default: `"utf-8"`.
    *
    * @throws {TypeError} When the mapping is closed.
-   * @throws {RangeError} When the range is not inside the mapping, there is no such encoding, or the
-   * runtime has no string so long: use {@linkcode lines}.
-   * @throws {TruncatedError} When the file no longer has all of it.
+   * @throws {RangeError} When the range is outside the mapping, the encoding is unknown, or the
+   * text is too long for a string: use {@linkcode lines}.
+   * @throws {TruncatedError} When the file no longer contains the whole range.
    */
   text(
     offset: number = 0,
@@ -123,16 +125,17 @@ export abstract class MappedBytes {
   /**
    * Splits a range into lines, which end with LF or CR LF, and decodes them from copies.
    *
-   * Needs memory for 64 KiB and the longest line, however long the range is.
+   * Uses memory for 64 KiB and the longest line, however long the range is.
    *
    * @param offset First byte. Default: 0.
-   * @param length Bytes. Default: all that follow.
-   * @param encoding A name that `TextDecoder` knows. Default: `"utf-8"`.
-   * @returns The lines without their ends. What follows the last end is a line unless it is empty.
+   * @param length Bytes. Default: to the end of the mapping.
+   * @param encoding A label that `TextDecoder` accepts. Default: `"utf-8"`.
+   * @returns The lines without their terminators. Text after the last terminator is a line of its
+   * own, unless it is empty.
    *
    * @throws {TypeError} When the mapping is closed, also between two lines.
-   * @throws {RangeError} When the range is not inside the mapping, or there is no such encoding.
-   * @throws {TruncatedError} When the file no longer has all of it.
+   * @throws {RangeError} When the range is outside the mapping, or the encoding is unknown.
+   * @throws {TruncatedError} When the file no longer contains the whole range.
    */
   lines(
     offset: number = 0,
@@ -146,16 +149,15 @@ export abstract class MappedBytes {
   }
 
   /**
-   * Finds bytes. Looks at copies, of 64 KiB each, and so reads the memory once.
+   * Finds bytes. Searches copies of 64 KiB each, so it reads the memory once.
    *
-   * @param needle Bytes, a text (in UTF-8), or one byte as an integer in 0..255.
-   * @param offset Where to begin. Default: 0.
-   * @returns Offset of the first byte of what was found; -1 when there is nothing. What is empty is
-   * found at `offset`.
+   * @param needle Bytes, a string (in UTF-8), or one byte as an integer in 0..255.
+   * @param offset Where to start. Default: 0.
+   * @returns Offset of the first match; -1 without a match. An empty needle matches at `offset`.
    *
-   * @throws {TypeError} When the mapping is closed, or `needle` is of the wrong kind.
-   * @throws {RangeError} When `offset` is not inside the mapping, or `needle` is no byte.
-   * @throws {TruncatedError} When the file no longer has what is looked at.
+   * @throws {TypeError} When the mapping is closed, or `needle` has the wrong type.
+   * @throws {RangeError} When `offset` is outside the mapping, or `needle` is not a byte.
+   * @throws {TruncatedError} When the file no longer contains the bytes searched.
    */
   indexOf(needle: Needle, offset: number = 0): number {
     const bytes = needleOf(needle);

@@ -1,5 +1,5 @@
 /// <reference lib="esnext.disposable" preserve="true" />
-/** Files as memory. @module */
+/** Memory-mapped files. @module */
 
 import { wholeNumber } from "../../options.ts";
 import type { FdLike } from "../../sys/fd.ts";
@@ -23,49 +23,49 @@ import { Mapping } from "./mapping.ts";
 import { openFile } from "./open_file.ts";
 import { fit, resize, type Wanted } from "./resize.ts";
 
-/** How a file is mapped. */
+/** Options of {@linkcode MappedFile.open}. */
 export interface MapOptions {
   /**
-   * What stores do. `"read"`: nothing lasting; a page that was stored into no longer shows what others
-   * write to the file. `"write"`: they reach the file, and all who map it. `"copy-on-write"`: they stay
-   * in this mapping.
+   * Effect of stores. `"read"`: none lasting, but a page that you store into no longer shows what
+   * others write to the file. `"write"`: they reach the file and all its mappings.
+   * `"copy-on-write"`: they stay in this mapping.
    *
    * @default {"read"}
    */
   access?: MapAccess | undefined;
-  /** First byte of the file, a safe integer >= 0; any, not only the first of a page. @default {0} */
+  /** First byte of the file, a safe integer >= 0; need not be page-aligned. @default {0} */
   offset?: number | undefined;
   /**
-   * Bytes, a safe integer >= 0. With `"write"` a file that is shorter grows.
+   * Bytes, a safe integer >= 0. With `"write"`, a shorter file grows.
    *
    * @default {up to the end of the file}
    */
   length?: number | undefined;
   /**
-   * Whether stores are durable once the processor has written them back (`MAP_SYNC`): with `"write"`,
-   * on persistent memory (DAX) alone.
+   * Whether stores are durable once the processor has written them back (`MAP_SYNC`). Needs access
+   * `"write"` and persistent memory (DAX).
    *
    * @default {false}
    */
   sync?: boolean | undefined;
 }
 
-/** How a mapping is flushed. */
+/** Options of {@linkcode MappedFile.flush}. */
 export interface FlushOptions {
   /** Whether to wait in another thread; the call then returns a promise. @default {false} */
   async?: boolean | undefined;
 }
 
 /**
- * A file as memory.
+ * A memory-mapped file.
  *
- * The system reads pages in as they are touched, and forgets them when it needs the room: a file may
- * be far larger than memory. What is slow about the disk happens on the thread that touches: see
+ * The system reads pages when you touch them, and drops them when it needs memory, so a file may be
+ * far larger than memory. A slow disk blocks the thread that touches the page: see
  * {@linkcode MappedFile.prefetch}.
  *
- * When somebody makes the file shorter, bytes behind its new end read as zeroes, and the next call
- * throws `TruncatedError`; the process goes on. (Without the fault guard, touching such bytes ends it:
- * `capabilities().faultGuard` tells.)
+ * If another process truncates the file, bytes past its new end read as zeroes, and the next call
+ * throws `TruncatedError`; your process continues. Without the fault guard, touching such bytes
+ * ends the process: see `capabilities().faultGuard`.
  *
  * @example Read a file that is larger than memory
  * ```ts ignore
@@ -75,23 +75,24 @@ export interface FlushOptions {
  */
 export class MappedFile extends Mapping {
   /**
-   * Maps a file, at once and without reading it.
+   * Maps a file without reading it.
    *
-   * One open file is kept until {@linkcode Mapping.close}. The process may have about 65,000 mappings.
+   * The mapping keeps one descriptor open until {@linkcode Mapping.close}. A process may have about
+   * 65,000 mappings.
    *
-   * @param file Path, `file:` URL, or a descriptor or `FileHandle` that is open as the access needs
-   * it (for `"write"`, for reading and writing) and may be closed afterwards.
-   * @param options Default: all of the file, for reading.
+   * @param file Path, `file:` URL, or a descriptor or `FileHandle` opened with the access needed
+   * (for `"write"`, reading and writing). You may close it afterwards.
+   * @param options Default: the whole file, for reading.
    * @returns The mapping; close it, or declare it with `using`.
    *
-   * @throws {TypeError} When an option or `file` is of the wrong kind.
-   * @throws {RangeError} When the range is not inside the file.
-   * @throws {SyscallError} `ENOENT`, `EACCES` and the like for the path; `EACCES` when a descriptor is
-   * not open as needed; `ENODEV` for a pipe, a socket, a device without pages or a file of procfs;
-   * `EISDIR`; `EPERM` for a sealed memfd and `"write"`; `ENOMEM` when there are no addresses, or too
-   * many mappings; `EOPNOTSUPP` for `sync` on an ordinary disk; `ENOSPC`, `EFBIG` when it cannot grow (SIGXFSZ
-   * on Deno, at `RLIMIT_FSIZE`).
-   * @throws {UnsupportedError} When the system cannot be called.
+   * @throws {TypeError} When an option or `file` has the wrong type.
+   * @throws {RangeError} When the range is outside the file.
+   * @throws {SyscallError} `ENOENT`, `EACCES` and others for the path; `EACCES` when a descriptor
+   * lacks the access; `ENODEV` for a pipe, a socket, a device without pages or a procfs file;
+   * `EISDIR`; `EPERM` for a sealed memfd and `"write"`; `ENOMEM` when addresses or mappings run
+   * out; `EOPNOTSUPP` for `sync` on an ordinary disk; `ENOSPC`, `EFBIG` when the file cannot grow
+   * (on Deno, SIGXFSZ at `RLIMIT_FSIZE`).
+   * @throws {UnsupportedError} Without foreign calls.
    *
    * @see {@link https://man7.org/linux/man-pages/man2/mmap.2.html}
    */
@@ -111,31 +112,31 @@ export class MappedFile extends Mapping {
     }
   }
 
-  /** What stores do; `"read"` when closed. */
+  /** Effect of stores; `"read"` when closed. */
   get access(): MapAccess {
     return openState(this)?.access ?? "read";
   }
 
-  /** First byte in the file. */
+  /** First byte of the mapping within the file. */
   get offset(): number {
     return openState(this)?.offset ?? 0;
   }
 
   /**
-   * Writes what was stored to the disk, and waits for it. Does nothing unless the access is `"write"`.
+   * Writes stored bytes to the disk, and waits. Does nothing unless the access is `"write"`.
    *
-   * @param range Default: all. With `async` the whole file is written.
-   * @param options With `async` the thread for blocking calls waits, and not this one.
+   * @param range Default: the whole mapping. With `async`, always the whole file.
+   * @param options With `async`, the thread for blocking calls waits instead of yours.
    *
    * @throws {TypeError} When the mapping is closed.
-   * @throws {RangeError} When the range is not inside the mapping.
-   * @throws {TruncatedError} When the file is shorter: stores are lost.
+   * @throws {RangeError} When the range is outside the mapping.
+   * @throws {TruncatedError} When the file has been truncated: stores are lost.
    * @throws {SyscallError} `EIO`, `ENOSPC`, `EDQUOT` when writing failed.
    *
    * @see {@link https://man7.org/linux/man-pages/man2/msync.2.html}
    */
   flush(range?: MappedRange, options?: FlushOptions & { async?: false | undefined }): void;
-  /** As above, in another thread. */
+  /** The same, in another thread. */
   flush(range: MappedRange | undefined, options: FlushOptions & { async: true }): Promise<void>;
   flush(range?: MappedRange, { async = false }: FlushOptions = {}): void | Promise<void> {
     const own = ownRange(range);
@@ -143,14 +144,14 @@ export class MappedFile extends Mapping {
   }
 
   /**
-   * Starts to read a range in, and tells when it is there. The event loop goes on meanwhile.
+   * Starts to read a range into memory. Does not block the event loop.
    *
-   * @param range Default: all.
-   * @returns Resolves when the pages are in the page cache, if they fit there.
+   * @param range Default: the whole mapping.
+   * @returns Resolves when the pages are in the page cache, as far as they fit.
    *
    * @throws {TypeError} When the mapping is closed.
-   * @throws {RangeError} When the range is not inside the mapping.
-   * @throws {TruncatedError} When the file was found to be shorter.
+   * @throws {RangeError} When the range is outside the mapping.
+   * @throws {TruncatedError} When the file was found to be truncated.
    * @throws {SyscallError} `EIO` when the disk fails.
    */
   async prefetch(range?: MappedRange): Promise<void> {
@@ -164,17 +165,17 @@ export class MappedFile extends Mapping {
   }
 
   /**
-   * Takes a range out of memory and out of the page cache; what was stored is written before.
+   * Writes stored bytes to the disk, then drops a range from memory and from the page cache.
    *
-   * With `"read"`, pages that were stored into show the file again. With `"copy-on-write"`, pages that
-   * the mapping has touched stay.
+   * With `"read"`, pages that you stored into show the file again. With `"copy-on-write"`, pages
+   * that the mapping has touched stay.
    *
-   * @param range Default: all.
+   * @param range Default: the whole mapping.
    *
    * @throws {TypeError} When the mapping is closed.
-   * @throws {RangeError} When the range is not inside the mapping.
-   * @throws {TruncatedError} When the file is shorter.
-   * @throws {SyscallError} `EINVAL` for what is locked; as {@linkcode flush}.
+   * @throws {RangeError} When the range is outside the mapping.
+   * @throws {TruncatedError} When the file has been truncated.
+   * @throws {SyscallError} `EINVAL` for locked pages; as {@linkcode flush}.
    */
   dropCache(range?: MappedRange): void {
     const own = ownRange(range);
@@ -182,16 +183,18 @@ export class MappedFile extends Mapping {
   }
 
   /**
-   * Makes stores into a range harmless, or undoes that. For access `"write"` alone.
+   * Keeps stores into a range away from the file, or lets them reach it again. Only for access
+   * `"write"`.
    *
-   * @param access `"read"`: what is stored from now on stays in this mapping, page by page. `"write"`:
-   * the file shows again, and stores reach it; what was stored meanwhile is gone.
-   * @param range Default: all. Resizing undoes it.
+   * @param access `"read"`: later stores stay in this mapping, page by page. `"write"`: the range
+   * shows the file again and stores reach it; stores made meanwhile are discarded.
+   * @param range Default: the whole mapping. Resizing undoes the protection.
    *
    * @throws {TypeError} When the mapping is closed, or its access is not `"write"`.
-   * @throws {RangeError} When the range is not inside the mapping.
-   * @throws {TruncatedError} When the file was found to be shorter.
-   * @throws {SyscallError} `ENOMEM` where memory is set aside for private pages; `EPERM` when sealed.
+   * @throws {RangeError} When the range is outside the mapping.
+   * @throws {TruncatedError} When the file was found to be truncated.
+   * @throws {SyscallError} `ENOMEM` if the system reserves memory for private pages; `EPERM` when
+   * sealed.
    */
   protect(access: "read" | "write", range?: MappedRange): void {
     const own = ownRange(range);
@@ -199,16 +202,16 @@ export class MappedFile extends Mapping {
   }
 
   /**
-   * Maps more or less of the file. Every array that shows the mapping is emptied.
+   * Maps more or less of the file. Detaches every array that shows the mapping.
    *
-   * With `"write"` a file that is shorter grows; one that ended with the mapping is cut to its new
-   * end. Otherwise the file stays as it is. A mapping that was found to be truncated is sound again.
+   * With `"write"`, a shorter file grows, and a file that ended with the mapping is cut to the new
+   * end. Otherwise the file does not change. Resizing clears the state of a truncated mapping.
    *
    * @param length New length in bytes.
    *
    * @throws {TypeError} When the mapping is closed.
-   * @throws {RangeError} When `length` is no safe integer >= 0, or the file has not so many bytes.
-   * @throws {SyscallError} As {@linkcode MappedFile.open}; the mapping then stays as it is.
+   * @throws {RangeError} When `length` is not a safe integer >= 0, or exceeds the file.
+   * @throws {SyscallError} As {@linkcode MappedFile.open}; the mapping is then unchanged.
    */
   resize(length: number): void {
     resize(this, length);

@@ -16,26 +16,26 @@ import { Mapping } from "./mapping.ts";
 import { createMemory, openMemory } from "./memory_file.ts";
 import { resize } from "./resize.ts";
 
-/** How memory is allocated. */
+/** Options of {@linkcode MappedMemory.allocate}. */
 export interface MemoryOptions {
   /**
-   * Whether it has a descriptor, by which other threads and processes map the same memory.
+   * Whether the memory has a descriptor, so that other threads and processes can map it.
    *
    * @default {true}
    */
   shared?: boolean | undefined;
-  /** Shown in `/proc/self/maps`; at most 249 bytes. @default {"sluice"} */
+  /** Name in `/proc/self/maps`; at most 249 bytes. @default {"sluice"} */
   name?: string | undefined;
   /**
-   * `"transparent"`: huge pages where the system has them at hand. `"2MB"`, `"1GB"`: pages of that size
-   * from the reserved pool, of which the length becomes a multiple.
+   * `"transparent"`: huge pages if the system has some available. `"2MB"`, `"1GB"`: pages of that
+   * size from the reserved pool; the length is rounded up to a multiple of it.
    *
    * @default {ordinary pages}
    */
   hugePages?: "transparent" | "2MB" | "1GB" | undefined;
 }
 
-/** What shall not change any more; see {@linkcode MappedMemory.seal}. */
+/** What a seal forbids; see {@linkcode MappedMemory.seal}. */
 export type MemorySeal = "grow" | "write" | "future-write" | "seal";
 
 const SEALS: Record<MemorySeal, number> = {
@@ -45,17 +45,18 @@ const SEALS: Record<MemorySeal, number> = {
   seal: Seal.SEAL,
 };
 
-/** Logarithm of the size, as `mmap()` and `memfd_create()` want it in their flags. */
+/** Binary logarithm of the page size, for the flags of `mmap()` and `memfd_create()`. */
 const HUGE: Record<string, number> = { "2MB": 21, "1GB": 30 };
 
 /**
- * Memory that is not the runtime's: beyond its limits, or shared with other threads and processes.
+ * Memory outside the runtime: beyond its size limits, or shared with other threads and processes.
  *
- * Shared memory is a file without a name (memfd). What {@linkcode MappedMemory.allocate} makes is sealed
- * against getting shorter, so that touching it raises no signal; other people's memory is guarded like a
- * file that is mapped. Whoever has its descriptor maps it with {@linkcode MappedMemory.open}: a Worker by
- * the number, a child process by an inherited descriptor or by {@linkcode MappedMemory.path}. `Atomics`
- * on typed arrays of its bytes are atomic between all of them.
+ * Shared memory is a file without a name (memfd). Memory from {@linkcode MappedMemory.allocate} is
+ * sealed against shrinking, so touching it never raises a signal. Memory that others created is
+ * guarded like a mapped file. To share memory, pass its descriptor number to a Worker, or let a
+ * child process inherit the descriptor or open {@linkcode MappedMemory.path}; the other side calls
+ * {@linkcode MappedMemory.open}. `Atomics` on typed arrays of its bytes are atomic between all of
+ * them.
  *
  * @example Share memory with a Worker
  * ```ts ignore
@@ -65,18 +66,17 @@ const HUGE: Record<string, number> = { "2MB": 21, "1GB": 30 };
  */
 export class MappedMemory extends Mapping {
   /**
-   * Allocates memory, all zero. Pages take room when they are first stored into.
+   * Allocates zeroed memory. A page takes memory once you first store into it.
    *
    * @param length Bytes, a safe integer >= 0.
    * @param options Default: shared, in ordinary pages.
    * @returns The memory; close it, or declare it with `using`. Other mappings of it stay.
    *
-   * @throws {TypeError} When an option is of the wrong kind.
-   * @throws {RangeError} When `length` is no safe integer >= 0.
-   * @throws {SyscallError} `ENOMEM` when there is no room, the process has too many mappings, or the pool of huge
-   * pages is empty; `EFBIG`;
-   * `EINVAL` for a longer name, or a size of huge pages that the processor lacks; `EMFILE`.
-   * @throws {UnsupportedError} When the system cannot be called.
+   * @throws {TypeError} When an option has the wrong type.
+   * @throws {RangeError} When `length` is not a safe integer >= 0.
+   * @throws {SyscallError} `ENOMEM` when memory, mappings or the pool of huge pages run out;
+   * `EFBIG`; `EINVAL` for a longer name, or a huge page size that the processor lacks; `EMFILE`.
+   * @throws {UnsupportedError} Without foreign calls.
    */
   static allocate(length: number, options: MemoryOptions = {}): MappedMemory {
     const { shared = true, name = "sluice", hugePages } = options;
@@ -100,23 +100,23 @@ export class MappedMemory extends Mapping {
     adopt(memory, state);
     watchDropped(memory, state.name, state.length);
     if (hugePages === "transparent") memory.advise("hugepage");
-    // What the pool cannot give is an error now, and no signal later.
+    // An empty pool is an error now instead of a signal later.
     if (shift !== undefined) populate(memory);
     return memory;
   }
 
   /**
-   * Maps memory of another thread or process.
+   * Maps memory that another thread or process created.
    *
-   * @param memory Descriptor, or {@linkcode MappedMemory.path} of the other process. The descriptor
-   * may be closed afterwards.
+   * @param memory Descriptor, or {@linkcode MappedMemory.path} of the other process. You may close
+   * the descriptor afterwards.
    * @param options `access`: `"write"` (default), `"read"` or `"copy-on-write"`, as for
    * `MappedFile.open()`.
-   * @returns A mapping of its own; close it.
+   * @returns A separate mapping; close it.
    *
-   * @throws {TypeError} When an argument is of the wrong kind.
-   * @throws {SyscallError} `EINVAL` when it is no shared memory; `EPERM` when it is sealed against
-   * writing; `ENOENT`, `EACCES` for the path; `EBADF`; `ENOMEM`.
+   * @throws {TypeError} When an argument has the wrong type.
+   * @throws {SyscallError} `EINVAL` when the file is not shared memory; `EPERM` when it is sealed
+   * against writing; `ENOENT`, `EACCES` for the path; `EBADF`; `ENOMEM`.
    */
   static open(
     memory: FdLike | string,
@@ -134,17 +134,20 @@ export class MappedMemory extends Mapping {
     return mapping;
   }
 
-  /** Descriptor of shared memory, good until `close()`; -1 when there is none. */
+  /** Descriptor of shared memory, valid until `close()`; -1 without one. */
   get fd(): number {
     return openState(this)?.file?.fd ?? -1;
   }
 
-  /** Path by which another process of the same user opens the memory; `undefined` when there is none. */
+  /**
+   * Path by which another process of the same user opens the memory; `undefined` without a
+   * descriptor.
+   */
   get path(): string | undefined {
     return this.fd < 0 ? undefined : `/proc/${builtin("process").pid}/fd/${this.fd}`;
   }
 
-  /** What of the memory cannot change any more, for anybody. */
+  /** Seals in force, for all mappings of the memory. */
   get seals(): readonly (MemorySeal | "shrink")[] {
     if (this.fd < 0) return [];
     const bits = seals(this.fd);
@@ -154,14 +157,14 @@ export class MappedMemory extends Mapping {
   }
 
   /**
-   * Forbids changes, for everybody and for good.
+   * Forbids changes, for all mappings and forever.
    *
-   * @param names `"write"`: the bytes; what this mapping stores afterwards stays in it. `"future-write"`:
-   * the bytes, but for mappings that are there. `"grow"`: the length. `"seal"`: further seals.
+   * @param names `"write"`: the bytes; later stores into this mapping stay in it. `"future-write"`:
+   * the bytes, except through existing mappings. `"grow"`: the length. `"seal"`: further seals.
    *
-   * @throws {TypeError} When the memory is closed or not shared, or there is no such seal.
-   * @throws {SyscallError} `EBUSY` for `"write"` while another mapping can write, or an operation is
-   * using the memory; `EPERM` when sealed against seals.
+   * @throws {TypeError} When the memory is closed or not shared, or the seal is unknown.
+   * @throws {SyscallError} `EBUSY` for `"write"` while another mapping is writable, or an operation
+   * uses the memory; `EPERM` when sealed against seals.
    *
    * @see {@link https://man7.org/linux/man-pages/man2/F_GET_SEALS.2const.html}
    */
@@ -187,14 +190,15 @@ export class MappedMemory extends Mapping {
   }
 
   /**
-   * Makes the memory longer; memory that is not shared, also shorter. Every array that shows it is
-   * emptied. Other mappings of shared memory keep their length.
+   * Extends the memory; memory that is not shared can also shrink. Detaches every array that shows
+   * it. Other mappings of shared memory keep their length.
    *
    * @param length New length in bytes.
    *
    * @throws {TypeError} When the memory is closed.
-   * @throws {RangeError} When `length` is no safe integer, or shared memory would get shorter.
-   * @throws {SyscallError} `EPERM` when sealed against growing; `ENOMEM`; the memory then stays.
+   * @throws {RangeError} When `length` is not a safe integer, or would shrink shared memory.
+   * @throws {SyscallError} `EPERM` when sealed against growing; `ENOMEM`. The memory is then
+   * unchanged.
    */
   resize(length: number): void {
     const state = stateOf(this, "resize");
@@ -202,7 +206,7 @@ export class MappedMemory extends Mapping {
     wholeNumber(length, "length", "resize memory");
     if (state.file !== undefined && length < state.length) {
       throw new RangeError(
-        `Cannot resize ${state.name} to ${length} bytes: shared memory never gets shorter`,
+        `Cannot resize ${state.name} to ${length} bytes: shared memory cannot shrink`,
       );
     }
     if (pageSize === raw.pageSize()) return resize(this, length);
@@ -211,7 +215,7 @@ export class MappedMemory extends Mapping {
   }
 }
 
-/** Takes huge pages from their pool; what is not to be had closes the memory. */
+/** Takes huge pages from their pool; if the pool lacks them, closes the memory. */
 function populate(memory: MappedMemory): void {
   const state = stateOf(memory, "allocate");
   try {

@@ -1,5 +1,5 @@
 /// <reference lib="esnext.disposable" preserve="true" />
-/** What mapped files and mapped memory have in common. @module */
+/** Methods common to mapped files and mapped memory. @module */
 
 import { MemoryAdvice } from "../../sys/flags/memory.ts";
 import { lockOnFault } from "../../sys/raw/fixed.ts";
@@ -9,37 +9,39 @@ import { type MappedRange, onPages, ownRange, pagesOf, stateOf } from "./mapping
 import { end } from "./end.ts";
 import { MappedBytes } from "./mapped_bytes.ts";
 
-/** What of a range is in memory. */
+/** Which pages of a range are in memory. */
 export interface Residency {
-  /** One byte for each page, from the page that holds the first byte: 1 when it is in memory. */
+  /** One byte per page, from the page that holds the first byte: 1 if it is in memory. */
   readonly pages: Uint8Array;
-  /** Bytes of a page. */
+  /** Page size in bytes. */
   readonly pageSize: number;
-  /** Pages in memory divided by all pages, 0 to 1; 1 when there are none. */
+  /** Share of the pages in memory, 0 to 1; 1 for an empty range. */
   readonly fraction: number;
 }
 
 /**
- * Memory of the system, shown without a copy: a `MappedFile` or a `MappedMemory`.
+ * Memory that the system maps and buffers show without a copy: a `MappedFile` or a `MappedMemory`.
  *
- * No call on a mapping ends the process; decoding `bytes` that another process writes may: use
- * {@linkcode MappedBytes.text}. {@linkcode Mapping.close} empties every array that shows it,
- * and takes the memory away so that operations which are still using it in another thread go on with
- * zeroes; calls on a closed mapping throw `TypeError`.
+ * No call on a mapping ends the process. Decoding `bytes` while another process writes them may:
+ * use {@linkcode MappedBytes.text}. {@linkcode Mapping.close} detaches every array that shows the
+ * mapping. Operations that still use the memory in another thread continue on zeroes. Calls on a
+ * closed mapping throw `TypeError`.
  */
 export abstract class Mapping extends MappedBytes implements Disposable {
   /**
-   * Tells the kernel how a range will be used.
+   * Advises the kernel on how a range will be used.
    *
-   * @param advice `"normal"`, `"random"` (no read-ahead) or `"sequential"` (more of it); `"willneed"`
-   * (start to read it in); `"cold"` and `"pageout"` (reclaim it before others, or now); `"hugepage"`
-   * and `"nohugepage"` (transparent huge pages); `"dontdump"` (leave it out of state dumps).
-   * @param range Default: all.
+   * @param advice `"normal"`, `"random"` (no read-ahead) or `"sequential"` (more read-ahead);
+   * `"willneed"` (start to read it); `"cold"` and `"pageout"` (reclaim it before other pages, or
+   * now); `"hugepage"` and `"nohugepage"` (transparent huge pages); `"dontdump"` (exclude it from
+   * core dumps).
+   * @param range Default: the whole mapping.
    *
-   * @throws {TypeError} When the mapping is closed, or there is no such advice.
-   * @throws {RangeError} When the range is not inside the mapping.
-   * @throws {TruncatedError} When the file was found to be shorter.
-   * @throws {SyscallError} `EINVAL` where the kernel does not know the advice, or not for this file.
+   * @throws {TypeError} When the mapping is closed, or the advice is unknown.
+   * @throws {RangeError} When the range is outside the mapping.
+   * @throws {TruncatedError} When the file was found to be truncated.
+   * @throws {SyscallError} `EINVAL` when the kernel does not support the advice, or not for this
+   * file.
    *
    * @see {@link https://man7.org/linux/man-pages/man2/madvise.2.html}
    */
@@ -57,15 +59,15 @@ export abstract class Mapping extends MappedBytes implements Disposable {
   }
 
   /**
-   * Tells which pages are in memory.
+   * Reports which pages are in memory.
    *
-   * To a caller who neither owns the file nor may write it, Linux reports all pages as resident.
+   * If you neither own the file nor may write it, Linux reports all pages as resident.
    *
-   * @param range Default: all.
+   * @param range Default: the whole mapping.
    *
    * @throws {TypeError} When the mapping is closed.
-   * @throws {RangeError} When the range is not inside the mapping.
-   * @throws {TruncatedError} When the file was found to be shorter.
+   * @throws {RangeError} When the range is outside the mapping.
+   * @throws {TruncatedError} When the file was found to be truncated.
    *
    * @see {@link https://man7.org/linux/man-pages/man2/mincore.2.html}
    */
@@ -84,15 +86,15 @@ export abstract class Mapping extends MappedBytes implements Disposable {
   }
 
   /**
-   * Reads a range in and keeps it in memory, until {@linkcode unlock} or `close()`.
+   * Reads a range and keeps it in memory until {@linkcode unlock} or `close()`.
    *
-   * Nothing is copied: what others store into the file still shows.
+   * Copies nothing: stores by others still show.
    *
-   * @param range Default: all.
+   * @param range Default: the whole mapping.
    *
    * @throws {TypeError} When the mapping is closed.
-   * @throws {RangeError} When the range is not inside the mapping.
-   * @throws {TruncatedError} When the file is shorter.
+   * @throws {RangeError} When the range is outside the mapping.
+   * @throws {TruncatedError} When the file has been truncated.
    * @throws {SyscallError} `ENOMEM` above `RLIMIT_MEMLOCK`; `EPERM` when that limit is 0; `EAGAIN`.
    *
    * @see {@link https://man7.org/linux/man-pages/man2/mlock.2.html}
@@ -101,8 +103,8 @@ export abstract class Mapping extends MappedBytes implements Disposable {
     const own = ownRange(range);
     const state = stateOf(this, "lock");
     const action = `lock ${state.name}`;
-    // First the lock, then the pages: mlock(2) itself would fetch those of a private mapping for
-    // writing, and so make a copy of each.
+    // Lock first, then fault the pages in: mlock(2) would fault private pages for writing, and so
+    // copy each of them.
     onPages(state, own, "mlock2", action, lockOnFault);
     onPages(state, own, "madvise", action, (region, start, length) => {
       const result = raw.madvise(region, start, length, MemoryAdvice.POPULATE_READ);
@@ -114,11 +116,11 @@ export abstract class Mapping extends MappedBytes implements Disposable {
   /**
    * Undoes {@linkcode lock}.
    *
-   * @param range Default: all.
+   * @param range Default: the whole mapping.
    *
    * @throws {TypeError} When the mapping is closed.
-   * @throws {RangeError} When the range is not inside the mapping.
-   * @throws {TruncatedError} When the file was found to be shorter.
+   * @throws {RangeError} When the range is outside the mapping.
+   * @throws {TruncatedError} When the file was found to be truncated.
    */
   unlock(range?: MappedRange): void {
     const own = ownRange(range);
@@ -127,16 +129,17 @@ export abstract class Mapping extends MappedBytes implements Disposable {
   }
 
   /**
-   * Empties every array that shows the mapping, and gives the memory back once nobody uses it.
+   * Detaches every array that shows the mapping, and frees the memory once it is unused.
    *
-   * A second call does nothing. Operations of the runtime that are using a view in another thread
-   * (`fs.write`, `zlib.gzip`, a Worker) go on, with zeroes: await them first. Bun does not empty an
-   * array that is in use; it shows zeroes then. What was stored into a shared mapping is written to
-   * the disk in time, by the kernel.
+   * A second call does nothing. Await operations of the runtime that use a view in another thread
+   * (`fs.write`, `zlib.gzip`, a Worker) first: they would continue on zeroes. Bun does not detach
+   * an array in use; it shows zeroes then. The kernel writes stores into a shared mapping to the
+   * disk later.
    *
-   * @throws {TruncatedError} When a page was found to be missing, and stores may be lost or no other
-   * call has told so; the mapping is closed all the same.
-   * @throws {SyscallError} `EIO` likewise, for a page that could not be had though the file has it.
+   * @throws {TruncatedError} When a page was missing, and stores may be lost or no call has
+   * reported it yet. The mapping is closed even so.
+   * @throws {SyscallError} `EIO` likewise, for a page that could not be read though the file
+   * contains it.
    */
   close(): void {
     end(this);

@@ -1,6 +1,6 @@
 /**
- * What stands behind a mapping: memory, file, and what is known of them. Whoever constructs a mapping
- * by hand gets a closed one, for only {@linkcode adopt} gives it a state.
+ * The state behind a mapping: its memory, its file, and what is known of them. Only
+ * {@linkcode adopt} attaches a state, so a mapping that you construct yourself is a closed one.
  *
  * @module
  */
@@ -18,64 +18,66 @@ import type { ExposedRegion } from "./exposed_region.ts";
 import { PAST_END } from "../fault_guard/table.ts";
 import { type OpenFile, sizeOf } from "./open_file.ts";
 
-/** A part of a mapping, in bytes from its first; the pages that hold it are meant as a whole. */
+/** Part of a mapping, in bytes from its start. Calls act on the whole pages that hold it. */
 export interface MappedRange {
   /** First byte, a safe integer >= 0. @default {0} */
   offset?: number | undefined;
-  /** Bytes, a safe integer >= 0. @default {all that follow} */
+  /** Bytes, a safe integer >= 0. @default {to the end of the mapping} */
   length?: number | undefined;
 }
 
-/** What stores into a mapping do: nothing lasting, reach the file, or stay in this process. */
+/**
+ * Effect of stores into a mapping: none lasting, they reach the file, or they stay in this process.
+ */
 export type MapAccess = "read" | "write" | "copy-on-write";
 
-/** Memory and file behind a mapping. Replaced as a whole when it is resized. */
+/** Memory and file of a mapping. A resize replaces it. */
 export interface MappingState {
-  /** How the mapping is called in messages. */
+  /** Name of the mapping in messages. */
   readonly name: string;
   readonly access: MapAccess;
-  /** The memory; nothing is mapped of 0 bytes. */
+  /** The memory; missing for a mapping of 0 bytes. */
   readonly exposed: ExposedRegion | undefined;
-  /** Bytes from the first of the memory to the first of the mapping, less than a page. */
+  /** Bytes between the start of the memory and the start of the mapping; less than a page. */
   readonly delta: number;
   readonly length: number;
   readonly pageSize: number;
-  /** First byte of the mapping in the file. */
+  /** First byte of the mapping within the file. */
   readonly offset: number;
-  /** Whether it is mapped with `MAP_SYNC`. */
+  /** Whether the file is mapped with `MAP_SYNC`. */
   readonly sync: boolean;
-  /** Logarithm of the size of huge pages, of memory without a file that consists of them. */
+  /** Binary logarithm of the huge page size, for anonymous memory in huge pages. */
   readonly shift: number | undefined;
-  /** The file; anonymous memory has none. */
+  /** The file; missing for anonymous memory. */
   readonly file: OpenFile | undefined;
-  /** Why no bytes can be shown, where they cannot. */
+  /** Reason why no bytes can be shown, if they cannot. */
   readonly hidden: string | undefined;
 }
 
 const cores = new WeakMap<object, MappingState>();
-/** Keeps a mapping alive for as long as one of its buffers is: neither was dropped then. */
+/** Keeps a mapping alive while one of its buffers is, so it does not count as dropped. */
 const owners = new WeakMap<ArrayBuffer, object>();
 
-/** Gives a mapping its state, or another one. */
+/** Gives a mapping its state, or replaces it. */
 export function adopt(mapping: object, state: MappingState): void {
   cores.set(mapping, state);
 }
 
-/** The state of an open mapping; `undefined` when it is closed. */
+/** State of an open mapping; `undefined` for a closed one. */
 export function openState(mapping: object): MappingState | undefined {
   return cores.get(mapping);
 }
 
-/** Takes the state away: the mapping is closed. */
+/** Removes the state: the mapping is closed. */
 export function abandon(mapping: object): void {
   cores.delete(mapping);
 }
 
 /**
- * The state of a mapping that must be open, and whose bytes must be those of the file.
+ * Returns the state of a mapping. Checks that it is open, and that it shows the file's bytes.
  *
- * @throws {TypeError} When it is closed.
- * @throws {TruncatedError} When its file was found to be shorter.
+ * @throws {TypeError} When the mapping is closed.
+ * @throws {TruncatedError} When its file was found to be truncated.
  */
 export function stateOf(mapping: object, verb: string): MappingState {
   const state = cores.get(mapping);
@@ -84,7 +86,7 @@ export function stateOf(mapping: object, verb: string): MappingState {
   return state;
 }
 
-/** Throws when a page was missed: what was read there is zero, what was stored there is lost. */
+/** Throws after a missing page: reads there returned zeroes, and stores are lost. */
 export function throwIfFaulted(state: MappingState, verb: string): void {
   const marks = state.exposed?.row?.marks ?? 0;
   if (marks === 0) return;
@@ -94,23 +96,23 @@ export function throwIfFaulted(state: MappingState, verb: string): void {
   throw new SyscallError({
     syscall: "mmap",
     errno: errnoNumber("EIO"),
-    action: `${action}, of which a page could not be read, or not be stored on a full disk`,
+    action: `${action}: a page could not be read, or could not be stored on a full disk`,
   });
 }
 
 const reported = new WeakSet<MappingState>();
 
-/** Whether a fault has been reported, by any call. */
+/** Whether any call has reported a fault of this mapping. */
 export function wasReported(state: MappingState): boolean {
   return reported.has(state);
 }
 
-/** Describes what is left of the file. */
+/** Describes how much of the file is left. */
 export function truncated(state: MappingState, action: string): TruncatedError {
   return shortOf(state, action, 0, state.length);
 }
 
-/** As above, of a range that was used. */
+/** Like {@linkcode truncated}, for a range that was used. */
 function shortOf(
   state: MappingState,
   action: string,
@@ -136,7 +138,7 @@ export function throwIfShorter(
   if (size >= 0 && size < offset + from + length) throw shortOf(state, action, from, length);
 }
 
-/** Shows a range. */
+/** Shows a range as a view. */
 export function show(mapping: object, offset: number, length: number): Uint8Array<ArrayBuffer> {
   const state = stateOf(mapping, "show");
   checkRange(state, offset, length);
@@ -151,7 +153,7 @@ export function show(mapping: object, offset: number, length: number): Uint8Arra
   );
 }
 
-/** Copies a range into `target`, and knows whether the file still had it all. */
+/** Copies a range into `target`, and checks that the file still contains all of it. */
 export function copy(mapping: object, offset: number, target: Checked<Uint8Array>): void {
   const state = stateOf(mapping, "read");
   const { length } = target;
@@ -166,13 +168,13 @@ export function copy(mapping: object, offset: number, target: Checked<Uint8Array
 
 const EFAULT = -errnoNumber("EFAULT");
 
-/** By the kernel, which reports a page that is missing instead of raising a signal. */
+/** Lets the kernel copy, which reports a missing page instead of raising a signal. */
 function copySome(state: MappingState, offset: number, target: Uint8Array): number {
   const { access, delta, exposed, file, name } = state;
   if (access !== "copy-on-write" && file !== undefined) {
-    // One call, that also knows the end of the file within its last page.
+    // One call, which also finds the end of the file within its last page.
     const count = pread(file.fd, target, state.offset + offset);
-    // Not of what was opened with O_DIRECT, which the memory does not suit.
+    // Fails for a file opened with O_DIRECT, if the memory is not aligned.
     if (count >= 0) return count;
   }
   const { pid } = builtin("process");
@@ -189,7 +191,7 @@ export function checkRange({ length: most }: MappingState, offset: number, lengt
   integer(length, "length", 0, most - offset);
 }
 
-/** Copies a caller's range. */
+/** Copies and checks a caller's range. */
 export function ownRange(range: MappedRange = {}): Checked<MappedRange> {
   if (typeof range !== "object" || range === null) {
     throw new TypeError(`Cannot use ${describe(range)} as a range: expected { offset, length }`);
@@ -198,10 +200,12 @@ export function ownRange(range: MappedRange = {}): Checked<MappedRange> {
   return { offset, length } as Checked<MappedRange>;
 }
 
-/** All of a mapping. */
+/** The whole mapping. */
 export const ALL: Checked<MappedRange> = ownRange();
 
-/** The whole pages that hold a range: offset and length in the region. Nothing for no bytes. */
+/**
+ * Offset and length, in the region, of the whole pages that hold a range; length 0 if it is empty.
+ */
 export function pagesOf(
   state: MappingState,
   range: Checked<MappedRange>,

@@ -1,4 +1,4 @@
-/** The files without a name behind shared memory. @module */
+/** The unnamed files behind shared memory. @module */
 
 import { addSeals, memfdCreate, seals } from "../../sys/file/allocation.ts";
 import { SyscallError } from "../../errors.ts";
@@ -13,7 +13,7 @@ import type { MapAccess, MappingState } from "./mapping_state.ts";
 import { HUGE_SHIFT, mapFile } from "./map_file.ts";
 import { type OpenFile, pageSizeOf } from "./open_file.ts";
 
-/** Creates memory that never gets shorter, and maps it. */
+/** Creates memory that cannot shrink, and maps it. */
 export function createMemory(
   length: number,
   name: string,
@@ -31,13 +31,13 @@ export function createMemory(
   }
 }
 
-/** Maps what another thread or process has created. */
+/** Maps memory that another thread or process created. */
 export function openMemory(memory: FdLike | string, access: MapAccess): MappingState {
   const flags = OpenFlag.CLOEXEC | (access === "write" ? OpenFlag.RDWR : OpenFlag.RDONLY);
   const fd = typeof memory === "string" ? open(memory, flags) : dupCloexec(fdOf(memory, "memory"));
   try {
-    // Throws for what is no shared memory. What others may do with theirs is not ours to change: when it
-    // gets shorter, the fault guard is there.
+    // Throws if the file is not shared memory. Adds no seal to memory of others: if it shrinks, the
+    // fault guard handles it.
     seals(fd);
     return map(fd, access);
   } catch (error) {

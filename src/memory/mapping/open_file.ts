@@ -1,4 +1,4 @@
-/** Opening what is to be mapped. @module */
+/** Opens and checks files to map. @module */
 
 import { platform } from "../../../ffi/platform/mod.ts";
 import { builtin } from "../../builtins.ts";
@@ -16,15 +16,15 @@ const ENODEV = -errnoNumber("ENODEV");
 
 /** A file that can be mapped. */
 export interface OpenFile {
-  /** Ours: opened here, or a duplicate of what was lent. */
+  /** Descriptor that sluice owns: opened here, or a duplicate of the caller's. */
   readonly fd: number;
-  /** How it is called in messages. */
+  /** Name of the file in messages. */
   readonly name: string;
-  /** Bytes. */
+  /** Size in bytes. */
   readonly size: number;
-  /** Whether its size is in its metadata: that of a block device is not. */
+  /** Whether the metadata holds the size, which is not so for a block device. */
   readonly regular: boolean;
-  /** Bytes of its pages: larger ones on hugetlbfs, where nothing smaller can be mapped. */
+  /** Page size in bytes. Larger on hugetlbfs, where nothing smaller can be mapped. */
   readonly pageSize: number;
   close(): void;
 }
@@ -36,7 +36,7 @@ const KINDS: Record<number, string> = {
   [FileType.SOCKET]: "a socket",
 };
 
-/** Opens a path, or duplicates a descriptor, and checks what it is. */
+/** Opens a path, or duplicates a descriptor, and checks its type. */
 export function openFile(file: string | URL | FdLike, writable: boolean): OpenFile {
   const opened = typeof file === "string" || file instanceof URL
     ? openPath(file, writable)
@@ -49,7 +49,7 @@ export function openFile(file: string | URL | FdLike, writable: boolean): OpenFi
   }
 }
 
-/** Current size in bytes; negative `-errno`. */
+/** Current size in bytes; `-errno` on failure. */
 export function sizeOf(fd: number, regular: boolean): number {
   if (!regular) return deviceSize(fd);
   const stat = fdStat(fd);
@@ -58,13 +58,13 @@ export function sizeOf(fd: number, regular: boolean): number {
 
 type Opened = Pick<OpenFile, "fd" | "name" | "close">;
 
-/** By the runtime itself, whose permissions then apply. */
+/** Opens by the runtime itself, so that its permissions apply. */
 function openPath(path: string | URL, writable: boolean): Opened {
   const { closeSync, constants, openSync } = builtin("fs");
   const name = describe(String(path));
   const mode = writable ? constants.O_RDWR : constants.O_RDONLY;
   try {
-    // O_NONBLOCK, because opening a FIFO waits for its writer; on a file it changes nothing.
+    // Without O_NONBLOCK, opening a FIFO waits for its writer; files ignore the flag.
     const fd = openSync(path, mode | constants.O_NONBLOCK);
     return { fd, name, close: () => closeSync(fd) };
   } catch (error) {
@@ -103,12 +103,12 @@ function examine({ fd, name }: Opened): Pick<OpenFile, "size" | "regular" | "pag
   return { size: check(size, "lseek", () => `size ${name}`), regular, pageSize };
 }
 
-/** Of files in huge pages, theirs: nothing smaller can be mapped there, nor replaced. */
+/** On hugetlbfs, its huge page size: smaller pieces can be neither mapped nor replaced there. */
 export function pageSizeOf(fd: number): number {
   return hugePageSize(fd) ?? raw.pageSize();
 }
 
-/** By its end; the position of a descriptor that was lent is put back. */
+/** Finds the size by seeking to the end, then restores the position of the caller's descriptor. */
 function deviceSize(fd: number): number {
   const position = raw.lseek(fd, 0, Whence.CUR);
   const size = raw.lseek(fd, 0, Whence.END);
@@ -116,12 +116,12 @@ function deviceSize(fd: number): number {
   return size;
 }
 
-/** procfs says EIO of files that it cannot map, and everybody else ENODEV: fs/proc/inode.c. */
+/** procfs returns EIO for files that cannot be mapped, all others ENODEV: fs/proc/inode.c. */
 export function asNoDevice<T>(region: T | number): T | number {
   return region === EIO ? ENODEV : region;
 }
 
-/** Whether an empty file is one that can be mapped: procfs says 0 whatever a file holds. */
+/** Checks that an empty file can be mapped: procfs reports size 0 for every file. */
 export function checkEmpty({ fd, name, pageSize }: OpenFile): void {
   const region = raw.mmap(pageSize, 1, platform.map.SHARED, fd, 0);
   raw.munmap(check(asNoDevice(region), "mmap", () => `map ${name}`));

@@ -1,14 +1,14 @@
 /**
- * Where the addresses of closed mappings wait until nobody can be using them any more.
+ * Keeps the addresses of closed mappings reserved until no operation can use them.
  *
- * An array that is emptied protects those who come later. It does not stop an operation that the
- * runtime is running on the memory in another thread: `zlib.gzip(map.bytes)` and then munmap(2) is a
- * crash. So a closed mapping is replaced by zero pages, in one step, and its addresses stay taken.
+ * Detaching an array stops later accesses. It does not stop an operation that the runtime runs on
+ * the memory in another thread: `zlib.gzip(map.bytes)` followed by munmap(2) crashes. So zero pages
+ * replace a closed mapping, in one step, and its addresses stay reserved.
  *
- * They are given back, oldest first, when many are waiting or no addresses are left, and each only when all its buffers are
- * empty and collected, and ten seconds have passed: every operation of the three runtimes that reads
- * or writes a buffer from another thread keeps the buffer's object alive until it has ended. Until then zero pages cost
- * addresses, of which there are 128 TiB, and no memory.
+ * Addresses are freed, oldest first, when many are waiting or none are left. A range is freed only
+ * once all its buffers are detached and collected, and ten seconds have passed: every operation of
+ * the three runtimes that uses a buffer in another thread keeps the buffer's object alive until it
+ * ends. Until then, zero pages cost addresses, of which there are 128 TiB, and no memory.
  *
  * @module
  */
@@ -18,34 +18,34 @@ import { munmap } from "../../sys/raw/mod.ts";
 import type { Region } from "../../sys/region.ts";
 import type { Row } from "../fault_guard/table.ts";
 
-/** Ranges that may wait before the first is given back. */
+/** Waiting ranges above which the oldest are freed. */
 const MOST_RANGES = 256;
-/** Bytes that may wait before the first range is given back: 1/128 of what a process has. */
+/** Waiting bytes above which the oldest are freed: 1/128 of the addresses of a process. */
 const MOST_BYTES = 2 ** 40;
 const SHORTEST_STAY_MS = 10_000;
-/** Ranges that are examined when another one arrives: more than arrive, so that none piles up. */
+/** Ranges examined when another arrives: more than one, so that the queue shrinks. */
 const EXAMINED = 8;
 
 interface Ward {
   readonly region: Region;
   row: Row | undefined;
-  /** Buffers that are empty, and may still be known to an operation. */
+  /** Buffers that are detached, but that an operation may still use. */
   readonly empty: WeakRef<ArrayBuffer>[];
-  /** Buffers that Bun would not empty, because an operation is using them. */
+  /** Buffers that Bun did not detach because an operation uses them. */
   pinned: ArrayBuffer[];
   since: number;
 }
 
-/** In the order of their arrival. */
+/** Waiting ranges, in order of arrival. */
 const wards = new Set<Ward>();
 let bytes = 0;
 
 /**
- * Takes a region that has been replaced by zero pages.
+ * Takes a region that zero pages have replaced.
  *
- * @param row Its row in the table of the fault guard: an operation may have faulted right before the
- * zeroes were there, and its handler still be looking.
- * @param buffers All buffers that show it; they are emptied.
+ * @param row Its row in the fault guard's table. An operation may have faulted just before the
+ * replacement, and its handler may still read the row.
+ * @param buffers All buffers that show the region; they are detached.
  */
 export function quarantine(
   region: Region,
@@ -64,7 +64,7 @@ export function quarantine(
   if (wards.size > MOST_RANGES || bytes > MOST_BYTES) sweep();
 }
 
-/** Gives up the rows of those who wait, when the table is full. */
+/** Frees the rows of waiting ranges when the table is full. */
 export function giveUpRows(): void {
   for (const ward of wards) {
     ward.row?.release();
@@ -72,12 +72,12 @@ export function giveUpRows(): void {
   }
 }
 
-/** What waits in this thread. */
+/** Waiting ranges and bytes of this thread. */
 export function waiting(): { ranges: number; bytes: number } {
   return { ranges: wards.size, bytes };
 }
 
-/** Gives back all that can be, because addresses are needed. Returns whether that was any. */
+/** Frees all ranges that it can, because addresses are needed. Returns whether it freed any. */
 export function giveBack(): boolean {
   return sweep(wards.size);
 }

@@ -1,4 +1,4 @@
-/** Fitting a mapping to its file, and the file to its mapping. @module */
+/** Fits a mapping to its file, and the file to its mapping. @module */
 
 import { errnoNumber } from "../../errors.ts";
 import { wholeNumber } from "../../options.ts";
@@ -11,7 +11,7 @@ import type { ExposedRegion } from "./exposed_region.ts";
 import { type FileRange, mapAnonymous, mapFile } from "./map_file.ts";
 import { type OpenFile, sizeOf } from "./open_file.ts";
 
-/** What is asked for, before the file is known. */
+/** The requested mapping, before the file is known. */
 export interface Wanted {
   readonly access: MapAccess;
   readonly offset: number;
@@ -21,7 +21,7 @@ export interface Wanted {
 
 const EFAULT = -errnoNumber("EFAULT");
 
-/** The range that the file has, or is made to have. */
+/** Returns the range to map. Extends the file if the access allows it. */
 export function fit(file: OpenFile, wanted: Wanted): FileRange {
   const { name, size, regular, fd } = file;
   const { access, offset, length = size - offset } = wanted;
@@ -38,7 +38,7 @@ export function fit(file: OpenFile, wanted: Wanted): FileRange {
   return { ...wanted, length };
 }
 
-/** Maps another length, and keeps what a private mapping has stored. */
+/** Maps another length, and keeps the stores of a private mapping. */
 export function resize(mapping: object, length: number): void {
   const old = openState(mapping);
   if (old === undefined) throw new TypeError("Cannot resize a mapping: it is closed");
@@ -52,18 +52,18 @@ export function resize(mapping: object, length: number): void {
   const state = mapFile(file, range, old.pageSize);
   const { exposed } = old;
   if (access === "copy-on-write" && state.exposed !== undefined && exposed !== undefined) {
-    // Nobody has stored into what was never shown, and has not got stored pages from before.
+    // A region that was never shown, and got no modified pages by a move, holds no stores.
     if (exposed.shown || exposed.inherited) keep(exposed, state.exposed);
   }
   adopt(mapping, state);
   exposed?.end();
-  // The file ended with the mapping. Nobody sees the pages that go: they have been replaced.
+  // The file ended with the mapping. No view shows the pages cut off: they have been replaced.
   if (access === "write" && open.regular && end < size && size <= offset + old.length) {
     check(ftruncate(open.fd, end), "ftruncate", () => `cut ${name} to ${end} bytes`);
   }
 }
 
-/** As above, for memory without a file. */
+/** Like {@linkcode resize}, for memory without a file. */
 function reallocate(mapping: object, old: MappingState, length: number): void {
   const state = mapAnonymous(length, old.pageSize, old.shift);
   if (old.exposed !== undefined && state.exposed !== undefined) keep(old.exposed, state.exposed);
@@ -71,7 +71,7 @@ function reallocate(mapping: object, old: MappingState, length: number): void {
   old.exposed?.end();
 }
 
-/** Moves the private pages, which takes no memory; what cannot be moved is copied. */
+/** Moves private pages, which needs no memory; copies the pages that cannot move. */
 function keep(from: ExposedRegion, to: ExposedRegion): void {
   to.inherited = true;
   move(from, to, 0, Math.min(from.region.length, to.region.length));
@@ -81,14 +81,14 @@ function move(from: ExposedRegion, to: ExposedRegion, offset: number, length: nu
   const result = moveOver(from.region, to.region, offset, length);
   if (result === 0) return;
   const { pageSize } = to;
-  // Advice for a part has split the mapping: each piece by itself.
+  // Advice on a part has split the mapping: move each piece separately.
   if (result === EFAULT && length > pageSize) {
     const half = Math.floor(length / 2 / pageSize) * pageSize;
     move(from, to, offset, half);
     move(from, to, offset + half, length - half);
     return;
   }
-  // Before Linux 5.13 the pages of files cannot be moved and stay.
+  // Before Linux 5.13, pages of files cannot be moved.
   const target = to.show(offset, Math.min(length, to.visible - offset), () => {});
   const { pid } = builtin("process");
   for (let at = 0; at < target.length;) {

@@ -1,6 +1,6 @@
 /**
- * Text in a mapping. All of it is read once, into a copy: what the memory holds may change at any time,
- * and the runtimes' decoders read it twice.
+ * Text in a mapping. Each byte is read once, into a copy: the memory may change at any time, and
+ * the runtimes' decoders read it twice.
  *
  * @module
  */
@@ -10,16 +10,16 @@ import { builtin } from "../../builtins.ts";
 import { integer } from "../../sys/arguments.ts";
 import { describe } from "../../options.ts";
 
-/** The name of an encoding for `TextDecoder`. */
+/** An encoding label for `TextDecoder`. */
 export type TextEncodingName = "utf-8" | "utf-16le" | "latin1" | (string & NonNullable<unknown>);
 
-/** What can be looked for. */
+/** What `indexOf()` can search for. */
 export type Needle = Uint8Array | string | number;
 
-/** Bytes that are copied at a time. */
+/** Bytes copied at a time. */
 const STEP = 64 * 1024;
 
-/** What is read, as copies. */
+/** A source of copies. */
 interface Readable {
   readonly length: number;
   read(offset: number, length: number): Uint8Array<ArrayBuffer>;
@@ -33,7 +33,7 @@ export function* textLines(
   decoder: TextDecoder,
 ): Generator<string, undefined, undefined> {
   const end = offset + length;
-  // Of the line that is not complete. In pieces: it may be as long as the file.
+  // Pieces of the current, incomplete line, which may be as long as the file.
   let pieces: string[] = [];
   for (let at = offset; at < end;) {
     const count = Math.min(STEP, end - at);
@@ -54,20 +54,20 @@ export function* textLines(
   if (rest !== "") yield rest;
 }
 
-/** What to look for, as bytes of our own. */
+/** Converts a needle to bytes in memory of the library. */
 export function needleOf(needle: Needle): Uint8Array {
   if (typeof needle === "string") return new TextEncoder().encode(needle);
   if (typeof needle === "number") return Uint8Array.of(integer(needle, "needle", 0, 255));
   if (isBytes(needle)) return ownBytes(needle).slice();
   throw new TypeError(
-    `Cannot look for ${describe(needle)}: expected a Uint8Array, a string or a byte`,
+    `Cannot search for ${describe(needle)}: expected a Uint8Array, a string or a byte`,
   );
 }
 
-/** Finds bytes at or behind a checked offset. */
+/** Finds bytes at or after a checked offset. */
 export function find(memory: Readable, needle: Uint8Array, offset: number): number {
   const { Buffer } = builtin("buffer");
-  // So that one which lies across two steps is whole in one of them.
+  // Steps overlap, so that a match across two steps lies whole within one.
   const step = STEP + needle.length;
   const { length } = memory;
   if (needle.length === 0) return offset;

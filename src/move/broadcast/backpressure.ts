@@ -1,51 +1,51 @@
-/** Who is waited for, and for how long. @module */
+/** Decides which slow targets the others wait for, and for how long. @module */
 
 import type { TargetQueue } from "./target_queue.ts";
 import { APART_BYTES } from "./write_queue.ts";
 
 /**
- * How long the others wait for one that can go on apart from them, in milliseconds: the kernel sends
- * a file for less while its readers stay together.
+ * Milliseconds for which the others wait for a target that can continue apart from them: sending a
+ * file costs less while its readers stay together.
  */
 const TOGETHER_MS = 20;
 
-/** After so much time what went before counts half as much, in milliseconds. */
+/** Half-life of past measurements, in milliseconds. */
 const MEMORY_MS = 2000;
 
 /**
- * The targets that have no room for the next chunk. All times are those of `performance.now()`.
+ * The targets without room for the next chunk. All times are those of `performance.now()`.
  *
- * While one of them alone holds up the others, its stall budget pays for the time in which it falls short
- * of the pace that the stream had before. Time alone would be no measure: where the processor is the
- * limit, somebody is always last, and catches up as soon as the others wait.
+ * While a single target holds up the others, its stall budget pays for the time by which it falls
+ * short of the stream's previous pace. Time alone would be unfair: if the processor is the limit,
+ * some target is always last, and catches up as soon as the others wait.
  */
 export class BackpressureTracker {
-  /** With what each had taken when the others began to wait. */
+  /** Each target, with the bytes it had taken when the others started to wait. */
   readonly #targetQueues = new Map<TargetQueue, number>();
-  /** Since when they hold the others up, or -1. */
+  /** Start of the current wait, or -1. */
   #since = -1;
-  /** Bytes by which the stream has advanced, and the time that it took without such waits. */
+  /** Bytes by which the stream has advanced, and the time this took without waits. */
   #bytes = 0;
   #ms = 0;
   #heldMs = 0;
   #advancedMs: number = performance.now();
 
-  /** How many there are. */
+  /** Number of targets without room. */
   get size(): number {
     return this.#targetQueues.size;
   }
 
-  /** Whether they hold the others up. */
+  /** Whether they hold up the others. */
   get held(): boolean {
     return this.#since >= 0;
   }
 
-  /** One more has no room. */
+  /** Adds a target without room. */
   add(targetQueue: TargetQueue): void {
     this.#targetQueues.set(targetQueue, targetQueue.bytes);
   }
 
-  /** One has room again, or is gone. */
+  /** Removes a target that has room again or has left. */
   delete(targetQueue: TargetQueue): void {
     const bytes = this.#targetQueues.get(targetQueue);
     if (bytes === undefined) return;
@@ -54,7 +54,7 @@ export class BackpressureTracker {
     if (this.held) targetQueue.stallBudget.spend(this.#cost(targetQueue, bytes, now), now);
   }
 
-  /** From now on they hold the others up. */
+  /** Records that the others start to wait. */
   hold(): void {
     if (this.held) return;
     this.#since = performance.now();
@@ -63,13 +63,13 @@ export class BackpressureTracker {
     }
   }
 
-  /** Nobody waits any more. */
+  /** Records that the others stop waiting. */
   release(): void {
     if (this.held) this.#heldMs += performance.now() - this.#since;
     this.#since = -1;
   }
 
-  /** The stream has gone on by a chunk. */
+  /** Records that the stream has advanced by a chunk. */
   advanced(bytes: number): void {
     const now = performance.now();
     this.#ms += Math.max(0, now - this.#advancedMs - this.#heldMs);
@@ -81,7 +81,7 @@ export class BackpressureTracker {
     this.#bytes /= 2;
   }
 
-  /** Milliseconds until the stall budget with one of them is over; `Infinity` while nobody waits. */
+  /** Milliseconds until the first stall budget is used up; `Infinity` without a wait. */
   least(): number {
     if (!this.held) return Infinity;
     const now = performance.now();
@@ -92,7 +92,10 @@ export class BackpressureTracker {
     return Math.max(1, least);
   }
 
-  /** Removes those with whom it is over; returns those that cannot go on apart from the others. */
+  /**
+   * Removes targets whose budget is used up; returns those that cannot continue apart from the
+   * others.
+   */
   expired(): TargetQueue[] {
     if (!this.held) return [];
     const now = performance.now();
@@ -109,8 +112,8 @@ export class BackpressureTracker {
   }
 
   /**
-   * What the wait has cost so far, less what the target took in it, at the pace of the stream; and
-   * what one that went on apart has fallen behind, which would have been waited for.
+   * Cost of the wait so far, minus what the target took meanwhile at the stream's pace. For a
+   * target that went on apart: how far it has fallen behind, which would have been waited for.
    */
   #cost(targetQueue: TargetQueue, bytes: number, now: number): number {
     const pace = this.#bytes === 0 ? 0 : this.#ms / this.#bytes;

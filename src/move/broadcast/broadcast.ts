@@ -1,4 +1,4 @@
-/** One stream to many targets: `broadcast`. @module */
+/** Sends one stream to many targets: `broadcast`. @module */
 
 import { ownOptions } from "../../checked.ts";
 import { describe } from "../../options.ts";
@@ -17,63 +17,68 @@ import { TransferProgress } from "../engine/progress.ts";
 import { runtimeTarget } from "../transfer/runtime_endpoints.ts";
 import type { TransferSource, TransferTarget } from "../transfer/transfer.ts";
 
-/** A running {@linkcode broadcast}: the promise of its result, and the door for those who come and go. */
+/**
+ * A running {@linkcode broadcast}: a promise of its result, with methods for targets that come and
+ * go.
+ */
 export interface Broadcast extends Promise<BroadcastResult> {
   /**
-   * Lets a target join; it gets what comes from now on, from the next chunk.
+   * Adds a target; it gets all bytes from the next chunk on.
    *
-   * @returns Whether it could: false once the broadcast has ended. What goes wrong with the target
-   * itself stands in its report.
+   * @returns False if the broadcast has ended. Errors of the target itself appear in its report.
    *
-   * @throws {TypeError} When it is no target, or takes part already: its bytes would be mixed up.
+   * @throws {TypeError} When the value is not a target, or already takes part: its bytes would be
+   * mixed up.
    */
   add(target: TransferTarget): boolean;
   /**
-   * Takes a target out, at the byte that it has reached, and leaves it open.
+   * Removes a target at its current byte, and leaves it open.
    *
-   * @returns Its report, once nothing of it is under way any more; `undefined` when it does not take
+   * @returns Its report, once none of its bytes are in flight; `undefined` if it does not take
    * part.
    */
   remove(target: TransferTarget): Promise<TargetReport> | undefined;
 }
 
 /**
- * Sends what a source yields to many targets at once, and keeps the bytes out of JavaScript where the
- * targets allow it.
+ * Sends a source to many targets at once, and keeps the bytes out of JavaScript if the targets
+ * allow it.
  *
- * A file is sent to each target by a sendfile(2) of its own. What comes from a pipe or a socket is
- * duplicated by tee(2) inside the kernel, into one pipe for each target, and goes on by splice(2). The
- * other sources, and the targets that show no descriptor, encrypt, or send in HTTP chunks, get bytes
- * that are read once. Chunks of less than 8 KiB are copied as well, for that costs less.
+ * For a file, each target gets its own sendfile(2). Bytes from a pipe or a socket are duplicated by
+ * tee(2) inside the kernel, into one pipe per target, and leave by splice(2). For other sources,
+ * and for targets that hide their descriptor, encrypt, or send HTTP chunks, the bytes are read once
+ * and written to each. Chunks of less than 8 KiB are also copied, because that costs less.
  *
- * All get the same chunk at a time, so memory is bounded: one chunk of at most 512 KiB for all, and for
- * each target what is left of its last one (in a pipe of 1 MiB, or shared with the others). A pipe
- * that is read from is made as large, so that its writer fills it in fewer turns. Who does not take its
- * chunk in time is handled as `slow` says. The event loop waits for nobody.
+ * All targets get the same chunk at a time, so memory is bounded: one chunk of at most 512 KiB for
+ * all, and for each target the rest of its last one (in a pipe of 1 MiB, or shared with the
+ * others). If the source is a pipe, it is enlarged to the same size, so that its writer fills it in
+ * fewer turns. The option `slow` decides what happens to a target that does not take its chunk in
+ * time. The event loop never blocks.
  *
- * Each target fails for itself, as its report tells. The broadcast fails when the source does or when
- * the signal fires; HTTP responses are then cut off, everything else stays open. At the end,
+ * Each target fails on its own, as its report says. The broadcast fails if the source does or if
+ * the signal fires. HTTP responses are then aborted, and everything else stays open. At the end,
  * responses are ended, and everything else stays open.
  *
- * A response without `Content-Length` is sent in chunks, and copied, by default. One that ends with
- * its connection goes by descriptor: `res.setHeader("Connection", "close")` and
- * `res.removeHeader("Transfer-Encoding")` on Node.js.
+ * By default, a response without `Content-Length` is sent in HTTP chunks, and so copied. To send it
+ * by its descriptor, let it end with its connection: on Node.js, call
+ * `res.setHeader("Connection", "close")` and `res.removeHeader("Transfer-Encoding")`.
  *
- * Descriptors are borrowed, files among them are written at their file position. Write nothing else
+ * Descriptors are borrowed; files among them are written at their file position. Write nothing else
  * to a target while it takes part.
  *
- * @param source A path or `file:` URL; a descriptor; a stream of Node.js or of the web, a socket, or
- * anything else that yields `Uint8Array`s. No end of a source is closed.
+ * @param source A path or `file:` URL; a descriptor; a stream of Node.js or of the web, a socket,
+ * or anything else that yields `Uint8Array`s. The source is never closed.
  * @param targets Descriptors open for writing, connections, responses and writable streams.
- * @param options What to do with the slow, the part to send, and how to watch and stop it.
- * @returns Once all targets have taken the last byte; {@linkcode Broadcast} says how to join and leave.
+ * @param options Handling of slow targets, the part to send, progress, rate limit and signal.
+ * @returns Once all targets have taken the last byte; {@linkcode Broadcast} says how to join and
+ * leave.
  *
- * @throws {TypeError} When an argument is of the wrong kind, or a target is named twice.
+ * @throws {TypeError} When an argument has the wrong type, or a target occurs twice.
  * @throws {RangeError} When a number is negative, fractional or outside the file.
  * @throws {SyscallError} When the source cannot be opened or read.
- * @throws {TruncatedError} When the source, a file, became shorter.
- * @throws {AbortError} When the signal fired; its reason is the `cause`.
- * All but the first two carry `targets`, the reports by then.
+ * @throws {TruncatedError} When the source, a file, was truncated.
+ * @throws {AbortError} When the signal fired; its reason is the `cause`. All errors except the
+ * first two carry `targets`, the reports so far.
  *
  * @example A stream to a client and to a file
  * ```ts ignore
@@ -97,7 +102,7 @@ export function broadcast(
   targets: Iterable<TransferTarget>,
   options: BroadcastOptions = {},
 ): Broadcast {
-  // Those who join before the source is open.
+  // Targets that join before the source is open.
   const early = new Map<unknown, Candidate>();
   let loop: BroadcastLoop | undefined;
   let over = false;
@@ -160,7 +165,7 @@ async function report(loop: BroadcastLoop, progress: TransferProgress): Promise<
   };
 }
 
-/** Says what a target is, before anything is done with it. */
+/** Detects the kind of a target, without using it. */
 function candidate(target: TransferTarget): Candidate {
   const place = runtimeTarget(target) ?? fdOf(target as number, "target");
   return { target, place, key: typeof place === "number" ? place : target };

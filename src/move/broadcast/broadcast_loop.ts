@@ -1,4 +1,4 @@
-/** The rounds of a broadcast: everybody gets a chunk, and those that keep up are waited for. @module */
+/** The rounds of a broadcast: each target gets a chunk; the loop waits for slow ones. @module */
 
 import { SlowTargetError } from "../../errors.ts";
 import type { TransferProgress } from "../engine/progress.ts";
@@ -9,29 +9,29 @@ import { StallBudget } from "./stall_budget.ts";
 import { TargetRegistry } from "./target_registry.ts";
 import { BackpressureTracker } from "./backpressure.ts";
 
-/** Bytes that go out before other events of the loop get their turn. */
+/** Bytes sent before other events of the loop get their turn. */
 const TURN = 2 * 1024 * 1024;
 
-/** Most bytes of a chunk; so much is asked of the page cache at once. */
+/** Maximum bytes of a chunk, and of one check of the page cache. */
 const CHUNK = 512 * 1024;
 
-/** How long a target may take nothing of the last chunks before it is given up, in milliseconds. */
+/** Milliseconds without progress at the end after which a target is given up. */
 const LAST_MS = 1000;
 
 /** One broadcast. */
 export class BroadcastLoop implements TargetQueueEvents {
-  /** Who takes part. */
+  /** The targets. */
   readonly registry: TargetRegistry;
   readonly #source: ChunkSource;
   readonly #progress: TransferProgress;
   readonly #options: BroadcastOptions;
   readonly #slowMs: number;
-  /** Those that are waited for. */
+  /** Targets that the loop waits for. */
   readonly #pending = new BackpressureTracker();
-  /** Those that have something to do, whether they are waited for or not. */
+  /** Targets with unsent bytes, whether the loop waits for them or not. */
   readonly #busy = new Set<TargetQueue>();
   readonly #notify = new Notify();
-  /** How many are not. */
+  /** Number of lagging targets, which the loop does not wait for. */
   #lagging = 0;
   #failure: Error | undefined;
   #over = false;
@@ -55,12 +55,12 @@ export class BroadcastLoop implements TargetQueueEvents {
     progress.whenAborted(() => this.#notify.ring());
   }
 
-  /** Whether the end has come. */
+  /** Whether the broadcast has ended. */
   get over(): boolean {
     return this.#over;
   }
 
-  /** Runs to the end of the source; rejects when the source fails or the signal fires. */
+  /** Runs to the end of the source; rejects if the source fails or the signal fires. */
   async run(): Promise<void> {
     try {
       await this.#opened();
@@ -107,7 +107,7 @@ export class BroadcastLoop implements TargetQueueEvents {
     this.#notify.ring();
   }
 
-  /** The first targets begin together, at the first byte. */
+  /** Lets the first targets start together, at the first byte. */
   async #opened(): Promise<void> {
     const since = performance.now();
     while (this.registry.opening > 0) {
@@ -118,7 +118,7 @@ export class BroadcastLoop implements TargetQueueEvents {
     }
   }
 
-  /** Waits until the source has something; false when there is nobody left to give it to. */
+  /** Waits for data from the source; false if no target is left. */
   async #sourced(): Promise<boolean> {
     const { empty = "end" } = this.#options;
     for (;;) {
@@ -147,13 +147,13 @@ export class BroadcastLoop implements TargetQueueEvents {
     this.#sourceReady = this.#source.ready().catch(failed).then(woken);
   }
 
-  /** Waits for room; for each of those that hold up others only as long as its stall budget lasts. */
+  /** Waits for room; for a target that holds up others, only while its stall budget lasts. */
   async #settle(): Promise<void> {
     const { live } = this.#source;
     for (;;) {
       this.#check();
       const count = this.registry.size;
-      // A file has time until somebody can take more of it.
+      // A file can wait until some target takes more of it.
       if (this.#pending.size === 0 && (live || this.#lagging < count || count === 0)) break;
       if (this.#othersWait()) this.#pending.hold();
       await this.#notify.wait(this.#pending.least());
@@ -163,8 +163,8 @@ export class BroadcastLoop implements TargetQueueEvents {
   }
 
   /**
-   * Whether half of those that are not waited for have nothing to do: all of them would be too many,
-   * for one that is slow, too, works at its queue for long. A live source waits as well.
+   * Whether half of the targets that the loop does not wait for are idle. All would be too many,
+   * because a slow target also works on its queue for long. A live source waits too.
    */
   #othersWait(): boolean {
     const count = this.registry.size;
@@ -186,7 +186,7 @@ export class BroadcastLoop implements TargetQueueEvents {
     this.#lagging++;
   }
 
-  /** Gives everybody the next chunk; true at the end of the source. */
+  /** Gives each target the next chunk; true at the end of the source. */
   async #round(): Promise<boolean> {
     const progress = this.#progress;
     const allowed = progress.allowance(this.#options.chunkSize ?? CHUNK);
@@ -198,12 +198,13 @@ export class BroadcastLoop implements TargetQueueEvents {
     if (chunk === "end") return true;
     if (chunk === null) return false;
     const targetQueues = this.registry.targetQueues;
-    // Those that take bytes read them out of the pipe from which the others get their pages.
+    // Targets that take bytes read them from the pipe from which the others get their pages, so
+    // they come last.
     targetQueues.sort((a, b) => Number(b.splices) - Number(a.splices));
     let since = 0;
     for (const target of targetQueues) {
       if (target.over) continue;
-      // Full in spite of that: it has just come to lag, or the event loop had a turn.
+      // Still full: it has just started to lag, or the event loop had a turn.
       if (target.lagging || target.full) {
         target.dropped += chunk.length;
         continue;
@@ -224,7 +225,7 @@ export class BroadcastLoop implements TargetQueueEvents {
     return false;
   }
 
-  /** Lets go of each once it has everything, or takes nothing any more. */
+  /** Releases each target once it has everything, or takes no more. */
   async #last(): Promise<void> {
     const stallBudget = Math.max(this.#slowMs, LAST_MS);
     let since = performance.now();

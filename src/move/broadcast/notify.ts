@@ -1,15 +1,17 @@
-/** Waking the one who waits for something to change. @module */
+/** Wakes the code that waits for a change. @module */
 
-/** Rung by whoever changes something; only one waits at a time, and looks for itself what it was. */
+/**
+ * Rung after each change. Only one caller waits at a time, and checks for itself what has changed.
+ */
 export class Notify {
   #wake: () => void = () => {};
 
-  /** Wakes the one who waits; does nothing when nobody does. */
+  /** Wakes the waiting caller, if any. */
   ring(): void {
     this.#wake();
   }
 
-  /** Waits for a ring, at most `ms`. */
+  /** Waits for a ring, at most `ms` milliseconds. */
   async wait(ms: number = Infinity): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#wake = resolve;

@@ -11,17 +11,17 @@ import { sendfileStep } from "../engine/step/sendfile.ts";
 import { fileToPipeStep, spliceStep } from "../engine/step/splice.ts";
 import type { PendingWrite, WriteTaker } from "./types.ts";
 
-/** What all broadcasts of this thread know of the page cache. */
+/** Residency of files, shared by all broadcasts of this thread. */
 const residency = new ResidencyCache(() => performance.now());
 
-/** A range of a file that all targets share: its pages go out, or into a pipe. */
+/** A range of a file that all targets share; its pages go to a connection, or into a pipe. */
 export class PendingFileWrite implements PendingWrite {
   readonly method: "sendfile" | "splice";
   left: number;
   readonly #file: ResidentFile;
   #position: number;
 
-  /** The range is in the page cache now. */
+  /** The range must be in the page cache. */
   constructor(file: ResidentFile, position: number, length: number, toPipe: boolean) {
     this.#file = file;
     this.#position = position;
@@ -35,7 +35,7 @@ export class PendingFileWrite implements PendingWrite {
     residency.warm(this.#file, this.#position + this.left - 1);
   }
 
-  /** Has a thread bring back what has left the page cache since. */
+  /** Reads evicted pages back, in a thread. */
   async bringIn(): Promise<void> {
     await bringIn(this.#file.fd, this.#position, this.left);
     this.#warmed();
@@ -44,7 +44,7 @@ export class PendingFileWrite implements PendingWrite {
   give(fd: number): number {
     const count = this.#resident();
     if (count === 0) return COLD;
-    // Only pipes have a flag against waiting; sockets get here when they do not wait by themselves.
+    // Only pipes have a flag against waiting; sockets here are non-blocking.
     return this.#count(
       this.method === "sendfile"
         ? sendfileStep(fd, this.#file.fd, this.#position, count)
@@ -86,15 +86,15 @@ export class PendingFileWrite implements PendingWrite {
   }
 }
 
-/** The target's own pipe, which holds its copy of the chunk's page references. */
+/** A target's own pipe, with its copy of the chunk's page references. */
 export class PendingPipeWrite implements PendingWrite {
   readonly method = "splice";
   left: number;
-  /** Bytes of the pipe's capacity that it may take up: its pages need not be full. */
+  /** Bytes of the pipe's capacity that it may occupy: its pages need not be full. */
   readonly span: number;
   readonly #pipe: Pipe;
 
-  /** The pipe holds `length` bytes, and nobody else reads it. */
+  /** The pipe must hold `length` bytes, and have no other reader. */
   constructor(pipe: Pipe, length: number, span: number = length) {
     this.#pipe = pipe;
     this.left = length;
@@ -138,7 +138,7 @@ export class PendingPipeWrite implements PendingWrite {
   }
 }
 
-/** Memory of JavaScript that all targets share, and nobody changes. */
+/** JavaScript memory that all targets share and that never changes. */
 export class PendingBytesWrite implements PendingWrite {
   readonly method = "copy";
   #bytes: Uint8Array;

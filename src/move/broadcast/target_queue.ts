@@ -1,4 +1,4 @@
-/** One target of a broadcast, and the chunks that it has not got yet. @module */
+/** One target of a broadcast, and the chunks that it has not taken yet. @module */
 
 import { SyscallError } from "../../errors.ts";
 import { connectionClosed, writeFailure } from "../engine/connection/closed.ts";
@@ -16,27 +16,27 @@ import type { TargetWriter } from "./target_writer.ts";
 import type { StallBudget } from "./stall_budget.ts";
 import { PIPE_BYTES } from "./pipes.ts";
 
-/** A target that has been opened, with a short queue of chunks. */
+/** An opened target with a short queue of chunks. */
 export class TargetQueue implements WriteTaker, WriteJob {
   /** Bytes that it took. */
   bytes = 0;
   /** Bytes that it missed. */
   dropped = 0;
   method: BroadcastMethod = "none";
-  /** Whether the others do not wait for it any more, and it misses what comes. */
+  /** Whether the others no longer wait for it, so that it misses chunks. */
   lagging = false;
-  /** Settles once no thread works on its behalf. */
+  /** Settles once no thread works for it. */
   settled: Promise<void> = Promise.resolve();
   readonly targetWriter: TargetWriter;
   readonly stallBudget: StallBudget;
-  /** What it has been offered and has not got. */
+  /** Chunks offered but not taken yet. */
   readonly queue: WriteQueue = new WriteQueue();
   readonly #events: TargetQueueEvents;
   #splices: boolean;
   #pipe: Pipe | null | undefined;
   #running = false;
   #over = false;
-  /** Writes to what does not wait. */
+  /** Writes to a non-blocking descriptor. */
   readonly #writer: ConnectionWriter | null;
 
   constructor(targetWriter: TargetWriter, stallBudget: StallBudget, events: TargetQueueEvents) {
@@ -48,17 +48,17 @@ export class TargetQueue implements WriteTaker, WriteJob {
     this.#writer = connection === null ? null : new ConnectionWriter(connection, this, Infinity);
   }
 
-  /** Whether it has not got everything that it was offered. */
+  /** Whether it has unsent chunks. */
   get busy(): boolean {
     return this.queue.first !== undefined;
   }
 
-  /** Whether it is as far behind as it may be. */
+  /** Whether it is as far behind as allowed. */
   get full(): boolean {
     return this.queue.full(this.bytes);
   }
 
-  /** Whether it is done, in whatever way. */
+  /** Whether it has ended for any reason. */
   get over(): boolean {
     return this.#over;
   }
@@ -79,31 +79,31 @@ export class TargetQueue implements WriteTaker, WriteJob {
     return this.targetWriter.write(fd, bytes);
   }
 
-  /** Queues its share of a chunk; only when it is not {@linkcode full}. */
+  /** Queues its share of a chunk; only if it is not {@linkcode full}. */
   offer(chunk: Chunk): void {
     this.queue.push(chunk.laneFor(this));
     if (this.#writer !== null) this.#writer.start();
     else if (!this.#running) this.#start();
   }
 
-  /** Drops what it has been offered, but for what is on its way or in its pipe already. */
+  /** Drops the queued chunks, except for those in progress or already in its pipe. */
   skip(): void {
     this.dropped += this.queue.skip();
   }
 
-  /** Ends it where it is; {@linkcode settled} then tells when it has let go of everything. */
+  /** Ends it at its current byte; {@linkcode settled} then says when it has freed everything. */
   stop(): void {
     if (this.#over) return;
     this.#over = true;
     this.#writer?.stop();
-    // What a thread works on is closed behind it.
+    // Files that a thread uses are closed after it.
     this.settled = this.settled.then(() => {
       this.targetWriter.release();
       this.#pipe?.close();
     });
   }
 
-  /** Bytes that it was offered and has not taken; once it is stopped and settled. */
+  /** Bytes offered but not taken; valid once it is stopped and settled. */
   get rest(): number {
     return this.queue.bytes - this.bytes;
   }
@@ -114,10 +114,10 @@ export class TargetQueue implements WriteTaker, WriteJob {
     this.#work(file !== null ? () => this.#toFile() : () => this.#toSink(sink!.write));
   }
 
-  /** Runs what waits for a thread, or for the runtime. */
+  /** Runs a task that waits for a thread, or for the runtime. */
   #work(task: () => Promise<void>): void {
     const working = task().catch((error) => this.#fail(error));
-    // A write of the runtime may never end, and uses nothing of ours.
+    // A write of the runtime may never end, and uses none of our resources.
     if (this.targetWriter.sink === null) this.settled = working;
   }
 
@@ -131,7 +131,7 @@ export class TargetQueue implements WriteTaker, WriteJob {
         if (moved > 0) this.#count(moved, pending);
         else if (moved === 0) return this.#events.short();
         else if (isTransient(moved)) continue;
-        // A file that appends, for one, takes no pages.
+        // A file opened for appending, for example, takes no pages.
         else if (!isRefusal(moved) || !this.#copyFirst()) {
           return this.#refuse(moved);
         }
@@ -142,7 +142,7 @@ export class TargetQueue implements WriteTaker, WriteJob {
     }
   }
 
-  /** Goes on with bytes where pages are refused; false where it was bytes that were. */
+  /** Continues with bytes if pages are refused; false if bytes were refused. */
   #copyFirst(): boolean {
     const pending = this.queue.first!;
     if (pending.method === "copy") return false;
@@ -183,14 +183,14 @@ export class TargetQueue implements WriteTaker, WriteJob {
     return taken;
   }
 
-  /** The bytes have left the page cache since the chunk was offered: a thread brings them back. */
+  /** The pages were evicted since the chunk was offered: a thread reads them again. */
   fill(): Promise<void> {
     const filled = (this.queue.first as PendingFileWrite).bringIn();
     this.settled = filled.catch(() => {});
     return filled;
   }
 
-  /** The connection has got all that it was offered. */
+  /** The connection has taken all offered chunks. */
   emptied(): void {}
 
   failed(result: number): void {
@@ -224,11 +224,11 @@ export class TargetQueue implements WriteTaker, WriteJob {
   }
 }
 
-/** Who is told what becomes of a target queue. */
+/** Events of a target queue. */
 export interface TargetQueueEvents {
-  /** It is not full any more; with nothing to get when it is not `busy`. */
+  /** It has room again; if it is not `busy`, it has nothing to send. */
   room(targetQueue: TargetQueue): void;
-  /** It can take nothing more; it is released by the one who is told. */
+  /** It can take no more; the callee releases it. */
   failed(targetQueue: TargetQueue, error: Error): void;
   /** The source fell short. */
   short(): void;

@@ -1,4 +1,4 @@
-/** Who takes part in a broadcast, from the moment of being named to the report. @module */
+/** The targets of a broadcast, from their addition to their report. @module */
 
 import type { RuntimeTarget } from "../transfer/runtime_endpoints.ts";
 import type { TransferTarget } from "../transfer/transfer.ts";
@@ -6,29 +6,29 @@ import type { TargetQueue } from "./target_queue.ts";
 import type { TargetReport } from "./types.ts";
 import { openTargetWriter, type TargetWriter } from "./target_writer.ts";
 
-/** A target that is identified: what it is, and what tells it from others. */
+/** An identified target: its kind, and the key that distinguishes it. */
 export interface Candidate {
   readonly target: TransferTarget;
   readonly place: RuntimeTarget | number;
   readonly key: unknown;
 }
 
-/** One who takes part. */
+/** A target that takes part. */
 interface Member extends Candidate {
-  /** Absent while it is being opened. */
+  /** Missing while the target is being opened. */
   targetQueue?: TargetQueue;
-  /** Whether it was there at the start. */
+  /** Whether it was present at the start. */
   readonly first: boolean;
   readonly done: PromiseWithResolvers<TargetReport>;
 }
 
-/** What a registry needs of its owner. */
+/** What a registry needs from its owner. */
 export interface TargetRegistryOptions {
-  /** Bytes that will be sent, or `Infinity`. */
+  /** Bytes to send, or `Infinity`. */
   readonly total: number;
-  /** Makes a target queue of an opened target. */
+  /** Creates the target queue of an opened target. */
   queueOf(writer: TargetWriter): TargetQueue;
-  /** Somebody has come, or has not been able to. */
+  /** A target has joined, or failed to. */
   came(): void;
   /** A target queue has been stopped. */
   gone(targetQueue: TargetQueue): void;
@@ -37,9 +37,9 @@ export interface TargetRegistryOptions {
 
 /** The targets of one broadcast. */
 export class TargetRegistry {
-  /** Of those that were there at the start, and of those that were there at the end. */
+  /** Reports of the targets present at the start, and of those present at the end. */
   readonly reports: TargetReport[] = [];
-  /** Targets that are being opened. */
+  /** Number of targets being opened. */
   opening = 0;
   readonly #options: TargetRegistryOptions;
   readonly #members = new Map<unknown, Member>();
@@ -50,12 +50,12 @@ export class TargetRegistry {
     this.#options = options;
   }
 
-  /** Those that are open. */
+  /** The open targets. */
   get targetQueues(): TargetQueue[] {
     return [...this.#byQueue.keys()];
   }
 
-  /** How many there are of {@linkcode target queues}. */
+  /** Number of {@linkcode TargetRegistry.targetQueues}. */
   get size(): number {
     return this.#byQueue.size;
   }
@@ -82,7 +82,7 @@ export class TargetRegistry {
     }).finally(() => this.#options.came());
   }
 
-  /** Takes a target out, at the byte that it has reached. */
+  /** Removes a target at its current byte. */
   remove(key: unknown): Promise<TargetReport> | undefined {
     const member = this.#members.get(key);
     if (member === undefined) return undefined;
@@ -90,19 +90,19 @@ export class TargetRegistry {
     return member.done.promise;
   }
 
-  /** A target can take nothing more. */
+  /** A target can take no more. */
   failed(targetQueue: TargetQueue, error: Error): void {
     const member = this.#byQueue.get(targetQueue);
     if (member !== undefined) this.#end(member, "failed", error);
   }
 
-  /** A target has got all that it will get. */
+  /** A target has taken everything that it will get. */
   completed(targetQueue: TargetQueue): void {
     const member = this.#byQueue.get(targetQueue);
     if (member !== undefined) this.#end(member, "complete");
   }
 
-  /** The stream is complete, or has broken off with an error. */
+  /** The stream is complete, or was aborted by an error. */
   endAll(error?: Error): void {
     for (const member of [...this.#members.values()]) {
       if (error === undefined) this.#end(member, "complete");
@@ -110,7 +110,7 @@ export class TargetRegistry {
     }
   }
 
-  /** Settles once nothing is under way on anybody's behalf. */
+  /** Settles once no work is in flight for any target. */
   async settled(): Promise<void> {
     while (this.#ending.size > 0) await Promise.all(this.#ending);
   }

@@ -1,4 +1,4 @@
-/** Where a target's bytes leave: a descriptor, a connection of the runtime, or its own writes. @module */
+/** Where a target's bytes go: a descriptor, a connection, or the runtime's writes. @module */
 
 import type { ServerResponse } from "node:http";
 import { platform } from "../../../ffi/platform/mod.ts";
@@ -19,15 +19,15 @@ import { connected } from "../send_file/to_socket.ts";
 import { writeNow } from "../engine/staging.ts";
 import { portableSink } from "../transfer/portable.ts";
 
-/** One of `connection`, `file` and `sink` is there, and takes the bytes. */
+/** Exactly one of `connection`, `file` and `sink` takes the bytes. */
 export interface TargetWriter {
-  /** Written by its descriptor, which does not wait. */
+  /** Written through its non-blocking descriptor. */
   readonly connection: RuntimeConnection | null;
   /** Written by the thread, at its file position. */
   readonly file: End | null;
   /** Written by the runtime. */
   readonly sink: Sink | null;
-  /** Whether it may be given pages. */
+  /** Whether it can take pages. */
   readonly splices: boolean;
   /** Whether it is a pipe. */
   readonly toPipe: boolean;
@@ -35,11 +35,11 @@ export interface TargetWriter {
   write(fd: number, bytes: Uint8Array): number;
   /** The stream is complete. */
   finish(): void;
-  /** The stream has broken off, and nobody may take it for complete. */
+  /** The stream was aborted; the peer must not mistake the data for complete. */
   cut(): void;
-  /** The target shall get nothing more, and its peer see that. */
+  /** Ends the target visibly for its peer. */
   disconnect(): void;
-  /** Lets go of the target, which stays its owner's. */
+  /** Releases the target, which its owner keeps. */
   release(): void;
 }
 
@@ -47,12 +47,12 @@ const { DONTWAIT, NOSIGNAL } = platform.message;
 const SHUT_RDWR = 2;
 
 /**
- * Opens a target that is identified already.
+ * Opens an identified target.
  *
- * @param total Bytes that will be sent, or `Infinity`: a response may have promised a number of them.
+ * @param total Bytes to send, or `Infinity`: a response may have promised a length.
  *
- * @throws {SyscallError} `EBADF` when a descriptor is not open for writing; `EPIPE` when a connection is
- * closed already.
+ * @throws {SyscallError} `EBADF` when a descriptor is not open for writing; `EPIPE` when a
+ * connection is already closed.
  */
 export async function openTargetWriter(
   target: RuntimeTarget | number,
@@ -108,20 +108,20 @@ async function byDescriptor(fd: number): Promise<TargetWriter> {
   return {
     ...nothing,
     connection: endConnection(end),
-    // On a pipe a flag of the call is enough; what else waits in the kernel gets bytes, for which
-    // there are calls that do not.
+    // For a pipe, a flag of the call is enough. Other blocking descriptors get bytes, because there
+    // are non-blocking calls for them.
     splices: type === FileType.FIFO || (type === FileType.SOCKET && !blocking),
     toPipe: type === FileType.FIFO,
     write: (_, bytes) => writeNow(end, bytes),
-    // Not closed, for the number is its owner's; but the peer sees an end.
+    // Not closed, because the owner keeps the descriptor; but the peer sees an end.
     disconnect: () => void raw.shutdown(end.fd, SHUT_RDWR),
     release,
   };
 }
 
 /**
- * A response whose body is delimited by its length, or by the end of the connection, is sent by
- * descriptor; one in chunks, and what `node:http` does not send as it is, by the runtime.
+ * A response that ends by its length, or with the connection, is sent through its descriptor; one
+ * in HTTP chunks, or one that `node:http` does not send unchanged, by the runtime.
  */
 async function toResponse(res: ServerResponse, total: number): Promise<TargetWriter> {
   if (res.writableEnded || res.destroyed) throw connectionClosed({ syscall: "write" });
@@ -137,7 +137,7 @@ async function toResponse(res: ServerResponse, total: number): Promise<TargetWri
   }
   const body = openBody(res, socket, (promised) => promised === undefined || promised === total);
   if (body === null) return copied;
-  // Nobody knows when the first chunk follows.
+  // The first chunk may follow much later.
   body.cork.end();
   return { ...byConnection(body.connection), ...ends };
 }

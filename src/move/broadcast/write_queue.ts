@@ -1,40 +1,40 @@
-/** The chunks that a target has been offered and has not got yet. @module */
+/** The chunks that a target has been offered but has not taken yet. @module */
 
 import type { PendingWrite } from "./types.ts";
 import { PendingFileWrite, PendingPipeWrite } from "./pending_writes.ts";
 
 /**
- * Most bytes that a target may be behind. Of a file it is a range of the page cache, which costs
- * nothing; with 16 MiB 16 clients cost 0.25 CPU-seconds per GB, with 4 MiB 0.20 to 0.22 and with 1 MiB
- * 0.22 to 0.26 (measured beside other programs), maybe because the kernel's notes on those pages then
- * stay in the processor's cache. Bytes in memory are held for the target.
+ * Maximum bytes that a target may be behind. In a file, they are a range of the page cache, which
+ * costs no memory, but a longer queue costs more CPU time, possibly because the kernel's data about
+ * those pages leaves the processor's cache: see `npm run bench -- broadcast`. Bytes in memory are
+ * held for the target.
  */
 const MOST_SHARED = 4 * 1024 * 1024;
-/** Of a file, for one that the others do not wait for. */
+/** The same in a file, for a target that the others do not wait for. */
 const MOST_APART = 128 * 1024 * 1024;
-/** How much further behind that is. */
+/** Additional bytes that it may be behind then. */
 export const APART_BYTES: number = MOST_APART - MOST_SHARED;
 const MOST_COPIED = 1024 * 1024;
 
-/** Most chunks that it may be behind, however small they are. */
+/** Maximum number of chunks that it may be behind, however small they are. */
 const MOST_WRITES = 1024;
 
-/** Lanes in their order, of which the first is on its way. */
+/** Writes in order; the first one is in progress. */
 export class WriteQueue {
-  /** Bytes that have been queued in all, without those that were skipped. */
+  /** Total bytes queued, without skipped ones. */
   bytes = 0;
   /** Whether it may be further behind than the others until it has caught up. */
   apart = false;
   readonly #writes: PendingWrite[] = [];
-  /** What its writes may take up of the target's pipe, in bytes. */
+  /** Bytes that its writes may occupy in the target's pipe. */
   #piped = 0;
 
-  /** The write that is on its way; `undefined` when there is nothing to do. */
+  /** The write in progress; `undefined` if there is none. */
   get first(): PendingWrite | undefined {
     return this.#writes[0];
   }
 
-  /** Whether there is no room, for a target that has taken `taken` bytes in all. */
+  /** Whether the queue is full, for a target that has taken `taken` bytes in total. */
   full(taken: number): boolean {
     const last = this.#writes.at(-1);
     if (last === undefined) return false;
@@ -44,12 +44,15 @@ export class WriteQueue {
     return last instanceof PendingPipeWrite && this.#piped + last.span > last.capacity;
   }
 
-  /** Whether it could be, at no cost: what it waits for is a file's. */
+  /** Whether it may stretch at no cost: its last write is a range of a file. */
   get stretches(): boolean {
     return !this.apart && this.#writes.at(-1) instanceof PendingFileWrite;
   }
 
-  /** Lets the target, which has taken `taken` bytes, be so; false when that helps nobody. */
+  /**
+   * Allows a target, which has taken `taken` bytes, to fall further behind; false if that does not
+   * help.
+   */
   stretch(taken: number): boolean {
     if (!this.stretches) return false;
     this.apart = true;
@@ -63,21 +66,21 @@ export class WriteQueue {
     this.#writes.push(write);
   }
 
-  /** Removes the first one, of which everything is taken. */
+  /** Removes the first write, which is complete. */
   shift(): void {
     const write = this.#writes.shift();
     if (write instanceof PendingPipeWrite) this.#piped -= write.span;
     if (this.#writes.length === 0) this.apart = false;
   }
 
-  /** Sends what is left of the first one by another write. */
+  /** Sends the rest of the first write by another one. */
   replaceFirst(write: PendingWrite): void {
     const [first] = this.#writes;
     if (first instanceof PendingPipeWrite) this.#piped -= first.span;
     this.#writes[0] = write;
   }
 
-  /** Drops all but the first, and what is in a pipe; returns how many bytes that were. */
+  /** Drops all writes except the first, and those in a pipe; returns their bytes. */
   skip(): number {
     let dropped = 0;
     for (

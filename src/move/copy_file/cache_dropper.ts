@@ -1,4 +1,4 @@
-/** Copying a file without filling the page cache with it. @module */
+/** Copies a file without filling the page cache. @module */
 
 import { FileAdvice, ReadFlag, SyncRangeFlag } from "../../sys/flags/file.ts";
 import { resident } from "../../page_cache/prefetch.ts";
@@ -7,25 +7,25 @@ import { runOffThread } from "../engine/file/off_loop.ts";
 const { WAIT_AFTER, WAIT_BEFORE, WRITE } = SyncRangeFlag;
 
 /**
- * Drops what a sequential copy has read and written, a turn behind: the disk writes one turn while
- * the next is copied.
+ * Drops pages that a sequential copy has read and written, one turn later: the disk writes one turn
+ * while the next is copied.
  *
- * What was in the page cache before is left there where the kernel can tell (`RWF_DONTCACHE`, Linux
- * 6.14), and dropped with the rest where it cannot.
+ * Pages that were cached before stay if the kernel can tell them apart (`RWF_DONTCACHE`, Linux
+ * 6.14). Otherwise they are dropped too.
  */
 export class CacheDropper {
-  /** For the reads of the copy; see `preadv2()`. */
+  /** Flags for the reads of the copy; see `preadv2()`. */
   readFlags: number = ReadFlag.DONTCACHE;
   readonly #source: number;
   readonly #target: number;
-  /** Whether the source was cold; then what the kernel read ahead of the copy is dropped as well. */
+  /** Whether the source was cold; then pages that the kernel read ahead are dropped too. */
   readonly #cold: boolean;
   readonly #start: number;
   #from: number;
   #to: number;
   #earlier = 0;
 
-  /** Begins at an offset of each file. */
+  /** Starts at an offset of each file. */
   constructor(source: number, target: number, from: number, to: number) {
     this.#source = source;
     this.#target = target;
@@ -35,14 +35,14 @@ export class CacheDropper {
     this.#cold = resident(source, from, 1) === 0;
   }
 
-  /** After `EOPNOTSUPP`: does without the flag. Returns whether it was in use. */
+  /** Stops using the flag, after `EOPNOTSUPP`. Returns whether it was in use. */
   simplify(): boolean {
     const used = this.readFlags !== 0;
     this.readFlags = 0;
     return used;
   }
 
-  /** Begins to write what was just copied, and drops what was copied before that. */
+  /** Starts to write the bytes just copied, and drops those copied before. */
   async wrote(count: number): Promise<void> {
     await runOffThread("syncFileRange", this.#target, this.#to, count, WRITE);
     if (this.readFlags === 0) {
@@ -54,7 +54,7 @@ export class CacheDropper {
     this.#earlier = count;
   }
 
-  /** Drops the rest. A copy that has ended is not held up by what cannot be dropped. */
+  /** Drops the rest. Ignores failures, because the copy is complete. */
   async end(): Promise<void> {
     await this.#drop();
     this.#earlier = 0;

@@ -1,4 +1,4 @@
-/** Copying files: `copyFile`. @module */
+/** Copies files: `copyFile`. @module */
 
 import { builtin } from "../../builtins.ts";
 import type { Checked } from "../../checked.ts";
@@ -22,47 +22,48 @@ import { fromDescriptor } from "../transfer/dispatch.ts";
 import { portableSink } from "../transfer/portable.ts";
 import { reporting } from "../transfer/report.ts";
 
-/** The options of a call without any: they need not be checked. */
+/** Default options, already checked. */
 const USUAL: Checked<CopyOptions> = checkOptions({});
 
-/** What a finished {@linkcode copyFile} reports; holes are not counted as bytes. */
+/** Result of {@linkcode copyFile}; holes don't count as bytes. */
 export interface CopyReport extends TransferResult {
-  /** What moved the last bytes: a {@linkcode CopyMethod}, or `"none"` when there were none. */
+  /** What moved the last bytes: a {@linkcode CopyMethod}, or `"none"` if there were none. */
   method: CopyMethod | "none";
-  /** All that moved some, in the order in which they did. */
+  /** All methods that moved bytes, in the order of use. */
   methods: CopyMethod[];
 }
 
 /**
  * Copies a file.
  *
- * The target appears under its name only when it is complete: whatever fails, aborts or fills the disk
- * leaves nothing behind, and what was there before stays. Until then the file has no name at all where
- * the file system has such files (`O_TMPFILE`: ext4, XFS, btrfs, tmpfs, overlayfs since Linux 6.3), so
- * that nothing is left whatever ends the process. (What replaces a file has two names for some
- * microseconds.) Elsewhere, and without foreign functions, it is a `.name.*.sluice`, which is removed
- * when the process exits or gets SIGHUP, SIGINT or SIGTERM; `SIGKILL` or a power cut leaves it. Holes
- * stay holes. The length is that of the source when it
- * was opened. The event loop waits for no disk, with one exception: up to 1 MiB of the page cache are
- * copied on it at once, on a file system of this machine, which takes less time than to wake a thread.
- * A file system that takes more than 5 ms for it is left to threads for the next 10 seconds.
+ * The target appears under its name only when it is complete. A failure, an abort or a full disk
+ * leaves nothing behind, and an existing target stays as it was. Until then, the file has no name
+ * at all if the file system supports that (`O_TMPFILE`: ext4, XFS, btrfs, tmpfs, overlayfs since
+ * Linux 6.3), so nothing remains however the process ends. (A file that replaces another has two
+ * names for some microseconds.) Otherwise, and without foreign calls, it is named `.name.*.sluice`,
+ * and removed when the process exits or gets SIGHUP, SIGINT or SIGTERM; `SIGKILL` or a power cut
+ * leaves it. Holes stay holes. The length is that of the source when it was opened.
  *
- * Links are followed, at both ends. A target that is a device or a FIFO is written to as it is. What
- * is copied of a file are its bytes, its permissions and, if asked for, its times.
+ * The event loop waits for no disk. As an exception, it copies up to 1 MiB of cached pages itself,
+ * on a file system of this machine, because waking a thread would take longer. If that takes more
+ * than 5 ms, it leaves this file system to threads for the next 10 seconds.
+ *
+ * Links are followed, at both ends. If the target is a device or a FIFO, the bytes are written to
+ * it. The copy gets the source's bytes, its permissions and, with `times`, its times.
  *
  * @param from Path or `file:` URL of a file.
- * @param to Path or `file:` URL of the copy; no folder.
- * @param options How to copy, and how to watch, slow down and stop it.
+ * @param to Path or `file:` URL of the copy; not a folder.
+ * @param options Method, cache use, progress, rate limit, signal and more.
  *
- * @throws {TypeError} When an argument is of the wrong kind.
- * @throws {RangeError} When a number is outside its range.
- * @throws {SyscallError} `ENOENT`, `EACCES` ... for a path; `EISDIR` for a folder; `EINVAL` when `from` is
- * no file, when both are the same file, or `method` does not suit; `EEXIST`
- * without `overwrite`; `EOPNOTSUPP`, `EXDEV` for a reflink that cannot be; `ENOSPC`, `EIO`;
- * `EFBIG`, in the place of which SIGXFSZ ends Deno.
- * @throws {TruncatedError} When the source became shorter.
+ * @throws {TypeError} When an argument has the wrong type.
+ * @throws {RangeError} When a number is out of range.
+ * @throws {SyscallError} `ENOENT`, `EACCES` and others for a path; `EISDIR` for a folder; `EINVAL`
+ * when `from` is not a file, when both are the same file, or when `method` does not fit; `EEXIST`
+ * without `overwrite`; `EOPNOTSUPP`, `EXDEV` for an impossible reflink; `ENOSPC`, `EIO`; `EFBIG`
+ * (on Deno, SIGXFSZ ends the process instead).
+ * @throws {TruncatedError} When the source was truncated.
  * @throws {AbortError} When the signal fired; its reason is the `cause`.
- * @throws {UnsupportedError} When `method` cannot be used here.
+ * @throws {UnsupportedError} When `method` is not available here.
  *
  * @example Copy without filling the page cache
  * ```ts ignore
@@ -124,7 +125,7 @@ async function copyOpen(
   }
 }
 
-/** A copy that may begin. */
+/** A copy that is ready to start. */
 interface Job {
   readonly fd: number;
   readonly stats: FileFacts;
@@ -185,12 +186,12 @@ async function fill(
     const drops = cache === "drop";
     return await copyData({ source, target, size, occupied, method, drops, chunkSize, progress });
   }
-  // Throws, and says what is missing.
+  // Throws an error that names what is missing.
   if (method !== "auto" && method !== "copy") libc();
   await copyRange(source, { start: 0, length: size }, portableSink(target, 0), progress);
 }
 
-/** A device or a FIFO takes bytes; it is not replaced by a file. */
+/** Writes to a device or a FIFO, which is not replaced by a file. */
 async function writeOnto(
   fd: number,
   path: string,

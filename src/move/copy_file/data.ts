@@ -1,4 +1,4 @@
-/** The bytes of a copied file: which of them there are, and how they move. @module */
+/** Copies the bytes of a file, except for its holes. @module */
 
 import { platform } from "../../../ffi/platform/mod.ts";
 import { errnoName, errnoNumber, SyscallError, UnsupportedError } from "../../errors.ts";
@@ -15,7 +15,7 @@ import { CHUNK, fileReader } from "../engine/staging.ts";
 import { portableSink } from "../transfer/portable.ts";
 import { failure, pause, truncated } from "../transfer/options.ts";
 
-/** How a file can be copied: see `CopyOptions.method`. */
+/** How to copy a file: see `CopyOptions.method`. */
 export type CopyMethod = "reflink" | FileMethod;
 
 /** One copy of a whole file. */
@@ -23,7 +23,7 @@ export interface DataJob {
   readonly source: number;
   readonly target: number;
   readonly size: number;
-  /** Bytes that the source occupies: fewer than its size when it has holes. */
+  /** Bytes that the source occupies: fewer than its size if it has holes. */
   readonly occupied: number;
   readonly method: CopyMethod | "auto";
   readonly drops: boolean;
@@ -32,12 +32,12 @@ export interface DataJob {
 }
 
 /**
- * Up to here a file is written by the runtime's own pool: starting a thread takes 30 to 70 ms and 11
- * to 28 MB (measured), and once it runs it is no faster.
+ * Largest file, in bytes, that the runtime's own pool writes: starting a thread for it costs time
+ * and memory, and a running one is no faster.
  */
 const SMALL = 256 * 1024;
 
-/** Fills the target, which is empty, with what the source holds. */
+/** Fills the target, which is empty, with the content of the source. */
 export async function copyData(job: DataJob): Promise<void> {
   const { source, target, size, method, drops, chunkSize, progress } = job;
   if (method === "auto" || method === "reflink") {
@@ -96,14 +96,14 @@ async function copySmall(
 }
 
 /**
- * Lets the file system share the blocks of both files, which costs no time and no space.
+ * Lets the file system share the blocks of both files, which takes no time and no space.
  *
- * @returns False where it cannot and `method` leaves the choice to us.
+ * @returns False if that is impossible and `method` is `"auto"`.
  */
 async function reflink({ source, target, size, method, progress }: DataJob): Promise<boolean> {
   const type = fileSystemOf(target);
   const known = type === FileSystem.EXT || type === FileSystem.TMPFS;
-  // Both are known to have nothing like it: no call, and no thread for it.
+  // This file system cannot share blocks: skip the call, and the thread for it.
   const result = known && method === "auto"
     ? -errnoNumber("EOPNOTSUPP")
     : await runOffThread("ioctl", target, platform.ioctl.FICLONE, source);
@@ -119,7 +119,9 @@ async function reflink({ source, target, size, method, progress }: DataJob): Pro
   });
 }
 
-/** The next bytes at or behind `at` that are no hole: `[start, end)`, empty behind the last ones. */
+/**
+ * The next bytes at or after `at` that are not a hole: `[start, end)`; empty past the last ones.
+ */
 function extent(file: number, at: number, size: number): [start: number, end: number] {
   const data = raw.lseek(file, at, Whence.DATA);
   if (errnoName(-data) === "ENXIO") return [size, size];
@@ -129,7 +131,7 @@ function extent(file: number, at: number, size: number): [start: number, end: nu
   return [Math.min(data, size), hole < 0 ? size : Math.min(hole, size)];
 }
 
-/** A file that was opened for this copy alone: nobody closes it meanwhile. */
+/** A file opened for this copy alone, so no other code closes it meanwhile. */
 function endOf(fd: number, size: number): End {
   return {
     given: fd,
@@ -147,7 +149,7 @@ function endOf(fd: number, size: number): End {
 const EINVAL = errnoNumber("EINVAL");
 const EOPNOTSUPP = errnoNumber("EOPNOTSUPP");
 
-/** Opens both again with `O_DIRECT`: whoever made them has no use for that flag. */
+/** Opens both files again with `O_DIRECT`, a flag that the original descriptors must not get. */
 function openDirect(...ends: readonly [source: End, target: End]): void {
   ends.forEach((end, index) => {
     const flags = index | platform.open.DIRECT | platform.open.CLOEXEC;

@@ -1,4 +1,4 @@
-/** Where a copy goes: what stands there, and in which folder. @module */
+/** Examines the target of a copy: an existing file, and the folder. @module */
 
 import { guardsPaths } from "../../../ffi/mod.ts";
 import { platform } from "../../../ffi/platform/mod.ts";
@@ -13,17 +13,17 @@ import { factsOf, type FileFacts, FileSystem, FileType } from "../../sys/file/st
 import { TYPE } from "./source.ts";
 import { asSyscallError } from "../../errors.ts";
 
-/** What stands at a path. */
+/** The target of a copy. */
 export interface Place {
-  /** The path, behind symbolic links. */
+  /** The path, with symbolic links resolved. */
   readonly path: string;
-  /** `undefined` when there is nothing. */
+  /** Attributes of the existing file; `undefined` if there is none. */
   readonly facts: Pick<FileFacts, "type" | "dev" | "ino"> | undefined;
-  /** Its folder, which whoever asked for the place closes; `undefined` where calls of ours cannot be used. */
+  /** Its folder; the caller of `placeOf` closes it. `undefined` if foreign calls cannot be used. */
   readonly folder: Folder | undefined;
 }
 
-/** A folder that is open as a place, with `O_PATH`. */
+/** A folder opened with `O_PATH`. */
 export interface Folder {
   readonly fd: number;
   /** See `FileSystem`. */
@@ -33,7 +33,7 @@ export interface Folder {
 /** File systems of this machine, which wait for no network. */
 const LOCAL: ReadonlySet<number> = new Set(Object.values(FileSystem));
 
-/** Looks at the path of a target; a dangling link counts as nothing, and will be replaced. */
+/** Examines the target path; a dangling link counts as missing, and will be replaced. */
 export async function placeOf(path: string): Promise<Place> {
   const folder = openFolder(path);
   if (folder !== undefined) {
@@ -54,7 +54,7 @@ export async function placeOf(path: string): Promise<Place> {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") {
       return { path, facts: undefined, folder: openFolder(path) };
     }
-    throw asSyscallError(error as Error, "stat", `look at ${describe(path)}`);
+    throw asSyscallError(error as Error, "stat", `examine ${describe(path)}`);
   }
 }
 
@@ -63,9 +63,9 @@ export function isLocal({ fileSystem }: Folder): boolean {
   return LOCAL.has(fileSystem);
 }
 
-/** The folder of a path, where the kernel has all of it in memory. */
+/** Opens the folder of a path, if all its components are in the kernel's cache. */
 function openFolder(path: string): Folder | undefined {
-  // Where the runtime guards files by permissions of its own, it must see the path.
+  // If the runtime restricts paths by its own permissions, it must see the path.
   if (platform.os !== "linux" || !available() || guardsPaths()) return undefined;
   if (path.endsWith("/")) return undefined;
   const { PATH, DIRECTORY, CLOEXEC } = platform.open;
@@ -75,7 +75,7 @@ function openFolder(path: string): Folder | undefined {
   return fd < 0 ? undefined : { fd, fileSystem: fileSystemOf(fd) };
 }
 
-/** Lets go of the folder of a place. */
+/** Closes the folder of a place. */
 export function closeFolder({ folder }: Place): void {
   if (folder !== undefined) raw.close(folder.fd);
 }

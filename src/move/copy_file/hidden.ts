@@ -8,7 +8,7 @@ import { removeAtEnd } from "./leftovers.ts";
 import { asSyscallError } from "../../errors.ts";
 import type { CopyTarget, TargetOptions } from "./types.ts";
 
-/** Makes a file under a temporary name. */
+/** Creates a file under a temporary name. */
 export async function makeHidden(path: string, options: TargetOptions): Promise<CopyTarget> {
   const { promises } = builtin("fs");
   const hidden = temporaryName(path);
@@ -37,7 +37,7 @@ export async function makeHidden(path: string, options: TargetOptions): Promise<
   }
 }
 
-/** Waits for a call of the runtime, and gives its error the shape of ours. */
+/** Waits for a call of the runtime, and converts its error. */
 export async function attempt(task: Promise<void>, syscall: string, path: string): Promise<void> {
   try {
     await task;

@@ -1,5 +1,5 @@
 /**
- * Files that must not outlive the process: those which have a name before they are complete.
+ * Removes files that must not outlive the process: those that have a name before they are complete.
  *
  * @module
  */
@@ -11,13 +11,13 @@ const SIGNALS = ["SIGHUP", "SIGINT", "SIGTERM"] as const;
 const paths = new Set<string>();
 
 /**
- * Has a file removed when the process ends by `process.exit()`, an error that nobody catches, or a signal
- * that asks it to. Nothing helps against `SIGKILL`.
+ * Removes a file when the process ends by `process.exit()`, an uncaught error, or a signal that
+ * asks it to. Nothing helps against `SIGKILL`.
  *
- * Listens to signals only while there is such a file; and where somebody else listens as well, what
- * becomes of the process is left to them.
+ * Listens for signals only while there is such a file. If other listeners exist, they decide what
+ * happens to the process.
  *
- * @returns Takes that back: the file is complete, or gone.
+ * @returns A function that cancels the removal: the file is complete, or already removed.
  */
 export function removeAtEnd(path: string): () => void {
   if (paths.size === 0) listen(true);
@@ -29,14 +29,14 @@ export function removeAtEnd(path: string): () => void {
 
 function listen(on: boolean): void {
   const process = builtin("process");
-  // First: a `once` listener that has been called is not counted any more.
+  // Prepend the listener: a `once` listener that has been called is no longer counted.
   const change = on ? "prependListener" : "off";
   process[change]("exit", removeAll);
   for (const signal of SIGNALS) {
     try {
       process[change](signal, ended);
     } catch {
-      // A thread, or a permission that is missing.
+      // Unavailable in a thread, or without permission.
     }
   }
 }
@@ -46,7 +46,7 @@ function removeAll(): void {
     try {
       builtin("fs").unlinkSync(path);
     } catch {
-      // It was not made yet.
+      // The file does not exist yet.
     }
   }
 }
@@ -57,6 +57,6 @@ function ended(signal: NodeJS.Signals): void {
   removeAll();
   listen(false);
   paths.clear();
-  // As if nobody had listened.
+  // End the process as if there were no listener.
   process.kill(process.pid, signal);
 }

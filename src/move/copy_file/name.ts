@@ -1,4 +1,4 @@
-/** Giving a file a name that nobody has. @module */
+/** Gives a file an unused name. @module */
 
 import { guardsPaths } from "../../../ffi/mod.ts";
 import { platform } from "../../../ffi/platform/mod.ts";
@@ -8,19 +8,19 @@ import { describe } from "../../options.ts";
 import { available } from "../../sys/libc.ts";
 import { runOffThread } from "../engine/file/off_loop.ts";
 
-/** Longest name in a folder that Linux and macOS allow, in bytes. */
+/** Maximum length of a file name on Linux and macOS, in bytes. */
 const LONGEST_NAME = 255;
 
 /** `RENAME_NOREPLACE` of renameat2(2), Linux 3.15. */
 const NOREPLACE = 1;
 
-/** Renames a file, and replaces nothing: `EEXIST` when there is something. */
+/** Renames a file without replacing another: `EEXIST` if the name is in use. */
 export async function renameToNew(from: string, to: string): Promise<void> {
   if (platform.os === "linux" && available() && !guardsPaths()) {
     const { atFdcwd } = platform;
     const result = await runOffThread("renameat2", atFdcwd, from, atFdcwd, to, NOREPLACE);
     if (result >= 0) return;
-    // Anything else: the file system knows no such flag (`EINVAL`), or the next way tells.
+    // On other errors, such as an unsupported flag (`EINVAL`), try the next method.
     if (errnoName(-result) === "EEXIST") {
       throw new SyscallError({
         syscall: "renameat2",
@@ -35,13 +35,13 @@ export async function renameToNew(from: string, to: string): Promise<void> {
     await promises.link(from, to);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "EEXIST") throw error;
-    // A file system without links (FAT, exFAT), or one that refuses this one.
+    // The file system has no links (FAT, exFAT), or refuses this one.
     return await renameOver(from, to);
   }
   await promises.unlink(from);
 }
 
-/** Makes an empty file of that name, which is there only when nothing else was, and replaces that. */
+/** Creates an empty file of that name, which fails if the name is in use, then replaces it. */
 async function renameOver(from: string, to: string): Promise<void> {
   const { promises } = builtin("fs");
   await (await promises.open(to, "wx")).close();
@@ -53,7 +53,7 @@ async function renameOver(from: string, to: string): Promise<void> {
   }
 }
 
-/** A path in the folder of `path` that nobody else uses, and `ls` does not show. */
+/** Returns an unused, hidden path in the folder of `path`. */
 export function temporaryName(path: string): string {
   const { basename, dirname, join } = builtin("path");
   const suffix = `.${Math.random().toString(36).slice(2, 10)}.sluice`;

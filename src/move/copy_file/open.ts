@@ -1,4 +1,4 @@
-/** Opening the file that a copy makes, and its attributes. @module */
+/** Opens the file that a copy creates, and sets its attributes. @module */
 
 import { builtin } from "../../builtins.ts";
 import { describe } from "../../options.ts";
@@ -9,11 +9,11 @@ import type { FileFacts } from "../../sys/file/statx.ts";
 import type { TargetOptions } from "./types.ts";
 import { asSyscallError } from "../../errors.ts";
 
-/** Permissions of a file that is not complete: nobody else is to read what may be private. */
+/** Permissions of an incomplete file: others must not read what may be private. */
 export const FIRST = 0o600;
 const USUAL = 0o666;
 
-/** What stands for a file system, or a runtime, that lets nobody change permissions. */
+/** Errors of a file system, or a runtime, that does not allow changing permissions. */
 const REFUSED: ReadonlySet<string> = new Set([
   "EPERM",
   "EACCES",
@@ -23,19 +23,19 @@ const REFUSED: ReadonlySet<string> = new Set([
   "ERR_ACCESS_DENIED",
 ]);
 
-/** A file that is open for writing. */
+/** A file open for writing. */
 export interface OpenTarget {
   readonly fd: number;
-  /** Gives the file its attributes, and brings it to the disk where that was asked for. */
+  /** Sets the attributes of the file, and syncs it if requested. */
   complete(): Promise<void>;
   /** Closes the file, once. */
   close(): Promise<void>;
 }
 
-/** Permission bits that a copy has of its source. */
+/** Permission bits that a copy takes from its source. */
 export const PERMISSIONS = 0o777;
 
-/** Opens a file, whose attributes {@linkcode OpenTarget.complete} sets. */
+/** Opens a file; {@linkcode OpenTarget.complete} sets its attributes. */
 export async function openFor(
   path: string,
   flags: number,
@@ -50,7 +50,7 @@ export async function openFor(
   let open = true;
   const close = async () => {
     if (!open) return;
-    // Once only, whatever it answers: the number may be somebody else's by then.
+    // Only once, even after an error: the number may be reused.
     open = false;
     await called("close", action, (done) => fs.close(fd, done));
   };
@@ -81,7 +81,7 @@ function called<T = void>(
   });
 }
 
-/** Opens a file that does not exist. */
+/** Creates a file; fails if it exists. */
 export async function openNew(
   path: string,
   options: TargetOptions,
@@ -93,16 +93,16 @@ export async function openNew(
   if (mode === undefined) return await openFor(path, flags, USUAL, options, name);
   const file = await openFor(path, flags, FIRST, options, name);
   if (changeMode(file.fd, FIRST)) return file;
-  // Then it must be made with them.
+  // Create it with these permissions instead.
   await file.close();
   await promises.unlink(path);
   return await openFor(path, flags, mode & PERMISSIONS, options, name);
 }
 
-/** Whether permissions can be changed, which some file systems and Node's `--permission` refuse. */
+/** Whether permissions can be changed; some file systems and Node's `--permission` refuse. */
 function changeMode(fd: number, mode: number): boolean {
   try {
-    // The inode is in memory, and this is one change of thread less for each small file.
+    // The inode is in memory, so this is fast, and avoids a thread switch for each small file.
     builtin("fs").fchmodSync(fd, mode);
     return true;
   } catch (error) {
@@ -127,7 +127,7 @@ async function setTimes(
   try {
     await called("futimes", action, (done) => fs.futimes(fd, accessed, modified, done));
   } catch (error) {
-    // By descriptor Node's `--permission` refuses it, and Deno takes no part of a second before 1970.
+    // Node's `--permission` rejects the call by descriptor, and Deno rejects fractions before 1970.
     await called("utimes", action, (done) => fs.utimes(path, accessed, modified, done))
       .catch(() => {
         throw error;
@@ -135,7 +135,7 @@ async function setTimes(
   }
 }
 
-/** Node.js takes a negative number of seconds for now, and a date for what it is. */
+/** Node.js takes a negative number for the current time, but accepts a negative date. */
 function timeOf(ms: number): number | Date {
   return ms < 0 ? new Date(ms) : ms / 1000;
 }

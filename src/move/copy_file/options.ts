@@ -7,44 +7,45 @@ import type { CopyMethod } from "./data.ts";
 /** Options of `copyFile`. */
 export interface CopyOptions extends FlowOptions {
   /**
-   * `"auto"` takes what is fastest here, and what works. Anything else is used, or the copy fails:
-   * `"reflink"` shares the blocks (btrfs, XFS, bcachefs); `"range"` is copy_file_range(2);
-   * `"sendfile"`; `"splice"` goes through a pipe; `"direct"` bypasses the page cache with `O_DIRECT`;
-   * `"mmap"` maps the source and writes from there; `"copy"` reads and writes.
+   * `"auto"` uses the fastest method that works here. With any other value, that method is used, or
+   * the copy fails: `"reflink"` shares the blocks (btrfs, XFS, bcachefs); `"range"` is
+   * copy_file_range(2); `"sendfile"`; `"splice"` goes through a pipe; `"direct"` bypasses the page
+   * cache with `O_DIRECT`; `"mmap"` maps the source and writes from the mapping; `"copy"` reads and
+   * writes.
    *
    * @default {"auto"}
    */
   method?: CopyMethod | "auto" | undefined;
   /**
-   * `"drop"` leaves in the page cache what was there before, and adds neither file to it.
+   * `"drop"` keeps pages that were cached before, and adds neither file to the page cache.
    *
    * @default {"keep"}
    */
   cache?: "keep" | "drop" | undefined;
   /**
-   * Whether the target has a temporary name in the same folder until it is complete. Without it an
-   * existing target is emptied at once and filled in place: it keeps its owner, its other names and
-   * whoever has it open, and others see half a file.
+   * Whether the target has a temporary name in the same folder until it is complete. If not, an
+   * existing target is emptied at once and filled in place. It keeps its owner, its other names and
+   * its open descriptors, but others see an incomplete file.
    *
    * @default {true}
    */
   atomic?: boolean | undefined;
-  /** Whether a target that exists is replaced; `EEXIST` otherwise. @default {true} */
+  /** Whether an existing target is replaced; `EEXIST` otherwise. @default {true} */
   overwrite?: boolean | undefined;
   /**
-   * Whether the target gets the permission bits of the source, as with `fs.copyFile`, or those of any
-   * new file.
+   * Whether the target gets the permission bits of the source, as with `fs.copyFile`, or those of
+   * any new file.
    *
    * @default {true}
    */
   mode?: boolean | undefined;
   /** Whether the target gets the times of the source, to the microsecond. @default {false} */
   times?: boolean | undefined;
-  /** Whether the disk must have the bytes before the target gets its name. @default {false} */
+  /** Whether the target gets its name only once its bytes are on the disk. @default {false} */
   durable?: boolean | undefined;
 }
 
-/** Whether nothing is asked for but a copy, in the usual way. */
+/** Whether the options request a usual copy. */
 export function isPlain(options: CopyOptions): boolean {
   const { method = "auto", cache = "keep", atomic = true, overwrite = true } = options;
   const { chunkSize, durable = false, maxRate, times = false } = options;

@@ -1,4 +1,4 @@
-/** Copies that are made in one go: where that is quick on this thread, else in the one that copies. @module */
+/** Copies a file in one call: on this thread if quick, else in the copying thread. @module */
 
 import { errnoName, errnoNumber } from "../../errors.ts";
 import { ReadFlag } from "../../sys/flags/file.ts";
@@ -12,14 +12,14 @@ import { LoopShare } from "../engine/loop_budget.ts";
 import type { Pipe } from "../engine/pipe.ts";
 import { givePipe, takePipe } from "../engine/pipe_pool.ts";
 
-/** A copy that leaves nothing to chance: a new file, whole, under a temporary name until it is complete. */
+/** A default copy: a new, whole file, under a temporary name until it is complete. */
 export interface WholeCopy {
   readonly source: number;
   /** Number of the device that holds the source. */
   readonly device: bigint;
-  /** Bytes, none of which are in a hole. */
+  /** Size in bytes; the file has no holes. */
   readonly size: number;
-  /** Where it goes, under which name, and under which name that nobody uses until it is complete. */
+  /** Target folder, final name, and an unused name until the file is complete. */
   readonly folder: Folder;
   readonly name: string;
   readonly hidden: string;
@@ -28,28 +28,28 @@ export interface WholeCopy {
   readonly progress: TransferProgress;
 }
 
-/** Bytes up to which reading and writing beats a pipe. */
+/** Bytes up to which read and write are faster than a pipe. */
 const SMALL = 256 * 1024;
 
-/** Most bytes of a copy on this thread: they take 0.2 to 0.4 ms, and 0.1 to 0.2 more elsewhere (measured). */
+/** Maximum bytes of a copy on this thread: waking another thread would take longer. */
 const MOST_HERE = 1024 * 1024;
 
-/** Most bytes of one go in the thread: about 5 ms, in which it cannot be stopped. */
+/** Maximum bytes of one call in the thread: about 5 ms, during which it cannot be stopped. */
 const MOST = 16 * 1024 * 1024;
 
-/** File systems where files cannot share blocks. */
+/** File systems that cannot share blocks. */
 const CLONELESS: ReadonlySet<number> = new Set([FileSystem.EXT, FileSystem.TMPFS]);
 
-/** File systems where they usually can. */
+/** File systems that usually can. */
 const SHARING: ReadonlySet<number> = new Set([FileSystem.XFS, FileSystem.BTRFS]);
 
-/** Small copies in a row, each within a second of the one before, that are worth a thread. */
+/** Small copies in a row, each within BURST_MS of the last, for which a thread pays. */
 const BURST = 8;
 const BURST_MS = 1000;
 
 const ENOSYS = errnoNumber("ENOSYS");
 
-/** What a file system says that shares no blocks; elsewhere it may be about these two files. */
+/** Errors of a file system that shares no blocks; other errors may concern these two files. */
 const NEVER: ReadonlySet<string> = new Set(["EOPNOTSUPP", "ENOTTY", "ENOSYS"]);
 const MOST_REFUSING = 64;
 const refusing = new Set<bigint>();
@@ -59,10 +59,10 @@ let cork = 0;
 let lastMs = 0;
 
 /**
- * Makes a copy.
+ * Copies a file.
  *
- * @returns Whether it is complete. If not, there is nothing of it, and it must be made step by step,
- * which also tells what is wrong with it.
+ * @returns Whether the copy is complete. If not, nothing of it remains. Then copy step by step,
+ * which also reports the error.
  */
 export async function copyAtOnce(copy: WholeCopy): Promise<boolean> {
   const { folder, size } = copy;
@@ -70,7 +70,9 @@ export async function copyAtOnce(copy: WholeCopy): Promise<boolean> {
   return isLocal(folder) && size <= MOST && await copied(copy);
 }
 
-/** Whether it is worth asking: nobody knows what lies under an overlay, and for a few bytes all the same. */
+/**
+ * Whether FICLONE is worth trying: not for small files if it is unknown what lies under an overlay.
+ */
 function mayShare({ device, folder: { fileSystem }, size }: WholeCopy): boolean {
   if (CLONELESS.has(fileSystem) || refusing.has(device)) return false;
   return size > SMALL || SHARING.has(fileSystem);
@@ -81,7 +83,7 @@ async function cloned(copy: WholeCopy): Promise<boolean> {
   const result = await inThread("cloneWhole", source, folder.fd, hidden, name, mode) ?? -ENOSYS;
   if (result >= 0) progress.moved(size, "reflink");
   else if (NEVER.has(errnoName(-result))) refusing.add(device);
-  // It needs no more than to be bounded: what is forgotten is asked again.
+  // A limit is enough: a file system that was forgotten is tried again.
   if (refusing.size > MOST_REFUSING) refusing.clear();
   return result >= 0;
 }
@@ -100,7 +102,7 @@ async function copied(copy: WholeCopy): Promise<boolean> {
     const result = near
       ? share.spend(() => runInline(...call))
       : await inThread(...call) ?? -ENOSYS;
-    // What was not in the page cache after all is read elsewhere, step by step.
+    // The source was not fully cached: read it step by step in a thread.
     if (result < 0) return false;
     if (size > 0) progress.moved(size, pipe === null ? "copy" : "splice");
     return true;
@@ -112,12 +114,12 @@ async function copied(copy: WholeCopy): Promise<boolean> {
 function callFor(copy: WholeCopy, near: boolean, pipe: Pipe | null): BlockingCall {
   const { source, size, folder, hidden, name, mode } = copy;
   const [read, write] = pipe === null ? [-1, -1] : [pipe.readFd, pipe.writeFd];
-  // What is memory refuses the flag, and has been asked about as a whole.
+  // tmpfs rejects RWF_NOWAIT; its residency was checked above.
   const flags = near && !isInMemory(source, 0, size) ? ReadFlag.NOWAIT : 0;
   return ["copyWhole", source, size, folder.fd, hidden, name, mode, flags, read, write];
 }
 
-/** Whether the last small copies came so close on each other that a thread is worth its while. */
+/** Whether the last small copies followed each other so closely that a thread pays. */
 function bursting(): boolean {
   const now = performance.now();
   cork = now - lastMs < BURST_MS ? cork + 1 : 1;
@@ -125,7 +127,7 @@ function bursting(): boolean {
   return cork >= BURST;
 }
 
-/** Of a small file only its begin is asked after: it is read by calls that do not wait, if they must. */
+/** Probes only the start of a small file: its reads don't wait anyway, if they must not. */
 function isResident(file: number, size: number): boolean {
   if (size <= SMALL) return resident(file, 0, Math.min(1, size)) > 0 || size === 0;
   for (let at = 0; at < size;) {

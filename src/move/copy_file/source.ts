@@ -1,4 +1,4 @@
-/** What a copy needs to know of the file that it reads. @module */
+/** Examines the source of a copy. @module */
 
 import type { BigIntStats } from "node:fs";
 import { platform } from "../../../ffi/platform/mod.ts";
@@ -11,7 +11,7 @@ import { copyFacts, statusOf } from "../../threads/blocking/files.ts";
 import { hold, isDoubtful, type Snapshot, snapshot } from "../engine/file/pseudo_files.ts";
 import { asSyscallError } from "../../errors.ts";
 
-/** Describes an open file: by a call of our own where there is one, for Deno knows only its own files. */
+/** Describes an open file, by a system call if possible: Deno knows only files that it opened. */
 export async function describeFile(fd: number): Promise<FileFacts> {
   if (platform.os === "linux" && available()) {
     return check(await copyFacts(fd), "statx", () => `describe fd ${fd}`);
@@ -38,14 +38,14 @@ function describeByRuntime(fd: number): Promise<BigIntStats> {
   });
 }
 
-/** The bytes of a file that tells no length; `undefined` for one that is as long as it says. */
+/** The content of a file that reports no length; `undefined` if its size is reliable. */
 export async function contentsOf(
   fd: number,
   { type, size, blocks }: FileFacts,
   signal: AbortSignal | undefined,
 ): Promise<Snapshot | undefined> {
   if (!available()) return await hold(fd, { type, size, blocks });
-  // Only what is told apart by these is asked for again, and where it is.
+  // Checks the cheap facts first, then the mount.
   if (!isDoubtful({ type, size, blocks })) return undefined;
   if (!isDoubtful({ type, size, blocks, mount: mountOf(fd) })) return undefined;
   const status = check(await statusOf(fd), "statx", () => `describe fd ${fd}`);
@@ -55,7 +55,7 @@ export async function contentsOf(
 /** `S_IFMT` */
 export const TYPE = 0o170000;
 
-/** Whether a file is one that can be copied. */
+/** Whether a file can be copied as a regular file. */
 export function isRegular({ type }: FileFacts): boolean {
   return type === FileType.REGULAR;
 }

@@ -1,4 +1,4 @@
-/** The file that a copy makes: under a temporary name until it is complete. @module */
+/** The file that a copy creates: under a temporary name until it is complete. @module */
 
 import { builtin } from "../../builtins.ts";
 import { errnoNumber, SyscallError } from "../../errors.ts";
@@ -10,7 +10,7 @@ import type { CopyTarget, TargetOptions } from "./types.ts";
 import { makeHidden } from "./hidden.ts";
 import { temporaryName } from "./name.ts";
 
-/** Makes the file for a copy to `place`, which is no folder and no device. */
+/** Creates the file for a copy to `place`, which is neither a folder nor a device. */
 export async function makeTarget(place: Place, options: TargetOptions): Promise<CopyTarget> {
   const { path, facts } = place;
   if (facts !== undefined && !options.overwrite) {
@@ -39,7 +39,7 @@ async function makeInPlace(
     },
     async discard() {
       await file.close().catch(() => {});
-      // What was there before is gone; half of something else is not to pass for it.
+      // The old content is gone; an incomplete copy must not pass for it.
       const undo = facts === undefined ? promises.unlink(path) : promises.truncate(path);
       await undo.catch(() => {});
     },

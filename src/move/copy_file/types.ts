@@ -1,28 +1,28 @@
-/** A copy's target while it is not complete. @module */
+/** The incomplete target of a copy. @module */
 
 import type { FileFacts } from "../../sys/file/statx.ts";
 
-/** A file that is being made. */
+/** A file being written. */
 export interface CopyTarget {
   readonly fd: number;
-  /** Path of the file while it is not complete; `undefined` of one without a name. */
+  /** Path of the incomplete file; `undefined` without a name. */
   readonly path: string | undefined;
   /** Closes the file and gives it its name. */
   finish(): Promise<void>;
-  /** Closes the file and leaves nothing of it behind. */
+  /** Closes and removes the file. */
   discard(): Promise<void>;
 }
 
-/** What a target is made from. */
+/** How to create a target. */
 export interface TargetOptions {
-  /** Under a temporary name first. */
+  /** Uses a temporary name first. */
   readonly atomic: boolean;
-  /** In place of a file that exists. */
+  /** Replaces an existing file. */
   readonly overwrite: boolean;
   /** Permission bits of the file, or `undefined` for those of any new file. */
   readonly mode: number | undefined;
-  /** Times of access and change that the file gets, or `undefined` for those of now. */
+  /** Access and modification times of the file, or `undefined` for the current time. */
   readonly times: FileFacts | undefined;
-  /** Waits until the disk has the bytes. */
+  /** Waits until the bytes are on the disk. */
   readonly durable: boolean;
 }

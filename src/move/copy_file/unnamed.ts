@@ -1,4 +1,4 @@
-/** The file that a copy makes, where it needs no name until it is complete. @module */
+/** The file that a copy creates, without a name until it is complete. @module */
 
 import { guardsPaths } from "../../../ffi/mod.ts";
 import { builtin } from "../../builtins.ts";
@@ -15,7 +15,7 @@ import { attempt, makeHidden } from "./hidden.ts";
 import type { CopyTarget, TargetOptions } from "./types.ts";
 import { runInline, runOffThread } from "../engine/file/off_loop.ts";
 
-/** What is said where no file may be linked, or not this one. */
+/** Errors when a file may not be linked. */
 const UNNAMEABLE: ReadonlySet<string> = new Set([
   "EACCES",
   "EINVAL",
@@ -28,7 +28,7 @@ const UNNAMEABLE: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Makes such a file: `undefined` where that cannot be.
+ * Creates such a file: `undefined` if that is impossible.
  *
  * @param hidden Path beside that of `place`, for the moment in which it replaces a file.
  */
@@ -43,7 +43,7 @@ export async function makeUnnamed(
   const { mode = 0o666, overwrite } = options;
   const file = await openFor(dirname(path), TMPFILE | WRONLY, mode & 0o777, options, path)
     .catch(() => undefined);
-  // A file system that has none such; what else is wrong, the next way tells.
+  // The file system does not support it. The next method reports other errors.
   if (file === undefined) return undefined;
   return {
     fd: file.fd,
@@ -62,7 +62,7 @@ export async function makeUnnamed(
   };
 }
 
-/** The bytes are there, and cannot get their name: so they are copied to a file that has one. */
+/** The bytes are complete but cannot get a name: copy them to a file that has one. */
 async function copyNamed(fd: number, path: string, options: TargetOptions): Promise<void> {
   const target = await makeHidden(path, options);
   try {

@@ -1,4 +1,4 @@
-/** Writing to a descriptor without waiting in the kernel: what a pipe holds, or memory. @module */
+/** Writes to a descriptor without blocking: the content of a pipe, or memory. @module */
 
 import { PollEvent } from "../../sys/flags/event.ts";
 import * as raw from "../../sys/raw/mod.ts";
@@ -13,26 +13,28 @@ import { givePipe, takePipe } from "./pipe_pool.ts";
 import { writeNow } from "./staging.ts";
 import { failure, isTransient } from "../transfer/options.ts";
 
-/** Writes to one descriptor, in order. To a file it writes in the thread, for a disk may be waited for. */
+/**
+ * Writes to one descriptor, in order. Writes to a file in a thread, because it may wait for a disk.
+ */
 export class DescriptorWriter {
   readonly #target: End;
   #offset: number | null;
-  /** Through it the thread gets what goes to a file: it knows descriptors only. */
+  /** Passes bytes for a file to the thread, which only handles descriptors. */
   #pipe: Pipe | null | undefined;
   #busy: Promise<unknown> = Promise.resolve();
 
-  /** `offset` is where in a file the first byte goes; `null` where there are no positions. */
+  /** `offset` is the position of the first byte in a file; `null` without positions. */
   constructor(target: End, offset: number | null) {
     this.#target = target;
     this.#offset = offset;
   }
 
-  /** Gives a part of a file to a file, at its position: a count, or `-errno`. */
+  /** Moves a part of a file to a file, at its position: a count, or `-errno`. */
   sendFile(file: number, position: number, count: number): Promise<number> {
     return this.#keep(runOffThread("sendRange", file, position, this.#target.fd, count, count));
   }
 
-  /** Gives some of what a pipe holds: a count, or `-errno`. */
+  /** Moves some of a pipe's content: a count, or `-errno`. */
   splice(pipe: number, count: number): number | Promise<number> {
     const { fd } = this.#target;
     if (!isFile(this.#target)) return spliceStep(pipe, null, fd, null, count);
@@ -48,7 +50,7 @@ export class DescriptorWriter {
   }
 
   /**
-   * Writes all of `bytes`; one at a time.
+   * Writes all of `bytes`; one call at a time.
    *
    * @throws {SyscallError} When the descriptor takes no more.
    * @throws {AbortError} When the signal fired.
@@ -68,7 +70,7 @@ export class DescriptorWriter {
     }
   }
 
-  /** Gives back what it holds, once nothing is under way any more. */
+  /** Frees its resources, once nothing is in flight. */
   async close(): Promise<void> {
     await this.#busy;
     if (this.#pipe) givePipe(this.#pipe);
@@ -83,7 +85,7 @@ export class DescriptorWriter {
       const moved = this.#advance(await call);
       if (moved > 0) done += moved;
       else {
-        // What was not written is still in memory: the next call meets the error again.
+        // Unwritten bytes are still in memory: the next call meets the error again.
         discard(pipe.readFd, left);
         return done > 0 ? done : moved;
       }
@@ -91,7 +93,7 @@ export class DescriptorWriter {
     return held;
   }
 
-  /** Remembers what is under way. */
+  /** Remembers the operation in flight. */
   async #keep(moving: Promise<number>, advances = true): Promise<number> {
     this.#busy = moving.catch(() => {});
     const moved = await moving;

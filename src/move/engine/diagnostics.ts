@@ -1,4 +1,4 @@
-/** Telling whoever listens what each transfer did. @module */
+/** Publishes what each transfer did. @module */
 
 import type { Channel } from "node:diagnostics_channel";
 import { builtin } from "../../builtins.ts";
@@ -6,16 +6,16 @@ import { debug } from "../../debug.ts";
 import type { TransferResult } from "../../options.ts";
 
 /**
- * What is published on the channel `"sluice:transfer"` of `node:diagnostics_channel` when a transfer
- * has ended, in whatever way.
+ * Published on the channel `"sluice:transfer"` of `node:diagnostics_channel` when a transfer has
+ * ended for any reason.
  *
- * A stream of `createReadStream` publishes one for each stretch that it sends by sendfile(2), and
- * nothing for what passes through it as through any other stream.
+ * A stream of `createReadStream` publishes one event for each stretch that it sends by sendfile(2),
+ * and none for bytes that pass through it like through any other stream.
  *
- * Keep the channel that you subscribe to: Bun 1.4 forgets the subscribers of one that nobody refers
- * to, with the next garbage collection.
+ * Keep a reference to the channel that you subscribe to: Bun 1.4 drops the subscribers of an
+ * unreferenced channel at the next garbage collection.
  *
- * @example Count what was sent without a copy
+ * @example Count the bytes sent without a copy
  * ```ts ignore
  * export const transfers = diagnosticsChannel.channel("sluice:transfer");
  * transfers.subscribe((event) => {
@@ -25,13 +25,13 @@ import type { TransferResult } from "../../options.ts";
  * ```
  */
 export interface TransferEvent extends TransferResult {
-  /** Why it ended before its last byte; absent when nothing failed. */
+  /** Error that ended it before its last byte; absent on success. */
   error?: Error | undefined;
 }
 
 let channel: Channel | undefined;
 
-/** Publishes an event; costs nothing to speak of while nobody listens. */
+/** Publishes an event; costs almost nothing without subscribers. */
 export function publish(event: TransferEvent): void {
   debug(() => {
     const { bytes, method, durationMs, error } = event;

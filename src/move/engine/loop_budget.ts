@@ -1,22 +1,22 @@
-/** How much of the event loop short calls on files may have. @module */
+/** Limits the time that short file calls may take on the event loop. @module */
 
-/** Time in one turn of the loop, after which the next call waits for the next turn, in milliseconds. */
+/** Milliseconds per turn of the loop, after which the next call waits for the next turn. */
 const TURN_MS = 1;
 
 /**
- * A call that takes longer has waited: for the journal of the file system, or because too much is
- * waiting to be written. Nobody can tell beforehand, so that one call in {@linkcode UNREST_MS} may.
+ * A call that takes longer has waited: for the file system's journal, or because too much writeback
+ * is pending. This cannot be predicted, so it may happen once per {@linkcode UNREST_MS}.
  */
 const SLOW_MS = 5;
 const UNREST_MS = 10_000;
 
-/** Calls that are quicker than a change of thread, unless the file system has other things to do. */
+/** Runs calls that are usually quicker than a thread switch, unless the file system is busy. */
 export class LoopShare {
   #spentMs = 0;
   #calmAt = 0;
   #nextTurn: Promise<void> | undefined;
 
-  /** Whether calls have been as quick as they should be. */
+  /** Whether recent calls have been quick enough. */
   get calm(): boolean {
     return performance.now() >= this.#calmAt;
   }
@@ -26,7 +26,7 @@ export class LoopShare {
     while (this.#spentMs >= TURN_MS) await this.#nextTurn;
   }
 
-  /** Makes a call, and counts its time. */
+  /** Makes a call and measures its time. */
   spend<T>(call: () => T): T {
     const before = performance.now();
     try {

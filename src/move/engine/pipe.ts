@@ -12,15 +12,15 @@ import { addressIn } from "../../sys/region.ts";
 /** Options of {@linkcode Pipe}. */
 export interface PipeOptions {
   /**
-   * Bytes that the pipe should hold, an integer in 1..2^31-1; the kernel rounds up to a power of two
-   * of pages. A wish: what the user may not have is made smaller, see {@linkcode Pipe.capacity}.
+   * Requested capacity in bytes, an integer in 1..2^31-1; the kernel rounds up to a power of two of
+   * pages. If the user may not have it, the pipe gets less: see {@linkcode Pipe.capacity}.
    *
    * @default {what the kernel gives: 64 KiB, or 8 KiB to a user who has 64 MiB of pipes}
    */
   capacity?: number | undefined;
   /**
-   * Whether reading and writing wait in the kernel, as programs expect that are given an end of the
-   * pipe as their standard input or output. A wait stops the thread that makes it.
+   * Whether reads and writes block in the kernel, as programs expect of a standard input or output.
+   * A blocking call stops its thread.
    *
    * @default {false: `EAGAIN` instead}
    */
@@ -29,17 +29,16 @@ export interface PipeOptions {
 
 const MOST_CAPACITY = 2 ** 31 - 1;
 
-/** A pipe of this capacity costs no more than any pipe does, so nothing smaller is asked for. */
+/** A pipe of this capacity costs no more than a smaller one, so don't ask for less. */
 const LEAST_WISH = 64 * 1024;
 
 /**
- * A pipe: what is written to one descriptor is read from the other.
+ * A pipe: bytes written to one descriptor are read from the other.
  *
- * Both are close-on-exec. They are the object's: give them to whatever moves bytes, and close the
- * pipe when that has ended. A pipe that nobody closes stays open, whatever the collector does.
- * Linux only.
+ * Both descriptors are close-on-exec, and the object owns them: pass them to the code that moves
+ * bytes, and close the pipe afterwards. The garbage collector never closes it. Linux only.
  *
- * @example Move bytes from a file to a file by way of a pipe
+ * @example Move bytes from a file to a file through a pipe
  * ```ts ignore
  * using pipe = new Pipe({ capacity: 1 << 20 });
  * await Promise.all([
@@ -58,12 +57,12 @@ export class Pipe {
   /**
    * Opens a pipe.
    *
-   * @param options Its capacity, and whether its ends wait.
+   * @param options Its capacity, and whether its ends block.
    *
-   * @throws {TypeError} When an option is of the wrong kind.
-   * @throws {RangeError} When `capacity` is outside its range.
+   * @throws {TypeError} When an option has the wrong type.
+   * @throws {RangeError} When `capacity` is out of range.
    * @throws {SyscallError} `EMFILE` or `ENFILE` when no descriptor is left.
-   * @throws {UnsupportedError} When the system cannot be called, or is not Linux.
+   * @throws {UnsupportedError} Without foreign calls, or when the system is not Linux.
    */
   constructor(options: PipeOptions = {}) {
     const { capacity, blocking } = checkOptions(options);
@@ -86,8 +85,8 @@ export class Pipe {
   }
 
   /**
-   * Bytes that the pipe holds, as the kernel said when it was opened: maybe less than was asked for.
-   * It holds that many in whole pages only, since each write that is cut off costs a page.
+   * Capacity in bytes, as reported when the pipe was opened; possibly less than requested. Only
+   * whole pages fill it to capacity, because each partial write costs a page.
    */
   get capacity(): number {
     return this.#capacity;
@@ -99,17 +98,17 @@ export class Pipe {
   }
 
   /**
-   * Shows memory to the reader of the pipe without copying it, by vmsplice(2).
+   * Maps memory into the pipe without copying it, by vmsplice(2).
    *
-   * Pipe and memory share the pages: what is stored into them before they are read, the reader gets,
-   * and nothing tells when that was. So only memory that stays is taken: a region of `mmap()` in
-   * `sluice/sys`. Unmapping it while the pipe holds it is safe.
+   * The pipe shares the pages. Until they are read, the reader receives what you store into them,
+   * and nothing reports when that is. So it accepts only memory that stays: a region of `mmap()` in
+   * `sluice/sys`. You may unmap it while the pipe holds it.
    *
    * @param memory Ranges of regions, in order; at most 1024.
-   * @returns Bytes shared, maybe fewer than asked for; 0 when the pipe is full.
+   * @returns Bytes shared, possibly fewer than requested; 0 when the pipe is full.
    *
-   * @throws {TypeError} When `memory` is no list of open regions that `mmap()` made.
-   * @throws {RangeError} When a range is not inside its region.
+   * @throws {TypeError} When `memory` is not an array of open regions from `mmap()`.
+   * @throws {RangeError} When a range is outside its region.
    * @throws {SyscallError} `EBADF` when the write end is closed; `EPIPE` when the read end is;
    * `EINVAL` for more than 1024 ranges.
    *
@@ -121,7 +120,7 @@ export class Pipe {
     }
     const ranges = ownRanges(memory);
     for (const { region, offset, length } of ranges) {
-      // What free() takes back, it hands out again while the pipe still shows it.
+      // free() would reuse the memory while the pipe still shows it.
       addressIn(region, offset, length, "mmap");
     }
     const shared = raw.vmsplice(this.#writeFd, ranges, SPLICE_F_NONBLOCK);
@@ -129,19 +128,19 @@ export class Pipe {
     return check(shared, "vmsplice", () => `share ${ranges.length} ranges with a pipe`);
   }
 
-  /** Closes the end to write to: the reader comes to the end. A second call does nothing. */
+  /** Closes the write end: the reader sees the end. A second call does nothing. */
   closeWrite(): void {
     if (this.#writeFd >= 0) raw.close(this.#writeFd);
     this.#writeFd = -1;
   }
 
-  /** Closes the end to read from: writers get `EPIPE`. A second call does nothing. */
+  /** Closes the read end: writers get `EPIPE`. A second call does nothing. */
   closeRead(): void {
     if (this.#readFd >= 0) raw.close(this.#readFd);
     this.#readFd = -1;
   }
 
-  /** Closes both ends; what the pipe still holds is gone. A second call does nothing. */
+  /** Closes both ends; bytes still in the pipe are lost. A second call does nothing. */
   close(): void {
     this.closeWrite();
     this.closeRead();
@@ -176,8 +175,9 @@ function checkOptions(options: PipeOptions): PipeOptions {
 }
 
 /**
- * Asks for `capacity`, and for half of that as long as the user may not have it: `EPERM` above
- * `/proc/sys/fs/pipe-max-size`, or beyond the total of `pipe-user-pages-soft`. Returns what it is.
+ * Requests `capacity`, and half of it as long as the user may not have that: `EPERM` above
+ * `/proc/sys/fs/pipe-max-size`, or beyond the total of `pipe-user-pages-soft`. Returns the actual
+ * capacity.
  */
 function grow(pipe: number, capacity: number): number {
   for (let wish = capacity;; wish = Math.floor(wish / 2)) {
@@ -188,7 +188,7 @@ function grow(pipe: number, capacity: number): number {
 }
 
 function sizeOf(pipe: number): number {
-  // A kernel that does not tell (gVisor) has pipes of the usual capacity.
+  // A kernel without this call (gVisor) has pipes of the usual capacity.
   const size = raw.fcntl(pipe, platform.fcntl.GETPIPE_SZ, 0);
   return size > 0 ? size : LEAST_WISH;
 }

@@ -1,4 +1,4 @@
-/** Watching, slowing down and stopping a transfer: the same for every method. @module */
+/** Progress, rate limit and abort of a transfer, the same for every method. @module */
 
 import { AbortError, TruncatedError } from "../../errors.ts";
 import type { FlowOptions } from "../../options.ts";
@@ -7,20 +7,20 @@ import { publish } from "./diagnostics.ts";
 const PROGRESS_MS = 100;
 const MOST_PAUSE_MS = 1000;
 
-/** Least bytes that are worth a call: those of a fiftieth of a second. */
+/** Minimum bytes that are worth a call: those of a fiftieth of a second. */
 function grainOf(maxRate: number): number {
   return Math.max(1, maxRate / 50);
 }
 
-/** The options of one running transfer, and what they need to remember. */
+/** The options of one running transfer, and its state. */
 export class TransferProgress {
   /** Payload bytes moved. */
   bytes = 0;
   /** Payload bytes to move. */
   readonly total: number;
-  /** What moved some of them, in the order in which they began. */
+  /** Methods that moved some of them, in the order of first use. */
   readonly methods: string[] = [];
-  /** What moved the last of them. */
+  /** Method that moved the last of them. */
   #method = "none";
   readonly #options: FlowOptions;
   readonly #startedMs = performance.now();
@@ -33,7 +33,7 @@ export class TransferProgress {
     this.total = total;
   }
 
-  /** What moved the last bytes; `"none"` before the first. */
+  /** Method that moved the last bytes; `"none"` before the first. */
   get method(): string {
     return this.#method;
   }
@@ -43,12 +43,12 @@ export class TransferProgress {
     return performance.now() - this.#startedMs;
   }
 
-  /** The caller's signal, if there is one. */
+  /** The caller's signal, if any. */
   get signal(): AbortSignal | undefined {
     return this.#options.signal;
   }
 
-  /** Whether the caller wants to see how the transfer gets on. */
+  /** Whether the caller observes the progress. */
   get watched(): boolean {
     return this.#options.onProgress !== undefined;
   }
@@ -63,19 +63,22 @@ export class TransferProgress {
     return new AbortError(this.bytes, this.#options.signal?.reason);
   }
 
-  /** The error for a file that is shorter than it was; `action` follows "Cannot". */
+  /** The error for a truncated file; `action` follows "Cannot". */
   truncated(action: string): TruncatedError {
     return new TruncatedError({ action, bytesMoved: this.bytes, bytesExpected: this.total });
   }
 
-  /** Calls `listener` when the signal fires, in place of an earlier one, until {@linkcode run} has ended. */
+  /**
+   * Calls `listener` when the signal fires, replacing an earlier one, until {@linkcode run} has
+   * ended.
+   */
   whenAborted(listener: () => void): void {
     this.#forgetAbort();
     this.#onAbort = listener;
     this.#options.signal?.addEventListener("abort", listener, { once: true });
   }
 
-  /** Waits for `task`, but no longer than until the signal fires. */
+  /** Waits for `task`, but not longer than until the signal fires. */
   async unlessAborted<T>(task: Promise<T>): Promise<T> {
     if (this.signal === undefined) return await task;
     const { promise, reject } = Promise.withResolvers<never>();
@@ -89,7 +92,7 @@ export class TransferProgress {
     }
   }
 
-  /** Counts bytes, and reports them when the last report is old enough. */
+  /** Counts bytes, and reports them if the last report is old enough. */
   moved(count: number, method: string): void {
     this.bytes += count;
     if (method !== this.#method) this.#began(method);
@@ -108,9 +111,9 @@ export class TransferProgress {
   }
 
   /**
-   * How many of `wanted` bytes `maxRate` allows now; 0 means: ask again in {@linkcode pauseMs}.
+   * How many of `wanted` bytes `maxRate` allows now; 0 means to ask again in {@linkcode pauseMs}.
    *
-   * Nothing before a grain is due: asked again and again, a few bytes at a time would be a busy loop.
+   * Allows nothing before a grain is due: repeated requests for a few bytes would be a busy loop.
    */
   allowance(wanted: number): number {
     const { maxRate } = this.#options;
@@ -141,12 +144,15 @@ export class TransferProgress {
     return Math.min(MOST_PAUSE_MS, Math.max(1, Math.ceil((missing * 1000) / maxRate)));
   }
 
-  /** Bytes that are allowed by now: a tenth of a second ahead, for timers are late. */
+  /** Bytes allowed by now, plus a tenth of a second, because timers are late. */
   #due(maxRate: number): number {
     return Math.floor((this.elapsedMs / 1000 + 0.1) * maxRate) - this.bytes;
   }
 
-  /** Runs the transfer; reports the final count, and tells the diagnostics channel how it ended. */
+  /**
+   * Runs the transfer; reports the final count, and publishes the result on the diagnostics
+   * channel.
+   */
   async run<T>(task: () => Promise<T>): Promise<T> {
     let error: Error | undefined;
     try {
@@ -168,7 +174,7 @@ export class TransferProgress {
     this.#onAbort = undefined;
   }
 
-  /** Tells the diagnostics channel how it ended. */
+  /** Publishes the result on the diagnostics channel. */
   publish(error: Error | undefined): void {
     publish({ bytes: this.bytes, method: this.#method, durationMs: this.elapsedMs, error });
   }

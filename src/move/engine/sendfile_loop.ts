@@ -1,4 +1,4 @@
-/** A file, or a part of it, on its way to a connection. @module */
+/** Sends a file, or a part of it, to a connection. @module */
 
 import { errnoName, SyscallError } from "../../errors.ts";
 import { HANGUPS, REFUSALS } from "../../errno.ts";
@@ -13,15 +13,15 @@ import { sendfileStep } from "./step/sendfile.ts";
 import type { TransferProgress } from "./progress.ts";
 import { ReadAhead } from "../../page_cache/read_ahead.ts";
 
-/** How a pump ended: `undefined` when everything was sent. */
+/** How a pump ended: `undefined` if everything was sent. */
 export type PumpEnd = Error | undefined;
 
 /** A step that moves bytes of a file to a descriptor: a count, 0 at the end of the file, or `-errno`. */
 export type Move = (out: number, file: number, offset: number, count: number) => number;
 
-/** What a pump works on, and how. */
+/** Settings of a pump. */
 export interface PumpOptions {
-  /** Descriptor of the file; stays the caller's. */
+  /** Descriptor of the file; the caller owns it. */
   readonly file: number;
   /** First byte to send. */
   readonly start: number;
@@ -29,20 +29,20 @@ export interface PumpOptions {
   readonly length: number;
   readonly connection: RuntimeConnection;
   readonly progress: TransferProgress;
-  /** Ended by the pump once it has to wait; its owner ends it at the end. */
+  /** Ended by the pump once it has to wait, or by its owner at the end. */
   readonly cork: CorkGuard;
-  /** Most bytes in one call. */
+  /** Maximum bytes in one call. */
   readonly window?: number | undefined;
-  /** The step, where it is not that of sendfile(2), and the name of its method. */
+  /** The step, if not that of sendfile(2), and the name of its method. */
   readonly move?: Move | undefined;
   readonly method?: string | undefined;
 }
 
 /**
- * Sends a part of a file, until everything is sent or the call is refused.
+ * Sends a part of a file until everything is sent or the call is refused.
  *
- * @param refusable Whether a refusal is no error, because another call can go on.
- * @returns The first byte that was not sent: behind the part, unless the call was refused.
+ * @param refusable Whether a refusal is not an error, because another call can continue.
+ * @returns The first byte that was not sent: the end of the part, unless the call was refused.
  */
 export async function pumpFile(options: PumpOptions, refusable: boolean): Promise<number> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
@@ -91,18 +91,18 @@ export class Pump implements WriteJob {
     progress.whenAborted(() => this.#finish(progress.abortError()));
   }
 
-  /** Settles once no thread reads the file on our behalf: only then may it be closed. */
+  /** Settles once no thread reads the file for it: only then may it be closed. */
   get idle(): Promise<void> {
     return this.#gate.idle;
   }
 
-  /** Begins, in this turn of the event loop; the end may come before it returns. */
+  /** Starts in this turn of the event loop; it may end before it returns. */
   start(): void {
     if (this.#progress.aborted) this.#finish(this.#progress.abortError());
     else this.#writer.start();
   }
 
-  /** Stops without an end; what has been counted is on its way, in order. */
+  /** Stops without an end; counted bytes are on their way, in order. */
   stop(): void {
     this.#stopped = true;
     this.#writer.stop();

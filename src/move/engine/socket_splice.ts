@@ -1,4 +1,4 @@
-/** From one socket through a pipe into another, without waiting. @module */
+/** Moves bytes from one socket through a pipe into another, without waiting. @module */
 
 import { EAGAIN, EINVAL, EPIPE } from "../../errno.ts";
 import { recv } from "../../sys/raw/sockets.ts";
@@ -9,26 +9,27 @@ import { peekStep, scratch, sendStep, SOCKET_BYTES } from "./step/memory.ts";
 import { receiveStep, spliceStep, wasCopied } from "./step/splice.ts";
 
 /**
- * A piece from which on there is likely to be another one behind it, for which the pipe has room:
- * fillings of a quarter of the size take half again as much CPU time. Messages go on at once.
+ * Size of a piece after which another one is likely to follow, for which the pipe has room: moving
+ * it in smaller pieces costs more CPU time. Short messages are forwarded at once.
  */
 const BULK_BYTES = 64 * 1024;
 
 /**
- * Moves bytes between two sockets of an epoll loop. Its owner decides what is moved when, and what an
- * end or an error means.
+ * Moves bytes between two sockets of an epoll loop. Its owner decides when to move, and what an end
+ * or an error means.
  *
- * Invariant: filling begins with an empty pipe. So `EAGAIN` for the first piece is about the source.
+ * Invariant: filling starts with an empty pipe. So `EAGAIN` for the first piece concerns the
+ * source.
  */
 export class SocketSplice {
-  /** The socket to read, and the one to write: both are read by whoever may reset them. */
+  /** The source and the target socket. Public, because their owner may have to reset them. */
   readonly from: number;
   readonly to: number;
   /** Bytes delivered. */
   bytes = 0;
-  /** Whether some that were received by us had to be copied. */
+  /** Whether any received bytes had to be copied. */
   copied = false;
-  /** Whether the target was full when last seen. */
+  /** Whether the target was full at the last attempt. */
   full = false;
   /** Whether splice(2) can read the source. */
   splices: boolean;
@@ -36,9 +37,9 @@ export class SocketSplice {
   held = 0;
   readonly #pool: PipePool;
   #pipe: Pipe | null = null;
-  /** What ended a filling that had begun: it is met when the pipe is empty. */
+  /** Error that ended a filling in progress; reported once the pipe is empty. */
   #failure = 0;
-  /** Bytes that go first. */
+  /** Bytes to send first. */
   #ahead: Uint8Array | null = null;
 
   constructor(pool: PipePool, from: number, to: number, splices: boolean) {
@@ -48,17 +49,17 @@ export class SocketSplice {
     this.splices = splices;
   }
 
-  /** Whether bytes that go first are left. */
+  /** Whether bytes to send first are left. */
   get queued(): boolean {
     return this.#ahead !== null;
   }
 
-  /** Sends bytes before anything that is received; they must not change. */
+  /** Queues bytes to send before all received ones; they must not change. */
   queue(bytes: Uint8Array): void {
     this.#ahead = bytes.length > 0 ? bytes : null;
   }
 
-  /** Sends what goes first. 0 when all of it has left, or `-errno`. */
+  /** Sends the queued bytes. 0 when all have left, or `-errno`. */
   sendQueued(): number {
     this.full = false;
     while (this.#ahead !== null) {
@@ -76,7 +77,7 @@ export class SocketSplice {
   /**
    * Fills the empty pipe with at most `most` bytes.
    *
-   * @returns Bytes in the pipe, 0 at the end of the source, or `-errno`; `EINVAL` where splice(2)
+   * @returns Bytes in the pipe, 0 at the end of the source, or `-errno`; `EINVAL` if splice(2)
    * cannot read the source, or no descriptor is left for a pipe: copy then.
    */
   fill(most: number): number {
@@ -94,7 +95,7 @@ export class SocketSplice {
       count = spliceStep(this.from, null, pipe.writeFd, null, wanted);
       if (count > 0) this.held += count;
     }
-    // `EAGAIN` may be about the pipe. Any other error the kernel tells once.
+    // `EAGAIN` may concern the pipe. The kernel reports any other error only once.
     if (count < 0 && count !== EAGAIN) this.#failure = count;
     return this.held;
   }
@@ -116,8 +117,8 @@ export class SocketSplice {
   }
 
   /**
-   * Copies some bytes from socket to socket. They are looked at, sent as far as there is room, and
-   * then taken by that number: nothing is kept.
+   * Copies some bytes from socket to socket: peeks at them, sends as many as there is room for, and
+   * then takes that number. Nothing is buffered.
    *
    * @returns Bytes delivered, 0 at the end of the source, or `-errno`.
    */
@@ -136,14 +137,14 @@ export class SocketSplice {
     return sent;
   }
 
-  /** Gives an empty pipe back: idle connections have none. */
+  /** Returns an empty pipe to the pool: idle connections hold none. */
   rest(): void {
     if (this.#pipe === null || this.held > 0) return;
     this.#pool.give(this.#pipe);
     this.#pipe = null;
   }
 
-  /** Gives back what it holds; bytes in the pipe are lost. */
+  /** Frees its pipe; bytes in it are lost. */
   release(): void {
     this.#ahead = null;
     if (this.#pipe !== null && this.held > 0) {

@@ -1,4 +1,4 @@
-/** Transfers from what has no positions: pipes, sockets, devices. @module */
+/** Transfers from sources without positions: pipes, sockets, devices. @module */
 
 import { EAGAIN } from "../../errno.ts";
 import { UnsupportedError } from "../../errors.ts";
@@ -30,28 +30,31 @@ import { failure, isRefusal, type TransferMethod } from "../transfer/options.ts"
 /** Bytes after which others get their turn on the event loop. */
 const TURN = 2 * 1024 * 1024;
 
-/** Most bytes in one call. */
+/** Maximum bytes in one call. */
 const WINDOW = 1024 * 1024;
 
-/** Pause when a call says "not now" although both ends say "now", in milliseconds. */
+/** Milliseconds to pause if a call blocks although both ends are ready. */
 const RETRY_MS = 2;
 
 const NOTHING: Uint8Array = new Uint8Array(0);
 
-/** From what has no positions to a descriptor or a write of the runtime; a file, through memory. */
+/**
+ * A transfer from a source without positions to a descriptor or a write of the runtime; a file goes
+ * through memory.
+ */
 export interface StreamJob {
   readonly source: End;
-  /** `null` when `write` takes bytes, and `give`, where it is there, what a pipe holds. */
+  /** `null` if `write` takes bytes and `give`, if present, the content of a pipe. */
   readonly target: End | null;
   readonly write?: (bytes: Uint8Array) => Promise<number>;
   readonly give?: Give;
-  /** Bytes of the source that somebody else has read before; they go first, and count. */
+  /** Bytes of the source that were read before; they go first, and count. */
   readonly ahead?: Uint8Array;
-  /** First byte to read, of a source that is a file. */
+  /** First byte to read, if the source is a file. */
   readonly start: number;
-  /** Most bytes to move; `Infinity` for all. */
+  /** Maximum bytes to move; `Infinity` for all. */
   readonly length: number;
-  /** Where the first byte goes in a file; `null` for the end of one that appends. */
+  /** Position of the first byte in a file; `null` for the end of one that appends. */
   readonly targetOffset: number | null;
   readonly method: TransferMethod | "auto";
   readonly chunkSize: number | undefined;
@@ -88,7 +91,7 @@ class StreamPump {
     this.#writer = job.target && new DescriptorWriter(job.target, job.targetOffset);
   }
 
-  /** Bytes that have left the source and not reached the target. */
+  /** Bytes taken from the source that have not reached the target. */
   get held(): number {
     return this.#staging?.held ?? 0;
   }
@@ -114,12 +117,12 @@ class StreamPump {
     this.#pipe = null;
   }
 
-  /** Whether one end is a pipe, so that the other can be joined to it. */
+  /** Whether one end is a pipe, so that splice(2) can join both. */
   #joined(): boolean {
     return [this.#job.source, this.#job.target].some((end) => end?.type === FileType.FIFO);
   }
 
-  /** One splice(2) from end to end. False when it refuses and is not the last method. */
+  /** One splice(2) from end to end. False if it is refused and is not the last method. */
   async #direct(last: boolean): Promise<boolean> {
     const { source, target } = this.#job;
     for (;;) {
@@ -134,7 +137,7 @@ class StreamPump {
     }
   }
 
-  /** splice(2) into a pipe of ours and on. False when it refuses and is not the last method. */
+  /** splice(2) into our pipe and on. False if it is refused and is not the last method. */
   async #staged(last: boolean): Promise<boolean> {
     const pipe = this.#pipe = takePipe();
     if (pipe === null) {
@@ -145,7 +148,7 @@ class StreamPump {
     return await this.#pass(new PipeStaging(this.#job.source, pipe, give), last);
   }
 
-  /** Through memory. */
+  /** Copies through memory. */
   async #copied(): Promise<void> {
     const { source, start } = this.#job;
     const read: Read = isFile(source)
@@ -155,7 +158,7 @@ class StreamPump {
     await this.#pass(this.#memory(held, read), true);
   }
 
-  /** Bytes that go first, and what is read behind them. */
+  /** Bytes to send first, and then the bytes read. */
   #memory(held: Uint8Array, read: Read): MemoryStaging {
     return new MemoryStaging(held, read, this.#job.write ?? ((bytes) => this.#writer!.give(bytes)));
   }
@@ -203,7 +206,7 @@ class StreamPump {
     return true;
   }
 
-  /** How many bytes may be asked for now; 0 when all have been moved. */
+  /** Number of bytes that may be requested now; 0 once all have been moved. */
   async #allowed(): Promise<number> {
     const { progress, length, chunkSize = WINDOW, source, target } = this.#job;
     const allowed = await progress.allowed(Math.min(length - this.#moved, chunkSize));
@@ -222,7 +225,7 @@ class StreamPump {
     await new Promise((resolve) => setImmediate(resolve));
   }
 
-  /** Waits for whichever end said no: the source when it is empty, else the target. */
+  /** Waits for the end that blocked: the source if it is empty, else the target. */
   async #either(): Promise<void> {
     const { source, target, progress } = this.#job;
     if (raw.poll(source.fd, PollEvent.IN, 0) === 0) return await this.#ready(source, PollEvent.IN);
@@ -232,7 +235,7 @@ class StreamPump {
     await progress.unlessAborted(new Promise((resolve) => setTimeout(resolve, RETRY_MS)));
   }
 
-  /** By the number that was given: its owner may close it, and then the wait ends. */
+  /** Uses the number that the caller passed: if its owner closes it, the wait ends. */
   async #ready(end: End, events: number): Promise<void> {
     const { progress } = this.#job;
     try {

@@ -1,4 +1,4 @@
-/** Where bytes are between a source and a target that cannot be joined directly. @module */
+/** Holds bytes between a source and a target that cannot be joined directly. @module */
 
 import { platform } from "../../../ffi/platform/mod.ts";
 import { EAGAIN, EOPNOTSUPP } from "../../errno.ts";
@@ -16,24 +16,24 @@ import type { TransferMethod } from "../transfer/options.ts";
 
 const { DONTWAIT, NOSIGNAL } = platform.message;
 
-/** Bytes that a pipe with a free slot, and a device that says it is ready, take without waiting. */
+/** Bytes that a pipe with a free slot, or a device that reports ready, takes without waiting. */
 const LEAST_ROOM = 4096;
 
-/** Bytes that have left the source and not reached the target. */
+/** Bytes taken from the source that have not reached the target. */
 export interface StagingBuffer {
-  /** What the result calls it. */
+  /** Name of the method in the result. */
   readonly method: TransferMethod;
-  /** How many there are. */
+  /** Number of bytes held. */
   readonly held: number;
-  /** Takes at most `count` from the source; only when nothing is held. A count, 0, or `-errno`. */
+  /** Takes at most `count` from the source; only if nothing is held. A count, 0, or `-errno`. */
   fill(count: number): number | Promise<number>;
-  /** Gives some of what is held to the target. A count, or `-errno`. */
+  /** Moves some of the held bytes to the target. A count, or `-errno`. */
   deliver(): number | Promise<number>;
 }
 
 export { CHUNK };
 
-/** Gives some of what a pipe holds to a target: a count, or `-errno`. */
+/** Moves some of a pipe's content to a target: a count, or `-errno`. */
 export type Give = (pipe: number, count: number) => number | Promise<number>;
 
 /** Bytes in a pipe, which never enter JavaScript. */
@@ -52,7 +52,7 @@ export class PipeStaging implements StagingBuffer {
 
   fill(count: number): number {
     const { writeFd, capacity } = this.#pipe;
-    // The pipe is empty, so EAGAIN is about the source.
+    // The pipe is empty, so EAGAIN concerns the source.
     const moved = takeStep(this.#source, writeFd, Math.min(count, capacity));
     return this.held = Math.max(0, moved), moved;
   }
@@ -63,7 +63,7 @@ export class PipeStaging implements StagingBuffer {
     return moved;
   }
 
-  /** Takes out what is held, for a target that refuses splice(2). */
+  /** Takes out the held bytes, for a target that refuses splice(2). */
   takeOut(): Uint8Array {
     const bytes = new Uint8Array(this.held);
     let length = 0;
@@ -77,7 +77,7 @@ export class PipeStaging implements StagingBuffer {
   }
 }
 
-/** Fills an empty pipe from what has no positions: a count, 0 at the end, or `-errno`. */
+/** Fills an empty pipe from a source without positions: a count, 0 at the end, or `-errno`. */
 export function takeStep({ fd, type }: End, pipe: number, count: number): number {
   return type === FileType.SOCKET
     ? receiveStep(fd, pipe, count)
@@ -85,8 +85,8 @@ export function takeStep({ fd, type }: End, pipe: number, count: number): number
 }
 
 /**
- * Moves bytes between a pipe and what else does not wait. As {@linkcode receiveStep}, splice(2) does
- * not have the last word on a socket: bytes behind an urgent one are copied.
+ * Moves bytes between a pipe and another non-blocking descriptor. As in {@linkcode receiveStep},
+ * splice(2) does not decide about the end of a socket: bytes after an urgent one are copied.
  */
 export function joinStep(source: End, target: End, count: number): number {
   const moved = spliceStep(source.fd, null, target.fd, null, count);
@@ -114,7 +114,7 @@ export class MemoryStaging implements StagingBuffer {
   readonly #buffer = new Uint8Array(CHUNK);
   #rest: Uint8Array;
 
-  /** `rest` is what an earlier staging held. */
+  /** `rest` holds the bytes of an earlier staging buffer. */
   constructor(rest: Uint8Array, read: Read, write: Write) {
     this.#rest = rest;
     this.#read = read;
@@ -139,8 +139,8 @@ export class MemoryStaging implements StagingBuffer {
 }
 
 /**
- * Reads a file from `start` on; what is not in the page cache a thread brings in first, `portion`
- * bytes at a time if those are more than are asked for.
+ * Reads a file from `start` on. A thread first reads pages that are not cached, `portion` bytes at
+ * a time if that is more than requested.
  */
 export function fileReader({ fd }: Pick<End, "fd">, start: number, portion = 0): Read {
   if (!isLocal(fd)) return farReader(fd, start);
@@ -156,7 +156,7 @@ export function fileReader({ fd }: Pick<End, "fd">, start: number, portion = 0):
   };
 }
 
-/** Reads a file that another machine or another program has, by a thread. */
+/** Reads a file that another machine or program holds, in a thread. */
 function farReader(fd: number, start: number): Read {
   let position = start;
   return async (target) => {
@@ -166,7 +166,7 @@ function farReader(fd: number, start: number): Read {
   };
 }
 
-/** Reads what there is, without waiting, also from a descriptor that waits. */
+/** Reads available bytes without waiting, even from a blocking descriptor. */
 export function readNow(source: End, target: Uint8Array): number {
   if (source.type === FileType.SOCKET) return raw.recv(source.fd, target, DONTWAIT);
   if (!source.blocking) return raw.read(source.fd, target);
@@ -177,7 +177,7 @@ export function readNow(source: End, target: Uint8Array): number {
   return raw.poll(source.fd, PollEvent.IN, 0) === 0 ? EAGAIN : raw.read(source.fd, target);
 }
 
-/** Writes what there is room for, without waiting, also to a descriptor that waits. */
+/** Writes what there is room for without waiting, even to a blocking descriptor. */
 export function writeNow(target: End, bytes: Uint8Array): number {
   if (target.type === FileType.SOCKET) return raw.send(target.fd, bytes, DONTWAIT | NOSIGNAL);
   if (!target.blocking) return raw.write(target.fd, bytes);
@@ -185,12 +185,12 @@ export function writeNow(target: End, bytes: Uint8Array): number {
   return raw.write(target.fd, bytes.subarray(0, LEAST_ROOM));
 }
 
-/** Why bytes cannot go from `source` to `target` by splice(2), or `null`. */
+/** Reason why bytes cannot go from `source` to `target` by splice(2), or `null`. */
 export function unspliceable(source: End, target: End | null): string | null {
   return target === null ? "the runtime owns the target" : unreadable(source) ?? unwritable(target);
 }
 
-/** Why splice(2) cannot take bytes from `source`, or `null`. */
+/** Reason why splice(2) cannot read `source`, or `null`. */
 export function unreadable(source: End): string | null {
   return isFile(source) ? "files have positions" : unwritable(source);
 }

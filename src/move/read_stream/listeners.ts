@@ -1,16 +1,16 @@
-/** Listeners of a file stream, as far as they decide where its bytes go. @module */
+/** Listeners of a file stream that decide where its bytes go. @module */
 
 import type { ReadStream } from "node:fs";
 
 /** A listener of any event. */
 export type Listener = Parameters<ReadStream["on"]>[1];
 
-/** Whether listeners of `event` decide who gets the bytes. */
+/** Whether listeners of `event` receive the bytes. */
 export function carriesBytes(event: unknown): boolean {
   return event === "data" || event === "readable";
 }
 
-/** Wraps a listener; `removeListener()` finds it by either function, as it does for `once()`. */
+/** Wraps a listener; `removeListener()` finds it by either function, as with `once()`. */
 export function wrap(listener: Listener): Listener {
   const wrapper = (...args: unknown[]) => (listener as (...args: unknown[]) => void)(...args);
   return Object.assign(wrapper, { listener });

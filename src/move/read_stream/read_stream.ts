@@ -1,4 +1,4 @@
-/** A drop-in for `fs.createReadStream` whose bytes leave by sendfile where they may. @module */
+/** A drop-in for `fs.createReadStream` whose bytes leave by sendfile if possible. @module */
 
 import type { ReadStream } from "node:fs";
 import { builtin } from "../../builtins.ts";
@@ -15,42 +15,43 @@ import {
 } from "./sendfile_bypass.ts";
 import { carriesBytes, type Listener, wrap } from "./listeners.ts";
 
-/** Argument of {@linkcode createReadStream}, as `fs.createReadStream` has it. */
+/** Options of {@linkcode createReadStream}, as for `fs.createReadStream`. */
 export type ReadStreamOptions = Parameters<typeof import("node:fs").createReadStream>[1];
 
-/** Argument of {@linkcode createReadStream}, as `fs.createReadStream` has it. */
+/** Path for {@linkcode createReadStream}, as for `fs.createReadStream`. */
 export type ReadStreamPath = Parameters<typeof import("node:fs").createReadStream>[0];
 
 type Constructor<T> = new (path: ReadStreamPath, options?: ReadStreamOptions) => T;
 
 let constructor: Constructor<ReadStream> | undefined;
 
-/** Makes the class when it is first needed: `fs.ReadStream` has to be loaded for that. */
+/** Creates the class on first use, because that loads `fs.ReadStream`. */
 function fileStream(): Constructor<ReadStream> {
   if (constructor !== undefined) return constructor;
   const Base = builtin("fs").ReadStream as unknown as Constructor<FileReadable>;
 
   class FileStream extends Base {
-    /** Whether only ordinary reads will do: those of a custom `fs` are not ours to replace. */
+    /** Whether only ordinary reads are allowed: reads of a custom `fs` must not be replaced. */
     #ordinary: boolean;
-    /** The options that say where it begins, and whether the file is its own. */
+    /** The options that define its range and its file. */
     readonly #given: GivenOptions;
     #sendfileBypass: SendfileBypass | undefined;
     /** Settles once no thread reads the file for a sendfile bypass. */
     #idle: Promise<void> | undefined;
-    /** Bytes that the read asked for in whose place the sendfile bypass stands. */
+    /** Bytes requested by the read that the sendfile bypass replaces. */
     #wanted = 0;
-    /** The `data` listener by which the last `pipe()` forwards. */
+    /** The `data` listener through which the last `pipe()` forwards. */
     #forward: unknown;
     /** The destinations of `pipe()`, in order. */
     readonly #destinations: unknown[] = [];
     /** Whether the `data` listener of a `pipe()` to a socket is about to be added. */
     #piping = false;
     /**
-     * Bytes that went into the stream and have not come out of it as `data`.
+     * Bytes that were pushed into the stream but not yet emitted as `data`.
      *
-     * `readableLength` does not tell: a chunk that has left the buffer may still be on its way to the
-     * listeners when `_read()` is called. Node.js 26.12 calls it so for each chunk of a `pipe()`.
+     * `readableLength` is not enough: when `_read()` is called, a chunk that has left the buffer
+     * may still be on its way to the listeners. Node.js 26.12 calls it that way for each chunk of a
+     * `pipe()`.
      */
     #undelivered = 0;
 
@@ -62,7 +63,7 @@ function fileStream(): Constructor<ReadStream> {
     }
 
     override _read(size: number): void {
-      // Only a push() from outside can ask again.
+      // Only a push() from outside can request another read.
       if (this.#sendfileBypass !== undefined) return;
       const destination = this.#ordinary ? undefined : this.#soleDestination();
       const rest = destination && restFor(this, destination, this.#given);
@@ -72,7 +73,7 @@ function fileStream(): Constructor<ReadStream> {
       this.#sendfileBypass.start();
     }
 
-    /** The one destination whose runtime may be bypassed, if nobody else wants the bytes. */
+    /** The only destination whose runtime may be bypassed, if no other consumer wants the bytes. */
     #soleDestination(): Destination | undefined {
       const [destination, another] = this.#destinations;
       const listeners = this.rawListeners("data");
@@ -97,7 +98,7 @@ function fileStream(): Constructor<ReadStream> {
       this.#sendfileBypass = undefined;
     }
 
-    /** Ends a sendfile bypass where it stands; the read that it replaced happens after all. */
+    /** Ends a sendfile bypass at its current byte; the read that it replaced then happens. */
     #interrupt(): void {
       if (this.#sendfileBypass === undefined) return;
       this.#sendfileBypass.stop();
@@ -113,20 +114,20 @@ function fileStream(): Constructor<ReadStream> {
     override unshift(chunk: unknown, encoding?: BufferEncoding): void {
       this.#interrupt();
       this.#took(chunk);
-      // Node.js returns a boolean, which its types do not tell.
+      // Node.js returns a boolean, which its types omit.
       return super.unshift(chunk, encoding);
     }
 
     #took(chunk: unknown): void {
       if (chunk === null || chunk === undefined) return;
       if (isBytes(chunk)) this.#undelivered += chunk.length;
-      // Text may come out in another encoding: its bytes cannot be counted.
+      // Text may come out in another encoding, so its bytes cannot be counted.
       else this.#ordinary = true;
     }
 
     override emit(event: string | symbol, ...args: unknown[]): boolean {
       const emitted = super.emit(event as string, ...args);
-      // After all listeners: one of them may have read on.
+      // After all listeners: one of them may have read more.
       if (event === "data" && isBytes(args[0])) this.#undelivered -= args[0].length;
       return emitted;
     }
@@ -136,7 +137,7 @@ function fileStream(): Constructor<ReadStream> {
       const listeners = this.listenerCount("data");
       this.#piping = isUnencryptedSocket(to) && !this.#ordinary;
       try {
-        // Before the stream starts to progress, which it may do at once.
+        // Before the stream starts to flow, which it may do at once.
         this.#destinations.push(to);
         super.pipe(to, options);
       } finally {
@@ -164,7 +165,7 @@ function fileStream(): Constructor<ReadStream> {
       return super.setEncoding(encoding);
     }
 
-    // `once` and `prependOnceListener` end in these two on every runtime.
+    // `once` and `prependOnceListener` call these two on every runtime.
     override on(event: string | symbol, listener: Listener): this {
       if (carriesBytes(event)) this.#interrupt();
       // Node.js 26.12 writes to a socket without emitting `data` if the listener is its own.
@@ -200,7 +201,7 @@ function fileStream(): Constructor<ReadStream> {
     const [name, value] of [
       ["addListener", prototype.on],
       ["off", prototype.removeListener],
-      // What is printed, and what `constructor` tests, is the original.
+      // `inspect()` and `constructor` show the original class.
       ["constructor", Base],
     ] as const
   ) {
@@ -210,30 +211,29 @@ function fileStream(): Constructor<ReadStream> {
 }
 
 /**
- * Opens a file for reading: `fs.createReadStream` to the letter, with the same options, events and
- * errors.
+ * Opens a file for reading, exactly like `fs.createReadStream`: same options, events and errors.
  *
- * Piped into an HTTP response or a socket, and wanted by nobody else, its bytes leave by
- * sendfile(2) and never enter JavaScript. That holds for responses with a Content-Length of exactly
- * what the stream will give, on a runtime that shows the descriptor of the connection, unencrypted
- * and unpatched (a compressing middleware patches `write`). A second destination, a `data` or
- * `readable` listener, `pause()`, `unpipe()` or an async iterator that comes later ends that at the
- * byte it has reached, and the ordinary stream goes on from there. Each stretch that was sent is
- * told on a diagnostics channel: see {@linkcode TransferEvent}.
+ * If you pipe it into an HTTP response or a socket, and nothing else reads it, its bytes leave by
+ * sendfile(2) and never enter JavaScript. A response needs a Content-Length equal to the bytes of
+ * the stream. The connection must be unencrypted and unpatched (a compressing middleware patches
+ * `write`), and the runtime must expose its descriptor. If you then add a second destination, a
+ * `data` or `readable` listener or an async iterator, or call `pause()` or `unpipe()`, the ordinary
+ * stream continues at the current byte. A diagnostics channel reports each stretch that was sent:
+ * see {@linkcode TransferEvent}.
  *
- * Two things differ, on purpose, and only when the file changes while a response is being sent. When
- * it shrinks, the connection is closed, where an ordinary stream leaves a response that never ends.
- * When it grows, the response ends at its Content-Length, where an ordinary stream without `end`
- * writes on, into the next response.
+ * Two things differ, on purpose, and only if the file changes while a response is being sent. If it
+ * shrinks, the connection is closed, where an ordinary stream leaves a response that never ends. If
+ * it grows, the response ends at its Content-Length, where an ordinary stream without `end` writes
+ * on, into the next response.
  *
- * Like an ordinary stream it stays open when its destination is closed early: destroy it then, or
- * use `stream.pipeline`, which does.
+ * Like an ordinary stream, it stays open when its destination closes early: destroy it then, or use
+ * `stream.pipeline`, which does.
  *
  * @param path Path, `file:` URL or Buffer of the file.
- * @param options As for `fs.createReadStream`. With `fs` the stream is always an ordinary one.
+ * @param options As for `fs.createReadStream`. With `fs`, the stream is always an ordinary one.
  * @returns A `fs.ReadStream`.
  *
- * @throws {TypeError} `ERR_INVALID_ARG_TYPE` and the like, as `fs.createReadStream` does.
+ * @throws {TypeError} `ERR_INVALID_ARG_TYPE` and others, as `fs.createReadStream` does.
  * @throws {RangeError} `ERR_OUT_OF_RANGE`, as `fs.createReadStream` does.
  *
  * @example Unchanged code, fewer copies

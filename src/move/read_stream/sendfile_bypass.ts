@@ -1,4 +1,4 @@
-/** What stands in for the reads of a stream while its file leaves by sendfile(2). @module */
+/** Replaces the reads of a stream while its file leaves by sendfile(2). @module */
 
 import type { ReadStream } from "node:fs";
 import type { ServerResponse } from "node:http";
@@ -20,34 +20,36 @@ import { Pump, type PumpEnd } from "../engine/sendfile_loop.ts";
 const SEEK_SET = 0;
 const SEEK_CUR = 1;
 
-/** A `ReadStream` with the fields that it has on every runtime. */
+/** A `ReadStream` with fields that it has on every runtime. */
 export interface FileReadable extends ReadStream {
   readonly fd: number;
   /** The next byte to read; `undefined` while the file's own position is used. */
   pos: number | undefined;
-  /** The last byte to read, counted as `pos` or, without it, as `bytesRead`; `Infinity` for all. */
+  /**
+   * The last byte to read, counted like `pos` or, without it, like `bytesRead`; `Infinity` for all.
+   */
   readonly end: number;
 }
 
-/** Where bytes can go behind the runtime's back. */
+/** A destination that sluice may write to without the runtime. */
 export type Destination = ServerResponse | Socket;
 
-/** The part of a file that is left to send. */
+/** The part of a file that remains to be sent. */
 export interface Rest {
   readonly start: number;
   readonly length: number;
 }
 
 /**
- * How a sendfile bypass ended of its own accord.
+ * How a sendfile bypass ended by itself.
  *
- * `"complete"`: the peer has all that it was promised. `"open"`: nothing was promised, and a read
- * will tell whether there is more. `"failed"`: ordinary reads have to go on from here, and meet what
- * stopped us. `"cut"`: the file fell short of the promise, and the connection has been closed.
+ * `"complete"`: the peer has all promised bytes. `"open"`: no length was promised; a read will show
+ * whether more follows. `"failed"`: ordinary reads must continue from here, and will meet the same
+ * error. `"cut"`: the file was shorter than promised, and the connection has been closed.
  */
 export type SendfileBypassEnd = "complete" | "open" | "failed" | "cut";
 
-/** Whether bytes may go to `target` behind the runtime's back. */
+/** Whether bytes may go to `target` without the runtime. */
 export function isDestination(target: unknown): target is Destination {
   if (typeof target !== "object" || target === null) return false;
   if (isResponse(target)) return isEligible(target);
@@ -57,19 +59,19 @@ export function isDestination(target: unknown): target is Destination {
     target.write === write && target._write === _write && target.end === end && isPlain(target);
 }
 
-/** Whether `target` may become a destination that is a socket; it may still be connecting. */
+/** Whether `target` is a socket that may become a destination; it may still be connecting. */
 export function isUnencryptedSocket(target: unknown): boolean {
   return target instanceof builtin("net").Socket && !(target as { encrypted?: boolean }).encrypted;
 }
 
-/** The options of a stream by which its fields are checked. */
+/** The options of a stream against which its fields are checked. */
 export interface GivenOptions {
   readonly start: number | undefined;
   /** A file that the stream did not open itself. */
   readonly fd: unknown;
 }
 
-/** What is left to send, where that is known and is what the peer has been promised. */
+/** The remaining range, if it is known and equals the length promised to the peer. */
 export function restFor(
   stream: FileReadable,
   destination: Destination,
@@ -79,7 +81,7 @@ export function restFor(
   if (!available()) return undefined;
   const position = () => lseek(fd, 0, SEEK_CUR);
   if (!isKnownStream(stream, given.start, given.fd ? undefined : position)) return undefined;
-  // A file that another machine or another program has is read by the runtime's threads.
+  // If another machine or program holds the file, the runtime's threads read it.
   const stat = localStatus(fd);
   if (stat === undefined || typeof stat === "number" || stat.type !== FileType.REGULAR) {
     return undefined;
@@ -92,9 +94,9 @@ export function restFor(
   return promised === length + bytesRead ? { start, length } : undefined;
 }
 
-/** One sendfile bypass: from the read that would have filled a buffer to the end, or to an interruption. */
+/** One sendfile bypass: from the read that it replaces to the end or an interruption. */
 export class SendfileBypass {
-  /** Settles once no thread reads the file on its behalf: only then may the file be closed. */
+  /** Settles once no thread reads the file for it: only then may the file be closed. */
   idle: Promise<void> = Promise.resolve();
   readonly #stream: FileReadable;
   readonly #destination: Destination;
@@ -118,7 +120,7 @@ export class SendfileBypass {
     this.#progress = new StreamProgress(stream, rest.length);
   }
 
-  /** Begins; the end may come before it returns. */
+  /** Starts; it may end before this returns. */
   start(): void {
     const destination = this.#destination;
     if (!isResponse(destination)) {
@@ -141,10 +143,10 @@ export class SendfileBypass {
   #respond(response: ServerResponse, socket: Socket): void {
     const promised = this.#rest.length + this.#stream.bytesRead;
     try {
-      // Listeners may have had a last word: on the head, and on this stream.
+      // Listeners may have changed the head, or this stream, at the last moment.
       this.#body = openBody(response, socket, (length) => !this.#over && length === promised);
     } catch {
-      // It throws once more where an ordinary stream lets it.
+      // An ordinary stream will meet the same error and throw it.
     }
     if (this.#body !== null) this.#pumpTo(this.#body);
     else if (!this.#over) this.#finish("failed");
@@ -161,7 +163,7 @@ export class SendfileBypass {
     if (end === undefined) return this.#finish(promised ? "complete" : "open");
     if (!(end instanceof TruncatedError)) return this.#finish("failed", end);
     if (!promised) return this.#finish("open");
-    // Never pad, never let the next response begin inside this one.
+    // Never pad, and never let the next response begin inside this one.
     this.#body!.connection.destroy();
     this.#finish("cut", end);
   }
@@ -171,7 +173,7 @@ export class SendfileBypass {
     this.#ended(end);
   }
 
-  /** Ends the sendfile bypass at the byte that it has reached, without telling. */
+  /** Ends the sendfile bypass at its current byte, without a report. */
   stop(error?: Error): void {
     if (this.#over) return;
     this.#over = true;
@@ -185,7 +187,7 @@ export class SendfileBypass {
   }
 }
 
-/** Keeps the stream's own count current. */
+/** Keeps the stream's own count up to date. */
 class StreamProgress extends TransferProgress {
   readonly #stream: FileReadable;
 

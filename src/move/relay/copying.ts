@@ -1,4 +1,7 @@
-/** Relaying by the runtime's own reads and writes, where a socket hides its descriptor. @module */
+/**
+ * Relays through the runtime's own reads and writes, for sockets that hide their descriptor.
+ * @module
+ */
 
 import { EAGAIN } from "../../errno.ts";
 import { AbortError, errnoNumber, SyscallError } from "../../errors.ts";
@@ -46,7 +49,7 @@ export async function copyPair(
     clearInterval(timer);
     signal?.removeEventListener("abort", abort);
     for (const stream of streams) stream.destroy();
-    // What waits for a destroyed stream fails, and is told already.
+    // Pending calls on a destroyed stream fail; the error is already reported.
     both.catch(() => {});
   }
 }
@@ -75,7 +78,7 @@ function streamOf(side: Side): ByteStream {
   }
 }
 
-/** The streams of a descriptor, which is borrowed; whether it blocks does not matter. */
+/** The streams of a borrowed descriptor, blocking or not. */
 function descriptorStream(fd: number): ByteStream {
   const buffer = new Uint8Array(BUFFER_BYTES);
   const controller = new AbortController();
@@ -106,7 +109,7 @@ function descriptorStream(fd: number): ByteStream {
   };
 }
 
-/** Adds to an error of either socket what had been moved; the runtimes agree on its code alone. */
+/** Adds `bytesMoved` to an error of either socket; the runtimes agree only on its code. */
 function failure(cause: unknown, bytesMoved: number): unknown {
   const { code, syscall = "read" } = cause as { code?: string; syscall?: string };
   const errno = errnoNumber(code ?? "");

@@ -8,37 +8,36 @@ import { SocketSplice } from "../engine/socket_splice.ts";
 import { PIPE_BYTES, type PipePool } from "../engine/pipe_pool.ts";
 
 /**
- * Bytes of one turn by default, so that one connection cannot keep the others waiting: about two
- * milliseconds. With half of that 20 downloads over loopback take a tenth more CPU time per byte,
- * with a quarter or with two fillings, whatever they hold, a third more: the thread is then the one
- * that is waited for, and all connections stand in line before it with their buffers full.
+ * Default bytes of one turn, so that one connection cannot keep the others waiting: about two
+ * milliseconds. Smaller turns cost more CPU time per byte. Then the thread becomes the bottleneck,
+ * and all connections wait for it with full buffers: see `npm run bench -- relay`.
  */
 export const TURN_BYTES: number = 4 * PIPE_BYTES;
 
-/** What one filling counts at least: many small pieces end a turn as well. */
+/** Minimum that one filling counts: many small pieces also end a turn. */
 const FILLING_BYTES = 64 * 1024;
 
-/** How a turn has ended; a negative number is the `-errno` of a socket. */
+/** How a turn ended; a negative number is the `-errno` of a socket. */
 export const Turn = {
   /** Nothing can be moved before the next event. */
   WAIT: 0,
-  /** There may be more, but others are to have their turn. */
+  /** More may follow, but other connections get their turn. */
   MORE: 1,
-  /** The source has ended, and the target has been told. */
+  /** The source has ended, and so has the output to the target. */
   DONE: 2,
 } as const;
 
-/** What a thread moves bytes with. */
+/** Resources that the directions of a thread share. */
 export interface SharedBuffers {
   readonly pipes: PipePool;
-  /** Bytes after which a direction lets others have their turn; it may go one filling beyond. */
+  /** Bytes after which a direction yields to others; it may exceed them by one filling. */
   readonly turnBytes: number;
 }
 
-/** Moves what arrives on one socket to another, and then its end. */
+/** Moves bytes from one socket to another, and then ends the output. */
 export class Direction {
   readonly path: SocketSplice;
-  /** Whether the source has ended, and the target has been told. */
+  /** Whether the source has ended, and the output to the target too. */
   done = false;
   readonly #turnBytes: number;
   #ended = false;
@@ -51,14 +50,14 @@ export class Direction {
   ) {
     this.path = new SocketSplice(pipes, from, to, !copying);
     this.#turnBytes = turnBytes;
-    // Bytes of the source that somebody else has read before.
+    // Bytes of the source that were read before.
     if (ahead !== undefined) this.path.queue(ahead);
   }
 
   /**
-   * Moves bytes until one of the sockets would have to be waited for.
+   * Moves bytes until one of the sockets would block.
    *
-   * @returns A {@linkcode Turn} or `-errno`. After an error the direction is of no more use.
+   * @returns A {@linkcode Turn} or `-errno`. After an error, the direction is unusable.
    */
   move(): number {
     const { path } = this;
@@ -80,7 +79,7 @@ export class Direction {
       left -= Math.max(path.held, FILLING_BYTES);
       let result = path.drain();
       if (result === EAGAIN && raw.poll(path.to, PollEvent.OUT, 0) > 0) {
-        // There is room by now, or the kernel was short of memory for a moment.
+        // There is room by now, or the kernel was briefly short of memory.
         result = path.drain();
         if (result === EAGAIN) break;
       }
@@ -91,7 +90,7 @@ export class Direction {
     return Turn.MORE;
   }
 
-  /** Passes the end on. A target that is gone says so by an event of its own. */
+  /** Ends the output. A target that has closed reports that by its own event. */
   #finish(): number {
     this.done = true;
     this.path.rest();

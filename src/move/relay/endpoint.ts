@@ -1,4 +1,4 @@
-/** Where to listen and whom to connect to, as a user writes it. @module */
+/** Parses and resolves addresses to listen on and to connect to. @module */
 
 import { builtin } from "../../builtins.ts";
 import { describe } from "../../options.ts";
@@ -8,9 +8,9 @@ import { parseIpv4, parseIpv6 } from "../../sys/net/ip.ts";
 /** A port, or the path of a Unix socket. */
 export type Endpoint =
   | {
-    /** Name or address. Default: `"127.0.0.1"`. */
+    /** Host name or address. Default: `"127.0.0.1"`. */
     readonly host?: string | undefined;
-    /** 0..65535; 0 lets the system choose one to listen on. */
+    /** 0..65535; with 0, the system chooses a port to listen on. */
     readonly port: number;
   }
   | {
@@ -22,9 +22,9 @@ const LOOPBACK = "127.0.0.1";
 const FORMS = '"host:port", "[::1]:port", ":port" or "unix:/path"';
 
 /**
- * Reads `"host:port"`, `"[::1]:port"`, `":port"` or `"unix:/path"`, or checks an object.
+ * Parses `"host:port"`, `"[::1]:port"`, `":port"` or `"unix:/path"`, or checks an object.
  *
- * @param role What it is for, to be named in the error.
+ * @param role Purpose of the endpoint, for the error message.
  *
  * @throws {TypeError} When it is none of these.
  * @throws {RangeError} When the port is not in 0..65535.
@@ -43,18 +43,18 @@ export function parseEndpoint(value: string | Endpoint, role: string): Endpoint 
   return { host, port: checkPort(port, role) };
 }
 
-/** The address behind an endpoint to listen on; of a name's addresses the first. */
+/** Resolves an endpoint to listen on, to the first address of a name. */
 export async function resolveEndpoint(endpoint: Endpoint): Promise<SocketAddress> {
   return (await resolveAll(endpoint))[0]!;
 }
 
 /**
- * All addresses behind an endpoint to connect to, in the order in which they are to be tried.
+ * Resolves an endpoint to connect to, to all addresses in the order in which to try them.
  *
- * The resolver has ordered them (RFC 6724). Families alternate, as RFC 8305, section 4 has it, so
- * that one family that is unreachable does not delay the other one.
+ * The resolver has ordered them (RFC 6724). Families alternate, as in RFC 8305, section 4, so that
+ * an unreachable family does not delay the other one.
  *
- * @throws {Error} With `code` `"ENOTFOUND"` and the like when a name cannot be looked up.
+ * @throws {Error} With `code` `"ENOTFOUND"` and others when a name cannot be resolved.
  */
 export async function resolveAll(endpoint: Endpoint): Promise<SocketAddress[]> {
   if ("path" in endpoint) return [{ family: "Unix", path: endpoint.path }];
@@ -72,7 +72,7 @@ export async function resolveAll(endpoint: Endpoint): Promise<SocketAddress[]> {
   );
 }
 
-/** Host of an address, as the runtimes take it. */
+/** Host of an address, in the runtimes' format. */
 export function hostOfAddress({ address, scopeId }: IpAddress): string {
   return scopeId === undefined ? address : `${address}%${scopeId}`;
 }
@@ -89,15 +89,15 @@ function ipv6Address(host: string, port: number): IpAddress {
   return { family: "IPv6", address, port, ...(zone !== undefined && { scopeId: indexOf(zone) }) };
 }
 
-/** The index of an interface by its name, or by the index itself. */
+/** Index of an interface, by its name or by the index itself. */
 function indexOf(zone: string): number {
   if (/^[1-9]\d{0,8}$/.test(zone)) return Number(zone);
   let index = 0;
   try {
-    // Where if_nametoindex(3) would ask too.
+    // The source that if_nametoindex(3) also uses.
     index = Number(builtin("fs").readFileSync(`/sys/class/net/${zone}/ifindex`, "latin1"));
   } catch {
-    // There is none, or this is not Linux.
+    // No such interface, or not Linux.
     index = builtin("os").networkInterfaces()[zone]?.find((own) => own.family === "IPv6")
       ?.scopeid ?? 0;
   }
@@ -106,7 +106,7 @@ function indexOf(zone: string): number {
   throw Object.assign(new Error(message), { code: "ENODEV" });
 }
 
-/** An address as {@linkcode parseEndpoint} reads it. */
+/** Formats an address so that {@linkcode parseEndpoint} can read it. */
 export function formatAddress(address: SocketAddress): string {
   switch (address.family) {
     case "Unix":

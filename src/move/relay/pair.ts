@@ -10,13 +10,13 @@ import { type Direction, type SharedBuffers, Turn } from "./direction.ts";
 
 const { ERR, ET, HUP, IN, OUT, RDHUP } = EpollEvent;
 
-/** Everything, once per change: a connection is registered once and never changed. */
+/** All events, edge-triggered: a connection is registered once and never changed. */
 export const WATCHED: number = IN | OUT | RDHUP | ET;
 
-/** Events after which there may be something to read, the end included. */
+/** Events after which there may be data to read, or the end. */
 const READABLE = IN | RDHUP | HUP | ERR;
 
-/** Events after which a stalled direction may go on, or learn that it cannot. */
+/** Events after which a stalled direction may continue, or find that it cannot. */
 const WRITABLE = OUT | HUP | ERR;
 
 const option = new Int32Array(1);
@@ -24,15 +24,15 @@ const option = new Int32Array(1);
 /** `struct linger { 1, 0 }`: closing sends a reset. */
 export const RESET: Uint8Array = new Uint8Array(Int32Array.of(1, 0).buffer);
 
-/** Makes closing a socket reset its connection, so that its peer takes nothing for complete. */
+/** Makes close(2) reset the connection, so that the peer cannot mistake the data for complete. */
 export function resetOnClose(fd: number): void {
   raw.setsockoptBytes(fd, SocketLevel.SOCKET, SocketOption.LINGER, RESET);
 }
 
-/** How a pair has ended: 0 when both sides have, else `-errno`; `-ETIMEDOUT` when it was idle. */
+/** How a pair ended: 0 if both sides ended normally, else `-errno`; `-ETIMEDOUT` if it was idle. */
 export type PairResult = number;
 
-/** Whether both directions of a socket are shut: the event may be older than what it was for. */
+/** Whether both directions of a socket are shut: the event may be outdated. */
 function isShut(fd: number): boolean {
   return (raw.poll(fd, 0, 0) & PollEvent.HUP) !== 0;
 }
@@ -41,11 +41,11 @@ function isShut(fd: number): boolean {
 export interface PairOwner {
   readonly loop: Loop;
   readonly buffers: SharedBuffers;
-  /** Time without a byte after which both sides are closed, in milliseconds; 0 for ever. */
+  /** Milliseconds without a byte after which both sides are closed; 0 for never. */
   readonly idleMs: number;
-  /** Called with the bytes that moved, for either direction. */
+  /** Called with the bytes moved in either direction. */
   moved(pair: Pair, up: number, down: number): void;
-  /** Called once, with the sockets closed. */
+  /** Called once, after the sockets are closed. */
   ended(pair: Pair, result: PairResult): void;
 }
 
@@ -67,8 +67,8 @@ class End implements Handler {
 /**
  * Relays between two sockets until both directions have ended, and closes them.
  *
- * One side may end long before the other: its end is passed on, and the other direction goes on. An
- * error of either side resets the other one, so that nobody takes what was cut off for complete.
+ * If one side ends early, its end is passed on, and the other direction continues. An error of
+ * either side resets the other one, so that no peer mistakes the data for complete.
  */
 export class Pair implements Task {
   readonly #owner: PairOwner;
@@ -102,12 +102,12 @@ export class Pair implements Task {
     return new End(this, false);
   }
 
-  /** Whether some bytes had to be copied. */
+  /** Whether any bytes had to be copied. */
   get copied(): boolean {
     return this.#up.path.copied || this.#down.path.copied;
   }
 
-  /** Moves what is there already. */
+  /** Moves the bytes that have already arrived. */
   start(): void {
     const { idleMs, loop } = this.#owner;
     if (idleMs > 0) loop.timers.start(this.#timer, idleMs);
@@ -128,10 +128,10 @@ export class Pair implements Task {
   }
 
   /**
-   * What is wrong with a socket, as `-errno`, or 0.
+   * Error of a socket as `-errno`, or 0.
    *
-   * The error is told once, and a runtime that has the same socket may have heard it first. But a
-   * TCP socket that is shut in both directions, and not by us, was reset.
+   * The kernel reports the error once, and a runtime that shares the socket may have read it first.
+   * But a TCP socket that is shut in both directions, and not by sluice, was reset.
    */
   #failure(first: boolean): number {
     const fd = first ? this.#up.path.from : this.#up.path.to;
@@ -142,7 +142,7 @@ export class Pair implements Task {
     return tcp && !told && isShut(fd) ? ECONNRESET : 0;
   }
 
-  /** Called by the loop after the others had their turn. */
+  /** Called by the loop after other connections had a turn. */
   onTurn(): void {
     this.#queued = false;
     if (!this.#closed) this.#move(true, true);

@@ -1,4 +1,4 @@
-/** A relay by the runtime's own sockets, for where the system cannot be called. @module */
+/** A relay through the runtime's own sockets, without foreign calls. @module */
 
 import type { Server, Socket } from "node:net";
 import { builtin } from "../../builtins.ts";
@@ -12,7 +12,7 @@ import { hostOfAddress } from "./endpoint.ts";
 import type { CheckedOptions } from "./server/options.ts";
 import type { Side } from "./side.ts";
 
-/** Accepts and copies; counts what it does as the threads do. */
+/** Accepts and copies; counts like the threads do. */
 export class PortableRelay {
   readonly #options: CheckedOptions;
   readonly #counters: Counters;
@@ -27,11 +27,11 @@ export class PortableRelay {
     this.#upstreams = upstreams;
     const settings = { allowHalfOpen: true, pauseOnConnect: true, noDelay: true };
     this.#server = builtin("net").createServer(settings, (client) => void this.#relay(client));
-    // Others are closed at once: node:net cannot leave them in the kernel's queue.
+    // More connections are closed at once: node:net cannot leave them in the kernel's queue.
     this.#server.maxConnections = options.maxConnections;
   }
 
-  /** Begins to accept; resolves to where. */
+  /** Starts to accept; resolves to the address. */
   async listen(address: SocketAddress): Promise<SocketAddress> {
     await new Promise<void>((resolve, reject) => {
       this.#server.once("error", reject);
@@ -52,7 +52,7 @@ export class PortableRelay {
     this.#server.unref();
   }
 
-  /** Accepts no more; resolves when no connection is left. */
+  /** Stops accepting; resolves when no connection is left. */
   close(): Promise<void> {
     return new Promise((resolve) => this.#server.close(() => resolve()));
   }
@@ -67,7 +67,7 @@ export class PortableRelay {
     counters[Count.ACCEPTED]!++;
     counters[Count.ACTIVE]!++;
     this.#sockets.add(client);
-    // Errors are told by what waits for the socket.
+    // Code that waits for the socket reports its errors.
     client.on("error", () => {});
     let broken = true;
     const sockets = [client];
@@ -87,7 +87,7 @@ export class PortableRelay {
       counters[idle ? Count.IDLE : Count.BROKEN]!++;
     } finally {
       for (const socket of sockets) {
-        // An ordinary end would look like that of the other side.
+        // A normal end would look like an end sent by the other side.
         if (broken) reset(socket);
         else socket.destroy();
         this.#sockets.delete(socket);
@@ -96,7 +96,7 @@ export class PortableRelay {
     }
   }
 
-  /** Connects to an upstream; `undefined` where none answers, or the client has gone. */
+  /** Connects to an upstream; `undefined` if none answers, or the client has disconnected. */
   async #connect(client: Socket): Promise<Socket | undefined> {
     const counters = this.#counters;
     const controller = new AbortController();
@@ -117,7 +117,7 @@ export class PortableRelay {
     }
   }
 
-  /** Counts into the shared counters, where a pair of its own would count for itself. */
+  /** Adds to the shared counters, in place of a pair's own counts. */
   #progress(): { bytes: number; bytesForth: number; bytesBack: number } {
     const counters = this.#counters;
     return {

@@ -1,4 +1,4 @@
-/** Relaying between two sockets that the caller has: `relay`. @module */
+/** Relays between two sockets of the caller: `relay`. @module */
 
 import { describe, wholeNumber } from "../../options.ts";
 import { AbortError } from "../../errors.ts";
@@ -12,38 +12,39 @@ const ACTION = "relay";
 const PROGRESS_MS = 100;
 
 /**
- * Moves what arrives on either of two sockets to the other one, by splice(2) in a thread of its
- * own, until both directions have ended; then both sockets are closed.
+ * Moves bytes between two sockets, in both directions, by splice(2) in a separate thread. When both
+ * directions have ended, both sockets are closed.
  *
- * The end of one direction is passed on while the other one goes on. What the program has written
- * to the sockets before goes out first, and what the runtime has received and nobody has read is
- * handed over. From the call on they belong to the relay: read and write nothing yourself. Whatever
- * happens, they are closed in the end, but for a descriptor, which remains the caller's to close.
+ * If one direction ends, its end is passed on and the other direction continues. Bytes that you
+ * have written before leave first, and bytes that the runtime has received but you have not read
+ * are passed on. From the call on, the sockets belong to the relay: don't read or write them. They
+ * are always closed in the end, except for a descriptor, which you close.
  *
- * If one of them cannot be connected, nothing is taken over and the promise rejects. You may then
- * answer on the other one, if it is a `net.Socket`: whoever catches the error has until the next turn
- * of the event loop to write to it, and then has to end it. Otherwise sluice ends it, with an
- * ordinary end rather than a reset.
+ * If one of them cannot connect, nothing is taken over and the promise rejects. You may then answer
+ * on the other one, if it is a `net.Socket`: in your error handler, write to it before the next
+ * turn of the event loop, and end it yourself. Otherwise sluice ends it, normally instead of by a
+ * reset.
  *
- * A socket that is still being connected is waited for. Destroying a `net.Socket` meanwhile ends
- * the relay on Node.js and Deno; `signal` does so everywhere.
+ * The relay waits for a socket that is still connecting. To end the relay early, use `signal`; on
+ * Node.js and Deno you may also destroy a `net.Socket`.
  *
  * @param a First socket: a `net.Socket`, a socket of `Bun.listen` or `Bun.connect`, a `Deno.Conn`,
  * or a descriptor of a connected stream socket.
  * @param b Second socket.
- * @param options How to watch and stop it.
+ * @param options Timeout, progress and signal.
  * @returns Once both directions have ended.
  *
- * @throws {TypeError} When an argument is of the wrong kind, or both are the same.
+ * @throws {TypeError} When an argument has the wrong type, or both are the same.
  * @throws {RangeError} When `idleTimeoutMs` is negative or fractional.
- * @throws {SyscallError} `ECONNRESET`, `EPIPE` when a peer is gone; `ETIMEDOUT` when nothing moved
- * for too long; `EBADF`, `ENOTSOCK` for a wrong descriptor. The other peer is reset,
- * unless nothing was taken over. `ECONNREFUSED` and the like when a socket cannot be connected.
- * @throws {AbortError} When the signal fired; its reason is the `cause`.
- * @throws {UnsupportedError} For an encrypted socket of Bun's own API, which nobody else can read.
- * The last four carry `bytesMoved` where some were.
+ * @throws {SyscallError} `ECONNRESET`, `EPIPE` when a peer has disconnected; `ETIMEDOUT` when
+ * nothing moved for too long; `EBADF`, `ENOTSOCK` for a wrong descriptor. The other peer is reset,
+ * unless nothing was taken over. `ECONNREFUSED` and others when a socket cannot connect.
+ * @throws {AbortError} When the signal fired; its reason is the `cause`. `SyscallError` and
+ * `AbortError` carry `bytesMoved`.
+ * @throws {UnsupportedError} For an encrypted socket of Bun's own API, which only its handlers can
+ * read.
  *
- * @example A proxy that looks at who connects
+ * @example A proxy that chooses the upstream by the client's address
  * ```ts ignore
  * createServer({ allowHalfOpen: true }, async (client) => {
  *   const upstream = connect(await choose(client.remoteAddress));
@@ -88,13 +89,13 @@ export async function relay(
   }
 }
 
-/** Ends what was not taken over; whoever waits for this may answer first. */
+/** Ends a socket that was not taken over; code that awaits the error may answer first. */
 function leave(targets: readonly RelayTarget[]): void {
   for (const target of targets) {
     try {
       endUnreached(target);
     } catch {
-      // The second one may be no socket at all: the error of the first is told.
+      // The second one may be an invalid value: report the error of the first.
     }
   }
 }

@@ -1,4 +1,4 @@
-/** One of the two sockets that a caller wants relayed. @module */
+/** One of the two sockets to relay. @module */
 
 import { UnsupportedError } from "../../errors.ts";
 import { findConnection } from "../../runtime/find.ts";
@@ -18,25 +18,25 @@ import * as raw from "../../sys/raw/mod.ts";
 import { SocketLevel, SocketOption, SocketType } from "../../sys/flags/socket.ts";
 import type { RelayTarget } from "./types.ts";
 
-/** A socket of the caller, by what it is. */
+/** A socket of the caller, by its kind. */
 export type Side =
   | {
     readonly kind: "connection";
     readonly connection: Takeable;
-    /** Whether its descriptor can be had; if not, its bytes must be copied. */
+    /** Whether it exposes its descriptor; if not, its bytes must be copied. */
     readonly takeable: boolean;
   }
   | {
     readonly kind: "descriptor";
     readonly fd: number;
     readonly takeable: true;
-    /** Whether calls on it would wait. */
+    /** Whether calls on it would block. */
     readonly blocking: boolean;
   };
 
 const option = new Int32Array(1);
 
-/** Finds out what a target is, and waits until it is connected. Changes nothing. */
+/** Detects the kind of a target, and waits until it is connected. Changes nothing. */
 export async function examine(target: RelayTarget): Promise<Side> {
   if (typeof target === "number") return examineDescriptor(target);
   const connection = findConnection(target, "relay");
@@ -47,15 +47,15 @@ export async function examine(target: RelayTarget): Promise<Side> {
   return { kind: "connection", connection, takeable };
 }
 
-/** Takes a side over. The duplicate that comes with it is the caller's. */
+/** Takes a side over. The caller owns the duplicate that it returns. */
 export async function take(side: Side): Promise<TakenConnection> {
   if (side.kind === "connection") return await takeOver(side.connection);
   const fd = dupCloexec(side.fd);
-  // The descriptor itself remains the owner's.
+  // The owner keeps the descriptor itself.
   return { fd, ahead: undefined, whenClosed() {}, destroy() {} };
 }
 
-/** Closes a connection that was not taken over; what it has written may go out first. */
+/** Closes a connection that was not taken over, after the bytes it has written. */
 export function closeUntaken(side: Side): void {
   if (side.kind === "descriptor") return;
   const { connection } = side;
@@ -64,15 +64,16 @@ export function closeUntaken(side: Side): void {
   try {
     connection.conn.close();
   } catch {
-    // It is closed already.
+    // Already closed.
   }
 }
 
-/** The error for a socket that hands its bytes to others, and hides its descriptor. */
+/** The error for a socket that passes its bytes to other handlers, and hides its descriptor. */
 export function unreadable(): UnsupportedError {
   return new UnsupportedError({
     action: "relay a socket of Bun's own API",
-    reason: "one of the two is encrypted or cannot be called, and Bun gives what arrives to the " +
+    reason:
+      "one of the two is encrypted or cannot be called, and Bun passes received bytes to the " +
       "handlers of its own sockets only; use node:net and node:tls",
   });
 }

@@ -1,4 +1,4 @@
-/** The one thread that relays between sockets of the caller. @module */
+/** The thread that relays between sockets of the caller. @module */
 
 import { AbortError, errnoNumber, SyscallError } from "../../errors.ts";
 import type { TakenConnection } from "../../runtime/take_over.ts";
@@ -23,7 +23,7 @@ export async function splicePair(
   second: Side,
   { idleMs, progress, signal }: PairSettings,
 ): Promise<"splice" | "copy"> {
-  // Before anything is taken over, for it may be refused.
+  // Start the thread before taking anything over, because it may fail.
   const pool = thread();
   const counters = newCounters();
   const pair = ++lastPair;
@@ -42,7 +42,7 @@ export async function splicePair(
       counters,
       pair,
     };
-    // From here on the duplicates are the thread's.
+    // The thread owns the duplicates from here on.
     const answer = pool.call(command);
     report(counters, progress);
     signal?.addEventListener("abort", cut);
@@ -61,7 +61,7 @@ export async function splicePair(
   }
 }
 
-/** Makes `progress` show at any time what the thread has counted. */
+/** Makes the properties of `progress` read the thread's counters. */
 function report(counters: Counters, progress: RelayProgress): void {
   Object.defineProperties(progress, {
     bytesForth: { get: () => counters[Count.UP], enumerable: true },
@@ -72,7 +72,7 @@ function report(counters: Counters, progress: RelayProgress): void {
 
 function failure(errno: number, bytesMoved: number, signal: AbortSignal | undefined): Error {
   if (signal?.aborted) return new AbortError(bytesMoved, signal.reason);
-  // Nobody but the owner of a socket can have cut it then.
+  // Then only the owner of a socket can have shut it down.
   const number = errno === ESHUTDOWN ? errnoNumber("ECONNABORTED") : errno;
   return new SyscallError({ syscall: "splice", errno: number, action: ACTION, bytesMoved });
 }
@@ -95,7 +95,7 @@ function thread(): WorkerPool {
     threads: 1,
     data: () => data,
     fds: () => [],
-    // The calls are rejected; the next relay starts another thread.
+    // Their calls are rejected; the next relay starts another thread.
     ended: () => current = undefined,
   });
 }

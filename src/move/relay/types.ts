@@ -1,13 +1,13 @@
-/** What `relay` takes and reports. @module */
+/** Options and results of `relay`. @module */
 
 import type { Socket } from "node:net";
 import type { BunSocket } from "../../runtime/bun.ts";
 import type { DenoConn } from "../../runtime/deno.ts";
 
-/** What `relay()` can relay between; a descriptor is one of a stream socket. */
+/** A target of `relay()`; a descriptor must be a stream socket. */
 export type RelayTarget = Socket | BunSocket | DenoConn | number;
 
-/** How far a relay has come. */
+/** Progress of a relay. */
 export interface RelayProgress {
   /** Bytes delivered, both directions together. */
   bytes: number;
@@ -17,37 +17,37 @@ export interface RelayProgress {
   bytesBack: number;
 }
 
-/** How a relay is watched and stopped. */
+/** Options of `relay()`. */
 export interface RelayOptions {
   /**
-   * Time without a byte in either direction after which both sockets are closed, in milliseconds; 0
-   * for never.
+   * Milliseconds without a byte in either direction after which both sockets are closed; 0 for
+   * never.
    *
    * @default {0}
    */
   idleTimeoutMs?: number | undefined;
-  /** Resets both sockets. What has been delivered by then stands in the error's `bytesMoved`. */
+  /** Resets both sockets. The error's `bytesMoved` counts the bytes delivered by then. */
   signal?: AbortSignal | undefined;
   /** Called every 100 ms while bytes move, and once at the end. */
   onProgress?: ((progress: RelayProgress) => void) | undefined;
 }
 
-/** What a finished relay reports. */
+/** Result of a relay. */
 export interface RelayResult extends RelayProgress {
   /**
-   * `"splice"`: the bytes never entered JavaScript. `"copy"`: some passed through it, because a
-   * socket is encrypted, hides its descriptor, or is a descriptor that blocks, or because a peer
-   * has sent an urgent byte (`MSG_OOB`), which is left out.
+   * `"splice"`: the bytes never entered JavaScript. `"copy"`: some passed through JavaScript,
+   * because a socket is encrypted, hides its descriptor or is a blocking descriptor, or because a
+   * peer has sent an urgent byte (`MSG_OOB`), which is dropped.
    */
   method: "splice" | "copy";
   /** Wall time from the call to the end of both directions, in milliseconds. */
   durationMs: number;
 }
 
-/** How a pair is relayed. */
+/** Settings of one pair. */
 export interface PairSettings {
   readonly idleMs: number;
-  /** Kept up to date. */
+  /** Updated while the relay runs. */
   readonly progress: RelayProgress;
   readonly signal: AbortSignal | undefined;
 }

@@ -1,4 +1,4 @@
-/** Sending a body that is made of parts of a file and bytes of our own. @module */
+/** Sends a body made of parts of a file and bytes from memory. @module */
 
 import type { ServerResponse } from "node:http";
 import { cutOff } from "../../runtime/response.ts";
@@ -14,10 +14,10 @@ export type BodyPart = Uint8Array | { readonly start: number; readonly length: n
 /**
  * Sends a body of several parts, such as `multipart/byteranges`, and ends the response.
  *
- * The response carries a Content-Length of all of them together. When that cannot be kept, the
+ * The response carries a Content-Length of all parts together. If that cannot be kept, the
  * connection is destroyed.
  *
- * @param file The file; borrowed. Where it is, is asked for where `remote` is missing.
+ * @param file The file; borrowed. If `remote` is missing, its mount is looked up.
  * @param length Bytes of all parts.
  */
 export async function sendParts(
@@ -31,7 +31,7 @@ export async function sendParts(
   const sink = streamSink(res);
   const sendAll = async (body: ResponseBody | null): Promise<true> => {
     for (const part of parts) {
-      // By the runtime's own write: nothing of ours may be left waiting for more at the end.
+      // Through the runtime's own write, so that no bytes of ours wait in a cork at the end.
       if (part instanceof Uint8Array) await taken(sink.write(part), progress);
       else if (body === null) await copyRange(file.fd, part, sink, progress);
       else await sendRange(body.connection, { ...file, ...part }, {}, progress, sink, body.cork);

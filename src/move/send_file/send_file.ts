@@ -1,4 +1,4 @@
-/** Sending a file to a connection: `sendFile`. @module */
+/** Sends a file to a connection: `sendFile`. @module */
 
 import { isBytes, ownBytes } from "../../bytes.ts";
 import { type Checked, type Names, ownOptions } from "../../checked.ts";
@@ -23,49 +23,49 @@ import type { Sender, SendFileOptions, SendResult, SendTarget } from "./types.ts
 
 export type { BunSocket, DenoConn };
 
-/** The last transfer on each connection: the next one waits for it. */
+/** The last transfer on each connection; the next one waits for it. */
 const busy = new WeakMap<object, Promise<unknown>>();
 
 /**
  * Sends a file, or a part of one, to a connection by sendfile(2).
  *
- * On an HTTP response without sent headers it sets Content-Length (and Content-Type, unless there
- * is one), sends the body and ends the response. Where headers have been sent, they must carry
- * exactly this length; otherwise the bytes are copied, and `method` says so. On a socket it sends
- * and leaves the socket open. Where the runtime hides the descriptor (Bun's `node:http`, outgoing
- * connections of Deno) or encrypts, the bytes are copied through the runtime's own writes.
+ * On an HTTP response whose headers are not sent, it sets Content-Length, and Content-Type unless
+ * you did, sends the body and ends the response. If the headers are sent, they must carry exactly
+ * this length; otherwise the bytes are copied, and `method` says so. On a socket, it sends the file
+ * and leaves the socket open. If the runtime hides the descriptor (Bun's `node:http`, outgoing
+ * connections of Deno) or encrypts, it copies through the runtime's own writes.
  *
  * Write nothing else to the connection until the promise settles. A second `sendFile` to the same
  * socket waits for the first one.
  *
- * The length is fixed when the file is opened: what it grows by later is not sent. When it shrinks
- * below what was promised, when the signal fires or when the connection fails after the first byte,
- * the connection is destroyed, for its peer could not tell the rest from the next message. (A plain
- * descriptor is left as it is.) Before the first byte nothing has happened, and another answer can
- * be sent.
+ * The length is fixed when the file is opened: bytes appended later are not sent. If the file
+ * shrinks below that length, the signal fires, or the connection fails after the first byte, the
+ * connection is destroyed, because the peer could not tell the rest from the next message. (A plain
+ * descriptor is left as it is.) If it fails before the first byte, nothing was sent, and you can
+ * send another response.
  *
- * What each call did is also told on a diagnostics channel: see {@linkcode TransferEvent}.
+ * A diagnostics channel also reports each call: see {@linkcode TransferEvent}.
  *
- * The event loop never waits for the disk: what is not in the page cache is read in by a thread,
- * and sent afterwards. At most 2 MiB go out before other connections get their turn. A connection to
- * this very machine that is paced (BBR, see tcp(7)) is not while it is sent to: on loopback that costs
- * a timer per 64 KiB.
+ * The event loop never waits for the disk: a thread reads missing pages into the page cache before
+ * they are sent. After at most 2 MiB, other connections get their turn. If the connection is paced
+ * (BBR, see tcp(7)) and its peer is on this machine, pacing is off during the transfer: on loopback
+ * it costs a timer per 64 KiB.
  *
- * @param target Where to send: an `http.ServerResponse`, a `net.Socket`, a socket of `Bun.listen` or
- * `Bun.connect`, a `Deno.Conn`, or a descriptor open for writing, which is borrowed.
- * @param source Path, `file:` URL, or a borrowed descriptor of a file that is open for reading; its
- * file position is neither used nor moved.
- * @param options The part to send, and how to watch, slow down and stop it.
- * @returns Once the kernel has taken the last byte; the peer may not have it yet.
+ * @param target An `http.ServerResponse`, a `net.Socket`, a socket of `Bun.listen` or
+ * `Bun.connect`, a `Deno.Conn`, or a borrowed descriptor open for writing.
+ * @param source Path, `file:` URL, or a borrowed descriptor of a file open for reading, whose file
+ * position is neither used nor moved.
+ * @param options The part to send, progress, rate limit and signal.
+ * @returns Once the kernel has taken the last byte; the peer may not have received it yet.
  *
- * @throws {TypeError} When an argument is of the wrong kind.
+ * @throws {TypeError} When an argument has the wrong type.
  * @throws {RangeError} When a number is negative, fractional or outside the file.
- * @throws {SyscallError} `ENOENT`, `EACCES`, ... when the file cannot be opened; `EISDIR`, `EINVAL`
- * when it is not a file, or one that tells no size, such as those of procfs; `EBADF` for a closed descriptor; `EPIPE`, `ECONNRESET` when the peer is
- * gone; `EIO` when the disk fails.
- * @throws {TruncatedError} When the file became shorter.
- * @throws {AbortError} When the signal fired; its reason is the `cause`.
- * All of the last three carry `bytesMoved`.
+ * @throws {SyscallError} `ENOENT`, `EACCES` and others when the file cannot be opened; `EISDIR`,
+ * `EINVAL` when it is not a file, or reports no size, as in procfs; `EBADF` for a closed
+ * descriptor; `EPIPE`, `ECONNRESET` when the peer has closed; `EIO` when the disk fails.
+ * @throws {TruncatedError} When the file was truncated.
+ * @throws {AbortError} When the signal fired; its reason is the `cause`. The last three errors
+ * carry `bytesMoved`.
  *
  * @example Serve one file
  * ```ts ignore
@@ -114,7 +114,7 @@ async function send<T>(
   }
 }
 
-/** What another machine or another program has to be asked for may never be opened. */
+/** Opening may hang if another machine or program must answer, so the signal also ends the wait. */
 async function unlessAborted(opening: Promise<Source>, options: SendFileOptions): Promise<Source> {
   if (options.signal === undefined) return await opening;
   try {
@@ -125,7 +125,7 @@ async function unlessAborted(opening: Promise<Source>, options: SendFileOptions)
   }
 }
 
-/** Runs `task` after whatever was started on `key` before. */
+/** Runs `task` after all tasks started earlier on `key`. */
 function inTurn<T>(key: object, task: () => Promise<T>): Promise<T> {
   const before = busy.get(key);
   const result = before === undefined ? task() : before.then(task, task);

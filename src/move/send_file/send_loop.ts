@@ -1,4 +1,4 @@
-/** A pump as a promise, with the copy that takes over where sendfile(2) refuses. @module */
+/** The sendfile loop as a promise, with a copy as fallback. @module */
 
 import { CorkGuard } from "../../runtime/tcp.ts";
 import type { RuntimeConnection } from "../../runtime/types.ts";
@@ -10,8 +10,8 @@ import { pumpFile } from "../engine/sendfile_loop.ts";
 import type { Call, FileRange, SendFileOptions, SendMethod } from "./types.ts";
 
 /**
- * Sends header, file and trailer to a connection in one corked cork, and destroys its connection when
- * that fails half-way.
+ * Sends header, file and trailer to a connection in one cork; destroys the connection if that fails
+ * halfway.
  */
 export async function sendToConnection(
   connection: RuntimeConnection,
@@ -38,7 +38,7 @@ export async function sendToConnection(
   }
 }
 
-/** Sends the file alone, by sendfile and, from where that refuses, by copying. */
+/** Sends the file alone, by sendfile; if that is refused, copies the rest. */
 export async function sendRange(
   connection: RuntimeConnection,
   file: FileRange,
@@ -49,7 +49,7 @@ export async function sendRange(
   call?: Call,
 ): Promise<SendMethod> {
   if (file.length === 0) return "none";
-  // Even what is in the page cache may be asked for again where another machine has the file.
+  // If another machine holds the file, even cached pages may be validated with it.
   if (file.remote ?? !isLocal(file.fd)) return await copyRest(file, file.start, sink, progress);
   const { fd, start, length } = file;
   const window = options.chunkSize;
@@ -59,7 +59,7 @@ export async function sendRange(
   return call?.method ?? "sendfile";
 }
 
-/** Copies what is left of a file from `from` on. */
+/** Copies the rest of a file from `from` on. */
 export async function copyRest(
   file: FileRange,
   from: number,

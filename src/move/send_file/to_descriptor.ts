@@ -1,4 +1,4 @@
-/** Sending to a descriptor that the caller gave as a number. @module */
+/** Sends to a descriptor that the caller passes as a number. @module */
 
 import { platform } from "../../../ffi/platform/mod.ts";
 import { SyscallError, UnsupportedError } from "../../errors.ts";
@@ -20,15 +20,15 @@ import { sendBytes } from "../engine/connection/output.ts";
 import { copyRest, sendToConnection } from "./send_loop.ts";
 import type { FileRange, Sender, SendMethod } from "./types.ts";
 
-/** Most bytes for a device, of which nothing is known. */
+/** Maximum bytes at once for a device whose buffer size is unknown. */
 const DEVICE_BYTES = 4096;
 
 /**
- * Sends to a plain descriptor, whose flags are never changed: others may share them.
+ * Sends to a plain descriptor. Never changes its flags, which others may share.
  *
- * A non-blocking one, and every pipe, is written from here and waited for in between. A blocking
- * socket is written from the thread for blocking calls, and only as much as it has room for once it
- * says that it is writable; so is a file, whose writes may wait for a disk.
+ * Writes to non-blocking descriptors and pipes from this thread, and waits in between. Writes to a
+ * blocking socket in the thread for blocking calls, only once it is writable and only as much as it
+ * has room for. Writes to a file also happen there, because they may wait for a disk.
  */
 export const sendToDescriptor: Sender<number> = async (target, file, options, progress) => {
   const fd = fdOf(target, "target");
@@ -65,7 +65,7 @@ export const sendToDescriptor: Sender<number> = async (target, file, options, pr
 
 const option = new Int32Array(1);
 
-/** Bytes that a blocking socket takes without waiting, once poll(2) has called it writable. */
+/** Bytes that a blocking socket takes without waiting, once poll(2) reports it writable. */
 function room(fd: number): number {
   const { SOL_SOCKET, SO_SNDBUF } = platform.socket;
   if (raw.getsockopt(fd, SOL_SOCKET, SO_SNDBUF, option) < 0) return DEVICE_BYTES;
@@ -114,7 +114,7 @@ async function sendBlocking(
   return "sendfile";
 }
 
-/** In the thread; where Workers are not permitted, here. */
+/** Runs in the thread; without permission for Workers, in this one. */
 async function sendSome(
   fd: number,
   file: number,

@@ -1,4 +1,4 @@
-/** Sending to an HTTP response. @module */
+/** Sends a file to an HTTP response. @module */
 
 import type { ServerResponse } from "node:http";
 import { cutOff, hasBody } from "../../runtime/response.ts";
@@ -24,13 +24,13 @@ export const sendToResponse: Sender<ServerResponse> = async (res, file, options,
     return method;
   } catch (error) {
     if (res.headersSent) cutOff(res);
-    // Another answer can still be sent, and should not carry what was said of this file.
+    // Another response may follow, and must not carry headers about this file.
     else added.forEach((name) => res.removeHeader(name));
     throw error;
   }
 };
 
-/** Describes the file, as far as the response does not say more already; returns what was added. */
+/** Sets headers that describe the file unless the response has them; returns the names added. */
 function setHeaders(
   res: ServerResponse,
   file: { path: string | undefined; length: number },

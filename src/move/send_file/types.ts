@@ -1,4 +1,4 @@
-/** What `sendFile` takes and reports. @module */
+/** Options and results of `sendFile`. @module */
 
 import type { ServerResponse } from "node:http";
 import type { Http2ServerResponse } from "node:http2";
@@ -12,21 +12,24 @@ import type { Move } from "../engine/sendfile_loop.ts";
 /** Options of `sendFile()`. */
 export interface SendFileOptions extends RangeOptions, FlowOptions {
   /**
-   * What the peer gets when somebody overwrites the file in place while it is being sent.
+   * Which bytes the peer gets if the file is overwritten in place during the transfer.
    *
-   * `"shared"`: the kernel sends the file's own pages, so the peer may get new bytes among old ones,
-   * as with nginx, Java and Go. `"copy"`: each byte is as it was when it was read; the bytes then
-   * pass through JavaScript.
+   * `"shared"`: the kernel sends the file's own pages, so the peer may get a mix of old and new
+   * bytes, as with nginx, Java and Go. `"copy"`: each byte stays as it was when it was read; the
+   * bytes then pass through JavaScript.
    *
    * @default {"shared"}
    */
   stability?: "shared" | "copy" | undefined;
   /**
-   * Folder that `source`, a path relative to it, cannot leave: the kernel resolves it by openat2(2),
-   * also through links and against renames. An `EXDEV` says that it tried.
+   * Folder that `source`, a path relative to it, cannot leave. The kernel resolves the path by
+   * openat2(2), so links and concurrent renames cannot leave it either. A path that tries to fails
+   * with `EXDEV`.
    */
   root?: string | undefined;
-  /** Bytes to send before the file, in the same cork. Not for a response, which has headers. */
+  /**
+   * Bytes to send before the file, in the same cork. Not for a response, which has its own headers.
+   */
   header?: Uint8Array | undefined;
   /** Bytes to send after the file, in the same cork. Not for a response. */
   trailer?: Uint8Array | undefined;
@@ -39,13 +42,13 @@ export type SendMethod = "sendfile" | "splice" | "copy" | "none";
 export interface SendResult extends TransferResult {
   /**
    * `"sendfile"`: the bytes never entered JavaScript. `"splice"`: the same, into a pipe. `"copy"`:
-   * they passed through it, because the target hides its descriptor, encrypts, or cannot take a
-   * file. `"none"`: there was nothing to send.
+   * they passed through JavaScript, because the target hides its descriptor, encrypts, or cannot
+   * take a file. `"none"`: the range was empty.
    */
   method: SendMethod;
 }
 
-/** Whatever `sendFile()` can send to. */
+/** A target of `sendFile()`. */
 export type SendTarget =
   | ServerResponse
   | Http2ServerResponse
@@ -67,11 +70,11 @@ export interface FileRange {
   readonly fd: number;
   readonly start: number;
   readonly length: number;
-  /** Whether another machine or process has it; asked for where this is missing. */
+  /** Whether another machine or process holds the file; looked up if missing. */
   readonly remote?: boolean | undefined;
 }
 
-/** The system call to use instead of sendfile(2), and what it is called in the result. */
+/** A system call to use instead of sendfile(2), and its name in the result. */
 export interface Call {
   readonly move: Move;
   readonly method: SendMethod;

@@ -21,45 +21,45 @@ export type TransferMethod = "range" | "sendfile" | "splice" | "copy";
 
 /** Options of {@linkcode transfer}. */
 export interface TransferOptions extends RangeOptions, FlowOptions {
-  /** Another name of `start`. Give one of the two. */
+  /** Alias of `start`; pass only one of the two. */
   offset?: number | undefined;
   /**
-   * Where in the target the first byte goes, a safe integer >= 0; for files that are not open for
+   * Offset of the first byte in the target, a safe integer >= 0; for files that are not open for
    * appending. The file position of the target is then neither used nor moved.
    *
    * @default {the file position of the target, which moves}
    */
   targetOffset?: number | undefined;
   /**
-   * `"auto"` begins with what suits both ends and goes on by other means where that is refused.
-   * Anything else is used, or the transfer fails: `"range"` is copy_file_range(2), from file to
-   * file; `"sendfile"` needs a file or a device to read from; `"splice"` goes through a pipe, and not
-   * to or from sockets that block; `"copy"` reads and writes.
+   * `"auto"` starts with the method that suits both ends, and switches to others if it is refused.
+   * With any other value, that method is used, or the transfer fails: `"range"` is
+   * copy_file_range(2), from file to file; `"sendfile"` needs a file or a device as source;
+   * `"splice"` goes through a pipe, and not to or from blocking sockets; `"copy"` reads and writes.
    *
    * @default {"auto"}
    */
   method?: TransferMethod | "auto" | undefined;
   /**
-   * What arrives when somebody overwrites the source, a file, in place meanwhile. `"shared"`: pipes and
-   * sockets get the file's own pages, so maybe new bytes among old ones. `"copy"`: each byte as it
-   * was when it was read.
+   * Which bytes arrive if a source file is overwritten in place meanwhile. `"shared"`: pipes and
+   * sockets get the file's own pages, so possibly a mix of old and new bytes. `"copy"`: each byte
+   * as it was when it was read.
    *
    * @default {"shared"}
    */
   stability?: "shared" | "copy" | undefined;
 }
 
-/** What a finished {@linkcode transfer} reports. */
+/** Result of {@linkcode transfer}. */
 export interface TransferReport extends TransferResult {
-  /** What moved the last bytes: a {@linkcode TransferMethod}, or `"none"` when there were none. */
+  /** What moved the last bytes: a {@linkcode TransferMethod}, or `"none"` if there were none. */
   method: TransferMethod | "none";
-  /** All that moved some, in the order in which they did. */
+  /** All methods that moved bytes, in the order of use. */
   methods: TransferMethod[];
 }
 
 const ACTION = "transfer bytes";
 
-/** The names of {@linkcode TransferOptions}. */
+/** Names of the options in {@linkcode TransferOptions}. */
 export const TRANSFER_OPTIONS: Names<TransferOptions> = {
   ...RANGE_OPTIONS,
   ...FLOW_OPTIONS,
@@ -69,7 +69,7 @@ export const TRANSFER_OPTIONS: Names<TransferOptions> = {
   stability: true,
 };
 
-/** Checks the options, and gives `offset` its other name. */
+/** Checks the options, and resolves the alias `offset`. */
 export function checkTransfer(given: TransferOptions): Checked<TransferOptions> {
   const options = ownOptions(given, TRANSFER_OPTIONS);
   if (typeof options !== "object" || options === null) {

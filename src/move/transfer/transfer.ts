@@ -1,4 +1,4 @@
-/** Moving bytes between any two ends: `transfer`. @module */
+/** Moves bytes between any two ends: `transfer`. @module */
 
 import { borrowReading } from "../../runtime/borrow.ts";
 import type { BunSocket } from "../../runtime/bun.ts";
@@ -23,60 +23,63 @@ export type TransferSource = string | URL | FdLike | ByteSource | BunSocket | De
 /** Whatever {@linkcode transfer} can write to. */
 export type TransferTarget = FdLike | NodeJS.WritableStream | BunSocket | DenoConn;
 
-/** {@linkcode transfer} by name: its ends and its options in one object. */
+/** {@linkcode transfer} by name: source, target and options in one object. */
 export interface TransferRequest extends TransferOptions {
-  /** Where the bytes come from. */
+  /** Source of the bytes. */
   from: TransferSource;
-  /** Where they go. */
+  /** Target of the bytes. */
   to: TransferTarget;
 }
 
 /**
  * Moves bytes from one end to another, by the cheapest system call that both allow.
  *
- * Files go to files by splice(2) through a pipe, copy_file_range(2), sendfile(2) or read and write;
- * to pipes by splice(2), to sockets by sendfile(2). Pipes and sockets go anywhere by splice(2), which
- * needs sockets that do not block. What refuses (`EINVAL`, `EXDEV`, `ENOSYS` ...) is followed by the
- * next, which goes on where it stopped; `methods` in the result tells.
+ * From a file to a file, it uses splice(2) through a pipe, copy_file_range(2), sendfile(2) or read
+ * and write; to a pipe, splice(2); to a socket, sendfile(2). From pipes and sockets, it uses
+ * splice(2), which needs non-blocking sockets. If a call refuses (`EINVAL`, `EXDEV`, `ENOSYS` and
+ * others), the next one continues at the same byte; the result's `methods` lists all that were
+ * used.
  *
- * Connections of the runtime that show their descriptor are written by it, behind what the program
- * has written before; a file goes there as by {@linkcode sendFile}. They are read by it where the runtime
- * can be told to stop at a byte: a `net.Socket` of Node.js that nobody else reads, a socket of Bun's own
- * API, a connection that Deno has accepted. What the runtime has received by then comes first, and
- * afterwards it reads on. Everything else goes through the runtime (`"copy"`): streams, responses, what
- * is encrypted, a `net.Socket` that is read on Bun and Deno.
+ * A connection of the runtime that exposes its descriptor is written through it, after everything
+ * that you have written before; a file goes there as by {@linkcode sendFile}. A connection is read
+ * through its descriptor if the runtime can stop at an exact byte: a `net.Socket` of Node.js that
+ * nothing else reads, a socket of Bun's own API, a connection that Deno has accepted. Bytes that
+ * the runtime has already received come first, and afterwards the runtime reads again. Everything
+ * else goes through the runtime (`"copy"`): streams, responses, encrypted connections, and reading
+ * a `net.Socket` on Bun and Deno.
  *
- * A byte that a peer of a socket has sent as urgent (`MSG_OOB`, see tcp(7)) is left out, as read(2)
- * leaves it out; what follows it is moved.
+ * A byte that a socket's peer has sent as urgent (`MSG_OOB`, see tcp(7)) is skipped, as read(2)
+ * skips it; the bytes after it are moved.
  *
- * A file is read from `start`, by default from its beginning, and to where it ended when the transfer
- * began; its file position is not used. A pipe, a socket or a stream is read until its end, or until
- * `length` bytes. No end is closed; only an HTTP response is ended.
+ * A file is read from `start`, by default its beginning, to its end at the start of the transfer;
+ * its file position is not used. A pipe, a socket or a stream is read to its end, or for `length`
+ * bytes. Neither end is closed; only an HTTP response is ended.
  *
- * The event loop waits for no disk and for no descriptor, and the flags of descriptors, which others
- * may share, stay as they are. A descriptor that is closed meanwhile ends the transfer with `EBADF`,
- * within about half a second; its number is never used for what is opened next.
+ * The event loop waits for no disk and no descriptor. The flags of descriptors, which others may
+ * share, stay unchanged. If you close a descriptor meanwhile, the transfer ends with `EBADF` within
+ * about half a second; it never uses the number for a file opened later.
  *
- * Two transfers from one pipe or socket at a time get some of the bytes each.
+ * Two simultaneous transfers from one pipe or socket each get some of the bytes.
  *
- * @param source A path or `file:` URL; a descriptor, which is borrowed; a stream of Node.js or of the
- * web, a socket, or anything else that yields `Uint8Array`s.
- * @param target A descriptor that is open for writing, which is borrowed; a connection, a response
- * or a writable stream of the runtime.
- * @param options The part to move, and how to watch, slow down and stop it.
+ * @param source A path or `file:` URL; a borrowed descriptor; a stream of Node.js or of the web, a
+ * socket, or anything else that yields `Uint8Array`s.
+ * @param target A borrowed descriptor open for writing; a connection, a response or a writable
+ * stream of the runtime.
+ * @param options The part to move, progress, rate limit and signal.
  * @returns Once the target has taken the last byte; `bytes` may be fewer than `length`.
  *
- * @throws {TypeError} When an argument is of the wrong kind.
+ * @throws {TypeError} When an argument has the wrong type.
  * @throws {RangeError} When a number is negative, fractional or outside the source.
- * @throws {SyscallError} `EBADF` when a descriptor is not open for this; `EISDIR`; `EINVAL` for what
- * carries no bytes (eventfd, epoll), for overlapping ranges of one file, and when `method` does not
- * suit; `ESPIPE` for an offset where there are none; `EPIPE`, `ECONNRESET` when the reader is gone;
- * `ENOSPC`, `EPERM` (sealed), `EIO`; `EFBIG`, in the place of which SIGXFSZ ends Deno.
- * @throws {TruncatedError} When the source, a file, became shorter.
+ * @throws {SyscallError} `EBADF` when a descriptor is not open for this; `EISDIR`; `EINVAL` for
+ * descriptors that carry no bytes (eventfd, epoll), for overlapping ranges of one file, and when
+ * `method` does not fit; `ESPIPE` for an offset on an end without positions; `EPIPE`, `ECONNRESET`
+ * when the reader has closed; `ENOSPC`, `EPERM` (sealed), `EIO`; `EFBIG` (on Deno, SIGXFSZ ends the
+ * process instead).
+ * @throws {TruncatedError} When the source, a file, was truncated.
  * @throws {AbortError} When the signal fired; its reason is the `cause`.
- * @throws {UnsupportedError} When `method` cannot be used on these ends.
- * All of the last four carry `bytesMoved`; where the source has no positions, also `bytesHeld`: bytes
- * that were taken from it, did not reach the target and are lost.
+ * @throws {UnsupportedError} When `method` cannot be used on these ends. The last four errors carry
+ * `bytesMoved`. If the source has no positions, they also carry `bytesHeld`: bytes taken from it
+ * that did not reach the target and are lost.
  *
  * @example Store an upload without reading it
  * ```ts ignore
@@ -91,7 +94,7 @@ export function transfer(
   target: TransferTarget,
   options?: TransferOptions,
 ): Promise<TransferReport>;
-/** As above, with everything in one object. */
+/** The same, with everything in one object. */
 export function transfer(request: TransferRequest): Promise<TransferReport>;
 export async function transfer(
   sourceOrRequest: TransferSource | TransferRequest,

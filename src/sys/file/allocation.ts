@@ -1,4 +1,4 @@
-/** Memory that stays put: locked, aligned, or without a name in the file system. @module */
+/** Special memory: locked, aligned, or in a file without a path. @module */
 
 import { platform } from "../../../ffi/platform/mod.ts";
 import { flagsOf, integer, pathOf } from "../arguments.ts";
@@ -8,14 +8,14 @@ import * as raw from "../raw/mod.ts";
 import { lengthOf, type Region } from "../region.ts";
 
 /**
- * Keeps a part of a mapping in memory, after reading it in.
+ * Reads a part of a mapping and keeps it in memory.
  *
  * @param region Mapping.
- * @param offset First byte; the page that holds it is locked as a whole. Default: 0.
- * @param length Bytes. Default: the rest of the region.
+ * @param offset First byte; its whole page is locked. Default: 0.
+ * @param length Bytes. Default: to the end of the region.
  *
- * @throws {TypeError} When the region is closed or not one of `mmap()`.
- * @throws {RangeError} When the range is not inside the region.
+ * @throws {TypeError} When the region is closed or does not come from `mmap()`.
+ * @throws {RangeError} When the range is outside the region.
  * @throws {SyscallError} `ENOMEM` above `RLIMIT_MEMLOCK` or past the end of the file; `EPERM` when
  * that limit is 0; `EAGAIN`.
  *
@@ -30,14 +30,14 @@ export function mlock(
 }
 
 /**
- * Undoes {@linkcode mlock}, however often it was called.
+ * Undoes {@linkcode mlock}, no matter how often it was called.
  *
  * @param region Mapping.
  * @param offset First byte. Default: 0.
- * @param length Bytes. Default: the rest of the region.
+ * @param length Bytes. Default: to the end of the region.
  *
- * @throws {TypeError} When the region is closed or not one of `mmap()`.
- * @throws {RangeError} When the range is not inside the region.
+ * @throws {TypeError} When the region is closed or does not come from `mmap()`.
+ * @throws {RangeError} When the range is outside the region.
  * @throws {SyscallError} `ENOMEM`.
  *
  * @see {@link https://man7.org/linux/man-pages/man2/munlock.2.html}
@@ -51,17 +51,17 @@ export function munlock(
 }
 
 /**
- * Allocates aligned memory, as `O_DIRECT` wants it.
+ * Allocates aligned memory, as `O_DIRECT` requires.
  *
- * The memory holds whatever it held before: fill it before you show it to anybody. The calls on pages
- * (`madvise()`, `mprotect()` and the like) do not take it, since its pages hold data of others too.
+ * The initial content is arbitrary: overwrite it before you pass it on. `madvise()`, `mprotect()`
+ * and other calls on pages reject this memory, because its pages also hold other data.
  *
  * @param alignment Bytes; a power of two of at least 8.
  * @param size Bytes; at least 1.
- * @returns The memory; the caller gives it back with {@linkcode free}.
+ * @returns The memory; release it with {@linkcode free}.
  *
- * @throws {RangeError} When a number is no safe integer, or too small.
- * @throws {SyscallError} `EINVAL` when `alignment` is not such a power; `ENOMEM`.
+ * @throws {RangeError} When a number is not a safe integer, or too small.
+ * @throws {SyscallError} `EINVAL` when `alignment` is not a power of two of at least 8; `ENOMEM`.
  *
  * @see {@link https://man7.org/linux/man-pages/man3/posix_memalign.3.html}
  */
@@ -76,14 +76,15 @@ export function posixMemalign(alignment: number, size: number): Region {
 }
 
 /**
- * Frees memory and empties every array that shows it.
+ * Frees memory and detaches every array that shows it.
  *
- * A second call does nothing. Never free what an operation of the runtime is still using in another
- * thread, what io_uring holds, or what `vmsplice()` gave to a pipe that is not drained: the
- * allocator hands the memory out again.
+ * A second call does nothing. Never free memory that an operation of the runtime still uses in
+ * another thread, that io_uring holds, or that `vmsplice()` put into a pipe that is not drained:
+ * the allocator reuses it.
  *
- * @throws {TypeError} When the region is not one of {@linkcode posixMemalign}, or one of its arrays
- * cannot be emptied because the runtime is using it or has transferred it; the memory then stays.
+ * @throws {TypeError} When the region does not come from {@linkcode posixMemalign}, or one of its
+ * arrays cannot be detached because the runtime uses it or it was transferred. The memory then
+ * stays.
  *
  * @see {@link https://man7.org/linux/man-pages/man3/free.3.html}
  */
@@ -92,11 +93,9 @@ export function free(region: Region): void {
 }
 
 /**
- * Creates a file in memory that has no path.
+ * Creates a file in memory that has no path. Linux only.
  *
- * Linux only.
- *
- * @param name Shown in `/proc/self/maps`; at most 249 bytes, need not be unique.
+ * @param name Shown in `/proc/self/maps`; at most 249 bytes; need not be unique.
  * @param flags Or-ed bits of `MemfdFlag`. Default: 0.
  * @returns The descriptor of an empty file, open for reading and writing; the caller closes it.
  *
@@ -113,16 +112,16 @@ export function memfdCreate(name: string, flags: number = 0): number {
 }
 
 /**
- * Forbids changes to a memfd, for everybody and for good (`F_ADD_SEALS`).
+ * Forbids changes to a memfd, for all processes and forever (`F_ADD_SEALS`).
  *
  * @param fd Descriptor of {@linkcode memfdCreate} with `MemfdFlag.ALLOW_SEALING`, open for writing.
  * @param seals Or-ed bits of `Seal`.
  *
- * @throws {TypeError} When `fd` is no descriptor.
+ * @throws {TypeError} When `fd` is not a descriptor.
  * @throws {RangeError} When `seals` is not an integer in 0..2^31-1.
- * @throws {SyscallError} `EPERM` when sealed with `Seal.SEAL`, which is so without `ALLOW_SEALING`, or
- * not open for writing; `EBUSY` for `Seal.WRITE` while a writable shared mapping exists; `EINVAL`
- * when the file cannot be sealed, or for unknown bits.
+ * @throws {SyscallError} `EPERM` when sealed with `Seal.SEAL`, which is the default without
+ * `ALLOW_SEALING`, or not open for writing; `EBUSY` for `Seal.WRITE` while a writable shared
+ * mapping exists; `EINVAL` when the file cannot be sealed, or for unknown bits.
  *
  * @see {@link https://man7.org/linux/man-pages/man2/F_GET_SEALS.2const.html}
  */
@@ -139,7 +138,7 @@ export function addSeals(fd: FdLike, seals: number): void {
 /**
  * Returns the seals of a memfd (`F_GET_SEALS`), as bits of `Seal`.
  *
- * @throws {TypeError} When `fd` is no descriptor.
+ * @throws {TypeError} When `fd` is not a descriptor.
  * @throws {SyscallError} `EINVAL` when the file cannot be sealed; `EBADF`.
  *
  * @see {@link https://man7.org/linux/man-pages/man2/F_GET_SEALS.2const.html}

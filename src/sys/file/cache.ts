@@ -1,4 +1,4 @@
-/** The page cache, and what has reached the disk. @module */
+/** The page cache, and writing to the disk. @module */
 
 import { countOf, flagsOf, offsetOf } from "../arguments.ts";
 import { check } from "../check.ts";
@@ -6,18 +6,18 @@ import { type FdLike, fdOf } from "../fd.ts";
 import * as raw from "../raw/mod.ts";
 
 /**
- * Tells the kernel how a range of a file will be used.
+ * Advises the kernel on how a range of a file will be used.
  *
- * `FileAdvice.DONTNEED` ignores dirty pages: call {@linkcode fdatasync} first. `WILLNEED` only starts
- * the reads.
+ * `FileAdvice.DONTNEED` ignores dirty pages: call {@linkcode fdatasync} first. `WILLNEED` only
+ * starts the reads.
  *
  * @param fd Descriptor of a file.
  * @param offset First byte.
  * @param length Bytes; 0 is all to the end.
  * @param advice One of `FileAdvice`.
  *
- * @throws {TypeError} When `fd` is no descriptor.
- * @throws {RangeError} When a number is outside its range.
+ * @throws {TypeError} When `fd` is not a descriptor.
+ * @throws {RangeError} When a number is out of range.
  * @throws {SyscallError} `ESPIPE` for a pipe; `EINVAL` for an unknown advice; `EBADF`.
  *
  * @see {@link https://man7.org/linux/man-pages/man2/posix_fadvise.2.html}
@@ -37,14 +37,14 @@ export function posixFadvise(fd: FdLike, offset: number, length: number, advice:
 /**
  * Starts to read a range into the page cache.
  *
- * Returns before the data is there, but may wait for the metadata that says where it is. Linux only.
+ * Returns before the data has arrived, but may wait for the metadata that locates it. Linux only.
  *
  * @param fd Descriptor of a file, open for reading.
  * @param offset First byte.
- * @param count Bytes, an integer in 0..0x7ffff000; the kernel may do less.
+ * @param count Bytes, an integer in 0..0x7ffff000; the kernel may read fewer.
  *
- * @throws {TypeError} When `fd` is no descriptor.
- * @throws {RangeError} When a number is outside its range.
+ * @throws {TypeError} When `fd` is not a descriptor.
+ * @throws {RangeError} When a number is out of range.
  * @throws {SyscallError} `EINVAL` for a pipe, socket or folder; `EBADF` when not open for reading.
  *
  * @see {@link https://man7.org/linux/man-pages/man2/readahead.2.html}
@@ -58,22 +58,22 @@ export function readahead(fd: FdLike, offset: number, count: number): void {
 
 /** Pages of a file by their state in the cache. */
 export interface CacheStat {
-  /** In the cache, also those whose read is still under way. */
+  /** Pages in the cache, including those whose read is still in flight. */
   readonly cached: number;
-  /** Changed and not yet written. */
+  /** Modified pages that are not yet written. */
   readonly dirty: number;
-  /** Being written. */
+  /** Pages being written. */
   readonly writeback: number;
-  /** Evicted at some time. */
+  /** Pages evicted at some time. */
   readonly evicted: number;
-  /** Evicted so recently that they would be kept when they came back. */
+  /** Pages evicted so recently that they would stay if they were read again. */
   readonly recentlyEvicted: number;
 }
 
 /**
  * Counts the pages of a range that are in the page cache.
  *
- * It counts reads in flight as cached: to know that a read will not wait, ask `preadv2()` with
+ * It counts reads in flight as cached. To find out whether a read would wait, use `preadv2()` with
  * `ReadFlag.NOWAIT`. Linux 6.5.
  *
  * @param fd Descriptor of a file.
@@ -81,8 +81,8 @@ export interface CacheStat {
  * @param length Bytes; 0 is all to the end.
  * @returns Counts of pages, of `pageSize()` bytes each.
  *
- * @throws {TypeError} When `fd` is no descriptor.
- * @throws {RangeError} When a number is outside its range.
+ * @throws {TypeError} When `fd` is not a descriptor.
+ * @throws {RangeError} When a number is out of range.
  * @throws {SyscallError} `ENOSYS` on older kernels; `EBADF` when not open or not a file; `EPERM`
  * when the file is neither writable nor owned by the caller; `EOPNOTSUPP` for huge pages.
  *
@@ -106,20 +106,20 @@ export function cachestat(fd: FdLike, offset: number, length: number): CacheStat
 }
 
 /**
- * Starts or awaits the write-back of a range, without its metadata.
+ * Starts writeback of a range, or waits for it, without metadata.
  *
- * No guarantee against a crash: it neither writes metadata nor flushes the disk's own cache. It
- * serves to keep the amount of dirty pages small. Linux only.
+ * Does not protect against a crash: it neither writes metadata nor flushes the disk's own cache.
+ * Use it to limit the number of dirty pages. Linux only.
  *
  * @param fd Descriptor of a file.
  * @param offset First byte.
  * @param length Bytes; 0 is all to the end.
  * @param flags Or-ed bits of `SyncRangeFlag`; 0 does nothing.
  *
- * @throws {TypeError} When `fd` is no descriptor.
- * @throws {RangeError} When a number is outside its range.
+ * @throws {TypeError} When `fd` is not a descriptor.
+ * @throws {RangeError} When a number is out of range.
  * @throws {SyscallError} `ESPIPE` for a pipe; `EINVAL` for unknown flags; `EIO`, `ENOSPC` when
- * write-back failed; `EBADF`.
+ * writeback failed; `EBADF`.
  *
  * @see {@link https://man7.org/linux/man-pages/man2/sync_file_range.2.html}
  */
@@ -138,11 +138,11 @@ export function syncFileRange(fd: FdLike, offset: number, length: number, flags:
 /**
  * Waits until a file and its metadata are on the disk.
  *
- * A new file also needs it on its folder. After an error the pages may count as clean: write them
+ * For a new file, sync its folder too. After an error the pages may count as clean: write them
  * again.
  *
- * @throws {TypeError} When `fd` is no descriptor.
- * @throws {SyscallError} `EIO`, `ENOSPC`, `EDQUOT` when write-back failed; `EINVAL` for a pipe or
+ * @throws {TypeError} When `fd` is not a descriptor.
+ * @throws {SyscallError} `EIO`, `ENOSPC`, `EDQUOT` when writeback failed; `EINVAL` for a pipe or
  * socket; `EBADF`.
  *
  * @see {@link https://man7.org/linux/man-pages/man2/fsync.2.html}
@@ -155,7 +155,7 @@ export function fsync(fd: FdLike): void {
 /**
  * Waits until the data of a file, and the metadata needed to read it, are on the disk.
  *
- * @throws {TypeError} When `fd` is no descriptor.
+ * @throws {TypeError} When `fd` is not a descriptor.
  * @throws {SyscallError} As {@linkcode fsync}.
  *
  * @see {@link https://man7.org/linux/man-pages/man2/fdatasync.2.html}

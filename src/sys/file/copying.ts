@@ -1,4 +1,4 @@
-/** From descriptor to descriptor inside the kernel, without a pipe of one's own. @module */
+/** Moves bytes between descriptors inside the kernel, without a pipe. @module */
 
 import { platform } from "../../../ffi/platform/mod.ts";
 import { countOf, flagsOf, offsetOrNull } from "../arguments.ts";
@@ -9,27 +9,28 @@ import * as raw from "../raw/mod.ts";
 /**
  * Moves bytes from a file to another descriptor without passing them through user space.
  *
- * One system call: it may move fewer bytes than asked for, because the file ends, a socket buffer
- * fills or a signal arrives. Loop until it returns 0 or throws `EAGAIN`; a count that is not reached
- * when it returns 0 means that the file was truncated.
+ * One system call. It may move fewer bytes than requested, because the file ends, a socket buffer
+ * fills or a signal arrives. Loop until it returns 0 or throws `EAGAIN`. If it returns 0 before you
+ * have moved all bytes, the file was truncated.
  *
- * While a socket or pipe still holds the pages, overwriting the file changes what the peer receives;
- * truncating it does not. Waits for the disk even when `out` is non-blocking.
+ * While a socket or pipe still holds the pages, overwriting the file changes what the peer
+ * receives; truncating it does not. The call waits for the disk even if `out` is non-blocking.
  *
  * @param out Descriptor to write to; its position moves when it is a file.
  * @param from Descriptor to read from: a file, or a socket when `out` is a pipe.
- * @param offset First byte to read, in bytes; the position of `from` is then neither used nor moved.
- * `null` reads at that position and moves it.
- * @param count Most bytes to move, an integer in 0..0x7ffff000. A count of 0 moves nothing and tells
- * nothing: do not ask for it.
- * @returns Bytes moved; 0 at or beyond the end of the file.
+ * @param offset First byte to read; the position of `from` is then neither used nor moved. `null`
+ * reads at that position and moves it.
+ * @param count Maximum bytes to move, an integer in 0..0x7ffff000. Don't pass 0: the call then
+ * moves and checks nothing.
+ * @returns Bytes moved; 0 at or past the end of the file.
  *
  * @throws {TypeError} When a descriptor is not an integer >= 0.
- * @throws {RangeError} When `offset` or `count` is outside its range.
+ * @throws {RangeError} When `offset` or `count` is out of range.
  * @throws {SyscallError} `EAGAIN` when `out` is non-blocking and full; `EPIPE` or `ECONNRESET` when
- * the peer is gone; `EINVAL` when `from` is a pipe, a folder or a socket (unless `out` is a pipe), or
- * `out` is open with `O_APPEND`; `EBADF` when `from` is not readable or `out` not writable;
- * `EPERM` for a sealed memfd; `ESPIPE` for an offset on what has none; `EFBIG`, `ENOSPC`.
+ * the peer has closed; `EINVAL` when `from` is a pipe, a folder or a socket (unless `out` is a
+ * pipe), or `out` is open with `O_APPEND`; `EBADF` when `from` is not readable or `out` is not
+ * writable; `EPERM` for a sealed memfd; `ESPIPE` for an offset on a descriptor without a position;
+ * `EFBIG`, `ENOSPC`.
  *
  * @example Send a whole file on a blocking descriptor
  * ```ts ignore
@@ -60,24 +61,24 @@ export function sendfile(
 /**
  * Copies a range between two files; the file system may share the blocks instead.
  *
- * May copy fewer bytes than asked for. Holes are written out (ext4). On kernels 5.3 to 5.18 it
- * returns 0 for files such as those of procfs though they have content: 0 with nothing copied means
- * "copy by other means". Linux only.
+ * May copy fewer bytes than requested. ext4 writes holes out as zeroes. On kernels 5.3 to 5.18 it
+ * returns 0 for procfs and similar files that have content: if the first call returns 0, copy by
+ * other means. Linux only.
  *
  * @param from File to read.
  * @param fromOffset First byte to read, or `null` for the file position, which then moves.
  * @param out File to write.
  * @param outOffset Where the first byte goes, or `null` for the file position, which then moves.
- * @param count Most bytes to copy, an integer in 0..0x7ffff000.
- * @param flags 0; there are none yet. Default: 0.
+ * @param count Maximum bytes to copy, an integer in 0..0x7ffff000.
+ * @param flags 0; no flags exist yet. Default: 0.
  * @returns Bytes copied; 0 at the end of `from`.
  *
  * @throws {TypeError} When a descriptor is not an integer >= 0.
- * @throws {RangeError} When a number is outside its range.
- * @throws {SyscallError} `EXDEV` between file systems of different types; `EINVAL` for a pipe, socket
- * or device, for overlapping ranges of one file, and for flags; `EISDIR` for a folder; `EBADF` when
- * `from` is not readable, or `out` not writable or open with `O_APPEND`; `EFBIG`, `ENOSPC`,
- * `EOVERFLOW`; `EPERM`, `ETXTBSY` for immutable and swap files.
+ * @throws {RangeError} When a number is out of range.
+ * @throws {SyscallError} `EXDEV` between file systems of different types; `EINVAL` for a pipe,
+ * socket or device, for overlapping ranges of one file, and for flags; `EISDIR` for a folder;
+ * `EBADF` when `from` is not readable, or `out` not writable or open with `O_APPEND`; `EFBIG`,
+ * `ENOSPC`, `EOVERFLOW`; `EPERM`, `ETXTBSY` for immutable and swap files.
  *
  * @see {@link https://man7.org/linux/man-pages/man2/copy_file_range.2.html}
  */
@@ -103,17 +104,17 @@ export function copyFileRange(
 }
 
 /**
- * Makes a file share all blocks of another, until one of them is written (the `FICLONE` ioctl).
+ * Makes a file share all blocks of another until one of the two is written (the `FICLONE` ioctl).
  *
- * Replaces the whole content of `out`, at once and without copying. btrfs, XFS and bcachefs can.
+ * Replaces the whole content of `out` without copying. Btrfs, XFS and bcachefs support it.
  *
  * @param out File to fill, open for writing.
  * @param from File to share, open for reading.
  *
  * @throws {TypeError} When a descriptor is not an integer >= 0.
  * @throws {SyscallError} `EOPNOTSUPP` when the file system cannot share blocks (ext4, tmpfs);
- * `EXDEV` between file systems; `EBADF`, `EISDIR`, `EINVAL` for the wrong kind of descriptor;
- * `ENOTTY` where the system lacks the call.
+ * `EXDEV` between file systems; `EBADF`, `EISDIR`, `EINVAL` for the wrong type of descriptor;
+ * `ENOTTY` when the system lacks the call.
  *
  * @see {@link https://man7.org/linux/man-pages/man2/FICLONE.2const.html}
  */

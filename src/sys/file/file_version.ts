@@ -1,4 +1,4 @@
-/** Whether a file is still what it was: one call, and nothing allocated. @module */
+/** Checks whether a file has changed, by one call and without allocations. @module */
 
 import { Cell } from "../../../ffi/libc/cell.ts";
 import { fold } from "../../../ffi/libc/mod.ts";
@@ -6,17 +6,20 @@ import { libc } from "../libc.ts";
 import type { FileIdentity } from "./statx.ts";
 
 const AT_EMPTY_PATH = 0x1000;
-/** Takes the attributes that the kernel has: a network file system, or FUSE, is not asked. */
+/** Uses the attributes that the kernel has, without asking a network file system or FUSE. */
 const AT_STATX_DONT_SYNC = 0x4000;
 const FLAGS = AT_EMPTY_PATH | AT_STATX_DONT_SYNC;
 /** `STATX_MTIME | STATX_CTIME | STATX_INO | STATX_SIZE` */
 const MASK = 0x40 | 0x80 | 0x100 | 0x200;
 
-/** Offsets of what tells versions apart, in words of 32 bits: see include/uapi/linux/stat.h. */
+/**
+ * Offsets, in 32-bit words, of the fields that differ between versions: see
+ * include/uapi/linux/stat.h.
+ */
 const SIZE = 40;
 const CTIME = 96;
 const MTIME = 112;
-/** Inode, size, ctime and mtime with their nanoseconds, major and minor number of the device. */
+/** Inode, size, ctime and mtime with nanoseconds, and the device's major and minor number. */
 const WORDS = [32, 36, SIZE, 44, CTIME, 100, 104, MTIME, 116, 120, 136, 140];
 
 const out = new Cell(256);
@@ -25,8 +28,8 @@ const empty = new Cell(1);
 /**
  * One version of a file: device, inode, size, mtime and ctime in nanoseconds.
  *
- * ctime is what nobody can set. A build that is copied over with its times (`cp -a`), a file that is
- * replaced by rename(2) or removed, which changes the number of its links: each changes ctime.
+ * Programs cannot set ctime. It changes even if a build is copied over with its times (`cp -a`),
+ * and if a file is replaced by rename(2) or removed, because its link count changes.
  */
 export class FileVersion {
   readonly #words: Int32Array;
@@ -35,19 +38,19 @@ export class FileVersion {
     this.#words = Int32Array.from(WORDS, (at) => out.view.getInt32(at, true));
   }
 
-  /** Notes the version of an open file; `null` where it cannot be told. */
+  /** Records the version of an open file; `null` if statx(2) fails. */
   static of(fd: number): FileVersion | null {
     return ask(fd) < 0 ? null : new FileVersion();
   }
 
-  /** Whether somebody else, who has looked at the same file, has found the same. */
+  /** Whether another look at the same file found the same version. */
   describes(file: Pick<FileIdentity, "size" | "mtimeNs" | "ctimeNs">): boolean {
     const size = (this.#word(SIZE) >>> 0) + (this.#word(SIZE + 4) >>> 0) * 0x1_0000_0000;
     return size === file.size && this.#time(MTIME) === file.mtimeNs &&
       this.#time(CTIME) === file.ctimeNs;
   }
 
-  /** Whether an open file is this very version. Does not wait for any disk or network. */
+  /** Whether an open file is still this version. Never waits for a disk or network. */
   holds(fd: number): boolean {
     if (ask(fd) < 0) return false;
     const { view } = out;

@@ -9,16 +9,18 @@ import * as raw from "../raw/mod.ts";
 /**
  * Reads from the file position and moves it.
  *
- * One system call: it may return fewer bytes than asked for. Waits on a blocking socket or pipe, and
- * for the disk, and the whole thread with it.
+ * One system call; it may return fewer bytes than requested. On a blocking socket or pipe, and for
+ * the disk, it blocks the whole thread.
  *
  * @param fd Descriptor to read from.
  * @param target Memory to fill; its length is the count.
- * @returns Bytes read; 0 at the end of the file, after the last writer closed, or for an empty `target`.
+ * @returns Bytes read; 0 at the end of the file, after the last writer has closed, or for an empty
+ * `target`.
  *
- * @throws {TypeError} When `fd` is no descriptor or `target` no `Uint8Array`.
+ * @throws {TypeError} When `fd` is not a descriptor or `target` is not a `Uint8Array`.
  * @throws {SyscallError} `EAGAIN` when non-blocking and empty; `EBADF` when not open for reading;
- * `EISDIR` for a folder; `EINVAL` when `O_DIRECT` wants another alignment; `EINTR` before any byte.
+ * `EISDIR` for a folder; `EINVAL` when `O_DIRECT` requires another alignment; `EINTR` before any
+ * byte.
  *
  * @see {@link https://man7.org/linux/man-pages/man2/read.2.html}
  */
@@ -31,17 +33,17 @@ export function read(fd: FdLike, target: Uint8Array): number {
 /**
  * Writes at the file position and moves it.
  *
- * One system call: it may take fewer bytes than given. No SIGPIPE: the runtimes ignore it.
+ * One system call; it may write fewer bytes than given. Raises no SIGPIPE: the runtimes ignore it.
  *
  * @param fd Descriptor to write to.
  * @param source Bytes to write; its length is the count.
  * @returns Bytes written.
  *
- * @throws {TypeError} When `fd` is no descriptor or `source` no `Uint8Array`.
- * @throws {SyscallError} `EAGAIN` when non-blocking and full; `EPIPE` when the peer is gone; `EBADF`
- * when not open for writing; `ENOSPC` on a full disk; `EFBIG` beyond the limit of the file's size
- * (SIGXFSZ on Deno);
- * `EPERM` for a sealed memfd; `EINVAL` when `O_DIRECT` wants another alignment.
+ * @throws {TypeError} When `fd` is not a descriptor or `source` is not a `Uint8Array`.
+ * @throws {SyscallError} `EAGAIN` when non-blocking and full; `EPIPE` when the peer has closed;
+ * `EBADF` when not open for writing; `ENOSPC` on a full disk; `EFBIG` past the file size limit (on
+ * Deno, SIGXFSZ ends the process instead); `EPERM` for a sealed memfd; `EINVAL` when `O_DIRECT`
+ * requires another alignment.
  *
  * @see {@link https://man7.org/linux/man-pages/man2/write.2.html}
  */
@@ -57,9 +59,9 @@ export function write(fd: FdLike, source: Uint8Array): number {
  * @param fd Descriptor to read from; not a pipe or socket.
  * @param target Memory to fill; its length is the count.
  * @param offset First byte to read, in bytes.
- * @returns Bytes read, maybe fewer than asked for; 0 at or beyond the end of the file.
+ * @returns Bytes read, possibly fewer than requested; 0 at or past the end of the file.
  *
- * @throws {TypeError} When `fd` is no descriptor or `target` no `Uint8Array`.
+ * @throws {TypeError} When `fd` is not a descriptor or `target` is not a `Uint8Array`.
  * @throws {RangeError} When `offset` is not a safe integer >= 0.
  * @throws {SyscallError} `ESPIPE` for a pipe or socket; otherwise as {@linkcode read}.
  *
@@ -75,14 +77,14 @@ export function pread(fd: FdLike, target: Uint8Array, offset: number): number {
 /**
  * Writes at an offset; the file position is neither used nor moved.
  *
- * A file open with `O_APPEND` is extended at its end whatever the offset (Linux).
+ * On Linux, a file opened with `O_APPEND` grows at its end regardless of the offset.
  *
  * @param fd Descriptor to write to; not a pipe or socket.
  * @param source Bytes to write; its length is the count.
- * @param offset Where the first byte goes, in bytes; beyond the end it leaves a hole.
- * @returns Bytes written, maybe fewer than given.
+ * @param offset Offset of the first byte; past the end of the file, it leaves a hole.
+ * @returns Bytes written, possibly fewer than given.
  *
- * @throws {TypeError} When `fd` is no descriptor or `source` no `Uint8Array`.
+ * @throws {TypeError} When `fd` is not a descriptor or `source` is not a `Uint8Array`.
  * @throws {RangeError} When `offset` is not a safe integer >= 0.
  * @throws {SyscallError} `ESPIPE` for a pipe or socket; otherwise as {@linkcode write}.
  *
@@ -98,21 +100,21 @@ export function pwrite(fd: FdLike, source: Uint8Array, offset: number): number {
 /**
  * Reads into one or several arrays, with flags for this call.
  *
- * With `ReadFlag.NOWAIT` it never waits for the disk, and so tells whether data is in the page cache;
- * a miss starts to read ahead, which a fast disk may answer at once. It may then return 0 before the
- * end of the file, see "BUGS" in the manual.
+ * With `ReadFlag.NOWAIT` it never waits for the disk, which shows whether the data is in the page
+ * cache. A miss starts read-ahead, so with a fast disk the next call may succeed at once. With
+ * `NOWAIT` it may return 0 before the end of the file: see "BUGS" in the manual.
  *
  * @param fd Descriptor to read from.
  * @param target Memory to fill, in order; at most 1024 arrays.
  * @param offset First byte to read, or `null` for the file position, which then moves.
  * @param flags Or-ed bits of `ReadFlag`. Default: 0.
- * @returns Bytes read, maybe fewer than asked for; 0 at the end of the file.
+ * @returns Bytes read, possibly fewer than requested; 0 at the end of the file.
  *
- * @throws {TypeError} When `fd` is no descriptor or `target` holds anything but `Uint8Array`.
- * @throws {RangeError} When `offset` or `flags` is outside its range.
- * @throws {SyscallError} `EAGAIN` with `NOWAIT` when the first page is not cached; `EOPNOTSUPP` for a
- * flag that the kernel or the file system lacks; `EINVAL` for more than 1024 arrays; `ESPIPE` for an
- * offset on a pipe; otherwise as {@linkcode read}.
+ * @throws {TypeError} When `fd` is not a descriptor or `target` holds anything but `Uint8Array`.
+ * @throws {RangeError} When `offset` or `flags` is out of range.
+ * @throws {SyscallError} `EAGAIN` with `NOWAIT` when the first page is not cached; `EOPNOTSUPP` for
+ * a flag that the kernel or the file system lacks; `EINVAL` for more than 1024 arrays; `ESPIPE` for
+ * an offset on a pipe; otherwise as {@linkcode read}.
  *
  * @see {@link https://man7.org/linux/man-pages/man2/preadv2.2.html}
  */
@@ -138,12 +140,12 @@ export function preadv2(
  *
  * @param fd Descriptor to write to.
  * @param source Bytes to write, in order; at most 1024 arrays.
- * @param offset Where the first byte goes, or `null` for the file position, which then moves.
+ * @param offset Offset of the first byte, or `null` for the file position, which then moves.
  * @param flags Or-ed bits of `ReadFlag`. Default: 0.
- * @returns Bytes written, maybe fewer than given.
+ * @returns Bytes written, possibly fewer than given.
  *
- * @throws {TypeError} When `fd` is no descriptor or `source` holds anything but `Uint8Array`.
- * @throws {RangeError} When `offset` or `flags` is outside its range.
+ * @throws {TypeError} When `fd` is not a descriptor or `source` holds anything but `Uint8Array`.
+ * @throws {RangeError} When `offset` or `flags` is out of range.
  * @throws {SyscallError} `EOPNOTSUPP` for a flag that the kernel or the file system lacks; `EINVAL`
  * for more than 1024 arrays; `ESPIPE` for an offset on a pipe; otherwise as {@linkcode write}.
  *
@@ -174,10 +176,10 @@ export function pwritev2(
  * @param whence One of `Whence`.
  * @returns The new position, in bytes from the start.
  *
- * @throws {TypeError} When `fd` is no descriptor.
+ * @throws {TypeError} When `fd` is not a descriptor.
  * @throws {RangeError} When `offset` is not a safe integer, or `whence` not an integer.
- * @throws {SyscallError} `ESPIPE` for a pipe or socket; `EINVAL` for a position before the start or an
- * unknown `whence`; `ENXIO` when there is no data (`Whence.DATA`) or the offset is beyond the end.
+ * @throws {SyscallError} `ESPIPE` for a pipe or socket; `EINVAL` for a position before the start or
+ * an unknown `whence`; `ENXIO` when no data follows (`Whence.DATA`) or the offset is past the end.
  *
  * @see {@link https://man7.org/linux/man-pages/man2/lseek.2.html}
  */
@@ -191,15 +193,16 @@ export function lseek(fd: FdLike, offset: number, whence: number): number {
 /**
  * Sets the size of a file.
  *
- * A mapping of what is cut off raises SIGBUS in every process that touches it.
+ * Touching a mapping of the part cut off raises SIGBUS, in every process.
  *
  * @param fd Descriptor open for writing.
- * @param length New size in bytes; what is added is a hole.
+ * @param length New size in bytes; a longer file gets a hole.
  *
- * @throws {TypeError} When `fd` is no descriptor.
+ * @throws {TypeError} When `fd` is not a descriptor.
  * @throws {RangeError} When `length` is not a safe integer >= 0.
- * @throws {SyscallError} `EINVAL` when `fd` is not open for writing or not a file; `EPERM` for a memfd
- * that is sealed against it; `EFBIG` beyond the largest size (SIGXFSZ on Deno at `RLIMIT_FSIZE`); `EBADF`.
+ * @throws {SyscallError} `EINVAL` when `fd` is not open for writing or not a file; `EPERM` for a
+ * memfd that is sealed against it; `EFBIG` beyond the maximum size (on Deno, SIGXFSZ at
+ * `RLIMIT_FSIZE`); `EBADF`.
  *
  * @see {@link https://man7.org/linux/man-pages/man2/ftruncate.2.html}
  */
@@ -212,18 +215,20 @@ export function ftruncate(fd: FdLike, length: number): void {
 /**
  * Reserves, frees or zeroes the blocks of a range.
  *
- * Reserve before storing through a mapping: on a full disk a store into a hole is SIGBUS. Linux only.
+ * Reserve blocks before you store through a mapping: on a full disk, a store into a hole raises
+ * SIGBUS. Linux only.
  *
  * @param fd Descriptor open for writing.
  * @param mode 0 to reserve, or or-ed bits of `FallocateFlag`.
  * @param offset First byte.
  * @param length Bytes; at least 1.
  *
- * @throws {TypeError} When `fd` is no descriptor.
- * @throws {RangeError} When a number is outside its range.
+ * @throws {TypeError} When `fd` is not a descriptor.
+ * @throws {RangeError} When a number is out of range.
  * @throws {SyscallError} `ENOSPC` on a full disk; `EOPNOTSUPP` when the file system lacks the mode;
  * `EINVAL` for a length of 0 or modes that exclude each other; `EBADF` when not open for writing;
- * `ESPIPE` for a pipe; `ENODEV` for what is no file; `EFBIG` beyond the largest size.
+ * `ESPIPE` for a pipe; `ENODEV` for other descriptors that are not files; `EFBIG` beyond the
+ * maximum size.
  *
  * @see {@link https://man7.org/linux/man-pages/man2/fallocate.2.html}
  */

@@ -1,4 +1,4 @@
-/** On which kind of file system a descriptor lies, without asking that file system. @module */
+/** Finds the type of file system behind a descriptor, without asking that file system. @module */
 
 import { Cell } from "../../../ffi/libc/cell.ts";
 import { fold } from "../../../ffi/libc/mod.ts";
@@ -8,22 +8,22 @@ import { close, memfdCreate, open, read } from "../raw/mod.ts";
 import { FileSystem, fileSystemType } from "./statx.ts";
 
 /**
- * Who answers a call on a file.
+ * What answers calls on a file.
  *
  * `"disk"`: the kernel, from a device of this machine. `"memory"`: the kernel, from memory.
- * `"generated"`: the kernel makes the contents up as they are read (procfs, sysfs). `"remote"`: another
- * machine or another process (NFS, SMB, FUSE), which may answer late or never; also whatever is not
- * known.
+ * `"generated"`: the kernel generates the content during the read (procfs, sysfs). `"remote"`:
+ * another machine or process (NFS, SMB, FUSE), which may answer late or never; also every unknown
+ * file system.
  */
 export type Storage = "disk" | "memory" | "generated" | "remote";
 
 /** A mounted file system. */
 export interface Mount {
-  /** Who answers. */
+  /** What answers calls on its files. */
   readonly storage: Storage;
-  /** A name for it that no other mount has at the same time. */
+  /** Identifies the mount among those that exist at the same time. */
   readonly key: string;
-  /** `f_type` of statfs(2), such as `FileSystem.EXT`; 0 where asking might wait. */
+  /** `f_type` of statfs(2), such as `FileSystem.EXT`; 0 if the question might wait. */
   readonly type: number;
 }
 
@@ -34,7 +34,7 @@ const MEMORY = "tmpfs ramfs devtmpfs hugetlbfs rootfs";
 const GENERATED = "proc sysfs cgroup cgroup2 debugfs tracefs securityfs configfs bpf pstore " +
   "selinuxfs smackfs resctrl binfmt_misc fusectl mqueue nfsd rpc_pipefs devpts nsfs binder";
 
-/** By the name in the table of mounts. What is missing, such as `fuse`, `nfs4`, `cifs`, is remote. */
+/** By name in the mount table. Names missing here, such as `fuse`, `nfs4`, `cifs`, are remote. */
 const STORAGE: ReadonlyMap<string, Storage> = new Map([
   ...DISK.split(" ").map((name) => [name, "disk"] as const),
   ...MEMORY.split(" ").map((name) => [name, "memory"] as const),
@@ -46,16 +46,16 @@ const EVERYTHING_LOCAL: Mount = { storage: "disk", key: "local", type: 0 };
 const AT_EMPTY_PATH = 0x1000;
 const AT_STATX_DONT_SYNC = 0x4000;
 const STATX_MNT_ID = 0x1000;
-/** Linux 6.8: a number that is never used again. */
+/** Linux 6.8: a mount number that is never reused. */
 const STATX_MNT_ID_UNIQUE = 0x4000;
 
-/** How long a number may be trusted that is used again for another mount, in milliseconds. */
+/** Milliseconds for which a reusable mount number is trusted. */
 const TRUST_MS = 1000;
 
-/** Mounts that are remembered; more are asked for again. */
+/** Maximum number of mounts remembered; others are looked up again. */
 const MOST_KNOWN = 256;
 
-/** Smallest huge page, which is the block size that hugetlbfs reports. */
+/** Smallest huge page: hugetlbfs reports its page size as block size. */
 const HUGE_PAGE = 1024 * 1024;
 
 const out = new Cell(256);
@@ -63,7 +63,7 @@ const empty = new Cell(1);
 const known = new Map<bigint, { mount: Mount; untilMs: number }>();
 let memoryDevice = "";
 
-/** The mount of an open file, or of the current folder: `platform.atFdcwd`. Never waits. */
+/** Mount of an open file, or of the current folder (`platform.atFdcwd`). Never waits. */
 export function mountOf(fd: number): Mount {
   if (platform.os !== "linux") return EVERYTHING_LOCAL;
   if (!ask(fd, STATX_MNT_ID_UNIQUE)) return { storage: "remote", key: "?", type: 0 };
@@ -71,8 +71,8 @@ export function mountOf(fd: number): Mount {
 }
 
 /**
- * As {@linkcode mountOf}, by an answer of statx(2) that was asked for with {@linkcode MOUNT_MASK}: for
- * those who need more of it.
+ * Like {@linkcode mountOf}, from a statx(2) result requested with {@linkcode MOUNT_MASK}: for
+ * callers that need other fields too.
  */
 export function mountAsked(fd: number, view: DataView): Mount {
   if (platform.os !== "linux") return EVERYTHING_LOCAL;
@@ -89,16 +89,16 @@ export function mountAsked(fd: number, view: DataView): Mount {
   return mount;
 }
 
-/** What {@linkcode mountAsked} needs of statx(2), beside what else is wanted. */
+/** Mask that {@linkcode mountAsked} needs in statx(2), in addition to the caller's own. */
 export const MOUNT_MASK: number = STATX_MNT_ID | STATX_MNT_ID_UNIQUE;
 
-/** The mount on which a path lies by its letters: symbolic links are not looked at. */
+/** Mount of a path, by its text alone: ignores symbolic links. */
 export function mountByName(path: string): Mount {
   let best: Row | undefined;
   for (const row of table()) {
     const { point } = row;
     const below = path === point || path.startsWith(point === "/" ? "/" : `${point}/`);
-    // Of two on one folder the later one is on top.
+    // Of two mounts on one folder, the later one is on top.
     if (below && point.length >= (best?.point.length ?? 0)) best = row;
   }
   const storage = STORAGE.get(best?.type ?? "") ?? "remote";
@@ -106,8 +106,8 @@ export function mountByName(path: string): Mount {
 }
 
 /**
- * Type of the file system that holds an open file, such as `FileSystem.EXT`; 0 where asking it might
- * wait.
+ * Type of the file system that holds an open file, such as `FileSystem.EXT`; 0 if the question
+ * might wait.
  */
 export function fileSystemOf(fd: number): number {
   return platform.os === "linux" ? mountOf(fd).type : 0;
@@ -119,7 +119,7 @@ function ask(fd: number, mask: number): boolean {
 }
 
 function find(fd: number, unique: boolean): Mount {
-  // The table knows the other number.
+  // The mount table lists the other number.
   if (unique && !ask(fd, STATX_MNT_ID)) return { storage: "remote", key: "?", type: 0 };
   if (!unique) ask(fd, STATX_MNT_ID);
   const { view } = out;
@@ -129,7 +129,7 @@ function find(fd: number, unique: boolean): Mount {
   const blockSize = view.getUint32(4, true);
   const rows = table();
   const key = `${id} ${device}`;
-  // Without procfs there is nobody else to ask.
+  // Without procfs, statfs(2) is the only source.
   if (rows.length === 0) return mountByType(fd, key);
   const row = rows.findLast((row) => counted ? row.id === id : row.device === device);
   const storage = row === undefined
@@ -152,7 +152,7 @@ function mountByType(fd: number, key: string): Mount {
   return { storage: MEMORY_TYPES.includes(type) ? "memory" : "disk", key, type };
 }
 
-/** Device of all memory files: the kernel's own mount, which is in no table. */
+/** Device of all memfds: the kernel's internal mount, which no table lists. */
 function memory(): string {
   if (memoryDevice !== "") return memoryDevice;
   const fd = memfdCreate("sluice", 1);
@@ -171,7 +171,9 @@ interface Row {
   readonly type: string;
 }
 
-/** The table of mounts: see proc_pid_mountinfo(5). The kernel writes it without asking anybody. */
+/**
+ * The mount table: see proc_pid_mountinfo(5). The kernel generates it without asking a file system.
+ */
 function table(): Row[] {
   const fd = open("/proc/self/mountinfo", platform.open.CLOEXEC, 0);
   if (fd < 0) return [];

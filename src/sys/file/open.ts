@@ -11,20 +11,20 @@ const MODES = 0o7777;
 /**
  * Opens a file.
  *
- * Descriptors are inherited by programs that the process starts unless `OpenFlag.CLOEXEC` is given.
+ * Programs that the process starts inherit the descriptor unless you pass `OpenFlag.CLOEXEC`.
  * Opening a FIFO without `OpenFlag.NONBLOCK` waits for its other end.
  *
  * @param path Path, relative to the current folder; no NUL characters.
  * @param flags One of `OpenFlag.RDONLY`, `WRONLY`, `RDWR`, or-ed with other bits.
- * @param mode Permissions of a file that is created, less the umask; 0..0o7777. Default: 0o666.
+ * @param mode Permissions of a file that is created, minus the umask; 0..0o7777. Default: 0o666.
  * @returns The descriptor; the caller closes it.
  *
  * @throws {TypeError} When `path` is not a string or contains NUL.
- * @throws {RangeError} When `flags` or `mode` is outside its range.
- * @throws {SyscallError} `ENOENT` when there is no such file; `EEXIST` with `EXCL`; `EISDIR` when
+ * @throws {RangeError} When `flags` or `mode` is out of range.
+ * @throws {SyscallError} `ENOENT` when the file does not exist; `EEXIST` with `EXCL`; `EISDIR` when
  * a folder is opened for writing; `ENOTDIR`, `ELOOP`, `ENAMETOOLONG` for the path; `EACCES` without
- * permission; `EMFILE` when the process has no descriptor left; `EINVAL` for `DIRECT` where the file
- * system has no direct I/O.
+ * permission; `EMFILE` when no descriptor is left; `EINVAL` for `DIRECT` if the file system has no
+ * direct I/O.
  *
  * @see {@link https://man7.org/linux/man-pages/man2/open.2.html}
  */
@@ -38,14 +38,14 @@ export function open(path: string, flags: number, mode: number = 0o666): number 
 /**
  * Opens a file relative to an open folder.
  *
- * @param dir Folder, or `null` for the current one; not used when `path` is absolute.
- * @param path Path; may leave the folder by `..`, see {@linkcode openat2}.
+ * @param dir Folder, or `null` for the current one; ignored if `path` is absolute.
+ * @param path Path; it may leave the folder through `..`, see {@linkcode openat2}.
  * @param flags As for {@linkcode open}.
  * @param mode As for {@linkcode open}. Default: 0o666.
  * @returns The descriptor; the caller closes it.
  *
- * @throws {TypeError} When `path` is not a string or contains NUL, or `dir` is no descriptor.
- * @throws {RangeError} When `flags` or `mode` is outside its range.
+ * @throws {TypeError} When `path` is not a string or contains NUL, or `dir` is not a descriptor.
+ * @throws {RangeError} When `flags` or `mode` is out of range.
  * @throws {SyscallError} As {@linkcode open}; `EBADF` when `dir` is not open; `ENOTDIR` when it is
  * not a folder.
  *
@@ -64,11 +64,11 @@ export function openat(
   return check(raw.openat(at, path, flags, mode), "openat", () => `open ${describe(path)}`);
 }
 
-/** How {@linkcode openat2} opens: `struct open_how`. */
+/** Arguments of {@linkcode openat2}: `struct open_how`. */
 export interface OpenHow {
-  /** As for {@linkcode open}, but unknown bits are `EINVAL`. */
+  /** As for {@linkcode open}, but unknown bits are rejected with `EINVAL`. */
   readonly flags: number;
-  /** As for {@linkcode open}; `EINVAL` unless a file may be created. @default {0} */
+  /** As for {@linkcode open}; `EINVAL` unless the flags may create a file. @default {0} */
   readonly mode?: number;
   /** Or-ed bits of `ResolveFlag`. @default {0} */
   readonly resolve?: number;
@@ -77,19 +77,19 @@ export interface OpenHow {
 /**
  * Opens a file and restricts how its path is resolved.
  *
- * The way to open what a stranger names: `ResolveFlag.BENEATH` keeps the result inside `dir` even
- * when links are swapped meanwhile. Linux only.
+ * Use it for untrusted paths: `ResolveFlag.BENEATH` keeps the result inside `dir` even if links are
+ * swapped meanwhile. Linux only.
  *
  * @param dir Folder, or `null` for the current one.
  * @param path Path, relative to `dir`.
  * @param how Flags, mode and restrictions.
  * @returns The descriptor; the caller closes it.
  *
- * @throws {TypeError} When `path` is not a string or contains NUL, or `dir` is no descriptor.
- * @throws {RangeError} When a number of `how` is outside its range.
- * @throws {SyscallError} As {@linkcode openat}; `EXDEV` when the path leaves `dir` or its file system;
- * `ELOOP` for a forbidden link; `EAGAIN` when the kernel cannot exclude a race, or with `CACHED`;
- * `EINVAL` for unknown bits; `ENOSYS` where a sandbox forbids the call.
+ * @throws {TypeError} When `path` is not a string or contains NUL, or `dir` is not a descriptor.
+ * @throws {RangeError} When a number of `how` is out of range.
+ * @throws {SyscallError} As {@linkcode openat}; `EXDEV` when the path leaves `dir` or its file
+ * system; `ELOOP` for a forbidden link; `EAGAIN` when the kernel cannot exclude a race, or with
+ * `CACHED`; `EINVAL` for unknown bits; `ENOSYS` when a sandbox forbids the call.
  *
  * @see {@link https://man7.org/linux/man-pages/man2/openat2.2.html}
  */
@@ -110,10 +110,10 @@ export function openat2(dir: FdLike | null, path: string, how: OpenHow): number 
 /**
  * Closes a descriptor.
  *
- * Linux frees the number even when the call fails, and may hand it to somebody else at once: never
- * call it twice, and never on a descriptor that the runtime owns.
+ * Linux frees the number even if the call fails, and may reuse it at once. Never close a descriptor
+ * twice, and never one that the runtime owns.
  *
- * @throws {TypeError} When `fd` is no descriptor.
+ * @throws {TypeError} When `fd` is not a descriptor.
  * @throws {SyscallError} `EBADF` when it is not open; `EIO`, `ENOSPC`, `EDQUOT` when delayed writes
  * failed.
  *
@@ -125,16 +125,16 @@ export function close(fd: FdLike): void {
 }
 
 /**
- * Duplicates a descriptor; the copy is closed in programs that the process starts
+ * Duplicates a descriptor. The copy is closed in programs that the process starts
  * (`F_DUPFD_CLOEXEC`).
  *
- * Both numbers share one open file: position, `O_NONBLOCK` and all other status flags.
+ * Both numbers share one open file: its position, `O_NONBLOCK` and all other status flags.
  *
  * @param fd Descriptor to duplicate.
  * @param minimum Lowest number that the copy may get. Default: 0.
  * @returns The new descriptor; the caller closes it.
  *
- * @throws {TypeError} When `fd` is no descriptor.
+ * @throws {TypeError} When `fd` is not a descriptor.
  * @throws {RangeError} When `minimum` is not an integer in 0..2^31-1.
  * @throws {SyscallError} `EBADF` when `fd` is not open; `EMFILE` when no number is left; `EINVAL`
  * when `minimum` is above the limit of the process.
@@ -154,9 +154,9 @@ export function dupCloexec(fd: FdLike, minimum: number = 0): number {
 /**
  * Returns the access mode and the status flags of the open file (`F_GETFL`), as bits of `OpenFlag`.
  *
- * Ask right before they matter: everybody who shares the open file may change them.
+ * Call it right before you need the flags: every owner of the open file may change them.
  *
- * @throws {TypeError} When `fd` is no descriptor.
+ * @throws {TypeError} When `fd` is not a descriptor.
  * @throws {SyscallError} `EBADF` when it is not open.
  *
  * @see {@link https://man7.org/linux/man-pages/man2/F_GETFL.2const.html}
@@ -171,14 +171,16 @@ export function statusFlags(fd: FdLike): number {
 }
 
 /**
- * Replaces the status flags of the open file (`F_SETFL`): `APPEND`, `DIRECT`, `NOATIME`, `NONBLOCK`.
+ * Replaces the status flags of the open file (`F_SETFL`): `APPEND`, `DIRECT`, `NOATIME`,
+ * `NONBLOCK`.
  *
- * They belong to the open file, not to the number: whoever shares it, in this process or another, is
- * affected. Never change those of a descriptor that the runtime owns.
+ * The flags belong to the open file, not to the descriptor: they affect all descriptors that share
+ * it, in this process and others. Never change them on a descriptor that the runtime owns.
  *
- * @throws {TypeError} When `fd` is no descriptor.
+ * @throws {TypeError} When `fd` is not a descriptor.
  * @throws {RangeError} When `flags` is not an integer in 0..2^31-1.
- * @throws {SyscallError} `EBADF` when `fd` is not open; `EINVAL` for `DIRECT` where it is not possible.
+ * @throws {SyscallError} `EBADF` when `fd` is not open; `EINVAL` for `DIRECT` if the file does not
+ * support it.
  *
  * @see {@link https://man7.org/linux/man-pages/man2/F_SETFL.2const.html}
  */
@@ -193,9 +195,9 @@ export function setStatusFlags(fd: FdLike, flags: number): void {
 }
 
 /**
- * Tells whether the descriptor is closed in programs that the process starts (`F_GETFD`).
+ * Reports whether the descriptor is closed in programs that the process starts (`F_GETFD`).
  *
- * @throws {TypeError} When `fd` is no descriptor.
+ * @throws {TypeError} When `fd` is not a descriptor.
  * @throws {SyscallError} `EBADF` when it is not open.
  *
  * @see {@link https://man7.org/linux/man-pages/man2/F_GETFD.2const.html}
@@ -210,7 +212,7 @@ export function closesOnExec(fd: FdLike): boolean {
   return (flags & 1) !== 0;
 }
 
-/** The number of a folder; `null` is the current one. */
+/** Descriptor number of a folder; `null` is the current one. */
 export function dirOf(dir: FdLike | null): number {
   return dir === null ? platform.atFdcwd : fdOf(dir, "folder");
 }

@@ -1,4 +1,4 @@
-/** What a path or a descriptor refers to, in full. @module */
+/** Full attributes of a path or a descriptor. @module */
 
 import { describe, flagsOf, pathOf, unsignedOf } from "../arguments.ts";
 import { check } from "../check.ts";
@@ -10,21 +10,21 @@ const out = new Uint8Array(256);
 
 /** Bits of `flags` in {@linkcode statx}. */
 export const StatxFlag = {
-  /** `AT_SYMLINK_NOFOLLOW`: of a symbolic link, the link itself. */
+  /** `AT_SYMLINK_NOFOLLOW`: describes a symbolic link itself. */
   SYMLINK_NOFOLLOW: 0x100,
-  /** `AT_NO_AUTOMOUNT`: does not mount what would be mounted on access. */
+  /** `AT_NO_AUTOMOUNT`: does not trigger an automount. */
   NO_AUTOMOUNT: 0x800,
-  /** `AT_EMPTY_PATH`: with an empty path, the descriptor itself, of any kind. */
+  /** `AT_EMPTY_PATH`: with an empty path, describes the descriptor itself, of any type. */
   EMPTY_PATH: 0x1000,
   /** `AT_STATX_FORCE_SYNC`: asks the server of a network file system. */
   FORCE_SYNC: 0x2000,
-  /** `AT_STATX_DONT_SYNC`: what is known here will do. */
+  /** `AT_STATX_DONT_SYNC`: uses cached attributes. */
   DONT_SYNC: 0x4000,
 } as const;
 
 /** Bits of `mask` in {@linkcode statx}. */
 export const StatxMask = {
-  /** `STATX_BASIC_STATS`: all that stat(2) tells. */
+  /** `STATX_BASIC_STATS`: everything that stat(2) returns. */
   BASIC_STATS: 0x7ff,
   /** `STATX_BTIME`: time of creation. */
   BTIME: 0x800,
@@ -34,23 +34,26 @@ export const StatxMask = {
   DIOALIGN: 0x2000,
 } as const;
 
-/** The answer of {@linkcode statx}. Times are milliseconds since the epoch, with a fraction. */
+/** Result of {@linkcode statx}. Times are milliseconds since the epoch, with a fraction. */
 export interface Statx {
-  /** Bits of {@linkcode StatxMask} that are answered; what is not, is 0. */
+  /** Bits of {@linkcode StatxMask} that the kernel filled in; the other fields are 0. */
   readonly mask: number;
-  /** Bytes of the preferred unit of I/O. */
+  /** Preferred unit of I/O in bytes. */
   readonly blockSize: number;
-  /** Names of the file. */
+  /** Number of hard links. */
   readonly links: number;
-  /** User who owns it. */
+  /** User ID of the owner. */
   readonly uid: number;
-  /** Group that owns it. */
+  /** Group ID of the owner. */
   readonly gid: number;
   /** Type and permissions; the type is `mode & 0o170000`, one of `FileType`. */
   readonly mode: number;
   /** Inode number. */
   readonly inode: bigint;
-  /** Bytes; of a regular file only. procfs says 0 and sysfs 4096 whatever the file holds. */
+  /**
+   * Size in bytes, for regular files only. procfs reports 0 and sysfs 4096 regardless of the
+   * content.
+   */
   readonly size: number;
   /** Allocated blocks of 512 bytes. */
   readonly blocks: number;
@@ -62,30 +65,30 @@ export interface Statx {
   readonly changedMs: number;
   /** Last change of data. */
   readonly modifiedMs: number;
-  /** Major and minor number of the device that a device file stands for. */
+  /** Major and minor number of the device that a device file represents. */
   readonly rdev: readonly [major: number, minor: number];
   /** Major and minor number of the device that holds the file. */
   readonly dev: readonly [major: number, minor: number];
   /** Number of the mount. */
   readonly mountId: bigint;
-  /** Bytes that memory must be aligned to for `O_DIRECT`; 0 when that is unknown or impossible. */
+  /** Alignment of memory for `O_DIRECT` in bytes; 0 if unknown or unsupported. */
   readonly directMemoryAlign: number;
-  /** Bytes that offset and length must be aligned to for `O_DIRECT`; 0 as above. */
+  /** Alignment of offset and length for `O_DIRECT` in bytes; 0 if unknown or unsupported. */
   readonly directOffsetAlign: number;
 }
 
 /**
  * Describes a file.
  *
- * @param dir Folder, or `null` for the current one; not used when `path` is absolute.
+ * @param dir Folder, or `null` for the current one; ignored if `path` is absolute.
  * @param path Path; with `StatxFlag.EMPTY_PATH` it may be empty, and `dir` any descriptor.
  * @param flags Or-ed bits of {@linkcode StatxFlag}. Default: 0.
- * @param mask Or-ed bits of {@linkcode StatxMask}: what is wanted. Default: BASIC_STATS.
- * @returns The description; its `mask` says what was answered.
+ * @param mask Or-ed bits of {@linkcode StatxMask} to request. Default: BASIC_STATS.
+ * @returns The attributes; `mask` says which were filled in.
  *
- * @throws {TypeError} When `path` is not a string or contains NUL, or `dir` is no descriptor.
- * @throws {RangeError} When a number is outside its range.
- * @throws {SyscallError} `ENOENT` when there is no such file, or the path is empty without
+ * @throws {TypeError} When `path` is not a string or contains NUL, or `dir` is not a descriptor.
+ * @throws {RangeError} When a number is out of range.
+ * @throws {SyscallError} `ENOENT` when the file does not exist, or the path is empty without
  * `EMPTY_PATH`; `ENOTDIR`, `ELOOP`, `ENAMETOOLONG` for the path; `EACCES` without permission;
  * `EINVAL` for unknown flags; `EBADF`.
  *

@@ -1,4 +1,4 @@
-/** What a descriptor refers to. @module */
+/** Attributes of an open descriptor. @module */
 
 import { Cell } from "../../../ffi/libc/cell.ts";
 import { fold } from "../../../ffi/libc/mod.ts";
@@ -14,13 +14,16 @@ const out = new Cell(256);
 const empty = new Cell(1);
 const encoder = new TextEncoder();
 
-/** What matters of a `struct statx` for moving bytes. */
+/** The fields of `struct statx` that matter for moving bytes. */
 export interface FdStat {
   /** File type bits of `st_mode` (`S_IFMT`), such as `FileType.REGULAR`. */
   readonly type: number;
-  /** Bytes; of a regular file only. procfs says 0 and sysfs 4096 whatever the file holds. */
+  /**
+   * Size in bytes, for regular files only. procfs reports 0 and sysfs 4096 regardless of the
+   * content.
+   */
   readonly size: number;
-  /** Blocks of 512 bytes that hold them; 0 for what is generated as it is read, among others. */
+  /** Blocks of 512 bytes in use; 0 for generated files, among others. */
   readonly blocks: number;
 }
 
@@ -43,8 +46,8 @@ export const FileType = {
 } as const;
 
 /**
- * Stats a descriptor, on every runtime alike: Deno's `fstat` refuses descriptors that Deno did not
- * open. Returns `-errno` on failure.
+ * Stats a descriptor on all runtimes: Deno's `fstat` rejects descriptors that Deno did not open.
+ * Returns `-errno` on failure.
  */
 export function fdStat(fd: number): FdStat | number {
   const result = fold(
@@ -59,15 +62,15 @@ export function fdStat(fd: number): FdStat | number {
   };
 }
 
-/** What tells one version of a file from another, beside what {@linkcode FdStat} has. */
+/** Identifies one version of a file, in addition to {@linkcode FdStat}. */
 export interface FileIdentity {
   /** File type bits of `st_mode`: see {@linkcode FdStat.type}. */
   readonly type: number;
-  /** Bytes; of a regular file only. */
+  /** Size in bytes, for regular files only. */
   readonly size: number;
   /** Last change of data, in nanoseconds since the epoch. */
   readonly mtimeNs: bigint;
-  /** Last change of data or attributes, in nanoseconds since the epoch; nobody can set it. */
+  /** Last change of data or attributes, in nanoseconds since the epoch; programs cannot set it. */
   readonly ctimeNs: bigint;
   /** Inode number. */
   readonly inode: bigint;
@@ -75,7 +78,7 @@ export interface FileIdentity {
   readonly device: number;
 }
 
-/** As {@linkcode fdStat}, with what identifies the file and its version. */
+/** Like {@linkcode fdStat}, with the fields that identify the file and its version. */
 export function fdIdentity(fd: number): FileIdentity | number {
   const result = fold(
     libc().statx(fd, empty.bytes, AT_EMPTY_PATH, STATX_BASIC_STATS, out.address),
@@ -97,24 +100,24 @@ const other = new Cell(256);
 /** Whether two descriptors refer to the same file, pipe or socket; false when either is closed. */
 export function sameFile(a: number, b: number): boolean {
   const { statx } = libc();
-  // Neither number changes while a file is open: its file system, which may be far away, is not asked.
+  // Neither number changes while a file is open, so don't ask its file system, which may be remote.
   const flags = AT_EMPTY_PATH | AT_STATX_DONT_SYNC;
   if (fold(statx(a, empty.bytes, flags, STATX_INO, out.address)) < 0) return false;
   if (fold(statx(b, empty.bytes, flags, STATX_INO, other.address)) < 0) return false;
-  // The inode number in two halves, and the device in its two numbers.
+  // The two halves of the inode number, and the two numbers of the device.
   return [32, 36, 136, 140].every((at) => out.view.getUint32(at) === other.view.getUint32(at));
 }
 
-/** All that a copy needs to know of a file. */
+/** Everything that a copy needs to know about a file. */
 export interface FileFacts {
   /** See {@linkcode FdStat.type}. */
   readonly type: number;
   /** Type and permissions. */
   readonly mode: number;
-  /** Bytes, and blocks of 512 bytes that hold them. */
+  /** Size in bytes, and blocks of 512 bytes in use. */
   readonly size: number;
   readonly blocks: number;
-  /** Number of the device, as in `fs.Stats`: `makedev(3)` of the GNU C library. */
+  /** Device number as in `fs.Stats`: `makedev(3)` of glibc. */
   readonly dev: bigint;
   /** Inode number. */
   readonly ino: bigint;
@@ -126,7 +129,7 @@ export interface FileFacts {
   readonly modifiedNs: bigint;
 }
 
-/** Describes a file by its descriptor, or what a folder has under a name, links included; or `-errno`. */
+/** Describes an open file, or an entry of a folder without following links; or `-errno`. */
 export function factsOf(fd: number, name?: string): FileFacts | number {
   const path = name === undefined ? empty.bytes : encoder.encode(`${name}\0`);
   const flags = name === undefined ? AT_EMPTY_PATH : AT_SYMLINK_NOFOLLOW;
@@ -134,7 +137,7 @@ export function factsOf(fd: number, name?: string): FileFacts | number {
   return result < 0 ? result : factsIn(out.view);
 }
 
-/** The facts in a `struct statx`. */
+/** Decodes a `struct statx`. */
 export function factsIn(view: DataView): FileFacts {
   const mode = view.getUint16(28, true);
   const minor = view.getUint32(140, true);
@@ -154,7 +157,7 @@ function nanoseconds(view: DataView, at: number): bigint {
   return view.getBigInt64(at, true) * 1_000_000_000n + BigInt(view.getUint32(at + 8, true));
 }
 
-/** The times of a file, in both units. */
+/** File times in milliseconds and nanoseconds. */
 export function timesOf(
   accessedNs: bigint,
   modifiedNs: bigint,
@@ -165,8 +168,8 @@ export function timesOf(
 }
 
 /**
- * Type of the file system that holds an open file, such as {@linkcode FileSystem.EXT}; or `-errno`. Asks
- * that file system, which may be far away: `fileSystemOf` of mounts.ts does not.
+ * Type of the file system that holds an open file, such as {@linkcode FileSystem.EXT}; or `-errno`.
+ * Asks that file system, which may be remote; `fileSystemOf` in mounts.ts does not.
  */
 export function fileSystemType(fd: number): number {
   const result = fold(libc().fstatfs(fd, other.address));
@@ -180,7 +183,7 @@ export const FileSystem = {
   EXT: 0xef53,
   /** tmpfs, and memory of `memfd_create()`. */
   TMPFS: 0x01021994,
-  /** ramfs, the initial file system of many a small system. */
+  /** ramfs, the initial file system of many small systems. */
   RAMFS: 0x858458f6,
   /** hugetlbfs, and memory of `memfd_create()` in huge pages. */
   HUGETLBFS: 0x958458f6,
@@ -188,11 +191,13 @@ export const FileSystem = {
   XFS: 0x58465342,
   /** btrfs, where files can share blocks. */
   BTRFS: 0x9123683e,
-  /** overlayfs: whatever lies beneath, as in most containers. */
+  /** overlayfs: lies over another file system, as in most containers. */
   OVERLAY: 0x794c7630,
 } as const;
 
-/** Bytes of a page of a file in huge pages (hugetlbfs, `MFD_HUGETLB`); `undefined` of any other. */
+/**
+ * Page size in bytes of a file in huge pages (hugetlbfs, `MFD_HUGETLB`); `undefined` for others.
+ */
 export function hugePageSize(fd: number): number | undefined {
   const result = fold(libc().fstatfs(fd, other.address));
   if (result < 0 || other.view.getUint32(0, true) !== FileSystem.HUGETLBFS) return undefined;

@@ -1,54 +1,54 @@
-/** Numbers of the calls that wait. @module */
+/** Constants of the calls that wait. @module */
 
 import { platform } from "../../../ffi/platform/mod.ts";
 
-/** Bits of `events` in `poll()`, and of what it returns. */
+/** Bits of `events` in `poll()`, and of its result. */
 export const PollEvent = {
-  /** `POLLIN`: there is something to read, or the end. */
+  /** `POLLIN`: data to read, or the end. */
   IN: 0x001,
-  /** `POLLPRI`: something exceptional, such as urgent data. */
+  /** `POLLPRI`: an exceptional condition, such as urgent data. */
   PRI: 0x002,
-  /** `POLLOUT`: there is room to write. */
+  /** `POLLOUT`: room to write. */
   OUT: 0x004,
-  /** `POLLERR`: an error, or the reader of a pipe is gone; always reported. */
+  /** `POLLERR`: an error, or the reader of a pipe has closed; always reported. */
   ERR: 0x008,
   /** `POLLHUP`: the other side hung up; always reported. */
   HUP: 0x010,
   /** `POLLNVAL`: the descriptor is not open; always reported. */
   NVAL: 0x020,
-  /** `POLLRDHUP`: the peer of a stream has shut its sending side down. */
+  /** `POLLRDHUP`: the peer of a stream has shut down its sending side. */
   RDHUP: 0x2000,
 } as const;
 
 /** Values of `op` in `epollCtl()`. */
 export const EpollOp = {
-  /** `EPOLL_CTL_ADD`: begins to watch. */
+  /** `EPOLL_CTL_ADD`: starts to watch. */
   ADD: 1,
-  /** `EPOLL_CTL_DEL`: ends it. */
+  /** `EPOLL_CTL_DEL`: stops watching. */
   DEL: 2,
-  /** `EPOLL_CTL_MOD`: watches for something else. */
+  /** `EPOLL_CTL_MOD`: changes the events to watch. */
   MOD: 3,
 } as const;
 
-/** Bits of `events` in `epollCtl()`, and of what `epollWait()` returns. */
+/** Bits of `events` in `epollCtl()`, and of the reports of `epollWait()`. */
 export const EpollEvent = {
-  /** `EPOLLIN`: there is something to read, or the end. */
+  /** `EPOLLIN`: data to read, or the end. */
   IN: 0x001,
-  /** `EPOLLPRI`: something exceptional. */
+  /** `EPOLLPRI`: an exceptional condition. */
   PRI: 0x002,
-  /** `EPOLLOUT`: there is room to write. */
+  /** `EPOLLOUT`: room to write. */
   OUT: 0x004,
   /** `EPOLLERR`: an error; always reported. */
   ERR: 0x008,
   /** `EPOLLHUP`: the other side hung up; always reported. */
   HUP: 0x010,
-  /** `EPOLLRDHUP`: the peer of a stream has shut its sending side down. */
+  /** `EPOLLRDHUP`: the peer of a stream has shut down its sending side. */
   RDHUP: 0x2000,
-  /** `EPOLLEXCLUSIVE`: wakes one of those who wait; with `ADD` only. */
+  /** `EPOLLEXCLUSIVE`: wakes only one of the waiting threads; with `ADD` only. */
   EXCLUSIVE: 0x1000_0000,
   /** `EPOLLONESHOT`: reports once, until `MOD`. */
   ONESHOT: 0x4000_0000,
-  /** `EPOLLET`: reports changes rather than states; work until `EAGAIN`. */
+  /** `EPOLLET`: reports changes instead of states; work until `EAGAIN`. */
   ET: 0x8000_0000,
 } as const;
 
@@ -62,7 +62,7 @@ export const EpollFlag = {
 export const EventfdFlag = {
   /** `EFD_SEMAPHORE`: each read takes 1. */
   SEMAPHORE: 1,
-  /** `EFD_NONBLOCK`: `EAGAIN` rather than waiting. */
+  /** `EFD_NONBLOCK`: `EAGAIN` instead of waiting. */
   NONBLOCK: platform.open.NONBLOCK as number,
   /** `EFD_CLOEXEC`: closes the descriptor in programs that this process starts. */
   CLOEXEC: platform.open.CLOEXEC as number,

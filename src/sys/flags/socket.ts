@@ -1,4 +1,4 @@
-/** Numbers of the calls on sockets. @module */
+/** Constants of the calls on sockets. @module */
 
 import { platform } from "../../../ffi/platform/mod.ts";
 
@@ -14,15 +14,17 @@ export const AddressFamily = {
   INET6: numbers.AF_INET6 as number,
 } as const;
 
-/** Values and bits of `type` in `socket()` and `socketpair()`; the bits also of `accept4()`. */
+/**
+ * Values and bits of `type` in `socket()` and `socketpair()`; the bits also apply to `accept4()`.
+ */
 export const SocketType = {
   /** `SOCK_STREAM`: a stream of bytes. */
   STREAM: 1,
   /** `SOCK_DGRAM`: datagrams. */
   DGRAM: 2,
-  /** `SOCK_SEQPACKET`: a stream of datagrams; `AF_UNIX`. */
+  /** `SOCK_SEQPACKET`: ordered datagrams on a connection; `AF_UNIX`. */
   SEQPACKET: 5,
-  /** `SOCK_NONBLOCK`: `EAGAIN` rather than waiting. */
+  /** `SOCK_NONBLOCK`: `EAGAIN` instead of waiting. */
   NONBLOCK: numbers.SOCK_NONBLOCK as number,
   /** `SOCK_CLOEXEC`: closes the descriptor in programs that this process starts. */
   CLOEXEC: numbers.SOCK_CLOEXEC as number,
@@ -38,74 +40,77 @@ export const SocketLevel = {
   TCP: 6,
 } as const;
 
-/** Values of `name` at `SocketLevel.SOCKET`; -1, which is refused, where the system lacks one. */
+/** Values of `name` at `SocketLevel.SOCKET`; -1, which is rejected, if the system lacks one. */
 export const SocketOption = {
-  /** `SO_REUSEADDR`: 1 binds to an address whose old connections still linger. */
+  /** `SO_REUSEADDR`: 1 binds to an address that still has old connections. */
   REUSEADDR: numbers.SO_REUSEADDR as number,
-  /** `SO_TYPE`: the type, to read only. */
+  /** `SO_TYPE`: the type; read-only. */
   TYPE: numbers.SO_TYPE as number,
-  /** `SO_ERROR`: the pending errno, cleared by reading it. */
+  /** `SO_ERROR`: the pending errno; reading clears it. */
   ERROR: numbers.SO_ERROR as number,
-  /** `SO_SNDBUF`: bytes of the send buffer; Linux doubles what is set. */
+  /** `SO_SNDBUF`: send buffer in bytes; Linux doubles the value you set. */
   SNDBUF: numbers.SO_SNDBUF as number,
-  /** `SO_RCVBUF`: bytes of the receive buffer; Linux doubles what is set. */
+  /** `SO_RCVBUF`: receive buffer in bytes; Linux doubles the value you set. */
   RCVBUF: numbers.SO_RCVBUF as number,
   /** `SO_KEEPALIVE`: 1 probes an idle connection. */
   KEEPALIVE: numbers.SO_KEEPALIVE as number,
   /** `SO_LINGER`: two ints, on and seconds; `{ 1, 0 }` makes `close()` send a reset. */
   LINGER: numbers.SO_LINGER as number,
-  /** `SO_REUSEPORT`: 1 shares the port with other sockets of this user that set it too. */
+  /** `SO_REUSEPORT`: 1 shares the port with other sockets of this user that also set it. */
   REUSEPORT: numbers.SO_REUSEPORT as number,
-  /** `SO_ACCEPTCONN`: 1 when the socket listens; to read only. */
+  /** `SO_ACCEPTCONN`: 1 if the socket listens; read-only. */
   ACCEPTCONN: numbers.SO_ACCEPTCONN as number,
-  /** `SO_ZEROCOPY`: 1 permits `MessageFlag.ZEROCOPY`, which copies nevertheless on loopback. */
+  /** `SO_ZEROCOPY`: 1 allows `MessageFlag.ZEROCOPY`, which still copies on loopback. */
   ZEROCOPY: numbers.SO_ZEROCOPY as number,
 } as const;
 
 /** Values of `name` at `SocketLevel.IPV6`. */
 export const Ipv6Option = {
-  /** `IPV6_V6ONLY`: 1 keeps IPv4 out; to be set before `bind()`. */
+  /** `IPV6_V6ONLY`: 1 excludes IPv4; set it before `bind()`. */
   V6ONLY: (platform.os === "linux" ? 26 : 27) as number,
 } as const;
 
-/** Values of `name` at `SocketLevel.TCP`; -1, which is refused, where the system lacks one. */
+/** Values of `name` at `SocketLevel.TCP`; -1, which is rejected, if the system lacks one. */
 export const TcpOption = {
   /** `TCP_NODELAY`: 1 sends small segments at once. */
   NODELAY: 1,
-  /** `TCP_CORK`: 1 sends full segments only; set 0 at the end, or 200 ms pass before the rest goes. */
+  /** `TCP_CORK`: 1 sends full segments only; set 0 at the end, or the rest waits 200 ms. */
   CORK: numbers.TCP_CORK as number,
   /** `TCP_CONGESTION`: name of the congestion control, as bytes: `"cubic"`, `"reno"`, `"bbr"`. */
   CONGESTION: numbers.TCP_CONGESTION as number,
-  /** `TCP_NOTSENT_LOWAT`: writable only below that many unsent bytes. */
+  /** `TCP_NOTSENT_LOWAT`: writable only while fewer bytes are unsent. */
   NOTSENT_LOWAT: numbers.TCP_NOTSENT_LOWAT as number,
-  /** `TCP_ULP`: name of a layer above, as bytes: `"tls"`; `ENOENT` when the kernel lacks it. */
+  /** `TCP_ULP`: name of an upper layer, as bytes: `"tls"`; `ENOENT` if the kernel lacks it. */
   ULP: numbers.TCP_ULP as number,
 } as const;
 
 /** Values of `how` in `shutdown()`. */
 export const ShutdownHow = {
-  /** `SHUT_RD`: nothing is received any more. */
+  /** `SHUT_RD`: ends receiving. */
   RD: 0,
-  /** `SHUT_WR`: nothing is sent any more; the peer sees the end. */
+  /** `SHUT_WR`: ends sending; the peer reads the end of the stream. */
   WR: 1,
-  /** `SHUT_RDWR`: both. */
+  /** `SHUT_RDWR`: ends both. */
   RDWR: 2,
 } as const;
 
-/** Bits of `flags` in `send()` and `recv()`; 0 where the system lacks one. */
+/** Bits of `flags` in `send()` and `recv()`; 0 if the system lacks one. */
 export const MessageFlag = {
-  /** `MSG_PEEK`: leaves what is received in the queue. */
+  /** `MSG_PEEK`: leaves the received bytes in the queue. */
   PEEK: message.PEEK as number,
-  /** `MSG_TRUNC`: of a datagram, the real length is returned; of TCP, bytes are dropped unseen. */
+  /** `MSG_TRUNC`: returns the full length of a datagram; on TCP, discards bytes. */
   TRUNC: message.TRUNC as number,
-  /** `MSG_WAITALL`: waits until all bytes are there. */
+  /** `MSG_WAITALL`: waits until all bytes have arrived. */
   WAITALL: message.WAITALL as number,
-  /** `MSG_DONTWAIT`: `EAGAIN` rather than waiting, for this call. */
+  /** `MSG_DONTWAIT`: `EAGAIN` instead of waiting, for this call. */
   DONTWAIT: message.DONTWAIT as number,
   /** `MSG_NOSIGNAL`: no SIGPIPE; the runtimes ignore that signal anyway. */
   NOSIGNAL: message.NOSIGNAL as number,
-  /** `MSG_MORE`: more follows at once; see `TcpOption.CORK`. */
+  /** `MSG_MORE`: more bytes follow at once; see `TcpOption.CORK`. */
   MORE: message.MORE as number,
-  /** `MSG_ZEROCOPY`: sends from the memory itself, which must not change until the error queue says so. */
+  /**
+   * `MSG_ZEROCOPY`: sends from the memory itself; don't change it until the error queue reports
+   * completion.
+   */
   ZEROCOPY: message.ZEROCOPY as number,
 } as const;

@@ -6,11 +6,11 @@ import { formatIpv4, formatIpv6, parseIpv4, parseIpv6 } from "./ip.ts";
 
 /** An address of a network socket. */
 export interface IpAddress {
-  /** Protocol. */
+  /** Version of the protocol. */
   readonly family: "IPv4" | "IPv6";
-  /** The address in digits, such as `"127.0.0.1"` or `"::1"`; names are not looked up. */
+  /** Numeric address, such as `"127.0.0.1"` or `"::1"`; host names are not resolved. */
   readonly address: string;
-  /** 0..65535; 0 lets `bind()` choose. */
+  /** Port, 0..65535; with 0, `bind()` chooses one. */
   readonly port: number;
   /**
    * Index of the interface that a link-local IPv6 address (`fe80::/10`) belongs to, from 1: see
@@ -21,25 +21,25 @@ export interface IpAddress {
 
 /** An address of a Unix socket. */
 export interface UnixAddress {
-  /** Protocol. */
+  /** Kind of the address. */
   readonly family: "Unix";
   /**
-   * At most 107 bytes of UTF-8. A leading NUL makes an abstract name, which is no file; empty is a
-   * socket without a name.
+   * At most 107 bytes of UTF-8. A leading NUL makes an abstract name, which is not a file; an empty
+   * path is a socket without a name.
    */
   readonly path: string;
 }
 
-/** Where a socket is, or whom it talks to. */
+/** Address of a socket or of its peer. */
 export type SocketAddress = IpAddress | UnixAddress;
 
-/** Bytes of the longest address: two of family and 108 of path. */
+/** Length of the longest address in bytes: two of family and 108 of path. */
 export const MAX_ADDRESS = 110;
 
 const { AF_INET, AF_INET6, AF_UNIX } = platform.socket;
 const MAX_PATH = 107;
 
-/** Writes an address as C wants it. */
+/** Encodes an address as a C structure. */
 export function encodeAddress(address: SocketAddress): Uint8Array {
   switch (address?.family) {
     case "IPv4":
@@ -54,7 +54,7 @@ export function encodeAddress(address: SocketAddress): Uint8Array {
   );
 }
 
-/** Reads an address as C left it. */
+/** Decodes an address from a C structure. */
 export function decodeAddress(bytes: Uint8Array): SocketAddress {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   switch (familyOf(view)) {
@@ -87,7 +87,7 @@ function encodeIp(
   view.setUint16(2, integer(port, "port", 0, 0xffff));
   const bytes = new Uint8Array(view.buffer);
   bytes.set(digits, place);
-  // In the order of bytes of the machine: all that run here are little-endian.
+  // In the machine's byte order: all supported processors are little-endian.
   if (family === "IPv6") view.setUint32(24, integer(scopeId, "scopeId", 0, 0xffffffff), true);
   return bytes;
 }
@@ -100,7 +100,7 @@ function encodeUnix(path: string): Uint8Array {
       `Cannot use ${describe(path)} as a path: expected 1 to ${MAX_PATH} bytes, NUL only in front`,
     );
   }
-  // The length says where an abstract name ends; a path ends with NUL.
+  // The length ends an abstract name; a NUL ends a path.
   const view = start(AF_UNIX, 2 + name.length + (abstract ? 0 : 1));
   const bytes = new Uint8Array(view.buffer);
   bytes.set(name, 2);
@@ -112,7 +112,7 @@ function decodePath(bytes: Uint8Array): string {
   return new TextDecoder().decode(end < 0 ? bytes : bytes.subarray(0, end));
 }
 
-/** Allocates an address. macOS shares the first two bytes between length and family. */
+/** Allocates an address. On macOS, the first two bytes hold length and family. */
 function start(family: number, length: number): DataView<ArrayBuffer> {
   const view = new DataView(new ArrayBuffer(length));
   if (platform.os === "linux") view.setUint16(0, family, true);

@@ -3,23 +3,25 @@
 const IPV4_PART = /^(?:0|[1-9]\d{0,2})$/;
 const IPV6_PART = /^[0-9a-f]{1,4}$/i;
 
-/** Four bytes, or `undefined` when the text is no IPv4 address. */
+/** Parses an IPv4 address into four bytes; `undefined` for other text. */
 export function parseIpv4(text: string): Uint8Array | undefined {
   const parts = String(text).split(".");
-  // Leading zeroes are refused: some programs read them as octal.
+  // Reject leading zeroes: some programs read them as octal.
   if (parts.length !== 4 || !parts.every((p) => IPV4_PART.test(p) && Number(p) < 256)) {
     return undefined;
   }
   return Uint8Array.from(parts, Number);
 }
 
-/** Sixteen bytes, or `undefined` when the text is no IPv6 address; a zone (`%eth0`) is refused. */
+/**
+ * Parses an IPv6 address into sixteen bytes; `undefined` for other text, and for a zone (`%eth0`).
+ */
 export function parseIpv6(text: string): Uint8Array | undefined {
   const halves = String(text).split("::").map(groups);
   const [head, tail] = halves;
   if (head === undefined || halves.length > 2) return undefined;
   if (halves.length === 1) return head.length === 8 ? pack(head) : undefined;
-  // An IPv4 tail stands at the very end only.
+  // An IPv4 tail may only stand at the very end.
   if (
     tail === undefined || head.length + tail.length > 7 ||
     String(text).split("::")[0]!.includes(".")
@@ -29,12 +31,15 @@ export function parseIpv6(text: string): Uint8Array | undefined {
   return pack([...head, ...new Array<number>(8 - head.length - tail.length).fill(0), ...tail]);
 }
 
-/** `"127.0.0.1"` for four bytes. */
+/** Formats four bytes, such as `"127.0.0.1"`. */
 export function formatIpv4(bytes: Uint8Array): string {
   return bytes.join(".");
 }
 
-/** The shortest form (RFC 5952) for sixteen bytes; a mapped IPv4 address ends in dotted digits. */
+/**
+ * Formats sixteen bytes in the shortest form (RFC 5952); a mapped IPv4 address ends in dotted
+ * digits.
+ */
 export function formatIpv6(bytes: Uint8Array): string {
   const parts = Array.from({ length: 8 }, (_, i) => bytes[2 * i]! * 256 + bytes[2 * i + 1]!);
   if (parts.slice(0, 5).every((part) => part === 0) && parts[5] === 0xffff) {
@@ -46,7 +51,7 @@ export function formatIpv6(bytes: Uint8Array): string {
   return `${hex.slice(0, start).join(":")}::${hex.slice(start + length).join(":")}`;
 }
 
-/** The 16-bit numbers of a part without `::`. */
+/** Parses the 16-bit numbers of a part without `::`. */
 function groups(text: string): number[] | undefined {
   if (text === "") return [];
   const parts = text.split(":");
@@ -63,7 +68,7 @@ function pack(parts: number[]): Uint8Array {
   return Uint8Array.from(parts.flatMap((part) => [part >> 8, part & 255]));
 }
 
-/** The first of the longest runs. */
+/** Finds the first of the longest runs of zeroes. */
 function longestZeroes(parts: number[]): { start: number; length: number } {
   let best = { start: 0, length: 0 };
   for (let start = 0; start < parts.length; start++) {

@@ -1,4 +1,4 @@
-/** Opening the socket on which the jobs accept. @module */
+/** Opens the sockets on which threads accept connections. @module */
 
 import { encodeAddress, type SocketAddress } from "./address.ts";
 import { check } from "../check.ts";
@@ -11,7 +11,7 @@ import {
   TcpOption,
 } from "../flags/socket.ts";
 
-/** Number of each family. */
+/** C number of each address family. */
 const FAMILIES = {
   IPv4: AddressFamily.INET,
   IPv6: AddressFamily.INET6,
@@ -21,7 +21,7 @@ const FAMILIES = {
 const FLAGS = SocketType.STREAM | SocketType.NONBLOCK | SocketType.CLOEXEC;
 
 /**
- * Makes a stream socket for addresses of `family`, non-blocking and close-on-exec.
+ * Creates a stream socket for addresses of `family`, non-blocking and close-on-exec.
  *
  * @returns The descriptor, or `-errno`.
  */
@@ -37,13 +37,13 @@ export function familyNumber(family: SocketAddress["family"]): number {
 /**
  * Listens on an address.
  *
- * Connections have `TCP_NODELAY` from the start: they inherit it.
+ * Connections inherit `TCP_NODELAY` from the listener.
  *
  * @returns The descriptor; the caller closes it, and removes the file of a Unix socket.
  *
- * @throws {TypeError} When the address cannot be used.
- * @throws {SyscallError} `EADDRINUSE`, also for a path that exists; `EADDRNOTAVAIL`, `EACCES`,
- * `ENOENT`, `EMFILE`...
+ * @throws {TypeError} When the address is invalid.
+ * @throws {SyscallError} `EADDRINUSE`, also for an existing path; `EADDRNOTAVAIL`, `EACCES`,
+ * `ENOENT`, `EMFILE` and others.
  */
 export function openListener(address: SocketAddress, backlog: number = 511): number {
   const bytes = encodeAddress(address);

@@ -1,41 +1,41 @@
-/** What TCP can leave out where both ends are on this machine. @module */
+/** TCP tuning for connections within this machine. @module */
 
 import { decodeAddress, MAX_ADDRESS, type SocketAddress } from "./address.ts";
 import * as raw from "../raw/mod.ts";
 import { SocketLevel, TcpOption } from "../flags/socket.ts";
 
-/** The plainest congestion control, in every kernel and open to every user: see tcp(7). */
+/** Congestion control that every kernel has and every user may set: see tcp(7). */
 const PLAIN: Uint8Array = new TextEncoder().encode("reno");
 
-/** The one that gives every segment its time, as getsockopt(2) tells it: three letters and a zero. */
+/** Congestion control that paces segments, as getsockopt(2) returns it, with its NUL. */
 const PACED: Uint8Array = new TextEncoder().encode("bbr\0");
 
-/** Whether whoever talks to this address is on this machine, and talks TCP. */
+/** Whether this is a TCP address whose peers are on this machine. */
 export function isLoopback(address: SocketAddress): boolean {
   if (address.family === "IPv4") return address.address.startsWith("127.");
   return address.family === "IPv6" && /^(::1|::ffff:127\..*)$/i.test(address.address);
 }
 
 /**
- * Frees a socket from the timers of the system's congestion control: for loopback alone, where
- * nothing is lost and nobody else is on the line.
+ * Turns off the pacing of the system's congestion control on a socket. For loopback only, which
+ * loses no packets and shares no line.
  *
- * BBR, the default of many servers, gives every segment a time at which it may leave; on loopback
- * that is a timer, and often an interrupt, per 64 KiB. Call it before connect(2), or on a
- * listener, whose connections inherit it. Where it is refused, the default remains.
+ * BBR, the default of many servers, schedules each segment. On loopback that costs a timer, and
+ * often an interrupt, per 64 KiB. Call this before connect(2), or on a listener, whose connections
+ * inherit it. If the kernel refuses, the default remains.
  */
 export function withoutPacing(fd: number): void {
   raw.setsockoptBytes(fd, SocketLevel.TCP, TcpOption.CONGESTION, PLAIN);
 }
 
 /**
- * As {@linkcode withoutPacing}, for a connection that is established, and somebody else's: only where
- * it is paced, and its peer is on this machine.
+ * Like {@linkcode withoutPacing}, for an established connection that the runtime owns. Acts only if
+ * the connection is paced and its peer is on this machine.
  *
- * The timers of such a connection stay, but they hardly ever have to wait: its rate is no longer what
- * was measured in the past, and follows the window.
+ * The timers of such a connection stay but rarely wait: its rate follows the window instead of past
+ * measurements.
  *
- * @returns Whether it has done so, and {@linkcode pacedAgain} is to follow.
+ * @returns Whether it changed the connection; call {@linkcode pacedAgain} afterwards.
  */
 export function unpaced(fd: number): boolean {
   const { CONGESTION } = TcpOption;
@@ -48,7 +48,7 @@ export function unpaced(fd: number): boolean {
   return raw.setsockoptBytes(fd, SocketLevel.TCP, CONGESTION, PLAIN) === 0;
 }
 
-/** Gives a connection back the congestion control that it had before {@linkcode unpaced}. */
+/** Restores the congestion control that a connection had before {@linkcode unpaced}. */
 export function pacedAgain(fd: number): void {
   raw.setsockoptBytes(fd, SocketLevel.TCP, TcpOption.CONGESTION, PACED);
 }

@@ -1,4 +1,4 @@
-/** Sending and receiving, socket options, and what is queued. @module */
+/** Sending and receiving, socket options, and queue lengths. @module */
 
 import { platform } from "../../../ffi/platform/mod.ts";
 import { bytesOf, countOf, flagsOf, integer, MAX_INT } from "../arguments.ts";
@@ -9,19 +9,19 @@ import * as raw from "../raw/mod.ts";
 /**
  * Sends bytes on a connected socket.
  *
- * Of a stream it may take fewer bytes than given; a datagram goes as a whole.
+ * On a stream, it may send fewer bytes than given; a datagram is sent whole.
  *
  * @param fd Socket.
- * @param source Bytes to send. With `MessageFlag.ZEROCOPY` the memory must neither change nor go
- * before the error queue says so: use memory of a `Region`.
+ * @param source Bytes to send. With `MessageFlag.ZEROCOPY`, keep the memory allocated and unchanged
+ * until the error queue reports completion: use memory of a `Region`.
  * @param flags Or-ed bits of `MessageFlag`. Default: 0.
- * @returns Bytes taken.
+ * @returns Bytes sent.
  *
- * @throws {TypeError} When `fd` is no descriptor or `source` no `Uint8Array`.
+ * @throws {TypeError} When `fd` is not a descriptor or `source` is not a `Uint8Array`.
  * @throws {RangeError} When `flags` is not an integer in 0..2^31-1.
- * @throws {SyscallError} `EAGAIN` when it would wait; `EPIPE`, `ECONNRESET` when the peer is gone;
- * `ENOTCONN`, `EDESTADDRREQ` when there is none; `EMSGSIZE` for a datagram that is too long; `ENOBUFS`;
- * `ENOTSOCK`, `EBADF`.
+ * @throws {SyscallError} `EAGAIN` when it would wait; `EPIPE`, `ECONNRESET` when the peer has
+ * closed; `ENOTCONN`, `EDESTADDRREQ` without a peer; `EMSGSIZE` for a datagram that is too long;
+ * `ENOBUFS`; `ENOTSOCK`, `EBADF`.
  *
  * @see {@link https://man7.org/linux/man-pages/man2/send.2.html}
  */
@@ -36,16 +36,17 @@ export function send(fd: FdLike, source: Uint8Array, flags: number = 0): number 
  * Receives bytes.
  *
  * @param fd Socket.
- * @param target Memory to fill. What a datagram holds beyond its length is lost.
- * @param flags Or-ed bits of `MessageFlag`. With `TRUNC`, the length of the datagram is returned
- * though it be more than `target` holds; on TCP the bytes are dropped, see {@linkcode recvDiscard}.
+ * @param target Memory to fill. The rest of a longer datagram is lost.
+ * @param flags Or-ed bits of `MessageFlag`. With `TRUNC`, the call returns the datagram's full
+ * length even if `target` is shorter; on TCP it discards the bytes, see {@linkcode recvDiscard}.
  * Default: 0.
- * @returns Bytes received; 0 at the end of a stream, for an empty datagram, and for an empty `target`.
+ * @returns Bytes received; 0 at the end of a stream, for an empty datagram, and for an empty
+ * `target`.
  *
- * @throws {TypeError} When `fd` is no descriptor or `target` no `Uint8Array`.
+ * @throws {TypeError} When `fd` is not a descriptor or `target` is not a `Uint8Array`.
  * @throws {RangeError} When `flags` is not an integer in 0..2^31-1.
- * @throws {SyscallError} `EAGAIN` when it would wait; `ECONNRESET`, `ETIMEDOUT` when the peer is gone;
- * `ENOTCONN`; `ENOTSOCK`, `EBADF`.
+ * @throws {SyscallError} `EAGAIN` when it would wait; `ECONNRESET`, `ETIMEDOUT` when the connection
+ * failed; `ENOTCONN`; `ENOTSOCK`, `EBADF`.
  *
  * @see {@link https://man7.org/linux/man-pages/man2/recv.2.html}
  */
@@ -57,16 +58,16 @@ export function recv(fd: FdLike, target: Uint8Array, flags: number = 0): number 
 }
 
 /**
- * Drops received bytes inside the kernel: `recv(fd, NULL, count, MSG_TRUNC | flags)`.
+ * Discards received bytes inside the kernel: `recv(fd, NULL, count, MSG_TRUNC | flags)`.
  *
  * @param fd TCP socket.
- * @param count Most bytes to drop, an integer in 0..0x7ffff000.
- * @param flags Further bits of `MessageFlag`. Default: 0.
- * @returns Bytes dropped; 0 at the end of the stream.
+ * @param count Maximum bytes to discard, an integer in 0..0x7ffff000.
+ * @param flags More bits of `MessageFlag`. Default: 0.
+ * @returns Bytes discarded; 0 at the end of the stream.
  *
- * @throws {TypeError} When `fd` is no descriptor.
- * @throws {RangeError} When a number is outside its range.
- * @throws {SyscallError} `EFAULT` on other sockets that have data; otherwise as {@linkcode recv}.
+ * @throws {TypeError} When `fd` is not a descriptor.
+ * @throws {RangeError} When a number is out of range.
+ * @throws {SyscallError} `EFAULT` on a non-TCP socket that has data; otherwise as {@linkcode recv}.
  *
  * @see {@link https://man7.org/linux/man-pages/man7/tcp.7.html}
  */
@@ -78,14 +79,14 @@ export function recvDiscard(fd: FdLike, count: number, flags: number = 0): numbe
 }
 
 /**
- * Returns an option of a socket whose value is an int.
+ * Returns a socket option whose value is an int.
  *
  * @param fd Socket.
  * @param level One of `SocketLevel`.
  * @param name One of `SocketOption`, `TcpOption` or `Ipv6Option`.
  * @returns The value.
  *
- * @throws {TypeError} When `fd` is no descriptor.
+ * @throws {TypeError} When `fd` is not a descriptor.
  * @throws {RangeError} When a number is not an integer in 0..2^31-1.
  * @throws {SyscallError} `ENOPROTOOPT` for an unknown option; `EOPNOTSUPP` for an unknown level;
  * `ENOTSOCK`, `EBADF`.
@@ -111,12 +112,13 @@ export function getsockopt(fd: FdLike, level: number, name: number): number {
  * @param fd Socket.
  * @param level One of `SocketLevel`.
  * @param name One of `SocketOption`, `TcpOption` or `Ipv6Option`.
- * @param value The int, or the bytes of an option that is something else.
+ * @param value The int, or the bytes of another type of option.
  *
- * @throws {TypeError} When `fd` is no descriptor, or `value` neither number nor `Uint8Array`.
+ * @throws {TypeError} When `fd` is not a descriptor, or `value` is neither a number nor a
+ * `Uint8Array`.
  * @throws {RangeError} When a number is not a 32-bit integer.
- * @throws {SyscallError} `ENOPROTOOPT` for an unknown option; `EINVAL` for a wrong value; `ENOENT` for
- * a layer of `TcpOption.ULP` that the kernel lacks; `ENOTCONN` for one that needs a connection;
+ * @throws {SyscallError} `ENOPROTOOPT` for an unknown option; `EINVAL` for a wrong value; `ENOENT`
+ * for a layer of `TcpOption.ULP` that the kernel lacks; `ENOTCONN` for one that needs a connection;
  * `EOPNOTSUPP`, `EPERM`, `ENOTSOCK`, `EBADF`.
  *
  * @see {@link https://man7.org/linux/man-pages/man2/setsockopt.2.html}
@@ -139,10 +141,12 @@ export function setsockopt(
 /**
  * Returns the bytes that can be read at once (the `FIONREAD` ioctl).
  *
- * Of a regular file, those from the position to the end; of a datagram socket, the next datagram.
+ * For a regular file, counts from the position to the end; for a datagram socket, the next
+ * datagram.
  *
- * @throws {TypeError} When `fd` is no descriptor.
- * @throws {SyscallError} `ENOTTY` for what cannot tell; `EINVAL` for a socket that listens; `EBADF`.
+ * @throws {TypeError} When `fd` is not a descriptor.
+ * @throws {SyscallError} `ENOTTY` for a descriptor without such a count; `EINVAL` for a listening
+ * socket; `EBADF`.
  *
  * @see {@link https://man7.org/linux/man-pages/man2/FIONREAD.2const.html}
  */
@@ -158,10 +162,12 @@ export function fionread(fd: FdLike): number {
 /**
  * Returns the bytes in the send queue of a socket (the `SIOCOUTQ` ioctl).
  *
- * Of TCP, those that the peer has not acknowledged: 0 means that all have arrived. Linux only.
+ * On TCP, counts the bytes that the peer has not acknowledged: 0 means that all have arrived. Linux
+ * only.
  *
- * @throws {TypeError} When `fd` is no descriptor.
- * @throws {SyscallError} `EINVAL` for a socket that listens; `ENOTTY` for what is no socket; `EBADF`.
+ * @throws {TypeError} When `fd` is not a descriptor.
+ * @throws {SyscallError} `EINVAL` for a listening socket; `ENOTTY` if `fd` is not a socket;
+ * `EBADF`.
  *
  * @see {@link https://man7.org/linux/man-pages/man7/tcp.7.html}
  */

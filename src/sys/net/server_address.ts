@@ -1,11 +1,8 @@
-/** Where a server listens, in the one shape that all servers tell it in. @module */
+/** The address of a server, in the shape that all servers report. @module */
 
 import type { IpAddress, SocketAddress, UnixAddress } from "./address.ts";
 
-/**
- * Where a server listens. `address` is the path and `port` is 0 for a Unix socket, which also has
- * `path`.
- */
+/** Address of a server. For a Unix socket, `address` and `path` are the path, and `port` is 0. */
 export type ServerAddress =
   | IpAddress
   | (UnixAddress & { readonly address: string; readonly port: 0 });
@@ -16,9 +13,9 @@ export function serverAddress(address: SocketAddress): ServerAddress {
 }
 
 /**
- * Returns a URL that reaches a server from this machine, without a slash at its end, such as
- * `http://127.0.0.1:8080`; `unix:/run/app.sock` for a Unix socket. A server on all interfaces is
- * reached through the loopback one.
+ * Returns a URL that reaches a server from this machine, without a trailing slash, such as
+ * `http://127.0.0.1:8080`; `unix:/run/app.sock` for a Unix socket. For a server on all interfaces,
+ * it names the loopback address.
  */
 export function urlOf(scheme: string, address: ServerAddress): string {
   const { family } = address;

@@ -1,4 +1,4 @@
-/** Making sockets and connecting them. @module */
+/** Creates and connects sockets. @module */
 
 import { decodeAddress, encodeAddress, MAX_ADDRESS, type SocketAddress } from "./address.ts";
 import { flagsOf, integer, MAX_INT } from "../arguments.ts";
@@ -11,12 +11,12 @@ import * as raw from "../raw/mod.ts";
  *
  * @param domain One of `AddressFamily`.
  * @param type One of `SocketType`, or-ed with `NONBLOCK` and `CLOEXEC`.
- * @param protocol 0 for the only one there is. Default: 0.
+ * @param protocol 0 for the default protocol. Default: 0.
  * @returns The descriptor; the caller closes it.
  *
  * @throws {RangeError} When a number is not an integer in 0..2^31-1.
- * @throws {SyscallError} `EAFNOSUPPORT`, `EPROTONOSUPPORT`, `EINVAL` for what does not exist;
- * `EMFILE`, `ENFILE`; `EPERM` or `EACCES` without permission.
+ * @throws {SyscallError} `EAFNOSUPPORT`, `EPROTONOSUPPORT`, `EINVAL` for an unsupported
+ * combination; `EMFILE`, `ENFILE`; `EPERM` or `EACCES` without permission.
  *
  * @see {@link https://man7.org/linux/man-pages/man2/socket.2.html}
  */
@@ -54,16 +54,16 @@ export function socketpair(
 }
 
 /**
- * Gives a socket its own address.
+ * Binds a socket to an address.
  *
  * @param fd Socket.
- * @param address Address; port 0 chooses one, see {@linkcode getsockname}. A Unix path is created.
+ * @param address Address; port 0 chooses one, see {@linkcode getsockname}. Creates a Unix path.
  *
- * @throws {TypeError} When `fd` is no descriptor or `address` none.
+ * @throws {TypeError} When `fd` is not a descriptor or `address` is not an address.
  * @throws {RangeError} When the port is outside 0..65535.
- * @throws {SyscallError} `EADDRINUSE`; `EADDRNOTAVAIL` for an address of another machine; `EACCES` for
- * a port that needs privileges; `EINVAL` when bound already; `ENOENT`, `ENOTDIR`, `EROFS` for a path;
- * `EAFNOSUPPORT` for another family; `ENOTSOCK`, `EBADF`.
+ * @throws {SyscallError} `EADDRINUSE`; `EADDRNOTAVAIL` for an address of another machine; `EACCES`
+ * for a port that needs privileges; `EINVAL` when already bound; `ENOENT`, `ENOTDIR`, `EROFS` for a
+ * path; `EAFNOSUPPORT` for another family; `ENOTSOCK`, `EBADF`.
  *
  * @see {@link https://man7.org/linux/man-pages/man2/bind.2.html}
  */
@@ -80,9 +80,10 @@ export function bind(fd: FdLike, address: SocketAddress): void {
  * Makes a bound socket accept connections.
  *
  * @param fd Socket.
- * @param backlog Connections that may wait; the kernel caps it at `net.core.somaxconn`.
+ * @param backlog Length of the queue of new connections; the kernel caps it at
+ * `net.core.somaxconn`.
  *
- * @throws {TypeError} When `fd` is no descriptor.
+ * @throws {TypeError} When `fd` is not a descriptor.
  * @throws {RangeError} When `backlog` is not an integer in 0..2^31-1.
  * @throws {SyscallError} `EADDRINUSE`; `EOPNOTSUPP` for a type without connections; `EINVAL` when
  * connected; `ENOTSOCK`, `EBADF`.
@@ -96,19 +97,20 @@ export function listen(fd: FdLike, backlog: number): void {
 }
 
 /**
- * Takes the next connection.
+ * Accepts the next connection.
  *
- * The new socket inherits none of the listener's status flags. Linux only.
+ * The new socket inherits no status flags of the listener. Linux only.
  *
- * @param fd Socket that listens.
+ * @param fd Listening socket.
  * @param flags `SocketType.NONBLOCK`, `SocketType.CLOEXEC`. Default: 0.
- * @returns The descriptor; the caller closes it. {@linkcode getpeername} tells who it is.
+ * @returns The descriptor; the caller closes it. {@linkcode getpeername} returns the peer's
+ * address.
  *
- * @throws {TypeError} When `fd` is no descriptor.
+ * @throws {TypeError} When `fd` is not a descriptor.
  * @throws {RangeError} When `flags` is not an integer in 0..2^31-1.
- * @throws {SyscallError} `EAGAIN` when non-blocking and nobody waits; `ECONNABORTED` and other errors
- * of a connection that is gone: try again; `EMFILE`, `ENFILE`; `EINVAL` when it does not listen, or
- * for unknown flags; `EOPNOTSUPP`, `ENOTSOCK`, `EBADF`.
+ * @throws {SyscallError} `EAGAIN` when non-blocking and no connection waits; `ECONNABORTED` and
+ * other errors of a connection that failed meanwhile: try again; `EMFILE`, `ENFILE`; `EINVAL` when
+ * the socket does not listen, or for unknown flags; `EOPNOTSUPP`, `ENOTSOCK`, `EBADF`.
  *
  * @see {@link https://man7.org/linux/man-pages/man2/accept4.2.html}
  */
@@ -121,11 +123,11 @@ export function accept4(fd: FdLike, flags: number = 0): number {
 /**
  * Connects a socket.
  *
- * @param fd Socket. A non-blocking one throws `EINPROGRESS`: when it becomes writable,
- * `SocketOption.ERROR` tells the outcome.
- * @param address Whom to connect to.
+ * @param fd Socket. A non-blocking one throws `EINPROGRESS`: once it is writable,
+ * `SocketOption.ERROR` has the outcome.
+ * @param address Address of the peer.
  *
- * @throws {TypeError} When `fd` is no descriptor or `address` none.
+ * @throws {TypeError} When `fd` is not a descriptor or `address` is not an address.
  * @throws {RangeError} When the port is outside 0..65535.
  * @throws {SyscallError} `EINPROGRESS` or, for a Unix socket, `EAGAIN` when it would wait;
  * `ECONNREFUSED`; `ENOENT` for a Unix path; `ETIMEDOUT`, `ENETUNREACH`; `EISCONN`, `EALREADY`;
@@ -143,12 +145,12 @@ export function connect(fd: FdLike, address: SocketAddress): void {
 }
 
 /**
- * Ends one or both directions of a connection, for all who share the socket.
+ * Shuts down one or both directions of a connection, for all descriptors that share the socket.
  *
  * @param fd Socket; it stays open.
  * @param how One of `ShutdownHow`.
  *
- * @throws {TypeError} When `fd` is no descriptor.
+ * @throws {TypeError} When `fd` is not a descriptor.
  * @throws {RangeError} When `how` is not an integer in 0..2^31-1.
  * @throws {SyscallError} `ENOTCONN`; `EINVAL` for an unknown `how`; `ENOTSOCK`, `EBADF`.
  *
@@ -161,9 +163,9 @@ export function shutdown(fd: FdLike, how: number): void {
 }
 
 /**
- * Returns the own address of a socket.
+ * Returns the local address of a socket.
  *
- * @throws {TypeError} When `fd` is no descriptor, or the address neither of IP nor of Unix.
+ * @throws {TypeError} When `fd` is not a descriptor, or the address is neither IP nor Unix.
  * @throws {SyscallError} `ENOTSOCK`, `EBADF`.
  *
  * @see {@link https://man7.org/linux/man-pages/man2/getsockname.2.html}
@@ -175,8 +177,8 @@ export function getsockname(fd: FdLike): SocketAddress {
 /**
  * Returns the address of the peer of a socket.
  *
- * @throws {TypeError} When `fd` is no descriptor, or the address neither of IP nor of Unix.
- * @throws {SyscallError} `ENOTCONN` when there is none, or none any more; `ENOTSOCK`, `EBADF`.
+ * @throws {TypeError} When `fd` is not a descriptor, or the address is neither IP nor Unix.
+ * @throws {SyscallError} `ENOTCONN` when not connected, or no longer; `ENOTSOCK`, `EBADF`.
  *
  * @see {@link https://man7.org/linux/man-pages/man2/getpeername.2.html}
  */

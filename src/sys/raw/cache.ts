@@ -1,4 +1,4 @@
-/** Raw calls on the page cache and on what has reached the disk. @module */
+/** Raw calls on the page cache, and on writing to the disk. @module */
 
 import { Cell } from "../../../ffi/libc/cell.ts";
 import { fold } from "../../../ffi/libc/mod.ts";
@@ -7,13 +7,16 @@ import { libc } from "../libc.ts";
 import { syscall } from "./syscall.ts";
 
 const range = new Cell(16);
-/** Numbers of 8 bytes in `struct cachestat`. */
+/** Number of 64-bit fields in `struct cachestat`. */
 const COUNTS = 5;
 const counts = new Cell(COUNTS * 8);
 
-/** `posix_fadvise(fd, offset, length, advice)`. The C function returns the errno; this, `-errno`. */
+/**
+ * `posix_fadvise(fd, offset, length, advice)`. The C function returns the errno; this one,
+ * `-errno`.
+ */
 export function posixFadvise(fd: number, offset: number, length: number, advice: number): number {
-  // A libc that lacks the call answers -1, by way of errno.
+  // A libc without the call returns -1 and sets errno.
   const result = libc().posix_fadvise(fd, BigInt(offset), BigInt(length), advice);
   return result > 0 ? -result : fold(result);
 }

@@ -1,8 +1,8 @@
 /**
- * Raw calls on memory of our own, for the loops that send and receive thousands of times a second:
- * nothing is allocated, neither for the memory's address nor for the counts.
+ * Raw calls on memory of the library, for loops that send and receive thousands of times a second.
+ * They allocate nothing, neither for the address nor for the counts.
  *
- * Not among the public raw calls, which take typed arrays and regions.
+ * Internal: the public raw calls take typed arrays and regions.
  *
  * @module
  */
@@ -11,14 +11,14 @@ import type { Cell } from "../../../ffi/libc/cell.ts";
 import { fold } from "../../../ffi/libc/mod.ts";
 import { libc } from "../libc.ts";
 
-/** Most bytes whose count is kept as a bigint. */
+/** Counts up to this are cached as bigints. */
 const KEPT = 4096;
 
 const counts: bigint[] = [];
 let lastCount = 0;
 let lastBigCount = 0n;
 
-/** `BigInt(count)`, without making the same one again and again. */
+/** `BigInt(count)`, cached. */
 function big(count: number): bigint {
   if (count < KEPT) return counts[count] ??= BigInt(count);
   if (count !== lastCount) {

@@ -1,4 +1,7 @@
-/** Raw calls that wait. Thread-safe where noted: one thread may wait while another changes the set. @module */
+/**
+ * Raw calls that wait. Some are thread-safe: one thread may wait while another changes the set.
+ * @module
+ */
 
 import { Cell } from "../../../ffi/libc/cell.ts";
 import { fold } from "../../../ffi/libc/mod.ts";
@@ -10,7 +13,7 @@ const { size, data } = platform.epollEvent;
 const event = new Cell(16);
 const pollfd = new Cell(8);
 
-/** `poll([{ fd, events }], 1, timeoutMs)`: the returned events, 0 on time-out, or `-errno`. */
+/** `poll([{ fd, events }], 1, timeoutMs)`: the returned events, 0 on timeout, or `-errno`. */
 export function poll(fd: number, events: number, timeoutMs: number): number {
   pollfd.view.setInt32(0, fd, true);
   pollfd.view.setInt32(4, events, true);
@@ -18,7 +21,10 @@ export function poll(fd: number, events: number, timeoutMs: number): number {
   return result > 0 ? pollfd.view.getUint16(6, true) : result;
 }
 
-/** `poll(fds, count, timeoutMs)` on an array of `struct pollfd`: how many have events, or `-errno`. */
+/**
+ * `poll(fds, count, timeoutMs)` on an array of `struct pollfd`: number of ready entries, or
+ * `-errno`.
+ */
 export function pollArray(fds: Uint8Array, timeoutMs: number): number {
   return fold(libc().poll(fds, BigInt(Math.floor(sizeOf(fds) / 8)), timeoutMs));
 }
@@ -29,7 +35,7 @@ export function epollCreate1(flags: number): number {
 }
 
 /**
- * `epoll_ctl(epoll, op, fd, { events, data })`; the two halves of the data are `u32`, the tag is the
+ * `epoll_ctl(epoll, op, fd, { events, data })`. Both halves of `data` are `u32`; the tag is the
  * lower one. Thread-safe.
  */
 export function epollCtl(
@@ -46,27 +52,29 @@ export function epollCtl(
   return fold(libc().epoll_ctl(epoll, op, fd, event.address));
 }
 
-/** Room for the events of one `epoll_wait`. */
+/** Buffer for the events of one `epoll_wait`. */
 export class EventList {
   readonly #cell: Cell;
 
-  /** Allocates room for `capacity` events. */
+  /** Allocates a buffer for `capacity` events. */
   constructor(capacity: number) {
     this.#cell = new Cell(capacity * size);
   }
 
-  /** Most events that one wait can report. */
+  /** Maximum number of events that one wait reports. */
   get capacity(): number {
     return this.#cell.bytes.length / size;
   }
 
-  /** `epoll_wait(epoll, events, capacity, timeoutMs)`: how many events, 0 on time-out, or `-errno`. */
+  /**
+   * `epoll_wait(epoll, events, capacity, timeoutMs)`: number of events, 0 on timeout, or `-errno`.
+   */
   wait(epoll: number, timeoutMs: number): number {
     const { address, bytes } = this.#cell;
     return fold(libc().epoll_wait(epoll, address, bytes.length / size, timeoutMs));
   }
 
-  /** Descriptor of event `index`, unless `epollCtl` was given another tag. */
+  /** Descriptor of event `index`, unless `epollCtl` got another tag. */
   fd(index: number): number {
     return this.#cell.view.getInt32(index * size + data, true);
   }
@@ -92,7 +100,9 @@ export function eventfd(initial: number, flags: number): number {
   return fold(libc().eventfd(initial, flags));
 }
 
-/** `setpriority(PRIO_PROCESS, 0, nice)`: of the calling thread on Linux, of the process elsewhere. */
+/**
+ * `setpriority(PRIO_PROCESS, 0, nice)`: for the calling thread on Linux, for the process elsewhere.
+ */
 export function setThreadPriority(nice: number): number {
   return fold(libc().setpriority(0, 0, nice));
 }

@@ -10,7 +10,7 @@ import { iovecs } from "./iovec.ts";
 const padding: bigint[] = new Array(platform.variadicPadding).fill(0n);
 const cell = new Cell(8);
 
-/** `close(fd)`. Linux frees the number even when the call fails: never call it twice. */
+/** `close(fd)`. Linux frees the number even if the call fails: never call it twice. */
 export function close(fd: number): number {
   return fold(libc().close(fd));
 }
@@ -35,7 +35,7 @@ export function pwrite(fd: number, source: Uint8Array, offset: number): number {
   return fold(libc().pwrite(fd, source, BigInt(sizeOf(source)), BigInt(offset)));
 }
 
-/** `preadv2(fd, target, count, offset, flags)`; an offset of -1 is the file position. */
+/** `preadv2(fd, target, count, offset, flags)`; offset -1 means the file position. */
 export function preadv2(
   fd: number,
   target: Uint8Array | readonly Uint8Array[],
@@ -46,7 +46,7 @@ export function preadv2(
   return fold(libc().preadv2(fd, address, count, BigInt(offset), flags));
 }
 
-/** `pwritev2(fd, source, count, offset, flags)`; an offset of -1 is the file position. */
+/** `pwritev2(fd, source, count, offset, flags)`; offset -1 means the file position. */
 export function pwritev2(
   fd: number,
   source: Uint8Array | readonly Uint8Array[],
@@ -72,9 +72,9 @@ export function fallocate(fd: number, mode: number, offset: number, length: numb
   return fold(libc().fallocate(fd, mode, BigInt(offset), BigInt(length)));
 }
 
-/** `fcntl(fd, command, argument)`, for the commands whose argument is an integer. */
+/** `fcntl(fd, command, argument)`, for commands with an integer argument. */
 export function fcntl(fd: number, command: number, argument: number): number {
-  // Spreading an empty array costs 0.1 us on Deno.
+  // Spreading even an empty array is slow on Deno.
   return padding.length === 0
     ? fold(libc().fcntl(fd, command, BigInt(argument)))
     : fold(libc().fcntl(fd, command, ...padding, BigInt(argument)));
@@ -87,7 +87,7 @@ export function ioctlInt(fd: number, request: number): number {
   return result < 0 ? result : cell.view.getInt32(0, true);
 }
 
-/** `ioctl(fd, request, argument)`, for the requests whose argument is an integer. */
+/** `ioctl(fd, request, argument)`, for requests with an integer argument. */
 export function ioctl(fd: number, request: number, argument: number): number {
   return fold(libc().ioctl(fd, BigInt(request), ...padding, BigInt(argument)));
 }

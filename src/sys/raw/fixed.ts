@@ -1,9 +1,8 @@
 /**
- * Raw calls on memory that need an address: the replacing of one mapping by another in place.
+ * Raw calls that replace one mapping by another in place, which needs an address.
  *
- * Not part of `sluice/sys`. A range is always inside a region, so that nothing of somebody else is
- * replaced; and no call here unmaps anything, so that whoever is still using the memory, in any
- * thread, goes on without a signal.
+ * Internal. A range always lies inside a region, so no other memory is replaced. No call here
+ * unmaps anything, so threads that still use the memory get no signal.
  *
  * @module
  */
@@ -19,13 +18,15 @@ const { ANONYMOUS, FIXED, NORESERVE, PRIVATE } = platform.map;
 const READ_WRITE = 3;
 // MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP
 const MOVE_AND_STAY = 7;
-/** `MLOCK_ONFAULT`: locks what is there now, and the rest as it arrives. */
+/** `MLOCK_ONFAULT`: locks the pages present now, and the others when they are faulted in. */
 const ON_FAULT = 1;
 
-// Two `struct iovec`: what is filled, and what is read.
+// Two `struct iovec`: the target and the source.
 const vectors = new Cell(32);
 
-/** `mmap(region + offset, length, READ | WRITE, FIXED | PRIVATE | ANONYMOUS | NORESERVE)`: zeroes. */
+/**
+ * `mmap(region + offset, length, READ | WRITE, FIXED | PRIVATE | ANONYMOUS | NORESERVE)`: zeroes.
+ */
 export function layZeroes(region: Region, offset: number, length: number): number {
   return mapOver(region, offset, length, READ_WRITE, PRIVATE | ANONYMOUS | NORESERVE, -1, 0);
 }
@@ -49,8 +50,9 @@ export function mapOver(
 }
 
 /**
- * `mremap()` of a range of one region over the same range of another, with their private pages; the
- * old addresses stay mapped. 0 or `-errno`: `EINVAL` before Linux 5.13, `EFAULT` for several mappings.
+ * `mremap()` of a range of one region over the same range of another, with its private pages; the
+ * old addresses stay mapped. 0 or `-errno`: `EINVAL` before Linux 5.13, `EFAULT` for several
+ * mappings.
  */
 export function moveOver(from: Region, to: Region, offset: number, length: number): number {
   const source = addressIn(from, offset, length, "mmap");
@@ -60,8 +62,8 @@ export function moveOver(from: Region, to: Region, offset: number, length: numbe
 }
 
 /**
- * `process_vm_readv(self, region + offset, target)`: bytes copied, or `-errno`. Ends before the first
- * page that its file no longer has, where a load would raise SIGBUS.
+ * `process_vm_readv(self, region + offset, target)`: bytes copied, or `-errno`. Stops before the
+ * first page past the end of the file, where a load would raise SIGBUS.
  */
 export function readFrom(
   pid: number,
@@ -72,7 +74,10 @@ export function readFrom(
   return copyFrom(pid, addressIn(region, offset, sizeOf(target), "mmap"), target);
 }
 
-/** As {@linkcode readFrom}, from an address that the system named; `EFAULT` where nothing is. */
+/**
+ * Like {@linkcode readFrom}, from an address that the system reported; `EFAULT` if it is not
+ * mapped.
+ */
 export function copyFrom(pid: number, source: bigint, target: Uint8Array): number {
   const length = BigInt(sizeOf(target));
   if (length === 0n) return 0;
@@ -90,7 +95,7 @@ export function lockOnFault(region: Region, offset: number, length: number): num
   return fold(libc().mlock2(address, BigInt(length), ON_FAULT));
 }
 
-/** Shows a part of a region in a buffer that the region itself knows nothing of. */
+/** Shows a part of a region in a buffer that the region does not track. */
 export function show(region: Region, offset: number, length: number): ArrayBuffer {
   return view(addressIn(region, offset, length, "mmap"), length).buffer;
 }

@@ -1,4 +1,4 @@
-/** Raw calls that only ask: limits, network cards, what the kernel was built with. @module */
+/** Raw calls that only query: limits, network cards, kernel features. @module */
 
 import { Cell } from "../../../ffi/libc/cell.ts";
 import { fold } from "../../../ffi/libc/mod.ts";
@@ -7,7 +7,7 @@ import { libc } from "../libc.ts";
 import { syscall } from "./syscall.ts";
 
 const padding: bigint[] = new Array(platform.variadicPadding).fill(0n);
-/** Numbers of 8 bytes in `struct rusage`. */
+/** Number of 64-bit fields in `struct rusage`. */
 const USAGE_FIELDS = 18;
 const usage = new Cell(USAGE_FIELDS * 8);
 const limits = new Cell(16);
@@ -16,7 +16,7 @@ const remote = new Cell(16);
 const from = new Cell(8);
 const to = new Cell(8);
 
-/** Bytes of the name in `struct ifreq`. */
+/** Length of the name in `struct ifreq`, in bytes. */
 const NAME = 16;
 const request = new Cell(40);
 const value = new Cell(8);
@@ -44,8 +44,8 @@ export function getrusage(out: BigInt64Array): number {
 }
 
 /**
- * `ioctl(socket, SIOCETHTOOL)` with a `struct ethtool_value`: the value of an `ETHTOOL_G...` command
- * for the interface `name`, or `-errno`. See `include/uapi/linux/ethtool.h`.
+ * `ioctl(socket, SIOCETHTOOL)` with a `struct ethtool_value`: the value of an `ETHTOOL_G...`
+ * command for the interface `name`, or `-errno`. See `include/uapi/linux/ethtool.h`.
  */
 export function ethtool(socket: number, name: string, command: number): number {
   request.bytes.fill(0);
@@ -58,14 +58,16 @@ export function ethtool(socket: number, name: string, command: number): number {
   return result < 0 ? result : value.view.getUint32(4, true);
 }
 
-/** `landlock_create_ruleset(NULL, 0, LANDLOCK_CREATE_RULESET_VERSION)`: its version, or `-errno`. */
+/**
+ * `landlock_create_ruleset(NULL, 0, LANDLOCK_CREATE_RULESET_VERSION)`: its version, or `-errno`.
+ */
 export function landlockVersion(): number {
   return syscall(platform.syscalls.landlock_create_ruleset, null, 0, VERSION);
 }
 
 /**
- * `process_vm_readv(pid, ...)` of 8 bytes that this process itself holds: whether one process may
- * read the memory of another. Bytes read, or `-errno`.
+ * `process_vm_readv(pid, ...)` of 8 bytes of this process: tests whether one process may read the
+ * memory of another. Bytes read, or `-errno`.
  */
 export function processVmReadSelf(pid: number): number {
   for (const [iovec, target] of [[local, to], [remote, from]] as const) {

@@ -4,14 +4,14 @@ import { platform } from "../../../ffi/platform/mod.ts";
 import { sizeOf } from "../../bytes.ts";
 import { syscall } from "./syscall.ts";
 
-/** Bytes of `struct io_uring_params`. */
+/** Size of `struct io_uring_params` in bytes. */
 const URING_PARAMS = 120;
 
 const { io_uring_setup, io_uring_enter, io_uring_register } = platform.syscalls;
 
 /**
  * `io_uring_setup(entries, params)`: the ring's descriptor, or `-errno`; the kernel fills `params`.
- * Throws when `params` has fewer than 120 bytes: the kernel would write behind it.
+ * Throws if `params` has fewer than 120 bytes, because the kernel would write past its end.
  */
 export function ioUringSetup(entries: number, params: Uint8Array): number {
   const size = sizeOf(params);
@@ -21,7 +21,10 @@ export function ioUringSetup(entries: number, params: Uint8Array): number {
   return syscall(io_uring_setup, entries, params);
 }
 
-/** `io_uring_enter(ring, toSubmit, minComplete, flags, arg, arg.length)`: entries taken, or `-errno`. */
+/**
+ * `io_uring_enter(ring, toSubmit, minComplete, flags, arg, arg.length)`: entries taken, or
+ * `-errno`.
+ */
 export function ioUringEnter(
   ring: number,
   toSubmit: number,

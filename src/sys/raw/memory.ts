@@ -1,4 +1,4 @@
-/** Raw calls on memory. They take and return regions, so ranges are checked here already. @module */
+/** Raw calls on memory. They take and return regions, and check ranges. @module */
 
 import { Cell } from "../../../ffi/libc/cell.ts";
 import { fold } from "../../../ffi/libc/mod.ts";
@@ -31,7 +31,7 @@ export function mmap(
   return result < 0 ? result : adopt(BigInt(address), Number(size), "mmap");
 }
 
-/** `munmap(region, region.length)`. Throws when an array of the region is in use. */
+/** `munmap(region, region.length)`. Throws if an array of the region is in use. */
 export function munmap(region: Region): number {
   const length = lengthOf(region);
   if (region instanceof Region && !isOpen(region)) return 0;
@@ -42,7 +42,10 @@ export function munmap(region: Region): number {
   return result;
 }
 
-/** `mremap(region, region.length, length, flags)`: the new region, or `-errno` and the old one stays. */
+/**
+ * `mremap(region, region.length, length, flags)`: the new region, or `-errno` and the old one
+ * stays.
+ */
 export function mremap(region: Region, length: number, flags: number): Region | number {
   const before = lengthOf(region);
   const size = BigInt(length);
@@ -78,7 +81,9 @@ export function madvise(region: Region, offset: number, length: number, advice: 
   return fold(libc().madvise(address, BigInt(length), advice));
 }
 
-/** `mincore(region + offset, length, target)`: bit 0 of each byte tells whether a page is resident. */
+/**
+ * `mincore(region + offset, length, target)`: bit 0 of each byte says whether a page is resident.
+ */
 export function mincore(
   region: Region,
   offset: number,
@@ -114,8 +119,8 @@ export function posixMemalign(alignment: number, size: number): Region | number 
 }
 
 /**
- * `madvise(region, region.length, MADV_DONTFORK)` on allocated memory that fills whole pages: those
- * that it does not fill hold data of others. Linux only; `-EINVAL` elsewhere.
+ * `madvise(region, region.length, MADV_DONTFORK)` on allocated memory that fills whole pages:
+ * partly filled pages would hold other data. Linux only; `-EINVAL` elsewhere.
  */
 export function keepFromChildren(region: Region): number {
   const length = lengthOf(region);
@@ -126,7 +131,7 @@ export function keepFromChildren(region: Region): number {
   return fold(libc().madvise(address, BigInt(length), platform.memoryAdvice.DONTFORK));
 }
 
-/** `free(region)`; 0. Throws when an array of the region is in use. */
+/** `free(region)`; 0. Throws if an array of the region is in use. */
 export function free(region: Region): number {
   const length = lengthOf(region);
   if (region instanceof Region && !isOpen(region)) return 0;

@@ -1,9 +1,9 @@
 /**
- * The system calls by the kernel's own convention: a count, or `-errno`.
+ * The system calls in the kernel's own convention: a count, or `-errno`.
  *
- * Nothing is validated and nothing is thrown but `UnsupportedError`, so that a hot loop can compare
- * numbers: a thrown `EAGAIN` costs 0.5 to 4 microseconds. The calls on memory are the exception:
- * they take a `Region` and throw when a range is not inside it.
+ * They validate nothing and throw only `UnsupportedError`, so a hot loop compares numbers instead
+ * of catching exceptions. The calls on memory are the exception: they take a `Region` and throw
+ * when a range is outside it.
  *
  * @module
  */

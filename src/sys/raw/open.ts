@@ -1,4 +1,4 @@
-/** Raw calls that open files, and that name them. @module */
+/** Raw calls that open and name files. @module */
 
 import { Cell } from "../../../ffi/libc/cell.ts";
 import { fold } from "../../../ffi/libc/mod.ts";
@@ -12,7 +12,7 @@ const stats = new Cell(256);
 /** Two `struct timespec`. */
 const times = new Cell(32);
 const SECOND = 1_000_000_000n;
-/** A path, and the NUL behind it; longer ones the kernel refuses as well: `PATH_MAX`. */
+/** A path and its NUL; the kernel also rejects longer ones: `PATH_MAX`. */
 const place = new Cell(4097);
 const padding: bigint[] = new Array(platform.variadicPadding).fill(0n);
 const encoder = new TextEncoder();
@@ -35,7 +35,7 @@ export function openat2(
   mode: number,
   resolve: number,
 ): number {
-  // By its address: this is called for every small file, and an array of its own would have to be found.
+  // Passed by address: this runs for every small file, and an array per call would be slower.
   const { read, written } = encoder.encodeInto(path, place.bytes.subarray(0, -1));
   if (read < path.length) return -errnoNumber("ENAMETOOLONG");
   place.bytes[written] = 0;
@@ -68,7 +68,7 @@ export function renameat(dir: number, path: string, newDir: number, newPath: str
   return fold(libc().renameat(dir, cString(path), newDir, cString(newPath)));
 }
 
-/** `renameat2(dir, path, newDir, newPath, flags)`; `-ENOSYS` where the system lacks it. */
+/** `renameat2(dir, path, newDir, newPath, flags)`; `-ENOSYS` if the system lacks it. */
 export function renameat2(
   dir: number,
   path: string,
@@ -91,9 +91,7 @@ export function linkat(
   return fold(libc().linkat(dir, cString(path), newDir, cString(newPath), flags));
 }
 
-/**
- * `futimens(fd, { accessed, modified })`, in nanoseconds since 1970, before which they are negative.
- */
+/** `futimens(fd, { accessed, modified })`, in nanoseconds since 1970; negative before that. */
 export function futimens(fd: number, accessedNs: bigint, modifiedNs: bigint): number {
   [accessedNs, modifiedNs].forEach((time, index) => {
     const rest = ((time % SECOND) + SECOND) % SECOND;
@@ -113,7 +111,7 @@ export function memfdCreate(name: string, flags: number): number {
   return fold(libc().memfd_create(cString(name), flags));
 }
 
-/** The string in UTF-8, with the NUL that C wants behind it. */
+/** Encodes a string in UTF-8 with a final NUL, as C expects. */
 function cString(text: string): Uint8Array {
   return encoder.encode(`${text}\0`);
 }

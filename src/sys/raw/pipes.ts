@@ -1,4 +1,4 @@
-/** Raw calls on pipes, and those that move bytes inside the kernel. @module */
+/** Raw calls on pipes, and calls that move bytes inside the kernel. @module */
 
 import { Cell } from "../../../ffi/libc/cell.ts";
 import { fold } from "../../../ffi/libc/mod.ts";
@@ -6,27 +6,28 @@ import { platform } from "../../../ffi/platform/mod.ts";
 import { libc } from "../libc.ts";
 import { regionIovecs, type RegionRange } from "./iovec.ts";
 
-// The `off_t *` arguments. Calls are synchronous, so two cells serve them all.
+// The `off_t *` arguments. Calls are synchronous, so two cells are enough.
 const first = new Cell(8);
 const second = new Cell(8);
 
-/** Fills a cell; `null` becomes a null pointer, and the call then uses the file position. */
+/** Fills a cell. `null` becomes a null pointer, which makes the call use the file position. */
 function pointer(cell: Cell, offset: number | null): bigint {
   if (offset === null) return 0n;
-  // In two halves: a bigint would be garbage, and this is called thousands of times for a gigabyte.
+  // Written in two halves: a bigint would become garbage, and this runs thousands of times per
+  // gigabyte.
   cell.view.setUint32(0, offset >>> 0, true);
   cell.view.setInt32(4, Math.floor(offset / 0x1_0000_0000), true);
   return cell.address;
 }
 
-/** What pipe2(2) fills: a caller's array may be shorter. */
+/** Filled by pipe2(2): the caller's array may be too short. */
 const pair = new Int32Array(2);
 const pairBytes = new Uint8Array(pair.buffer);
 
 let lastCount = 0;
 let lastBigCount = 0n;
 
-/** `BigInt(count)`, kept from call to call: loops ask for the same count again and again. */
+/** `BigInt(count)`, cached: loops pass the same count repeatedly. */
 function big(count: number): bigint {
   if (count !== lastCount) {
     lastBigCount = BigInt(count);
@@ -43,7 +44,7 @@ function sendfileLinux(out: number, from: number, offset: number | null, count: 
   return fold(libc().sendfile(out, from, pointer(first, offset), big(count)));
 }
 
-/** macOS names the file first, wants an offset, and may move bytes and fail in one call. */
+/** macOS takes the file first, requires an offset, and may move bytes and fail in one call. */
 function sendfileDarwin(out: number, from: number, offset: number | null, count: number): number {
   const call = libc().sendfile as unknown as (
     file: number,
@@ -61,7 +62,9 @@ function sendfileDarwin(out: number, from: number, offset: number | null, count:
   return moved > 0 ? moved : result;
 }
 
-/** `splice(in, &inOffset, out, &outOffset, count, flags)`: bytes moved, 0 at the end, or `-errno`. */
+/**
+ * `splice(in, &inOffset, out, &outOffset, count, flags)`: bytes moved, 0 at the end, or `-errno`.
+ */
 export function splice(
   from: number,
   fromOffset: number | null,
@@ -82,7 +85,7 @@ export function splice(
   );
 }
 
-/** `tee(in, out, count, flags)`: bytes duplicated, 0 when the writers are gone, or `-errno`. */
+/** `tee(in, out, count, flags)`: bytes duplicated, 0 when all writers have closed, or `-errno`. */
 export function tee(from: number, out: number, count: number, flags: number): number {
   return fold(libc().tee(from, out, BigInt(count), flags));
 }

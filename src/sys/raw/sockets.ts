@@ -7,7 +7,7 @@ import { libc } from "../libc.ts";
 
 const int = new Int32Array(1);
 const intBytes = new Uint8Array(int.buffer);
-/** What socketpair(2) fills: a caller's array may be shorter. */
+/** Filled by socketpair(2): the caller's array may be too short. */
 const pair = new Int32Array(2);
 const pairBytes = new Uint8Array(pair.buffer);
 const length = new Int32Array(1);
@@ -55,14 +55,14 @@ export function shutdown(fd: number, how: number): number {
   return fold(libc().shutdown(fd, how));
 }
 
-/** `getsockname(fd, target, &length)`: bytes of the address, or `-errno`. */
+/** `getsockname(fd, target, &length)`: length of the address in bytes, or `-errno`. */
 export function getsockname(fd: number, target: Uint8Array): number {
   length[0] = sizeOf(target);
   const result = fold(libc().getsockname(fd, target, lengthBytes));
   return result < 0 ? result : length[0];
 }
 
-/** `getpeername(fd, target, &length)`: bytes of the address, or `-errno`. */
+/** `getpeername(fd, target, &length)`: length of the address in bytes, or `-errno`. */
 export function getpeername(fd: number, target: Uint8Array): number {
   length[0] = sizeOf(target);
   const result = fold(libc().getpeername(fd, target, lengthBytes));
@@ -104,7 +104,7 @@ export function recv(fd: number, target: Uint8Array, flags: number): number {
 }
 
 /**
- * `recv(fd, NULL, count, MSG_TRUNC | flags)`: bytes dropped inside the kernel, or `-errno`.
+ * `recv(fd, NULL, count, MSG_TRUNC | flags)`: bytes discarded inside the kernel, or `-errno`.
  *
  * TCP only: see tcp(7), "MSG_TRUNC".
  */

@@ -1,18 +1,22 @@
-/** The calls that libc does not wrap. @module */
+/** Calls that libc does not wrap. @module */
 
 import { addressOf, fold } from "../../../ffi/libc/mod.ts";
 import { errnoNumber } from "../../errors.ts";
 import { isUint8Array, ownBytes } from "../../bytes.ts";
 import { libc } from "../libc.ts";
 
-/** The arrays of the last call: without a reference they could be collected while C uses them. */
+/**
+ * The arrays of the last call. Without this reference, they could be collected while C uses them.
+ */
 const held: { args: readonly Argument[] } = { args: [] };
 
 type Argument = number | bigint | Uint8Array | null;
 
-/** `syscall(number, ...args)`, with at most six arguments; `-ENOSYS` when the system has no number. */
+/**
+ * `syscall(number, ...args)`, with at most six arguments; `-ENOSYS` if the system lacks the call.
+ */
 export function syscall(number: number, ...args: Argument[]): number {
-  // syscall(2) of macOS counts differently: -1 in the table must not become a call.
+  // syscall(2) on macOS uses other numbers: a -1 in the table must not become a call.
   if (number < 0) return -errnoNumber("ENOSYS");
   held.args = args;
   const [a = 0n, b = 0n, c = 0n, d = 0n, e = 0n, f = 0n] = args.map(word);

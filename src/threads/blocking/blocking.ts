@@ -1,4 +1,4 @@
-/** Threads for calls that may block, such as those that touch a disk. @module */
+/** Threads for calls that may block, such as disk access. @module */
 
 import { UnsupportedError } from "../../errors.ts";
 import type { BlockingCalls, Request } from "./blocking_calls.ts";
@@ -9,28 +9,27 @@ interface Pending {
   reject(error: Error): void;
 }
 
-/** How a {@linkcode BlockingThread} works. */
+/** Settings of a {@linkcode BlockingThread}. */
 interface BlockingThreadOptions {
   readonly name: string;
-  /** Priority of the thread, in 0..19 downwards: see nice(2). */
+  /** Nice value of the thread, 0..19; higher is less important: see nice(2). */
   readonly nice: number;
-  /** Time after which a thread without work ends, in milliseconds; `undefined` for never. */
+  /** Milliseconds after which an idle thread ends; `undefined` for never. */
   readonly idleMs?: number;
-  /** Whether a call may never return: the process then ends without its thread. */
+  /** Whether a call may never return; the process then ends without its thread. */
   readonly mayHang?: boolean;
 }
 
 /**
- * Reading from a fast disk takes a whole processor, and with one processor left for both, a small
- * request beside four cold streams took 5.6 ms in the median at priority 0, 1.8 at 5 and 1.1 at 10,
- * at the same throughput (measured).
+ * Reading from a fast disk takes a whole processor. A lower priority keeps small requests fast
+ * beside cold streams, at the same throughput: see `npm run bench -- cold`.
  */
 const READ_NICE = 10;
 
-/** How long the thread that copies waits for another copy: it holds 11 to 28 MB. */
+/** Milliseconds for which the copying thread stays idle before it ends, to free its memory. */
 const COPY_IDLE_MS = 10_000;
 
-/** One thread, started when it is first needed, which runs one call after the other. */
+/** One thread, started on first use, that runs one call after the other. */
 class BlockingThread {
   readonly #options: BlockingThreadOptions;
   readonly #pending = new Map<number, Pending>();
@@ -42,7 +41,7 @@ class BlockingThread {
     this.#options = options;
   }
 
-  /** Whether the thread is there, so that it need not be started. */
+  /** Whether the thread is already running. */
   get started(): boolean {
     return this.#host !== undefined;
   }
@@ -117,15 +116,14 @@ const copying = new BlockingThread({ name: "sluice copying", nice: 0, idleMs: CO
 /**
  * Runs a raw call in the thread for blocking calls, one after the other.
  *
- * The process is kept alive until it has ended. The descriptors must stay open until then: a number
- * that is closed and used again would be somebody else's file. What another thread is told of `EINTR`
- * and `EAGAIN` is reported like every other error.
+ * The process stays alive until the call has ended. Keep the descriptors open until then: a reused
+ * number would refer to another file. `EINTR` and `EAGAIN` are reported like every other error.
  *
  * @param call Name of the call.
  * @param args Its arguments, as in `sys.raw`.
  * @returns The call's result: a count, 0, or `-errno`.
  *
- * @throws {UnsupportedError} When Workers cannot be started here.
+ * @throws {UnsupportedError} When Workers cannot start here.
  */
 export async function runBlocking<C extends keyof BlockingCalls>(
   call: C,
@@ -135,8 +133,8 @@ export async function runBlocking<C extends keyof BlockingCalls>(
 }
 
 /**
- * As {@linkcode runBlocking}, in a thread of its own: a long copy holds up none of the short reads on
- * which servers wait, and does not stand behind the whole machine, as those reads do.
+ * Like {@linkcode runBlocking}, in a separate thread with normal priority: a long copy does not
+ * delay the short reads that servers wait for.
  */
 export async function runCopying<C extends keyof BlockingCalls>(
   call: C,
@@ -145,15 +143,17 @@ export async function runCopying<C extends keyof BlockingCalls>(
   return await copying.run(call, args);
 }
 
-/** Threads for one mount: more than one, so that one slow answer does not hold up the next call. */
+/** Threads per mount: with two, one slow answer does not block the next call. */
 const THREADS_PER_MOUNT = 2;
 
-/** Threads for all mounts that may answer late. Each holds 11 to 28 MB (measured). */
+/** Maximum number of threads for all mounts that may answer late. */
 const MOST_REMOTE = 8;
 
 const remote = new Map<string, BlockingThread[]>();
 
-/** A thread for calls on the mount `key`: an idle one, else a new one, else the least busy. */
+/**
+ * Returns a thread for calls on the mount `key`: an idle one, else a new one, else the least busy.
+ */
 function remoteThread(key: string): BlockingThread {
   const threads = remote.get(key) ?? [];
   const idle = threads.find((thread) => thread.pending === 0);
@@ -172,7 +172,7 @@ function remoteThread(key: string): BlockingThread {
   return choice.reduce((best, thread) => thread.pending < best.pending ? thread : best);
 }
 
-/** Forgets the mounts whose threads have no work, if there are too many; false when all have some. */
+/** Drops the threads of idle mounts if there are too many; false if no mount is idle. */
 function makeRoom(): boolean {
   const count = () => [...remote.values()].reduce((sum, threads) => sum + threads.length, 0);
   if (count() < MOST_REMOTE) return true;
@@ -183,8 +183,8 @@ function makeRoom(): boolean {
 }
 
 /**
- * As {@linkcode runBlocking}, in threads for the mount `key` alone, which may answer late or never. A
- * mount that does not answer holds up no calls on other mounts, unless four of them do not.
+ * Like {@linkcode runBlocking}, in threads for the mount `key` only, which may answer late or
+ * never. A mount that does not answer blocks no calls on other mounts, unless four mounts hang.
  */
 export async function runRemote<C extends keyof BlockingCalls>(
   key: string,
@@ -194,7 +194,10 @@ export async function runRemote<C extends keyof BlockingCalls>(
   return await remoteThread(key).run(call, args);
 }
 
-/** Whether the thread of {@linkcode runCopying} is there already: to start it takes 30 to 70 ms. */
+/**
+ * Whether the thread of {@linkcode runCopying} is already running: starting it costs more than a
+ * small copy.
+ */
 export function copyingStarted(): boolean {
   return copying.started;
 }

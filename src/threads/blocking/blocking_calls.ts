@@ -1,4 +1,4 @@
-/** The calls that the blocking thread knows. @module */
+/** The calls that the blocking thread can run. @module */
 
 import { sendfileStep } from "../../move/engine/step/sendfile.ts";
 import {
@@ -30,7 +30,7 @@ import { nameWritten } from "./unnamed_file.ts";
 import { collect, readInto, statInto } from "./file_calls.ts";
 import { populate } from "../../page_cache/populate.ts";
 
-/** Calls by name, each with the arguments of its namesake in `sys.raw` or in this folder. */
+/** Calls by name, with the arguments of the same name in `sys.raw` or in this folder. */
 export interface BlockingCalls {
   readonly cloneWhole: typeof cloneWhole;
   readonly close: typeof close;
@@ -62,7 +62,7 @@ export interface BlockingCalls {
   readonly syncFileRange: typeof syncFileRange;
 }
 
-/** The table of {@linkcode BlockingCalls}. */
+/** The functions of {@linkcode BlockingCalls}. */
 export const CALLS: BlockingCalls = {
   cloneWhole,
   close,
@@ -94,7 +94,7 @@ export const CALLS: BlockingCalls = {
   syncFileRange,
 };
 
-/** One call to run; travels to the thread as a message. */
+/** A request to run one call, sent to the thread as a message. */
 export interface Request {
   readonly id: number;
   readonly call: keyof BlockingCalls;

@@ -10,7 +10,7 @@ import { closeSink } from "../../page_cache/populate.ts";
 /** Runs each command, a {@linkcode Request}, and reports its result. */
 export function run(job: JobContext): void {
   const { nice } = job.data as { nice: number };
-  // Elsewhere the call is about the whole process.
+  // On other systems, the call would affect the whole process.
   if (nice > 0 && platform.os === "linux") setThreadPriority(nice);
   try {
     while (!job.stopping()) {

@@ -1,4 +1,4 @@
-/** Loops that move bytes from descriptor to descriptor, for the thread that may block. @module */
+/** Loops that move bytes between descriptors, for a thread that may block. @module */
 
 import { copyStep, SCRATCH_BYTES, writeStep } from "../../move/engine/step/memory.ts";
 import { sendfileStep } from "../../move/engine/step/sendfile.ts";
@@ -7,14 +7,14 @@ import { EINTR } from "../../errno.ts";
 import { MapFlag, Protection } from "../../sys/flags/memory.ts";
 import { copyFileRange, mmap, munmap, pageSize } from "../../sys/raw/mod.ts";
 
-/** As much as a pooled pipe holds. */
+/** Capacity of a pooled pipe. */
 const PIPEFUL = 1024 * 1024;
 
 /**
- * A loop that moves up to `count` bytes in calls of at most `size`, and goes on after short ones.
+ * Moves up to `count` bytes in calls of at most `size`; continues after short calls.
  *
- * `move` gets how much has been moved and how much may be. Returns what was moved; an error counts
- * only where nothing was, for the next call meets it again.
+ * `move` gets the bytes moved so far and the maximum for this call. Returns the bytes moved. An
+ * error counts only if no byte was moved, because the next call meets it again.
  */
 function repeat(count: number, size: number, move: (done: number, most: number) => number): number {
   let done = 0;
@@ -28,10 +28,10 @@ function repeat(count: number, size: number, move: (done: number, most: number) 
 }
 
 /**
- * Reads and writes. `null` is the file position.
+ * Copies by read and write. `null` means the file position.
  *
- * `readFlags` are those of `preadv2()`, for offsets only. Bytes that were read from what has no
- * positions, and cannot be written, are lost.
+ * `readFlags` are those of `preadv2()`, for offsets only. If the source has no positions, bytes
+ * that were read but cannot be written are lost.
  */
 export function copyThrough(
   from: number,
@@ -50,7 +50,7 @@ export function copyThrough(
   );
 }
 
-/** copy_file_range(2), again and again. */
+/** Repeats copy_file_range(2). */
 export function copyRange(
   from: number,
   fromOffset: number | null,
@@ -66,7 +66,7 @@ export function copyRange(
   );
 }
 
-/** sendfile(2), again and again; `out` is written at its position. */
+/** Repeats sendfile(2); writes `out` at its position. */
 export function sendRange(
   from: number,
   fromOffset: number | null,
@@ -77,7 +77,7 @@ export function sendRange(
   return repeat(count, size, (done, most) => sendfileStep(out, from, plus(fromOffset, done), most));
 }
 
-/** splice(2) between a pipe and something else, until that is done or would wait. */
+/** Repeats splice(2) between a pipe and another descriptor, until done or blocked. */
 export function spliceRange(
   from: number,
   fromOffset: number | null,
@@ -93,7 +93,9 @@ export function spliceRange(
   );
 }
 
-/** splice(2) from a file into an empty pipe, which is empty again at the end, and on from there. */
+/**
+ * Splices from a file into an empty pipe and on to the target; the pipe is empty again at the end.
+ */
 export function spliceThrough(
   from: number,
   fromOffset: number,
@@ -111,8 +113,8 @@ export function spliceThrough(
 }
 
 /**
- * Maps a part of a file and writes it from there: the kernel reads the mapping, so that a file which
- * was truncated is `EFAULT` and no SIGBUS.
+ * Maps a part of a file and writes from the mapping. The kernel reads the mapping, so a truncated
+ * file causes `EFAULT` instead of SIGBUS.
  */
 export function mapThrough(
   from: number,
@@ -121,7 +123,7 @@ export function mapThrough(
   outOffset: number | null,
   count: number,
 ): number {
-  // A page before the offset at most: mmap(2) wants whole ones.
+  // Start up to a page earlier: mmap(2) requires page alignment.
   const lead = fromOffset % pageSize();
   const flags = MapFlag.PRIVATE | MapFlag.NORESERVE;
   const region = mmap(count + lead, Protection.READ, flags, from, fromOffset - lead);

@@ -1,4 +1,4 @@
-/** The whole copy of a file in one call, for whatever thread may make it. @module */
+/** Copies a whole file in one call, in any thread. @module */
 
 import { platform } from "../../../ffi/platform/mod.ts";
 import { EIO } from "../../errno.ts";
@@ -9,22 +9,23 @@ import { nameFile, openUnnamed } from "./unnamed_file.ts";
 
 const { CLOEXEC, CREAT, EXCL, WRONLY } = OpenFlag;
 
-/** Until it is complete, nobody else is to read what may be private. */
+/** An incomplete copy of a private file must not be readable by others. */
 const PRIVATE = 0o600;
 const USUAL = 0o666;
 
 /**
- * Makes a file of the first `size` bytes of another, which gets its name when everything is there.
- * Whatever fails leaves nothing behind.
+ * Creates a file from the first `size` bytes of another; it gets its name when it is complete. A
+ * failure leaves nothing behind.
  *
- * @param from The source, of which nothing but its bytes is used.
+ * @param from The source; only its bytes are used.
  * @param dir The folder of both names.
- * @param hidden A name that nobody uses: of a file that is not complete, where it needs one.
+ * @param hidden An unused name, for an incomplete file if it needs one.
  * @param mode Permission bits of the file, or -1 for those of any new file.
- * @param readFlags Those of `preadv2()`, for reading and writing.
- * @param pipeRead An empty pipe for the bytes to go through, or -1 to read and write them.
+ * @param readFlags Flags of `preadv2()`, for reading and writing.
+ * @param pipeRead An empty pipe to move the bytes through, or -1 to read and write them.
  * @param pipeWrite The other end of it.
- * @returns `size`, or `-errno`; `-EIO` also when there are fewer bytes, or `readFlags` allow no more.
+ * @returns `size`, or `-errno`; `-EIO` also if the file is shorter, or if `readFlags` stop the
+ * read.
  */
 export function copyWhole(
   from: number,
@@ -45,7 +46,7 @@ export function copyWhole(
   });
 }
 
-/** As {@linkcode copyWhole}, by sharing the blocks of all of `from`: see ioctl_ficlone(2). */
+/** Like {@linkcode copyWhole}, by sharing all blocks of `from`: see ioctl_ficlone(2). */
 export function cloneWhole(
   from: number,
   dir: number,
@@ -69,7 +70,7 @@ function make(
   if (out < 0) return out;
   const filled = fill(out);
   const changed = filled >= 0 && mode >= 0 ? fchmod(out, mode) : filled;
-  // Some file systems tell only now that there was no room.
+  // Some file systems report a full disk only on close.
   const closed = close(out);
   const failure = [filled, changed, closed].find((result) => result < 0) ??
     renameat(dir, hidden, dir, name);
@@ -78,7 +79,7 @@ function make(
   return failure;
 }
 
-/** Without a name nothing is left of the file, whatever ends the process. */
+/** A file without a name disappears, however the process ends. */
 function finish(
   out: number,
   dir: number,
@@ -88,7 +89,7 @@ function finish(
   fill: (out: number) => number,
 ): number {
   const filled = fill(out);
-  // Some file systems let nobody change permissions: then those stay that the file was made with.
+  // Some file systems allow no change of permissions: the file then keeps its initial ones.
   if (filled >= 0 && mode >= 0) fchmod(out, mode);
   const failure = filled < 0 ? filled : nameFile(out, dir, hidden, name, 1);
   close(out);

@@ -1,4 +1,7 @@
-/** Calls on files that may answer late, for threads that may wait; results go to shared memory. @module */
+/**
+ * Calls on files that may answer late, for threads that may wait; results go to shared memory.
+ * @module
+ */
 
 import { EAGAIN, EFBIG, EINTR, ESPIPE } from "../../errno.ts";
 import { PollEvent } from "../../sys/flags/event.ts";
@@ -7,7 +10,7 @@ import { poll, pread, read, statx, write } from "../../sys/raw/mod.ts";
 const AT_EMPTY_PATH = 0x1000;
 const STATX_BASIC_STATS = 0x7ff;
 
-/** Bytes read at once; procfs gives fewer. */
+/** Bytes read at once; procfs returns fewer. */
 const SCRATCH = 256 * 1024;
 
 let buffer: Uint8Array | undefined;
@@ -18,8 +21,8 @@ function scratch(count: number): Uint8Array {
 }
 
 /**
- * Fills `target`, of 256 bytes, with the `struct statx` of an open file; 0, or `-errno`. `extra` is asked
- * for beside what stat(2) tells.
+ * Fills `target`, of 256 bytes, with the `struct statx` of an open file; 0, or `-errno`. `extra`
+ * adds bits to the basic mask.
  */
 export function statInto(fd: number, target: SharedArrayBuffer, extra: number = 0): number {
   return statx(fd, "", AT_EMPTY_PATH, STATX_BASIC_STATS | extra, new Uint8Array(target));
@@ -39,11 +42,11 @@ export function readInto(
 }
 
 /**
- * Copies at most `most` bytes of a file that tells no length, from `offset` on, to the end of another
+ * Copies at most `most` bytes of a file of unknown length, from `offset` on, to the end of another
  * file.
  *
- * @returns What was copied: fewer than `most` only at the end of the file. `-errno` where a call fails:
- * reading, or `-EFBIG` for writing, whatever the reason.
+ * @returns Bytes copied: fewer than `most` only at the end of the file. On failure, `-errno` of the
+ * read, or `-EFBIG` for any failed write.
  */
 export function collect(fd: number, offset: number, out: number, most: number): number {
   for (let done = 0;;) {
@@ -61,8 +64,8 @@ export function collect(fd: number, offset: number, out: number, most: number): 
 }
 
 /**
- * By position where the file has positions. What has nothing to read now, such as a log of the kernel,
- * is `-EAGAIN`, whether the descriptor would wait or not.
+ * Reads at an offset if the file has positions. If nothing can be read now, as in a kernel log,
+ * returns `-EAGAIN`, even if the descriptor would block.
  */
 function readAt(fd: number, target: Uint8Array, offset: number): number {
   for (;;) {

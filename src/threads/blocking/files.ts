@@ -1,9 +1,8 @@
 /**
- * Looking at files whose file system may answer late, without holding the event loop up.
+ * Examines files whose file system may answer late, without blocking the event loop.
  *
- * What lies on a disk or in the memory of this machine is asked at once. Everything else (NFS, SMB,
- * FUSE) is asked by threads of the mount that it lies on. Where Workers are not permitted, everything is
- * asked at once.
+ * Files on a disk or in the memory of this machine are examined at once. For all others (NFS, SMB,
+ * FUSE), threads of their mount do it. Without permission for Workers, everything happens at once.
  *
  * @module
  */
@@ -18,11 +17,11 @@ import * as raw from "../../sys/raw/mod.ts";
 import { runRemote } from "./blocking.ts";
 import { type BlockingCalls, CALLS } from "./blocking_calls.ts";
 
-/** What an open file is, and where. */
+/** Attributes of an open file, and its mount. */
 export interface FileStatus {
   /** File type bits of `st_mode`: see `FileType`. */
   readonly type: number;
-  /** Bytes, as the file system says; see `lengthOf` for what that is worth. */
+  /** Size in bytes, as the file system reports it; see `lengthOf` for its limits. */
   readonly size: number;
   /** Blocks of 512 bytes. */
   readonly blocks: number;
@@ -34,7 +33,7 @@ export interface FileStatus {
   readonly inode: bigint;
   /** Number of the device that holds the file. */
   readonly device: number;
-  /** Major and minor number of the device that it stands for. */
+  /** Major and minor number of the device that it represents. */
   readonly rdev: readonly [major: number, minor: number];
   readonly mount: Mount;
 }
@@ -47,21 +46,21 @@ const STATX_BYTES = 256;
 const out = new Cell(STATX_BYTES);
 const empty = new Cell(1);
 
-/** Describes an open file; or `-errno`. At once, unless its file system may answer late. */
+/** Describes an open file; or `-errno`. Synchronous unless its file system may answer late. */
 export function statusOf(fd: number): FileStatus | number | Promise<FileStatus | number> {
   const mount = askHere(fd);
   if (typeof mount === "number" || mount.storage !== "remote") return decoded(mount);
   return askRemote(fd, mount);
 }
 
-/** As {@linkcode statusOf}; `undefined` where another machine or process would have to be asked. */
+/** Like {@linkcode statusOf}; `undefined` if another machine or process would have to answer. */
 export function localStatus(fd: number): FileStatus | number | undefined {
   const mount = askHere(fd);
   if (typeof mount === "number" || mount.storage !== "remote") return decoded(mount);
   return undefined;
 }
 
-/** All that a copy needs to know, asked for as {@linkcode statusOf} does. */
+/** Everything that a copy needs to know, obtained as in {@linkcode statusOf}. */
 export async function copyFacts(fd: number): Promise<FileFacts | number> {
   const mount = askHere(fd);
   if (typeof mount === "number") return mount;
@@ -76,7 +75,7 @@ function askHere(fd: number): Mount | number {
   const mask = STATX_BASIC_STATS | MOUNT_MASK;
   const flags = AT_EMPTY_PATH | AT_STATX_DONT_SYNC;
   const result = fold(libc().statx(fd, empty.bytes, flags, mask, out.address));
-  // Finding a mount for the first time asks again, and overwrites nothing of ours.
+  // The first look-up of a mount makes another call, which does not overwrite `out`.
   return result < 0 ? result : mountAsked(fd, out.view);
 }
 
@@ -84,7 +83,7 @@ function decoded(mount: Mount | number): FileStatus | number {
   return typeof mount === "number" ? mount : decode(out.view, mount);
 }
 
-/** As {@linkcode statusOf}, in a thread that may wait. */
+/** Like {@linkcode statusOf}, in a thread that may wait. */
 export function statusNow(fd: number): FileStatus | number {
   const mask = STATX_BASIC_STATS | MOUNT_MASK;
   const result = fold(libc().statx(fd, empty.bytes, AT_EMPTY_PATH, mask, out.address));
@@ -116,19 +115,21 @@ function nanoseconds(view: DataView, at: number): bigint {
   return view.getBigInt64(at, true) * 1_000_000_000n + BigInt(view.getUint32(at + 8, true));
 }
 
-/** Bytes of a file as far as this machine knows, or `-errno`; another may have changed it meanwhile. */
+/**
+ * Size in bytes as far as this machine knows, or `-errno`; another may have changed it meanwhile.
+ */
 export function knownSize(fd: number): number {
   const flags = AT_EMPTY_PATH | AT_STATX_DONT_SYNC;
   const result = fold(libc().statx(fd, empty.bytes, flags, STATX_BASIC_STATS, out.address));
   return result < 0 ? result : Number(out.view.getBigUint64(40, true));
 }
 
-/** Whether calls on an open file wait for nobody but this machine. */
+/** Whether calls on an open file depend on this machine only. */
 export function isLocal(fd: number): boolean {
   return mountOf(fd).storage !== "remote";
 }
 
-/** Runs a call in a thread of a mount; where Workers are not permitted, here. */
+/** Runs a call in a thread of a mount; without permission for Workers, in this thread. */
 export async function onMount<C extends keyof BlockingCalls>(
   { key }: Pick<Mount, "key">,
   call: C,
@@ -142,7 +143,7 @@ export async function onMount<C extends keyof BlockingCalls>(
   }
 }
 
-/** Reads from a file by a thread of its mount; a count, 0 at the end, or `-errno`. */
+/** Reads from a file in a thread of its mount; a count, 0 at the end, or `-errno`. */
 export async function readRemote(fd: number, target: Uint8Array, offset: number): Promise<number> {
   const memory = new SharedArrayBuffer(target.length);
   const count = await onMount(mountOf(fd), "readInto", fd, offset, target.length, memory);
@@ -151,8 +152,8 @@ export async function readRemote(fd: number, target: Uint8Array, offset: number)
 }
 
 /**
- * Closes a descriptor of ours. In a thread where the file system is asked for that: FUSE flushes, NFS
- * writes what is dirty. Nobody may use the number any more.
+ * Closes a descriptor that sluice owns. Uses a thread if closing may wait for the file system: FUSE
+ * flushes, NFS writes dirty pages. Do not use the number any more.
  */
 export function closeFile(fd: number): void {
   const mount = mountOf(fd);

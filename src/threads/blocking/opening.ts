@@ -1,4 +1,4 @@
-/** Opening files that can be opened without waiting for a disk, a server or another program. @module */
+/** Opens files without waiting for a disk, a server or another program. @module */
 
 import { platform } from "../../../ffi/platform/mod.ts";
 import { builtin } from "../../builtins.ts";
@@ -7,20 +7,20 @@ import { OpenFlag, ResolveFlag } from "../../sys/flags/file.ts";
 import { type Mount, mountByName, mountOf } from "../../sys/file/mounts.ts";
 import * as raw from "../../sys/raw/mod.ts";
 
-/** How long the mount of `/` is taken for the same, in milliseconds. */
+/** Milliseconds for which the mount of `/` is assumed not to change. */
 const TRUST_MS = 1000;
 
 let top: { storage: string; untilMs: number } | undefined;
 
 /**
- * Opens a path of which the kernel holds every part in memory, on a file system of this machine.
+ * Opens a path if all its components are in the kernel's cache, on a file system of this machine.
  *
  * `RESOLVE_CACHED` (Linux 5.12), which io_uring uses for the same purpose, keeps the look-up from
- * waiting, but not the opening itself, for which NFS and FUSE ask their servers. So the look-up stays on
- * a mount that is known, or finds out first where the file is.
+ * waiting. The opening itself may still wait, because NFS and FUSE ask their servers. So the
+ * look-up stays on a known mount, or finds the file's mount first.
  *
- * @returns The descriptor; the mount whose threads should open it; or `null` where a disk of this machine
- * is in the way, or the path cannot be opened: then whoever opens it says why.
+ * @returns The descriptor; the mount whose threads should open it; or `null` if the disk is needed,
+ * or if the path cannot be opened: a later, blocking attempt then reports the reason.
  */
 export function openNow(path: string, flags: number): number | Mount | null {
   const { atFdcwd } = platform;
@@ -43,7 +43,7 @@ export function openNow(path: string, flags: number): number | Mount | null {
   return fd >= 0 ? fd : null;
 }
 
-/** The mount of a file that is there, or that is to be made: as far as that is known without waiting. */
+/** Mount of a file that exists or is about to be created, as far as it is known without waiting. */
 export function mountOfPath(path: string): Mount {
   const { dirname, resolve } = builtin("path");
   for (const name of [path, dirname(path)]) {
@@ -57,7 +57,7 @@ export function mountOfPath(path: string): Mount {
   return mountByName(resolve(path));
 }
 
-/** Whether the folder where a look-up begins is on a file system of this machine. */
+/** Whether the folder where a look-up starts is on a file system of this machine. */
 function startsLocal(path: string): boolean {
   if (path[0] !== "/") return mountOf(platform.atFdcwd).storage !== "remote";
   if (top === undefined || performance.now() >= top.untilMs) {
@@ -70,9 +70,9 @@ function startsLocal(path: string): boolean {
 }
 
 /**
- * Opens a path below a folder, as above; `undefined` where that would wait.
+ * Opens a path below a folder, as above; `undefined` if that would wait.
  *
- * @param resolve How the path is looked up: see `ResolveFlag`.
+ * @param resolve How to resolve the path: see `ResolveFlag`.
  */
 export function openBelowNow(
   folder: number,

@@ -1,6 +1,6 @@
 /**
- * Files that have no name until they are complete: `O_TMPFILE` of open(2), Linux 3.11. Whatever ends the
- * process, the kernel removes what has no name.
+ * Files without a name until they are complete: `O_TMPFILE` of open(2), Linux 3.11. However the
+ * process ends, the kernel removes a file without a name.
  *
  * @module
  */
@@ -17,26 +17,26 @@ const AT_SYMLINK_FOLLOW = 0x400;
 let procfs: boolean | undefined;
 
 /**
- * Opens a file without a name in a folder, for writing: the descriptor, or `-errno` where the file
- * system has none such (`EOPNOTSUPP`; `EISDIR` before Linux 3.11).
+ * Opens a file without a name in a folder, for writing. Returns the descriptor, or `-errno` if the
+ * file system does not support it (`EOPNOTSUPP`; `EISDIR` before Linux 3.11).
  *
  * @param dir Descriptor of the folder.
- * @param mode Permission bits, less the umask.
+ * @param mode Permission bits, minus the umask.
  */
 export function openUnnamed(dir: number, mode: number): number {
   return canName() ? openat(dir, ".", TMPFILE | WRONLY | CLOEXEC, mode) : EOPNOTSUPP;
 }
 
 /**
- * Names a file that was opened by {@linkcode openUnnamed}. It stays open.
+ * Names a file that {@linkcode openUnnamed} opened. It stays open.
  *
- * linkat(2) replaces nothing. So what replaces a file has another name for as long as it takes to call
- * renameat(2), some microseconds.
+ * linkat(2) replaces nothing. To replace a file, the new one first gets a hidden name, for the
+ * microseconds until renameat(2).
  *
  * @param dir Folder of the names.
- * @param hidden A name that nobody uses.
+ * @param hidden An unused name.
  * @param overwrite 1 to replace a file of that name; 0 for `-EEXIST`.
- * @returns 0 or `-errno`; the file then has no name.
+ * @returns 0 or `-errno`; after an error, the file has no name.
  */
 export function nameFile(
   fd: number,
@@ -56,7 +56,10 @@ export function nameFile(
   return renamed;
 }
 
-/** As above, when everything was written: some file systems tell only now that there was no room. */
+/**
+ * Like {@linkcode nameFile}, for a fully written file: some file systems report a full disk only
+ * now.
+ */
 export function nameWritten(
   fd: number,
   dir: number,
@@ -69,7 +72,7 @@ export function nameWritten(
   return closed < 0 ? closed : nameFile(fd, dir, hidden, name, overwrite);
 }
 
-/** Whether a file without a name can get one: who is not root needs procfs for it. */
+/** Whether an unnamed file can be linked: without root, this needs procfs. */
 export function canName(): boolean {
   return procfs ??= available() && hasProcfs();
 }

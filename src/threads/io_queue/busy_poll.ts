@@ -1,38 +1,37 @@
-/** Whether to look for completions again and again, or to go to sleep until one is told. @module */
+/** Decides whether to poll for completions or to sleep until one is reported. @module */
 
 /**
- * Small operations in flight from which looking is tried: somebody wants many of them done, rather than one
- * of them at times.
+ * Small operations in flight above which polling is tried: the caller then runs many of them, not
+ * one at a time.
  */
 const DEPTH = 8;
 
 /**
- * What the last wait may have taken, and this one may take, when somebody looks instead of sleeping, in
- * milliseconds: a fast disk and small operations. A virtual disk that answers 32 reads of 4 KiB at once
- * takes 0.4 for that.
+ * Longest wait, last or current, for which polling is worthwhile, in milliseconds: a fast disk and
+ * small operations.
  */
 const LOOK_MS = 0.6;
 
 /**
- * Learns from the last wait what the next one will be.
+ * Predicts the next wait from the last one.
  *
- * To fall asleep and to be woken takes 50 to 100 microseconds on a virtual machine, in which the disk
- * has nothing to do when all completions come together. While nobody sleeps the event loop goes round
- * all the time: whatever else there is to do is done as ever.
+ * Falling asleep and waking up is slow on a virtual machine, and the disk is idle meanwhile if all
+ * completions arrive together. While polling, the event loop keeps turning, so all other work runs
+ * as usual. See `npm run bench -- direct`.
  */
 export class BusyPollPolicy {
-  /** When there was nothing to take for the first time; 0 when there is. */
+  /** Time of the first poll without a completion; 0 once there is one. */
   #sinceMs = 0;
   #short = false;
   readonly #now: () => number;
 
-  /** Knows nothing yet; `now` tells the time in milliseconds. */
+  /** Starts without knowledge; `now` returns the time in milliseconds. */
   constructor(now: () => number = () => performance.now()) {
     this.#now = now;
   }
 
   /**
-   * Whether to look again in the next turn of the event loop.
+   * Whether to poll again in the next turn of the event loop.
    *
    * @param running Small operations in flight.
    */
@@ -42,7 +41,7 @@ export class BusyPollPolicy {
     return this.#short && running >= DEPTH;
   }
 
-  /** Something has completed. */
+  /** An operation has completed. */
   reward(): void {
     if (this.#sinceMs === 0) return;
     this.#short = this.#now() - this.#sinceMs < LOOK_MS;

@@ -1,4 +1,4 @@
-/** Operations on files that run while JavaScript goes on: by io_uring, or else by threads. @module */
+/** Runs file operations concurrently with JavaScript: by io_uring, or else by threads. @module */
 
 import { setting } from "../../../ffi/mod.ts";
 import { RingQueue } from "./ring_queue.ts";
@@ -8,13 +8,13 @@ import type { IoQueue } from "./types.ts";
 let current: IoQueue | undefined;
 
 /**
- * The queue of this thread, made on the first call.
+ * Returns the queue of this thread, created on the first call.
  *
- * `SLUICE_RING=off` in the environment leaves io_uring alone. Containers often forbid it (`EPERM`,
- * `ENOSYS`), and kernels before 5.6 lack what is needed: threads then do the same work, 4 of them at
- * most, or as many as `SLUICE_IO_THREADS` says, up to 16.
+ * `SLUICE_RING=off` disables io_uring. Containers often forbid it (`EPERM`, `ENOSYS`), and kernels
+ * before 5.6 lack required operations. Threads then do the same work: at most 4, or as many as
+ * `SLUICE_IO_THREADS` says, up to 16.
  *
- * @throws {UnsupportedError} When there is no backend, or neither io_uring nor Workers.
+ * @throws {UnsupportedError} When no backend is available, or neither io_uring nor Workers.
  */
 export function ioQueue(): IoQueue {
   if (current !== undefined) return current;

@@ -1,9 +1,9 @@
 /**
- * How a ring wakes the JavaScript thread: no thread waits for it, nor does anybody look again and again.
+ * Lets a ring wake the JavaScript thread without a waiting thread and without polling.
  *
- * The kernel signals an eventfd with each completion. No runtime can watch an eventfd; the ring can:
- * a POLL_ADD on it is linked to a SEND on the socket that the runtime watches. Whatever completes until
- * the event loop comes round is told by that one byte sequence, and then the pair is submitted anew.
+ * The kernel signals an eventfd with each completion. No runtime can watch an eventfd, but the ring
+ * can: a POLL_ADD on it is linked to a SEND on the socket that the runtime watches. One message
+ * covers all completions until the event loop turns; then the pair is submitted again.
  *
  * @module
  */
@@ -18,26 +18,26 @@ import { type Uring, UringEntryFlag, UringFeature, UringOp } from "../../sys/uri
 import { RECORD_BYTES } from "../completions.ts";
 import { WakeSocket } from "../wake_socket.ts";
 
-/** What a notifier reports. */
+/** Events of a notifier. */
 export interface NotifierEvents {
-  /** Called when something has completed since the notifier was armed. */
+  /** Called when an operation has completed since the notifier was armed. */
   woken(): void;
   /** Called when the runtime has closed the socket. */
   lost(): void;
 }
 
-/** Adds one to an eventfd, in the byte order of both processors that we know. */
+/** Adds one to an eventfd, in little-endian order. */
 const ONE = Uint8Array.of(1, 0, 0, 0, 0, 0, 0, 0);
 
 const NOBODY = -1;
 const { DONTWAIT, NOSIGNAL } = platform.message;
 
-/** The record that is sent: it says nothing but that there is something. Kept for good. */
+/** The record that is sent; its content is unused. Never freed. */
 let record: Region | undefined;
 
 /** The notifier of one ring. */
 export class Notifier {
-  /** Entries that arming takes. */
+  /** Number of entries that arming needs. */
   static readonly ENTRIES = 2;
   readonly #ring: Uring;
   readonly #eventfd: number;
@@ -47,13 +47,13 @@ export class Notifier {
   #armed = false;
   #closed = false;
 
-  /** Makes the eventfd and the socket. */
+  /** Creates the eventfd and the socket. */
   constructor(ring: Uring, { woken, lost }: NotifierEvents) {
     this.#ring = ring;
-    const action = () => "be told of completions";
+    const action = () => "receive completions";
     record ??= check(raw.posixMemalign(RECORD_BYTES, RECORD_BYTES), "posix_memalign", action);
     record.bytes().fill(0);
-    // Without a completion of their own these entries do not signal the eventfd themselves.
+    // These entries produce no completions, so that they do not signal the eventfd.
     this.#quiet = (ring.features & UringFeature.CQE_SKIP) === 0
       ? 0
       : UringEntryFlag.CQE_SKIP_SUCCESS;
@@ -77,18 +77,18 @@ export class Notifier {
     builtin("process").on("exit", this.#exit);
   }
 
-  /** The end of the process takes its descriptors along; a thread would leave them behind. */
+  /** The end of the process closes its descriptors; the end of a thread does not. */
   readonly #exit = (): void => {
     if (builtin("worker_threads").isMainThread || this.#closed) return;
     this.close();
     this.#ring.close();
   };
 
-  /** Prepares the two entries, unless they are in flight. */
+  /** Prepares the two entries unless they are in flight. */
   arm(): void {
     if (this.#armed) return;
     this.#armed = true;
-    // First cleared, then looked at: what completes in between signals again.
+    // Clear first, then check: an operation that completes in between signals again.
     raw.read(this.#eventfd, this.#count);
     if (this.#ring.ready) raw.write(this.#eventfd, ONE);
     const { LINK } = UringEntryFlag;

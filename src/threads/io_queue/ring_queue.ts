@@ -1,4 +1,4 @@
-/** The queue that is an io_uring: submitted in batches, and waiting for nothing. @module */
+/** The queue that uses an io_uring. Submits in batches; never blocks. @module */
 
 import { EAGAIN, EBUSY, ECANCELED, EINTR, EIO } from "../../errno.ts";
 import { SyscallError } from "../../errors.ts";
@@ -16,28 +16,27 @@ const IOSQE_ASYNC = 1 << 4;
 /** `IORING_FSYNC_DATASYNC` */
 const DATASYNC = 1;
 
-/** Tag of what nobody waits for: cancellations and the notifier's own entries. */
+/** Tag of entries without a waiting caller: cancellations and the notifier's entries. */
 const NOBODY = -1;
 
-/** Tries to submit when the kernel is short of memory. */
+/** Milliseconds between attempts to submit when the kernel is short of memory. */
 const RETRY_MS = 5;
 
 /**
- * Entries that are not held back for the rest of the turn, so that the disk is at work while JavaScript
- * still is: 4 KiB random reads, 32 at a time, ran at 0.77 of fio's rate with one submission a turn, at
- * 0.9 to 1.0 in portions of 1 to 8, and 4 takes a fifth less system time than 1 (measured).
+ * Entries above which a batch is submitted before the end of the turn, so that the disk works while
+ * JavaScript still runs. Smaller batches cost more system time: see `npm run bench -- direct`.
  */
 const BATCH = 4;
 
 /**
- * Times that completions are taken in one turn of the event loop. What ends while others are submitted
- * is followed up at once; but promises that are always kept at once must not starve the event loop.
+ * Times that completions are taken in one turn of the event loop. Operations that complete during a
+ * submission are handled at once, but must not starve the event loop.
  */
 const ROUNDS = 4;
 
 /**
- * Bytes of a small operation, for which it pays to look for completions. A copy of large blocks, four
- * reads and four writes at a time, got no faster by it and took twice the processor time.
+ * Largest operation, in bytes, for which polling pays. Polling during large copies takes processor
+ * time and makes nothing faster.
  */
 const SMALL = 64 * 1024;
 
@@ -47,9 +46,8 @@ const OPS = [UringOp.READ, UringOp.WRITE, UringOp.FSYNC, UringOp.FSYNC, UringOp.
 /**
  * Runs operations in the kernel.
  *
- * Neither buffers nor files are registered: with fio, 4 KiB random reads took 6 microseconds of system
- * time each in both ways (45 to 60 thousand a second, no order among them), and registered memory counts
- * as locked, of which an ordinary user has 8 MiB.
+ * Registers neither buffers nor files: that saves no system time for random reads, and registered
+ * memory counts as locked, of which an ordinary user may have 8 MiB.
  */
 export class RingQueue implements IoQueue {
   readonly kind = "ring";
@@ -59,10 +57,10 @@ export class RingQueue implements IoQueue {
   readonly #ended: () => void;
   readonly #busyPoll = new BusyPollPolicy();
   #flushing = false;
-  /** By slot, whether its operation is small; and how many of them are. */
+  /** Whether the operation in each slot is small, and the number of small ones. */
   readonly #small = new Uint8Array(IN_FLIGHT);
   #smallRunning = 0;
-  /** Whether the next turn of the event loop looks for completions. */
+  /** Whether the next turn of the event loop polls for completions. */
   #looking = false;
   /** Times that completions were taken in this turn of the event loop. */
   #rounds = 0;
@@ -70,13 +68,13 @@ export class RingQueue implements IoQueue {
   #closed = false;
 
   /**
-   * Makes a ring.
+   * Creates a ring.
    *
-   * @param ended Called when the runtime has closed the socket by which completions are told: the
-   * queue is of no more use.
-   * @returns `undefined` where io_uring is missing, forbidden, or too old.
+   * @param ended Called when the runtime has closed the socket that reports completions: the queue
+   * is then unusable.
+   * @returns `undefined` if io_uring is missing, forbidden, or too old.
    *
-   * @throws {UnsupportedError} When there is no backend.
+   * @throws {UnsupportedError} When no backend is available.
    */
   static open(ended: () => void): RingQueue | undefined {
     let ring: Uring | undefined;
@@ -126,7 +124,7 @@ export class RingQueue implements IoQueue {
 
   #prepare(slot: number, { op, fd, region, at, length, offset, flags, far }: IoRequest): void {
     if (this.#ring.room === 0) this.#submit();
-    // Lost by that: everybody has been told, this one too.
+    // The queue failed meanwhile; all operations have been answered, including this one.
     if (this.#closed) return;
     const address = region === null ? 0 : baseOf(region) + at;
     const extra = op === 3 ? DATASYNC : flags;
@@ -147,13 +145,13 @@ export class RingQueue implements IoQueue {
     if (slot < 0) return;
     if (this.#ring.room === 0) this.#submit();
     if (this.#closed) return;
-    // The operation is named by what its completion would repeat.
+    // A cancellation names the operation by its user data.
     const name = this.#slots.generation(slot) * 0x1_0000_0000 + slot;
     this.#ring.prepare(UringOp.ASYNC_CANCEL, 0, -1, name, 0, 0, 0, NOBODY, 0);
     this.#later();
   }
 
-  /** One system call for all that is started in this turn of the event loop. */
+  /** Makes one system call for all operations started in this turn of the event loop. */
   #later(): void {
     if (this.#flushing) return;
     this.#flushing = true;
@@ -177,7 +175,7 @@ export class RingQueue implements IoQueue {
     else this.#notifier.unref();
   };
 
-  /** Sees to it that the next completion is noticed. */
+  /** Makes sure that the next completion is noticed. */
   #wait(): void {
     if (this.#looking) return;
     if (this.#busyPoll.lasts(this.#smallRunning)) {
@@ -203,7 +201,7 @@ export class RingQueue implements IoQueue {
       const taken = this.#ring.enter();
       if (taken > 0 || taken === EINTR) continue;
       if (taken === EBUSY) {
-        // The kernel has completions that find no room: they must be taken first.
+        // The completion queue is full: take completions first.
         this.#reap();
         continue;
       }
@@ -232,8 +230,8 @@ export class RingQueue implements IoQueue {
   };
 
   /**
-   * Nothing tells of completions any more. What is in flight ends soon, since it is about files, and
-   * nobody may have the memory before.
+   * No completions can be reported any more. Operations in flight are file operations that end
+   * soon; their memory must not be reused before.
    */
   #lose(): void {
     if (this.#closed) return;

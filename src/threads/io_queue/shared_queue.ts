@@ -1,30 +1,29 @@
 /**
- * The queue on which one thread pins operations, and from which several others take them.
+ * The queue on which one thread puts operations, and from which several others take them.
  *
- * Memory that all of them share: a message to a thread costs 10 to 20 microseconds, a note on the
- * queue a fraction of one.
+ * It lies in shared memory: a message to a thread costs far more than an entry here.
  *
  * @module
  */
 
 import { IN_FLIGHT } from "./slots.ts";
 
-/** Most threads at one queue. */
+/** Maximum number of threads on one queue. */
 export const MOST_THREADS = 16;
 
-/** Numbers before the states and the queues. */
+/** Words before the states and the queues. */
 const Word = { HEAD: 0, TAIL: 1, DONE_TAIL: 2, TOLD: 3, UNTOLD: 4, SLEEPING: 5 } as const;
 const STATES = Word.SLEEPING + MOST_THREADS;
 const QUEUE = STATES + IN_FLIGHT;
 const DONE = QUEUE + IN_FLIGHT;
 const MASK = IN_FLIGHT - 1;
 
-/** How far an operation has come. */
+/** State of an operation. */
 const State = { QUEUED: 1, RUNNING: 2, CANCELLED: 3 } as const;
 
 const FIELDS = 6;
 
-/** A note: an operation by numbers. */
+/** An operation, as numbers. */
 export interface Operation {
   slot: number;
   op: number;
@@ -51,7 +50,7 @@ export function sharedQueueMemory(): SharedQueueMemory {
   };
 }
 
-/** One thread's hands on a queue. */
+/** One thread's access to a queue. */
 export class SharedQueue {
   readonly #words: Int32Array<SharedArrayBuffer>;
   readonly #fields: Float64Array<SharedArrayBuffer>;
@@ -64,7 +63,10 @@ export class SharedQueue {
     this.#results = results;
   }
 
-  /** Pins a note. One thread only; there are never more notes than slots, so there is room. */
+  /**
+   * Adds an operation. For one thread only. The queue never overflows: there are as many entries as
+   * slots.
+   */
   pin({ slot, op, fd, address, length, offset, flags }: Operation): void {
     const at = slot * FIELDS;
     this.#fields[at] = op;
@@ -79,19 +81,19 @@ export class SharedQueue {
     Atomics.store(this.#words, Word.TAIL, (tail + 1) | 0);
   }
 
-  /** Notes that nobody has taken. */
+  /** Number of operations that no thread has taken. */
   get waiting(): number {
     return (Atomics.load(this.#words, Word.TAIL) - Atomics.load(this.#words, Word.HEAD)) | 0;
   }
 
-  /** Takes the oldest note into `note`; false when there is none. Any thread. */
+  /** Takes the oldest operation into `note`; false if there is none. Any thread. */
   take(note: Operation): boolean {
     const words = this.#words;
     for (;;) {
       const head = Atomics.load(words, Word.HEAD);
       if (head === Atomics.load(words, Word.TAIL)) return false;
       const slot = words[QUEUE + (head & MASK)]!;
-      // Whoever moves the head owns the note; what the others have read is of no use.
+      // The thread that advances the head owns the entry; the others discard what they read.
       if (Atomics.compareExchange(words, Word.HEAD, head, (head + 1) | 0) !== head) continue;
       const at = slot * FIELDS;
       note.slot = slot;
@@ -105,39 +107,41 @@ export class SharedQueue {
     }
   }
 
-  /** Whether a note that was taken is to be carried out; from now on it cannot be cancelled. */
+  /** Whether to run an operation that was taken; from now on it cannot be cancelled. */
   begin(slot: number): boolean {
     const at = STATES + slot;
     return Atomics.compareExchange(this.#words, at, State.QUEUED, State.RUNNING) === State.QUEUED;
   }
 
-  /** Cancels a note that nobody has begun. Whoever takes it reports `-ECANCELED`. */
+  /**
+   * Cancels an operation that no thread has started. The thread that takes it reports `-ECANCELED`.
+   */
   cancel(slot: number): void {
     Atomics.compareExchange(this.#words, STATES + slot, State.QUEUED, State.CANCELLED);
   }
 
   /**
-   * Puts a result on the queue. Any thread, which has to see to `tell()` afterwards.
+   * Adds a result. Any thread; it must make sure that `tell()` is called afterwards.
    *
-   * @returns Results that the one who pins has not been told of.
+   * @returns Number of results that the owner has not been told of.
    */
   finish(slot: number, result: number): number {
     this.#results[slot] = result;
     const place = Atomics.add(this.#words, Word.DONE_TAIL, 1) & MASK;
-    // 0 is a place that is reserved and not yet filled.
+    // 0 marks a place that is reserved but not yet filled.
     Atomics.store(this.#words, DONE + place, slot + 1);
     return Atomics.add(this.#words, Word.UNTOLD, 1) + 1;
   }
 
-  /** Whether the one who pins must be woken: otherwise somebody has done so already. Any thread. */
+  /** Whether the owner must be woken; false if another thread has already done so. Any thread. */
   tell(): boolean {
     Atomics.store(this.#words, Word.UNTOLD, 0);
     return Atomics.exchange(this.#words, Word.TOLD, 1) === 0;
   }
 
-  /** Takes the results that are there. Only for the one who pins. */
+  /** Takes the available results. Only for the owner. */
   collect(completed: (slot: number, result: number) => void): void {
-    // First cleared, then looked at: whoever comes in between wakes again.
+    // Clear first, then check: a result that arrives in between wakes the owner again.
     Atomics.store(this.#words, Word.TOLD, 0);
     for (;;) {
       const at = DONE + (this.#doneHead & MASK);
@@ -149,12 +153,12 @@ export class SharedQueue {
     }
   }
 
-  /** Says that a thread is about to sleep, or does not sleep any more. */
+  /** Records that a thread is about to sleep, or has woken up. */
   sleep(thread: number, asleep: boolean): void {
     Atomics.store(this.#words, Word.SLEEPING + thread, asleep ? 1 : 0);
   }
 
-  /** Finds a thread that sleeps and marks it awake; -1 when there is none. */
+  /** Finds a sleeping thread and marks it awake; -1 if there is none. */
   rouse(threads: number): number {
     for (let thread = 0; thread < threads; thread++) {
       const at = Word.SLEEPING + thread;

@@ -1,13 +1,16 @@
-/** The operations that a queue has accepted, by number. @module */
+/** The operations that a queue has accepted, by slot. @module */
 
 import type { IoRequest } from "./types.ts";
 
-/** Operations that one queue has in flight at most: what a disk takes at once, and some more. */
+/** Maximum operations in flight on one queue: enough to keep a disk busy. */
 export const IN_FLIGHT = 256;
 
 const SLOT_BITS = 8;
 const SLOT_MASK = (1 << SLOT_BITS) - 1;
-/** Generations fit with the slot's number into a positive integer, and as high half into a double. */
+/**
+ * A generation and a slot fit into a positive integer, and a generation into the upper half of a
+ * double.
+ */
 const GENERATIONS = 1 << 20;
 
 /** An operation that waits for a slot. */
@@ -18,32 +21,32 @@ interface Waiting {
 }
 
 /**
- * Slots that are used again and again, so that an operation allocates nothing, and a line of those
- * that wait for one.
+ * Reusable slots, so that an operation allocates nothing, and a queue of operations that wait for
+ * one.
  *
- * A ticket is a slot and a generation, or, for one that waits, a negative number.
+ * A ticket combines a slot and a generation; a waiting operation has a negative ticket.
  */
 export class Slots {
   readonly #free: number[] = Array.from({ length: IN_FLIGHT }, (_, i) => IN_FLIGHT - 1 - i);
   readonly #generations = new Int32Array(IN_FLIGHT);
   readonly #done: (((result: number) => void) | undefined)[] = new Array(IN_FLIGHT).fill(undefined);
   readonly #waiting: Waiting[] = [];
-  /** Slots of those that had to wait, by their first ticket. */
+  /** Slots of operations that had to wait, by their first ticket. */
   readonly #moved = new Map<number, number>();
   readonly #movedFrom = new Int32Array(IN_FLIGHT);
   #lastWaiting = 0;
 
-  /** Operations that have a slot or wait for one. */
+  /** Number of operations that have a slot or wait for one. */
   get size(): number {
     return IN_FLIGHT - this.#free.length + this.#waiting.length;
   }
 
-  /** Operations that have a slot. */
+  /** Number of operations that have a slot. */
   get running(): number {
     return IN_FLIGHT - this.#free.length;
   }
 
-  /** Takes a slot; -1 when the operation has to wait. */
+  /** Takes a slot; -1 if the operation must wait. */
   take(done: (result: number) => void): number {
     const slot = this.#free.pop();
     if (slot === undefined) return -1;
@@ -51,19 +54,19 @@ export class Slots {
     return slot;
   }
 
-  /** The ticket of a slot that was just taken. */
+  /** Returns the ticket of a slot that was just taken. */
   ticketOf(slot: number): number {
     return (this.#generations[slot]! << SLOT_BITS) | slot;
   }
 
-  /** Puts an operation into the line. Returns its ticket. */
+  /** Queues an operation. Returns its ticket. */
   wait(request: IoRequest, done: (result: number) => void): number {
     const ticket = this.#lastWaiting = this.#lastWaiting - 1;
     this.#waiting.push({ request, done, ticket });
     return ticket;
   }
 
-  /** The slot of a ticket that is still in use, or -1. */
+  /** Returns the slot of a ticket that is still in use, or -1. */
   slotOf(ticket: number): number {
     const found = ticket < 0 ? this.#moved.get(ticket) ?? -1 : ticket;
     if (found < 0) return -1;
@@ -76,7 +79,7 @@ export class Slots {
     return this.#generations[slot]!;
   }
 
-  /** Takes an operation out of the line; undefined when it does not stand there. */
+  /** Removes an operation from the queue; undefined if it is not queued. */
   withdraw(ticket: number): ((result: number) => void) | undefined {
     const index = this.#waiting.findIndex((each) => each.ticket === ticket);
     return index < 0 ? undefined : this.#waiting.splice(index, 1)[0]!.done;
@@ -96,7 +99,7 @@ export class Slots {
     done(result);
   }
 
-  /** Gives free slots to those that wait, in their order. */
+  /** Gives free slots to waiting operations, in order. */
   promote(start: (slot: number, request: IoRequest) => void): void {
     while (this.#waiting.length > 0 && this.#free.length > 0) {
       const { request, done, ticket } = this.#waiting.shift()!;
@@ -107,7 +110,7 @@ export class Slots {
     }
   }
 
-  /** Takes everything out: the queue has failed. */
+  /** Removes all operations: the queue has failed. */
   clear(): ((result: number) => void)[] {
     const all = this.#waiting.splice(0).map(({ done }) => done);
     for (let slot = 0; slot < IN_FLIGHT; slot++) {

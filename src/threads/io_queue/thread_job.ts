@@ -1,4 +1,4 @@
-/** A thread of the pool that carries out operations on files: see thread_queue.ts. @module */
+/** A thread of the pool that runs file operations: see thread_queue.ts. @module */
 
 import { ECANCELED, EINTR, EINVAL } from "../../errno.ts";
 import { PollEvent } from "../../sys/flags/event.ts";
@@ -7,31 +7,31 @@ import { fdatasync, fsync, ftruncate, poll, read } from "../../sys/raw/mod.ts";
 import type { JobContext } from "../job.ts";
 import { type Operation, SharedQueue, type SharedQueueMemory } from "./shared_queue.ts";
 
-/** What a thread is told: the queue, and which thread it is. */
+/** What a thread gets: the queue, and its own index. */
 export interface ThreadData {
   readonly memory: SharedQueueMemory;
   readonly thread: number;
 }
 
 /**
- * Results of which the other side is told at once, as long as there is more to do: to wake it takes as
- * much processor time as a small read does.
+ * Results collected before the other side is told, while more work waits: waking it costs as much
+ * processor time as a small read.
  */
 const TOGETHER = 4;
 
-/** Notes in line from which there is more to do than this thread and its like are about to take. */
+/** Queued operations above which the threads have more work than they are about to take. */
 const PLENTY = 4;
 
-/** Bytes of an operation that ends soon enough for a result to wait for it. */
+/** Largest operation, in bytes, that ends soon enough for a finished result to wait for it. */
 const BRIEF = 64 * 1024;
 
-/** Carries out what stands on the queue, and sleeps while it is empty. */
+/** Runs the queued operations, and sleeps while the queue is empty. */
 export function run(job: JobContext): void {
   const { memory, thread } = job.data as ThreadData;
   const queue = new SharedQueue(memory);
   const count = new Uint8Array(8);
   const note: Operation = { slot: 0, op: 0, fd: 0, address: 0, length: 0, offset: 0, flags: 0 };
-  /** The file of a result that this thread has told nobody of; -1 when there is none. */
+  /** The file of a result that is not yet reported; -1 if there is none. */
   let owed = -1;
   const tell = () => {
     owed = -1;
@@ -41,7 +41,7 @@ export function run(job: JobContext): void {
   };
   while (!job.stopping()) {
     if (queue.take(note)) {
-      // What waits for another operation waits for its own file, and not for long.
+      // A result waits only for another short operation on its own file.
       if (owed >= 0 && (note.fd !== owed || note.op > 1 || note.length > BRIEF)) tell();
       const result = queue.begin(note.slot) ? carryOut(note) : ECANCELED;
       owed = note.fd;
@@ -50,9 +50,9 @@ export function run(job: JobContext): void {
     }
     if (owed >= 0) tell();
     queue.sleep(thread, true);
-    // What was pinned before the queue knew that this thread sleeps has woken nobody.
+    // An operation queued before this thread was marked asleep has woken no thread.
     if (queue.waiting === 0 && poll(job.wakeFd, PollEvent.IN, job.parkMs) > 0) {
-      // Left readable when stopping, so that nobody parks again. There are no commands.
+      // When stopping, leave it readable so that no thread sleeps again. There are no commands.
       if (!job.stopping()) read(job.wakeFd, count);
     }
     queue.sleep(thread, false);

@@ -1,4 +1,4 @@
-/** The queue that needs no io_uring: a pool of threads that block in pread(2) and its kin. @module */
+/** The queue without io_uring: a pool of threads that block in pread(2) and others. @module */
 
 import { setting } from "../../../ffi/mod.ts";
 import { ECANCELED, EIO, ENOSYS } from "../../errno.ts";
@@ -11,12 +11,12 @@ import { Slots } from "./slots.ts";
 import type { ThreadData } from "./thread_job.ts";
 
 /**
- * Threads of one pool: as many requests does a disk see at once. Each takes 11 to 28 MB (measured), so
- * they are started one by one, when all others have their hands full.
+ * Threads of one pool, and so concurrent requests to the disk. Each takes memory, so they are
+ * started one by one, when all others are busy.
  */
 const THREADS = 4;
 
-/** Runs operations in threads of our own. */
+/** Runs operations in threads. */
 export class ThreadQueue implements IoQueue {
   readonly kind = "threads";
   readonly #slots = new Slots();
@@ -30,9 +30,9 @@ export class ThreadQueue implements IoQueue {
   /**
    * Starts the first thread.
    *
-   * @param ended Called when a thread has failed: the queue is of no more use.
+   * @param ended Called when a thread has failed: the queue is then unusable.
    *
-   * @throws {UnsupportedError} When Workers cannot be started here, or there is no backend.
+   * @throws {UnsupportedError} When Workers cannot start here, or no backend is available.
    */
   constructor(ended: () => void) {
     this.#ended = ended;
@@ -84,7 +84,7 @@ export class ThreadQueue implements IoQueue {
     this.#reference();
   }
 
-  /** The process lives while there is something to do. */
+  /** Keeps the process alive while there is work. */
   #reference(): void {
     const busy = this.#slots.size > 0;
     if (busy === this.#referenced) return;
@@ -93,8 +93,8 @@ export class ThreadQueue implements IoQueue {
   }
 
   /**
-   * A thread has ended although nobody asked it to. What the others have begun may still be running, so
-   * nothing is reported before they have ended, too.
+   * A thread has ended unexpectedly. The others may still run operations, so nothing is reported
+   * before they have ended too.
    */
   #lose(error: Error): void {
     this.#ended();

@@ -1,8 +1,8 @@
-/** The operations of an {@linkcode IoQueue}, and what it promises. @module */
+/** The operations of an {@linkcode IoQueue}, and its contract. @module */
 
 import type { Region } from "../../sys/region.ts";
 
-/** What an {@linkcode IoQueue} can do. */
+/** Operations of an {@linkcode IoQueue}. */
 export const IoOp = {
   /** pread(2) of `length` bytes at `offset` into the memory. */
   READ: 0,
@@ -20,10 +20,10 @@ export const IoOp = {
 export interface IoRequest {
   /** One of {@linkcode IoOp}. */
   readonly op: number;
-  /** Descriptor, which must stay open until the operation has ended. */
+  /** Descriptor; keep it open until the operation has ended. */
   readonly fd: number;
   /**
-   * Memory of a read or a write. It must stay allocated until the operation has ended, even when this
+   * Memory of a read or a write. It must stay allocated until the operation has ended, even if this
    * thread ends before.
    */
   readonly region: Region | null;
@@ -36,27 +36,27 @@ export interface IoRequest {
   /** Bits of `ReadFlag`. */
   readonly flags: number;
   /**
-   * Whether the file may be another machine's: the kernel then begins in a thread of its own, and not in
-   * the call that submits.
+   * Whether another machine may hold the file: the kernel then starts in its own thread instead of
+   * in the submitting call.
    */
   readonly far?: boolean;
 }
 
-/** Runs operations, at most {@linkcode IN_FLIGHT} at a time; more of them wait for their turn. */
+/** Runs operations, at most {@linkcode IN_FLIGHT} at a time; others wait for their turn. */
 export interface IoQueue {
-  /** What runs them. */
+  /** What runs the operations. */
   readonly kind: "ring" | "threads";
   /**
    * Starts an operation.
    *
-   * @param done Called once, with the count or `-errno`, when the memory and the descriptor are in use
-   * no more; never before `start` has returned. It must not throw.
-   * @returns A number for `cancel`.
+   * @param done Called once, with the count or `-errno`, when memory and descriptor are no longer
+   * in use; never before `start` has returned. It must not throw.
+   * @returns A ticket for `cancel`.
    */
   start(request: IoRequest, done: (result: number) => void): number;
   /**
-   * Asks for the end of an operation. One that has not begun ends with `-ECANCELED`; one that has, may
-   * go on to its own end. Does nothing when it has ended.
+   * Requests cancellation. An operation that has not started ends with `-ECANCELED`; one that has
+   * may run to its end. Does nothing after the end.
    */
   cancel(ticket: number): void;
 }

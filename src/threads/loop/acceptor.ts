@@ -1,4 +1,4 @@
-/** Taking connections from a listener inside a loop. @module */
+/** Accepts connections from a listener inside a loop. @module */
 
 import { EAGAIN, EINVAL } from "../../errno.ts";
 import { errnoNumber } from "../../errors.ts";
@@ -9,10 +9,10 @@ import { SocketType } from "../../sys/flags/socket.ts";
 import type { Handler, Loop } from "./loop.ts";
 import { Timer } from "./timers.ts";
 
-/** Connections of one turn: those that exist already get theirs in between. */
+/** Connections accepted per turn, so that existing ones get their share. */
 const BUDGET = 64;
 
-/** Time without accepting when there is no place, or the kernel refuses to, in milliseconds. */
+/** Pause when the limit is reached or the kernel refuses, in milliseconds. */
 const REST_MS = 100;
 
 const FLAGS = SocketType.NONBLOCK | SocketType.CLOEXEC;
@@ -21,9 +21,9 @@ const errnos = (...names: string[]): ReadonlySet<number> =>
 
 /** No descriptor is left, in this process or in the system. */
 const NO_DESCRIPTOR = errnos("EMFILE", "ENFILE");
-/** The descriptor is no listener: nobody will ever be accepted on it. */
+/** The descriptor is not a listener: it will never accept. */
 const NO_LISTENER = errnos("EBADF", "EFAULT", "ENOTSOCK");
-/** The connection ended before it was taken; the others are none the worse. See accept(2). */
+/** The connection ended before it was accepted; others are not affected. See accept(2). */
 const GONE = errnos(
   "EINTR",
   "ECONNABORTED",
@@ -40,45 +40,45 @@ const GONE = errnos(
   "ETIMEDOUT",
 );
 
-/** A limit of connections; several threads may share one. */
+/** A limit of connections, which several threads may share. */
 export interface ConnectionLimit {
-  /** Takes a place for one more connection, or returns false. */
+  /** Reserves a place for one more connection, or returns false. */
   enter(): boolean;
-  /** Gives a place back that was not used. */
+  /** Returns a place that was not used. */
   leave(): void;
 }
 
 const OPEN: ConnectionLimit = { enter: () => true, leave: () => {} };
 
-/** What an acceptor is for. */
+/** Callbacks and settings of an acceptor. */
 export interface AcceptorOptions {
   /**
-   * Called with each new descriptor, non-blocking and close-on-exec, which it owns. It may call
-   * {@linkcode Acceptor.pause}.
+   * Called with each new descriptor, non-blocking and close-on-exec, which the callee owns. It may
+   * call {@linkcode Acceptor.pause}.
    */
   accepted(fd: number): void;
   /**
-   * Called when no descriptor is left, in this process or in the system. Returns whether one becomes
-   * free at the end of the turn: then the connection waits until then.
+   * Called when no descriptor is left, in this process or in the system. Returns whether one
+   * becomes free at the end of the turn; the connection then waits until then.
    */
   exhausted?(): boolean;
   /**
-   * Called for each connection that is closed at once, when this returns, because no descriptor was
-   * left: there is time for a last word.
+   * Called for each connection that is closed because no descriptor is left, right before the
+   * close: you can still send a last message.
    */
   refused?(fd: number): void;
   /**
-   * Asked for a place before each connection. While it has none, connections stay in the kernel's
-   * queue; it is asked again after a time, and on {@linkcode Acceptor.resume}.
+   * Checked before each connection. While it has no place, connections stay in the kernel's queue;
+   * it is checked again later, and on {@linkcode Acceptor.resume}.
    */
   readonly limit?: ConnectionLimit;
 }
 
 /**
- * Accepts on one listener, which several threads may watch, each through a duplicate of its own.
+ * Accepts on one listener, which several threads may watch, each through its own duplicate.
  *
- * When descriptors run out, connections are taken with one kept in reserve and closed at once:
- * left alone they would wait in the queue, and keep the loop awake, until somebody else hangs up.
+ * When descriptors run out, connections are accepted with a reserved one and closed at once.
+ * Otherwise they would stay in the queue and keep the loop awake until another connection closes.
  */
 export class Acceptor implements Handler {
   readonly #loop: Loop;
@@ -90,7 +90,7 @@ export class Acceptor implements Handler {
   #watching = false;
   #closed = false;
 
-  /** Begins to accept on `fd`, a non-blocking listener, which stays the caller's. */
+  /** Starts to accept on `fd`, a non-blocking listener that the caller owns. */
   constructor(loop: Loop, fd: number, options: AcceptorOptions) {
     this.#loop = loop;
     this.#fd = fd;
@@ -100,7 +100,7 @@ export class Acceptor implements Handler {
     check(this.#watch(), "epoll_ctl", () => "watch a listener");
   }
 
-  /** Whether connections are taken at the moment. */
+  /** Whether the acceptor currently accepts. */
   get watching(): boolean {
     return this.#watching;
   }
@@ -113,12 +113,12 @@ export class Acceptor implements Handler {
     this.#loop.remove(this.#fd);
   }
 
-  /** Takes connections again, those that wait included. With `afterMs`, not before that time. */
+  /** Accepts again, including waiting connections; with `afterMs`, not before that delay. */
   resume(afterMs: number = 0): void {
     if (this.#watching || this.#closed) return;
     if (afterMs > 0) return this.#loop.timers.start(this.#rest, afterMs);
     this.#loop.timers.stop(this.#rest);
-    // Without memory, or with too many watches of this user, not now.
+    // Without memory, or over the user's limit of watches: try again later.
     if (this.#watch() < 0) this.#loop.timers.start(this.#rest, REST_MS);
   }
 
@@ -128,7 +128,7 @@ export class Acceptor implements Handler {
     return result;
   }
 
-  /** Accepts no more. A second call does nothing. */
+  /** Stops accepting. A second call does nothing. */
   close(): void {
     this.pause();
     this.#closed = true;
@@ -149,16 +149,16 @@ export class Acceptor implements Handler {
       if (fd === EAGAIN) return;
       if (fd === EINVAL) this.pause();
       else if (NO_DESCRIPTOR.has(fd)) {
-        // The next turn begins at once, for the listener stays ready.
+        // The next turn starts at once, because the listener stays ready.
         if (this.#options.exhausted?.()) return;
         this.#refuse();
       } else if (NO_LISTENER.has(fd)) check(fd, "accept4", () => `accept on fd ${this.#fd}`);
-      // Whatever else keeps this connection out, those that there are go on.
+      // Another error keeps this connection out; existing ones continue.
       else if (!GONE.has(fd)) this.#pauseFor(REST_MS);
     }
   }
 
-  /** Takes one connection with the number in reserve, to tell its peer at once. */
+  /** Accepts one connection with the reserved descriptor, to inform its peer at once. */
   #refuse(): void {
     if (this.#reserve >= 0) raw.close(this.#reserve);
     this.#reserve = -1;
@@ -168,7 +168,7 @@ export class Acceptor implements Handler {
       raw.close(fd);
     }
     this.#refill();
-    // Another thread got the number first.
+    // Another thread got the descriptor first.
     if (this.#reserve < 0) this.#pauseFor(REST_MS);
   }
 

@@ -1,4 +1,4 @@
-/** Connecting to one of several addresses, as RFC 8305 ("Happy Eyeballs") describes. @module */
+/** Connects to one of several addresses, as RFC 8305 ("Happy Eyeballs") describes. @module */
 
 import { EAGAIN, EINPROGRESS, EXHAUSTIONS } from "../../errno.ts";
 import { encodeAddress, type SocketAddress } from "../../sys/net/address.ts";
@@ -9,24 +9,24 @@ import { isLoopback, withoutPacing } from "../../sys/net/loopback.ts";
 import type { Loop } from "./loop.ts";
 import { Timer } from "./timers.ts";
 
-/** A Unix listener whose queue is full says so at once, and gives no event when it has room again. */
+/** A Unix listener with a full queue fails at once, and sends no event when it has room again. */
 const RETRY_MS = 20;
 
-/** Time after which the next address is tried as well, in milliseconds: RFC 8305, section 5. */
+/** Milliseconds after which the next address is also tried: RFC 8305, section 5. */
 export const NEXT_ADDRESS_MS = 250;
 
 const option = new Int32Array(1);
 
-/** An address to connect to: plain data, for threads. */
+/** An address to connect to, as plain data for threads. */
 export interface DialAddress {
   readonly family: SocketAddress["family"];
   /** A `struct sockaddr`. */
   readonly address: Uint8Array;
-  /** Whether it is on this machine. */
+  /** Whether the address is on this machine. */
   readonly loopback: boolean;
 }
 
-/** Addresses in the form in which threads get them. */
+/** Converts addresses to the form for threads. */
 export function dialAddresses(addresses: readonly SocketAddress[]): DialAddress[] {
   return addresses.map((address) => ({
     family: address.family,
@@ -35,20 +35,22 @@ export function dialAddresses(addresses: readonly SocketAddress[]): DialAddress[
   }));
 }
 
-/** Who wants a connection. */
+/** Owner of a connection attempt. */
 export interface DialOwner {
   readonly loop: Loop;
-  /** Tried in this order; at least one. */
+  /** Addresses to try, in this order; at least one. */
   readonly addresses: readonly DialAddress[];
-  /** Events that the loop watches the connected socket for. */
+  /** Events for which the loop watches the connected socket. */
   readonly events: number;
-  /** Called once, with a connected, watched socket, which is the owner's: pass it to a handler. */
+  /**
+   * Called once with a connected, watched socket, which the owner then owns: pass it to a handler.
+   */
   connected(fd: number): void;
-  /** Called once instead with `-errno`, when no address can be reached. */
+  /** Called once instead, with `-errno`, if no address can be reached. */
   failed(result: number): void;
   /**
-   * Called when no descriptor is left: whether one will be free at the end of the turn. Without it, or
-   * when it says no, the attempt has failed.
+   * Called when no descriptor is left. Returns whether one becomes free at the end of the turn.
+   * Without it, or if it returns false, the attempt fails.
    */
   exhausted?(): boolean;
 }
@@ -56,16 +58,16 @@ export interface DialOwner {
 /**
  * Connects to the first address that answers.
  *
- * Tries the next address when one fails, or has not answered in {@linkcode NEXT_ADDRESS_MS}; slow
- * attempts go on meanwhile. The others are closed when one has succeeded. Sets no limit to the whole
- * time: the owner does, and calls {@linkcode Dial.close}.
+ * Tries the next address when one fails, or has not answered within {@linkcode NEXT_ADDRESS_MS};
+ * slow attempts continue meanwhile. When one succeeds, the others are closed. There is no overall
+ * timeout: the owner sets one, and calls {@linkcode Dial.close}.
  */
 export class Dial {
   readonly #owner: DialOwner;
   readonly #timer = new Timer({ onTimeout: () => this.#next() });
-  /** Sockets that are being connected. */
+  /** Sockets that are connecting. */
   readonly #attempts = new Set<number>();
-  /** Index of the address that is tried next. */
+  /** Index of the address to try next. */
   #index = 0;
   #error = 0;
   #over = false;
@@ -74,12 +76,12 @@ export class Dial {
     this.#owner = owner;
   }
 
-  /** Begins; the owner may be told before it returns. */
+  /** Starts; it may call the owner before it returns. */
   start(): void {
     this.#next();
   }
 
-  /** Gives up; the owner is told nothing. A second call does nothing. */
+  /** Cancels without calling the owner. A second call does nothing. */
   close(): void {
     this.#over = true;
     const { loop } = this.#owner;
@@ -95,7 +97,7 @@ export class Dial {
       const fd = streamSocket(address.family);
       if (fd < 0) {
         const again = EXHAUSTIONS.has(fd) && this.#owner.exhausted?.() === true;
-        // Another address needs a descriptor too.
+        // The next address needs a descriptor too.
         return again ? this.#nextTurn() : this.#fail(fd);
       }
       if (address.family !== "Unix") {
@@ -126,10 +128,10 @@ export class Dial {
     if (!this.#over && this.#attempts.size === 0) this.#fail(this.#error);
   }
 
-  /** Goes on once descriptors that were given up in this turn are free. */
+  /** Continues once the descriptors closed in this turn are free. */
   #nextTurn(): void {
     const { loop } = this.#owner;
-    // The first of the two may still be in this turn.
+    // The first of the two may still run in this turn.
     loop.again({ onTurn: () => loop.again({ onTurn: () => this.#next() }) });
   }
 

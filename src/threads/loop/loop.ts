@@ -1,8 +1,8 @@
 /**
- * One thread, many descriptors: the blocking loop of the jobs that own sockets.
+ * One thread, many descriptors: the blocking loop of jobs that own sockets.
  *
- * Inside it there are no promises and no timers of the runtime, and nothing is allocated per event:
- * thousands of connections would otherwise spend their time in the collector.
+ * Inside it there are no promises and no runtime timers, and no allocation per event: with
+ * thousands of connections, the garbage collector would take most of the time.
  *
  * @module
  */
@@ -14,30 +14,30 @@ import * as raw from "../../sys/raw/mod.ts";
 import type { JobContext } from "../job.ts";
 import { Timers } from "./timers.ts";
 
-/** Events of one turn; more are reported in the next. */
+/** Maximum events per turn; the next turn reports the rest. */
 const BATCH = 256;
 
-/** Who is told about the events of a descriptor. */
+/** Receives the events of a descriptor. */
 export interface Handler {
   /**
-   * Called with bits of `EpollEvent`. It may add, change, remove and close any descriptor; what it
-   * throws ends the loop.
+   * Called with bits of `EpollEvent`. It may add, change, remove and close any descriptor. An
+   * exception ends the loop.
    */
   onEvents(events: number): void;
 }
 
-/** Who wants another turn although no event will come. */
+/** Requests another turn without an event. */
 export interface Task {
-  /** Called once for each `again()`, after the events of the turn that follows. */
+  /** Called once for each `again()`, after the events of the following turn. */
   onTurn(): void;
 }
 
 /**
  * Watches descriptors and calls their handlers until the job must stop.
  *
- * An event never reaches anybody but the one whom its descriptor had when it was added: descriptors
- * are closed after all events of a turn have been handed out, so no number is reused among them,
- * and each `add` has a generation, so neither does a new handler see what was meant for an old one.
+ * An event reaches only the handler that its descriptor had when it was added. Descriptors are
+ * closed after all events of a turn have been delivered, so no number is reused within a turn. Each
+ * `add` also gets a generation, so a new handler never sees an old event.
  */
 export class Loop {
   /** Timers of this loop. */
@@ -45,7 +45,7 @@ export class Loop {
   readonly #job: JobContext;
   readonly #epoll: number;
   readonly #events = new raw.EventList(BATCH);
-  /** By descriptor, as are the generations: the kernel gives the lowest number that is free. */
+  /** Handlers and generations by descriptor: the kernel assigns the lowest free number. */
   readonly #handlers: (Handler | undefined)[] = [];
   readonly #generations: number[] = [];
   readonly #closing: number[] = [];
@@ -56,7 +56,8 @@ export class Loop {
   #running = false;
 
   /**
-   * Makes the epoll set and watches the host's eventfd: `onCommand` gets what the host posts.
+   * Creates the epoll set and watches the host's eventfd. `onCommand` gets the commands that the
+   * host posts.
    *
    * @throws {SyscallError} `EMFILE`, `ENFILE`, `ENOMEM`.
    */
@@ -71,7 +72,7 @@ export class Loop {
     check(added, "epoll_ctl", action);
   }
 
-  /** The time at which this turn began, in milliseconds; never goes back. */
+  /** Start time of this turn in milliseconds; never decreases. */
   get now(): number {
     return this.#now;
   }
@@ -79,12 +80,12 @@ export class Loop {
   /**
    * Watches a descriptor.
    *
-   * @param fd Descriptor; stays the caller's until it is given to {@linkcode close}.
-   * @param events Bits of `EpollEvent`. Without `ET`, what is left undone is reported again. With
-   * `EXCLUSIVE`, of several loops that watch one listener not all are woken; see epoll_ctl(2) for
-   * what may go with it.
-   * @returns 0, or `-errno`: `EEXIST` when it is watched, `EPERM` for a file that is always ready,
-   * `ENOSPC` when the user's limit of watches is reached.
+   * @param fd Descriptor; the caller owns it until {@linkcode close}.
+   * @param events Bits of `EpollEvent`. Without `ET`, unhandled events are reported again. With
+   * `EXCLUSIVE`, not all loops that watch one listener are woken; see epoll_ctl(2) for the bits
+   * allowed with it.
+   * @returns 0, or `-errno`: `EEXIST` if it is watched already, `EPERM` for a file that is always
+   * ready, `ENOSPC` if the user's limit of watches is reached.
    */
   add(fd: number, events: number, handler: Handler): number {
     const generation = (this.#generation + 1) >>> 0;
@@ -96,28 +97,31 @@ export class Loop {
     return 0;
   }
 
-  /** Watches for other events; the handler stays. Returns 0 or `-errno`. Not after `EXCLUSIVE`. */
+  /**
+   * Changes the events to watch; the handler stays. Returns 0 or `-errno`. Not allowed after
+   * `EXCLUSIVE`.
+   */
   modify(fd: number, events: number): number {
     return raw.epollCtl(this.#epoll, EpollOp.MOD, fd, events, fd, this.#generations[fd]!);
   }
 
-  /** Gives a watched descriptor to another handler, together with the events that have come. */
+  /** Gives a watched descriptor, with its pending events, to another handler. */
   pass(fd: number, handler: Handler): void {
     this.#handlers[fd] = handler;
   }
 
-  /** Watches a descriptor no more; it stays open. Does nothing when it is not watched. */
+  /** Stops watching a descriptor, which stays open. Does nothing if it is not watched. */
   remove(fd: number): void {
     if (this.#handlers[fd] === undefined) return;
     this.#handlers[fd] = undefined;
-    // Explicitly: a duplicate elsewhere would keep a closed descriptor in the set.
+    // Remove it explicitly: a duplicate elsewhere would keep a closed descriptor in the set.
     raw.epollCtl(this.#epoll, EpollOp.DEL, fd, 0);
   }
 
   /**
-   * Watches a descriptor no more and closes it at the end of the turn. Call once.
+   * Stops watching a descriptor and closes it at the end of the turn. Call once.
    *
-   * The number stays taken until then: see the class.
+   * The number stays in use until then: see the class.
    */
   close(fd: number): void {
     this.remove(fd);
@@ -126,16 +130,16 @@ export class Loop {
   }
 
   /**
-   * Gives a task a turn after the next events: for whoever stops in the middle so that others get
-   * their share. Call it once per turn that is wanted.
+   * Gives a task a turn after the next events, so that a long operation can yield to others. Call
+   * it once per turn.
    */
   again(task: Task): void {
     this.#queue.push(task);
   }
 
   /**
-   * Runs until the job must stop, never blocking longer than the host allows. Then the set is
-   * closed; descriptors that were added are their owners' to close, by {@linkcode close}.
+   * Runs until the job must stop, and never blocks longer than the host allows. Then closes the
+   * set. The owners of added descriptors still close them with {@linkcode close}.
    */
   run(): void {
     this.#running = true;
@@ -168,7 +172,7 @@ export class Loop {
     this.#handlers[fd]?.onEvents(this.#events.events(index));
   }
 
-  /** Those who ask again during the turn get the next one. */
+  /** Tasks that call `again()` during the turn run in the next one. */
   #turn(): void {
     const tasks = this.#queue;
     this.#queue = this.#spare;

@@ -1,4 +1,4 @@
-/** Sharing connections out among the threads that watch one listener. @module */
+/** Distributes connections among the threads that watch one listener. @module */
 
 import { check } from "../../sys/check.ts";
 import { EpollEvent } from "../../sys/flags/event.ts";
@@ -6,10 +6,10 @@ import * as raw from "../../sys/raw/mod.ts";
 import { NUMBER_BYTES, type Shares, takeAll } from "../fd_mailboxes.ts";
 import type { Handler, Loop } from "./loop.ts";
 
-/** More connections than the idlest thread must have before one is handed to it. */
+/** A connection goes to another thread if this one has more than SLACK above the idlest. */
 const SLACK = 1;
 
-/** What a thread that wants no more seems to have: nobody hands it anything. */
+/** Added to the load of a thread that accepts no more, so that no thread sends it any. */
 const ENDED = 0x4000_0000;
 
 const letter = new Uint8Array(NUMBER_BYTES);
@@ -18,17 +18,16 @@ const number = new DataView(letter.buffer);
 /**
  * Gives each new connection to the thread that has the fewest.
  *
- * The kernel wakes the thread that waited last, which takes all that have come: of 64 connections that
- * came one by one and stayed, one of four threads had all, and of 64 at once they had 29, 27, 7 and 1
- * (measured). With SO_REUSEPORT chance decides, by a hash of the addresses, and who is busy gets as
- * many as who is not.
+ * The kernel wakes the thread that waited last, which accepts everything in the queue, so the
+ * threads would get very unequal shares. With SO_REUSEPORT, a hash of the addresses decides, so a
+ * busy thread gets as many as an idle one.
  */
 export class Placement implements Handler {
   readonly #shares: Shares;
   readonly #index: number;
   readonly #accepted: (fd: number) => void;
 
-  /** Thread `index` gets its connections by `accepted`, which owns them. */
+  /** Thread `index` receives its connections through `accepted`, which owns them. */
   constructor(loop: Loop, shares: Shares, index: number, accepted: (fd: number) => void) {
     this.#shares = shares;
     this.#index = index;
@@ -37,7 +36,7 @@ export class Placement implements Handler {
     check(loop.add(readFd, EpollEvent.IN, this), "epoll_ctl", () => "watch a mailbox");
   }
 
-  /** Places a connection that this thread has taken from the listener. */
+  /** Places a connection that this thread has accepted. */
   place(fd: number): void {
     const { loads, mailboxes } = this.#shares;
     const target = this.#idlest();
@@ -45,18 +44,18 @@ export class Placement implements Handler {
     if (target === this.#index) return this.#accepted(fd);
     number.setInt32(0, fd, true);
     if (raw.write(mailboxes[target]!.writeFd, letter) === NUMBER_BYTES) return;
-    // The mailbox is full.
+    // The mailbox is full: keep the connection.
     Atomics.sub(loads, target, 1);
     Atomics.add(loads, this.#index, 1);
     this.#accepted(fd);
   }
 
-  /** A connection of this thread has ended. */
+  /** Records that a connection of this thread has ended. */
   left(): void {
     Atomics.sub(this.#shares.loads, this.#index, 1);
   }
 
-  /** Asks for no more; what others have sent already, and are just sending, still comes. */
+  /** Stops new connections; those already in the mailbox, or just being sent, still arrive. */
   close(): void {
     Atomics.add(this.#shares.loads, this.#index, ENDED);
   }

@@ -1,12 +1,12 @@
-/** Coarse timers for a loop that has thousands of them: idle and connect timeouts. @module */
+/** Coarse timers for a loop with thousands of idle and connect timeouts. @module */
 
-/** Width of one slot, in milliseconds: how late a timer may be, besides what delays the loop. */
+/** Width of one slot in milliseconds: how late a timer may fire, beside delays of the loop. */
 export const TICK_MS = 32;
 
-/** Slots of the wheel, a power of two: one round takes 8 s; longer timers wait several rounds. */
+/** Slots of the wheel, a power of two. One round takes 8 s; longer timers wait several rounds. */
 const SLOTS = 256;
 
-/** A node of a doubly linked ring. A slot is one without an owner. */
+/** A node of a doubly linked ring. A slot is a node without an owner. */
 class Node {
   next: Node = this;
   previous: Node = this;
@@ -27,17 +27,17 @@ class Node {
   }
 }
 
-/** One timer; made once with its owner, and started as often as is needed without allocating. */
+/** One timer, created once with its owner; starting it allocates nothing. */
 export class Timer extends Node {
   readonly #owner: { onTimeout(): void };
 
-  /** Makes a timer that calls `owner.onTimeout()`. It does not run yet. */
+  /** Creates a stopped timer that calls `owner.onTimeout()`. */
   constructor(owner: { onTimeout(): void }) {
     super();
     this.#owner = owner;
   }
 
-  /** Whether it runs. */
+  /** Whether the timer runs. */
   get running(): boolean {
     return this.next !== this;
   }
@@ -49,16 +49,16 @@ export class Timer extends Node {
 }
 
 /**
- * A hashed wheel: starting and stopping cost the same however many timers there are.
+ * A hashed wheel: starting and stopping cost the same for any number of timers.
  *
- * For an idle timeout do not restart a timer with every byte: note the time, and when the timer
- * fires start it anew for what is left.
+ * Don't restart an idle timer with every byte: record the time instead, and when the timer fires,
+ * restart it for the remaining time.
  */
 export class Timers {
   readonly #slots: Node[] = Array.from({ length: SLOTS }, () => new Node());
   readonly #due = new Node();
   #now: number;
-  /** The last tick whose slot has been visited. */
+  /** The last tick whose slot was visited. */
   #tick: number;
 
   /** `now` is in milliseconds, on the clock that `advance` uses. */
@@ -67,23 +67,23 @@ export class Timers {
     this.#tick = Math.floor(now / TICK_MS);
   }
 
-  /** Starts a timer, or starts it anew: it fires `delayMs` to `delayMs` + {@linkcode TICK_MS} later. */
+  /** Starts or restarts a timer: it fires `delayMs` to `delayMs` + {@linkcode TICK_MS} later. */
   start(timer: Timer, delayMs: number): void {
     timer.unlink();
     timer.tick = Math.max(this.#tick + 1, Math.ceil((this.#now + delayMs) / TICK_MS));
     this.#slots[timer.tick & (SLOTS - 1)]!.append(timer);
   }
 
-  /** Stops a timer. Does nothing when it does not run. */
+  /** Stops a timer. Does nothing if it is stopped. */
   stop(timer: Timer): void {
     timer.unlink();
   }
 
-  /** Sets the time, and fires what is due. Owners may start and stop any timer. */
+  /** Sets the time, and fires due timers. Owners may start and stop any timer. */
   advance(now: number): void {
     this.#now = now;
     const tick = Math.floor(now / TICK_MS);
-    // After a long pause one round visits every slot.
+    // After a long pause, one round visits every slot.
     for (let at = Math.max(this.#tick + 1, tick - SLOTS + 1); at <= tick; at++) {
       const slot = this.#slots[at & (SLOTS - 1)]!;
       for (let node = slot.next; node !== slot;) {
@@ -96,7 +96,7 @@ export class Timers {
       }
     }
     this.#tick = tick;
-    // One by one from the ring: an owner may stop another timer that is due.
+    // Take them one by one: an owner may stop another due timer.
     while (this.#due.next !== this.#due) {
       const timer = this.#due.next as Timer;
       timer.unlink();
@@ -104,7 +104,7 @@ export class Timers {
     }
   }
 
-  /** Milliseconds until `advance` may have something to do, at most `limit`. */
+  /** Milliseconds until `advance` may have work, at most `limit`. */
   wait(limit: number): number {
     for (let at = this.#tick + 1;; at++) {
       const left = at * TICK_MS - this.#now;

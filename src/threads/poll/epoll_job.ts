@@ -1,4 +1,4 @@
-/** The thread that waits for descriptors: see readiness.ts. @module */
+/** The thread that waits for descriptors: see epoll_set.ts. @module */
 
 import { EINTR } from "../../errno.ts";
 import { check } from "../../sys/check.ts";

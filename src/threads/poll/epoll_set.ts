@@ -1,9 +1,9 @@
 /**
  * The waits of one JavaScript thread: one epoll set, and one Worker blocked in it.
  *
- * This thread changes the set itself, by `epoll_ctl`, which takes effect on a wait in progress. So
- * no command travels, and no duplicate of a descriptor is needed, which would keep a closed
- * connection alive.
+ * This thread changes the set itself by `epoll_ctl`, which also affects a wait in progress. So it
+ * needs no commands to the Worker, and no duplicates of descriptors, which would keep closed
+ * connections alive.
  *
  * @module
  */
@@ -15,22 +15,22 @@ import { EpollEvent, EpollFlag, EpollOp } from "../../sys/flags/event.ts";
 import * as raw from "../../sys/raw/mod.ts";
 import { WorkerHost } from "../worker_host.ts";
 
-/** Reported whether asked for or not, and an end to every wait. */
+/** Always reported; ends every wait. */
 const ALWAYS = EpollEvent.ERR | EpollEvent.HUP;
 
-/** One who waits. */
+/** A caller that waits. */
 export interface Waiter {
-  /** Bits of `PollEvent` waited for. */
+  /** Bits of `PollEvent` to wait for. */
   readonly events: number;
-  /** Called once with the bits that came, out of those asked for, `ERR` and `HUP`. */
+  /** Called once with the bits that are set, among those requested, `ERR` and `HUP`. */
   done(events: number): void;
-  /** Called once instead, when the descriptor was closed or the thread has ended. */
+  /** Called once instead, if the descriptor was closed or the thread has ended. */
   fail(error: Error): void;
 }
 
 /** All waits on one descriptor. */
 interface Entry {
-  /** Tag in the epoll set: tells a late event of an older entry from one of this entry. */
+  /** Tag in the epoll set: distinguishes late events of an older entry. */
   readonly id: number;
   readonly fd: number;
   readonly waiters: Set<Waiter>;
@@ -38,7 +38,7 @@ interface Entry {
 
 /** Descriptors are checked in this many portions ... */
 const PORTIONS = 5;
-/** ... one each time this many milliseconds have passed, so that every one is checked in 500. */
+/** ... one portion per interval in milliseconds, so each descriptor is checked every 500 ms. */
 const CHECK_MS = 100;
 
 /** The epoll set of this thread. */
@@ -51,7 +51,7 @@ export class Readiness {
   #timer: ReturnType<typeof setInterval> | undefined;
   #unchecked: Iterator<Entry> = this.#byFd.values();
 
-  /** Starts the Worker. `ended` is called when it has ended, before the waits fail. */
+  /** Starts the Worker. Calls `ended` when it has ended, before the waits fail. */
   constructor(ended: (error: Error) => void) {
     const action = () => "wait for descriptors";
     this.#epoll = check(raw.epollCreate1(EpollFlag.CLOEXEC), "epoll_create1", action);
@@ -67,7 +67,7 @@ export class Readiness {
     });
   }
 
-  /** Adds a wait. Returns 0 or `-errno`; `EPERM` says that the descriptor is always ready. */
+  /** Adds a wait. Returns 0 or `-errno`; `EPERM` means that the descriptor is always ready. */
   add(fd: number, waiter: Waiter): number {
     const found = this.#byFd.get(fd);
     if (found !== undefined) {
@@ -75,7 +75,7 @@ export class Readiness {
       const result = this.#arm(found, EpollOp.MOD);
       if (result === 0) return 0;
       found.waiters.delete(waiter);
-      // The older waits are for a file that is gone; this one is for whoever has the number now.
+      // The older waits are for a closed file; this one is for the file that now has the number.
       this.#gone(found);
       if (result !== ENOENT) return result;
     }
@@ -85,7 +85,7 @@ export class Readiness {
     return result;
   }
 
-  /** Takes a wait back. Does nothing when it has ended. */
+  /** Cancels a wait. Does nothing if it has ended. */
   cancel(fd: number, waiter: Waiter): void {
     const entry = this.#byFd.get(fd);
     if (entry?.waiters.delete(waiter) && entry.waiters.size === 0) this.#leave(entry);
@@ -127,7 +127,7 @@ export class Readiness {
     for (const waiter of ready) waiter.done(events & (waiter.events | ALWAYS));
   }
 
-  /** Arms an entry again; finds out when its descriptor has been closed, or is somebody else's. */
+  /** Re-arms an entry; detects a descriptor that was closed or reused. */
   #rearm(entry: Entry): void {
     if (this.#arm(entry, EpollOp.MOD) < 0) this.#gone(entry);
   }
@@ -150,7 +150,7 @@ export class Readiness {
     for (const waiter of waiters) waiter.fail(error);
   }
 
-  /** The kernel drops a closed descriptor from the set without a word, so each is asked for. */
+  /** The kernel removes a closed descriptor from the set silently, so check each one. */
   #checkSome(): void {
     if (this.#byFd.size === 0) {
       clearInterval(this.#timer);
@@ -181,9 +181,9 @@ let current: Readiness | undefined;
 let refusal: UnsupportedError | undefined;
 
 /**
- * The set of this thread, started on the first call.
+ * Returns the set of this thread, started on the first call.
  *
- * @throws {UnsupportedError} When it cannot be started; remembered, since that does not change.
+ * @throws {UnsupportedError} When it cannot be started; remembered, because that does not change.
  */
 export function readiness(): Readiness {
   if (refusal !== undefined) throw refusal;

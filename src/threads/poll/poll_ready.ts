@@ -1,4 +1,4 @@
-/** Waiting for a plain descriptor, one that no runtime polls. @module */
+/** Waits for a plain descriptor that no runtime polls. @module */
 
 import { EINTR, EPERM } from "../../errno.ts";
 import { errnoNumber, SyscallError } from "../../errors.ts";
@@ -18,22 +18,22 @@ export interface ReadyOptions {
 /**
  * Waits until a descriptor is ready.
  *
- * A descriptor that is ready already costs one poll(2) and no thread. Waits on one descriptor are
+ * A descriptor that is already ready costs one poll(2) and no thread. Waits on one descriptor are
  * independent. A regular file is always ready.
  *
- * The process is kept alive until the wait ends. A descriptor that is closed meanwhile is noticed
- * within about 500 ms, also when its number is in use again; what happens to the new owner never
- * ends the wait.
+ * The process stays alive until the wait ends. Closing the descriptor meanwhile ends the wait with
+ * an error within about 500 ms, even if its number is reused; events of the new owner never end the
+ * wait.
  *
- * @param fd Descriptor, open in this process and not polled by the runtime; remains the caller's.
+ * @param fd Descriptor, open in this process and not polled by the runtime. You still own it.
  * @param events Bits of `PollEvent`: any of `IN`, `PRI`, `OUT`, `RDHUP`.
- * @returns The bits that are set, out of those asked for, `ERR` and `HUP`.
+ * @returns The bits that are set, among those requested, `ERR` and `HUP`.
  *
  * @throws {TypeError} When an argument is not an integer.
  * @throws {RangeError} When `fd` is negative, or `events` is empty or has other bits.
- * @throws {SyscallError} `EBADF` when `fd` is not open, or was closed during the wait; `ENOSPC` when
- * the user's limit of watches is reached.
- * @throws {UnsupportedError} When Workers cannot be started here.
+ * @throws {SyscallError} `EBADF` when `fd` is not open, or was closed during the wait; `ENOSPC`
+ * when the user's limit of watches is reached.
+ * @throws {UnsupportedError} When Workers cannot start here.
  *
  * @see {@link https://man7.org/linux/man-pages/man7/epoll.7.html}
  */
@@ -69,20 +69,20 @@ export async function ready(
 }
 
 /**
- * Calls back once a descriptor is ready: {@linkcode ready} without its promise and without its first
+ * Calls back once a descriptor is ready: {@linkcode ready} without its promise and its first
  * poll(2), for loops that have just seen `EAGAIN`.
  *
- * Neither callback is called before this function returns, nor after the returned function was
- * called; they must not throw.
+ * Neither callback runs before this function returns, nor after you call the returned function;
+ * they must not throw.
  *
  * @param fd As for {@linkcode ready}.
  * @param events As for {@linkcode ready}.
  * @param done Called with the bits that are set.
- * @param fail Called with the error when the descriptor was closed, or the Worker failed.
- * @returns A function that ends the wait; it may be called at any time.
+ * @param fail Called with the error if the descriptor was closed, or the Worker failed.
+ * @returns A function that ends the wait; you may call it at any time.
  *
- * @throws {SyscallError} As {@linkcode ready} rejects, where that is known at once.
- * @throws {UnsupportedError} As {@linkcode ready} rejects, where that is known at once.
+ * @throws {SyscallError} As {@linkcode ready} rejects, if known at once.
+ * @throws {UnsupportedError} As {@linkcode ready} rejects, if known at once.
  */
 export function whenReady(
   fd: number,
@@ -98,7 +98,7 @@ export function whenReady(
   return () => set.cancel(fd, waiter);
 }
 
-/** A file that epoll(7) refuses never blocks. */
+/** A file that epoll(7) rejects never blocks. */
 function soon(callback: () => void): () => void {
   let cancelled = false;
   queueMicrotask(() => {

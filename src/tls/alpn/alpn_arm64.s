@@ -1,4 +1,4 @@
-// Chooses http/1.1 out of the protocols that a client offers (ALPN), on arm64: see alpn_x64.s.
+// Chooses http/1.1 among the protocols that a client offers (ALPN), on arm64: see alpn_x64.s.
 //
 //   int select(SSL *x0, const unsigned char **x1 out, unsigned char *x2 outlen,
 //              const unsigned char *x3 in, unsigned int w4 inlen, void *x5 arg)

@@ -1,9 +1,9 @@
 /**
- * Answering ALPN without a callback into JavaScript.
+ * Answers ALPN without a callback into JavaScript.
  *
- * OpenSSL asks a C function which protocol to use. Ours is a few lines of machine code that look for
- * `http/1.1` in the client's list. The code lies in a sealed memfd that is mapped readable and
- * executable, as that of the fault guard does.
+ * OpenSSL calls a C function to choose the protocol. Here it is a few lines of machine code that
+ * search the client's list for `http/1.1`. The code lies in a sealed memfd that is mapped readable
+ * and executable, like the fault guard's.
  *
  * @module
  */
@@ -15,7 +15,7 @@ import { sealedCode } from "../../sys/code_file.ts";
 import * as raw from "../../sys/raw/mod.ts";
 import { addressIn, type Region } from "../../sys/region.ts";
 
-/** The protocol that is chosen. */
+/** The protocol to choose. */
 export const PROTOCOL = "http/1.1";
 
 /** `alpn_x64.s` and `alpn_arm64.s` beside this file, assembled; a test assembles them again. */
@@ -27,11 +27,11 @@ const CODE: Readonly<Record<"x64" | "arm64", string>> = {
     "230000f94600003900008052c0035fd66340268bf3ffff1760008052c0035fd6",
 };
 
-/** Where the protocol's name lies, behind the code. */
+/** Offset of the protocol's name, after the code. */
 const NAME_OFFSET = 128;
 const LENGTH = 4096;
 
-/** Addresses to be given to `SSL_CTX_set_alpn_select_cb()`. */
+/** Addresses to pass to `SSL_CTX_set_alpn_select_cb()`. */
 export interface AlpnCallback {
   readonly callback: bigint;
   readonly argument: bigint;
@@ -40,8 +40,8 @@ export interface AlpnCallback {
 let made: AlpnCallback | null | undefined;
 
 /**
- * Returns the callback; `null` where executable memory is refused: ALPN is then not answered, which
- * clients take for HTTP/1.1. Made once per thread and never given back: handshakes may be using it.
+ * Returns the callback; `null` if the system refuses executable memory. Then ALPN is not answered,
+ * which clients take as HTTP/1.1. Created once per thread and never freed: handshakes may use it.
  */
 export function alpnCallback(): AlpnCallback | null {
   if (made !== undefined) return made;
@@ -73,7 +73,7 @@ function build(): Region {
   }
 }
 
-/** The machine code for a processor. */
+/** Returns the machine code for a processor. */
 export function alpnCode(arch: "x64" | "arm64"): Uint8Array<ArrayBuffer> {
   const hex = CODE[arch];
   return Uint8Array.from({ length: hex.length / 2 }, (_, i) => parseInt(hex.substr(i * 2, 2), 16));

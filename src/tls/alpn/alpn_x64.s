@@ -1,11 +1,11 @@
-// Chooses http/1.1 out of the protocols that a client offers (ALPN), on x64:
+// Chooses http/1.1 among the protocols that a client offers (ALPN), on x64:
 //
 //   int select(SSL *rdi, const unsigned char **rsi out, unsigned char *rdx outlen,
 //              const unsigned char *rcx in, unsigned int r8d inlen, void *r9 arg)
 //
-// arg points to the 8 bytes "http/1.1". OpenSSL has checked that the list is well formed: each name is
-// behind its length in one byte. Returns SSL_TLSEXT_ERR_OK (0), or SSL_TLSEXT_ERR_NOACK (3) where the
-// protocol is not in the list.
+// arg points to the 8 bytes "http/1.1". OpenSSL has checked that the list is well formed: each name
+// follows its length in one byte. Returns SSL_TLSEXT_ERR_OK (0), or SSL_TLSEXT_ERR_NOACK (3) if the
+// list lacks the protocol.
 //
 // Assemble: as alpn_x64.s -o x64.o && objcopy -O binary -j .text x64.o x64.bin
 

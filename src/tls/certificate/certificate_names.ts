@@ -1,4 +1,4 @@
-/** The host names that a certificate is for, and finding the certificate for a host. @module */
+/** Host names of certificates, and finding the certificate for a host. @module */
 
 import { der, type DerValue, oid, readDer, Tag } from "./der.ts";
 
@@ -10,8 +10,8 @@ const COMMON_NAME = oid("2.5.4.3");
 
 /**
  * Host names of a certificate in lower case, wildcards such as `"*.example.com"` included: those in
- * subjectAltName or, without that extension, the common name (RFC 6125). Addresses are left out, as
- * clients send no SNI for them.
+ * subjectAltName or, without that extension, the common name (RFC 6125). Addresses are omitted,
+ * because clients send no SNI for them.
  *
  * @param certificate The certificate, as DER.
  */
@@ -27,12 +27,12 @@ export function certificateNames(certificate: Uint8Array): string[] {
   return subject === undefined ? [] : commonNames(subject);
 }
 
-/** The contents of subjectAltName. */
+/** The content of subjectAltName. */
 function alternativeName(extensions: DerValue): Uint8Array | undefined {
   for (const { body } of readDer(extensions.body)) {
     const [id, ...rest] = readDer(body);
     if (id === undefined || !is(id, SUBJECT_ALT_NAME)) continue;
-    // Whether it is critical may stand in between.
+    // A flag for "critical" may precede it.
     return readDer(rest.at(-1)!.body)[0]?.body;
   }
   return undefined;
@@ -54,14 +54,14 @@ function text(bytes: Uint8Array): string {
 }
 
 /**
- * Finds what belongs to a host: an entry with exactly its name, else with a wildcard for it (RFC 6125:
- * a wildcard stands for one label), else the first entry.
+ * Finds the entry for a host: one with exactly its name, else with a matching wildcard (RFC 6125: a
+ * wildcard stands for one label), else the first entry.
  */
 export class HostTable<T> {
   readonly #default: T;
   readonly #hosts = new Map<string, T>();
 
-  /** Takes at least one entry; of two with the same name the first counts. */
+  /** Takes at least one entry; of two with the same name, the first counts. */
   constructor(entries: readonly { readonly names: readonly string[]; readonly value: T }[]) {
     this.#default = entries[0]!.value;
     for (const { names, value } of entries) {
@@ -71,7 +71,7 @@ export class HostTable<T> {
     }
   }
 
-  /** What belongs to `host`, which is in lower case. */
+  /** Value for `host`, which is in lower case. */
   find(host: string): T {
     return this.#hosts.get(host) ?? this.#hosts.get(wildcard(host)) ?? this.#default;
   }

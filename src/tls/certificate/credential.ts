@@ -1,4 +1,4 @@
-/** A certificate with its chain and its private key, checked before a server listens. @module */
+/** Loads and checks a certificate, its chain and its key before a server listens. @module */
 
 import { addressOf } from "../../../ffi/libc/mod.ts";
 import { Cell } from "../../../ffi/libc/cell.ts";
@@ -10,10 +10,10 @@ import { type Pem, unusable, withBio } from "./pem_source.ts";
 const encoder = new TextEncoder();
 const NO_PASSPHRASE = new Uint8Array(1);
 
-/** `PEM_R_NO_START_LINE`: there is no further block of the kind. */
+/** `PEM_R_NO_START_LINE`: no further block of this kind. */
 const NO_START_LINE = 108;
 
-/** Bytes of `struct tm`, and more. */
+/** Enough bytes for `struct tm`. */
 const TM_BYTES = 64;
 
 /** `X509` objects that are freed together. */
@@ -25,19 +25,19 @@ export class Certificates {
     this.addresses = addresses;
   }
 
-  /** Gives the memory back. Contexts that use the certificates keep them. */
+  /** Frees the memory. Contexts that use the certificates keep them. */
   free(): void {
     for (const address of this.addresses) calls().X509_free(address);
   }
 }
 
-/** A certificate that a server can use. Owns memory of OpenSSL. */
+/** A usable certificate. Owns memory of OpenSSL. */
 export interface Credential {
-  /** The server's own certificate, and then those of its issuers. */
+  /** The server's own certificate, followed by those of its issuers. */
   readonly certificates: Certificates;
   /** `EVP_PKEY` */
   readonly key: bigint;
-  /** Kind of the key, in OpenSSL's words, such as `"RSA"` or `"EC"`. */
+  /** Kind of the key by OpenSSL's name, such as `"RSA"` or `"EC"`. */
   readonly keyType: string;
   /** Host names of the certificate. */
   readonly names: readonly string[];
@@ -45,11 +45,11 @@ export interface Credential {
   readonly der: Uint8Array;
   /** When the certificate expires, in milliseconds since the epoch. */
   readonly notAfter: number;
-  /** Gives the memory back. Contexts that use the credential keep what they need. */
+  /** Frees the memory. Contexts that use the credential keep what they need. */
   free(): void;
 }
 
-/** What a credential is made of. */
+/** Sources of a credential. */
 export interface CredentialSource {
   readonly cert: Pem;
   readonly key: Pem;
@@ -58,10 +58,10 @@ export interface CredentialSource {
 }
 
 /**
- * Loads a credential and checks it: that both files can be read, that the key belongs to the
- * certificate, and that the certificate is valid today.
+ * Loads a credential and checks that both files are readable, that the key belongs to the
+ * certificate, and that the certificate is currently valid.
  *
- * @throws {CertificateError} Names the file and what is wrong.
+ * @throws {CertificateError} Names the file and the problem.
  */
 export function loadCredential(source: CredentialSource, now: number = Date.now()): Credential {
   const { cert, key: keyPem, passphrase } = source;
@@ -143,7 +143,7 @@ function timeOf(address: bigint): number {
 
 function loadKey(pem: Pem, passphrase: Uint8Array | null): bigint {
   const ssl = calls();
-  // Without a text of ours, OpenSSL would ask on the terminal.
+  // Without a passphrase, OpenSSL would ask on the terminal.
   const word = passphrase === null ? NO_PASSPHRASE : new Uint8Array(passphrase.length + 1);
   if (passphrase !== null) word.set(passphrase);
   ssl.ERR_clear_error();
@@ -158,7 +158,7 @@ function loadKey(pem: Pem, passphrase: Uint8Array | null): bigint {
   throw unusable(pem, keyFault(pem, passphrase !== null, error?.text ?? "no reason given"));
 }
 
-/** Why there is no key: looks at the file again, which is no pipe then. */
+/** Finds out why there is no key, by reading the file again; it is not a pipe then. */
 function keyFault(pem: Pem, hasPassphrase: boolean, text: string): string {
   const blocks = blocksOf(pem);
   const block = blocks.find(({ name }) => name.endsWith("PRIVATE KEY"));

@@ -1,4 +1,4 @@
-/** The Distinguished Encoding Rules, as far as certificates need them: X.690. @module */
+/** The Distinguished Encoding Rules (X.690), as far as certificates need them. @module */
 
 import { concat } from "../../bytes.ts";
 
@@ -13,17 +13,17 @@ export const Tag = {
   SET: 0x31,
 } as const;
 
-/** A value inside of encoded bytes. */
+/** A value within encoded bytes. */
 export interface DerValue {
   readonly tag: number;
-  /** The contents, without tag and length. */
+  /** The content, without tag and length. */
   readonly body: Uint8Array;
 }
 
 /**
- * Reads the values that lie behind each other in `bytes`.
+ * Reads the consecutive values in `bytes`.
  *
- * @throws {RangeError} When a length is not one of DER, or leads out of the bytes.
+ * @throws {RangeError} When a length is invalid, or exceeds the bytes.
  */
 export function readDer(bytes: Uint8Array): DerValue[] {
   const values: DerValue[] = [];
@@ -36,7 +36,7 @@ export function readDer(bytes: Uint8Array): DerValue[] {
       for (length = 0; at < end; at++) length = length * 256 + (bytes[at] ?? Infinity);
     } else if (length >= 0x80) length = -1;
     if (length < 0 || at + length > bytes.length) {
-      throw new RangeError("Cannot read DER: a length leads out of the value");
+      throw new RangeError("Cannot read DER: a length exceeds the value");
     }
     values.push({ tag, body: bytes.subarray(at, at + length) });
     at += length;

@@ -1,9 +1,12 @@
-/** The certificate of this machine for development: made once, and kept in the user's data folder. @module */
+/**
+ * A certificate of this machine for development, created once and kept in the user's data folder.
+ * @module
+ */
 
 import { builtin } from "../../builtins.ts";
 import { selfSigned } from "./self_signed.ts";
 
-/** A certificate that is kept. */
+/** A stored certificate. */
 export interface LocalCertificate {
   /** Path of the certificate. */
   readonly cert: string;
@@ -11,21 +14,22 @@ export interface LocalCertificate {
   readonly key: string;
   /** SHA-256 of the certificate, as browsers show it: pairs of hexadecimal digits with colons. */
   readonly fingerprint: string;
-  /** Whether it was made just now. */
+  /** Whether it was created by this call. */
   readonly made: boolean;
 }
 
-/** How long it is valid, in days. Browsers refuse more than 398 for public ones, Apple more than 825. */
+/** Validity in days. Browsers reject public ones above 398, Apple above 825. */
 const DAYS = 365;
 
-/** Made anew when less than this is left, in milliseconds. */
+/** Remaining validity below which it is replaced, in milliseconds. */
 const LEAST_LEFT_MS = 7 * 86_400_000;
 
 /**
- * Returns a certificate for `localhost` and the addresses of this machine. One that is in the folder, is
- * valid for another week and has these names is used again.
+ * Returns a certificate for `localhost` and the addresses of this machine. Reuses the stored one if
+ * it is valid for another week and has these names.
  *
- * @param folder Where it is kept. @default the folder `sluice` in `$XDG_DATA_HOME` or `~/.local/share`
+ * @param folder Where to store it. @default the folder `sluice` in `$XDG_DATA_HOME` or
+ * `~/.local/share`
  */
 export function localCertificate(
   folder: string = dataFolder(),
@@ -38,7 +42,7 @@ export function localCertificate(
   if (kept !== undefined) return { cert, key, fingerprint: kept, made: false };
   fs.mkdirSync(folder, { recursive: true, mode: 0o700 });
   const made = selfSigned(names, DAYS);
-  // Another process may be doing the same: whole files, the key first, take the places of the old ones.
+  // Another process may do the same at once: replace whole files, the key first.
   replace(key, made.key, 0o600);
   replace(cert, made.cert, 0o644);
   return { cert, key, fingerprint: fingerprintOf(made.cert), made: true };
@@ -56,7 +60,7 @@ function replace(path: string, text: string, mode: number): void {
   }
 }
 
-/** The fingerprint of a certificate that can be used further; else `undefined`. */
+/** Fingerprint of a stored certificate that is still usable; else `undefined`. */
 function read(cert: string, key: string, names: readonly string[]): string | undefined {
   const fs = builtin("fs");
   try {
@@ -70,7 +74,7 @@ function read(cert: string, key: string, names: readonly string[]): string | und
     const fits = certificate.checkPrivateKey(createPrivateKey(fs.readFileSync(key, "utf8")));
     return covers && fits && left > LEAST_LEFT_MS ? fingerprintOf(text) : undefined;
   } catch {
-    // Missing or damaged, or not to be read: it is made anew.
+    // Missing, damaged or not readable: create a new one.
     return undefined;
   }
 }
@@ -86,7 +90,7 @@ function fingerprintOf(pem: string): string {
 export function localNames(): string[] {
   const { hostname, networkInterfaces } = builtin("os");
   const addresses = Object.values(networkInterfaces()).flatMap((list) => list ?? [])
-    // A link-local IPv6 address is of no use without the name of the interface.
+    // A link-local IPv6 address is useless without the name of the interface.
     .filter(({ address, internal }) => !internal && !address.startsWith("fe80:"))
     .map(({ address }) => address);
   const names = ["localhost", "127.0.0.1", "::1", ...addresses];

@@ -1,4 +1,4 @@
-/** Where certificates and keys come from: files, or PEM text that the program holds. @module */
+/** Sources of certificates and keys: files, or PEM text in memory. @module */
 
 import { addressOf } from "../../../ffi/libc/mod.ts";
 import { guardsPaths } from "../../../ffi/mod.ts";
@@ -8,16 +8,16 @@ import { describe } from "../../options.ts";
 import { CertificateError } from "../errors.ts";
 import { calls } from "../library.ts";
 
-/** A path, a `file:` URL, PEM text (it contains `-----BEGIN`), or the bytes of such a text. */
+/** A path, a `file:` URL, PEM text (which contains `-----BEGIN`), or the bytes of such a text. */
 export type PemSource = string | URL | Uint8Array;
 
-/** A source that has been checked. */
+/** A checked source. */
 export interface Pem {
-  /** What it is for, to follow "Cannot use the", such as `"certificate"`. */
+  /** Purpose, to follow "Cannot use the", such as `"certificate"`. */
   readonly what: string;
   /** The path in quotes, or the name of the option. */
   readonly label: string;
-  /** The path; `undefined` where the text itself was given. */
+  /** The path; `undefined` if the text itself was passed. */
   readonly path: string | undefined;
   /** The text; `undefined` for a file. */
   readonly bytes: Uint8Array | undefined;
@@ -46,7 +46,7 @@ export function pemOf(source: unknown, what: string, option: string): Pem {
   return { what, label: `"${path}"`, path, bytes: undefined };
 }
 
-/** The error for a source. */
+/** Builds the error for a source. */
 export function unusable({ what, label, path }: Pem, reason: string, cause?: unknown): Error {
   const options = cause === undefined ? {} : { cause };
   const error = new CertificateError({ what, file: label, reason, ...options });
@@ -54,8 +54,9 @@ export function unusable({ what, label, path }: Pem, reason: string, cause?: unk
 }
 
 /**
- * Reads a source by `read`, which gets a BIO of OpenSSL. A file is opened by OpenSSL, so that a private
- * key never enters JavaScript; unless the runtime guards paths, in which case only it may open them.
+ * Reads a source by `read`, which gets a BIO of OpenSSL. OpenSSL opens a file itself, so that a
+ * private key never enters JavaScript. If the runtime restricts paths by permissions, only the
+ * runtime may open it.
  *
  * @throws {CertificateError} When the file cannot be read.
  */
@@ -93,17 +94,17 @@ function open(pem: Pem): bigint {
   return bio;
 }
 
-/** "ENOENT: no such file or directory, access '/x'" without the call and the path. */
+/** Shortens "ENOENT: no such file or directory, access '/x'" by the call and the path. */
 function readable({ message }: Error): string {
   return message.replace(/, \w+ '.*$/s, "").split("\n", 1)[0]!;
 }
 
-/** A BIO with a copy of the bytes, which it wipes when it is freed. */
+/** A BIO with a copy of the bytes, which it wipes when freed. */
 function memory(pem: Pem, bytes: Uint8Array): bigint {
   if (bytes.length === 0) throw unusable(pem, "it is empty");
   const ssl = calls();
   const bio = BigInt(ssl.BIO_new(BigInt(ssl.BIO_s_mem())));
-  if (bio === 0n) throw unusable(pem, "there is no memory for it");
+  if (bio === 0n) throw unusable(pem, "out of memory");
   ssl.BIO_write(bio, addressOf(bytes), bytes.length);
   return bio;
 }

@@ -1,4 +1,4 @@
-/** Making a certificate that signs itself, for development: X.509 version 3, ECDSA on P-256. @module */
+/** Creates self-signed certificates for development: X.509 version 3, ECDSA on P-256. @module */
 
 import { builtin } from "../../builtins.ts";
 import { parseIpv4, parseIpv6 } from "../../sys/net/ip.ts";
@@ -27,19 +27,19 @@ const IP_ADDRESS = 0x87;
 
 const UTC_TIME = 0x17;
 const GENERALIZED_TIME = 0x18;
-/** First year that UTCTime cannot name. */
+/** First year that UTCTime cannot represent. */
 const UTC_TIME_END = 2050;
 
 const DAY_MS = 86_400_000;
 const encoder = new TextEncoder();
 
 /**
- * Makes a key and a certificate for host names and addresses.
+ * Creates a key and a certificate for host names and addresses.
  *
- * It uses the runtime's own cryptography, so that it works where no function of OpenSSL can be called.
+ * Uses the runtime's own cryptography, so it works without OpenSSL.
  *
- * @param names Host names, and addresses in digits; at least one.
- * @param days How long it is valid. It begins an hour ago: clocks differ.
+ * @param names Host names, and numeric addresses; at least one.
+ * @param days Validity in days. It starts an hour ago, because clocks differ.
  */
 export function selfSigned(
   names: readonly string[],
@@ -68,7 +68,7 @@ export function selfSigned(
   };
 }
 
-/** 16 random bytes of a positive number: RFC 5280, 4.1.2.2. */
+/** 16 random bytes that form a positive number: RFC 5280, 4.1.2.2. */
 function serialNumber(): Uint8Array {
   const bytes = new Uint8Array(builtin("crypto").randomBytes(16));
   // Neither negative, nor with leading zeros.
@@ -102,7 +102,7 @@ function extensions(names: readonly string[]): Uint8Array {
   return der(
     Tag.SEQUENCE,
     extension(SUBJECT_ALT_NAME, der(Tag.SEQUENCE, ...names.map(generalName))),
-    // No certificate authority: who trusts it trusts this server only.
+    // Not a certificate authority: clients that trust it trust this server only.
     extension(BASIC_CONSTRAINTS, der(Tag.SEQUENCE), critical),
     // digitalSignature; seven unused bits.
     extension(KEY_USAGE, der(Tag.BIT_STRING, Uint8Array.of(7, 0x80)), critical),

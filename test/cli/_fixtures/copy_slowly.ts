@@ -1,8 +1,13 @@
-/** Runs `sluice copy` slowly, and tells when it can be interrupted. @module */
+/** Runs `sluice copy` slowly, and says when Ctrl-C interrupts it cleanly. @module */
 
 import process from "node:process";
 
 const [source = "", target = ""] = process.argv.slice(-2);
 process.argv.splice(2, Infinity, "copy", source, target, "--rate", "1M");
-console.log("ready");
+const timer = setInterval(() => {
+  // Without a listener, SIGINT would end the process.
+  if (process.listenerCount("SIGINT") === 0) return;
+  clearInterval(timer);
+  console.log("ready");
+}, 10);
 await import("../../../src/cli/main.ts");

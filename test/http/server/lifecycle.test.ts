@@ -124,8 +124,7 @@ describe("createFileServer()", () => {
     const second = createFileServer({ root: site.root, path });
     await assert.rejects(second.listen(), {
       code: "EADDRINUSE",
-      message:
-        `EADDRINUSE: Cannot listen on ${path}, on which another server listens: bind(2) failed`,
+      message: `EADDRINUSE: Cannot listen on ${path}, which another server uses: bind(2) failed`,
     });
     await second.close();
     assert.ok(existsSync(path), "a server that never listened removes nothing");
@@ -137,7 +136,7 @@ describe("createFileServer()", () => {
     const third = createFileServer({ root: site.root, path });
     await assert.rejects(third.listen(), {
       code: "EADDRINUSE",
-      message: /is there and is no socket/,
+      message: /exists and is not a socket/,
     });
     await third.close();
     assert.equal(readFileSync(path, "utf8"), "a file");

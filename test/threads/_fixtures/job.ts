@@ -10,9 +10,17 @@ export function run(job: JobContext): void {
     for (const command of job.commands()) {
       if (command === "throw") throw new RangeError("thrown on purpose");
       if (command === "hang") { for (;;) poll(-1, 0, job.parkMs); }
+      if (command === "slow") slow(job);
       if (typeof command === "number") job.complete(command, command * (job.data as number));
       if (command === "many") { for (let id = 0; id < 5000; id++) job.complete(id, -id); }
       job.flush();
     }
   }
+}
+
+/** Takes a second and a half to its end, and says that it came there. */
+function slow(job: JobContext): void {
+  while (!job.stopping()) poll(-1, 0, job.parkMs);
+  for (const end = Date.now() + 1500; Date.now() < end;) poll(-1, 0, job.parkMs);
+  Atomics.store(job.data as Int32Array, 0, 1);
 }

@@ -1,4 +1,4 @@
-/** Charts, drawn by echarts on the server's side: SVG that needs no script. @module */
+/** Draws charts with echarts as static SVG, which needs no script. @module */
 
 import type { init as Init } from "./echarts.js";
 import { figure } from "../summary.ts";
@@ -7,9 +7,9 @@ import type { CacheState, Row, Summary } from "../types.ts";
 
 /** Draws charts. */
 export interface Charts {
-  /** CPU seconds for each gigabyte: user and system time, one bar for each state of the cache. */
+  /** CPU seconds per gigabyte: user and system time, one bar for each cache state. */
   cpu(rows: readonly Row[]): string;
-  /** Gigabytes a second, one bar for each state of the cache. */
+  /** Gigabytes per second, one bar for each cache state. */
   speed(rows: readonly Row[]): string;
 }
 
@@ -32,8 +32,8 @@ export async function loadCharts(): Promise<Charts> {
 }
 
 /**
- * The part of a bar: the median of the sum, divided as the two medians are. Medians do not add up, and
- * the bar must end where its label says.
+ * Returns a part of a bar: the median of the sum, divided in the ratio of the two medians. Medians
+ * do not add up, and the bar must end at its label's value.
  */
 function share(row: Row | undefined, part: "userPerGb" | "systemPerGb"): number {
   if (row === undefined) return 0;
@@ -44,12 +44,12 @@ function share(row: Row | undefined, part: "userPerGb" | "systemPerGb"): number 
 const WIDTH = 620;
 const LABELS = 184;
 const BAR = 13;
-/** Distance of two bars, in bars. */
+/** Gap between two bars, in bar widths. */
 const GAP = 0.35;
-/** Height of a method's place, by the number of its bars. */
+/** Height of a method's row, by its number of bars. */
 const PLACE = { 1: 38, 2: 52 } as const;
 
-/** Stand-ins that become colours of the style sheet, which knows light and dark. */
+/** Placeholders that the style sheet replaces by colours for light and dark. */
 const INK = "#010101";
 const FAINT = "#020202";
 const LINE = "#030303";
@@ -65,7 +65,7 @@ const VARIABLES: Record<string, string> = {
   [SPEED]: "--speed",
 };
 
-/** How strong the bars of a state of the cache are. */
+/** Opacity of bars by cache state. */
 const OPACITY: Record<CacheState, number> = { warm: 1, cold: 0.45 };
 
 type Series = Record<string, unknown>;
@@ -81,7 +81,7 @@ function draw(
     const values = methods.map((name) =>
       rows.find((row) => row.method === name && row.cache === cache)
     );
-    // Distance of this bar from the middle of its place, by the gap that `bar` asks for.
+    // Offset of this bar from the middle of its row, for the gap that `bar` requests.
     const shift = caches.length === 1 ? 0 : (index === 0 ? -1 : 1) * ((BAR * (1 + GAP)) / 2);
     return make(cache, shift, values);
   });
@@ -123,7 +123,7 @@ function bar(cache: CacheState, name: string, color: string, data: readonly numb
   };
 }
 
-/** The median in digits, and the smallest and the largest round as a line across the end of the bar. */
+/** Prints the median, and draws the smallest and largest round as a line across the bar's end. */
 function whiskers(
   cache: CacheState,
   shift: number,

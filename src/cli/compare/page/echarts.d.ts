@@ -1,6 +1,6 @@
-/** What is used of echarts. @module */
+/** The used part of echarts. @module */
 
-/** A chart without an element: `renderToSVGString()` is all that comes of it. */
+/** A chart without an element, which only `renderToSVGString()` reads. */
 export interface Chart {
   setOption(option: Record<string, unknown>): void;
   renderToSVGString(): string;

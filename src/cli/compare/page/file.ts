@@ -1,16 +1,16 @@
-/** The file of the page: written as a whole, or not at all. @module */
+/** Writes the page completely, or not at all. @module */
 
 import { accessSync, constants, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import process from "node:process";
 
-/** A place for the page that was found fit before anything was measured. */
+/** A checked path for the page. The check runs before anything is measured. */
 export class Page {
   readonly #path: string;
-  /** A device or a pipe is written to; a rename would replace it. */
+  /** Devices and pipes are written directly: a rename would replace them. */
   readonly #special: boolean;
 
-  /** @throws {Error} When nothing can be written there. */
+  /** @throws {Error} When the path is not writable. */
   constructor(path: string) {
     const refuse = (why: string) => new Error(`Cannot write "${path}": ${why}`);
     const stats = statSync(path, { throwIfNoEntry: false });
@@ -20,13 +20,13 @@ export class Page {
     try {
       accessSync(stats === undefined ? dirname(path) : path, constants.W_OK);
     } catch {
-      throw refuse("it may not be written");
+      throw refuse("it is not writable");
     }
     this.#path = path;
     this.#special = stats !== undefined && !stats.isFile();
   }
 
-  /** Writes the page; an older one stays when that fails. */
+  /** Writes the page. If that fails, an older page stays. */
   write(text: string): void {
     const unfinished = join(dirname(this.#path), `.sluice-compare-${process.pid}.html`);
     const target = this.#special ? this.#path : unfinished;

@@ -1,4 +1,4 @@
-/** A picture of one method: which way the bytes went, and how many of them, as measured. @module */
+/** Draws the path of the bytes of one method, with the measured amounts. @module */
 
 import { size } from "../summary.ts";
 import { labelOf } from "../table.ts";
@@ -21,7 +21,7 @@ const DISK: Box = { x: 10, y: Y.kernel, width: 62, text: ["disk"] };
 const CACHE: Box = { x: 108, y: Y.kernel, width: 92, text: ["page cache"] };
 const MEMORY: Box = { x: 146, y: Y.user, width: 150, text: ["memory of the process"] };
 
-/** What lies behind the page cache: the kernel's side of the target, and what is beyond. */
+/** What follows the page cache: the kernel's side of the target, and the device. */
 const ENDS: Record<TargetName, readonly [string, string]> = {
   socket: ["socket buffer", "network"],
   two: ["2 socket buffers", "network"],
@@ -29,10 +29,10 @@ const ENDS: Record<TargetName, readonly [string, string]> = {
   file: ["cache of copy", "disk"],
 };
 
-/** Kinds of arrows: by the processor, byte for byte; by reference; by the device itself. */
+/** Kinds of arrows: copied by the processor, passed by reference, moved by the device. */
 type Kind = "copy" | "share" | "device";
 
-/** Draws the way of the bytes; `row` is the measured one. */
+/** Draws the path of the bytes; `row` has the measured amounts. */
 export function flow(row: Row): string {
   const { target, method, cacheGrowth, cache } = row;
   const [near, beyond] = ENDS[target];
@@ -62,7 +62,7 @@ export function flow(row: Row): string {
     box(MEMORY, crossings(row) === 0 && method !== "mmap"),
   ];
   if (idle && !direct) parts.push(text(90, 188, "nothing", "note", "middle"));
-  const title = `${labelOf(method)}: the way of the bytes`;
+  const title = `${labelOf(method)}: the path of the bytes`;
   return `<svg viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="${title}">` +
     `${parts.join("")}${boxes.join("")}</svg>`;
 }
@@ -80,7 +80,7 @@ function arrows(row: Row, out: Box): string[] {
     parts.push(label(12, 92, [size(intoUser), "by the disk"], "device"));
   } else if (intoUser > inKernel / 100) {
     parts.push(arrow([CACHE.x + 50, Y.kernel], [190, Y.user + HIGH], "copy"));
-    // A ring reads and writes by one call; a runtime may have one of its own, for other things.
+    // io_uring reads and writes by the same call. The runtime may use a ring of its own, too.
     const names = method === "ring" ? /^io_uring_enter/ : /^p?read/;
     parts.push(label(144, 92, [size(intoUser), calls(row, names)], "copy", "end"));
   }
@@ -96,7 +96,7 @@ function arrows(row: Row, out: Box): string[] {
     const how = target === "file"
       ? method === "reflink" ? "blocks shared" : "copied in the kernel"
       : "by reference";
-    // What goes through a pipe of the program's own is moved twice: in and out.
+    // Bytes that pass through a pipe of the program are moved twice: in and out.
     const moved = Math.min(inKernel, row.bytes * (target === "two" ? 2 : 1));
     parts.push(text(220, 178, size(moved), `note ${kind}`, "middle"));
     parts.push(text(220, 191, how, `note ${kind}`, "middle"));
@@ -105,10 +105,10 @@ function arrows(row: Row, out: Box): string[] {
   return parts;
 }
 
-/** Bytes that passed the border between the kernel and the process. */
+/** Returns the bytes that crossed between kernel and process. */
 export function crossings({ traffic: { intoUser, outOfUser, inKernel } }: Row): number {
   const sum = intoUser + outOfUser;
-  // What a runtime's threads say to each other is no payload.
+  // Messages between the runtime's threads are no payload.
   return sum > inKernel / 100 ? sum : 0;
 }
 

@@ -1,4 +1,4 @@
-/** The page: one file with everything in it, for a browser that is offline. @module */
+/** The HTML page: one file that needs no network. @module */
 
 import { VERSION } from "../../../version.ts";
 import { figure, size, totalCalls } from "../summary.ts";
@@ -49,7 +49,7 @@ function times(a: Row, b: Row): string {
   return `${figure(a.cpuPerGb.median / Math.max(b.cpuPerGb.median, 1e-9))} times`;
 }
 
-/** The chosen method beside the runtime's stream, in four numbers. */
+/** Compares the chosen method with the runtime's stream, in four numbers. */
 function tiles({ target, cache }: Choice, best: Row, stream: Row | undefined): string {
   const beside = (value: string) => stream === undefined ? "" : `, ${value} by the stream`;
   const list = [
@@ -82,14 +82,14 @@ function section(target: TargetName, { rows, choices }: Comparison, charts: Char
   return `<section><h2>${capital(TARGETS[target])}</h2>
 <div class="verdict">${verdicts.join("")}</div>
 <div class="charts">
-<div class="card"><h3>CPU seconds for each gigabyte</h3><p class="legend">
+<div class="card"><h3>CPU seconds per gigabyte</h3><p class="legend">
 <span><i style="background:var(--user)"></i>user</span>
 <span><i style="background:var(--system)"></i>system</span>${shades}</p>${charts.cpu(own)}</div>
 <div class="card"><h3>Gigabytes a second</h3><p class="legend">
 <span><i style="background:var(--speed)"></i>median, with smallest and largest</span>${shades}</p>
 ${charts.speed(own)}</div>
 </div>
-<div class="way"><h3>The way of the bytes, as measured</h3><p class="legend">
+<div class="way"><h3>The path of the bytes, as measured</h3><p class="legend">
 <span><i style="background:var(--copy)"></i>copied by the processor</span>
 <span><i style="background:var(--share)"></i>by reference, or mapped</span>
 <span><i style="background:var(--device)"></i>by the device</span></p></div>
@@ -98,7 +98,7 @@ ${charts.speed(own)}</div>
 ${chosen.map((choice) => table(own, choice)).join("")}</details></section>`;
 }
 
-/** One picture for each method: cold where that was measured, for then the disk takes part. */
+/** One picture for each method. Uses the cold run if there is one, because it includes the disk. */
 function flows(rows: readonly Row[], chosen: readonly Choice[]): string {
   const { cache } = chosen.at(-1)!;
   const shown = rows.filter((row) => row.cache === cache);
@@ -133,11 +133,11 @@ function foot({ refusals, notes, file }: Comparison): string {
     ),
     ...notes,
     ...LEGEND,
-    "Each run is a process of its own. Sockets are drained by another process with " +
-    "recv(MSG_TRUNC), pipes by splice into the null device, so that it is the sender that is " +
-    "measured; files are not synced to the disk, but for what O_DIRECT writes.",
-    "Calls are counted where they are made; those of the runtime and of the library by strace in " +
-    "the pass that checks the bytes. Loopback has no network card.",
+    "Each run has a process of its own. Another process drains sockets with recv(MSG_TRUNC), and " +
+    "pipes by splicing into /dev/null, so that the figures show the sender. Files are not synced " +
+    "to the disk; only O_DIRECT writes reach it.",
+    "sluice counts calls where it makes them. For the runtime and the library, strace counts " +
+    "them in the pass that verifies the bytes. Loopback has no network card.",
     `SHA-256 of the file: ${file.sha256}`,
     `sluice ${VERSION}`,
   ];

@@ -1,6 +1,6 @@
 /** The style sheet of the page. @module */
 
-/** CSS, light and dark. */
+/** CSS with light and dark colours. */
 export const STYLE = `
 :root {
   color-scheme: light dark;

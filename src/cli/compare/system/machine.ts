@@ -1,4 +1,4 @@
-/** The machine on which methods were compared. @module */
+/** Describes the machine. @module */
 
 import { cpus } from "node:os";
 import { capabilities } from "../../../capabilities.ts";

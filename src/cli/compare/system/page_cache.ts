@@ -1,4 +1,4 @@
-/** Bringing a file into the page cache, throwing it out, and counting what is in it. @module */
+/** Loads a file into the page cache, drops it, and counts its cached pages. @module */
 
 import { setTimeout as sleep } from "node:timers/promises";
 import { platform } from "../../../../ffi/platform/mod.ts";
@@ -8,13 +8,13 @@ import { must } from "../calls.ts";
 const DONTNEED = 4;
 const CHUNK = 4 * 1024 * 1024;
 const RWF_NOWAIT = 8;
-/** Pages that somebody still refers to stay at first. */
+/** Attempts to drop. Pages that are still in use stay at first. */
 const TRIES = 20;
 const PAUSE_MS = 50;
-/** Share of a file that may stay. */
+/** Share of a file that may remain. */
 const REST = 0.01;
 
-/** Bytes of the file that are in the page cache; `null` where the kernel does not tell. */
+/** Returns the cached bytes of a file; `null` if the kernel does not report them. */
 export function cachedBytes(path: string): number | null {
   return withFile(path, (fd) => {
     const counts = new BigUint64Array(5);
@@ -23,7 +23,7 @@ export function cachedBytes(path: string): number | null {
   });
 }
 
-/** Reads the whole file, unless it is there already. */
+/** Reads the whole file, unless it is cached. */
 export function warm(path: string, size: number): void {
   const cached = cachedBytes(path);
   if (cached !== null && cached >= size) return;
@@ -33,7 +33,7 @@ export function warm(path: string, size: number): void {
   });
 }
 
-/** Drops the file; `false` where the kernel does not let go of it, as in a file system in memory. */
+/** Drops a file; returns `false` if the kernel keeps it, as tmpfs does. */
 export async function drop(path: string, size: number): Promise<boolean> {
   for (let tries = 0; tries < TRIES; tries++) {
     const left = withFile(path, (fd) => {
@@ -42,7 +42,7 @@ export async function drop(path: string, size: number): Promise<boolean> {
       return resident(fd, size);
     });
     if (left <= Math.max(size * REST, raw.pageSize())) return true;
-    // Memory holds its files for good: it is not worth the wait.
+    // tmpfs never drops its files. Waiting longer does not help.
     if (tries > 3 && left >= size) return false;
     await sleep(PAUSE_MS);
   }
@@ -52,7 +52,7 @@ export async function drop(path: string, size: number): Promise<boolean> {
 function resident(fd: number, size: number): number {
   const counts = new BigUint64Array(5);
   if (raw.cachestat(fd, 0, 0, counts) >= 0) return Number(counts[0]!) * raw.pageSize();
-  // Before Linux 6.5: one page of each MiB is asked for.
+  // Before Linux 6.5, probes one page of each MiB.
   const byte = new Uint8Array(1);
   const step = 1024 * 1024;
   let found = 0;

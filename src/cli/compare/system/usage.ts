@@ -1,10 +1,10 @@
-/** What the kernel has counted for this process. @module */
+/** Reads the kernel's counters for this process. @module */
 
 import { readFileSync, writeFileSync } from "node:fs";
 import * as raw from "../../../sys/raw/mod.ts";
 import { must } from "../calls.ts";
 
-/** A state of the counters, of all threads. */
+/** A snapshot of the counters, for all threads. */
 export interface Usage {
   readonly ms: number;
   readonly userMs: number;
@@ -31,7 +31,7 @@ export function usage(): Usage {
   };
 }
 
-/** What was used between two states. */
+/** Returns the usage between two snapshots. */
 export function difference(before: Usage, after: Usage): Usage {
   const names = Object.keys(before) as (keyof Usage)[];
   return Object.fromEntries(names.map((name) => [name, after[name] - before[name]])) as
@@ -39,16 +39,16 @@ export function difference(before: Usage, after: Usage): Usage {
     & Usage;
 }
 
-/** Makes the peak of memory start anew. */
+/** Resets the peak of resident memory. */
 export function resetPeak(): void {
   try {
     writeFileSync("/proc/self/clear_refs", "5");
   } catch {
-    // Not permitted: the peak is that of the whole life, which the start of the runtime may set.
+    // Not permitted. The peak then covers the whole life, including the start of the runtime.
   }
 }
 
-/** Resident memory in bytes, now and at its peak. */
+/** Returns the resident memory in bytes, now and at its peak. */
 export function memory(): { resident: number; peak: number } {
   const status = readFileSync("/proc/self/status", "utf8");
   const field = (name: string) =>

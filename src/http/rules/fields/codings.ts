@@ -1,25 +1,25 @@
-/** Which content coding a client prefers: RFC 9110, section 12.5.3. @module */
+/** Negotiates content codings: RFC 9110, section 12.5.3. @module */
 
 import { trimBlanks } from "../blanks.ts";
 import type { Coding } from "../types.ts";
 
-/** Suffix of the sidecar's file name. */
+/** File name suffixes of sidecars. */
 export const SUFFIXES: Readonly<Record<Coding, string>> = { br: ".br", zstd: ".zst", gzip: ".gz" };
 
-/** More members than any browser sends; what follows is not looked at. */
+/** Most members to read; browsers send fewer. */
 const MOST = 32;
 
 const MEMBER =
   /^[ \t]*([!#$%&'*+\-.^`|~\w]+)[ \t]*(?:;[ \t]*q=(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)[ \t]*)?$/i;
 
 /**
- * Orders the codings that a client accepts by its weights, then by `offered`.
+ * Returns the codings that a client accepts, ordered by its weights, then by `offered`.
  *
- * The file as it is counts as less wanted than every coding that is named, unless `identity` has
- * been given a weight of its own: codings below that are left out.
+ * The unencoded file ranks below every named coding. If the client gives `identity` a weight of its
+ * own, codings with lower weights are left out.
  *
- * @param accept Value of Accept-Encoding; without one nothing is accepted but the file as it is.
- * @param offered Codings in the order in which the server prefers them.
+ * @param accept Value of Accept-Encoding; without it, only the unencoded file is accepted.
+ * @param offered Codings in the server's order of preference.
  */
 export function acceptedCodings(
   accept: string | null | undefined,
@@ -32,7 +32,7 @@ export function acceptedCodings(
   const weightOf = (coding: Coding) =>
     weights.get(coding) ?? (coding === "gzip" ? weights.get("x-gzip") : undefined) ?? others;
   return offered.filter((coding) => weightOf(coding) > 0 && weightOf(coding) >= identity)
-    // The sort is stable, so that of equal weights the server's order decides.
+    // The sort is stable: the server's order decides between equal weights.
     .sort((a, b) => weightOf(b) - weightOf(a));
 }
 
@@ -42,13 +42,13 @@ function parseWeights(accept: string): Map<string, number> {
   const weights = new Map<string, number>();
   for (const member of accept.split(",", MOST)) {
     const match = MEMBER.exec(member);
-    // A member that is not understood is not accepted.
+    // An unparsable member counts as not accepted.
     if (match !== null) weights.set(match[1]!.toLowerCase(), Number(match[2] ?? 1));
   }
   return weights;
 }
 
-/** Whether a client prefers JSON to HTML (section 12.5.1); without a preference it gets HTML. */
+/** Whether a client prefers JSON to HTML (section 12.5.1); HTML is the default. */
 export function prefersJson(accept: string | null | undefined): boolean {
   if (!accept?.includes("json")) return false;
   const weight = (type: string) => {

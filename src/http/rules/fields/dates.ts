@@ -15,14 +15,14 @@ const RFC_850 = new RegExp(
 );
 const ASCTIME = new RegExp(`^(?:${DAYS.join("|")}) (${MONTHS}) ([ \\d]\\d) ${TIME} (\\d{4})$`);
 
-/** Longest of the three forms is 33 characters. */
+/** Most characters; the longest of the three forms has 33. */
 const LONGEST = 40;
 
 /**
- * Seconds since the epoch of a date in one of the three forms that a recipient has to accept, or
- * `NaN`, which compares as false with everything, for what is not a date.
+ * Parses a date in one of the three forms that a recipient must accept. Returns seconds since the
+ * epoch, or `NaN` for anything else; `NaN` compares as false with everything.
  *
- * Not by `Date.parse`, which takes much that is no HTTP date.
+ * `Date.parse` accepts much that is no HTTP date.
  */
 export function parseDate(text: string | null | undefined, nowMs: number = Date.now()): number {
   if (text === null || text === undefined || text.length > LONGEST) return NaN;
@@ -35,7 +35,7 @@ export function parseDate(text: string | null | undefined, nowMs: number = Date.
   match = RFC_850.exec(value);
   if (match !== null) {
     const [, day, month, digits, ...time] = match;
-    // What lies more than 50 years ahead is the last year with these digits.
+    // A date more than 50 years ahead means the last year with these two digits.
     const thisYear = new Date(nowMs).getUTCFullYear();
     const year = thisYear - thisYear % 100 + Number(digits);
     return seconds(year > thisYear + 50 ? year - 100 : year, month!, Number(day), time);
@@ -48,16 +48,16 @@ export function parseDate(text: string | null | undefined, nowMs: number = Date.
 
 function seconds(year: number, month: string, day: number, time: readonly string[]): number {
   const [hour, minute, second] = time.map(Number) as [number, number, number];
-  // A leap second is second 60.
+  // Second 60 is a leap second.
   if (hour > 23 || minute > 59 || second > 60) return NaN;
   const date = new Date(0);
   date.setUTCFullYear(year, MONTH_NAMES.indexOf(month), day);
-  // The 31st of a shorter month would become the first of the next.
+  // Day 31 of a shorter month would become the first of the next month.
   if (date.getUTCDate() !== day) return NaN;
   return date.getTime() / 1000 + hour * 3600 + minute * 60 + second;
 }
 
-/** Writes a date as RFC 9110 has it sent. */
+/** Formats a date in the form that RFC 9110 requires of senders. */
 export function formatDate(seconds: number): string {
   return new Date(seconds * 1000).toUTCString();
 }

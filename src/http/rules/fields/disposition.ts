@@ -1,17 +1,18 @@
-/** The name under which a browser saves a download: RFC 6266 and RFC 8187. @module */
+/** The file name of a download: RFC 6266 and RFC 8187. @module */
 
-/** What RFC 8187, 3.2.1 lets stand unescaped, and `encodeURIComponent` leaves alone. */
+/** Characters that `encodeURIComponent` keeps and RFC 8187, 3.2.1 wants escaped. */
 const ESCAPED_TOO = /['()*]/g;
 
 /**
- * Value of a Content-Disposition header that has a file saved under a name.
+ * Returns a Content-Disposition value that makes browsers save the file under a name.
  *
- * The name is given twice where it must be: in UTF-8 for everybody since 2011, and in ASCII.
+ * Gives the name twice if it is not plain ASCII: in UTF-8, which clients support since 2011, and in
+ * ASCII.
  */
 export function attachment(name: string): string {
   const clean = name.toWellFormed();
   const ascii = clean.replace(/[^\x20-\x7e]/gu, "_").replace(/["\\]/g, "\\$&");
-  // Some clients decode %xx in the plain name, others do not: with one, both names are given.
+  // Some clients decode %xx in the plain name, so a name with "%" is given in both forms.
   if (!clean.includes("%") && clean === ascii.replace(/\\(.)/g, "$1")) {
     return `attachment; filename="${ascii}"`;
   }

@@ -1,4 +1,4 @@
-/** Durations as people write them in options. @module */
+/** Parses durations in options. @module */
 
 import { describe } from "../../../options.ts";
 
@@ -14,14 +14,14 @@ const UNITS: Readonly<Record<string, number>> = {
 
 const TEXT = /^(\d+(?:\.\d+)?) *(ms|s|m|h|d|w|y|(?:second|minute|hour|day|week|year)s?)?$/i;
 
-/** Longest that caches are told, as in Express: one year. */
+/** Most milliseconds, as in Express: one year. */
 const MOST = 365 * 86_400_000;
 
 /**
- * Milliseconds of a number, or of text such as `"1d"` or `"2 hours"`; at most a year.
+ * Converts a number, or text such as `"1d"` or `"2 hours"`, to milliseconds; at most a year.
  *
- * @throws {TypeError} For what is neither.
- * @throws {RangeError} For a negative number.
+ * @throws {TypeError} When `value` is neither.
+ * @throws {RangeError} When the number is negative.
  */
 export function parseDuration(value: number | string, name: string): number {
   let milliseconds = NaN;

@@ -1,4 +1,4 @@
-/** Header fields that somebody else gives us. @module */
+/** Header fields that the program supplies. @module */
 
 import { describe } from "../../../options.ts";
 import type { Headers } from "../types.ts";
@@ -7,14 +7,14 @@ const NAME = /^[\w!#$%&'*+\-.^`|~]+$/;
 // deno-lint-ignore no-control-regex -- CR and LF would begin another field, NUL end one
 const NO_VALUE = /[\x00-\x08\x0a-\x1f\x7f]|[^\x00-\xff]/;
 
-/** Fields that say where the body ends, or that requests are compared with: those are ours alone. */
+/** Fields that frame the body or validate requests. Only the plan sets them. */
 const OURS =
   /^(?:content-(?:length|range)|transfer-encoding|connection|etag|last-modified|accept-ranges)$/i;
 
 /**
- * Returns fields whose names and values can stand in a head as they are.
+ * Returns header fields after checking that their names and values are valid.
  *
- * @throws {TypeError} For any other, and for those that the plan alone can know.
+ * @throws {TypeError} When a field is invalid, or is one that only the plan may set.
  */
 export function checkHeaders(headers: Headers): Headers {
   if (typeof headers !== "object" || headers === null) {
@@ -31,12 +31,12 @@ export function checkHeaders(headers: Headers): Headers {
   return headers;
 }
 
-/** Adds `more` to `headers`; a field of the same name, however it is spelled, is replaced. */
+/** Adds `more` to `headers`; replaces fields of the same name, in any letter case. */
 export function mergeHeaders(headers: Record<string, string>, more: Headers): void {
   for (const [name, value] of Object.entries(more)) {
     const lower = name.toLowerCase();
     const present = Object.keys(headers).find((other) => other.toLowerCase() === lower);
-    // What our own choice depends on remains so, whatever else it depends on.
+    // The plan's own Vary stays; other names are added.
     headers[present ?? name] = lower === "vary" && present !== undefined
       ? `${headers[present]}, ${value}`
       : value;

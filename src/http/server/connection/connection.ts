@@ -1,4 +1,4 @@
-/** One connection: reads requests, sends answers, waits for either side, and ends. @module */
+/** One connection: reads requests, sends responses, waits for either side, and closes. @module */
 
 import { limitUnsent } from "../../../runtime/tcp.ts";
 import { EpollEvent } from "../../../sys/flags/event.ts";
@@ -21,29 +21,29 @@ import type { ConnectionService, RedirectedRequest } from "./contracts.ts";
 export class Connection implements Handler, Task, PrefetchWaiter, ListingWaiter {
   /** The socket. */
   readonly fd: number;
-  /** What carries its bytes. */
+  /** Reads and writes the connection's bytes. */
   readonly transport: Transport;
-  /** What is to be sent. */
+  /** Bytes to send. */
   readonly sender: Sender;
-  /** What is received. */
+  /** Received bytes. */
   readonly reader: Reader;
   /** One of {@linkcode Phase}. */
   phase: number = Phase.READING;
-  /** The request that the program answers at the moment. */
+  /** The request that the program is answering. */
   proxied: ProxiedConnection | null = null;
   readonly #service: ConnectionService;
   readonly #watchdog: Watchdog;
   /** Wakes the connection after a pause. */
   readonly #pause = new Timer({ onTimeout: () => this.#pump() });
   #interest: number = EpollEvent.IN;
-  /** What it asked the disk for; 0 while it waits for nothing there. */
+  /** ID of its disk request; 0 if it waits for none. */
   diskId = 0;
   #limited = false;
   #lingering: Lingering | null = null;
-  /** What of `sender.total` has been counted. */
+  /** The part of `sender.total` that has been counted. */
   #reported = 0;
 
-  /** Owns `fd`, and what carries its bytes. */
+  /** Owns `fd` and its transport. */
   constructor(service: ConnectionService, fd: number, transport?: Transport) {
     this.fd = fd;
     this.transport = transport ?? new PlainTransport(fd);
@@ -67,7 +67,7 @@ export class Connection implements Handler, Task, PrefetchWaiter, ListingWaiter 
     } else this.proxied?.onEvents(events);
   }
 
-  /** Called by the loop after a turn was given to others. */
+  /** Called by the loop after other connections had a turn. */
   onTurn(): void {
     if (this.phase === Phase.SENDING) this.#pump();
     else if (this.phase === Phase.READING) {
@@ -77,7 +77,7 @@ export class Connection implements Handler, Task, PrefetchWaiter, ListingWaiter 
     }
   }
 
-  /** Called when the disk has brought the next window in; an error shows when it is sent. */
+  /** Called when the next window is in the page cache; an error shows when it is sent. */
   onDisk(_result: number): void {
     this.diskId = 0;
     const { file, position } = this.sender.cold;
@@ -85,17 +85,17 @@ export class Connection implements Handler, Task, PrefetchWaiter, ListingWaiter 
     this.#pump();
   }
 
-  /** Called by the reader when a request begins to arrive, and does not end. */
+  /** Called by the reader when a request has arrived in part. */
   began(): void {
     this.#watchdog.begin();
   }
 
-  /** Answers what has not arrived in time, and ends. */
+  /** Answers a request that did not arrive in time, and closes. */
   refuse(status: number): void {
     this.#received(this.reader.refuse(status));
   }
 
-  /** Ends after the answers that are under way. */
+  /** Closes after the responses in progress. */
   finish(): void {
     const { partial, pending } = this.reader;
     if (this.phase === Phase.READING && !partial && !pending) this.close();
@@ -109,7 +109,7 @@ export class Connection implements Handler, Task, PrefetchWaiter, ListingWaiter 
     this.report();
     if (result === PASSED) return this.#pass();
     if (result === AWAITED) {
-      // The page of a folder is being made.
+      // The page of a folder is being built.
       this.phase = Phase.WAITING;
       return this.watch(0);
     }
@@ -123,7 +123,7 @@ export class Connection implements Handler, Task, PrefetchWaiter, ListingWaiter 
     this.#settle(sent);
   }
 
-  /** Tells how many bytes have been sent. */
+  /** Reports how many bytes have been sent. */
   report(): void {
     const { total } = this.sender;
     if (total === this.#reported) return;
@@ -131,7 +131,7 @@ export class Connection implements Handler, Task, PrefetchWaiter, ListingWaiter 
     this.#reported = total;
   }
 
-  /** Called when the page is there. */
+  /** Called when the page is ready. */
   onListing(): void {
     if (this.phase !== Phase.WAITING) return;
     this.phase = Phase.READING;
@@ -139,7 +139,7 @@ export class Connection implements Handler, Task, PrefetchWaiter, ListingWaiter 
     this.#received(this.reader.resume());
   }
 
-  /** Leaves a request to the program; the answers before it have been sent. */
+  /** Forwards a request to the program; earlier responses have been sent. */
   #pass(): void {
     const { passed } = this.reader;
     this.reader.passed = null;
@@ -149,7 +149,7 @@ export class Connection implements Handler, Task, PrefetchWaiter, ListingWaiter 
     this.proxied.start();
   }
 
-  /** Called when the program's answer has been sent, or is to be a file. */
+  /** Called when the program's response was sent, or names a file to send. */
   passed(keep: boolean, received: Uint8Array, redirected?: RedirectedRequest): void {
     this.proxied = null;
     this.reader.continue(keep, received);
@@ -157,7 +157,7 @@ export class Connection implements Handler, Task, PrefetchWaiter, ListingWaiter 
     this.#settle(redirected ? this.reader.redirect(redirected) : Outcome.MOVED);
   }
 
-  /** What is next, when the answers have been sent so far. */
+  /** Decides what to do after sending. */
   #settle(sent: number): void {
     if (sent === Outcome.MOVED) return this.#rest();
     if (sent === Outcome.SHORT) return this.abort(Counter.TRUNCATED);
@@ -178,7 +178,7 @@ export class Connection implements Handler, Task, PrefetchWaiter, ListingWaiter 
     this.phase = Phase.READING;
     this.watch(EpollEvent.IN);
     if (!this.reader.partial) this.#watchdog.idle();
-    // Not from within: a client that sends ahead must not make the stack grow.
+    // Not recursively: a client that pipelines must not make the stack grow.
     if (sent && pending || this.transport.buffered) this.#service.loop.again(this);
   }
 
@@ -191,14 +191,14 @@ export class Connection implements Handler, Task, PrefetchWaiter, ListingWaiter 
     this.watch(EpollEvent.OUT);
   }
 
-  /** The next window is on the disk. */
+  /** Reads the next window from the disk. */
   #thaw(): void {
     const { file, length, position } = this.sender.cold;
     const { disk, loop, residency } = this.#service;
     this.diskId = disk.ask(file, position, length, this);
     if (this.diskId === 0) {
       if (!disk.gone) return this.#starve();
-      // The thread of the disk could not be started, or has ended: rather wait here than not send.
+      // Without the disk thread, block here instead of never sending.
       residency.warm(file, position);
       return loop.again(this);
     }
@@ -206,20 +206,20 @@ export class Connection implements Handler, Task, PrefetchWaiter, ListingWaiter 
     this.#service.count(Counter.COLD_READS);
   }
 
-  /** The kernel, or the disk, has no room for more work. */
+  /** The kernel, or the disk thread, accepts no more work now. */
   #starve(): void {
     this.watch(0);
     this.#service.loop.timers.start(this.#pause, STARVED_MS);
   }
 
-  /** Sets the events that are waited for. */
+  /** Sets the events to wait for. */
   watch(events: number): void {
     if (this.#interest === events) return;
     this.#interest = events;
     this.#service.loop.modify(this.fd, events);
   }
 
-  /** Says that nothing follows, and reads on for a while: see {@linkcode Lingering}. */
+  /** Ends the output and reads on for a while: see {@linkcode Lingering}. */
   #endOutput(): void {
     this.phase = Phase.LINGERING;
     this.#watchdog.linger();
@@ -233,17 +233,17 @@ export class Connection implements Handler, Task, PrefetchWaiter, ListingWaiter 
     else this.watch(events);
   }
 
-  /** Ends the connection where an answer is cut short. */
+  /** Closes the connection in the middle of a response. */
   abort(reason: number): void {
     if (this.phase === Phase.CLOSED) return;
     this.#service.count(reason);
     this.close();
   }
 
-  /** Closes the connection, whatever it is doing. */
+  /** Closes the connection at once. */
   close(): void {
     if (this.phase === Phase.CLOSED) return;
-    // Between two requests: what is cut short must not look whole.
+    // Only between two requests: a response cut short must not look complete.
     if (this.phase === Phase.READING) this.transport.shutdown();
     this.phase = Phase.CLOSED;
     this.#watchdog.stop();

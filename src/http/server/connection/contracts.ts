@@ -1,6 +1,7 @@
 /**
- * What the parts of a connection need of each other and of their thread. `Connection` and `Service`
- * have these members; no part imports them whole, so no imports run in a circle.
+ * The interfaces through which the parts of a connection see each other and their thread.
+ * `Connection` and `Service` implement them; no part imports those classes, which avoids circles of
+ * imports.
  *
  * @module
  */
@@ -22,37 +23,37 @@ import type { PrefetchClient } from "../thread/prefetch_client.ts";
 import type { Sender } from "./sender.ts";
 import type { Transport } from "./transport.ts";
 
-/** HTTPS, as the connections of a thread share it. */
+/** HTTPS settings shared by the connections of a thread. */
 export interface ServiceTls {
   readonly acceptor: TlsAcceptor;
   readonly handshakeMs: number;
 }
 
-/** A request that the program answers, as the log sees it. */
+/** A forwarded request, as the access log sees it. */
 export interface ProxiedEntry {
   /**
-   * Called once: status (0 where the client got no answer), bytes of the body, and why the program has
-   * not answered.
+   * Called once: status (0 if the client got no response), bytes of the body, and why the program has
+   * not responded.
    */
   end(status: number, bytes: number, state: "done" | "aborted", error?: string): void;
-  /** Called once instead: the next answer on the connection is the one to this request. */
+  /** Called once instead: the next response on the connection answers this request. */
   resume(): void;
 }
 
-/** A request that the program has answered with a file's name. */
+/** A request that the program has answered with the name of a file. */
 export interface RedirectedRequest {
-  /** The head of the request, as the client sent it. */
+  /** Head of the request as sent by the client. */
   readonly original: Uint8Array;
   readonly redirection: Redirection;
 }
 
-/** A socket that is being made secure. */
+/** A socket during its TLS handshake. */
 export interface StartHandle {
   readonly fd: number;
   close(): void;
 }
 
-/** The request that the program answers at the moment. */
+/** The request that the program is answering. */
 export interface ProxiedHandle {
   readonly waitsForClient: boolean;
   start(): void;
@@ -83,7 +84,7 @@ export interface ConnectionHandle extends Task, ListingWaiter {
   close(): void;
 }
 
-/** The answers to the requests that arrived together. */
+/** The responses to requests that arrived together. */
 export interface OutputHandle {
   begin(connection: ConnectionHandle): void;
   add(reply: Reply, keep: boolean, more: boolean): boolean;
@@ -91,7 +92,7 @@ export interface OutputHandle {
   end(): number;
 }
 
-/** A thread of a server, as its connections see it. */
+/** A serving thread, as its connections see it. */
 export interface ConnectionService {
   readonly loop: Loop;
   readonly disk: PrefetchClient;

@@ -1,4 +1,4 @@
-/** The end of a connection: says that nothing follows, and reads on for a while. @module */
+/** The end of a connection: ends the output and reads on for a while. @module */
 
 import { EAGAIN, EINTR } from "../../../errno.ts";
 import { EpollEvent } from "../../../sys/flags/event.ts";
@@ -8,12 +8,12 @@ import { ShutdownHow } from "../../../sys/flags/socket.ts";
 import type { Transport } from "./transport.ts";
 import type { ConnectionService } from "./contracts.ts";
 
-/** Most bytes that are read after the last answer: see RFC 9112, 9.6. */
+/** Maximum bytes read after the last response: see RFC 9112, 9.6. */
 const MOST_LINGERED = 1024 * 1024;
 
 /**
- * Ends the output, then reads: closing with unread bytes would reset the connection, and take away from
- * the client what it has not read yet.
+ * Ends the output, then reads. Closing with unread bytes would reset the connection, and the client
+ * would lose bytes that it has not read yet.
  */
 export class Lingering {
   readonly #service: ConnectionService;
@@ -28,7 +28,7 @@ export class Lingering {
     this.#transport = transport;
   }
 
-  /** Goes on; returns the events to wait for, or 0 when the connection can be closed. */
+  /** Continues; returns the events to wait for, or 0 once the connection can be closed. */
   step(): number {
     if (!this.#said) {
       if (this.#transport.shutdown() === EAGAIN) return EpollEvent.OUT;

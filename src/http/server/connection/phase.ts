@@ -1,6 +1,6 @@
 /** The states of a connection. @module */
 
-/** What a connection is doing. */
+/** Current state of a connection. */
 export const Phase = {
   READING: 0,
   SENDING: 1,

@@ -1,4 +1,4 @@
-/** The requests of one connection, from its bytes to their answers. @module */
+/** Reads the requests of one connection and has them answered. @module */
 
 import { EAGAIN, EINTR } from "../../../errno.ts";
 import type { PassedRequest } from "../proxy/proxy.ts";
@@ -9,37 +9,37 @@ import { Method } from "../parser/request_line.ts";
 import { INCOMPLETE } from "../parser/syntax.ts";
 import type { ConnectionHandle, ConnectionService, RedirectedRequest } from "./contracts.ts";
 
-/** Most bytes of a body that are read past to keep the connection. */
+/** Maximum bytes of a body that are discarded to keep the connection. */
 const MOST_DISCARDED = 64 * 1024;
 
-/** Requests that one connection gets answered before others get their turn. */
+/** Requests answered on one connection before others get their turn. */
 const REQUESTS_PER_TURN = 64;
 
-/** What `receive` returns when there was nothing to read, and when nothing will be any more. */
+/** Results of `receive`: nothing to read now; nothing will follow. */
 export const NOTHING = -1;
 export const ENDED = -2;
-/** What it returns when a request is to be passed on. */
+/** Result of `receive`: a request is to be forwarded. */
 export const PASSED = -3;
-/** What it returns when the page of a folder is made first. */
+/** Result of `receive`: the page of a folder must be built first. */
 export const AWAITED = -4;
 
 /** Reads requests and has them answered; one object serves the whole life of a connection. */
 export class Reader {
-  /** Whether a request has begun, and not ended, to arrive. */
+  /** Whether a request has arrived in part. */
   partial = false;
   /** Whether another request may follow. */
   keep = true;
-  /** Requests that have been answered. */
+  /** Number of requests answered. */
   requests = 0;
-  /** The request that is to be passed on. */
+  /** The request to forward. */
   passed: PassedRequest | null = null;
   readonly #service: ConnectionService;
   readonly #connection: ConnectionHandle;
-  /** Whether the page of a folder is being made for the first of the pending requests. */
+  /** Whether the first pending request waits for the page of a folder. */
   #awaits = false;
-  /** Bytes that have arrived and belong to the next requests. */
+  /** Received bytes that belong to the next requests. */
   #pending: Uint8Array | null = null;
-  /** Bytes of a body that are to be read past. */
+  /** Bytes of a body that remain to be discarded. */
   #discard = 0;
 
   constructor(service: ConnectionService, connection: ConnectionHandle) {
@@ -47,17 +47,20 @@ export class Reader {
     this.#connection = connection;
   }
 
-  /** Whether requests have arrived that were not answered yet, as a whole or in part. */
+  /** Whether received requests, whole or partial, are unanswered. */
   get pending(): boolean {
     return this.#pending !== null;
   }
 
-  /** Reads what has arrived and answers it; returns {@linkcode NOTHING}, {@linkcode ENDED} or how sending stands. */
+  /**
+   * Reads and answers requests; returns {@linkcode NOTHING}, {@linkcode ENDED} or the state of
+   * sending.
+   */
   receive(): number {
     const { input } = this.#service;
     const before = this.#pending?.length ?? 0;
     const room = input.bytes.length - before;
-    // What has arrived must be answered first.
+    // Answer the received requests first.
     if (room <= 0) return this.resume();
     const received = this.#connection.transport.recv(input, before, room);
     if (received === EAGAIN || received === EINTR) return NOTHING;
@@ -67,7 +70,7 @@ export class Reader {
     return this.#process(before + received);
   }
 
-  /** Goes on with what had arrived before the last answers were sent. */
+  /** Continues with bytes that arrived before the last responses were sent. */
   resume(): number {
     const pending = this.#pending;
     if (pending === null) return NOTHING;
@@ -76,13 +79,16 @@ export class Reader {
     return this.#process(pending.length);
   }
 
-  /** Goes on behind a request that was passed on, with what has been received since. */
+  /** Continues after a forwarded request, with the bytes received since. */
   continue(keep: boolean, received: Uint8Array): void {
     this.keep = keep;
     if (keep && received.length > 0) this.#pending = received;
   }
 
-  /** Answers a passed request with a file, behind {@linkcode continue}; returns how sending stands. */
+  /**
+   * Answers a forwarded request with a file, after {@linkcode continue}; returns the state of
+   * sending.
+   */
   redirect({ original, redirection }: RedirectedRequest): number {
     const { clock, closing, fallback, head, loop, output, site } = this.#service;
     head.parse(original, 0, original.length);
@@ -97,7 +103,7 @@ export class Reader {
     return result;
   }
 
-  /** Refuses what has not arrived in time. */
+  /** Answers a request that did not arrive in time. */
   refuse(status: number): number {
     this.#service.output.begin(this.#connection);
     this.#refuse(status);
@@ -128,7 +134,7 @@ export class Reader {
         this.partial = true;
         break;
       }
-      // Where the socket is full, the request is read again when there is room.
+      // If the socket is full, the request is read again once there is room.
       if (!(result < 0 ? this.#refuse(-result) : this.#answer(result, end))) break;
       if (this.passed !== null) return PASSED;
       at = result < 0 ? end : result;
@@ -136,12 +142,12 @@ export class Reader {
     }
     if (at < end && this.keep) this.#pending = input.bytes.slice(at, end);
     this.partial ||= this.#discard > 0;
-    // The next request has the whole time, whatever the one before it took.
+    // Each request gets the full time, however long the last one took.
     if (this.partial && (!began || answered)) this.#connection.began();
     return this.#awaits ? AWAITED : output.end();
   }
 
-  /** Answers the request in the head; false when earlier answers must leave first. */
+  /** Answers the request in the head; false if earlier responses must leave first. */
   #answer(at: number, end: number): boolean {
     const { closing, fallback, head, output, site } = this.#service;
     if (fallback?.owns(head)) return this.#pass(at, end);
@@ -152,11 +158,11 @@ export class Reader {
       return this.#pass(at, end);
     }
     const { bodyLength } = head;
-    // A client that expects "100 Continue" may send the body, or not, when it gets another answer
-    // (RFC 9110, 10.1.1): what follows could be that body, or the next request.
+    // After another status, a client that expects "100 Continue" may send the body or not (RFC
+    // 9110, 10.1.1): the next bytes could be that body or the next request.
     const withheld = (head.known & Field.EXPECT) !== 0 && head.minor === 1 && bodyLength > end - at;
-    // The end of a longer body, or of one in chunks, is not looked for; and what follows CONNECT may
-    // be meant for a tunnel that there is not.
+    // Don't search for the end of a longer or chunked body. Bytes after CONNECT may be meant for a
+    // tunnel that does not exist.
     const keep = head.keepAlive && bodyLength !== CHUNKED && bodyLength <= MOST_DISCARDED &&
       !closing && !withheld && !this.#connection.transport.keyUpdateDue &&
       !(head.method === Method.OTHER && head.methodName === "CONNECT");
@@ -169,10 +175,10 @@ export class Reader {
     return true;
   }
 
-  /** Waits for the page of a folder; the request is read again then. */
+  /** Waits for the page of a folder; the request is then read again. */
   #wait(): false {
     const { output, site } = this.#service;
-    // Earlier answers first, so that nothing but the page is waited for.
+    // Send earlier responses first, so that only the page remains to wait for.
     if (output.flush()) {
       this.#awaits = true;
       site.wait(this.#connection);
@@ -181,7 +187,9 @@ export class Reader {
     return false;
   }
 
-  /** Leaves the request in the head to the program; false when earlier answers must leave first. */
+  /**
+   * Forwards the request in the head to the program; false if earlier responses must leave first.
+   */
   #pass(at: number, end: number): boolean {
     const { closing, fallback, head, output } = this.#service;
     if (!output.flush()) return false;
@@ -193,7 +201,7 @@ export class Reader {
     return true;
   }
 
-  /** Answers what is no request; nothing that follows it can be trusted. */
+  /** Answers an invalid request; the bytes after it cannot be trusted. */
   #refuse(status: number): boolean {
     const { output } = this.#service;
     this.#service.head.forget();

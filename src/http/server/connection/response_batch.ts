@@ -1,4 +1,4 @@
-/** The answers to the requests that arrived together, on their way into one socket. @module */
+/** Sends the responses to requests that arrived together. @module */
 
 import { Cell } from "../../../../ffi/libc/cell.ts";
 import { EINTR } from "../../../errno.ts";
@@ -8,13 +8,13 @@ import { EMPTY_LINE_BYTES, type Reply } from "../response/response.ts";
 import { latin1Bytes } from "../parser/syntax.ts";
 import type { ConnectionHandle, ConnectionService } from "./contracts.ts";
 
-/** How a head ends that says what becomes of the connection. */
+/** Ends of a head that include a Connection field. */
 const CLOSE = latin1Bytes("Connection: close\r\n\r\n");
 const KEEP_ALIVE = latin1Bytes("Connection: keep-alive\r\n\r\n");
 
 /**
- * Collects answers, so that a client that sends many requests at once gets them in few calls; one
- * answer alone goes as it is, without being copied. One object serves a whole thread.
+ * Collects responses, so that a client with many requests gets them in few calls; a single response
+ * is sent without a copy. One object serves a whole thread.
  */
 export class Output {
   readonly #service: ConnectionService;
@@ -23,18 +23,18 @@ export class Output {
   #used = 0;
   #result: number = Outcome.MOVED;
 
-  /** Has room for `capacity` bytes: at least those of the largest answer in memory. */
+  /** Allocates `capacity` bytes: at least the largest response in memory. */
   constructor(service: ConnectionService, capacity: number) {
     this.#service = service;
     this.#cell = new Cell(capacity);
   }
 
-  /** The connection whose requests are being answered, or were answered last. */
+  /** The connection whose requests are being answered, or were last. */
   get connection(): ConnectionHandle | undefined {
     return this.#connection;
   }
 
-  /** Begins with the answers for a connection. */
+  /** Starts with the responses for a connection. */
   begin(connection: ConnectionHandle): void {
     this.#connection = connection;
     this.#used = 0;
@@ -42,11 +42,11 @@ export class Output {
   }
 
   /**
-   * Adds the answer to the request in the service's head.
+   * Adds the response to the request in the service's head.
    *
-   * @param keep Whether the connection stays.
-   * @param more Whether there may be another request behind this one.
-   * @returns False when the socket is full, and the answer must be made again.
+   * @param keep Whether the connection stays open.
+   * @param more Whether another request may follow.
+   * @returns False if the socket is full, and the response must be added again.
    */
   add(reply: Reply, keep: boolean, more: boolean): boolean {
     if (this.#result !== Outcome.MOVED) return false;
@@ -65,7 +65,7 @@ export class Output {
       this.#transmit(reply.cell, memory, parts, reply, memory < reply.memoryBytes);
       return true;
     }
-    // The page of a folder with thousands of files.
+    // A page of a folder with thousands of files does not fit.
     const cell = size > room ? new Cell(size) : this.#cell;
     this.#append(cell, reply, memory, line);
     if (parts.length > 0 || cell !== this.#cell) {
@@ -74,7 +74,7 @@ export class Output {
     return true;
   }
 
-  /** Sends what has been collected; returns an {@linkcode Outcome}. */
+  /** Sends the collected responses; returns an {@linkcode Outcome}. */
   end(): number {
     if (this.#result === Outcome.MOVED && this.#used > 0) this.flush();
     return this.#result;
@@ -94,13 +94,13 @@ export class Output {
     this.#used += memory - EMPTY_LINE_BYTES + line.length;
   }
 
-  /** Sends what has been collected; true when everything has left, and there is room again. */
+  /** Sends the collected responses; true if everything has left and there is room again. */
   flush(): boolean {
     if (this.#used > 0) this.#transmit(this.#cell, this.#used, NOTHING, null, true);
     return this.#result === Outcome.MOVED;
   }
 
-  /** Sends bytes, then the parts; `shared` bytes are copied if they have to wait. */
+  /** Sends bytes, then the parts; copies `shared` bytes if they have to wait. */
   #transmit(
     cell: Cell,
     end: number,
@@ -118,7 +118,7 @@ export class Output {
       return;
     }
     let at = Math.max(0, sent);
-    // The date in a kept head changes with the second, and what was collected is overwritten.
+    // The date in a cached head changes with the second, and the collected bytes are overwritten.
     if (at < end && (shared || at < reply!.headBytes)) {
       const rest = new Cell(end - at);
       rest.bytes.set(cell.bytes.subarray(at, end));

@@ -1,4 +1,4 @@
-/** A connection until its TLS handshake is done. @module */
+/** A connection until the end of its TLS handshake. @module */
 
 import { EpollEvent } from "../../../sys/flags/event.ts";
 import * as raw from "../../../sys/raw/mod.ts";
@@ -12,12 +12,12 @@ import { latin1Bytes } from "../parser/syntax.ts";
 import type { ConnectionService } from "./contracts.ts";
 
 /**
- * Longest part of a turn of the loop that goes into handshakes, in milliseconds: a full one costs 0.1 to
- * 1 ms of CPU, and a flood of them must not hold up the connections that are open.
+ * Milliseconds of a turn that handshakes may take. They cost CPU time, and a flood of them must not
+ * delay open connections.
  */
 const TURN_MS = 5;
 
-/** Time for the client to read why it was refused, in milliseconds. */
+/** Milliseconds for the client to read why it was refused. */
 const LINGER_MS = 1000;
 
 const BODY = "This port speaks HTTPS: the request was sent without TLS\n";
@@ -26,7 +26,7 @@ const PLAIN_HTTP = latin1Bytes(
     `Content-Length: ${BODY.length}\r\nConnection: close\r\n\r\n${BODY}`,
 );
 
-/** Leads the handshake of one connection, and hands the socket on. */
+/** Performs the handshake of one connection, and passes the socket on. */
 export class SecureStart implements Handler, Task {
   /** The socket. */
   readonly fd: number;
@@ -38,7 +38,7 @@ export class SecureStart implements Handler, Task {
   #lingering = false;
   #closed = false;
 
-  /** Owns `fd`, which is in the loop, until it is handed on. */
+  /** Owns `fd`, which the loop watches, until it is passed on. */
   constructor(service: ConnectionService, fd: number) {
     const { acceptor, handshakeMs } = service.tls!;
     this.fd = fd;
@@ -53,7 +53,7 @@ export class SecureStart implements Handler, Task {
     else this.#step();
   }
 
-  /** Called by the loop after a turn was given to others. */
+  /** Called by the loop after other connections had a turn. */
   onTurn(): void {
     this.#queued = false;
     if (!this.#closed && !this.#lingering) this.#step();
@@ -87,7 +87,7 @@ export class SecureStart implements Handler, Task {
     if (failure !== Failure.PLAIN_HTTP) return this.close();
     raw.send(this.fd, PLAIN_HTTP, MessageFlag.NOSIGNAL);
     raw.shutdown(this.fd, ShutdownHow.WR);
-    // Closing with unread bytes would reset the connection, and take the answer away again.
+    // Closing with unread bytes would reset the connection and discard the response.
     this.#lingering = true;
     this.#watch(EpollEvent.IN);
     this.#service.loop.timers.start(this.#timer, LINGER_MS);
@@ -118,7 +118,7 @@ export class SecureStart implements Handler, Task {
     this.#service.loop.timers.stop(this.#timer);
   }
 
-  /** Ends the connection. A second call does nothing. */
+  /** Closes the connection. A second call does nothing. */
   close(): void {
     if (this.#closed) return;
     this.#end();

@@ -1,4 +1,4 @@
-/** Getting an answer into a socket: memory by send(2), files by sendfile(2). @module */
+/** Sends a response on a socket: memory by send(2), files by sendfile(2). @module */
 
 import { type Cell, Cell as OwnCell } from "../../../../ffi/libc/cell.ts";
 import { EINTR, EINVAL } from "../../../errno.ts";
@@ -10,13 +10,13 @@ import type { SharedFile } from "../response/shared_file.ts";
 import { isBytes } from "../response/response.ts";
 import type { Transport } from "./transport.ts";
 
-/** Result of sending when others are to have their turn; else it is an {@linkcode Outcome}. */
+/** Result of a step that yields to other connections; otherwise it is an {@linkcode Outcome}. */
 export const YIELDED = 100;
 
-/** Bytes after which others get their turn: 2 ms at 10 Gbit/s. */
+/** Bytes after which other connections get their turn: 2 ms at 10 Gbit/s. */
 const BUDGET = 2 * 1024 * 1024;
 
-/** What of an answer is still to be sent on one connection. One object serves its whole life. */
+/** The unsent part of a response. One object serves the whole life of a connection. */
 export class Sender {
   readonly #transport: Transport;
   readonly #residency: ResidencyCache;
@@ -29,7 +29,7 @@ export class Sender {
   #parts: readonly Part[] = [];
   #next = 0;
   #copies = false;
-  /** Bytes that the kernel has taken, over the whole life of the connection. */
+  /** Bytes that the kernel has taken since the connection started. */
   total = 0;
 
   constructor(transport: Transport, residency: ResidencyCache) {
@@ -37,26 +37,26 @@ export class Sender {
     this.#residency = residency;
   }
 
-  /** Whether something is left. */
+  /** Whether anything is left to send. */
   get busy(): boolean {
     return this.#cell !== null || this.#position < this.#fileEnd ||
       this.#next < this.#parts.length;
   }
 
-  /** The file that is being sent, and where its next window is. */
+  /** The file being sent, and the position of its next window. */
   get cold(): { readonly file: SharedFile; readonly position: number; readonly length: number } {
     const length = Math.min(WINDOW, this.#fileEnd - this.#position);
     return { file: this.#file!, position: this.#position, length };
   }
 
-  /** Tries to send bytes at once, while nothing is queued; what is left is the caller's to queue. */
+  /** Tries to send bytes at once; nothing may be queued. The caller queues the rest. */
   attempt(cell: Cell, end: number, more: boolean): number {
     const sent = this.#transport.send(cell, 0, end, more);
     if (sent > 0) this.total += sent;
     return sent;
   }
 
-  /** Queues bytes, which must not change, and then parts of a file, of which it becomes a user. */
+  /** Queues bytes, which must not change, and then parts of a file, which it starts to use. */
   queue(
     cell: Cell,
     at: number,
@@ -75,7 +75,7 @@ export class Sender {
     this.#copies = false;
   }
 
-  /** Forgets what is left, and the file. */
+  /** Drops everything left, and the file. */
   drop(): void {
     this.#cell = null;
     this.#parts = [];
@@ -86,8 +86,8 @@ export class Sender {
   }
 
   /**
-   * Sends as much as goes; returns an {@linkcode Outcome}, `MOVED` when everything
-   * is with the kernel, or {@linkcode YIELDED}.
+   * Sends as much as the socket takes; returns an {@linkcode Outcome}, `MOVED` when the kernel has
+   * everything, or {@linkcode YIELDED}.
    */
   pump(): number {
     let budget = BUDGET;
@@ -114,7 +114,7 @@ export class Sender {
     }
   }
 
-  /** One step of the file: see outcome.ts. */
+  /** Sends one step of the file: see outcome.ts. */
   #sendFile(): number {
     const file = this.#file!;
     const left = Math.min(WINDOW, this.#fileEnd - this.#position);
@@ -122,7 +122,7 @@ export class Sender {
     if (count === 0) return COLD;
     let sent = this.#copies ? EINVAL : this.#transport.sendFile(file.fd, this.#position, count);
     if (outcomeOf(sent) === Outcome.REFUSED) {
-      // Some file systems cannot hand out their pages: from here on by way of memory.
+      // Some file systems cannot pass on their pages: copy from now on.
       this.#copies = true;
       sent = this.#transport.sendCopy(file.fd, this.#position, count);
     }

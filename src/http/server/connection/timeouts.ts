@@ -1,4 +1,4 @@
-/** Ends connections that wait for too long, in either direction. @module */
+/** Closes connections that wait for too long, in either direction. @module */
 
 import { platform } from "../../../../ffi/platform/mod.ts";
 import * as raw from "../../../sys/raw/mod.ts";
@@ -7,31 +7,31 @@ import { Counter } from "../control/config.ts";
 import { Phase } from "./phase.ts";
 import type { ConnectionHandle, ConnectionService } from "./contracts.ts";
 
-/** Time to read on after the last answer, in milliseconds. */
+/** Milliseconds to read on after the last response. */
 const LINGER_MS = 2000;
 
-/** Longest time between two looks at a connection. */
+/** Maximum milliseconds between two checks of a connection. */
 const MOST_MS = 5000;
 
-/** Least time between two looks. */
+/** Minimum milliseconds between two checks. */
 const LEAST_MS = 50;
 
 /**
- * Looks at one connection now and then, rather than setting a timer with every byte.
+ * Checks a connection from time to time, instead of restarting a timer with every byte.
  *
- * A client that drips a head is given one time for all of it. A client that reads slowly may take as
- * long as it likes, as long as its acknowledgements come, and come at the lowest rate: what lies in
- * the kernel's buffers is not progress.
+ * A client that sends its head slowly has one timeout for all of it. A slow reader may take any
+ * time, as long as its acknowledgements arrive at the minimum rate: bytes in the kernel's buffers
+ * do not count as progress.
  */
 export class Watchdog {
   readonly #service: ConnectionService;
   readonly #connection: ConnectionHandle;
   readonly #timer: Timer = new Timer({ onTimeout: () => this.#look() });
-  /** When the current wait began. */
+  /** Start of the current wait. */
   #since: number;
-  /** Bytes that the peer had acknowledged when it last acknowledged more. */
+  /** Bytes acknowledged at the last progress. */
   #acknowledged = 0;
-  /** When the rate was last measured, and the acknowledged bytes then. */
+  /** Time of the last rate measurement, and the bytes acknowledged then. */
   #measuredAt = 0;
   #measured = 0;
   #sending = false;
@@ -43,7 +43,7 @@ export class Watchdog {
     this.#start();
   }
 
-  /** Answers have been sent, and nothing has arrived since. */
+  /** Responses have been sent, and nothing has arrived since. */
   idle(): void {
     this.#since = this.#service.loop.now;
     this.#sending = false;
@@ -54,19 +54,19 @@ export class Watchdog {
     this.#since = this.#service.loop.now;
   }
 
-  /** The program is being asked: it may have less time than clients. */
+  /** A request was forwarded: the program may have less time than clients. */
   pass(): void {
     this.idle();
     this.#start();
   }
 
-  /** The last answer has been sent. */
+  /** The last response has been sent. */
   linger(): void {
     this.#since = this.#service.loop.now;
     this.#service.loop.timers.start(this.#timer, LINGER_MS);
   }
 
-  /** Looks no more. */
+  /** Stops checking. */
   stop(): void {
     this.#service.loop.timers.stop(this.#timer);
   }
@@ -98,12 +98,12 @@ export class Watchdog {
         if (this.#connection.phase === Phase.CLOSED) return;
       } else if (this.#stuck(loop.now)) return this.#end();
     } else if (phase === Phase.WAITING) {
-      // Reading a folder is not the client's fault.
+      // Listing a folder is not the client's fault.
       this.#since = loop.now;
     } else if (partial || requests === 0) {
       if (waited >= limits.headMs) {
         this.#service.count(Counter.TIMEOUTS);
-        // Whoever has said nothing gets no answer either.
+        // A client that has sent nothing gets no response.
         return partial ? this.#connection.refuse(408) : this.#connection.close();
       }
     } else if (waited >= limits.idleMs) {

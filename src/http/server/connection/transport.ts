@@ -1,4 +1,4 @@
-/** How the bytes of a connection get in and out: as they are, or by TLS (`TlsSession`). @module */
+/** Reads and writes the bytes of a connection, in plain text or through TLS. @module */
 
 import type { Cell } from "../../../../ffi/libc/cell.ts";
 import { sendCopyStep } from "../../../move/engine/step/memory.ts";
@@ -6,13 +6,13 @@ import { sendfileStep } from "../../../move/engine/step/sendfile.ts";
 import { recvCell, sendCell } from "../../../sys/raw/cells.ts";
 import { MessageFlag } from "../../../sys/flags/socket.ts";
 
-/** What a connection reads and writes by. Results are counts, or `-errno`. */
+/** Reads and writes a connection. Results are counts, or `-errno`. */
 export interface Transport {
-  /** Whether {@linkcode recv} has more although the socket may not: see `TlsSession.buffered`. */
+  /** Whether {@linkcode recv} has more even if the socket does not: see `TlsSession.buffered`. */
   readonly buffered: boolean;
   /** Whether files are copied: they are encrypted outside the kernel. */
   readonly copies: boolean;
-  /** Whether a read waits for room in the socket rather than for data. */
+  /** Whether a read waits for room in the socket instead of data. */
   readonly readWantsWrite: boolean;
   /** Whether the peer's end, once `recv` has told of it, is one that it has announced. */
   readonly complete: boolean;
@@ -20,15 +20,20 @@ export interface Transport {
   readonly keyUpdateDue: boolean;
   /** Receives at most `room` bytes into `cell`; 0 at the end. */
   recv(cell: Cell, start: number, room: number): number;
-  /** Sends from `cell`; after `EAGAIN` the same data must come again. `more` follows at once. */
+  /**
+   * Sends from `cell`; after `EAGAIN`, pass the same data again. `more` means that more follows at
+   * once.
+   */
   send(cell: Cell, start: number, count: number, more: boolean): number;
-  /** Sends a part of a file; 0 where the file ends before. After `EAGAIN` the same must come again. */
+  /**
+   * Sends part of a file; 0 if the file ends before it. After `EAGAIN`, pass the same range again.
+   */
   sendFile(file: number, position: number, count: number): number;
-  /** As `sendFile`, by way of memory, for a file that cannot hand out its pages. */
+  /** Like `sendFile`, through memory, for a file that cannot pass on its pages. */
   sendCopy(file: number, position: number, count: number): number;
-  /** Says that nothing follows: 0, or `EAGAIN` where there is no room for it. */
+  /** Ends the output: 0, or `EAGAIN` if there is no room for it. */
   shutdown(): number;
-  /** Gives memory back; the socket stays open. */
+  /** Frees memory; the socket stays open. */
   free(): void;
 }
 

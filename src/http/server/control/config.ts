@@ -1,4 +1,4 @@
-/** What the threads of a server are told: plain data, with every default filled in. @module */
+/** The configuration of the threads of a server: plain data, with all defaults set. @module */
 
 import type { Symlinks } from "../../files/open_root.ts";
 import type { SiteOptions } from "../../rules/options.ts";
@@ -9,7 +9,7 @@ import type { FallbackConfig } from "../proxy/options.ts";
 import type { ServerConfig } from "./options.ts";
 import type { CacheConfig, Limits } from "./limits.ts";
 
-/** Places of a thread's counters in its `Float64Array`. */
+/** Indexes of a thread's counters in its `Float64Array`. */
 export const Counter = {
   ACCEPTED: 0,
   OPEN: 1,
@@ -33,36 +33,36 @@ export const Counter = {
   TLS_HANDSHAKES: 19,
   TLS_RESUMED: 20,
   TLS_KERNEL: 21,
-  /** The first of one for each `Failure`. */
+  /** First of the counters for each `Failure`. */
   TLS_FAILURES: 22,
 } as const;
 
-/** Counters of one thread. */
+/** Number of counters per thread. */
 export const COUNTERS: number = Counter.TLS_FAILURES + FAILURES;
 
-/** What a thread is given. */
+/** Data of a thread. */
 export interface JobData {
   readonly root: string;
   readonly symlinks: Symlinks;
-  /** Without functions: they cannot go to another thread. */
+  /** Contains no functions, which cannot be sent to another thread. */
   readonly settings: SiteOptions;
-  /** URL of a module with a hook for headers; `null` where there is none. */
+  /** URL of a module with a headers hook; `null` without one. */
   readonly headers: string | null;
-  /** Whether the thread gives up everything but reading below the root. */
+  /** Whether the thread restricts itself to reading below the root. */
   readonly sandbox: boolean;
   readonly limits: Limits;
   readonly cache: CacheConfig;
-  /** Whose the rest of the requests are; `null` where nobody's. */
+  /** Server for all other requests; `null` without one. */
   readonly fallback: FallbackConfig | null;
-  /** Format of the log; `null` where there is none. */
+  /** Format of the access log; `null` without one. */
   readonly log: "combined" | "json" | null;
-  /** Whether the program wants to be told of requests. */
+  /** Whether to report requests to the program. */
   readonly events: boolean;
-  /** Number of the thread. */
+  /** Index of the thread. */
   readonly index: number;
-  /** Shared: {@linkcode COUNTERS} for each thread. */
+  /** Shared: {@linkcode COUNTERS} numbers for each thread. */
   readonly counters: Float64Array;
-  /** What the threads hand connections to each other by; `null` for one that is alone. */
+  /** Mailboxes through which threads pass connections; `null` for a single thread. */
   readonly shares: Shares | null;
   /** HTTPS; `null` for HTTP. */
   readonly tls: TlsData | null;
@@ -76,7 +76,7 @@ export interface TlsData {
   readonly hsts: string;
 }
 
-/** Tells threads to choose from other contexts for new connections. */
+/** Tells threads to use other contexts for new connections. */
 export interface TlsCommand {
   readonly tls: ContextTable;
 }
@@ -87,7 +87,7 @@ export interface FallbackCommand {
   readonly fallback: bigint;
 }
 
-/** Fills in what the threads of one server differ in, and what they share. */
+/** Combines what the threads of a server share with what differs between them. */
 export function jobData(
   { headers, log, root, sandbox, settings, symlinks }: ServerConfig,
   own: Omit<JobData, "headers" | "log" | "root" | "sandbox" | "settings" | "symlinks">,
@@ -95,14 +95,14 @@ export function jobData(
   return { headers, log: log?.format ?? null, root, sandbox, settings, symlinks, ...own };
 }
 
-/** What threads are told to do. */
+/** Commands for the threads. */
 export type Command = "reload" | "drain" | TlsCommand | FallbackCommand;
 
-/** What the disk thread is told that is to open nothing, and to read only what it is handed. */
+/** Data of a sandboxed disk thread: it opens no files and reads only descriptors that it gets. */
 export const SANDBOXED = "sandboxed";
 
-/** Id under which a thread asks, once, that the disk thread be started. */
+/** ID under which a thread asks, once, for the start of the disk thread. */
 export const NEEDS_DISK = 0xffff_ffff;
 
-/** Id under which it asks for the thread that reads folders. */
+/** ID under which a thread asks for the start of the listing thread. */
 export const NEEDS_LISTINGS = 0xffff_fffe;

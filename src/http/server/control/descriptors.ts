@@ -1,4 +1,4 @@
-/** How many connections and files the limit of open descriptors leaves room for. @module */
+/** Computes how many connections and files the descriptor limit allows. @module */
 
 import { platform } from "../../../../ffi/platform/mod.ts";
 import { builtin } from "../../../builtins.ts";
@@ -8,26 +8,26 @@ import type { CacheConfig, Limits } from "./limits.ts";
 
 const INFINITY = 2n ** 64n - 1n;
 
-/** Descriptors that are left to the program, and to the files of answers that are not kept. */
+/** Descriptors reserved for the program, and for the files of uncached responses. */
 const SPARE = 64;
 
 /** Descriptors of one thread: its event loop, wake-up, listener, mailbox, log and sockets. */
 const PER_THREAD = 12;
 
-/** What a server would take. */
+/** Limits that a server asks for. */
 export interface Wanted {
   readonly limits: Limits;
   readonly cache: CacheConfig;
   readonly threads: number;
-  /** Descriptors of one connection: 2 where it may have one to a fallback. */
+  /** Descriptors per connection: 2 if it may have one to a fallback. */
   readonly perConnection: number;
-  /** Descriptors of one kept file: 2 where there are compressed copies. */
+  /** Descriptors per cached file: 2 with compressed copies. */
   readonly perFile: number;
 }
 
 /**
- * Lowers `maxConnections` and `maxFiles` to what RLIMIT_NOFILE leaves: a server that runs out of
- * descriptors can neither accept nor open a file (`EMFILE`). Kept files get a quarter at most.
+ * Lowers `maxConnections` and `maxFiles` to fit RLIMIT_NOFILE: without descriptors, a server can
+ * neither accept connections nor open files (`EMFILE`). Cached files get at most a quarter.
  */
 export function fitLimits(
   { cache, limits, perConnection, perFile, threads }: Wanted,
@@ -42,14 +42,14 @@ export function fitLimits(
   return { limits: { ...limits, maxConnections }, cache: { ...cache, maxFiles } };
 }
 
-/** The soft limit; `null` where there is none, or where nobody says. */
+/** The soft limit; `null` if there is none, or if it is unknown. */
 function openFilesLimit(): number | null {
   if (platform.os === "linux" && available()) {
     const out = new BigUint64Array(2);
     const known = raw.getrlimit(platform.resource.NOFILE, out) === 0 && out[0] !== INFINITY;
     return known ? Number(out[0]) : null;
   }
-  // Not by /proc: Deno asks for every permission there.
+  // Avoid /proc: Deno requires all permissions for it.
   try {
     const { report } = builtin("process");
     const { userLimits } = report!.getReport() as {
@@ -62,7 +62,7 @@ function openFilesLimit(): number | null {
   }
 }
 
-/** Descriptors that are open; an estimate where nobody says. */
+/** Number of open descriptors, or an estimate. */
 function openFiles(): number {
   if (platform.os !== "linux" || !available()) return SPARE;
   try {

@@ -1,4 +1,4 @@
-/** What the threads tell, as the program gets it. @module */
+/** Passes the events of the threads to the program. @module */
 
 import { adopt, type AdoptedSocket } from "../../../runtime/adopt.ts";
 import * as raw from "../../../sys/raw/mod.ts";
@@ -9,20 +9,20 @@ import type { RequestEvent } from "../thread/log_format.ts";
 
 const STREAM = SocketType.STREAM | SocketType.NONBLOCK | SocketType.CLOEXEC;
 
-/** Time for the last events to arrive, in milliseconds. */
+/** Milliseconds to wait for the last events. */
 const EVENTS_MS = 500;
 
-/** Sockets to which threads write their events, and from which they are read. */
+/** Sockets on which threads write events and the program reads them. */
 export class EventReader {
   readonly #onRequest: (event: RequestEvent) => void;
   readonly #sockets: { readonly socket: AdoptedSocket; readonly ended: Promise<void> }[] = [];
 
-  /** Hands each event to `onRequest`. */
+  /** Passes each event to `onRequest`. */
   constructor(onRequest: (event: RequestEvent) => void) {
     this.#onRequest = onRequest;
   }
 
-  /** Returns a descriptor for one more thread to write to, which becomes the thread's. */
+  /** Returns a descriptor for one more thread to write to; the thread owns it. */
   open(): number {
     const [reader, writer] = socketpair(AddressFamily.UNIX, STREAM);
     const { promise, resolve } = Promise.withResolvers<void>();
@@ -36,7 +36,7 @@ export class EventReader {
     return writer;
   }
 
-  /** Reads what the threads wrote last, once they have ended, and closes. */
+  /** Reads the last events once the threads have ended, then closes. */
   async close(): Promise<void> {
     const sockets = this.#sockets.splice(0);
     await within(Promise.all(sockets.map(({ ended }) => ended)), EVENTS_MS);
@@ -44,7 +44,7 @@ export class EventReader {
   }
 }
 
-/** Cuts a stream of bytes into lines, and hands each on as an event. */
+/** Splits a stream of bytes into lines and passes on each as an event. */
 function lineReader(onRequest: (event: RequestEvent) => void): (bytes: Uint8Array) => void {
   const decoder = new TextDecoder();
   let rest = "";

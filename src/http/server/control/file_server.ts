@@ -1,4 +1,4 @@
-/** The server as the program that started it sees it. @module */
+/** The file server, as used by the program that starts it. @module */
 
 import type { Server } from "node:http";
 import { platform } from "../../../../ffi/platform/mod.ts";
@@ -26,7 +26,7 @@ export type { CloseOptions, ServerAddress };
 
 const CLOSED = "Cannot listen: the server was closed";
 
-/** A server that listens, until it is closed. */
+/** A server for the files of a folder. */
 export class FileServer implements AsyncDisposable {
   readonly #config: ServerConfig;
   readonly #counters: Float64Array<SharedArrayBuffer>;
@@ -35,9 +35,9 @@ export class FileServer implements AsyncDisposable {
   #tls: TlsControl | undefined;
   #fallbackTls: FallbackTls | undefined;
   #redirect: Server | undefined;
-  /** What the threads write their events to. */
+  /** Receives the threads' events. */
   readonly #events: EventReader | undefined;
-  /** What tells the Unix socket that it listens on from one that has taken its place. */
+  /** Distinguishes this server's Unix socket from one that has replaced it. */
   #socketIdentity: string | undefined;
   #address: ServerAddress | undefined;
   #listening: Promise<ServerAddress> | undefined;
@@ -45,7 +45,7 @@ export class FileServer implements AsyncDisposable {
   #referenced = true;
   #serves = false;
 
-  /** Prepares to serve; `createFileServer` makes the configuration. */
+  /** Prepares to serve; `createFileServer` builds the configuration. */
   constructor(config: ServerConfig) {
     this.#config = config;
     const { onRequest } = config;
@@ -55,41 +55,43 @@ export class FileServer implements AsyncDisposable {
   }
 
   /**
-   * Begins to serve, and keeps the process alive from then on, unless {@linkcode unref} was called.
+   * Starts to serve. The server keeps the process alive unless you called {@linkcode unref}.
    *
-   * @returns Where it listens. A second call returns the same.
+   * @returns The server's address. A second call returns the same.
    *
-   * @throws {SyscallError} `EADDRINUSE`, `EACCES`, `EADDRNOTAVAIL`; `ENOENT`, `ENOTDIR` for the folder.
-   * @throws {UnsupportedError} When Workers cannot be started.
-   * @throws {Error} After {@linkcode close}: make another server.
+   * @throws {SyscallError} `EADDRINUSE`, `EACCES`, `EADDRNOTAVAIL`; `ENOENT`, `ENOTDIR` for the
+   * folder.
+   * @throws {UnsupportedError} When Workers cannot start.
+   * @throws {Error} After {@linkcode close}: create another server.
    */
   listen(): Promise<ServerAddress> {
     if (this.#closing === undefined) return this.#listening ??= this.#listen();
     return Promise.reject(new Error(CLOSED));
   }
 
-  /** Where it listens, once it does. */
+  /** The server's address, once it listens. */
   get address(): ServerAddress | undefined {
     return this.#address;
   }
 
   /**
-   * URL that reaches it from this machine, such as `http://127.0.0.1:8080` or `unix:/run/app.sock`,
-   * without a slash at its end; `undefined` until it listens.
+   * URL that reaches the server from this machine, such as `http://127.0.0.1:8080` or
+   * `unix:/run/app.sock`, without a trailing slash; `undefined` until it listens.
    */
   get url(): string | undefined {
     return this.#address && urlOf(this.#config.tls === undefined ? "http" : "https", this.#address);
   }
 
-  /** What has happened so far, in all threads. */
+  /** Statistics of all threads. */
   stats(): FileServerStats {
     return statsOf(this.#counters, this.#config.tls !== undefined);
   }
 
   /**
-   * Forgets what is known of files: changes show at once. Reads certificates and keys again.
+   * Empties the caches, so changes show at once, and reloads certificates and keys.
    *
-   * @throws {CertificateError} When one cannot be used; the server goes on with those that it has.
+   * @throws {CertificateError} When a file is invalid; the server continues with the old
+   * certificates.
    */
   async reload(): Promise<void> {
     this.#portable?.reload();
@@ -98,19 +100,19 @@ export class FileServer implements AsyncDisposable {
     await this.#threads?.call("reload" satisfies Command);
   }
 
-  /** Keeps the process alive while the server listens, which it does at first. */
+  /** Keeps the process alive while the server listens, which is the default. */
   ref(): this {
     return this.#refer(true);
   }
 
-  /** Lets the process end although it listens. */
+  /** Lets the process end while the server listens. */
   unref(): this {
     return this.#refer(false);
   }
 
   #refer(on: boolean): this {
     this.#referenced = on;
-    // While it closes it keeps the process alive.
+    // A server that is closing keeps the process alive.
     for (const it of this.#closing === undefined ? [this.#portable?.server, this.#threads] : []) {
       if (on) it?.ref();
       else it?.unref();
@@ -119,14 +121,14 @@ export class FileServer implements AsyncDisposable {
   }
 
   /**
-   * Accepts no more, lets the answers that are under way end, and closes. What is left after `graceMs`
-   * is cut. A second call with less time shortens the first one's.
+   * Stops accepting, waits for responses in progress, and closes. Cuts the remaining connections
+   * after `graceMs`. A second call with a shorter time shortens the wait.
    *
-   * @param options How long answers may take.
+   * @param options How long responses may take.
    * @returns Once everything is closed.
    *
-   * @throws {TypeError} When `graceMs` is no number.
-   * @throws {RangeError} When it is no whole number, or negative.
+   * @throws {TypeError} When `graceMs` is not a number.
+   * @throws {RangeError} When it is negative or not an integer.
    */
   close(options: CloseOptions = {}): Promise<void> {
     const graceMs = graceOf(options, "close a server");
@@ -135,7 +137,7 @@ export class FileServer implements AsyncDisposable {
     return closing;
   }
 
-  /** As {@linkcode close}. */
+  /** Calls {@linkcode close}. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }
@@ -144,7 +146,7 @@ export class FileServer implements AsyncDisposable {
     const { backlog, fallback, root, sandbox, tls } = this.#config;
     builtin("fs").readdirSync(root);
     if (platform.os !== "linux" || !available()) return await this.#listenPortably();
-    // Servers of plain HTTP don't load it. The sandbox might not let it be read.
+    // Load it only for HTTPS, and before the sandbox, which might forbid reading the module.
     const secure = tls && await import("./tls_control.ts");
     if (sandbox) landlock();
     if (tls !== undefined) this.#tls = new secure!.TlsControl(tls);
@@ -165,10 +167,10 @@ export class FileServer implements AsyncDisposable {
         counters: this.#counters,
         events: this.#events,
         tls: this.#tls?.data ?? null,
-        // Before that it is `listen()` that tells.
+        // Earlier errors reject `listen()`.
         ended: (error) => this.#serves && onError(error),
       });
-      // Or the process might end before the promise settles.
+      // Otherwise the process might end before the promise settles.
       this.#threads!.ref();
       await this.#threads!.ready;
       this.#tls?.attach(this.#threads!);
@@ -210,13 +212,13 @@ export class FileServer implements AsyncDisposable {
     await this.#portable?.close();
     if (this.#threads !== undefined) {
       this.#threads.ref();
-      // It is rejected when the pool is closed first.
+      // Rejected if the pool is closed first.
       await this.#threads.call("drain" satisfies Command).catch(() => {});
     }
     await this.#stop();
   }
 
-  /** Ends the threads with all their connections; `#close` goes on by that. */
+  /** Ends the threads with all their connections, which lets `#close` continue. */
   #cut(): void {
     const end = () => void (this.#portable?.cut(), this.#threads?.close());
     this.#listening?.then(end, end);
@@ -236,14 +238,14 @@ export class FileServer implements AsyncDisposable {
 }
 
 /**
- * Makes a server for a folder. It does nothing before `listen()`.
+ * Creates a server for a folder. It does nothing before `listen()`.
  *
- * It accepts, answers and sends in threads of its own, so that nothing of the program holds it up:
- * strict HTTP/1.1 with keep-alive and pipelining, ranges, conditions and sidecars; small files from
- * memory, larger ones by sendfile(2), those that are not in the page cache without stopping the
- * others. Where no system call can be made it serves by `node:http`, and copies.
+ * Its own threads accept, answer and send, so your program cannot delay it. It speaks strict
+ * HTTP/1.1 with keep-alive and pipelining, ranges, conditional requests and sidecars. Small files
+ * come from memory, larger ones by sendfile(2); a file outside the page cache does not block other
+ * clients. Without foreign calls, it serves through `node:http` and copies.
  *
- * @throws {TypeError} When an option is of the wrong kind.
+ * @throws {TypeError} When an option has the wrong type.
  * @throws {RangeError} When a number among them is out of range.
  *
  * @example Serve until the block ends

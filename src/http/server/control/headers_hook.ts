@@ -1,11 +1,11 @@
-/** A function of the program's for header fields, from a module of its own. @module */
+/** Loads the program's hook for header fields from its own module. @module */
 
 import type { HeadersHook } from "../../rules/options.ts";
 
 /**
- * Loads the module, and returns its function `headers`.
+ * Loads the module and returns its function `headers`.
  *
- * @throws {TypeError} When it has none.
+ * @throws {TypeError} When the module does not export it.
  */
 export async function loadHook(url: string): Promise<HeadersHook> {
   const { headers } = await import(url) as { headers?: unknown };

@@ -1,18 +1,22 @@
-/** Sending clients of HTTP to HTTPS. @module */
+/** Redirects HTTP clients to HTTPS. @module */
 
 import type { Server } from "node:http";
 import { builtin } from "../../../builtins.ts";
 import type { ServerConfig } from "./options.ts";
 
-/** A host of a request, with or without a port; nothing that could leave the authority of a URL. */
+/**
+ * Host of a request, with or without a port; rejects all that could leave the authority of a URL.
+ */
 const HOST = /^([a-z0-9.-]+|\[[0-9a-f:.]+\])(?::\d{1,5})?$/i;
 
 /**
- * Listens for HTTP on the port of the option `tls.redirectPort`, and sends every client to `target`.
+ * Listens for HTTP on the port of the option `tls.redirectPort`, and redirects every client to
+ * `target`.
  *
- * By the runtime's own server: a redirect has no body, and nothing to gain.
+ * Uses the runtime's own server: a redirect has no body, so sluice would gain nothing.
  *
- * @throws {Error} Names the port. It has no `code`, so that nobody takes it for the server's own port.
+ * @throws {Error} Names the port. Has no `code`, so that it is not mistaken for an error of the
+ * main port.
  */
 export async function startRedirect(
   { host, tls }: ServerConfig,
@@ -28,7 +32,7 @@ export async function startRedirect(
     if (name === undefined || !url.startsWith("/")) {
       res.statusCode = 400;
     } else {
-      // The method stays, unlike with 301.
+      // Unlike 301, 308 keeps the method.
       res.statusCode = 308;
       res.setHeader("Location", `https://${name}${suffix}${url}`);
     }
@@ -49,7 +53,7 @@ function failure(port: number, cause: NodeJS.ErrnoException): Error {
   return new Error(`Cannot redirect HTTP requests on port ${port}: ${reason}`, { cause });
 }
 
-/** Closes it, with its connections. */
+/** Closes the server and its connections. */
 export function stopRedirect(server: Server | undefined): void {
   server?.close();
   server?.closeAllConnections();

@@ -1,51 +1,51 @@
-/** How much a server takes and keeps, and how long it waits. @module */
+/** Limits and timeouts of a server. @module */
 
 import { wholeNumber } from "../../../options.ts";
 
-/** How much a server takes, and how long it waits. Times are in milliseconds. */
+/** Limits and timeouts of a server. Times are in milliseconds. */
 export interface ServerLimits {
   /**
-   * Most connections in each thread, and no more than RLIMIT_NOFILE has room for. One more takes the
-   * place of one that waits for nothing but another request, or of the one that has been silent for
-   * the longest time; where all are at work it waits in the kernel's queue.
+   * Maximum connections per thread, further limited by RLIMIT_NOFILE. One more replaces a
+   * connection that waits for its next request, or the one that has been silent longest. If all are
+   * busy, it waits in the kernel's queue.
    *
    * @default {10000}
    */
   maxConnections?: number | undefined;
-  /** Longest target, in bytes; a longer one gets 414. @default {8192} */
+  /** Maximum length of the target in bytes; a longer one gets 414. @default {8192} */
   maxTargetBytes?: number | undefined;
-  /** Longest head of a request, in bytes; a longer one gets 431. @default {16384} */
+  /** Maximum length of a request head in bytes; a longer one gets 431. @default {16384} */
   maxHeadBytes?: number | undefined;
-  /** Most header fields; more get 431. @default {100} */
+  /** Maximum number of header fields; more get 431. @default {100} */
   maxFields?: number | undefined;
-  /** Time for the whole head of a request, from its first byte on. @default {30000} */
+  /** Time for the whole head of a request, from its first byte. @default {30000} */
   headMs?: number | undefined;
-  /** Time between two requests of a connection. @default {65000} */
+  /** Time between two requests on a connection. @default {65000} */
   idleMs?: number | undefined;
-  /** Time in which the client acknowledges nothing at all. @default {60000} */
+  /** Time without any acknowledgement from the client. @default {60000} */
   sendMs?: number | undefined;
-  /** Lowest rate of a download, in bytes per second over `sendMs`; 0 for none. @default {240} */
+  /** Minimum rate of a download in bytes per second, over `sendMs`; 0 for none. @default {240} */
   minRate?: number | undefined;
 }
 
-/** What each thread keeps. */
+/** Cache of each thread. */
 export interface CacheOptions {
-  /** Most bytes of files in memory. @default {32 MiB} */
+  /** Maximum bytes of files in memory. @default {32 MiB} */
   maxBytes?: number | undefined;
   /**
-   * Largest file in memory, in bytes, at most 1 MiB. Larger ones leave by sendfile(2): at 64 KiB a
-   * request took 25 us of CPU that way, and 28 to 43 out of memory (measured on Node.js).
+   * Largest file in memory, in bytes, at most 1 MiB. Larger files leave by sendfile(2), which costs
+   * less CPU time from about 64 KiB.
    *
    * @default {32 KiB}
    */
   maxFileBytes?: number | undefined;
-  /** Most files that are kept, in memory or open. @default {512} */
+  /** Maximum number of files cached, in memory or open. @default {512} */
   maxFiles?: number | undefined;
   /**
-   * For how long a path is taken to lead to the same file, in milliseconds, at most 60000; 0 looks each
-   * path up for each answer. The file itself is asked each time, and a file that was written, replaced
-   * or removed shows at once: this is about links and folders on the way, and new files that come
-   * first.
+   * For how long a path may be assumed to lead to the same file, in milliseconds, at most 60000; 0
+   * looks up the path for each response. The file itself is always checked, so written, replaced or
+   * removed files show at once. This option concerns changed links and folders on the way, and new
+   * files that take precedence.
    *
    * @default {1000}
    */
@@ -55,10 +55,10 @@ export interface CacheOptions {
 const ACTION = "serve files";
 const MIB = 1024 * 1024;
 
-/** A day: longer waits are mistakes. */
+/** A day: longer times are mistakes. */
 const MOST_MS = 86_400_000;
 
-/** Checks limits, and fills in every default. */
+/** Checks limits and fills in all defaults. */
 export function limitsOf(limits: ServerLimits): Limits {
   return {
     maxConnections: between(limits.maxConnections ?? 10_000, "maxConnections", 1, 1_000_000),
@@ -72,7 +72,7 @@ export function limitsOf(limits: ServerLimits): Limits {
   };
 }
 
-/** Checks what is kept, and fills in every default. */
+/** Checks cache options and fills in all defaults. */
 export function cacheOf(cache: CacheOptions | false): CacheConfig {
   if (cache === false) return { maxBytes: 0, maxFileBytes: 0, maxFiles: 0, validMs: 0 };
   return {
@@ -83,26 +83,26 @@ export function cacheOf(cache: CacheOptions | false): CacheConfig {
   };
 }
 
-/** Checks a whole number. */
+/** Checks that a whole number is in range. */
 export function between(value: number, name: string, least: number, most: number): number {
   wholeNumber(value, name, ACTION);
   if (value >= least && value <= most) return value;
   throw new RangeError(`Cannot ${ACTION}: ${name} is ${value}, but must be in ${least}..${most}`);
 }
 
-/** What each thread keeps in memory. */
+/** Checked {@linkcode CacheOptions}. */
 export interface CacheConfig {
-  /** Most bytes of files in memory. */
+  /** Maximum bytes of files in memory. */
   readonly maxBytes: number;
-  /** Largest file in memory. */
+  /** Largest file in memory, in bytes. */
   readonly maxFileBytes: number;
-  /** Most files that are kept, open or in memory. */
+  /** Maximum number of files cached, open or in memory. */
   readonly maxFiles: number;
-  /** For how long a path is taken to lead to the same file, in milliseconds. */
+  /** For how long a path may be assumed to lead to the same file, in milliseconds. */
   readonly validMs: number;
 }
 
-/** How much of what is taken, and for how long: see `ServerLimits` for their meaning. */
+/** Checked limits: see `ServerLimits` for their meaning. */
 export interface Limits {
   readonly maxConnections: number;
   readonly maxTargetBytes: number;

@@ -1,4 +1,4 @@
-/** The socket that a server listens on. @module */
+/** Opens the socket that a server listens on. @module */
 
 import { builtin } from "../../../builtins.ts";
 import { ECONNREFUSED } from "../../../errno.ts";
@@ -10,7 +10,7 @@ import { openListener, streamSocket } from "../../../sys/net/listener.ts";
 
 const EADDRINUSE = errnoNumber("EADDRINUSE");
 
-/** Looks names up; addresses are taken as they are. */
+/** Resolves host names; returns addresses unchanged. */
 export async function whereToListen(
   { host, path, port }: {
     readonly host: string;
@@ -24,10 +24,10 @@ export async function whereToListen(
 }
 
 /**
- * Listens. The socket that a server has left behind which did not end by itself is replaced; one on
- * which somebody listens is not, nor is any other file.
+ * Listens on an address. Replaces a socket file that a crashed server left behind, but not one that
+ * is in use, nor any other file.
  *
- * @throws {SyscallError} `EADDRINUSE`, and what else `openListener` throws.
+ * @throws {SyscallError} `EADDRINUSE`, and the errors of `openListener`.
  */
 export function listenAt(address: SocketAddress, backlog: number): number {
   try {
@@ -37,11 +37,11 @@ export function listenAt(address: SocketAddress, backlog: number): number {
       throw error;
     }
     if (!isSocket(address.path)) {
-      const action = `listen on ${address.path}, which is there and is no socket`;
+      const action = `listen on ${address.path}, which exists and is not a socket`;
       throw new SyscallError({ syscall: "bind", errno: EADDRINUSE, action, cause: error });
     }
     if (!isLeft(address)) {
-      const action = `listen on ${address.path}, on which another server listens`;
+      const action = `listen on ${address.path}, which another server uses`;
       throw new SyscallError({ syscall: "bind", errno: EADDRINUSE, action, cause: error });
     }
     builtin("fs").rmSync(address.path, { force: true });
@@ -49,7 +49,7 @@ export function listenAt(address: SocketAddress, backlog: number): number {
   }
 }
 
-/** What tells a socket from one that another server has put in its place. */
+/** Identifies a socket file, to detect one that another server has put in its place. */
 export function socketIdentity(path: string): string | undefined {
   try {
     const { dev, ino } = builtin("fs").lstatSync(path, { bigint: true });
@@ -63,12 +63,12 @@ function isSocket(path: string): boolean {
   try {
     return builtin("fs").lstatSync(path).isSocket();
   } catch {
-    // An abstract name, or gone meanwhile.
+    // An abstract name, or deleted meanwhile.
     return path[0] === "\0";
   }
 }
 
-/** Whether nobody listens any more. */
+/** Whether no server listens any more. */
 function isLeft(address: SocketAddress & { family: "Unix" }): boolean {
   if (address.path[0] === "\0") return false;
   const fd = streamSocket("Unix");

@@ -1,4 +1,4 @@
-/** Options of the server, checked and brought into the form that its threads are given. @module */
+/** Checks the options of the server, and converts them for its threads. @module */
 
 import { describe } from "../../../options.ts";
 import { settingsOf } from "../../rules/settings.ts";
@@ -19,9 +19,12 @@ import {
 } from "./limits.ts";
 import type { RequestEvent } from "../thread/log_format.ts";
 
-/** Options of `createFileServer()`. Functions are not taken: they cannot go to another thread. */
+/**
+ * Options of `createFileServer()`. Functions are not accepted: they cannot be sent to another
+ * thread.
+ */
 export interface FileServerOptions extends Omit<SiteOptions, "headers" | "listing"> {
-  /** The folder that is served. */
+  /** Folder to serve. */
   root: string | URL;
   /** Port to listen on; 0 for a free one. @default {0} */
   port?: number | undefined;
@@ -29,55 +32,54 @@ export interface FileServerOptions extends Omit<SiteOptions, "headers" | "listin
   host?: string | undefined;
   /** Path of a Unix socket to listen on, instead of `port` and `host`. */
   path?: string | undefined;
-  /** How many threads serve; a new connection goes to the one that has the fewest. @default {1} */
+  /** Number of serving threads; a new connection goes to the least loaded one. @default {1} */
   threads?: number | undefined;
   /**
-   * More header fields for all files; or the URL of a module that exports a function `headers`, which
-   * is given a file and returns its fields, at once and without promises. It is loaded in each thread.
-   * What it throws is answered with 500, and told in the log.
+   * Extra header fields for all files; or the URL of a module that exports a function `headers`,
+   * which gets a file and returns its fields synchronously. Each thread loads the module. If the
+   * function throws, the response is 500 and the log has the error.
    */
   headers?: Headers | URL | undefined;
-  /** Whether a folder without index is listed. @default {false} */
+  /** Whether to list folders without an index file. @default {false} */
   listing?: boolean | undefined;
   /**
-   * Whether to restrict each thread to reading below the folder, by Landlock and a seccomp filter. A
-   * thread that an attacker has taken over can then open nothing else, start no program, and connect to
-   * the fallback only. Open descriptors stay usable, and the threads of the runtime are not restricted;
-   * `docs/http.md` says what else is not. The folder is then fixed: another one put in its place is not
-   * noticed. Needs Linux 5.13.
+   * Whether to restrict each thread to reading below the folder, by Landlock and a seccomp filter.
+   * A compromised thread can then open nothing else, start no program, and connect only to the
+   * fallback. Open descriptors stay usable, and the runtime's own threads are not restricted;
+   * `docs/http.md` lists the other limits. The folder is then fixed: if you replace it by another,
+   * the server does not notice. Needs Linux 5.13.
    *
    * @default {false}
    */
   sandbox?: boolean | undefined;
-  /** What becomes of symbolic links: see `openRoot`. @default {"inside"} */
+  /** How to treat symbolic links: see `openRoot`. @default {"inside"} */
   symlinks?: Symlinks | undefined;
-  /** How much is taken, and how long is waited. */
+  /** Limits and timeouts. */
   limits?: ServerLimits | undefined;
-  /** What is kept in memory; `false` for nothing. */
+  /** What to cache in memory; `false` for nothing. */
   cache?: CacheOptions | false | undefined;
   /**
-   * A server of the program's own, whose the rest of the requests are: for what is not in the folder,
-   * and for other methods. They are passed on with their bodies, WebSockets included, and the answers
-   * passed back, without the program's thread having to look at a single file. A string is the same
-   * as `{ to }`.
+   * Your own server, which handles every other request: for missing files, and for other methods.
+   * The server forwards requests with their bodies, including WebSockets, and returns the
+   * responses, without involving your thread in file requests. A string is the same as `{ to }`.
    */
   fallback?: string | FallbackOptions | undefined;
   /**
-   * HTTPS: certificate, private key and what else there is to choose. It needs OpenSSL 3, which is used
-   * through FFI; where no foreign function can be called, the runtime's own HTTPS server is used.
+   * HTTPS: certificate, private key and further options. Needs OpenSSL 3, called through FFI;
+   * without foreign calls, the runtime's own HTTPS server is used.
    */
   tls?: TlsOptions | undefined;
-  /** Connections that may wait in the kernel's queue. @default {511} */
+  /** Length of the kernel's queue of new connections. @default {511} */
   backlog?: number | undefined;
-  /** Where a line for each request is written; to no file by default. */
+  /** Where to write a line for each request; no log by default. */
   log?: LogOptions | undefined;
   /**
-   * Called for each request when its answer has been sent or broken off, and while a large one is
-   * being sent. On the thread of the program, a little later.
+   * Called for each request when its response has been sent or aborted, and repeatedly while a
+   * large one is being sent. Runs on your program's thread, with a small delay.
    */
   onRequest?: ((event: RequestEvent) => void) | undefined;
   /**
-   * Called when a thread has ended although nobody closed the server.
+   * Called if a thread ends without a call to `close()`.
    *
    * @default {throws, as an uncaught exception}
    */
@@ -86,13 +88,13 @@ export interface FileServerOptions extends Omit<SiteOptions, "headers" | "listin
 
 /** The access log. */
 export interface LogOptions {
-  /** Open for writing; it is duplicated, and stays the caller's. */
+  /** Descriptor open for writing. It is duplicated; you still own it. */
   descriptor: number;
-  /** `"combined"` is what Apache and nginx write, `"json"` one object in each line. @default {"combined"} */
+  /** `"combined"` as Apache and nginx, `"json"`: one object per line. @default {"combined"} */
   format?: "combined" | "json" | undefined;
 }
 
-/** What the server is made from. */
+/** Configuration of a server. */
 export interface ServerConfig {
   readonly root: string;
   readonly port: number;
@@ -115,7 +117,7 @@ export interface ServerConfig {
 
 const ACTION = "serve files";
 
-/** Checks options, and fills in every default. */
+/** Checks options and fills in all defaults. */
 export function configure(options: FileServerOptions): ServerConfig {
   if (typeof options !== "object" || options === null) {
     throw new TypeError(`Cannot ${ACTION}: options must be an object, not ${describe(options)}`);
@@ -169,7 +171,7 @@ export function configure(options: FileServerOptions): ServerConfig {
   };
 }
 
-/** What is the server's own, and not for the plan. */
+/** Options of the server that are not passed to the plan. */
 const OWN: ReadonlySet<string> = new Set<keyof FileServerOptions>([
   "backlog",
   "cache",
@@ -188,14 +190,14 @@ const OWN: ReadonlySet<string> = new Set<keyof FileServerOptions>([
   "tls",
 ]);
 
-/** What is left for the plan. */
+/** Options for the plan. */
 function siteOptions(
   options: FileServerOptions,
   headers: FileServerOptions["headers"],
 ): SiteOptions {
   const site: Record<string, unknown> = {};
   for (const name of Object.keys(options)) {
-    // What was read already is not read again.
+    // Each option is read once only.
     if (OWN.has(name) || name === "headers") continue;
     site[name] = options[name as keyof FileServerOptions];
   }

@@ -1,4 +1,4 @@
-/** The runtime's own HTTPS server, with a certificate for each host, and reading them again. @module */
+/** The runtime's own HTTPS server, with a certificate per host and reloading. @module */
 
 import type { RequestListener, ServerOptions } from "node:http";
 import type { Server } from "node:https";
@@ -9,27 +9,27 @@ import { HostTable } from "../../../tls/certificate/certificate_names.ts";
 import type { TlsConfig } from "../../../tls/options.ts";
 import { type PortableTls, portableTls } from "../../../tls/portable.ts";
 
-/** The context of a host; `undefined` for the main one, which the server has. */
+/** The context of a host; `undefined` for the main one, which the server itself holds. */
 type Contexts = HostTable<SecureContext | undefined>;
 
-/** A server of `node:https`, and its certificates. */
+/** A server of `node:https` and its certificates. */
 export class PortableHttps {
-  /** Does not listen yet. */
+  /** The server; it does not listen yet. */
   readonly server: Server;
   readonly #config: TlsConfig;
   #contexts: Contexts;
 
   /**
-   * Loads and checks the certificates, and makes the server.
+   * Loads and checks the certificates, and creates the server.
    *
-   * @throws {CertificateError} Names the file and what is wrong.
-   * @throws {UnsupportedError} When there are several hosts, and the runtime takes one certificate.
+   * @throws {CertificateError} Names the file and the problem.
+   * @throws {UnsupportedError} For several hosts, if the runtime supports one certificate only.
    */
   constructor(config: TlsConfig, options: ServerOptions, handler: RequestListener) {
     const loaded = portableTls(config);
     this.#config = config;
     this.#contexts = contextsOf(loaded);
-    // Not addContext(): Deno keeps the first context of a name.
+    // Avoid addContext(): Deno keeps the first context of a name.
     const choose = loaded.hosts.length === 0 ? {} : {
       SNICallback: (
         host: string,
@@ -44,9 +44,9 @@ export class PortableHttps {
   }
 
   /**
-   * Reads all files again.
+   * Reloads all files.
    *
-   * @throws {CertificateError} When one cannot be used; then everything stays as it was.
+   * @throws {CertificateError} When a file is invalid; then nothing changes.
    * @throws {UnsupportedError} When the runtime cannot replace a certificate.
    */
   reload(): void {
@@ -57,7 +57,7 @@ export class PortableHttps {
     this.#contexts = contexts;
   }
 
-  /** Bun's server keeps the one certificate that it is made with, and calls no SNICallback. */
+  /** Bun's server keeps its initial certificate and never calls SNICallback. */
   #need(action: string): void {
     if (typeof this.server.setSecureContext === "function") return;
     throw new UnsupportedError({

@@ -1,20 +1,19 @@
-/** Which connections of `node:http` make room for others. @module */
+/** Chooses connections of `node:http` to close in favor of new ones. @module */
 
 import type { Server } from "node:http";
 import type { Socket } from "node:net";
 import { Counter } from "./config.ts";
 
-/** What a connection has done. */
+/** Activity of a connection. */
 interface State {
   requests: number;
-  /** Requests whose answers have not ended. */
+  /** Requests without a complete response. */
   active: number;
 }
 
 /**
- * Keeps a server at `most` connections: one more takes the place of the oldest that waits for nothing
- * but another request, or else of the oldest that has never asked. Where all are at work the new one
- * is closed.
+ * Limits a server to `most` connections. One more replaces the oldest that waits for its next
+ * request, or else the oldest that has never sent one. If all are busy, the new one is closed.
  */
 export function makeRoom(server: Server, most: number, counters: Float64Array): void {
   const connections = new Map<Socket, State>();
@@ -39,14 +38,14 @@ export function makeRoom(server: Server, most: number, counters: Float64Array): 
     state.active++;
     response.on("close", () => state.active--);
   });
-  // A connection that is another protocol's from here on is at work until it ends.
+  // A connection that switches to another protocol is busy until it ends.
   server.on("upgrade", ({ socket }) => {
     const state = connections.get(socket as Socket);
     if (state !== undefined) state.active++;
   });
 }
 
-/** In the order of their arrival. */
+/** In order of arrival. */
 function leastMissed(connections: ReadonlyMap<Socket, State>, newest: Socket): Socket {
   let silent: Socket | undefined;
   for (const [socket, { active, requests }] of connections) {

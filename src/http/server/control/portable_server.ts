@@ -1,4 +1,4 @@
-/** The same server where no system call can be made: by `node:http`, and by copying. @module */
+/** The same server without foreign calls: through `node:http`, by copying. @module */
 
 import type { IncomingMessage, RequestListener, Server, ServerResponse } from "node:http";
 import { UnsupportedError } from "../../../errors.ts";
@@ -19,21 +19,24 @@ import type { ServerConfig } from "./options.ts";
 import { PortableHttps } from "./portable_https.ts";
 import { makeRoom } from "./portable_room.ts";
 
-/** A server of the runtime's own. */
+/** A server that uses the runtime's own HTTP. */
 export interface PortableServer {
-  /** Where it listens. */
+  /** Address that it listens on. */
   readonly address: ServerAddress;
-  /** Keeps the process alive, or not. */
+  /** The underlying server, for ref() and unref(). */
   readonly server: Server;
-  /** Reads certificates again. */
+  /** Reloads certificates. */
   reload(): void;
-  /** Takes nothing new, and resolves when all answers have ended. */
+  /** Stops accepting; resolves when all responses have ended. */
   close(): Promise<void>;
-  /** Ends the connections that are left. */
+  /** Closes the remaining connections. */
   cut(): void;
 }
 
-/** Begins to serve; counts into `counters` of one thread. Without log and limits of its own. */
+/**
+ * Starts to serve; counts into the `counters` of one thread. Has no access log and no limits of its
+ * own.
+ */
 export async function listenPortably(
   config: ServerConfig,
   counters: Float64Array,
@@ -107,7 +110,7 @@ export async function listenPortably(
   };
 }
 
-/** Without what a runtime adds. */
+/** Drops properties that some runtimes add. */
 function plain({ address, family, port }: IpAddress): IpAddress {
   return { family, address, port };
 }
@@ -116,13 +119,13 @@ function refuseWhatIsMissing({ log, sandbox }: ServerConfig): void {
   if (sandbox) {
     throw new UnsupportedError({
       action: "put the threads of a server into a sandbox",
-      reason: "no system call can be made here; it needs Linux, and FFI",
+      reason: "foreign calls are unavailable here; it needs Linux and FFI",
     });
   }
   if (log === undefined) return;
   throw new UnsupportedError({
     action: "write an access log",
-    reason: "no system call can be made here; use onRequest instead",
+    reason: "foreign calls are unavailable here; use onRequest instead",
   });
 }
 

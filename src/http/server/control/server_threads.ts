@@ -1,4 +1,4 @@
-/** The threads of a server: those that serve, and those that work for them. @module */
+/** The threads of a server: those that serve, and their helpers. @module */
 
 import { dupCloexec } from "../../../sys/file/open.ts";
 import * as raw from "../../../sys/raw/mod.ts";
@@ -20,17 +20,17 @@ import type { FallbackConfig } from "../proxy/options.ts";
 import type { ServerConfig } from "./options.ts";
 import { SharedThread } from "../thread/shared_thread.ts";
 
-/** What the threads are started with. */
+/** What the threads need at start. */
 export interface ServerThreadsOptions {
-  /** The listener, which stays the caller's. */
+  /** The listener, which the caller owns. */
   readonly listener: number;
   readonly fallback: FallbackConfig | null;
   readonly counters: Float64Array;
-  /** What the threads write their events to. */
+  /** Receives the threads' events. */
   readonly events: EventReader | undefined;
   /** HTTPS; `null` for HTTP. */
   readonly tls: TlsData | null;
-  /** Called once when a thread has ended although nobody closed them. */
+  /** Called once if a thread ends without a call to `close()`. */
   ended(error: Error): void;
 }
 
@@ -40,16 +40,16 @@ function descriptorsOf(fallback: FallbackConfig | null, tls: TlsData | null): nu
   return 2 + (tls === null ? 0 : 2) + (fallback.tls === null ? 0 : 2);
 }
 
-/** Threads that begin and end together. */
+/** Threads that start and end together. */
 export class ServerThreads {
   readonly #config: ServerConfig;
   readonly #options: ServerThreadsOptions;
   readonly #disk: SharedThread;
-  /** Reads folders; `undefined` where none is listed. */
+  /** Lists folders; `undefined` without listings. */
   readonly #listings: SharedThread | undefined;
   readonly #pool: WorkerPool;
 
-  /** Starts them; see `WorkerPool` for what it throws. */
+  /** Starts the threads; throws as `WorkerPool` does. */
   constructor(config: ServerConfig, options: ServerThreadsOptions) {
     const { root, sandbox, settings, symlinks, threads } = config;
     this.#config = config;
@@ -94,12 +94,12 @@ export class ServerThreads {
     }
   }
 
-  /** Resolves when all of them serve. */
+  /** Resolves when all threads serve. */
   get ready(): Promise<void> {
     return this.#pool.ready;
   }
 
-  /** Tells all that serve to do something; resolves when they have. */
+  /** Sends a command to all serving threads; resolves when they have run it. */
   call(command: Command): Promise<unknown> {
     return this.#pool.call(command);
   }
@@ -114,15 +114,15 @@ export class ServerThreads {
     this.#pool.unref();
   }
 
-  /** Ends them, with all connections that there are. */
+  /** Ends the threads with all connections. */
   async close(): Promise<void> {
-    // First, for it uses descriptors that those that serve close at their end.
+    // End it first: it uses descriptors that the serving threads close at their end.
     await this.#listings?.close();
     await this.#pool.close();
     await this.#disk.close();
   }
 
-  /** What one thread is given: see server_job.ts. */
+  /** Descriptors of one thread: see server_job.ts. */
   #descriptors(): number[] {
     const { events, listener } = this.#options;
     const fds = [dupCloexec(listener)];

@@ -1,77 +1,77 @@
-/** What a server has done, added up over its threads. @module */
+/** Statistics of a server, summed over its threads. @module */
 
 import { Failure } from "../../../tls/failure.ts";
 import { Counter, COUNTERS } from "./config.ts";
 
-/** What has happened to TLS handshakes. */
+/** Statistics of TLS handshakes. */
 export interface TlsStats {
-  /** Handshakes that were done. */
+  /** Completed handshakes. */
   readonly handshakes: number;
-  /** Those among them that resumed an earlier session. */
+  /** Handshakes that resumed an earlier session. */
   readonly resumed: number;
   /** Connections that the kernel encrypts. */
   readonly kernel: number;
-  /** Handshakes that failed, by the reason. */
+  /** Failed handshakes, by reason. */
   readonly failures: {
-    /** No version of TLS in common. */
+    /** No common TLS version. */
     readonly version: number;
-    /** No cipher, group or signature algorithm in common. */
+    /** No common cipher, group or signature algorithm. */
     readonly cipher: number;
-    /** No application protocol in common (ALPN): the client offered HTTP/2 only, for example. */
+    /** No common application protocol (ALPN); for example, the client offered HTTP/2 only. */
     readonly protocol: number;
     /** The client's certificate is missing or not trusted. */
     readonly clientCertificate: number;
-    /** The client sent an alert: most often it does not trust the server's certificate. */
+    /** The client sent an alert, usually because it does not trust the server's certificate. */
     readonly alert: number;
     /** The client spoke HTTP without TLS. */
     readonly plainHttp: number;
     /** The handshake took too long. */
     readonly timeout: number;
-    /** The client went away. */
+    /** The client disconnected. */
     readonly gone: number;
     /** Anything else, such as a malformed message. */
     readonly other: number;
   };
 }
 
-/** Counts since the server began to listen, and what there is at the moment. */
+/** Counts since the server started to listen, and current values. */
 export interface FileServerStats {
-  /** Connections that were accepted. */
+  /** Accepted connections. */
   readonly accepted: number;
-  /** Connections that are open. */
+  /** Open connections. */
   readonly open: number;
-  /** Answers. */
+  /** Responses. */
   readonly requests: number;
-  /** Bytes that the kernel has taken, heads included. */
+  /** Bytes that the kernel has taken, including heads. */
   readonly bytes: number;
-  /** Answers by the first digit of their status. */
+  /** Responses by the first digit of their status. */
   readonly statuses: {
     readonly "2xx": number;
     readonly "3xx": number;
     readonly "4xx": number;
     readonly "5xx": number;
   };
-  /** How often an answer was kept, and how often it had to be made; bytes that are kept. */
+  /** Responses from the cache, responses not in the cache, and bytes in the cache. */
   readonly cache: { readonly hits: number; readonly misses: number; readonly bytes: number };
-  /** Windows of files that had to come from the disk. */
+  /** Windows of files that had to be read from the disk. */
   readonly coldReads: number;
-  /** Connections that were ended because the client was too slow. */
+  /** Connections closed because the client was too slow. */
   readonly timeouts: number;
-  /** Answers that were cut short, by the client or by a time limit. */
+  /** Responses cut short by the client or by a timeout. */
   readonly aborted: number;
-  /** Answers that were cut short because the file had been truncated. */
+  /** Responses cut short because the file was truncated. */
   readonly truncated: number;
-  /** Connections that were refused because no descriptor was left. */
+  /** Connections refused because no descriptor was left. */
   readonly refused: number;
-  /** Connections that were closed to make room: idle ones, and those that had never asked. */
+  /** Connections closed to make room: idle ones, and ones without a request. */
   readonly shed: number;
-  /** Requests that were passed on to the program: see the option `fallback`. */
+  /** Requests forwarded to your program: see the option `fallback`. */
   readonly passed: number;
-  /** Lines of the log that could not be written. */
+  /** Log lines that could not be written. */
   readonly logLost: number;
   /** HTTPS; `null` for HTTP. */
   readonly tls: TlsStats | null;
-  /** How connections and answers are spread over the threads. */
+  /** Connections and responses of each thread. */
   readonly threads: readonly { readonly open: number; readonly requests: number }[];
 }
 
@@ -95,7 +95,7 @@ function tlsStatsOf(sum: (counter: number) => number): TlsStats {
   };
 }
 
-/** Adds the counters of all threads up. */
+/** Sums the counters of all threads. */
 export function statsOf(counters: Float64Array, secure = false): FileServerStats {
   const sum = (counter: number) => {
     let total = 0;

@@ -1,4 +1,4 @@
-/** HTTPS as the thread that started a server sees it: certificates, and the keys of tickets. @module */
+/** HTTPS in the thread that starts a server: certificates and ticket keys. @module */
 
 import { probeSockets } from "../../../probe/sockets.ts";
 import type { ContextTable } from "../../../tls/acceptor.ts";
@@ -8,7 +8,7 @@ import type { TlsConfig } from "../../../tls/options.ts";
 import type { TlsCommand, TlsData } from "./config.ts";
 import type { ServerThreads } from "./server_threads.ts";
 
-/** Owns the contexts of a server, and tells its threads of new ones. */
+/** Owns the contexts of a server, and tells its threads about new ones. */
 export class TlsControl {
   readonly #config: TlsConfig;
   readonly #contexts: TlsContexts;
@@ -20,7 +20,7 @@ export class TlsControl {
   /**
    * Loads and checks the certificates.
    *
-   * @throws {CertificateError} Names the file and what is wrong.
+   * @throws {CertificateError} Names the file and the problem.
    * @throws {UnsupportedError} Without OpenSSL; names the package to install.
    */
   constructor(config: TlsConfig) {
@@ -29,13 +29,13 @@ export class TlsControl {
     this.#contexts = new TlsContexts(config, kernel);
   }
 
-  /** What the threads are given. */
+  /** Data for the threads. */
   get data(): TlsData {
     const { handshakeMs, hsts } = this.#config;
     return { table: this.#contexts.table, handshakeMs, hsts };
   }
 
-  /** The threads have begun to serve: from now on they are told of changes. */
+  /** Registers the threads; from now on they are told about changes. */
   attach(threads: ServerThreads): void {
     this.#threads = threads;
     if (!this.#config.tickets) return;
@@ -45,15 +45,15 @@ export class TlsControl {
   }
 
   /**
-   * Reads all files again. Connections that exist go on with what they have.
+   * Reloads all files. Existing connections keep their certificates.
    *
-   * @throws {CertificateError} When a file cannot be used; then everything stays as it was.
+   * @throws {CertificateError} When a file is invalid; then nothing changes.
    */
   reload(): Promise<void> {
     return this.#change(() => this.#contexts.reload());
   }
 
-  /** One change after the other: a table is freed when all threads have left it. */
+  /** Runs changes one after the other: a table is freed once all threads have stopped using it. */
   #change(change: () => ContextTable): Promise<void> {
     const done = this.#last.then(async () => {
       if (this.#closed || this.#threads === undefined) return;
@@ -65,7 +65,7 @@ export class TlsControl {
     return done;
   }
 
-  /** Gives everything back; call when the threads are gone. */
+  /** Frees everything; call when the threads have ended. */
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;

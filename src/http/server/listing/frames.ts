@@ -1,4 +1,4 @@
-/** Messages of any length between two threads, over a socket that neither of them waits for. @module */
+/** Exchanges messages of any length between two threads over a non-blocking socket. @module */
 
 import { concat } from "../../../bytes.ts";
 import { EAGAIN, EINTR } from "../../../errno.ts";
@@ -6,17 +6,17 @@ import { EpollEvent } from "../../../sys/flags/event.ts";
 import * as raw from "../../../sys/raw/mod.ts";
 import type { Handler, Loop } from "../../../threads/loop/loop.ts";
 
-/** Bytes in front of each message: `{ u32 length, u32 id }`. */
+/** Bytes before each message: `{ u32 length, u32 id }`. */
 const HEAD_BYTES = 8;
 
-/** Bytes that are read at once. */
+/** Most bytes of one read. */
 const ROOM = 64 * 1024;
 
-/** Who gets the messages. */
+/** Receiver of the messages. */
 export interface FrameHandler {
-  /** Called with each message; the bytes are the handler's. */
+  /** Called with each message. The handler owns the bytes. */
   received(id: number, message: Uint8Array): void;
-  /** Called once when the other end is gone. */
+  /** Called once when the other end has closed. */
   ended(): void;
 }
 
@@ -26,15 +26,15 @@ export class Frames implements Handler {
   readonly #loop: Loop;
   readonly #handler: FrameHandler;
   readonly #input = new Uint8Array(ROOM);
-  /** What has arrived of the next message, in pieces, and how many bytes that is. */
+  /** Received pieces of the next message, and their total length. */
   #pieces: Uint8Array[] = [];
   #arrived = 0;
-  /** Bytes that the next step needs: of a head, or of a whole message. */
+  /** Bytes that the next step needs: a head, or a whole message. */
   #needed = HEAD_BYTES;
   #output: Uint8Array[] = [];
   #ended = false;
 
-  /** Talks through `fd`, a non-blocking stream socket, which stays the caller's. */
+  /** Uses `fd`, a non-blocking stream socket that the caller owns. */
   constructor(loop: Loop, fd: number, handler: FrameHandler) {
     this.#loop = loop;
     this.#fd = fd;
@@ -42,7 +42,7 @@ export class Frames implements Handler {
     loop.add(fd, EpollEvent.IN, this);
   }
 
-  /** Sends a message; what the socket has no room for follows later. */
+  /** Sends a message. Bytes for which the socket has no room follow later. */
   send(id: number, message: Uint8Array): void {
     if (this.#ended) return;
     const head = new Uint8Array(HEAD_BYTES);

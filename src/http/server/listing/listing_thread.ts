@@ -1,4 +1,8 @@
-/** The thread that reads folders and writes their pages, so that those that serve do not. @module */
+/**
+ * The thread that reads folders and renders listings, so that serving threads do not block.
+ *
+ * @module
+ */
 
 import { errnoName, errnoNumber } from "../../../errors.ts";
 import { fdIdentity } from "../../../sys/file/statx.ts";
@@ -13,7 +17,7 @@ import type { Dotfiles } from "../../rules/target.ts";
 import { Frames } from "./frames.ts";
 import { restrictThread } from "../thread/sandbox.ts";
 
-/** What the thread is given. */
+/** Input of the thread. */
 export interface ListingJobData {
   readonly root: string;
   readonly symlinks: Symlinks;
@@ -21,9 +25,9 @@ export interface ListingJobData {
   readonly sandbox: boolean;
 }
 
-/** What a page is asked for by, as JSON. */
+/** A request for a page, as JSON. */
 export interface ListingRequest {
-  /** The open folder; its owner keeps it open until the answer comes. */
+  /** The open folder. Its owner keeps it open until the answer arrives. */
   readonly fd: number;
   /** Decoded names from the root down. */
   readonly names: readonly string[];
@@ -31,14 +35,14 @@ export interface ListingRequest {
   readonly json: boolean;
 }
 
-/** Bytes of the status in front of each page. */
+/** Bytes of the status before each page. */
 export const STATUS_BYTES = 4;
 
 const EIO = errnoNumber("EIO");
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
-/** Answers the requests that come through each of `job.fds`, one after the other. */
+/** Answers the requests from each of `job.fds`, one after the other. */
 export function serveListings(job: JobContext, data: ListingJobData): void {
   const { dotfiles, root, sandbox, symlinks } = data;
   const folder = openRoot(root, symlinks, { fixed: sandbox });
@@ -47,7 +51,7 @@ export function serveListings(job: JobContext, data: ListingJobData): void {
     const reader = new FolderReader(folder);
     const loop = new Loop(job);
     const waiting: (() => void)[] = [];
-    // One page in a turn: the thread can be told to stop in between.
+    // One page per turn, so that the thread can be told to stop in between.
     const task = { onTurn: () => waiting.shift()?.() };
     for (const fd of job.fds) {
       const frames: Frames = new Frames(loop, fd, {
@@ -73,7 +77,7 @@ function answer(reader: FolderReader, dotfiles: Dotfiles, message: Uint8Array): 
   }
 }
 
-/** Makes a page: its status, and behind it the page or what went wrong. */
+/** Renders a page: the status, then the page or the error. */
 export function pageFor(
   reader: FolderReader,
   dotfiles: Dotfiles,

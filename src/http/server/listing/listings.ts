@@ -1,4 +1,4 @@
-/** The pages of folders: kept for a moment, and made by a thread of their own. @module */
+/** Listings of folders, cached briefly and rendered by a thread of their own. @module */
 
 import type { FileVersion } from "../../../sys/file/file_version.ts";
 import type { Loop } from "../../../threads/loop/loop.ts";
@@ -9,20 +9,20 @@ import { joined, versionOf } from "../response/cached_file.ts";
 import { type ListingRequest, STATUS_BYTES } from "./listing_thread.ts";
 import { Reply } from "../response/response.ts";
 
-/** Most bytes of pages that are kept. */
+/** Most bytes of cached pages. */
 const MOST_BYTES = 8 * 1024 * 1024;
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 const GET = { method: "GET", header: () => undefined };
 
-/** Who waits for a page. */
+/** Waits for a page. */
 export interface ListingWaiter {
-  /** Called once; what it asks for at once is answered with the page. */
+  /** Called once. Requests that it makes at once get the new page. */
   onListing(): void;
 }
 
-/** What is asked for. */
+/** The wanted page. */
 export type WantedPage = Omit<ListingRequest, "fd">;
 
 interface Kept {
@@ -38,24 +38,24 @@ interface Pending {
   readonly waiters: Set<ListingWaiter>;
 }
 
-/** What the pages are made from. */
+/** Options of {@linkcode Listings}. */
 export interface ListingsOptions {
   readonly loop: Loop;
-  /** This thread's end of the socket to the thread that reads folders. */
+  /** This thread's end of the socket to the listing thread. */
   readonly fd: number;
-  /** For how long a page is kept, in milliseconds; a page goes at once when its folder changes. */
+  /** Time to cache a page, in milliseconds. A page expires at once if its folder changes. */
   readonly validMs: number;
-  /** Called before the first request: the thread is to be started. */
+  /** Called before the first request, to start the thread. */
   wake(): void;
 }
 
-/** The pages of one thread. */
+/** The pages of one serving thread. */
 export class Listings {
   readonly #options: ListingsOptions;
   readonly #frames: Frames;
   readonly #kept = new Map<string, Kept>();
   readonly #pending = new Map<number, Pending>();
-  /** The page that has just come: those who have waited get it, whatever has changed since. */
+  /** The newest page. Its waiters get it, even if the folder has changed since. */
   #granted: { readonly key: string; readonly reply: Reply } | undefined;
   #bytes = 0;
   #lastId = 0;
@@ -70,12 +70,12 @@ export class Listings {
     });
   }
 
-  /** Whether there is no thread that reads folders, and will be none. */
+  /** Whether there is no listing thread, and will be none. */
   get gone(): boolean {
     return this.#gone;
   }
 
-  /** The page of a folder, if it is kept. */
+  /** Returns the cached page of a folder. */
   find(folder: OpenFile, wanted: WantedPage): Reply | undefined {
     const key = keyOf(wanted);
     if (this.#granted?.key === key) return this.#granted.reply;
@@ -88,7 +88,7 @@ export class Listings {
     return undefined;
   }
 
-  /** Has a page made; owns `folder`. */
+  /** Requests a page; takes ownership of `folder`. */
   ask(folder: OpenFile, wanted: WantedPage, waiter: ListingWaiter): void {
     if (!this.#started) {
       this.#started = true;
@@ -96,7 +96,7 @@ export class Listings {
     }
     const key = keyOf(wanted);
     for (const pending of this.#pending.values()) {
-      // Not one that was begun before the folder changed.
+      // Does not join a request that began before the folder changed.
       if (pending.key !== key || !(pending.version?.holds(folder.fd) ?? false)) continue;
       pending.waiters.add(waiter);
       return folder.close();
@@ -108,18 +108,18 @@ export class Listings {
     this.#frames.send(id, encoder.encode(JSON.stringify(request)));
   }
 
-  /** Tells somebody nothing any more. */
+  /** Removes a waiter. */
   forget(waiter: ListingWaiter): void {
     for (const { waiters } of this.#pending.values()) waiters.delete(waiter);
   }
 
-  /** Forgets all pages. */
+  /** Empties the cache. */
   clear(): void {
     this.#kept.clear();
     this.#bytes = 0;
   }
 
-  /** Closes the folders of requests under way: only when the thread that reads them has ended. */
+  /** Closes the folders of pending requests. Call it only after the listing thread has ended. */
   close(): void {
     for (const { folder } of this.#pending.values()) folder.close();
     this.#pending.clear();
@@ -157,7 +157,7 @@ export class Listings {
     this.#bytes -= kept.reply.memoryBytes;
   }
 
-  /** The thread could not be started, or has ended: those who wait read for themselves. */
+  /** Handles a listing thread that could not start or has ended: waiters read for themselves. */
   #abandon(): void {
     this.#gone = true;
     for (const [id, { folder, waiters }] of [...this.#pending]) {
@@ -168,7 +168,7 @@ export class Listings {
   }
 }
 
-/** Makes the answer of what the thread that reads folders has written. */
+/** Builds the reply from the listing thread's message. */
 export function replyOf(message: Uint8Array, key: string): Reply {
   const status = new DataView(message.buffer, message.byteOffset).getUint32(0, true);
   const body = message.subarray(STATUS_BYTES);
@@ -181,7 +181,7 @@ export function replyOf(message: Uint8Array, key: string): Reply {
   return new Reply(plan, null, joined(plan.parts), { error });
 }
 
-/** Names can hold anything: JSON keeps them apart. */
+/** Builds a key. JSON keeps names apart, whatever characters they contain. */
 export function keyOf({ json, names, page }: WantedPage): string {
   return JSON.stringify([names, page, json]);
 }

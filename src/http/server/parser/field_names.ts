@@ -1,4 +1,4 @@
-/** The header fields that the server itself looks at, found among the bytes of a head. @module */
+/** Finds the header fields that the server uses among the bytes of a head. @module */
 
 import { latin1Bytes } from "./syntax.ts";
 
@@ -20,16 +20,16 @@ export const Field = {
   ACCEPT: 0x2000,
 } as const;
 
-/** Fields that turn a 200 into something else. */
+/** Fields that can turn a 200 into another status. */
 export const CONDITIONAL: number = Field.RANGE | Field.IF_RANGE | Field.IF_MATCH |
   Field.IF_NONE_MATCH | Field.IF_MODIFIED_SINCE | Field.IF_UNMODIFIED_SINCE;
 
-/** Fields of which a second one makes the message ambiguous: it is refused. */
+/** Fields that make the message ambiguous if they occur twice: the request is rejected. */
 export const ONCE: number = Field.HOST | Field.CONTENT_LENGTH | Field.TRANSFER_ENCODING;
 
 /**
- * Fields with one value of which a second one makes the first meaningless: neither counts.
- * `Range: bytes=0-1` and `Range: 5-6` must not be read as one list.
+ * Single-value fields that are ignored if they occur twice. `Range: bytes=0-1` and `Range: 5-6`
+ * must not be read as one list.
  */
 export const VOID_TWICE: number = Field.RANGE | Field.IF_RANGE | Field.IF_MODIFIED_SINCE |
   Field.IF_UNMODIFIED_SINCE;
@@ -39,7 +39,7 @@ interface Known {
   readonly bit: number;
 }
 
-/** By length of the name. */
+/** Indexed by the length of the name. */
 const BY_LENGTH: Known[][] = [];
 
 for (const [key, bit] of Object.entries(Field)) {
@@ -47,10 +47,10 @@ for (const [key, bit] of Object.entries(Field)) {
   (BY_LENGTH[name.length] ??= []).push({ name, bit });
 }
 
-/** Longest name among them. */
+/** Length of the longest name. */
 const LONGEST = BY_LENGTH.length - 1;
 
-/** The bit of the field whose name these bytes are, in any case; 0 for the others. */
+/** Bit of the field with this name, in any case; 0 for other fields. */
 export function fieldBit(bytes: Uint8Array, start: number, end: number): number {
   const length = end - start;
   if (length > LONGEST) return 0;
@@ -63,13 +63,13 @@ export function fieldBit(bytes: Uint8Array, start: number, end: number): number 
   return 0;
 }
 
-/** The bit of a field by its name in lower case. */
+/** Bit of a field by its name in lower case. */
 export function fieldBitOf(name: string): number {
   const bytes = latin1Bytes(name);
   return fieldBit(bytes, 0, bytes.length);
 }
 
-/** Whether `bytes` has `text`, which is in lower case, at `start`, in any case. */
+/** Whether `bytes` contains `text` at `start`, ignoring case; `text` is in lower case. */
 export function equalsIgnoringCase(bytes: Uint8Array, start: number, text: Uint8Array): boolean {
   for (let i = 0; i < text.length; i++) {
     const byte = bytes[start + i]!;

@@ -1,4 +1,4 @@
-/** What the fields of a request say about the message, and when they contradict themselves. @module */
+/** Checks what the fields of a request say about the message; rejects contradictions. @module */
 
 import { equalsIgnoringCase, Field, ONCE } from "./field_names.ts";
 import { isAuthority } from "../../rules/authority.ts";
@@ -32,10 +32,10 @@ const KEEP_ALIVE = latin1Bytes("keep-alive");
 const CLOSE = latin1Bytes("close");
 const CHUNKED_CODING = latin1Bytes("chunked");
 
-/** No coding of `Content-Length` has more digits than a safe integer. */
+/** A number with at most this many digits is a safe integer. */
 const MOST_DIGITS = 15;
 
-/** What the fields say of the message; a status, negated, where they contradict themselves. */
+/** Checks the fields; returns 0, or the negated status of the error response. */
 export function judge(head: Message): number {
   const { known, minor } = head;
   head.bodyLength = 0;
@@ -48,15 +48,15 @@ export function judge(head: Message): number {
   return body(head);
 }
 
-/** Which form of target goes with which method: RFC 9112, 3.2. */
+/** Checks that the form of the target fits the method: RFC 9112, 3.2. */
 function validTarget({ method, methodName, target }: Message): boolean {
   if (target === "*") return method === Method.OPTIONS;
-  // The authority form. No tunnel is opened: the request is answered with 405.
+  // The authority form. No tunnel is opened: the response is 405.
   if (methodName === "CONNECT") return isAuthority(target);
   return splitTarget(target) !== 400;
 }
 
-/** A name or an address, in brackets if it has colons, and a port. */
+/** A name or an address, in brackets if it has colons, and an optional port. */
 function validHost({ bytes, fields, hostField }: Message): boolean {
   const start = fields[4 * hostField + 2]!;
   const end = fields[4 * hostField + 3]!;
@@ -80,7 +80,7 @@ function connection(head: Message): void {
     const start = head.fields[4 * i + 2]!;
     const end = head.fields[4 * i + 3]!;
     const { length } = KEEP_ALIVE;
-    // What nearly all of them say.
+    // The usual value.
     if (end - start === length && equalsIgnoringCase(head.bytes, start, KEEP_ALIVE)) {
       head.keepAlive = true;
     } else if (end - start === CLOSE.length && equalsIgnoringCase(head.bytes, start, CLOSE)) {
@@ -98,7 +98,7 @@ function connection(head: Message): void {
   }
 }
 
-/** RFC 9112, 6.3: of two lengths one is a lie, and a coding that is not known has no end. */
+/** RFC 9112, 6.3: reject two lengths, and unknown codings, whose end cannot be found. */
 function body(head: Message): number {
   const coded = (head.known & Field.TRANSFER_ENCODING) !== 0;
   if (coded && ((head.known & Field.CONTENT_LENGTH) !== 0 || head.minor === 0)) return -400;

@@ -1,4 +1,4 @@
-/** Reads the head of an HTTP/1.1 request out of a buffer, without its leniences (RFC 9112). @module */
+/** Parses the head of an HTTP/1.1 request strictly, without the leniences of RFC 9112. @module */
 
 import { equalsIgnoringCase, Field, fieldBit, fieldBitOf, VOID_TWICE } from "./field_names.ts";
 import { judge } from "./message_rules.ts";
@@ -16,51 +16,51 @@ import {
   SP,
 } from "./syntax.ts";
 
-/** How much of a head is taken. */
+/** Limits on the size of a head. */
 export interface HeadLimits {
-  /** Most bytes of the target. */
+  /** Maximum length of the target in bytes. */
   readonly maxTargetBytes: number;
-  /** Most bytes of the whole head. */
+  /** Maximum length of the whole head in bytes. */
   readonly maxHeadBytes: number;
-  /** Most header fields. */
+  /** Maximum number of header fields. */
   readonly maxFields: number;
 }
 
 /**
- * The head of one request: places in the buffer that it was parsed from, which hold until the buffer
- * changes. One object serves a whole thread; nothing is allocated but what is asked for as text.
+ * The head of one request, as positions in the buffer that it was parsed from; valid until the
+ * buffer changes. One object serves a whole thread. It allocates only the strings that you ask for.
  */
 export class RequestHead {
   /** The buffer. */
   bytes: Uint8Array = new Uint8Array(0);
   /** First byte of the method. */
   start = 0;
-  /** First byte behind the head, with its empty line. */
+  /** First byte after the head and its empty line. */
   end = 0;
   /** One of {@linkcode Method}. */
   method = 0;
   methodEnd = 0;
   targetStart = 0;
   targetEnd = 0;
-  /** End of the part of the target before `?`. */
+  /** End of the target's path, which is the part before `?`. */
   pathEnd = 0;
-  /** A hash of the bytes of that part. */
+  /** Hash of the path's bytes. */
   pathHash = 0;
-  /** 0 or 1, of HTTP/1.x. */
+  /** Minor version, 0 or 1, of HTTP/1.x. */
   minor = 1;
-  /** Whether the client wants the connection to stay. */
+  /** Whether the client wants to keep the connection. */
   keepAlive = true;
-  /** Bytes of the body, or {@linkcode CHUNKED}. */
+  /** Length of the body in bytes, or {@linkcode CHUNKED}. */
   bodyLength = 0;
-  /** Bits of `Field`: those that are there. */
+  /** Bits of `Field` for the fields present. */
   known = 0;
-  /** Those that are there twice, and must be there once. */
+  /** Bits of the fields that occur twice but may occur once only. */
   twice = 0;
-  /** Header fields. */
+  /** Number of header fields. */
   count = 0;
 
   readonly #limits: HeadLimits;
-  /** Four places for each field: begin and end of its name, begin and end of its value. */
+  /** Four positions per field: start and end of its name, start and end of its value. */
   readonly fields: Int32Array;
   /** Index of `Host`, or -1. */
   hostField = -1;
@@ -72,14 +72,15 @@ export class RequestHead {
   }
 
   /**
-   * Parses what stands between `start` and `end`.
+   * Parses the bytes between `start` and `end`.
    *
-   * @returns Where the head ends; {@linkcode INCOMPLETE}; or a status to refuse it with, negated.
+   * @returns Where the head ends; {@linkcode INCOMPLETE}; or the negated status of the error
+   * response.
    */
   parse(bytes: Uint8Array, start: number, end: number): number {
     this.bytes = bytes;
     let at = start;
-    // RFC 9112, 2.2: one empty line before a request is to be ignored.
+    // RFC 9112, 2.2: ignore one empty line before a request.
     if (at < end && bytes[at] === CR) {
       if (at + 1 === end) return INCOMPLETE;
       if (bytes[at + 1] !== LF) return -400;
@@ -96,7 +97,7 @@ export class RequestHead {
     return judge(this) || result;
   }
 
-  /** Forgets what was read last: what it said cannot be relied on. */
+  /** Discards the last head, whose fields are not reliable. */
   forget(): void {
     this.start =
       this.methodEnd =
@@ -132,7 +133,7 @@ export class RequestHead {
       const name = at;
       while (at < end && (CLASS[bytes[at]!]! & Class.TOKEN) !== 0) at++;
       if (at === end) return INCOMPLETE;
-      // This refuses a folded line and a space before the colon too: neither is part of a name.
+      // This also rejects folded lines and a space before the colon: neither can be part of a name.
       if (at === name || bytes[at] !== COLON) return -400;
       const nameEnd = at++;
       while (at < end && (bytes[at] === SP || bytes[at] === HTAB)) at++;
@@ -142,7 +143,8 @@ export class RequestHead {
         if (at < end && bytes[at] !== CR) return -400;
         return INCOMPLETE;
       }
-      // Every other byte here is a control: a bare CR or LF ends a line for some readers only.
+      // All other bytes here are control characters: a bare CR or LF ends a line for some parsers
+      // only.
       if (bytes[at] !== CR || bytes[at + 1] !== LF) return -400;
       let valueEnd = at;
       while (valueEnd > value && (bytes[valueEnd - 1] === SP || bytes[valueEnd - 1] === HTAB)) {
@@ -184,7 +186,7 @@ export class RequestHead {
     return latin1(this.bytes, this.start, this.methodEnd);
   }
 
-  /** Value of a field by its name in lower case; several of one name are joined by commas. */
+  /** Value of a field by its name in lower case; repeated fields are joined by commas. */
   header(name: string): string | undefined {
     const bit = fieldBitOf(name);
     if (bit !== 0 && ((this.known & bit) === 0 || (this.twice & bit & VOID_TWICE) !== 0)) {
@@ -203,7 +205,7 @@ export class RequestHead {
     return joined;
   }
 
-  /** Every field in the order of the message, names as they were sent. */
+  /** All fields in message order, with names as sent. */
   headers(): [name: string, value: string][] {
     const { fields } = this;
     return Array.from({ length: this.count }, (_, i) => [
@@ -212,7 +214,7 @@ export class RequestHead {
     ]);
   }
 
-  /** Where the value of a field stands: `[start, end]`, of its first occurrence. */
+  /** Position of a field's value, `[start, end]`, at its first occurrence. */
   place(bit: number): readonly [number, number] | undefined {
     for (let i = 0; i < this.count; i++) {
       if (this.named(i, bit)) return [this.fields[4 * i + 2]!, this.fields[4 * i + 3]!];

@@ -1,4 +1,4 @@
-/** The first line of a request. @module */
+/** Parses the first line of a request. @module */
 
 import {
   CLASS,
@@ -16,7 +16,7 @@ import {
 /** Values of `RequestHead.method`. */
 export const Method = { OTHER: 0, GET: 1, HEAD: 2, OPTIONS: 3 } as const;
 
-/** What is read of the line. */
+/** The parsed parts of the line. */
 export interface RequestLine {
   readonly bytes: Uint8Array;
   method: number;
@@ -31,9 +31,9 @@ export interface RequestLine {
 const ANY_VERSION = latin1Bytes("HTTP/");
 
 /**
- * Parses a request line from `start` on into the places of `head`.
+ * Parses a request line from `start` on into `head`.
  *
- * @returns Where the next line begins, `INCOMPLETE`, or a status to refuse it with, negated.
+ * @returns Where the next line starts, `INCOMPLETE`, or the negated status of the error response.
  */
 export function readRequestLine(
   head: RequestLine,
@@ -67,7 +67,7 @@ export function readRequestLine(
   return version(head, at + 1, end);
 }
 
-/** `HTTP/1.1` and the end of the line. */
+/** Parses `HTTP/1.1` and the end of the line. */
 function version(head: RequestLine, start: number, end: number): number {
   const { bytes } = head;
   for (let i = 0; i < ANY_VERSION.length; i++) {

@@ -1,6 +1,6 @@
-/** The bytes of HTTP/1.1: which may stand where (RFC 9110, RFC 9112). @module */
+/** The byte classes of HTTP/1.1 syntax (RFC 9110, RFC 9112). @module */
 
-/** What reading a head returns when it has not ended yet. */
+/** Returned for a head that is not complete yet. */
 export const INCOMPLETE = 0;
 
 export const CR = 0x0d;
@@ -14,15 +14,15 @@ export const QUESTION = 0x3f;
 export const Class = {
   /** `tchar`: methods and field names. */
   TOKEN: 1,
-  /** A target: visible ASCII but `#`, of which no request may have one. */
+  /** A target: visible ASCII without `#`, which no request target may contain. */
   TARGET: 2,
-  /** `field-vchar`, space and tab: what a value consists of. */
+  /** `field-vchar`, space and tab: the bytes of a field value. */
   VALUE: 4,
-  /** What a `Host` consists of: names, addresses and a port. */
+  /** The bytes of a `Host` value: names, addresses and a port. */
   HOST: 8,
 } as const;
 
-/** What each byte may be part of. */
+/** Bits of {@linkcode Class} for each byte. */
 export const CLASS: Uint8Array = classify();
 
 function classify(): Uint8Array {
@@ -32,12 +32,12 @@ function classify(): Uint8Array {
   };
   const alphanumeric = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
   mark(`${alphanumeric}!#$%&'*+-.^_\`|~`, Class.TOKEN);
-  // RFC 3986, 3.2.2, but for the comma, which makes one field of two hosts, and percent-encoding,
-  // which whoever stands behind may decode, or not.
+  // RFC 3986, 3.2.2, without the comma, which would make one field of two hosts, and without
+  // percent-encoding, which some servers behind this one decode and others do not.
   mark(`${alphanumeric}-._~:[]!$&'()*+;=`, Class.HOST);
   for (let byte = 0x21; byte <= 0x7e; byte++) table[byte]! |= Class.TARGET | Class.VALUE;
   table["#".charCodeAt(0)]! &= ~Class.TARGET;
-  // obs-text, which is opaque data: nothing of ours looks into it.
+  // obs-text is opaque: sluice never interprets it.
   for (let byte = 0x80; byte <= 0xff; byte++) table[byte]! |= Class.VALUE;
   table[SP]! |= Class.VALUE;
   table[HTAB]! |= Class.VALUE;
@@ -46,10 +46,10 @@ function classify(): Uint8Array {
 
 const FROM_CHAR_CODE_LIMIT = 256;
 
-/** Text of bytes of which each is a character. */
+/** Decodes bytes as Latin-1, one character each. */
 export function latin1(bytes: Uint8Array, start: number, end: number): string {
   let text = "";
-  // Not by TextDecoder: its "latin1" is windows-1252, and it takes longer for what is short.
+  // TextDecoder is slower for short strings, and its "latin1" is windows-1252.
   for (let at = start; at < end; at += FROM_CHAR_CODE_LIMIT) {
     const part = bytes.subarray(at, Math.min(end, at + FROM_CHAR_CODE_LIMIT));
     text += String.fromCharCode.apply(null, part as unknown as number[]);
@@ -57,7 +57,7 @@ export function latin1(bytes: Uint8Array, start: number, end: number): string {
   return text;
 }
 
-/** Bytes of text of which each character is one. */
+/** Encodes text as Latin-1, one byte per character. */
 export function latin1Bytes(text: string): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(text.length);
   for (let at = 0; at < text.length; at++) bytes[at] = text.charCodeAt(at);

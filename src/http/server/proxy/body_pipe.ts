@@ -1,4 +1,4 @@
-/** One direction of a request that is passed on: bytes from one socket to the other. @module */
+/** Moves the body of a forwarded request or response from one socket to the other. @module */
 
 import { Cell } from "../../../../ffi/libc/cell.ts";
 import { EAGAIN, EINTR, EINVAL } from "../../../errno.ts";
@@ -8,21 +8,21 @@ import { recvCell, sendCell } from "../../../sys/raw/cells.ts";
 import { MessageFlag } from "../../../sys/flags/socket.ts";
 import type { Framing } from "./framing.ts";
 
-/** How a turn has ended. */
+/** Result of a turn. */
 export const Moved = {
-  /** The source has nothing more at the moment. */
+  /** The source has no more bytes at the moment. */
   READ: 0,
   /** The target is full. */
   WRITE: 1,
-  /** There may be more; others are to have their turn. */
+  /** There may be more, but others have their turn. */
   MORE: 2,
-  /** The body has been passed on, to its end. */
+  /** The whole body has been moved. */
   DONE: 3,
-  /** The source ended before its body. */
+  /** The source ended before the end of its body. */
   CUT: 4,
-  /** What the source sends is no body. */
+  /** The source sends an invalid body. */
   MALFORMED: 5,
-  /** The source, or the target, has failed. */
+  /** The source or the target has failed. */
   SOURCE_FAILED: 6,
   TARGET_FAILED: 7,
 } as const;
@@ -34,26 +34,26 @@ export function faultOf(moved: number): string | undefined {
   return moved === Moved.SOURCE_FAILED ? "its connection has failed" : undefined;
 }
 
-/** Bytes at once where they are looked at, or too few for a pipe. */
+/** Most bytes at once if they must be inspected or are too few for a pipe. */
 const BUFFER_BYTES = 64 * 1024;
 
 /**
- * Most bytes at once that may hold the end of a request's body: what is behind it belongs to the next
- * requests, and must fit into the memory for those.
+ * Most bytes at once that may contain the end of a request's body. Bytes after the end belong to
+ * the next requests, and must fit into their buffer.
  */
 export const LOOKED_AT_BYTES: number = 16 * 1024;
 
-/** Turns around the loop before others get theirs. */
+/** Rounds before others have their turn. */
 const ROUNDS = 4;
 
-/** What all flows of a thread share. */
+/** Buffers shared by all pipes of a thread. */
 export class SharedBuffers {
   readonly pipes: PipePool = relayPool();
-  /** Nothing stays in it between two calls. */
+  /** Empty between two calls. */
   readonly buffer: Cell = new Cell(BUFFER_BYTES);
 }
 
-/** Moves a body: what is long by splice(2), the rest by way of memory. */
+/** Moves a body: long parts by splice(2), the rest through memory. */
 export class BodyPipe {
   readonly #buffer: Cell;
   readonly #path: SocketSplice;
@@ -62,8 +62,8 @@ export class BodyPipe {
   #behind: Uint8Array | null = null;
 
   /**
-   * `ahead` goes first, to the target as it is; `framing` has been told of what is body in it. At most
-   * `lookedAt` bytes are received at once where the body may end among them.
+   * Sends `ahead` first, unchanged; `framing` already knows its part of the body. Receives at most
+   * `lookedAt` bytes at once while the body may end among them.
    */
   constructor(
     { buffer, pipes }: SharedBuffers,
@@ -87,12 +87,12 @@ export class BodyPipe {
     return this.#path.bytes;
   }
 
-  /** What was received behind the end of the body. */
+  /** Bytes received after the end of the body. */
   get behind(): Uint8Array | null {
     return this.#behind;
   }
 
-  /** Moves as much as goes; returns one of {@linkcode Moved}. */
+  /** Moves as much as possible; returns one of {@linkcode Moved}. */
   move(): number {
     const path = this.#path;
     for (let round = 0; round < ROUNDS; round++) {
@@ -111,12 +111,12 @@ export class BodyPipe {
     return Moved.MORE;
   }
 
-  /** Gives back what it holds; bytes in the pipe are lost. */
+  /** Returns the pipe to its pool. Bytes in it are lost. */
   release(): void {
     this.#path.release();
   }
 
-  /** Takes some bytes from the source: into the pipe, or to the target by way of memory. */
+  /** Receives bytes: into the pipe, or through memory to the target. */
   #receive(): number {
     const { blind } = this.#framing;
     if (blind > BUFFER_BYTES) {
@@ -124,7 +124,7 @@ export class BodyPipe {
       if (filled > 0) this.#framing.skip(filled);
       if (filled !== EINVAL) return filled > 0 ? Moved.MORE : this.#without(filled);
     }
-    // Not more than is known to belong to the body: what follows is the reader's.
+    // Only bytes that surely belong to the body. The rest is the reader's.
     const most = blind > 0 ? Math.min(blind, BUFFER_BYTES) : this.#lookedAt;
     const buffer = this.#buffer;
     const count = recvCell(this.#path.from, buffer, 0, most, MessageFlag.DONTWAIT);
@@ -135,7 +135,7 @@ export class BodyPipe {
     return this.#send(buffer, end - this.#framing.removed);
   }
 
-  /** After a call that brought nothing. */
+  /** Handles a call that returned no bytes. */
   #without(count: number): number {
     if (count === EAGAIN) return Moved.READ;
     if (count === EINTR) return Moved.MORE;
@@ -143,7 +143,7 @@ export class BodyPipe {
     return this.#framing.untilEnd ? Moved.DONE : Moved.CUT;
   }
 
-  /** Sends what is in the buffer; what does not fit is kept. */
+  /** Sends the buffer, and keeps what does not fit. */
   #send(buffer: Cell, end: number): number {
     const path = this.#path;
     const sent = sendCell(path.to, buffer, 0, end, SEND);

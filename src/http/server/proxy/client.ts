@@ -1,4 +1,4 @@
-/** What an request sees of the one who asked. @module */
+/** The client of a request, as its parts see it. @module */
 
 import type { Redirection } from "../response/accel.ts";
 

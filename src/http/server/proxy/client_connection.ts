@@ -1,4 +1,4 @@
-/** A connection of a client while its request is being answered by the program. @module */
+/** A client's connection while the program answers its request. @module */
 
 import { Counter } from "../control/config.ts";
 import type { Client, Told } from "./client.ts";
@@ -18,24 +18,24 @@ import type {
 /** Most bytes of the body at once. */
 const BLIND_BYTES = 64 * 1024;
 
-/** What may be given to a proxied request that has used up what it had; see `BridgeOwner.room`. */
+/** Returns the bytes that a proxied request may get next; see `BridgeOwner.room`. */
 function roomFor({ blind, done }: Framing): number {
-  // After the body nothing is read, unless the connection has become a tunnel.
+  // After the body, nothing is read unless the connection has become a tunnel.
   if (done) return BLIND_BYTES;
   return blind > 0 ? Math.min(blind, BLIND_BYTES) : LOOKED_AT_BYTES;
 }
 
-/** Stands between a connection and a proxied request, and counts. */
+/** Connects a client's connection with its proxied request, and counts. */
 export class ProxiedConnection implements Client {
   readonly #service: ConnectionService;
   readonly #connection: ConnectionHandle;
   readonly #request: PassedRequest;
   readonly #proxiedRequest: ProxiedRequest;
   readonly #entry: ProxiedEntry | undefined;
-  /** Between the proxied request and a client that speaks TLS. */
+  /** Carries bytes between the proxied request and a TLS client. */
   readonly #bridge: TlsBridge | null;
   #keep = false;
-  /** The file that is to be sent, once all that the program has sent before has left. */
+  /** The file to send after all earlier bytes of the program have left. */
   #redirected: RedirectedRequest | undefined;
 
   /** The request must still be in the service's head. Call {@linkcode start} next. */
@@ -57,12 +57,12 @@ export class ProxiedConnection implements Client {
     return this.#service.closing;
   }
 
-  /** Whether the client's reading is what is waited for. */
+  /** Whether it waits for the client to read. */
   get waitsForClient(): boolean {
     return this.#bridge?.waitsForClient ?? this.#proxiedRequest.waitsForClient;
   }
 
-  /** Begins; may be over when it returns. */
+  /** Starts. It may finish before this returns. */
   start(): void {
     if (this.#bridge?.fd === -1) this.failed({ status: 0, bytes: 0 });
     else this.#proxiedRequest.start();
@@ -74,7 +74,7 @@ export class ProxiedConnection implements Client {
     else this.#bridge.onSocket(events);
   }
 
-  /** Called now and then. */
+  /** Called periodically. */
   look(now: number): void {
     this.#proxiedRequest.look(now);
   }
@@ -94,7 +94,7 @@ export class ProxiedConnection implements Client {
     if (redirection === undefined) this.#tell(told, "done");
     else {
       const { framing, keep, original } = this.#request;
-      // What of the request has not been received would be taken for the next one.
+      // Unread bytes of this request could be taken for the next one.
       this.#keep = keep && framing.done;
       this.#redirected = { original: original!, redirection };
     }
@@ -118,7 +118,7 @@ export class ProxiedConnection implements Client {
     this.#connection.abort(Counter.ABORTED);
   }
 
-  /** The connection is being closed. */
+  /** Called when the connection closes. */
   drop(): void {
     this.#bridge?.close();
     const begun = this.#redirected && { status: 0, bytes: 0 };
@@ -126,7 +126,7 @@ export class ProxiedConnection implements Client {
     if (told !== undefined) this.#tell(told, "aborted");
   }
 
-  /** What the bridge needs to know. */
+  /** Describes the client's side for the bridge. */
   #clientSide({ framing }: PassedRequest): BridgeOwner {
     const connection = this.#connection;
     return {

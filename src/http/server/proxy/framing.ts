@@ -1,30 +1,30 @@
-/** Where the body of a message ends: RFC 9112, section 6. @module */
+/** Finds the end of a message body: RFC 9112, section 6. @module */
 
 import { CLASS, Class, CR, LF } from "../parser/syntax.ts";
 
-/** Follows a body that is passed on, so that not one byte too many is. */
+/** Follows a forwarded body, so that no byte too many is forwarded. */
 export interface Framing {
   /** Whether the body has ended. */
   readonly done: boolean;
-  /** Whether the end of the connection is the end of the body, rather than of its sender. */
+  /** Whether the end of the connection ends the body, instead of cutting it off. */
   readonly untilEnd: boolean;
-  /** Bytes from here on that need not be looked at; 0 where the next one must be. */
+  /** Number of following bytes that need no parsing; 0 if the next one must be parsed. */
   readonly blind: number;
   /**
-   * Bytes that the last {@linkcode Framing.scan} removed: what is to be passed on stands from its
-   * `start` to where it ended, less so many bytes.
+   * Bytes removed by the last {@linkcode Framing.scan}: the bytes to forward lie from its `start`
+   * to the end that it returned, minus this count.
    */
   readonly removed: number;
   /**
-   * Goes over bytes; returns where the body ends, `end` where it does not, -1 where it is none.
-   * What is not passed on is overwritten by what follows it.
+   * Parses bytes; returns where the body ends, `end` if it continues, -1 if it is malformed.
+   * Removed bytes are overwritten by the ones that follow.
    */
   scan(bytes: Uint8Array, start: number, end: number): number;
-  /** Goes over `count` bytes, at most {@linkcode Framing.blind}, without seeing them. */
+  /** Skips `count` bytes, at most {@linkcode Framing.blind}, without parsing. */
   skip(count: number): void;
 }
 
-/** A body of a length that is known; `Infinity` is up to the end of the connection. */
+/** A body of known length; `Infinity` means up to the end of the connection. */
 export class Counted implements Framing {
   readonly untilEnd: boolean;
   readonly removed = 0;
@@ -54,10 +54,10 @@ export class Counted implements Framing {
   }
 }
 
-/** Digits of a chunk's length: 2^48 bytes are more than anybody has. */
+/** Maximum digits of a chunk's length: up to 2^48 bytes. */
 const MOST_DIGITS = 12;
 
-/** Bytes of the extensions of one chunk, and of all trailers. */
+/** Maximum bytes of one chunk's extensions, and of all trailers. */
 const MOST_OTHERS = 8192;
 
 const State = {
@@ -69,7 +69,7 @@ const State = {
   DATA: 4,
   DATA_CR: 5,
   DATA_LF: 6,
-  /** At the beginning of a line behind the last chunk. */
+  /** At the start of a line after the last chunk. */
   TRAILER: 7,
   MORE_TRAILER: 8,
   TRAILER_LF: 9,
@@ -78,23 +78,23 @@ const State = {
 } as const;
 
 /**
- * What of a body in chunks is passed on: all of it; all but the trailers, for a program that could
- * take them for fields of the head; or the data alone, for a client that knows no chunks.
+ * Parts of a chunked body to forward: all; all except the trailers, which a program could mistake
+ * for fields of the head; or only the data, for a client that does not know chunks.
  */
 export type ChunkedParts = "all" | "without trailers" | "data";
 
 /**
- * A body in chunks, as strict as the heads: lines end in CR and LF, and extensions hold nothing that
- * another reader could take for the end of a line.
+ * A chunked body, parsed as strictly as heads: lines end in CR and LF, and extensions contain
+ * nothing that another parser could take for the end of a line.
  */
 export class Chunked implements Framing {
   readonly untilEnd = false;
   removed = 0;
   readonly #parts: ChunkedParts;
   #state: number = State.LENGTH;
-  /** Digits of the length at hand. */
+  /** Number of digits of the current length. */
   #digits = 0;
-  /** The length at hand; in the data what is left of it. */
+  /** The current length; within the data, the rest of it. */
   #left = 0;
   #others = 0;
 
@@ -135,7 +135,7 @@ export class Chunked implements Framing {
     return at;
   }
 
-  /** Whether the byte that led to this state is passed on. */
+  /** Whether to forward the byte that led to this state. */
   #passes(): boolean {
     if (this.#parts === "all") return true;
     if (this.#parts === "data") return false;
@@ -143,7 +143,7 @@ export class Chunked implements Framing {
       !(this.#state === State.TRAILER && this.#others > 0);
   }
 
-  /** Takes one byte of what is not data; false where it must not stand there. */
+  /** Parses one byte outside of the data; false if it is invalid there. */
   #step(byte: number): boolean {
     switch (this.#state) {
       case State.LENGTH:
@@ -165,7 +165,7 @@ export class Chunked implements Framing {
         return byte === LF && this.#go(State.LENGTH);
       case State.TRAILER:
         if (byte === CR) return this.#go(State.LAST_LF);
-        // The first byte of a name; this refuses a folded line.
+        // The first byte of a name; this rejects folded lines.
         return (CLASS[byte]! & Class.TOKEN) !== 0 && this.#other(byte) &&
           this.#go(State.MORE_TRAILER);
       case State.MORE_TRAILER:

@@ -1,4 +1,4 @@
-/** Collects the head of an answer, however it is cut. @module */
+/** Collects the head of a response from any number of pieces. @module */
 
 import type { Cell } from "../../../../ffi/libc/cell.ts";
 import { concat } from "../../../bytes.ts";
@@ -8,20 +8,20 @@ import { MessageFlag } from "../../../sys/flags/socket.ts";
 import { Moved } from "./body_pipe.ts";
 import { type Asked, endOfHead, readResponse, type ResponseHead } from "./response.ts";
 
-/** Most bytes of a head. */
+/** Maximum length of a head in bytes. */
 const MOST_HEAD = 64 * 1024;
 
-/** Most answers of 1xx before the one that counts. */
+/** Maximum number of 1xx responses before the final one. */
 const MOST_INTERIM = 16;
 
-/** Reads the heads of one request: those of interim answers too. */
+/** Reads all heads of one response, including interim ones. */
 export class HeadReader {
   #arrived: Uint8Array = new Uint8Array(0);
-  /** How far the end of the head has been looked for. */
+  /** Offset up to which the end of the head has been searched. */
   #searched = 0;
   #heads = 0;
 
-  /** The next head; `undefined` where it has not arrived, `null` where it is none. */
+  /** The next head; `undefined` if it is incomplete, `null` if it is invalid. */
   next(asked: Asked): ResponseHead | null | undefined {
     const arrived = this.#arrived;
     const end = endOfHead(arrived, this.#searched - 3);
@@ -36,14 +36,14 @@ export class HeadReader {
     return head;
   }
 
-  /** What has arrived behind the last head. */
+  /** Bytes received after the last head. */
   rest(): Uint8Array {
     const rest = this.#arrived;
     this.#arrived = new Uint8Array(0);
     return rest;
   }
 
-  /** Receives more; returns `MORE` where there was some, else another of `Moved`. */
+  /** Receives more; returns `MORE` if there was data, else another value of `Moved`. */
   receive(fd: number, buffer: Cell): number {
     const { bytes } = buffer;
     const count = recvCell(fd, buffer, 0, bytes.length, MessageFlag.DONTWAIT);

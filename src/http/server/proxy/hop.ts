@@ -1,6 +1,6 @@
-/** Header fields that concern one connection alone, and are not passed on: RFC 9110, 7.6.1. @module */
+/** Hop-by-hop header fields, which are not forwarded: RFC 9110, 7.6.1. @module */
 
-/** Those of requests, and one that CGI programs take for the name of a proxy. */
+/** Hop-by-hop fields of requests, and one that CGI programs take for the name of a proxy. */
 export const OF_THIS_HOP: ReadonlySet<string> = new Set([
   "connection",
   "keep-alive",
@@ -11,5 +11,5 @@ export const OF_THIS_HOP: ReadonlySet<string> = new Set([
   "upgrade",
 ]);
 
-/** What nobody can have removed by naming it in Connection: without them it is another message. */
+/** Fields that Connection cannot remove: without them, it would be a different message. */
 export const KEPT: ReadonlySet<string> = new Set(["host", "content-length", "transfer-encoding"]);

@@ -25,36 +25,36 @@ export interface FallbackOptions extends FallbackTlsOptions {
    */
   readonly to: string | Endpoint;
   /**
-   * Beginnings of targets that are always the program's, whatever is in the folder: `"/api/"` is
-   * everything below, `"/api"` also `/apis`. Compared with the path as it was sent, and with the
+   * Starts of targets that always go to your server, even if the folder has such a file: `"/api/"`
+   * covers everything below, `"/api"` also `/apis`. Compared with the path as sent, and with the
    * decoded path that the file look-up uses.
    *
    * @default {none}
    */
   readonly paths?: readonly string[] | undefined;
-  /** Whether what is not in the folder is the program's. @default {true} */
+  /** Whether requests for missing files go to your server. @default {true} */
   readonly notFound?: boolean | undefined;
-  /** Whether methods other than GET and HEAD are; never CONNECT and TRACE. @default {true} */
+  /** Whether methods other than GET and HEAD go there; never CONNECT and TRACE. @default {true} */
   readonly methods?: boolean | undefined;
   /**
-   * Sets X-Forwarded-For, -Host and -Proto. `"replace"` drops what the client says of itself,
-   * `"append"` is for behind a proxy that is trusted, `false` passes everything on as it is.
+   * Sets X-Forwarded-For, -Host and -Proto. `"replace"` drops the client's own values, `"append"`
+   * is for use behind a trusted proxy, `false` forwards all fields unchanged.
    *
    * @default {"replace"}
    */
   readonly forwarded?: Forwarding | undefined;
   /**
-   * Whether requests say in a `Via` field that they were passed on, as RFC 9110, 7.6.3 demands.
-   * nginx, for one, sends no gzip to a request with that field (`gzip_proxied`).
+   * Whether to add a `Via` field to forwarded requests, as RFC 9110, 7.6.3 requires. Some servers
+   * then change their responses: nginx sends no gzip (`gzip_proxied`).
    *
    * @default {true}
    */
   readonly via?: boolean | undefined;
   /**
-   * Whether the program may have a file sent in place of its answer: `X-Accel-Redirect: /a/b.pdf` names
-   * a file below the root, in the spelling of a request target. A path such as `"/private/"` allows
-   * this for the files below it only. The program can then send every file that the server may read,
-   * also those that `paths` keeps clients from.
+   * Whether your server may name a file to send instead of its response:
+   * `X-Accel-Redirect: /a/b.pdf` names a file below the root, as a request target. A path such as
+   * `"/private/"` allows only files below it. Your server can then send every file that this server
+   * may read, including those that `paths` hides from clients.
    *
    * @default {false}
    */
@@ -138,7 +138,7 @@ export async function resolveFallback(
 export function hostOf(to: Endpoint): string {
   if ("path" in to) return "localhost";
   const { host = "127.0.0.1", port } = to;
-  // A zone buffers something on this machine only (RFC 6874, 1).
+  // A zone has a meaning on this machine only (RFC 6874, 1).
   const name = host.replace(/%.*$/, "");
   return `${name.includes(":") ? `[${name}]` : name}:${port}`;
 }

@@ -1,14 +1,14 @@
-/** Which targets `fallback.paths` buffers. @module */
+/** Matches targets with `fallback.paths`. @module */
 
 import { lookedUpPath, splitTarget } from "../../rules/target.ts";
 
 /**
- * Whether one of the paths is the beginning of a target.
+ * Whether a target starts with one of the paths.
  *
- * Compares the path as it was sent, and the decoded path that the file look-up uses: no spelling of
- * a path leads to a file below it. Takes both forms of a target.
+ * Compares the path as sent, and the decoded path that the file look-up uses, so no spelling of a
+ * path leads to a file below it. Accepts both forms of a target.
  *
- * @param decoded The same paths, each by {@linkcode decodedPath}.
+ * @param decoded The same paths, each decoded by {@linkcode decodedPath}.
  */
 export function owned(
   target: string,
@@ -23,10 +23,10 @@ export function owned(
   return path !== undefined && decoded.some((beginning) => path.startsWith(beginning));
 }
 
-/** One of `fallback.paths` with its escapes decoded; as it is where they are no UTF-8. */
+/** Decodes one of `fallback.paths`; returns it unchanged if its escapes are not valid UTF-8. */
 export function decodedPath(path: string): string {
   try {
-    // An escaped slash separates no names.
+    // An escaped slash does not separate names.
     return /%2f/i.test(path) ? path : decodeURIComponent(path);
   } catch {
     return path;

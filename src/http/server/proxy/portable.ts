@@ -77,7 +77,7 @@ export class PortableFallback {
       "websocket",
     ]);
     request.on("upgrade", (response, upstream, first) => {
-      // From here on silence buffers nothing.
+      // From here on, silence is normal.
       upstream.setTimeout(0);
       const lines = [`HTTP/1.1 101 Switching Protocols`, ...fieldLines(response.rawHeaders, accel)];
       socket.write(`${lines.join("\r\n")}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n`);

@@ -1,4 +1,4 @@
-/** Answers in place of the program, where no system call can be made: files, errors. @module */
+/** Sends files and errors instead of the program if system calls are not possible. @module */
 
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { giveUp, sendBody, setHead } from "../../adapters/respond.ts";
@@ -7,10 +7,10 @@ import { phraseOf, planMessage } from "../../rules/messages.ts";
 import { planFile } from "../../rules/plan.ts";
 import { type Accel, accelPath, describedBy, type Redirection } from "../response/accel.ts";
 
-/** What a file is sent for. */
+/** A request whose file should be sent. */
 interface RedirectedAnswer {
   readonly accel: Accel;
-  /** `null` where it contradicts itself. */
+  /** `null` if the redirection contradicts itself. */
   readonly redirection: Redirection | null;
   readonly req: IncomingMessage;
   readonly res: ServerResponse;
@@ -43,14 +43,14 @@ async function send(
       ? found.plan
       : planFile(request, describedBy(file.described!, redirection));
     setHead(res, plan);
-    // What of the request has not been received would be waited for.
+    // Unread bytes of the request would delay the next one.
     if (!req.complete) res.setHeader("Connection", "close");
     if (file !== undefined && redirection.cookies.length > 0) {
       res.setHeader("Set-Cookie", redirection.cookies);
     }
     await sendBody(res, plan, file);
   } catch (error) {
-    // Where another answer can be given, the caller gives it.
+    // If another response is possible, the caller sends it.
     if (giveUp(res)) throw error;
   } finally {
     file?.close();
@@ -69,7 +69,7 @@ export function faultOf(res: ServerResponse): string | undefined {
   return faults.get(res);
 }
 
-/** Answers with a status and a line of text, unless an answer has begun. */
+/** Sends a status and a line of text, unless a response has begun. */
 export function refuse(
   res: ServerResponse,
   status: number,

@@ -1,4 +1,4 @@
-/** One request that the program answers: its way there, and the answer's way back. @module */
+/** One request that the program answers: forwards it, and returns the response. @module */
 
 import { concat } from "../../../bytes.ts";
 import { EpollEvent } from "../../../sys/flags/event.ts";
@@ -16,21 +16,21 @@ import { Upstream, type UpstreamOwner } from "./upstream.ts";
 
 const { ERR, HUP, IN, OUT, RDHUP } = EpollEvent;
 
-/** Passes one request on, over a connection to the program that is for it alone. */
+/** Forwards one request over a connection of its own to the program. */
 export class ProxiedRequest implements UpstreamOwner, Task {
-  /** Whether the client's socket is full: its reading is what is waited for. */
+  /** Whether it waits for the client to read, because the client's socket is full. */
   waitsForClient = false;
   readonly #fallback: Fallback;
   readonly #client: Client;
   readonly #request: PassedRequest;
   readonly #upstream: Upstream;
   #up: BodyPipe | null = null;
-  /** Whether nothing more is moved up. */
+  /** Whether no more bytes go up. */
   #upDone = false;
   #down: BodyPipe | null = null;
   #downDone = false;
   readonly #heads = new HeadReader();
-  /** Whether nothing but the end of the connection ends the answer. */
+  /** Whether only the end of the connection ends the response. */
   #untilEnd = false;
   #status = 0;
   /** Why there is no answer, or not the whole. */
@@ -69,7 +69,7 @@ export class ProxiedRequest implements UpstreamOwner, Task {
     else this.onEvents();
   }
 
-  /** The event of a client that has left, or only shut its sending side down: both look the same. */
+  /** Returns the event of a client that left, or closed its sending side: both look the same. */
   #gone(): number {
     const arrived = this.#up === null ? this.#request.framing.done : this.#upDone;
     return arrived && this.#status !== 101 ? RDHUP : 0;
@@ -80,7 +80,7 @@ export class ProxiedRequest implements UpstreamOwner, Task {
     this.onEvents();
   }
 
-  /** Ends what has been silent for too long; a client that does not read is its owner's affair. */
+  /** Ends a silent request. The owner handles clients that do not read. */
   look(now: number): void {
     if (this.#over || this.waitsForClient) return;
     const { connectMs, silenceMs } = this.#fallback.config;
@@ -90,7 +90,7 @@ export class ProxiedRequest implements UpstreamOwner, Task {
     else this.refuse(504, `it was silent for ${most} ms`);
   }
 
-  /** Closes all but the client's socket; returns how far the answer has come, the first time. */
+  /** Closes all but the client's socket; the first call returns the progress of the response. */
   abort(): Told | undefined {
     if (this.#over) return undefined;
     this.#over = true;
@@ -101,7 +101,7 @@ export class ProxiedRequest implements UpstreamOwner, Task {
     return { status: this.#status, bytes, error: this.#error };
   }
 
-  /** Moves what can be moved; called for events of the program's socket too. */
+  /** Moves what it can; also called for events of the program's socket. */
   onEvents(): void {
     if (this.#over) return;
     const up = this.#moveUp();
@@ -116,7 +116,7 @@ export class ProxiedRequest implements UpstreamOwner, Task {
     if (up === Moved.MORE || down === Moved.MORE) this.#again();
   }
 
-  /** Moves what the client sends; returns one of `Moved`. */
+  /** Moves bytes from the client; returns one of `Moved`. */
   #moveUp(): number {
     const up = this.#up;
     if (up === null || this.#upDone) return Moved.DONE;
@@ -128,12 +128,12 @@ export class ProxiedRequest implements UpstreamOwner, Task {
     if (moved === Moved.DONE) {
       if (this.#status === 101) this.#endTunnel(this.#upstream.fd);
     } else if (moved === Moved.MALFORMED) this.refuse(400);
-    // A program that takes no more may have answered all the same.
+    // A program that reads no more may have answered all the same.
     else if (moved !== Moved.TARGET_FAILED) this.#fail();
     return Moved.DONE;
   }
 
-  /** Moves what the program answers; returns one of `Moved`. */
+  /** Moves bytes from the program; returns one of `Moved`. */
   #moveDown(): number {
     if (this.#downDone) return Moved.DONE;
     let moved: number = Moved.MORE;
@@ -151,7 +151,7 @@ export class ProxiedRequest implements UpstreamOwner, Task {
     if (moved < Moved.DONE) return moved;
     if (moved !== Moved.DONE) this.refuse(502, faultOf(moved));
     else if (this.#status === 0) {
-      // That was an interim answer.
+      // That was an interim response.
       this.#down = null;
       return Moved.MORE;
     } else if (this.#status === 101) this.#endTunnel(this.#client.fd);
@@ -159,7 +159,7 @@ export class ProxiedRequest implements UpstreamOwner, Task {
     return Moved.DONE;
   }
 
-  /** Reads the head of an answer; `MORE` when there is one, or a part of one. */
+  /** Reads the head of a response; returns `MORE` if it got at least a part. */
   #readHead(): number {
     if (!this.#upstream.ready) return Moved.READ;
     const { date, loop, buffers } = this.#fallback;
@@ -170,7 +170,7 @@ export class ProxiedRequest implements UpstreamOwner, Task {
     return received;
   }
 
-  /** An answer begins. */
+  /** Begins a response. */
   #begin(head: ResponseHead): number {
     const { framing, redirection, status, text } = head;
     if (status < 200 && status !== 101) {
@@ -186,19 +186,19 @@ export class ProxiedRequest implements UpstreamOwner, Task {
     if (last < 0) return Moved.MALFORMED;
     this.#answer(head, rest.subarray(0, last - framing.removed));
     if (status === 101) {
-      // From here on nothing is looked at, in either direction.
+      // From here on, nothing is inspected in either direction.
       this.#sendUp(this.#request.rest, new Counted(Infinity));
       this.#again();
     }
     return Moved.MORE;
   }
 
-  /** Sends a head to the client, and then the body. */
+  /** Sends a head to the client, then the body. */
   #answer({ framing, required, status, text, untilEnd }: AnswerHead, body: Uint8Array): void {
     const { framing: { done }, keep } = this.#request;
     this.#status = status;
     this.#untilEnd = untilEnd;
-    // What of the request has not been received would be taken for the next one.
+    // Unread bytes of this request could be taken for the next one.
     this.#keep = keep && done && !untilEnd && !this.#client.closing;
     const connection = status === 101 ? "upgrade" : this.#keep ? "keep-alive" : "close";
     const head = clientHead(text, connection, required);
@@ -218,14 +218,14 @@ export class ProxiedRequest implements UpstreamOwner, Task {
     this.#up = new BodyPipe(this.#fallback.buffers, { ...ends, framing, ahead });
   }
 
-  /** One direction has ended: the other may go on. */
+  /** Ends one direction of a tunnel. The other one may continue. */
   #endTunnel(target: number): void {
     raw.shutdown(target, ShutdownHow.WR);
     if (target === this.#client.fd) this.#downDone = true;
     if (this.#upDone && this.#downDone) this.#finish();
   }
 
-  /** Answers in the place of the program, unless it has begun to. */
+  /** Responds instead of the program, unless its response has begun. */
   refuse(status: number, error?: string): void {
     if (this.#over) return;
     this.#error ??= error;
@@ -247,7 +247,7 @@ export class ProxiedRequest implements UpstreamOwner, Task {
   #fail(): void {
     const told = this.abort();
     if (told === undefined) return;
-    // An ordinary end would look like that of the body.
+    // A normal close would look like the end of the body.
     if (this.#untilEnd) resetOnClose(this.#client.fd);
     this.#client.failed(told);
   }

@@ -1,4 +1,4 @@
-/** Which requests are the program's to answer, as one thread of the server sees it. @module */
+/** Decides which requests go to the program, in one thread of the server. @module */
 
 import { concat } from "../../../bytes.ts";
 import type { Loop } from "../../../threads/loop/loop.ts";
@@ -16,40 +16,40 @@ import { decodedPath, owned } from "./paths.ts";
 import { isPassable, passedHead, wantsWebSocket } from "./request.ts";
 import type { AnswerHead } from "./response.ts";
 
-/** For how long a WebSocket may be silent, in milliseconds. */
+/** Time for which a WebSocket may be silent, in milliseconds. */
 export const WEB_SOCKET_MS = 3_600_000;
 
-/** A request to be passed on. */
+/** A request to forward. */
 export interface PassedRequest {
-  /** The head for the program, and what of the body has arrived. */
+  /** The head for the program, and the received part of the body. */
   readonly ahead: Uint8Array;
-  /** Knows what of the body is still to come. */
+  /** Knows the rest of the body. */
   readonly framing: Framing;
-  /** What has arrived behind the request. */
+  /** Bytes received after the request. */
   readonly rest: Uint8Array;
   readonly bodiless: boolean;
   readonly minor: number;
   readonly upgrade: boolean;
-  /** Whether the client's connection is to stay. */
+  /** Whether the client's connection should stay open. */
   readonly keep: boolean;
-  /** The head as the client sent it, where it may have to be read again. */
+  /** The head as the client sent it, if it may have to be read again. */
   readonly original: Uint8Array | null;
 }
 
-/** What requests are passed on with. */
+/** Forwards requests in one thread. */
 export class Fallback {
   readonly loop: Loop;
   readonly config: FallbackConfig;
   readonly buffers: SharedBuffers = new SharedBuffers();
   /** Speaks TLS with the program; `null` where that speaks HTTP without it. */
   readonly dialer: TlsDialer | null;
-  /** Closes a connection that waits for nothing but another request; false where there is none. */
+  /** Closes a connection that waits only for another request; returns false if there is none. */
   readonly makeRoom: () => boolean;
   readonly #clock: Clock;
   readonly #paths: readonly Uint8Array[];
   /** The same paths, decoded. */
   readonly #decoded: readonly string[];
-  /** Whether OPTIONS is answered for the files. */
+  /** Whether the server itself answers OPTIONS for files. */
   readonly #preflights: boolean;
   readonly #scheme: "http" | "https";
 
@@ -61,7 +61,7 @@ export class Fallback {
       readonly dialer: TlsDialer | null;
       readonly makeRoom: () => boolean;
       readonly preflights: boolean;
-      /** How clients reach the server. */
+      /** Scheme by which clients reach the server. */
       readonly scheme: "http" | "https";
     },
   ) {
@@ -76,13 +76,13 @@ export class Fallback {
     this.#decoded = config.paths.map(decodedPath);
   }
 
-  /** The date. */
+  /** The current Date field. */
   get date(): Uint8Array {
     this.#clock.tick(this.loop.now);
     return this.#clock.bytes;
   }
 
-  /** Whether a request is the program's, whatever is in the folder. */
+  /** Whether a request goes to the program, whatever the folder contains. */
   owns(head: RequestHead): boolean {
     if (this.#paths.length === 0) return false;
     if (!isPlain(head)) return owned(head.target, this.config.paths, this.#decoded) && passes(head);
@@ -92,7 +92,7 @@ export class Fallback {
     return false;
   }
 
-  /** Whether a request is the program's that the folder has answered with this status. */
+  /** Whether a request that the folder answered with this status goes to the program. */
   wants(head: RequestHead, status: number): boolean {
     const { methods, notFound } = this.config;
     if (head.method === Method.GET || head.method === Method.HEAD) {
@@ -101,7 +101,9 @@ export class Fallback {
     return methods && !(head.method === Method.OPTIONS && this.#preflights) && passes(head);
   }
 
-  /** Takes the request in `head`, whose body begins at `at`; `undefined` where that is malformed. */
+  /**
+   * Takes the request in `head`, whose body begins at `at`; returns `undefined` if it is malformed.
+   */
   take(
     head: RequestHead,
     at: number,
@@ -129,7 +131,7 @@ export class Fallback {
     return { ahead, framing, rest, bodiless, minor, upgrade, keep, original };
   }
 
-  /** An answer in the place of the program's. */
+  /** Builds a response to send instead of the program's. */
   refusal(
     status: number,
     bodiless: boolean,
@@ -142,19 +144,21 @@ export class Fallback {
     return { head, body: bodiless ? new Uint8Array(0) : parts[0] as Uint8Array };
   }
 
-  /** Closes what is kept. */
+  /** Closes what it keeps. */
   close(): void {
     this.buffers.pipes.close();
   }
 }
 
-/** CONNECT asks for a tunnel to anywhere, and TRACE for what the client must not see: never. */
+/**
+ * Never forwards CONNECT, a tunnel to anywhere, or TRACE, which shows hidden fields to the client.
+ */
 function passes(head: RequestHead): boolean {
   const { methodName } = head;
   return methodName !== "CONNECT" && methodName !== "TRACE" && isPassable(head);
 }
 
-/** Whether the path is compared as it was sent: the origin form without an escape. */
+/** Whether the path can be compared as sent: origin form, no escapes. */
 function isPlain({ bytes, pathEnd, targetStart }: RequestHead): boolean {
   if (bytes[targetStart] !== SLASH) return false;
   for (let at = targetStart; at < pathEnd; at++) if (bytes[at] === PERCENT) return false;

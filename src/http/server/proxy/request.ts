@@ -1,4 +1,4 @@
-/** The head of a request as it is passed on. @module */
+/** Builds the head of a forwarded request. @module */
 
 import { Field } from "../parser/field_names.ts";
 import { trimBlanks } from "../../rules/blanks.ts";
@@ -10,7 +10,7 @@ import { type Accel, isOfServers } from "../response/accel.ts";
 import { KEPT, OF_THIS_HOP } from "./hop.ts";
 import type { Forwarding } from "./options.ts";
 
-/** What says who asked; underscores, because some programs cannot tell them from hyphens. */
+/** Fields about the client; with underscores too, because some programs treat them like hyphens. */
 const WHO: ReadonlySet<string> = new Set([
   "forwarded",
   "x-forwarded-for",
@@ -21,24 +21,24 @@ const WHO: ReadonlySet<string> = new Set([
 
 const FORWARDED_FOR = "x-forwarded-for";
 
-/** Whether a target can be passed on: as it is, or made from the absolute form. */
+/** Whether a target can be forwarded, as it is or converted from the absolute form. */
 export function isPassable(head: RequestHead): boolean {
   return head.bytes[head.targetStart] === SLASH || splitTarget(head.target) !== 400;
 }
 
 const SLASH = 0x2f;
 
-/** Whether a request asks for another protocol that is passed on: WebSocket, and nothing else. */
+/** Whether a request asks to switch to WebSocket, the only protocol that is forwarded. */
 export function wantsWebSocket(head: RequestHead): boolean {
-  // With "h2c" a client could speak to the program past all that is checked here.
+  // With "h2c", a client could send requests that bypass all checks here.
   return (head.known & Field.UPGRADE) !== 0 && head.minor === 1 && head.method === Method.GET &&
     head.header("upgrade")!.toLowerCase() === "websocket" && named(head).has("upgrade");
 }
 
 /**
- * Writes the head for the program: the same request, without what concerns this connection alone.
+ * Builds the head for the program: the same request without hop-by-hop fields.
  *
- * @param client Address of the client in digits; empty where it has none.
+ * @param client Numeric address of the client; empty if unknown.
  */
 export function passedHead(
   head: RequestHead,
@@ -46,7 +46,7 @@ export function passedHead(
     readonly accel: Accel;
     readonly client: string;
     readonly forwarded: Forwarding;
-    /** Value of Host for a request of HTTP/1.0 without one. */
+    /** Value of Host for an HTTP/1.0 request without one. */
     readonly host: string;
     readonly scheme: "http" | "https";
     readonly upgrade: boolean;
@@ -57,7 +57,7 @@ export function passedHead(
   const parts = splitTarget(head.target);
   if (parts === 400) throw new TypeError("Cannot pass a request on: its target is malformed");
   const { authority, path, query } = parts;
-  // RFC 9112, 2.3: an intermediary sends its own version, which is not that of the client.
+  // RFC 9112, 2.3: an intermediary sends its own version instead of the client's.
   const lines = [`${head.methodName} ${path}${query} HTTP/1.1`];
   let chain = "";
   let host = authority;
@@ -65,7 +65,7 @@ export function passedHead(
   for (let i = 0; i < head.count; i++) {
     const [name, value] = fieldAt(head, i);
     const lower = name.toLowerCase();
-    // Trailers are dropped: a program could take a trailer field for one of the head.
+    // Drop trailers: a program could mistake a trailer field for one of the head.
     if (OF_THIS_HOP.has(lower) || lower === "trailer" || (dropped.has(lower) && !KEPT.has(lower))) {
       continue;
     }
@@ -83,14 +83,14 @@ export function passedHead(
     }
     lines.push(`${name}: ${value}`);
   }
-  // HTTP/1.1 requires one.
+  // HTTP/1.1 requires a Host field.
   if (host === undefined) lines.push(`Host: ${own}`);
   if (forwarded !== false) {
     lines.push(...whoAsked(head, forwarded, { chain, client, host, scheme }));
   }
   if (via) lines.push(`Via: 1.${head.minor} sluice`);
   if ((head.known & Field.TRANSFER_ENCODING) !== 0) lines.push("Transfer-Encoding: chunked");
-  // Each connection to the program is for one request: nothing of one can become part of another.
+  // Each connection to the program carries one request, so requests cannot mix.
   lines.push(upgrade ? "Connection: Upgrade\r\nUpgrade: websocket" : "Connection: close");
   return latin1Bytes(`${lines.join("\r\n")}\r\n\r\n`);
 }
@@ -125,7 +125,7 @@ function fieldAt({ bytes, fields }: RequestHead, index: number): readonly [strin
   ];
 }
 
-/** What Connection names, in lower case. */
+/** Names listed in Connection, in lower case. */
 function named(head: RequestHead): ReadonlySet<string> {
   if ((head.known & Field.CONNECTION) === 0) return NONE;
   const options = head.header("connection") ?? "";

@@ -1,4 +1,4 @@
-/** The head of an answer that is passed on: read strictly, and written anew. @module */
+/** Parses the head of a forwarded response strictly, and writes it anew. @module */
 
 import { trimBlanks } from "../../rules/blanks.ts";
 import { latin1, latin1Bytes } from "../parser/syntax.ts";
@@ -6,23 +6,23 @@ import { ACCEL, type Redirection, redirectionOf } from "../response/accel.ts";
 import { commonFields } from "../response/response.ts";
 import { Chunked, Counted, type Framing } from "./framing.ts";
 
-/** The head of an answer, the program's or ours. */
+/** The head of a response, from the program or from the server itself. */
 export interface AnswerHead {
   readonly status: number;
   readonly framing: Framing;
-  /** Whether the client knows by the end of the connection alone where the body ends. */
+  /** Whether only the end of the connection tells the client where the body ends. */
   readonly untilEnd: boolean;
-  /** Protocols that the program asks for with 426 (RFC 9110, 15.5.22). */
+  /** Protocols that the program requires with 426 (RFC 9110, 15.5.22). */
   readonly required: string | undefined;
-  /** For the client, but for the last lines: what becomes of the connection, and an empty one. */
+  /** Text for the client, without the last lines: the Connection field and the empty line. */
   readonly text: string;
 }
 
-/** A head that was read. */
+/** A parsed head. */
 export interface ResponseHead extends AnswerHead {
-  /** Where the body begins. */
+  /** Where the body starts. */
   readonly end: number;
-  /** The file that is to be sent instead. */
+  /** The file to send instead. */
   readonly redirection: Redirection | undefined;
 }
 
@@ -32,7 +32,7 @@ const NAME = /^[\w!#$%&'*+\-.^`|~]+$/;
 const CONTROL = /[\x00-\x08\x0a-\x1f\x7f]/;
 const LENGTH = /^\d{1,15}$/;
 
-/** Fields of one hop. */
+/** Hop-by-hop fields. */
 const OF_THIS_HOP: ReadonlySet<string> = new Set([
   "connection",
   "keep-alive",
@@ -41,21 +41,21 @@ const OF_THIS_HOP: ReadonlySet<string> = new Set([
   "upgrade",
 ]);
 
-/** What was asked. */
+/** The request of a response. */
 export interface Asked {
-  /** Whether it was HEAD: the answer has no body. */
+  /** Whether it was HEAD, so that the response has no body. */
   readonly bodiless: boolean;
-  /** 0 or 1, of HTTP/1.x: the client's version. */
+  /** Minor version of the client's HTTP/1.x: 0 or 1. */
   readonly minor: number;
-  /** Whether it was for a WebSocket. */
+  /** Whether it asked for a WebSocket. */
   readonly upgrade: boolean;
-  /** The request's head, where the answer may name a file to be sent instead. */
+  /** Head of the request, if the response may name a file to send instead. */
   readonly original?: Uint8Array | null;
-  /** The date, for an answer that has none. */
+  /** Date for a response without one. */
   readonly date: Uint8Array;
 }
 
-/** Where the empty line that ends a head begins, or -1. */
+/** Position of the empty line that ends a head, or -1. */
 export function endOfHead(bytes: Uint8Array, from: number): number {
   for (let at = Math.max(0, from); at + 3 < bytes.length; at++) {
     if (bytes[at] === 13 && bytes[at + 1] === 10 && bytes[at + 2] === 13 && bytes[at + 3] === 10) {
@@ -65,7 +65,9 @@ export function endOfHead(bytes: Uint8Array, from: number): number {
   return -1;
 }
 
-/** Reads a head whose empty line begins at `end`; `null` for what is none, or contradicts itself. */
+/**
+ * Parses a head whose empty line starts at `end`; `null` if it is invalid or contradicts itself.
+ */
 export function readResponse(bytes: Uint8Array, end: number, asked: Asked): ResponseHead | null {
   const [first = "", ...rest] = latin1(bytes, 0, end).split("\r\n");
   const line = STATUS_LINE.exec(first);
@@ -121,7 +123,7 @@ export function readResponse(bytes: Uint8Array, end: number, asked: Asked): Resp
   };
 }
 
-/** RFC 9112, 6.3, without the cases in which two readers could see two bodies. */
+/** RFC 9112, 6.3, without the cases in which two parsers could see two different bodies. */
 function framingOf(
   status: number,
   { bodiless, minor, upgrade }: Asked,
@@ -139,15 +141,16 @@ function framingOf(
   }
   if (lengths.length > 1 || !lengths.every((length) => LENGTH.test(length))) return null;
   if (bodiless || status < 200 || status === 204 || status === 304) return new Counted(0);
-  // A client of HTTP/1.0 knows no chunks (RFC 9112, 6.1).
+  // An HTTP/1.0 client does not know chunks (RFC 9112, 6.1).
   if (codings.length > 0) return new Chunked(minor === 0 ? "data" : "all");
   return new Counted(lengths.length === 0 ? Infinity : Number(lengths[0]));
 }
 
 /**
- * The whole head.
+ * Completes a head.
  *
- * @param connection What becomes of the connection; `null` for that of an interim answer, which says nothing of the connection. */
+ * @param connection Value of the Connection field; `null` for an interim response, which has none.
+ */
 export function clientHead(
   text: string,
   connection: "close" | "keep-alive" | "upgrade" | null,

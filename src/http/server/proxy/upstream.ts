@@ -1,4 +1,4 @@
-/** A connection to the program, for one request. @module */
+/** A connection to the program for one request. @module */
 
 import { EXHAUSTIONS } from "../../../errno.ts";
 import { errnoName } from "../../../errors.ts";
@@ -8,24 +8,24 @@ import type { Handler, Loop } from "../../../threads/loop/loop.ts";
 import type { Fallback } from "./proxy.ts";
 import { SecureUpstream } from "./tls/secure_upstream.ts";
 
-/** The status for a program that cannot be reached because of `-errno`. */
+/** Returns the status if the program cannot be reached because of `-errno`. */
 function statusOf(result: number): 502 | 503 {
   return EXHAUSTIONS.has(result) ? 503 : 502;
 }
 
-/** Whose connection it is. */
+/** Owner of the connection. */
 export interface UpstreamOwner {
-  /** Called once, when it is connected. */
+  /** Called once when it is connected. */
   connected(): void;
   /** Called once instead, or when the connection fails later: with the status for it, and why. */
   refuse(status: 502 | 503, reason: string): void;
-  /** Called for events, once it is connected. */
+  /** Called for events after it is connected. */
   onEvents(): void;
 }
 
-/** Connects, and is watched for what its owner waits for. */
+/** Connects, and watches the events that its owner waits for. */
 export class Upstream implements Handler {
-  /** The socket, or what stands for it where the program speaks TLS; once there is one. */
+  /** The socket, or its stand-in if the program speaks TLS; -1 before there is one. */
   fd = -1;
   /** Whether it is connected. */
   ready = false;
@@ -33,7 +33,7 @@ export class Upstream implements Handler {
   readonly #owner: UpstreamOwner;
   readonly #dial: Dial;
   #secure: SecureUpstream | null = null;
-  /** Events that are waited for; 0 when it is not in the loop. */
+  /** Events to wait for; 0 if it is not in the loop. */
   #interest = 0;
 
   /** Connects to the program of `fallback`. */
@@ -91,7 +91,7 @@ export class Upstream implements Handler {
     this.#owner.refuse(statusOf(result), `it cannot be reached (${errnoName(-result)})`);
   }
 
-  /** Begins to connect; the owner may be told before it returns. */
+  /** Begins to connect. May call the owner before it returns. */
   connect(): void {
     this.#dial.start();
   }
@@ -101,12 +101,12 @@ export class Upstream implements Handler {
     this.#owner.onEvents();
   }
 
-  /** Sets the events that are waited for. */
+  /** Sets the events to wait for. */
   watch(events: number): void {
     if (this.#secure !== null) return this.#secure.await(events);
     if (events === this.#interest) return;
     if (events === 0) {
-      // Not only no events: an end would be reported again and again.
+      // Removes it, because with no events the loop would still report its end again and again.
       this.#loop.remove(this.fd);
     } else if (this.#interest === 0) {
       const result = this.#loop.add(this.fd, events, this);

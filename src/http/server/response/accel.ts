@@ -1,18 +1,18 @@
-/** `X-Accel-Redirect`: the program names a file, and the server sends it. @module */
+/** `X-Accel-Redirect`: your program names a file, and the server sends it. @module */
 
 import { mergeHeaders } from "../../rules/fields/fields.ts";
 import type { Representation } from "../../rules/representation.ts";
 import { type Dotfiles, parseTarget } from "../../rules/target.ts";
 import type { Headers } from "../../rules/types.ts";
 
-/** Whether the header is honoured; a path says for which files. */
+/** Whether the header is honored; a path restricts it to the files below. */
 export type Accel = boolean | string;
 
-/** What an answer with the header says. */
+/** Content of a response with the header. */
 export interface Redirection {
   /** Value of the header. */
   readonly target: string;
-  /** Fields of the answer that the client gets, by their usual names. */
+  /** Fields of the response that the client gets, by their usual names. */
   readonly fields: Headers;
   /** Values of Set-Cookie. */
   readonly cookies: readonly string[];
@@ -21,7 +21,7 @@ export interface Redirection {
 /** The header, in lower case. */
 export const ACCEL = "x-accel-redirect";
 
-/** Fields of an answer that nginx keeps, too (`redirect` in ngx_http_upstream_headers_in). */
+/** Fields that nginx also keeps (`redirect` in ngx_http_upstream_headers_in). */
 const KEPT: ReadonlyMap<string, string> = new Map(
   ["Accept-Ranges", "Cache-Control", "Content-Disposition", "Content-Type", "Expires"].map(
     (name) => [name.toLowerCase(), name],
@@ -29,19 +29,19 @@ const KEPT: ReadonlyMap<string, string> = new Map(
 );
 
 /**
- * Fields of a request that only a server in front of the program may set. Rack, for one, believes
- * them: a client could choose the header that names the file, or map paths to others.
+ * Request fields that only a server in front of the program may set. Rack, for example, trusts
+ * them: a client could choose the header that names the file, or map paths to other files.
  */
 const OF_SERVERS: ReadonlySet<string> = new Set([ACCEL, "x-accel-mapping", "x-sendfile-type"]);
 
-/** Whether the program must not see this field of a request; takes the name in lower case. */
+/** Whether to hide this request field from the program; takes the name in lower case. */
 export function isOfServers(name: string): boolean {
   return OF_SERVERS.has(name.replaceAll("_", "-"));
 }
 
 /**
- * Reads the header and what goes with it from the fields of an answer. `undefined` for an answer
- * without the header, `null` for one that has it twice.
+ * Reads the header and related fields from a response. Returns `undefined` for a response without
+ * the header, `null` if it occurs twice.
  */
 export function redirectionOf(
   answer: Iterable<readonly [lower: string, value: string]>,
@@ -62,10 +62,10 @@ export function redirectionOf(
 }
 
 /**
- * The path below the root that the header names, or the status to answer with.
+ * The path below the root that the header names, or the status of the error response.
  *
- * Follows the rules for the targets of clients, so it leads nowhere else. A mistake in it is not the
- * client's: 404, never 400.
+ * The rules for client targets apply, so it cannot lead anywhere else. An invalid path is the
+ * program's fault, not the client's: 404, never 400.
  */
 export function accelPath(target: string, accel: Accel, dotfiles: Dotfiles): string | 403 | 404 {
   if (target[0] !== "/") return 404;
@@ -78,11 +78,11 @@ export function accelPath(target: string, accel: Accel, dotfiles: Dotfiles): str
 }
 
 /**
- * The file as the program describes it.
+ * Describes the file with the program's header fields.
  *
- * `maxAge` and the like are for files that everybody may have, and the program may have checked who
- * asks. So its Cache-Control and Expires replace the site's; without either, caches may keep the
- * answer for one user, and have to ask again.
+ * `maxAge` and related options are for public files, but the program may have checked who asks. So
+ * its Cache-Control and Expires replace the site's. Without either, caches may store the response
+ * for one user and must revalidate it.
  */
 export function describedBy(file: Representation, { fields }: Redirection): Representation {
   const { head, settings, whole } = file;

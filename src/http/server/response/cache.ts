@@ -1,4 +1,4 @@
-/** What a thread keeps: open files, their answers, and small files whole. @module */
+/** The cache of a thread: open files, their responses, and the content of small files. @module */
 
 import type { FileVersion } from "../../../sys/file/file_version.ts";
 import type { OpenFile } from "../../files/open_root.ts";
@@ -8,69 +8,69 @@ import type { Reply } from "./response.ts";
 import type { Representation } from "../../rules/representation.ts";
 import type { RequestHead } from "../parser/request_head.ts";
 
-/** The file that a sidecar stands for: another version of it makes the sidecar void. */
+/** The original of a sidecar: if it changes, the sidecar is invalid. */
 export interface Original {
   readonly file: OpenFile;
   readonly version: FileVersion | null;
 }
 
-/** A file as one request line found it. */
+/** A cached file, by one request path. */
 export interface Entry {
-  /** The path as the client sent it. */
+  /** The path as sent by the client. */
   readonly path: Uint8Array;
-  /** Which codings the client accepts: see `Variants`. */
+  /** Codings that the client accepts: see `Variants`. */
   readonly variant: number;
-  /** Of the path and the variant. */
+  /** Hash of the path and the variant. */
   readonly hash: number;
   readonly file: SharedFile;
-  /** Path of the file below the root; that of the original for a sidecar. */
+  /** Path of the file below the root; for a sidecar, of its original. */
   readonly name: string;
   readonly representation: Representation;
-  /** What the answer was made of; `null` where it cannot be told from what follows. */
+  /** Version of the file in the response; `null` if changes could not be detected. */
   readonly version: FileVersion | null;
-  /** The file that the sidecar stands for. */
+  /** The original of a sidecar. */
   readonly original: Original | null;
-  /** The answer to a plain request. */
+  /** Response to a plain request. */
   readonly reply: Reply;
-  /** When the descriptors were last asked whether they have changed, in milliseconds. */
+  /** When the descriptors were last checked for changes, in milliseconds. */
   askedAt: number;
   /** When the path was last looked up. */
   checkedAt: number;
-  /** Whether it has been used since the cache last looked for what to drop. */
+  /** Whether it was used since the last eviction scan. */
   used: boolean;
-  /** The answer to the last conditional request that had only If-None-Match, and its value. */
+  /** Response to the last conditional request with only If-None-Match, and that field's value. */
   condition: Uint8Array | null;
   unchanged: Reply | null;
-  /** What all answers with one part of the file begin with, once there was such an answer. */
+  /** Start of all responses with one part of the file, once there was one. */
   partHead: Uint8Array | null;
 }
 
-/** Whether the files of an entry are what its answer was made of. Asks for no path. */
+/** Whether the files of an entry are unchanged. Looks up no path. */
 export function unchanged({ file, original, version }: Entry): boolean {
   return version !== null && version.holds(file.fd) &&
     (original === null || (original.version?.holds(original.file.fd) ?? false));
 }
 
-/** Keeps entries by the bytes of their paths. Bounded: what has not been used goes first. */
+/** Stores entries by the bytes of their paths, within limits; evicts unused entries first. */
 export class Cache {
   readonly #config: CacheConfig;
   readonly #drop: (entry: Entry) => void;
   readonly #entries = new Map<number, Entry>();
-  /** Bytes of all answers in memory. */
+  /** Total bytes of all responses in memory. */
   bytes = 0;
 
-  /** Hands what is dropped to `drop`, which closes its files. */
+  /** Passes evicted entries to `drop`, which closes their files. */
   constructor(config: CacheConfig, drop: (entry: Entry) => void) {
     this.#config = config;
     this.#drop = drop;
   }
 
-  /** Entries. */
+  /** Number of entries. */
   get size(): number {
     return this.#entries.size;
   }
 
-  /** Finds the entry for the path in `head` and a variant. */
+  /** Finds the entry for a variant of the path in `head`. */
   find(head: RequestHead, hash: number, variant: number): Entry | undefined {
     const entry = this.#entries.get(hash);
     if (entry === undefined || entry.variant !== variant || !matches(entry.path, head)) {
@@ -80,14 +80,14 @@ export class Cache {
     return entry;
   }
 
-  /** Adds an entry, in the place of any other with the same hash. */
+  /** Adds an entry; replaces another entry with the same hash. */
   add(entry: Entry): void {
     const { maxBytes, maxFiles } = this.#config;
     this.remove(this.#entries.get(entry.hash));
     this.#entries.set(entry.hash, entry);
     entry.reply.kept = true;
     this.bytes += weight(entry);
-    // Second chance: an entry that was used since goes to the end of the queue once.
+    // Second chance: an entry used since the last scan moves to the end of the queue once.
     for (let tries = this.#entries.size * 2; tries > 0; tries--) {
       if (this.bytes <= maxBytes && this.#entries.size <= maxFiles) return;
       const oldest = this.#entries.values().next().value!;
@@ -99,7 +99,7 @@ export class Cache {
     }
   }
 
-  /** Whether an entry has not been dropped. */
+  /** Whether an entry is still cached. */
   has(entry: Entry): boolean {
     return this.#entries.get(entry.hash) === entry;
   }
@@ -112,7 +112,7 @@ export class Cache {
     this.#drop(entry);
   }
 
-  /** Drops what has not been used since the last sweep: a file that is gone must not stay open. */
+  /** Evicts entries not used since the last sweep: a deleted file must not stay open. */
   sweep(): void {
     for (const entry of this.#entries.values()) {
       if (entry.used) entry.used = false;
@@ -131,7 +131,7 @@ export function pathOf(head: RequestHead): Uint8Array {
   return head.bytes.slice(head.targetStart, head.pathEnd);
 }
 
-/** Fixed costs of an entry are more than its head: a bound in bytes must count them. */
+/** The limit in bytes also counts the fixed costs of an entry, which exceed its head. */
 const OVERHEAD = 1024;
 
 function weight({ reply, path }: Entry): number {
@@ -142,7 +142,7 @@ function matches(path: Uint8Array, { bytes, targetStart, pathEnd }: RequestHead)
   return equal(bytes, targetStart, pathEnd, path);
 }
 
-/** Whether a part of `bytes` is `other`. */
+/** Whether a part of `bytes` equals `other`. */
 export function equal(bytes: Uint8Array, start: number, end: number, other: Uint8Array): boolean {
   if (end - start !== other.length) return false;
   for (let i = 0; i < other.length; i++) {

@@ -1,4 +1,4 @@
-/** Files that are kept, and what is made of them. @module */
+/** Creates cache entries and responses from them. @module */
 
 import { concat } from "../../../bytes.ts";
 import { EINTR } from "../../../errno.ts";
@@ -9,7 +9,7 @@ import type { Part, Plan } from "../../rules/types.ts";
 import type { Entry } from "./cache.ts";
 import { isBytes, Reply } from "./response.ts";
 
-/** The answer that a plan for a kept file makes: from memory where the file is there. */
+/** Creates the response to a plan for a cached file; from memory if the content is cached. */
 export function replyTo(plan: Plan, { file, reply }: Entry): Reply {
   if (reply.parts.length > 0 || plan.parts.length === 0) return new Reply(plan, file, null);
   const body = reply.cell.bytes.subarray(reply.headBytes);
@@ -19,12 +19,12 @@ export function replyTo(plan: Plan, { file, reply }: Entry): Reply {
   return new Reply(plan, null, joined(parts));
 }
 
-/** All parts in one piece; they are bytes. */
+/** Joins all parts, which must be bytes. */
 export function joined(parts: readonly Part[]): Uint8Array {
   return concat(parts as readonly Uint8Array[]);
 }
 
-/** The whole file if that takes no look at the disk, and it is as long as it says. */
+/** Reads the whole file if it is in the page cache and has the expected length. */
 export function readResident(fd: number, size: number): Uint8Array | null {
   const bytes = new Uint8Array(size);
   for (let at = 0; at < size;) {
@@ -36,18 +36,18 @@ export function readResident(fd: number, size: number): Uint8Array | null {
   return bytes;
 }
 
-/** Time after a change in which another one may leave the same times, in milliseconds. */
+/** Milliseconds after a change within which another change may leave the same times. */
 const RACY_MS = 20;
 
 /**
- * Notes which version of a file an answer was made of; `null` where a later look could not tell.
+ * Records the version of the file in a response; `null` if a later check would be unreliable.
  *
  * Kernels before 6.13 take ctime from a clock that ticks every 1 to 10 ms: a file that has just
- * changed may change again without a trace.
+ * changed may change again with the same ctime.
  */
 export function versionOf(file: OpenFile): FileVersion | null {
   if (Math.abs(Date.now() - Number(file.ctimeNs / 1_000_000n)) < RACY_MS) return null;
   const version = FileVersion.of(file.fd);
-  // What was described and what is there now may be two versions already.
+  // The file may have changed since it was described.
   return version?.describes(file) ? version : null;
 }

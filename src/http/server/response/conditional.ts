@@ -1,4 +1,4 @@
-/** Answers to requests with conditions or a range, for files that are kept. @module */
+/** Responses to conditional and range requests for cached files. @module */
 
 import type { LookupRequest } from "../../files/look_up.ts";
 import { planFile } from "../../rules/plan.ts";
@@ -9,7 +9,7 @@ import { partOf } from "./range_response.ts";
 import type { Reply } from "./response.ts";
 import type { RequestHead } from "../parser/request_head.ts";
 
-/** Answers a request with conditions or a range, for a file that is kept. */
+/** Answers a conditional or range request for a cached file. */
 export function conditional(head: RequestHead, entry: Entry): Reply {
   const only = (head.known & CONDITIONAL) === Field.IF_NONE_MATCH &&
     (head.twice & Field.IF_NONE_MATCH) === 0;
@@ -32,7 +32,7 @@ export function conditional(head: RequestHead, entry: Entry): Reply {
   return reply;
 }
 
-/** The request in a head; a `plain` one has no fields but those that choose a representation. */
+/** The request in a head. With `plain`, includes only fields that choose a representation. */
 export function requestOf(head: RequestHead, plain = false): LookupRequest {
   const header = plain
     ? (name: string) => name.startsWith("accept") ? head.header(name) : undefined

@@ -1,4 +1,4 @@
-/** From a request to what the folder has for it. @module */
+/** Finds the file for a request in the folder. @module */
 
 import { EMFILE, ENFILE } from "../../../errno.ts";
 import { fdIdentity } from "../../../sys/file/statx.ts";
@@ -18,19 +18,19 @@ import { joined } from "./cached_file.ts";
 import type { WantedPage } from "../listing/listings.ts";
 import { Reply } from "./response.ts";
 
-/** What a finder looks in. */
+/** Settings and callbacks of a finder. */
 export interface FinderOptions {
   readonly root: Root;
   readonly settings: Settings;
-  /** Called when no descriptor is left to open a file: somebody should give one up. */
+  /** Called when no descriptor is left to open a file: the callee should free some. */
   exhausted(): void;
 }
 
-/** Finds files, and makes the answers without a file. */
+/** Finds files, and creates the responses without a file. */
 export class Finder {
   readonly #options: FinderOptions;
   readonly #reader: FolderReader;
-  /** Why the answer at hand is 500. */
+  /** Reason of the current 500 response. */
   #error: string | undefined;
 
   constructor(options: FinderOptions) {
@@ -47,7 +47,7 @@ export class Finder {
     }
   }
 
-  /** Looks one file up, by its path below the root. */
+  /** Looks up one file by its path below the root. */
   findFile(request: LookupRequest, path: string): Exclude<Found, { kind: "listing" }> {
     try {
       return searchNow(lookUpFile(request, path, this.#options.settings), this.#open);
@@ -56,14 +56,14 @@ export class Finder {
     }
   }
 
-  /** The answer that a plan without a file makes. */
+  /** Creates the response to a plan without a file. */
   message(plan: Plan): Reply {
     const error = this.#error;
     this.#error = undefined;
     return new Reply(plan, null, joined(plan.parts), { error });
   }
 
-  /** Reads a folder in this thread: where no other one does. */
+  /** Lists a folder in this thread, if there is no listing thread. */
   listNow(request: LookupRequest, { fd }: OpenFile, { names, page }: WantedPage): Reply {
     const { settings } = this.#options;
     try {
@@ -78,7 +78,7 @@ export class Finder {
     }
   }
 
-  /** Opens a file. Without descriptors, others give theirs up, and it tries again. */
+  /** Opens a file. Without descriptors, asks others to free some and tries again. */
   readonly #open = (path: string): OpenFile | number => {
     const { exhausted, root } = this.#options;
     const opened = root.openNow!(path);
@@ -87,7 +87,7 @@ export class Finder {
     return root.openNow!(path);
   };
 
-  /** Somebody should know, but not the client. */
+  /** Reports the failure to the log, but not to the client. */
   #failure(request: LookupRequest, error: unknown): Plan {
     this.#error = error instanceof Error ? error.message : String(error);
     return planMessage(request, 500);

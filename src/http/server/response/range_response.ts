@@ -1,4 +1,4 @@
-/** The answer that players and downloaders ask for all the time: one part of a file that is kept. @module */
+/** A fast path for what players and downloaders request most: one part of a cached file. @module */
 
 import { digit, latin1Bytes } from "../parser/syntax.ts";
 import type { Entry } from "./cache.ts";
@@ -9,14 +9,14 @@ import { Method } from "../parser/request_line.ts";
 
 const UNIT = latin1Bytes("bytes=");
 const DASH = 0x2d;
-/** Digits of a number that is a safe integer, whatever they are. */
+/** A number with at most this many digits is a safe integer. */
 const MOST_DIGITS = 15;
 
 /**
- * The answer to `Range: bytes=first-last` within the file, and to no other condition; `null` where
- * the request is not exactly of that kind, and the whole plan has to be made.
+ * Answers `Range: bytes=first-last` within the file and without other conditions; `null` for any
+ * other request, which needs a full plan.
  *
- * It says what `planFile` would have said, without making a plan, its headers and their text anew for
+ * The response equals that of `planFile`, without creating a plan, its headers and their text for
  * each part.
  */
 export function partOf(head: RequestHead, entry: Entry): Reply | null {
@@ -43,7 +43,7 @@ export function partOf(head: RequestHead, entry: Entry): Reply | null {
   return new Reply(plan, null, reply.cell.bytes.subarray(body, body + length), { head: text });
 }
 
-/** A head: what is the same for all parts, and then `rest`. */
+/** Builds a head: the bytes common to all parts, then `rest`. */
 function headOf(entry: Entry, rest: string): Uint8Array {
   const same = entry.partHead ??= beginning(entry);
   const bytes = new Uint8Array(same.length + rest.length);
@@ -60,7 +60,7 @@ function beginning({ representation: { whole: { headers } } }: Entry): Uint8Arra
   return latin1Bytes(text);
 }
 
-/** Where the digits from `start` on end; -1 where there are none, or too many. */
+/** End of the digits from `start` on; -1 if there are none or too many. */
 function endOfDigits(bytes: Uint8Array, start: number, end: number): number {
   let at = start;
   while (at < end && digit(bytes[at]!)) at++;

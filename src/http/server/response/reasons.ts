@@ -1,8 +1,8 @@
-/** What a status line says beside the status. @module */
+/** Reason phrases of status lines. @module */
 
 import { PHRASES } from "../../rules/phrases.ts";
 
-/** What a status means, in words; nothing reads them but people. */
+/** Reason phrase of a status; only people read it. */
 export function reasonOf(status: number): string {
   return PHRASES.get(status) ?? "Unknown";
 }

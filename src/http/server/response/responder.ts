@@ -1,4 +1,4 @@
-/** From a request to its answer: from what is kept where that holds, else from the folder. @module */
+/** Answers requests: from the cache if it is valid, else from the folder. @module */
 
 import type { Found, LookupRequest } from "../../files/look_up.ts";
 import type { OpenFile, Root } from "../../files/open_root.ts";
@@ -23,34 +23,36 @@ import { Variants } from "./variants.ts";
 
 const SLASH = 0x2f;
 
-/** What a site is made of. */
+/** Settings and callbacks of a responder. */
 export interface ResponderOptions {
   readonly root: Root;
   readonly settings: Settings;
   readonly cache: CacheConfig;
-  /** The pages of folders; `null` where none is listed. */
+  /** Pages of folders; `null` if folders are not listed. */
   readonly listings: Listings | null;
-  /** Called for each answer with whether it was kept. */
+  /** Called for each response with whether it was cached. */
   looked(hit: boolean): void;
-  /** Called when no descriptor is left to open a file: somebody should give one up. */
+  /** Called when no descriptor is left to open a file: the callee should free some. */
   exhausted(): void;
-  /** Called when the bytes of the answers that are kept have changed. */
+  /** Called when the bytes in the cache have changed. */
   keeps(bytes: number): void;
 }
 
-/** The folder of one server, as one thread sees it. */
+/** The folder of one server, as one thread serves it. */
 export class Responder {
   readonly #options: ResponderOptions;
   readonly #cache: Cache;
-  /** Files that nobody will ask for again: closed once the answer at hand is on its way. */
+  /** Evicted files; closed once the current response is on its way. */
   readonly #doomed: Pick<Entry, "file" | "original">[] = [];
   readonly #variants: Variants;
-  /** The bytes that were told last. */
+  /** The number of bytes reported last. */
   #told = 0;
   readonly #finder: Finder;
-  /** The page that the request at hand needs. */
+  /** The page that the current request needs. */
   #wanted: { readonly folder: OpenFile; readonly wanted: WantedPage } | undefined;
-  /** Whether the answer to a plain request depends on nothing but its path and what it accepts. */
+  /**
+   * Whether the response to a plain request depends only on its path and the codings it accepts.
+   */
   readonly #keeps: boolean;
 
   constructor(options: ResponderOptions) {
@@ -60,7 +62,7 @@ export class Responder {
     const { root, settings } = options;
     const exhausted = () => {
       options.exhausted();
-      // Those of the kept files are there to be given up.
+      // Cached files can be closed.
       this.clear();
     };
     this.#finder = new Finder({ root, settings, exhausted });
@@ -69,8 +71,8 @@ export class Responder {
   }
 
   /**
-   * Answers the request in `head`; `now` is monotonic, in milliseconds. `null` says that a page must
-   * be made first: call {@linkcode wait} or {@linkcode forgetPage}.
+   * Answers the request in `head`; `now` is monotonic, in milliseconds. `null` means that a page
+   * must be built first: call {@linkcode wait} or {@linkcode forgetPage}.
    */
   answer(head: RequestHead, now: number): Reply | null {
     const { bytes, known, method, targetStart } = head;
@@ -86,7 +88,7 @@ export class Responder {
     return (known & CONDITIONAL) === 0 ? entry.reply : conditional(head, entry);
   }
 
-  /** Answers the request in `head` with the file that the program has named. */
+  /** Answers the request in `head` with the file that the program named. */
   redirected(head: RequestHead, redirection: Redirection, accel: Accel): Reply {
     const method = head.method === Method.HEAD ? "HEAD" : "GET";
     const request = { ...requestOf(head), method };
@@ -100,7 +102,7 @@ export class Responder {
     return new Reply(plan, file, null, { head: encodeHead(plan, redirection.cookies) });
   }
 
-  /** Closes what is not needed any more; call when the sender has got the last answer. */
+  /** Closes evicted files; call when the sender has the last response. */
   settle(): void {
     this.#tell();
     for (let entry = this.#doomed.pop(); entry !== undefined; entry = this.#doomed.pop()) {
@@ -114,30 +116,30 @@ export class Responder {
     if (bytes !== this.#told) this.#options.keeps(this.#told = bytes);
   }
 
-  /** Forgets everything. */
+  /** Empties the cache. */
   clear(): void {
     this.#cache.clear();
     this.#options.listings?.clear();
     this.settle();
   }
 
-  /** Forgets what is not used. */
+  /** Evicts unused entries. */
   sweep(): void {
     this.#cache.sweep();
     this.settle();
   }
 
   /**
-   * Whether an entry still is what the path leads to. Its files are asked once in each turn of the
-   * loop, the path once in `validMs`: that is how long a link or a folder on the way may lead
-   * elsewhere unnoticed.
+   * Whether the path of an entry still leads to the same, unchanged file. Checks its files once per
+   * turn of the loop, and the path once per `validMs`: a changed link or folder on the way may go
+   * unnoticed for that long.
    */
   #holds(entry: Entry, head: RequestHead, now: number): boolean {
     if (entry.askedAt === now) return true;
     entry.askedAt = now;
     const recent = now - entry.checkedAt < this.#options.cache.validMs;
     if (!recent) entry.checkedAt = now;
-    // Looking the path up may have taken all that was kept.
+    // The look-up may have emptied the cache.
     if (unchanged(entry) && (recent || (this.#leadsTo(entry, head) && this.#cache.has(entry)))) {
       return true;
     }
@@ -155,12 +157,12 @@ export class Responder {
   #is(entry: Entry, { file, path }: Extract<Found, { kind: "file" }>): boolean {
     const { name, representation, reply, version } = entry;
     if (path !== name || file.described!.coding !== representation.coding) return false;
-    // One that did not fit into memory because it was on the disk is tried again.
+    // Try again to cache a file that was not in the page cache.
     const settled = reply.file === null || file.size > this.#options.cache.maxFileBytes;
     return settled && version!.holds(file.fd);
   }
 
-  /** Looks the target up, and keeps what it finds for a variant, unless that is negative. */
+  /** Looks up the target, and caches the result for a variant unless that is negative. */
   #make(head: RequestHead, now: number, variant: number): Reply | null {
     const request = { ...requestOf(head), keepOriginal: variant >= 0 };
     const found = this.#finder.find(request);
@@ -172,12 +174,12 @@ export class Responder {
     const reply = plan === representation.whole || plan === representation.head
       ? entry.reply
       : replyTo(plan, entry);
-    // What stands in for another depends on what is accepted.
+    // A file that stands in for another depends on the codings accepted.
     const keeps = variant >= 0 && !found.standsIn && version !== null &&
       found.file.made !== true && (original === null || original.version !== null);
     if (keeps) this.#cache.add(entry);
     else this.#doomed.push(entry);
-    // Before the client can know of the answer.
+    // Count before the client can see the response.
     this.#tell();
     return reply;
   }
@@ -193,7 +195,7 @@ export class Responder {
     const version = versionOf(file);
     const small = this.#keeps && version !== null && file.size <= this.#options.cache.maxFileBytes;
     const read = small ? readResident(file.fd, file.size) : null;
-    // While it was read, somebody may have written.
+    // The file may have changed while it was read.
     const body = read !== null && version!.holds(file.fd) ? read : null;
     return {
       path: pathOf(head),
@@ -214,7 +216,7 @@ export class Responder {
     };
   }
 
-  /** The page of a folder; `null` where it has to be made first. */
+  /** The page of a folder; `null` if it must be built first. */
   #list(request: LookupRequest, { folder, target }: Found & { kind: "listing" }): Reply | null {
     const { listings } = this.#options;
     const json = prefersJson(request.header("accept"));
@@ -231,21 +233,21 @@ export class Responder {
     return reply;
   }
 
-  /** Has the page made without which there was no answer; `waiter` asks again when it is there. */
+  /** Starts building the missing page; `waiter` asks again once it is there. */
   wait(waiter: ListingWaiter): void {
     const { folder, wanted } = this.#wanted!;
     this.#wanted = undefined;
     this.#options.listings!.ask(folder, wanted, waiter);
   }
 
-  /** Nobody waits for the page: the request will be read again. */
+  /** Drops the page, because the request will be read again. */
   forgetPage(): void {
     this.#wanted?.folder.close();
     this.#wanted = undefined;
   }
 }
 
-/** Variants are small numbers: each moves all paths to other places. */
+/** Variants are small numbers: each changes the hash of all paths. */
 function hashOf({ pathHash }: RequestHead, variant: number): number {
   return variant <= 0 ? pathHash : Math.imul(pathHash, 31) + variant | 0;
 }

@@ -1,4 +1,4 @@
-/** Answers in the form in which they are sent, and kept to be sent again. @module */
+/** Responses in the form in which they are sent and cached. @module */
 
 import { Cell } from "../../../../ffi/libc/cell.ts";
 import type { Part, Plan } from "../../rules/types.ts";
@@ -10,31 +10,31 @@ import { latin1Bytes } from "../parser/syntax.ts";
 const encoder = new TextEncoder();
 
 /**
- * The bytes of an answer: a head that says nothing of the connection, what of the body is in memory,
- * and where the rest is.
+ * The bytes of a response: a head without connection fields, the part of the body that is in
+ * memory, and the location of the rest.
  */
 export class Reply {
   /** Status code. */
   readonly status: number;
-  /** What went wrong, for the log. */
+  /** Error for the log. */
   readonly error: string | undefined;
   /** Head and body, as far as they are in memory. */
   readonly cell: Cell;
-  /** Bytes of the head, with its empty line. */
+  /** Length of the head with its empty line, in bytes. */
   readonly headBytes: number;
-  /** Bytes of the whole body. */
+  /** Length of the whole body in bytes. */
   readonly bodyBytes: number;
-  /** What follows the bytes in memory, in order. */
+  /** Parts after the bytes in memory, in order. */
   readonly parts: readonly Part[];
-  /** Where the parts are; `null` when all is in memory. */
+  /** File of the parts; `null` if everything is in memory. */
   readonly file: SharedFile | null;
-  /** Whether it will be sent again: for one time its address need not be asked for. */
+  /** Whether it will be sent again. If not, skip asking for its address. */
   kept = false;
   #second = -1;
 
   /**
-   * Writes the answer. `body` takes the place of all parts, and `head`, where it is given, that of
-   * the plan's headers: see {@linkcode encodeHead}.
+   * Builds the response. `body`, if given, replaces all parts, and `head` replaces the plan's
+   * headers: see {@linkcode encodeHead}.
    */
   constructor(
     plan: Plan,
@@ -62,12 +62,12 @@ export class Reply {
   refresh(clock: Clock): void {
     if (this.#second === clock.second) return;
     this.#second = clock.second;
-    // Behind the status line: see encodeHead.
+    // Right before the empty line: see encodeHead.
     this.cell.bytes.set(clock.bytes, this.headBytes - TAIL.length - DATE_BYTES);
   }
 }
 
-/** Whether a part is bytes rather than a piece of a file. */
+/** Whether a part is bytes instead of a range of a file. */
 export function isBytes(part: Part): part is Uint8Array {
   return part instanceof Uint8Array;
 }
@@ -75,33 +75,33 @@ export function isBytes(part: Part): part is Uint8Array {
 const TAIL = "\r\n\r\n";
 
 /**
- * How each head ends. The date is the last field, so that it is always in the same place: in front
- * of the empty line.
+ * The end of each head. The date is the last field, so it always stands right before the empty
+ * line.
  */
 export const DATE_PLACE: string = `Date: ${" ".repeat(DATE_BYTES)}${TAIL}`;
 
 let common: readonly (readonly [lower: string, line: string])[] = [];
 
-/** Sets fields that every answer of this thread has. */
+/** Sets fields for all responses of this thread. */
 export function setCommonFields(fields: Readonly<Record<string, string>>): void {
   common = Object.entries(fields).map((
     [name, value],
   ) => [name.toLowerCase(), `${name}: ${value}\r\n`]);
 }
 
-/** Lines of the fields that every answer has, but for those that are among its own. */
+/** Lines of the fields common to all responses, without those that a response sets itself. */
 export function commonFields(own: readonly string[]): string {
   if (common.length === 0) return "";
   const names = new Set(own.map((name) => name.toLowerCase()));
   return common.map(([lower, line]) => names.has(lower) ? "" : line).join("");
 }
 
-/** The beginning of a head: the status line, and the fields that every answer has. */
+/** Start of a head: the status line, and the fields common to all responses. */
 export function beginHead({ headers, status }: Pick<Plan, "headers" | "status">): string {
   return `HTTP/1.1 ${status} ${reasonOf(status)}\r\n${commonFields(Object.keys(headers))}`;
 }
 
-/** The head of an answer, without a date, and without what becomes of the connection. */
+/** Encodes the head of a response, without a date and without connection fields. */
 export function encodeHead(plan: Plan, cookies?: readonly string[]): Uint8Array {
   const { headers } = plan;
   let text = beginHead(plan);
@@ -110,7 +110,7 @@ export function encodeHead(plan: Plan, cookies?: readonly string[]): Uint8Array 
   return latin1Bytes(text + DATE_PLACE);
 }
 
-/** Bytes of the empty line that ends a head. */
+/** Length of the empty line that ends a head, in bytes. */
 export const EMPTY_LINE_BYTES = 2;
 
 /** A plan for a status with a line of text and no file. */

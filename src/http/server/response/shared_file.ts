@@ -1,23 +1,23 @@
-/** A file that is being sent, by one connection or by many. @module */
+/** A file that one or several connections are sending. @module */
 
 import { fdStat } from "../../../sys/file/statx.ts";
 import { newFileId, type ResidentFile } from "../../../threads/residency_cache.ts";
 
-/** Bytes of the blocks that statx(2) counts. */
+/** Size of the blocks that statx(2) counts, in bytes. */
 const BLOCK = 512;
 
-/** What is shared. */
+/** An open file that can be closed. */
 interface Closable {
   readonly fd: number;
   readonly size: number;
   close(): void;
 }
 
-/** An open file that is closed when nobody uses it any more, and nobody will. */
+/** Counts the users of an open file, and closes it once it is retired and unused. */
 export class SharedFile implements ResidentFile {
   /** The descriptor. */
   readonly fd: number;
-  /** Bytes, when it was opened. */
+  /** Size in bytes when it was opened. */
   readonly size: number;
   readonly id: number = newFileId();
   readonly #file: Closable;
@@ -32,7 +32,7 @@ export class SharedFile implements ResidentFile {
     this.#file = file;
   }
 
-  /** Whether it has holes, by the blocks that it takes; asked of the kernel once. */
+  /** Whether the file has holes, by its block count; asks the kernel once. */
   get sparse(): boolean {
     if (this.#sparse !== undefined) return this.#sparse;
     const stat = fdStat(this.fd);
@@ -45,13 +45,13 @@ export class SharedFile implements ResidentFile {
     return this;
   }
 
-  /** Takes a user away. */
+  /** Removes a user. */
   release(): void {
     this.#users--;
     this.#closeUnused();
   }
 
-  /** Nobody new will come: closes the file now, or when the last user leaves. */
+  /** Closes the file now, or when its last user leaves. No new users may follow. */
   retire(): void {
     this.#retired = true;
     this.#closeUnused();

@@ -1,4 +1,4 @@
-/** Which codings clients accept, as small numbers: part of what a kept answer is found by. @module */
+/** Numbers the sets of codings that clients accept, as part of the cache key. @module */
 
 import { acceptedCodings } from "../../rules/fields/codings.ts";
 import type { Coding } from "../../rules/types.ts";
@@ -6,30 +6,29 @@ import { Field } from "../parser/field_names.ts";
 import type { RequestHead } from "../parser/request_head.ts";
 import { latin1 } from "../parser/syntax.ts";
 
-/** Most values of Accept-Encoding that are remembered; browsers send a handful. */
+/** Maximum number of Accept-Encoding values remembered; browsers send a handful. */
 const MOST = 256;
 
 /**
- * Numbers the lists of codings that clients accept.
+ * Numbers the sets of codings that clients accept.
  *
- * The number stands for what the look-up gets, not for the bytes of the header. So two clients that
- * accept the same share one answer, and nothing that a client writes into the header can be taken for
- * a part of the path.
+ * The number stands for the set of codings, not for the bytes of the header. So clients that accept
+ * the same codings share one response, and no header value can be mistaken for a part of the path.
  */
 export class Variants {
   readonly #offered: readonly Coding[];
   readonly #numbers = new Map<string, number>([["", 0]]);
   readonly #known = new Map<string, number>();
 
-  /** Numbers lists of the codings that the server offers. */
+  /** Considers only the codings that the server offers. */
   constructor(offered: readonly Coding[]) {
     this.#offered = offered;
   }
 
-  /** Returns the number of the codings that the client accepts; 0 where it accepts none. */
+  /** Number of the codings that the client accepts; 0 for none. */
   of(head: RequestHead): number {
     if (this.#offered.length === 0 || (head.known & Field.ACCEPT_ENCODING) === 0) return 0;
-    // Several fields make one list: the value of the first one alone would stand for all of them.
+    // Several fields form one list, so the first value alone is not enough.
     if ((head.twice & Field.ACCEPT_ENCODING) !== 0) {
       return this.#number(head.header("accept-encoding")!);
     }
@@ -43,7 +42,7 @@ export class Variants {
     return number;
   }
 
-  /** There are at most 16 lists of three codings. */
+  /** Three codings give at most 16 ordered subsets. */
   #number(value: string): number {
     const codings = acceptedCodings(value, this.#offered).join();
     let number = this.#numbers.get(codings);

@@ -1,4 +1,7 @@
-/** What a thread tells of its requests: when each has been sent, and how far the large ones are. @module */
+/**
+ * Reports the requests of a thread: when each response is sent, and the progress of large ones.
+ * @module
+ */
 
 import { decodeAddress, MAX_ADDRESS } from "../../../sys/net/address.ts";
 import * as raw from "../../../sys/raw/mod.ts";
@@ -8,17 +11,17 @@ import type { Reply } from "../response/response.ts";
 import type { RequestHead } from "../parser/request_head.ts";
 import type { ConnectionHandle, ProxiedEntry } from "../connection/contracts.ts";
 
-/** Bodies of which is told while they are sent. */
+/** Smallest body, in bytes, whose progress is reported. */
 const LARGE = 1024 * 1024;
 
-/** Least time between two reports of one body, in milliseconds. */
+/** Minimum milliseconds between two reports of one body. */
 const EVERY_MS = 100;
 
-/** An answer on its way. */
+/** A response in progress. */
 interface LogEntry {
   readonly event: Omit<RequestEvent, "bytes" | "durationMs" | "state">;
   readonly began: number;
-  /** Place of the body's first byte, and of its end, among all bytes of the connection. */
+  /** Positions of the body's first byte and of its end in the connection's output. */
   readonly body: number;
   readonly end: number;
   reported: number;
@@ -26,27 +29,27 @@ interface LogEntry {
 
 interface Track {
   readonly client: string;
-  /** Bytes of all answers so far. */
+  /** Total bytes of all responses so far. */
   length: number;
   readonly entries: LogEntry[];
-  /** A request that was passed on, and is answered here after all. */
+  /** A forwarded request that is answered here after all. */
   begun: Pick<LogEntry, "began"> & { readonly event: ReturnType<typeof described> } | undefined;
 }
 
-/** Who writes, and what. */
+/** Writers and format. */
 export interface AccessLogOptions {
-  /** Lines for a log file. */
+  /** Writer of the log file. */
   readonly log: LogWriter | null;
   readonly format: "combined" | "json";
-  /** Lines for the program that started the server. */
+  /** Writer to the program that started the server. */
   readonly events: LogWriter | null;
-  /** Tells monotonic time in milliseconds. */
+  /** Returns monotonic time in milliseconds. */
   now(): number;
 }
 
 let lastId = 0;
 
-/** Follows the answers of all connections of a thread. */
+/** Follows the responses on all connections of a thread. */
 export class AccessLog {
   readonly #options: AccessLogOptions;
   readonly #tracks = new Map<ConnectionHandle, Track>();
@@ -55,7 +58,7 @@ export class AccessLog {
     this.#options = options;
   }
 
-  /** An answer is about to be sent: `headBytes`, then `bodyBytes`. */
+  /** Records that a response is about to be sent: `headBytes`, then `bodyBytes`. */
   answered(
     connection: ConnectionHandle,
     head: RequestHead,
@@ -84,7 +87,7 @@ export class AccessLog {
     });
   }
 
-  /** A request is being passed on; every answer before it has been sent. */
+  /** Records that a request is being forwarded; every earlier response has been sent. */
   began(connection: ConnectionHandle, head: RequestHead): ProxiedEntry {
     const track = this.#trackOf(connection);
     const event = described(track.client, head);
@@ -104,7 +107,7 @@ export class AccessLog {
     };
   }
 
-  /** Bytes have left. */
+  /** Records that bytes have been sent. */
   progress(connection: ConnectionHandle): void {
     const track = this.#tracks.get(connection);
     if (track === undefined) return;
@@ -121,7 +124,7 @@ export class AccessLog {
     this.#tell(current, total, "running");
   }
 
-  /** The connection has ended; what had not been sent will not be. */
+  /** Records that the connection has ended; unsent bytes are lost. */
   closed(connection: ConnectionHandle): void {
     const track = this.#tracks.get(connection);
     if (track === undefined) return;
@@ -131,7 +134,7 @@ export class AccessLog {
     }
   }
 
-  /** Writes what has gathered; call at the end. */
+  /** Writes collected lines; call at the end. */
   flush(): void {
     this.#options.log?.flush();
     this.#options.events?.flush();
@@ -166,7 +169,7 @@ function transferOf(file: boolean, copies: boolean): RequestEvent["transfer"] {
   return file ? copies ? "ssl-write" : "sendfile" : "memory";
 }
 
-/** What is known of a request before its answer. */
+/** Fields of the event that are known before the response. */
 function described(client: string, head: RequestHead) {
   return {
     id: ++lastId,
@@ -180,7 +183,7 @@ function described(client: string, head: RequestHead) {
   };
 }
 
-/** Address of the peer in digits; `"unix"` or empty where it has none. */
+/** Numeric address of the peer; `"unix"`, or empty if unknown. */
 export function peerOf(fd: number): string {
   const bytes = new Uint8Array(MAX_ADDRESS);
   const length = raw.getpeername(fd, bytes);

@@ -1,9 +1,9 @@
 /**
- * The system calls that a thread in the sandbox loses: those that reach past its descriptors and
- * that Landlock does not restrict.
+ * System calls that the sandbox forbids: those that reach beyond the thread's descriptors and that
+ * Landlock does not restrict.
  *
- * A list of what is forbidden, because the runtime needs calls of its own in the same thread (memory,
- * locks, clocks), and which ones changes with each release.
+ * It lists forbidden calls instead of allowed ones, because the runtime makes its own calls in the
+ * same thread (memory, locks, clocks), and they change with each release.
  *
  * @module
  */
@@ -19,15 +19,15 @@ import {
   setCallFilter,
 } from "../../../sys/raw/process/seccomp.ts";
 
-/** Where the thread may connect to. */
+/** An address that the thread may connect to. */
 export interface AllowedAddress {
   /** Address family of the socket, such as `AF_INET`. */
   readonly family: number;
-  /** Address in memory of the one `struct sockaddr` that connect(2) may be given. */
+  /** Location of the one `struct sockaddr` that connect(2) may get. */
   readonly pointer: bigint;
 }
 
-/** Calls that always fail, by what they reach. */
+/** Calls that always fail, grouped by what they reach. */
 const FORBIDDEN: readonly CallName[] = (
   // Programs.
   "execve execveat fork vfork " +

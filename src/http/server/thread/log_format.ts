@@ -1,31 +1,31 @@
-/** Lines of the access log. @module */
+/** Formats lines of the access log. @module */
 
-/** What is told of a request. */
+/** One request, as reported to the log and to `onRequest`. */
 export interface RequestEvent {
   /** Number of the request within its thread. */
   readonly id: number;
-  /** When it arrived, in milliseconds since the epoch. */
+  /** Arrival time, in milliseconds since the epoch. */
   readonly time: number;
   /** Address of the client; `"unix"` for a Unix socket. */
   readonly client: string;
-  /** Method, as it was sent; empty for what was no request. */
+  /** Method as sent; empty if the bytes were not a request. */
   readonly method: string;
-  /** The target as it was sent. */
+  /** Target as sent. */
   readonly target: string;
-  /** 0 or 1, of HTTP/1.x. */
+  /** Minor version, 0 or 1, of HTTP/1.x. */
   readonly minor: number;
-  /** Status of the answer. */
+  /** Status of the response. */
   readonly status: number;
   /** Bytes of the body that the kernel has taken. */
   readonly bytes: number;
-  /** Bytes that the body has. */
+  /** Total length of the body in bytes. */
   readonly total: number;
-  /** From the request to the last byte, in milliseconds. */
+  /** Time from the request to the last byte, in milliseconds. */
   readonly durationMs: number;
   /**
-   * What moved the body: `"sendfile"` is sendfile(2), also where kernel TLS encrypts; `"ssl-write"` is a
-   * file that was read and encrypted by OpenSSL, where the kernel does not; `"memory"` is send(2) of what is kept, or of text; `"copy"` the runtime,
-   * where no system call can be made; `"relay"` is an answer of the program behind `fallback`.
+   * How the body was sent: `"sendfile"` by sendfile(2), also if kernel TLS encrypts; `"ssl-write"` a
+   * file that OpenSSL encrypts, because the kernel does not; `"memory"` by send(2) from the cache, or
+   * text; `"copy"` by the runtime, without foreign calls; `"relay"` from the program behind `fallback`.
    */
   readonly transfer: "memory" | "sendfile" | "ssl-write" | "relay" | "copy";
   /** Value of Referer, or empty. */
@@ -33,11 +33,11 @@ export interface RequestEvent {
   /** Value of User-Agent, or empty. */
   readonly userAgent: string;
   /**
-   * Why the answer is 500: what a hook has thrown, or a system call. Or why the program behind `fallback`
-   * has not answered, or not to the end.
+   * Reason of a 500 response: an error of the headers hook, or of a system call. Or why the program
+   * behind `fallback` has not responded, or not to the end.
    */
   readonly error?: string | undefined;
-  /** `"running"` is told of large bodies only, about ten times a second. */
+  /** `"running"` is reported for large bodies only, about ten times a second. */
   readonly state: "running" | "done" | "aborted";
 }
 
@@ -56,7 +56,7 @@ export function formatCombined(event: RequestEvent): string {
     `"${quoted(referer) || "-"}" "${quoted(userAgent) || "-"}"\n`;
 }
 
-/** C1 controls, which a terminal obeys as it obeys ESC, and line ends of JavaScript. */
+/** C1 controls, which terminals obey like ESC, and line terminators of JavaScript. */
 const CONTROLS = /[\x7f-\x9f\u2028\u2029]/g;
 
 /** One JSON object. */
@@ -69,7 +69,7 @@ export function formatEvent(event: RequestEvent): string {
   });
 }
 
-/** A line of JSON; control characters in it are escaped, those of ISO 6429 (C1) too. */
+/** Formats a line of JSON; escapes control characters, including those of ISO 6429 (C1). */
 export function formatJson(value: object): string {
   const text = JSON.stringify(value).replace(
     CONTROLS,

@@ -1,4 +1,4 @@
-/** Asking the disk thread to bring files into the page cache. @module */
+/** Asks the disk thread to read files into the page cache. @module */
 
 import { EAGAIN, EINTR } from "../../../errno.ts";
 import { EpollEvent } from "../../../sys/flags/event.ts";
@@ -6,19 +6,19 @@ import * as raw from "../../../sys/raw/mod.ts";
 import type { Handler, Loop } from "../../../threads/loop/loop.ts";
 import type { SharedFile } from "../response/shared_file.ts";
 
-/** Bytes of a request: `{ u32 id, u32 fd, f64 offset, f64 length }`. */
+/** Length of a request in bytes: `{ u32 id, u32 fd, f64 offset, f64 length }`. */
 export const REQUEST_BYTES = 24;
 
-/** Bytes of an answer: `{ u32 id, i32 result }`. */
+/** Length of an answer in bytes: `{ u32 id, i32 result }`. */
 export const ANSWER_BYTES = 8;
 
 /**
- * Most requests under way. A socket of the usual size holds 278 records as small as these, each way
- * (Linux 6.18): one more answer would find no room, and whoever waits for it would wait for ever.
+ * Maximum number of pending requests. A socket of the usual size holds 278 such small records in
+ * each direction (Linux 6.18). If an answer found no room, its waiter would hang.
  */
 const MOST_PENDING = 128;
 
-/** Who waits for the disk. */
+/** Waits for the disk. */
 export interface PrefetchWaiter {
   /** Called once, with 0 or `-errno`. */
   onDisk(result: number): void;
@@ -26,11 +26,11 @@ export interface PrefetchWaiter {
 
 interface Pending {
   readonly file: SharedFile;
-  /** `undefined` when nobody waits any more; the file stays open until the disk is done with it. */
+  /** `undefined` once cancelled; the file stays open until the disk thread is done with it. */
   waiter: PrefetchWaiter | undefined;
 }
 
-/** A thread's end of the socket to the disk thread. */
+/** A serving thread's end of the socket to the disk thread. */
 export class PrefetchClient implements Handler {
   readonly #fd: number;
   readonly #wake: () => void;
@@ -43,7 +43,7 @@ export class PrefetchClient implements Handler {
   #started = false;
   #gone = false;
 
-  /** Talks through `fd`; `wake` is called before the first request. */
+  /** Uses the socket `fd`; calls `wake` before the first request. */
   constructor(loop: Loop, fd: number, wake: () => void) {
     this.#loop = loop;
     this.#fd = fd;
@@ -51,15 +51,15 @@ export class PrefetchClient implements Handler {
     loop.add(fd, EpollEvent.IN, this);
   }
 
-  /** Whether there is no disk thread, and will be none: everybody reads for themselves. */
+  /** Whether the disk thread failed to start or has ended: each thread then reads for itself. */
   get gone(): boolean {
     return this.#gone;
   }
 
   /**
-   * Reads a range; `waiter` is told when it is there.
+   * Reads a range; calls `waiter` when it is in the page cache.
    *
-   * @returns The number under which to `forget` it, or 0 when the disk thread is too busy.
+   * @returns An ID for `forget`, or 0 if the disk thread is too busy.
    */
   ask(file: SharedFile, offset: number, length: number, waiter: PrefetchWaiter): number {
     if (!this.#started) {
@@ -78,7 +78,7 @@ export class PrefetchClient implements Handler {
     return id;
   }
 
-  /** Tells nobody when request `id` is done. */
+  /** Cancels the callback of request `id`. */
   forget(id: number): void {
     const pending = this.#pending.get(id);
     if (pending !== undefined) pending.waiter = undefined;

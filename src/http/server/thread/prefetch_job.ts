@@ -1,6 +1,6 @@
 /**
- * The thread that waits for the disk, so that those that serve do not: it reads what they name into
- * the page cache, one after the other.
+ * The thread that waits for the disk, so that serving threads do not: it reads requested ranges
+ * into the page cache, one after the other.
  *
  * @module
  */
@@ -16,12 +16,12 @@ import { type ListingJobData, serveListings } from "../listing/listing_thread.ts
 import { restrictThread } from "./sandbox.ts";
 import { ANSWER_BYTES, REQUEST_BYTES } from "./prefetch_client.ts";
 
-/** Reading from a fast disk takes a whole processor: those who have something to send go first. */
+/** Reading from a fast disk takes a whole processor: serving threads get priority. */
 const NICE = 5;
 
 /**
- * Answers the requests that come through each of `job.fds`. With {@linkcode ListingJobData} the thread
- * reads folders instead.
+ * Answers the requests from each of `job.fds`. With {@linkcode ListingJobData}, the thread lists
+ * folders instead.
  */
 export function run(job: JobContext): void {
   setThreadPriority(NICE);
@@ -49,7 +49,7 @@ function reader(fd: number, loop: Loop): () => void {
   const view = new DataView(bytes.buffer);
   const answer = new DataView(new ArrayBuffer(ANSWER_BYTES));
   return () => {
-    // Requests are written whole, and so they are read: one in a turn, that others get theirs.
+    // Requests are written and read whole; one per turn, to be fair to other threads.
     const read = raw.read(fd, bytes);
     if (read === 0) return loop.remove(fd);
     if (read !== REQUEST_BYTES) return;
@@ -58,7 +58,7 @@ function reader(fd: number, loop: Loop): () => void {
     const result = populate(view.getUint32(4, true), offset, length);
     answer.setUint32(0, view.getUint32(0, true), true);
     answer.setInt32(4, result, true);
-    // There are fewer requests under way than the socket has room for answers.
+    // The limit of pending requests ensures that the socket has room for the answer.
     raw.write(fd, new Uint8Array(answer.buffer));
   };
 }

@@ -1,4 +1,4 @@
-/** What a server thread can still do after an attacker has taken it over: read below its folder. @module */
+/** The sandbox of a serving thread: a compromised thread can only read below its folder. @module */
 
 import { platform } from "../../../../ffi/platform/mod.ts";
 import { errnoNumber, UnsupportedError } from "../../../errors.ts";
@@ -18,14 +18,14 @@ import { type AllowedAddress, forbidCalls } from "./call_filter.ts";
 
 const ACTION = "put the threads of a server into a sandbox";
 
-/** Rights to files that each version of Landlock has added: it refuses those that it does not know. */
+/** File rights added by each version of Landlock, which rejects unknown ones. */
 const FILES = (version: number): number =>
   version >= 5 ? 0xffff : version >= 3 ? 0x7fff : version === 2 ? 0x3fff : 0x1fff;
 
-/** First versions that know of ports and of scopes; the structure has grown with each. */
+/** First versions that support ports and scopes; the structure has grown with each. */
 const PORTS = 4;
 const SCOPES = 6;
-/** Before Linux 6.15 the scope of signals also kept threads of one process from each other. */
+/** Before Linux 6.15, the signal scope also isolated threads of one process from each other. */
 const SIGNALS = 7;
 
 const REASONS: Readonly<Record<number, string>> = {
@@ -33,24 +33,24 @@ const REASONS: Readonly<Record<number, string>> = {
   [errnoNumber("EPERM")]: "a seccomp filter refuses landlock_create_ruleset(2); allow it",
 };
 
-/** What remains allowed. */
+/** What stays allowed. */
 export interface SandboxOptions {
-  /** Folder below which files may be read; none by default. */
+  /** Folder below which the thread may read files; none by default. */
   readonly root?: string | undefined;
-  /** Port that may be connected to, where Landlock knows of ports (Linux 6.7); none by default. */
+  /** Port that it may connect to, if Landlock supports ports (Linux 6.7); none by default. */
   readonly port?: number | undefined;
-  /** Whether an abstract Unix socket may be connected to. @default {false} */
+  /** Whether it may connect to an abstract Unix socket. @default {false} */
   readonly abstract?: boolean | undefined;
-  /** Addresses that may be connected to; none by default. */
+  /** Addresses that it may connect to; none by default. */
   readonly addresses?: readonly AllowedAddress[] | undefined;
   /** Whether pairs of Unix stream sockets may be made. @default {false} */
   readonly pairs?: boolean | undefined;
 }
 
 /**
- * The version of Landlock.
+ * Returns the version of Landlock.
  *
- * @throws {UnsupportedError} Where there is none, with what to do about it.
+ * @throws {UnsupportedError} When Landlock is missing; names the remedy.
  */
 export function landlock(): number {
   const version = raw.landlockVersion();
@@ -61,11 +61,11 @@ export function landlock(): number {
 }
 
 /**
- * Restricts the calling thread, and those that it will start, for good: by Landlock where it opens
- * files and connects, by a seccomp filter for the calls that Landlock does not cover. Open descriptors
- * keep working. Threads that the runtime has started before are not restricted.
+ * Restricts the calling thread and its future threads permanently: by Landlock for opening files
+ * and connecting, by a seccomp filter for calls that Landlock does not cover. Open descriptors keep
+ * working. Threads that the runtime has already started are not restricted.
  *
- * @throws {UnsupportedError} When the kernel has no Landlock, or no seccomp filters.
+ * @throws {UnsupportedError} When the kernel lacks Landlock or seccomp filters.
  */
 export function restrictThread(
   { abstract = false, addresses = [], pairs = false, port, root }: SandboxOptions,

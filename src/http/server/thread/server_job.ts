@@ -1,9 +1,8 @@
 /**
- * A thread of a server: accepts, answers, and sends, all by itself.
+ * A thread of a server: accepts, answers and sends on its own.
  *
- * Descriptors: the listener, this thread's end of the sockets to the disk thread and, where folders are
- * listed, to the thread that reads them; then those to which the log and the events are written, where
- * they are wanted.
+ * Its descriptors: the listener; its ends of the sockets to the disk thread and, with listings, to
+ * the listing thread; then those for the log and the events, if requested.
  *
  * @module
  */
@@ -39,7 +38,7 @@ import type { ServiceTls } from "../connection/contracts.ts";
 import { Service } from "./worker.ts";
 import { Responder } from "../response/responder.ts";
 
-/** The hook for headers, once its module has been loaded. */
+/** The headers hook, once its module is loaded. */
 let hook: HeadersHook | undefined;
 
 /** Loads the program's own module. */
@@ -48,7 +47,7 @@ export async function prepare(data: unknown): Promise<void> {
   if (headers !== null) hook = await loadHook(headers);
 }
 
-/** Serves until it must stop. */
+/** Serves until the job must stop. */
 export function run(job: JobContext): void {
   const data = job.data as JobData;
   const { cache, counters, index, limits, root, sandbox, settings, shares, symlinks } = data;
@@ -60,7 +59,7 @@ export function run(job: JobContext): void {
   let tls: ServiceTls | null = null;
   let dialer: TlsDialer | null = null;
   try {
-    // Before the sandbox, in which the library could not be opened.
+    // Open the library before the sandbox forbids it.
     if (data.tls !== null) {
       const { handshakeMs, hsts, table } = data.tls;
       tls = { acceptor: new TlsAcceptor(table), handshakeMs };
@@ -72,7 +71,7 @@ export function run(job: JobContext): void {
     if (sandbox) restrictThread({ root, pairs, ...needs });
     loop = new Loop(job, (command) => obey(command as WorkerCommand<Command>));
   } catch (cause) {
-    // The end of a thread closes nothing.
+    // The end of a thread closes no descriptors.
     folder.close();
     throw cause;
   }
@@ -132,7 +131,7 @@ export function run(job: JobContext): void {
     accepted(fd) {
       if (placement === null) accepted(fd);
       else placement.place(fd);
-      // Those that wait in the kernel are taken when one of these has gone.
+      // Waiting connections are accepted when one of these has closed.
       if (service.open > limits.maxConnections) acceptor.pause();
     },
     exhausted: () => service.makeRoom(),

@@ -1,4 +1,4 @@
-/** What one thread of a server is made of. @module */
+/** Parts of one serving thread. @module */
 
 import type { Loop } from "../../../threads/loop/loop.ts";
 import type { CacheConfig, Limits } from "../control/limits.ts";
@@ -10,12 +10,12 @@ import type { Listings } from "../listing/listings.ts";
 import type { ServiceTls } from "../connection/contracts.ts";
 import type { Responder } from "../response/responder.ts";
 
-/** What a service is made of. */
+/** Parts and callbacks of a service. */
 export interface ServiceOptions {
   readonly loop: Loop;
   readonly disk: PrefetchClient;
   readonly site: Responder;
-  /** The pages of folders; `null` where none is listed. */
+  /** Pages of folders; `null` if folders are not listed. */
   readonly listings: Listings | null;
   readonly accessLog: AccessLog | null;
   readonly limits: Limits;
@@ -24,7 +24,7 @@ export interface ServiceOptions {
   /** Speaks TLS with the program of the fallback; `null` where that needs none. */
   readonly dialer: TlsDialer | null;
   readonly tls: ServiceTls | null;
-  /** Whether the site answers preflights of other origins. */
+  /** Whether the site answers CORS preflight requests. */
   readonly preflights: boolean;
   /** This thread's counters; see `Counter`. */
   readonly counters: Float64Array;

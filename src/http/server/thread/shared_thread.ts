@@ -1,4 +1,4 @@
-/** A thread that works for all threads of a server, and is started when the first of them needs it. @module */
+/** A helper thread for all threads of a server, started when the first of them needs it. @module */
 
 import { AddressFamily, SocketType } from "../../../sys/flags/socket.ts";
 import * as raw from "../../../sys/raw/mod.ts";
@@ -17,20 +17,20 @@ export class SharedThread {
   #host: WorkerHost | undefined;
   #started = false;
 
-  /** `name` is for debuggers and errors; `data` says to prefetch_job.ts which work it is. */
+  /** `name` is for debuggers and errors; `data` tells prefetch_job.ts which work to do. */
   constructor(name: string, data: unknown) {
     this.#name = name;
     this.#data = data;
   }
 
-  /** Makes a socket, and returns the end for a thread of the server, which becomes the caller's. */
+  /** Creates a socket, and returns the end for a serving thread; the caller owns it. */
   connect(): number {
     const [ours, theirs] = socketpair(AddressFamily.UNIX, STREAM);
     this.#fds.push(theirs);
     return ours;
   }
 
-  /** Starts it; a second call does nothing. */
+  /** Starts the thread; a second call does nothing. */
   start(): void {
     if (this.#started) return;
     this.#started = true;
@@ -44,11 +44,11 @@ export class SharedThread {
         ended() {},
       });
     } catch {
-      // Its sockets are closed by now: the threads of the server see that, and do its work themselves.
+      // Its sockets are closed by now: the serving threads see that, and do its work themselves.
     }
   }
 
-  /** Ends it. */
+  /** Ends the thread. */
   async close(): Promise<void> {
     this.#started = true;
     await this.#host?.close();

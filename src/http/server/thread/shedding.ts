@@ -1,15 +1,14 @@
-/** Which connection makes room for another one. @module */
+/** Chooses a connection to close in favor of a new one. @module */
 
 import { Phase } from "../connection/phase.ts";
 import type { ConnectionHandle } from "../connection/contracts.ts";
 
 /**
- * Chooses the connection that is missed the least: the oldest that waits for nothing but another
- * request, or else the oldest that has not asked for anything so far. `undefined` where all are at
- * work.
+ * Chooses the oldest connection that waits for its next request, or else the oldest that has never
+ * sent one. `undefined` if all are busy.
  *
- * @param connections In the order of their arrival.
- * @param except The one that something is being done for.
+ * @param connections In order of arrival.
+ * @param except The connection being served, which must stay.
  */
 export function leastMissed(
   connections: Iterable<ConnectionHandle>,

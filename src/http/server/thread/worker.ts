@@ -1,4 +1,4 @@
-/** What all connections of one thread share. @module */
+/** State that all connections of one thread share. @module */
 
 import { Cell } from "../../../../ffi/libc/cell.ts";
 import { EpollEvent } from "../../../sys/flags/event.ts";
@@ -25,24 +25,23 @@ import type { Responder } from "../response/responder.ts";
 import { leastMissed } from "./shedding.ts";
 import type { ServiceOptions } from "./service_options.ts";
 
-/** Room for what arrives at once, beside a head that is not whole yet. */
+/** Buffer for received bytes, in addition to an incomplete head. */
 const INPUT_BYTES = 16 * 1024;
 
-/** Room for answers that leave together. */
+/** Buffer for responses that leave together. */
 const OUTPUT_BYTES = 64 * 1024;
 
-/** How often what has not been used is forgotten, in milliseconds. */
+/** Milliseconds between two evictions of unused files. */
 const SWEEP_MS = 30_000;
 
 /**
- * Connections of a thread up to which nobody is limited: 1 GiB at most. 100 clients of 100 MiB cost 0.10
- * CPU-seconds per GB then, and 0.16 to 0.19 with the limit, because acknowledgements find more to send
- * (Node.js and Bun, Linux 6.18). The up to 4 MiB of each of 10,000 slow readers would be more than the
- * kernel grants to all of TCP.
+ * Number of connections in a thread up to which unsent bytes are not limited: 1 GiB at most. The
+ * limit costs CPU time, because acknowledgements find more to send. But 10,000 slow readers with up
+ * to 4 MiB each would exceed what the kernel grants to all of TCP.
  */
 const FEW = 256;
 
-/** One thread of a server. */
+/** One serving thread. */
 export class Service implements ConnectionService {
   readonly loop: Loop;
   readonly disk: PrefetchClient;
@@ -52,14 +51,14 @@ export class Service implements ConnectionService {
   readonly clock: Clock = new Clock();
   readonly residency: ResidencyCache;
   readonly head: RequestHead;
-  /** What has just arrived. */
+  /** Bytes just received. */
   readonly input: Cell;
   readonly output: Output;
-  /** Whose the rest of the requests are. */
+  /** Server for all other requests. */
   readonly fallback: Fallback | null;
   /** HTTPS; `null` for HTTP. */
   readonly tls: ConnectionService["tls"];
-  /** Whether no further request is answered on any connection. */
+  /** Whether the thread answers no more requests. */
   closing = false;
   readonly #options: ServiceOptions;
   readonly #counters: Float64Array;
@@ -91,17 +90,17 @@ export class Service implements ConnectionService {
     loop.timers.start(this.#sweeper, SWEEP_MS);
   }
 
-  /** Open connections. */
+  /** Number of open connections. */
   get open(): number {
     return this.#connections.size + this.#starts.size;
   }
 
-  /** Whether there are so many that what each leaves unsent in the kernel is limited. */
+  /** Whether there are so many connections that each one's unsent bytes are limited. */
   get crowded(): boolean {
     return this.#connections.size > FEW;
   }
 
-  /** Takes a connection over; of too many another one goes: see {@linkcode makeRoom}. */
+  /** Takes over a connection; above the limit, another one is closed: see {@linkcode makeRoom}. */
   accept(fd: number): void {
     if (this.closing) {
       raw.close(fd);
@@ -122,7 +121,7 @@ export class Service implements ConnectionService {
     this.#counters[Counter.OPEN] = this.open;
   }
 
-  /** A handshake is done: takes the socket over, and what has arrived behind the handshake. */
+  /** Takes over a socket after its handshake, with bytes that arrived behind it. */
   secured(start: SecureStart, session: TlsSession): void {
     const connection = new Connection(this, start.fd, session);
     this.#starts.delete(start);
@@ -133,7 +132,7 @@ export class Service implements ConnectionService {
     else connection.onEvents(EpollEvent.IN);
   }
 
-  /** A handshake has failed, and its connection ended. */
+  /** Forgets a connection whose handshake failed. */
   startEnded(start: SecureStart): void {
     this.#starts.delete(start);
     this.#counters[Counter.OPEN] = this.open;
@@ -141,19 +140,19 @@ export class Service implements ConnectionService {
     this.#drained();
   }
 
-  /** Tells a client that there is no descriptor for it. */
+  /** Tells a client that no descriptor is left for it. */
   turnAway(fd: number): void {
     this.count(Counter.REFUSED);
     if (this.tls !== null) return;
     const reply = this.refusal(503);
-    // What was sent and not read would make of the end a reset.
+    // Closing with unread bytes would reset the connection.
     recvCell(fd, this.input, 0, this.input.bytes.length, 0);
     reply.refresh(this.clock);
     sendCell(fd, reply.cell, 0, reply.memoryBytes, MessageFlag.NOSIGNAL);
     raw.shutdown(fd, ShutdownHow.WR);
   }
 
-  /** Ends the connections that wait for requests, and the others with their last answer. */
+  /** Closes idle connections, and the others after their current response. */
   close(): void {
     this.closing = true;
     for (const start of this.#starts) start.close();
@@ -161,7 +160,7 @@ export class Service implements ConnectionService {
     this.#drained();
   }
 
-  /** Closes every connection, whatever it is doing. */
+  /** Closes every connection at once. */
   closeAll(): void {
     this.closing = true;
     for (const start of this.#starts) start.close();
@@ -170,13 +169,13 @@ export class Service implements ConnectionService {
     this.fallback?.close();
   }
 
-  /** The answer to the request in `head`; see `Responder.answer`. */
+  /** Answers the request in `head`; see `Responder.answer`. */
   answer(): Reply | null {
     this.clock.tick(this.loop.now);
     return this.site.answer(this.head, this.loop.now);
   }
 
-  /** The answer to what is no request, or none that we take. */
+  /** The response to an invalid or unsupported request. */
   refusal(status: number): Reply {
     this.clock.tick(this.loop.now);
     let reply = this.#refusals.get(status);
@@ -188,30 +187,30 @@ export class Service implements ConnectionService {
     return reply;
   }
 
-  /** An answer is about to be sent: so many bytes of head, and of body. */
+  /** Records that a response is about to be sent: lengths of head and body. */
   answered(connection: Connection, reply: Reply, headBytes: number, bodyBytes: number): void {
     this.#countStatus(reply.status);
     this.#options.accessLog?.answered(connection, this.head, reply, headBytes, bodyBytes);
   }
 
-  /** The request in the head is being passed on. */
+  /** Records that the request in the head is being forwarded. */
   began(connection: Connection): ProxiedEntry | undefined {
     return this.#options.accessLog?.began(connection, this.head);
   }
 
-  /** The program has answered. */
+  /** Records that the program has answered. */
   passed(status: number): void {
     this.count(Counter.PASSED);
     if (status !== 0) this.#countStatus(status);
   }
 
-  /** Bytes have left. */
+  /** Records that bytes have been sent. */
   progress(connection: Connection, bytes: number): void {
     this.#counters[Counter.BYTES]! += bytes;
     this.#options.accessLog?.progress(connection);
   }
 
-  /** A connection has ended. */
+  /** Records that a connection has ended. */
   closed(connection: Connection): void {
     this.#connections.delete(connection);
     this.#counters[Counter.OPEN] = this.open;
@@ -220,7 +219,7 @@ export class Service implements ConnectionService {
     this.#drained();
   }
 
-  /** Counts. */
+  /** Adds to a counter. */
   count(counter: number, by = 1): void {
     this.#counters[counter]! += by;
   }
@@ -232,9 +231,9 @@ export class Service implements ConnectionService {
   }
 
   /**
-   * Closes a connection that waits for nothing but another request, or else the one that has been
-   * silent for the longest time; false where there is neither. Its descriptor is free at the end of
-   * the turn. Of many unfinished handshakes the oldest goes first: a flood of them ends nobody else.
+   * Closes a connection that waits for its next request, or else the one that has been silent
+   * longest; false if all are busy. Its descriptor is free at the end of the turn. In a flood of
+   * handshakes, the oldest unfinished one goes first, so that no other client is affected.
    */
   makeRoom(except?: ConnectionHandle): boolean {
     const [oldest] = this.#starts;

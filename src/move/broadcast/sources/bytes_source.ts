@@ -1,10 +1,10 @@
-/** Chunks of what the runtime yields. @module */
+/** Chunks of a stream of the runtime. @module */
 
 import { ByteReader, type ByteSource } from "../../transfer/runtime_endpoints.ts";
 import type { Chunk, ChunkSource } from "../types.ts";
 import { PendingBytesWrite } from "../pending_writes.ts";
 
-/** Anything that yields bytes: a stream of Node.js or of the web, a socket, a generator. */
+/** Any source of bytes: a stream of Node.js or of the web, a socket, a generator. */
 export class BytesSource implements ChunkSource {
   readonly total: number;
   readonly live: boolean;
@@ -44,7 +44,7 @@ export class BytesSource implements ChunkSource {
   }
 }
 
-/** A chunk that everybody gets as bytes. */
+/** A chunk that every target gets as bytes. */
 export function bytesChunk(bytes: Uint8Array): Chunk {
   return {
     length: bytes.length,

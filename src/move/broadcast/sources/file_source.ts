@@ -16,12 +16,9 @@ import type { Chunk, ChunkSource, WriteTaker } from "../types.ts";
 import { PendingBytesWrite, PendingFileWrite } from "../pending_writes.ts";
 
 /**
- * A file, of which each target sends the same range by a sendfile(2) of its own.
- *
- * In bare loops, 256 MiB to 16 TCP clients take 0.14 to 0.19 CPU-seconds per GB in this way, 0.17 to
- * 0.26 by tee(2) and splice(2), 0.21 to 0.24 by one read and 16 sends, and 0.27 to 0.41 by streams of
- * Node.js (measured on Linux 6.18, loopback, warm, beside other programs). All of broadcast() takes
- * 0.20 to 0.26. How far the targets part is bounded by `MOST_SHARED`.
+ * A file. Each target sends the same range by its own sendfile(2), which costs less CPU time than
+ * tee(2), than one read and many writes, and than streams: see `npm run bench -- broadcast`.
+ * `MOST_SHARED` limits how far the targets drift apart.
  */
 export class FileSource implements ChunkSource {
   readonly total: number;
@@ -37,7 +34,7 @@ export class FileSource implements ChunkSource {
   constructor(end: End, range: { start: number; length: number }, copies: boolean) {
     goBuffered(end, "source");
     this.#end = end;
-    // Nobody asks what lies in holes: the gate has seen all of a chunk before it is offered.
+    // Holes don't matter: the whole chunk is probed before it is offered.
     this.#file = { fd: end.fd, id: newFileId(), size: end.size, sparse: false };
     this.#gate = new ReadAhead(end.fd, range.start);
     this.#position = range.start;
@@ -74,7 +71,10 @@ export class FileSource implements ChunkSource {
     };
   }
 
-  /** What the slowest has got, nobody knows exactly; what all have been offered is the end of the file. */
+  /**
+   * The position of the slowest target is not known exactly, so report the end of the file that all
+   * were offered.
+   */
   short(): Error {
     const stat = fdStat(this.#end.fd);
     const size = typeof stat === "number" ? 0 : stat.size;
@@ -95,7 +95,7 @@ export class FileSource implements ChunkSource {
   }
 }
 
-/** The error for a file that ends before the bytes that were there at the start. */
+/** The error for a file that was truncated. */
 export function truncated(fd: number, bytesMoved: number, bytesExpected: number): TruncatedError {
   return new TruncatedError({ action: `broadcast fd ${fd}`, bytesMoved, bytesExpected });
 }
@@ -109,8 +109,8 @@ export async function settled(end: End): Promise<End> {
 }
 
 /**
- * A file where the system cannot be called, read by the runtime's own pool; and one that another machine
- * or another program has.
+ * Reads a file without system calls, by the runtime's own pool; also a file that another machine or
+ * program holds.
  */
 export async function* readFile(
   fd: number,

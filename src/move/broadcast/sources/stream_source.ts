@@ -19,23 +19,20 @@ import { PendingBytesWrite, PendingPipeWrite } from "../pending_writes.ts";
 import { CHUNK_BYTES, enlarge, LEAST_PIPE } from "../pipes.ts";
 
 /**
- * A chunk of fewer bytes is copied: tee(2) and splice(2) are two calls for each target, send(2) is
- * one. To 16 TCP clients 4 KiB at a time cost 0.67 to 0.70 CPU-seconds per GB by copying and 0.77 by
- * tee(2); 8 KiB 0.47 to 0.49 and 0.44 to 0.54; 16 KiB 0.34 to 0.41 and 0.32; 256 KiB 0.22 and 0.17 to
- * 0.26. With 1, 2 and 4 clients 256 KiB by tee(2) cost less as well: 0.36 to 0.43, 0.25 to 0.32 and
- * 0.21 to 0.29, against 0.46 to 0.51, 0.33 to 0.46 and 0.26 to 0.31 (measured on Linux 6.18).
+ * Smaller chunks are copied: tee(2) and splice(2) are two calls for each target, send(2) is one.
+ * See `npm run bench -- broadcast`.
  */
 const LEAST_TEE = 8 * 1024;
 
-/** Bytes read at once of what gives no pages. */
+/** Bytes read at once from a source that has no pages. */
 const COPY_BYTES = 64 * 1024;
 
 /**
  * A source without positions.
  *
- * Invariant: between two chunks our pipe is empty. So an `EAGAIN` before the first byte of a chunk
- * can only come from the source. A chunk has as many pages as our pipe at most, and a target's pipe
- * gets it only while it has room for so many.
+ * Invariant: between two chunks, our pipe is empty. So an `EAGAIN` before the first byte of a chunk
+ * can only come from the source. A chunk has at most as many pages as our pipe, and a target's pipe
+ * gets it only if it has room for that many.
  */
 export class StreamSource implements ChunkSource {
   readonly total: number;
@@ -50,7 +47,7 @@ export class StreamSource implements ChunkSource {
   constructor(end: End, total: number) {
     this.#end = end;
     this.total = total;
-    // A socket that blocks would block in splice(2) as well, whatever its flags.
+    // A blocking socket blocks in splice(2) too, whatever its flags.
     const pages = end.type !== FileType.CHARACTER && (end.type === FileType.FIFO || !end.blocking);
     this.#pipe = pages ? openPipe(CHUNK_BYTES, LEAST_PIPE) : null;
     if (pages && end.type === FileType.FIFO) enlarge(end.fd);
@@ -59,7 +56,7 @@ export class StreamSource implements ChunkSource {
   async ready(): Promise<void> {
     verify(this.#end, this.#taken);
     if (this.#taken >= this.total) return;
-    // By the number that was given: its owner may close it, and then the wait ends.
+    // Use the number that the caller passed: if its owner closes it, the wait ends.
     await ready(this.#end.given, PollEvent.IN, { signal: this.#stopWaiting.signal });
   }
 
@@ -79,7 +76,7 @@ export class StreamSource implements ChunkSource {
     return "refused";
   }
 
-  /** Fills our pipe with what there is: the count, 0 at the end, -1 when there is nothing yet. */
+  /** Fills our pipe with available bytes: the count, 0 at the end, -1 if there are none yet. */
   #splice(pipe: Pipe, most: number): number | "refused" {
     let held = 0;
     while (held < most) {
@@ -91,12 +88,12 @@ export class StreamSource implements ChunkSource {
         held += moved;
         continue;
       }
-      // An error after some bytes comes again with the next chunk, and so does the end.
+      // An error after some bytes repeats with the next chunk, and so does the end.
       if (held > 0) return held;
       if (moved === 0) return 0;
       if (isTransient(moved)) return -1;
       if (REFUSALS.has(moved)) return this.#refused();
-      // There is no memory for pages; there is some for a copy.
+      // Memory for pages has run out; a copy still works.
       if (SHORTAGES.has(moved)) return "refused";
       throw this.#failure(moved, "splice");
     }
@@ -147,7 +144,7 @@ export class StreamSource implements ChunkSource {
   }
 }
 
-/** A chunk in a pipe, of which every target's pipe gets a duplicate: see tee(2). */
+/** A chunk in a pipe, duplicated into every target's pipe: see tee(2). */
 class TeeChunk implements Chunk {
   readonly length: number;
   readonly method = "splice";
@@ -168,7 +165,7 @@ class TeeChunk implements Chunk {
       new PendingBytesWrite(this.#read(), taker);
   }
 
-  /** tee(2) always begins at the head, so that what does not fit in one call cannot follow later. */
+  /** tee(2) always starts at the head, so bytes that don't fit in one call cannot follow later. */
   #tee(own: Pipe | null): PendingWrite | null {
     if (own === null) return null;
     const { NONBLOCK } = SpliceFlag;
@@ -178,7 +175,7 @@ class TeeChunk implements Chunk {
     return null;
   }
 
-  /** Reads the chunk out for those who take bytes, once; those who take pages have theirs. */
+  /** Reads the chunk once, for targets that take bytes; targets that take pages have theirs. */
   #read(): Uint8Array {
     return this.#bytes ??= new PendingPipeWrite(this.#pipe, this.length).takeOut(this.length);
   }

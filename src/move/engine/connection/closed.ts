@@ -1,25 +1,25 @@
-/** The error for a connection that is gone. @module */
+/** The error for a closed connection. @module */
 
 import { HANGUPS } from "../../../errno.ts";
 import { errnoName, errnoNumber, SyscallError } from "../../../errors.ts";
 
-/** What is known of a connection that is gone. */
+/** What is known about a closed connection. */
 interface Closed {
-  /** Name of the call that noticed. */
+  /** Name of the call that detected it. */
   syscall: string;
   /** Payload bytes moved before. */
   bytesMoved?: number;
   /** The runtime's own error. */
   cause?: unknown;
-  /** What the system or the runtime calls it. */
+  /** Code of the system's or the runtime's error. */
   code?: unknown;
 }
 
 /**
- * Says that a connection has been closed, in one way for all that the runtimes say.
+ * Reports a closed connection uniformly across runtimes.
  *
- * The code remains where the network ended the connection. Else it is `EPIPE`: what else there is,
- * such as `ECANCELED`, tells only that the owner closed it.
+ * If the network ended the connection, the error keeps its code. Otherwise it is `EPIPE`: other
+ * codes, such as `ECANCELED`, only mean that the owner closed it.
  */
 export function connectionClosed(
   { syscall, bytesMoved, cause, code = (cause as { code?: unknown } | undefined)?.code }: Closed,
@@ -33,7 +33,7 @@ export function connectionClosed(
   });
 }
 
-/** The error for a call that has failed on what may be a connection; `result` is its `-errno`. */
+/** The error of a failed call on what may be a connection; `result` is its `-errno`. */
 export function writeFailure(
   result: number,
   syscall: string,

@@ -1,4 +1,4 @@
-/** From memory or a pipe into a connection that the runtime owns, as promises. @module */
+/** Writes from memory or a pipe to a connection that the runtime owns, as promises. @module */
 
 import { platform } from "../../../../ffi/platform/mod.ts";
 import { EAGAIN, HANGUPS } from "../../../errno.ts";
@@ -13,15 +13,15 @@ import type { TransferProgress } from "../progress.ts";
 
 const { DONTWAIT, MORE, NOSIGNAL } = platform.message;
 
-/** Bytes that every pipe with a free slot takes: see pipe(7), "PIPE_BUF". */
+/** Bytes that a pipe with a free slot always takes: see pipe(7), "PIPE_BUF". */
 const PIPE_BUF = 4096;
 
-/** Writes one thing after the other. */
+/** Runs one write after the other. */
 export class ConnectionOutput implements WriteJob {
   readonly #connection: RuntimeConnection;
   readonly #progress: TransferProgress;
   readonly #writer: ConnectionWriter;
-  /** What is being written: what this pipe holds, or these bytes. */
+  /** The write in progress: the content of this pipe, or these bytes. */
   #pipe = -1;
   #bytes: Uint8Array = new Uint8Array(0);
   #more = false;
@@ -36,11 +36,11 @@ export class ConnectionOutput implements WriteJob {
   }
 
   /**
-   * Gives some of what a pipe holds to the connection; waits until that takes at least one byte.
+   * Moves some of a pipe's content to the connection; waits until it takes at least one byte.
    *
-   * @returns A count, or `-errno` when it refuses bytes that come in this way.
+   * @returns A count, or `-errno` if the connection cannot take bytes this way.
    *
-   * @throws {SyscallError} When the connection is gone.
+   * @throws {SyscallError} When the connection has closed.
    * @throws {AbortError} When the signal fired.
    */
   async splice(pipe: number, count: number): Promise<number> {
@@ -49,9 +49,9 @@ export class ConnectionOutput implements WriteJob {
   }
 
   /**
-   * Sends bytes; `more` when others follow at once.
+   * Sends bytes; `more` means that others follow at once.
    *
-   * @throws {SyscallError} When the connection is gone.
+   * @throws {SyscallError} When the connection has closed.
    * @throws {AbortError} When the signal fired.
    */
   async send(bytes: Uint8Array, more = false): Promise<void> {
@@ -61,7 +61,7 @@ export class ConnectionOutput implements WriteJob {
     if (bytes.length > 0) await this.#write(bytes.length);
   }
 
-  /** Lets go of the connection. */
+  /** Stops using the connection. */
   stop(): void {
     this.#writer.stop();
   }
@@ -71,13 +71,13 @@ export class ConnectionOutput implements WriteJob {
     this.#left = count;
     this.#given = 0;
     const ended = this.#ended = Promise.withResolvers<number>();
-    // A write that outlives an abort has nobody else to hear of its end.
+    // After an abort, no caller awaits the end of the write.
     ended.promise.catch(() => {});
     this.#writer.start();
     return await this.#progress.unlessAborted(ended.promise);
   }
 
-  /** Of a pipe some bytes are enough: its owner counts them. */
+  /** For a pipe, some bytes are enough: its owner counts them. */
   get left(): number {
     return this.#pipe >= 0 && this.#given > 0 ? 0 : this.#left;
   }
@@ -86,7 +86,7 @@ export class ConnectionOutput implements WriteJob {
     const moved = this.#pipe >= 0
       ? spliceStep(this.#pipe, null, fd, null, this.#left)
       : sendNow(fd, this.#bytes, this.#more ? MORE : 0);
-    // There are bytes: 0 means that the connection took none.
+    // The pipe is not empty: 0 means that the connection took nothing.
     return moved === 0 ? EAGAIN : this.#count(moved);
   }
 
@@ -125,7 +125,7 @@ export class ConnectionOutput implements WriteJob {
   }
 }
 
-/** Sends bytes of our own ahead of, or behind, what else is written to a connection. */
+/** Sends bytes before or after other data on a connection. */
 export async function sendBytes(
   connection: RuntimeConnection,
   bytes: Uint8Array,

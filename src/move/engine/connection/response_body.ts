@@ -1,4 +1,4 @@
-/** The body of a response, to be written behind the runtime's back. @module */
+/** Writes the body of a response without the runtime. @module */
 
 import type { ServerResponse } from "node:http";
 import type { Socket } from "node:net";
@@ -15,20 +15,20 @@ import type { RuntimeConnection } from "../../../runtime/types.ts";
 import { available } from "../../../sys/libc.ts";
 import { connectionClosed } from "./closed.ts";
 
-/** A response whose head is on its way, in a cork that its owner ends. */
+/** A response whose head has been sent, in a cork that its owner ends. */
 export interface ResponseBody {
   readonly connection: RuntimeConnection;
   readonly cork: CorkGuard;
-  /** Ends the cork, and gives the connection back. */
+  /** Ends the cork, and returns the connection to the runtime. */
   close(): void;
 }
 
 /**
  * Sends the head of a response that has its socket.
  *
- * @param suits Whether a body may follow whose promised length is this; asked once the head is sent,
- * for listeners may change it at the last moment.
- * @returns `null` where the runtime has to send the body.
+ * @param suits Whether to accept a body of this promised length. Called once the head is sent,
+ * because listeners may change it at the last moment.
+ * @returns `null` if the runtime must send the body.
  */
 export function openBody(
   res: ServerResponse,
@@ -54,13 +54,13 @@ export function openBody(
 }
 
 /**
- * Has `write` send a body of `length` bytes, once the response has its socket.
+ * Calls `write` to send a body of `length` bytes, once the response has its socket.
  *
- * @param wait Waits for the socket, and may be cut short.
- * @returns What `write` returns; `undefined`, with no byte of the body sent, where the runtime has to
- * send it.
+ * @param wait Waits for the socket; may be aborted.
+ * @returns The result of `write`; `undefined` if the runtime must send the body, of which no byte
+ * was sent yet.
  *
- * @throws {SyscallError} When the connection is gone.
+ * @throws {SyscallError} When the connection has closed.
  */
 export async function writeBody<T>(
   res: ServerResponse,

@@ -1,29 +1,28 @@
-/** What is set on the connections of others while they are sent to, and taken back. @module */
+/** Socket options set on the runtime's connections during a transfer, then restored. @module */
 
 import { limitUnsent } from "../../../runtime/tcp.ts";
 import type { RuntimeConnection } from "../../../runtime/types.ts";
 import { pacedAgain, unpaced } from "../../../sys/net/loopback.ts";
 
-/** Bytes from which on a connection is worth the calls: less goes into the kernel's own buffer. */
+/** Bytes above which tuning is worth its calls: less fits into the kernel's own buffer. */
 export const MUCH: number = 256 * 1024;
 
-/** The options of one connection of somebody else. Does nothing on what is not TCP. */
+/** The options of one connection. Does nothing on sockets other than TCP. */
 export class Tuning {
-  /** Whether what waits unsent is bounded, or need not be: then nobody need ask. */
+  /** Whether unsent bytes are limited, or need no limit: skip the check then. */
   limited = false;
   #looked = false;
   #unpaced = false;
 
-  /** Who is watched must make visible progress: see {@linkcode limitUnsent}. */
+  /** Makes progress visible on a watched connection: see {@linkcode limitUnsent}. */
   limit(fd: number): void {
     this.limited = true;
     limitUnsent(fd);
   }
 
   /**
-   * Who takes much, on loopback, need not be paced: 192 MiB of a file to 16 TCP clients of a broadcast
-   * cost 0.17 CPU-seconds per GB then, and 0.20 with BBR; of a pipe 0.25 and 0.28; a bare loop of
-   * sendfile(2) in C 0.14 and 0.25 (medians of interleaved rounds, Linux 6.18).
+   * Turns off pacing for a large transfer on loopback, where it only costs CPU time: see
+   * `npm run bench -- broadcast`.
    */
   unpace(fd: number): void {
     if (this.#looked) return;
@@ -31,7 +30,7 @@ export class Tuning {
     this.#unpaced = unpaced(fd);
   }
 
-  /** The connection goes back to its owner with the congestion control that it had. */
+  /** Restores the connection's congestion control for its owner. */
   end(connection: RuntimeConnection): void {
     if (!this.#unpaced) return;
     this.#unpaced = false;

@@ -1,4 +1,4 @@
-/** Driver of writes that waits by the runtime's event loop. @module */
+/** Driver of writes that waits through the runtime's event loop. @module */
 
 import type { RuntimeConnection } from "../../../runtime/types.ts";
 import { PollEvent } from "../../../sys/flags/event.ts";
@@ -6,43 +6,43 @@ import { whenReady } from "../../../threads/poll/poll_ready.ts";
 import { MUCH, Tuning } from "./tcp_tuning.ts";
 import { COLD, Outcome, outcomeOf, STARVED_MS } from "../step/outcome.ts";
 
-/** Bytes after which the other connections get their turn: nginx's `sendfile_max_chunk`. */
+/** Bytes after which other connections get their turn, like nginx's `sendfile_max_chunk`. */
 export const TURN_BYTES: number = 2 * 1024 * 1024;
 
 /** Result of a job whose `maxRate` allows nothing yet. */
 export const PAUSED: number = COLD - 1;
 
-/** What a writer gives to its connection, and who hears of the end. */
+/** What to write to a connection, and the callbacks. */
 export interface WriteJob {
-  /** Bytes that are left. With 0 the writer stops until it is started again. */
+  /** Bytes left. At 0, the writer stops until it is started again. */
   readonly left: number;
-  /** Gives some to the descriptor, by one step: its result, or {@linkcode PAUSED}. */
+  /** Writes some to the descriptor, by one step: its result, or {@linkcode PAUSED}. */
   give(fd: number): number;
-  /** Takes out the next byte, for the runtime's own write. Results as of {@linkcode give}. */
+  /** Takes the next byte, for the runtime's own write. Results as of {@linkcode give}. */
   takeByte(target: Uint8Array): number;
-  /** Reads in what was cold. */
+  /** Reads cold pages. */
   fill?(): Promise<unknown>;
   /** Milliseconds until `maxRate` allows more. */
   pauseMs?(): number;
-  /** The writer begins to wait. */
+  /** Called when the writer starts to wait. */
   waits?(): void;
-  /** All that there was has been given. */
+  /** Called when everything has been written. */
   emptied(): void;
-  /** The step has ended for good, with 0 where the source fell short, or with `-errno`. */
+  /** Called when the step has ended for good, with 0 if the source fell short, or with `-errno`. */
   failed(result: number): void;
-  /** The connection is gone; `cause` is the runtime's own error. */
+  /** Called when the connection has closed; `cause` is the runtime's own error. */
   lost(cause?: unknown): void;
-  /** Waiting, or reading in, has failed. */
+  /** Called when waiting, or reading cold pages, has failed. */
   broke(error: Error): void;
 }
 
 /**
- * Writes to a connection behind the runtime's back, turn by turn: only while the runtime's own queue
- * is empty, and never after it has closed the connection.
+ * Writes to a connection without the runtime, turn by turn: only while the runtime's own queue is
+ * empty, and never after it has closed the connection.
  *
- * Invariant: between turns nothing of ours is in flight except one byte that the runtime's queue may
- * hold, and that byte is counted. So the writer can be stopped at any time, and whatever is written
- * through the runtime afterwards follows on.
+ * Invariant: between turns, nothing is in flight except one counted byte that the runtime's queue
+ * may hold. So the writer can stop at any time, and later writes through the runtime follow in
+ * order.
  */
 export class ConnectionWriter {
   readonly #connection: RuntimeConnection;
@@ -62,8 +62,8 @@ export class ConnectionWriter {
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   /**
-   * @param total Bytes in all, `Infinity` where nobody knows: few go into the kernel's own buffer.
-   * @param watched Whether somebody wants to see progress, so that little may wait unsent in the kernel.
+   * @param total Total bytes, `Infinity` if unknown: small ones fit into the kernel's own buffer.
+   * @param watched Whether progress is observed, so that few bytes may wait unsent in the kernel.
    */
   constructor(connection: RuntimeConnection, job: WriteJob, total: number, watched = false) {
     this.#connection = connection;
@@ -72,19 +72,19 @@ export class ConnectionWriter {
     this.#tuning.limited = total < MUCH;
   }
 
-  /** Writes what the job has, in this turn of the event loop; the end may come before it returns. */
+  /** Writes what the job has, in this turn of the event loop; it may end before it returns. */
   start(): void {
     if (this.#running || this.#stopped) return;
     this.#running = true;
     this.#run();
   }
 
-  /** Goes on after {@linkcode WriteJob.failed}, with another step. */
+  /** Continues after {@linkcode WriteJob.failed} with another step. */
   again(): void {
     this.#run();
   }
 
-  /** Stops for good. The connection goes back to its owner with the congestion control that it had. */
+  /** Stops for good, and restores the connection's congestion control for its owner. */
   stop(): void {
     this.#stopped = true;
     this.#cancelWait?.();
@@ -93,11 +93,11 @@ export class ConnectionWriter {
     this.#tuning.end(this.#connection);
   }
 
-  /** One turn: at most {@linkcode TURN_BYTES}, and the call that goes beyond. */
+  /** Runs one turn: at most {@linkcode TURN_BYTES}, plus the call that exceeds them. */
   #run(): void {
     if (this.#stopped) return;
     const connection = this.#connection;
-    // The number is good for this turn: nothing of the runtime runs until we return.
+    // The descriptor stays valid for this turn: no code of the runtime runs until we return.
     const fd = connection.fd();
     if (fd < 0) return this.#job.lost();
     if (!this.#tuning.limited && (this.#watched || connection.timed())) this.#tuning.limit(fd);
@@ -114,7 +114,7 @@ export class ConnectionWriter {
     if (!this.#stopped) this.#settle(result, fd);
   }
 
-  /** What is next, after a step with this result. */
+  /** Decides what to do after a step with this result. */
   #settle(result: number, fd: number): void {
     const job = this.#job;
     if (job.left === 0) {
@@ -131,7 +131,7 @@ export class ConnectionWriter {
         setImmediate(this.#turn);
         return;
       case Outcome.BLOCKED:
-        // Not at the first full buffer: a broadcast then costs a tenth more CPU time.
+        // Not at the first full buffer, which would cost a broadcast more CPU time.
         if (this.#given >= MUCH) this.#tuning.unpace(fd);
         return this.#handOver(fd);
       case Outcome.COLD:
@@ -148,8 +148,8 @@ export class ConnectionWriter {
   /**
    * Waits until the connection takes bytes again.
    *
-   * The next byte goes through the runtime's own write: its callback comes once the socket is
-   * writable, with no thread and no poller of ours. A connection without such a write is waited for by
+   * The next byte goes through the runtime's own write, whose callback runs once the socket is
+   * writable. This needs no thread and no poller. For a connection without such a write, waits on
    * its descriptor.
    */
   #handOver(fd: number): void {
@@ -165,7 +165,7 @@ export class ConnectionWriter {
   #waitFor(fd: number): void {
     try {
       this.#cancelWait = whenReady(fd, PollEvent.OUT, this.#turn, (error) => {
-        // A runtime that has closed the descriptor meanwhile has closed the connection.
+        // If the runtime has closed the descriptor meanwhile, it has closed the connection.
         if (this.#connection.fd() < 0) this.#job.lost();
         else this.#job.broke(error);
       });

@@ -9,12 +9,12 @@ export type BlockingCall = {
   [C in keyof BlockingCalls]: [call: C, ...args: Parameters<BlockingCalls[C]>];
 }[keyof BlockingCalls];
 
-/** Runs a call in the thread that copies; where Workers are not permitted, run inline. */
+/** Runs a call in the copying thread; without permission for Workers, in this thread. */
 export async function runOffThread(...call: BlockingCall): Promise<number> {
   return await inThread(...call) ?? runInline(...call);
 }
 
-/** Runs a call in the thread that copies; `undefined` where Workers are not permitted. */
+/** Runs a call in the copying thread; `undefined` without permission for Workers. */
 export async function inThread(...call: BlockingCall): Promise<number | undefined> {
   try {
     const [name, ...args] = call;

@@ -1,4 +1,4 @@
-/** The steps that move bytes by way of memory, where no call moves pages. @module */
+/** Steps that move bytes through memory, if no call can move pages. @module */
 
 import { EINTR } from "../../../errno.ts";
 import { MapFlag, Protection } from "../../../sys/flags/memory.ts";
@@ -6,12 +6,12 @@ import { mmap, pread, preadv2, pwrite, read, recv, send, write } from "../../../
 import { MessageFlag } from "../../../sys/flags/socket.ts";
 
 /**
- * Bytes of the memory that all steps of a thread share. A thread keeps it for ever: 1 MiB copied
- * files a fifth faster, which was not worth that (bench `copy`).
+ * Size of the buffer that all steps of a thread share and never free. A larger one copies files
+ * somewhat faster, but is not worth its memory: see the bench `copy`.
  */
 export const SCRATCH_BYTES: number = 256 * 1024;
 
-/** Bytes at once between sockets and pipes, where larger ones bring nothing. */
+/** Bytes at once between sockets and pipes; more brings no gain. */
 export const SOCKET_BYTES: number = 64 * 1024;
 
 const PRIVATE_ANONYMOUS = MapFlag.PRIVATE | MapFlag.ANONYMOUS;
@@ -21,8 +21,8 @@ const SEND = MessageFlag.DONTWAIT | MessageFlag.NOSIGNAL;
 let buffer: Uint8Array | undefined;
 
 /**
- * The memory of this thread, in whole pages, so that it serves `O_DIRECT` as well; `-errno` where it
- * cannot be had. Nothing stays in it between two steps.
+ * The buffer of this thread, page-aligned, so that it also works with `O_DIRECT`; `-errno` if it
+ * cannot be allocated. Holds nothing between two steps.
  */
 export function scratch(): Uint8Array | number {
   if (buffer !== undefined) return buffer;
@@ -31,12 +31,12 @@ export function scratch(): Uint8Array | number {
 }
 
 /**
- * Reads and writes once. An offset is `null` for the file position.
+ * Reads and writes once. Offset `null` means the file position.
  *
- * What was read is written to its end, unless a write fails. Then bytes that came from what has no
- * positions are lost.
+ * Writes everything that was read, unless a write fails. Then bytes from a source without positions
+ * are lost.
  *
- * @param readFlags Those of preadv2(2), for offsets only.
+ * @param readFlags Flags of preadv2(2), for offsets only.
  * @returns Bytes written, 0 at the end of the source, or `-errno`.
  */
 export function copyStep(
@@ -51,13 +51,13 @@ export function copyStep(
   return typeof bytes === "number" ? bytes : writeStep(out, bytes, outOffset);
 }
 
-/** As {@linkcode copyStep}, from a file to a socket, without waiting: what does not fit is not sent. */
+/** Like {@linkcode copyStep}, from a file to a socket, without waiting: sends only what fits. */
 export function sendCopyStep(out: number, file: number, position: number, count: number): number {
   const bytes = fill(file, position, count, 0);
   return typeof bytes === "number" ? bytes : sendStep(out, bytes);
 }
 
-/** What was read, or the result of a call that read nothing. */
+/** The bytes read, or the result of a call that read none. */
 function fill(
   from: number,
   offset: number | null,
@@ -92,7 +92,7 @@ export function writeStep(out: number, bytes: Uint8Array, offset: number | null)
   return done;
 }
 
-/** One recv(2) that leaves the bytes where they are: a count, 0 at the end, or `-errno`. */
+/** One recv(2) that leaves the bytes in the socket: a count, 0 at the end, or `-errno`. */
 export function peekStep(socket: number, target: Uint8Array): number {
   for (;;) {
     const seen = recv(socket, target, PEEK);
@@ -100,7 +100,7 @@ export function peekStep(socket: number, target: Uint8Array): number {
   }
 }
 
-/** One send(2) of what there is room for: a count, or `-errno`. */
+/** One send(2) of as much as there is room for: a count, or `-errno`. */
 export function sendStep(socket: number, bytes: Uint8Array): number {
   for (;;) {
     const sent = send(socket, bytes, SEND);
@@ -109,8 +109,8 @@ export function sendStep(socket: number, bytes: Uint8Array): number {
 }
 
 /**
- * Copies what has arrived on a socket into a pipe, and takes from the socket what the pipe has taken:
- * nothing is lost.
+ * Copies received bytes from a socket into a pipe, and takes from the socket only what the pipe has
+ * taken, so nothing is lost.
  *
  * @returns Bytes in the pipe, 0 at the end of the stream, or `-errno`.
  */
@@ -125,7 +125,7 @@ export function receiveCopyStep(socket: number, pipe: number, count: number): nu
   return held;
 }
 
-/** Reads bytes out of a pipe that nobody wants any more. */
+/** Discards bytes from a pipe. */
 export function discard(pipe: number, count: number): void {
   const memory = scratch();
   if (typeof memory === "number") return;

@@ -1,9 +1,9 @@
 /**
- * What one step of moving bytes has come to.
+ * The result of one step of moving bytes.
  *
  * A step makes one system call and decides nothing. It returns one number, in the kernel's
- * convention, so that no loop allocates: bytes moved when positive, 0 where the source has ended, or
- * `-errno`. {@linkcode outcomeOf} says what the number means to the loop.
+ * convention, so that no loop allocates: a positive count of bytes, 0 at the end of the source, or
+ * `-errno`. {@linkcode outcomeOf} tells the loop what the number means.
  *
  * @module
  */
@@ -14,24 +14,24 @@ import { EAGAIN, REFUSALS, SHORTAGES } from "../../../errno.ts";
 export const Outcome = {
   /** Bytes have moved: the result is their count. */
   MOVED: 0,
-  /** The source has no more bytes: a stream has ended, a file is shorter than it was. */
+  /** The source has no more bytes: a stream has ended, or a file was truncated. */
   SHORT: 1,
-  /** One of the descriptors would have to be waited for. */
+  /** The call would have to wait for one of the descriptors. */
   BLOCKED: 2,
-  /** The next bytes of the file must come from the disk first. */
+  /** The next bytes of the file must be read from the disk first. */
   COLD: 3,
-  /** The kernel has no memory at the moment: try again in {@linkcode STARVED_MS}. */
+  /** The kernel is out of memory: try again in {@linkcode STARVED_MS}. */
   STARVED: 4,
-  /** This call cannot do it with these descriptors: try the next method. */
+  /** The call does not support these descriptors: try the next method. */
   REFUSED: 5,
   /** The call has failed for good: the result is its `-errno`. */
   FAILED: 6,
 } as const;
 
-/** Pause before another try when the kernel has no memory, in milliseconds. */
+/** Milliseconds before another attempt when the kernel is out of memory. */
 export const STARVED_MS = 20;
 
-/** Most that an errno can be: `MAX_ERRNO` of the kernel. */
+/** Largest errno: `MAX_ERRNO` of the kernel. */
 const MOST_ERRNO = 4095;
 
 /** Result of a step whose bytes are not in the page cache; no system call returns it. */
@@ -45,7 +45,7 @@ for (const result of SHORTAGES) OUTCOMES[-result] = Outcome.STARVED;
 OUTCOMES[-EAGAIN] = Outcome.BLOCKED;
 OUTCOMES[-COLD] = Outcome.COLD;
 
-/** Says what the result of a step means: one of {@linkcode Outcome}. */
+/** Returns the meaning of a step's result: one of {@linkcode Outcome}. */
 export function outcomeOf(result: number): number {
   return result > 0 ? Outcome.MOVED : OUTCOMES[-result] ?? Outcome.FAILED;
 }

@@ -1,4 +1,4 @@
-/** The steps that move references to pages into a pipe and out of it. @module */
+/** Steps that move page references into a pipe and out of it. @module */
 
 import { EAGAIN, EINTR } from "../../../errno.ts";
 import { SpliceFlag } from "../../../sys/flags/file.ts";
@@ -6,7 +6,7 @@ import { splice } from "../../../sys/raw/pipes.ts";
 import { discard, peekStep, receiveCopyStep } from "./memory.ts";
 
 /**
- * One splice(2), which waits for no pipe and which an interrupt does not end. One end is a pipe.
+ * One splice(2); never waits for the pipe, and repeats after an interrupt. One end must be a pipe.
  *
  * @returns Bytes moved, 0 at the end, or `-errno`: see outcome.ts.
  */
@@ -23,7 +23,9 @@ export function spliceStep(
   }
 }
 
-/** Gives pages of a file to a pipe, without waiting for room in it. As the step of sendfile(2). */
+/**
+ * Moves pages of a file to a pipe, without waiting for room. Results as of the sendfile(2) step.
+ */
 export function fileToPipeStep(
   pipe: number,
   file: number,
@@ -36,11 +38,11 @@ export function fileToPipeStep(
 /**
  * Fills an empty pipe from a socket.
  *
- * splice(2) stops before a byte that was sent as urgent, with `EAGAIN`, or with 0 once the peer has
- * ended the stream: neither is the truth. recv(2) passes over that byte, so that it has the last word.
+ * splice(2) stops before an urgent byte, with `EAGAIN`, or with 0 once the peer has ended the
+ * stream. Both are wrong. recv(2) skips that byte, so it decides.
  *
- * @returns Bytes in the pipe, 0 at the end of the stream, or `-errno`: `EAGAIN` only where nothing
- * has arrived. {@linkcode wasCopied} tells whether they went through memory.
+ * @returns Bytes in the pipe, 0 at the end of the stream, or `-errno`: `EAGAIN` only if nothing has
+ * arrived. {@linkcode wasCopied} tells whether they went through memory.
  */
 export function receiveStep(socket: number, pipe: number, count: number): number {
   copied = false;
@@ -65,10 +67,10 @@ export function wasCopied(): boolean {
 }
 
 /**
- * From a file into an empty pipe and on to the target. The pipe is empty again at the end: what could
- * not be delivered is read out, and can be had once more from the file.
+ * Moves bytes from a file into an empty pipe and on to the target. The pipe is empty again at the
+ * end: undelivered bytes are discarded, and can be read from the file again.
  *
- * @returns Bytes delivered, 0 at the end of the file or where the target takes nothing, or `-errno`.
+ * @returns Bytes delivered, 0 at the end of the file or if the target takes nothing, or `-errno`.
  */
 export function spliceThroughStep(
   file: number,

@@ -1,4 +1,4 @@
-/** A connection that was accepted, while its upstream is being connected. @module */
+/** An accepted connection while its upstream is connecting. @module */
 
 import { ETIMEDOUT } from "../../../errno.ts";
 import { errnoNumber } from "../../../errors.ts";
@@ -10,7 +10,7 @@ import type { Handler, Loop } from "../../../threads/loop/loop.ts";
 import { Timer } from "../../../threads/loop/timers.ts";
 import { RESET, WATCHED } from "../pair.ts";
 
-/** The one who connected has gone meanwhile. */
+/** The client has disconnected meanwhile. */
 export const GONE: number = -errnoNumber("ECONNABORTED");
 
 const { ERR, HUP } = EpollEvent;
@@ -18,17 +18,17 @@ const { ERR, HUP } = EpollEvent;
 /** What all attempts of a thread share. */
 export interface AttemptOwner {
   readonly loop: Loop;
-  /** Whom to connect to; tried in turn. */
+  /** Addresses to try, in this order. */
   readonly upstreams: readonly DialAddress[];
   /** Time for connecting, in milliseconds. */
   readonly connectMs: number;
-  /** Called once with both sockets connected and watched; they are the owner's. */
+  /** Called once, with both sockets connected and watched; the owner owns them. */
   connected(attempt: Attempt, client: number, upstream: number): void;
-  /** Called once instead with `-errno`, the sockets closed. */
+  /** Called once instead, with `-errno`, after the sockets are closed. */
   failed(attempt: Attempt, result: number): void;
 }
 
-/** Connects one upstream for one accepted connection; lets go when either side is gone. */
+/** Connects an upstream for one accepted connection; gives up if either side disconnects. */
 export class Attempt {
   readonly #owner: AttemptOwner;
   readonly #client: number;
@@ -49,7 +49,7 @@ export class Attempt {
     });
   }
 
-  /** Begins; may be over when it returns. */
+  /** Starts; it may have ended when this returns. */
   start(): void {
     const handler: Handler = { onEvents: (events) => this.#clientEvents(events) };
     const result = this.#owner.loop.add(this.#client, WATCHED, handler);
@@ -69,14 +69,14 @@ export class Attempt {
     this.#over = true;
     const { loop } = this.#owner;
     loop.timers.stop(this.#timer);
-    // As if nobody listened: an ordinary end would look like an empty answer.
+    // Reset, as if there were no listener: a normal end would look like an empty response.
     raw.setsockoptBytes(this.#client, SocketLevel.SOCKET, SocketOption.LINGER, RESET);
     loop.close(this.#client);
     this.#dial.close();
     this.#owner.failed(this, result);
   }
 
-  /** What it has sent waits in the kernel until there is somebody to send it to. */
+  /** The client's bytes wait in the kernel until the upstream is connected. */
   #clientEvents(events: number): void {
     if ((events & (HUP | ERR)) !== 0) this.cut(GONE);
   }

@@ -1,43 +1,43 @@
-/** What the thread of the user tells the relaying threads. @module */
+/** Data and commands that the main thread sends to the relaying threads. @module */
 
 import type { Shares } from "../../../threads/fd_mailboxes.ts";
 import type { DialAddress } from "../../../threads/loop/dial.ts";
 import type { Counters } from "./counters.ts";
 
-/** What a relaying thread is started with. Its first descriptor, if there is one, is a listener. */
+/** Start data of a relaying thread. Its first descriptor, if any, is a listener. */
 export interface RelayJobData {
-  /** Whom to connect to for whoever connects to the listener; tried in turn. */
+  /** Addresses to connect accepted connections to, in this order. */
   readonly upstreams: readonly DialAddress[];
   readonly connectMs: number;
   readonly idleMs: number;
   readonly counters: Counters;
-  /** In place 0, connections of all threads. */
+  /** At index 0, the number of connections of all threads. */
   readonly total: Int32Array<SharedArrayBuffer>;
   readonly maxConnections: number;
-  /** Which of the threads this one is. */
+  /** Index of this thread. */
   readonly index: number;
   /** `null` for a single thread. */
   readonly shares: Shares | null;
 }
 
-/** Bytes that one side of an adopted pair has received before. */
+/** Bytes received before on one side of an adopted pair. */
 export type Ahead = Uint8Array | undefined;
 
 /** A command for one thread or for all. */
 export type RelayCommand =
-  /** Accepts no more; answered with 0 when no connection is left. */
+  /** Stops accepting; answered with 0 when no connection is left. */
   | { readonly type: "drain" }
-  /** Relays between two sockets, whose descriptors become the thread's; answered at the end. */
+  /** Relays between two sockets, whose descriptors the thread then owns; answered at the end. */
   | {
     readonly type: "adopt";
     readonly fds: readonly [first: number, second: number];
-    /** What was received from each of them already, to be sent to the other one first. */
+    /** Bytes already received on each, to be sent to the other first. */
     readonly ahead: readonly [Ahead, Ahead];
-    /** Whether calls on one of them would wait: such a socket is read and written by copying. */
+    /** Whether calls on one of them would block: such a socket is relayed by copying. */
     readonly blocking: boolean;
     readonly idleMs: number;
     readonly counters: Counters;
-    /** Number by which `cut` knows it. */
+    /** ID of the pair for `cut`. */
     readonly pair: number;
   }
   /** Resets an adopted pair; answered with 0. */

@@ -1,8 +1,8 @@
-/** What the relaying threads count, in memory that the thread of the user reads. @module */
+/** Counters of the relaying threads, in memory that the main thread reads. @module */
 
-/** Places in the counters of one thread. */
+/** Indexes into the counters of one thread. */
 export const Count = {
-  /** Connections taken. */
+  /** Connections accepted. */
   ACCEPTED: 0,
   /** Connections closed at once because no descriptor was left. */
   REFUSED: 1,
@@ -10,28 +10,28 @@ export const Count = {
   UNREACHED: 2,
   /** Errno of the last of these. */
   LAST_ERRNO: 3,
-  /** Connections cut by an error of either side. */
+  /** Connections ended by an error of either side. */
   BROKEN: 4,
-  /** Connections ended because nothing moved on them. */
+  /** Connections ended because they were idle. */
   IDLE: 5,
-  /** Connections being relayed or being connected. */
+  /** Connections being relayed or connecting. */
   ACTIVE: 6,
-  /** Bytes from those who connect to the upstream. */
+  /** Bytes from clients to the upstream. */
   UP: 7,
-  /** Bytes from the upstream to those who connect. */
+  /** Bytes from the upstream to clients. */
   DOWN: 8,
-  /** Pipes that are open. */
+  /** Open pipes. */
   PIPES: 9,
-  /** 1 when bytes had to be copied; of single pairs only. */
+  /** 1 if bytes had to be copied; for single pairs only. */
   COPIED: 10,
 } as const;
 
 const PLACES = 11;
 
-/** Counters of one thread. One thread writes them, so that they need no atomic operation. */
+/** Counters of one thread. Only that thread writes them, so they need no atomic operations. */
 export type Counters = Float64Array<SharedArrayBuffer>;
 
-/** Makes counters, all 0. */
+/** Creates counters, all 0. */
 export function newCounters(): Counters {
   return new Float64Array(new SharedArrayBuffer(8 * PLACES));
 }

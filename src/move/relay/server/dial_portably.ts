@@ -1,24 +1,24 @@
-/** Connecting to one of several addresses by the runtime's own sockets. @module */
+/** Connects to one of several addresses through the runtime's own sockets. @module */
 
 import type { Socket } from "node:net";
 import { builtin } from "../../../builtins.ts";
 import { NEXT_ADDRESS_MS } from "../../../threads/loop/dial.ts";
 
-/** Where to connect to. */
+/** An address to connect to. */
 export type DialTarget = { readonly path: string } | {
   readonly host: string;
   readonly port: number;
 };
 
 /**
- * Connects to the first address that answers, as the threads do: see `Dial`.
+ * Connects to the first address that answers, like the threads do: see `Dial`.
  *
- * Not by `autoSelectFamily`, which not every runtime has, and which takes names only.
+ * Does not use `autoSelectFamily`, which not every runtime has and which accepts only names.
  *
  * @returns A connected socket with `allowHalfOpen` and `noDelay`, paused.
  *
- * @throws {Error} The last error when no address can be reached; `ETIMEDOUT` after `connectMs`; the
- * reason of the signal when it fires.
+ * @throws {Error} The last error if no address can be reached; `ETIMEDOUT` after `connectMs`; the
+ * reason of the signal if it fires.
  */
 export function dialPortably(
   targets: readonly DialTarget[],
@@ -55,7 +55,7 @@ export function dialPortably(
       const settings = { ...target, allowHalfOpen: true, noDelay: true };
       const socket = builtin("net").connect(settings);
       attempts.add(socket);
-      // Errors after the connection are told by what waits for the socket.
+      // Code that waits for the socket reports errors after the connection.
       socket.on("error", (error) => {
         if (!attempts.delete(socket)) return;
         failure = error;

@@ -1,4 +1,4 @@
-/** The options of a relay, checked and completed. @module */
+/** Checks and completes the options of a relay. @module */
 
 import { describe, wholeNumber } from "../../../options.ts";
 import { type Endpoint, parseEndpoint } from "../endpoint.ts";
@@ -6,53 +6,53 @@ import { type Endpoint, parseEndpoint } from "../endpoint.ts";
 /** Options of {@linkcode createRelay}. */
 export interface RelayServerOptions {
   /**
-   * Where to listen: `"host:port"`, `"[::1]:port"`, `":port"` (on 127.0.0.1), `"unix:/path"`, or an
-   * object that says the same. Port 0 chooses one.
+   * Address to listen on: `"host:port"`, `"[::1]:port"`, `":port"` (on 127.0.0.1), `"unix:/path"`,
+   * or an equivalent object. Port 0 chooses one.
    */
   readonly listen: string | Endpoint;
   /**
-   * Whom to connect to for each connection, as for {@linkcode listen}. A name is looked up once, by
-   * `listen()`; each connection tries all of its addresses (RFC 8305). An IPv6 address may have a
-   * zone: `"[fe80::1%eth0]:80"`.
+   * Address to connect to for each connection, in the format of {@linkcode listen}. `listen()`
+   * resolves a name once; each connection tries all of its addresses (RFC 8305). An IPv6 address
+   * may have a zone: `"[fe80::1%eth0]:80"`.
    */
   readonly upstream: string | Endpoint;
   /**
-   * Threads that relay, 1..64. One moves several GB/s. A new connection goes to the one that has
-   * the fewest.
+   * Number of relaying threads, 1..64. One moves several GB/s. A new connection goes to the least
+   * loaded one.
    *
    * @default {1}
    */
   readonly threads?: number | undefined;
   /**
-   * Time without a byte in either direction after which a connection is ended, in milliseconds; 0
-   * for never.
+   * Milliseconds without a byte in either direction after which a connection is closed; 0 for
+   * never.
    *
    * @default {600000}
    */
   readonly idleTimeoutMs?: number | undefined;
   /**
-   * Time for connecting to the upstream, in milliseconds, from 1.
+   * Time for connecting to the upstream in milliseconds, from 1.
    *
    * @default {10000}
    */
   readonly connectTimeoutMs?: number | undefined;
   /**
-   * Most connections at a time, from 1; others wait in the kernel's queue. Each takes two
+   * Maximum connections at a time, from 1; others wait in the kernel's queue. Each takes two
    * descriptors, and two or four more while its receiver is slow.
    *
    * @default {16384}
    */
   readonly maxConnections?: number | undefined;
-  /** File to start as a Worker in place of our own: see the README on bundles. */
+  /** File to start as a Worker instead of sluice's own: see the README on bundles. */
   readonly workerUrl?: URL | string | undefined;
   /**
-   * Called once when a thread has failed and the relay is of no more use; without it, the error is
-   * thrown as an uncaught exception.
+   * Called once if a thread has failed and the relay is unusable. Without it, the error is thrown
+   * as an uncaught exception.
    */
   readonly onError?: ((error: Error) => void) | undefined;
 }
 
-/** The options with everything filled in. */
+/** Options with all defaults filled in. */
 export interface CheckedOptions {
   readonly listen: Endpoint;
   readonly upstream: Endpoint;
@@ -67,7 +67,7 @@ export interface CheckedOptions {
 const MOST_THREADS = 64;
 const ACTION = "make a relay";
 
-/** Checks options and completes them. */
+/** Checks options and fills in all defaults. */
 export function checkOptions(options: RelayServerOptions): CheckedOptions {
   if (typeof options !== "object" || options === null) {
     throw new TypeError(`Cannot ${ACTION}: options must be an object, not ${describe(options)}`);

@@ -1,4 +1,4 @@
-/** The threads that relay: see relay_server.ts and relay.ts. An entry of its own. @module */
+/** The relaying threads: see relay_server.ts and relay.ts. A separate entry. @module */
 
 import { ESHUTDOWN, ETIMEDOUT } from "../../../errno.ts";
 import { READY_ID, type WorkerCommand } from "../../../threads/worker_pool.ts";
@@ -134,7 +134,7 @@ class RelayThread implements PairOwner {
     counters[Count.PIPES] = this.buffers.pipes.open;
     Atomics.sub(total, 0, 1);
     this.#placement?.left();
-    // Does nothing once it is closed.
+    // Does nothing if it is closed.
     this.#acceptor?.resume();
     this.#drained();
   }
@@ -144,7 +144,7 @@ class RelayThread implements PairOwner {
       case "drain":
         this.#acceptor?.close();
         this.#placement?.close();
-        // Those that others have accepted before are let end, as all are.
+        // Connections that other threads have accepted for this one may finish too.
         this.#placement?.onEvents();
         this.#drainId = id;
         return this.#drained();
@@ -159,7 +159,8 @@ class RelayThread implements PairOwner {
   #drained(): void {
     if (this.#drainId === 0 || this.#connections.size > 0) return;
     this.#job.complete(this.#drainId, 0);
-    // One that another thread has handed over meanwhile ends later, and is not waited for.
+    // A connection that another thread passes on meanwhile ends later; the drain does not wait for
+    // it.
     this.#drainId = 0;
   }
 

@@ -1,5 +1,5 @@
 /// <reference lib="esnext.disposable" preserve="true" />
-/** A relay for whoever connects: `createRelay`. @module */
+/** A relay for clients of a port or socket: `createRelay`. @module */
 
 import { builtin } from "../../../builtins.ts";
 import type { SocketAddress } from "../../../sys/net/address.ts";
@@ -25,19 +25,19 @@ import { startThreads } from "./threads.ts";
 const CLOSED = "Cannot listen: the relay was closed";
 
 /**
- * Accepts connections and relays each to a connection of its own to the upstream.
+ * Accepts connections, and relays each to a separate connection to the upstream.
  *
- * The bytes go from socket to socket by splice(2), through a pipe that a connection has only while
- * something moves: they never enter JavaScript, and an idle connection costs less than a kilobyte
- * of it. Threads of its own do the work, so that the event loop of the program neither slows it
- * down nor is slowed down.
+ * The bytes go from socket to socket by splice(2), through a pipe that a connection holds only
+ * while bytes move. They never enter JavaScript, and an idle connection uses less than a kilobyte
+ * of its memory. The work happens in separate threads, so the event loop and the relay don't slow
+ * each other down.
  *
- * The end of one direction is passed on while the other one goes on. A reset of either side, or an
- * upstream that cannot be reached, resets the other side. A receiver that is slow slows its sender
- * down, at most 2 MiB in the pipe and what the kernel's socket buffers hold being on the way.
+ * If one direction ends, its end is passed on and the other direction continues. A reset of either
+ * side, or an unreachable upstream, resets the other side. A slow receiver slows down its sender:
+ * at most 2 MiB in the pipe, plus the kernel's socket buffers, are in flight.
  *
- * A listener or upstream on a loopback address gets the congestion control "reno", for one that
- * paces, as BBR does, costs time there and is good for nothing; others have the system's default.
+ * A listener or upstream on a loopback address uses the congestion control "reno", because pacing,
+ * as in BBR, only costs time there. Others use the system's default.
  */
 export class Relay implements AsyncDisposable {
   readonly #options: CheckedOptions;
@@ -57,44 +57,45 @@ export class Relay implements AsyncDisposable {
     this.#counters = Array.from({ length: this.#options.threads }, newCounters);
   }
 
-  /** Where it listens; `undefined` until it does. */
+  /** The relay's address; `undefined` until it listens. */
   get address(): ServerAddress | undefined {
     return this.#address;
   }
 
   /**
-   * URL that reaches it from this machine, such as `tcp://127.0.0.1:8080` or `unix:/run/app.sock`;
-   * `undefined` until it listens.
+   * URL that reaches the relay from this machine, such as `tcp://127.0.0.1:8080` or
+   * `unix:/run/app.sock`; `undefined` until it listens.
    */
   get url(): string | undefined {
     return this.#address && urlOf("tcp", this.#address);
   }
 
   /**
-   * Begins to accept; keeps the process alive from then on, unless {@linkcode unref} was called.
+   * Starts to accept. The relay keeps the process alive unless you called {@linkcode unref}.
    *
-   * @returns Where it listens, once every thread does. A second call returns the same.
+   * @returns The relay's address, once every thread listens. A second call returns the same.
    *
-   * @throws {SyscallError} `EADDRINUSE`, also for a path that exists; `EACCES`, `EADDRNOTAVAIL`...
-   * @throws {UnsupportedError} When Workers cannot be started.
-   * @throws {Error} With `code` `"ENOTFOUND"` and the like when a name cannot be looked up.
+   * @throws {SyscallError} `EADDRINUSE`, also for an existing path; `EACCES`, `EADDRNOTAVAIL` and
+   * others.
+   * @throws {UnsupportedError} When Workers cannot start.
+   * @throws {Error} With `code` `"ENOTFOUND"` and others when a name cannot be resolved.
    */
   listen(): Promise<ServerAddress> {
     if (this.#closing === undefined) return this.#listening ??= this.#listen();
     return Promise.reject(new Error(CLOSED));
   }
 
-  /** How bytes move: `"copy"` where the system cannot be called. */
+  /** How bytes move: `"copy"` without foreign calls. */
   get method(): "splice" | "copy" {
     return available() ? "splice" : "copy";
   }
 
-  /** Counts of what it has done. */
+  /** Statistics of the relay. */
   stats(): RelayStats {
     return sumUp(this.#counters);
   }
 
-  /** Keeps the process alive while it listens; so it is at first. */
+  /** Keeps the process alive while the relay listens, which is the default. */
   ref(): this {
     this.#referenced = true;
     this.#portable?.ref();
@@ -102,7 +103,7 @@ export class Relay implements AsyncDisposable {
     return this;
   }
 
-  /** Lets the process end although it listens. */
+  /** Lets the process end while the relay listens. */
   unref(): this {
     this.#referenced = false;
     this.#portable?.unref();
@@ -111,15 +112,15 @@ export class Relay implements AsyncDisposable {
   }
 
   /**
-   * Accepts no more, lets open connections end, and resets those that are left after `graceMs`.
+   * Stops accepting, lets open connections end, and resets the remaining ones after `graceMs`.
    *
-   * A second call with less time shortens the first one's.
+   * A second call with a shorter time shortens the wait.
    *
    * @param options How long open connections may take.
    * @returns Once everything is closed.
    *
-   * @throws {TypeError} When `graceMs` is no number.
-   * @throws {RangeError} When it is no whole number, or negative.
+   * @throws {TypeError} When `graceMs` is not a number.
+   * @throws {RangeError} When it is negative or not an integer.
    */
   close(options: CloseOptions = {}): Promise<void> {
     const graceMs = graceOf(options, "close a relay");
@@ -128,7 +129,7 @@ export class Relay implements AsyncDisposable {
     return closing;
   }
 
-  /** As {@linkcode close}. */
+  /** Calls {@linkcode close}. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }
@@ -149,7 +150,7 @@ export class Relay implements AsyncDisposable {
         counters: this.#counters,
         ended: (error) => this.#fail(error),
       });
-      // Whoever waits for this promise must not see the process end before.
+      // The process must not end while a caller awaits this promise.
       pool.ref();
       await pool.ready;
       this.#throwIfClosed();
@@ -185,12 +186,12 @@ export class Relay implements AsyncDisposable {
     const pool = this.#pool;
     if (pool === undefined) return;
     pool.ref();
-    // It is rejected when the pool is closed first.
+    // Rejected if the pool is closed first.
     await pool.call({ type: "drain" } satisfies RelayCommand).catch(() => {});
     await pool.close();
   }
 
-  /** Ends the threads with all their connections; `#close` goes on by that. */
+  /** Ends the threads with all their connections, which lets `#close` continue. */
   #cut(): void {
     const end = () => {
       this.#portable?.cut();
@@ -211,7 +212,7 @@ export class Relay implements AsyncDisposable {
   }
 
   #fail(error: Error): void {
-    // Before it listens, listen() is rejected.
+    // Before it listens, errors reject `listen()`.
     const { onError } = this.#options;
     void this.#listening?.then(() => {
       void this.close();
@@ -222,16 +223,16 @@ export class Relay implements AsyncDisposable {
 }
 
 /**
- * Makes a relay between whoever connects and one upstream: see {@linkcode Relay}.
+ * Creates a relay between clients and one upstream: see {@linkcode Relay}.
  *
- * Where the system cannot be called, the bytes are copied by the runtime's own sockets, in the
- * thread of the program: `method` says which.
+ * Without foreign calls, the runtime's own sockets copy the bytes in your program's thread: see
+ * `method`.
  *
- * @param options Where to listen, whom to connect to, and limits.
+ * @param options Address to listen on, address to connect to, and limits.
  * @returns The relay; call its `listen()`.
  *
- * @throws {TypeError} When an option is of the wrong kind.
- * @throws {RangeError} When a number is outside its range.
+ * @throws {TypeError} When an option has the wrong type.
+ * @throws {RangeError} When a number is out of range.
  *
  * @example Relay a port to a Unix socket
  * ```ts ignore

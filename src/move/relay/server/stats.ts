@@ -1,33 +1,33 @@
-/** What a relay tells about itself. @module */
+/** Statistics of a relay. @module */
 
 import { errnoName } from "../../../errors.ts";
 import { Count, type Counters } from "./counters.ts";
 
-/** The answer of {@linkcode Relay.stats}: counts since it began, over all threads. */
+/** Result of {@linkcode Relay.stats}: counts since the start, over all threads. */
 export interface RelayStats {
-  /** Connections open at the moment. */
+  /** Currently open connections. */
   readonly active: number;
-  /** Connections taken. */
+  /** Accepted connections. */
   readonly accepted: number;
   /** Connections closed at once because no descriptor was left. */
   readonly refused: number;
   /** Connections reset because the upstream could not be reached. */
   readonly unreached: number;
-  /** Why the last of them could not, such as `"ECONNREFUSED"`; `null` when there was none. */
+  /** Error of the last failed connect, such as `"ECONNREFUSED"`; `null` if there was none. */
   readonly lastConnectError: string | null;
-  /** Connections cut because either side had reset its own, or was gone before it was connected. */
+  /** Connections ended because a side sent a reset, or because the client disconnected early. */
   readonly broken: number;
-  /** Connections ended because nothing had moved for `idleTimeoutMs`. */
+  /** Connections closed because nothing had moved for `idleTimeoutMs`. */
   readonly idle: number;
   /** Bytes delivered to the upstream. */
   readonly bytesUp: number;
-  /** Bytes delivered to those who connected. */
+  /** Bytes delivered to clients. */
   readonly bytesDown: number;
-  /** Pipes that are open at the moment: idle connections have none. */
+  /** Currently open pipes: idle connections have none. */
   readonly pipes: number;
 }
 
-/** Adds the counters of all threads up. */
+/** Sums the counters of all threads. */
 export function sumUp(threads: readonly Counters[]): RelayStats {
   const sum = (place: number) => threads.reduce((total, counters) => total + counters[place]!, 0);
   const errno = threads.find((counters) => counters[Count.LAST_ERRNO] !== 0)?.[Count.LAST_ERRNO];

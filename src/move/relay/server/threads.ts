@@ -1,4 +1,4 @@
-/** The threads of a relay that listens, and what they share. @module */
+/** The threads of a listening relay, and what they share. @module */
 
 import type { SocketAddress } from "../../../sys/net/address.ts";
 import { dupCloexec } from "../../../sys/file/open.ts";
@@ -10,19 +10,19 @@ import type { RelayJobData } from "./commands.ts";
 import type { Counters } from "./counters.ts";
 import type { CheckedOptions } from "./options.ts";
 
-/** What the threads are started with. */
+/** What the threads need at start. */
 export interface ThreadsStart {
   readonly options: CheckedOptions;
-  /** Stays the caller's: each thread gets a duplicate. */
+  /** The caller owns it: each thread gets a duplicate. */
   readonly listener: number;
   readonly upstreams: readonly SocketAddress[];
-  /** For each thread. */
+  /** One set of counters per thread. */
   readonly counters: readonly Counters[];
   /** Called once when a thread has failed. */
   ended(error: Error): void;
 }
 
-/** Starts threads that accept on one listener, and hand connections to each other. */
+/** Starts threads that accept on one listener and pass connections to each other. */
 export function startThreads(
   { counters, ended, listener, options, upstreams }: ThreadsStart,
 ): WorkerPool {

@@ -1,20 +1,20 @@
-/** What becomes of a socket whose counterpart could not be connected. @module */
+/** Ends a socket whose counterpart could not connect. @module */
 
 import type { Socket } from "node:net";
 import type { DenoConn } from "../../../runtime/deno.ts";
 import { findConnection } from "../../../runtime/find.ts";
 
-/** Time that the peer has to read the end and to close, in milliseconds. */
+/** Milliseconds for the peer to read the end and close. */
 const LINGER_MS = 2000;
 
-/** Bytes that are read past meanwhile. */
+/** Size of the buffer for discarded bytes. */
 const BUFFER_BYTES = 64 * 1024;
 
 /**
  * Ends a socket in the next turn of the event loop, unless the caller has answered on it by then.
  *
- * Sends an ordinary end, and reads past what the peer sends: closing a socket with unread bytes
- * resets the connection, and the peer loses what it has not read yet. Descriptors stay as they are.
+ * Ends the output and discards the peer's bytes: closing a socket with unread bytes resets the
+ * connection, and the peer loses what it has not read yet. Descriptors are left as they are.
  */
 export function endUnreached(target: unknown): void {
   if (typeof target === "number") return;
@@ -54,7 +54,7 @@ async function endConn(conn: DenoConn): Promise<void> {
     const buffer = new Uint8Array(BUFFER_BYTES);
     while (await conn.read?.(buffer) != null);
   } catch {
-    // The peer has gone, or the caller has closed it.
+    // The peer has disconnected, or the caller has closed it.
   }
   clearTimeout(timer);
   close(conn);
@@ -64,6 +64,6 @@ function close(conn: DenoConn): void {
   try {
     conn.close();
   } catch {
-    // It is closed already.
+    // Already closed.
   }
 }

@@ -1,5 +1,5 @@
 /**
- * Numbers of system calls, for filters: on x64, and on arm64; -1 where the processor lacks the call.
+ * System call numbers for filters, on x64 and on arm64; -1 if the processor lacks the call.
  *
  * Sources: `arch/x86/entry/syscalls/syscall_64.tbl` and `include/uapi/asm-generic/unistd.h`.
  *
@@ -166,10 +166,10 @@ const CALLS = {
   vhangup: [153, 58],
 } as const;
 
-/** A system call that filters know. */
+/** A system call that filters can name. */
 export type CallName = keyof typeof CALLS;
 
-/** Returns the number of a call on this processor; -1 if it has none. */
+/** Returns the number of a call on this processor; -1 if the processor lacks it. */
 export function callNumber(name: CallName): number {
   return CALLS[name][platform.arch === "x64" ? 0 : 1];
 }

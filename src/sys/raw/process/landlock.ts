@@ -1,7 +1,7 @@
 /**
- * Landlock: what a thread takes away from itself. See landlock(7).
+ * Landlock: a thread restricts itself. See landlock(7).
  *
- * Not among the public raw calls: whoever restricts a thread must know what else runs in it.
+ * Internal: the caller must know what else runs in the thread.
  *
  * @module
  */
@@ -18,7 +18,7 @@ export const LandlockFile = { READ_FILE: 4, READ_DIR: 8 } as const;
 /** Rights to ports: bits of `LANDLOCK_ACCESS_NET_*`. */
 export const LandlockPort = { BIND_TCP: 1, CONNECT_TCP: 2 } as const;
 
-/** What else can be kept inside: bits of `LANDLOCK_SCOPE_*`. */
+/** Other restrictions: bits of `LANDLOCK_SCOPE_*`. */
 export const LandlockScope = { ABSTRACT_UNIX_SOCKET: 1, SIGNAL: 2 } as const;
 
 const PR_SET_NO_NEW_PRIVS = 38;
@@ -31,7 +31,7 @@ const attributes = new Cell(24);
 /**
  * `landlock_create_ruleset({ files, ports, scopes }, size, 0)`: a descriptor, or `-errno`.
  *
- * @param size Bytes of the structure that this version of Landlock knows: 8, 16 or 24.
+ * @param size Length of the structure in this version of Landlock: 8, 16 or 24 bytes.
  */
 export function landlockCreateRuleset(
   files: number,
@@ -45,9 +45,11 @@ export function landlockCreateRuleset(
   return syscall(platform.syscalls.landlock_create_ruleset, attributes.address, size, 0);
 }
 
-/** `landlock_add_rule(ruleset, LANDLOCK_RULE_PATH_BENEATH, { rights, folder }, 0)`: 0 or `-errno`. */
+/**
+ * `landlock_add_rule(ruleset, LANDLOCK_RULE_PATH_BENEATH, { rights, folder }, 0)`: 0 or `-errno`.
+ */
 export function landlockAllowFolder(ruleset: number, folder: number, rights: number): number {
-  // The structure is packed: 12 bytes.
+  // The structure is packed into 12 bytes.
   rule.view.setBigUint64(0, BigInt(rights), true);
   rule.view.setInt32(8, folder, true);
   const { landlock_add_rule } = platform.syscalls;
@@ -62,12 +64,14 @@ export function landlockAllowPort(ruleset: number, port: number, rights: number)
   return syscall(landlock_add_rule, ruleset, RULE_NET_PORT, rule.address, 0);
 }
 
-/** `landlock_restrict_self(ruleset, 0)`: of the calling thread, for good; 0 or `-errno`. */
+/**
+ * `landlock_restrict_self(ruleset, 0)`: restricts the calling thread permanently; 0 or `-errno`.
+ */
 export function landlockRestrictSelf(ruleset: number): number {
   return syscall(platform.syscalls.landlock_restrict_self, ruleset, 0);
 }
 
-/** `prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)`: of the calling thread, for good; 0 or `-errno`. */
+/** `prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)`: permanent for the calling thread; 0 or `-errno`. */
 export function setNoNewPrivileges(): number {
   return fold(libc().prctl(PR_SET_NO_NEW_PRIVS, 1n, 0n, 0n, 0n));
 }

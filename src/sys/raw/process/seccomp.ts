@@ -1,8 +1,7 @@
 /**
- * Filters on the system calls of one thread. See seccomp(2).
+ * Filters the system calls of one thread. See seccomp(2).
  *
- * Not among the public raw calls: a filter stays for good, and the runtime's own calls in that
- * thread go through it as well.
+ * Internal: a filter is permanent, and also applies to the runtime's own calls in that thread.
  *
  * @module
  */
@@ -12,23 +11,23 @@ import { fold } from "../../../../ffi/libc/mod.ts";
 import { platform } from "../../../../ffi/platform/mod.ts";
 import { libc } from "../../libc.ts";
 
-/** What one argument of a call must be. */
+/** Condition on one argument of a call. */
 export interface ArgumentTest {
-  /** Which argument, from 0. */
+  /** Index of the argument, from 0. */
   readonly argument: number;
   /** Compares the upper 32 bits instead of the lower. @default {false} */
   readonly upper?: boolean;
-  /** Bits that are compared; all of the 32 by default. */
+  /** Bits to compare; all 32 by default. */
   readonly mask?: number;
-  /** The 32 bits that are expected. */
+  /** Expected 32 bits. */
   readonly value: number;
 }
 
-/** What happens to one system call. */
+/** Rule for one system call. */
 export interface CallRule {
   /** Number of the call. */
   readonly call: number;
-  /** The call passes if all tests of one of these lists hold. */
+  /** The call passes if all tests of one of these lists pass. */
   readonly allowed: readonly (readonly ArgumentTest[])[];
   /** Error of the call if it does not pass. */
   readonly errno: number;
@@ -46,14 +45,14 @@ const RETURN = 0x06;
 const ALLOW = 0x7fff_0000;
 const FAIL = 0x0005_0000;
 
-// Places in `struct seccomp_data`. Both processors are little-endian.
+// Offsets in `struct seccomp_data`. Both processors are little-endian.
 const NUMBER = 0;
 const ARCHITECTURE = 4;
 const ARGUMENTS = 16;
 
 // include/uapi/linux/audit.h of the kernel.
 const AUDIT_ARCH = platform.arch === "x64" ? 0xc000_003e : 0xc000_00b7;
-/** Numbers from here on belong to the x32 ABI, which reports the architecture of x64. */
+/** Higher numbers belong to the x32 ABI, which reports the architecture of x64. */
 const X32 = 0x4000_0000;
 
 const PR_SET_SECCOMP = 22;
@@ -92,11 +91,11 @@ export function setCallFilter(rules: readonly CallRule[], errno: number): number
   return fold(libc().prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, program.address, 0n, 0n));
 }
 
-/** The instructions for one call. The accumulator holds its number before them. */
+/** Compiles the instructions for one call. The accumulator holds the call's number before them. */
 function compile({ allowed, call, errno }: CallRule): Instruction[] {
   const lists = allowed.flatMap((tests) => {
     const instructions: Instruction[] = [...tests.flatMap(compileTest), [RETURN, 0, 0, ALLOW]];
-    // A test that fails skips the rest of its list.
+    // A failed test skips the rest of its list.
     return instructions.map(([code, yes, , operand], index): Instruction => {
       const no = code === IF_EQUAL ? instructions.length - index - 1 : 0;
       return [code, yes, no, operand];

@@ -1,4 +1,4 @@
-/** One side of a request that is passed on, where that side speaks TLS. @module */
+/** Connects a peer that speaks TLS with a proxied request. @module */
 
 import { Cell } from "../../../../../ffi/libc/cell.ts";
 import { concat } from "../../../../bytes.ts";
@@ -18,13 +18,13 @@ import { Watched } from "./watched.ts";
 
 const { ERR, HUP, IN, OUT } = EpollEvent;
 
-/** Pieces that are moved before others get their turn. */
+/** Pieces to move before others have their turn. */
 const ROUNDS = 8;
 
 const SEND = MessageFlag.DONTWAIT | MessageFlag.NOSIGNAL;
 const STREAM = SocketType.STREAM | SocketType.NONBLOCK | SocketType.CLOEXEC;
 
-/** Whose bytes are carried. */
+/** Owner of a bridge. */
 export interface BridgeOwner {
   /** The socket of the peer: of the client, or of the program. */
   readonly fd: number;
@@ -36,46 +36,46 @@ export interface BridgeOwner {
   readonly ofProgram: boolean;
   /** Whether no event will tell of what the socket still has. */
   readonly hungUp: boolean;
-  /** Sets the events of the peer's socket that are waited for. */
+  /** Sets the events of the peer's socket to wait for. */
   watch(events: number): void;
   /** Called for events of the request's end. */
   onExchange(events: number): void;
   /**
-   * Most bytes that the request can be given next. What it leaves belongs to the next request, and must
-   * fit into the memory for requests.
+   * Most bytes that the request can get next. What it leaves belongs to the next request and must
+   * fit into the requests' buffer.
    */
   room(): number;
-  /** Called once after {@linkcode TlsBridge.finish}; `behind` has been received and not been used. */
+  /** Called once after {@linkcode TlsBridge.finish}; `behind` was received but not used. */
   finished(behind: Uint8Array): void;
-  /** The connection to the peer has failed. */
+  /** Called when the connection to the peer has failed. */
   broken(): void;
 }
 
 /**
- * Carries bytes between a TLS session and a pair of Unix sockets. The request gets one end, and works
- * with it as with the socket of a plain connection: it can splice into it and out of it.
+ * Carries bytes between a TLS session and a pair of Unix sockets. The request gets one end and uses
+ * it like the socket of a plain connection: it can splice into it and out of it.
  */
 export class TlsBridge {
-  /** The request's end; -1 when no descriptor was left. */
+  /** The request's end; -1 if no descriptor was left. */
   readonly fd: number;
   readonly #own: number;
   readonly #owner: BridgeOwner;
   readonly #buffer: Cell;
   readonly #far: Watched;
   readonly #near: Watched;
-  /** What was decrypted, and did not fit into the pair. */
+  /** Decrypted bytes that did not fit into the pair. */
   #up: Uint8Array | null = null;
-  /** What was taken out of the pair and did not fit into the peer's socket, and where it begins. */
+  /** Bytes from the pair that did not fit into the peer's socket, and their offset. */
   #down: Cell | null = null;
   #downAt = 0;
-  /** Bytes that the request waits for, at most; 0 while it has not used up what it was given. */
+  /** Most bytes that the request waits for; 0 while it has unused ones. */
   #room = 0;
   #upEnded = false;
   #downEnded = false;
   #behind: Uint8Array | null = null;
   #closed = false;
 
-  /** Nothing stays in `buffer` between two calls. */
+  /** `buffer` is empty between two calls. */
   constructor(loop: Loop, buffer: Cell, owner: BridgeOwner) {
     this.#buffer = buffer;
     this.#owner = owner;
@@ -86,7 +86,7 @@ export class TlsBridge {
     this.#near = new Watched(loop, this.#own, () => this.#pump());
   }
 
-  /** Whether the peer's reading is what is waited for. */
+  /** Whether it waits for the peer to read. */
   get waitsForClient(): boolean {
     return this.#down !== null;
   }
@@ -98,7 +98,7 @@ export class TlsBridge {
     // It waits because its end is empty.
     this.#room = (events & IN) !== 0 && this.#up === null ? this.#owner.room() : 0;
     const { hungUp, transport } = this.#owner;
-    // What came with the request may have been decrypted already.
+    // Bytes that came with the request may have been decrypted already.
     if (this.#room > 0 && (transport.buffered || hungUp)) this.#pump();
     else this.#watch();
   }
@@ -109,7 +109,7 @@ export class TlsBridge {
     else this.#pump();
   }
 
-  /** The request is over: sends what is left, then calls `finished`. */
+  /** Called when the request is over: sends the rest, then calls `finished`. */
   finish(behind: Uint8Array): void {
     this.#behind = behind;
     this.#far.watch(0);
@@ -117,7 +117,7 @@ export class TlsBridge {
     this.#pump();
   }
 
-  /** Sends what can be sent at once: the request has failed. */
+  /** Called when the request has failed: sends what it can at once. */
   flush(): void {
     if (!this.#closed) this.#moveDown();
   }
@@ -151,13 +151,13 @@ export class TlsBridge {
     this.#near.watch(taken | (this.#up === null ? 0 : OUT));
   }
 
-  /** From the peer to the request; false when the peer is gone. */
+  /** Moves bytes from the peer to the request; returns false if the peer has closed. */
   #moveUp(): boolean {
     for (let left = ROUNDS; left > 0; left--) {
       if (this.#up !== null) {
         const sent = raw.send(this.#own, this.#up, SEND);
         if (sent === EAGAIN || sent === EINTR) return true;
-        // The request wants no more of it.
+        // The request reads no more of it.
         this.#up = sent < 0 || sent === this.#up.length ? null : this.#up.subarray(sent);
         continue;
       }
@@ -180,7 +180,7 @@ export class TlsBridge {
     return true;
   }
 
-  /** From the request to the peer; false when the peer is gone. */
+  /** Moves bytes from the request to the peer; returns false if the peer has closed. */
   #moveDown(): boolean {
     if (this.#sendDown()) return true;
     if (!this.#owner.ofProgram) return false;
@@ -223,14 +223,14 @@ export class TlsBridge {
     return true;
   }
 
-  /** One direction of a tunnel has ended. */
+  /** Ends one direction of a tunnel. */
   #endOutput(): void {
     if (this.#behind !== null) return;
     this.#owner.transport.shutdown();
     raw.shutdown(this.#owner.fd, ShutdownHow.WR);
   }
 
-  /** What the request has left: behind the request there may be others. */
+  /** Returns the bytes that the request has left. More requests may follow it. */
   #unread(behind: Uint8Array): Uint8Array {
     const pieces = [behind];
     for (;;) {

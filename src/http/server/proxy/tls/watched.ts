@@ -2,7 +2,7 @@
 
 import type { Handler, Loop } from "../../../../threads/loop/loop.ts";
 
-/** A descriptor that is in the loop while there is something to wait for. */
+/** A descriptor that is in the loop while it waits for events. */
 export class Watched implements Handler {
   readonly #loop: Loop;
   readonly #fd: number;
@@ -22,10 +22,10 @@ export class Watched implements Handler {
     this.#called(events);
   }
 
-  /** Sets the events that are waited for. */
+  /** Sets the events to wait for. */
   watch(events: number): void {
     if (events === this.#interest || this.#fd < 0) return;
-    // Not only no events: an end would be reported again and again.
+    // Removes it, because with no events the loop would still report its end again and again.
     if (events === 0) this.#loop.remove(this.#fd);
     else if (this.#interest === 0) this.#loop.add(this.#fd, events, this);
     else this.#loop.modify(this.#fd, events);
