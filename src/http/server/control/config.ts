@@ -72,6 +72,8 @@ export interface JobData {
 export interface TlsData {
   readonly table: ContextTable;
   readonly handshakeMs: number;
+  /** Whether the kernel may encrypt. */
+  readonly kernel: boolean;
   /** Value of Strict-Transport-Security; `""` for none. */
   readonly hsts: string;
 }

@@ -68,7 +68,9 @@ export function run(job: JobContext): void {
     if (fallback !== null && fallback.tls !== null) dialer = new TlsDialer(fallback.tls);
     // What is encrypted is not spliced: it goes by way of a pair of sockets.
     const pairs = fallback !== null && (tls !== null || dialer !== null);
-    if (sandbox) restrictThread({ root, pairs, ...needs });
+    // With kernel TLS, OpenSSL sends tickets and alerts by sendmsg(2).
+    const messages = data.tls?.kernel === true;
+    if (sandbox) restrictThread({ root, pairs, messages, ...needs });
     loop = new Loop(job, (command) => obey(command as WorkerCommand<Command>));
   } catch (cause) {
     // The end of a thread closes no descriptors.

@@ -9,6 +9,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import {
   createFileServer,
   type FallbackOptions,
+  type FallbackTlsOptions,
   type RequestEvent,
 } from "../../../../src/http/mod.ts";
 import type { FileServerOptions } from "../../../../src/http/server/control/options.ts";
@@ -131,7 +132,7 @@ describe("a program that is reached by HTTPS", { skip: NO_OPENSSL }, () => {
   });
 
   it("must prove who it is", async () => {
-    const cases: [name: string, fallback: Partial<FallbackOptions>, expected: string | number][] = [
+    const cases: [name: string, fallback: FallbackTlsOptions, expected: string | number][] = [
       ["other", {}, "its certificate is not for localhost"],
       ["other", { servername: "other.example" }, 200],
       ["good", { servername: "other.example" }, "its certificate is not for other.example"],
