@@ -10,6 +10,8 @@ export interface Context {
   readonly workspace: Workspace;
   readonly runtimes: readonly RuntimeName[];
   readonly rounds: number;
+  /** Share of the usual time that a measurement takes, where the benchmark goes by time. */
+  readonly scale: number;
   /** What to run beside ours, where it is installed. */
   readonly peers: ReadonlySet<PeerName>;
   /** Reports progress. */

@@ -29,6 +29,12 @@ export function commandFor(runtime: RuntimeName, file: string, args: readonly st
   return { argv: [...argv, file, ...args], ...(env && { env }) };
 }
 
+/** Raises the limit of descriptors as far as is permitted; a shell may have lowered it. */
+export function unlimited({ argv, env }: Command): Command {
+  const script = 'ulimit -Sn "$(ulimit -Hn)"; exec "$@"';
+  return { argv: ["bash", "-c", script, "bash", ...argv], ...(env && { env }) };
+}
+
 /** Version of a runtime, or `undefined` where it is not installed. */
 export function versionOf(runtime: RuntimeName): string | undefined {
   return firstLine(PREFIXES[runtime].argv[0]!, ["--version"]);

@@ -18,6 +18,14 @@ interface NginxOptions {
   readonly connections?: number;
   /** A program that gets all requests; with `keeps`, over kept connections. */
   readonly upstream?: { readonly port: number; readonly keeps: boolean };
+  /** For HTTPS, by TLS 1.3 with one cipher. */
+  readonly tls?: Certificate & { readonly cipher: string };
+}
+
+/** Paths of a certificate and its key. */
+export interface Certificate {
+  readonly cert: string;
+  readonly key: string;
 }
 
 /**
@@ -27,7 +35,8 @@ interface NginxOptions {
 export async function startNginx(
   folder: string,
   sendfile: "on" | "off",
-  { keepsFiles = false, workers = 1, connections = 4096, upstream, ...options }: NginxOptions = {},
+  { keepsFiles = false, workers = 1, connections = 4096, upstream, tls, ...options }: NginxOptions =
+    {},
 ): Promise<Server> {
   const port = await freePort();
   // Outside of the served folder, one for each instance.
@@ -35,9 +44,10 @@ export async function startNginx(
   mkdirSync(prefix);
   const config = join(prefix, "nginx.conf");
   const kept = keepsFiles ? "open_file_cache max=1000 inactive=20s; open_file_cache_valid 1s;" : "";
-  const more = upstream === undefined ? kept : passingOn(upstream);
+  const more = `${upstream === undefined ? kept : passingOn(upstream)} ${tls ? secured(tls) : ""}`;
   const place = upstream === undefined ? "" : "location / { proxy_pass http://program; }";
-  const text = configuration(prefix, folder, port, sendfile, more, place, workers, connections);
+  const listen = `listen 127.0.0.1:${port} ${tls ? "ssl" : ""} backlog=2048;`;
+  const text = configuration(prefix, folder, listen, sendfile, more, place, workers, connections);
   writeFileSync(config, text);
   // `timeout`, because nginx does not notice when the benchmark is killed.
   const argv = ["timeout", "900", "nginx", "-p", prefix, "-c", config];
@@ -47,7 +57,7 @@ export async function startNginx(
 function configuration(
   prefix: string,
   folder: string,
-  port: number,
+  listen: string,
   sendfile: string,
   more: string,
   place: string,
@@ -74,9 +84,15 @@ http {
   output_buffers 2 64k;
   keepalive_requests 1000000;
   ${more}
-  server { listen 127.0.0.1:${port} backlog=2048; root ${folder}; ${place} }
+  server { ${listen} root ${folder}; ${place} }
 }
 `;
+}
+
+/** Settings of `http` for HTTPS. */
+function secured({ cert, key, cipher }: Certificate & { readonly cipher: string }): string {
+  return `ssl_certificate ${cert}; ssl_certificate_key ${key}; ssl_protocols TLSv1.3;
+  ssl_conf_command Ciphersuites ${cipher};`;
 }
 
 /** Settings of `http` that have every request passed on. */

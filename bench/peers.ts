@@ -57,12 +57,18 @@ export async function dd(from: string, to: string): Promise<number> {
 }
 
 /** Compiles a program of `bench/peers/`. Returns its path; `undefined` where there is no compiler. */
-export function compilePeer(workspace: Workspace, name: "transfer" | "mapped"): string | undefined {
+export function compilePeer(
+  workspace: Workspace,
+  name: "transfer" | "mapped" | "https_client",
+  libraries: readonly string[] = [],
+): string | undefined {
   const source = fileURLToPath(new URL(`peers/${name}.c`, import.meta.url));
   const program = workspace.script(`peer_${name}`).replace(/\.js$/, "");
-  const { status, error, stderr } = spawnSync("cc", ["-O2", "-o", program, source], {
-    encoding: "utf8",
-  });
+  const { status, error, stderr } = spawnSync(
+    "cc",
+    ["-O2", "-o", program, source, ...libraries.map((library) => `-l${library}`)],
+    { encoding: "utf8" },
+  );
   if (error !== undefined) return undefined;
   if (status !== 0) throw new Error(`Cannot compile ${source}: ${stderr}`);
   return program;

@@ -108,7 +108,14 @@ export function startClient<T>(
   { background = false }: { background?: boolean } = {},
 ): Client<T> {
   const file = new URL(`client/${name}.ts`, import.meta.url).pathname;
-  const command = commandFor("node", file, [JSON.stringify(job)]);
+  return startClientProgram(commandFor("node", file, [JSON.stringify(job)]), { background });
+}
+
+/** Starts any program that prints as a client does. */
+export function startClientProgram<T>(
+  command: Command,
+  { background = false }: { background?: boolean } = {},
+): Client<T> {
   const argv = background ? ["nice", "-n", String(BACKGROUND), ...command.argv] : command.argv;
   const child = start({ ...command, argv }, CLIENT_CORE);
   if (background) lowerGroup(child.pid!);
@@ -117,7 +124,7 @@ export function startClient<T>(
   output.on("line", (line) => lines.push(line));
   const ready = once(output, "line").then(() => {});
   const result = once(child, "close").then(([code]) => {
-    if (code !== 0) throw new Error(`The client "${name}" failed`);
+    if (code !== 0) throw new Error(`The client "${command.argv.join(" ")}" failed`);
     return JSON.parse(lines.at(-1)!) as T;
   });
   // A caller may await only one of the two promises.

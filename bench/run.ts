@@ -29,6 +29,7 @@ import { ffi } from "./what/ffi.ts";
 import { mmap } from "./what/mmap.ts";
 import { relay } from "./what/relay.ts";
 import { http } from "./what/http.ts";
+import { https } from "./what/https.ts";
 import { middleware } from "./what/middleware.ts";
 import { serve } from "./what/serve.ts";
 import { growth } from "./what/growth.ts";
@@ -43,6 +44,7 @@ const BENCHMARKS: Record<string, Benchmark> = {
   cold,
   direct,
   http,
+  https,
   fallback,
   middleware,
   relay,
@@ -58,6 +60,7 @@ const HELP = `Usage: npm run bench -- WHAT [options]
 
   serve       100 clients x 100 MiB: CPU per GB, throughput and memory, beside nginx and pipe()
   http        createFileServer by kind of request, beside nginx, sirv, Fastify and the runtimes
+  https       createFileServer by TLS: large and small files, handshakes, idle connections
   fallback    requests that createFileServer forwards to a program, beside nginx proxy_pass
   middleware  serveStatic() under Express and Fastify, beside their own and sirv, by file size
   slow        1,000 slow readers: their memory, and a small request beside them
@@ -76,6 +79,7 @@ const HELP = `Usage: npm run bench -- WHAT [options]
 
   --runtimes LIST   some of ${RUNTIMES.join(",")} (default: all)
   --rounds N        number of interleaved rounds (default: 5)
+  --scale SHARE     share of the usual time of each measurement, such as 0.3 (https only)
   --json FILE       also write every single figure to FILE
   --save            also keep the figures in bench/results, for the report
   --peers LIST      peers to run instead of the usual ones; "none" runs sluice alone
@@ -90,6 +94,7 @@ interface Request {
   readonly benchmark: Benchmark | "all";
   readonly runtimes: readonly RuntimeName[];
   readonly rounds: number;
+  readonly scale: number;
   readonly peers: ReadonlySet<PeerName>;
   /** The peers as given. With `all`, each benchmark takes its own from them. */
   readonly asked: string | undefined;
@@ -105,6 +110,7 @@ function parse(): Request | string {
     options: {
       runtimes: { type: "string", default: RUNTIMES.join(",") },
       rounds: { type: "string", default: "5" },
+      scale: { type: "string", default: "1" },
       json: { type: "string" },
       save: { type: "boolean", default: false },
       peers: { type: "string" },
@@ -123,11 +129,16 @@ function parse(): Request | string {
   if (!Number.isInteger(rounds) || rounds < 1) {
     throw new RangeError(`Cannot run "${values.rounds}" rounds: expected an integer from 1`);
   }
+  const scale = Number(values.scale);
+  if (!(scale > 0)) {
+    throw new RangeError(`Cannot scale by "${values.scale}": expected a number above 0`);
+  }
   const runtimes = values.runtimes.split(",").map(runtimeName);
   return {
     benchmark: what === "all" ? "all" : BENCHMARKS[what]!,
     runtimes,
     rounds,
+    scale,
     peers: selectPeers(what, values.peers),
     asked: values.peers,
     json: values.json,
@@ -154,12 +165,13 @@ function measureAll(asked: string | undefined): void {
 }
 
 async function measure(request: Request): Promise<void> {
-  const { benchmark, runtimes, rounds, peers, asked, json, keep } = request;
+  const { benchmark, runtimes, rounds, scale, peers, asked, json, keep } = request;
   if (benchmark === "all") return measureAll(asked);
   const environment = { machine: machine(), load: loadBefore(), versions: versionsOf(runtimes) };
   endWithParent();
   const note = (text: string) => void process.stderr.write(`# ${text}\n`);
-  const report = await benchmark({ workspace: new Workspace(), runtimes, rounds, peers, note });
+  const workspace = new Workspace();
+  const report = await benchmark({ workspace, runtimes, rounds, scale, peers, note });
   const { machine: host, load, versions } = environment;
   console.log(`${render(report)}\n\n${host}, ${load}; ${Object.values(versions).join(", ")}`);
   if (json !== undefined) {

@@ -41,6 +41,7 @@ const CHOICES: Record<string, Choice> = {
   cold: { usual: ["nginx", "streams", "naive"], extra: ["bun", "send", "express", "fastify"] },
   direct: { usual: ["fio", "dd"] },
   http: { usual: ["nginx", "express", "sirv", "fastify", "bun", "deno"], extra: ["send"] },
+  https: { usual: ["nginx", "streams", "bun", "deno"] },
   fallback: { usual: ["nginx"] },
   middleware: { usual: ["express", "sirv", "fastify"] },
   relay: { usual: ["haproxy", "streams"] },

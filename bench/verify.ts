@@ -2,20 +2,26 @@
 
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { get } from "node:http";
+import { get, type IncomingMessage } from "node:http";
+import { get as secureGet } from "node:https";
 import type { ServedFile } from "./workspace.ts";
 
 /** Simultaneous downloads, to detect a server that mixes them up. */
 const AT_ONCE = 4;
 
 /**
- * Downloads a file a few times at once, and compares the contents.
+ * Downloads a file a few times at once, and compares the contents; over HTTPS with `ca`, the
+ * certificate to trust.
  *
  * @throws {Error} When a download differs.
  */
-export async function verify(port: number, { name, sha256 }: ServedFile): Promise<void> {
-  const url = `http://127.0.0.1:${port}/${name}`;
-  const hashes = await Promise.all(Array.from({ length: AT_ONCE }, () => download(url)));
+export async function verify(
+  port: number,
+  { name, sha256 }: ServedFile,
+  ca?: string,
+): Promise<void> {
+  const url = `${ca === undefined ? "http" : "https"}://127.0.0.1:${port}/${name}`;
+  const hashes = await Promise.all(Array.from({ length: AT_ONCE }, () => download(url, ca)));
   for (const hash of hashes) {
     if (hash !== sha256) throw new Error(`"${url}" has SHA-256 ${hash}, and the file ${sha256}`);
   }
@@ -33,13 +39,17 @@ export async function verifyCopy(path: string, sha256: string): Promise<void> {
   if (found !== sha256) throw new Error(`"${path}" has SHA-256 ${found}, and the file ${sha256}`);
 }
 
-function download(url: string): Promise<string> {
+function download(url: string, ca: string | undefined): Promise<string> {
   return new Promise((resolve, reject) => {
-    get(url, { agent: false }, (response) => {
+    const hashed = (response: IncomingMessage) => {
       const hash = createHash("sha256");
       response.on("data", (bytes) => hash.update(bytes));
       response.on("end", () => resolve(hash.digest("hex")));
       response.on("error", reject);
-    }).on("error", reject);
+    };
+    const request = ca === undefined
+      ? get(url, { agent: false }, hashed)
+      : secureGet(url, { agent: false, ca }, hashed);
+    request.on("error", reject);
   });
 }

@@ -1,6 +1,7 @@
 /** Runs wrk, the load generator, and parses its output. @module */
 
 import { spawnSync } from "node:child_process";
+import process from "node:process";
 import { CLIENT_PREFIX } from "../processes.ts";
 
 /** How to install it. */
@@ -15,6 +16,8 @@ export interface WrkJob {
   readonly headers?: Readonly<Record<string, string>>;
   /** A Lua script. */
   readonly script?: string;
+  /** For HTTPS: a configuration of OpenSSL, which names the cipher; wrk has no option for it. */
+  readonly opensslConfig?: string;
 }
 
 /** Result of a run. */
@@ -35,13 +38,15 @@ export function hasWrk(): boolean {
 
 /** Runs a load to its end. */
 export function runWrk(
-  { connections, headers = {}, path, port, script, seconds }: WrkJob,
+  { connections, headers = {}, opensslConfig, path, port, script, seconds }: WrkJob,
 ): WrkResult {
   const args = ["wrk", "-t1", `-c${connections}`, `-d${seconds}s`, "--latency", "--timeout", "8s"];
   for (const [name, value] of Object.entries(headers)) args.push("-H", `${name}: ${value}`);
   if (script !== undefined) args.push("-s", script);
-  const [command, ...rest] = [...CLIENT_PREFIX, ...args, `http://127.0.0.1:${port}${path}`];
-  const { error, status, stderr, stdout } = spawnSync(command!, rest, { encoding: "utf8" });
+  const scheme = opensslConfig === undefined ? "http" : "https";
+  const [command, ...rest] = [...CLIENT_PREFIX, ...args, `${scheme}://127.0.0.1:${port}${path}`];
+  const env = { ...process.env, ...opensslConfig && { OPENSSL_CONF: opensslConfig } };
+  const { error, status, stderr, stdout } = spawnSync(command!, rest, { encoding: "utf8", env });
   if (status !== 0) throw new Error(`wrk failed: ${stderr}`, { cause: error });
   const figure = (pattern: RegExp) => pattern.exec(stdout);
   const [, requests = "0", amount = "0", unit = ""] =

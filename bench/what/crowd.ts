@@ -4,7 +4,7 @@ import { spawnSync } from "node:child_process";
 import type { CrowdJob, CrowdResult } from "../client/crowd.ts";
 import type { ProbeResult } from "../client/probe.ts";
 import type { Context } from "../context.ts";
-import { type Command, commandFor, nginxVersion, versionOf } from "../environment.ts";
+import { commandFor, nginxVersion, unlimited, versionOf } from "../environment.ts";
 import { memory } from "../measure/proc.ts";
 import { ratios, summarize } from "../measure/stats.ts";
 import { REMEDY, startNginx } from "../nginx.ts";
@@ -94,12 +94,6 @@ export async function crowd(
     }
   }
   return report(all, rounds);
-}
-
-/** Raises the limit of descriptors as far as is permitted; a shell may have lowered it. */
-function unlimited({ argv, env }: Command): Command {
-  const script = 'ulimit -Sn "$(ulimit -Hn)"; exec "$@"';
-  return { argv: ["bash", "-c", script, "bash", ...argv], ...(env && { env }) };
 }
 
 async function measure(server: Server, small: ServedFile, file: ServedFile): Promise<Round> {

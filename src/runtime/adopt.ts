@@ -1,8 +1,12 @@
 /** Gives a descriptor to the runtime. @module */
 
 import type { Socket } from "node:net";
+import { runtime } from "../../ffi/mod.ts";
+import { platform } from "../../ffi/platform/mod.ts";
 import { builtin } from "../builtins.ts";
 import { UnsupportedError } from "../errors.ts";
+import { SocketLevel } from "../sys/flags/socket.ts";
+import * as raw from "../sys/raw/mod.ts";
 
 /** A connected stream socket that the runtime owns: it polls, reads and closes it. */
 export interface AdoptedSocket {
@@ -81,6 +85,36 @@ function openSocket(fd: number): Socket {
       cause,
     });
   }
+}
+
+/**
+ * Has a socket that a thread of ours uses closed with the user's Worker that made it, also by
+ * `terminate()`, which runs no code of ours: Node.js then closes what it owns. Takes descriptors of other
+ * kinds as they are, and those that wait, for Node.js would change that for all who share them.
+ *
+ * @returns Closes the descriptor; 0, or `-errno`. Call once, and only when no thread uses it any more.
+ */
+export function closeWithWorker(fd: number): () => number {
+  const close = () => raw.close(fd);
+  if (builtin("worker_threads").isMainThread || runtime().name !== "node") return close;
+  const flags = raw.fcntl(fd, platform.fcntl.GETFL, 0);
+  const { SOCKET } = SocketLevel;
+  const isSocket =
+    raw.getsockopt(fd, SOCKET, platform.socket.SO_ACCEPTCONN, new Int32Array(1)) >= 0;
+  if (!isSocket || flags < 0 || (flags & platform.open.NONBLOCK) === 0) return close;
+  let socket: Socket;
+  try {
+    // It neither reads nor listens: it holds the descriptor.
+    socket = new (builtin("net").Socket)({ fd, readable: false, writable: false });
+  } catch {
+    // Not permitted.
+    return close;
+  }
+  socket.on("error", () => {}).unref();
+  return () => {
+    socket.destroy();
+    return 0;
+  };
 }
 
 /**

@@ -6,7 +6,7 @@ import { concat } from "../bytes.ts";
 import { UnsupportedError } from "../errors.ts";
 import { available } from "../sys/libc.ts";
 import { dupCloexec } from "../sys/file/open.ts";
-import { fdStat, FileType } from "../sys/file/statx.ts";
+import { AT_STATX_DONT_SYNC, factsOf, FileType } from "../sys/file/statx.ts";
 import { bunConnection, type BunSocket, isBunSocket } from "./bun.ts";
 import { denoConnection, isDenoConn } from "./deno.ts";
 import { isPlain } from "./socket.ts";
@@ -104,7 +104,7 @@ function borrowSocket(socket: Socket): BorrowedReading | null {
   const handle = handleOf(socket);
   if (handle === null || !isPlain(socket) || !isUnread(socket)) return null;
   // Standard input is also a socket object, whatever is behind it.
-  const facts = fdStat(handle.fd);
+  const facts = factsOf(handle.fd, undefined, AT_STATX_DONT_SYNC);
   if (typeof facts === "number" || facts.type !== FileType.SOCKET) return null;
   const fd = dupCloexec(handle.fd);
   handle.readStop();

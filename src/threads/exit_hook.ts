@@ -6,7 +6,7 @@ import { PARK_MS } from "./job.ts";
 
 /** What a host does when its thread ends: tells its Worker to stop, then waits for it. */
 export interface Exit {
-  /** Whether the thread may never end. */
+  /** Whether the thread may hang. */
   readonly mayHang: boolean;
   stop(): void;
   /** Returns whether the Worker hangs. */
@@ -14,8 +14,8 @@ export interface Exit {
 }
 
 /**
- * How long the end waits for threads that cannot hang, in milliseconds. They end at once, but for a
- * machine that is busy; one that is cut off while it loads koffi ends the process by a signal.
+ * Milliseconds to wait at the end for threads that cannot hang. They end at once unless the machine is
+ * busy. Cutting one off while it loads koffi would end the process by a signal.
  */
 const SLOW_MS = 5000;
 

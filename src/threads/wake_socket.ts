@@ -1,7 +1,7 @@
 /** The socket through which other threads wake a JavaScript thread. @module */
 
 import { platform } from "../../ffi/platform/mod.ts";
-import { adopt, type AdoptedSocket } from "../runtime/adopt.ts";
+import { adopt, type AdoptedSocket, closeWithWorker } from "../runtime/adopt.ts";
 import { check } from "../sys/check.ts";
 import * as raw from "../sys/raw/mod.ts";
 import { RecordReader } from "./completions.ts";
@@ -29,6 +29,7 @@ export class WakeSocket {
   /** The end to write to. */
   readonly writeFd: number;
   readonly #socket: AdoptedSocket;
+  readonly #closeWriter: () => number;
 
   /** Creates the pair. */
   constructor({ completed, closed }: WakeEvents) {
@@ -42,6 +43,7 @@ export class WakeSocket {
     this.writeFd = fds[1]!;
     try {
       this.#socket = adopt(fds[0]!, { data: (bytes) => reader.feed(bytes), close: closed });
+      this.#closeWriter = closeWithWorker(this.writeFd);
     } catch (error) {
       fds.forEach((fd) => raw.close(fd));
       throw error;
@@ -61,6 +63,6 @@ export class WakeSocket {
   /** Closes both ends; no thread may still write. Call once. */
   close(): void {
     this.#socket.close();
-    raw.close(this.writeFd);
+    this.#closeWriter();
   }
 }

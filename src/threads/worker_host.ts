@@ -4,6 +4,9 @@ import type { MessagePort, Worker } from "node:worker_threads";
 import { platform } from "../../ffi/platform/mod.ts";
 import { builtin } from "../builtins.ts";
 import { debug } from "../debug.ts";
+import { errnoNumber, SyscallError } from "../errors.ts";
+import { closeWithWorker } from "../runtime/adopt.ts";
+import { descriptorShortage } from "../runtime/spare_descriptors.ts";
 import { check } from "../sys/check.ts";
 import * as raw from "../sys/raw/mod.ts";
 import { NESTED_PARK_MS, PARK_MS, Phase, Slot, type WorkerStart } from "./job.ts";
@@ -41,14 +44,14 @@ export interface WorkerHostOptions {
 }
 
 /**
- * How long a closed host waits before it terminates its Worker, in milliseconds.
+ * Milliseconds that a closed host waits before it terminates its Worker.
  *
- * A Worker that is terminated closes nothing: the connections of a server would stay open for as long
- * as the process lives. On a machine that is busy, a job may need seconds to reach its end.
+ * A terminated Worker closes nothing: the connections of a server would stay open until the process
+ * ends. On a busy machine, a job may need seconds to end.
  */
 const CLOSE_MS = 10_000;
 
-/** The same for a job that may never end. */
+/** Milliseconds that `close()` waits for a job that may never end; the job itself has as long as others. */
 const HANGING_CLOSE_MS = 2 * PARK_MS;
 
 /** Adds one to an eventfd, in little-endian order. */
@@ -59,15 +62,16 @@ const ONE = Uint8Array.of(1, 0, 0, 0, 0, 0, 0, 0);
  *
  * It keeps the process alive only while it is referenced; initially it is not. The end of the
  * process, or of the thread that created it, ends it too, within a quarter of a second. A user's
- * Worker that is ended by `terminate()` runs no exit hook. On Bun and Deno the job then notices,
- * ends, and closes its descriptors. Node.js stops the job's thread at any point: its descriptors
- * stay open.
+ * Worker that is ended by `terminate()` runs no exit hook. On Deno the job then notices, ends,
+ * and closes its descriptors. Node.js and Bun stop the job's thread at any point: its descriptors
+ * stay open, except the host's sockets on Node.js (see `closeWithWorker`).
  */
 export class WorkerHost {
   readonly #options: WorkerHostOptions;
   readonly #name: string;
   readonly #state = new Int32Array(new SharedArrayBuffer(8));
-  readonly #fds: number[];
+  readonly #fds: readonly number[];
+  readonly #closers: (() => number)[];
   readonly #exited: Promise<void>;
   readonly #exit: Exit;
   #wakeFd: number;
@@ -87,6 +91,7 @@ export class WorkerHost {
     this.#options = options;
     this.#name = options.name ?? "sluice";
     this.#fds = [...options.fds ?? []];
+    this.#closers = this.#fds.map(closeWithWorker);
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#exited = promise;
     this.#exit = {
@@ -125,7 +130,10 @@ export class WorkerHost {
     this.#socket?.unref();
   }
 
-  /** Ends the Worker; resolves when it has ended. Uses `terminate()` as a last resort. */
+  /**
+   * Ends the Worker; resolves when it is gone. `terminate()` is the last resort. One that may hang is not
+   * waited for: it ends, and gives its descriptors back, when its call returns.
+   */
   close(): Promise<void> {
     return this.#closing ??= this.#close();
   }
@@ -134,10 +142,17 @@ export class WorkerHost {
     if (this.#worker === undefined) return;
     this.#stop();
     this.#socket?.ref(); // otherwise the process might end before the promise settles
-    const limit = this.#options.mayHang === true ? HANGING_CLOSE_MS : CLOSE_MS;
-    const timer = setTimeout(() => void this.#worker?.terminate(), limit);
-    await this.#exited;
-    clearTimeout(timer);
+    const timer = setTimeout(() => void this.#worker?.terminate(), CLOSE_MS);
+    this.#exited.finally(() => clearTimeout(timer)).catch(() => {});
+    if (this.#options.mayHang !== true) return await this.#exited;
+    const { promise: left, resolve } = Promise.withResolvers<void>();
+    const limit = setTimeout(() => {
+      timer.unref();
+      this.#socket?.unref();
+      resolve();
+    }, HANGING_CLOSE_MS);
+    await Promise.race([this.#exited, left]);
+    clearTimeout(limit);
   }
 
   #open(): void {
@@ -155,6 +170,11 @@ export class WorkerHost {
   }
 
   #start(exited: () => void): void {
+    const shortage = descriptorShortage();
+    if (shortage !== undefined) {
+      const action = `start the Worker "${this.#name}"`;
+      throw new SyscallError({ syscall: "open", errno: errnoNumber(shortage), action });
+    }
     const { isMainThread, MessageChannel, Worker } = builtin("worker_threads");
     const { port1, port2 } = new MessageChannel();
     this.#port = port1;
@@ -238,6 +258,6 @@ export class WorkerHost {
     this.#socket = undefined;
     if (this.#wakeFd >= 0) raw.close(this.#wakeFd);
     this.#wakeFd = -1;
-    for (const fd of this.#fds.splice(0)) raw.close(fd);
+    for (const close of this.#closers.splice(0)) close();
   }
 }

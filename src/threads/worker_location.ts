@@ -2,7 +2,7 @@
 
 import { setting } from "../../ffi/mod.ts";
 import { builtin } from "../builtins.ts";
-import { UnsupportedError } from "../errors.ts";
+import { errnoNumber, SyscallError, UnsupportedError } from "../errors.ts";
 
 const REMEDY =
   "bundle sluice/worker as a second entry, worker.js beside the program's file, or name " +
@@ -70,12 +70,26 @@ export function workerExecArgv(): { execArgv?: string[] } {
   return typed ? { execArgv: [] } : {};
 }
 
+/** How the runtimes report that too many files are open. */
+const SHORTAGE = /\bE[MN]FILE\b|FdQuotaExceeded|[Tt]oo many open files/;
+
 /** The error for a Worker that failed to start its job. */
-export function startError(name: string, location: URL, cause: unknown): UnsupportedError {
+export function startError(
+  name: string,
+  location: URL,
+  cause: unknown,
+): UnsupportedError | SyscallError {
   const denied = (cause as { code?: unknown } | null)?.code === "ERR_ACCESS_DENIED";
   const text = cause instanceof Error ? cause.message.split("\n", 1)[0]! : String(cause);
+  const action = `start the Worker "${name}"`;
+  // Another time there may be enough.
+  const shortage = SHORTAGE.exec(text)?.[0];
+  if (shortage !== undefined) {
+    const errno = errnoNumber(shortage.startsWith("E") ? shortage : "EMFILE");
+    return new SyscallError({ syscall: "open", errno, action, cause });
+  }
   return new UnsupportedError({
-    action: `start the Worker "${name}"`,
+    action,
     reason: denied
       ? "Workers are not permitted; start Node.js with --allow-worker, or without --permission"
       : `${location.href} does not load (${text}); ${REMEDY}`,

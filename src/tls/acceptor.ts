@@ -41,6 +41,9 @@ export interface Opened {
   readonly input: bigint;
 }
 
+/** Room for what is read of a file at once, and for two of the longest ClientHellos. */
+const BUFFER_BYTES = 4 * MOST_HELLO_BYTES;
+
 /** The BIO does not close the socket. */
 const BIO_NOCLOSE = 0;
 const SSL_CTRL_SET_TLSEXT_STATUS_REQ_OCSP_RESP = 71;
@@ -50,7 +53,7 @@ export class TlsAcceptor implements TlsMemory {
   /** The functions of OpenSSL. */
   readonly calls: OpenSsl = calls();
   /** Memory that connections use between two waits. */
-  readonly buffer: Cell = new Cell(3 * MOST_HELLO_BYTES);
+  readonly buffer: Cell = new Cell(BUFFER_BYTES);
   #hosts: HostTable<ContextEntry>;
   #previousKey: string;
 

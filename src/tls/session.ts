@@ -3,14 +3,12 @@
 import type { Cell } from "../../ffi/libc/cell.ts";
 import { EAGAIN, ECONNRESET, EINTR } from "../errno.ts";
 import { sendCopyStep } from "../move/engine/step/memory.ts";
-import { recvCell } from "../sys/raw/cells.ts";
 import type { Opened, TlsAcceptor } from "./acceptor.ts";
 import { Failure, failureOf } from "./failure.ts";
 import { Handshake, HelloReader } from "./hello_reader.ts";
+import { Input } from "./input.ts";
 import { takeErrors } from "./openssl_errors.ts";
-import { RECORD_BYTES, RecordWriter, type TlsMemory } from "./record_writer.ts";
-
-export { Handshake };
+import { RecordWriter, type TlsMemory } from "./record_writer.ts";
 
 const SSL_ERROR_WANT_READ = 2;
 const SSL_ERROR_WANT_WRITE = 3;
@@ -37,21 +35,22 @@ export class TlsSession {
   /** Reads what a client says first; `null` once it has been read, and for our own clients. */
   #hello: HelloReader | null = null;
   #ssl = 0n;
-  #input = 0n;
+  #input: Input | null = null;
   #writer: RecordWriter | null = null;
+  /** Whether the handshake waits for room in the socket. */
+  #blocked = false;
   #failed = false;
   #ended = false;
   #closing = false;
 
   /** The server's side by a `TlsAcceptor`, or the client's by a `TlsDialer`. `fd` stays the caller's. */
-  constructor(
-    side: TlsAcceptor | { readonly memory: TlsMemory; readonly opened: Opened },
-    fd: number,
-  ) {
+  constructor(side: TlsAcceptor | { memory: TlsMemory; opened: Opened }, fd: number) {
     this.#fd = fd;
     if ("opened" in side) {
       this.#memory = side.memory;
       this.#take(side.opened);
+      // A client speaks first.
+      this.#blocked = true;
     } else {
       this.#memory = side;
       this.#hello = new HelloReader(side, fd);
@@ -61,7 +60,7 @@ export class TlsSession {
   #take({ input, ssl }: Opened): void {
     this.#hello = null;
     this.#ssl = ssl;
-    this.#input = input;
+    this.#input = new Input(this.#memory, this.#fd, input);
   }
 
   /** Whether the peer has said that nothing follows (close_notify). */
@@ -94,7 +93,7 @@ export class TlsSession {
     return this.#memory.calls.SSL_version(this.#ssl);
   }
 
-  /** Continues the handshake; returns one of {@linkcode Handshake}. */
+  /** Continues the handshake; returns one of {@linkcode Handshake}. Receives at most once. */
   handshake(): number {
     if (this.#failed) return Handshake.FAILED;
     if (this.#hello !== null) {
@@ -102,19 +101,20 @@ export class TlsSession {
       if (state === Handshake.FAILED) return this.#fail(this.#hello.failure);
       if (state !== Handshake.DONE) return state;
       this.#take(this.#hello.opened!);
-    }
-    const ssl = this.#memory.calls;
-    for (;;) {
-      ssl.ERR_clear_error();
-      const result = ssl.SSL_do_handshake(this.#ssl);
-      if (result === 1) return this.#established();
-      const error = ssl.SSL_get_error(this.#ssl, result);
-      if (error === SSL_ERROR_WANT_WRITE) return Handshake.WANT_WRITE;
-      if (error !== SSL_ERROR_WANT_READ) return this.#refused();
-      const received = this.#receive();
+    } else if (!this.#blocked) {
+      const received = this.#input!.receive();
       if (received === EAGAIN || received === EINTR) return Handshake.WANT_READ;
       if (received <= 0) return this.#fail(Failure.GONE);
     }
+    const ssl = this.#memory.calls;
+    ssl.ERR_clear_error();
+    const result = ssl.SSL_do_handshake(this.#ssl);
+    if (result === 1) return this.#established();
+    const error = ssl.SSL_get_error(this.#ssl, result);
+    this.#blocked = error === SSL_ERROR_WANT_WRITE;
+    if (this.#blocked) return Handshake.WANT_WRITE;
+    if (error === SSL_ERROR_WANT_READ) return Handshake.WANT_READ;
+    return this.#refused();
   }
 
   #established(): number {
@@ -123,7 +123,8 @@ export class TlsSession {
     const output = BigInt(calls.SSL_get_wbio(this.#ssl));
     this.#writer.kernel = Number(calls.BIO_ctrl(output, BIO_CTRL_GET_KTLS_SEND, 0n, 0n)) === 1;
     // What arrived with the end of the handshake waits in the BIO, and no event will tell of it.
-    this.buffered = true;
+    this.#input!.recordEnded();
+    this.buffered = !this.#input!.drained;
     return Handshake.DONE;
   }
 
@@ -137,14 +138,6 @@ export class TlsSession {
     const errors = takeErrors();
     this.detail = errors[0]?.text ?? "";
     return this.#fail(failureOf(errors));
-  }
-
-  /** Takes what has arrived from the socket: bytes, 0 at the end, or `-errno`. */
-  #receive(): number {
-    const { buffer, calls } = this.#memory;
-    const received = recvCell(this.#fd, buffer, 0, RECORD_BYTES, 0);
-    if (received > 0) calls.BIO_write(this.#input, buffer.address, received);
-    return received;
   }
 
   /**
@@ -163,13 +156,15 @@ export class TlsSession {
       const count = this.#read(cell.address + BigInt(start + total), room - total);
       if (count > 0) {
         total += count;
+        // Less than there is room for is the end of a record.
+        if (total < room) this.#input!.recordEnded();
       } else if (total > 0) {
         // Report an end or a failure after the data before it.
         this.buffered = count !== EAGAIN;
         return total;
       } else {
         if (count !== EAGAIN || taken || this.readWantsWrite) return count;
-        const received = this.#receive();
+        const received = this.#input!.receive();
         if (received <= 0) return received;
         taken = true;
       }
@@ -179,12 +174,16 @@ export class TlsSession {
   }
 
   #read(address: bigint, room: number): number {
+    if (this.#input!.drained) return EAGAIN;
     const { calls } = this.#memory;
     calls.ERR_clear_error();
     const count = calls.SSL_read(this.#ssl, address, room);
     if (count > 0) return count;
     const error = calls.SSL_get_error(this.#ssl, count);
-    if (error === SSL_ERROR_WANT_READ) return EAGAIN;
+    if (error === SSL_ERROR_WANT_READ) {
+      this.#input!.drained = true;
+      return EAGAIN;
+    }
     if (error === SSL_ERROR_WANT_WRITE) {
       this.readWantsWrite = true;
       return EAGAIN;

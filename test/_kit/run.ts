@@ -4,8 +4,8 @@
  * @module
  */
 
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
-import { availableParallelism, tmpdir } from "node:os";
+import { existsSync, readdirSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
@@ -13,6 +13,7 @@ import { isAlone, turnOf } from "./apart.ts";
 import type { Tally } from "./junit.ts";
 import { inLanes } from "./lanes.ts";
 import { type Outcome, runFile, stopRunning } from "./run_file.ts";
+import { makeRunFolder, removeRunFolder } from "./run_folder.ts";
 import { bun, deno, installed, node, type Runner, type RuntimeName, RUNTIMES } from "./runners.ts";
 
 const HELP = `Usage: npm test -- [options] [file or part of a path ...]
@@ -45,6 +46,9 @@ const FLOOR = [
   "test/memory/changing",
   "test/move/copy_ended",
   "test/move/copy_refused",
+  "test/move/lengthless",
+  "test/move/pseudo_files",
+  "test/move/silent_address",
   "test/package/options_once",
 ];
 
@@ -107,14 +111,10 @@ async function main(): Promise<number> {
     throw new Error(`Cannot run ${values.jobs} files at a time: it must be 1 or more`);
   }
   const runners = selectRunners();
-  const folder = mkdtempSync(join(tmpdir(), "sluice-test-"));
-  // Tests that give up their privileges also work in it.
-  chmodSync(folder, 0o755);
-  mkdirSync(join(folder, "tmp"));
-  chmodSync(join(folder, "tmp"), 0o1777);
+  const folder = makeRunFolder();
   process.once("exit", () => {
     stopRunning();
-    rmSync(folder, { recursive: true, force: true });
+    removeRunFolder(folder);
   });
   for (const [signal, code] of [["SIGINT", 130], ["SIGTERM", 143], ["SIGHUP", 129]] as const) {
     process.once(signal, () => process.exit(code));
@@ -164,11 +164,11 @@ function selectRunners(): Runner[] {
 
 function makeRow(runner: Runner, folder: string, coverage: string | undefined): Row {
   const ffi = values.none ? "none" : runner.ffi;
-  // Node.js strips the types of every file anew in each of the hundreds of processes that are started
-  // here: half of all the time that it takes. The others keep what they have compiled anyway.
+  // Node.js strips the types of every file again in each of the hundreds of processes, which takes
+  // half of all time. The other runtimes cache compiled files anyway.
   const speed: Record<string, string> = coverage === undefined
     ? { NODE_COMPILE_CACHE: join(folder, "compiled") }
-    // Functions from the compile cache are counted as a whole, and not line by line.
+    // Coverage counts functions from the compile cache as a whole, not line by line.
     : { NODE_V8_COVERAGE: resolve(coverage) };
   return {
     label: ffi === "" ? runner.name : `${runner.name}, SLUICE_FFI=${ffi}`,

@@ -21,7 +21,9 @@ export const NO_SLOW_FILES: string | false = !existsSync("/dev/fuse")
   : false;
 
 /**
- * Its files: `small` (1000 bytes), `large` (300 KiB), `lengthless` (5000 bytes; stat reports 0).
+ * What is in it: `small` (1000 bytes), `large` (300 KiB), `sparse` (as `large`, with fewer blocks than
+ * bytes). Of three more, stat says 0 bytes: `lengthless` (5000 bytes), `failing` (each read is `EINVAL`)
+ * and `breaking` (4096 bytes, then `EINVAL`).
  */
 export interface SlowFiles {
   readonly path: string;
@@ -33,10 +35,15 @@ export interface SlowFiles {
  * Mounts a slow file system.
  *
  * @param delayMs Time that each operation takes; `Infinity` for operations that are never answered.
+ * @param path Where: an empty folder, which goes with it.
+ * @param only Name of the one operation that takes its time, such as `"READ"`; all by default.
  */
-export async function slowFiles(delayMs: number): Promise<SlowFiles> {
-  const path = mkdtempSync(join(tmpdir(), "sluice-slow-"));
-  const [program, ...args] = commandLine(SERVER, [path, String(delayMs)]);
+export async function slowFiles(
+  delayMs: number,
+  path: string = mkdtempSync(join(tmpdir(), "sluice-slow-")),
+  only: string = "",
+): Promise<SlowFiles> {
+  const [program, ...args] = commandLine(SERVER, [path, String(delayMs), only]);
   const env = { ...process.env, SLUICE_FFI: "" };
   const server = spawn(program!, args, { env, stdio: ["ignore", "pipe", "inherit"] });
   const close = () => {

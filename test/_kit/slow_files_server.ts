@@ -7,12 +7,13 @@ import { syscall } from "../../src/sys/raw/syscall.ts";
 import { ready } from "../../src/threads/poll/poll_ready.ts";
 import { bytesOf, LARGE } from "./slow_files.ts";
 
-const [path, delay] = argv.slice(2) as [string, string];
+const [path, delay, only] = argv.slice(2) as [string, string, string];
 const delayMs = Number(delay);
 
 const O_RDWR_NONBLOCK = 0o4002;
 const MOUNT = process.arch === "arm64" ? 40 : 165;
 const EIO = 5;
+const EINVAL = 22;
 const ENOENT = 2;
 const ENOSYS = 38;
 
@@ -38,8 +39,17 @@ const FILES: Record<number, { name: string; bytes: Uint8Array; size: number }> =
   2: { name: "small", bytes: bytesOf(1000), size: 1000 },
   3: { name: "large", bytes: bytesOf(LARGE), size: LARGE },
   4: { name: "lengthless", bytes: bytesOf(5000), size: 0 },
+  5: { name: "failing", bytes: new Uint8Array(0), size: 0 },
+  6: { name: "breaking", bytes: bytesOf(8192), size: 0 },
+  7: { name: "sparse", bytes: bytesOf(LARGE), size: LARGE },
 };
-const LENGTHLESS = 4;
+/** Files that tell no length; the kernel would read nothing of them through the page cache. */
+const LENGTHLESS = [4, 5, 6];
+const FAILING = 5;
+/** Fails behind its first half. */
+const BREAKING = 6;
+const HALF = 4096;
+const SPARSE = 7;
 
 const fd = raw.open("/dev/fuse", O_RDWR_NONBLOCK, 0);
 const c = (text: string) => new TextEncoder().encode(`${text}\0`);
@@ -55,7 +65,8 @@ function attributes(node: number, at: number, out: DataView): void {
   const file = FILES[node];
   out.setBigUint64(at, BigInt(node), true);
   out.setBigUint64(at + 8, BigInt(file?.size ?? 0), true);
-  out.setBigUint64(at + 16, BigInt(Math.ceil((file?.size ?? 0) / 512)), true);
+  const blocks = node === SPARSE ? 8 : Math.ceil((file?.size ?? 0) / 512);
+  out.setBigUint64(at + 16, BigInt(blocks), true);
   out.setBigUint64(at + 32, 1_700_000_000n, true);
   out.setUint32(at + 60, file === undefined ? 0o40755 : 0o100644, true);
   out.setUint32(at + 64, 1, true);
@@ -91,12 +102,14 @@ function answer(opcode: number, node: number, body: DataView): Uint8Array | numb
       return first(104);
     case Op.OPEN:
     case Op.OPENDIR:
-      // FOPEN_DIRECT_IO for the file without a length: the kernel would read nothing of it.
-      out.setUint32(8, node === LENGTHLESS ? 1 : 0, true);
+      // FOPEN_DIRECT_IO.
+      out.setUint32(8, LENGTHLESS.includes(node) ? 1 : 0, true);
       return first(16);
     case Op.READ: {
       const offset = Number(body.getBigUint64(8, true));
-      return FILES[node]!.bytes.subarray(offset, offset + body.getUint32(16, true));
+      const end = offset + body.getUint32(16, true);
+      if (node === FAILING || (node === BREAKING && offset >= HALF)) return -EINVAL;
+      return FILES[node]!.bytes.subarray(offset, node === BREAKING ? Math.min(end, HALF) : end);
     }
     case Op.READDIR: {
       if (body.getBigUint64(8, true) > 0n) return first(0);
@@ -148,7 +161,12 @@ function serve(request: Uint8Array): void {
   if (opcode === Op.INIT) {
     reply(unique, found);
     stdout.write("mounted\n");
-  } else setTimeout(() => reply(unique, found), delayMs);
+  } else if (!isSlow(opcode)) reply(unique, found);
+  else if (Number.isFinite(delayMs)) setTimeout(() => reply(unique, found), delayMs);
+}
+
+function isSlow(opcode: number): boolean {
+  return only === "" || opcode === Op[only as keyof typeof Op];
 }
 
 const buffer = new Uint8Array(256 * 1024);
@@ -163,6 +181,8 @@ for (;;) {
     }
     serve(buffer.slice(0, count));
     // Like a stopped server: not even SIGKILL ends the calls that it has taken and not answered.
-    if (!Number.isFinite(delayMs)) await new Promise(() => setInterval(() => {}, 1000));
+    if (!Number.isFinite(delayMs) && only === "") {
+      await new Promise(() => setInterval(() => {}, 1000));
+    }
   }
 }

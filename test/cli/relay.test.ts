@@ -216,6 +216,7 @@ describe("its lines", () => {
     active: 2,
     accepted: 5,
     refused: 0,
+    shed: 0,
     unreached: 0,
     lastConnectError: null,
     broken: 0,

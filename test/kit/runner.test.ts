@@ -1,11 +1,21 @@
 /** What `npm test` makes of a file: the counts and the verdict must be the same on every runtime. */
 
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 
 const RUN = fileURLToPath(new URL("../_kit/run.ts", import.meta.url));
@@ -41,6 +51,18 @@ function verdict(
     return { last: stdout.trimEnd().split("\n").at(-1)!, status, output: stdout };
   } finally {
     rmSync(folder, { recursive: true });
+  }
+}
+
+/** Ends the processes that name a file of this folder: those of a runner that was killed go on. */
+function endLeftOvers(folder: string): void {
+  for (const pid of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
+    try {
+      const words = readFileSync(`/proc/${pid}/cmdline`, "utf8");
+      if (words.includes(`${folder}/hangs.test.ts`)) process.kill(Number(pid), "SIGKILL");
+    } catch {
+      // It has ended by itself.
+    }
   }
 }
 
@@ -138,6 +160,53 @@ describe("npm test", () => {
     assert.equal(status, 1);
     assert.equal(output.match(/sample\.test\.ts: killed by SIGKILL/g)?.length, 1);
   });
+
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP", "SIGKILL"] as const) {
+    it(`leaves nothing in the temporary folder when it gets ${signal}`, async () => {
+      const folder = mkdtempSync(join(tmpdir(), "sluice-runner-"));
+      try {
+        const place = join(folder, "place");
+        mkdirSync(place);
+        const env = { ...process.env, TMPDIR: place };
+        const run = (file: string) =>
+          spawn(INSTALLED_NODE, [RUN, ...THIS_RUNTIME, file], { env, stdio: "ignore" });
+        const hangs = join(folder, "hangs.test.ts");
+        writeFileSync(
+          hangs,
+          `import { spawnSync } from "node:child_process";
+          import { mkdtempSync, writeFileSync } from "node:fs";
+          import { tmpdir } from "node:os";
+          import { it } from "node:test";
+          it("never ends", () => {
+            const own = mkdtempSync(tmpdir() + "/sluice-");
+            writeFileSync(own + "/file", "");
+            // A test that is killed leaves its mounts, too.
+            spawnSync("mount", ["-t", "tmpfs", "none", own]);
+            writeFileSync(${JSON.stringify(join(folder, "begun"))}, "");
+            return new Promise(() => setInterval(() => {}, 1000));
+          });`,
+        );
+        const first = run(hangs);
+        for (let i = 0; i < 600 && !existsSync(join(folder, "begun")); i++) await sleep(50);
+        assert.ok(existsSync(join(folder, "begun")));
+        // At any moment.
+        await sleep(Math.random() * 100);
+        first.kill(signal);
+        await once(first, "exit");
+        if (signal === "SIGKILL") {
+          // Nobody is left to remove it; the next run does.
+          assert.equal(readdirSync(place).length, 1);
+          const ends = join(folder, "ends.test.ts");
+          writeFileSync(ends, `import { it } from "node:test"; it("ends", () => {});`);
+          await once(run(ends), "exit");
+        }
+        assert.deepEqual(readdirSync(place), []);
+      } finally {
+        endLeftOvers(folder);
+        rmSync(folder, { recursive: true });
+      }
+    });
+  }
 
   it("says what the processes of a file that hangs were doing", () => {
     const { status, output } = verdict(

@@ -2,13 +2,14 @@ import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { closeSync, existsSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import process from "node:process";
 import { PassThrough } from "node:stream";
 import { after, before, describe, it } from "node:test";
-import { copyFile, sendFile, transfer } from "../../src/mod.ts";
+import { copyFile, DirectFile, sendFile, transfer } from "../../src/mod.ts";
 import { fileResponse } from "../../src/http/mod.ts";
 import { available } from "../../src/sys/libc.ts";
+import { OVER_HTTP, WAYS } from "../_kit/ways.ts";
 
 const NONE = !available();
 
@@ -82,6 +83,8 @@ describe("devices that wait", { skip: NO_KMSG }, () => {
   });
 });
 
+const NO_DEVICES = "copyFile copies files";
+
 describe("block devices", () => {
   const image = join(tmpdir(), `sluice-device-${process.pid}`);
   const SIZE = 20 * 1024 * 1024;
@@ -95,6 +98,33 @@ describe("block devices", () => {
   after(() => {
     if (device !== "") spawnSync("losetup", ["-d", device]);
     rmSync(image, { force: true });
+  });
+
+  // HTTP servers send no devices, and one read of DirectFile is as long as its memory.
+  const NATIVE = ["sendFileBelow", "sendFileToDescriptor"];
+  const ways = Object.keys(WAYS).filter((way) =>
+    !OVER_HTTP.includes(way) && way !== "DirectFile" && !(NONE && NATIVE.includes(way))
+  );
+  for (const way of ways) {
+    it(`are whole by ${way}`, { skip: way === "copyFile" && NO_DEVICES }, async (t) => {
+      if (device === "") return t.skip("there are no loop devices here");
+      const bytes = await WAYS[way]!(dirname(device), basename(device));
+      assert.equal(bytes.length, SIZE);
+      assert.ok(Buffer.from(bytes).equals(readFileSync(image)));
+    });
+  }
+
+  it("tell their size past the page cache", async (t) => {
+    if (device === "") return t.skip("there are no loop devices here");
+    const file = await DirectFile.open(device);
+    try {
+      assert.equal(file.size, SIZE);
+      const end = new Uint8Array(1000);
+      assert.equal(await file.read(end, SIZE - 600), 600);
+      assert.ok(readFileSync(image).subarray(-600).equals(end.subarray(0, 600)));
+    } finally {
+      await file.close();
+    }
   });
 
   it("are transferred whole", async (t) => {

@@ -70,6 +70,19 @@ describe("files of a file system that takes its time", { skip: NO_SLOW_FILES }, 
     });
   }
 
+  it(
+    "copyFile: the event loop does not look for holes",
+    { skip: DENO && NONE && DENO_CLOSES },
+    async () => {
+      await assertQuick(STALL_MS, async () => {
+        const seen = await probe("copyFile", files.path, "sparse");
+        const bytes = bytesOf(LARGE);
+        assert.deepEqual([seen.error, seen.length, seen.sum], ["", bytes.length, sumOf(bytes)]);
+        return seen.stallMs;
+      });
+    },
+  );
+
   for (const way of WAYS.filter((way) => way !== "DirectFile")) {
     it(`${way}: a file that tells no length is sent whole`, async () => {
       const { error, length, sum } = await probe(way, files.path, "lengthless");

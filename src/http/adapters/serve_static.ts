@@ -58,8 +58,10 @@ export interface StaticHandler {
  * Answers 404 to every target that is not the one spelling of a path (`//a`, `/a/../b`, `/a%2Fb`).
  * Other spellings can therefore not bypass a guard that your router puts in front of a path.
  *
- * @param root Path or `file:` URL of the folder. It is opened now, so it must exist.
- * @param options What to serve, and how.
+ * @param root Path or `file:` URL of the folder; opened now, so it must exist. That is synchronous: if the
+ * folder is on another machine (NFS, SMB) or on FUSE, the event loop waits for its answer, once. Later
+ * calls, for files, are made by threads of the mount.
+ * @param options What is served, and how.
  * @returns The handler.
  *
  * @throws {TypeError} When an argument or an option has the wrong type.

@@ -1,7 +1,7 @@
 /** Reads folders below a root, page by page. @module */
 
 import { builtin } from "../../builtins.ts";
-import { factsOf, FileType } from "../../sys/file/statx.ts";
+import { AT_STATX_DONT_SYNC, factsOf, FileType } from "../../sys/file/statx.ts";
 import {
   FolderCache,
   type FolderTimes,
@@ -11,6 +11,7 @@ import {
   visibleNames,
 } from "./folder_names.ts";
 import { search, searchNow } from "./look_up.ts";
+import { isFar } from "./near.ts";
 import type { OpenFile, Root } from "./open_root.ts";
 import { compareEntries, type Listing, type ListingEntry, PAGE_ENTRIES } from "../rules/listing.ts";
 import type { Dotfiles } from "../rules/target.ts";
@@ -30,6 +31,17 @@ export interface FolderPage {
   readonly page: number;
 }
 
+/** An entry that only another machine or process can tell about. */
+export class FarEntry extends Error {
+  /** The mount that has to be asked. */
+  readonly key: string;
+
+  constructor(key: string) {
+    super("the folder shows what another machine or process has");
+    this.key = key;
+  }
+}
+
 interface Names {
   readonly entries: readonly NamedEntry[];
   readonly validMs: number;
@@ -41,9 +53,12 @@ export class FolderReader {
   readonly #root: Root;
   readonly #names = new FolderCache<Names>();
   readonly #reading = new Map<string, Promise<Names>>();
+  readonly #openNow: (path: string) => OpenFile | number;
 
-  constructor(root: Root) {
+  /** With `near`, {@linkcode readNow} throws {@linkcode FarEntry} rather than wait for another machine. */
+  constructor(root: Root, near = false) {
     this.#root = root;
+    this.#openNow = near ? (path) => openedNear(root, path) : (path) => root.openNow!(path);
   }
 
   /**
@@ -122,13 +137,19 @@ export class FolderReader {
   }
 
   #open({ names }: FolderPage, name: string): OpenFile | number {
-    return this.#root.openNow!([...names, name].join("/"));
+    return this.#openNow([...names, name].join("/"));
   }
 
   #openEntry(wanted: FolderPage, name: string): ListingEntry | undefined {
     const opened = this.#open(wanted, name);
     return typeof opened === "number" ? undefined : describeEntry(name, opened);
   }
+}
+
+function openedNear(root: Root, path: string): OpenFile | number {
+  const opened = root.openNear!(path);
+  if (isFar(opened)) throw new FarEntry(opened.key);
+  return opened;
 }
 
 /** Returns a function that yields to the event loop when the time is up. */
@@ -159,7 +180,8 @@ function listing({ names, page }: FolderPage, total: number, entries: ListingEnt
 
 /** Describes a file that everybody may read, by one call; `undefined` if it must be opened. */
 function statEntry(fd: number, name: string): ListingEntry | undefined {
-  const facts = factsOf(fd, name);
+  // The look-up has brought the attributes. A mount that does not answer is not asked for those of its root.
+  const facts = factsOf(fd, name, AT_STATX_DONT_SYNC);
   if (typeof facts === "number" || (facts.mode & READABLE) !== READABLE) return undefined;
   const { modifiedMs, size, type } = facts;
   const folder = type === FileType.DIRECTORY;

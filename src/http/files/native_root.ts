@@ -12,20 +12,17 @@ import { sameFile } from "../../sys/file/statx.ts";
 import { runBlocking } from "../../threads/blocking/blocking.ts";
 import { onMount } from "../../threads/blocking/files.ts";
 import { pathWithoutLinks } from "./links.ts";
+import { farByName, openFolderNear, openNear, openNearByName, openWhole, walk } from "./near.ts";
 import { describeNow, describeOpened } from "./native_file.ts";
 import type { OpenFile, Root, Symlinks } from "./root.ts";
 import { belowReal, join, openFolder } from "./paths_below.ts";
 
-const { DIRECTORY, NOFOLLOW, NONBLOCK, NOCTTY, CLOEXEC, PATH } = platform.open;
+const { DIRECTORY, NONBLOCK, NOCTTY, CLOEXEC, PATH } = platform.open;
 /** NONBLOCK, because opening a FIFO waits for its writer. It does not affect files. */
 const READ = NONBLOCK | NOCTTY | CLOEXEC;
 
 const EAGAIN = errnoNumber("EAGAIN");
-const ELOOP = errnoNumber("ELOOP");
 const EXDEV = errnoNumber("EXDEV");
-
-/** Retries: openat2 fails with EAGAIN if a rename happens while it follows `..` in a link. */
-const TRIES = 16;
 
 /** Interval of checks whether another folder has taken the path, in milliseconds. */
 const REFRESH_MS = 1000;
@@ -106,9 +103,20 @@ export class NativeRoot implements Root {
     return fd === -EAGAIN ? this.#openElsewhere(path, mount) : describeOpened(fd);
   }
 
+  openNear = (path: string): OpenFile | number | Mount => {
+    this.#refreshNear();
+    if (this.#mount.storage === "remote") return this.#mount;
+    const fd = this.#openNear(path);
+    // Only a look at the whole path tells where a link with an absolute path leads.
+    if (fd === -EXDEV && this.#finds && this.#whole) return this.#mount;
+    return typeof fd === "number" ? describeNow(fd) : fd;
+  };
+
   openNow = (path: string): OpenFile | number => {
     this.#refresh();
-    const fd = this.#whole ? this.#openWhole(path) : this.#walk(path);
+    const fd = this.#whole
+      ? openWhole(this.#fd, path, READ, this.#resolve)
+      : this.#walk(path, false) as number;
     if (fd !== -EXDEV || !this.#finds || !this.#whole) return describeNow(fd);
     if (this.#real !== undefined) {
       const found = pathWithoutLinks(this.#fd, this.#real, path);
@@ -129,12 +137,10 @@ export class NativeRoot implements Root {
     if (this.#pending === 0) raw.close(this.#fd);
   }
 
-  #openWhole(path: string): number {
-    let fd = -EAGAIN;
-    for (let tries = 0; fd === -EAGAIN && tries < TRIES; tries++) {
-      fd = raw.openat2(this.#fd, path, READ, 0, this.#resolve);
-    }
-    return fd;
+  #openNear(path: string): number | Mount {
+    const args = [this.#fd, path, READ, this.#resolve] as const;
+    if (this.#cached) return openNear(...args);
+    return this.#whole ? openNearByName(...args, join(this.path, path)) : this.#walk(path, true);
   }
 
   /** Opens the target of a link with an absolute path; never rejects. */
@@ -177,31 +183,19 @@ export class NativeRoot implements Root {
       // No Worker can be started here.
       fd = -EAGAIN;
     }
-    if (fd === -EAGAIN && mount.storage !== "remote") fd = this.#openWhole(path);
+    if (fd === -EAGAIN && mount.storage !== "remote") {
+      fd = openWhole(this.#fd, path, READ, this.#resolve);
+    }
     const found = fd === -EXDEV && this.#finds;
     if (--this.#pending === 0 && this.#closed) raw.close(this.#fd);
     return found ? await this.#openFound(path) : await describeOpened(fd);
   }
 
-  /**
-   * Opens name by name and follows no link; with `follow`, the kernel may resolve the whole path.
-   */
-  #walk(path: string): number {
-    if (this.#resolve === 0) return raw.openat(this.#fd, path, READ, 0);
-    const names = path.split("/");
-    const last = names.pop()!;
-    let folder = this.#fd;
-    for (const name of names) {
-      const next = name === ".."
-        ? -ELOOP
-        : raw.openat(folder, name, PATH | DIRECTORY | NOFOLLOW | CLOEXEC, 0);
-      if (folder !== this.#fd) raw.close(folder);
-      if (next < 0) return next;
-      folder = next;
-    }
-    const fd = last === ".." ? -ELOOP : raw.openat(folder, last, READ | NOFOLLOW, 0);
-    if (folder !== this.#fd) raw.close(folder);
-    return fd;
+  /** For kernels without openat2(2); `follow` leaves all to the kernel. */
+  #walk(path: string, near: boolean): number | Mount {
+    return this.#resolve !== 0
+      ? walk(this.#fd, path, READ, near)
+      : (near && farByName(join(this.path, path))) || raw.openat(this.#fd, path, READ, 0);
   }
 
   #probe(extra: number): boolean {
@@ -221,6 +215,15 @@ export class NativeRoot implements Root {
 
   #refresh(): void {
     if (this.#isDue()) this.#adopt(openFolder(this.path));
+  }
+
+  /** As above; where another machine would have to be asked, its threads open whatever is wanted. */
+  #refreshNear(): void {
+    if (!this.#isDue()) return;
+    const fd = openFolderNear(this.path);
+    if (typeof fd !== "number") return void (this.#mount = fd);
+    this.#adopt(fd);
+    this.#mount = mountOf(this.#fd);
   }
 
   /** Does the same without waiting: a remote folder is checked in a thread. */

@@ -39,6 +39,7 @@ export function openPortableRoot(path: string, symlinks: Symlinks): Root {
     path,
     open: (name) => open(path, name, symlinks).catch((error) => -errnoOf(error)),
     openNow: null,
+    openNear: null,
     close() {},
   };
 }

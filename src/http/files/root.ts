@@ -1,5 +1,6 @@
 /** The interface of a root, however it keeps look-ups below its folder. @module */
 
+import type { Mount } from "../../sys/file/mounts.ts";
 import type { Representation } from "../rules/representation.ts";
 
 /** Treatment of symbolic links below a root. */
@@ -44,6 +45,11 @@ export interface Root {
   open(path: string): OpenFile | number | Promise<OpenFile | number>;
   /** Does the same, but blocks; for threads of their own. `null` without FFI. */
   openNow: ((path: string) => OpenFile | number) | null;
+  /**
+   * As {@linkcode Root.openNow}, but waits for disks of this machine at most: where another machine or
+   * process has to be asked, it returns the mount whose threads should do that.
+   */
+  openNear: ((path: string) => OpenFile | number | Mount) | null;
   /** Closes the folder. Opened files stay open. */
   close(): void;
 }

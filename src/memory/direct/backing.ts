@@ -63,12 +63,14 @@ const EIO = errnoNumber("EIO");
 
 /**
  * A file that the runtime opened, where system calls are unavailable. Leaves the page cache alone.
+ *
+ * @param deviceSize Size of a block device in bytes, of which fstat(2) reports 0.
  */
-export function runtimeFile(fd: number): Backing {
+export function runtimeFile(fd: number, deviceSize: number | undefined): Backing {
   const fs = builtin("fs");
   return {
     engine: "runtime",
-    size: () => fs.fstatSync(fd).size,
+    size: () => deviceSize ?? fs.fstatSync(fd).size,
     start(op, block, at, length, offset, _, done) {
       const settle = (error: Error | null, count = 0) => done(error ? -codeOf(error) : count);
       const from = block === null ? 0 : at - block.at;

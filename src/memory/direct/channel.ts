@@ -96,6 +96,12 @@ export class Channel {
     return check(this.#backing.size(), "lseek", () => `measure "${this.name}"`);
   }
 
+  /** Whether a file that is read directly, and so has a length, ends at an offset or before it. */
+  endsBefore(offset: number): boolean {
+    const size = this.mode === "direct" ? this.#backing.size() : -1;
+    return size > 0 && size <= offset;
+  }
+
   /** Runs one system call between `enter()` and `leave()`. Returns a count, 0, or `-errno`. */
   async run(
     op: number,
@@ -106,8 +112,10 @@ export class Channel {
     signal: AbortSignal | undefined,
   ): Promise<number> {
     for (;;) {
+      // Others that are in flight were started with the flags, too, and are refused like this one.
+      const flags = this.#flags;
       const result = await this.#once(op, block, at, length, offset, signal);
-      if (result === EOPNOTSUPP && this.#flags !== 0 && op <= IoOp.WRITE) this.#flags = 0;
+      if (result === EOPNOTSUPP && flags !== 0 && op <= IoOp.WRITE) this.#flags = 0;
       else if (result !== EINTR && result !== EAGAIN) {
         if (this.mode === "buffered" && op <= IoOp.WRITE) this.#dropRange(op, offset, result);
         return result;

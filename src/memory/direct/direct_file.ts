@@ -41,6 +41,9 @@ export interface DirectOptions {
  * you write. If both change the same block at the same time, one change may be lost: open(2),
  * NOTES.
  *
+ * A file that reports no length, as in procfs and on some FUSE servers, is read to its end all the
+ * same, but never directly.
+ *
  * While at least eight operations of up to 64 KiB are in flight, and the disk answers within half a
  * millisecond, the event loop polls instead of sleeping. Other work does not wait, but one
  * processor is busy.
@@ -67,7 +70,8 @@ export class DirectFile {
    * block device.
    * @throws {RangeError} When `permissions` is out of range.
    * @throws {SyscallError} `ENOENT`, `EACCES`, `EEXIST`, `EISDIR`, `EMFILE` and others.
-   * @throws {UnsupportedError} When `mode: "direct"` is impossible here.
+   * @throws {UnsupportedError} When `mode: "direct"` is impossible here, or the file holds more bytes
+   * than it reports.
    */
   static async open(path: string | URL, options: DirectFileOptions = {}): Promise<DirectFile> {
     const own = ownOptions(options, OPEN_OPTIONS);
@@ -101,7 +105,7 @@ export class DirectFile {
     return this.#operations.channel.closed;
   }
 
-  /** Current size of the file in bytes. */
+  /** Current size in bytes. Without a length: 0, 4096 in sysfs, or `EINVAL` in procfs. */
   get size(): number {
     this.#operations.channel.assertOpen("measure");
     return this.#operations.channel.size();
@@ -118,7 +122,7 @@ export class DirectFile {
    * detached during the read.
    * @throws {RangeError} When `offset` is not a safe integer >= 0.
    * @throws {AbortError} When `signal` stopped the read; `bytesMoved` counts the bytes read so far.
-   * @throws {SyscallError} `EIO` and others.
+   * @throws {SyscallError} `EIO` and others; `EINVAL` for files of the kernel that cannot be read.
    */
   read(target: Uint8Array, offset: number, options: DirectOptions = {}): Promise<number> {
     try {

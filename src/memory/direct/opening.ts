@@ -20,11 +20,13 @@ import * as raw from "../../sys/raw/mod.ts";
 import { decodeStatx, type Statx, statx, StatxFlag, StatxMask } from "../../sys/file/stat.ts";
 import { FileType } from "../../sys/file/statx.ts";
 import { onMount } from "../../threads/blocking/files.ts";
+import { deviceSizeByReading } from "../../move/engine/file/device_size.ts";
 import { mountOfPath } from "../../threads/blocking/opening.ts";
 import { ioQueue } from "../../threads/io_queue/io_queue.ts";
 import { alignmentOf } from "./alignment.ts";
 import { runtimeFile, systemFile } from "./backing.ts";
 import { Channel, type DirectMode } from "./channel.ts";
+import { holdsMore, readByThreads } from "./lengthless.ts";
 
 /** Options of {@linkcode DirectFile.open}. */
 export interface DirectFileOptions {
@@ -93,7 +95,7 @@ export async function openChannel(
   } else fd = await open(waitless);
   if (mode === "direct" && (fd === EINVAL || fd === EOPNOTSUPP || OpenFlag.DIRECT === 0)) {
     if (fd >= 0) raw.close(fd);
-    throw refusal(name, fd);
+    throw refusal(name, `its file system has no direct I/O${fd < 0 ? ` (${errnoName(-fd)})` : ""}`);
   }
   check(fd, "open", action);
   try {
@@ -101,12 +103,15 @@ export async function openChannel(
     assertFile(stat.mode & 0o170000, name);
     const got = check(raw.fcntl(fd, platform.fcntl.GETFL, 0), "fcntl", action);
     check(raw.fcntl(fd, platform.fcntl.SETFL, got & ~OpenFlag.NONBLOCK), "fcntl", action);
-    const direct = (got & OpenFlag.DIRECT) !== 0;
+    const more = await holdsMore(fd, stat, got & ~OpenFlag.NONBLOCK, far, action);
+    if (more && mode === "direct") throw refusal(name, "it holds more bytes than it tells");
+    const direct = (got & OpenFlag.DIRECT) !== 0 && !more;
     const size = far === undefined ? raw.lseek(fd, 0, Whence.END) : stat.size;
     const alignment = direct
       ? await alignmentOf(fd, stat, size, queue, far !== undefined)
       : { memory: 1, offset: 1 };
-    const backing = systemFile(fd, queue, far);
+    const file = systemFile(fd, queue, far);
+    const backing = more ? readByThreads(file, fd, far!) : file;
     return new Channel({ backing, name, alignment, mode: direct ? "direct" : "buffered" });
   } catch (error) {
     if (far === undefined) raw.close(fd);
@@ -139,16 +144,19 @@ async function openPortable(
   }
   const fs = builtin("fs");
   let fd = -1;
+  let deviceSize: number | undefined;
   try {
     fd = await waited((call) => fs.open(name, flags | OpenFlag.NONBLOCK, permissions, call));
     const { mode } = await waited<Stats>((call) => fs.fstat(fd, call));
-    assertFile(mode & 0o170000, name);
+    const type = mode & 0o170000;
+    assertFile(type, name);
+    if (type === FileType.BLOCK) deviceSize = await deviceSizeByReading(fd);
   } catch (error) {
     if (fd >= 0) fs.close(fd, () => {});
     throw asSyscallError(error as Error, "open", `open "${name}"`);
   }
   const alignment = { memory: 1, offset: 1 };
-  return new Channel({ backing: runtimeFile(fd), name, alignment, mode: "copy" });
+  return new Channel({ backing: runtimeFile(fd, deviceSize), name, alignment, mode: "copy" });
 }
 
 function waited<T>(start: (done: (error: Error | null, value: T) => void) => void): Promise<T> {
@@ -202,10 +210,9 @@ function assertFile(type: number, name: string): void {
   throw new TypeError(`Cannot open "${name}": it is neither a file nor a block device`);
 }
 
-function refusal(name: string, result: number): UnsupportedError {
-  const code = result < 0 ? ` (${errnoName(-result)})` : "";
+function refusal(name: string, reason: string): UnsupportedError {
   return new UnsupportedError({
     action: `open "${name}" past the page cache`,
-    reason: `its file system has no direct I/O${code}; leave out mode: "direct"`,
+    reason: `${reason}; leave out mode: "direct"`,
   });
 }

@@ -34,7 +34,7 @@ export async function readInto(
     const result = await channel.run(IoOp.READ, block, at + moved, count, offset + moved, signal);
     if (result < 0) {
       // Some file systems return EINVAL right after a last, partial block.
-      if (result === EINVAL && moved > 0 && offset + moved >= channel.size()) break;
+      if (result === EINVAL && moved > 0 && channel.endsBefore(offset + moved)) break;
       throw channel.error(IoOp.READ, result, moved, signal);
     }
     moved += result;

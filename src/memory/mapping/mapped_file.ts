@@ -77,6 +77,10 @@ export class MappedFile extends Mapping {
   /**
    * Maps a file without reading it.
    *
+   * Synchronous: the thread waits while the file system opens the file and tells its size. That takes
+   * microseconds on a local disk, and as long as the server likes on NFS, SMB and FUSE. So does touching
+   * pages that are not in memory, and {@linkcode Mapping.close}.
+   *
    * The mapping keeps one descriptor open until {@linkcode Mapping.close}. A process may have about
    * 65,000 mappings.
    *

@@ -75,7 +75,8 @@ export class MappedMemory extends Mapping {
    * @throws {TypeError} When an option has the wrong type.
    * @throws {RangeError} When `length` is not a safe integer >= 0.
    * @throws {SyscallError} `ENOMEM` when memory, mappings or the pool of huge pages run out;
-   * `EFBIG`; `EINVAL` for a longer name, or a huge page size that the processor lacks; `EMFILE`.
+   * `EFBIG` beyond `RLIMIT_FSIZE` (on Deno, SIGXFSZ ends the process instead); `EINVAL` for a longer
+   * name, or a huge page size that the processor lacks; `EMFILE`.
    * @throws {UnsupportedError} Without foreign calls.
    */
   static allocate(length: number, options: MemoryOptions = {}): MappedMemory {
@@ -197,7 +198,8 @@ export class MappedMemory extends Mapping {
    *
    * @throws {TypeError} When the memory is closed.
    * @throws {RangeError} When `length` is not a safe integer, or would shrink shared memory.
-   * @throws {SyscallError} `EPERM` when sealed against growing; `ENOMEM`. The memory is then
+   * @throws {SyscallError} `EPERM` when sealed against growing; `ENOMEM`; `EFBIG` (SIGXFSZ
+   * on Deno). The memory is then
    * unchanged.
    */
   resize(length: number): void {

@@ -75,7 +75,8 @@ export interface Broadcast extends Promise<BroadcastResult> {
  *
  * @throws {TypeError} When an argument has the wrong type, or a target occurs twice.
  * @throws {RangeError} When a number is negative, fractional or outside the file.
- * @throws {SyscallError} When the source cannot be opened or read.
+ * @throws {SyscallError} When the source cannot be opened or read. (A target that is a file at
+ * its size limit fails with `EFBIG`; on Deno, SIGXFSZ ends the process instead.)
  * @throws {TruncatedError} When the source, a file, was truncated.
  * @throws {AbortError} When the signal fired; its reason is the `cause`. All errors except the
  * first two carry `targets`, the reports so far.

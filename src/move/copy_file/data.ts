@@ -3,9 +3,9 @@
 import { platform } from "../../../ffi/platform/mod.ts";
 import { errnoName, errnoNumber, SyscallError, UnsupportedError } from "../../errors.ts";
 import { FileAdvice, Whence } from "../../sys/flags/file.ts";
-import * as raw from "../../sys/raw/mod.ts";
 import { fileSystemOf } from "../../sys/file/mounts.ts";
-import { fdStat, FileSystem, FileType } from "../../sys/file/statx.ts";
+import { FileSystem, FileType } from "../../sys/file/statx.ts";
+import { closeFile, isLocal, onFile, statusOf } from "../../threads/blocking/files.ts";
 import { runOffThread } from "../engine/file/off_loop.ts";
 import type { End } from "../engine/endpoint.ts";
 import { type FileMethod, fileToFile } from "../engine/file_to_file.ts";
@@ -47,25 +47,27 @@ export async function copyData(job: DataJob): Promise<void> {
   if (method === "auto" && !drops && size <= SMALL && job.occupied >= size) {
     return await copySmall(source, target, size, progress);
   }
-  if (job.occupied < size) check(raw.ftruncate(target, size), "ftruncate", target);
+  if (job.occupied < size) {
+    check(await onFile(target, "ftruncate", target, size), "ftruncate", target);
+  }
   const ends = { source: endOf(source, size), target: endOf(target, size) };
   try {
-    if (method === "direct") openDirect(ends.source, ends.target);
+    if (method === "direct") await openDirect(ends.source, ends.target);
     for (let at = 0; at < size;) {
-      const [start, end] = job.occupied < size ? extent(source, at, size) : [0, size];
+      const [start, end] = job.occupied < size ? await extent(source, at, size) : [0, size];
       const range = { start, length: end - start, targetOffset: start, chunkSize, drops, progress };
       if (end > start) {
         await fileToFile({ ...ends, ...range, method: method as FileMethod | "auto" });
       }
       at = end;
     }
-    const now = fdStat(source);
+    const now = await statusOf(source);
     // Behind its new end a file that was cut looks like one more hole.
     if (typeof now !== "number" && now.size < size) throw truncated(`fd ${source}`, progress);
     if (method === "direct") await forget(source, target, size);
   } finally {
-    if (ends.source.fd !== source) raw.close(ends.source.fd);
-    if (ends.target.fd !== target) raw.close(ends.target.fd);
+    if (ends.source.fd !== source) closeFile(ends.source.fd);
+    if (ends.target.fd !== target) closeFile(ends.target.fd);
   }
 }
 
@@ -106,7 +108,7 @@ async function reflink({ source, target, size, method, progress }: DataJob): Pro
   // This file system cannot share blocks: skip the call, and the thread for it.
   const result = known && method === "auto"
     ? -errnoNumber("EOPNOTSUPP")
-    : await runOffThread("ioctl", target, platform.ioctl.FICLONE, source);
+    : await clone(target, source);
   if (result >= 0) {
     progress.moved(size, "reflink");
     return true;
@@ -119,15 +121,25 @@ async function reflink({ source, target, size, method, progress }: DataJob): Pro
   });
 }
 
+async function clone(target: number, source: number): Promise<number> {
+  const args = ["ioctl", target, platform.ioctl.FICLONE, source] as const;
+  const far = [source, target].find((fd) => !isLocal(fd));
+  return await (far === undefined ? runOffThread(...args) : onFile(far, ...args));
+}
+
 /**
  * The next bytes at or after `at` that are not a hole: `[start, end)`; empty past the last ones.
  */
-function extent(file: number, at: number, size: number): [start: number, end: number] {
-  const data = raw.lseek(file, at, Whence.DATA);
+async function extent(
+  file: number,
+  at: number,
+  size: number,
+): Promise<[start: number, end: number]> {
+  const data = await onFile(file, "lseek", file, at, Whence.DATA);
   if (errnoName(-data) === "ENXIO") return [size, size];
   // A file system that cannot tell has no holes.
   if (data < 0) return [at, size];
-  const hole = raw.lseek(file, data, Whence.HOLE);
+  const hole = await onFile(file, "lseek", file, data, Whence.HOLE);
   return [Math.min(data, size), hole < 0 ? size : Math.min(hole, size)];
 }
 
@@ -150,10 +162,10 @@ const EINVAL = errnoNumber("EINVAL");
 const EOPNOTSUPP = errnoNumber("EOPNOTSUPP");
 
 /** Opens both files again with `O_DIRECT`, a flag that the original descriptors must not get. */
-function openDirect(...ends: readonly [source: End, target: End]): void {
-  ends.forEach((end, index) => {
+async function openDirect(...ends: readonly [source: End, target: End]): Promise<void> {
+  for (const [index, end] of ends.entries()) {
     const flags = index | platform.open.DIRECT | platform.open.CLOEXEC;
-    const fd = raw.open(`/proc/self/fd/${end.fd}`, flags, 0);
+    const fd = await onFile(end.fd, "open", `/proc/self/fd/${end.fd}`, flags, 0);
     if (fd === -EINVAL || fd === -EOPNOTSUPP) {
       throw new UnsupportedError({
         action: "copy the file directly",
@@ -163,7 +175,7 @@ function openDirect(...ends: readonly [source: End, target: End]): void {
     check(fd, "open", end.fd);
     end.fd = fd;
     end.direct = true;
-  });
+  }
 }
 
 /** The last bytes of a direct copy, less than a block, went through the page cache. */

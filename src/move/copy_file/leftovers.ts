@@ -5,6 +5,7 @@
  */
 
 import { builtin } from "../../builtins.ts";
+import { descriptorShortage } from "../../runtime/spare_descriptors.ts";
 
 const SIGNALS = ["SIGHUP", "SIGINT", "SIGTERM"] as const;
 
@@ -32,6 +33,8 @@ function listen(on: boolean): void {
   // Prepend the listener: a `once` listener that has been called is no longer counted.
   const change = on ? "prependListener" : "off";
   process[change]("exit", removeAll);
+  // A file that a signal leaves behind is better than the end of the process.
+  if (on && descriptorShortage() !== undefined) return;
   for (const signal of SIGNALS) {
     try {
       process[change](signal, ended);

@@ -44,7 +44,7 @@ export async function contentsOf(
   { type, size, blocks }: FileFacts,
   signal: AbortSignal | undefined,
 ): Promise<Snapshot | undefined> {
-  if (!available()) return await hold(fd, { type, size, blocks });
+  if (!available()) return await hold(fd, { type, size, blocks }, signal);
   // Checks the cheap facts first, then the mount.
   if (!isDoubtful({ type, size, blocks })) return undefined;
   if (!isDoubtful({ type, size, blocks, mount: mountOf(fd) })) return undefined;

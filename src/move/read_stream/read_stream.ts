@@ -229,6 +229,11 @@ function fileStream(): Constructor<ReadStream> {
  * Like an ordinary stream, it stays open when its destination closes early: destroy it then, or use
  * `stream.pipeline`, which does.
  *
+ * The runtime opens and closes the file in its own pool of threads (four on Node.js); Deno closes it on
+ * the event loop. A file system that never answers (NFS, SMB, FUSE) keeps one of these threads, and no
+ * runtime ends before it answers, not even by `process.exit()`. `sendFile` has threads of its own for
+ * each mount, and the process ends without them.
+ *
  * @param path Path, `file:` URL or Buffer of the file.
  * @param options As for `fs.createReadStream`. With `fs`, the stream is always an ordinary one.
  * @returns A `fs.ReadStream`.

@@ -102,6 +102,11 @@ export class Pair implements Task {
     return new End(this, false);
   }
 
+  /** When it began, if nothing has moved since; else infinity. */
+  get silentSince(): number {
+    return this.#up.path.bytes + this.#down.path.bytes === 0 ? this.#activeAt : Infinity;
+  }
+
   /** Whether any bytes had to be copied. */
   get copied(): boolean {
     return this.#up.path.copied || this.#down.path.copied;

@@ -7,6 +7,7 @@ import { reset } from "../../runtime/reset.ts";
 import type { SocketAddress } from "../../sys/net/address.ts";
 import { copyPair } from "./copying.ts";
 import { Count, type Counters } from "./server/counters.ts";
+import { fitConnections } from "./server/room.ts";
 import { dialPortably } from "./server/dial_portably.ts";
 import { hostOfAddress } from "./endpoint.ts";
 import type { CheckedOptions } from "./server/options.ts";
@@ -28,7 +29,7 @@ export class PortableRelay {
     const settings = { allowHalfOpen: true, pauseOnConnect: true, noDelay: true };
     this.#server = builtin("net").createServer(settings, (client) => void this.#relay(client));
     // More connections are closed at once: node:net cannot leave them in the kernel's queue.
-    this.#server.maxConnections = options.maxConnections;
+    this.#server.maxConnections = fitConnections(options.maxConnections, 0);
   }
 
   /** Starts to accept; resolves to the address. */

@@ -86,6 +86,7 @@ function thread(): WorkerPool {
     counters: newCounters(),
     total: new Int32Array(new SharedArrayBuffer(4)),
     maxConnections: 0,
+    sheds: false,
     index: 0,
     shares: null,
   };

@@ -61,8 +61,10 @@ const busy = new WeakMap<object, Promise<unknown>>();
  * @throws {TypeError} When an argument has the wrong type.
  * @throws {RangeError} When a number is negative, fractional or outside the file.
  * @throws {SyscallError} `ENOENT`, `EACCES` and others when the file cannot be opened; `EISDIR`,
- * `EINVAL` when it is not a file, or reports no size, as in procfs; `EBADF` for a closed
- * descriptor; `EPIPE`, `ECONNRESET` when the peer has closed; `EIO` when the disk fails.
+ * `EINVAL` when it is not a file; `EBADF` for a closed descriptor; `EPIPE`, `ECONNRESET` when the
+ * peer has closed; `EIO` when the disk fails; `EAGAIN` for a file of the kernel that has nothing to
+ * read now, such as `/proc/kmsg`; `EFBIG` for a descriptor of a file at its size limit (on Deno,
+ * SIGXFSZ ends the process instead).
  * @throws {TruncatedError} When the file was truncated.
  * @throws {AbortError} When the signal fired; its reason is the `cause`. The last three errors
  * carry `bytesMoved`.

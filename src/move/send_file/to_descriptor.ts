@@ -6,7 +6,7 @@ import { fdOf } from "../../sys/fd.ts";
 import { descriptorConnection } from "../../runtime/descriptor.ts";
 import { check } from "../../sys/check.ts";
 import * as raw from "../../sys/raw/mod.ts";
-import { fdStat, FileType } from "../../sys/file/statx.ts";
+import { AT_STATX_DONT_SYNC, factsOf, FileType } from "../../sys/file/statx.ts";
 import { runBlocking } from "../../threads/blocking/blocking.ts";
 import { PollEvent } from "../../sys/flags/event.ts";
 import { ready } from "../../threads/poll/poll_ready.ts";
@@ -34,7 +34,7 @@ export const sendToDescriptor: Sender<number> = async (target, file, options, pr
   const fd = fdOf(target, "target");
   const action = () => `send to fd ${fd}`;
   const flags = check(raw.fcntl(fd, platform.fcntl.GETFL, 0), "fcntl", action);
-  const stat = fdStat(fd);
+  const stat = factsOf(fd, undefined, AT_STATX_DONT_SYNC);
   const type = typeof stat === "number" ? check(stat, "statx", action) : stat.type;
   const connection = descriptorConnection(() => fd);
   const sink = descriptorSink(fd, progress);

@@ -25,7 +25,7 @@ export async function portableFromFile(
   const { method = "auto" } = options;
   // Throws, and says what is missing.
   if (method !== "auto" && method !== "copy") libc();
-  const source = await openSource(fd);
+  const source = await openSource(fd, undefined, options.signal);
   const range = resolveRange(options, source.size, "transfer bytes");
   const sink = typeof target === "number"
     ? portableSink(target, options.targetOffset)

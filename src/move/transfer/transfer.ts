@@ -73,7 +73,9 @@ export interface TransferRequest extends TransferOptions {
  * @throws {SyscallError} `EBADF` when a descriptor is not open for this; `EISDIR`; `EINVAL` for
  * descriptors that carry no bytes (eventfd, epoll), for overlapping ranges of one file, and when
  * `method` does not fit; `ESPIPE` for an offset on an end without positions; `EPIPE`, `ECONNRESET`
- * when the reader has closed; `ENOSPC`, `EPERM` (sealed), `EIO`; `EFBIG` (on Deno, SIGXFSZ ends the
+ * when the reader has closed; `EAGAIN` for a file of the kernel that has nothing to read
+ * now, such as `/proc/kmsg`; `EBUSY` for one that allows one reader only and would block; `ENOSPC`,
+ * `EPERM` (sealed), `EIO`; `EFBIG` (on Deno, SIGXFSZ ends the
  * process instead).
  * @throws {TruncatedError} When the source, a file, was truncated.
  * @throws {AbortError} When the signal fired; its reason is the `cause`.

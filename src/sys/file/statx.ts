@@ -6,7 +6,8 @@ import { libc } from "../libc.ts";
 
 const AT_EMPTY_PATH = 0x1000;
 const AT_SYMLINK_NOFOLLOW = 0x100;
-const AT_STATX_DONT_SYNC = 0x4000;
+/** Takes the attributes that the kernel has: a network file system, or FUSE, is not asked. */
+export const AT_STATX_DONT_SYNC = 0x4000;
 const STATX_BASIC_STATS = 0x7ff;
 const STATX_INO = 0x100;
 
@@ -129,10 +130,14 @@ export interface FileFacts {
   readonly modifiedNs: bigint;
 }
 
-/** Describes an open file, or an entry of a folder without following links; or `-errno`. */
-export function factsOf(fd: number, name?: string): FileFacts | number {
+/**
+ * Describes a file by its descriptor, or what a folder has under a name, links included; or `-errno`.
+ *
+ * @param more Further flags of statx(2), such as {@linkcode AT_STATX_DONT_SYNC}.
+ */
+export function factsOf(fd: number, name?: string, more = 0): FileFacts | number {
   const path = name === undefined ? empty.bytes : encoder.encode(`${name}\0`);
-  const flags = name === undefined ? AT_EMPTY_PATH : AT_SYMLINK_NOFOLLOW;
+  const flags = more | (name === undefined ? AT_EMPTY_PATH : AT_SYMLINK_NOFOLLOW);
   const result = fold(libc().statx(fd, path, flags, STATX_BASIC_STATS, out.address));
   return result < 0 ? result : factsIn(out.view);
 }

@@ -7,7 +7,7 @@
  * @module
  */
 
-import type { Cell } from "../../../ffi/libc/cell.ts";
+import { Cell } from "../../../ffi/libc/cell.ts";
 import { fold } from "../../../ffi/libc/mod.ts";
 import { libc } from "../libc.ts";
 
@@ -50,4 +50,21 @@ export function recvCell(
 ): number {
   const address = start === 0 ? cell.address : cell.address + big(start);
   return fold(libc().recvfrom(fd, address, big(count), flags, 0n, 0n));
+}
+
+/** `struct iovec` of {@linkcode preadCell}. */
+const vector = new Cell(16);
+
+/** `pread(fd, cell + start, count, offset)`: bytes read, 0 at the end, or `-errno`. */
+export function preadCell(
+  fd: number,
+  cell: Cell,
+  start: number,
+  count: number,
+  offset: number,
+): number {
+  // pread(2) is bound to take a typed array; preadv2() with one piece and without flags is the same.
+  vector.view.setBigUint64(0, start === 0 ? cell.address : cell.address + big(start), true);
+  vector.view.setBigUint64(8, big(count), true);
+  return fold(libc().preadv2(fd, vector.address, 1, BigInt(offset), 0));
 }

@@ -9,6 +9,7 @@ import {
   fsync,
   ftruncate,
   ioctl,
+  lseek,
   open,
   openat2,
   posixFadvise,
@@ -48,6 +49,7 @@ export interface BlockingCalls {
   readonly openat2: typeof openat2;
   readonly renameat2: typeof renameat2;
   readonly ioctl: typeof ioctl;
+  readonly lseek: typeof lseek;
   readonly mapThrough: typeof mapThrough;
   readonly populate: typeof populate;
   readonly posixFadvise: typeof posixFadvise;
@@ -80,6 +82,7 @@ export const CALLS: BlockingCalls = {
   openat2,
   renameat2,
   ioctl,
+  lseek,
   mapThrough,
   populate,
   posixFadvise,

@@ -143,6 +143,21 @@ export async function onMount<C extends keyof BlockingCalls>(
   }
 }
 
+/**
+ * Runs a call on an open file: in a thread of its mount where another machine or process may have to be
+ * asked, else at once.
+ */
+export function onFile<C extends keyof BlockingCalls>(
+  fd: number,
+  call: C,
+  ...args: Parameters<BlockingCalls[C]>
+): number | Promise<number> {
+  const mount = mountOf(fd);
+  return mount.storage === "remote"
+    ? onMount(mount, call, ...args)
+    : (CALLS[call] as (...args: unknown[]) => number)(...args);
+}
+
 /** Reads from a file in a thread of its mount; a count, 0 at the end, or `-errno`. */
 export async function readRemote(fd: number, target: Uint8Array, offset: number): Promise<number> {
   const memory = new SharedArrayBuffer(target.length);

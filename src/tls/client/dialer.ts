@@ -26,7 +26,7 @@ export interface DialTls extends ServerIdentity {
 /** Begins sessions as a client. */
 export class TlsDialer implements TlsMemory {
   readonly calls: OpenSsl = openssl().calls;
-  readonly buffer: Cell = new Cell(RECORD_BYTES);
+  readonly buffer: Cell = new Cell(4 * RECORD_BYTES);
   readonly #server: ServerIdentity;
   #context: bigint;
 

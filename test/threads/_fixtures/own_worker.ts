@@ -11,7 +11,9 @@ const { folder, kind } = workerData as { readonly folder: string; readonly kind:
 const file = join(folder, "file");
 
 async function use(): Promise<number | undefined> {
-  if (kind === "copy") await copyFile(file, join(folder, "copy"), { method: "splice" });
+  if (kind === "copy" || kind === "copied") {
+    await copyFile(file, join(folder, "copy"), { method: "splice" });
+  }
   if (kind === "transfer") {
     const fd = openSync(join(folder, "copy"), "w");
     await transfer(file, fd);
@@ -24,7 +26,10 @@ async function use(): Promise<number | undefined> {
     const address = await createRelay({ listen: "127.0.0.1:0", upstream: ":1" }).listen();
     return (address as { port: number }).port;
   }
-  return undefined;
+  // Waits until it is terminated.
+  if (kind !== "copied") return undefined;
+  setInterval(() => {}, 1000);
+  return 0;
 }
 
 const port = await use();

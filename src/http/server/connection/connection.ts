@@ -6,10 +6,10 @@ import type { Handler, Task } from "../../../threads/loop/loop.ts";
 import { Timer } from "../../../threads/loop/timers.ts";
 import { Outcome, STARVED_MS } from "../../../move/engine/step/outcome.ts";
 import { Counter } from "../control/config.ts";
-import type { PrefetchWaiter } from "../thread/prefetch_client.ts";
 import { ProxiedConnection } from "../proxy/client_connection.ts";
+import { ColdRead } from "./cold_read.ts";
 import { Lingering } from "./lingering.ts";
-import type { ListingWaiter } from "../listing/listings.ts";
+import type { AnswerWaiter } from "../response/waiter.ts";
 import { AWAITED, ENDED, NOTHING, PASSED, Reader } from "./request_reader.ts";
 import { Sender, YIELDED } from "./sender.ts";
 import { PlainTransport, type Transport } from "./transport.ts";
@@ -18,7 +18,7 @@ import { Phase } from "./phase.ts";
 import type { ConnectionService, RedirectedRequest } from "./contracts.ts";
 
 /** A connection, from accept(2) to close(2). */
-export class Connection implements Handler, Task, PrefetchWaiter, ListingWaiter {
+export class Connection implements Handler, Task, AnswerWaiter {
   /** The socket. */
   readonly fd: number;
   /** Reads and writes the connection's bytes. */
@@ -36,8 +36,8 @@ export class Connection implements Handler, Task, PrefetchWaiter, ListingWaiter 
   /** Wakes the connection after a pause. */
   readonly #pause = new Timer({ onTimeout: () => this.#pump() });
   #interest: number = EpollEvent.IN;
-  /** ID of its disk request; 0 if it waits for none. */
-  diskId = 0;
+  /** The next window of a file, while others bring it. */
+  readonly cold: ColdRead;
   #limited = false;
   #lingering: Lingering | null = null;
   /** The part of `sender.total` that has been counted. */
@@ -50,6 +50,7 @@ export class Connection implements Handler, Task, PrefetchWaiter, ListingWaiter 
     this.#service = service;
     this.sender = new Sender(this.transport, service.residency);
     this.reader = new Reader(service, this);
+    this.cold = new ColdRead(service, this.sender, this);
     this.#watchdog = new Watchdog(service, this);
   }
 
@@ -57,7 +58,7 @@ export class Connection implements Handler, Task, PrefetchWaiter, ListingWaiter 
   onEvents(events: number): void {
     if (this.phase === Phase.SENDING) {
       if ((events & (EpollEvent.ERR | EpollEvent.HUP)) !== 0) return this.abort(Counter.ABORTED);
-      if ((events & EpollEvent.OUT) !== 0 && this.diskId === 0) this.#pump();
+      if ((events & EpollEvent.OUT) !== 0) this.#pump();
     } else if (this.phase === Phase.READING) {
       this.#received(this.reader.receive());
     } else if (this.phase === Phase.LINGERING) {
@@ -77,11 +78,8 @@ export class Connection implements Handler, Task, PrefetchWaiter, ListingWaiter 
     }
   }
 
-  /** Called when the next window is in the page cache; an error shows when it is sent. */
-  onDisk(_result: number): void {
-    this.diskId = 0;
-    const { file, position } = this.sender.cold;
-    this.#service.residency.warm(file, position);
+  /** Called when the next window can be sent. */
+  warmed(): void {
     this.#pump();
   }
 
@@ -109,15 +107,16 @@ export class Connection implements Handler, Task, PrefetchWaiter, ListingWaiter 
     this.report();
     if (result === PASSED) return this.#pass();
     if (result === AWAITED) {
-      // The page of a folder is being built.
+      // Others open the file, or make the page of the folder.
       this.phase = Phase.WAITING;
+      this.#watchdog.idle();
       return this.watch(0);
     }
     this.#settle(result);
   }
 
   #pump(): void {
-    if (this.phase !== Phase.SENDING || this.diskId !== 0) return;
+    if (this.phase !== Phase.SENDING || this.cold.pending) return;
     const sent = this.sender.pump();
     this.report();
     this.#settle(sent);
@@ -131,8 +130,14 @@ export class Connection implements Handler, Task, PrefetchWaiter, ListingWaiter 
     this.#reported = total;
   }
 
-  /** Called when the page is ready. */
-  onListing(): void {
+  /** Gives up what others have been asked for. */
+  expire(): void {
+    this.#service.count(Counter.TIMEOUTS);
+    this.#service.site.lookups.expire(this);
+  }
+
+  /** Called when others have done their part. */
+  onAnswer(): void {
     if (this.phase !== Phase.WAITING) return;
     this.phase = Phase.READING;
     this.watch(EpollEvent.IN);
@@ -154,7 +159,8 @@ export class Connection implements Handler, Task, PrefetchWaiter, ListingWaiter 
     this.proxied = null;
     this.reader.continue(keep, received);
     this.phase = Phase.SENDING;
-    this.#settle(redirected ? this.reader.redirect(redirected) : Outcome.MOVED);
+    if (redirected) this.#received(this.reader.redirect(redirected));
+    else this.#settle(Outcome.MOVED);
   }
 
   /** Decides what to do after sending. */
@@ -165,7 +171,7 @@ export class Connection implements Handler, Task, PrefetchWaiter, ListingWaiter 
     this.phase = Phase.SENDING;
     if (sent === Outcome.BLOCKED) this.#block();
     else if (sent === YIELDED) this.#service.loop.again(this);
-    else if (sent === Outcome.COLD) this.#thaw();
+    else if (sent === Outcome.COLD && this.cold.begin()) this.watch(0);
     else this.#starve();
   }
 
@@ -189,21 +195,6 @@ export class Connection implements Handler, Task, PrefetchWaiter, ListingWaiter 
       limitUnsent(this.fd);
     }
     this.watch(EpollEvent.OUT);
-  }
-
-  /** Reads the next window from the disk. */
-  #thaw(): void {
-    const { file, length, position } = this.sender.cold;
-    const { disk, loop, residency } = this.#service;
-    this.diskId = disk.ask(file, position, length, this);
-    if (this.diskId === 0) {
-      if (!disk.gone) return this.#starve();
-      // Without the disk thread, block here instead of never sending.
-      residency.warm(file, position);
-      return loop.again(this);
-    }
-    this.watch(0);
-    this.#service.count(Counter.COLD_READS);
   }
 
   /** The kernel, or the disk thread, accepts no more work now. */
@@ -237,19 +228,19 @@ export class Connection implements Handler, Task, PrefetchWaiter, ListingWaiter 
   abort(reason: number): void {
     if (this.phase === Phase.CLOSED) return;
     this.#service.count(reason);
-    this.close();
+    this.close(true);
   }
 
-  /** Closes the connection at once. */
-  close(): void {
+  /** Closes the connection at once; `cut` within a response, be it in its first turn. */
+  close(cut = false): void {
     if (this.phase === Phase.CLOSED) return;
     // Only between two requests: a response cut short must not look complete.
-    if (this.phase === Phase.READING) this.transport.shutdown();
+    if (!cut && this.phase === Phase.READING) this.transport.shutdown();
     this.phase = Phase.CLOSED;
     this.#watchdog.stop();
     this.#service.loop.timers.stop(this.#pause);
-    if (this.diskId !== 0) this.#service.disk.forget(this.diskId);
-    this.#service.listings?.forget(this);
+    this.cold.forget();
+    this.#service.site.lookups.forget(this);
     this.sender.drop();
     this.proxied?.drop();
     this.transport.free();

@@ -12,12 +12,13 @@ import type { ResidencyCache } from "../../../threads/residency_cache.ts";
 import type { TlsAcceptor } from "../../../tls/acceptor.ts";
 import type { TlsSession } from "../../../tls/session.ts";
 import type { Limits } from "../control/limits.ts";
-import type { Listings, ListingWaiter } from "../listing/listings.ts";
 import type { RequestHead } from "../parser/request_head.ts";
+import type { RemoteFiles } from "../remote/remote_files.ts";
 import type { Fallback } from "../proxy/proxy.ts";
 import type { Redirection } from "../response/accel.ts";
 import type { Responder } from "../response/responder.ts";
 import type { Reply } from "../response/response.ts";
+import type { AnswerWaiter } from "../response/waiter.ts";
 import type { Clock } from "../thread/clock.ts";
 import type { PrefetchClient } from "../thread/prefetch_client.ts";
 import type { Sender } from "./sender.ts";
@@ -63,13 +64,13 @@ export interface ProxiedHandle {
 }
 
 /** A connection, as its parts and its thread see it. */
-export interface ConnectionHandle extends Task, ListingWaiter {
+export interface ConnectionHandle extends Task, AnswerWaiter {
   readonly fd: number;
   readonly sender: Sender;
   readonly transport: Transport;
   readonly phase: number;
   readonly proxied: ProxiedHandle | null;
-  readonly diskId: number;
+  readonly cold: { readonly pending: boolean; readonly since: number };
   readonly reader: {
     readonly partial: boolean;
     readonly pending: boolean;
@@ -77,6 +78,7 @@ export interface ConnectionHandle extends Task, ListingWaiter {
   };
   began(): void;
   refuse(status: number): void;
+  expire(): void;
   report(): void;
   passed(keep: boolean, received: Uint8Array, redirected?: RedirectedRequest): void;
   watch(events: number): void;
@@ -96,7 +98,7 @@ export interface OutputHandle {
 export interface ConnectionService {
   readonly loop: Loop;
   readonly disk: PrefetchClient;
-  readonly listings: Listings | null;
+  readonly remote: RemoteFiles;
   readonly limits: Limits;
   readonly site: Responder;
   readonly clock: Clock;

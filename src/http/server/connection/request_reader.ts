@@ -20,7 +20,7 @@ export const NOTHING = -1;
 export const ENDED = -2;
 /** Result of `receive`: a request is to be forwarded. */
 export const PASSED = -3;
-/** Result of `receive`: the page of a folder must be built first. */
+/** What it returns when the page of a folder is made first, or others open the file. */
 export const AWAITED = -4;
 
 /** Reads requests and has them answered; one object serves the whole life of a connection. */
@@ -35,8 +35,10 @@ export class Reader {
   passed: PassedRequest | null = null;
   readonly #service: ConnectionService;
   readonly #connection: ConnectionHandle;
-  /** Whether the first pending request waits for the page of a folder. */
+  /** Whether the first of the pending requests waits for others. */
   #awaits = false;
+  /** A passed request whose file others open. */
+  #redirected: RedirectedRequest | null = null;
   /** Received bytes that belong to the next requests. */
   #pending: Uint8Array | null = null;
   /** Bytes of a body that remain to be discarded. */
@@ -72,6 +74,7 @@ export class Reader {
 
   /** Continues with bytes that arrived before the last responses were sent. */
   resume(): number {
+    if (this.#redirected !== null) return this.redirect(this.#redirected);
     const pending = this.#pending;
     if (pending === null) return NOTHING;
     this.#service.input.bytes.set(pending);
@@ -89,13 +92,19 @@ export class Reader {
    * Answers a forwarded request with a file, after {@linkcode continue}; returns the state of
    * sending.
    */
-  redirect({ original, redirection }: RedirectedRequest): number {
+  redirect(request: RedirectedRequest): number {
+    const { original, redirection } = request;
     const { clock, closing, fallback, head, loop, output, site } = this.#service;
     head.parse(original, 0, original.length);
     clock.tick(loop.now);
     output.begin(this.#connection);
     this.keep &&= !closing && !this.#connection.transport.keyUpdateDue;
     const reply = site.redirected(head, redirection, fallback!.config.accel);
+    this.#redirected = reply === null ? request : null;
+    if (reply === null) {
+      site.lookups.wait(this.#connection);
+      return AWAITED;
+    }
     output.add(reply, this.keep, false);
     site.settle();
     const result = output.end();
@@ -175,14 +184,14 @@ export class Reader {
     return true;
   }
 
-  /** Waits for the page of a folder; the request is then read again. */
+  /** Waits for others; the request is read again then. */
   #wait(): false {
     const { output, site } = this.#service;
-    // Send earlier responses first, so that only the page remains to wait for.
+    // Earlier answers first, so that nothing else is waited for.
     if (output.flush()) {
       this.#awaits = true;
-      site.wait(this.#connection);
-    } else site.forgetPage();
+      site.lookups.wait(this.#connection);
+    } else site.lookups.forgetWanted();
     site.settle();
     return false;
   }

@@ -4,7 +4,8 @@ import { EpollEvent } from "../../../sys/flags/event.ts";
 import * as raw from "../../../sys/raw/mod.ts";
 import { MessageFlag, ShutdownHow } from "../../../sys/flags/socket.ts";
 import { Failure } from "../../../tls/failure.ts";
-import { Handshake, TlsSession } from "../../../tls/session.ts";
+import { Handshake } from "../../../tls/hello_reader.ts";
+import { TlsSession } from "../../../tls/session.ts";
 import type { Handler, Task } from "../../../threads/loop/loop.ts";
 import { Timer } from "../../../threads/loop/timers.ts";
 import { Counter } from "../control/config.ts";
@@ -67,8 +68,8 @@ export class SecureStart implements Handler, Task {
       return loop.again(this);
     }
     const state = this.#session.handshake();
-    if (state === Handshake.WANT_READ) this.#watch(EpollEvent.IN);
-    else if (state === Handshake.WANT_WRITE) this.#watch(EpollEvent.OUT);
+    if (state === Handshake.WANT_READ) this.watch(EpollEvent.IN);
+    else if (state === Handshake.WANT_WRITE) this.watch(EpollEvent.OUT);
     else if (state === Handshake.FAILED) this.#fail(this.#session.failure);
     else this.#done();
   }
@@ -89,7 +90,7 @@ export class SecureStart implements Handler, Task {
     raw.shutdown(this.fd, ShutdownHow.WR);
     // Closing with unread bytes would reset the connection and discard the response.
     this.#lingering = true;
-    this.#watch(EpollEvent.IN);
+    this.watch(EpollEvent.IN);
     this.#service.loop.timers.start(this.#timer, LINGER_MS);
   }
 
@@ -107,7 +108,8 @@ export class SecureStart implements Handler, Task {
     this.close();
   }
 
-  #watch(events: number): void {
+  /** Sets the events that are waited for. */
+  watch(events: number): void {
     if (this.#interest === events) return;
     this.#interest = events;
     this.#service.loop.modify(this.fd, events);

@@ -6,6 +6,7 @@ import { COLD, Outcome, outcomeOf } from "../../../move/engine/step/outcome.ts";
 import { WINDOW } from "../../../page_cache/resident.ts";
 import type { ResidencyCache } from "../../../threads/residency_cache.ts";
 import type { Part } from "../../rules/types.ts";
+import { Staging } from "../remote/staging.ts";
 import type { SharedFile } from "../response/shared_file.ts";
 import { isBytes } from "../response/response.ts";
 import type { Transport } from "./transport.ts";
@@ -29,6 +30,8 @@ export class Sender {
   #parts: readonly Part[] = [];
   #next = 0;
   #copies = false;
+  /** What of a remote file is sent next. */
+  #staging: Staging | null = null;
   /** Bytes that the kernel has taken since the connection started. */
   total = 0;
 
@@ -47,6 +50,11 @@ export class Sender {
   get cold(): { readonly file: SharedFile; readonly position: number; readonly length: number } {
     const length = Math.min(WINDOW, this.#fileEnd - this.#position);
     return { file: this.#file!, position: this.#position, length };
+  }
+
+  /** Where the next window of a remote file is to be put. */
+  get staging(): Staging {
+    return this.#staging ??= new Staging();
   }
 
   /** Tries to send bytes at once; nothing may be queued. The caller queues the rest. */
@@ -83,6 +91,8 @@ export class Sender {
     this.#position = this.#fileEnd = 0;
     this.#file?.release();
     this.#file = null;
+    this.#staging?.close();
+    this.#staging = null;
   }
 
   /**
@@ -118,6 +128,7 @@ export class Sender {
   #sendFile(): number {
     const file = this.#file!;
     const left = Math.min(WINDOW, this.#fileEnd - this.#position);
+    if (file.remote) return this.#sendStaged(left);
     const count = this.#residency.ready(file, this.#position, left);
     if (count === 0) return COLD;
     let sent = this.#copies ? EINVAL : this.#transport.sendFile(file.fd, this.#position, count);
@@ -126,6 +137,16 @@ export class Sender {
       this.#copies = true;
       sent = this.#transport.sendCopy(file.fd, this.#position, count);
     }
+    if (sent > 0) this.#position += sent;
+    return sent;
+  }
+
+  /** One step of a remote file. Its bytes are in memory, or another thread has to bring them. */
+  #sendStaged(left: number): number {
+    const { staging } = this;
+    const { at, count } = staging.find(this.#position);
+    if (count === 0) return COLD;
+    const sent = this.#transport.sendFile(staging.fd, at, Math.min(count, left));
     if (sent > 0) this.#position += sent;
     return sent;
   }

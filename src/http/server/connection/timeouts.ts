@@ -43,7 +43,7 @@ export class Watchdog {
     this.#start();
   }
 
-  /** Responses have been sent, and nothing has arrived since. */
+  /** Answers have been sent, and nothing has arrived since; or others are asked. */
   idle(): void {
     this.#since = this.#service.loop.now;
     this.#sending = false;
@@ -72,12 +72,12 @@ export class Watchdog {
   }
 
   #start(): void {
-    const { headMs, idleMs, sendMs } = this.#service.limits;
+    const { fileMs, headMs, idleMs, sendMs } = this.#service.limits;
     const { fallback } = this.#service;
     const proxied = this.#connection.phase === Phase.PASSING
       ? Math.min(fallback!.config.connectMs, fallback!.config.silenceMs)
       : Infinity;
-    const shortest = Math.min(headMs, idleMs, sendMs, proxied) / 4;
+    const shortest = Math.min(fileMs, headMs, idleMs, sendMs, proxied) / 4;
     const delay = Math.max(LEAST_MS, Math.min(MOST_MS, shortest));
     this.#service.loop.timers.start(this.#timer, delay);
   }
@@ -89,6 +89,8 @@ export class Watchdog {
     if (phase === Phase.LINGERING) {
       if (waited >= LINGER_MS) return this.#connection.close();
     } else if (phase === Phase.SENDING) {
+      const { cold } = this.#connection;
+      if (cold.pending && loop.now - cold.since >= limits.fileMs) return this.#end();
       if (this.#stuck(loop.now)) return this.#end();
     } else if (phase === Phase.PASSING) {
       const proxied = this.#connection.proxied!;
@@ -98,8 +100,10 @@ export class Watchdog {
         if (this.#connection.phase === Phase.CLOSED) return;
       } else if (this.#stuck(loop.now)) return this.#end();
     } else if (phase === Phase.WAITING) {
-      // Listing a folder is not the client's fault.
-      this.#since = loop.now;
+      if (waited >= limits.fileMs) {
+        this.#connection.expire();
+        if (this.#connection.phase === Phase.CLOSED) return;
+      }
     } else if (partial || requests === 0) {
       if (waited >= limits.headMs) {
         this.#service.count(Counter.TIMEOUTS);
@@ -125,7 +129,7 @@ export class Watchdog {
       return false;
     }
     // Waiting for the disk is not the peer's fault.
-    if (acknowledged > this.#acknowledged || this.#connection.diskId !== 0) {
+    if (acknowledged > this.#acknowledged || this.#connection.cold.pending) {
       this.#acknowledged = acknowledged;
       this.#since = now;
     }
@@ -135,7 +139,7 @@ export class Watchdog {
     const slow = (acknowledged - this.#measured) / seconds < minRate;
     this.#measuredAt = now;
     this.#measured = acknowledged;
-    return slow && this.#connection.diskId === 0;
+    return slow && !this.#connection.cold.pending;
   }
 
   #end(): void {

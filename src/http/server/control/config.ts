@@ -66,6 +66,8 @@ export interface JobData {
   readonly shares: Shares | null;
   /** HTTPS; `null` for HTTP. */
   readonly tls: TlsData | null;
+  /** What the threads choose those by that wait for other machines; shared. */
+  readonly slots: Int32Array;
 }
 
 /** What a thread needs for HTTPS. */
@@ -97,8 +99,15 @@ export function jobData(
   return { headers, log: log?.format ?? null, root, sandbox, settings, symlinks, ...own };
 }
 
+/** Tells threads that a thread for the files of other machines was started. */
+export interface RemoteCommand {
+  readonly slot: number;
+  /** A socket to it for each thread that serves; none where there is no descriptor for it. */
+  readonly remote: readonly number[];
+}
+
 /** Commands for the threads. */
-export type Command = "reload" | "drain" | TlsCommand | FallbackCommand;
+export type Command = "reload" | "drain" | TlsCommand | FallbackCommand | RemoteCommand;
 
 /** Data of a sandboxed disk thread: it opens no files and reads only descriptors that it gets. */
 export const SANDBOXED = "sandboxed";
@@ -108,3 +117,6 @@ export const NEEDS_DISK = 0xffff_ffff;
 
 /** ID under which a thread asks for the start of the listing thread. */
 export const NEEDS_LISTINGS = 0xffff_fffe;
+
+/** Id under which it asks for a thread for files of other machines; the result is the slot. */
+export const NEEDS_REMOTE = 0xffff_fffd;

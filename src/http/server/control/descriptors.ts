@@ -1,12 +1,7 @@
 /** Computes how many connections and files the descriptor limit allows. @module */
 
-import { platform } from "../../../../ffi/platform/mod.ts";
-import { builtin } from "../../../builtins.ts";
-import { available } from "../../../sys/libc.ts";
-import * as raw from "../../../sys/raw/mod.ts";
+import { openFiles, openFilesLimit } from "../../../threads/open_files.ts";
 import type { CacheConfig, Limits } from "./limits.ts";
-
-const INFINITY = 2n ** 64n - 1n;
 
 /** Descriptors reserved for the program, and for the files of uncached responses. */
 const SPARE = 64;
@@ -40,34 +35,4 @@ export function fitLimits(
   const room = Math.max(1, Math.floor(rest / perConnection));
   const maxConnections = Math.min(limits.maxConnections, room);
   return { limits: { ...limits, maxConnections }, cache: { ...cache, maxFiles } };
-}
-
-/** The soft limit; `null` if there is none, or if it is unknown. */
-function openFilesLimit(): number | null {
-  if (platform.os === "linux" && available()) {
-    const out = new BigUint64Array(2);
-    const known = raw.getrlimit(platform.resource.NOFILE, out) === 0 && out[0] !== INFINITY;
-    return known ? Number(out[0]) : null;
-  }
-  // Avoid /proc: Deno requires all permissions for it.
-  try {
-    const { report } = builtin("process");
-    const { userLimits } = report!.getReport() as {
-      userLimits?: { open_files?: { soft: unknown } };
-    };
-    const soft = userLimits?.open_files?.soft;
-    return typeof soft === "number" ? soft : null;
-  } catch {
-    return null;
-  }
-}
-
-/** Number of open descriptors, or an estimate. */
-function openFiles(): number {
-  if (platform.os !== "linux" || !available()) return SPARE;
-  try {
-    return builtin("fs").readdirSync("/proc/self/fd").length;
-  } catch {
-    return SPARE;
-  }
 }

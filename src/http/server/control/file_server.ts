@@ -15,7 +15,7 @@ import { resolveFallback } from "../proxy/options.ts";
 import { listenPortably, type PortableServer } from "./portable_server.ts";
 import { landlock } from "../thread/sandbox.ts";
 import { ServerThreads } from "./server_threads.ts";
-import { listenAt, socketIdentity, whereToListen } from "./listen.ts";
+import { checkRoot, listenAt, socketIdentity, whereToListen } from "./listen.ts";
 import { configure, type FileServerOptions, type ServerConfig } from "./options.ts";
 import { type FileServerStats, statsOf } from "./stats.ts";
 import { startRedirect, stopRedirect } from "./https_redirect.ts";
@@ -42,6 +42,8 @@ export class FileServer implements AsyncDisposable {
   #address: ServerAddress | undefined;
   #listening: Promise<ServerAddress> | undefined;
   #closing: Promise<void> | undefined;
+  /** Rejected by the first {@linkcode close}. */
+  readonly #closed = Promise.withResolvers<never>();
   #referenced = true;
   #serves = false;
 
@@ -50,6 +52,7 @@ export class FileServer implements AsyncDisposable {
     this.#config = config;
     const { onRequest } = config;
     this.#events = onRequest === undefined ? undefined : new EventReader(onRequest);
+    this.#closed.promise.catch(() => {});
     const bytes = config.threads * COUNTERS * Float64Array.BYTES_PER_ELEMENT;
     this.#counters = new Float64Array(new SharedArrayBuffer(bytes));
   }
@@ -132,6 +135,7 @@ export class FileServer implements AsyncDisposable {
    */
   close(options: CloseOptions = {}): Promise<void> {
     const graceMs = graceOf(options, "close a server");
+    this.#closed.reject(new Error(CLOSED));
     const closing = this.#closing ??= this.#close();
     cutAfter(graceMs, closing, () => this.#cut());
     return closing;
@@ -144,7 +148,8 @@ export class FileServer implements AsyncDisposable {
 
   async #listen(): Promise<ServerAddress> {
     const { backlog, fallback, root, sandbox, tls } = this.#config;
-    builtin("fs").readdirSync(root);
+    // Another machine may take its time, or never answer: close() does not wait for that.
+    await Promise.race([checkRoot(root), this.#closed.promise]);
     if (platform.os !== "linux" || !available()) return await this.#listenPortably();
     // Load it only for HTTPS, and before the sandbox, which might forbid reading the module.
     const secure = tls && await import("./tls_control.ts");

@@ -26,6 +26,12 @@ export interface ServerLimits {
   sendMs?: number | undefined;
   /** Minimum rate of a download in bytes per second, over `sendMs`; 0 for none. @default {240} */
   minRate?: number | undefined;
+  /**
+   * Time in which a file system must answer, to open a file, to read a folder or the next part of a
+   * file. Then the client gets 503, or the answer is cut short. NFS, SMB and FUSE may take that long,
+   * or for ever; they hold up no requests for other files. @default {30000}
+   */
+  fileMs?: number | undefined;
 }
 
 /** Cache of each thread. */
@@ -69,6 +75,7 @@ export function limitsOf(limits: ServerLimits): Limits {
     idleMs: between(limits.idleMs ?? 65_000, "idleMs", 1, MOST_MS),
     sendMs: between(limits.sendMs ?? 60_000, "sendMs", 1, MOST_MS),
     minRate: between(limits.minRate ?? 240, "minRate", 0, Number.MAX_SAFE_INTEGER),
+    fileMs: between(limits.fileMs ?? 30_000, "fileMs", 1, MOST_MS),
   };
 }
 
@@ -112,4 +119,5 @@ export interface Limits {
   readonly idleMs: number;
   readonly sendMs: number;
   readonly minRate: number;
+  readonly fileMs: number;
 }

@@ -1,10 +1,14 @@
 /** Opens the socket that a server listens on. @module */
 
+import { guardsPaths } from "../../../../ffi/mod.ts";
+import { platform } from "../../../../ffi/platform/mod.ts";
 import { builtin } from "../../../builtins.ts";
 import { ECONNREFUSED } from "../../../errno.ts";
 import { errnoNumber, SyscallError } from "../../../errors.ts";
+import { openFile } from "../../../move/engine/file/open_file.ts";
 import { resolveEndpoint } from "../../../move/relay/endpoint.ts";
 import { encodeAddress, type SocketAddress } from "../../../sys/net/address.ts";
+import { available } from "../../../sys/libc.ts";
 import * as raw from "../../../sys/raw/mod.ts";
 import { openListener, streamSocket } from "../../../sys/net/listener.ts";
 
@@ -76,4 +80,10 @@ function isLeft(address: SocketAddress & { family: "Unix" }): boolean {
   const result = raw.connect(fd, encodeAddress(address));
   raw.close(fd);
   return result === ECONNREFUSED;
+}
+
+/** Whether the folder is there and can be read; not by the loop, for it may be on another machine. */
+export async function checkRoot(root: string): Promise<void> {
+  if (guardsPaths() || !available()) return void await builtin("fs").promises.readdir(root);
+  (await openFile(root, platform.open.DIRECTORY)).close();
 }

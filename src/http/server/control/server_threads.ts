@@ -11,6 +11,7 @@ import {
   jobData,
   NEEDS_DISK,
   NEEDS_LISTINGS,
+  NEEDS_REMOTE,
   SANDBOXED,
   type TlsData,
 } from "./config.ts";
@@ -18,6 +19,7 @@ import { fitLimits } from "./descriptors.ts";
 import type { EventReader } from "./event_reader.ts";
 import type { FallbackConfig } from "../proxy/options.ts";
 import type { ServerConfig } from "./options.ts";
+import { RemoteThreads } from "../remote/remote_threads.ts";
 import { SharedThread } from "../thread/shared_thread.ts";
 
 /** What the threads need at start. */
@@ -47,6 +49,7 @@ export class ServerThreads {
   readonly #disk: SharedThread;
   /** Lists folders; `undefined` without listings. */
   readonly #listings: SharedThread | undefined;
+  readonly #remote: RemoteThreads;
   readonly #pool: WorkerPool;
 
   /** Starts the threads; throws as `WorkerPool` does. */
@@ -56,9 +59,12 @@ export class ServerThreads {
     this.#options = options;
     this.#disk = new SharedThread("sluice server disk", sandbox ? SANDBOXED : null);
     const { dotfiles } = settingsOf(settings);
+    const site = { dotfiles, root, sandbox, symlinks };
     this.#listings = settings.listing
-      ? new SharedThread("sluice server listings", { dotfiles, root, sandbox, symlinks })
+      ? new SharedThread("sluice server listings", site)
       : undefined;
+    const { validMs } = config.cache;
+    this.#remote = new RemoteThreads({ ...site, remote: true, refreshMs: validMs }, threads);
     const mailboxes = threads > 1 ? new FdMailboxes(threads) : undefined;
     const { counters, ended, events, fallback, tls } = options;
     const shared = {
@@ -72,6 +78,7 @@ export class ServerThreads {
       counters,
       shares: mailboxes?.shares ?? null,
       tls,
+      slots: this.#remote.slots,
     };
     try {
       this.#pool = new WorkerPool({
@@ -81,9 +88,10 @@ export class ServerThreads {
         data: (index) => jobData(config, { ...shared, index }),
         fds: () => this.#descriptors(),
         gone: () => mailboxes?.close(),
-        reported: (_index, id) => {
+        reported: (_index, id, result) => {
           if (id === NEEDS_DISK) this.#disk.start();
           if (id === NEEDS_LISTINGS) this.#listings?.start();
+          if (id === NEEDS_REMOTE) this.#startRemote(result);
         },
         ended,
       });
@@ -119,7 +127,14 @@ export class ServerThreads {
     // End it first: it uses descriptors that the serving threads close at their end.
     await this.#listings?.close();
     await this.#pool.close();
-    await this.#disk.close();
+    await Promise.all([this.#disk.close(), this.#remote.close()]);
+  }
+
+  #startRemote(slot: number): void {
+    const remote = this.#remote.start(slot);
+    if (remote === undefined) return;
+    // It is rejected when the threads end.
+    this.#pool.call({ slot, remote } satisfies Command).catch(() => {});
   }
 
   /** Descriptors of one thread: see server_job.ts. */

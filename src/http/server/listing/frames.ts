@@ -33,6 +33,8 @@ export class Frames implements Handler {
   #needed = HEAD_BYTES;
   #output: Uint8Array[] = [];
   #ended = false;
+  /** Whether nothing can be sent any more. */
+  #mute = false;
 
   /** Uses `fd`, a non-blocking stream socket that the caller owns. */
   constructor(loop: Loop, fd: number, handler: FrameHandler) {
@@ -42,27 +44,40 @@ export class Frames implements Handler {
     loop.add(fd, EpollEvent.IN, this);
   }
 
-  /** Sends a message. Bytes for which the socket has no room follow later. */
-  send(id: number, message: Uint8Array): void {
-    if (this.#ended) return;
+  /** Sends a message; what the socket has no room for follows later. False where the other end is gone. */
+  send(id: number, message: Uint8Array): boolean {
+    if (this.#ended || this.#mute) return false;
     const head = new Uint8Array(HEAD_BYTES);
     const view = new DataView(head.buffer);
     view.setUint32(0, message.length, true);
     view.setUint32(4, id, true);
     this.#output.push(concat([head, message]));
     if (this.#output.length === 1) this.#write();
+    return !this.#mute;
   }
 
   /** Called by the loop. */
   onEvents(events: number): void {
     if ((events & EpollEvent.OUT) !== 0) this.#write();
-    if ((events & ~EpollEvent.OUT) === 0 || this.#ended) return;
+    if ((events & ~EpollEvent.OUT) !== 0) this.#read();
+  }
+
+  /** Takes all that has arrived, when the loop has ended. */
+  readAll(): void {
+    while (this.#read());
+  }
+
+  /** Reads once; false where nothing has come. */
+  #read(): boolean {
+    if (this.#ended) return false;
     const read = raw.read(this.#fd, this.#input);
-    if (read === EAGAIN || read === EINTR) return;
-    if (read <= 0) return this.#end();
-    this.#pieces.push(this.#input.slice(0, read));
-    this.#arrived += read;
-    if (this.#arrived >= this.#needed) this.#take();
+    if (read === EINTR) return true;
+    if (read > 0) {
+      this.#pieces.push(this.#input.slice(0, read));
+      this.#arrived += read;
+      if (this.#arrived >= this.#needed) this.#take();
+    } else if (read !== EAGAIN) this.#end();
+    return read > 0;
   }
 
   #take(): void {
@@ -86,7 +101,12 @@ export class Frames implements Handler {
       const written = raw.write(this.#fd, first);
       if (written === EINTR) continue;
       if (written === EAGAIN) break;
-      if (written < 0) return this.#end();
+      if (written < 0) {
+        // What the other end has sent before it went is still read.
+        this.#mute = true;
+        this.#output = [];
+        break;
+      }
       if (written === first.length) this.#output.shift();
       else this.#output[0] = first.subarray(written);
     }

@@ -7,14 +7,13 @@
 import { errnoName, errnoNumber } from "../../../errors.ts";
 import { fdIdentity } from "../../../sys/file/statx.ts";
 import type { JobContext } from "../../../threads/job.ts";
-import { Loop } from "../../../threads/loop/loop.ts";
-import { FolderReader } from "../../files/folder.ts";
+import { FarEntry, FolderReader } from "../../files/folder.ts";
 import { listingPage } from "../../listing/page.ts";
 import { openRoot, type Symlinks } from "../../files/open_root.ts";
 import { listingJson } from "../../rules/listing.ts";
 import { statusOfError } from "../../rules/messages.ts";
 import type { Dotfiles } from "../../rules/target.ts";
-import { Frames } from "./frames.ts";
+import { serveFrames } from "./frame_server.ts";
 import { restrictThread } from "../thread/sandbox.ts";
 
 /** Input of the thread. */
@@ -38,6 +37,9 @@ export interface ListingRequest {
 /** Bytes of the status before each page. */
 export const STATUS_BYTES = 4;
 
+/** In the place of a status: the threads of the mount whose key follows have to make the page. */
+export const ELSEWHERE = 0;
+
 const EIO = errnoNumber("EIO");
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
@@ -48,21 +50,8 @@ export function serveListings(job: JobContext, data: ListingJobData): void {
   const folder = openRoot(root, symlinks, { fixed: sandbox });
   try {
     if (sandbox) restrictThread({ root });
-    const reader = new FolderReader(folder);
-    const loop = new Loop(job);
-    const waiting: (() => void)[] = [];
-    // One page per turn, so that the thread can be told to stop in between.
-    const task = { onTurn: () => waiting.shift()?.() };
-    for (const fd of job.fds) {
-      const frames: Frames = new Frames(loop, fd, {
-        received(id, message) {
-          waiting.push(() => frames.send(id, answer(reader, dotfiles, message)));
-          loop.again(task);
-        },
-        ended() {},
-      });
-    }
-    loop.run();
+    const reader = new FolderReader(folder, true);
+    serveFrames(job, { answer: (message) => answer(reader, dotfiles, message) });
   } finally {
     folder.close();
   }
@@ -73,6 +62,7 @@ function answer(reader: FolderReader, dotfiles: Dotfiles, message: Uint8Array): 
     const request = JSON.parse(decoder.decode(message)) as ListingRequest;
     return pageFor(reader, dotfiles, request);
   } catch (error) {
+    if (error instanceof FarEntry) return withStatus(ELSEWHERE, error.key);
     return withStatus(statusOfError((error as { code?: unknown }).code), String(error));
   }
 }
@@ -92,7 +82,8 @@ export function pageFor(
   return withStatus(200, json ? listingJson(listing) : listingPage(listing));
 }
 
-function withStatus(status: number, text: string): Uint8Array {
+/** Puts the status in front of a page, or of what went wrong. */
+export function withStatus(status: number, text: string): Uint8Array {
   const body = encoder.encode(text);
   const bytes = new Uint8Array(STATUS_BYTES + body.length);
   new DataView(bytes.buffer).setUint32(0, status, true);

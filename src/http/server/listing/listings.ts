@@ -1,13 +1,16 @@
 /** Listings of folders, cached briefly and rendered by a thread of their own. @module */
 
+import { mountOf } from "../../../sys/file/mounts.ts";
 import type { FileVersion } from "../../../sys/file/file_version.ts";
 import type { Loop } from "../../../threads/loop/loop.ts";
 import type { OpenFile } from "../../files/open_root.ts";
 import { planListingPage, planMessage } from "../../rules/messages.ts";
 import { Frames } from "./frames.ts";
 import { joined, versionOf } from "../response/cached_file.ts";
-import { type ListingRequest, STATUS_BYTES } from "./listing_thread.ts";
+import { ELSEWHERE, type ListingRequest, STATUS_BYTES, withStatus } from "./listing_thread.ts";
+import type { RemoteFiles } from "../remote/remote_files.ts";
 import { Reply } from "../response/response.ts";
+import type { AnswerWaiter } from "../response/waiter.ts";
 
 /** Most bytes of cached pages. */
 const MOST_BYTES = 8 * 1024 * 1024;
@@ -15,12 +18,6 @@ const MOST_BYTES = 8 * 1024 * 1024;
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 const GET = { method: "GET", header: () => undefined };
-
-/** Waits for a page. */
-export interface ListingWaiter {
-  /** Called once. Requests that it makes at once get the new page. */
-  onListing(): void;
-}
 
 /** The wanted page. */
 export type WantedPage = Omit<ListingRequest, "fd">;
@@ -35,7 +32,8 @@ interface Pending {
   readonly key: string;
   readonly folder: OpenFile;
   readonly version: FileVersion | null;
-  readonly waiters: Set<ListingWaiter>;
+  readonly waiters: Set<AnswerWaiter>;
+  readonly wanted: WantedPage;
 }
 
 /** Options of {@linkcode Listings}. */
@@ -47,6 +45,10 @@ export interface ListingsOptions {
   readonly validMs: number;
   /** Called before the first request, to start the thread. */
   wake(): void;
+  /** Makes the pages of folders that other machines and processes have. */
+  readonly remote: RemoteFiles;
+  /** Answers a request that has waited. */
+  grant(reply: Reply, waiter: AnswerWaiter): void;
 }
 
 /** The pages of one serving thread. */
@@ -55,8 +57,6 @@ export class Listings {
   readonly #frames: Frames;
   readonly #kept = new Map<string, Kept>();
   readonly #pending = new Map<number, Pending>();
-  /** The newest page. Its waiters get it, even if the folder has changed since. */
-  #granted: { readonly key: string; readonly reply: Reply } | undefined;
   #bytes = 0;
   #lastId = 0;
   #started = false;
@@ -78,7 +78,6 @@ export class Listings {
   /** Returns the cached page of a folder. */
   find(folder: OpenFile, wanted: WantedPage): Reply | undefined {
     const key = keyOf(wanted);
-    if (this.#granted?.key === key) return this.#granted.reply;
     const kept = this.#kept.get(key);
     if (kept === undefined) return undefined;
     const { now } = this.#options.loop;
@@ -89,11 +88,7 @@ export class Listings {
   }
 
   /** Requests a page; takes ownership of `folder`. */
-  ask(folder: OpenFile, wanted: WantedPage, waiter: ListingWaiter): void {
-    if (!this.#started) {
-      this.#started = true;
-      this.#options.wake();
-    }
+  ask(folder: OpenFile, wanted: WantedPage, waiter: AnswerWaiter): void {
     const key = keyOf(wanted);
     for (const pending of this.#pending.values()) {
       // Does not join a request that began before the folder changed.
@@ -103,13 +98,26 @@ export class Listings {
     }
     const id = this.#lastId = (this.#lastId + 1) >>> 0;
     const version = versionOf(folder);
-    this.#pending.set(id, { key, folder, version, waiters: new Set([waiter]) });
+    this.#pending.set(id, { key, folder, version, wanted, waiters: new Set([waiter]) });
+    if (folder.remote === true) return this.#askElsewhere(id, mountOf(folder.fd).key);
+    if (!this.#started) {
+      this.#started = true;
+      this.#options.wake();
+    }
     const request: ListingRequest = { ...wanted, fd: folder.fd };
     this.#frames.send(id, encoder.encode(JSON.stringify(request)));
   }
 
+  /** Has the threads of a mount make the page. */
+  #askElsewhere(id: number, mount: string): void {
+    const { folder, wanted } = this.#pending.get(id)!;
+    this.#options.remote.list(mount, { ...wanted, fd: folder.fd }, (message) => {
+      this.#finish(id, message ?? withStatus(503, ""));
+    });
+  }
+
   /** Removes a waiter. */
-  forget(waiter: ListingWaiter): void {
+  forget(waiter: AnswerWaiter): void {
     for (const { waiters } of this.#pending.values()) waiters.delete(waiter);
   }
 
@@ -128,14 +136,15 @@ export class Listings {
   #finish(id: number, message: Uint8Array): void {
     const pending = this.#pending.get(id);
     if (pending === undefined) return;
+    const mount = elsewhere(message);
+    if (mount !== undefined) return this.#askElsewhere(id, mount);
     this.#pending.delete(id);
     const { folder, key, version, waiters } = pending;
     const reply = replyOf(message, key);
     if (reply.status === 200 && version !== null) this.#keep(key, version, reply);
     folder.close();
-    this.#granted = { key, reply };
-    for (const waiter of waiters) waiter.onListing();
-    this.#granted = undefined;
+    // Those who have waited get it, whatever has changed since.
+    for (const waiter of waiters) this.#options.grant(reply, waiter);
   }
 
   #keep(key: string, version: FileVersion, reply: Reply): void {
@@ -161,11 +170,18 @@ export class Listings {
   #abandon(): void {
     this.#gone = true;
     for (const [id, { folder, waiters }] of [...this.#pending]) {
+      if (folder.remote === true) continue;
       this.#pending.delete(id);
       folder.close();
-      for (const waiter of waiters) waiter.onListing();
+      for (const waiter of waiters) waiter.onAnswer();
     }
   }
+}
+
+/** The mount whose threads have to make a page, where the message says that. */
+function elsewhere(message: Uint8Array): string | undefined {
+  const status = new DataView(message.buffer, message.byteOffset).getUint32(0, true);
+  return status === ELSEWHERE ? decoder.decode(message.subarray(STATUS_BYTES)) : undefined;
 }
 
 /** Builds the reply from the listing thread's message. */

@@ -97,6 +97,14 @@ export class RequestHead {
     return judge(this) || result;
   }
 
+  /** The same head in memory of its own. */
+  copy(): RequestHead {
+    const head = new RequestHead(this.#limits);
+    const bytes = this.bytes.slice(this.start, this.end);
+    head.parse(bytes, 0, bytes.length);
+    return head;
+  }
+
   /** Discards the last head, whose fields are not reliable. */
   forget(): void {
     this.start =

@@ -1,10 +1,10 @@
 /** Responses to conditional and range requests for cached files. @module */
 
-import type { LookupRequest } from "../../files/look_up.ts";
 import { planFile } from "../../rules/plan.ts";
 import { type Entry, equal } from "./cache.ts";
 import { CONDITIONAL, Field } from "../parser/field_names.ts";
 import { replyTo } from "./cached_file.ts";
+import type { SearchRequest } from "./finder.ts";
 import { partOf } from "./range_response.ts";
 import type { Reply } from "./response.ts";
 import type { RequestHead } from "../parser/request_head.ts";
@@ -33,9 +33,12 @@ export function conditional(head: RequestHead, entry: Entry): Reply {
 }
 
 /** The request in a head. With `plain`, includes only fields that choose a representation. */
-export function requestOf(head: RequestHead, plain = false): LookupRequest {
-  const header = plain
-    ? (name: string) => name.startsWith("accept") ? head.header(name) : undefined
-    : (name: string) => head.header(name);
-  return { method: head.methodName, target: head.target, header };
+export function requestOf(head: RequestHead, plain = false): SearchRequest {
+  let source = head;
+  return {
+    method: head.methodName,
+    target: head.target,
+    header: (name) => plain && !name.startsWith("accept") ? undefined : source.header(name),
+    detach: () => void (source = source === head ? head.copy() : source),
+  };
 }

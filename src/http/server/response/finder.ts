@@ -1,6 +1,7 @@
 /** Finds the file for a request in the folder. @module */
 
 import { EMFILE, ENFILE } from "../../../errno.ts";
+import type { Mount } from "../../../sys/file/mounts.ts";
 import { fdIdentity } from "../../../sys/file/statx.ts";
 import { FolderReader } from "../../files/folder.ts";
 import {
@@ -8,12 +9,14 @@ import {
   lookUp,
   lookUpFile,
   type LookupRequest,
-  searchNow,
+  type Search,
 } from "../../files/look_up.ts";
+import { isFar } from "../../files/near.ts";
 import type { OpenFile, Root } from "../../files/open_root.ts";
 import { planListing, planMessage } from "../../rules/messages.ts";
 import type { Settings } from "../../rules/settings.ts";
 import type { Plan } from "../../rules/types.ts";
+import { type Accel, accelPath } from "./accel.ts";
 import { joined } from "./cached_file.ts";
 import type { WantedPage } from "../listing/listings.ts";
 import { Reply } from "./response.ts";
@@ -26,6 +29,22 @@ export interface FinderOptions {
   exhausted(): void;
 }
 
+/** A request as a search needs it that may have to wait. */
+export interface SearchRequest extends LookupRequest {
+  /** Copies what is read of the request later: its buffer will hold others. */
+  detach(): void;
+}
+
+/** A search that another machine or process has to open a file for. */
+export interface SuspendedSearch {
+  readonly kind: "remote";
+  readonly mount: Mount;
+  /** Path of the file below the root. */
+  readonly path: string;
+  /** Goes on; owns the file. Must be called once. */
+  resume(opened: OpenFile | number): Found | SuspendedSearch;
+}
+
 /** Finds files, and creates the responses without a file. */
 export class Finder {
   readonly #options: FinderOptions;
@@ -35,22 +54,45 @@ export class Finder {
 
   constructor(options: FinderOptions) {
     this.#options = options;
-    this.#reader = new FolderReader(options.root);
+    this.#reader = new FolderReader(options.root, true);
   }
 
   /** Looks a target up. */
-  find(request: LookupRequest): Found {
-    try {
-      return searchNow(lookUp(request, this.#options.settings), this.#open);
-    } catch (error) {
-      return { kind: "message", plan: this.#failure(request, error) };
-    }
+  find(request: SearchRequest): Found | SuspendedSearch {
+    return this.#run(request, lookUp(request, this.#options.settings));
   }
 
-  /** Looks up one file by its path below the root. */
-  findFile(request: LookupRequest, path: string): Exclude<Found, { kind: "listing" }> {
+  /** Looks up the file that the program has named. */
+  findNamed(
+    request: SearchRequest,
+    target: string,
+    accel: Accel,
+  ): Exclude<Found, { kind: "listing" }> | SuspendedSearch {
+    const { settings } = this.#options;
+    const path = accelPath(target, accel, settings.dotfiles);
+    if (typeof path === "number") return { kind: "message", plan: planMessage(request, path) };
+    const found = this.#run(request, lookUpFile(request, path, settings));
+    return found as Exclude<typeof found, { kind: "listing" }>;
+  }
+
+  #run(
+    request: SearchRequest,
+    steps: Search<Found>,
+    first?: OpenFile | number,
+  ): Found | SuspendedSearch {
     try {
-      return searchNow(lookUpFile(request, path, this.#options.settings), this.#open);
+      let step = first === undefined ? steps.next() : steps.next(first);
+      while (!step.done) {
+        const path = step.value;
+        const opened = this.#open(path);
+        if (isFar(opened)) {
+          request.detach();
+          const resume = (opened: OpenFile | number) => this.#run(request, steps, opened);
+          return { kind: "remote", mount: opened, path, resume };
+        }
+        step = steps.next(opened);
+      }
+      return step.value;
     } catch (error) {
       return { kind: "message", plan: this.#failure(request, error) };
     }
@@ -79,17 +121,23 @@ export class Finder {
   }
 
   /** Opens a file. Without descriptors, asks others to free some and tries again. */
-  readonly #open = (path: string): OpenFile | number => {
+  #open(path: string): OpenFile | number | Mount {
     const { exhausted, root } = this.#options;
-    const opened = root.openNow!(path);
+    const opened = root.openNear!(path);
     if (opened !== EMFILE && opened !== ENFILE) return opened;
     exhausted();
-    return root.openNow!(path);
-  };
+    return root.openNear!(path);
+  }
 
   /** Reports the failure to the log, but not to the client. */
   #failure(request: LookupRequest, error: unknown): Plan {
     this.#error = error instanceof Error ? error.message : String(error);
     return planMessage(request, 500);
   }
+}
+
+/** Closes what was found and is not needed. */
+export function closeFound(found: Found): void {
+  if (found.kind === "listing") found.folder.close();
+  if (found.kind === "file") found.file.close(), found.original?.close();
 }

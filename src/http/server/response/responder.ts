@@ -1,20 +1,21 @@
 /** Answers requests: from the cache if it is valid, else from the folder. @module */
 
-import type { Found, LookupRequest } from "../../files/look_up.ts";
-import type { OpenFile, Root } from "../../files/open_root.ts";
+import type { Found } from "../../files/look_up.ts";
+import type { Root } from "../../files/open_root.ts";
 import { prefersJson } from "../../rules/fields/codings.ts";
 import { pageNumber } from "../../rules/listing.ts";
-import { planMessage } from "../../rules/messages.ts";
 import { planFile } from "../../rules/plan.ts";
 import type { Settings } from "../../rules/settings.ts";
-import { type Accel, accelPath, describedBy, type Redirection } from "./accel.ts";
+import { type Accel, describedBy, type Redirection } from "./accel.ts";
 import { Cache, type Entry, pathOf, unchanged } from "./cache.ts";
 import type { CacheConfig } from "../control/limits.ts";
 import { conditional, requestOf } from "./conditional.ts";
 import { CONDITIONAL } from "../parser/field_names.ts";
-import { Finder } from "./finder.ts";
+import { closeFound, Finder, type SearchRequest, type SuspendedSearch } from "./finder.ts";
+import { cancel, Lookups, unavailable } from "./lookups.ts";
 import { readResident, replyTo, versionOf } from "./cached_file.ts";
-import type { Listings, ListingWaiter, WantedPage } from "../listing/listings.ts";
+import type { Listings } from "../listing/listings.ts";
+import type { RemoteFiles } from "../remote/remote_files.ts";
 import { encodeHead, Reply } from "./response.ts";
 import type { RequestHead } from "../parser/request_head.ts";
 import { Method } from "../parser/request_line.ts";
@@ -30,6 +31,8 @@ export interface ResponderOptions {
   readonly cache: CacheConfig;
   /** Pages of folders; `null` if folders are not listed. */
   readonly listings: Listings | null;
+  /** Opens what other machines and processes have. */
+  readonly remote: RemoteFiles;
   /** Called for each response with whether it was cached. */
   looked(hit: boolean): void;
   /** Called when no descriptor is left to open a file: the callee should free some. */
@@ -48,11 +51,9 @@ export class Responder {
   /** The number of bytes reported last. */
   #told = 0;
   readonly #finder: Finder;
-  /** The page that the current request needs. */
-  #wanted: { readonly folder: OpenFile; readonly wanted: WantedPage } | undefined;
-  /**
-   * Whether the response to a plain request depends only on its path and the codings it accepts.
-   */
+  /** Requests that wait for others to open their files. */
+  readonly lookups: Lookups;
+  /** Whether the response to a plain request depends only on its path and accepted codings. */
   readonly #keeps: boolean;
 
   constructor(options: ResponderOptions) {
@@ -66,19 +67,24 @@ export class Responder {
       this.clear();
     };
     this.#finder = new Finder({ root, settings, exhausted });
+    this.lookups = new Lookups(options.remote, options.listings, exhausted);
     const { cors } = settings;
     this.#keeps = options.cache.maxFiles > 0 && (cors === undefined || cors.origins === "*");
   }
 
   /**
-   * Answers the request in `head`; `now` is monotonic, in milliseconds. `null` means that a page
-   * must be built first: call {@linkcode wait} or {@linkcode forgetPage}.
+   * Answers the request in `head`; `now` is monotonic, in milliseconds. `null` says that it has to wait:
+   * call `wait` or `forgetWanted` of {@linkcode lookups}.
    */
   answer(head: RequestHead, now: number): Reply | null {
     const { bytes, known, method, targetStart } = head;
     const file = method === Method.GET || method === Method.HEAD;
-    if (!file || !this.#keeps || bytes[targetStart] !== SLASH) return this.#make(head, now, -1);
+    const keeps = file && this.#keeps && bytes[targetStart] === SLASH;
+    const granted = this.lookups.take();
+    if (granted instanceof Reply) return granted;
+    if (!keeps) return this.#make(head, now, -1, granted);
     const variant = this.#variants.of(head);
+    if (granted !== undefined) return this.#make(head, now, variant, granted);
     const entry = this.#cache.find(head, hashOf(head, variant), variant);
     if (entry === undefined || !this.#holds(entry, head, now)) {
       this.#options.looked(false);
@@ -88,18 +94,25 @@ export class Responder {
     return (known & CONDITIONAL) === 0 ? entry.reply : conditional(head, entry);
   }
 
-  /** Answers the request in `head` with the file that the program named. */
-  redirected(head: RequestHead, redirection: Redirection, accel: Accel): Reply {
+  /** Answers the request in `head` with the file that the program has named; as {@linkcode answer}. */
+  redirected(head: RequestHead, redirection: Redirection, accel: Accel): Reply | null {
     const method = head.method === Method.HEAD ? "HEAD" : "GET";
     const request = { ...requestOf(head), method };
-    const path = accelPath(redirection.target, accel, this.#options.settings.dotfiles);
-    if (typeof path === "number") return this.#finder.message(planMessage(request, path));
-    const found = this.#finder.findFile(request, path);
-    if (found.kind !== "file") return this.#finder.message(found.plan);
+    const found = this.lookups.take() ??
+      this.#finder.findNamed(request, redirection.target, accel);
+    if (found instanceof Reply) return found;
+    if (found.kind === "remote") return this.#suspend(found);
+    if (found.kind === "listing") throw new TypeError("A named file cannot be listed");
+    if (found.kind === "message") return this.#finder.message(found.plan);
     const file = new SharedFile(found.file);
     this.#doomed.push({ file, original: null });
     const plan = planFile(request, describedBy(found.file.described!, redirection));
     return new Reply(plan, file, null, { head: encodeHead(plan, redirection.cookies) });
+  }
+
+  /** Leaves a search to the threads of a mount, unless too many wait for it. */
+  #suspend(search: SuspendedSearch): Reply | null {
+    return this.lookups.want(search) ? null : this.#finder.message(unavailable());
   }
 
   /** Closes evicted files; call when the sender has the last response. */
@@ -148,7 +161,10 @@ export class Responder {
   }
 
   #leadsTo(entry: Entry, head: RequestHead): boolean {
-    const found = this.#finder.find(requestOf(head, true));
+    // Others have to open it again.
+    const found = entry.file.remote ? undefined : this.#finder.find(requestOf(head, true));
+    if (found?.kind === "remote") cancel(found);
+    if (found === undefined || found.kind === "remote") return false;
     const same = found.kind === "file" && !found.standsIn && this.#is(entry, found);
     closeFound(found);
     return same;
@@ -163,9 +179,10 @@ export class Responder {
   }
 
   /** Looks up the target, and caches the result for a variant unless that is negative. */
-  #make(head: RequestHead, now: number, variant: number): Reply | null {
+  #make(head: RequestHead, now: number, variant: number, granted?: Found): Reply | null {
     const request = { ...requestOf(head), keepOriginal: variant >= 0 };
-    const found = this.#finder.find(request);
+    const found = granted ?? this.#finder.find(request);
+    if (found.kind === "remote") return this.#suspend(found);
     if (found.kind === "message") return this.#finder.message(found.plan);
     if (found.kind === "listing") return this.#list(request, found);
     const entry = this.#describe(head, variant, found, now);
@@ -193,7 +210,8 @@ export class Responder {
     const shared = new SharedFile(file);
     const representation = file.described!;
     const version = versionOf(file);
-    const small = this.#keeps && version !== null && file.size <= this.#options.cache.maxFileBytes;
+    const small = this.#keeps && version !== null && !shared.remote &&
+      file.size <= this.#options.cache.maxFileBytes;
     const read = small ? readResident(file.fd, file.size) : null;
     // The file may have changed while it was read.
     const body = read !== null && version!.holds(file.fd) ? read : null;
@@ -217,42 +235,24 @@ export class Responder {
   }
 
   /** The page of a folder; `null` if it must be built first. */
-  #list(request: LookupRequest, { folder, target }: Found & { kind: "listing" }): Reply | null {
+  #list(request: SearchRequest, { folder, target }: Found & { kind: "listing" }): Reply | null {
     const { listings } = this.#options;
     const json = prefersJson(request.header("accept"));
     const wanted = { names: target.names, page: pageNumber(target.query), json };
-    const gone = listings === null || listings.gone;
+    const gone = listings === null || (listings.gone && folder.remote !== true);
     const reply = gone
       ? this.#finder.listNow(request, folder, wanted)
       : listings.find(folder, wanted);
     if (reply === undefined) {
-      this.#wanted = { folder, wanted };
+      this.lookups.want({ kind: "page", folder, wanted });
       return null;
     }
     folder.close();
     return reply;
-  }
-
-  /** Starts building the missing page; `waiter` asks again once it is there. */
-  wait(waiter: ListingWaiter): void {
-    const { folder, wanted } = this.#wanted!;
-    this.#wanted = undefined;
-    this.#options.listings!.ask(folder, wanted, waiter);
-  }
-
-  /** Drops the page, because the request will be read again. */
-  forgetPage(): void {
-    this.#wanted?.folder.close();
-    this.#wanted = undefined;
   }
 }
 
 /** Variants are small numbers: each changes the hash of all paths. */
 function hashOf({ pathHash }: RequestHead, variant: number): number {
   return variant <= 0 ? pathHash : Math.imul(pathHash, 31) + variant | 0;
-}
-
-function closeFound(found: Found): void {
-  if (found.kind === "listing") found.folder.close();
-  if (found.kind === "file") found.file.close(), found.original?.close();
 }

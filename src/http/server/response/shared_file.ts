@@ -10,6 +10,7 @@ const BLOCK = 512;
 interface Closable {
   readonly fd: number;
   readonly size: number;
+  readonly remote?: boolean | undefined;
   close(): void;
 }
 
@@ -20,6 +21,8 @@ export class SharedFile implements ResidentFile {
   /** Size in bytes when it was opened. */
   readonly size: number;
   readonly id: number = newFileId();
+  /** Whether another machine or process has it. */
+  readonly remote: boolean;
   readonly #file: Closable;
   #users = 0;
   #retired = false;
@@ -29,6 +32,7 @@ export class SharedFile implements ResidentFile {
   constructor(file: Closable) {
     this.fd = file.fd;
     this.size = file.size;
+    this.remote = file.remote === true;
     this.#file = file;
   }
 

@@ -13,6 +13,7 @@ import { Loop } from "../../../threads/loop/loop.ts";
 import { closeSink, openSink, populate } from "../../../page_cache/populate.ts";
 import { SANDBOXED } from "../control/config.ts";
 import { type ListingJobData, serveListings } from "../listing/listing_thread.ts";
+import { type RemoteJobData, serveRemote } from "../remote/remote_thread.ts";
 import { restrictThread } from "./sandbox.ts";
 import { ANSWER_BYTES, REQUEST_BYTES } from "./prefetch_client.ts";
 
@@ -20,13 +21,15 @@ import { ANSWER_BYTES, REQUEST_BYTES } from "./prefetch_client.ts";
 const NICE = 5;
 
 /**
- * Answers the requests from each of `job.fds`. With {@linkcode ListingJobData}, the thread lists
- * folders instead.
+ * Answers the requests that come through each of `job.fds`. With {@linkcode ListingJobData} the thread
+ * reads folders instead, with {@linkcode RemoteJobData} files of other machines as well.
  */
 export function run(job: JobContext): void {
   setThreadPriority(NICE);
   if (job.data !== null && typeof job.data === "object") {
-    return serveListings(job, job.data as ListingJobData);
+    return "remote" in job.data
+      ? serveRemote(job, job.data as RemoteJobData)
+      : serveListings(job, job.data as ListingJobData);
   }
   if (job.data === SANDBOXED) {
     openSink();

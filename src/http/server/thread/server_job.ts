@@ -25,6 +25,7 @@ import {
   type JobData,
   NEEDS_DISK,
   NEEDS_LISTINGS,
+  NEEDS_REMOTE,
 } from "../control/config.ts";
 import { PrefetchClient } from "./prefetch_client.ts";
 import { AccessLog } from "./access_log.ts";
@@ -32,11 +33,15 @@ import { pinFallback } from "../proxy/options.ts";
 import { loadHook } from "../control/headers_hook.ts";
 import { Listings } from "../listing/listings.ts";
 import { LogWriter } from "./log_writer.ts";
+import { RemoteFiles } from "../remote/remote_files.ts";
 import { restrictThread } from "./sandbox.ts";
 import { setCommonFields } from "../response/response.ts";
 import type { ServiceTls } from "../connection/contracts.ts";
 import { Service } from "./worker.ts";
 import { Responder } from "../response/responder.ts";
+
+/** Most requests of a thread that wait for one mount; further ones get 503. */
+const MOST_WAITING = 128;
 
 /** The headers hook, once its module is loaded. */
 let hook: HeadersHook | undefined;
@@ -77,16 +82,25 @@ export function run(job: JobContext): void {
     folder.close();
     throw cause;
   }
+  const remote = new RemoteFiles({
+    loop,
+    slots: data.slots,
+    most: Math.min(MOST_WAITING, Math.ceil(limits.maxConnections / 4)),
+    start: (slot) => job.complete(NEEDS_REMOTE, slot),
+  });
   const listings = settings.listing
     ? new Listings({
       loop,
       fd: others.shift()!,
       validMs: cache.validMs,
       wake: () => job.complete(NEEDS_LISTINGS, index),
+      remote,
+      grant: (reply, waiter) => site.lookups.grant(reply, waiter),
     })
     : null;
-  const site = new Responder({
+  const site: Responder = new Responder({
     listings,
+    remote,
     root: folder,
     settings: settingsOf({
       ...settings,
@@ -109,7 +123,7 @@ export function run(job: JobContext): void {
     loop,
     disk: new PrefetchClient(loop, diskFd, () => job.complete(NEEDS_DISK, index)),
     site,
-    listings,
+    remote,
     accessLog,
     limits,
     cache,
@@ -141,6 +155,10 @@ export function run(job: JobContext): void {
   });
 
   function obey({ id, command }: WorkerCommand<Command>): void {
+    if (typeof command === "object" && "slot" in command) {
+      remote.connect(command.slot, command.remote[index] ?? -1);
+      return job.complete(id, 0);
+    }
     if (typeof command === "object") {
       if ("tls" in command) tls?.acceptor.update(command.tls);
       else dialer?.update(command.fallback);
@@ -168,6 +186,7 @@ export function run(job: JobContext): void {
     acceptor.close();
     site.clear();
     listings?.close();
+    remote.end();
     folder.close();
   }
 }

@@ -6,7 +6,7 @@ import type { PrefetchClient } from "./prefetch_client.ts";
 import type { FallbackConfig } from "../proxy/options.ts";
 import type { TlsDialer } from "../../../tls/client/dialer.ts";
 import type { AccessLog } from "./access_log.ts";
-import type { Listings } from "../listing/listings.ts";
+import type { RemoteFiles } from "../remote/remote_files.ts";
 import type { ServiceTls } from "../connection/contracts.ts";
 import type { Responder } from "../response/responder.ts";
 
@@ -15,8 +15,8 @@ export interface ServiceOptions {
   readonly loop: Loop;
   readonly disk: PrefetchClient;
   readonly site: Responder;
-  /** Pages of folders; `null` if folders are not listed. */
-  readonly listings: Listings | null;
+  /** Files of other machines and processes. */
+  readonly remote: RemoteFiles;
   readonly accessLog: AccessLog | null;
   readonly limits: Limits;
   readonly cache: CacheConfig;

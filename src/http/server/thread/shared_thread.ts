@@ -12,15 +12,20 @@ const STREAM = SocketType.STREAM | SocketType.NONBLOCK | SocketType.CLOEXEC;
 export class SharedThread {
   readonly #name: string;
   readonly #data: unknown;
+  readonly #mayHang: boolean;
   /** Its ends of the sockets, before it is started. */
   #fds: number[] = [];
   #host: WorkerHost | undefined;
   #started = false;
 
-  /** `name` is for debuggers and errors; `data` tells prefetch_job.ts which work to do. */
-  constructor(name: string, data: unknown) {
+  /**
+   * `name` is for debuggers and errors; `data` says to prefetch_job.ts which work it is; see
+   * `WorkerHostOptions` for `mayHang`.
+   */
+  constructor(name: string, data: unknown, mayHang = false) {
     this.#name = name;
     this.#data = data;
+    this.#mayHang = mayHang;
   }
 
   /** Creates a socket, and returns the end for a serving thread; the caller owns it. */
@@ -40,6 +45,7 @@ export class SharedThread {
         name: this.#name,
         data: this.#data,
         fds: this.#fds.splice(0),
+        mayHang: this.#mayHang,
         completed() {},
         ended() {},
       });

@@ -15,7 +15,7 @@ import type { Limits } from "../control/limits.ts";
 import { Connection } from "../connection/connection.ts";
 import type { PrefetchClient } from "./prefetch_client.ts";
 import { Fallback } from "../proxy/proxy.ts";
-import type { Listings } from "../listing/listings.ts";
+import type { RemoteFiles } from "../remote/remote_files.ts";
 import { Output } from "../connection/response_batch.ts";
 import { Reply, textPlan } from "../response/response.ts";
 import { RequestHead } from "../parser/request_head.ts";
@@ -47,7 +47,7 @@ export class Service implements ConnectionService {
   readonly disk: PrefetchClient;
   readonly limits: Limits;
   readonly site: Responder;
-  readonly listings: Listings | null;
+  readonly remote: RemoteFiles;
   readonly clock: Clock = new Clock();
   readonly residency: ResidencyCache;
   readonly head: RequestHead;
@@ -68,9 +68,9 @@ export class Service implements ConnectionService {
   readonly #sweeper = new Timer({ onTimeout: () => this.#sweep() });
 
   constructor(options: ServiceOptions) {
-    const { cache, counters, dialer, disk, limits, listings, loop, preflights, site } = options;
+    const { cache, counters, dialer, disk, limits, loop, preflights, remote, site } = options;
     const config = options.fallback;
-    this.listings = listings;
+    this.remote = remote;
     this.#options = options;
     this.#counters = counters;
     this.tls = options.tls;
@@ -126,10 +126,10 @@ export class Service implements ConnectionService {
     const connection = new Connection(this, start.fd, session);
     this.#starts.delete(start);
     this.#connections.add(connection);
-    this.loop.modify(start.fd, EpollEvent.IN);
+    start.watch(EpollEvent.IN);
     this.loop.pass(start.fd, connection);
     if (this.closing) connection.finish();
-    else connection.onEvents(EpollEvent.IN);
+    else if (session.buffered) connection.onEvents(EpollEvent.IN);
   }
 
   /** Forgets a connection whose handshake failed. */

@@ -4,8 +4,7 @@ import { builtin } from "../../../builtins.ts";
 import { asSyscallError, TruncatedError } from "../../../errors.ts";
 import { check } from "../../../sys/check.ts";
 import { available } from "../../../sys/libc.ts";
-import { fdStat } from "../../../sys/file/statx.ts";
-import { readRemote } from "../../../threads/blocking/files.ts";
+import { knownSize, readRemote } from "../../../threads/blocking/files.ts";
 import { WINDOW } from "../../../page_cache/prefetch.ts";
 import { newFileId, type ResidentFile } from "../../../threads/residency_cache.ts";
 import { closeEnd, type End, goBuffered, verify } from "../../engine/endpoint.ts";
@@ -76,8 +75,7 @@ export class FileSource implements ChunkSource {
    * were offered.
    */
   short(): Error {
-    const stat = fdStat(this.#end.fd);
-    const size = typeof stat === "number" ? 0 : stat.size;
+    const size = Math.max(0, knownSize(this.#end.fd));
     const begun = this.#stop - this.total;
     return truncated(this.#end.given, Math.max(0, size - begun), this.total);
   }
@@ -101,8 +99,8 @@ export function truncated(fd: number, bytesMoved: number, bytesExpected: number)
 }
 
 /** A file whose contents are made up as it is read, in memory; else the file itself. */
-export async function settled(end: End): Promise<End> {
-  const copy = await snapshot(end.fd, end.status!);
+export async function settled(end: End, signal: AbortSignal | undefined): Promise<End> {
+  const copy = await snapshot(end.fd, end.status!, signal);
   if (copy === undefined) return end;
   closeEnd(end);
   return { ...end, given: copy.fd, ...copy, status: undefined, direct: false };

@@ -69,7 +69,7 @@ async function byDescriptor(
 ): Promise<ChunkSource> {
   const action = "broadcast a file";
   if (!available()) {
-    const held = await openSource(fd);
+    const held = await openSource(fd, undefined, options.signal);
     const range = resolveRange(options, held.size, action);
     const chunkSource = new BytesSource(readFile(held.fd, range, FLOOR_CHUNK), range.length, false);
     return closing(chunkSource, () => {
@@ -80,7 +80,7 @@ async function byDescriptor(
   let end = await openEnd(fd, "source");
   try {
     if (isFile(end)) {
-      end = await settled(end);
+      end = await settled(end, options.signal);
       const range = resolveRange(options, end.size, action);
       if (isRemote(end)) {
         const bytes = readFile(end.fd, range, FLOOR_CHUNK);

@@ -142,7 +142,7 @@ async function describeSource(
   signal: AbortSignal | undefined,
 ): Promise<Source> {
   const name = path === undefined ? `fd ${fd}` : describe(path);
-  if (!available()) return await describeByRuntime(fd, path, name, close);
+  if (!available()) return await describeByRuntime(fd, path, name, close, signal);
   const asked = statusOf(fd);
   const status = check(
     asked instanceof Promise ? await asked : asked,
@@ -164,6 +164,7 @@ async function describeByRuntime(
   path: string | undefined,
   name: string,
   close: () => void,
+  signal: AbortSignal | undefined,
 ): Promise<Source> {
   const { mode, size, blocks } = await new Promise<Stats>((resolve, reject) => {
     builtin("fs").fstat(fd, (error, stats) => {
@@ -174,7 +175,7 @@ async function describeByRuntime(
   const type = mode & 0o170000;
   assertSendable(type, name);
   if (type === FileType.BLOCK) return { fd, size: await deviceSizeByReading(fd), path, close };
-  const copy = await hold(fd, { type, size, blocks });
+  const copy = await hold(fd, { type, size, blocks }, signal);
   if (copy === undefined) return { fd, size, path, close };
   close();
   return { ...copy, path, close: () => discard(copy) };

@@ -133,23 +133,64 @@ export function discard({ fd }: Snapshot): void {
 const held = new Map<number, Uint8Array>();
 let lastHeld = -1;
 
-/** As {@linkcode snapshot}, by the runtime's own reads; the number of the copy is no descriptor. */
-export async function hold(fd: number, stats: Doubtful): Promise<Snapshot | undefined> {
+/**
+ * As {@linkcode snapshot}, by the runtime's own reads; the number of the copy is no descriptor. After
+ * an abort it holds what was read by then.
+ */
+export async function hold(
+  fd: number,
+  stats: Doubtful,
+  signal?: AbortSignal,
+): Promise<Snapshot | undefined> {
   if (!isDoubtful(stats)) return undefined;
+  const waitless = await reopenWaitless(fd);
   const pieces: Uint8Array[] = [];
   let length = 0;
-  for (;;) {
-    const bytes = await readChunk(fd, length);
-    if (bytes.length === 0) break;
-    pieces.push(bytes);
-    length += bytes.length;
-    if (length > MOST_BYTES) {
-      throw new SyscallError({ syscall: "read", errno: EFBIG, action: `hold fd ${fd} in memory` });
+  try {
+    while (signal?.aborted !== true) {
+      const bytes = await readChunk(fd, waitless ?? fd, length);
+      if (bytes.length === 0) break;
+      pieces.push(bytes);
+      length += bytes.length;
+      if (length > MOST_BYTES) {
+        const action = `hold fd ${fd} in memory`;
+        throw new SyscallError({ syscall: "read", errno: EFBIG, action });
+      }
     }
+  } finally {
+    if (waitless !== undefined) builtin("fs").close(waitless, () => {});
   }
   if (length === stats.size) return undefined;
   held.set(--lastHeld, builtin("buffer").Buffer.concat(pieces));
   return { fd: lastHeld, size: length };
+}
+
+/**
+ * The same file by a descriptor that does not wait, so that a log of the kernel holds up no thread of
+ * the runtime. `undefined` where `fd` does not wait, or nothing can be learned of that.
+ *
+ * @throws {SyscallError} `EBUSY` for a file that waits and that only one may open.
+ */
+async function reopenWaitless(fd: number): Promise<number | undefined> {
+  const { constants, open } = builtin("fs");
+  if (platform.os !== "linux" || await isWaitless(fd)) return undefined;
+  return await new Promise((resolve, reject) => {
+    open(`/proc/self/fd/${fd}`, constants.O_RDONLY | constants.O_NONBLOCK, (error, opened) => {
+      if (error?.code !== "EBUSY") return resolve(error ? undefined : opened);
+      const action = `read fd ${fd} without waiting: open it with O_NONBLOCK`;
+      reject(new SyscallError({ syscall: "open", errno: errnoNumber("EBUSY"), action }));
+    });
+  });
+}
+
+/** Whether a descriptor has `O_NONBLOCK`, as far as procfs says. */
+function isWaitless(fd: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    builtin("fs").readFile(`/proc/self/fdinfo/${fd}`, "latin1", (_, text) => {
+      const flags = parseInt(/^flags:\s*([0-7]+)/m.exec(text ?? "")?.[1] ?? "0", 8);
+      resolve((flags & platform.open.NONBLOCK) !== 0);
+    });
+  });
 }
 
 /** The bytes under a number that {@linkcode hold} has given out. */
@@ -162,12 +203,15 @@ export function forget(fd: number): boolean {
   return fd < 0 && held.delete(fd);
 }
 
-function readChunk(fd: number, position: number): Promise<Uint8Array> {
+/** `fd` is the descriptor that the caller knows. Without a position where the file has none. */
+function readChunk(fd: number, waitless: number, position: number | null): Promise<Uint8Array> {
   const bytes = new Uint8Array(CHUNK);
   return new Promise((resolve, reject) => {
-    builtin("fs").read(fd, bytes, 0, CHUNK, position, (error, count) => {
+    builtin("fs").read(waitless, bytes, 0, CHUNK, position, (error, count) => {
       if (!error) return resolve(bytes.subarray(0, count));
-      const errno = errnoNumber(String((error as NodeJS.ErrnoException).code));
+      const code = String((error as NodeJS.ErrnoException).code);
+      if (code === "ESPIPE" && position !== null) return resolve(readChunk(fd, waitless, null));
+      const errno = errnoNumber(code);
       const action = `read fd ${fd}, which tells no length`;
       reject(errno === 0 ? error : new SyscallError({ syscall: "read", errno, action }));
     });

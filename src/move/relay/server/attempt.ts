@@ -36,6 +36,9 @@ export class Attempt {
   readonly #dial: Dial;
   #over = false;
 
+  /** One that is being connected has its own limit of time. */
+  readonly silentSince: number = Infinity;
+
   /** Takes a connection. Call {@linkcode start} next. */
   constructor(client: number, owner: AttemptOwner) {
     this.#client = client;

@@ -14,6 +14,8 @@ export interface RelayJobData {
   /** At index 0, the number of connections of all threads. */
   readonly total: Int32Array<SharedArrayBuffer>;
   readonly maxConnections: number;
+  /** Whether a silent connection makes room for one more, because descriptors set the limit. */
+  readonly sheds: boolean;
   /** Index of this thread. */
   readonly index: number;
   /** `null` for a single thread. */

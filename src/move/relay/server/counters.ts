@@ -24,9 +24,11 @@ export const Count = {
   PIPES: 9,
   /** 1 if bytes had to be copied; for single pairs only. */
   COPIED: 10,
+  /** Connections reset to make room for others. */
+  SHED: 11,
 } as const;
 
-const PLACES = 11;
+const PLACES = 12;
 
 /** Counters of one thread. Only that thread writes them, so they need no atomic operations. */
 export type Counters = Float64Array<SharedArrayBuffer>;

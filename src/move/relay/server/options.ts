@@ -40,6 +40,9 @@ export interface RelayServerOptions {
    * Maximum connections at a time, from 1; others wait in the kernel's queue. Each takes two
    * descriptors, and two or four more while its receiver is slow.
    *
+   * No more than RLIMIT_NOFILE has room for. Where that is the limit, a further connection takes the place
+   * of the oldest one on which nothing has moved, once that is a quarter of a second old.
+   *
    * @default {16384}
    */
   readonly maxConnections?: number | undefined;

@@ -1,6 +1,6 @@
 /** The relaying threads: see relay_server.ts and relay.ts. A separate entry. @module */
 
-import { ESHUTDOWN, ETIMEDOUT } from "../../../errno.ts";
+import { ECANCELED, ESHUTDOWN, ETIMEDOUT } from "../../../errno.ts";
 import { READY_ID, type WorkerCommand } from "../../../threads/worker_pool.ts";
 import type { JobContext } from "../../../threads/job.ts";
 import { Acceptor } from "../../../threads/loop/acceptor.ts";
@@ -11,6 +11,7 @@ import type { RelayCommand, RelayJobData } from "./commands.ts";
 import { Count } from "./counters.ts";
 import { Direction, type SharedBuffers, TURN_BYTES } from "../direction.ts";
 import { Pair, type PairOwner, WATCHED } from "../pair.ts";
+import { oldestSilent } from "./room.ts";
 import { relayPool } from "../../engine/pipe_pool.ts";
 
 /** Relays until `job.stopping()`. */
@@ -69,12 +70,13 @@ class RelayThread implements PairOwner {
   /** Called by its pairs. */
   ended(pair: Pair, result: number): void {
     if (result === ETIMEDOUT) this.#data.counters[Count.IDLE]!++;
-    else if (result < 0) this.#data.counters[Count.BROKEN]!++;
+    else if (result < 0 && result !== ECANCELED) this.#data.counters[Count.BROKEN]!++;
     this.#leave(pair);
   }
 
   #listen(listener: number): void {
     const { connectMs, counters, index, maxConnections, shares, total, upstreams } = this.#data;
+    const { sheds } = this.#data;
     const owner: AttemptOwner = {
       loop: this.loop,
       upstreams,
@@ -100,13 +102,16 @@ class RelayThread implements PairOwner {
     const leave = () => void Atomics.sub(total, 0, 1);
     this.#acceptor = new Acceptor(this.loop, listener, {
       limit: {
-        enter() {
+        enter: () => {
           if (Atomics.add(total, 0, 1) < maxConnections) return true;
+          // The one that goes gives its place back.
+          if (sheds && this.#makeRoom()) return true;
           leave();
           return false;
         },
         leave,
       },
+      exhausted: () => this.#makeRoom(),
       accepted: (client) => {
         if (this.#placement === undefined) accepted(client);
         else this.#placement.place(client);
@@ -125,6 +130,15 @@ class RelayThread implements PairOwner {
     this.loop.pass(client, pair.first());
     this.loop.pass(server, pair.second());
     pair.start();
+  }
+
+  /** Resets the oldest connection on which nothing has moved; false where there is none. */
+  #makeRoom(): boolean {
+    const chosen = oldestSilent(this.#connections, this.loop.now);
+    if (chosen === undefined) return false;
+    this.#data.counters[Count.SHED]!++;
+    chosen.cut(ECANCELED);
+    return true;
   }
 
   #leave(connection: Pair | Attempt): void {

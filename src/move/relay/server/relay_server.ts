@@ -3,6 +3,7 @@
 
 import { builtin } from "../../../builtins.ts";
 import type { SocketAddress } from "../../../sys/net/address.ts";
+import { closeWithWorker } from "../../../runtime/adopt.ts";
 import { check } from "../../../sys/check.ts";
 import { available } from "../../../sys/libc.ts";
 import * as raw from "../../../sys/raw/mod.ts";
@@ -45,6 +46,7 @@ export class Relay implements AsyncDisposable {
   #pool: WorkerPool | undefined;
   #portable: PortableRelay | undefined;
   #listener = -1;
+  #closeListener: (() => number) | undefined;
   #address: ServerAddress | undefined;
   #listening: Promise<ServerAddress> | undefined;
   #closing: Promise<void> | undefined;
@@ -140,6 +142,7 @@ export class Relay implements AsyncDisposable {
     this.#throwIfClosed();
     if (!available()) return await this.#listenPortably(listen, upstreams);
     this.#listener = openListener(listen);
+    this.#closeListener = closeWithWorker(this.#listener);
     try {
       if (isLoopback(listen)) withoutPacing(this.#listener);
       this.#address = serverAddress(getsockname(this.#listener));
@@ -205,7 +208,7 @@ export class Relay implements AsyncDisposable {
   #stopListening(): void {
     if (this.#listener < 0) return;
     raw.shutdown(this.#listener, ShutdownHow.RDWR);
-    check(raw.close(this.#listener), "close", () => "close the listener");
+    check(this.#closeListener!(), "close", () => "close the listener");
     this.#listener = -1;
     if (this.#address?.family !== "Unix" || this.#address.path.startsWith("\0")) return;
     builtin("fs").rmSync(this.#address.path, { force: true });

@@ -11,6 +11,8 @@ export interface RelayStats {
   readonly accepted: number;
   /** Connections closed at once because no descriptor was left. */
   readonly refused: number;
+  /** Connections reset to make room for others: nothing had moved on them, and no descriptor was left. */
+  readonly shed: number;
   /** Connections reset because the upstream could not be reached. */
   readonly unreached: number;
   /** Error of the last failed connect, such as `"ECONNREFUSED"`; `null` if there was none. */
@@ -35,6 +37,7 @@ export function sumUp(threads: readonly Counters[]): RelayStats {
     active: sum(Count.ACTIVE),
     accepted: sum(Count.ACCEPTED),
     refused: sum(Count.REFUSED),
+    shed: sum(Count.SHED),
     unreached: sum(Count.UNREACHED),
     lastConnectError: errno === undefined ? null : errnoName(errno),
     broken: sum(Count.BROKEN),

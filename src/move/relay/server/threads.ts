@@ -9,6 +9,7 @@ import { jobLocation } from "../../../threads/worker_location.ts";
 import type { RelayJobData } from "./commands.ts";
 import type { Counters } from "./counters.ts";
 import type { CheckedOptions } from "./options.ts";
+import { fitConnections } from "./room.ts";
 
 /** What the threads need at start. */
 export interface ThreadsStart {
@@ -26,9 +27,10 @@ export interface ThreadsStart {
 export function startThreads(
   { counters, ended, listener, options, upstreams }: ThreadsStart,
 ): WorkerPool {
-  const { connectMs, idleMs, maxConnections, threads, workerUrl } = options;
+  const { connectMs, idleMs, threads, workerUrl } = options;
   const mailboxes = threads > 1 ? new FdMailboxes(threads) : undefined;
   const total = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
+  const maxConnections = fitConnections(options.maxConnections, threads);
   return new WorkerPool({
     job: jobLocation("move/relay/server/relay_job", workerUrl),
     name: "sluice relay",
@@ -39,6 +41,7 @@ export function startThreads(
       connectMs,
       idleMs,
       maxConnections,
+      sheds: maxConnections < options.maxConnections,
       index,
       counters: counters[index]!,
       total,

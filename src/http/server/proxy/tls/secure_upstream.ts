@@ -4,7 +4,8 @@ import type { Cell } from "../../../../../ffi/libc/cell.ts";
 import { EpollEvent } from "../../../../sys/flags/event.ts";
 import type { Loop, Task } from "../../../../threads/loop/loop.ts";
 import type { TlsDialer } from "../../../../tls/client/dialer.ts";
-import { Handshake, type TlsSession } from "../../../../tls/session.ts";
+import { Handshake } from "../../../../tls/hello_reader.ts";
+import type { TlsSession } from "../../../../tls/session.ts";
 import { type BridgeOwner, TlsBridge } from "./bridge.ts";
 import { Watched } from "./watched.ts";
 

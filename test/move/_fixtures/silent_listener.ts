@@ -1,0 +1,7 @@
+/** Listens on an address and a port, and is then stopped: nobody accepts. @module */
+
+import { createServer } from "node:net";
+import process from "node:process";
+
+const [host, port] = process.argv.slice(-2) as [string, string];
+createServer().listen({ host, port: Number(port), backlog: 1 }, () => console.log("listening"));
