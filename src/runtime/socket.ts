@@ -2,6 +2,7 @@
 
 import type { Socket } from "node:net";
 import { builtin } from "../builtins.ts";
+import { available } from "../sys/libc.ts";
 import * as raw from "../sys/raw/mod.ts";
 import { isDescriptorOf, isVerified, type Ports } from "./internals.ts";
 import type { RuntimeConnection } from "./types.ts";
@@ -35,6 +36,8 @@ export function isPlain(socket: Socket): boolean {
 }
 
 function isOwnDuplicate(socket: Socket, handle: Handle): boolean {
+  // Without foreign calls nothing can close a duplicate.
+  if (!available()) return false;
   if (socket.connecting || isVerified("fdForIpc()")) return true;
   const fd = handle.fdForIpc!();
   // Deno has no descriptor left; the code that creates the connection will find out too.

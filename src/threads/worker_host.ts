@@ -43,12 +43,7 @@ export interface WorkerHostOptions {
   ended(error: Error): void;
 }
 
-/**
- * Milliseconds that a closed host waits before it terminates its Worker.
- *
- * A terminated Worker closes nothing: the connections of a server would stay open until the process
- * ends. On a busy machine, a job may need seconds to end.
- */
+/** Milliseconds before a closed host terminates its Worker: see docs/decisions/29-slow-is-not-stuck.md. */
 const CLOSE_MS = 10_000;
 
 /** Milliseconds that `close()` waits for a job that may never end; the job itself has as long as others. */

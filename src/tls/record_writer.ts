@@ -4,7 +4,7 @@ import type { Cell } from "../../ffi/libc/cell.ts";
 import type { OpenSsl } from "../../ffi/libssl/mod.ts";
 import { EAGAIN, ECONNRESET } from "../errno.ts";
 import { sendfileStep } from "../move/engine/step/sendfile.ts";
-import { preadCell, sendCell } from "../sys/raw/cells.ts";
+import { addressAt, preadCell, sendCell } from "../sys/raw/cells.ts";
 import * as raw from "../sys/raw/mod.ts";
 import { MessageFlag, SocketLevel, TcpOption } from "../sys/flags/socket.ts";
 
@@ -80,7 +80,7 @@ export class RecordWriter {
     let sent = 0;
     while (sent < count) {
       const wanted = this.#pending || Math.min(RECORD_BYTES, count - sent);
-      const written = this.#write(cell.address + BigInt(start + sent), wanted);
+      const written = this.#write(addressAt(cell, start + sent), wanted);
       if (written <= 0) return sent > 0 ? sent : written;
       sent += written;
     }
@@ -111,7 +111,7 @@ export class RecordWriter {
         }
         length = Math.min(RECORD_BYTES, filled - at);
       }
-      const written = this.#write(buffer.address + BigInt(at), length);
+      const written = this.#write(addressAt(buffer, at), length);
       if (written <= 0) return sent > 0 ? sent : written;
       // What was pending is not in the buffer, which is empty then.
       if (filled > 0) at += written;

@@ -3,6 +3,7 @@
 import type { Cell } from "../../ffi/libc/cell.ts";
 import { EAGAIN, ECONNRESET, EINTR } from "../errno.ts";
 import { sendCopyStep } from "../move/engine/step/memory.ts";
+import { addressAt } from "../sys/raw/cells.ts";
 import type { Opened, TlsAcceptor } from "./acceptor.ts";
 import { Failure, failureOf } from "./failure.ts";
 import { Handshake, HelloReader } from "./hello_reader.ts";
@@ -153,7 +154,7 @@ export class TlsSession {
     let total = 0;
     let taken = false;
     while (total < room) {
-      const count = this.#read(cell.address + BigInt(start + total), room - total);
+      const count = this.#read(addressAt(cell, start + total), room - total);
       if (count > 0) {
         total += count;
         // Less than there is room for is the end of a record.

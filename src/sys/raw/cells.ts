@@ -28,6 +28,11 @@ function big(count: number): bigint {
   return lastBigCount;
 }
 
+/** Address of a byte of a cell. */
+export function addressAt(cell: Cell, start: number): bigint {
+  return start === 0 ? cell.address : cell.address + big(start);
+}
+
 /** `send(fd, cell + start, count, flags)`: bytes taken, or `-errno`. */
 export function sendCell(
   fd: number,
@@ -36,8 +41,7 @@ export function sendCell(
   count: number,
   flags: number,
 ): number {
-  const address = start === 0 ? cell.address : cell.address + big(start);
-  return fold(libc().sendto(fd, address, big(count), flags, 0n, 0));
+  return fold(libc().sendto(fd, addressAt(cell, start), big(count), flags, 0n, 0));
 }
 
 /** `recv(fd, cell + start, count, flags)`: bytes received, 0 at the end, or `-errno`. */
@@ -48,8 +52,7 @@ export function recvCell(
   count: number,
   flags: number,
 ): number {
-  const address = start === 0 ? cell.address : cell.address + big(start);
-  return fold(libc().recvfrom(fd, address, big(count), flags, 0n, 0n));
+  return fold(libc().recvfrom(fd, addressAt(cell, start), big(count), flags, 0n, 0n));
 }
 
 /** `struct iovec` of {@linkcode preadCell}. */
@@ -64,7 +67,7 @@ export function preadCell(
   offset: number,
 ): number {
   // pread(2) is bound to take a typed array; preadv2() with one piece and without flags is the same.
-  vector.view.setBigUint64(0, start === 0 ? cell.address : cell.address + big(start), true);
+  vector.view.setBigUint64(0, addressAt(cell, start), true);
   vector.view.setBigUint64(8, big(count), true);
   return fold(libc().preadv2(fd, vector.address, 1, BigInt(offset), 0));
 }

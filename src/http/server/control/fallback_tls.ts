@@ -36,8 +36,9 @@ export class FallbackTls {
     freeContext(old);
   }
 
-  /** Gives it back; call once, when the threads are gone. */
+  /** Gives it back; call when the threads are gone. A second call does nothing. */
   close(): void {
-    freeContext(this.context);
+    if (this.context !== 0n) freeContext(this.context);
+    this.context = 0n;
   }
 }

@@ -128,7 +128,7 @@ export function fallbackOf(value: string | FallbackOptions): FallbackChoice {
 /** Looks the name up, for the threads. `context` is the `SSL_CTX` for a program that speaks TLS. */
 export async function resolveFallback(
   { tls, to, ...rest }: FallbackChoice,
-  context: bigint,
+  context = 0n,
 ): Promise<FallbackConfig> {
   const addresses = dialAddresses(await resolveAll(to));
   return { ...rest, addresses, host: hostOf(to), tls: tls && { ...tls, context } };
