@@ -81,7 +81,9 @@ export function runtime(): Runtime {
 }
 
 /** Reads a setting from the environment, without a permission prompt on Deno. */
-export function setting(variable: `SLUICE_${string}` | "NODE_DEBUG"): string | undefined {
+export function setting(
+  variable: `SLUICE_${string}` | "NODE_DEBUG" | "SSL_CERT_FILE",
+): string | undefined {
   if (Deno !== undefined) {
     const { state } = Deno.permissions.querySync({ name: "env", variable });
     if (state !== "granted") return undefined;

@@ -51,6 +51,8 @@ export const CRYPTO = {
   ASN1_TIME_to_tm: { args: ["address", "buffer"], returns: "i32" },
   /** `int X509_STORE_add_cert(X509_STORE *store, X509 *certificate)` */
   X509_STORE_add_cert: { args: ["address", "address"], returns: "i32" },
+  /** `const char *X509_verify_cert_error_string(long error)` */
+  X509_verify_cert_error_string: { args: ["i64"], returns: "i64" },
   /** `void EVP_PKEY_free(EVP_PKEY *key)` */
   EVP_PKEY_free: { args: ["address"], returns: "void" },
   /** `int EVP_PKEY_is_a(const EVP_PKEY *key, const char *name)` */

@@ -6,6 +6,8 @@ import type { Signature } from "../types.ts";
 export const SSL = {
   /** `const SSL_METHOD *TLS_server_method(void)` */
   TLS_server_method: { args: [], returns: "i64" },
+  /** `const SSL_METHOD *TLS_client_method(void)` */
+  TLS_client_method: { args: [], returns: "i64" },
   /** `SSL_CTX *SSL_CTX_new(const SSL_METHOD *method)` */
   SSL_CTX_new: { args: ["address"], returns: "i64" },
   /** `void SSL_CTX_free(SSL_CTX *ctx)` */
@@ -38,6 +40,8 @@ export const SSL = {
   SSL_CTX_set_session_id_context: { args: ["address", "buffer", "u32"], returns: "i32" },
   /** `void SSL_CTX_set_alpn_select_cb(SSL_CTX *ctx, SSL_CTX_alpn_select_cb_func callback, void *arg)` */
   SSL_CTX_set_alpn_select_cb: { args: ["address", "address", "address"], returns: "void" },
+  /** `int SSL_CTX_set_alpn_protos(SSL_CTX *ctx, const unsigned char *list, unsigned length)`; 0 is success */
+  SSL_CTX_set_alpn_protos: { args: ["address", "buffer", "u32"], returns: "i32" },
   /** `SSL *SSL_new(SSL_CTX *ctx)` */
   SSL_new: { args: ["address"], returns: "i64" },
   /** `void SSL_free(SSL *ssl)` */
@@ -48,6 +52,14 @@ export const SSL = {
   SSL_get_wbio: { args: ["address"], returns: "i64" },
   /** `void SSL_set_accept_state(SSL *ssl)` */
   SSL_set_accept_state: { args: ["address"], returns: "void" },
+  /** `void SSL_set_connect_state(SSL *ssl)` */
+  SSL_set_connect_state: { args: ["address"], returns: "void" },
+  /** `int SSL_set1_host(SSL *ssl, const char *name)`, which takes an IP address, too */
+  SSL_set1_host: { args: ["address", "buffer"], returns: "i32" },
+  /** `void SSL_set_hostflags(SSL *ssl, unsigned flags)` */
+  SSL_set_hostflags: { args: ["address", "u32"], returns: "void" },
+  /** `long SSL_get_verify_result(const SSL *ssl)` */
+  SSL_get_verify_result: { args: ["address"], returns: "i64" },
   /** `long SSL_ctrl(SSL *ssl, int cmd, long larg, void *parg)` */
   SSL_ctrl: { args: ["address", "i32", "i64", "address"], returns: "i64" },
   /** `int SSL_do_handshake(SSL *ssl)` */

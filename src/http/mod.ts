@@ -57,6 +57,7 @@ export type { RequestEvent } from "./server/thread/log_format.ts";
 export type { CacheOptions, ServerLimits } from "./server/control/limits.ts";
 export type { FileServerOptions, LogOptions } from "./server/control/options.ts";
 export type { Endpoint, FallbackOptions, Forwarding } from "./server/proxy/options.ts";
+export type { FallbackTlsOptions } from "./server/proxy/tls/options.ts";
 export type { FileServerStats, TlsStats } from "./server/control/stats.ts";
 export { CertificateError, type CertificateErrorOptions } from "../tls/errors.ts";
 export type { HstsOptions, PemSource, TlsCertificate, TlsOptions } from "../tls/options.ts";

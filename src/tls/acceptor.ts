@@ -6,6 +6,7 @@ import * as raw from "../sys/raw/mod.ts";
 import { HostTable } from "./certificate/certificate_names.ts";
 import { type ClientHello, MOST_HELLO_BYTES } from "./client_hello.ts";
 import { calls } from "./library.ts";
+import type { TlsMemory } from "./record_writer.ts";
 import { keyName } from "./ticket_keys.ts";
 import { SocketLevel, TcpOption } from "../sys/flags/socket.ts";
 
@@ -48,7 +49,7 @@ const BIO_NOCLOSE = 0;
 const SSL_CTRL_SET_TLSEXT_STATUS_REQ_OCSP_RESP = 71;
 
 /** Makes the TLS side of accepted connections. */
-export class TlsAcceptor {
+export class TlsAcceptor implements TlsMemory {
   /** The functions of OpenSSL. */
   readonly calls: OpenSsl = calls();
   /** Memory that connections use between two waits. */
@@ -70,25 +71,14 @@ export class TlsAcceptor {
 
   /** Creates the `SSL` for a connection whose ClientHello was parsed; `null` if memory runs out. */
   open(fd: number, hello: ClientHello): Opened | null {
-    const ssl = this.calls;
-    ssl.ERR_clear_error();
     const entry = this.#hosts.find(hello.serverName);
-    const connection = BigInt(ssl.SSL_new(this.#contextOf(entry, hello)));
-    if (connection === 0n) return null;
-    const input = BigInt(ssl.BIO_new(BigInt(ssl.BIO_s_mem())));
-    const output = BigInt(ssl.BIO_new_socket(fd, BIO_NOCLOSE));
-    if (input === 0n || output === 0n) {
-      if (input !== 0n) ssl.BIO_free(input);
-      if (output !== 0n) ssl.BIO_free(output);
-      ssl.SSL_free(connection);
-      return null;
-    }
-    ssl.SSL_set_bio(connection, input, output);
-    ssl.SSL_set_accept_state(connection);
-    if (hello.wantsStatus && entry.ocsp !== 0n) this.#staple(connection, entry);
+    const opened = openConnection(this.calls, this.#contextOf(entry, hello), fd);
+    if (opened === null) return null;
+    this.calls.SSL_set_accept_state(opened.ssl);
+    if (hello.wantsStatus && entry.ocsp !== 0n) this.#staple(opened.ssl, entry);
     // A response must not wait for the acknowledgement of the session tickets before it.
     raw.setsockopt(fd, SocketLevel.TCP, TcpOption.NODELAY, 1);
-    return { ssl: connection, input };
+    return opened;
   }
 
   #contextOf({ context, previous }: ContextEntry, { ticketKeys }: ClientHello): bigint {
@@ -104,6 +94,23 @@ export class TlsAcceptor {
     const command = SSL_CTRL_SET_TLSEXT_STATUS_REQ_OCSP_RESP;
     ssl.SSL_ctrl(connection, command, BigInt(ocspBytes), copy);
   }
+}
+
+/** Makes the objects for a connection on `fd`, which stays the caller's; `null` without memory for them. */
+export function openConnection(ssl: OpenSsl, context: bigint, fd: number): Opened | null {
+  ssl.ERR_clear_error();
+  const connection = BigInt(ssl.SSL_new(context));
+  if (connection === 0n) return null;
+  const input = BigInt(ssl.BIO_new(BigInt(ssl.BIO_s_mem())));
+  const output = BigInt(ssl.BIO_new_socket(fd, BIO_NOCLOSE));
+  if (input === 0n || output === 0n) {
+    if (input !== 0n) ssl.BIO_free(input);
+    if (output !== 0n) ssl.BIO_free(output);
+    ssl.SSL_free(connection);
+    return null;
+  }
+  ssl.SSL_set_bio(connection, input, output);
+  return { ssl: connection, input };
 }
 
 function hostsOf({ entries }: ContextTable): HostTable<ContextEntry> {

@@ -80,9 +80,7 @@ const encoder = new TextEncoder();
  */
 export function makeContext(options: ContextOptions): bigint {
   const ssl = calls();
-  ssl.ERR_clear_error();
-  const context = BigInt(ssl.SSL_CTX_new(BigInt(ssl.TLS_server_method())));
-  if (context === 0n) throw refused("make a TLS context");
+  const context = newContext(BigInt(ssl.TLS_server_method()), options);
   try {
     configure(context, options);
     for (const credential of options.credentials) useCredential(context, credential);
@@ -94,19 +92,20 @@ export function makeContext(options: ContextOptions): bigint {
   }
 }
 
-/** Gives a context back; connections that use it keep it alive. */
-export function freeContext(context: bigint): void {
-  calls().SSL_CTX_free(context);
-}
-
-function configure(context: bigint, options: ContextOptions): void {
+/**
+ * A context with what servers and clients have in common: versions, and how records are written.
+ *
+ * @param method `SSL_METHOD`
+ */
+export function newContext(
+  method: bigint,
+  { maxVersion, minVersion }: Pick<ContextOptions, "maxVersion" | "minVersion">,
+): bigint {
   const ssl = calls();
-  const { ciphers, kernelTls, maxVersion, minVersion, suites, ticketKey } = options;
-  let bits = SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION | SSL_OP_CIPHER_SERVER_PREFERENCE |
-    SSL_OP_PRIORITIZE_CHACHA;
-  if (kernelTls) bits |= SSL_OP_ENABLE_KTLS;
-  if (ticketKey === null) bits |= SSL_OP_NO_TICKET;
-  ssl.SSL_CTX_set_options(context, bits);
+  ssl.ERR_clear_error();
+  const context = BigInt(ssl.SSL_CTX_new(method));
+  if (context === 0n) throw refused("make a TLS context");
+  ssl.SSL_CTX_set_options(context, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION);
   control(
     context,
     SSL_CTRL_MODE,
@@ -114,9 +113,24 @@ function configure(context: bigint, options: ContextOptions): void {
   );
   // Sessions live in tickets only: nothing to share, and nothing to fill up.
   control(context, SSL_CTRL_SET_SESS_CACHE_MODE, 0n);
-  ssl.SSL_CTX_set_timeout(context, BigInt(options.sessionSeconds));
   control(context, SSL_CTRL_SET_MIN_PROTO_VERSION, BigInt(Version[minVersion]));
   control(context, SSL_CTRL_SET_MAX_PROTO_VERSION, BigInt(Version[maxVersion]));
+  return context;
+}
+
+/** Gives a context back; connections that use it keep it alive. */
+export function freeContext(context: bigint): void {
+  calls().SSL_CTX_free(context);
+}
+
+function configure(context: bigint, options: ContextOptions): void {
+  const ssl = calls();
+  const { ciphers, kernelTls, suites, ticketKey } = options;
+  let bits = SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA;
+  if (kernelTls) bits |= SSL_OP_ENABLE_KTLS;
+  if (ticketKey === null) bits |= SSL_OP_NO_TICKET;
+  ssl.SSL_CTX_set_options(context, bits);
+  ssl.SSL_CTX_set_timeout(context, BigInt(options.sessionSeconds));
   if (ssl.SSL_CTX_set_cipher_list(context, text(ciphers ?? TLS12_CIPHERS)) !== 1) {
     throw unknownCiphers(ciphers ?? TLS12_CIPHERS);
   }
@@ -193,6 +207,7 @@ function unknownCiphers(ciphers: string): RangeError {
   return new RangeError(`Cannot serve HTTPS: tls.ciphers is "${ciphers}": ${reason}`);
 }
 
-function refused(action: string): UnsupportedError {
+/** The error for what OpenSSL refuses to do; has its reason. */
+export function refused(action: string): UnsupportedError {
   return new UnsupportedError({ action, reason: takeReason() });
 }

@@ -58,9 +58,9 @@ export interface TlsOptions extends TlsCertificate {
   /** Whether to use kernel TLS if the kernel and the library support it. @default {true} */
   kernelTls?: boolean | undefined;
   /**
-   * Sends Strict-Transport-Security (RFC 6797) with every response for a file, so that browsers use
-   * `https:` only. A number is the time in seconds; `true` means two years; an object sets `maxAge`
-   * in seconds, and more.
+   * Sends Strict-Transport-Security (RFC 6797) with every response that does not set it itself, so that
+   * browsers use `https:` only. A number is the time in seconds; `true` means two years; an object
+   * sets `maxAge` in seconds, and more.
    *
    * @default {false}
    */

@@ -38,7 +38,7 @@ export function portableTls(config: TlsConfig, now: number = Date.now()): Portab
     minVersion,
     maxVersion,
     ...(chosen !== "" && { ciphers: chosen }),
-    ...(ca !== null && { ca: textOf(ca) }),
+    ...(ca !== null && { ca: authoritiesOf(ca) }),
   };
   const [main, ...others] = config.hosts.map(({ pairs }) => pairs.map((pair) => load(pair, now)));
   const contextOf = (host: typeof main): SecureContextOptions => ({
@@ -110,6 +110,22 @@ function attempt<T>(pem: Pem, reason: string, body: () => T): T {
   } catch (cause) {
     throw unusable(pem, reason, cause);
   }
+}
+
+/**
+ * The text of a source that holds certificates of authorities.
+ *
+ * @throws {CertificateError} When it holds none, or one is malformed.
+ */
+export function authoritiesOf(pem: Pem): string {
+  const { X509Certificate } = builtin("crypto");
+  const text = textOf(pem);
+  const blocks = text.match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g);
+  if (blocks === null) {
+    throw unusable(pem, "it holds no certificate in PEM form (-----BEGIN CERTIFICATE-----)");
+  }
+  for (const block of blocks) attempt(pem, "it is malformed", () => new X509Certificate(block));
+  return text;
 }
 
 function textOf(pem: Pem): string {

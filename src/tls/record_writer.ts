@@ -1,12 +1,12 @@
 /** Writes memory and files to one TLS connection, as records or through the kernel. @module */
 
 import type { Cell } from "../../ffi/libc/cell.ts";
+import type { OpenSsl } from "../../ffi/libssl/mod.ts";
 import { EAGAIN, ECONNRESET } from "../errno.ts";
 import { sendfileStep } from "../move/engine/step/sendfile.ts";
 import { addressAt, preadCell, sendCell } from "../sys/raw/cells.ts";
 import * as raw from "../sys/raw/mod.ts";
 import { MessageFlag, SocketLevel, TcpOption } from "../sys/flags/socket.ts";
-import type { TlsAcceptor } from "./acceptor.ts";
 
 /** Maximum data of one TLS record in bytes: RFC 8446, 5.1. */
 export const RECORD_BYTES = 16_384;
@@ -19,6 +19,14 @@ const MOST_STAGED = 4096;
 
 const SSL_ERROR_WANT_WRITE = 3;
 
+/** What all TLS connections of one thread write by. */
+export interface TlsMemory {
+  /** The functions of OpenSSL. */
+  readonly calls: OpenSsl;
+  /** Memory that connections use between two waits. */
+  readonly buffer: Cell;
+}
+
 /**
  * The sending side of a connection. If the kernel encrypts, all data leaves as on a plain socket.
  * Otherwise each SSL_write() creates one record and makes one write(2). Results are counts, or
@@ -29,7 +37,7 @@ export class RecordWriter {
   kernel = false;
   /** Whether a write has failed for good. */
   failed = false;
-  readonly #acceptor: TlsAcceptor;
+  readonly #memory: TlsMemory;
   readonly #fd: number;
   readonly #ssl: bigint;
   /** Length of an encrypted record that has not been sent. */
@@ -38,8 +46,8 @@ export class RecordWriter {
   #staged: Uint8Array | null = null;
 
   /** Writes to the connection of `ssl` on `fd`; both stay the caller's. */
-  constructor(acceptor: TlsAcceptor, fd: number, ssl: bigint) {
-    this.#acceptor = acceptor;
+  constructor(memory: TlsMemory, fd: number, ssl: bigint) {
+    this.#memory = memory;
     this.#fd = fd;
     this.#ssl = ssl;
   }
@@ -90,7 +98,7 @@ export class RecordWriter {
   }
 
   #sendRecords(file: number, position: number, count: number): number {
-    const { buffer } = this.#acceptor;
+    const { buffer } = this.#memory;
     let sent = 0;
     for (let at = 0, filled = 0; sent < count;) {
       const staged = this.#staged?.length ?? 0;
@@ -119,7 +127,7 @@ export class RecordWriter {
    * do not. Read and not mapped: what is missing of a truncated file would be zeros.
    */
   #fill(file: number, position: number, count: number, staged: number): number {
-    const { buffer } = this.#acceptor;
+    const { buffer } = this.#memory;
     if (staged > 0) buffer.bytes.set(this.#staged!);
     const room = Math.min(READ_BYTES, staged + count) - staged;
     const read = preadCell(file, buffer, staged, room, position);
@@ -138,7 +146,7 @@ export class RecordWriter {
   #flush(): number {
     const staged = this.#staged;
     if (staged === null) return 0;
-    const { buffer } = this.#acceptor;
+    const { buffer } = this.#memory;
     buffer.bytes.set(staged);
     const written = this.#write(buffer.address, this.#pending || staged.length);
     if (written <= 0) return written;
@@ -151,7 +159,7 @@ export class RecordWriter {
    * encrypted: OpenSSL then ignores `address` and checks only the length.
    */
   #write(address: bigint, count: number): number {
-    const { calls } = this.#acceptor;
+    const { calls } = this.#memory;
     calls.ERR_clear_error();
     const written = calls.SSL_write(this.#ssl, address, count);
     if (written > 0) {

@@ -1,30 +1,21 @@
 /** TLS on one connection: the handshake, then reads and writes. @module */
 
 import type { Cell } from "../../ffi/libc/cell.ts";
-import { concat } from "../bytes.ts";
 import { EAGAIN, ECONNRESET, EINTR } from "../errno.ts";
 import { sendCopyStep } from "../move/engine/step/memory.ts";
-import { addressAt, recvCell } from "../sys/raw/cells.ts";
-import * as raw from "../sys/raw/mod.ts";
-import { MessageFlag } from "../sys/flags/socket.ts";
-import type { TlsAcceptor } from "./acceptor.ts";
-import { Hello, MOST_HELLO_BYTES, readClientHello } from "./client_hello.ts";
+import { addressAt } from "../sys/raw/cells.ts";
+import type { Opened, TlsAcceptor } from "./acceptor.ts";
 import { Failure, failureOf } from "./failure.ts";
+import { Handshake, HelloReader } from "./hello_reader.ts";
 import { Input } from "./input.ts";
 import { takeErrors } from "./openssl_errors.ts";
-import { RecordWriter } from "./record_writer.ts";
-
-/** How the handshake stands. */
-export const Handshake = { DONE: 0, WANT_READ: 1, WANT_WRITE: 2, FAILED: 3 } as const;
+import { RecordWriter, type TlsMemory } from "./record_writer.ts";
 
 const SSL_ERROR_WANT_READ = 2;
 const SSL_ERROR_WANT_WRITE = 3;
 const SSL_ERROR_ZERO_RETURN = 6;
 const SSL_KEY_UPDATE_NONE = -1;
 const BIO_CTRL_GET_KTLS_SEND = 73;
-
-/** Alert "no_application_protocol", fatal, in a record of its own: RFC 7301, 3.2. */
-const NO_PROTOCOL = Uint8Array.of(21, 3, 3, 0, 2, 2, 120);
 
 /**
  * One connection. Received bytes go through a memory BIO, so that the ClientHello can be parsed
@@ -36,12 +27,14 @@ export class TlsSession {
   failure: number = Failure.OTHER;
   /** Whether a read waits for room in the socket instead of data. */
   readWantsWrite = false;
+  /** The reason in OpenSSL's words; empty where it has none. */
+  detail = "";
   /** Whether {@linkcode recv} has more to tell although nothing further may arrive. */
   buffered = false;
-  readonly #acceptor: TlsAcceptor;
+  readonly #memory: TlsMemory;
   readonly #fd: number;
-  /** What has arrived of the ClientHello; `null` once it has been read. */
-  #hello: Uint8Array | null = new Uint8Array();
+  /** Reads what a client says first; `null` once it has been read, and for our own clients. */
+  #hello: HelloReader | null = null;
   #ssl = 0n;
   #input: Input | null = null;
   #writer: RecordWriter | null = null;
@@ -51,10 +44,34 @@ export class TlsSession {
   #ended = false;
   #closing = false;
 
-  /** `fd` stays the caller's. */
-  constructor(acceptor: TlsAcceptor, fd: number) {
-    this.#acceptor = acceptor;
+  /** The server's side by a `TlsAcceptor`, or the client's by a `TlsDialer`. `fd` stays the caller's. */
+  constructor(side: TlsAcceptor | { memory: TlsMemory; opened: Opened }, fd: number) {
     this.#fd = fd;
+    if ("opened" in side) {
+      this.#memory = side.memory;
+      this.#take(side.opened);
+      // A client speaks first.
+      this.#blocked = true;
+    } else {
+      this.#memory = side;
+      this.#hello = new HelloReader(side, fd);
+    }
+  }
+
+  #take({ input, ssl }: Opened): void {
+    this.#hello = null;
+    this.#ssl = ssl;
+    this.#input = new Input(this.#memory, this.#fd, input);
+  }
+
+  /** Whether the peer has said that nothing follows (close_notify). */
+  get complete(): boolean {
+    return this.#ended;
+  }
+
+  /** What is wrong with the certificate of the peer, by OpenSSL's number; 0 for nothing. */
+  get verifyError(): number {
+    return Number(this.#memory.calls.SSL_get_verify_result(this.#ssl));
   }
 
   /** Whether the kernel encrypts. */
@@ -62,28 +79,35 @@ export class TlsSession {
     return this.#writer?.kernel ?? false;
   }
 
+  /** Whether files are copied, because the kernel does not encrypt. */
+  get copies(): boolean {
+    return !this.kernel;
+  }
+
   /** Whether the handshake resumed an earlier session. */
   get resumed(): boolean {
-    return this.#acceptor.calls.SSL_session_reused(this.#ssl) === 1;
+    return this.#memory.calls.SSL_session_reused(this.#ssl) === 1;
   }
 
   /** Version of TLS, by its number in the protocol. */
   get version(): number {
-    return this.#acceptor.calls.SSL_version(this.#ssl);
+    return this.#memory.calls.SSL_version(this.#ssl);
   }
 
   /** Continues the handshake; returns one of {@linkcode Handshake}. Receives at most once. */
   handshake(): number {
     if (this.#failed) return Handshake.FAILED;
     if (this.#hello !== null) {
-      const state = this.#listen(this.#hello);
+      const state = this.#hello.read();
+      if (state === Handshake.FAILED) return this.#fail(this.#hello.failure);
       if (state !== Handshake.DONE) return state;
+      this.#take(this.#hello.opened!);
     } else if (!this.#blocked) {
       const received = this.#input!.receive();
       if (received === EAGAIN || received === EINTR) return Handshake.WANT_READ;
       if (received <= 0) return this.#fail(Failure.GONE);
     }
-    const ssl = this.#acceptor.calls;
+    const ssl = this.#memory.calls;
     ssl.ERR_clear_error();
     const result = ssl.SSL_do_handshake(this.#ssl);
     if (result === 1) return this.#established();
@@ -91,40 +115,12 @@ export class TlsSession {
     this.#blocked = error === SSL_ERROR_WANT_WRITE;
     if (this.#blocked) return Handshake.WANT_WRITE;
     if (error === SSL_ERROR_WANT_READ) return Handshake.WANT_READ;
-    return this.#fail(failureOf(takeErrors()));
-  }
-
-  /** Collects the ClientHello, and makes the `SSL` for it. */
-  #listen(before: Uint8Array): number {
-    const { buffer } = this.#acceptor;
-    const received = recvCell(this.#fd, buffer, 0, MOST_HELLO_BYTES, 0);
-    if (received === EAGAIN || received === EINTR) return Handshake.WANT_READ;
-    if (received <= 0) return this.#fail(Failure.GONE);
-    const bytes = concat([before, buffer.bytes.slice(0, received)]);
-    const hello = readClientHello(bytes);
-    const { protocols, state } = hello;
-    if (state === Hello.NOT_TLS) return this.#fail(Failure.PLAIN_HTTP);
-    if (state === Hello.INCOMPLETE && bytes.length < 2 * MOST_HELLO_BYTES) {
-      this.#hello = bytes;
-      return Handshake.WANT_READ;
-    }
-    if (protocols !== null && !protocols.some((name) => name.startsWith("http/1."))) {
-      raw.send(this.#fd, NO_PROTOCOL, MessageFlag.NOSIGNAL);
-      return this.#fail(Failure.PROTOCOL);
-    }
-    this.#hello = null;
-    const opened = this.#acceptor.open(this.#fd, hello);
-    if (opened === null) return this.#fail(Failure.OTHER);
-    this.#ssl = opened.ssl;
-    this.#input = new Input(this.#acceptor, this.#fd, opened.input);
-    buffer.bytes.set(bytes);
-    this.#input.feed(bytes.length);
-    return Handshake.DONE;
+    return this.#refused();
   }
 
   #established(): number {
-    const { calls } = this.#acceptor;
-    this.#writer = new RecordWriter(this.#acceptor, this.#fd, this.#ssl);
+    const { calls } = this.#memory;
+    this.#writer = new RecordWriter(this.#memory, this.#fd, this.#ssl);
     const output = BigInt(calls.SSL_get_wbio(this.#ssl));
     this.#writer.kernel = Number(calls.BIO_ctrl(output, BIO_CTRL_GET_KTLS_SEND, 0n, 0n)) === 1;
     // What arrived with the end of the handshake waits in the BIO, and no event will tell of it.
@@ -137,6 +133,12 @@ export class TlsSession {
     this.failure = failure;
     this.#failed = true;
     return Handshake.FAILED;
+  }
+
+  #refused(): number {
+    const errors = takeErrors();
+    this.detail = errors[0]?.text ?? "";
+    return this.#fail(failureOf(errors));
   }
 
   /**
@@ -174,7 +176,7 @@ export class TlsSession {
 
   #read(address: bigint, room: number): number {
     if (this.#input!.drained) return EAGAIN;
-    const { calls } = this.#acceptor;
+    const { calls } = this.#memory;
     calls.ERR_clear_error();
     const count = calls.SSL_read(this.#ssl, address, room);
     if (count > 0) return count;
@@ -191,7 +193,7 @@ export class TlsSession {
       this.#ended = true;
       return 0;
     }
-    this.#fail(failureOf(takeErrors()));
+    this.#refused();
     return ECONNRESET;
   }
 
@@ -202,7 +204,7 @@ export class TlsSession {
    */
   get keyUpdateDue(): boolean {
     return this.kernel &&
-      this.#acceptor.calls.SSL_get_key_update_type(this.#ssl) !== SSL_KEY_UPDATE_NONE;
+      this.#memory.calls.SSL_get_key_update_type(this.#ssl) !== SSL_KEY_UPDATE_NONE;
   }
 
   /**
@@ -236,7 +238,7 @@ export class TlsSession {
     if (this.#closing || this.#failed || writer === null || writer.failed || writer.blocked) {
       return 0;
     }
-    const { calls } = this.#acceptor;
+    const { calls } = this.#memory;
     calls.ERR_clear_error();
     const result = calls.SSL_shutdown(this.#ssl);
     if (result < 0 && calls.SSL_get_error(this.#ssl, result) === SSL_ERROR_WANT_WRITE) {
@@ -249,7 +251,7 @@ export class TlsSession {
 
   /** Frees the memory. A second call does nothing. */
   free(): void {
-    if (this.#ssl !== 0n) this.#acceptor.calls.SSL_free(this.#ssl);
+    if (this.#ssl !== 0n) this.#memory.calls.SSL_free(this.#ssl);
     this.#ssl = 0n;
     this.#failed = true;
   }

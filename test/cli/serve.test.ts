@@ -38,6 +38,14 @@ function event(more: Partial<RequestEvent>): RequestEvent {
 }
 
 describe("sluice serve", () => {
+  it("says why a program has not answered", () => {
+    const line = requestLine(
+      event({ status: 502, error: "its certificate\x1b has expired" }),
+      plain,
+    );
+    assert.match(line, /^502 GET \/a .* its certificate\? has expired$/);
+  });
+
   let folder = "";
   before(() => {
     folder = mkdtempSync(join(tmpdir(), "sluice-"));

@@ -207,6 +207,33 @@ describe("the contexts of a server", { skip: NO_OPENSSL }, () => {
     });
   });
 
+  it("end the sessions of clients when other authorities sign", { skip: NO_OPENSSL }, async () => {
+    const before = folder.make("before", { ca: true, names: ["Before"] });
+    const later = folder.make("later", { ca: true, names: ["Later"] });
+    const friend = folder.make("resumer", { issuer: "before", names: ["resumer"] });
+    const shown = ["-cert", friend.cert, "-key", friend.key];
+    const ca = folder.path("authorities.pem");
+    copyFileSync(before.cert, ca);
+    await using({ ca, rejectUnauthorized: false }, async (s) => {
+      for (const version of ["-tls1_2", "-tls1_3"]) {
+        copyFileSync(before.cert, ca);
+        await command(s, "/reload");
+        const file = folder.path(`client${version}`);
+        await sClient(s, [version, ...shown, "-sess_out", file], [REQUEST, LAST]);
+        const again = () => sClient(s, [version, ...shown, "-sess_in", file]);
+        await command(s, "/reload");
+        const resumed = await again();
+        assert.match(resumed, /^Reused, /m, "the same authorities keep the sessions");
+        assert.match(resumed, /payload/);
+        copyFileSync(later.cert, ca);
+        await command(s, "/reload");
+        const refused = await again();
+        assert.doesNotMatch(refused, /^Reused, /m, version);
+        assert.doesNotMatch(refused, /payload/, "its certificate is verified, and not trusted");
+      }
+    });
+  });
+
   it(
     "are replaced by reload, and stay where a file cannot be used",
     { skip: NO_OPENSSL },

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { execFileSync, spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
@@ -9,10 +9,31 @@ import { fileURLToPath } from "node:url";
 import { unfit } from "../../ffi/libssl/mod.ts";
 import { alpnCallback, alpnCode } from "../../src/tls/alpn/alpn_callback.ts";
 import { tlsLibrary } from "../../src/tls/library.ts";
-import { runChild } from "../_kit/child.ts";
+import { commandLine, runChild } from "../_kit/child.ts";
 
 const PRINT = new URL("./_fixtures/library.ts", import.meta.url);
 const ON_NODE = !("Bun" in globalThis) && !("Deno" in globalThis);
+
+const SERVE_ONCE = new URL("./_fixtures/serve_once.ts", import.meta.url);
+
+/** Files that programs load as the library of the system. */
+const LIBRARIES = spawnSync("ldconfig", ["-p"], { encoding: "utf8" }).stdout
+  ?.split("\n").filter((line) => line.includes("libssl.so.3 "))
+  .map((line) => realpathSync(line.slice(line.indexOf("=> ") + 3))) ?? [];
+
+/** Runs a command that finds the library of the system to be an empty file. */
+function hidden(
+  command: readonly string[],
+): { stdout: string; stderr: string; status: number | null } {
+  const mounts = LIBRARIES.map((path) => `mount --bind /dev/null '${path}'`);
+  const script = [...mounts, 'exec "$@"'].join(" && ");
+  const args = ["-m", "sh", "-c", script, "sh", ...command];
+  return spawnSync("unshare", args, { encoding: "utf8", timeout: 60_000 });
+}
+
+/** Mounts of one's own need rights that not every user has. */
+const NO_HIDING = (LIBRARIES.length === 0 || hidden(["true"]).status !== 0) &&
+  "the library of the system cannot be hidden here";
 
 /** What a process says of the library that `SLUICE_LIBSSL` names. */
 async function print(
@@ -44,6 +65,33 @@ describe("tlsLibrary()", () => {
     const { error, name } = await print("runtime");
     if (ON_NODE) assert.equal(name, "runtime");
     else assert.match(error!, /OpenSSL of (bun|deno) exports no OpenSSL_version/);
+  });
+
+  it("does without the library of the system on Node.js, and says what is missing on others", {
+    skip: NO_HIDING,
+  }, async () => {
+    const folder = mkdtempSync(join(tmpdir(), "sluice-"));
+    writeFileSync(join(folder, "data"), "payload");
+    try {
+      const [command, ...args] = commandLine(SERVE_ONCE, [folder]);
+      const { stderr, stdout } = hidden([command!, ...args]);
+      assert.notEqual(stdout, "", stderr);
+      const { code, error, name, status } = JSON.parse(stdout);
+      if (ON_NODE) {
+        assert.deepEqual({ error, name, status }, {
+          error: undefined,
+          name: "runtime",
+          status: 200,
+        });
+        return;
+      }
+      assert.equal(code, "ERR_SLUICE_UNSUPPORTED");
+      for (const words of [/apt install libssl3/, /apk add libssl3/, /dnf install openssl-libs/]) {
+        assert.match(error, words);
+      }
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 
   it("refuses a library that is none", async () => {

@@ -231,6 +231,25 @@ suite() {
   printf '%s: %d s; %s\n' "$runtime" $((SECONDS - before)) "${output%%$'\n'*}"
 }
 
+# sandboxed NAME COMMAND...: OpenSSL must still be able to send tickets and alerts.
+sandboxed() {
+  runtime=$1
+  shift
+  local count
+  count=$(kernel_tls)
+  if ! start "$@"; then
+    failed=$((failed + 1))
+    printf 'not ok: %s: the server starts\n' "$runtime"
+    return
+  fi
+  check "a file, TLS 1.3" same_file m8
+  check "a file, TLS 1.2" same_file m8 --tls-max 1.2
+  check "end, TLS 1.3" ends_in_order -tls1_3
+  check "end, TLS 1.2" ends_in_order -tls1_2
+  stop
+  check "connections of the kernel" test $(($(kernel_tls) - count)) -eq 4
+}
+
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=localhost \
   -addext subjectAltName=DNS:localhost -keyout "$work/key.pem" -out "$work/cert.pem" 2>/dev/null
 mkdir "$work/site"
@@ -247,6 +266,7 @@ file m8 8388617
 printf 'Linux %s\n' "$(uname -r)"
 bin=node_modules/.bin
 suite "Node.js, koffi" env SLUICE_FFI=koffi $bin/node
+sandboxed "Node.js in a sandbox" env SLUICE_FFI=koffi SANDBOX=yes $bin/node
 # node:ffi is left out: in this emulated machine Node.js 26.10 itself crashed at about every second
 # start (a segmentation fault or a fatal error of V8), on real processors in none of 30.
 suite "Bun" $bin/bun

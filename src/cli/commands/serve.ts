@@ -15,7 +15,10 @@ export const serve: Command = new Command("serve")
   )
   .option("-t, --threads <n>", "server threads", threads, 1)
   .option("--spa", "send index.html for missing paths (single-page application)", false)
-  .option("--fallback <address>", "forward requests for missing files to a server: [host]:port")
+  .option(
+    "--fallback <address>",
+    "forward requests for missing files to a server: [host]:port, https://host",
+  )
   .option("--tls-cert <file>", "serve HTTPS with this certificate (PEM, with its chain)")
   .option("--tls-key <file>", "private key of the certificate (PEM)")
   .option("--tls", "serve HTTPS with a certificate made for this machine", false)

@@ -7,12 +7,13 @@ import type { Paint, StyleName } from "../style.ts";
 // deno-lint-ignore no-control-regex -- a client must not move the cursor of our terminal
 const CONTROL = /[\x00-\x1f\x7f-\x9f]/g;
 
-/** Formats `200 GET /large.bin 1.00 GiB sendfile 812.3 ms`, and how much was aborted. */
+/** Formats `200 GET /large.bin 1.00 GiB sendfile 812.3 ms`, how much was aborted, and why. */
 export function requestLine(event: RequestEvent, paint: Paint): string {
-  const { bytes, durationMs, method, state, status, total, transfer } = event;
+  const { bytes, durationMs, error, method, state, status, total, transfer } = event;
   const cut = state === "aborted" ? paint("yellow", ` of ${formatBytes(total)}, aborted`) : "";
+  const why = error === undefined ? "" : paint("yellow", ` ${shown(error)}`);
   return `${paint(colourOf(status), String(status))} ${method || "-"} ${shown(event.target)} ` +
-    `${formatBytes(bytes)}${cut} ${paint("dim", `${transfer} ${durationMs.toFixed(1)} ms`)}`;
+    `${formatBytes(bytes)}${cut} ${paint("dim", `${transfer} ${durationMs.toFixed(1)} ms`)}${why}`;
 }
 
 /** Replaces control characters of a target, which must not reach the terminal. */

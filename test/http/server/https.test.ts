@@ -139,6 +139,45 @@ describe("createFileServer({ tls })", () => {
     }
     const part = await secureGet(port, "/file.txt", { Range: "bytes=1-2" });
     assert.equal(part.headers.get("strict-transport-security"), "max-age=63072000");
+    assert.equal(moved.headers.get("strict-transport-security"), undefined, "that was HTTP");
+  });
+
+  it("asks browsers to stay in the name of the program, unless that says so itself", async () => {
+    const OWN = "max-age=1";
+    const { port } = await startBefore((socket, request) => {
+      if (!request.includes("\r\n\r\n")) return;
+      if (request.startsWith("GET /broken")) return void socket.end("nonsense\r\n\r\n");
+      const own = request.startsWith("GET /own") ? `strict-Transport-security: ${OWN}\r\n` : "";
+      socket.end(`HTTP/1.1 404 Not Found\r\n${own}Content-Length: 2\r\n\r\nno`);
+    }, { tls: { ...PAIR, hsts: 60 } });
+    const cases = { "/x": "max-age=60", "/own": OWN, "/broken": "max-age=60" };
+    for (const [target, value] of Object.entries(cases)) {
+      const answer = await secureTalk(port, get(target, CLOSE));
+      const fields = [
+        ...answer.toString("latin1").matchAll(/^strict-transport-security: (.*)$/gim),
+      ];
+      assert.deepEqual(fields.map(([, found]) => found), [value], target);
+    }
+    const headers = { "strict-transport-security": OWN };
+    const { port: other } = await start({ tls: { ...PAIR, hsts: 60 }, headers });
+    for (const more of ["", "Range: bytes=1-2\r\n"]) {
+      const answer = await secureTalk(other, get("/file.txt", more + CLOSE));
+      const fields = [
+        ...answer.toString("latin1").matchAll(/^strict-transport-security: (.*)$/gim),
+      ];
+      assert.deepEqual(fields.map(([, found]) => found), [OWN]);
+    }
+  });
+
+  it("tells how the bytes have left", async () => {
+    const events: RequestEvent[] = [];
+    const { port, server } = await start({ onRequest: (event) => events.push(event) });
+    await secureGet(port, "/file.txt");
+    await secureGet(port, "/large.bin");
+    const ended = () => events.filter(({ state }) => state === "done");
+    await until(() => ended().length === 2, "the events");
+    const file = server.stats().tls!.kernel > 0 ? "sendfile" : "ssl-write";
+    assert.deepEqual(ended().map(({ transfer }) => transfer), ["memory", file]);
   });
 
   it("ends gracefully: what is being sent gets to its end", async () => {

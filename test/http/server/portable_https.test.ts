@@ -13,6 +13,7 @@ import {
   type PortableServer,
 } from "../../../src/http/server/control/portable_server.ts";
 import { selfSigned } from "../../../src/tls/certificate/self_signed.ts";
+import { startProgram } from "./_program.ts";
 import { LARGE_BYTES, makeSite, patterned, TWENTY } from "./_site.ts";
 import { secureClient, secureGet } from "./_tls.ts";
 
@@ -33,8 +34,8 @@ describe("HTTPS without foreign functions", () => {
     return new X509Certificate(cert).fingerprint256;
   }
 
-  const listen = (tls: TlsOptions) =>
-    listenPortably(configure({ root: site.root, tls }), new Float64Array(COUNTERS));
+  const listen = (tls: TlsOptions, more: { fallback?: string } = {}) =>
+    listenPortably(configure({ root: site.root, tls, ...more }), new Float64Array(COUNTERS));
 
   const files = (host: string) => ({
     cert: join(site.root, `.${host}.pem`),
@@ -68,6 +69,27 @@ describe("HTTPS without foreign functions", () => {
     assert.deepEqual(new Uint8Array(body), patterned(LARGE_BYTES));
     const part = await secureGet(port, "/large.bin", { Range: "bytes=5-9" }, ANY);
     assert.deepEqual([part.status, part.body.length], [206, 5]);
+  });
+
+  it("asks browsers to stay in the name of the program, unless that says so itself", async () => {
+    const program = await startProgram((socket, request) => {
+      if (!request.includes("\r\n\r\n")) return;
+      const own = request.startsWith("GET /own") ? "strict-transport-security: max-age=1\r\n" : "";
+      socket.end(`HTTP/1.1 404 Not Found\r\n${own}Content-Length: 2\r\n\r\nno`);
+    });
+    const fallback = `127.0.0.1:${program.port}`;
+    const front = await listen({ ...files("localhost"), hsts: 60 }, { fallback });
+    try {
+      const { port } = front.address as { port: number };
+      for (const [target, value] of [["/x", "max-age=60"], ["/own", "max-age=1"]] as const) {
+        const { headers } = await secureGet(port, target, {}, ANY);
+        assert.equal(headers.get("strict-transport-security"), value, target);
+      }
+    } finally {
+      front.cut();
+      await front.close();
+      await program.close();
+    }
   });
 
   it("chooses the certificate by the host, and reads all of them again", {

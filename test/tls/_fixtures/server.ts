@@ -13,7 +13,8 @@ import { TlsAcceptor } from "../../../src/tls/acceptor.ts";
 import { freeTable, TlsContexts } from "../../../src/tls/contexts.ts";
 import { Failure, FAILURES } from "../../../src/tls/failure.ts";
 import { configureTls } from "../../../src/tls/options.ts";
-import { Handshake, TlsSession } from "../../../src/tls/session.ts";
+import { Handshake } from "../../../src/tls/hello_reader.ts";
+import { TlsSession } from "../../../src/tls/session.ts";
 import { Acceptor } from "../../../src/threads/loop/acceptor.ts";
 import { type Handler, Loop, type Task } from "../../../src/threads/loop/loop.ts";
 

@@ -32,8 +32,11 @@ export interface ServiceTls {
 
 /** A forwarded request, as the access log sees it. */
 export interface ProxiedEntry {
-  /** Called once: status (0 if the client got no response), and bytes of the body. */
-  end(status: number, bytes: number, state: "done" | "aborted"): void;
+  /**
+   * Called once: status (0 if the client got no response), bytes of the body, and why the program has
+   * not responded.
+   */
+  end(status: number, bytes: number, state: "done" | "aborted", error?: string): void;
   /** Called once instead: the next response on the connection answers this request. */
   resume(): void;
 }

@@ -10,8 +10,12 @@ import { MessageFlag } from "../../../sys/flags/socket.ts";
 export interface Transport {
   /** Whether {@linkcode recv} has more even if the socket does not: see `TlsSession.buffered`. */
   readonly buffered: boolean;
+  /** Whether files are copied: they are encrypted outside the kernel. */
+  readonly copies: boolean;
   /** Whether a read waits for room in the socket instead of data. */
   readonly readWantsWrite: boolean;
+  /** Whether the peer's end, once `recv` has told of it, is one that it has announced. */
+  readonly complete: boolean;
   /** Whether the connection must end after the response: see `TlsSession`. */
   readonly keyUpdateDue: boolean;
   /** Receives at most `room` bytes into `cell`; 0 at the end. */
@@ -36,6 +40,8 @@ export interface Transport {
 /** A socket without TLS. */
 export class PlainTransport implements Transport {
   readonly buffered = false;
+  readonly complete = true;
+  readonly copies = false;
   readonly readWantsWrite = false;
   readonly keyUpdateDue = false;
   readonly #fd: number;

@@ -74,6 +74,8 @@ export interface JobData {
 export interface TlsData {
   readonly table: ContextTable;
   readonly handshakeMs: number;
+  /** Whether the kernel may encrypt. */
+  readonly kernel: boolean;
   /** Value of Strict-Transport-Security; `""` for none. */
   readonly hsts: string;
 }
@@ -81,6 +83,12 @@ export interface TlsData {
 /** Tells threads to use other contexts for new connections. */
 export interface TlsCommand {
   readonly tls: ContextTable;
+}
+
+/** Tells threads to use another context for connections to the fallback. */
+export interface FallbackCommand {
+  /** `SSL_CTX` */
+  readonly fallback: bigint;
 }
 
 /** Combines what the threads of a server share with what differs between them. */
@@ -99,7 +107,7 @@ export interface RemoteCommand {
 }
 
 /** Commands for the threads. */
-export type Command = "reload" | "drain" | TlsCommand | RemoteCommand;
+export type Command = "reload" | "drain" | TlsCommand | FallbackCommand | RemoteCommand;
 
 /** Data of a sandboxed disk thread: it opens no files and reads only descriptors that it gets. */
 export const SANDBOXED = "sandboxed";

@@ -12,6 +12,7 @@ import { type ServerAddress, serverAddress, urlOf } from "../../../sys/net/serve
 import { type Command, COUNTERS } from "./config.ts";
 import { EventReader } from "./event_reader.ts";
 import { resolveFallback } from "../proxy/options.ts";
+import type { FallbackTls } from "./fallback_tls.ts";
 import { listenPortably, type PortableServer } from "./portable_server.ts";
 import { landlock } from "../thread/sandbox.ts";
 import { ServerThreads } from "./server_threads.ts";
@@ -32,6 +33,7 @@ export class FileServer implements AsyncDisposable {
   #threads: ServerThreads | undefined;
   #portable: PortableServer | undefined;
   #tls: TlsControl | undefined;
+  #fallbackTls: FallbackTls | undefined;
   #redirect: Server | undefined;
   /** Receives the threads' events. */
   readonly #events: EventReader | undefined;
@@ -48,8 +50,7 @@ export class FileServer implements AsyncDisposable {
   /** Prepares to serve; `createFileServer` builds the configuration. */
   constructor(config: ServerConfig) {
     this.#config = config;
-    const { onRequest } = config;
-    this.#events = onRequest === undefined ? undefined : new EventReader(onRequest);
+    this.#events = config.onRequest && new EventReader(config.onRequest);
     this.#closed.promise.catch(() => {});
     const bytes = config.threads * COUNTERS * Float64Array.BYTES_PER_ELEMENT;
     this.#counters = new Float64Array(new SharedArrayBuffer(bytes));
@@ -97,6 +98,7 @@ export class FileServer implements AsyncDisposable {
   async reload(): Promise<void> {
     this.#portable?.reload();
     await this.#tls?.reload();
+    await this.#fallbackTls?.reload(this.#threads);
     await this.#threads?.call("reload" satisfies Command);
   }
 
@@ -154,13 +156,15 @@ export class FileServer implements AsyncDisposable {
     if (tls !== undefined) this.#tls = new secure!.TlsControl(tls);
     let listener = -1;
     try {
-      const others = fallback === undefined ? null : await resolveFallback(fallback);
+      const outward = fallback?.tls && await import("./fallback_tls.ts");
+      this.#fallbackTls = outward ? new outward.FallbackTls(fallback!.tls!) : undefined;
+      const others = fallback && await resolveFallback(fallback, this.#fallbackTls?.context);
       listener = listenAt(await whereToListen(this.#config), backlog);
       this.#tell(listener);
       const { onError } = this.#config;
       this.#threads = new ServerThreads(this.#config, {
         listener,
-        fallback: others,
+        fallback: others ?? null,
         counters: this.#counters,
         events: this.#events,
         tls: this.#tls?.data ?? null,
@@ -225,6 +229,7 @@ export class FileServer implements AsyncDisposable {
     await this.#threads?.close();
     await this.#events?.close();
     await this.#tls?.close();
+    this.#fallbackTls?.close();
     const { path } = this.#config;
     const identity = this.#socketIdentity;
     if (path === undefined || identity === undefined || socketIdentity(path) !== identity) return;

@@ -2,6 +2,7 @@
 
 import type { IncomingMessage, RequestListener, Server, ServerResponse } from "node:http";
 import { UnsupportedError } from "../../../errors.ts";
+import type { Duplex } from "node:stream";
 import { builtin } from "../../../builtins.ts";
 import type { IpAddress } from "../../../sys/net/address.ts";
 import { type ServerAddress, serverAddress } from "../../../sys/net/server_address.ts";
@@ -11,6 +12,7 @@ import { listingPage } from "../../listing/page.ts";
 import { Counter } from "./config.ts";
 import { fitLimits } from "./descriptors.ts";
 import { isWebSocket, PortableFallback } from "../proxy/portable.ts";
+import { faultOf } from "../proxy/portable_answer.ts";
 import { loadHook } from "./headers_hook.ts";
 import type { RequestEvent } from "../thread/log_format.ts";
 import type { ServerConfig } from "./options.ts";
@@ -64,8 +66,14 @@ export async function listenPortably(
   };
   const secure = config.tls && new PortableHttps(config.tls, upgrades, handler);
   const server = secure?.server ?? builtin("http").createServer(upgrades, handler);
+  // Those that have become tunnels are none of the server's any more, but it waits for them.
+  const tunnels = new Set<Duplex>();
   if (proxy !== undefined) {
-    server.on("upgrade", (req, socket, head) => proxy.upgrade(req, socket, head));
+    server.on("upgrade", (req, socket, head) => {
+      tunnels.add(socket);
+      socket.on("close", () => tunnels.delete(socket));
+      proxy.upgrade(req, socket, head);
+    });
   }
   server.headersTimeout = limits.headMs;
   server.keepAliveTimeout = limits.idleMs;
@@ -86,13 +94,19 @@ export async function listenPortably(
     address: serverAddress(
       typeof address === "string" ? { family: "Unix", path: address } : plain(address),
     ),
-    reload: () => secure?.reload(),
+    reload() {
+      proxy?.reload();
+      secure?.reload();
+    },
     async close() {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       server.closeIdleConnections();
       await closed;
     },
-    cut: () => server.closeAllConnections(),
+    cut() {
+      server.closeAllConnections();
+      for (const socket of tunnels) socket.destroy();
+    },
   };
 }
 
@@ -128,6 +142,7 @@ function observe(
   const client = req.socket.remoteAddress ?? "unix";
   res.on("close", () => {
     const { statusCode: status, writableFinished } = res;
+    const fault = faultOf(res);
     const said = Number(res.getHeader("content-length") ?? 0);
     const total = req.method === "HEAD" || status === 304 ? 0 : said;
     counters[Counter.REQUESTS]!++;
@@ -149,6 +164,7 @@ function observe(
       referer: req.headers.referer ?? "",
       userAgent: req.headers["user-agent"] ?? "",
       state: writableFinished ? "done" : "aborted",
+      ...(fault !== undefined && { error: fault }),
     });
   });
 }

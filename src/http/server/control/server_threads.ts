@@ -36,6 +36,12 @@ export interface ServerThreadsOptions {
   ended(error: Error): void;
 }
 
+/** Most descriptors of one connection: each side that speaks TLS has a pair of sockets to the other. */
+function descriptorsOf(fallback: FallbackConfig | null, tls: TlsData | null): number {
+  if (fallback === null) return 1;
+  return 2 + (tls === null ? 0 : 2) + (fallback.tls === null ? 0 : 2);
+}
+
 /** Threads that start and end together. */
 export class ServerThreads {
   readonly #config: ServerConfig;
@@ -64,7 +70,7 @@ export class ServerThreads {
     const shared = {
       ...fitLimits({
         ...config,
-        perConnection: fallback === null ? 1 : 2,
+        perConnection: descriptorsOf(fallback, tls),
         perFile: settings.precompressed ? 2 : 1,
       }),
       fallback,

@@ -12,6 +12,7 @@ import type { ServerThreads } from "./server_threads.ts";
 export class TlsControl {
   readonly #config: TlsConfig;
   readonly #contexts: TlsContexts;
+  readonly #kernel: boolean;
   #threads: ServerThreads | undefined;
   #timer: ReturnType<typeof setInterval> | undefined;
   #last: Promise<void> = Promise.resolve();
@@ -26,13 +27,14 @@ export class TlsControl {
   constructor(config: TlsConfig) {
     this.#config = config;
     const kernel = tlsLibrary().kernelTls && probeSockets().ktls.state === "works";
+    this.#kernel = kernel && config.kernelTls;
     this.#contexts = new TlsContexts(config, kernel);
   }
 
   /** Data for the threads. */
   get data(): TlsData {
     const { handshakeMs, hsts } = this.#config;
-    return { table: this.#contexts.table, handshakeMs, hsts };
+    return { table: this.#contexts.table, handshakeMs, hsts, kernel: this.#kernel };
   }
 
   /** Registers the threads; from now on they are told about changes. */

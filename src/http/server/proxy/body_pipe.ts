@@ -27,6 +27,13 @@ export const Moved = {
   TARGET_FAILED: 7,
 } as const;
 
+/** What the program has done, in words, where that ends its answer. */
+export function faultOf(moved: number): string | undefined {
+  if (moved === Moved.CUT) return "it ended the connection before the end of its answer";
+  if (moved === Moved.MALFORMED) return "its answer is malformed";
+  return moved === Moved.SOURCE_FAILED ? "its connection has failed" : undefined;
+}
+
 /** Most bytes at once if they must be inspected or are too few for a pipe. */
 const BUFFER_BYTES = 64 * 1024;
 

@@ -26,4 +26,6 @@ export interface Told {
   readonly status: number;
   /** Bytes of the body that were sent. */
   readonly bytes: number;
+  /** Why the program has not answered, or not to the end. */
+  readonly error?: string | undefined;
 }

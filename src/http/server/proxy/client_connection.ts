@@ -7,7 +7,7 @@ import { LOOKED_AT_BYTES } from "./body_pipe.ts";
 import type { Redirection } from "../response/accel.ts";
 import type { PassedRequest } from "./proxy.ts";
 import type { Framing } from "./framing.ts";
-import { type BridgeOwner, TlsBridge } from "./tls_bridge.ts";
+import { type BridgeOwner, TlsBridge } from "./tls/bridge.ts";
 import type {
   ConnectionHandle,
   ConnectionService,
@@ -132,6 +132,8 @@ export class ProxiedConnection implements Client {
     return {
       fd: connection.fd,
       transport: connection.transport,
+      ofProgram: false,
+      hungUp: false,
       watch: (events) => connection.watch(events),
       room: () => roomFor(framing),
       onExchange: (events) => this.#proxiedRequest.onClient(events),
@@ -140,8 +142,8 @@ export class ProxiedConnection implements Client {
     };
   }
 
-  #tell({ bytes, status }: Told, state: "done" | "aborted"): void {
+  #tell({ bytes, error, status }: Told, state: "done" | "aborted"): void {
     this.#service.passed(status);
-    this.#entry?.end(status, bytes, state);
+    this.#entry?.end(status, bytes, state, error);
   }
 }

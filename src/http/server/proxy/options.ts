@@ -6,8 +6,11 @@ import { type Endpoint, parseEndpoint, resolveAll } from "../../../move/relay/en
 import { familyNumber } from "../../../sys/net/listener.ts";
 import { type DialAddress, dialAddresses } from "../../../threads/loop/dial.ts";
 import { lookedUpPath } from "../../rules/target.ts";
+import type { DialTls } from "../../../tls/client/dialer.ts";
+import type { ServerIdentity } from "../../../tls/client/identity.ts";
 import type { Accel } from "../response/accel.ts";
 import type { SandboxOptions } from "../thread/sandbox.ts";
+import { type FallbackTlsOptions, httpsEndpoint, identityOf, isHttps } from "./tls/options.ts";
 
 export type { Endpoint };
 
@@ -15,8 +18,11 @@ export type { Endpoint };
 export type Forwarding = "replace" | "append" | false;
 
 /** Requests that are the program's own to answer. Times are in milliseconds. */
-export interface FallbackOptions {
-  /** Where its server listens: `"host:port"`, `":port"` on this machine, or `"unix:/path"`. */
+export interface FallbackOptions extends FallbackTlsOptions {
+  /**
+   * Where its server listens: `"host:port"`, `":port"` on this machine, or `"unix:/path"`. With
+   * `"https://host:port"` it is reached by TLS, and must prove by its certificate that it is that host.
+   */
   readonly to: string | Endpoint;
   /**
    * Starts of targets that always go to your server, even if the folder has such a file: `"/api/"`
@@ -53,7 +59,7 @@ export interface FallbackOptions {
    * @default {false}
    */
   readonly accel?: boolean | string | undefined;
-  /** Time for connecting; then 504. @default {5000} */
+  /** Time for connecting, TLS included; then 504. @default {5000} */
   readonly connectMs?: number | undefined;
   /** Time without a byte from the program; then 504, or the end of the answer. @default {60000} */
   readonly silenceMs?: number | undefined;
@@ -68,12 +74,15 @@ export interface FallbackChoice {
   readonly forwarded: Forwarding;
   readonly via: boolean;
   readonly accel: Accel;
+  /** Who the program must be; `null` where it is not reached by HTTPS. */
+  readonly tls: ServerIdentity | null;
   readonly connectMs: number;
   readonly silenceMs: number;
 }
 
 /** What a thread is given: plain data. */
-export interface FallbackConfig extends Omit<FallbackChoice, "to"> {
+export interface FallbackConfig extends Omit<FallbackChoice, "to" | "tls"> {
+  readonly tls: DialTls | null;
   /** Where to connect to; tried in turn. */
   readonly addresses: readonly DialAddress[];
   /** Value of Host for requests that have none. */
@@ -100,8 +109,11 @@ export function fallbackOf(value: string | FallbackOptions): FallbackChoice {
   if (forwarded !== "replace" && forwarded !== "append" && forwarded !== false) {
     throw new TypeError(`Cannot ${ACTION}: fallback.forwarded is ${describe(forwarded)}`);
   }
+  const { to } = options;
+  const secure = isHttps(to) ? httpsEndpoint(to) : undefined;
   return {
-    to: parseEndpoint(options.to, "fallback"),
+    to: secure ?? parseEndpoint(to, "fallback"),
+    tls: identityOf(options, secure?.host),
     paths,
     notFound: flag(options.notFound ?? true, "notFound"),
     methods: flag(options.methods ?? true, "methods"),
@@ -113,10 +125,13 @@ export function fallbackOf(value: string | FallbackOptions): FallbackChoice {
   };
 }
 
-/** Looks the name up, for the threads. */
-export async function resolveFallback({ to, ...rest }: FallbackChoice): Promise<FallbackConfig> {
+/** Looks the name up, for the threads. `context` is the `SSL_CTX` for a program that speaks TLS. */
+export async function resolveFallback(
+  { tls, to, ...rest }: FallbackChoice,
+  context = 0n,
+): Promise<FallbackConfig> {
   const addresses = dialAddresses(await resolveAll(to));
-  return { ...rest, addresses, host: hostOf(to) };
+  return { ...rest, addresses, host: hostOf(to), tls: tls && { ...tls, context } };
 }
 
 /** Value of Host for a request that has none: the program's address. */

@@ -1,12 +1,9 @@
 /** Passing requests on by `node:http`, where no system call can be made. @module */
 
-import type { ClientRequest, IncomingMessage, RequestOptions, ServerResponse } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
-import { builtin } from "../../../builtins.ts";
 import { reset } from "../../../runtime/reset.ts";
-import { hostOfAddress, resolveAll } from "../../../move/relay/endpoint.ts";
-import type { SocketAddress } from "../../../sys/net/address.ts";
 import { trimBlanks } from "../../rules/blanks.ts";
 import { splitTarget } from "../../rules/target.ts";
 import type { StaticRoot } from "../../files/static_root.ts";
@@ -14,7 +11,8 @@ import { ACCEL, type Accel, isOfServers, redirectionOf } from "../response/accel
 import { KEPT, OF_THIS_HOP } from "./hop.ts";
 import { type FallbackChoice, hostOf } from "./options.ts";
 import { decodedPath, owned } from "./paths.ts";
-import { refuse, sendRedirected } from "./portable_answer.ts";
+import { noteFault, refuse, sendRedirected } from "./portable_answer.ts";
+import { PortableRequests } from "./portable_request.ts";
 
 /** Answers for the files, and calls `next` with an error that has a `status` where it has none. */
 type Files = (req: IncomingMessage, res: ServerResponse, next: (error?: unknown) => void) => void;
@@ -29,30 +27,19 @@ export class PortableFallback {
   /** The paths of the program, decoded. */
   readonly #decoded: readonly string[];
 
-  /** Addresses of the program, once they have been looked up. */
-  #addresses: Promise<SocketAddress[]> | undefined;
+  readonly #requests: PortableRequests;
 
   constructor(config: FallbackChoice, site?: StaticRoot) {
     this.#config = config;
+    this.#requests = new PortableRequests(config);
     this.#site = site;
     this.#decoded = config.paths.map(decodedPath);
   }
 
-  /** Gives the addresses of the program, whatever the name, as `dns.lookup()` does with `all`. */
-  readonly #lookup = (
-    _name: string,
-    _options: unknown,
-    callback: (error: Error | null, addresses: { address: string; family: number }[]) => void,
-  ): void => {
-    this.#addresses ??= resolveAll(this.#config.to);
-    this.#addresses.then(
-      (addresses) => callback(null, addresses.flatMap(lookedUp)),
-      (error: Error) => {
-        this.#addresses = undefined;
-        callback(error, []);
-      },
-    );
-  };
+  /** Reads again whom the program's certificate may be signed by. */
+  reload(): void {
+    this.#requests.reload();
+  }
 
   /** Answers a request, in whatever way. */
   serve(req: IncomingMessage, res: ServerResponse, files: Files, preflights: boolean): void {
@@ -82,7 +69,7 @@ export class PortableFallback {
       return;
     }
     const { accel } = this.#config;
-    const request = this.#request(req, [
+    const request = this.#requests.request(req, [
       ...this.#headers(req),
       "Connection",
       "Upgrade",
@@ -121,10 +108,16 @@ export class PortableFallback {
   #pass(req: IncomingMessage, res: ServerResponse): void {
     const coded = req.headers["transfer-encoding"] !== undefined;
     const more = coded ? ["Transfer-Encoding", "chunked"] : [];
-    const request = this.#request(req, [...this.#headers(req), ...more, "Connection", "close"]);
+    const request = this.#requests.request(req, [
+      ...this.#headers(req),
+      ...more,
+      "Connection",
+      "close",
+    ]);
     const { accel } = this.#config;
     let left = false;
     const cut = () => {
+      noteFault(res, "it ended the connection before the end of its answer");
       // Where the body ends with the connection, an ordinary end would look like that of the body.
       if (res.socket) reset(res.socket);
       res.destroy();
@@ -154,32 +147,15 @@ export class PortableFallback {
       response.on("aborted", cut);
       response.on("error", cut);
     });
-    request.on("error", () => {
+    request.on("error", (error) => {
       if (left) return;
+      const { reason, status } = this.#requests.faultOf(request, error);
+      noteFault(res, reason);
       if (res.headersSent) cut();
-      else refuse(res, timedOut.has(request) ? 504 : 502, {});
+      else refuse(res, status, {});
     });
     res.on("close", () => request.destroy());
     req.pipe(request);
-  }
-
-  #request(req: IncomingMessage, headers: string[]): ClientRequest {
-    const { silenceMs, to } = this.#config;
-
-    // A name, so that lookup() is asked: the runtimes then try all of its addresses.
-    const where = "path" in to
-      ? { socketPath: to.path }
-      : { host: "program.invalid", port: to.port, lookup: this.#lookup };
-    const { method } = req;
-    const parts = splitTarget(req.url ?? "");
-    const path = parts === 400 ? req.url : parts.path + parts.query;
-    const options = { ...where, agent: false as const, headers, method, path, setHost: false };
-    const request = builtin("http").request(options as RequestOptions);
-    request.setTimeout(silenceMs, () => {
-      timedOut.add(request);
-      request.destroy(new Error("The program says nothing"));
-    });
-    return request;
   }
 
   #headers(req: IncomingMessage): string[] {
@@ -210,18 +186,10 @@ export class PortableFallback {
   }
 }
 
-function lookedUp(address: SocketAddress): { address: string; family: number }[] {
-  if (address.family === "Unix") return [];
-  return [{ address: hostOfAddress(address), family: address.family === "IPv6" ? 6 : 4 }];
-}
-
 /** The only other protocol that is passed on; runtimes that can be told treat the rest as ordinary. */
 export function isWebSocket({ headers, method }: IncomingMessage): boolean {
   return String(headers.upgrade).toLowerCase() === "websocket" && method === "GET";
 }
-
-/** Requests that were given up. */
-const timedOut = new WeakSet<ClientRequest>();
 
 /** What the server's own threads demand of a head, and not every runtime does. */
 function isWellFormed({ method, rawHeaders, url = "" }: IncomingMessage): boolean {

@@ -57,6 +57,18 @@ async function send(
   }
 }
 
+const faults = new WeakMap<ServerResponse, string>();
+
+/** Remembers why the program has not answered, or not to the end. */
+export function noteFault(res: ServerResponse, reason: string): void {
+  if (!faults.has(res)) faults.set(res, reason);
+}
+
+/** What {@linkcode noteFault} was told. */
+export function faultOf(res: ServerResponse): string | undefined {
+  return faults.get(res);
+}
+
 /** Sends a status and a line of text, unless a response has begun. */
 export function refuse(
   res: ServerResponse,

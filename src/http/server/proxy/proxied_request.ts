@@ -8,7 +8,7 @@ import { resetOnClose } from "../../../move/relay/pair.ts";
 import type { Task } from "../../../threads/loop/loop.ts";
 import type { Client, Told } from "./client.ts";
 import { type Fallback, type PassedRequest, WEB_SOCKET_MS } from "./proxy.ts";
-import { BodyPipe, LOOKED_AT_BYTES, Moved } from "./body_pipe.ts";
+import { BodyPipe, faultOf, LOOKED_AT_BYTES, Moved } from "./body_pipe.ts";
 import { Counted, type Framing } from "./framing.ts";
 import { HeadReader } from "./head_reader.ts";
 import { type AnswerHead, clientHead, type ResponseHead } from "./response.ts";
@@ -33,6 +33,8 @@ export class ProxiedRequest implements UpstreamOwner, Task {
   /** Whether only the end of the connection ends the response. */
   #untilEnd = false;
   #status = 0;
+  /** Why there is no answer, or not the whole. */
+  #error: string | undefined;
   #headBytes = 0;
   #keep = false;
   #reported = 0;
@@ -46,16 +48,12 @@ export class ProxiedRequest implements UpstreamOwner, Task {
     this.#client = client;
     this.#request = request;
     this.#activeAt = fallback.loop.now;
-    this.#upstream = new Upstream(fallback.loop, fallback.config, this, fallback.makeRoom);
+    this.#upstream = new Upstream(fallback, this);
   }
 
   start(): void {
     this.#client.watch(this.#gone());
     this.#upstream.connect();
-  }
-
-  unreached(status: 502 | 503): void {
-    this.#refuse(status);
   }
 
   connected(): void {
@@ -88,7 +86,8 @@ export class ProxiedRequest implements UpstreamOwner, Task {
     const { connectMs, silenceMs } = this.#fallback.config;
     const most = this.#up === null ? connectMs : this.#status === 101 ? WEB_SOCKET_MS : silenceMs;
     if (now - this.#activeAt < most) return;
-    this.#refuse(this.#up === null || this.#upDone ? 504 : 408);
+    if (this.#up !== null && !this.#upDone) this.refuse(408);
+    else this.refuse(504, `it was silent for ${most} ms`);
   }
 
   /** Closes all but the client's socket; the first call returns the progress of the response. */
@@ -99,7 +98,7 @@ export class ProxiedRequest implements UpstreamOwner, Task {
     this.#down?.release();
     this.#upstream.close();
     const bytes = this.#status === 0 ? 0 : Math.max(0, this.#reported - this.#headBytes);
-    return { status: this.#status, bytes };
+    return { status: this.#status, bytes, error: this.#error };
   }
 
   /** Moves what it can; also called for events of the program's socket. */
@@ -128,7 +127,7 @@ export class ProxiedRequest implements UpstreamOwner, Task {
     this.#upDone = true;
     if (moved === Moved.DONE) {
       if (this.#status === 101) this.#endTunnel(this.#upstream.fd);
-    } else if (moved === Moved.MALFORMED) this.#refuse(400);
+    } else if (moved === Moved.MALFORMED) this.refuse(400);
     // A program that reads no more may have answered all the same.
     else if (moved !== Moved.TARGET_FAILED) this.#fail();
     return Moved.DONE;
@@ -150,7 +149,7 @@ export class ProxiedRequest implements UpstreamOwner, Task {
       }
     }
     if (moved < Moved.DONE) return moved;
-    if (moved !== Moved.DONE) this.#refuse(502);
+    if (moved !== Moved.DONE) this.refuse(502, faultOf(moved));
     else if (this.#status === 0) {
       // That was an interim response.
       this.#down = null;
@@ -227,8 +226,9 @@ export class ProxiedRequest implements UpstreamOwner, Task {
   }
 
   /** Responds instead of the program, unless its response has begun. */
-  #refuse(status: number): void {
+  refuse(status: number, error?: string): void {
     if (this.#over) return;
+    this.#error ??= error;
     if (this.#status !== 0 || this.#down !== null) return this.#fail();
     this.#upDone = true;
     this.#up?.release();

@@ -2,12 +2,12 @@
 
 import { concat } from "../../../bytes.ts";
 import type { Loop } from "../../../threads/loop/loop.ts";
+import type { TlsDialer } from "../../../tls/client/dialer.ts";
 import type { Clock } from "../thread/clock.ts";
 import { CHUNKED } from "../parser/message_rules.ts";
 import type { RequestHead } from "../parser/request_head.ts";
 import { Method } from "../parser/request_line.ts";
-import { textPlan } from "../response/response.ts";
-import { reasonOf } from "../response/reasons.ts";
+import { beginHead, textPlan } from "../response/response.ts";
 import { latin1, latin1Bytes } from "../parser/syntax.ts";
 import { SharedBuffers } from "./body_pipe.ts";
 import { Chunked, Counted, type Framing } from "./framing.ts";
@@ -41,6 +41,8 @@ export class Fallback {
   readonly loop: Loop;
   readonly config: FallbackConfig;
   readonly buffers: SharedBuffers = new SharedBuffers();
+  /** Speaks TLS with the program; `null` where that speaks HTTP without it. */
+  readonly dialer: TlsDialer | null;
   /** Closes a connection that waits only for another request; returns false if there is none. */
   readonly makeRoom: () => boolean;
   readonly #clock: Clock;
@@ -52,10 +54,11 @@ export class Fallback {
   readonly #scheme: "http" | "https";
 
   constructor(
-    { clock, config, loop, makeRoom, preflights, scheme }: {
+    { clock, config, dialer, loop, makeRoom, preflights, scheme }: {
       readonly loop: Loop;
       readonly clock: Clock;
       readonly config: FallbackConfig;
+      readonly dialer: TlsDialer | null;
       readonly makeRoom: () => boolean;
       readonly preflights: boolean;
       /** Scheme by which clients reach the server. */
@@ -64,6 +67,7 @@ export class Fallback {
   ) {
     this.loop = loop;
     this.config = config;
+    this.dialer = dialer;
     this.makeRoom = makeRoom;
     this.#clock = clock;
     this.#preflights = preflights;
@@ -133,7 +137,7 @@ export class Fallback {
     bodiless: boolean,
   ): { readonly head: AnswerHead; readonly body: Uint8Array } {
     const { headers, parts } = textPlan(status, status === 503 ? { "Retry-After": "1" } : {});
-    let text = `HTTP/1.1 ${status} ${reasonOf(status)}\r\n`;
+    let text = beginHead({ status, headers });
     for (const [name, value] of Object.entries(headers)) text += `${name}: ${value}\r\n`;
     text += `Date: ${latin1(this.date, 0, this.date.length)}\r\n`;
     const head = { status, framing: new Counted(0), untilEnd: false, required: undefined, text };

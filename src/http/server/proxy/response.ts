@@ -3,6 +3,7 @@
 import { trimBlanks } from "../../rules/blanks.ts";
 import { latin1, latin1Bytes } from "../parser/syntax.ts";
 import { ACCEL, type Redirection, redirectionOf } from "../response/accel.ts";
+import { commonFields } from "../response/response.ts";
 import { Chunked, Counted, type Framing } from "./framing.ts";
 
 /** The head of a response, from the program or from the server itself. */
@@ -106,6 +107,7 @@ export function readResponse(bytes: Uint8Array, end: number, asked: Asked): Resp
   }
   const chunked = framing instanceof Chunked;
   if (chunked && asked.minor === 1) text += "Transfer-Encoding: chunked\r\n";
+  if (status >= 200) text += commonFields(fields.map(([lower]) => lower));
   if (status >= 200 && valuesOf("date").length === 0) {
     text += `Date: ${latin1(asked.date, 0, asked.date.length)}\r\n`;
   }

@@ -1,10 +1,12 @@
 /** A connection to the program for one request. @module */
 
 import { EXHAUSTIONS } from "../../../errno.ts";
+import { errnoName } from "../../../errors.ts";
 import { EpollEvent } from "../../../sys/flags/event.ts";
 import { Dial } from "../../../threads/loop/dial.ts";
 import type { Handler, Loop } from "../../../threads/loop/loop.ts";
-import type { FallbackConfig } from "./options.ts";
+import type { Fallback } from "./proxy.ts";
+import { SecureUpstream } from "./tls/secure_upstream.ts";
 
 /** Returns the status if the program cannot be reached because of `-errno`. */
 function statusOf(result: number): 502 | 503 {
@@ -15,31 +17,28 @@ function statusOf(result: number): 502 | 503 {
 export interface UpstreamOwner {
   /** Called once when it is connected. */
   connected(): void;
-  /** Called once instead, with the status that says why. */
-  unreached(status: 502 | 503): void;
+  /** Called once instead, or when the connection fails later: with the status for it, and why. */
+  refuse(status: 502 | 503, reason: string): void;
   /** Called for events after it is connected. */
   onEvents(): void;
 }
 
 /** Connects, and watches the events that its owner waits for. */
 export class Upstream implements Handler {
-  /** The socket; -1 before there is one. */
+  /** The socket, or its stand-in if the program speaks TLS; -1 before there is one. */
   fd = -1;
   /** Whether it is connected. */
   ready = false;
   readonly #loop: Loop;
   readonly #owner: UpstreamOwner;
   readonly #dial: Dial;
+  #secure: SecureUpstream | null = null;
   /** Events to wait for; 0 if it is not in the loop. */
   #interest = 0;
 
-  /** For `exhausted`, see `DialOwner`. */
-  constructor(
-    loop: Loop,
-    { addresses }: FallbackConfig,
-    owner: UpstreamOwner,
-    exhausted: () => boolean,
-  ) {
+  /** Connects to the program of `fallback`. */
+  constructor(fallback: Fallback, owner: UpstreamOwner) {
+    const { config: { addresses }, dialer, loop } = fallback;
     this.#loop = loop;
     this.#owner = owner;
     const { OUT } = EpollEvent;
@@ -48,15 +47,48 @@ export class Upstream implements Handler {
       addresses,
       events: OUT,
       connected: (fd) => {
+        if (dialer !== null) {
+          return this.#secureBy(
+            new SecureUpstream({
+              loop,
+              dialer,
+              fd,
+              buffer: fallback.buffers.buffer,
+              owner: this.#secureOwner(),
+            }),
+          );
+        }
         this.fd = fd;
         this.ready = true;
         this.#interest = OUT;
         loop.pass(fd, this);
         owner.connected();
       },
-      failed: (result) => owner.unreached(statusOf(result)),
-      exhausted,
+      failed: (result) => this.#unreached(result),
+      exhausted: fallback.makeRoom,
     });
+  }
+
+  #secureBy(secure: SecureUpstream): void {
+    this.#secure = secure;
+    secure.start();
+  }
+
+  #secureOwner() {
+    const owner = this.#owner;
+    return {
+      secured: () => {
+        this.fd = this.#secure!.end;
+        this.ready = true;
+        owner.connected();
+      },
+      failed: (reason: string) => owner.refuse(502, reason),
+      onEvents: () => owner.onEvents(),
+    };
+  }
+
+  #unreached(result: number): void {
+    this.#owner.refuse(statusOf(result), `it cannot be reached (${errnoName(-result)})`);
   }
 
   /** Begins to connect. May call the owner before it returns. */
@@ -71,13 +103,14 @@ export class Upstream implements Handler {
 
   /** Sets the events to wait for. */
   watch(events: number): void {
+    if (this.#secure !== null) return this.#secure.await(events);
     if (events === this.#interest) return;
     if (events === 0) {
       // Removes it, because with no events the loop would still report its end again and again.
       this.#loop.remove(this.fd);
     } else if (this.#interest === 0) {
       const result = this.#loop.add(this.fd, events, this);
-      if (result < 0) return this.#owner.unreached(statusOf(result));
+      if (result < 0) return this.#unreached(result);
     } else this.#loop.modify(this.fd, events);
     this.#interest = events;
   }
@@ -86,7 +119,8 @@ export class Upstream implements Handler {
   close(): void {
     this.#dial.close();
     this.ready = false;
-    if (this.fd >= 0) this.#loop.close(this.fd);
+    if (this.#secure !== null) this.#secure.close();
+    else if (this.fd >= 0) this.#loop.close(this.fd);
     this.fd = -1;
   }
 }

@@ -53,7 +53,7 @@ function headOf(entry: Entry, rest: string): Uint8Array {
 }
 
 function beginning({ representation: { whole: { headers } } }: Entry): Uint8Array {
-  let text = beginHead(206);
+  let text = beginHead({ status: 206, headers });
   for (const name in headers) {
     if (name !== "Content-Length") text += `${name}: ${headers[name]}\r\n`;
   }

@@ -80,21 +80,31 @@ const TAIL = "\r\n\r\n";
  */
 export const DATE_PLACE: string = `Date: ${" ".repeat(DATE_BYTES)}${TAIL}`;
 
-let common = "";
+let common: readonly (readonly [lower: string, line: string])[] = [];
 
-/** Sets fields for all responses of this thread, each with its CR and LF. */
-export function setCommonFields(fields: string): void {
-  common = fields;
+/** Sets fields for all responses of this thread. */
+export function setCommonFields(fields: Readonly<Record<string, string>>): void {
+  common = Object.entries(fields).map((
+    [name, value],
+  ) => [name.toLowerCase(), `${name}: ${value}\r\n`]);
+}
+
+/** Lines of the fields common to all responses, without those that a response sets itself. */
+export function commonFields(own: readonly string[]): string {
+  if (common.length === 0) return "";
+  const names = new Set(own.map((name) => name.toLowerCase()));
+  return common.map(([lower, line]) => names.has(lower) ? "" : line).join("");
 }
 
 /** Start of a head: the status line, and the fields common to all responses. */
-export function beginHead(status: number): string {
-  return `HTTP/1.1 ${status} ${reasonOf(status)}\r\n${common}`;
+export function beginHead({ headers, status }: Pick<Plan, "headers" | "status">): string {
+  return `HTTP/1.1 ${status} ${reasonOf(status)}\r\n${commonFields(Object.keys(headers))}`;
 }
 
 /** Encodes the head of a response, without a date and without connection fields. */
-export function encodeHead({ status, headers }: Plan, cookies?: readonly string[]): Uint8Array {
-  let text = beginHead(status);
+export function encodeHead(plan: Plan, cookies?: readonly string[]): Uint8Array {
+  const { headers } = plan;
+  let text = beginHead(plan);
   for (const name in headers) text += `${name}: ${headers[name]}\r\n`;
   for (const cookie of cookies ?? []) text += `Set-Cookie: ${cookie}\r\n`;
   return latin1Bytes(text + DATE_PLACE);

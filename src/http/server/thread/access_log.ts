@@ -78,7 +78,7 @@ export class AccessLog {
         status: reply.status,
         total: bodyBytes,
         ...(reply.error !== undefined && { error: reply.error }),
-        transfer: reply.file === null || bodyBytes === 0 ? "memory" : "sendfile",
+        transfer: transferOf(reply.file !== null && bodyBytes > 0, connection.transport.copies),
       },
       began,
       body,
@@ -93,11 +93,12 @@ export class AccessLog {
     const event = described(track.client, head);
     const began = this.#options.now();
     return {
-      end: (status, bytes, state) => {
+      end: (status, bytes, state, error) => {
         track.length = connection.sender.total;
         const durationMs = this.#options.now() - began;
-        const total = bytes;
-        this.#write({ ...event, status, total, bytes, transfer: "relay", durationMs, state });
+        const fault = error === undefined ? {} : { error };
+        const told = { ...event, status, total: bytes, bytes, ...fault };
+        this.#write({ ...told, transfer: "relay", durationMs, state });
       },
       resume() {
         track.length = connection.sender.total;
@@ -162,6 +163,10 @@ export class AccessLog {
       log?.add(format === "json" ? formatEvent(event) : formatCombined(event));
     }
   }
+}
+
+function transferOf(file: boolean, copies: boolean): RequestEvent["transfer"] {
+  return file ? copies ? "ssl-write" : "sendfile" : "memory";
 }
 
 /** Fields of the event that are known before the response. */

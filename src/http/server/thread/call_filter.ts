@@ -27,6 +27,14 @@ export interface AllowedAddress {
   readonly pointer: bigint;
 }
 
+/** Further calls that some servers need. */
+export interface MoreCalls {
+  /** Whether sendmsg(2) may be called. */
+  readonly messages: boolean;
+  /** Whether pairs of Unix stream sockets may be made. */
+  readonly pairs: boolean;
+}
+
 /** Calls that always fail, grouped by what they reach. */
 const FORBIDDEN: readonly CallName[] = (
   // Programs.
@@ -52,7 +60,7 @@ const FORBIDDEN: readonly CallName[] = (
   // Looking at paths.
   "stat lstat access readlink ustat " +
   // Addresses, and descriptors of other processes.
-  "socketpair bind listen sendmsg sendmmsg " +
+  "bind listen sendmmsg " +
   // What submits calls past this filter, or watches others.
   "io_uring_setup io_uring_register bpf perf_event_open userfaultfd " +
   // Keys, and the names of System V and POSIX objects.
@@ -70,6 +78,7 @@ const CLONE_THREAD = 0x10000;
 const SIGN_BIT = 0x8000_0000;
 const SOCKET_TYPE_MASK = 0xf;
 const SOCK_STREAM = 1;
+const MSG_FASTOPEN = 0x2000_0000;
 const IPPROTO_TCP = 6;
 
 /**
@@ -83,9 +92,9 @@ const REQUESTS = [0x541b, 0x5411, 0x5421, 0x5451, 0x5450, 0x5401, 0x802c542a, 0x
  *
  * A forbidden call fails with `EPERM`.
  */
-export function forbidCalls(addresses: readonly AllowedAddress[]): number {
+export function forbidCalls(addresses: readonly AllowedAddress[], more: MoreCalls): number {
   // Rules that look at arguments come first: the kernel remembers which calls always pass.
-  const rules = [...conditional(addresses), ...FORBIDDEN.map((name) => rule(name, []))];
+  const rules = [...conditional(addresses, more), ...FORBIDDEN.map((name) => rule(name, []))];
   return setCallFilter(rules.filter(({ call }) => call >= 0), EPERM);
 }
 
@@ -97,7 +106,10 @@ function rule(
   return { call: callNumber(name), allowed, errno };
 }
 
-function conditional(addresses: readonly AllowedAddress[]): CallRule[] {
+function conditional(
+  addresses: readonly AllowedAddress[],
+  { messages, pairs }: MoreCalls,
+): CallRule[] {
   const { pid } = builtin("process");
   const self = is(0, pid);
   const families = [...new Set(addresses.map(({ family }) => family))];
@@ -108,6 +120,10 @@ function conditional(addresses: readonly AllowedAddress[]): CallRule[] {
     rule("sendto", [pointer(4, 0n)]),
     rule("ioctl", REQUESTS.map((request) => [is(1, request)])),
     rule("socket", families.flatMap(streamSockets)),
+    // With MSG_FASTOPEN it would connect.
+    rule("sendmsg", messages ? [[{ argument: 2, mask: MSG_FASTOPEN, value: 0 }]] : []),
+    // Datagrams could go to any address; the two ends of a stream reach nobody else.
+    rule("socketpair", pairs ? streamSockets(platform.socket.AF_UNIX) : []),
     rule("connect", addresses.map((address) => pointer(1, address.pointer))),
     ...(["statx", "newfstatat", "faccessat", "faccessat2", "readlinkat"] as const).map((name) =>
       rule(name, inFolder)

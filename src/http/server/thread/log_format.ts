@@ -23,15 +23,19 @@ export interface RequestEvent {
   /** Time from the request to the last byte, in milliseconds. */
   readonly durationMs: number;
   /**
-   * How the body was sent: `"memory"` by send(2) from the cache, or text; `"copy"` by the runtime,
-   * without foreign calls; `"relay"` from the program behind `fallback`.
+   * How the body was sent: `"sendfile"` by sendfile(2), also if kernel TLS encrypts; `"ssl-write"` a
+   * file that OpenSSL encrypts, because the kernel does not; `"memory"` by send(2) from the cache, or
+   * text; `"copy"` by the runtime, without foreign calls; `"relay"` from the program behind `fallback`.
    */
-  readonly transfer: "memory" | "sendfile" | "relay" | "copy";
+  readonly transfer: "memory" | "sendfile" | "ssl-write" | "relay" | "copy";
   /** Value of Referer, or empty. */
   readonly referer: string;
   /** Value of User-Agent, or empty. */
   readonly userAgent: string;
-  /** Reason of a 500 response: an error of the headers hook, or of a system call. */
+  /**
+   * Reason of a 500 response: an error of the headers hook, or of a system call. Or why the program
+   * behind `fallback` has not responded, or not to the end.
+   */
   readonly error?: string | undefined;
   /** `"running"` is reported for large bodies only, about ten times a second. */
   readonly state: "running" | "done" | "aborted";

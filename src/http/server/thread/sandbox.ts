@@ -43,6 +43,10 @@ export interface SandboxOptions {
   readonly abstract?: boolean | undefined;
   /** Addresses that it may connect to; none by default. */
   readonly addresses?: readonly AllowedAddress[] | undefined;
+  /** Whether pairs of Unix stream sockets may be made. @default {false} */
+  readonly pairs?: boolean | undefined;
+  /** Whether sendmsg(2) may be called: a filter cannot read whom it is for. @default {false} */
+  readonly messages?: boolean | undefined;
 }
 
 /**
@@ -66,7 +70,7 @@ export function landlock(): number {
  * @throws {UnsupportedError} When the kernel lacks Landlock or seccomp filters.
  */
 export function restrictThread(
-  { abstract = false, addresses = [], port, root }: SandboxOptions,
+  { abstract = false, addresses = [], messages = false, pairs = false, port, root }: SandboxOptions,
 ): void {
   const version = landlock();
   const ports = version >= PORTS ? LandlockPort.BIND_TCP | LandlockPort.CONNECT_TCP : 0;
@@ -90,7 +94,7 @@ export function restrictThread(
   } finally {
     raw.close(ruleset);
   }
-  if (forbidCalls(addresses) === 0) return;
+  if (forbidCalls(addresses, { messages, pairs }) === 0) return;
   throw new UnsupportedError({
     action: ACTION,
     reason: "it needs seccomp filters: a kernel built with CONFIG_SECCOMP_FILTER",

@@ -12,6 +12,7 @@ import type { JobContext } from "../../../threads/job.ts";
 import { Acceptor } from "../../../threads/loop/acceptor.ts";
 import { Loop } from "../../../threads/loop/loop.ts";
 import { Placement } from "../../../threads/loop/placement.ts";
+import { TlsDialer } from "../../../tls/client/dialer.ts";
 import { TlsAcceptor } from "../../../tls/acceptor.ts";
 import { listingPage } from "../../listing/page.ts";
 import { openRoot } from "../../files/open_root.ts";
@@ -61,14 +62,20 @@ export function run(job: JobContext): void {
   const folder = openRoot(root, symlinks, { fixed: sandbox, refreshMs: cache.validMs });
   let loop: Loop;
   let tls: ServiceTls | null = null;
+  let dialer: TlsDialer | null = null;
   try {
     // Open the library before the sandbox forbids it.
     if (data.tls !== null) {
       const { handshakeMs, hsts, table } = data.tls;
       tls = { acceptor: new TlsAcceptor(table), handshakeMs };
-      setCommonFields(hsts === "" ? "" : `Strict-Transport-Security: ${hsts}\r\n`);
+      setCommonFields(hsts === "" ? {} : { "Strict-Transport-Security": hsts });
     }
-    if (sandbox) restrictThread({ root, ...needs });
+    if (fallback !== null && fallback.tls !== null) dialer = new TlsDialer(fallback.tls);
+    // What is encrypted is not spliced: it goes by way of a pair of sockets.
+    const pairs = fallback !== null && (tls !== null || dialer !== null);
+    // With kernel TLS, OpenSSL sends tickets and alerts by sendmsg(2).
+    const messages = data.tls?.kernel === true;
+    if (sandbox) restrictThread({ root, pairs, messages, ...needs });
     loop = new Loop(job, (command) => obey(command as WorkerCommand<Command>));
   } catch (cause) {
     // The end of a thread closes no descriptors.
@@ -121,6 +128,7 @@ export function run(job: JobContext): void {
     limits,
     cache,
     fallback,
+    dialer,
     tls,
     preflights: settings.cors !== undefined && settings.cors !== false,
     counters: own,
@@ -152,7 +160,8 @@ export function run(job: JobContext): void {
       return job.complete(id, 0);
     }
     if (typeof command === "object") {
-      tls?.acceptor.update(command.tls);
+      if ("tls" in command) tls?.acceptor.update(command.tls);
+      else dialer?.update(command.fallback);
       return job.complete(id, 0);
     }
     switch (command) {

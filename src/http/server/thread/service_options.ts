@@ -4,6 +4,7 @@ import type { Loop } from "../../../threads/loop/loop.ts";
 import type { CacheConfig, Limits } from "../control/limits.ts";
 import type { PrefetchClient } from "./prefetch_client.ts";
 import type { FallbackConfig } from "../proxy/options.ts";
+import type { TlsDialer } from "../../../tls/client/dialer.ts";
 import type { AccessLog } from "./access_log.ts";
 import type { RemoteFiles } from "../remote/remote_files.ts";
 import type { ServiceTls } from "../connection/contracts.ts";
@@ -20,6 +21,8 @@ export interface ServiceOptions {
   readonly limits: Limits;
   readonly cache: CacheConfig;
   readonly fallback: FallbackConfig | null;
+  /** Speaks TLS with the program of the fallback; `null` where that needs none. */
+  readonly dialer: TlsDialer | null;
   readonly tls: ServiceTls | null;
   /** Whether the site answers CORS preflight requests. */
   readonly preflights: boolean;

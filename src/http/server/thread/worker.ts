@@ -68,8 +68,8 @@ export class Service implements ConnectionService {
   readonly #sweeper = new Timer({ onTimeout: () => this.#sweep() });
 
   constructor(options: ServiceOptions) {
-    const { cache, counters, disk, fallback: config, limits, loop, preflights, remote, site } =
-      options;
+    const { cache, counters, dialer, disk, limits, loop, preflights, remote, site } = options;
+    const config = options.fallback;
     this.remote = remote;
     this.#options = options;
     this.#counters = counters;
@@ -84,7 +84,9 @@ export class Service implements ConnectionService {
     this.output = new Output(this, Math.max(OUTPUT_BYTES, cache.maxFileBytes + INPUT_BYTES));
     const [{ clock }, scheme] = [this, this.tls === null ? "http" : "https"] as const;
     const makeRoom = () => this.makeRoom();
-    this.fallback = config && new Fallback({ clock, config, loop, makeRoom, preflights, scheme });
+    this.fallback = config && new Fallback({
+      ...{ clock, config, dialer, loop, makeRoom, preflights, scheme },
+    });
     loop.timers.start(this.#sweeper, SWEEP_MS);
   }
 

@@ -1,14 +1,20 @@
-/** Connects a TLS client with its proxied request. @module */
+/** Connects a peer that speaks TLS with a proxied request. @module */
 
-import { Cell } from "../../../../ffi/libc/cell.ts";
-import { concat } from "../../../bytes.ts";
-import { EAGAIN, EINTR } from "../../../errno.ts";
-import { EpollEvent } from "../../../sys/flags/event.ts";
-import { recvCell } from "../../../sys/raw/cells.ts";
-import * as raw from "../../../sys/raw/mod.ts";
-import { AddressFamily, MessageFlag, ShutdownHow, SocketType } from "../../../sys/flags/socket.ts";
-import type { Handler, Loop } from "../../../threads/loop/loop.ts";
-import type { Transport } from "../connection/transport.ts";
+import { Cell } from "../../../../../ffi/libc/cell.ts";
+import { concat } from "../../../../bytes.ts";
+import { EAGAIN, EINTR } from "../../../../errno.ts";
+import { EpollEvent } from "../../../../sys/flags/event.ts";
+import { recvCell, sendCell } from "../../../../sys/raw/cells.ts";
+import * as raw from "../../../../sys/raw/mod.ts";
+import {
+  AddressFamily,
+  MessageFlag,
+  ShutdownHow,
+  SocketType,
+} from "../../../../sys/flags/socket.ts";
+import type { Loop } from "../../../../threads/loop/loop.ts";
+import type { Transport } from "../../connection/transport.ts";
+import { Watched } from "./watched.ts";
 
 const { ERR, HUP, IN, OUT } = EpollEvent;
 
@@ -20,10 +26,17 @@ const STREAM = SocketType.STREAM | SocketType.NONBLOCK | SocketType.CLOEXEC;
 
 /** Owner of a bridge. */
 export interface BridgeOwner {
-  /** The client's socket. */
+  /** The socket of the peer: of the client, or of the program. */
   readonly fd: number;
   readonly transport: Transport;
-  /** Sets the events of the client's socket to wait for. */
+  /**
+   * Whether the peer is the program. An end without close_notify is then a failure: what has come may be
+   * a part only. And a program that takes no more may have answered all the same.
+   */
+  readonly ofProgram: boolean;
+  /** Whether no event will tell of what the socket still has. */
+  readonly hungUp: boolean;
+  /** Sets the events of the peer's socket to wait for. */
   watch(events: number): void;
   /** Called for events of the request's end. */
   onExchange(events: number): void;
@@ -34,7 +47,7 @@ export interface BridgeOwner {
   room(): number;
   /** Called once after {@linkcode TlsBridge.finish}; `behind` was received but not used. */
   finished(behind: Uint8Array): void;
-  /** Called when the connection to the client has failed. */
+  /** Called when the connection to the peer has failed. */
   broken(): void;
 }
 
@@ -52,7 +65,7 @@ export class TlsBridge {
   readonly #near: Watched;
   /** Decrypted bytes that did not fit into the pair. */
   #up: Uint8Array | null = null;
-  /** Bytes from the pair that did not fit into the client's socket, and their offset. */
+  /** Bytes from the pair that did not fit into the peer's socket, and their offset. */
   #down: Cell | null = null;
   #downAt = 0;
   /** Most bytes that the request waits for; 0 while it has unused ones. */
@@ -73,7 +86,7 @@ export class TlsBridge {
     this.#near = new Watched(loop, this.#own, () => this.#pump());
   }
 
-  /** Whether it waits for the client to read. */
+  /** Whether it waits for the peer to read. */
   get waitsForClient(): boolean {
     return this.#down !== null;
   }
@@ -84,14 +97,15 @@ export class TlsBridge {
     this.#far.watch(events);
     // It waits because its end is empty.
     this.#room = (events & IN) !== 0 && this.#up === null ? this.#owner.room() : 0;
+    const { hungUp, transport } = this.#owner;
     // Bytes that came with the request may have been decrypted already.
-    if (this.#room > 0 && this.#owner.transport.buffered) this.#pump();
+    if (this.#room > 0 && (transport.buffered || hungUp)) this.#pump();
     else this.#watch();
   }
 
-  /** Called for events of the client's socket. */
+  /** Called for events of the peer's socket. */
   onSocket(events: number): void {
-    if ((events & (ERR | HUP)) !== 0) this.#owner.broken();
+    if ((events & (ERR | HUP)) !== 0 && !this.#owner.hungUp) this.#owner.broken();
     else this.#pump();
   }
 
@@ -137,7 +151,7 @@ export class TlsBridge {
     this.#near.watch(taken | (this.#up === null ? 0 : OUT));
   }
 
-  /** Moves bytes from the client to the request; returns false if the client has closed. */
+  /** Moves bytes from the peer to the request; returns false if the peer has closed. */
   #moveUp(): boolean {
     for (let left = ROUNDS; left > 0; left--) {
       if (this.#up !== null) {
@@ -154,18 +168,30 @@ export class TlsBridge {
       if (received === EAGAIN || received === EINTR) return true;
       if (received < 0) return false;
       if (received === 0) {
+        if (this.#owner.ofProgram && !this.#owner.transport.complete) return false;
         this.#upEnded = true;
         raw.shutdown(this.#own, ShutdownHow.WR);
         return true;
       }
-      this.#up = bytes.slice(0, received);
       this.#room = 0;
+      const sent = Math.max(0, sendCell(this.#own, this.#buffer, 0, received, SEND));
+      if (sent < received) this.#up = bytes.slice(sent, received);
     }
     return true;
   }
 
-  /** Moves bytes from the request to the client; returns false if the client has closed. */
+  /** Moves bytes from the request to the peer; returns false if the peer has closed. */
   #moveDown(): boolean {
+    if (this.#sendDown()) return true;
+    if (!this.#owner.ofProgram) return false;
+    // The request then finds that nothing more is taken.
+    raw.shutdown(this.#own, ShutdownHow.RD);
+    this.#down = null;
+    this.#downEnded = true;
+    return true;
+  }
+
+  #sendDown(): boolean {
     const { transport } = this.#owner;
     for (let left = this.#behind === null ? ROUNDS : Infinity; left > 0; left--) {
       const kept = this.#down;
@@ -220,36 +246,5 @@ export class TlsBridge {
     }
     if (this.#up !== null) pieces.push(this.#up);
     return concat(pieces);
-  }
-}
-
-/** A descriptor that is in the loop while it waits for events. */
-class Watched implements Handler {
-  readonly #loop: Loop;
-  readonly #fd: number;
-  readonly #called: (events: number) => void;
-  #interest = 0;
-
-  constructor(loop: Loop, fd: number, called: (events: number) => void) {
-    this.#loop = loop;
-    this.#fd = fd;
-    this.#called = called;
-  }
-
-  onEvents(events: number): void {
-    this.#called(events);
-  }
-
-  watch(events: number): void {
-    if (events === this.#interest || this.#fd < 0) return;
-    // Removes it, because with no events the loop would still report its end again and again.
-    if (events === 0) this.#loop.remove(this.#fd);
-    else if (this.#interest === 0) this.#loop.add(this.#fd, events, this);
-    else this.#loop.modify(this.#fd, events);
-    this.#interest = events;
-  }
-
-  close(): void {
-    if (this.#fd >= 0) this.#loop.close(this.#fd);
   }
 }

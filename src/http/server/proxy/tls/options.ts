@@ -1,0 +1,74 @@
+/** A program that is reached by HTTPS: how it is named, and who it must prove to be. @module */
+
+import { describe } from "../../../../options.ts";
+import { type Endpoint, parseEndpoint } from "../../../../move/relay/endpoint.ts";
+import { pemOf, type PemSource } from "../../../../tls/certificate/pem_source.ts";
+import { isAddress, type ServerIdentity } from "../../../../tls/client/identity.ts";
+
+/** For a program that is reached by HTTPS. The names are those of `node:tls`. */
+export interface FallbackTlsOptions {
+  /**
+   * Who may have signed the certificate of the program: a path, a `file:` URL or PEM text.
+   *
+   * @default {those that the system trusts}
+   */
+  readonly ca?: PemSource | undefined;
+  /** Name that the certificate must be for, and that is asked for by SNI. @default {the host of `to`} */
+  readonly servername?: string | undefined;
+  /** Whether the certificate is verified. Without that, anybody can answer. @default {true} */
+  readonly rejectUnauthorized?: boolean | undefined;
+}
+
+const ACTION = "pass requests on";
+const HTTPS = "https://";
+const DEFAULT_PORT = 443;
+
+/** Whether this names a program that is reached by HTTPS. */
+export function isHttps(to: unknown): to is string {
+  return typeof to === "string" && to.slice(0, HTTPS.length).toLowerCase() === HTTPS;
+}
+
+/** Reads `"https://host"` or `"https://host:port"`. */
+export function httpsEndpoint(to: string): Endpoint & { readonly host: string } {
+  const place = to.slice(HTTPS.length).replace(/\/$/, "");
+  const named = /:\d+$/.test(place) ? place : `${place}:${DEFAULT_PORT}`;
+  if (/[/?#@]/.test(place)) {
+    throw new TypeError(
+      `Cannot ${ACTION} to ${describe(to)}: expected "https://host:port" without a path`,
+    );
+  }
+  const endpoint = parseEndpoint(named, "fallback");
+  if ("path" in endpoint || place === "" || place[0] === ":") {
+    throw new TypeError(`Cannot ${ACTION} to ${describe(to)}: it names no host`);
+  }
+  return { ...endpoint, host: endpoint.host! };
+}
+
+/** Checks the options. `host` is that of the program; `undefined` where it is not reached by HTTPS. */
+export function identityOf(
+  { ca, rejectUnauthorized, servername }: FallbackTlsOptions,
+  host: string | undefined,
+): ServerIdentity | null {
+  if (host === undefined) {
+    for (const [name, value] of Object.entries({ ca, rejectUnauthorized, servername })) {
+      if (value === undefined) continue;
+      throw new TypeError(
+        `Cannot ${ACTION}: fallback.${name} needs fallback.to to be "https://..."`,
+      );
+    }
+    return null;
+  }
+  const verify = rejectUnauthorized ?? true;
+  if (typeof verify !== "boolean") {
+    throw new TypeError(`Cannot ${ACTION}: fallback.rejectUnauthorized must be true or false`);
+  }
+  const serverName = servername ?? host.replace(/%.*$/, "");
+  const named = typeof servername === "string" && /^[\w.-]+$/.test(servername);
+  if (servername !== undefined && (!named || isAddress(servername))) {
+    throw new TypeError(
+      `Cannot ${ACTION}: fallback.servername must be a host name, not ${describe(servername)}`,
+    );
+  }
+  const authority = ca === undefined ? null : pemOf(ca, "certificate authority", "fallback.ca");
+  return { serverName, ca: authority, verify };
+}

@@ -1,0 +1,78 @@
+/** The client's side of TLS, for the connections that a thread makes. @module */
+
+import { addressOf } from "../../../ffi/libc/mod.ts";
+import { Cell } from "../../../ffi/libc/cell.ts";
+import type { OpenSsl } from "../../../ffi/libssl/mod.ts";
+import { openConnection } from "../acceptor.ts";
+import { Failure } from "../failure.ts";
+import { openssl } from "../library.ts";
+import { RECORD_BYTES, type TlsMemory } from "../record_writer.ts";
+import { TlsSession } from "../session.ts";
+import { identityFault, isAddress, type ServerIdentity } from "./identity.ts";
+
+const SSL_CTRL_SET_TLSEXT_HOSTNAME = 55;
+const TLSEXT_NAMETYPE_host_name = 0n;
+/** `f*o.example.org` is for nobody: RFC 9525, 6.3. */
+const X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS = 4;
+
+const encoder = new TextEncoder();
+
+/** Whom connections go to: plain data, for threads. */
+export interface DialTls extends ServerIdentity {
+  /** `SSL_CTX` */
+  readonly context: bigint;
+}
+
+/** Begins sessions as a client. */
+export class TlsDialer implements TlsMemory {
+  readonly calls: OpenSsl = openssl().calls;
+  readonly buffer: Cell = new Cell(4 * RECORD_BYTES);
+  readonly #server: ServerIdentity;
+  #context: bigint;
+
+  /** `context` stays alive until another one has been given. */
+  constructor({ context, ...server }: DialTls) {
+    this.#server = server;
+    this.#context = context;
+  }
+
+  /** Uses another context from now on. */
+  update(context: bigint): void {
+    this.#context = context;
+  }
+
+  /** Begins a session on a connected socket, which stays the caller's; `null` without memory for it. */
+  connect(fd: number): TlsSession | null {
+    const ssl = this.calls;
+    const opened = openConnection(ssl, this.#context, fd);
+    if (opened === null) return null;
+    const { serverName, verify } = this.#server;
+    const name = encoder.encode(`${serverName}\0`);
+    ssl.SSL_set_connect_state(opened.ssl);
+    ssl.SSL_set_hostflags(opened.ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+    const named = isAddress(serverName) || Number(
+          ssl.SSL_ctrl(
+            opened.ssl,
+            SSL_CTRL_SET_TLSEXT_HOSTNAME,
+            TLSEXT_NAMETYPE_host_name,
+            addressOf(name),
+          ),
+        ) === 1;
+    if (named && (!verify || ssl.SSL_set1_host(opened.ssl, name) === 1)) {
+      return new TlsSession({ memory: this, opened }, fd);
+    }
+    ssl.SSL_free(opened.ssl);
+    return null;
+  }
+
+  /** Why the handshake of a session has failed. */
+  reasonOf(session: TlsSession): string {
+    const { detail, failure, verifyError } = session;
+    if (failure === Failure.GONE) return "it closed the connection during the TLS handshake";
+    if (verifyError === 0) return `the TLS handshake failed: ${detail || "no reason given"}`;
+    const text = openssl().text(
+      BigInt(this.calls.X509_verify_cert_error_string(BigInt(verifyError))),
+    );
+    return identityFault(text, this.#server);
+  }
+}

@@ -1,0 +1,63 @@
+/** Collecting the ClientHello of one connection, which decides what OpenSSL is given. @module */
+
+import { concat } from "../bytes.ts";
+import { EAGAIN, EINTR } from "../errno.ts";
+import { recvCell } from "../sys/raw/cells.ts";
+import * as raw from "../sys/raw/mod.ts";
+import { MessageFlag } from "../sys/flags/socket.ts";
+import type { Opened, TlsAcceptor } from "./acceptor.ts";
+import { Hello, MOST_HELLO_BYTES, readClientHello } from "./client_hello.ts";
+import { Failure } from "./failure.ts";
+
+/** How the handshake stands. */
+export const Handshake = { DONE: 0, WANT_READ: 1, WANT_WRITE: 2, FAILED: 3 } as const;
+
+/** Alert "no_application_protocol", fatal, in a record of its own: RFC 7301, 3.2. */
+const NO_PROTOCOL = Uint8Array.of(21, 3, 3, 0, 2, 2, 120);
+
+/** Reads the ClientHello, and makes the `SSL` for it. */
+export class HelloReader {
+  /** Why it failed: one of {@linkcode Failure}. */
+  failure: number = Failure.OTHER;
+  /** The objects of the connection, which have been given the ClientHello, once it has been read. */
+  opened: Opened | null = null;
+  readonly #acceptor: TlsAcceptor;
+  readonly #fd: number;
+  #before: Uint8Array = new Uint8Array();
+
+  /** `fd` stays the caller's. */
+  constructor(acceptor: TlsAcceptor, fd: number) {
+    this.#acceptor = acceptor;
+    this.#fd = fd;
+  }
+
+  /** Goes on; returns one of {@linkcode Handshake}: `DONE` when `opened` is there. */
+  read(): number {
+    const { buffer, calls } = this.#acceptor;
+    const received = recvCell(this.#fd, buffer, 0, MOST_HELLO_BYTES, 0);
+    if (received === EAGAIN || received === EINTR) return Handshake.WANT_READ;
+    if (received <= 0) return this.#fail(Failure.GONE);
+    const bytes = concat([this.#before, buffer.bytes.slice(0, received)]);
+    const hello = readClientHello(bytes);
+    const { protocols, state } = hello;
+    if (state === Hello.NOT_TLS) return this.#fail(Failure.PLAIN_HTTP);
+    if (state === Hello.INCOMPLETE && bytes.length < 2 * MOST_HELLO_BYTES) {
+      this.#before = bytes;
+      return Handshake.WANT_READ;
+    }
+    if (protocols !== null && !protocols.some((name) => name.startsWith("http/1."))) {
+      raw.send(this.#fd, NO_PROTOCOL, MessageFlag.NOSIGNAL);
+      return this.#fail(Failure.PROTOCOL);
+    }
+    this.opened = this.#acceptor.open(this.#fd, hello);
+    if (this.opened === null) return this.#fail(Failure.OTHER);
+    buffer.bytes.set(bytes);
+    calls.BIO_write(this.opened.input, buffer.address, bytes.length);
+    return Handshake.DONE;
+  }
+
+  #fail(failure: number): number {
+    this.failure = failure;
+    return Handshake.FAILED;
+  }
+}
