@@ -69,7 +69,7 @@ describe("tlsLibrary()", () => {
 
   it("does without the library of the system on Node.js, and says what is missing on others", {
     skip: NO_HIDING,
-  }, async () => {
+  }, () => {
     const folder = mkdtempSync(join(tmpdir(), "sluice-"));
     writeFileSync(join(folder, "data"), "payload");
     try {
