@@ -1,6 +1,11 @@
 import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
+import { once } from "node:events";
+import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
+import { pathToFileURL } from "node:url";
 import { runtime } from "../../ffi/mod.ts";
+import { createReadStream } from "../../src/mod.ts";
 import { available } from "../../src/sys/libc.ts";
 import { runChild } from "../_kit/child.ts";
 import { assertQuick } from "../_kit/quick.ts";
@@ -33,7 +38,7 @@ const WAYS = [
 const DENO_CLOSES = "Deno closes files on the event loop, and FUSE is asked for that";
 
 /** What the runtime itself closes. */
-const closedByDeno = (way: string) => DENO && (NONE || way === "createReadStream") && DENO_CLOSES;
+const CLOSED_BY_DENO = DENO && NONE && DENO_CLOSES;
 
 const sumOf = (bytes: Uint8Array) =>
   bytes.reduce((sum, byte, index) => (sum + byte * (index % 251 + 1)) % 1_000_003, 0);
@@ -57,7 +62,7 @@ describe("files of a file system that takes its time", { skip: NO_SLOW_FILES }, 
   after(() => files.close());
 
   for (const way of WAYS) {
-    it(`${way}: the event loop waits for none of it`, { skip: closedByDeno(way) }, async () => {
+    it(`${way}: the event loop waits for none of it`, { skip: CLOSED_BY_DENO }, async () => {
       const bytes = bytesOf(LARGE);
       await assertQuick(STALL_MS, async () => {
         const seen = await probe(way, files.path, "large");
@@ -72,7 +77,7 @@ describe("files of a file system that takes its time", { skip: NO_SLOW_FILES }, 
 
   it(
     "copyFile: the event loop does not look for holes",
-    { skip: DENO && NONE && DENO_CLOSES },
+    { skip: CLOSED_BY_DENO },
     async () => {
       await assertQuick(STALL_MS, async () => {
         const seen = await probe("copyFile", files.path, "sparse");
@@ -82,6 +87,28 @@ describe("files of a file system that takes its time", { skip: NO_SLOW_FILES }, 
       });
     },
   );
+
+  it("createReadStream: ranges, text, pauses and errors are as on a disk", async () => {
+    const path = join(files.path, "large");
+    const bytes = bytesOf(LARGE);
+    const part = createReadStream(path, { start: 70_000, end: 200_000, highWaterMark: 65_536 });
+    const pieces: Uint8Array[] = [];
+    for await (const piece of part) pieces.push(piece as Uint8Array);
+    assert.ok(Buffer.concat(pieces).equals(bytes.subarray(70_000, 200_001)));
+    assert.equal(part.bytesRead, 130_001);
+    const whole = createReadStream(pathToFileURL(path), "latin1");
+    const [opened] = await once(whole, "open");
+    assert.equal(typeof opened, "number");
+    let text = "";
+    for await (const piece of whole) text += piece as string;
+    assert.equal(text, Buffer.from(bytes).toString("latin1"));
+    const absent = createReadStream(join(files.path, "absent"));
+    const [error] = await once(absent, "error") as [NodeJS.ErrnoException];
+    assert.deepEqual([error.code, error.syscall], ["ENOENT", "open"]);
+    const ended = createReadStream(path);
+    ended.destroy();
+    await once(ended, "close");
+  });
 
   for (const way of WAYS.filter((way) => way !== "DirectFile")) {
     it(`${way}: a file that tells no length is sent whole`, async () => {
@@ -101,7 +128,7 @@ describe("files of a file system that never answers", { skip: NO_SLOW_FILES }, (
   before(async () => void (files = await slowFiles(Infinity)));
   after(() => files.close());
 
-  for (const way of WAYS.filter((way) => way !== "createReadStream")) {
+  for (const way of WAYS) {
     it(`${way}: the event loop goes on, and the process can end`, { skip: FS_HANGS }, async () => {
       await assertQuick(STALL_MS, async () => {
         const seen = await probe(way, files.path, "large", "1000");

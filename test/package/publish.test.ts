@@ -15,9 +15,9 @@ import { consumer, oncePerRun, programArgs, runJson, tool, write } from "../_kit
 const BUDGET = {
   core: 118_000,
   sys: 10_000,
-  http: 72_000,
+  http: 79_000,
   tls: 6_000,
-  declarations: 68_000,
+  declarations: 70_000,
   texts: 12_000,
   command: 300_000,
 } as const;
@@ -140,7 +140,7 @@ describe("the published package", () => {
   it("has declarations for its entries, and none of what they do not lead to", () => {
     const files = readdirSync(join(root, "dist/types"), { recursive: true, encoding: "utf8" });
     assert.ok(files.includes("src/mod.d.ts"));
-    assert.deepEqual(files.filter((name) => name.includes("cli")), []);
+    assert.deepEqual(files.filter((name) => name.startsWith("src/cli")), []);
   });
 
   it("has the core in files that load no library of the command", () => {

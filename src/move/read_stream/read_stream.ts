@@ -2,6 +2,7 @@
 
 import type { ReadStream } from "node:fs";
 import { builtin } from "../../builtins.ts";
+import { farFiles } from "./far_files.ts";
 import { isBytes } from "../../bytes.ts";
 import {
   type Destination,
@@ -56,8 +57,11 @@ function fileStream(): Constructor<ReadStream> {
     #undelivered = 0;
 
     constructor(path: ReadStreamPath, options?: ReadStreamOptions) {
-      super(path, options);
-      const { start, fd, fs } = (typeof options === "object" ? options : null) ?? {};
+      const given = (typeof options === "object" ? options : { encoding: options }) ?? {};
+      const { start, fd, flags, fs } = given;
+      const own = fs === undefined && (fd ?? null) === null && (flags ?? "r") === "r";
+      const far = own ? farFiles(path) : undefined;
+      super(path, far === undefined ? options : { ...given, fs: far } as ReadStreamOptions);
       this.#given = { start, fd };
       this.#ordinary = Boolean(fs);
     }
