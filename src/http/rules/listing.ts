@@ -50,11 +50,6 @@ export function compareEntries(
   return compare(a.name, b.name) || (a.name < b.name ? -1 : a.name > b.name ? 1 : 0);
 }
 
-/** Sorts entries by {@linkcode compareEntries}. */
-export function sortEntries(entries: ListingEntry[]): ListingEntry[] {
-  return entries.sort(compareEntries);
-}
-
 /** Renders a listing as a JSON object, which can gain fields later. */
 export function listingJson(listing: Listing): string {
   const { names, entries, truncated, page = 1, pages = 1, total } = listing;

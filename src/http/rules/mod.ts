@@ -7,7 +7,6 @@ export {
   type ListingEntry,
   listingHtml,
   listingJson,
-  sortEntries,
 } from "./listing.ts";
 export {
   phraseOf,
