@@ -49,17 +49,18 @@ interface Settings {
   readonly java: boolean;
 }
 
-let interrupted = false;
+/** Exit code of the signal that has arrived. */
+let interrupted = 0;
 
 try {
   const settings = parse();
   if (settings === null) console.log(HELP);
   else await run(settings);
 } catch (error) {
-  if (!interrupted) console.error((error as Error).message);
+  if (interrupted === 0) console.error((error as Error).message);
   process.exitCode = 1;
 }
-if (interrupted) process.exitCode = 130;
+if (interrupted !== 0) process.exitCode = interrupted;
 
 function parse(): Settings | null {
   try {
@@ -94,7 +95,8 @@ function parse(): Settings | null {
 async function run({ sizes, rounds, html, dir, java }: Settings): Promise<void> {
   const { backend } = capabilities();
   if (backend === null) throw new Error("This example needs foreign calls: see sluice doctor");
-  process.on("SIGINT", () => interrupted = true);
+  process.on("SIGINT", () => interrupted = 130);
+  process.on("SIGTERM", () => interrupted = 143);
   const folder = mkdtempSync(join(dir, "sluice-transfer-to-"));
   const ends: (() => void)[] = [() => rmSync(folder, { recursive: true, force: true })];
   try {
@@ -173,7 +175,7 @@ async function measure(
       for (const [i, sender] of senders.entries()) {
         // Lets signals arrive: the loops block this thread.
         await new Promise((resolve) => setImmediate(resolve));
-        if (interrupted) throw new Error("Interrupted");
+        if (interrupted !== 0) throw new Error("Interrupted");
         costs[i]!.push(await sender.send(size * MB));
       }
     }
