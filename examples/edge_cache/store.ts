@@ -8,8 +8,16 @@
  */
 
 import { createHash } from "node:crypto";
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from "node:fs";
-import { writeFileSync } from "node:fs";
+import {
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statfsSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import * as sys from "../../src/sys/mod.ts";
 import type { Fields } from "./head.ts";
@@ -220,9 +228,16 @@ export class Store {
         if (code === "EOPNOTSUPP" && fd >= 0) return fd;
         if (fd >= 0) sys.close(fd);
         rmSync(path, { force: true });
-        if (!["ENOSPC", "EDQUOT"].includes(code) || !this.#evict()) return -1;
+        const full = code === "ENOSPC" || code === "EDQUOT";
+        if (!full || !this.#couldHold(length) || !this.#evict()) return -1;
       }
     }
+  }
+
+  /** Whether the disk had room without the stored bodies. Otherwise, evicting would be in vain. */
+  #couldHold(length: number): boolean {
+    const { bavail, bsize } = statfsSync(this.#dir);
+    return bavail * bsize + this.bytes >= length;
   }
 
   #lock(): void {

@@ -285,6 +285,8 @@ describe("examples/edge_cache", { skip: NO_CALLS }, () => {
       const { code, stderr } = await runChild(MAIN, { args });
       assert.deepEqual([code, /Usage/.test(stderr)], [2, true], stderr);
     }
+    const compare = await runChild(new URL("compare.ts", MAIN), { args: ["--seconds", "x"] });
+    assert.deepEqual([compare.code, /Usage/.test(compare.stderr)], [2, true], compare.stderr);
   });
 
   it("loses one of three caches under load", { skip: NO_HAPROXY }, async () => {
