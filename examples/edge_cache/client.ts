@@ -165,7 +165,8 @@ export class Client implements Waiter, Reader, Recipient {
     if (method === "GET" && start < end) {
       try {
         this.#cache.store.hold(entry);
-      } catch {
+      } catch (error) {
+        if ((error as { code?: string }).code !== "ENOENT") return this.refuse(503);
         // Somebody has deleted the file.
         this.#cache.store.remove(entry.key);
         return this.pass();
