@@ -14,6 +14,7 @@ import {
   DONT_SYNC,
   factsIn,
   type FileFacts,
+  FileType,
   STATX_BYTES,
   statxInto,
 } from "../../sys/file/statx.ts";
@@ -48,22 +49,22 @@ const out = new Cell(STATX_BYTES);
 /** Describes an open file; or `-errno`. Synchronous unless its file system may answer late. */
 export function statusOf(fd: number): FileStatus | number | Promise<FileStatus | number> {
   const mount = askHere(fd);
-  if (typeof mount === "number" || mount.storage !== "remote") return decoded(mount);
-  return askRemote(fd, mount);
+  if (typeof mount === "number") return mount;
+  return isKnown(mount) ? decode(out.view, mount) : askRemote(fd, mount);
 }
 
 /** Like {@linkcode statusOf}; `undefined` if another machine or process would have to answer. */
 export function localStatus(fd: number): FileStatus | number | undefined {
   const mount = askHere(fd);
-  if (typeof mount === "number" || mount.storage !== "remote") return decoded(mount);
-  return undefined;
+  if (typeof mount === "number") return mount;
+  return isKnown(mount) ? decode(out.view, mount) : undefined;
 }
 
 /** Everything that a copy needs to know, obtained as in {@linkcode statusOf}. */
 export async function copyFacts(fd: number): Promise<FileFacts | number> {
   const mount = askHere(fd);
   if (typeof mount === "number") return mount;
-  if (mount.storage !== "remote") return factsIn(out.view);
+  if (isKnown(mount)) return factsIn(out.view);
   const answer = new SharedArrayBuffer(STATX_BYTES);
   const result = await onMount(mount, "statInto", fd, answer);
   return result < 0 ? result : factsIn(new DataView(answer));
@@ -76,8 +77,13 @@ function askHere(fd: number): Mount | number {
   return result < 0 ? result : mountAsked(fd, out.view);
 }
 
-function decoded(mount: Mount | number): FileStatus | number {
-  return typeof mount === "number" ? mount : decode(out.view, mount);
+/**
+ * Whether {@linkcode askHere} found everything. The kernel alone answers for pipes and sockets, whose
+ * own mounts no table lists.
+ */
+function isKnown(mount: Mount): boolean {
+  const type = out.view.getUint16(28, true) & 0o170000;
+  return mount.storage !== "remote" || type === FileType.FIFO || type === FileType.SOCKET;
 }
 
 /** Like {@linkcode statusOf}, in a thread that may wait. */
@@ -166,7 +172,7 @@ export async function readRemote(fd: number, target: Uint8Array, offset: number)
  * flushes, NFS writes dirty pages. Do not use the number any more.
  */
 export function closeFile(fd: number): void {
-  const mount = mountOf(fd);
-  if (mount.storage !== "remote") raw.close(fd);
+  const mount = askHere(fd);
+  if (typeof mount === "number" || isKnown(mount)) raw.close(fd);
   else onMount(mount, "close", fd).catch(() => {});
 }
