@@ -6,7 +6,8 @@ import { Whence } from "../flags/file.ts";
 import { libc } from "../libc.ts";
 import { lseek } from "../raw/mod.ts";
 
-const AT_EMPTY_PATH = 0x1000;
+/** Flag of statx(2): an empty path means the descriptor itself. */
+export const AT_EMPTY_PATH = 0x1000;
 const AT_SYMLINK_NOFOLLOW = 0x100;
 /** Flag of {@linkcode statxInto}: use what the kernel has cached, without asking a remote file system. */
 export const DONT_SYNC = 0x4000;

@@ -160,9 +160,14 @@ export function onFile<C extends keyof BlockingCalls>(
 }
 
 /** Reads from a file in a thread of its mount; a count, 0 at the end, or `-errno`. */
-export async function readRemote(fd: number, target: Uint8Array, offset: number): Promise<number> {
+export async function readRemote(
+  fd: number,
+  target: Uint8Array,
+  offset: number,
+  mount: Pick<Mount, "key"> = mountOf(fd),
+): Promise<number> {
   const memory = new SharedArrayBuffer(target.length);
-  const count = await onMount(mountOf(fd), "readInto", fd, offset, target.length, memory);
+  const count = await onMount(mount, "readInto", fd, offset, target.length, memory);
   if (count > 0) target.set(new Uint8Array(memory, 0, count));
   return count;
 }
@@ -174,5 +179,10 @@ export async function readRemote(fd: number, target: Uint8Array, offset: number)
 export function closeFile(fd: number): void {
   const mount = askHere(fd);
   if (typeof mount === "number" || isKnown(mount)) raw.close(fd);
-  else onMount(mount, "close", fd).catch(() => {});
+  else closeOn(mount, fd);
+}
+
+/** Closes a descriptor in a thread of a mount, without waiting for it. */
+export function closeOn(mount: Pick<Mount, "key">, fd: number): void {
+  onMount(mount, "close", fd).catch(() => {});
 }

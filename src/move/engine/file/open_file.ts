@@ -13,7 +13,7 @@ import { type Mount, mountOf } from "../../../sys/file/mounts.ts";
 import { available } from "../../../sys/libc.ts";
 import * as raw from "../../../sys/raw/mod.ts";
 import { deviceSize, FileType } from "../../../sys/file/statx.ts";
-import { closeFile, onMount, statusOf } from "../../../threads/blocking/files.ts";
+import { closeFile, closeOn, onMount, statusOf } from "../../../threads/blocking/files.ts";
 import { openBelowNow, openNow } from "../../../threads/blocking/opening.ts";
 import { deviceSizeByReading } from "./device_size.ts";
 import { discard, heldBytes, hold, isDoubtful, snapshot } from "./pseudo_files.ts";
@@ -108,9 +108,9 @@ function openByRuntime(path: string | URL, flags: number): Promise<Opened> {
 }
 
 async function openFar(path: string, flags: number, mount: Mount): Promise<Opened> {
-  const action = `open ${describe(path)}`;
-  const fd = check(await onMount(mount, "open", path, flags, 0), "open", () => action);
-  return { fd, close: () => closeFile(fd) };
+  const fd = await onMount(mount, "open", path, flags, 0);
+  check(fd, "open", () => `open ${describe(path)}`);
+  return { fd, close: () => closeOn(mount, fd) };
 }
 
 /**
