@@ -28,37 +28,17 @@ export interface BorrowedInput {
   close(): void;
 }
 
-/** An object of the runtime that yields bytes; its owner closes it. */
-export interface StreamInput {
-  readonly kind: "stream";
-  readonly stream: ByteSource;
-  close(): void;
-}
-
-/** A file, or a copy of its content if the kernel generates that on reading. */
-export interface FileInput {
-  readonly kind: "file";
-  readonly end: End;
-  close(): void;
-}
-
-/** A pipe, a socket or a device. */
-export interface PositionlessInput {
-  readonly kind: "positionless";
-  readonly end: End;
-  close(): void;
-}
-
-/** A file, without system calls. */
-export interface PortableInput {
-  readonly kind: "portable";
-  readonly fd: number;
-  readonly size: number;
-  close(): void;
-}
-
 /** An open source, by how it is read. */
-export type Input = BorrowedInput | StreamInput | FileInput | PositionlessInput | PortableInput;
+export type Input =
+  | BorrowedInput
+  /** An object of the runtime that yields bytes; its owner closes it. */
+  | { readonly kind: "stream"; readonly stream: ByteSource; close(): void }
+  /** A file, or a copy of its content if the kernel generates that on reading. */
+  | { readonly kind: "file"; readonly end: End; close(): void }
+  /** A pipe, a socket or a device. */
+  | { readonly kind: "positionless"; readonly end: End; close(): void }
+  /** A file, without system calls. */
+  | { readonly kind: "portable"; readonly fd: number; readonly size: number; close(): void };
 
 /** How to open an input. */
 export interface InputWishes {
@@ -110,7 +90,7 @@ class Borrowed implements BorrowedInput {
 
 function opened(source: TransferSource, wishes: InputWishes): Opened | Promise<Opened> {
   if (typeof source === "string" || source instanceof URL) return openFile(source);
-  const given = descriptorLike(source, wishes);
+  const given = descriptorLike(source, wishes.action, "a path, a descriptor or a stream");
   return { fd: fdOf(given, "source"), close() {} };
 }
 
@@ -162,12 +142,11 @@ export function byteSource(source: unknown): ByteSource | undefined {
   return "fd" in source ? undefined : byteSource(readable);
 }
 
-function descriptorLike(value: unknown, { action }: InputWishes): FdLike {
+/** A number, or an object that may hold a descriptor. The rest is for the message of the `TypeError`. */
+export function descriptorLike(value: unknown, action: string, expected: string): FdLike {
   if (typeof value === "number") return value;
   if (typeof value === "object" && value !== null && "fd" in value) return value as FdLike;
-  throw new TypeError(
-    `Cannot ${action} ${describe(value)}: expected a path, a descriptor or a stream`,
-  );
+  throw new TypeError(`Cannot ${action} ${describe(value)}: expected ${expected}`);
 }
 
 /** Names of inputs without positions, for error messages. */

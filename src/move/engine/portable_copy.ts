@@ -108,10 +108,7 @@ async function readFar(
   bytes: Uint8Array,
   bytesMoved: number,
 ): Promise<Uint8Array> {
-  const count = await readRemote(fd, bytes, position);
-  if (count >= 0) return bytes.subarray(0, count);
-  const action = `read fd ${fd}`;
-  throw new SyscallError({ syscall: "pread", errno: -count, action, bytesMoved });
+  return filled(await readRemote(fd, bytes, position), fd, bytes, bytesMoved);
 }
 
 async function readByThread(
@@ -121,7 +118,10 @@ async function readByThread(
   bytesMoved: number,
 ): Promise<Uint8Array> {
   await bringIn(fd, position, bytes.length);
-  const count = raw.pread(fd, bytes, position);
+  return filled(raw.pread(fd, bytes, position), fd, bytes, bytesMoved);
+}
+
+function filled(count: number, fd: number, bytes: Uint8Array, bytesMoved: number): Uint8Array {
   if (count >= 0) return bytes.subarray(0, count);
   const action = `read fd ${fd}`;
   throw new SyscallError({ syscall: "pread", errno: -count, action, bytesMoved });

@@ -14,7 +14,9 @@ import {
   DONT_SYNC,
   factsIn,
   type FileFacts,
+  type FileIdentity,
   FileType,
+  identityIn,
   STATX_BYTES,
   statxInto,
 } from "../../sys/file/statx.ts";
@@ -24,21 +26,9 @@ import { runRemote } from "./blocking.ts";
 import { type BlockingCalls, CALLS } from "./blocking_calls.ts";
 
 /** Attributes of an open file, and its mount. */
-export interface FileStatus {
-  /** File type bits of `st_mode`: see `FileType`. */
-  readonly type: number;
-  /** Size in bytes, as the file system reports it; see `lengthOf` for its limits. */
-  readonly size: number;
+export interface FileStatus extends FileIdentity {
   /** Blocks of 512 bytes. */
   readonly blocks: number;
-  /** Last change of data, in nanoseconds since the epoch. */
-  readonly mtimeNs: bigint;
-  /** Last change of data or attributes, in nanoseconds since the epoch. */
-  readonly ctimeNs: bigint;
-  /** Inode number. */
-  readonly inode: bigint;
-  /** Number of the device that holds the file. */
-  readonly device: number;
   /** Major and minor number of the device that it represents. */
   readonly rdev: readonly [major: number, minor: number];
   readonly mount: Mount;
@@ -101,20 +91,11 @@ async function askRemote(fd: number, mount: Mount): Promise<FileStatus | number>
 // struct statx is the same on every processor: include/uapi/linux/stat.h.
 function decode(view: DataView, mount: Mount): FileStatus {
   return {
-    type: view.getUint16(28, true) & 0o170000,
-    size: Number(view.getBigUint64(40, true)),
+    ...identityIn(view),
     blocks: Number(view.getBigUint64(48, true)),
-    mtimeNs: nanoseconds(view, 112),
-    ctimeNs: nanoseconds(view, 96),
-    inode: view.getBigUint64(32, true),
-    device: view.getUint32(136, true) * 0x1_0000_0000 + view.getUint32(140, true),
     rdev: [view.getUint32(128, true), view.getUint32(132, true)],
     mount,
   };
-}
-
-function nanoseconds(view: DataView, at: number): bigint {
-  return view.getBigInt64(at, true) * 1_000_000_000n + BigInt(view.getUint32(at + 8, true));
 }
 
 /**
