@@ -28,16 +28,18 @@ export interface BorrowedInput {
   close(): void;
 }
 
-/** An open source, by how it is read. */
+/**
+ * An open source, by how it is read.
+ *
+ * `"stream"`: an object of the runtime that yields bytes; its owner closes it. `"file"`: a file, or a
+ * copy of its content if the kernel generates that on reading. `"positionless"`: a pipe, a socket or
+ * a device. `"portable"`: a file, without system calls.
+ */
 export type Input =
   | BorrowedInput
-  /** An object of the runtime that yields bytes; its owner closes it. */
   | { readonly kind: "stream"; readonly stream: ByteSource; close(): void }
-  /** A file, or a copy of its content if the kernel generates that on reading. */
   | { readonly kind: "file"; readonly end: End; close(): void }
-  /** A pipe, a socket or a device. */
   | { readonly kind: "positionless"; readonly end: End; close(): void }
-  /** A file, without system calls. */
   | { readonly kind: "portable"; readonly fd: number; readonly size: number; close(): void };
 
 /** How to open an input. */

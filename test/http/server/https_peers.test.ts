@@ -201,7 +201,7 @@ async function stopsReading(port: number): Promise<void> {
   assert.equal(hash(answer!.body), expected.get(64 * MIB), "the reader that stopped");
 }
 
-/** What `openssl s_client` tells of the messages, without the body; `begun` is called once it arrives. */
+/** Messages that `openssl s_client` prints, without the body; calls `begun` once the body arrives. */
 async function sClient(port: number, text: string, begun?: () => void): Promise<string> {
   const args = ["s_client", "-connect", `127.0.0.1:${port}`, "-tls1_3", "-msg", "-ign_eof"];
   const child = spawn("openssl", args);

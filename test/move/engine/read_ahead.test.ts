@@ -37,7 +37,7 @@ describe("a gate", () => {
       assert.equal(gate.open(WINDOW, size), PORTION - WINDOW);
       await gate.idle;
       assert.equal(gate.open(WINDOW, size), 2 * PORTION - WINDOW);
-      // And no more than that, before somebody comes near.
+      // It reads no more until the reader comes near.
       await gate.idle;
       assert.equal(gate.open(WINDOW, size), 2 * PORTION - WINDOW);
       assert.equal(gate.open(2 * PORTION, size), 0);
@@ -63,7 +63,7 @@ describe("a gate", () => {
 
   it("tells of a reading ahead that failed when somebody gets there, not before", () =>
     withFileAsync(pattern(3 * PORTION), async (file) => {
-      // A number that nobody else will be given meanwhile.
+      // A number that no other descriptor gets meanwhile.
       const fd = sys.dupCloexec(file, 700);
       const gate = new ReadAhead(fd, 0);
       await gate.fill(0, 3 * PORTION);

@@ -8,11 +8,11 @@ import { connect, type Socket } from "node:net";
 import process from "node:process";
 import { recordHello } from "../../_kit/client_hello.ts";
 
-/** What came of the flood. */
+/** Result of the flood. */
 export interface FloodResult {
   /** Connections that the server has ended. */
   readonly ended: number;
-  /** Bytes that came and are no TLS record. */
+  /** Received bytes that are no TLS record. */
   readonly strange: number;
 }
 

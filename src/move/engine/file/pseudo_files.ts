@@ -18,7 +18,7 @@ const MOST_BYTES = 1024 * 1024 * 1024;
 /** Bytes that a thread reads before other jobs get a turn, and before it detects an abort. */
 const STEP = 4 * 1024 * 1024;
 
-/** Bytes of one read by the runtime; a read that returns fewer is the last. */
+/** Bytes of one read by the runtime. */
 const CHUNK = 256 * 1024;
 
 const MFD_CLOEXEC = 1;
