@@ -189,12 +189,14 @@ export class Service implements ConnectionService {
 
   /** Records that a response is about to be sent: lengths of head and body. */
   answered(connection: Connection, reply: Reply, headBytes: number, bodyBytes: number): void {
+    connection.sender.rate?.begin();
     this.#countStatus(reply.status);
     this.#options.accessLog?.answered(connection, this.head, reply, headBytes, bodyBytes);
   }
 
   /** Records that the request in the head is being forwarded. */
   began(connection: Connection): ProxiedEntry | undefined {
+    connection.sender.rate?.begin();
     return this.#options.accessLog?.began(connection, this.head);
   }
 
