@@ -2,7 +2,8 @@
 
 import { builtin } from "../../builtins.ts";
 import { asSyscallError, SyscallError } from "../../errors.ts";
-import { bringIn, preadResident } from "../../page_cache/prefetch.ts";
+import { bringIn } from "../../page_cache/prefetch.ts";
+import { preadResident } from "../../page_cache/resident.ts";
 import { available } from "../../sys/libc.ts";
 import * as raw from "../../sys/raw/mod.ts";
 import { isLocal, readRemote } from "../../threads/blocking/files.ts";

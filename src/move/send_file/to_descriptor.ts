@@ -11,7 +11,7 @@ import { DONT_SYNC, factsOf, FileType } from "../../sys/file/statx.ts";
 import { runBlocking } from "../../threads/blocking/blocking.ts";
 import { PollEvent } from "../../sys/flags/event.ts";
 import { ready } from "../../threads/poll/poll_ready.ts";
-import { WINDOW } from "../../page_cache/prefetch.ts";
+import { WINDOW } from "../../page_cache/resident.ts";
 import type { Sink } from "../engine/connection/sink.ts";
 import type { TransferProgress } from "../engine/progress.ts";
 import { drive } from "../engine/driver.ts";

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { PORTION, ReadAhead } from "../../../src/page_cache/read_ahead.ts";
 import * as sys from "../../../src/sys/mod.ts";
-import { WINDOW } from "../../../src/page_cache/prefetch.ts";
+import { WINDOW } from "../../../src/page_cache/resident.ts";
 import { Scope } from "../../_kit/fds.ts";
 import { assertWhenDropped } from "../../_kit/page_cache.ts";
 import { pattern, withFileAsync } from "../../_kit/temp.ts";

@@ -1,7 +1,7 @@
 /** Copies a file without filling the page cache. @module */
 
 import { FileAdvice, ReadFlag, SyncRangeFlag } from "../../../sys/flags/file.ts";
-import { resident } from "../../../page_cache/prefetch.ts";
+import { resident } from "../../../page_cache/resident.ts";
 import { runOffThread } from "./off_loop.ts";
 
 const { WAIT_AFTER, WAIT_BEFORE, WRITE } = SyncRangeFlag;
