@@ -1,4 +1,4 @@
-/** What is at either end of a transfer, by descriptor. @module */
+/** The descriptors at both ends of a transfer. @module */
 
 import { platform } from "../../../ffi/platform/mod.ts";
 import { errnoNumber, SyscallError } from "../../errors.ts";
@@ -16,7 +16,7 @@ export interface End {
   readonly given: number;
   /** Our own duplicate, which no other code closes during a call. */
   fd: number;
-  /** What it is: see `FileType`. */
+  /** File type: see `FileType`. */
   readonly type: number;
   /** Bytes and blocks, of a file. */
   readonly size: number;

@@ -97,7 +97,7 @@ class FileMover {
       : ["range", "sendfile", "copy"];
   }
 
-  /** Moves what is left by one method; false when it refuses and is not the last. */
+  /** Moves the rest by one method; false if it is refused and is not the last. */
   async run(method: FileMethod, last: boolean): Promise<boolean> {
     const { source, target, progress, length } = this.#job;
     if (method === "splice" && !this.#takePipe(last)) return false;

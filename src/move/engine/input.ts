@@ -114,7 +114,7 @@ async function portable(
   closeOwn: () => void,
   { calls, signal }: InputWishes,
 ): Promise<Input> {
-  // Throws, and says what is missing.
+  // Throws an error that names what is missing.
   if (calls) libc();
   const source = await describeByRuntime(fd, undefined, `fd ${fd}`, () => {}, signal);
   const close = () => (source.close(), closeOwn());
@@ -204,12 +204,12 @@ export class ByteReader {
     return done ? null : bytesOf(value);
   }
 
-  /** Gives back bytes that nobody needs, where the stream takes them. */
+  /** Gives unused bytes back, if the stream accepts them. */
   giveBack(bytes: Uint8Array): void {
     if (bytes.length > 0) this.#source.unshift?.(bytes);
   }
 
-  /** Reads no more. Nobody waits for it: a generator that is stuck would never return. */
+  /** Stops reading. Don't wait for it: a stuck generator would never return. */
   end(): void {
     this.#iterator.return?.().catch(() => {});
   }
