@@ -24,6 +24,8 @@ export type Handler = (call: Call) => void | boolean | Promise<void | boolean>;
 
 interface Api {
   readonly versions: readonly [lowest: number, highest: number];
+  /** Lowest version that clients are told, if another one. */
+  readonly told?: number;
   readonly handle: Handler;
   /** Writes what precedes the error code of a response, if a malformed request can get one. */
   readonly refuse?: (call: Call) => void;
@@ -35,7 +37,9 @@ const throttle = (since: number) => ({ version, response }: Call) => {
 
 /** By key. The versions are those before the "flexible" encoding. */
 const APIS: Readonly<Record<number, Api>> = {
-  0: { versions: [3, 7], handle: produce },
+  // librdkafka compresses only if the broker names version 0, which it does not use. Kafka 4 also
+  // names it for this reason (KAFKA-18659).
+  0: { versions: [3, 7], told: 0, handle: produce },
   1: { versions: [4, 11], handle: fetch },
   2: { versions: [1, 2], handle: listOffsets },
   3: { versions: [1, 5], handle: metadata },
@@ -85,7 +89,7 @@ function apiVersions({ version, response }: Call): void {
 }
 
 function writeVersions(response: Writer): void {
-  response.array(Object.entries(APIS), ([key, { versions: [lowest, highest] }]) => {
-    response.int16(Number(key)).int16(lowest).int16(highest);
+  response.array(Object.entries(APIS), ([key, { versions: [lowest, highest], told }]) => {
+    response.int16(Number(key)).int16(told ?? lowest).int16(highest);
   });
 }

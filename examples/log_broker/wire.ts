@@ -88,22 +88,26 @@ export class Writer {
   #total = 0;
 
   int8(value: number): this {
-    this.#bytes.writeInt8(value, this.#grow(1));
+    const at = this.#grow(1);
+    this.#bytes.writeInt8(value, at);
     return this;
   }
 
   int16(value: number): this {
-    this.#bytes.writeInt16BE(value, this.#grow(2));
+    const at = this.#grow(2);
+    this.#bytes.writeInt16BE(value, at);
     return this;
   }
 
   int32(value: number): this {
-    this.#bytes.writeInt32BE(value, this.#grow(4));
+    const at = this.#grow(4);
+    this.#bytes.writeInt32BE(value, at);
     return this;
   }
 
   int64(value: number): this {
-    writeInt64(this.#bytes, value, this.#grow(8));
+    const at = this.#grow(8);
+    writeInt64(this.#bytes, value, at);
     return this;
   }
 
@@ -111,13 +115,15 @@ export class Writer {
     if (text === null) return this.int16(-1);
     const length = Buffer.byteLength(text);
     this.int16(length);
-    this.#bytes.write(text, this.#grow(length));
+    const at = this.#grow(length);
+    this.#bytes.write(text, at);
     return this;
   }
 
   bytes(bytes: Uint8Array): this {
     this.int32(bytes.length);
-    this.#bytes.set(bytes, this.#grow(bytes.length));
+    const at = this.#grow(bytes.length);
+    this.#bytes.set(bytes, at);
     return this;
   }
 
@@ -151,6 +157,7 @@ export class Writer {
     return cut;
   }
 
+  /** Makes room, which may replace the buffer, and returns where it is. */
   #grow(count: number): number {
     const start = this.#length;
     this.#length += count;
