@@ -33,7 +33,7 @@ export class Frames {
     for (this.#wanted = 4; bytes.length - at >= 4; this.#wanted = 4) {
       const size = bytes.readInt32BE(at);
       // Refused by its size, before it is read.
-      if (size < 8 || size > this.#most) throw new Malformed(`a message of ${size} bytes`);
+      if (size < 4 || size > this.#most) throw new Malformed(`a message of ${size} bytes`);
       this.#wanted = 4 + size;
       if (bytes.length - at < this.#wanted) break;
       frames.push(bytes.subarray(at + 4, at + this.#wanted));
