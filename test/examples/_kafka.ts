@@ -26,8 +26,12 @@ export const NO_KAFKAJS: string | false = KAFKAJS === undefined
 const LIFE_MS = 60_000;
 
 /** Starts a broker on a free port. */
-export function startBroker(folder: string, ...args: string[]): Promise<RunningServer> {
-  return startServer(BROKER, ["--port", "0", "--dir", folder, ...args]);
+export function startBroker(
+  folder: string,
+  args: readonly string[] = [],
+  under: readonly string[] = [],
+): Promise<RunningServer> {
+  return startServer(BROKER, ["--port", "0", "--dir", folder, ...args], { under });
 }
 
 /** A kcat that is running. */
@@ -235,7 +239,7 @@ export async function killRounds(
   const sent: string[] = [];
   let [sequence, unacknowledged] = [0, 0];
   for (let round = 0; round < rounds; round++) {
-    const server = await startBroker(folder, "--segment-bytes", "65536");
+    const server = await startBroker(folder, ["--segment-bytes", "65536"]);
     const client = new Client(server.port);
     // Between two system calls of any request.
     const timer = setTimeout(() => server.kill("SIGKILL"), 20 + Math.random() * 80);
