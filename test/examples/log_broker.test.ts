@@ -123,6 +123,8 @@ describe("log broker: kcat", { skip: NO_KCAT }, () => {
     const session = ["-X", "session.timeout.ms=1000", "-X", "heartbeat.interval.ms=100"];
     const args = ["-q", "-u", "-G", "changing", ...session, "-f", "%p %o %s\n"];
     args.push("-X", "auto.offset.reset=earliest", "-X", "fetch.wait.max.ms=50", "flow");
+    // Makes the topic. A consumer would look for it again after minutes.
+    await withClient((client) => client.produce("flow", batch(["first"])));
     const producer = startKcat(server, ["-P", "-t", "flow", "-X", "linger.ms=5"]);
     const members = [startKcat(server, args)];
     let sent = 0;
