@@ -1,5 +1,6 @@
 /** Checks the options of the server, and converts them for its threads. @module */
 
+import { requireRuntime } from "../../../sys/libc.ts";
 import { checkObject, describe, mustBe } from "../../../options.ts";
 import { settingsOf } from "../../rules/settings.ts";
 import type { SiteOptions } from "../../rules/options.ts";
@@ -119,6 +120,7 @@ const ACTION = "serve files";
 
 /** Checks options and fills in all defaults. */
 export function configure(options: FileServerOptions): ServerConfig {
+  requireRuntime(ACTION);
   checkObject(options, ACTION);
   const {
     backlog,
