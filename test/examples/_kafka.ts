@@ -49,7 +49,10 @@ export interface Kcat {
 
 /** Starts kcat; without `input`, its input stays open until it is killed. */
 export function startKcat({ port }: { port: number }, args: string[], input?: string): Kcat {
-  const child = spawn("kcat", ["-b", `127.0.0.1:${port}`, ...args], { timeout: LIFE_MS });
+  // kcat notices the end of a log by an empty answer.
+  const quick = args.includes("-P") ? [] : ["-X", "fetch.wait.max.ms=10"];
+  const argv = ["-b", `127.0.0.1:${port}`, ...quick, ...args];
+  const child = spawn("kcat", argv, { timeout: LIFE_MS });
   const end = () => child.kill("SIGKILL");
   process.once("exit", end);
   let [output, errors] = ["", ""];
