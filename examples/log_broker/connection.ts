@@ -9,6 +9,8 @@ import { Malformed, type Writer } from "./wire.ts";
 
 /** Bytes of requests that may wait behind the one being answered. */
 const MOST_WAITING = 4 * 1024 * 1024;
+/** Time for a client to read the last response, in milliseconds. */
+const LINGER_MS = 1000;
 
 /** Splits what arrives into messages. */
 export class Frames {
@@ -89,6 +91,7 @@ export class Connection {
   }
 
   #add(frame: Buffer): void {
+    if (this.#socket.writableEnded) return;
     this.#waiting.push(frame);
     this.#waitingBytes += frame.length;
     // Goes on reading while it answers, and so notices the end of the connection.
@@ -104,7 +107,7 @@ export class Connection {
         const { response, last } = await answer(frame, this);
         this.#closed = undefined;
         if (response !== undefined && !this.closed) await this.#send(response);
-        if (last) this.#socket.end();
+        if (last) return this.#end();
         if (this.#waitingBytes <= MOST_WAITING && !this.closed) this.#socket.resume();
       }
     } catch (error) {
@@ -123,6 +126,12 @@ export class Connection {
       );
     }
     if (rest.length > 0) await this.#write(rest);
+  }
+
+  /** Lets the client read the last response. */
+  #end(): void {
+    this.#socket.end();
+    setTimeout(() => this.#socket.destroy(), LINGER_MS).unref();
   }
 
   /** Waits while the client does not read. */

@@ -30,6 +30,8 @@ const USAGE = `Usage: main.ts --dir DIR [--port 9092] [--host 127.0.0.1] [option
   --max-batch-bytes N     largest batch; default 10485760
   --max-request-bytes N   largest request; default 104857600`;
 
+/** As with Kafka. */
+const IDLE_MS = 10 * 60_000;
 /** The largest interval of a timer. */
 const MOST_MS = 2 ** 31 - 1;
 /** Positions in an index have 32 bits. */
@@ -52,6 +54,8 @@ async function run(): Promise<void> {
   const server = createServer({ noDelay: true }, (socket) => {
     sockets.add(socket);
     socket.once("close", () => sockets.delete(socket));
+    // A peer that died without a word. Clients send something every few minutes.
+    socket.setTimeout(IDLE_MS, () => socket.destroy());
     const { localAddress: host = options.host, localPort: port = options.port } = socket;
     new Connection(socket, broker, options.advertise ?? { host, port }, options.requestBytes);
   });

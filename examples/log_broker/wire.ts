@@ -170,13 +170,12 @@ export class Writer {
   }
 }
 
-/** Reads an int64 without a bigint. */
+/** Reads an int64 as a number. */
 export function readInt64(bytes: Buffer, at: number): number {
   return bytes.readInt32BE(at) * 2 ** 32 + bytes.readUInt32BE(at + 4);
 }
 
-/** Writes an int64 without a bigint. */
+/** Writes an int64. A number that a client made up may be rounded, but is no error. */
 export function writeInt64(bytes: Buffer, value: number, at: number): void {
-  bytes.writeInt32BE(Math.floor(value / 2 ** 32), at);
-  bytes.writeUInt32BE(value - Math.floor(value / 2 ** 32) * 2 ** 32, at + 4);
+  bytes.writeBigInt64BE(BigInt.asIntN(64, BigInt(value)), at);
 }

@@ -300,6 +300,7 @@ describe("log broker: protocol", () => {
         assert.ok(base <= offset && offset < base + 50, `${base} for ${offset}`);
       }
       assert.equal((await client.fetch("limits", 1001)).code, 1);
+      assert.equal((await client.fetch("limits", 2 ** 62)).code, 1);
       assert.equal((await client.fetch("none", 0)).code, 3);
     });
   });

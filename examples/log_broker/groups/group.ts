@@ -43,13 +43,19 @@ export interface Joined {
   readonly members: readonly { readonly id: string; readonly metadata: Buffer }[];
 }
 
+/** What the leader has assigned to a member. */
+export interface Assigned {
+  readonly id: string;
+  readonly assignment: Buffer;
+}
+
 interface Member {
   readonly id: string;
   request: JoinRequest;
   assignment: Buffer;
-  timer: NodeJS.Timeout | undefined;
-  join: Pending<Joined> | undefined;
-  sync: Pending<Buffer> | undefined;
+  timer?: NodeJS.Timeout | undefined;
+  join?: Pending<Joined> | undefined;
+  sync?: Pending<Buffer> | undefined;
 }
 
 interface Pending<T> {
@@ -103,11 +109,7 @@ export class Group {
   }
 
   /** Waits for the assignment. The leader brings all of them. */
-  sync(
-    generation: number,
-    id: string,
-    assignments: readonly { readonly id: string; readonly assignment: Buffer }[],
-  ): Promise<Buffer> {
+  sync(generation: number, id: string, assignments: readonly Assigned[]): Promise<Buffer> {
     const member = this.#check(generation, id);
     if (this.#state === "joining") throw new Refusal(Code.REBALANCE_IN_PROGRESS, "joining");
     if (this.#state === "stable") return Promise.resolve(member.assignment);
@@ -116,7 +118,7 @@ export class Group {
       if (id !== this.#leader) return;
       for (const { id, assignment } of assignments) {
         const target = this.#members.get(id);
-        // The views keep the whole request alive otherwise.
+        // A copy: a view would keep the whole request alive.
         if (target !== undefined) target.assignment = Buffer.from(assignment);
       }
       this.#state = "stable";
@@ -160,8 +162,7 @@ export class Group {
 
   #admit(request: JoinRequest): Member {
     const id = `${request.client}-${randomUUID()}`;
-    const [timer, join, sync] = [undefined, undefined, undefined];
-    const member: Member = { id, request, assignment: Buffer.alloc(0), timer, join, sync };
+    const member: Member = { id, request, assignment: Buffer.alloc(0) };
     this.#members.set(id, member);
     return member;
   }
@@ -207,7 +208,7 @@ export class Group {
         member.sync?.reject(again);
         member.sync = undefined;
       }
-      const limits = [...this.#members.values()].map(({ request }) => request.rebalanceMs);
+      const limits = Array.from(this.#members.values(), ({ request }) => request.rebalanceMs);
       const delay = this.#gathering ? FIRST_DELAY_MS : Math.max(...limits);
       this.#timer = setTimeout(() => this.#complete(), delay);
     }
@@ -240,12 +241,11 @@ export class Group {
   }
 
   #joined(member: Member): Joined {
-    const metadata = ({ request }: Member) =>
-      request.protocols.find(({ name }) => name === this.#protocol)!.metadata;
-    const members = member.id !== this.#leader
-      ? []
-      : [...this.#members.values()].map((each) => ({ id: each.id, metadata: metadata(each) }));
     const [generation, protocol, leader] = [this.#generation, this.#protocol, this.#leader];
+    const members = [...member.id === leader ? this.#members.values() : []].map((each) => ({
+      id: each.id,
+      metadata: each.request.protocols.find(({ name }) => name === protocol)!.metadata,
+    }));
     return { generation, protocol, leader, member: member.id, members };
   }
 }
