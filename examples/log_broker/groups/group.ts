@@ -11,27 +11,11 @@
 import { Buffer } from "node:buffer";
 import { randomUUID } from "node:crypto";
 import { Code, Refusal } from "../errors.ts";
+import { type JoinRequest, sameProtocols, supportedBy } from "./protocols.ts";
 
 /** Time for the other members of a new group to arrive, in milliseconds. */
 const FIRST_DELAY_MS = 150;
 const LONGEST_SESSION_MS = 30 * 60_000;
-
-/** A way to assign partitions that a member supports, and what it says about itself for it. */
-export interface Protocol {
-  readonly name: string;
-  readonly metadata: Buffer;
-}
-
-/** What a member sends to join. */
-export interface JoinRequest {
-  /** Empty for a new member. */
-  readonly member: string;
-  readonly client: string;
-  readonly sessionMs: number;
-  readonly rebalanceMs: number;
-  readonly type: string;
-  readonly protocols: readonly Protocol[];
-}
 
 /** What a member learns when the group is complete. */
 export interface Joined {
@@ -248,15 +232,4 @@ export class Group {
     }));
     return { generation, protocol, leader, member: member.id, members };
   }
-}
-
-function supportedBy(members: readonly Member[], name: string): boolean {
-  return members.every(({ request }) => request.protocols.some((each) => each.name === name));
-}
-
-function sameProtocols(one: JoinRequest, other: JoinRequest): boolean {
-  return one.protocols.length === other.protocols.length &&
-    one.protocols.every(({ name, metadata }, i) =>
-      name === other.protocols[i]!.name && metadata.equals(other.protocols[i]!.metadata)
-    );
 }

@@ -3,7 +3,8 @@
 import { Buffer } from "node:buffer";
 import type { Call } from "../api.ts";
 import { Code, codeOf } from "../errors.ts";
-import type { Joined, JoinRequest } from "../groups/group.ts";
+import type { Joined } from "../groups/group.ts";
+import type { JoinRequest } from "../groups/protocols.ts";
 
 const NOT_JOINED = { generation: -1, protocol: "", leader: "", members: [] };
 
