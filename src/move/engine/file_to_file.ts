@@ -78,8 +78,11 @@ class FileMover {
     this.#far = [job.source, job.target].map(({ fd }) => mountOf(fd))
       .find(({ storage }) => storage === "remote");
     this.#memory = this.#far === undefined && fileSystemOf(job.target.fd) === FileSystem.TMPFS;
-    const { source, target, start, targetOffset } = job;
-    if (job.drops) this.#dropper = new CacheDropper(source.fd, target.fd, start, targetOffset ?? 0);
+    const { source, target, start, targetOffset, length } = job;
+    if (job.drops) {
+      const to = targetOffset ?? 0;
+      this.#dropper = new CacheDropper(source.fd, target.fd, start, to, length);
+    }
     // What memory is filled from is asked for in the page cache.
     if (this.#memory) goBuffered(job.source, "source");
     this.#gate = new ReadAhead(job.source.fd, job.start);

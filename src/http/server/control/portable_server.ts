@@ -119,7 +119,13 @@ function plain({ address, family, port }: IpAddress): IpAddress {
   return { family, address, port };
 }
 
-function refuseWhatIsMissing({ limits, log, sandbox }: ServerConfig): void {
+function refuseWhatIsMissing({ fd, limits, log, sandbox }: ServerConfig): void {
+  if (fd !== undefined) {
+    throw new UnsupportedError({
+      action: "listen on a socket that is there",
+      reason: "foreign calls are unavailable here",
+    });
+  }
   if (limits.maxRate > 0) {
     throw new UnsupportedError({
       action: "limit the rate of connections",
