@@ -18,6 +18,7 @@
  */
 
 export { fileResponse, type FileResponseOptions } from "./adapters/file_response.ts";
+export { type FileSent, respondWithFile } from "./adapters/respond_with_file.ts";
 export {
   type FastifyReply,
   type FastifyRequest,
