@@ -4,6 +4,7 @@ import { connect as connectHttp2, createServer as createHttp2Server } from "node
 import { createRequire } from "node:module";
 import { after, describe, it } from "node:test";
 import { truncateSync, writeFileSync } from "node:fs";
+import { open as openFile } from "node:fs/promises";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import fastify from "fastify";
@@ -11,7 +12,9 @@ import {
   fileResponse,
   type FileResponseOptions,
   type FileSent,
+  planResponse,
   respondWithFile,
+  sendPlan,
 } from "../../src/http/mod.ts";
 import { sendFile } from "../../src/mod.ts";
 import { sha256 } from "../_kit/bytes.ts";
@@ -373,6 +376,65 @@ describe("respondWithFile()", () => {
     assert.equal((await ask(".env", { dotfiles: "deny" })).status, 403);
     assert.equal((await ask("\0")).status, 400);
     await (await ask(".well-known/security.txt")).text();
+  });
+});
+
+describe("sendPlan()", () => {
+  it("carries out any plan of planResponse(), with bytes between the ranges", async () => {
+    await withListener(async (req, res) => {
+      const file = await openFile(join(www, "big.bin"));
+      const { size, mtimeNs } = await file.stat({ bigint: true });
+      const request = {
+        method: req.method!,
+        header: (name: string) => req.headers[name] as string,
+      };
+      const plan = planResponse(request, { name: "big.bin", size: Number(size), mtimeNs });
+      await sendPlan(res, plan, file).finally(() => file.close());
+    }, async (client) => {
+      const { result, sent } = await recording(() => client.get("/"));
+      assert.equal(sha256(result.body), sha256(big));
+      assert.equal(sent, DESCRIPTOR ? big.length : 0);
+      const two = await client.get("/", { range: "bytes=0-999999,2000000-2999999" });
+      assert.equal(two.status, 206);
+      const boundary = /boundary=(.+)$/.exec(two.headers["content-type"]!)![1];
+      const pieces = two.body.toString("latin1").split(`--${boundary}`);
+      assert.equal(pieces.length, 4);
+      for (const [at, start] of [0, 2_000_000].entries()) {
+        const text = pieces[at + 1]!;
+        const body = Buffer.from(text.slice(text.indexOf("\r\n\r\n") + 4, -2), "latin1");
+        assert.equal(sha256(body), sha256(big.subarray(start, start + 1_000_000)));
+      }
+      assert.equal((await client.get("/", { range: "bytes=99999999-" })).status, 416);
+      assert.equal((await client.get("/", {}, "HEAD")).headers["content-length"], `${big.length}`);
+      assert.equal((await client.get("/", { "if-none-match": "*" })).status, 304);
+    });
+  });
+
+  it("rejects what is no response, no plan or no descriptor", async () => {
+    const call = sendPlan as (...args: unknown[]) => Promise<unknown>;
+    const plan = planResponse({ method: "GET", header: () => undefined }, {
+      name: "a",
+      size: 1,
+      mtimeNs: 0n,
+    });
+    await withListener((req, res) => {
+      if (req.url === "/closed") {
+        last = assert.rejects(call(res, plan, 999_999), { code: "EBADF" }) as never;
+        return;
+      }
+      last = Promise.all([
+        assert.rejects(call({}, plan, 0), TypeError),
+        assert.rejects(call(res, {}, 0), TypeError),
+        assert.rejects(call(res, plan, -1), TypeError),
+      ]).then(() => res.end("ok")) as never;
+    }, async (client) => {
+      assert.equal((await client.get("/")).body.toString(), "ok");
+      await last;
+      // Never an answer that looks complete.
+      const { length } = await client.get("/closed").then(({ body }) => body, () => []);
+      assert.equal(length, 0);
+      await last;
+    });
   });
 });
 
