@@ -16,7 +16,7 @@ import {
   respondWithFile,
   sendPlan,
 } from "../../src/http/mod.ts";
-import { sendFile } from "../../src/mod.ts";
+import { capabilities, sendFile } from "../../src/mod.ts";
 import { sha256 } from "../_kit/bytes.ts";
 import { assertClosed } from "../_kit/leaks.ts";
 import { Client, DESCRIPTOR, recording } from "../_kit/serve.ts";
@@ -62,6 +62,9 @@ const closing: (() => unknown)[] = [];
 after(async () => {
   for (const close of closing) await close();
 });
+
+/** Bytes that leave by sendfile(2), of the body of `big.bin`. */
+const SENT = DESCRIPTOR && capabilities().backend !== null ? big.length : 0;
 
 /** What the last request came to. */
 let last: Promise<FileSent | Response>;
@@ -148,7 +151,7 @@ for (const [name, open] of Object.entries(OPEN)) {
       assert.equal(small.headers["x-before"], "1");
       const { result, sent } = await recording(() => get("big.bin"));
       assert.equal(sha256(result.body), sha256(big));
-      assert.equal(sent, DESCRIPTOR ? big.length : 0);
+      assert.equal(sent, SENT);
       const part = await get("/big.bin", { range: "bytes=5-999999" });
       assert.equal(part.status, 206);
       assert.equal(part.headers["content-range"], `bytes 5-999999/${big.length}`);
@@ -393,7 +396,7 @@ describe("sendPlan()", () => {
     }, async (client) => {
       const { result, sent } = await recording(() => client.get("/"));
       assert.equal(sha256(result.body), sha256(big));
-      assert.equal(sent, DESCRIPTOR ? big.length : 0);
+      assert.equal(sent, SENT);
       const two = await client.get("/", { range: "bytes=0-999999,2000000-2999999" });
       assert.equal(two.status, 206);
       const boundary = /boundary=(.+)$/.exec(two.headers["content-type"]!)![1];
@@ -419,7 +422,8 @@ describe("sendPlan()", () => {
     });
     await withListener((req, res) => {
       if (req.url === "/closed") {
-        last = assert.rejects(call(res, plan, 999_999), { code: "EBADF" }) as never;
+        last = assert.rejects(call(res, plan, 999_999), { code: "EBADF" })
+          .finally(() => res.destroy()) as never;
         return;
       }
       last = Promise.all([

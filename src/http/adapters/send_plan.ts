@@ -13,7 +13,8 @@ import { isNodeResponse } from "./shapes.ts";
  * possible, and ends the response.
  *
  * Keeps header fields that you have set, except those that the plan determines. If the file is
- * truncated or cannot be read after the head was sent, the connection is cut.
+ * truncated or cannot be read after the head was sent, the connection is cut. If
+ * `res.headersSent` is false, you can send another response.
  *
  * @param res The response, whose head has not been sent.
  * @param plan The plan.
