@@ -9,6 +9,7 @@ import { fileURLToPath } from "node:url";
 import { urlsOf } from "../../src/cli/serve/addresses.ts";
 import { Downloads } from "../../src/cli/serve/downloads.ts";
 import { requestLine } from "../../src/cli/serve/lines.ts";
+import { Traffic } from "../../src/cli/serve/traffic.ts";
 import type { RequestEvent } from "../../src/http/mod.ts";
 import { runChild } from "../_kit/child.ts";
 import { fetchRaw } from "../_kit/raw_http.ts";
@@ -186,6 +187,19 @@ describe("what sluice serve prints", () => {
     assert.equal(downloads.lines(80, 2, performance.now(), plain).length, 2);
     downloads.update(event({ bytes: 100 }));
     assert.equal(downloads.lines(80, 10, performance.now(), plain).length, 2);
+  });
+
+  it("counts in one line what has no line of its own", () => {
+    let stats = { bytes: 0, open: 1, requests: 0 };
+    const traffic = new Traffic(() => stats);
+    assert.deepEqual(traffic.lines(80, 0, plain), []);
+    stats = { bytes: 1024, open: 2, requests: 1 };
+    traffic.shown = 1;
+    assert.deepEqual(traffic.lines(80, 0, plain), ["1 request, 0/s, 0 B/s, 2 connections"]);
+    stats = { bytes: 3 * 1024, open: 2, requests: 5001 };
+    const text = "5001 requests, 2500/s, 1.00 KiB/s, 2 connections, 5000 without a line";
+    assert.deepEqual(traffic.lines(80, 2000, plain), [text]);
+    assert.deepEqual(traffic.lines(21, 4000, plain), ["5001 requests, 0/s, "]);
   });
 
   it("names addresses that can be opened", () => {

@@ -34,6 +34,25 @@ describe("createFileServer() without foreign functions", () => {
     assert.ok(events.every(({ transfer }) => transfer === "copy"));
   });
 
+  it("reports no more requests per second than asked for", async () => {
+    const site = makeSite();
+    const events: RequestEvent[] = [];
+    const server = createFileServer({
+      root: site.root,
+      onRequest: (event) => void events.push(event),
+      eventsPerSecond: 0,
+    });
+    const { port } = await server.listen();
+    try {
+      for (let i = 0; i < 3; i++) assert.equal((await fetchRaw(port, "/file.txt")).status, 200);
+    } finally {
+      await server.close({ graceMs: 1000 });
+      site.remove();
+    }
+    assert.equal(server.stats().requests, 3);
+    assert.deepEqual(events.filter(({ durationMs }) => durationMs < 1000), []);
+  });
+
   it("passes on what the folder cannot answer", async () => {
     const site = makeSite();
     const program = await KINDS[0]!.start();

@@ -38,6 +38,13 @@ export interface ServeOptions {
 const DEFAULT_PORT = 3000;
 const PORTS = 20;
 
+/**
+ * For how long a path is assumed to lead to the same file, in milliseconds. Edits of the file itself
+ * always show; after this time, moved folders and changed links do, too. Less costs a look-up for
+ * nearly every request of a busy server.
+ */
+const VALID_MS = 10;
+
 /** Time that downloads have to end, in milliseconds. */
 const GRACE_MS = 30_000;
 
@@ -57,7 +64,13 @@ export async function serveFolder(dir: string, options: ServeOptions): Promise<v
       failed: ({ message }) => reporter.warn(message),
       reloaded: () => reporter.reloaded(tls.options.cert),
     });
-    await reporter.listening({ root, note, certificate: made, ...urls });
+    await reporter.listening({
+      root,
+      note,
+      certificate: made,
+      ...urls,
+      stats: () => server.stats(),
+    });
     if (options.open) openBrowser(urls.local);
     await new Promise<void>((resolve) => {
       if (signal.aborted) return resolve();
@@ -87,7 +100,12 @@ async function listen(
   tls: TlsOptions | undefined,
   reporter: Reporter,
 ): Promise<FileServer> {
-  const onRequest = (event: RequestEvent) => reporter.request(event);
+  const { eventsPerSecond } = reporter;
+  const events = eventsPerSecond === 0 ? {} : {
+    onRequest: (event: RequestEvent) => reporter.request(event),
+    // The limit is one of each thread.
+    eventsPerSecond: Math.ceil(eventsPerSecond / threads),
+  };
   const first = port ?? DEFAULT_PORT;
   for (let candidate = first;; candidate++) {
     const server = createFileServer({
@@ -98,12 +116,11 @@ async function listen(
       spa,
       cors,
       sandbox,
-      // Every reload shows an edit, even if files were moved or linked. docs/http.md has the cost.
-      cache: { validMs: 0 },
+      cache: { validMs: VALID_MS },
       ...(fallback !== undefined && { fallback }),
       ...(tls !== undefined && { tls }),
       listing: !spa && fallback === undefined,
-      onRequest,
+      ...events,
     });
     try {
       await server.listen();

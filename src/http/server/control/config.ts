@@ -58,6 +58,8 @@ export interface JobData {
   readonly log: "combined" | "json" | null;
   /** Whether to report requests to the program. */
   readonly events: boolean;
+  /** Most requests per second that the thread reports. */
+  readonly eventsPerSecond: number;
   /** Index of the thread. */
   readonly index: number;
   /** Shared: {@linkcode COUNTERS} numbers for each thread. */
@@ -91,12 +93,24 @@ export interface FallbackCommand {
   readonly fallback: bigint;
 }
 
+/** What the threads get from the configuration as it is. */
+type Shared =
+  | "eventsPerSecond"
+  | "headers"
+  | "log"
+  | "root"
+  | "sandbox"
+  | "settings"
+  | "symlinks";
+
 /** Combines what the threads of a server share with what differs between them. */
 export function jobData(
-  { headers, log, root, sandbox, settings, symlinks }: ServerConfig,
-  own: Omit<JobData, "headers" | "log" | "root" | "sandbox" | "settings" | "symlinks">,
+  config: ServerConfig,
+  own: Omit<JobData, Shared>,
 ): JobData {
-  return { headers, log: log?.format ?? null, root, sandbox, settings, symlinks, ...own };
+  const { eventsPerSecond, headers, log, root, sandbox, settings, symlinks } = config;
+  const shared = { eventsPerSecond, headers, root, sandbox, settings, symlinks };
+  return { ...shared, log: log?.format ?? null, ...own };
 }
 
 /** Tells threads that a thread for the files of other machines was started. */

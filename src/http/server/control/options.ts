@@ -79,6 +79,15 @@ export interface FileServerOptions extends Omit<SiteOptions, "headers" | "listin
    */
   onRequest?: ((event: RequestEvent) => void) | undefined;
   /**
+   * Most requests per second of which each thread tells `onRequest`, and as many failed ones (status
+   * 400 and above); `stats()` still counts all. Requests that take longer than a second or are
+   * aborted are always reported if their response comes from a file or from the fallback. A report
+   * costs about as much as a small response, so a display should not ask for more than it shows.
+   *
+   * @default {Infinity}
+   */
+  eventsPerSecond?: number | undefined;
+  /**
    * Called if a thread ends without a call to `close()`.
    *
    * @default {throws, as an uncaught exception}
@@ -112,6 +121,7 @@ export interface ServerConfig {
   readonly tls: TlsConfig | undefined;
   readonly log: Required<LogOptions> | undefined;
   readonly onRequest: ((event: RequestEvent) => void) | undefined;
+  readonly eventsPerSecond: number;
   readonly onError: (error: Error) => void;
 }
 
@@ -123,6 +133,7 @@ export function configure(options: FileServerOptions): ServerConfig {
   const {
     backlog,
     cache,
+    eventsPerSecond = Infinity,
     fallback,
     host,
     limits,
@@ -161,6 +172,9 @@ export function configure(options: FileServerOptions): ServerConfig {
     tls: options.tls === undefined ? undefined : configureTls(options.tls),
     log: log === undefined ? undefined : logOf(log),
     onRequest: onRequest === undefined ? undefined : callback(onRequest, "onRequest"),
+    eventsPerSecond: eventsPerSecond === Infinity
+      ? Infinity
+      : between(eventsPerSecond, "eventsPerSecond", 0, 1_000_000),
     onError: onError === undefined ? uncaught : callback(onError, "onError"),
   };
 }
@@ -169,6 +183,7 @@ export function configure(options: FileServerOptions): ServerConfig {
 const OWN: ReadonlySet<string> = new Set<keyof FileServerOptions>([
   "backlog",
   "cache",
+  "eventsPerSecond",
   "fallback",
   "host",
   "limits",

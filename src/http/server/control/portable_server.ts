@@ -15,6 +15,7 @@ import { isWebSocket, PortableFallback } from "../proxy/portable.ts";
 import { faultOf } from "../proxy/portable_answer.ts";
 import { loadHook } from "./headers_hook.ts";
 import type { RequestEvent } from "../thread/log_format.ts";
+import { Sampler } from "../thread/sampler.ts";
 import type { ServerConfig } from "./options.ts";
 import { PortableHttps } from "./portable_https.ts";
 import { makeRoom } from "./portable_room.ts";
@@ -42,7 +43,8 @@ export async function listenPortably(
   counters: Float64Array,
 ): Promise<PortableServer> {
   refuseWhatIsMissing(config);
-  const { backlog, host, limits, onRequest, path, port, root, settings, symlinks } = config;
+  const { backlog, host, limits, path, port, root, settings, symlinks } = config;
+  const tell = reporterOf(config);
   const listing = settings.listing === true ? listingPage : settings.listing;
   const headers = config.headers === null ? settings.headers : await loadHook(config.headers);
   const options = { ...settings, listing, symlinks, headers, fallthrough: false };
@@ -60,7 +62,7 @@ export async function listenPortably(
   const hsts = config.tls?.hsts ?? "";
   const handler: RequestListener = (req, res) => {
     if (hsts !== "") res.setHeader("Strict-Transport-Security", hsts);
-    observe(req, res, counters, onRequest);
+    observe(req, res, counters, tell);
     if (proxy === undefined) files(req, res);
     else proxy.serve(req, res, files, settings.cors !== undefined && settings.cors !== false);
   };
@@ -127,6 +129,15 @@ function refuseWhatIsMissing({ log, sandbox }: ServerConfig): void {
     action: "write an access log",
     reason: "foreign calls are unavailable here; use onRequest instead",
   });
+}
+
+/** The program's function, for the requests that are to be reported. */
+function reporterOf({ eventsPerSecond, onRequest }: ServerConfig): ServerConfig["onRequest"] {
+  if (onRequest === undefined) return undefined;
+  const sampler = new Sampler(eventsPerSecond);
+  return (event) => {
+    if (sampler.takesEnd(event, performance.now())) onRequest(event);
+  };
 }
 
 let lastId = 0;

@@ -115,9 +115,10 @@ export function run(job: JobContext): void {
   const writer = () => new LogWriter(loop, others.shift()!, () => service.count(Counter.LOG_LOST));
   const log = data.log === null ? null : writer();
   const events = data.events ? writer() : null;
-  const accessLog = log === null && events === null
-    ? null
-    : new AccessLog({ log, events, format: data.log ?? "json", now: () => performance.now() });
+  const accessLog = log === null && events === null ? null : new AccessLog({
+    ...{ log, events, format: data.log ?? "json", eventsPerSecond: data.eventsPerSecond },
+    now: () => performance.now(),
+  });
   let drainId = 0;
   const service: Service = new Service({
     loop,
