@@ -59,7 +59,12 @@ export function run(job: JobContext): void {
   const [listener, diskFd, ...others] = job.fds as [number, number, ...number[]];
   const own = counters.subarray(index * COUNTERS, (index + 1) * COUNTERS);
   const { fallback, needs } = pinFallback(data.fallback);
-  const folder = openRoot(root, symlinks, { fixed: sandbox, refreshMs: cache.validMs });
+  const folder = openRoot(root, symlinks, {
+    fixed: sandbox,
+    refreshMs: cache.validMs,
+    // Requests of one turn of the loop have arrived together: one look at the folder suffices.
+    now: () => loop.now,
+  });
   let loop: Loop;
   let tls: ServiceTls | null = null;
   let dialer: TlsDialer | null = null;
