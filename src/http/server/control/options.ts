@@ -80,9 +80,9 @@ export interface FileServerOptions extends Omit<SiteOptions, "headers" | "listin
   onRequest?: ((event: RequestEvent) => void) | undefined;
   /**
    * Most requests per second of which each thread tells `onRequest`, and as many failed ones (status
-   * 400 and above); `stats()` still counts all. Requests that take longer than a second or are
-   * aborted are always reported if their response comes from a file or from the fallback. A report
-   * costs about as much as a small response, so a display should not ask for more than it shows.
+   * 400 and above); `stats()` still counts all. Those that take longer than a second or are aborted
+   * are always reported if their body has a MiB or more, or comes from the fallback. A report costs
+   * about as much as a small response, so a display should not ask for more than it shows.
    *
    * @default {Infinity}
    */

@@ -78,8 +78,8 @@ export class AccessLog {
     const body = track.length + headBytes;
     track.length = body + bodyBytes;
     const told = this.#sampler.takes(reply.status, now) || undefined;
-    // Of a response from memory, nothing else is worth a report. A file may turn out to be slow.
-    if (told === undefined && reply.file === null && this.#options.log === null) {
+    // A large response may turn out to be slow; of a small one, nothing else is worth a report.
+    if (told === undefined && bodyBytes < LARGE && this.#options.log === null) {
       track.begun = undefined;
       return;
     }
