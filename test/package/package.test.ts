@@ -77,7 +77,9 @@ describe("the npm package", () => {
 
   it("contains the built files, the texts and nothing else", () => {
     const names = readdirSync(root).sort();
-    assert.deepEqual(names, ["CHANGELOG.md", "LICENSE", "README.md", "dist", "package.json"]);
+    const texts = ["CHANGELOG.md", "LICENSE", "README.md"];
+    assert.deepEqual(names, [...texts, "dist", "docs", "package.json"]);
+    assert.deepEqual(readdirSync(join(root, "docs")), ["sluice.1"]);
     const files = readdirSync(join(root, "dist"), { recursive: true, withFileTypes: true });
     const odd = files.filter((file) => file.isFile() && !/\.js$|\.d\.ts$/.test(file.name));
     assert.deepEqual(odd, []);
