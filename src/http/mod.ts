@@ -38,6 +38,8 @@ export type {
   PlanRequest,
 } from "./rules/types.ts";
 export type { Listing, ListingEntry } from "./rules/listing.ts";
+export type { HeaderRule } from "./rules/by_path/header_rules.ts";
+export type { RedirectRule } from "./rules/by_path/redirects.ts";
 export type {
   CorsOptions,
   HeadersHook,

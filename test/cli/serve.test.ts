@@ -5,9 +5,9 @@ import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import { fileURLToPath } from "node:url";
 import { urlsOf } from "../../src/cli/serve/addresses.ts";
 import { Downloads } from "../../src/cli/serve/downloads.ts";
+import { parseHeaders, parseRedirects } from "../../src/cli/serve/host_files.ts";
 import { requestLine } from "../../src/cli/serve/lines.ts";
 import { Traffic } from "../../src/cli/serve/traffic.ts";
 import type { RequestEvent } from "../../src/http/mod.ts";
@@ -37,6 +37,17 @@ function event(more: Partial<RequestEvent>): RequestEvent {
     ...more,
   };
 }
+
+/** A site with what static hosts know. */
+const SITE = {
+  "home.html": "home",
+  "about.html": "about",
+  "about.html.gz": "zipped",
+  ".hidden.txt": "hidden",
+  "404.html": "missing",
+  "_headers": "# for all\n/*\n  X-Frame-Options: DENY\n",
+  "_redirects": "/old/*  /new/:splat  302\n",
+};
 
 describe("sluice serve", () => {
   it("says why a program has not answered", () => {
@@ -124,6 +135,57 @@ describe("sluice serve", () => {
     }
   });
 
+  it("serves as the options say, with a log and counters", async () => {
+    const site = join(folder, "site");
+    mkdirSync(join(site, ".hidden"), { recursive: true });
+    for (const [name, text] of Object.entries(SITE)) writeFileSync(join(site, name), text);
+    const files = ["--headers", join(site, "_headers"), "--redirects", join(site, "_redirects")];
+    const server = await startServer(MAIN, [
+      ...["serve", site, "--port", "0", "--cache", "1h", "--precompressed", "--clean-urls"],
+      ...["--index", "home.html", "--dotfiles", "--404", "404.html", ...files],
+      ...["--log", "combined", "--metrics", "0"],
+    ]);
+    try {
+      const get = async (path: string, headers = {}) => {
+        const { body, headers: fields, status } = await fetchRaw(server.port, path, headers);
+        return { text: `${status} ${body}`, fields };
+      };
+      const home = await get("/");
+      assert.equal(home.text, "200 home");
+      assert.equal(home.fields.get("cache-control"), "public, max-age=3600");
+      assert.equal(home.fields.get("x-frame-options"), "DENY");
+      assert.equal((await get("/about")).text, "200 about");
+      assert.equal((await get("/about", { "Accept-Encoding": "gzip" })).text, "200 zipped");
+      assert.equal((await get("/.hidden.txt")).text, "200 hidden");
+      assert.equal((await get("/none")).text, "404 missing");
+      assert.equal((await get("/old/x")).fields.get("location"), "/new/x");
+      await server.printed(/^127\.0\.0\.1 - - \[.*\] "GET \/old\/x HTTP\/1\.1" 302 /m);
+      await server.printed(/Metrics {2}http:\/\/127\.0\.0\.1:\d+\/metrics/);
+      const [, url] = /Metrics {2}(\S+)/.exec(server.output())!;
+      const text = await (await fetch(url!, { headers: { connection: "close" } })).text();
+      assert.match(text, /^sluice_requests_total\{status="2xx"\} 4$/m);
+      assert.match(text, /^# TYPE sluice_connections gauge$/m);
+    } finally {
+      server.kill("SIGTERM");
+      await server.ended;
+    }
+  });
+
+  it("serves one file, and nothing beside it", async () => {
+    const server = await startServer(MAIN, ["serve", join(folder, "file.txt"), "--port", "0"]);
+    try {
+      const first = await fetchRaw(server.port, "/");
+      assert.deepEqual([first.status, first.headers.get("location")], [302, "./file.txt"]);
+      assert.equal((await fetchRaw(server.port, "/file.txt")).body.toString(), "hello");
+      for (const path of ["/sub/", "/sub/index.html", "/.", "/file.txt/"]) {
+        assert.equal((await fetchRaw(server.port, path)).status, 404, path);
+      }
+    } finally {
+      server.kill("SIGTERM");
+      await server.ended;
+    }
+  });
+
   it("leaves to a program what is not in the folder", async () => {
     const program = createServer((socket) => {
       socket.on("error", () => {});
@@ -151,13 +213,12 @@ describe("sluice serve", () => {
       failed.stderr,
       /^sluice: Cannot serve \/nowhere: there is no such folder; name a folder, or leave it out to serve \//,
     );
-    const file = await runChild(MAIN, {
-      args: ["serve", fileURLToPath(import.meta.url)],
-      timeoutMs: 20_000,
-    });
-    assert.equal(file.code, 1);
-    assert.match(file.stderr, /serve\.test\.ts: it is a file; name its folder, \/.*\/test\/cli$/m);
-    for (const args of [["--port", "x"], ["--threads", "0"], ["a", "b"]]) {
+    for (
+      const args of [["--port", "x"], ["--threads", "0"], ["a", "b"], ["--cache", "often"], [
+        "--log",
+        "x",
+      ]]
+    ) {
       const { code } = await runChild(MAIN, { args: ["serve", ...args], timeoutMs: 20_000 });
       assert.equal(code, 2, args.join(" "));
     }
@@ -200,6 +261,23 @@ describe("what sluice serve prints", () => {
     const text = "5001 requests, 2500/s, 1.00 KiB/s, 2 connections, 5000 without a line";
     assert.deepEqual(traffic.lines(80, 2000, plain), [text]);
     assert.deepEqual(traffic.lines(21, 4000, plain), ["5001 requests, 0/s, "]);
+  });
+
+  it("reads the files of static hosts, and says where they are wrong", () => {
+    const headers = "/a/*\n  X-A: 1\n  x-a: 2\n\n# none\n/b\n\tLink: </c>; rel=preload\r\n";
+    assert.deepEqual(parseHeaders(headers, "_headers"), [
+      { path: "/a/*", headers: { "X-A": "1, 2" } },
+      { path: "/b", headers: { "Link": "</c>; rel=preload" } },
+    ]);
+    assert.throws(() => parseHeaders("/a\n  X-A", "_headers"), /^Error: _headers:2: expected/);
+    assert.throws(() => parseHeaders("  X-A: 1", "_headers"), /^Error: _headers:1: expected/);
+    assert.deepEqual(parseRedirects("/a /b\n/c/*  /d/:splat 200!\n", "_redirects"), [
+      { from: "/a", to: "/b", status: 301, force: false },
+      { from: "/c/*", to: "/d/:splat", status: 200, force: true },
+    ]);
+    for (const line of ["/a", "/a /b x", "/a /b 301 Country=de"]) {
+      assert.throws(() => parseRedirects(`\n${line}`, "_redirects"), /^Error: _redirects:2: /);
+    }
   });
 
   it("names addresses that can be opened", () => {

@@ -20,6 +20,8 @@ export interface Listening extends Urls {
   readonly note: string;
   /** The certificate, if the command made it. */
   readonly certificate: LocalCertificate | undefined;
+  /** URL of the counters for Prometheus, if they are served. */
+  readonly metrics: string | undefined;
   /** Returns the server's counters. */
   stats(): FileServerStats;
 }
@@ -70,10 +72,10 @@ class JsonReporter implements Reporter {
     this.#say({ event: "reloaded", certificate: cert });
   }
 
-  listening({ certificate, local, network, root }: Listening): Promise<void> {
+  listening({ certificate, local, metrics, network, root }: Listening): Promise<void> {
     const tls = certificate &&
       { certificate: certificate.cert, fingerprint: certificate.fingerprint };
-    this.#say({ event: "listening", root, local, network, ...tls });
+    this.#say({ event: "listening", root, local, network, ...tls, metrics });
     return Promise.resolve();
   }
 
@@ -125,12 +127,13 @@ class TextReporter implements Reporter {
     if (!this.#quiet) this.#say(`Read the certificate ${cert} again`);
   }
 
-  async listening({ local, network, note, root, stats }: Listening): Promise<void> {
+  async listening({ local, metrics, network, note, root, stats }: Listening): Promise<void> {
     const paint = this.#paint;
     if (this.#quiet) return this.#say(local);
     this.#say(`${paint("bold", "Serving")} ${root}`);
     this.#say(`  ${paint("dim", "Local")}    ${paint("cyan", local)}`);
     for (const url of network) this.#say(`  ${paint("dim", "Network")}  ${paint("cyan", url)}`);
+    if (metrics !== undefined) this.#say(`  ${paint("dim", "Metrics")}  ${paint("cyan", metrics)}`);
     this.#say(note);
     if (network.length === 0) {
       this.#say(paint("dim", "Only this machine can see it; --host shows it to the network"));

@@ -7,6 +7,7 @@ export const PHRASES: ReadonlyMap<number, string> = new Map([
   [206, "Partial Content"],
   [301, "Moved Permanently"],
   [302, "Found"],
+  [303, "See Other"],
   [304, "Not Modified"],
   [307, "Temporary Redirect"],
   [308, "Permanent Redirect"],

@@ -2,6 +2,7 @@
 
 import { checkObject, describe, mustBe } from "../../../options.ts";
 import { settingsOf } from "../../rules/settings.ts";
+import type { HeaderRule } from "../../rules/by_path/header_rules.ts";
 import type { SiteOptions } from "../../rules/options.ts";
 import type { Headers } from "../../rules/types.ts";
 import type { Symlinks } from "../../files/open_root.ts";
@@ -35,11 +36,11 @@ export interface FileServerOptions extends Omit<SiteOptions, "headers" | "listin
   /** Number of serving threads; a new connection goes to the least loaded one. @default {1} */
   threads?: number | undefined;
   /**
-   * Extra header fields for all files; or the URL of a module that exports a function `headers`,
+   * Extra header fields for all files, or by path; or the URL of a module that exports a function `headers`,
    * which gets a file and returns its fields synchronously. Each thread loads the module. If the
    * function throws, the response is 500 and the log has the error.
    */
-  headers?: Headers | URL | undefined;
+  headers?: Headers | readonly HeaderRule[] | URL | undefined;
   /** Whether to list folders without an index file. @default {false} */
   listing?: boolean | undefined;
   /**
