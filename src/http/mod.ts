@@ -55,6 +55,7 @@ export {
   type FileServer,
   type ServerAddress,
 } from "./server/control/file_server.ts";
+export type { AuthOptions } from "./server/auth/options.ts";
 export type { RequestEvent } from "./server/thread/log_format.ts";
 export type { CacheOptions, ServerLimits } from "./server/control/limits.ts";
 export type { FileServerOptions, LogOptions } from "./server/control/options.ts";

@@ -2,7 +2,7 @@
 
 import { Command, Option } from "commander";
 import { addNote } from "../notes.ts";
-import { cacheTime, indexNames, port, threads } from "../serve/values.ts";
+import { cacheTime, credentials, indexNames, port, threads } from "../serve/values.ts";
 import type { ServeOptions } from "../serve/serve.ts";
 
 const NOTE = "Ctrl-C waits for downloads to end; press it again to stop at once.";
@@ -34,6 +34,8 @@ function serveCommand(): Command {
     .option("--404 <file>", "page for missing files, below the folder")
     .option("--headers <file>", "header fields by path, as in _headers of static hosts")
     .option("--redirects <file>", "redirects by path, as in _redirects of static hosts")
+    .option("--auth <user:password>", "ask for a password; may be repeated", credentials)
+    .option("--auth-file <file>", "ask for the passwords of a htpasswd file (-m or -s)")
     .option("--spa", "send index.html for missing paths (single-page application)", false)
     .option(
       "--fallback <address>",

@@ -65,7 +65,8 @@ function* linesOf(text: string) {
   }
 }
 
-function read(file: string): string {
+/** Reads a text file that a flag has named. */
+export function read(file: string): string {
   try {
     return readFileSync(file, "utf8");
   } catch (error) {

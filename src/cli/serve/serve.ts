@@ -69,6 +69,9 @@ export async function serveFolder(path: string, options: ServeOptions): Promise<
       failed: ({ message }) => reporter.warn(message),
       reloaded: () => reporter.reloaded(tls.options.cert),
     });
+    if (site.auth !== undefined && tls === undefined && !isLocal(address)) {
+      reporter.warn("Everybody on the way can read passwords over HTTP; --tls encrypts them");
+    }
     const { metrics } = options;
     const counters = metrics === undefined
       ? undefined
@@ -92,6 +95,10 @@ export async function serveFolder(path: string, options: ServeOptions): Promise<
     await server.close({ graceMs: GRACE_MS });
     reporter.stop(server.stats());
   });
+}
+
+function isLocal(address: string): boolean {
+  return /^(?:127\.|::1$)/.test(address);
 }
 
 /** Returns one line that says how this runtime moves the bytes. */

@@ -4,7 +4,7 @@ import { realpathSync, statSync } from "node:fs";
 import { basename, dirname } from "node:path";
 import type { FileServerOptions } from "../../http/mod.ts";
 import { folderAt } from "../folder.ts";
-import { readHeaders, readRedirects } from "./host_files.ts";
+import { read, readHeaders, readRedirects } from "./host_files.ts";
 
 /** Flags about what is served, and how. */
 export interface SiteFlags {
@@ -18,6 +18,9 @@ export interface SiteFlags {
   readonly index?: readonly string[] | undefined;
   /** `--404` */
   readonly 404?: string | undefined;
+  /** Users with passwords, and the path of a htpasswd file. */
+  readonly auth?: Readonly<Record<string, string>> | undefined;
+  readonly authFile?: string | undefined;
   readonly headers?: string | undefined;
   readonly redirects?: string | undefined;
 }
@@ -52,9 +55,21 @@ export function siteOf(
     ...cleanUrls && { extensions: ["html"] },
     ...index !== undefined && { index },
     ...flags[404] !== undefined && { notFound: flags[404] },
+    ...authOf(flags),
     ...headers !== undefined && { headers: readHeaders(headers) },
     ...redirects !== undefined && { redirects: readRedirects(redirects) },
     ...only !== undefined && { only },
     ...fallback !== undefined && { fallback },
+  };
+}
+
+/** Users of both flags; the server checks them. */
+function authOf({ auth, authFile }: SiteFlags): Partial<FileServerOptions> {
+  if (auth === undefined && authFile === undefined) return {};
+  return {
+    auth: {
+      ...auth !== undefined && { users: auth },
+      ...authFile !== undefined && { htpasswd: read(authFile) },
+    },
   };
 }

@@ -27,6 +27,16 @@ export function cacheTime(text: string): NonNullable<SiteFlags["cache"]> {
   }
 }
 
+/** A user with a password; several add up. */
+export function credentials(
+  text: string,
+  before: Readonly<Record<string, string>> = {},
+): Readonly<Record<string, string>> {
+  const [, user, password] = /^([^:]+):(.+)$/.exec(text) ?? [];
+  if (user === undefined) throw new InvalidArgumentError("Expected USER:PASSWORD.");
+  return { ...before, [user]: password! };
+}
+
 /** Names of index files; none for "none". */
 export function indexNames(text: string): string[] {
   const names = text === "none" ? [] : text.split(",");

@@ -12,6 +12,7 @@ export const PHRASES: ReadonlyMap<number, string> = new Map([
   [307, "Temporary Redirect"],
   [308, "Permanent Redirect"],
   [400, "Bad Request"],
+  [401, "Unauthorized"],
   [403, "Forbidden"],
   [404, "Not Found"],
   [405, "Method Not Allowed"],

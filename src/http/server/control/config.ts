@@ -5,6 +5,7 @@ import type { SiteOptions } from "../../rules/options.ts";
 import type { ContextTable } from "../../../tls/acceptor.ts";
 import { FAILURES } from "../../../tls/failure.ts";
 import type { Shares } from "../../../threads/fd_mailboxes.ts";
+import type { AuthConfig } from "../auth/options.ts";
 import type { FallbackConfig } from "../proxy/options.ts";
 import type { ServerConfig } from "./options.ts";
 import type { CacheConfig, Limits } from "./limits.ts";
@@ -46,6 +47,8 @@ export interface JobData {
   readonly symlinks: Symlinks;
   /** Contains no functions, which cannot be sent to another thread. */
   readonly settings: SiteOptions;
+  /** Users; `null` if everybody may ask. */
+  readonly auth: AuthConfig | null;
   /** URL of a module with a headers hook; `null` without one. */
   readonly headers: string | null;
   /** Whether the thread restricts itself to reading below the root. */
@@ -95,6 +98,7 @@ export interface FallbackCommand {
 
 /** What the threads get from the configuration as it is. */
 type Shared =
+  | "auth"
   | "eventsPerSecond"
   | "headers"
   | "log"
@@ -108,8 +112,8 @@ export function jobData(
   config: ServerConfig,
   own: Omit<JobData, Shared>,
 ): JobData {
-  const { eventsPerSecond, headers, log, root, sandbox, settings, symlinks } = config;
-  const shared = { eventsPerSecond, headers, root, sandbox, settings, symlinks };
+  const { auth, eventsPerSecond, headers, log, root, sandbox, settings, symlinks } = config;
+  const shared = { auth, eventsPerSecond, headers, root, sandbox, settings, symlinks };
   return { ...shared, log: log?.format ?? null, ...own };
 }
 

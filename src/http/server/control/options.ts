@@ -8,6 +8,7 @@ import type { Headers } from "../../rules/types.ts";
 import type { Symlinks } from "../../files/open_root.ts";
 import { folderOf } from "../../files/static_root.ts";
 import { configureTls, type TlsConfig, type TlsOptions } from "../../../tls/options.ts";
+import { type AuthConfig, authOf, type AuthOptions } from "../auth/options.ts";
 import { type FallbackChoice, fallbackOf, type FallbackOptions } from "../proxy/options.ts";
 import {
   between,
@@ -70,6 +71,11 @@ export interface FileServerOptions extends Omit<SiteOptions, "headers" | "listin
    * without foreign calls, the runtime's own HTTPS server is used.
    */
   tls?: TlsOptions | undefined;
+  /**
+   * Users with passwords; all requests need one, also those for `fallback`. Over HTTP, everybody on the
+   * way can read them: use `tls`. Browsers' preflight requests (CORS) carry none and are refused.
+   */
+  auth?: AuthOptions | undefined;
   /** Length of the kernel's queue of new connections. @default {511} */
   backlog?: number | undefined;
   /** Where to write a line for each request; no log by default. */
@@ -120,6 +126,7 @@ export interface ServerConfig {
   readonly cache: CacheConfig;
   readonly fallback: FallbackChoice | undefined;
   readonly tls: TlsConfig | undefined;
+  readonly auth: AuthConfig | null;
   readonly log: Required<LogOptions> | undefined;
   readonly onRequest: ((event: RequestEvent) => void) | undefined;
   readonly eventsPerSecond: number;
@@ -171,6 +178,7 @@ export function configure(options: FileServerOptions): ServerConfig {
     cache: cacheOf(cache ?? {}),
     fallback: fallback === undefined ? undefined : fallbackOf(fallback),
     tls: options.tls === undefined ? undefined : configureTls(options.tls),
+    auth: options.auth === undefined ? null : authOf(options.auth),
     log: log === undefined ? undefined : logOf(log),
     onRequest: onRequest === undefined ? undefined : callback(onRequest, "onRequest"),
     eventsPerSecond: eventsPerSecond === Infinity
@@ -182,6 +190,7 @@ export function configure(options: FileServerOptions): ServerConfig {
 
 /** Options of the server that are not passed to the plan. */
 const OWN: ReadonlySet<string> = new Set<keyof FileServerOptions>([
+  "auth",
   "backlog",
   "cache",
   "eventsPerSecond",

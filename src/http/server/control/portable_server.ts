@@ -8,7 +8,10 @@ import type { IpAddress } from "../../../sys/net/address.ts";
 import { type ServerAddress, serverAddress } from "../../../sys/net/server_address.ts";
 import { StaticRoot } from "../../files/static_root.ts";
 import { serveStatic } from "../../adapters/serve_static.ts";
+import { setHead } from "../../adapters/respond.ts";
+import { planMessage } from "../../rules/messages.ts";
 import { listingPage } from "../../listing/page.ts";
+import { Guard } from "../auth/guard.ts";
 import { Counter } from "./config.ts";
 import { fitLimits } from "./descriptors.ts";
 import { isWebSocket, PortableFallback } from "../proxy/portable.ts";
@@ -19,6 +22,9 @@ import { Sampler } from "../thread/sampler.ts";
 import type { ServerConfig } from "./options.ts";
 import { PortableHttps } from "./portable_https.ts";
 import { makeRoom } from "./portable_room.ts";
+
+const GET = { method: "GET", header: () => undefined };
+const DENIED = "401 Unauthorized\n";
 
 /** A server that uses the runtime's own HTTP. */
 export interface PortableServer {
@@ -45,6 +51,7 @@ export async function listenPortably(
   refuseWhatIsMissing(config);
   const { backlog, host, limits, path, port, root, settings, symlinks } = config;
   const tell = reporterOf(config);
+  const guard = config.auth && new Guard(config.auth);
   const listing = settings.listing === true ? listingPage : settings.listing;
   const headers = config.headers === null ? settings.headers : await loadHook(config.headers);
   const options = { ...settings, listing, symlinks, headers, fallthrough: false };
@@ -63,6 +70,10 @@ export async function listenPortably(
   const handler: RequestListener = (req, res) => {
     if (hsts !== "") res.setHeader("Strict-Transport-Security", hsts);
     observe(req, res, counters, tell);
+    if (guard !== null && !guard.allows(req.headers.authorization)) {
+      setHead(res, planMessage(GET, 401, { "WWW-Authenticate": guard.challenge }));
+      return void res.end(DENIED);
+    }
     if (proxy === undefined) files(req, res);
     else proxy.serve(req, res, files, settings.cors !== undefined && settings.cors !== false);
   };
@@ -72,6 +83,10 @@ export async function listenPortably(
   const tunnels = new Set<Duplex>();
   if (proxy !== undefined) {
     server.on("upgrade", (req, socket, head) => {
+      if (guard !== null && !guard.allows(req.headers.authorization)) {
+        const head = `HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: ${guard.challenge}`;
+        return void socket.end(`${head}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+      }
       tunnels.add(socket);
       socket.on("close", () => tunnels.delete(socket));
       proxy.upgrade(req, socket, head);

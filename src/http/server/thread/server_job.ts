@@ -27,6 +27,7 @@ import {
   NEEDS_LISTINGS,
   NEEDS_REMOTE,
 } from "../control/config.ts";
+import { Guard } from "../auth/guard.ts";
 import { PrefetchClient } from "./prefetch_client.ts";
 import { AccessLog } from "./access_log.ts";
 import { pinFallback } from "../proxy/options.ts";
@@ -68,8 +69,10 @@ export function run(job: JobContext): void {
   let loop: Loop;
   let tls: ServiceTls | null = null;
   let dialer: TlsDialer | null = null;
+  let guard: Guard | null = null;
   try {
-    // Open the library before the sandbox forbids it.
+    // Open libraries before the sandbox forbids it.
+    guard = data.auth && new Guard(data.auth);
     if (data.tls !== null) {
       const { handshakeMs, hsts, table } = data.tls;
       tls = { acceptor: new TlsAcceptor(table), handshakeMs };
@@ -136,6 +139,7 @@ export function run(job: JobContext): void {
     fallback,
     dialer,
     tls,
+    guard,
     preflights: settings.cors !== undefined && settings.cors !== false,
     counters: own,
     closed() {

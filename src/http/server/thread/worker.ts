@@ -58,6 +58,7 @@ export class Service implements ConnectionService {
   readonly fallback: Fallback | null;
   /** HTTPS; `null` for HTTP. */
   readonly tls: ConnectionService["tls"];
+  readonly guard: ConnectionService["guard"];
   /** Whether the thread answers no more requests. */
   closing = false;
   readonly #options: ServiceOptions;
@@ -74,6 +75,7 @@ export class Service implements ConnectionService {
     this.#options = options;
     this.#counters = counters;
     this.tls = options.tls;
+    this.guard = options.guard;
     this.loop = loop;
     this.disk = disk;
     this.limits = limits;
