@@ -5,7 +5,9 @@ import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
+import { serve } from "../../src/cli/commands/serve.ts";
 import { urlsOf } from "../../src/cli/serve/addresses.ts";
+import { applyConfig } from "../../src/cli/serve/config_file.ts";
 import { Downloads } from "../../src/cli/serve/downloads.ts";
 import { parseHeaders, parseRedirects } from "../../src/cli/serve/host_files.ts";
 import { requestLine } from "../../src/cli/serve/lines.ts";
@@ -37,6 +39,10 @@ function event(more: Partial<RequestEvent>): RequestEvent {
     ...more,
   };
 }
+
+/** Command lines that cannot be meant. */
+const WRONG = ["--port x", "--threads 0", "a b", "--cache often", "--log x", "--auth a"]
+  .map((line) => line.split(" "));
 
 /** A site with what static hosts know. */
 const SITE = {
@@ -172,17 +178,51 @@ describe("sluice serve", () => {
   });
 
   it("serves one file, and nothing beside it", async () => {
-    const server = await startServer(MAIN, ["serve", join(folder, "file.txt"), "--port", "0"]);
+    const more = ["--auth", "a:b", "--auth", "c:d:e"];
+    const file = join(folder, "file.txt");
+    const server = await startServer(MAIN, ["serve", file, "--port", "0", ...more]);
     try {
-      const first = await fetchRaw(server.port, "/");
+      assert.equal((await fetchRaw(server.port, "/file.txt")).status, 401);
+      const headers = { Authorization: `Basic ${btoa("c:d:e")}` };
+      const first = await fetchRaw(server.port, "/", headers);
       assert.deepEqual([first.status, first.headers.get("location")], [302, "./file.txt"]);
-      assert.equal((await fetchRaw(server.port, "/file.txt")).body.toString(), "hello");
+      assert.equal((await fetchRaw(server.port, "/file.txt", headers)).body.toString(), "hello");
       for (const path of ["/sub/", "/sub/index.html", "/.", "/file.txt/"]) {
-        assert.equal((await fetchRaw(server.port, path)).status, 404, path);
+        assert.equal((await fetchRaw(server.port, path, headers)).status, 404, path);
       }
     } finally {
       server.kill("SIGTERM");
       await server.ended;
+    }
+  });
+
+  it("reads options from a file, which the command line overrides", async () => {
+    const config = join(folder, "config.json");
+    const values = {
+      ...{ "cache": "2h", "clean-urls": true, "port": 1, "auth": ["a:b", "c:d"], "host": "::1" },
+      ...{ "headers": "rules", "404": "404.html", "tls": false },
+    };
+    writeFileSync(config, JSON.stringify(values));
+    const args = ["serve", "--config", config, "--print-config", "--port", "0"];
+    const { code, stdout } = await runChild(MAIN, { args });
+    assert.equal(code, 0);
+    assert.deepEqual(JSON.parse(stdout), {
+      ...{ "port": 0, "host": "::1", "cache": { maxAge: "2h" }, "clean-urls": true },
+      ...{ "404": "404.html", "headers": join(folder, "rules"), "auth": ["a:***", "c:***"] },
+      "tls": false,
+    });
+    for (
+      const [wrong, message] of [
+        [{ prot: 1 }, /"prot" is no option of sluice serve/],
+        [{ "print-config": true }, /"print-config" is no option/],
+        [{ cors: "yes" }, /config\.json: cors must be true or false/],
+        [{ port: "x" }, /config\.json: port is "x": Expected a port/],
+        [{ port: null }, /config\.json: port must be text or a number/],
+        [[], /expected an object/],
+      ] as const
+    ) {
+      writeFileSync(config, JSON.stringify(wrong));
+      assert.throws(() => applyConfig(serve, config), message);
     }
   });
 
@@ -213,12 +253,7 @@ describe("sluice serve", () => {
       failed.stderr,
       /^sluice: Cannot serve \/nowhere: there is no such folder; name a folder, or leave it out to serve \//,
     );
-    for (
-      const args of [["--port", "x"], ["--threads", "0"], ["a", "b"], ["--cache", "often"], [
-        "--log",
-        "x",
-      ]]
-    ) {
+    for (const args of WRONG) {
       const { code } = await runChild(MAIN, { args: ["serve", ...args], timeoutMs: 20_000 });
       assert.equal(code, 2, args.join(" "));
     }

@@ -2,6 +2,7 @@
 
 import { Command, Option } from "commander";
 import { addNote } from "../notes.ts";
+import { print } from "../output.ts";
 import { cacheTime, credentials, indexNames, port, threads } from "../serve/values.ts";
 import type { ServeOptions } from "../serve/serve.ts";
 
@@ -60,8 +61,14 @@ function serveCommand(): Command {
     .option("--metrics <port>", "serve counters for Prometheus on this port of 127.0.0.1", port)
     .option("--json", "print JSON, one object a line", false)
     .option("-q, --quiet", "print the address and errors only", false)
-    .action(async (path: string, options: ServeOptions) => {
+    .option("--config <file>", "read options from this file (default: sluice.config.json)")
+    .option("--print-config", "print the options as such a file, and serve nothing", false)
+    .action(async (path: string, _: unknown, command: Command) => {
+      const { applyConfig, configOf } = await import("../serve/config_file.ts");
+      const { config, printConfig } = command.opts<{ config?: string; printConfig: boolean }>();
+      applyConfig(command, config);
+      if (printConfig) return print(JSON.stringify(configOf(command), null, 2));
       const { serveFolder } = await import("../serve/serve.ts");
-      await serveFolder(path, options);
+      await serveFolder(path, command.opts<ServeOptions>());
     });
 }
