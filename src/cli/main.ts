@@ -8,9 +8,15 @@
 
 import process from "node:process";
 import { CommanderError } from "commander";
+import { requireRuntime } from "../sys/libc.ts";
 import { ExitCode, explain } from "./exit.ts";
 import { print } from "./output.ts";
 import { program } from "./program.ts";
+
+// The doctor says it with all the rest.
+program.hook("preAction", (_, command) => {
+  if (command.name() !== "doctor") requireRuntime(`run sluice ${command.name()}`);
+});
 
 try {
   await program.parseAsync();

@@ -3,6 +3,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { readdirSync } from "node:fs";
 import process from "node:process";
+import { after } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 
@@ -34,6 +35,13 @@ const DENO = "Deno" in globalThis;
 /** The text after the port may contain colons too. */
 const ADDRESS = /https?:\/\/[^\s/"]+:(\d+)/;
 const WAIT_MS = 20_000;
+
+const running = new Set<ChildProcess>();
+// A test that fails leaves its server running. That would keep this process from its end, and the
+// runner from the reason of the failure.
+after(() => {
+  for (const child of running) send(child, "SIGKILL");
+});
 
 /** The command that runs `file` under this runtime. */
 export function command(file: URL): string[] {
@@ -83,10 +91,12 @@ export async function startServer(
 function endOf(child: ChildProcess): Promise<number | NodeJS.Signals> {
   const kill = () => send(child, "SIGKILL");
   process.once("exit", kill);
+  running.add(child);
   return new Promise((resolve, reject) => {
     child.once("error", reject);
     child.once("close", (code, signal) => {
       process.off("exit", kill);
+      running.delete(child);
       resolve(code ?? signal!);
     });
   });

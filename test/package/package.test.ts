@@ -77,9 +77,13 @@ describe("the npm package", () => {
 
   it("contains the built files, the texts and nothing else", () => {
     const names = readdirSync(root).sort();
-    const texts = ["CHANGELOG.md", "LICENSE", "README.md"];
+    const texts = ["ARCHITECTURE.md", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "README.md"];
     assert.deepEqual(names, [...texts, "dist", "docs", "package.json"]);
-    assert.deepEqual(readdirSync(join(root, "docs")), ["sluice.1"]);
+    const docs = readdirSync(join(root, "docs"), { recursive: true, withFileTypes: true });
+    assert.deepEqual(
+      docs.filter((file) => file.isFile() && !/\.(md|svg|png|1)$/.test(file.name)),
+      [],
+    );
     const files = readdirSync(join(root, "dist"), { recursive: true, withFileTypes: true });
     const odd = files.filter((file) => file.isFile() && !/\.js$|\.d\.ts$/.test(file.name));
     assert.deepEqual(odd, []);

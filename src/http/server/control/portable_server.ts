@@ -64,10 +64,14 @@ export async function listenPortably(
   const site = accel === false
     ? undefined
     : new StaticRoot(root, { ...settings, headers, listing: false }, symlinks);
-  const proxy = config.fallback && new PortableFallback(config.fallback, site);
+  const proxy = config.fallback && new PortableFallback(config.fallback, site, limits.maxBodyBytes);
   const upgrades = proxy === undefined ? {} : { shouldUpgradeCallback: isWebSocket };
   const hsts = config.tls?.hsts ?? "";
+  const requests = new WeakMap<Duplex, number>();
   const handler: RequestListener = (req, res) => {
+    const count = (requests.get(req.socket) ?? 0) + 1;
+    requests.set(req.socket, count);
+    if (count === limits.maxRequests) res.setHeader("Connection", "close");
     if (hsts !== "") res.setHeader("Strict-Transport-Security", hsts);
     observe(req, res, counters, tell);
     if (guard !== null && !guard.allows(req.headers.authorization)) {
@@ -132,7 +136,19 @@ function plain({ address, family, port }: IpAddress): IpAddress {
   return { family, address, port };
 }
 
-function refuseWhatIsMissing({ log, sandbox }: ServerConfig): void {
+function refuseWhatIsMissing({ fd, limits, log, sandbox }: ServerConfig): void {
+  if (fd !== undefined) {
+    throw new UnsupportedError({
+      action: "listen on a socket that is there",
+      reason: "foreign calls are unavailable here",
+    });
+  }
+  if (limits.maxRate > 0) {
+    throw new UnsupportedError({
+      action: "limit the rate of connections",
+      reason: "foreign calls are unavailable here, and the kernel keeps the limit",
+    });
+  }
   if (sandbox) {
     throw new UnsupportedError({
       action: "put the threads of a server into a sandbox",

@@ -369,6 +369,12 @@ describe("options of a program that is reached by HTTPS", () => {
     make("https://example.org")();
     make("HTTPS://[::1]:8443/")();
     make({ to: "https://example.org", servername: "a.example", rejectUnauthorized: true })();
+    make("http://example.org")();
+    make("http://[::1]:8080/")();
+    assert.throws(make("http://"), /names no host/);
+    assert.throws(make("http://a.example/path"), /"http:\/\/host:port" without a path/);
+    assert.throws(make({ to: "http://a", servername: "b" }), /fallback\.servername needs/);
+    assert.throws(make("ftp://a"), /expected "host:port"/);
     assert.throws(make("https://"), /names no host/);
     assert.throws(make("https://:8443"), /names no host/);
     assert.throws(make("https://a.example/path"), /without a path/);
