@@ -54,10 +54,12 @@ export async function sendRange(
   if (file.remote ?? !isLocal(file.fd)) return await copyRest(file, file.start, sink, progress);
   const { fd, start, length } = file;
   const window = options.chunkSize;
-  const what = { file: fd, start, length, connection, progress, cork, window, ...call };
+  const method = call?.method ?? (connection.kernelTls === true ? "ktls-sendfile" : "sendfile");
+  const move = call?.move;
+  const what = { file: fd, start, length, connection, progress, cork, window, move, method };
   const position = await pumpFile(what, true);
   if (position < start + length) return await copyRest(file, position, sink, progress);
-  return call?.method ?? "sendfile";
+  return method;
 }
 
 /** Copies the rest of a file from `from` on. */
