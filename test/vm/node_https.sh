@@ -50,6 +50,9 @@ node_client() {
   ' "$port" "$work/cert.pem" "$work/site"
 }
 
+# A stream that the server pipes into the response.
+piped() { fetch -o "$work/got" "$(url piped/m1)" && cmp "$work/got" "$work/site/m1"; }
+
 # A client that goes away in the middle; the server answers the next one.
 aborted() {
   fetch --max-time 1 --limit-rate 100K -o /dev/null "$(url m8)"
@@ -64,7 +67,7 @@ METHODS='{"copy":8,"none":4,"ktls-sendfile":33,"EPIPE":1,"ERR_SLUICE_TRUNCATED":
 # methods COUNT: what the server counted; COUNT is the kernel's number of connections.
 methods() {
   echo "TlsTxSw $1; $(tail -n 1 "$work/log")"
-  [[ $1 == 21 && $(tail -n 1 "$work/log") == "$METHODS" ]]
+  [[ $1 == 22 && $(tail -n 1 "$work/log") == "$METHODS" ]]
 }
 
 # node_suite NAME COMMAND...
@@ -90,6 +93,7 @@ node_suite() {
   check "clients at the same time" together
   check "ten requests of Node.js" node_client
   check "a resumed session" resumed
+  check "a stream piped" piped
   check "slow reader" slow
   check "abort" aborted
   check "KeyUpdate" key_update_once

@@ -9,6 +9,7 @@
 import { readFileSync, statSync } from "node:fs";
 import { createServer } from "node:https";
 import type { AddressInfo } from "node:net";
+import { createReadStream } from "../../src/move/read_stream/read_stream.ts";
 import { sendFile } from "../../src/move/send_file/send_file.ts";
 
 const [root = "", cert = "", key = ""] = process.argv.slice(2);
@@ -18,8 +19,14 @@ const count = (method: string) => void (methods[method] = (methods[method] ?? 0)
 const server = createServer(
   { cert: readFileSync(cert), key: readFileSync(key) },
   (req, res) => {
-    const path = `${root}${req.url}`;
+    const piped = req.url!.startsWith("/piped/");
+    const path = root + req.url!.slice(piped ? 6 : 0);
     const size = statSync(path).size;
+    if (piped) {
+      res.setHeader("Content-Length", size);
+      createReadStream(path).pipe(res);
+      return;
+    }
     const range = /^bytes=(\d+)-(\d+)$/.exec(req.headers.range ?? "");
     const start = Number(range?.[1] ?? 0);
     const end = Math.min(size, Number(range?.[2] ?? Infinity) + 1);

@@ -54,7 +54,8 @@ export async function sendRange(
   if (file.remote ?? !isLocal(file.fd)) return await copyRest(file, file.start, sink, progress);
   const { fd, start, length } = file;
   const window = options.chunkSize;
-  const method = call?.method ?? (connection.kernelTls === true ? "ktls-sendfile" : "sendfile");
+  const encrypted = options.kernelTls === true && connection.kernelTls === true;
+  const method = call?.method ?? (encrypted ? "ktls-sendfile" : "sendfile");
   const move = call?.move;
   const what = { file: fd, start, length, connection, progress, cork, window, move, method };
   const position = await pumpFile(what, true);
