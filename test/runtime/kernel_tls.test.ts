@@ -3,7 +3,14 @@ import { spawn } from "node:child_process";
 import { createCipheriv } from "node:crypto";
 import { once } from "node:events";
 import { type IncomingMessage, request as requestHttp, type RequestListener } from "node:http";
-import { Agent, createServer, request, type RequestOptions, type ServerOptions } from "node:https";
+import {
+  Agent,
+  createServer,
+  request,
+  type RequestOptions,
+  type Server,
+  type ServerOptions,
+} from "node:https";
 import { connect as connectTcp, type Socket } from "node:net";
 import { after, describe, it } from "node:test";
 import { connect, type TLSSocket } from "node:tls";
@@ -13,6 +20,7 @@ import { RecordReader } from "../../src/runtime/kernel_tls/records.ts";
 import { prepare } from "../../src/runtime/kernel_tls/server.ts";
 import type { KernelCalls } from "../../src/runtime/kernel_tls/tunnel.ts";
 import { sendFile } from "../../src/move/send_file/send_file.ts";
+import { EAGAIN } from "../../src/errno.ts";
 import { capabilities } from "../../src/capabilities.ts";
 import { Folder, noise, Reader, sha256 } from "../_kit/bytes.ts";
 import { CERTIFICATE, KEY } from "../_kit/certificate.ts";
@@ -35,6 +43,8 @@ class SimulatedKernel implements KernelCalls {
   /** Whether the key was seen again after the call. */
   readonly infos: Uint8Array[] = [];
   alerts = 0;
+  /** Calls for which the socket is full. */
+  full = 0;
   result = 0;
   readonly #sockets = new Map<number, Socket>();
   readonly #seal = new Map<number, (type: number, bytes: Uint8Array) => Uint8Array>();
@@ -85,6 +95,7 @@ class SimulatedKernel implements KernelCalls {
   }
 
   sendCloseNotify(fd: number): number {
+    if (this.full-- > 0) return EAGAIN;
     this.alerts++;
     const socket = this.#sockets.get(fd)!;
     // A socket that is not full takes it at once.
@@ -105,11 +116,13 @@ async function withSite(
   handler: RequestListener,
   options: ServerOptions,
   body: (site: Site) => Promise<void>,
+  configure: (server: Server) => void = () => {},
 ): Promise<void> {
   const kernel = new SimulatedKernel();
   const server = createServer({ key: KEY, cert: CERTIFICATE, ...options }, handler);
   server.on("connection", (socket) => kernel.add(socket));
   assert.ok(prepare(server, kernel));
+  configure(server);
   const agent = new Agent({ keepAlive: true, maxSockets: 1 });
   const port = await listen(server);
   try {
@@ -285,6 +298,7 @@ describe("a server of node:https with kernel TLS", { skip: NEEDS_NODE }, () => {
       },
       {},
       async ({ port, kernel }) => {
+        kernel.full = 2;
         const ended = await dial(port);
         const whole = new Reader(ended);
         ended.write(GET("/16384", true));
@@ -354,38 +368,105 @@ describe("a server of node:https with kernel TLS", { skip: NEEDS_NODE }, () => {
 
   it("closes after the next response when the client asks for another key", async () => {
     await withSite(answer, {}, async ({ port, kernel }) => {
-      const client = spawn(
-        "openssl",
-        ["s_client", "-connect", `${HOST}:${port}`, "-tls1_3", "-msg"],
-        { stdio: ["pipe", "pipe", "pipe"] },
-      );
-      let output = "";
-      try {
-        for (const stream of [client.stdout, client.stderr]) {
-          stream.setEncoding("latin1").on("data", (text: string) => {
-            output += text;
-            client.emit("output");
-          });
-        }
-        const signal = AbortSignal.timeout(30_000);
-        const printed = async (pattern: RegExp) => {
-          while (!pattern.test(output)) await once(client, "output", { signal });
-        };
-        await printed(/Verify return code/);
-        client.stdin.write(GET("/1"));
+      const output = await withClient(port, async ({ write, printed }) => {
+        write(GET("/1"));
         await printed(/HTTP\/1\.1 200[^]+connection: keep-alive/i);
-        client.stdin.write("K\n");
+        write("K\n");
         await printed(/KEYUPDATE/);
-        client.stdin.write(GET("/1"));
+        write(GET("/1"));
         await printed(/connection: close[^]+<<< TLS 1\.[23], Alert[^\n]+close_notify/i);
-        assert.match(output, />>> TLS 1\.3, Handshake[^\n]+KeyUpdate/);
-        assert.deepEqual([kernel.first, kernel.alerts], [[2n], 1]);
-      } finally {
-        client.kill();
-      }
+      });
+      assert.match(output, />>> TLS 1\.3, Handshake[^\n]+KeyUpdate/);
+      assert.deepEqual([kernel.first, kernel.alerts], [[2n], 1]);
     });
   });
+
+  it("leaves a connection as it is once OpenSSL has answered such a client", async () => {
+    const busy = (server: Server) =>
+      server.on("secureConnection", (socket: TLSSocket) => {
+        socket.cork();
+        socket.write("HTTP/1.1 100 Continue\r\n\r\n");
+      });
+    const handler: RequestListener = (req, res) => {
+      req.socket.uncork();
+      answer(req, res);
+    };
+    await withSite(handler, {}, async ({ port, kernel }) => {
+      const output = await withClient(port, async ({ write, printed }) => {
+        write("K\n");
+        await printed(/KEYUPDATE/);
+        write(GET("/1"));
+        await printed(/100 Continue[^]+HTTP\/1\.1 200[^]+<<< TLS 1\.[23], Alert/);
+      });
+      assert.match(output, /<<< TLS 1\.3, Handshake[^\n]+KeyUpdate/);
+      assert.deepEqual(kernel.first, []);
+    }, busy);
+  });
+
+  it("lets no record of the runtime through once the kernel has the key", async () => {
+    const handler: RequestListener = async (req, res) => {
+      for (let turn = 0; turn < 3; turn++) await new Promise((resolve) => setImmediate(resolve));
+      const socket = req.socket as Partial<Record<"_write" | "_writev", unknown>>;
+      delete socket._write;
+      delete socket._writev;
+      res.end("encrypted twice");
+    };
+    await withSite(handler, {}, async ({ port, kernel }) => {
+      const socket = await dial(port);
+      const reader = new Reader(socket);
+      socket.write(GET("/"));
+      await reader.closed;
+      assert.deepEqual([reader.length, kernel.first, kernel.alerts], [0, [2n], 0]);
+    });
+  });
+
+  it("erases the lines with secrets, unless somebody else reads them", async () => {
+    for (const listens of [false, true]) {
+      const lines: Uint8Array[] = [];
+      const watch = (server: Server) => {
+        const { emit } = server;
+        server.emit = (name: string | symbol, ...args: unknown[]) => {
+          if (name === "keylog") lines.push(args[0] as Uint8Array);
+          return emit.call(server, name, ...args);
+        };
+        if (listens) server.on("keylog", () => {});
+      };
+      await withSite(answer, {}, async ({ get }) => void await get("/1"), watch);
+      assert.ok(lines.length >= 5);
+      assert.equal(lines.every((line) => line.every((byte) => byte === 0)), !listens);
+    }
+  });
 });
+
+interface Client {
+  write(text: string): void;
+  /** Waits until the output matches. */
+  printed(pattern: RegExp): Promise<void>;
+}
+
+/** Runs `openssl s_client`, and returns what it has printed. */
+async function withClient(port: number, body: (client: Client) => Promise<void>): Promise<string> {
+  const args = ["s_client", "-connect", `${HOST}:${port}`, "-tls1_3", "-msg"];
+  const client = spawn("openssl", args, { stdio: "pipe" });
+  const signal = AbortSignal.timeout(60_000);
+  let output = "";
+  try {
+    for (const stream of [client.stdout, client.stderr]) {
+      stream.setEncoding("latin1").on("data", (text: string) => {
+        output += text;
+        client.emit("output");
+      });
+    }
+    const printed = async (pattern: RegExp) => {
+      while (!pattern.test(output)) await once(client, "output", { signal });
+    };
+    await printed(/Verify return code/);
+    await body({ write: (text) => void client.stdin.write(text), printed });
+    return output;
+  } finally {
+    client.kill();
+  }
+}
 
 describe("sendFile() with kernelTls", () => {
   it("sends over node:https on every runtime", async () => {
