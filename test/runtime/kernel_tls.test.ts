@@ -205,9 +205,9 @@ describe("the keys of kernel TLS", () => {
   });
 });
 
-describe("a server of node:https with kernel TLS", { skip: NEEDS_NODE }, () => {
+describe("a server of node:https with kernel TLS", () => {
   for (const ciphers of ["TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384"]) {
-    it(`answers many requests of one connection, ${ciphers}`, async () => {
+    it(`answers many requests of one connection, ${ciphers}`, { skip: NEEDS_NODE }, async () => {
       await withSite(answer, { ciphers }, async (site) => {
         await assertAnswers(site);
         await assertAnswers(site);
@@ -217,7 +217,7 @@ describe("a server of node:https with kernel TLS", { skip: NEEDS_NODE }, () => {
     });
   }
 
-  it("counts no tickets after a resumed handshake", async () => {
+  it("counts no tickets after a resumed handshake", { skip: NEEDS_NODE }, async () => {
     await withSite(answer, {}, async ({ port, kernel }) => {
       const first = await dial(port);
       const session = once(first, "session") as Promise<[Buffer]>;
@@ -234,7 +234,9 @@ describe("a server of node:https with kernel TLS", { skip: NEEDS_NODE }, () => {
     });
   });
 
-  it("takes a connection over between responses, with the number of the next record", async () => {
+  it("takes a connection over between responses, with the number of the next record", {
+    skip: NEEDS_NODE,
+  }, async () => {
     await withSite(
       (req, res) => {
         if (req.url === "/early") res.end("early");
@@ -258,7 +260,7 @@ describe("a server of node:https with kernel TLS", { skip: NEEDS_NODE }, () => {
     );
   });
 
-  it("leaves a connection as it is if the kernel refuses", async () => {
+  it("leaves a connection as it is if the kernel refuses", { skip: NEEDS_NODE }, async () => {
     await withSite(answer, {}, async (site) => {
       site.kernel.result = -2;
       await assertAnswers(site);
@@ -271,7 +273,7 @@ describe("a server of node:https with kernel TLS", { skip: NEEDS_NODE }, () => {
     "another cipher": { ciphers: "TLS_CHACHA20_POLY1305_SHA256" },
   };
   for (const [what, options] of Object.entries(UNCHANGED)) {
-    it(`leaves connections with ${what} as they are`, async () => {
+    it(`leaves connections with ${what} as they are`, { skip: NEEDS_NODE }, async () => {
       await withSite(answer, options, async (site) => {
         await assertAnswers(site);
         assert.deepEqual(site.kernel.first, []);
@@ -279,7 +281,9 @@ describe("a server of node:https with kernel TLS", { skip: NEEDS_NODE }, () => {
     });
   }
 
-  it("is not prepared if it is another kind of server, or sends tickets later", () => {
+  it("is not prepared if it is another kind of server, or sends tickets later", {
+    skip: NEEDS_NODE,
+  }, () => {
     const kernel = new SimulatedKernel();
     assert.equal(prepare({}, kernel), false);
     const server = createServer({ key: KEY, cert: CERTIFICATE });
@@ -288,7 +292,9 @@ describe("a server of node:https with kernel TLS", { skip: NEEDS_NODE }, () => {
     assert.equal(server.listenerCount("keylog"), 0);
   });
 
-  it("ends with close_notify after the last response, and without it when cut off", async () => {
+  it("ends with close_notify after the last response, and without it when cut off", {
+    skip: NEEDS_NODE,
+  }, async () => {
     await withSite(
       (req, res) => {
         if (req.url === "/cut") {
@@ -314,7 +320,7 @@ describe("a server of node:https with kernel TLS", { skip: NEEDS_NODE }, () => {
     );
   });
 
-  it("shows the addresses of the client, and takes its bytes", async () => {
+  it("shows the addresses of the client, and takes its bytes", { skip: NEEDS_NODE }, async () => {
     await withSite(
       (req, res) => {
         const { remoteAddress, remotePort, localPort, remoteFamily } = req.socket;
@@ -342,100 +348,120 @@ describe("a server of node:https with kernel TLS", { skip: NEEDS_NODE }, () => {
     );
   });
 
-  it("survives slow clients, aborts and clients that speak no TLS", async () => {
-    await withSite(answer, {}, async (site) => {
-      const { port } = site;
-      const aborted = await dial(port);
-      aborted.write(GET(`/${MANY.length}`));
-      await once(aborted, "readable");
-      aborted.destroy();
-      const plain = requestHttp({ host: HOST, port }).end();
-      await assert.rejects(once(plain, "response"));
-      const gone = connectTcp({ host: HOST, port });
-      await once(gone, "connect");
-      gone.destroy();
-      const slow = await dial(port);
-      slow.write(GET(`/${MANY.length}`, true));
-      let length = 0;
-      for await (const chunk of slow) {
-        length += (chunk as Buffer).length;
-        await new Promise((resolve) => setImmediate(resolve));
-      }
-      assert.ok(length > MANY.length);
-      await assertAnswers(site);
-    });
-  });
-
-  it("closes after the next response when the client asks for another key", async () => {
-    await withSite(answer, {}, async ({ port, kernel }) => {
-      const output = await withClient(port, async ({ write, printed }) => {
-        write(GET("/1"));
-        await printed(/HTTP\/1\.1 200[^]+connection: keep-alive/i);
-        write("K\n");
-        await printed(/KEYUPDATE/);
-        write(GET("/1"));
-        await printed(/connection: close[^]+<<< TLS 1\.[23], Alert[^\n]+close_notify/i);
+  it(
+    "survives slow clients, aborts and clients that speak no TLS",
+    { skip: NEEDS_NODE },
+    async () => {
+      await withSite(answer, {}, async (site) => {
+        const { port } = site;
+        const aborted = await dial(port);
+        aborted.write(GET(`/${MANY.length}`));
+        await once(aborted, "readable");
+        aborted.destroy();
+        const plain = requestHttp({ host: HOST, port }).end();
+        await assert.rejects(once(plain, "response"));
+        const gone = connectTcp({ host: HOST, port });
+        await once(gone, "connect");
+        gone.destroy();
+        const slow = await dial(port);
+        slow.write(GET(`/${MANY.length}`, true));
+        let length = 0;
+        for await (const chunk of slow) {
+          length += (chunk as Buffer).length;
+          await new Promise((resolve) => setImmediate(resolve));
+        }
+        assert.ok(length > MANY.length);
+        await assertAnswers(site);
       });
-      assert.match(output, />>> TLS 1\.3, Handshake[^\n]+KeyUpdate/);
-      assert.deepEqual([kernel.first, kernel.alerts], [[2n], 1]);
-    });
-  });
+    },
+  );
 
-  it("leaves a connection as it is once OpenSSL has answered such a client", async () => {
-    const busy = (server: Server) =>
-      server.on("secureConnection", (socket: TLSSocket) => {
-        socket.cork();
-        socket.write("HTTP/1.1 100 Continue\r\n\r\n");
+  it(
+    "closes after the next response when the client asks for another key",
+    { skip: NEEDS_NODE },
+    async () => {
+      await withSite(answer, {}, async ({ port, kernel }) => {
+        const output = await withClient(port, async ({ write, printed }) => {
+          write(GET("/1"));
+          await printed(/HTTP\/1\.1 200[^]+connection: keep-alive/i);
+          write("K\n");
+          await printed(/KEYUPDATE/);
+          write(GET("/1"));
+          await printed(/connection: close[^]+<<< TLS 1\.[23], Alert[^\n]+close_notify/i);
+        });
+        assert.match(output, />>> TLS 1\.3, Handshake[^\n]+KeyUpdate/);
+        assert.deepEqual([kernel.first, kernel.alerts], [[2n], 1]);
       });
-    const handler: RequestListener = (req, res) => {
-      req.socket.uncork();
-      answer(req, res);
-    };
-    await withSite(handler, {}, async ({ port, kernel }) => {
-      const output = await withClient(port, async ({ write, printed }) => {
-        write("K\n");
-        await printed(/KEYUPDATE/);
-        write(GET("/1"));
-        await printed(/100 Continue[^]+HTTP\/1\.1 200[^]+<<< TLS 1\.[23], Alert/);
-      });
-      assert.match(output, /<<< TLS 1\.3, Handshake[^\n]+KeyUpdate/);
-      assert.deepEqual(kernel.first, []);
-    }, busy);
-  });
+    },
+  );
 
-  it("lets no record of the runtime through once the kernel has the key", async () => {
-    const handler: RequestListener = async (req, res) => {
-      for (let turn = 0; turn < 3; turn++) await new Promise((resolve) => setImmediate(resolve));
-      const socket = req.socket as Partial<Record<"_write" | "_writev", unknown>>;
-      delete socket._write;
-      delete socket._writev;
-      res.end("encrypted twice");
-    };
-    await withSite(handler, {}, async ({ port, kernel }) => {
-      const socket = await dial(port);
-      const reader = new Reader(socket);
-      socket.write(GET("/"));
-      await reader.closed;
-      assert.deepEqual([reader.length, kernel.first, kernel.alerts], [0, [2n], 0]);
-    });
-  });
-
-  it("erases the lines with secrets, unless somebody else reads them", async () => {
-    for (const listens of [false, true]) {
-      const lines: Uint8Array[] = [];
-      const watch = (server: Server) => {
-        const { emit } = server;
-        server.emit = (name: string | symbol, ...args: unknown[]) => {
-          if (name === "keylog") lines.push(args[0] as Uint8Array);
-          return emit.call(server, name, ...args);
-        };
-        if (listens) server.on("keylog", () => {});
+  it(
+    "leaves a connection as it is once OpenSSL has answered such a client",
+    { skip: NEEDS_NODE },
+    async () => {
+      const busy = (server: Server) =>
+        server.on("secureConnection", (socket: TLSSocket) => {
+          socket.cork();
+          socket.write("HTTP/1.1 100 Continue\r\n\r\n");
+        });
+      const handler: RequestListener = (req, res) => {
+        req.socket.uncork();
+        answer(req, res);
       };
-      await withSite(answer, {}, async ({ get }) => void await get("/1"), watch);
-      assert.ok(lines.length >= 5);
-      assert.equal(lines.every((line) => line.every((byte) => byte === 0)), !listens);
-    }
-  });
+      await withSite(handler, {}, async ({ port, kernel }) => {
+        const output = await withClient(port, async ({ write, printed }) => {
+          write("K\n");
+          await printed(/KEYUPDATE/);
+          write(GET("/1"));
+          await printed(/100 Continue[^]+HTTP\/1\.1 200[^]+<<< TLS 1\.[23], Alert/);
+        });
+        assert.match(output, /<<< TLS 1\.3, Handshake[^\n]+KeyUpdate/);
+        assert.deepEqual(kernel.first, []);
+      }, busy);
+    },
+  );
+
+  it(
+    "lets no record of the runtime through once the kernel has the key",
+    { skip: NEEDS_NODE },
+    async () => {
+      const handler: RequestListener = async (req, res) => {
+        for (let turn = 0; turn < 3; turn++) await new Promise((resolve) => setImmediate(resolve));
+        const socket = req.socket as Partial<Record<"_write" | "_writev", unknown>>;
+        delete socket._write;
+        delete socket._writev;
+        res.end("encrypted twice");
+      };
+      await withSite(handler, {}, async ({ port, kernel }) => {
+        const socket = await dial(port);
+        const reader = new Reader(socket);
+        socket.write(GET("/"));
+        await reader.closed;
+        assert.deepEqual([reader.length, kernel.first, kernel.alerts], [0, [2n], 0]);
+      });
+    },
+  );
+
+  it(
+    "erases the lines with secrets, unless somebody else reads them",
+    { skip: NEEDS_NODE },
+    async () => {
+      for (const listens of [false, true]) {
+        const lines: Uint8Array[] = [];
+        const watch = (server: Server) => {
+          const { emit } = server;
+          server.emit = (name: string | symbol, ...args: unknown[]) => {
+            if (name === "keylog") lines.push(args[0] as Uint8Array);
+            return emit.call(server, name, ...args);
+          };
+          if (listens) server.on("keylog", () => {});
+        };
+        await withSite(answer, {}, async ({ get }) => void await get("/1"), watch);
+        assert.ok(lines.length >= 5);
+        assert.equal(lines.every((line) => line.every((byte) => byte === 0)), !listens);
+      }
+    },
+  );
 });
 
 interface Client {
