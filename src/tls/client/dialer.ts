@@ -14,19 +14,19 @@ const SSL_CTRL_SET_TLSEXT_HOSTNAME = 55;
 const TLSEXT_NAMETYPE_host_name = 0n;
 /** Both sides have ended: `SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN`. */
 const SHUTDOWN = 3;
-/** `f*o.example.org` is for nobody: RFC 9525, 6.3. */
+/** Rejects partial wildcards such as `f*o.example.org`: RFC 9525, 6.3. */
 const X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS = 4;
 
 const encoder = new TextEncoder();
 
-/** Whom connections go to: plain data, for threads. */
+/** The server that connections go to: plain data, for threads. */
 export interface DialTls extends ServerIdentity {
   /** `SSL_CTX` */
   readonly context: bigint;
 }
 
 /**
- * Begins sessions as a client. It keeps one ticket for the next connection, which then needs no
+ * Starts TLS sessions as a client. It keeps one ticket for the next connection, which then needs no
  * certificates. Each ticket is used once, so an observer cannot link connections by it (RFC 8446, C.4).
  */
 export class TlsDialer implements TlsMemory {
@@ -39,7 +39,7 @@ export class TlsDialer implements TlsMemory {
   /** `SSL_SESSION` with the ticket, or 0. */
   #kept = 0n;
 
-  /** `context` stays alive until another one has been given. */
+  /** `context` must live until {@linkcode TlsDialer.update} replaces it. */
   constructor({ context, ...server }: DialTls) {
     this.#server = server;
     this.#context = context;
@@ -80,7 +80,7 @@ export class TlsDialer implements TlsMemory {
     this.#kept = 0n;
   }
 
-  /** Begins a session on a connected socket, which stays the caller's; `null` without memory for it. */
+  /** Starts a session on a connected socket, which is borrowed; `null` if memory runs out. */
   connect(fd: number): TlsSession | null {
     const ssl = this.calls;
     const opened = openConnection(ssl, this.#context, fd);
@@ -109,7 +109,7 @@ export class TlsDialer implements TlsMemory {
     return null;
   }
 
-  /** Why the handshake of a session has failed. */
+  /** The reason why the handshake of a session failed. */
   reasonOf(session: TlsSession): string {
     const { detail, failure, verifyError } = session;
     if (failure === Failure.GONE) return "it closed the connection during the TLS handshake";
