@@ -52,7 +52,7 @@ function varyOf(res: ServerResponse, more: string): string {
 export function sendBody(
   res: ServerResponse,
   { parts, length }: Plan,
-  file: OpenFile | undefined,
+  file: Pick<OpenFile, "fd" | "remote"> | undefined,
 ): Promise<unknown> | undefined {
   if (parts.length === 0) return void res.end();
   const [part] = parts;
