@@ -90,7 +90,9 @@ function* samplesOf(
     if (typeof value === "number") {
       const gauge = GAUGES.has(at.join(".")) || GAUGES.has(key);
       yield { name: at.map(snakeCase).join("_"), gauge, labels: own, value };
-    } else if (typeof value === "object" && value !== null) yield* samplesOf(value as never, at, own);
+    } else if (typeof value === "object" && value !== null) {
+      yield* samplesOf(value as never, at, own);
+    }
   }
 }
 
