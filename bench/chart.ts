@@ -1,7 +1,9 @@
 /** Draws a bar chart of a column as SVG, for light and dark pages. @module */
 
 const WIDTH = 860;
+/** Room for the labels: at least this, and so much for each letter of the longest one. */
 const LABELS = 330;
+const LETTER = 7.4;
 const ROW = 30;
 const BAR = 18;
 const TOP = 44;
@@ -26,9 +28,11 @@ export function parseCell(cell: string): Omit<Entry, "label"> | undefined {
 /** Draws the chart and highlights sluice. */
 export function chart(title: string, entries: readonly Entry[]): string {
   const most = Math.max(...entries.map(({ max }) => max));
-  const scale = (value: number) => (value / most) * (WIDTH - LABELS - 70);
+  const longest = Math.max(...entries.map(({ label }) => label.length));
+  const labels = Math.max(LABELS, Math.ceil(longest * LETTER) + 12);
+  const scale = (value: number) => (value / most) * (WIDTH - labels - 70);
   const height = TOP + entries.length * ROW + 8;
-  const rows = entries.map((entry, i) => row(entry, TOP + i * ROW, scale));
+  const rows = entries.map((entry, i) => row(entry, { labels, scale, y: TOP + i * ROW }));
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" role="img">
 <title>${escape(title)}</title>
 <style>
@@ -46,16 +50,26 @@ ${rows.join("\n")}
 `;
 }
 
-function row({ label, median, min, max }: Entry, y: number, scale: (v: number) => number): string {
-  const own = /sluice|sendFile\(|serveStatic/.test(label);
+/** Names of what is measured, as far as it is ours. */
+const OWN = /sluice|sendFile\(|serveStatic|broadcast\(|createRelay|copyFile\(\)|createFileServer/;
+
+interface Place {
+  readonly y: number;
+  /** Width of the labels. */
+  readonly labels: number;
+  readonly scale: (value: number) => number;
+}
+
+function row({ label, median, min, max }: Entry, { labels, scale, y }: Place): string {
+  const own = OWN.test(label);
   const middle = y + BAR / 2;
-  const [from, to] = [LABELS + scale(min), LABELS + scale(max)];
+  const [from, to] = [labels + scale(min), labels + scale(max)];
   const spread = max > min
     ? `<line x1="${n(from)}" y1="${middle}" x2="${n(to)}" y2="${middle}" class="spread"/>`
     : "";
   const value = `<text x="${n(to + 8)}" y="${middle + 5}" class="value">${median}</text>`;
-  return `<text x="${LABELS - 10}" y="${middle + 5}" text-anchor="end">${escape(label)}</text>` +
-    `<rect x="${LABELS}" y="${y}" width="${n(scale(median))}" height="${BAR}" rx="3" ` +
+  return `<text x="${labels - 10}" y="${middle + 5}" text-anchor="end">${escape(label)}</text>` +
+    `<rect x="${labels}" y="${y}" width="${n(scale(median))}" height="${BAR}" rx="3" ` +
     `class="${own ? "bar own" : "bar"}"/>${spread}${value}`;
 }
 

@@ -27,6 +27,7 @@ import { direct } from "./what/direct.ts";
 import { fallback } from "./what/fallback.ts";
 import { ffi } from "./what/ffi.ts";
 import { mmap } from "./what/mmap.ts";
+import { log } from "./what/log.ts";
 import { relay } from "./what/relay.ts";
 import { http } from "./what/http.ts";
 import { https } from "./what/https.ts";
@@ -48,6 +49,7 @@ const BENCHMARKS: Record<string, Benchmark> = {
   fallback,
   middleware,
   relay,
+  log,
   transfer,
   copy,
   mmap,
@@ -69,6 +71,7 @@ const HELP = `Usage: npm run bench -- WHAT [options]
   direct      direct I/O beside fio and dd: random reads, sequential reads and writes, a backup
   ffi         what a call through src/sys/raw costs over the bare call of the backend
   relay       20 clients x 100 MB through a relay, beside HAProxy and pipe()
+  log         examples/log_broker: records produced and fetched, and its CPU beside plain sendfile
   transfer    file to pipe to file, and to a socket, beside the same calls in C
   copy        copyFile() beside fs.copyFile() and cp, and what it leaves in the page cache
   mmap        64 bytes at random offsets of a mapped file, beside readSync and promises

@@ -45,6 +45,7 @@ const CHOICES: Record<string, Choice> = {
   fallback: { usual: ["nginx"] },
   middleware: { usual: ["express", "sirv", "fastify"] },
   relay: { usual: ["haproxy", "streams"] },
+  log: { usual: ["c"] },
   transfer: { usual: ["c", "python", "java"] },
   mmap: { usual: ["c"] },
   broadcast: { usual: ["streams"] },

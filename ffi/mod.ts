@@ -80,6 +80,20 @@ export function runtime(): Runtime {
   return version === undefined ? { name: "unknown", version: "" } : { name: "node", version };
 }
 
+/** The oldest versions that are supported: `engines` in package.json. */
+const OLDEST = { node: [22, 18], bun: [1, 4], deno: [2, 9] } as const;
+const NAMES = { node: "Node.js", bun: "Bun", deno: "Deno" } as const;
+
+/** Says which version is needed if the runtime is too old; `undefined` otherwise. */
+export function tooOld({ name, version }: Runtime = runtime()): string | undefined {
+  if (name === "unknown") return undefined;
+  const [major, minor] = OLDEST[name];
+  if (atLeast(version, major, minor)) return undefined;
+  return `${NAMES[name]} ${version} is too old: sluice needs ${
+    NAMES[name]
+  } ${major}.${minor} or later`;
+}
+
 /** Reads a setting from the environment, without a permission prompt on Deno. */
 export function setting(
   variable: `SLUICE_${string}` | "NODE_DEBUG" | "SSL_CERT_FILE",
@@ -101,6 +115,8 @@ export function guardsPaths(): boolean {
 }
 
 function choose(): Backend {
+  const old = tooOld();
+  if (old !== undefined) throw new Error(`Cannot make foreign calls: ${old}`);
   const wanted = setting("SLUICE_FFI");
   if (wanted === "none") {
     throw new Error("Cannot make foreign calls: SLUICE_FFI=none turns them off; unset it");

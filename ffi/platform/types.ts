@@ -122,6 +122,7 @@ export type SocketName =
   | "SO_ACCEPTCONN"
   | "SO_LINGER"
   | "SO_ZEROCOPY"
+  | "SO_MAX_PACING_RATE"
   | "SOCK_NONBLOCK"
   | "SOCK_CLOEXEC"
   | "TCP_CORK"

@@ -8,6 +8,7 @@
 
 import process from "node:process";
 import { Command, CommanderError } from "commander";
+import { requireRuntime } from "../sys/libc.ts";
 import { VERSION } from "../version.ts";
 import { COMMANDS, PARTS } from "./commands/mod.ts";
 import { ExitCode, explain } from "./exit.ts";
@@ -25,6 +26,11 @@ const program = new Command("sluice")
 // Commands that were built elsewhere do not inherit these settings by themselves.
 for (const command of COMMANDS) program.addCommand(command.copyInheritedSettings(program));
 for (const command of PARTS) program.addCommand(command.exitOverride(), { hidden: true });
+
+// The doctor says it with all the rest.
+program.hook("preAction", (_, command) => {
+  if (command.name() !== "doctor") requireRuntime(`run sluice ${command.name()}`);
+});
 
 try {
   await program.parseAsync();

@@ -1,7 +1,7 @@
 /** The bound C library. Turns a failure to bind it into the error that users see. @module */
 
 import { type Libc, libc as bound } from "../../ffi/libc/mod.ts";
-import { backend } from "../../ffi/mod.ts";
+import { backend, tooOld } from "../../ffi/mod.ts";
 import { debug } from "../debug.ts";
 import { UnsupportedError } from "../errors.ts";
 
@@ -47,6 +47,17 @@ function explain({ name, message }: Error): string {
     : "";
   // These messages start with "Cannot ...", which reads badly after a colon.
   return message.slice(0, 1).toLowerCase() + message.slice(1) + hint;
+}
+
+/**
+ * Refuses a runtime that is too old, where an operation would otherwise fall back, or fail in words
+ * that do not help.
+ *
+ * @throws {UnsupportedError} Naming the version that is needed.
+ */
+export function requireRuntime(action: string): void {
+  const reason = tooOld();
+  if (reason !== undefined) throw new UnsupportedError({ action, reason });
 }
 
 /** Whether foreign calls are possible. If not, operations use their portable fallback. */

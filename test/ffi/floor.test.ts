@@ -4,10 +4,14 @@ import { release } from "node:os";
 import { describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
 import { libraryName } from "../../ffi/libc/mod.ts";
-import { backend, runtime } from "../../ffi/mod.ts";
+import { backend, runtime, tooOld } from "../../ffi/mod.ts";
 import type { Capabilities } from "../../src/capabilities.ts";
 
 const PROBE = fileURLToPath(new URL("../_kit/floor_probe.ts", import.meta.url));
+const CLI = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url));
+const CORE = new URL("../../src/mod.ts", import.meta.url).href;
+const HTTP = new URL("../../src/http/mod.ts", import.meta.url).href;
+const OLD = "Node.js 20.20.2 is too old: sluice needs Node.js 22.18 or later";
 const TIMEOUT_MS = 60_000;
 
 const { name } = runtime();
@@ -53,6 +57,41 @@ function refused({ capabilities, thrown }: Answer, reason: RegExp): void {
   ]);
   assert.match(thrown!.message, reason);
 }
+
+describe("a runtime that is too old", () => {
+  it("is told which version is needed", () => {
+    assert.equal(tooOld(), undefined, "this one is not");
+    for (const version of ["22.18.0", "22.100.1", "23.0.0-nightly", "26.9.0"]) {
+      assert.equal(tooOld({ name: "node", version }), undefined, version);
+    }
+    const reason = "Node.js 22.17.9 is too old: sluice needs Node.js 22.18 or later";
+    assert.equal(tooOld({ name: "node", version: "22.17.9" }), reason);
+    assert.match(tooOld({ name: "bun", version: "1.3.10" })!, /needs Bun 1\.4 or later/);
+    assert.match(tooOld({ name: "deno", version: "2.8.3" })!, /needs Deno 2\.9 or later/);
+    assert.equal(tooOld({ name: "unknown", version: "" }), undefined);
+  });
+
+  it("makes no foreign calls, and the command and servers say why", { skip: NOT_NODE }, () => {
+    const old = "Object.defineProperty(process.versions,'node',{value:'20.20.2'});" +
+      "delete Promise.withResolvers;";
+    const flag = ["--import", `data:text/javascript,${encodeURIComponent(old)}`];
+    refused(probe(flag), /Node\.js 20\.20\.2 is too old: sluice needs Node\.js 22\.18 or later/);
+    const run = (...args: string[]) =>
+      spawnSync(process.execPath, [...flag, ...args], { encoding: "utf8", timeout: TIMEOUT_MS });
+    const serve = run(CLI, "serve", ".", "--port", "0");
+    assert.equal(serve.status, 1, serve.stderr);
+    assert.equal(serve.stderr, `sluice: Cannot run sluice serve: ${OLD}\n`);
+    assert.match(run(CLI, "doctor").stdout, /20\.20\.2 is too old/);
+    const program = `import { createFileServer } from ${JSON.stringify(HTTP)};
+      import { createRelay } from ${JSON.stringify(CORE)};
+      for (const make of [
+        () => createFileServer({ root: "." }),
+        () => createRelay({ listen: ":0", upstream: ":1" }),
+      ]) try { make(); } catch (error) { console.log(error.message); }`;
+    const { stdout } = run("--input-type=module", "-e", program);
+    assert.equal(stdout, `Cannot serve files: ${OLD}\nCannot make a relay: ${OLD}\n`);
+  });
+});
 
 describe("the floor", () => {
   const all = name === "deno" ? ["-A"] : [];

@@ -4,3 +4,4 @@ import "../http/server/proxy/https.test.ts";
 import "../http/server/proxy/rules.test.ts";
 import "../http/rules/spellings.test.ts";
 import "../move/upstream_names.test.ts";
+import "../http/server/limits.test.ts";

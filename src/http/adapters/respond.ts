@@ -4,7 +4,7 @@ import type { ServerResponse } from "node:http";
 import { cutOff } from "../../runtime/response.ts";
 import { sendParts } from "../../move/send_file/parts.ts";
 import { available } from "../../sys/libc.ts";
-import { preadResident } from "../../page_cache/prefetch.ts";
+import { preadResident } from "../../page_cache/resident.ts";
 import type { OpenFile } from "../files/open_root.ts";
 import type { FilePart, Plan } from "../rules/types.ts";
 

@@ -35,7 +35,7 @@ export interface MemoryOptions {
   hugePages?: "transparent" | "2MB" | "1GB" | undefined;
 }
 
-/** What a seal forbids; see {@linkcode MappedMemory.seal}. */
+/** Operations that a seal forbids; see {@linkcode MappedMemory.seal}. */
 export type MemorySeal = "grow" | "write" | "future-write" | "seal";
 
 const SEALS: Record<MemorySeal, number> = {

@@ -62,6 +62,8 @@ export const SocketOption = {
   ACCEPTCONN: numbers.SO_ACCEPTCONN as number,
   /** `SO_ZEROCOPY`: 1 allows `MessageFlag.ZEROCOPY`, which still copies on loopback. */
   ZEROCOPY: numbers.SO_ZEROCOPY as number,
+  /** `SO_MAX_PACING_RATE`: most bytes per second that TCP sends; -1 for no limit. Linux 4.13. */
+  MAX_PACING_RATE: numbers.SO_MAX_PACING_RATE as number,
 } as const;
 
 /** Values of `name` at `SocketLevel.IPV6`. */

@@ -109,7 +109,7 @@ const ROWS: Record<string, Row> = {
       stream.on("end", () => res.end("tail"));
     },
     body: Buffer.concat([content, Buffer.from("tail")]),
-    // Only the stream knows what it will give; what else the length counts, nobody does.
+    // Content-Length counts more bytes than the stream yields, so the stream's own length is unknown.
     sent: 0,
   },
   "end: false, and end() later": whole((res, file) => {

@@ -11,6 +11,7 @@ import { ColdRead } from "./cold_read.ts";
 import { Lingering } from "./lingering.ts";
 import type { AnswerWaiter } from "../response/waiter.ts";
 import { AWAITED, ENDED, NOTHING, PASSED, Reader } from "./request_reader.ts";
+import { RateLimit } from "./rate_limit.ts";
 import { Sender, YIELDED } from "./sender.ts";
 import { PlainTransport, type Transport } from "./transport.ts";
 import { Watchdog } from "./timeouts.ts";
@@ -48,7 +49,9 @@ export class Connection implements Handler, Task, AnswerWaiter {
     this.fd = fd;
     this.transport = transport ?? new PlainTransport(fd);
     this.#service = service;
-    this.sender = new Sender(this.transport, service.residency);
+    const { maxRate, maxRateAfter } = service.limits;
+    const rate = maxRate > 0 ? new RateLimit(fd, maxRate, maxRateAfter) : null;
+    this.sender = new Sender(this.transport, service.residency, rate);
     this.reader = new Reader(service, this);
     this.cold = new ColdRead(service, this.sender, this);
     this.#watchdog = new Watchdog(service, this);
@@ -93,10 +96,11 @@ export class Connection implements Handler, Task, AnswerWaiter {
     this.#received(this.reader.refuse(status));
   }
 
-  /** Closes after the responses in progress. */
-  finish(): void {
-    const { partial, pending } = this.reader;
-    if (this.phase === Phase.READING && !partial && !pending) this.close();
+  /** Closes after the responses in progress; `silent` also before a first request. */
+  finish(silent: boolean): void {
+    const { partial, pending, requests } = this.reader;
+    if (this.phase !== Phase.READING || partial || pending) return;
+    if (silent || requests > 0) this.close();
   }
 
   #received(result: number): void {

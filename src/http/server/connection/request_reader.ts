@@ -20,7 +20,7 @@ export const NOTHING = -1;
 export const ENDED = -2;
 /** Result of `receive`: a request is to be forwarded. */
 export const PASSED = -3;
-/** What it returns when the page of a folder is made first, or others open the file. */
+/** Result if a listing must be created first, or another thread opens the file. */
 export const AWAITED = -4;
 
 /** Reads requests and has them answered; one object serves the whole life of a connection. */
@@ -173,7 +173,7 @@ export class Reader {
     // Don't search for the end of a longer or chunked body. Bytes after CONNECT may be meant for a
     // tunnel that does not exist.
     const keep = head.keepAlive && bodyLength !== CHUNKED && bodyLength <= MOST_DISCARDED &&
-      !closing && !withheld && !this.#connection.transport.keyUpdateDue &&
+      !closing && !withheld && !this.#last && !this.#connection.transport.keyUpdateDue &&
       !(head.method === Method.OTHER && head.methodName === "CONNECT");
     const added = output.add(reply, keep, at < end);
     site.settle();
@@ -182,6 +182,12 @@ export class Reader {
     this.#discard = keep ? bodyLength : 0;
     this.requests++;
     return true;
+  }
+
+  /** Whether the connection ends after the response to this request. */
+  get #last(): boolean {
+    const { maxRequests } = this.#service.limits;
+    return maxRequests > 0 && this.requests + 1 >= maxRequests;
   }
 
   /** Waits for others; the request is read again then. */
@@ -200,11 +206,14 @@ export class Reader {
    * Forwards the request in the head to the program; false if earlier responses must leave first.
    */
   #pass(at: number, end: number): boolean {
-    const { closing, fallback, head, output } = this.#service;
+    const { closing, fallback, head, limits, output } = this.#service;
     if (!output.flush()) return false;
-    const { fd } = this.#connection;
-    const passed = fallback!.take(head, at, end, peerOf(fd), head.keepAlive && !closing);
-    if (passed === undefined) return this.#refuse(400);
+    const passed = fallback!.take(head, at, end, {
+      client: peerOf(this.#connection.fd),
+      keep: head.keepAlive && !closing && !this.#last,
+      maxBodyBytes: limits.maxBodyBytes || Infinity,
+    });
+    if (typeof passed === "number") return this.#refuse(passed);
     this.passed = passed;
     this.requests++;
     return true;

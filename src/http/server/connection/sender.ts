@@ -9,6 +9,7 @@ import type { Part } from "../../rules/types.ts";
 import { Staging } from "../remote/staging.ts";
 import type { SharedFile } from "../response/shared_file.ts";
 import { isBytes } from "../response/response.ts";
+import type { RateLimit } from "./rate_limit.ts";
 import type { Transport } from "./transport.ts";
 
 /** Result of a step that yields to other connections; otherwise it is an {@linkcode Outcome}. */
@@ -34,10 +35,19 @@ export class Sender {
   #staging: Staging | null = null;
   /** Bytes that the kernel has taken since the connection started. */
   total = 0;
+  /** Limits the rate; `null` for no limit. */
+  readonly rate: RateLimit | null;
 
-  constructor(transport: Transport, residency: ResidencyCache) {
+  constructor(transport: Transport, residency: ResidencyCache, rate: RateLimit | null) {
     this.#transport = transport;
     this.#residency = residency;
+    this.rate = rate;
+  }
+
+  /** Counts bytes that the kernel has taken. */
+  taken(count: number): void {
+    this.total += count;
+    this.rate?.sent(count);
   }
 
   /** Whether anything is left to send. */
@@ -60,7 +70,7 @@ export class Sender {
   /** Tries to send bytes at once; nothing may be queued. The caller queues the rest. */
   attempt(cell: Cell, end: number, more: boolean): number {
     const sent = this.#transport.send(cell, 0, end, more);
-    if (sent > 0) this.total += sent;
+    if (sent > 0) this.taken(sent);
     return sent;
   }
 
@@ -100,7 +110,7 @@ export class Sender {
    * everything, or {@linkcode YIELDED}.
    */
   pump(): number {
-    let budget = BUDGET;
+    let budget = Math.min(BUDGET, this.rate?.left ?? BUDGET);
     for (;;) {
       let sent: number;
       if (this.#cell !== null) {
@@ -118,7 +128,7 @@ export class Sender {
         return Outcome.MOVED;
       }
       if (sent > 0) {
-        this.total += sent;
+        this.taken(sent);
         budget -= sent;
       } else if (sent !== EINTR) return outcomeOf(sent);
     }

@@ -32,6 +32,36 @@ export interface ServerLimits {
    * or for ever; they hold up no requests for other files. @default {30000}
    */
   fileMs?: number | undefined;
+  /**
+   * Maximum rate of each connection in bytes per second; 0 for none, otherwise at least 4096 and
+   * more than `minRate`. The kernel spaces the segments out (SO_MAX_PACING_RATE, Linux 4.13), so a
+   * limited connection costs no more CPU time. Has no effect on Unix sockets; not available without
+   * foreign calls. nginx calls it `limit_rate`.
+   *
+   * @default {0}
+   */
+  maxRate?: number | undefined;
+  /**
+   * Bytes of each response that leave before `maxRate` applies, give or take one step of the server:
+   * at most 1 MiB. A player fills its buffer by them. nginx calls it `limit_rate_after`.
+   *
+   * @default {0}
+   */
+  maxRateAfter?: number | undefined;
+  /**
+   * Maximum length in bytes of a request body that is forwarded to the fallback; a longer one gets
+   * 413. 0 for none. A chunked body counts with its chunk headers.
+   *
+   * @default {0}
+   */
+  maxBodyBytes?: number | undefined;
+  /**
+   * Maximum number of requests on one connection, which the server closes after them; 0 for any
+   * number, 1 to close after each response.
+   *
+   * @default {0}
+   */
+  maxRequests?: number | undefined;
 }
 
 /** Cache of each thread. */
@@ -61,12 +91,26 @@ export interface CacheOptions {
 const ACTION = "serve files";
 const MIB = 1024 * 1024;
 
+/** Maximum of the kernel's option, and minimum for the timeouts of slow readers to work. */
+const MOST_RATE = 0x7fff_ffff;
+const LEAST_RATE = 4096;
+
 /** A day: longer times are mistakes. */
 const MOST_MS = 86_400_000;
 
 /** Checks limits and fills in all defaults. */
 export function limitsOf(limits: ServerLimits): Limits {
+  const minRate = between(limits.minRate ?? 240, "minRate", 0, Number.MAX_SAFE_INTEGER);
+  const maxRate = between(limits.maxRate ?? 0, "maxRate", 0, MOST_RATE);
+  if (maxRate > 0 && maxRate <= Math.max(LEAST_RATE - 1, minRate)) {
+    throw new RangeError(
+      `Cannot ${ACTION}: maxRate is ${maxRate}, but must be 0, or at least ${LEAST_RATE} and more ` +
+        `than minRate (${minRate})`,
+    );
+  }
   return {
+    minRate,
+    maxRate,
     maxConnections: between(limits.maxConnections ?? 10_000, "maxConnections", 1, 1_000_000),
     maxTargetBytes: between(limits.maxTargetBytes ?? 8192, "maxTargetBytes", 16, MIB),
     maxHeadBytes: between(limits.maxHeadBytes ?? 16_384, "maxHeadBytes", 256, MIB),
@@ -74,8 +118,10 @@ export function limitsOf(limits: ServerLimits): Limits {
     headMs: between(limits.headMs ?? 30_000, "headMs", 1, MOST_MS),
     idleMs: between(limits.idleMs ?? 65_000, "idleMs", 1, MOST_MS),
     sendMs: between(limits.sendMs ?? 60_000, "sendMs", 1, MOST_MS),
-    minRate: between(limits.minRate ?? 240, "minRate", 0, Number.MAX_SAFE_INTEGER),
     fileMs: between(limits.fileMs ?? 30_000, "fileMs", 1, MOST_MS),
+    maxRateAfter: between(limits.maxRateAfter ?? 0, "maxRateAfter", 0, Number.MAX_SAFE_INTEGER),
+    maxBodyBytes: between(limits.maxBodyBytes ?? 0, "maxBodyBytes", 0, Number.MAX_SAFE_INTEGER),
+    maxRequests: between(limits.maxRequests ?? 0, "maxRequests", 0, Number.MAX_SAFE_INTEGER),
   };
 }
 
@@ -120,4 +166,8 @@ export interface Limits {
   readonly sendMs: number;
   readonly minRate: number;
   readonly fileMs: number;
+  readonly maxRate: number;
+  readonly maxRateAfter: number;
+  readonly maxBodyBytes: number;
+  readonly maxRequests: number;
 }

@@ -1,5 +1,6 @@
 /** Checks the options of the server, and converts them for its threads. @module */
 
+import { requireRuntime } from "../../../sys/libc.ts";
 import { checkObject, describe, mustBe } from "../../../options.ts";
 import { settingsOf } from "../../rules/settings.ts";
 import type { SiteOptions } from "../../rules/options.ts";
@@ -32,6 +33,13 @@ export interface FileServerOptions extends Omit<SiteOptions, "headers" | "listin
   host?: string | undefined;
   /** Path of a Unix socket to listen on, instead of `port` and `host`. */
   path?: string | undefined;
+  /**
+   * A socket that listens already, instead of `port`, `host` and `path`: 3 is the first one of
+   * systemd (`sd_listen_fds(3)`). It is duplicated; you still own it, and it becomes non-blocking.
+   * While it is open, connections wait in its queue for the next server, so that a restart refuses
+   * none. Needs foreign calls.
+   */
+  fd?: number | undefined;
   /** Number of serving threads; a new connection goes to the least loaded one. @default {1} */
   threads?: number | undefined;
   /**
@@ -100,6 +108,7 @@ export interface ServerConfig {
   readonly port: number;
   readonly host: string;
   readonly path: string | undefined;
+  readonly fd: number | undefined;
   readonly threads: number;
   readonly backlog: number;
   readonly symlinks: Symlinks;
@@ -119,11 +128,13 @@ const ACTION = "serve files";
 
 /** Checks options and fills in all defaults. */
 export function configure(options: FileServerOptions): ServerConfig {
+  requireRuntime(ACTION);
   checkObject(options, ACTION);
   const {
     backlog,
     cache,
     fallback,
+    fd,
     host,
     limits,
     log,
@@ -144,7 +155,11 @@ export function configure(options: FileServerOptions): ServerConfig {
     );
   }
   settingsOf(settings);
+  if (fd !== undefined && (host ?? port ?? path) !== undefined) {
+    throw new TypeError(`Cannot ${ACTION}: fd says where to listen, and so does another option`);
+  }
   return {
+    fd: fd === undefined ? undefined : between(fd, "fd", 0, 0x7fff_ffff),
     root: folderOf(root),
     settings,
     headers: headers instanceof URL ? headers.href : null,
@@ -170,6 +185,7 @@ const OWN: ReadonlySet<string> = new Set<keyof FileServerOptions>([
   "backlog",
   "cache",
   "fallback",
+  "fd",
   "host",
   "limits",
   "log",

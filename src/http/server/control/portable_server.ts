@@ -55,10 +55,14 @@ export async function listenPortably(
   const site = accel === false
     ? undefined
     : new StaticRoot(root, { ...settings, headers, listing: false }, symlinks);
-  const proxy = config.fallback && new PortableFallback(config.fallback, site);
+  const proxy = config.fallback && new PortableFallback(config.fallback, site, limits.maxBodyBytes);
   const upgrades = proxy === undefined ? {} : { shouldUpgradeCallback: isWebSocket };
   const hsts = config.tls?.hsts ?? "";
+  const requests = new WeakMap<Duplex, number>();
   const handler: RequestListener = (req, res) => {
+    const count = (requests.get(req.socket) ?? 0) + 1;
+    requests.set(req.socket, count);
+    if (count === limits.maxRequests) res.setHeader("Connection", "close");
     if (hsts !== "") res.setHeader("Strict-Transport-Security", hsts);
     observe(req, res, counters, onRequest);
     if (proxy === undefined) files(req, res);
@@ -66,7 +70,7 @@ export async function listenPortably(
   };
   const secure = config.tls && new PortableHttps(config.tls, upgrades, handler);
   const server = secure?.server ?? builtin("http").createServer(upgrades, handler);
-  // Those that have become tunnels are none of the server's any more, but it waits for them.
+  // Connections that became tunnels have left the server, but it waits for them.
   const tunnels = new Set<Duplex>();
   if (proxy !== undefined) {
     server.on("upgrade", (req, socket, head) => {
@@ -115,7 +119,19 @@ function plain({ address, family, port }: IpAddress): IpAddress {
   return { family, address, port };
 }
 
-function refuseWhatIsMissing({ log, sandbox }: ServerConfig): void {
+function refuseWhatIsMissing({ fd, limits, log, sandbox }: ServerConfig): void {
+  if (fd !== undefined) {
+    throw new UnsupportedError({
+      action: "listen on a socket that is there",
+      reason: "foreign calls are unavailable here",
+    });
+  }
+  if (limits.maxRate > 0) {
+    throw new UnsupportedError({
+      action: "limit the rate of connections",
+      reason: "foreign calls are unavailable here, and the kernel keeps the limit",
+    });
+  }
   if (sandbox) {
     throw new UnsupportedError({
       action: "put the threads of a server into a sandbox",

@@ -25,9 +25,11 @@ export const Moved = {
   /** The source or the target has failed. */
   SOURCE_FAILED: 6,
   TARGET_FAILED: 7,
+  /** The body is longer than it may be. */
+  TOO_LONG: 8,
 } as const;
 
-/** What the program has done, in words, where that ends its answer. */
+/** Describes the program's fault that ended its response; `undefined` if there is none. */
 export function faultOf(moved: number): string | undefined {
   if (moved === Moved.CUT) return "it ended the connection before the end of its answer";
   if (moved === Moved.MALFORMED) return "its answer is malformed";
@@ -59,20 +61,22 @@ export class BodyPipe {
   readonly #path: SocketSplice;
   readonly #framing: Framing;
   readonly #lookedAt: number;
+  readonly #most: number;
   #behind: Uint8Array | null = null;
 
   /**
    * Sends `ahead` first, unchanged; `framing` already knows its part of the body. Receives at most
-   * `lookedAt` bytes at once while the body may end among them.
+   * `lookedAt` bytes at once while the body may end among them, and moves about `most` in all.
    */
   constructor(
     { buffer, pipes }: SharedBuffers,
-    { ahead, framing, from, lookedAt = BUFFER_BYTES, to }: {
+    { ahead, framing, from, lookedAt = BUFFER_BYTES, most = Infinity, to }: {
       readonly from: number;
       readonly to: number;
       readonly framing: Framing;
       readonly ahead: Uint8Array;
       readonly lookedAt?: number;
+      readonly most?: number;
     },
   ) {
     this.#buffer = buffer;
@@ -80,6 +84,7 @@ export class BodyPipe {
     this.#path.queue(ahead);
     this.#framing = framing;
     this.#lookedAt = lookedAt;
+    this.#most = most;
   }
 
   /** Bytes that the target has taken. */
@@ -98,6 +103,7 @@ export class BodyPipe {
     for (let round = 0; round < ROUNDS; round++) {
       const sent = path.held > 0 ? path.drain() : path.sendQueued();
       if (sent < 0) return sent === EAGAIN ? Moved.WRITE : Moved.TARGET_FAILED;
+      if (path.bytes > this.#most) return Moved.TOO_LONG;
       if (this.#framing.done) {
         path.rest();
         return Moved.DONE;

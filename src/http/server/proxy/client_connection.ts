@@ -85,7 +85,7 @@ export class ProxiedConnection implements Client {
   }
 
   sent(bytes: number): void {
-    this.#connection.sender.total += bytes;
+    this.#connection.sender.taken(bytes);
     this.#connection.report();
   }
 

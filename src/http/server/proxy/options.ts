@@ -10,18 +10,19 @@ import type { DialTls } from "../../../tls/client/dialer.ts";
 import type { ServerIdentity } from "../../../tls/client/identity.ts";
 import type { Accel } from "../response/accel.ts";
 import type { SandboxOptions } from "../thread/sandbox.ts";
-import { type FallbackTlsOptions, httpsEndpoint, identityOf, isHttps } from "./tls/options.ts";
+import { type FallbackTlsOptions, identityOf, urlEndpoint } from "./tls/options.ts";
 
 export type { Endpoint };
 
-/** What the program is told of who asked. */
+/** Fields that tell the program about the client. */
 export type Forwarding = "replace" | "append" | false;
 
 /** Requests that are the program's own to answer. Times are in milliseconds. */
 export interface FallbackOptions extends FallbackTlsOptions {
   /**
-   * Where its server listens: `"host:port"`, `":port"` on this machine, or `"unix:/path"`. With
-   * `"https://host:port"` it is reached by TLS, and must prove by its certificate that it is that host.
+   * Where its server listens: `"host:port"`, `"http://host:port"`, `":port"` on this machine, or
+   * `"unix:/path"`. With `"https://host:port"` the server is reached by TLS, and must prove by its
+   * certificate that it is that host.
    */
   readonly to: string | Endpoint;
   /**
@@ -74,13 +75,13 @@ export interface FallbackChoice {
   readonly forwarded: Forwarding;
   readonly via: boolean;
   readonly accel: Accel;
-  /** Who the program must be; `null` where it is not reached by HTTPS. */
+  /** Required identity of the program; `null` if it is not reached by HTTPS. */
   readonly tls: ServerIdentity | null;
   readonly connectMs: number;
   readonly silenceMs: number;
 }
 
-/** What a thread is given: plain data. */
+/** Settings of a thread: plain data. */
 export interface FallbackConfig extends Omit<FallbackChoice, "to" | "tls"> {
   readonly tls: DialTls | null;
   /** Where to connect to; tried in turn. */
@@ -110,10 +111,10 @@ export function fallbackOf(value: string | FallbackOptions): FallbackChoice {
     throw new TypeError(`Cannot ${ACTION}: fallback.forwarded is ${describe(forwarded)}`);
   }
   const { to } = options;
-  const secure = isHttps(to) ? httpsEndpoint(to) : undefined;
+  const url = urlEndpoint(to);
   return {
-    to: secure ?? parseEndpoint(to, "fallback"),
-    tls: identityOf(options, secure?.host),
+    to: url?.to ?? parseEndpoint(to, "fallback"),
+    tls: identityOf(options, url?.secure ? url.to.host : undefined),
     paths,
     notFound: flag(options.notFound ?? true, "notFound"),
     methods: flag(options.methods ?? true, "methods"),

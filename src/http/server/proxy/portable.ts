@@ -29,14 +29,18 @@ export class PortableFallback {
 
   readonly #requests: PortableRequests;
 
-  constructor(config: FallbackChoice, site?: StaticRoot) {
+  readonly #maxBodyBytes: number;
+
+  /** Refuses bodies of more than `maxBodyBytes`; 0 for any length. */
+  constructor(config: FallbackChoice, site?: StaticRoot, maxBodyBytes = 0) {
     this.#config = config;
+    this.#maxBodyBytes = maxBodyBytes || Infinity;
     this.#requests = new PortableRequests(config);
     this.#site = site;
     this.#decoded = config.paths.map(decodedPath);
   }
 
-  /** Reads again whom the program's certificate may be signed by. */
+  /** Reloads the authorities that may sign the program's certificate. */
   reload(): void {
     this.#requests.reload();
   }
@@ -107,6 +111,8 @@ export class PortableFallback {
 
   #pass(req: IncomingMessage, res: ServerResponse): void {
     const coded = req.headers["transfer-encoding"] !== undefined;
+    const tooLong = () => refuse(res, 413, { Connection: "close" });
+    if (Number(req.headers["content-length"] ?? 0) > this.#maxBodyBytes) return tooLong();
     const more = coded ? ["Transfer-Encoding", "chunked"] : [];
     const request = this.#requests.request(req, [
       ...this.#headers(req),
@@ -122,6 +128,18 @@ export class PortableFallback {
       if (res.socket) reset(res.socket);
       res.destroy();
     };
+    if (coded && this.#maxBodyBytes !== Infinity) {
+      let received = 0;
+      req.on("data", (bytes: Uint8Array) => {
+        received += bytes.length;
+        if (left || received <= this.#maxBodyBytes) return;
+        left = true;
+        req.unpipe(request);
+        request.destroy();
+        if (res.headersSent) cut();
+        else tooLong();
+      });
+    }
     request.on("response", (response) => {
       const { headers, rawHeaders, statusCode = 502, statusMessage } = response;
       const kept: string[] = [];
@@ -191,7 +209,7 @@ export function isWebSocket({ headers, method }: IncomingMessage): boolean {
   return String(headers.upgrade).toLowerCase() === "websocket" && method === "GET";
 }
 
-/** What the server's own threads demand of a head, and not every runtime does. */
+/** Checks of a head that the server's own threads make, and not every runtime does. */
 function isWellFormed({ method, rawHeaders, url = "" }: IncomingMessage): boolean {
   let hosts = 0;
   for (let i = 0; i < rawHeaders.length; i += 2) {

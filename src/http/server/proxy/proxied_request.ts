@@ -58,7 +58,7 @@ export class ProxiedRequest implements UpstreamOwner, Task {
 
   connected(): void {
     this.#activeAt = this.#fallback.loop.now;
-    this.#sendUp(this.#request.ahead, this.#request.framing);
+    this.#sendUp(this.#request);
     this.onEvents();
   }
 
@@ -101,7 +101,7 @@ export class ProxiedRequest implements UpstreamOwner, Task {
     return { status: this.#status, bytes, error: this.#error };
   }
 
-  /** Moves what it can; also called for events of the program's socket. */
+  /** Moves available bytes; also called for events of the program's socket. */
   onEvents(): void {
     if (this.#over) return;
     const up = this.#moveUp();
@@ -127,7 +127,8 @@ export class ProxiedRequest implements UpstreamOwner, Task {
     this.#upDone = true;
     if (moved === Moved.DONE) {
       if (this.#status === 101) this.#endTunnel(this.#upstream.fd);
-    } else if (moved === Moved.MALFORMED) this.refuse(400);
+    } else if (moved === Moved.TOO_LONG) this.refuse(413);
+    else if (moved === Moved.MALFORMED) this.refuse(400);
     // A program that reads no more may have answered all the same.
     else if (moved !== Moved.TARGET_FAILED) this.#fail();
     return Moved.DONE;
@@ -170,7 +171,6 @@ export class ProxiedRequest implements UpstreamOwner, Task {
     return received;
   }
 
-  /** Begins a response. */
   #begin(head: ResponseHead): number {
     const { framing, redirection, status, text } = head;
     if (status < 200 && status !== 101) {
@@ -187,7 +187,7 @@ export class ProxiedRequest implements UpstreamOwner, Task {
     this.#answer(head, rest.subarray(0, last - framing.removed));
     if (status === 101) {
       // From here on, nothing is inspected in either direction.
-      this.#sendUp(this.#request.rest, new Counted(Infinity));
+      this.#sendUp({ ahead: this.#request.rest, framing: new Counted(Infinity), most: Infinity });
       this.#again();
     }
     return Moved.MORE;
@@ -212,10 +212,10 @@ export class ProxiedRequest implements UpstreamOwner, Task {
     this.#down = new BodyPipe(this.#fallback.buffers, { ...ends, framing, ahead });
   }
 
-  #sendUp(ahead: Uint8Array, framing: Framing): void {
+  #sendUp({ ahead, framing, most }: Pick<PassedRequest, "ahead" | "framing" | "most">): void {
     this.#upDone = false;
     const ends = { from: this.#client.fd, to: this.#upstream.fd, lookedAt: LOOKED_AT_BYTES };
-    this.#up = new BodyPipe(this.#fallback.buffers, { ...ends, framing, ahead });
+    this.#up = new BodyPipe(this.#fallback.buffers, { ...ends, framing, ahead, most });
   }
 
   /** Ends one direction of a tunnel. The other one may continue. */

@@ -32,6 +32,8 @@ export interface PassedRequest {
   readonly upgrade: boolean;
   /** Whether the client's connection should stay open. */
   readonly keep: boolean;
+  /** Most bytes to send to the program, with the head. */
+  readonly most: number;
   /** The head as the client sent it, if it may have to be read again. */
   readonly original: Uint8Array | null;
 }
@@ -101,22 +103,25 @@ export class Fallback {
     return methods && !(head.method === Method.OPTIONS && this.#preflights) && passes(head);
   }
 
-  /**
-   * Takes the request in `head`, whose body begins at `at`; returns `undefined` if it is malformed.
-   */
+  /** Takes the request in `head`, whose body begins at `at`; returns a status if it is refused. */
   take(
     head: RequestHead,
     at: number,
     end: number,
-    client: string,
-    keep: boolean,
-  ): PassedRequest | undefined {
+    { client, keep, maxBodyBytes }: {
+      /** The client's address. */
+      readonly client: string;
+      readonly keep: boolean;
+      readonly maxBodyBytes: number;
+    },
+  ): PassedRequest | 400 | 413 {
     const { bodyLength, bytes, method, minor } = head;
+    if (bodyLength !== CHUNKED && bodyLength > maxBodyBytes) return 413;
     const framing = bodyLength === CHUNKED
       ? new Chunked("without trailers")
       : new Counted(bodyLength);
     const last = framing.scan(bytes, at, end);
-    if (last < 0) return undefined;
+    if (last < 0) return 400;
     const upgrade = bodyLength === 0 && wantsWebSocket(head);
     const text = passedHead(head, {
       ...this.config,
@@ -125,10 +130,12 @@ export class Fallback {
       upgrade,
     });
     const ahead = concat([text, bytes.subarray(at, last - framing.removed)]);
+    const most = text.length + maxBodyBytes;
+    if (ahead.length > most) return 413;
     const rest = bytes.slice(last, end);
     const original = this.config.accel === false ? null : bytes.slice(head.start, head.end);
     const bodiless = method === Method.HEAD;
-    return { ahead, framing, rest, bodiless, minor, upgrade, keep, original };
+    return { ahead, framing, rest, bodiless, minor, upgrade, keep, most, original };
   }
 
   /** Builds a response to send instead of the program's. */
@@ -144,7 +151,7 @@ export class Fallback {
     return { head, body: bodiless ? new Uint8Array(0) : parts[0] as Uint8Array };
   }
 
-  /** Closes what it keeps. */
+  /** Closes the idle pipes. */
   close(): void {
     this.buffers.pipes.close();
   }

@@ -1,5 +1,6 @@
 /** Checks and completes the options of a relay. @module */
 
+import { requireRuntime } from "../../../sys/libc.ts";
 import { checkFunction, checkObject, wholeNumber } from "../../../options.ts";
 import { type Endpoint, parseEndpoint } from "../endpoint.ts";
 
@@ -72,6 +73,7 @@ const ACTION = "make a relay";
 
 /** Checks options and fills in all defaults. */
 export function checkOptions(options: RelayServerOptions): CheckedOptions {
+  requireRuntime(ACTION);
   checkObject(options, ACTION);
   const { connectTimeoutMs = 10_000, idleTimeoutMs = 600_000, listen, onError, upstream } = options;
   const { maxConnections = 16_384, threads = 1, workerUrl } = options;

@@ -30,7 +30,7 @@ const NATIVE = capabilities().backend !== null;
 /** `node:https` does not tell an end with close_notify from one without. */
 const NO_CLOSE_NOTIFY = !NATIVE && "the runtime does not say how a TLS connection has ended";
 
-/** `node:https` of Deno never tells of an end without close_notify: the time limit ends the answer. */
+/** `node:https` of Deno never reports an end without close_notify: the time limit ends the response. */
 const SILENT_CUT = !NATIVE && "Deno" in globalThis;
 
 /** The sandbox needs system calls, and Landlock. */
@@ -369,6 +369,12 @@ describe("options of a program that is reached by HTTPS", () => {
     make("https://example.org")();
     make("HTTPS://[::1]:8443/")();
     make({ to: "https://example.org", servername: "a.example", rejectUnauthorized: true })();
+    make("http://example.org")();
+    make("http://[::1]:8080/")();
+    assert.throws(make("http://"), /names no host/);
+    assert.throws(make("http://a.example/path"), /"http:\/\/host:port" without a path/);
+    assert.throws(make({ to: "http://a", servername: "b" }), /fallback\.servername needs/);
+    assert.throws(make("ftp://a"), /expected "host:port"/);
     assert.throws(make("https://"), /names no host/);
     assert.throws(make("https://:8443"), /names no host/);
     assert.throws(make("https://a.example/path"), /without a path/);

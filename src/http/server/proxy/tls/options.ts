@@ -8,43 +8,44 @@ import { isAddress, type ServerIdentity } from "../../../../tls/client/identity.
 /** For a program that is reached by HTTPS. The names are those of `node:tls`. */
 export interface FallbackTlsOptions {
   /**
-   * Who may have signed the certificate of the program: a path, a `file:` URL or PEM text.
+   * Authorities that may sign the program's certificate: a path, a `file:` URL or PEM text.
    *
    * @default {those that the system trusts}
    */
   readonly ca?: PemSource | undefined;
   /** Name that the certificate must be for, and that is asked for by SNI. @default {the host of `to`} */
   readonly servername?: string | undefined;
-  /** Whether the certificate is verified. Without that, anybody can answer. @default {true} */
+  /** Whether to verify the certificate; if not, any server can answer. @default {true} */
   readonly rejectUnauthorized?: boolean | undefined;
 }
 
 const ACTION = "pass requests on";
-const HTTPS = "https://";
-const DEFAULT_PORT = 443;
 
-/** Whether this names a program that is reached by HTTPS. */
-export function isHttps(to: unknown): to is string {
-  return typeof to === "string" && to.slice(0, HTTPS.length).toLowerCase() === HTTPS;
+/** A program that is named by a URL. */
+export interface UrlEndpoint {
+  readonly secure: boolean;
+  readonly to: Endpoint & { readonly host: string };
 }
 
-/** Reads `"https://host"` or `"https://host:port"`. */
-export function httpsEndpoint(to: string): Endpoint & { readonly host: string } {
-  const place = to.slice(HTTPS.length).replace(/\/$/, "");
-  const named = /:\d+$/.test(place) ? place : `${place}:${DEFAULT_PORT}`;
+/** Reads `"http://host:port"` or `"https://host:port"`; `null` for any other form. */
+export function urlEndpoint(to: unknown): UrlEndpoint | null {
+  const [, scheme = "", place = ""] = /^(https?):\/\/(.*?)\/?$/is.exec(String(to)) ?? [];
+  if (typeof to !== "string" || scheme === "") return null;
+  const secure = scheme.toLowerCase() === "https";
+  const named = /:\d+$/.test(place) ? place : `${place}:${secure ? 443 : 80}`;
   if (/[/?#@]/.test(place)) {
     throw new TypeError(
-      `Cannot ${ACTION} to ${describe(to)}: expected "https://host:port" without a path`,
+      `Cannot ${ACTION} to ${describe(to)}: expected "${scheme}://host:port" without a path`,
     );
   }
   const endpoint = parseEndpoint(named, "fallback");
   if ("path" in endpoint || place === "" || place[0] === ":") {
     throw new TypeError(`Cannot ${ACTION} to ${describe(to)}: it names no host`);
   }
-  return { ...endpoint, host: endpoint.host! };
+  return { secure, to: { ...endpoint, host: endpoint.host! } };
 }
 
-/** Checks the options. `host` is that of the program; `undefined` where it is not reached by HTTPS. */
+/** Checks the options. `host` is the program's; `undefined` if it is not reached by HTTPS. */
 export function identityOf(
   { ca, rejectUnauthorized, servername }: FallbackTlsOptions,
   host: string | undefined,
