@@ -21,6 +21,7 @@ import {
   type ServerLimits,
 } from "./limits.ts";
 import type { RequestEvent } from "../thread/log_format.ts";
+import { logOf, type LogOptions } from "../thread/log_options.ts";
 
 /**
  * Options of `createFileServer()`. Functions are not accepted: they cannot be sent to another
@@ -108,14 +109,6 @@ export interface FileServerOptions extends Omit<SiteOptions, "headers" | "listin
    * @default {throws, as an uncaught exception}
    */
   onError?: ((error: Error) => void) | undefined;
-}
-
-/** The access log. */
-export interface LogOptions {
-  /** Descriptor open for writing. It is duplicated; you still own it. */
-  descriptor: number;
-  /** `"combined"` as Apache and nginx, `"json"`: one object per line. @default {"combined"} */
-  format?: "combined" | "json" | undefined;
 }
 
 /** Configuration of a server. */
@@ -238,13 +231,6 @@ function siteOptions(
   }
   if (headers !== undefined && !(headers instanceof URL)) site["headers"] = headers;
   return site as SiteOptions;
-}
-
-function logOf({ descriptor, format = "combined" }: LogOptions): Required<LogOptions> {
-  if (format !== "combined" && format !== "json") {
-    throw new TypeError(`Cannot ${ACTION}: log.format is ${describe(format)}`);
-  }
-  return { descriptor: between(descriptor, "log.descriptor", 0, 0x7fff_ffff), format };
 }
 
 function callback<T>(value: T, name: string): T {

@@ -78,8 +78,7 @@ export class Service implements ConnectionService {
     this.remote = remote;
     this.#options = options;
     this.#counters = counters;
-    this.tls = options.tls;
-    this.guard = options.guard;
+    [this.tls, this.guard] = [options.tls, options.guard];
     this.loop = loop;
     this.disk = disk;
     this.limits = limits;
@@ -89,9 +88,8 @@ export class Service implements ConnectionService {
     this.input = new Cell(limits.maxHeadBytes + INPUT_BYTES);
     this.output = new Output(this, Math.max(OUTPUT_BYTES, cache.maxFileBytes + INPUT_BYTES));
     const [{ clock }, scheme] = [this, this.tls === null ? "http" : "https"] as const;
-    const makeRoom = () => this.makeRoom();
     this.fallback = config && new Fallback({
-      ...{ clock, config, dialer, loop, makeRoom, preflights, scheme },
+      ...{ clock, config, dialer, loop, makeRoom: () => this.makeRoom(), preflights, scheme },
     });
     loop.timers.start(this.#sweeper, SWEEP_MS);
   }
