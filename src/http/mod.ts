@@ -62,8 +62,9 @@ export {
 } from "./server/control/file_server.ts";
 export type { AuthOptions } from "./server/auth/options.ts";
 export type { RequestEvent } from "./server/thread/log_format.ts";
-export type { CacheOptions, LogOptions, ServerLimits } from "./server/control/limits.ts";
+export type { CacheOptions, ServerLimits } from "./server/control/limits.ts";
 export type { FileServerOptions } from "./server/control/options.ts";
+export type { LogOptions } from "./server/thread/log_options.ts";
 export type { Endpoint, FallbackOptions, Forwarding } from "./server/proxy/options.ts";
 export type { FallbackTlsOptions } from "./server/proxy/tls/options.ts";
 export type { FileServerStats, TlsStats } from "./server/control/stats.ts";

@@ -1,6 +1,6 @@
-/** Limits, cache and log of a server. @module */
+/** Limits and timeouts of a server. @module */
 
-import { describe, wholeNumber } from "../../../options.ts";
+import { wholeNumber } from "../../../options.ts";
 
 /** Limits and timeouts of a server. Times are in milliseconds. */
 export interface ServerLimits {
@@ -88,14 +88,6 @@ export interface CacheOptions {
   validMs?: number | undefined;
 }
 
-/** The access log. */
-export interface LogOptions {
-  /** Descriptor open for writing. It is duplicated; you still own it. */
-  descriptor: number;
-  /** `"combined"` as Apache and nginx, `"json"`: one object per line. @default {"combined"} */
-  format?: "combined" | "json" | undefined;
-}
-
 const ACTION = "serve files";
 const MIB = 1024 * 1024;
 
@@ -142,14 +134,6 @@ export function cacheOf(cache: CacheOptions | false): CacheConfig {
     maxFiles: between(cache.maxFiles ?? 512, "maxFiles", 0, 1_000_000),
     validMs: between(cache.validMs ?? 1000, "validMs", 0, 60_000),
   };
-}
-
-/** Checks the options of the log. */
-export function logOf({ descriptor, format = "combined" }: LogOptions): Required<LogOptions> {
-  if (format !== "combined" && format !== "json") {
-    throw new TypeError(`Cannot ${ACTION}: log.format is ${describe(format)}`);
-  }
-  return { descriptor: between(descriptor, "log.descriptor", 0, 0x7fff_ffff), format };
 }
 
 /** Checks that a whole number is in range. */

@@ -18,11 +18,10 @@ import {
   type CacheOptions,
   type Limits,
   limitsOf,
-  logOf,
-  type LogOptions,
   type ServerLimits,
 } from "./limits.ts";
 import type { RequestEvent } from "../thread/log_format.ts";
+import { logOf, type LogOptions } from "../thread/log_options.ts";
 
 /**
  * Options of `createFileServer()`. Functions are not accepted: they cannot be sent to another
