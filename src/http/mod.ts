@@ -10,14 +10,16 @@
  * ```
  *
  * {@linkcode serveStatic} works in `node:http`, Express, Connect, Koa, Fastify, Hono and servers
- * with a `fetch` handler. {@linkcode fileResponse} answers a `fetch` request with one file.
- * {@linkcode createFileServer} is a complete server in threads of its own. {@linkcode planResponse}
- * only decides the response; build your own adapters on it.
+ * with a `fetch` handler. {@linkcode respondWithFile} answers one request with one file,
+ * {@linkcode fileResponse} a `fetch` request. {@linkcode createFileServer} is a complete server in
+ * threads of its own. {@linkcode planResponse} only decides the response, and {@linkcode sendPlan}
+ * carries it out; build your own adapters on them.
  *
  * @module
  */
 
 export { fileResponse, type FileResponseOptions } from "./adapters/file_response.ts";
+export { type FileSent, respondWithFile } from "./adapters/respond_with_file.ts";
 export {
   type FastifyReply,
   type FastifyRequest,
@@ -26,6 +28,7 @@ export {
   serveStatic,
   type StaticHandler,
 } from "./adapters/serve_static.ts";
+export { sendPlan } from "./adapters/send_plan.ts";
 export type { StaticFile, StaticOptions } from "./adapters/options.ts";
 export type { Symlinks } from "./files/open_root.ts";
 export type {

@@ -1,4 +1,4 @@
-/** What the code that moves bytes needs to know of a connection that the runtime owns. @module */
+/** The interface to connections that the runtime owns. @module */
 
 /**
  * A connection that the runtime owns. sluice may write to its descriptor only while the runtime's

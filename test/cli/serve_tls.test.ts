@@ -1,4 +1,4 @@
-/** `sluice serve` over HTTPS: which certificate, how it is renewed, and what is refused. */
+/** `sluice serve` over HTTPS: choosing and renewing certificates, and rejected options. */
 
 import assert from "node:assert/strict";
 import { X509Certificate } from "node:crypto";
@@ -77,7 +77,7 @@ describe("sluice serve over HTTPS", () => {
     }
   }
 
-  /** What the command says when it cannot serve; it must end by itself, and show no key. */
+  /** Output of the command when it cannot serve; it must exit by itself, and print no key. */
   async function refused(...args: string[]): Promise<string> {
     const { code, stderr, stdout } = await runChild(MAIN, {
       args: ["serve", join(folder, "site"), "--port", "0", ...args],

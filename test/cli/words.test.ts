@@ -1,4 +1,4 @@
-/** What the command says, where it takes no run to see it. */
+/** Texts of the command that need no run. */
 
 import assert from "node:assert/strict";
 import { chmodSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";

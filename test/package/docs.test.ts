@@ -31,7 +31,7 @@ function programs(page: string): Program[] {
   }));
 }
 
-/** Runs a program; a port that somebody else has taken meanwhile is its own affair. */
+/** Runs a program; it handles a port in use by itself. */
 async function run(program: Program): Promise<void> {
   for (let tries = 1;; tries++) {
     try {
@@ -72,7 +72,7 @@ async function runOn({ name, code }: Program, port: number): Promise<void> {
   }
 }
 
-/** Downloads the video as soon as somebody serves it. */
+/** Downloads the video as soon as a server answers. */
 async function answers(download: () => Promise<number>, alive: () => boolean): Promise<boolean> {
   for (let tries = 0; tries < 300 && alive(); tries++) {
     try {

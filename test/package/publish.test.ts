@@ -69,7 +69,7 @@ describe("the published package", () => {
     });
   });
 
-  /** Whether HTTPS servers load this on demand, with what it leads to. */
+  /** Whether HTTPS servers load this on demand, with its imports. */
   function isTls(name: string): boolean {
     return name.startsWith("tls_control-");
   }
@@ -187,7 +187,7 @@ describe("the published package", () => {
     it(`can be bundled by tsup into ${format}`, () => {
       write("bundle.ts", SOURCE);
       const folder = `tsup_${format}`;
-      // What package.json names as a dependency is left out of the bundle otherwise.
+      // Otherwise the bundle omits the dependencies of package.json.
       const options = { entry: ["bundle.ts"], format, outDir: folder, noExternal: ["sluice"] };
       const config = `export default ${JSON.stringify({ ...options, platform: "node" })};`;
       tool("tsup", "--config", write(`tsup.${format}.mjs`, config), "--silent");

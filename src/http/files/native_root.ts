@@ -217,7 +217,7 @@ export class NativeRoot implements Root {
     if (this.#isDue()) this.#adopt(openFolder(this.path));
   }
 
-  /** As above; where another machine would have to be asked, its threads open whatever is wanted. */
+  /** The same; if another machine must be asked, threads of its mount open the file. */
   #refreshNear(): void {
     if (!this.#isDue()) return;
     const fd = openFolderNear(this.path);

@@ -54,6 +54,11 @@ export class StaticRoot {
     return search(lookUpFile(request, path, this.settings), this.#open);
   }
 
+  /** Returns the whole path for a path that `find()` reports. */
+  pathOf(path: string): string {
+    return builtin("path").join(this.root.path, path);
+  }
+
   #complete(request: LookupRequest, found: Found): Answer | Promise<Answer> {
     return found.kind === "listing" ? this.#list(request, found) : found;
   }

@@ -180,7 +180,7 @@ export class TransferProgress {
     }
   }
 
-  /** As {@linkcode run}, and returns the result of the transfer. */
+  /** Like {@linkcode run}, and returns the result of the transfer. */
   async report<M extends string>(task: () => Promise<void>): Promise<ProgressReport<M>> {
     await this.run(async () => {
       if (this.aborted) throw this.abortError();

@@ -5,7 +5,7 @@ import { HANGUPS, REFUSALS } from "../../errno.ts";
 import type { CorkGuard } from "../../runtime/tcp.ts";
 import type { RuntimeConnection } from "../../runtime/types.ts";
 import * as raw from "../../sys/raw/mod.ts";
-import { WINDOW } from "../../page_cache/prefetch.ts";
+import { WINDOW } from "../../page_cache/resident.ts";
 import { connectionClosed } from "./connection/closed.ts";
 import { ConnectionWriter, PAUSED, type WriteJob } from "./connection/writer.ts";
 import { COLD } from "./step/outcome.ts";

@@ -109,9 +109,8 @@ async function send<T>(
     const range = resolveRange(options, size, "send a file");
     const progress = new TransferProgress(options, range.length);
     if (progress.aborted) throw progress.abortError();
-    const method = await progress.run(() =>
-      sender(target, { fd, path, remote, ...range }, options, progress)
-    );
+    await progress.run(() => sender(target, { fd, path, remote, ...range }, options, progress));
+    const method = progress.method as SendMethod;
     return { bytes: progress.bytes, method, durationMs: progress.elapsedMs };
   } finally {
     close();
@@ -135,7 +134,7 @@ export function sendOpenFile(
   file: Parameters<Sender<Connection>>[1],
   options: SendFileOptions,
   progress: TransferProgress,
-): Promise<SendMethod> {
+): Promise<void> {
   if (connection.kind === "response") {
     return sendToResponse(connection.response, file, options, progress);
   }

@@ -63,7 +63,7 @@ export type Sender<T> = (
   file: FileRange & { readonly path: string | undefined },
   options: SendFileOptions,
   progress: TransferProgress,
-) => Promise<SendMethod>;
+) => Promise<void>;
 
 /** The part of a file to send. */
 export interface FileRange {

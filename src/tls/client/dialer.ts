@@ -12,25 +12,25 @@ import { identityFault, isAddress, type ServerIdentity } from "./identity.ts";
 
 const SSL_CTRL_SET_TLSEXT_HOSTNAME = 55;
 const TLSEXT_NAMETYPE_host_name = 0n;
-/** `f*o.example.org` is for nobody: RFC 9525, 6.3. */
+/** Rejects partial wildcards such as `f*o.example.org`: RFC 9525, 6.3. */
 const X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS = 4;
 
 const encoder = new TextEncoder();
 
-/** Whom connections go to: plain data, for threads. */
+/** The server that connections go to: plain data, for threads. */
 export interface DialTls extends ServerIdentity {
   /** `SSL_CTX` */
   readonly context: bigint;
 }
 
-/** Begins sessions as a client. */
+/** Starts TLS sessions as a client. */
 export class TlsDialer implements TlsMemory {
   readonly calls: OpenSsl = openssl().calls;
   readonly buffer: Cell = new Cell(4 * RECORD_BYTES);
   readonly #server: ServerIdentity;
   #context: bigint;
 
-  /** `context` stays alive until another one has been given. */
+  /** `context` must live until {@linkcode TlsDialer.update} replaces it. */
   constructor({ context, ...server }: DialTls) {
     this.#server = server;
     this.#context = context;
@@ -41,7 +41,7 @@ export class TlsDialer implements TlsMemory {
     this.#context = context;
   }
 
-  /** Begins a session on a connected socket, which stays the caller's; `null` without memory for it. */
+  /** Starts a session on a connected socket, which is borrowed; `null` if memory runs out. */
   connect(fd: number): TlsSession | null {
     const ssl = this.calls;
     const opened = openConnection(ssl, this.#context, fd);
@@ -65,7 +65,7 @@ export class TlsDialer implements TlsMemory {
     return null;
   }
 
-  /** Why the handshake of a session has failed. */
+  /** The reason why the handshake of a session failed. */
   reasonOf(session: TlsSession): string {
     const { detail, failure, verifyError } = session;
     if (failure === Failure.GONE) return "it closed the connection during the TLS handshake";

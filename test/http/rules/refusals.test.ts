@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { settingsOf } from "../../../src/http/rules/settings.ts";
 
-/** Options that cannot be meant, and what is said of each. */
+/** Invalid options, with their error messages. */
 const REFUSED: readonly (readonly [options: object, error: RegExp])[] = [
   [{ cors: 7 }, /^TypeError: Cannot serve files: cors must be an object, not number 7$/],
   [{ cors: { maxAgeSeconds: -1 } }, /^RangeError: Cannot serve files: maxAgeSeconds is .*-1$/],

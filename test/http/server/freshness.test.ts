@@ -16,7 +16,7 @@ import { available } from "../../../src/sys/libc.ts";
 import { type Served, serveSite } from "./_site.ts";
 
 const KEPT = 60_000;
-/** Longer than what a kernel takes for the same moment: the server keeps nothing younger. */
+/** Longer than one tick of the kernel's file times: the server caches nothing younger. */
 const SETTLE_MS = 60;
 
 /** Writes a file and asks for it until the answer is kept. */
@@ -48,7 +48,7 @@ for (const size of [1000, 56_000]) {
       const { atime, mtime, ino } = statSync(path);
       const etag = headers.get("etag")!;
       await sleep(SETTLE_MS);
-      // What `cp -a` does.
+      // Like `cp -a`.
       writeFileSync(path, text("b"));
       utimesSync(path, atime, mtime);
       assert.equal(statSync(path).ino, ino);

@@ -209,7 +209,7 @@ describe("createFileServer()", () => {
     });
     await second.close();
     assert.ok(existsSync(path), "a server that never listened removes nothing");
-    // Somebody else has taken the place meanwhile.
+    // Another server has taken the path meanwhile.
     rmSync(path);
     writeFileSync(path, "a file");
     await first.close();
@@ -238,7 +238,7 @@ describe("createFileServer()", () => {
       await openAll(60);
       const [fewest = 0, , most = 0] = spread();
       assert.ok(most - fewest <= 2, `${spread()}`);
-      // Those that come after some have left fill the gaps, and each is answered where it is.
+      // New connections fill the gaps, and every connection gets its response.
       for (const socket of sockets.splice(0, 30)) socket.destroy();
       await until(() => server.stats().open === 30, "half of them to end");
       await openAll(30);

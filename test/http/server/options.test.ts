@@ -6,7 +6,7 @@ import { type RawResponse, requestText, responses, talk } from "../../_kit/raw_h
 import { listen, stop } from "../../_kit/targets_net.ts";
 import { makeSite } from "./_site.ts";
 
-/** Options by what they are for. */
+/** Options by purpose. */
 const OPTIONS: Record<string, Partial<FileServerOptions>> = {
   "nothing": {},
   "cors": { cors: true },

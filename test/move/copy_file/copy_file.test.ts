@@ -61,7 +61,7 @@ function readsWithoutCaching(): boolean {
   return result === 1;
 }
 
-/** What stands in the folder beside finished files. */
+/** Files in the folder other than finished copies. */
 function leftovers(): string[] {
   return readdirSync(folder.path).filter((name) => name.endsWith(".sluice"));
 }
@@ -322,12 +322,12 @@ describeWithoutLeaks("copyFile()", {
     await dropFromCache(fd);
     sys.close(fd);
     await copyFile(source, target, { cache: "drop" });
-    // Somebody may have looked at a page; but 48 MiB went through.
+    // Another process may have read a page; but the copy moved 48 MiB.
     assert.ok(cachedBytes(source) + cachedBytes(target) < 2 * MIB);
     assert.ok(readFileSync(target).equals(readFileSync(source)));
     assert.equal(cachedBytes(source), 24 * MIB);
     await copyFile(source, fresh(), { cache: "drop" });
-    // What was there before stays, where the kernel can tell.
+    // Pages that were cached before stay, if the kernel can tell them apart.
     if (READS_WITHOUT_CACHING) assert.equal(cachedBytes(source), 24 * MIB);
   });
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { statSync } from "node:fs";
-import type { ServerResponse } from "node:http";
+import { statSync, truncateSync } from "node:fs";
+import type { RequestListener, ServerResponse } from "node:http";
 import { connect as connectHttp2, createServer as createHttp2Server } from "node:http2";
 import { createServer as createTlsServer } from "node:https";
 import type { Server } from "node:http";
@@ -12,7 +12,7 @@ import { createReadStream } from "../../../src/move/read_stream/read_stream.ts";
 import { Folder, noise, sha256 } from "../../_kit/bytes.ts";
 import { CERTIFICATE, KEY } from "../../_kit/certificate.ts";
 import { describeWithoutLeaks } from "../../_kit/leaks.ts";
-import { Client, DESCRIPTOR, recording, withServer } from "../../_kit/serve.ts";
+import { Client, DESCRIPTOR, NO_DESCRIPTOR, recording, withServer } from "../../_kit/serve.ts";
 import { HOST } from "../../_kit/targets_net.ts";
 
 type Handler = (res: ServerResponse, path: string) => unknown;
@@ -106,7 +106,7 @@ const ROWS: Record<string, Row> = {
       stream.on("end", () => res.end("tail"));
     },
     body: Buffer.concat([content, Buffer.from("tail")]),
-    // Only the stream knows what it will give; what else the length counts, nobody does.
+    // Content-Length counts more bytes than the stream yields, so the stream's own length is unknown.
     sent: 0,
   },
   "end: false, and end() later": whole((res, file) => {
@@ -145,7 +145,52 @@ const ROWS: Record<string, Row> = {
     // From then on there is always a chunk on its way.
     sent: 0,
   },
-  "no length": { handle: (res, file) => createReadStream(file).pipe(res), sent: 0 },
+  "no length": { handle: (res, file) => createReadStream(file).pipe(res), sent: SIZE },
+  "no length, and a range": {
+    handle: (res, file) => createReadStream(file, { start: 5, end: 1_000_004 }).pipe(res),
+    body: content.subarray(5, 1_000_005),
+    sent: 1_000_000,
+  },
+  "no length, and bytes that follow": {
+    handle(res, file) {
+      const stream = createReadStream(file);
+      stream.pipe(res, { end: false });
+      stream.on("end", () => res.end("tail"));
+    },
+    body: Buffer.concat([content, Buffer.from("tail")]),
+    sent: 0,
+  },
+  "no length, and a listener that adds to the body": {
+    handle(res, file) {
+      const stream = createReadStream(file);
+      stream.on("end", () => res.write("tail"));
+      stream.pipe(res);
+    },
+    body: Buffer.concat([content, Buffer.from("tail")]),
+    sent: 0,
+  },
+  "no length, because it was removed": {
+    handle(res, file) {
+      res.removeHeader("Content-Length");
+      createReadStream(file).pipe(res);
+    },
+    sent: 0,
+  },
+  "no length, in a pipeline": {
+    handle: (res, file) => pipeline(createReadStream(file), res, noError),
+    sent: 0,
+  },
+  "no length, to HEAD": {
+    handle: (res, file) => createReadStream(file).pipe(res),
+    method: "HEAD",
+    body: Buffer.alloc(0),
+    sent: 0,
+  },
+  "no length, of an empty file": {
+    handle: (res) => createReadStream(empty).pipe(res),
+    body: Buffer.alloc(0),
+    sent: 0,
+  },
   "chunks, in spite of a length": {
     handle(res, file) {
       res.setHeader("Transfer-Encoding", "chunked");
@@ -257,6 +302,30 @@ describeWithoutLeaks("createReadStream() piped into a response", {
       });
     });
   }
+
+  it("announces the length, and cuts the connection if others add to the body", {
+    skip: NO_DESCRIPTOR,
+  }, async () => {
+    const huge = folder.file("");
+    truncateSync(huge, 64 * 1024 * 1024);
+    const listener: RequestListener = (req, res) => {
+      const stream = createReadStream(req.url === "/huge" ? huge : path);
+      stream.pipe(res).on("close", () => stream.destroy());
+      // The client reads nothing yet, so the body is on its way.
+      if (req.url === "/huge") {
+        const timer = setInterval(() => {
+          if (res.headersSent) clearInterval(timer), res.write("x");
+        }, 1);
+      }
+    };
+    await withServer(listener, async (port) => {
+      const client = new Client(port);
+      assert.equal((await client.get("/")).headers["content-length"], String(SIZE));
+      const { headers, body } = await client.get("/huge");
+      assert.ok(body.length < Number(headers["content-length"]), `${body.length} bytes came`);
+      await client.close();
+    });
+  });
 
   it("keeps answers apart that were asked for in one go", async () => {
     const sizes = [0, 1, 10, 100_000, 1_000_000, 7, 300_000, 65_536, 65_537, 0];

@@ -20,7 +20,7 @@ export const NOTHING = -1;
 export const ENDED = -2;
 /** Result of `receive`: a request is to be forwarded. */
 export const PASSED = -3;
-/** What it returns when the page of a folder is made first, or others open the file. */
+/** Result if a listing must be created first, or another thread opens the file. */
 export const AWAITED = -4;
 
 /** Reads requests and has them answered; one object serves the whole life of a connection. */

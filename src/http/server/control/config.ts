@@ -66,11 +66,11 @@ export interface JobData {
   readonly shares: Shares | null;
   /** HTTPS; `null` for HTTP. */
   readonly tls: TlsData | null;
-  /** What the threads choose those by that wait for other machines; shared. */
+  /** Shared memory by which the threads choose the threads that wait for other machines. */
   readonly slots: Int32Array;
 }
 
-/** What a thread needs for HTTPS. */
+/** The settings of a thread for HTTPS. */
 export interface TlsData {
   readonly table: ContextTable;
   readonly handshakeMs: number;

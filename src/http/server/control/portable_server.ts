@@ -70,7 +70,7 @@ export async function listenPortably(
   };
   const secure = config.tls && new PortableHttps(config.tls, upgrades, handler);
   const server = secure?.server ?? builtin("http").createServer(upgrades, handler);
-  // Those that have become tunnels are none of the server's any more, but it waits for them.
+  // Connections that became tunnels have left the server, but it waits for them.
   const tunnels = new Set<Duplex>();
   if (proxy !== undefined) {
     server.on("upgrade", (req, socket, head) => {

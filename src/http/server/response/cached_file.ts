@@ -3,7 +3,7 @@
 import { concat } from "../../../bytes.ts";
 import { EINTR } from "../../../errno.ts";
 import { FileVersion } from "../../../sys/file/file_version.ts";
-import { preadResident } from "../../../page_cache/prefetch.ts";
+import { preadResident } from "../../../page_cache/resident.ts";
 import type { OpenFile } from "../../files/open_root.ts";
 import type { Part, Plan } from "../../rules/types.ts";
 import type { Entry } from "./cache.ts";

@@ -31,7 +31,7 @@ export interface FinderOptions {
 
 /** A request as a search needs it that may have to wait. */
 export interface SearchRequest extends LookupRequest {
-  /** Copies what is read of the request later: its buffer will hold others. */
+  /** Copies the parts of the request that are read later, because its buffer is reused. */
   detach(): void;
 }
 

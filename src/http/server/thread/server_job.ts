@@ -71,7 +71,7 @@ export function run(job: JobContext): void {
       setCommonFields(hsts === "" ? {} : { "Strict-Transport-Security": hsts });
     }
     if (fallback !== null && fallback.tls !== null) dialer = new TlsDialer(fallback.tls);
-    // What is encrypted is not spliced: it goes by way of a pair of sockets.
+    // Encrypted data cannot be spliced, so it goes through a pair of sockets.
     const pairs = fallback !== null && (tls !== null || dialer !== null);
     // With kernel TLS, OpenSSL sends tickets and alerts by sendmsg(2).
     const messages = data.tls?.kernel === true;

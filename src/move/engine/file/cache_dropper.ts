@@ -2,7 +2,7 @@
 
 import { FileAdvice, ReadFlag, SyncRangeFlag } from "../../../sys/flags/file.ts";
 import { cachestat } from "../../../sys/raw/mod.ts";
-import { resident } from "../../../page_cache/prefetch.ts";
+import { resident } from "../../../page_cache/resident.ts";
 import { runOffThread } from "./off_loop.ts";
 
 const { WAIT_AFTER, WAIT_BEFORE, WRITE } = SyncRangeFlag;

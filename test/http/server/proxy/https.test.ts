@@ -30,7 +30,7 @@ const NATIVE = capabilities().backend !== null;
 /** `node:https` does not tell an end with close_notify from one without. */
 const NO_CLOSE_NOTIFY = !NATIVE && "the runtime does not say how a TLS connection has ended";
 
-/** `node:https` of Deno never tells of an end without close_notify: the time limit ends the answer. */
+/** `node:https` of Deno never reports an end without close_notify: the time limit ends the response. */
 const SILENT_CUT = !NATIVE && "Deno" in globalThis;
 
 /** The sandbox needs system calls, and Landlock. */

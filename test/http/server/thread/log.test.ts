@@ -11,7 +11,7 @@ import { fetchRaw, talk } from "../../../_kit/raw_http.ts";
 import { SlowClient } from "../../../_kit/slow_client.ts";
 import { LARGE_BYTES, makeSite } from "../_site.ts";
 
-/** Runs `body` with a server, and returns what it has written to its log by its end. */
+/** Runs `body` with a server, and returns the server's whole log. */
 async function logged(
   format: "combined" | "json",
   body: (port: number) => Promise<void>,

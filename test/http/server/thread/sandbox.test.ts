@@ -45,7 +45,7 @@ async function withServer(
   }
 }
 
-/** What a thread can do without the sandbox: proof that the attempts are real. */
+/** Attempts that succeed without the sandbox, to prove that they are real. */
 const REACHABLE = [
   "stat",
   "read",
@@ -60,7 +60,7 @@ const REACHABLE = [
   "signal the parent",
 ];
 
-/** Outcomes of what a hook in the server's thread tries; nothing may have changed afterwards. */
+/** Outcomes of the attempts of a hook in the server's thread; nothing may have changed afterwards. */
 async function outcomes(
   options: Partial<FileServerOptions>,
   target: string,

@@ -64,7 +64,7 @@ export class SecureUpstream implements Task, BridgeOwner {
     this.#socket = new Watched(loop, fd, (events) => this.#onSocket(events), OUT);
   }
 
-  /** What the request reads from and writes to, once the connection is secured. */
+  /** The socket that the request reads and writes, once the handshake is done. */
   get end(): number {
     return this.#bridge?.fd ?? -1;
   }
@@ -83,7 +83,7 @@ export class SecureUpstream implements Task, BridgeOwner {
     if (this.#closed) return;
     if (this.#bridge === null) return this.#step();
     if ((events & (ERR | HUP)) !== 0) {
-      // What has arrived before is read, and then the error: by and by, as the request asks for it.
+      // Bytes that arrived before are read first, and then the error, as the request asks for them.
       this.hungUp = true;
       this.watch(0);
     }
