@@ -50,6 +50,8 @@ export type {
   PlanOptions,
   SiteOptions,
 } from "./rules/options.ts";
+export { prometheus, type PrometheusOptions } from "./prometheus.ts";
+export type { RelayStats } from "../move/relay/server/stats.ts";
 export { planResponse } from "./rules/plan.ts";
 export type { Dotfiles } from "./rules/target.ts";
 export {
