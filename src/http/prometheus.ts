@@ -82,15 +82,17 @@ function* samplesOf(
   group: Readonly<Record<string, unknown>>,
   path: readonly string[],
   labels: Labels,
+  label?: string,
 ): Generator<Sample> {
-  const label = LABELS[path.at(-1) ?? ""];
   for (const [key, value] of Object.entries(group)) {
     const own = label === undefined ? labels : { ...labels, [label]: key };
     const at = label === undefined ? [...path, key] : path;
     if (typeof value === "number") {
       const gauge = GAUGES.has(at.join(".")) || GAUGES.has(key);
       yield { name: at.map(snakeCase).join("_"), gauge, labels: own, value };
-    } else if (typeof value === "object" && value !== null) yield* samplesOf(value as never, at, own);
+    } else if (typeof value === "object" && value !== null) {
+      yield* samplesOf(value as never, at, own, label === undefined ? LABELS[key] : undefined);
+    }
   }
 }
 

@@ -174,6 +174,7 @@ export class SendfileBypass {
 
   #pumpTo({ connection, cork }: ResponseBody): void {
     const { start, length } = this.#rest;
+    this.#progress.begin();
     const options = { file: this.#stream.fd, start, length, connection, progress: this.#progress };
     this.#pump = new Pump({ ...options, cork }, (end) => this.#conclude(end));
     this.#pump.start();

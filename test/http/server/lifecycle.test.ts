@@ -16,6 +16,8 @@ import { describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { createFileServer, type FileServer } from "../../../src/http/server/control/file_server.ts";
 import type { FileServerOptions } from "../../../src/http/server/control/options.ts";
+import { prometheus } from "../../../src/http/mod.ts";
+import { createRelay } from "../../../src/mod.ts";
 import { AddressFamily, raw, socketpair, SocketType } from "../../../src/sys/mod.ts";
 import { openListener } from "../../../src/sys/net/listener.ts";
 import { runChild } from "../../_kit/child.ts";
@@ -56,6 +58,47 @@ async function read(socket: Socket): Promise<Buffer> {
   await once(socket, "close");
   return Buffer.concat(chunks);
 }
+
+describe("prometheus()", () => {
+  it("formats the statistics of a server", async () => {
+    await withServer({ threads: 1 }, async (server, port) => {
+      await fetchRaw(port, "/file.txt");
+      await fetchRaw(port, "/absent");
+      const lines = prometheus(server.stats()).split("\n");
+      assert.equal(lines.pop(), "");
+      assert.ok(lines.includes("# TYPE sluice_requests_total counter"));
+      assert.ok(lines.includes("sluice_requests_total 2"));
+      assert.ok(lines.includes('sluice_statuses_total{class="4xx"} 1'));
+      assert.ok(lines.includes('sluice_threads_requests_total{thread="0"} 2'));
+      assert.ok(lines.includes("# TYPE sluice_cache_bytes gauge"));
+      assert.ok(lines.includes("# TYPE sluice_open gauge"));
+      const names = lines.filter((line) => line.startsWith("# TYPE"));
+      assert.equal(new Set(names).size, names.length);
+      for (const line of lines) assert.match(line, /^(# TYPE \w+ \w+|\w+({\w+="\w+"})? \d+)$/);
+    });
+  });
+
+  it("formats the statistics of a relay, and TLS by reason", async () => {
+    const relay = createRelay({ listen: 0, upstream: 1 });
+    const text = prometheus(relay.stats(), { prefix: "relay", labels: { to: 'a"b\\\n' } });
+    assert.match(text, /^relay_bytes_up_total{to="a\\"b\\\\\\n"} 0$/m);
+    assert.match(text, /^# TYPE relay_active gauge$/m);
+    assert.doesNotMatch(text, /connect_error/);
+    await relay.close();
+    const tls = { handshakes: 3, failures: { plainHttp: 2 } };
+    assert.match(
+      prometheus({ tls } as never),
+      /^sluice_tls_failures_total{reason="plainHttp"} 2$/m,
+    );
+  });
+
+  it("refuses what are no statistics, and names that are not allowed", () => {
+    assert.throws(() => prometheus(null as never), TypeError);
+    assert.throws(() => prometheus({} as never, { prefix: "a-b" }), TypeError);
+    assert.throws(() => prometheus({} as never, { labels: { "a b": "" } }), TypeError);
+    assert.throws(() => prometheus({} as never, { labels: 1 } as never), TypeError);
+  });
+});
 
 describe("createFileServer({ fd })", () => {
   const address = { family: "IPv4", address: "127.0.0.1", port: 0 } as const;

@@ -5,10 +5,13 @@ import { connect as connectHttp2, createServer as createHttp2Server } from "node
 import { createServer as createTlsServer } from "node:https";
 import type { Server } from "node:http";
 import { after, it } from "node:test";
-import { PassThrough, pipeline } from "node:stream";
+import { channel } from "node:diagnostics_channel";
+import { PassThrough, pipeline, Readable } from "node:stream";
+import { setTimeout as sleep } from "node:timers/promises";
 import { pipeline as pipelineAsync } from "node:stream/promises";
 import { connect as connectTls } from "node:tls";
 import { createReadStream } from "../../../src/move/read_stream/read_stream.ts";
+import { sendFile, transfer, type TransferTrace } from "../../../src/mod.ts";
 import { Folder, noise, sha256 } from "../../_kit/bytes.ts";
 import { CERTIFICATE, KEY } from "../../_kit/certificate.ts";
 import { describeWithoutLeaks } from "../../_kit/leaks.ts";
@@ -267,6 +270,13 @@ const ROWS: Record<string, Row> = {
 
 for (const name of ["a patched write()", "a transform between"]) ROWS[name]!.sent = 0;
 
+async function until(condition: () => boolean): Promise<void> {
+  for (let tries = 0; !condition(); tries++) {
+    assert.ok(tries < 2000);
+    await sleep(5);
+  }
+}
+
 function noError(error: unknown): void {
   assert.equal(error, undefined);
 }
@@ -385,6 +395,43 @@ describeWithoutLeaks("createReadStream() piped into a response", {
       assert.equal(sent, 0);
       await new Promise<void>((resolve) => session.close(resolve));
     }, server);
+  });
+
+  it("traces each transfer from its start to its end, with one object", async () => {
+    const seen: [string, TransferTrace][] = [];
+    const subscriptions = ["start", "error", "asyncEnd"].map((event) => {
+      const each = channel(`tracing:sluice:transfer:${event}`);
+      const listener = (trace: unknown) => void seen.push([event, trace as TransferTrace]);
+      each.subscribe(listener);
+      return () => each.unsubscribe(listener);
+    });
+    try {
+      await withServer((req, res) => {
+        if (req.url === "/stream") createReadStream(path).pipe(res);
+        else void sendFile(res, path);
+      }, async (port) => {
+        const client = new Client(port);
+        for (const target of DESCRIPTOR ? ["/file", "/stream"] : ["/file"]) {
+          await client.get(target);
+          await until(() => seen.length === 2);
+          const [[start, first], [end, last]] = seen.splice(0) as [typeof seen[0], typeof seen[0]];
+          assert.deepEqual([start, end], ["start", "asyncEnd"]);
+          assert.equal(first, last);
+          assert.equal(last.total, SIZE);
+          assert.equal(last.bytes, SIZE);
+          assert.equal(last.method, DESCRIPTOR ? "sendfile" : "copy");
+          assert.equal(last.error, undefined);
+        }
+        await client.close();
+      });
+      const signal = AbortSignal.abort();
+      await assert.rejects(transfer(Readable.from([content]), new PassThrough(), { signal }));
+      const trace = seen.at(-1)![1];
+      assert.deepEqual(seen.map(([event]) => event), ["start", "error", "asyncEnd"]);
+      assert.equal(trace.error!.name, "AbortError");
+    } finally {
+      for (const end of subscriptions) end();
+    }
   });
 
   it("tells bytes, method and duration of each transfer", async () => {
