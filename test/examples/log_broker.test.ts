@@ -207,7 +207,7 @@ describe("log broker: kcat", { skip: NO_KCAT }, () => {
     const age = ["--retention-ms", "100", "--retention-check-ms", "20"];
     await withBroker("short", age, async (own) => {
       const files = () => readdirSync(join(folder, "short/topics/short/0"));
-      await until(() => files().join() === EMPTY_LOG.join(), "all removed");
+      await until(() => files().sort().join() === EMPTY_LOG.join(), "all removed");
       assert.deepEqual(await consume(own, "short"), []);
       await kcat(own, ["-P", "-t", "short"], "next\n");
       const { high } = await withClient((client) => client.fetch("short", 3001), own);
