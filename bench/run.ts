@@ -20,6 +20,7 @@ import { save } from "./results.ts";
 import { listInstalled } from "./installed.ts";
 import { describePeers, listFor, type PeerName, selectPeers } from "./selection.ts";
 import { broadcast } from "./what/broadcast.ts";
+import { cli } from "./what/cli.ts";
 import { cold } from "./what/cold.ts";
 import { copy } from "./what/copy.ts";
 import { crowd } from "./what/crowd.ts";
@@ -27,6 +28,7 @@ import { direct } from "./what/direct.ts";
 import { fallback } from "./what/fallback.ts";
 import { ffi } from "./what/ffi.ts";
 import { mmap } from "./what/mmap.ts";
+import { log } from "./what/log.ts";
 import { relay } from "./what/relay.ts";
 import { http } from "./what/http.ts";
 import { https } from "./what/https.ts";
@@ -45,9 +47,11 @@ const BENCHMARKS: Record<string, Benchmark> = {
   direct,
   http,
   https,
+  cli,
   fallback,
   middleware,
   relay,
+  log,
   transfer,
   copy,
   mmap,
@@ -61,6 +65,7 @@ const HELP = `Usage: npm run bench -- WHAT [options]
   serve       100 clients x 100 MiB: CPU per GB, throughput and memory, beside nginx and pipe()
   http        createFileServer by kind of request, beside nginx, sirv, Fastify and the runtimes
   https       createFileServer by TLS: large and small files, handshakes, idle connections
+  cli         sluice serve beside createFileServer: quiet, with its live view; and without a cache
   fallback    requests that createFileServer forwards to a program, beside nginx proxy_pass
   middleware  serveStatic() under Express and Fastify, beside their own and sirv, by file size
   slow        1,000 slow readers: their memory, and a small request beside them
@@ -69,6 +74,7 @@ const HELP = `Usage: npm run bench -- WHAT [options]
   direct      direct I/O beside fio and dd: random reads, sequential reads and writes, a backup
   ffi         what a call through src/sys/raw costs over the bare call of the backend
   relay       20 clients x 100 MB through a relay, beside HAProxy and pipe()
+  log         examples/log_broker: records produced and fetched, and its CPU beside plain sendfile
   transfer    file to pipe to file, and to a socket, beside the same calls in C
   copy        copyFile() beside fs.copyFile() and cp, and what it leaves in the page cache
   mmap        64 bytes at random offsets of a mapped file, beside readSync and promises

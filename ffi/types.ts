@@ -45,7 +45,7 @@ export type Bound<S extends Record<string, Signature>> = {
   readonly [K in keyof S]: (...args: Args<S[K]["args"]>) => Ret<S[K]["returns"]>;
 };
 
-/** What a runtime must provide for the library to run. */
+/** The functions that a runtime must provide for the library. */
 export interface Backend {
   /** Short, stable name, for diagnostics and for skipping tests. */
   readonly name: "bun" | "deno" | "node" | "koffi";

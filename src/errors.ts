@@ -41,6 +41,46 @@ export class SyscallError extends Error {
     this.syscall = syscall;
     this.bytesMoved = bytesMoved;
   }
+
+  /**
+   * HTTP status by which Express, Koa, Fastify and others answer if a file could not be opened: 404
+   * if it is missing, 403 without permission, 503 without free descriptors. `undefined` for other
+   * failures, which they answer with 500.
+   */
+  get status(): number | undefined {
+    return this.syscall.startsWith("open") || this.code === "EISDIR"
+      ? statusOfOpening(this.code)
+      : undefined;
+  }
+
+  /** Always false: the message may name a path, and must not reach the client. */
+  get expose(): boolean {
+    return false;
+  }
+}
+
+/** Returns the HTTP status for a file that could not be opened; `undefined` for a server error. */
+export function statusOfOpening(code: unknown): 404 | 403 | 503 | undefined {
+  switch (code) {
+    case "ENOENT":
+    case "ENOTDIR":
+    case "ENAMETOOLONG":
+    case "ELOOP": // a link that is not followed, or a circle of links
+    case "EXDEV": // a link that leads out of the root: answered as if it did not exist
+    case "ENXIO": // a socket, or a missing device
+    case "EISDIR":
+    case "EINVAL":
+      return 404;
+    case "EACCES":
+    case "EPERM":
+      return 403;
+    case "EMFILE":
+    case "ENFILE":
+    case "ENOMEM":
+      return 503;
+    default:
+      return undefined;
+  }
 }
 
 /** Fields of an {@linkcode UnsupportedError}. */

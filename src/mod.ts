@@ -66,7 +66,7 @@ export { MappedBytes } from "./memory/mapping/mapped_bytes.ts";
 export type { Needle, TextEncodingName } from "./memory/mapping/text.ts";
 export { Mapping, type Residency } from "./memory/mapping/mapping.ts";
 export type { MapAccess, MappedRange } from "./memory/mapping/mapping_state.ts";
-export type { TransferEvent } from "./move/engine/diagnostics.ts";
+export type { TransferEvent, TransferTrace } from "./move/engine/diagnostics.ts";
 export {
   createReadStream,
   type ReadStreamOptions,

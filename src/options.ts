@@ -136,6 +136,12 @@ export function checkFlow(options: FlowOptions, action: string): void {
   }
 }
 
+/** Returns what a private constructor gets from its own class; throws if somebody else calls it. */
+export function own<T>(value: T, kind: new (...args: never[]) => T, instead: string): T {
+  if (value instanceof kind) return value;
+  throw new TypeError(`Cannot construct the object with "new": use ${instead}`);
+}
+
 /** Describes a value for an error message. */
 export function describe(value: unknown): string {
   if (value === null || value === undefined) return String(value);

@@ -25,10 +25,13 @@ export default {
     config(md: { renderer: { rules: Record<string, unknown> } }) {
       // Files of the repository that are no pages, such as examples, are linked to where they lie.
       const links = md.renderer.rules["link_open"] as Rule | undefined;
-      md.renderer.rules["link_open"] = (...[tokens, index, options, env, self]: Parameters<Rule>) => {
+      md.renderer.rules["link_open"] = (
+        ...[tokens, index, options, env, self]: Parameters<Rule>
+      ) => {
         const link = tokens[index]!.attrs.find(([name]) => name === "href")!;
         link[1] = link[1].replace(/^(?:\.\.\/)+/, `${REPOSITORY}/blob/main/`);
-        return links?.(tokens, index, options, env, self) ?? self.renderToken(tokens, index, options);
+        return links?.(tokens, index, options, env, self) ??
+          self.renderToken(tokens, index, options);
       };
     },
   },
@@ -41,11 +44,20 @@ export default {
     sidebar: [
       {
         text: "Use",
-        items: ["guide.md", "http.md", "https.md", "mapping.md", "coming-from.md", "faq.md"].map(page),
+        items: ["guide.md", "http.md", "https.md", "mapping.md", "coming-from.md", "faq.md"].map(
+          page,
+        ),
       },
       {
         text: "Run",
-        items: ["safety.md", "permissions.md", "containers.md", "benchmarks.md"].map(page),
+        items: [
+          "cli.md",
+          "safety.md",
+          "permissions.md",
+          "containers.md",
+          "scale.md",
+          "benchmarks.md",
+        ].map(page),
       },
       { text: "Reference", items: ["api/sluice.md", "api/http.md", "api/sys.md"].map(page) },
       {

@@ -10,14 +10,16 @@
  * ```
  *
  * {@linkcode serveStatic} works in `node:http`, Express, Connect, Koa, Fastify, Hono and servers
- * with a `fetch` handler. {@linkcode fileResponse} answers a `fetch` request with one file.
- * {@linkcode createFileServer} is a complete server in threads of its own. {@linkcode planResponse}
- * only decides the response; build your own adapters on it.
+ * with a `fetch` handler. {@linkcode respondWithFile} answers one request with one file,
+ * {@linkcode fileResponse} a `fetch` request. {@linkcode createFileServer} is a complete server in
+ * threads of its own. {@linkcode planResponse} only decides the response, and {@linkcode sendPlan}
+ * carries it out; build your own adapters on them.
  *
  * @module
  */
 
 export { fileResponse, type FileResponseOptions } from "./adapters/file_response.ts";
+export { type FileSent, respondWithFile } from "./adapters/respond_with_file.ts";
 export {
   type FastifyReply,
   type FastifyRequest,
@@ -26,6 +28,7 @@ export {
   serveStatic,
   type StaticHandler,
 } from "./adapters/serve_static.ts";
+export { sendPlan } from "./adapters/send_plan.ts";
 export type { StaticFile, StaticOptions } from "./adapters/options.ts";
 export type { Symlinks } from "./files/open_root.ts";
 export type {
@@ -38,6 +41,8 @@ export type {
   PlanRequest,
 } from "./rules/types.ts";
 export type { Listing, ListingEntry } from "./rules/listing.ts";
+export type { HeaderRule } from "./rules/by_path/header_rules.ts";
+export type { RedirectRule } from "./rules/by_path/redirects.ts";
 export type {
   CorsOptions,
   HeadersHook,
@@ -45,6 +50,8 @@ export type {
   PlanOptions,
   SiteOptions,
 } from "./rules/options.ts";
+export { prometheus, type PrometheusOptions } from "./prometheus.ts";
+export type { RelayStats } from "../move/relay/server/stats.ts";
 export { planResponse } from "./rules/plan.ts";
 export type { Dotfiles } from "./rules/target.ts";
 export {
@@ -53,9 +60,11 @@ export {
   type FileServer,
   type ServerAddress,
 } from "./server/control/file_server.ts";
+export type { AuthOptions } from "./server/auth/options.ts";
 export type { RequestEvent } from "./server/thread/log_format.ts";
 export type { CacheOptions, ServerLimits } from "./server/control/limits.ts";
-export type { FileServerOptions, LogOptions } from "./server/control/options.ts";
+export type { FileServerOptions } from "./server/control/options.ts";
+export type { LogOptions } from "./server/thread/log_options.ts";
 export type { Endpoint, FallbackOptions, Forwarding } from "./server/proxy/options.ts";
 export type { FallbackTlsOptions } from "./server/proxy/tls/options.ts";
 export type { FileServerStats, TlsStats } from "./server/control/stats.ts";

@@ -1,17 +1,11 @@
-/**
- * Checks whether a file is in the page cache, and reads it there without blocking the event loop.
- * @module
- */
+/** Reads a file into the page cache without blocking the event loop. @module */
 
 import { builtin } from "../builtins.ts";
 import { UnsupportedError } from "../errors.ts";
 import { check } from "../sys/check.ts";
 import { runBlocking } from "../threads/blocking/blocking.ts";
-import { isInMemory } from "./memory_files.ts";
 import { populate } from "./populate.ts";
-import { preadResident, resident, STRIDE, WINDOW } from "./resident.ts";
-
-export { isInMemory, preadResident, resident, STRIDE, WINDOW };
+import { STRIDE } from "./resident.ts";
 
 /**
  * Reads a range into the page cache; resolves when it is there, or at the end of the file.

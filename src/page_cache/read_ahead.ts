@@ -1,6 +1,7 @@
 /** Decides how much of a file may be sent now without waiting for the disk. @module */
 
-import { bringIn, resident, STRIDE } from "./prefetch.ts";
+import { bringIn } from "./prefetch.ts";
+import { resident, STRIDE } from "./resident.ts";
 
 /**
  * After this many cached windows in a row, probe less often, with this stride: three system calls

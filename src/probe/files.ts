@@ -2,13 +2,12 @@
 
 import { platform } from "../../ffi/platform/mod.ts";
 import { builtin } from "../builtins.ts";
-import { StatxMask } from "../sys/file/stat.ts";
+import { StatxFlag, StatxMask } from "../sys/file/stat.ts";
 import * as raw from "../sys/raw/mod.ts";
 import { attempt, type Mechanism, type Scope, unknown } from "./attempt.ts";
 
 const { open: bits } = platform;
 const READ_WRITE = 2;
-const AT_EMPTY_PATH = 0x1000;
 const MODE = 0o600;
 const BLOCK = 4096;
 /** Largest disk block to try if the kernel does not report the size. */
@@ -59,7 +58,7 @@ export function probeFiles(folder: string): Record<Name, Mechanism> {
 function alignment(scope: Scope, fd: number): { memory: number; offset: number } {
   const stat = new Uint8Array(256);
   const view = new DataView(stat.buffer);
-  const result = raw.statx(fd, "", AT_EMPTY_PATH, StatxMask.DIOALIGN, stat);
+  const result = raw.statx(fd, "", StatxFlag.EMPTY_PATH, StatxMask.DIOALIGN, stat);
   if (result === 0 && view.getUint32(156, true) > 0) {
     return { memory: view.getUint32(152, true), offset: view.getUint32(156, true) };
   }

@@ -6,7 +6,8 @@ import { concat } from "../bytes.ts";
 import { UnsupportedError } from "../errors.ts";
 import { available } from "../sys/libc.ts";
 import { dupCloexec } from "../sys/file/open.ts";
-import { DONT_SYNC, factsOf, FileType } from "../sys/file/statx.ts";
+import { SocketLevel, SocketOption } from "../sys/flags/socket.ts";
+import * as raw from "../sys/raw/mod.ts";
 import { bunConnection, type BunSocket, isBunSocket } from "./bun.ts";
 import { denoConnection, isDenoConn } from "./deno.ts";
 import { isPlain } from "./socket.ts";
@@ -39,6 +40,7 @@ interface Handle {
 }
 
 const NOTHING: Uint8Array = new Uint8Array(0);
+const type = new Int32Array(1);
 
 /**
  * Stops the runtime from reading `source`.
@@ -104,8 +106,7 @@ function borrowSocket(socket: Socket): BorrowedReading | null {
   const handle = handleOf(socket);
   if (handle === null || !isPlain(socket) || !isUnread(socket)) return null;
   // Standard input is also a socket object, whatever is behind it.
-  const facts = factsOf(handle.fd, undefined, DONT_SYNC);
-  if (typeof facts === "number" || facts.type !== FileType.SOCKET) return null;
+  if (raw.getsockopt(handle.fd, SocketLevel.SOCKET, SocketOption.TYPE, type) < 0) return null;
   const fd = dupCloexec(handle.fd);
   handle.readStop();
   const pieces: Uint8Array[] = [];

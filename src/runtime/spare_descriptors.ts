@@ -23,7 +23,7 @@ export function descriptorShortage(): "EMFILE" | "ENFILE" | undefined {
   try {
     while (spare.length < NEEDED) spare.push(openSync("/dev/null", "r"));
   } catch (error) {
-    // What is refused for another reason says nothing.
+    // A refusal for another reason says nothing about descriptors.
     const { code } = error as NodeJS.ErrnoException;
     if (SHORTAGES.has(code)) return code as "EMFILE" | "ENFILE";
   } finally {

@@ -1,4 +1,4 @@
-/** What the code that moves bytes needs to know of a connection that the runtime owns. @module */
+/** The interface to connections that the runtime owns. @module */
 
 /**
  * A connection that the runtime owns. sluice may write to its descriptor only while the runtime's
@@ -23,6 +23,9 @@ export interface RuntimeConnection {
    * on its descriptor.
    */
   readonly write: ((bytes: Uint8Array, done: (error?: Error | null) => void) => void) | null;
+
+  /** Whether the kernel encrypts what is written. */
+  readonly kernelTls?: boolean | undefined;
 
   /** Whether an idle timer of the runtime currently watches this connection. */
   timed(): boolean;

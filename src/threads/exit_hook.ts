@@ -4,7 +4,7 @@ import { builtin } from "../builtins.ts";
 import { exitNow } from "../sys/raw/process/exit.ts";
 import { PARK_MS } from "./job.ts";
 
-/** What a host does when its thread ends: tells its Worker to stop, then waits for it. */
+/** Runs when a host's thread ends: tells its Worker to stop, then waits for it. */
 export interface Exit {
   /** Whether the thread may hang. */
   readonly mayHang: boolean;

@@ -22,7 +22,7 @@ export const NUMBER_BYTES = 4;
 
 /** The mailboxes of a pool. They must outlive its threads. */
 export class FdMailboxes {
-  /** What the threads get. */
+  /** The data for the threads. */
   readonly shares: Shares;
   readonly #open: { readonly readFd: number; readonly writeFd: number }[] = [];
 

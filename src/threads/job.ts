@@ -24,7 +24,7 @@ export const PARK_MS = 250;
  */
 export const NESTED_PARK_MS = 50;
 
-/** What a job can use. */
+/** The environment of a job. */
 export interface JobContext {
   /** The host's `data`. */
   readonly data: unknown;
@@ -54,7 +54,7 @@ export interface JobModule {
   run(job: JobContext): void;
 }
 
-/** What the host passes to its Worker as `workerData.sluice`. */
+/** The data that the host passes to its Worker as `workerData.sluice`. */
 export interface WorkerStart {
   readonly job: string;
   readonly data: unknown;

@@ -7,10 +7,10 @@ import * as raw from "../sys/raw/mod.ts";
 
 const INFINITY = 2n ** 64n - 1n;
 
-/** Descriptors that a program has, where nobody says. */
+/** Assumed number of open descriptors, if the system does not report it. */
 const ESTIMATE = 64;
 
-/** The soft limit; `null` where there is none, or where nobody says. */
+/** The soft limit; `null` if there is none, or the system does not report it. */
 export function openFilesLimit(): number | null {
   if (platform.os === "linux" && available()) {
     const out = new BigUint64Array(2);
@@ -30,7 +30,7 @@ export function openFilesLimit(): number | null {
   }
 }
 
-/** Descriptors that are open; an estimate where nobody says. */
+/** Number of open descriptors; an estimate if the system does not report it. */
 export function openFiles(): number {
   if (platform.os !== "linux" || !available()) return ESTIMATE;
   try {

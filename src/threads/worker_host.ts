@@ -15,7 +15,7 @@ import { WakeSocket } from "./wake_socket.ts";
 import { startError, workerExecArgv, workerLocation } from "./worker_location.ts";
 import { type Exit, offExit, onExit } from "./exit_hook.ts";
 
-/** What a host runs, and its callbacks. */
+/** The job of a host, and its callbacks. */
 export interface WorkerHostOptions {
   /**
    * The job: URL of a module that exports `run` (see {@linkcode JobModule}), or a built-in name.

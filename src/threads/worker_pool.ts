@@ -2,7 +2,7 @@
 
 import { WorkerHost } from "./worker_host.ts";
 
-/** What a pool runs, and its callbacks. */
+/** The job of a pool, and its callbacks. */
 export interface WorkerPoolOptions {
   /** The job: URL of a module that exports `run`; see {@linkcode jobLocation}. */
   readonly job: URL;

@@ -41,14 +41,14 @@ export interface Opened {
   readonly input: bigint;
 }
 
-/** Room for what is read of a file at once, and for two of the longest ClientHellos. */
+/** Room for four records of a file, and for two ClientHellos of maximum length. */
 const BUFFER_BYTES = 4 * MOST_HELLO_BYTES;
 
 /** The BIO does not close the socket. */
 const BIO_NOCLOSE = 0;
 const SSL_CTRL_SET_TLSEXT_STATUS_REQ_OCSP_RESP = 71;
 
-/** Makes the TLS side of accepted connections. */
+/** Creates the TLS side of accepted connections. */
 export class TlsAcceptor implements TlsMemory {
   /** The functions of OpenSSL. */
   readonly calls: OpenSsl = calls();
@@ -96,7 +96,7 @@ export class TlsAcceptor implements TlsMemory {
   }
 }
 
-/** Makes the objects for a connection on `fd`, which stays the caller's; `null` without memory for them. */
+/** Creates the objects for a connection on `fd`, which is borrowed; `null` if memory runs out. */
 export function openConnection(ssl: OpenSsl, context: bigint, fd: number): Opened | null {
   ssl.ERR_clear_error();
   const connection = BigInt(ssl.SSL_new(context));

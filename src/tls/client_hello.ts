@@ -76,7 +76,7 @@ function joinRecords(bytes: Uint8Array): Uint8Array | ClientHello {
     if (kind === undefined) return INCOMPLETE;
     if (kind !== HANDSHAKE) return at === 0 ? NOT_TLS : MALFORMED;
     if (bytes.length < at + RECORD_HEADER) return INCOMPLETE;
-    // No text begins with the byte of a handshake: this is not answered in plain text.
+    // No text starts with the byte of a handshake, so don't answer in plain text.
     if (bytes[at + 1] !== 3) return MALFORMED;
     const length = bytes[at + 3]! << 8 | bytes[at + 4]!;
     if (length === 0 || length > MOST_RECORD) return MALFORMED;

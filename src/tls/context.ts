@@ -93,7 +93,8 @@ export function makeContext(options: ContextOptions): bigint {
 }
 
 /**
- * A context with what servers and clients have in common: versions, and how records are written.
+ * Creates a context with the settings that servers and clients share: versions, and how records are
+ * written.
  *
  * @param method `SSL_METHOD`
  */
@@ -118,7 +119,7 @@ export function newContext(
   return context;
 }
 
-/** Gives a context back; connections that use it keep it alive. */
+/** Drops a reference; connections that use the context keep it alive. */
 export function freeContext(context: bigint): void {
   calls().SSL_CTX_free(context);
 }
@@ -207,7 +208,7 @@ function unknownCiphers(ciphers: string): RangeError {
   return new RangeError(`Cannot serve HTTPS: tls.ciphers is "${ciphers}": ${reason}`);
 }
 
-/** The error for what OpenSSL refuses to do; has its reason. */
+/** The error for a setting that OpenSSL refuses, with its reason. */
 export function refused(action: string): UnsupportedError {
   return new UnsupportedError({ action, reason: takeReason() });
 }

@@ -1,4 +1,4 @@
-/** Collecting the ClientHello of one connection, which decides what OpenSSL is given. @module */
+/** Collects the ClientHello of one connection, which decides the context for OpenSSL. @module */
 
 import { concat } from "../bytes.ts";
 import { EAGAIN, EINTR } from "../errno.ts";
@@ -9,29 +9,29 @@ import type { Opened, TlsAcceptor } from "./acceptor.ts";
 import { Hello, MOST_HELLO_BYTES, readClientHello } from "./client_hello.ts";
 import { Failure } from "./failure.ts";
 
-/** How the handshake stands. */
+/** State of the handshake. */
 export const Handshake = { DONE: 0, WANT_READ: 1, WANT_WRITE: 2, FAILED: 3 } as const;
 
 /** Alert "no_application_protocol", fatal, in a record of its own: RFC 7301, 3.2. */
 const NO_PROTOCOL = Uint8Array.of(21, 3, 3, 0, 2, 2, 120);
 
-/** Reads the ClientHello, and makes the `SSL` for it. */
+/** Reads the ClientHello, and creates the `SSL` for it. */
 export class HelloReader {
-  /** Why it failed: one of {@linkcode Failure}. */
+  /** Reason for the failure: one of {@linkcode Failure}. */
   failure: number = Failure.OTHER;
-  /** The objects of the connection, which have been given the ClientHello, once it has been read. */
+  /** The objects of the connection, once the ClientHello has been read and passed to OpenSSL. */
   opened: Opened | null = null;
   readonly #acceptor: TlsAcceptor;
   readonly #fd: number;
   #before: Uint8Array = new Uint8Array();
 
-  /** `fd` stays the caller's. */
+  /** Borrows `fd`. */
   constructor(acceptor: TlsAcceptor, fd: number) {
     this.#acceptor = acceptor;
     this.#fd = fd;
   }
 
-  /** Goes on; returns one of {@linkcode Handshake}: `DONE` when `opened` is there. */
+  /** Continues; returns one of {@linkcode Handshake}: `DONE` once `opened` is set. */
   read(): number {
     const { buffer, calls } = this.#acceptor;
     const received = recvCell(this.#fd, buffer, 0, MOST_HELLO_BYTES, 0);

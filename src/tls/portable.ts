@@ -113,7 +113,7 @@ function attempt<T>(pem: Pem, reason: string, body: () => T): T {
 }
 
 /**
- * The text of a source that holds certificates of authorities.
+ * Returns the text of a source with certificates of authorities.
  *
  * @throws {CertificateError} When it holds none, or one is malformed.
  */

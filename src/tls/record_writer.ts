@@ -19,7 +19,7 @@ const MOST_STAGED = 4096;
 
 const SSL_ERROR_WANT_WRITE = 3;
 
-/** What all TLS connections of one thread write by. */
+/** What the TLS connections of one thread share for writing. */
 export interface TlsMemory {
   /** The functions of OpenSSL. */
   readonly calls: OpenSsl;
@@ -42,10 +42,10 @@ export class RecordWriter {
   readonly #ssl: bigint;
   /** Length of an encrypted record that has not been sent. */
   #pending = 0;
-  /** Data that waits for the file after it. */
+  /** Data that waits for the file behind it. */
   #staged: Uint8Array | null = null;
 
-  /** Writes to the connection of `ssl` on `fd`; both stay the caller's. */
+  /** Writes to the connection of `ssl` on `fd`; borrows both. */
   constructor(memory: TlsMemory, fd: number, ssl: bigint) {
     this.#memory = memory;
     this.#fd = fd;
@@ -113,7 +113,7 @@ export class RecordWriter {
       }
       const written = this.#write(addressAt(buffer, at), length);
       if (written <= 0) return sent > 0 ? sent : written;
-      // What was pending is not in the buffer, which is empty then.
+      // The pending record is not in the buffer, which is empty now.
       if (filled > 0) at += written;
       this.#staged = null;
       sent += written - staged;
@@ -122,9 +122,9 @@ export class RecordWriter {
   }
 
   /**
-   * Fills the buffer with what is staged and a part of the file behind it: bytes of both, or `-errno`.
-   * Four records at a time: they stay in the processor's cache until they are encrypted, and 256 KiB
-   * do not. Read and not mapped: what is missing of a truncated file would be zeros.
+   * Fills the buffer with the staged data and a part of the file behind it: bytes of both, or
+   * `-errno`. Reads four records at a time, because they stay in the processor's cache until they are
+   * encrypted; 256 KiB would not. Does not map the file, because a truncated one would yield zeros.
    */
   #fill(file: number, position: number, count: number, staged: number): number {
     const { buffer } = this.#memory;
@@ -135,14 +135,14 @@ export class RecordWriter {
   }
 
   /**
-   * Holds back segments that are not full, or lets them go. Each record is written on its own: without
-   * this, and with TCP_NODELAY, each would be a segment of its own as well.
+   * Holds back partial segments, or sends them. Each record is one write: without the cork, and with
+   * TCP_NODELAY, each would also end with a partial segment.
    */
   #cork(value: number): void {
     raw.setsockopt(this.#fd, SocketLevel.TCP, TcpOption.CORK, value);
   }
 
-  /** Sends what was staged: 0, or `-errno`. */
+  /** Sends the staged data: 0, or `-errno`. */
   #flush(): number {
     const staged = this.#staged;
     if (staged === null) return 0;

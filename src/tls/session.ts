@@ -27,13 +27,13 @@ export class TlsSession {
   failure: number = Failure.OTHER;
   /** Whether a read waits for room in the socket instead of data. */
   readWantsWrite = false;
-  /** The reason in OpenSSL's words; empty where it has none. */
+  /** OpenSSL's text for the reason; empty if there is none. */
   detail = "";
-  /** Whether {@linkcode recv} has more to tell although nothing further may arrive. */
+  /** Whether {@linkcode recv} can return more even if nothing further arrives. */
   buffered = false;
   readonly #memory: TlsMemory;
   readonly #fd: number;
-  /** Reads what a client says first; `null` once it has been read, and for our own clients. */
+  /** Reads the ClientHello; `null` once it has been read, and for our own clients. */
   #hello: HelloReader | null = null;
   #ssl = 0n;
   #input: Input | null = null;
@@ -44,13 +44,13 @@ export class TlsSession {
   #ended = false;
   #closing = false;
 
-  /** The server's side by a `TlsAcceptor`, or the client's by a `TlsDialer`. `fd` stays the caller's. */
+  /** A `TlsAcceptor` creates the server's side, a `TlsDialer` the client's. `fd` is borrowed. */
   constructor(side: TlsAcceptor | { memory: TlsMemory; opened: Opened }, fd: number) {
     this.#fd = fd;
     if ("opened" in side) {
       this.#memory = side.memory;
       this.#take(side.opened);
-      // A client speaks first.
+      // The client sends the first message.
       this.#blocked = true;
     } else {
       this.#memory = side;
@@ -64,12 +64,12 @@ export class TlsSession {
     this.#input = new Input(this.#memory, this.#fd, input);
   }
 
-  /** Whether the peer has said that nothing follows (close_notify). */
+  /** Whether the peer has ended its output (close_notify). */
   get complete(): boolean {
     return this.#ended;
   }
 
-  /** What is wrong with the certificate of the peer, by OpenSSL's number; 0 for nothing. */
+  /** OpenSSL's number for the problem with the peer's certificate; 0 for none. */
   get verifyError(): number {
     return Number(this.#memory.calls.SSL_get_verify_result(this.#ssl));
   }
@@ -123,7 +123,7 @@ export class TlsSession {
     this.#writer = new RecordWriter(this.#memory, this.#fd, this.#ssl);
     const output = BigInt(calls.SSL_get_wbio(this.#ssl));
     this.#writer.kernel = Number(calls.BIO_ctrl(output, BIO_CTRL_GET_KTLS_SEND, 0n, 0n)) === 1;
-    // What arrived with the end of the handshake waits in the BIO, and no event will tell of it.
+    // Data that arrived with the end of the handshake waits in the BIO, and no event reports it.
     this.#input!.recordEnded();
     this.buffered = !this.#input!.drained;
     return Handshake.DONE;
@@ -157,7 +157,7 @@ export class TlsSession {
       const count = this.#read(addressAt(cell, start + total), room - total);
       if (count > 0) {
         total += count;
-        // Less than there is room for is the end of a record.
+        // A count below the room means the end of a record.
         if (total < room) this.#input!.recordEnded();
       } else if (total > 0) {
         // Report an end or a failure after the data before it.

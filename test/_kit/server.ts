@@ -33,7 +33,7 @@ export interface ServerOptions {
 
 const DENO = "Deno" in globalThis;
 /** The text after the port may contain colons too. */
-const ADDRESS = /https?:\/\/[^\s/"]+:(\d+)/;
+const ADDRESS = /(?:https?|tcp):\/\/[^\s/"]+:(\d+)/;
 const WAIT_MS = 20_000;
 
 const running = new Set<ChildProcess>();

@@ -1,4 +1,4 @@
-/** What `npm run bench` understands, without measuring anything. */
+/** Arguments of `npm run bench`, without measuring anything. */
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";

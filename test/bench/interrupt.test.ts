@@ -39,7 +39,7 @@ describe("npm run bench, interrupted", () => {
             env: { ...process.env, TMPDIR: folder },
             stdio: ["ignore", "ignore", "pipe"],
           });
-          // What it says first comes when everything is compiled, and the file is written.
+          // Its first output comes once everything is compiled and the file is written.
           await once(child.stderr!, "data");
           child.stderr!.resume();
           await sleep(300);

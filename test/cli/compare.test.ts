@@ -39,7 +39,7 @@ describe("sluice compare", () => {
       assert.deepEqual(moved, none);
     }
     for (const target of ["socket", "file"]) {
-      // Where io_uring is missing or forbidden, that is what is said.
+      // The report says if io_uring is missing or forbidden.
       if (refusals.some(({ method }) => method === "ring")) break;
       const { traffic: { calls, ...moved } } = find(target, "ring");
       assert.deepEqual(moved, { intoUser: SIZE, outOfUser: SIZE, inKernel: 0 });

@@ -1,4 +1,4 @@
-/** What the parts of `sluice compare` open, they close, whatever goes wrong. */
+/** The parts of `sluice compare` close what they open, even on errors. */
 
 import assert from "node:assert/strict";
 import { existsSync, mkdirSync, readdirSync } from "node:fs";
@@ -36,7 +36,7 @@ const { signal } = new AbortController();
 describeWithoutLeaks("the parts of sluice compare, in trouble", {
   warmUp: async () => {
     capabilities();
-    // This one gets as far as to start a program, for which Bun keeps what it waits with.
+    // This one starts a program; Bun keeps a descriptor to wait for it.
     await compare(plan({}), AbortSignal.abort()).catch(() => {});
     const file = folder.file(noise(10_000));
     warm(file, 10_000);

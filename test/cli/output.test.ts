@@ -1,4 +1,4 @@
-/** What the command prints, in narrow windows, as JSON, and where nobody takes it. */
+/** Output of the command: in narrow windows, as JSON, and to a closed pipe. */
 
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";

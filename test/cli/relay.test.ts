@@ -19,7 +19,7 @@ const LISTENING = /^Listening on 127\.0\.0\.1:(\d+), relaying to 127\.0\.0\.1:\d
 const SCRIPT = "/usr/bin/script";
 const NO_TERMINAL = !existsSync(SCRIPT) && "script(1) is not installed";
 
-/** Runs the command; `use` is called once with a client and what it was connected to. */
+/** Runs the command; calls `use` once with a client and its upstream connection. */
 async function run(
   flags: readonly string[],
   use: (client: Peer, server: Peer, kill: (signal: NodeJS.Signals) => void) => void,

@@ -1,4 +1,4 @@
-/** `sluice serve` over HTTPS: which certificate, how it is renewed, and what is refused. */
+/** `sluice serve` over HTTPS: choosing and renewing certificates, and rejected options. */
 
 import assert from "node:assert/strict";
 import { X509Certificate } from "node:crypto";
@@ -13,6 +13,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from "node:fs";
+import { createServer as createSecureServer } from "node:https";
 import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -77,7 +78,7 @@ describe("sluice serve over HTTPS", () => {
     }
   }
 
-  /** What the command says when it cannot serve; it must end by itself, and show no key. */
+  /** Output of the command when it cannot serve; it must exit by itself, and print no key. */
   async function refused(...args: string[]): Promise<string> {
     const { code, stderr, stdout } = await runChild(MAIN, {
       args: ["serve", join(folder, "site"), "--port", "0", ...args],
@@ -229,6 +230,27 @@ describe("sluice serve over HTTPS", () => {
       assert.match(message, /^sluice: Cannot use the (certificate|private key) /m);
       assert.ok(message.includes(`"${name}"`), message);
       assert.match(message, reason);
+    }
+  });
+
+  it("passes requests on over HTTPS, to a program that the system trusts", async () => {
+    const { cert, key } = pair();
+    const options = { cert: readFileSync(cert), key: readFileSync(key) };
+    const program = createSecureServer(options, (req, res) => res.end(`program: ${req.url}`));
+    await once(program.listen(0, "127.0.0.1"), "listening");
+    const args = ["--fallback", `https://localhost:${(program.address() as AddressInfo).port}`];
+    try {
+      await withServer(args, async ({ port }) => {
+        assert.equal((await fetchRaw(port, "/absent")).body.toString(), "program: /absent");
+        assert.equal((await fetchRaw(port, "/file.txt")).body.toString(), "hello");
+      }, { SSL_CERT_FILE: cert });
+      await withServer(args, async ({ port, printed }) => {
+        assert.equal((await fetchRaw(port, "/absent")).status, 502);
+        await printed(/502 GET \/absent .*the issuer of its certificate is not trusted/);
+      }, { SSL_CERT_FILE: pair().cert });
+    } finally {
+      program.close();
+      program.closeAllConnections();
     }
   });
 

@@ -1,4 +1,4 @@
-/** What every static middleware must still do when `sluice/register` has been imported. @module */
+/** Checks that static middleware still works with `sluice/register`. @module */
 
 import assert from "node:assert/strict";
 import { mkdirSync, writeFileSync } from "node:fs";
@@ -23,7 +23,7 @@ const size = SIZES["big.bin"]!;
 
 /** The folder that the servers serve. */
 export const root: Folder = new Folder();
-/** What the files in it hold. */
+/** The content of its files. */
 export const files: Map<string, Buffer> = new Map();
 let seed = 1;
 for (const [name, length] of Object.entries(SIZES)) {

@@ -10,7 +10,7 @@ import { type RunningServer, startServer } from "../_kit/server.ts";
 
 export const FILE_SERVER: URL = new URL("../../examples/file_server.ts", import.meta.url);
 export const MIB: number = 1024 * 1024;
-/** What the log says of files under this backend. */
+/** How the log describes files with this backend. */
 export const METHOD: string = process.env["SLUICE_FFI"] === "none" ? "copy" : "sendfile";
 
 /** A folder, and a server of it. */

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { get, type IncomingMessage } from "node:http";
@@ -10,10 +10,17 @@ import { createInterface } from "node:readline";
 import { after, describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
 import { Folder, noise, Reader, sha256 } from "../_kit/bytes.ts";
+import { runChild } from "../_kit/child.ts";
 
 const HOST = "127.0.0.1";
+const NO_CALLS = process.env["SLUICE_FFI"] === "none" && "the example makes its own calls";
 const folder = new Folder();
-after(() => folder.remove());
+const running = new Set<ChildProcess>();
+after(() => {
+  folder.remove();
+  // Left by a test that failed.
+  for (const { pid } of running) process.kill(pid!, "SIGKILL");
+});
 
 /** Starts an example under this runtime; it prints one line of JSON first. */
 async function startExample<T>(name: string, args: string[]) {
@@ -22,6 +29,8 @@ async function startExample<T>(name: string, args: string[]) {
   const child = spawn(process.execPath, [...flags, file, ...args], {
     stdio: ["ignore", "pipe", "inherit"],
   });
+  running.add(child);
+  child.once("exit", () => running.delete(child));
   const lines: string[] = [];
   const output = createInterface(child.stdout);
   output.on("line", (line) => lines.push(line));
@@ -36,10 +45,11 @@ async function startExample<T>(name: string, args: string[]) {
         await once(output, "line");
       }
     },
-    async stop(): Promise<void> {
+    /** Ends it, and returns its exit code. */
+    async stop(signal: NodeJS.Signals = "SIGKILL"): Promise<number | null> {
       const ended = once(child, "exit");
-      child.kill("SIGKILL");
-      await ended;
+      process.kill(child.pid!, signal);
+      return (await ended)[0];
     },
   };
 }
@@ -107,5 +117,69 @@ describe("examples/video_relay.ts", () => {
     await example.printed(/stream ended: 1 B/);
     await example.stop();
     [camera, again].forEach((socket) => socket.destroy());
+  });
+});
+
+describe("examples/chat_tee", () => {
+  const MEMBERS = 8;
+
+  for (const mode of ["tee", "copy"]) {
+    it(`passes messages on, whoever is slow or dead: ${mode}`, { skip: NO_CALLS }, async () => {
+      const args = mode === "copy" ? ["--copy"] : [];
+      const room = await startExample<{ port: number }>("chat_tee/main", args);
+      const join = async () => {
+        const socket = connect(room.first.port, HOST);
+        socket.on("error", () => {});
+        await once(socket, "connect");
+        return socket;
+      };
+      const slow = await join();
+      slow.pause();
+      const dead = await join();
+      const readers = [];
+      for (let i = 0; i < MEMBERS; i++) readers.push(new Reader(await join()));
+      const sender = new Reader(await join());
+      const talk = sender.stream as Socket;
+      // All before the sender have joined when it has: the queue keeps their order.
+      talk.write("first line\n");
+      for (const reader of readers) await reader.take(11);
+      dead.resetAndDestroy();
+      const bytes = noise(1_600_000);
+      for (let from = 0; from < bytes.length; from += 50_000) {
+        talk.write(bytes.subarray(from, from + 50_000));
+        // A member has to leave that is further behind than its pipe is long.
+        for (const reader of readers) await reader.take(11 + from + 50_000);
+      }
+      (readers[1]!.stream as Socket).write("an answer\n");
+      assert.equal((await sender.take(10)).toString("latin1"), "an answer\n");
+      const expected = Buffer.concat([Buffer.from("first line\n"), bytes]);
+      for (const reader of readers.slice(2)) {
+        assert.equal(sha256(reader.bytes().subarray(0, expected.length)), sha256(expected));
+      }
+      const code = await room.stop("SIGTERM");
+      assert.equal(code, 143);
+      const sum = await room.printed(/deliveries/);
+      assert.match(sum, /^\d+ messages, \d+ deliveries, 1 too slow, 1 gone$/);
+      for (const { stream } of readers) stream.destroy();
+      for (const socket of [slow, talk]) socket.destroy();
+    });
+  }
+
+  it("compares both, and says when tee loses", { skip: NO_CALLS }, async () => {
+    const { code, stdout, stderr } = await runChild(
+      new URL("../../examples/chat_tee/compare.ts", import.meta.url),
+      { args: ["--members", "9", "--seconds", "0.01"] },
+    );
+    assert.equal(code, 0, stderr);
+    assert.equal(stdout.match(/^ +\d+ +[\d.]+ +[\d.]+ +\S+$/gm)?.length, 5, stdout);
+    assert.match(stdout, /^tee (wins from|loses with)/m);
+  });
+
+  it("says what is wrong", async () => {
+    for (const name of ["main", "compare"]) {
+      const file = new URL(`../../examples/chat_tee/${name}.ts`, import.meta.url);
+      const { code, stderr } = await runChild(file, { args: ["--port", "x"] });
+      assert.deepEqual([code, /Usage/.test(stderr)], [2, true], stderr);
+    }
   });
 });

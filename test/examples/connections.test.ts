@@ -98,7 +98,7 @@ describe("file server: connections", () => {
       for (let i = 0; i < 100 && server.descriptors() > most; i++) await sleep(20);
       return server.descriptors();
     };
-    // What a runtime opens for its first connections and keeps is not a leak.
+    // Descriptors that a runtime keeps after its first connections are no leak.
     const before = server.descriptors();
     await Promise.all(Array.from({ length: 20 }, abort));
     const base = await settled(before);
@@ -157,7 +157,7 @@ describe("file server: the command", () => {
 
   it("moves on from the default port when it is taken", async () => {
     const squatter = createServer();
-    // Somebody else may sit there already, which does as well.
+    // Another program may listen there already; that works too.
     await new Promise<void>((resolve) => {
       squatter.once("error", () => resolve());
       squatter.listen(3000, "127.0.0.1", () => resolve());

@@ -1,9 +1,12 @@
 import assert from "node:assert/strict";
+import { execFile, spawnSync } from "node:child_process";
 import {
+  chownSync,
   closeSync,
   existsSync,
   mkdtempSync,
   openSync,
+  readdirSync,
   readFileSync,
   rmSync,
   statSync,
@@ -11,12 +14,15 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { after, describe, it } from "node:test";
+import process from "node:process";
+import { after, before, describe, it } from "node:test";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import { backUp } from "../../examples/direct_backup/backup.ts";
 import { cachedBytes } from "../../examples/direct_backup/cached.ts";
 import { progressLine } from "../../examples/direct_backup/progress_line.ts";
 import { statx, StatxMask } from "../../src/sys/mod.ts";
-import { runChild } from "../_kit/child.ts";
+import { commandLine, runChild } from "../_kit/child.ts";
 import { noise } from "../_kit/bytes.ts";
 import { dropFromCache } from "../_kit/page_cache.ts";
 
@@ -119,5 +125,80 @@ describe("examples/direct_backup.ts", () => {
     silent.show(100, 100);
     silent.end();
     assert.deepEqual(written, []);
+  });
+});
+
+const run = promisify(execFile);
+const POSTGRES = new URL("../../examples/postgres_backup.ts", import.meta.url);
+
+/** PostgreSQL refuses root, so its programs then run as its own user. */
+const OWNER = process.getuid?.() === 0 ? ["runuser", "-u", "postgres", "--"] : [];
+
+/** Folder of PostgreSQL's programs, or why the test cannot run. */
+const SERVER: { bin: string } | { reason: string } = (() => {
+  if (process.env["SLUICE_FFI"] === "none") return { reason: "page caches need foreign calls" };
+  const versions = "/usr/lib/postgresql";
+  const [version] = existsSync(versions) ? readdirSync(versions).sort().reverse() : [];
+  if (version === undefined) return { reason: "PostgreSQL is not installed" };
+  const [program, ...args] = [...OWNER, "test", "-r", fileURLToPath(POSTGRES)];
+  const readable = spawnSync(program!, args).status === 0;
+  const bin = join(versions, version, "bin");
+  return readable ? { bin } : { reason: "PostgreSQL's user cannot read this folder" };
+})();
+
+describe("examples/postgres_backup.ts", { skip: "reason" in SERVER && SERVER.reason }, () => {
+  const bin = "bin" in SERVER ? SERVER.bin : "";
+  // In memory, because a thousand small files are slow on a busy disk.
+  const memory = existsSync("/dev/shm") ? "/dev/shm" : tmpdir();
+  const place = mkdtempSync(join(memory, "sluice-postgres-"));
+  const env = { ...process.env, PGHOST: place, PGUSER: "sluice", PGDATABASE: "postgres" };
+  const data = join(place, "data");
+  const asOwner = (...command: string[]) => {
+    const [program, ...args] = [...OWNER, ...command];
+    return run(program!, args, { env, cwd: place });
+  };
+  const backUpTo = (name: string, ...more: string[]) =>
+    asOwner(...commandLine(POSTGRES, [join(place, name), ...more]));
+
+  before(async () => {
+    if (OWNER.length > 0) chownSync(place, Number(spawnSync("id", ["-u", "postgres"]).stdout), 0);
+    const init = [
+      "-N",
+      "-k",
+      "-A",
+      "trust",
+      "--no-locale",
+      "-U",
+      "sluice",
+      "--wal-segsize=1",
+      "-D",
+      data,
+    ];
+    await asOwner(join(bin, "initdb"), ...init);
+    const options = `-c listen_addresses= -c unix_socket_directories=${place} -c fsync=off`;
+    const log = join(place, "log");
+    await asOwner(join(bin, "pg_ctl"), "-D", data, "-l", log, "-w", "-o", options, "start");
+  });
+  after(async () => {
+    await asOwner(join(bin, "pg_ctl"), "-D", data, "-m", "immediate", "stop").catch(() => {});
+    rmSync(place, { recursive: true, force: true });
+  });
+
+  it("copies a live database that PostgreSQL then recovers", async () => {
+    const { stdout } = await backUpTo("copy", "--check");
+    assert.match(stdout, /MB in \d+ files by copy, and [\d.]+ MB in \d+ files by copy of WAL/);
+    assert.match(stdout, /recovered the backup, and all checksums are right/);
+    assert.match(readFileSync(join(place, "copy", "backup_label"), "utf8"), /^START WAL LOCATION/);
+    assert.ok(!existsSync(join(place, "copy.check")));
+  });
+
+  it("touches no existing folder, and removes what it could not complete", async () => {
+    await assert.rejects(backUpTo("data"), { code: 1, stderr: /EEXIST/ });
+    // The server does not let the user into one of its folders.
+    await asOwner("mkdir", "-m", "0", join(data, "base", "closed"));
+    await assert.rejects(backUpTo("partial"), { code: 1, stderr: /EACCES/ });
+    await asOwner("rmdir", join(data, "base", "closed"));
+    assert.ok(!existsSync(join(place, "partial")));
+    await assert.rejects(backUpTo("rated", "--rate", "no"), { code: 2, stderr: /Usage/ });
   });
 });

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
-import { writeFileSync } from "node:fs";
+import { readdirSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
 import { describe, it } from "node:test";
+import { Adder, LineCounter } from "../../examples/map_large/scan.ts";
 import { grep } from "../../examples/mapped_grep/grep.ts";
 import { Weights, writeWeights } from "../../examples/mapped_weights/safetensors.ts";
 import { MappedFile } from "../../src/mod.ts";
@@ -32,6 +34,52 @@ describe("examples/mapped_grep.ts", () => {
       assert.equal(some.stdout, "100003:a needle here\n100021:and a needle there\n");
       const none = await runChild(example("mapped_grep"), { args: ["thread", path] });
       assert.deepEqual([none.code, none.stdout], [1, ""]);
+    }));
+});
+
+describe("examples/map_large.ts", () => {
+  const log = Buffer.from("aab a\nxaabaab\n\nbaa\nb aab\n".repeat(30) + "no end aab");
+
+  it("counts the same lines and the same sum in pieces of any length", () => {
+    const padded = Buffer.concat([log, Buffer.alloc(4 - log.length % 4)]);
+    const numbers = new Uint32Array(padded.buffer, padded.byteOffset, padded.length / 4);
+    const sum = numbers.reduce((total, number) => total + BigInt(number), 0n);
+    for (const text of ["a", "aab", "b aab", "aabaab", "nowhere", "no end aab"]) {
+      const lines = log.toString().split("\n").filter((line) => line.includes(text)).length;
+      for (const step of [1, 2, 3, 4, 5, 7, 64, log.length]) {
+        const counter = new LineCounter(text);
+        const adder = new Adder();
+        for (let from = 0; from < log.length; from += step) {
+          counter.push(log.subarray(from, from + step));
+          adder.push(log.subarray(from, from + step));
+        }
+        assert.deepEqual([counter.count, adder.sum], [lines, sum], `${text} in steps of ${step}`);
+      }
+    }
+    assert.throws(() => new LineCounter("two\nlines"), RangeError);
+  });
+
+  it("says the same as grep", () =>
+    withFileAsync(log, async (_, path) => {
+      const { code, stdout, stderr } = await runChild(example("map_large"), {
+        args: ["aab", path],
+      });
+      assert.equal(code, 0, stderr);
+      for (const name of ["mapped", "streams", "grep"]) {
+        assert.match(stdout, new RegExp(`^${name} +91 `, "m"), stdout);
+      }
+    }));
+
+  it("says what is wrong, and leaves no file of its own", () =>
+    withFileAsync("", async (_, path) => {
+      const TMPDIR = dirname(path);
+      const made = await runChild(example("map_large"), { args: ["--size", "1"], env: { TMPDIR } });
+      assert.deepEqual([made.code, readdirSync(TMPDIR)], [0, ["file"]], made.stderr);
+      assert.match(made.stdout, /^1000000 bytes/);
+      const missing = await runChild(example("map_large"), { args: ["x", "/nowhere"] });
+      assert.deepEqual([missing.code, /ENOENT/.test(missing.stderr)], [1, true], missing.stderr);
+      const usage = await runChild(example("map_large"), { args: [""] });
+      assert.deepEqual([usage.code, /Usage/.test(usage.stderr)], [2, true], usage.stderr);
     }));
 });
 

@@ -1,4 +1,4 @@
-/** Starting the programs of the tests of faults, and judging what they tell. @module */
+/** Starts the programs of the fault tests, and checks their reports. @module */
 
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
@@ -32,7 +32,7 @@ interface Line {
   unhandled?: string;
 }
 
-/** One fault: what is done, what the kernel is made to answer, and what must come of it. */
+/** One fault: the operation, the kernel's injected result, and the expected outcome. */
 export interface Fault {
   /** Name in _fixtures/deeds.ts. */
   readonly deed: string;

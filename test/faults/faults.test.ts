@@ -1,4 +1,4 @@
-/** What the kernel refuses, in the middle: a few faults; test/stress has all of them. */
+/** A few faults of the kernel during an operation; test/stress has all of them. */
 
 import { describe } from "node:test";
 import { type Fault, testFault, testStarved } from "./_faults.ts";

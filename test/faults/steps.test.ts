@@ -20,7 +20,7 @@ const SENDFILE: Record<string, Fault["ends"]> = {
 };
 const SPLICE: Record<string, Fault["ends"]> = {
   pipe: { some: "EIO" },
-  // What else there is goes on where splice(2) stopped.
+  // Another method continues where splice(2) stopped.
   through: "done",
   fileToFile: "done",
   // The thread has moved some bytes before, and asks once more.

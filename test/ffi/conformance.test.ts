@@ -12,7 +12,7 @@ const ENOSYS = -38;
 const PROT_READ_WRITE = 3;
 const PRIVATE_ANONYMOUS = 0x22;
 
-/** Signatures of the C library that sluice has no use for, but that return what they are given. */
+/** Functions of the C library that return their argument; sluice uses them for tests only. */
 const ECHO = {
   /** `int abs(int)` */
   abs: { args: ["i32"], returns: "i32" },
@@ -24,7 +24,7 @@ const ECHO = {
   memcpy: { args: ["u64", "buffer", "u64"], returns: "i64" },
 } as const;
 
-/** Runs the body with a page that nobody else knows. */
+/** Runs the body with a page of its own. */
 function withPage(body: (address: bigint) => void): void {
   const address = BigInt(libc().mmap(0n, 4096n, PROT_READ_WRITE, PRIVATE_ANONYMOUS, -1, 0n));
   try {
@@ -152,7 +152,7 @@ describe(`the ${backend().name} backend`, () => {
   });
 
   it("keeps the address of a short array while the collector runs", () => {
-    // V8 and JavaScriptCore keep such arrays inside their heap until somebody asks for the buffer.
+    // V8 and JavaScriptCore keep such arrays inside their heap until code reads `buffer`.
     const arrays = Array.from({ length: 500 }, (_, i) => new Uint8Array(8).fill(i));
     const addresses = arrays.map(addressOf);
     allocate();

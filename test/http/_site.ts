@@ -12,7 +12,7 @@ import { noise } from "../_kit/bytes.ts";
 import { fetchRaw, type RawResponse } from "../_kit/raw_http.ts";
 import { withServer } from "../_kit/serve.ts";
 
-/** What must never be served. */
+/** Content that must never be served. */
 export const SECRET = "the sentinel outside the root";
 
 const base = mkdtempSync(join(tmpdir(), "sluice-site-"));

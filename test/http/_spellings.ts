@@ -1,6 +1,6 @@
 /** Spellings of one path, as an attacker tries them to pass a guard. @module */
 
-/** What the file holds that the guard protects. */
+/** Content of the protected file. */
 export const PRIVATE = "what the guard protects";
 
 const HEX = (character: string) => `%${character.charCodeAt(0).toString(16)}`;

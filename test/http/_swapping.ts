@@ -1,4 +1,4 @@
-/** A folder below the root that somebody swaps for a link out of it while it is used. @module */
+/** A folder below the root that is replaced by a link out of it while it is used. @module */
 
 import { rmSync } from "node:fs";
 import { join } from "node:path";

@@ -1,4 +1,4 @@
-/** What strangers send, over raw sockets, and what must become of it. */
+/** Hostile requests over raw sockets, and their expected outcome. */
 
 import assert from "node:assert/strict";
 import { appendFileSync, renameSync, rmSync, truncateSync, writeFileSync } from "node:fs";

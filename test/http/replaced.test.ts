@@ -77,7 +77,7 @@ const NO_SERVER = (Bun ?? Deno) === undefined && "this runtime has no server in 
 
 const SIZES = [500_000, 6 * 1024 * 1024 + 1];
 
-/** What a connection gives until it ends, or until an answer looks complete. */
+/** Bytes of a connection until it ends, or until a response looks complete. */
 interface Outcome {
   readonly ended: boolean;
   readonly bytes: Buffer;
@@ -162,7 +162,7 @@ for (const [name, run] of Object.entries(RUNNERS)) {
             if (times++ === 0) truncateSync(path, 100_000);
           }, async (port) => {
             const { ended, bytes } = await everything(port, 1);
-            // What was read before the file was cut is whole.
+            // Bytes read before the truncation are complete.
             if (!ended) assert.equal(sha256(bytes.subarray(-size)), sha256(before));
             else assert.ok(bytes.length < size);
           });

@@ -36,7 +36,7 @@ const CACHE = {
   reason: "A 304 carries what a cache needs",
   fields: ["accept-ranges", "last-modified"],
 };
-/** What theirs says of the file before it refuses, and what ours says of the refusal. */
+/** Fields of a refusal that differ: `send` describes the file, sluice describes its message. */
 const REFUSAL = ["cache-control", "content-type", "last-modified"];
 const ANSWERED = "What was found is answered";
 const SPELLING = "One spelling of a path";
@@ -203,7 +203,7 @@ const CASES: Record<string, Case> = {
   },
 };
 
-/** What two servers cannot have in common. */
+/** Fields that differ between any two servers. */
 const OWN: ReadonlySet<string> = new Set(["date", "etag", "connection"]);
 
 describe("serveStatic() beside serve-static", () => {

@@ -1,4 +1,4 @@
-/** What `npm test` makes of a file: the counts and the verdict must be the same on every runtime. */
+/** Results of `npm test` for one file: counts and verdict must be the same on every runtime. */
 
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
@@ -194,7 +194,7 @@ describe("npm test", () => {
         first.kill(signal);
         await once(first, "exit");
         if (signal === "SIGKILL") {
-          // Nobody is left to remove it; the next run does.
+          // No process is left to remove it; the next run does.
           assert.equal(readdirSync(place).length, 1);
           const ends = join(folder, "ends.test.ts");
           writeFileSync(ends, `import { it } from "node:test"; it("ends", () => {});`);

@@ -9,7 +9,7 @@ import type { SocketAddress } from "../../src/sys/mod.ts";
 import { formatAddress } from "../../src/move/relay/endpoint.ts";
 import { Listener, Peer } from "../_kit/peer.ts";
 
-/** A relay that listens, its upstream, and what is to be closed at the end. */
+/** A listening relay, its upstream, and the resources to close at the end. */
 export interface Rig extends AsyncDisposable {
   readonly relay: Relay;
   readonly upstream: Listener;

@@ -24,7 +24,7 @@ writeFileSync(from, BYTES);
 after(() => rmSync(root, { recursive: true }));
 let sequence = 0;
 
-/** Ends a process while it copies; what is in the folder of the target afterwards. */
+/** Ends a process while it copies; returns the content of the target's folder afterwards. */
 async function ended(
   how: string,
   moment: number,

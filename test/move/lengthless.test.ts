@@ -13,7 +13,7 @@ import { OVER_HTTP, WAYS } from "../_kit/ways.ts";
 
 const NONE = !available();
 
-/** What a stream receives. */
+/** Bytes that a stream receives. */
 async function transferred(path: string): Promise<Uint8Array> {
   const stream = new PassThrough();
   const pieces: Uint8Array[] = [];

@@ -78,7 +78,7 @@ const THREADS = `
   process.exit();
 `;
 
-/** What threads came to. */
+/** Results of the threads. */
 interface Outcome {
   readonly error: { readonly name: string; readonly message: string } | null;
   readonly left: number;

@@ -27,7 +27,7 @@ import { OVER_HTTP, StatusError, WAYS } from "../_kit/ways.ts";
 
 const NONE = !available();
 
-/** What needs calls of the system itself. */
+/** Tests that need system calls. */
 const NATIVE = ["sendFileBelow", "sendFileToDescriptor"];
 const NO_CALLS = "needs calls of the system";
 
@@ -80,7 +80,7 @@ describe("files of the kernel", { skip: NO_PROCFS }, () => {
   });
 });
 
-/** What cannot be read, with the answer of an HTTP server: what is no file to it is not found. */
+/** Unreadable files, with the status of an HTTP server: 404 for anything but a file. */
 const UNREADABLE = [
   ["/proc/self/attr/current", "EINVAL", 404],
   ["/proc/self/mem", "EIO", 500],
@@ -163,7 +163,7 @@ async function aborted(work: (signal: AbortSignal) => Promise<unknown>): Promise
   return error?.name === "AbortError" ? error.name : String(error?.code ?? error);
 }
 
-/** As `failureOf`, once whoever read before has closed what only one may open. */
+/** Like `failureOf`, once the previous reader has closed a file that allows only one opener. */
 async function free(work: () => Promise<unknown>): Promise<Failure | undefined> {
   for (let i = 0;; i++) {
     const error = await failureOf(work());
@@ -172,7 +172,7 @@ async function free(work: () => Promise<unknown>): Promise<Failure | undefined> 
   }
 }
 
-/** What has nothing to read now waits, or says so; either way nobody waits for it for ever. */
+/** A file without data now waits or fails; neither may block forever. */
 const WAITS = ["AbortError", "EAGAIN"];
 
 describe("files of the kernel that wait", () => {
@@ -198,7 +198,7 @@ describe("files of the kernel that wait", () => {
           assert.equal((error as StatusError | undefined)?.status, 500);
         } else {
           const end = await aborted(work);
-          // What has no positions cannot be read at one.
+          // A file without positions cannot be read at an offset.
           const ends = way.startsWith("DirectFile") ? [...WAITS, "ESPIPE"] : WAITS;
           assert.ok(ends.includes(end), end);
         }
@@ -211,7 +211,7 @@ describe("files of the kernel that wait", () => {
       try {
         const stream = new PassThrough().resume();
         const end = await aborted((signal) => transfer(fd, stream, { signal }));
-        // The tracer lets nobody open it once more, and there is no other way not to wait.
+        // The kernel allows no second opener of the trace, and there is no other way to avoid waiting.
         if (NONE && path === pipe) return assert.equal(end, "EBUSY");
         assert.ok(WAITS.includes(end), end);
       } finally {
@@ -221,7 +221,7 @@ describe("files of the kernel that wait", () => {
   }
 });
 
-/** What a file says to somebody who does not wait; `undefined` when it has bytes. */
+/** Error of a non-blocking read; `undefined` if the file has data. */
 function refusalWaitless(path: string): string | undefined {
   const { status, stdout } = spawnSync("dd", [
     `if=${path}`,

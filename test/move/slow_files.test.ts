@@ -37,7 +37,7 @@ const WAYS = [
 
 const DENO_CLOSES = "Deno closes files on the event loop, and FUSE is asked for that";
 
-/** What the runtime itself closes. */
+/** Skips tests in which Deno itself closes the files. */
 const CLOSED_BY_DENO = DENO && NONE && DENO_CLOSES;
 
 const sumOf = (bytes: Uint8Array) =>

@@ -10,7 +10,7 @@ import { formatAddress, parseEndpoint, resolveAll } from "../../src/move/relay/e
 import { encodeAddress } from "../../src/sys/net/address.ts";
 import { fetchRaw } from "../_kit/raw_http.ts";
 
-/** What is undone after each test. */
+/** Clean-up after each test. */
 const cleanUp: (() => unknown)[] = [];
 afterEach(async () => {
   for (const undo of cleanUp.splice(0).reverse()) await undo();
@@ -41,7 +41,7 @@ async function listen(host: string, port = 0): Promise<{ port: number; server: S
   return { server, port: (server.address() as { port: number }).port };
 }
 
-/** What a relay to `upstream` brings. */
+/** The response through a relay to `upstream`. */
 async function throughRelay(upstream: string): Promise<string> {
   const relay = createRelay({ listen: ":0", upstream });
   cleanUp.push(() => relay.close());
@@ -56,7 +56,7 @@ async function throughRelay(upstream: string): Promise<string> {
   return received;
 }
 
-/** What a program at `to` answers through a server. */
+/** The response of a program at `to`, through a server. */
 async function throughServer(to: string): Promise<string> {
   const server = createFileServer({ root: import.meta.dirname!, fallback: to });
   cleanUp.push(() => server.close({ graceMs: 0 }));

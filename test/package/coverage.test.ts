@@ -23,7 +23,7 @@ function* namesOf(module: Record<string, unknown>): Generator<string> {
     yield name;
     if (typeof value !== "function" || !/^[A-Z]/.test(name)) continue;
     for (const member of Object.getOwnPropertyNames(value.prototype)) {
-      // What a stream of the runtime calls by itself begins with "_".
+      // Methods that a stream of the runtime calls by itself start with "_".
       if (!member.startsWith("_")) yield member;
     }
   }

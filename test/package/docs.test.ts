@@ -31,7 +31,7 @@ function programs(page: string): Program[] {
   }));
 }
 
-/** Runs a program; a port that somebody else has taken meanwhile is its own affair. */
+/** Runs a program; it handles a port in use by itself. */
 async function run(program: Program): Promise<void> {
   for (let tries = 1;; tries++) {
     try {
@@ -59,7 +59,8 @@ async function runOn({ name, code }: Program, port: number): Promise<void> {
   const timer = setTimeout(() => child.kill("SIGKILL"), LIMIT_MS);
   try {
     if (code.includes("8080")) {
-      const download = () => /\btls:/.test(code) ? downloadSafely(port) : downloadPlainly(port);
+      const safe = /\btls:|"node:https"/.test(code);
+      const download = () => safe ? downloadSafely(port) : downloadPlainly(port);
       assert.ok(await answers(download, () => child.exitCode === null), errors);
       return;
     }
@@ -72,7 +73,7 @@ async function runOn({ name, code }: Program, port: number): Promise<void> {
   }
 }
 
-/** Downloads the video as soon as somebody serves it. */
+/** Downloads the video as soon as a server answers. */
 async function answers(download: () => Promise<number>, alive: () => boolean): Promise<boolean> {
   for (let tries = 0; tries < 300 && alive(); tries++) {
     try {

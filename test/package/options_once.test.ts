@@ -3,8 +3,14 @@ import { createServer } from "node:net";
 import { once } from "node:events";
 import { join } from "node:path";
 import { describe, it } from "node:test";
-import { fileResponse, planResponse, serveStatic } from "../../src/http/mod.ts";
-import { createFileServer } from "../../src/http/mod.ts";
+import { createServer as createHttpServer } from "node:http";
+import {
+  createFileServer,
+  fileResponse,
+  planResponse,
+  respondWithFile,
+  serveStatic,
+} from "../../src/http/mod.ts";
 import * as sluice from "../../src/mod.ts";
 import { withFileAsync } from "../_kit/temp.ts";
 
@@ -49,7 +55,11 @@ const WAYS: Record<string, { use: Use; skip?: string | false }> = {
     async use(path, count) {
       const header = new Uint8Array(5);
       const server = createServer((socket) => {
-        sluice.sendFile(socket, path, count({ ...flow, ...range, header, stability: "copy" }))
+        sluice.sendFile(
+          socket,
+          path,
+          count({ ...flow, ...range, header, stability: "copy", kernelTls: true }),
+        )
           .finally(() => socket.end());
       });
       await once(server.listen(0, "127.0.0.1"), "listening");
@@ -131,6 +141,19 @@ const WAYS: Record<string, { use: Use; skip?: string | false }> = {
       const options = count({ root: join(path, ".."), maxAge: 5, download: true });
       const response = await fileResponse(new Request("http://h/"), "file", options);
       await response.arrayBuffer();
+    },
+  },
+  respondWithFile: {
+    async use(path, count) {
+      const server = createHttpServer((req, res) => {
+        const options = count({ root: join(path, ".."), dotfiles: "deny", maxAge: 5, etag: true });
+        respondWithFile(req, res, "file", options).catch(() => res.end());
+      });
+      await once(server.listen(0, "127.0.0.1"), "listening");
+      const { port } = server.address() as { port: number };
+      await (await fetch(`http://127.0.0.1:${port}/`)).arrayBuffer();
+      server.closeAllConnections();
+      server.close();
     },
   },
   planResponse: {

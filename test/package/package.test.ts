@@ -77,7 +77,13 @@ describe("the npm package", () => {
 
   it("contains the built files, the texts and nothing else", () => {
     const names = readdirSync(root).sort();
-    assert.deepEqual(names, ["CHANGELOG.md", "LICENSE", "README.md", "dist", "package.json"]);
+    const texts = ["ARCHITECTURE.md", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "README.md"];
+    assert.deepEqual(names, [...texts, "dist", "docs", "package.json"]);
+    const docs = readdirSync(join(root, "docs"), { recursive: true, withFileTypes: true });
+    assert.deepEqual(
+      docs.filter((file) => file.isFile() && !/\.(md|svg|png|1)$/.test(file.name)),
+      [],
+    );
     const files = readdirSync(join(root, "dist"), { recursive: true, withFileTypes: true });
     const odd = files.filter((file) => file.isFile() && !/\.js$|\.d\.ts$/.test(file.name));
     assert.deepEqual(odd, []);

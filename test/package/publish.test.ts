@@ -13,12 +13,12 @@ import { consumer, oncePerRun, programArgs, runJson, tool, write } from "../_kit
  * with their Workers; the command comes with the libraries bundled into it.
  */
 const BUDGET = {
-  core: 120_000,
+  core: 124_000,
   sys: 10_000,
-  http: 79_000,
+  http: 86_500,
   tls: 6_000,
-  declarations: 70_000,
-  texts: 410_000,
+  declarations: 75_000,
+  texts: 412_000,
   command: 300_000,
 } as const;
 /** Entries of the core, and those whose code is needed beyond it. */
@@ -69,7 +69,7 @@ describe("the published package", () => {
     });
   });
 
-  /** Whether HTTPS servers load this on demand, with what it leads to. */
+  /** Whether HTTPS servers load this on demand, with its imports. */
   function isTls(name: string): boolean {
     return name.startsWith("tls_control-");
   }
@@ -187,7 +187,7 @@ describe("the published package", () => {
     it(`can be bundled by tsup into ${format}`, () => {
       write("bundle.ts", SOURCE);
       const folder = `tsup_${format}`;
-      // What package.json names as a dependency is left out of the bundle otherwise.
+      // Otherwise the bundle omits the dependencies of package.json.
       const options = { entry: ["bundle.ts"], format, outDir: folder, noExternal: ["sluice"] };
       const config = `export default ${JSON.stringify({ ...options, platform: "node" })};`;
       tool("tsup", "--config", write(`tsup.${format}.mjs`, config), "--silent");

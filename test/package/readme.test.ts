@@ -24,7 +24,7 @@ function program(sentence: string): string {
   return /```js\n(.*?)```/s.exec(text)![1]!;
 }
 
-/** Connects as soon as somebody listens; returns all that the server sends. */
+/** Connects as soon as a server listens; returns everything that it sends. */
 async function download(port: number, request: string): Promise<Buffer> {
   for (let attempt = 0; attempt < 100; attempt++) {
     const socket = connect(port, "127.0.0.1");
@@ -54,7 +54,7 @@ async function abandon(port: number, request: string, after: "at once" | "later"
   if (!socket.destroyed) socket.resetAndDestroy();
 }
 
-/** Sends what nobody asked for, and reads late. */
+/** Sends unrequested bytes, and reads late. */
 async function chat(port: number, bytes: number): Promise<Buffer> {
   const socket = connect({ port, host: "127.0.0.1", allowHalfOpen: true });
   const chunks: Buffer[] = [];

@@ -104,7 +104,7 @@ const OPTIONS = {
   noEmit: true,
   skipLibCheck: false,
   exactOptionalPropertyTypes: true,
-  // What the links lead to must find the declarations of this project.
+  // The targets of the links must find this project's declarations.
   preserveSymlinks: true,
 };
 

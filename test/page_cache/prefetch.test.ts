@@ -3,13 +3,9 @@ import { describe, it } from "node:test";
 import { FileAdvice } from "../../src/sys/flags/file.ts";
 import { close, ftruncate, pipe2, posixFadvise, pread } from "../../src/sys/raw/mod.ts";
 import { isMappedIn } from "../../src/page_cache/memory_files.ts";
-import {
-  bringIn,
-  isInMemory,
-  preadResident,
-  resident,
-  WINDOW,
-} from "../../src/page_cache/prefetch.ts";
+import { isInMemory } from "../../src/page_cache/memory_files.ts";
+import { bringIn } from "../../src/page_cache/prefetch.ts";
+import { preadResident, resident, WINDOW } from "../../src/page_cache/resident.ts";
 import { runChild } from "../_kit/child.ts";
 import { CLOSED_FD, Scope } from "../_kit/fds.ts";
 import { assertWhenDropped } from "../_kit/page_cache.ts";

@@ -1,4 +1,4 @@
-/** What holds without foreign functions; `npm test -- --none` runs it with SLUICE_FFI=none. */
+/** Tests without foreign functions; `npm test -- --none` runs them with SLUICE_FFI=none. */
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";

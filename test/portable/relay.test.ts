@@ -22,7 +22,7 @@ async function all(socket: Socket): Promise<Uint8Array> {
   return Buffer.concat(pieces);
 }
 
-/** A server that answers with what it was sent, once that has ended. */
+/** A server that echoes all received bytes once the client has ended. */
 async function echo(): Promise<{ port: number; server: Server }> {
   const server = createServer({ allowHalfOpen: true }, (socket) => {
     socket.on("error", () => {});

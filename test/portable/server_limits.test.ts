@@ -6,7 +6,7 @@ import { createFileServer } from "../../src/http/mod.ts";
 import { fetchRaw } from "../_kit/raw_http.ts";
 import { makeSite, TWENTY } from "../http/server/_site.ts";
 
-/** Bun tells `node:http` of a connection with its first request: it counts no silent ones. */
+/** Bun reports a connection to `node:http` with its first request, so silent ones don't count. */
 const COUNTS_SILENT = !("Bun" in globalThis);
 
 describe("createFileServer() without foreign functions, at its limits", () => {

@@ -27,7 +27,7 @@ const handleOf = (target: SendTarget) => (target as unknown as { _handle: object
 /** The target, with the descriptor of something else where its kind shows its own. */
 const SHOWS: Record<string, (target: SendTarget, fd: number) => SendTarget> = {
   "accepted net.Socket": (target, fd) => {
-    // Of Deno a duplicate, which whoever asks closes.
+    // Deno returns a duplicate, which the caller closes.
     if (RUNTIME !== "deno") replace(handleOf(target), "fd", fd);
     else replace(handleOf(target), "fdForIpc", () => openSync(`/dev/fd/${fd}`, "r"));
     return target;

@@ -8,7 +8,7 @@ const EVERY = (answers: string) => Array<string>(3).fill(`=${answers}`);
 const ALL_200 = EVERY("200 200 200 200 200 200");
 const ALL_RELAYED = EVERY("all all all all all all");
 
-/** Refusals that pass: what is done is done in the end. */
+/** Temporary refusals: the operation succeeds in the end. */
 const PASSING: readonly (readonly [deed: string, inject: string])[] = [
   ["socket", "sendfile:error=EINTR:when=2+2"],
   ["socket", "sendfile:error=EAGAIN:when=2+2"],
@@ -26,7 +26,7 @@ const PASSING: readonly (readonly [deed: string, inject: string])[] = [
   ["through", "splice:error=EAGAIN:when=2+2"],
   ["through", "splice:error=ENOMEM:when=2+2"],
   ["through", "splice:error=EINVAL:when=1+1"],
-  // What else there is goes on where that one stopped.
+  // Another method continues where that one stopped.
   ["through", "splice:error=EIO:when=3"],
   ["fileToFile", "splice:error=EIO:when=2"],
   ["fileToFile", "splice:error=ENOMEM:when=2+2"],
@@ -99,7 +99,7 @@ const FAULTS: readonly Fault[] = [
   },
   { deed: "server", inject: "preadv2:error=EIO:when=1+1", ends: ALL_200 },
   { deed: "relay", inject: "splice:error=EINTR:when=2+2", ends: ALL_RELAYED },
-  // No EAGAIN for it: after a true one the kernel tells when there is more, once; after this, never.
+  // Not EAGAIN: the kernel reports more data only after a real one.
   // No accept4 either: its upstream listens in the same process, through the runtime.
 ];
 

@@ -20,7 +20,7 @@ const HANDSHAKE_MS = 4000;
 const REQUESTS = 300;
 const PAUSE_MS = 3;
 const TIMES = 3;
-/** Of a machine with its hands full: below this nobody can tell the server from the scheduler. */
+/** On a busy machine, shorter times show the scheduler rather than the server. */
 const LEAST_MS = 4;
 const TRIES = 5;
 
@@ -42,7 +42,7 @@ async function start(): Promise<{ port: number; server: FileServer }> {
   return { port: (await server.listen()).port, server };
 }
 
-/** Begins a flood; what it returns ends it. */
+/** Starts a flood; the returned function ends it. */
 async function flood(port: number): Promise<() => Promise<FloodResult>> {
   const [file, ...args] = commandLine(FLOOD, [String(port), String(count)]);
   const child = spawn(file!, args, { stdio: ["pipe", "pipe", "inherit"] });
@@ -90,7 +90,7 @@ describe(`${count} handshakes that do not end`, () => {
     while (beside.length < TRIES && !(beside.at(-1)! <= limit)) beside.push(await latency(socket));
     for (let i = 0; i < 20; i++) assert.equal((await secureGet(port, "/file.txt")).status, 200);
     const { open } = server.stats();
-    // All those that say nothing have had their time.
+    // All silent clients have timed out.
     await sleep(HANDSHAKE_MS);
     const { ended, strange } = await end();
     const { failures } = server.stats().tls!;

@@ -1,4 +1,4 @@
-/** What the probes and the command ask the system for. */
+/** The queries of the probes and of the command. */
 
 import assert from "node:assert/strict";
 import { errnoNumber } from "../../src/errors.ts";
@@ -9,7 +9,7 @@ import { AddressFamily, raw, SocketType } from "../../src/sys/mod.ts";
 import { platform } from "../../ffi/platform/mod.ts";
 
 const NOFILE = 7;
-/** `ETHTOOL_GSG`: whether the interface gathers what it sends. */
+/** `ETHTOOL_GSG`: whether the interface supports scatter-gather. */
 const GATHERS = 0x18;
 const NO_LOOPBACK = Object.hasOwn(networkInterfaces(), "lo") ? false : "there is no interface lo";
 

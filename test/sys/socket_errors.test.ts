@@ -13,7 +13,7 @@ function tcp(scope: Scope, flags: number = SocketType.NONBLOCK): number {
   return scope.fd(sys.socket(AddressFamily.INET, SocketType.STREAM | flags | SocketType.CLOEXEC));
 }
 
-/** Connects until nobody can be taken in any more, and returns the code of the last try. */
+/** Connects until the queue is full, and returns the code of the last attempt. */
 function crowd(scope: Scope, open: () => number, address: sys.SocketAddress): string {
   for (let tries = 0; tries < 10; tries++) {
     const fd = scope.fd(open());

@@ -37,7 +37,7 @@ function readable(fd: number): void {
   assert.ok(sys.poll([{ fd, events }], 2000)[0]! & events, "readable in time");
 }
 
-/** Error of `connect` to a port where nobody listens, once it is known. */
+/** Waits for the error of `connect` to a port without a listener. */
 function pendingError(fd: number): number {
   sys.poll([{ fd, events: sys.PollEvent.OUT }], 2000);
   return sys.getsockopt(fd, SocketLevel.SOCKET, SocketOption.ERROR);

@@ -6,7 +6,7 @@ import { runChild } from "../_kit/child.ts";
 const FIXTURE = new URL("./_fixtures/few_descriptors.ts", import.meta.url);
 const NO_PRLIMIT = spawnSync("prlimit", ["--version"]).status !== 0 && "prlimit is not here";
 
-/** Too few for anything, for a thread, for what a thread opens, and enough. */
+/** Too few for anything, for a thread, or for the descriptors of a thread; and enough. */
 const FREE = [1, 4, 8, 11, 14, 18, 40];
 
 describe("a process that has few descriptors left", { skip: NO_PRLIMIT }, () => {

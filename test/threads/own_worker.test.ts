@@ -21,9 +21,9 @@ const ENDS_JOBS = RUNTIME === "bun"
   ? "Bun ends the threads of a Worker with it, in the middle, and closes nothing that the Worker has"
   : false;
 
-/** Most descriptors that a Worker leaves open which is terminated; docs/safety.md tells them, too. */
+/** Maximum descriptors that a terminated Worker leaves open; docs/safety.md names them, too. */
 const LEFT = {
-  // Its threads end, and then close what they have; Deno itself keeps two for each Worker.
+  // Its threads close their descriptors when they end; Deno keeps two for each Worker.
   deno: { server: 4, relay: 4, copied: 4 },
   // Sockets are closed with the Worker.
   node: { server: 5, relay: 3, copied: 4 },

@@ -16,7 +16,7 @@ export const NO_CURL: string | false =
   !/ssl/i.test(spawnSync("curl", ["--version"], { encoding: "utf8" }).stdout ?? "") &&
   "curl with TLS is not installed";
 
-/** What a certificate is to be. */
+/** Properties of a certificate. */
 export interface Wish {
   readonly names?: readonly string[];
   readonly kind?: "ec" | "rsa";
@@ -41,7 +41,7 @@ export class Certificates {
     return this.path(name);
   }
 
-  /** Runs `openssl` in the folder; returns what it printed. */
+  /** Runs `openssl` in the folder; returns its output. */
   run(...args: string[]): string {
     return execFileSync("openssl", args, { cwd: this.folder, encoding: "utf8", stdio: "pipe" });
   }

@@ -4,7 +4,7 @@ import { spawn } from "node:child_process";
 import process from "node:process";
 import { commandLine } from "../_kit/child.ts";
 
-/** What the server tells of itself. */
+/** Figures of the server. */
 export interface MiniStats {
   readonly accepted: number;
   readonly kernel: number;
@@ -17,7 +17,7 @@ export interface MiniStats {
 export interface MiniServer {
   readonly port: number;
   readonly pid: number;
-  /** What it wrote to stderr so far. */
+  /** Its output on stderr so far. */
   errors(): string;
   close(): Promise<void>;
 }

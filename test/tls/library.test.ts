@@ -35,7 +35,7 @@ function hidden(
 const NO_HIDING = (LIBRARIES.length === 0 || hidden(["true"]).status !== 0) &&
   "the library of the system cannot be hidden here";
 
-/** What a process says of the library that `SLUICE_LIBSSL` names. */
+/** How a process describes the library that `SLUICE_LIBSSL` names. */
 async function print(
   name: string,
 ): Promise<{ name?: string; version?: string; error?: string; code?: string }> {

@@ -9,6 +9,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { connect, type ConnectionOptions, type TLSSocket } from "node:tls";
 import { Failure } from "../../src/tls/failure.ts";
 import { CERTIFICATE, KEY } from "../_kit/certificate.ts";
+import { recordHello } from "../_kit/client_hello.ts";
 import { pattern } from "../_kit/temp.ts";
 import { Certificates, NO_OPENSSL } from "./_certificates.ts";
 import { type MiniServer, type MiniStats, startMini } from "./_server.ts";
@@ -131,7 +132,7 @@ describe("a TLS session", () => {
     assert.equal(answer!.body.length, 1000);
     const slow = connectTcp(server.port, "127.0.0.1");
     await once(slow, "connect");
-    const hello = await helloOf();
+    const hello = await recordHello();
     slow.write(hello.subarray(0, 40));
     await sleep(30);
     slow.write(hello.subarray(40));
@@ -158,7 +159,7 @@ describe("a TLS session", () => {
   });
 
   it("outlives clients that go away in the middle of anything", async () => {
-    const hello = await helloOf();
+    const hello = await recordHello();
     for (const length of [0, 1, 5, 50, hello.length]) {
       const socket = connectTcp(server.port, "127.0.0.1");
       await once(socket, "connect");
@@ -196,7 +197,7 @@ describe("a TLS session", () => {
   it("survives garbage instead of a handshake", async () => {
     let seed = 1;
     const random = () => (seed = seed * 48_271 % 0x7fff_ffff) & 255;
-    const hello = await helloOf();
+    const hello = await recordHello();
     for (let i = 0; i < 150; i++) {
       const bytes = i % 3 === 0
         ? Uint8Array.from({ length: 300 }, (_, at) => at === 0 ? 22 : at === 1 ? 3 : random())
@@ -245,24 +246,3 @@ describe("a TLS session with certificates of openssl", { skip: NO_OPENSSL }, () 
     }
   });
 });
-
-/** The ClientHello of this runtime's own client, or one that was recorded. */
-let recorded: Promise<Uint8Array> | undefined;
-function helloOf(): Promise<Uint8Array> {
-  return recorded ??= (async () => {
-    const { createServer } = await import("node:net");
-    const listener = createServer();
-    await new Promise<void>((resolve) => listener.listen(0, "127.0.0.1", resolve));
-    const { port } = listener.address() as { port: number };
-    const arrived = once(listener, "connection") as Promise<[Socket]>;
-    const socket = connect({ port, host: "127.0.0.1", servername: "localhost" });
-    socket.on("error", () => {});
-    const [peer] = await arrived;
-    peer.on("error", () => {});
-    const [bytes] = await once(peer, "data") as [Uint8Array];
-    socket.destroy();
-    peer.destroy();
-    listener.close();
-    return bytes;
-  })();
-}

@@ -1,17 +1,28 @@
 /** Serves files through requests and responses of `node:http`. @module */
 
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { builtin } from "../../builtins.ts";
 import type { LookupRequest } from "../files/look_up.ts";
 import { phraseOf, planMessage } from "../rules/messages.ts";
 import type { Plan } from "../rules/types.ts";
-import type { Answer, StaticRoot } from "../files/static_root.ts";
+import type { Answer } from "../files/static_root.ts";
+import type { Settings } from "../rules/settings.ts";
 import { giveUp, isGone, sendBody, setHead } from "./respond.ts";
 import type { StaticOptions } from "./options.ts";
 
-/** A root, and its place among other handlers. */
+/** What is served: a folder, or one file. */
+export interface Site {
+  readonly settings: Settings;
+  /** Returns the target to look up for the target of a request; `undefined` if there is none. */
+  below(target: string): string | undefined;
+  /** Finds the response. */
+  find(request: LookupRequest): Answer | Promise<Answer>;
+  /** Returns the whole path for a path that `find()` reports. */
+  pathOf(path: string): string;
+}
+
+/** What is served, and its place among other handlers. */
 export interface Serving {
-  readonly site: StaticRoot;
+  readonly site: Site;
   readonly fallthrough: boolean;
   readonly setHeaders: StaticOptions["setHeaders"];
   /**
@@ -23,8 +34,11 @@ export interface Serving {
   readonly original?: string | undefined;
   /** Called when sluice is certain to answer, before it sets the first header. */
   readonly begin?: (() => void) | undefined;
-  /** Called when sluice has answered, successfully or not. */
-  readonly end?: (() => void) | undefined;
+  /**
+   * Called when sluice has answered: whether everything has been handed over, and the error if not.
+   * There is no error if the client has left.
+   */
+  readonly end?: ((complete: boolean, error?: unknown) => void) | undefined;
 }
 
 type Next = ((error?: unknown) => void) | undefined;
@@ -58,7 +72,7 @@ export function serveNode(
 }
 
 function serveNext(serving: Serving, req: Incoming, res: ServerResponse, next: Next): void {
-  if (req.socket?.destroyed) return serving.end?.();
+  if (req.socket?.destroyed) return serving.end?.(false);
   let request: LookupRequest;
   let answer: Answer | Promise<Answer>;
   try {
@@ -105,7 +119,7 @@ function deliver(
   const file = answer.kind === "file" ? answer.file : undefined;
   if (res.destroyed || res.headersSent || res.writableEnded) {
     file?.close();
-    return serving.end?.();
+    return serving.end?.(false);
   }
   const { plan } = answer;
   if (file === undefined && isOthers(serving, plan)) return pass(serving, res, next, plan);
@@ -119,8 +133,11 @@ function deliver(
     if (answer.kind === "file" && serving.setHeaders !== undefined) {
       const { size, mtimeNs } = answer.file;
       const mtimeMs = Number(mtimeNs) / 1e6;
-      const path = builtin("path").join(serving.site.root.path, answer.path);
-      serving.setHeaders(res, path, { size, mtimeMs, mtime: new Date(mtimeMs) });
+      serving.setHeaders(res, serving.site.pathOf(answer.path), {
+        size,
+        mtimeMs,
+        mtime: new Date(mtimeMs),
+      });
     }
     sent = sendBody(res, plan, file);
   } catch (error) {
@@ -129,11 +146,11 @@ function deliver(
   }
   if (sent === undefined) {
     file?.close();
-    return serving.end?.();
+    return serving.end?.(true);
   }
   sent.then(() => {
     file?.close();
-    serving.end?.();
+    serving.end?.(true);
   }, (error) => {
     file?.close();
     fail(serving, req, res, next, error);
@@ -158,11 +175,11 @@ function pass(serving: Serving, res: ServerResponse, next: Next, plan: Plan): vo
   serving.begin?.();
   setHead(res, plan);
   sendBody(res, plan, undefined);
-  serving.end?.();
+  serving.end?.(true);
 }
 
 /** Builds an error that Express, Koa, Fastify and Hono can turn into a response. */
-function httpError(status: number, headers: Plan["headers"]): Error {
+export function httpError(status: number, headers: Plan["headers"]): Error {
   const kept = Object.fromEntries(
     Object.entries(headers).filter(([name]) => name === "Allow" || name === "Retry-After"),
   );
@@ -182,17 +199,22 @@ function fail(
 ): void {
   if (!giveUp(res) || isGone(error)) {
     if (!res.destroyed && !res.headersSent) res.destroy();
-    return serving.end?.();
+    return serving.end?.(false, isGone(error) ? undefined : error);
   }
   if (next !== undefined) return next(error);
-  answerError(serving, req, res);
+  answerError(serving, req, res, error);
 }
 
 /** Answers 500 if no one else can. */
-export function answerError(serving: Serving, req: Incoming, res: ServerResponse): void {
+export function answerError(
+  serving: Serving,
+  req: Incoming,
+  res: ServerResponse,
+  error: unknown,
+): void {
   const plan = planMessage(requestOf(req, ""), 500);
   serving.begin?.();
   setHead(res, plan);
   sendBody(res, plan, undefined);
-  serving.end?.();
+  serving.end?.(false, error);
 }

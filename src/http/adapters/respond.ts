@@ -4,7 +4,7 @@ import type { ServerResponse } from "node:http";
 import { cutOff } from "../../runtime/response.ts";
 import { sendParts } from "../../move/send_file/parts.ts";
 import { available } from "../../sys/libc.ts";
-import { preadResident } from "../../page_cache/prefetch.ts";
+import { preadResident } from "../../page_cache/resident.ts";
 import type { OpenFile } from "../files/open_root.ts";
 import type { FilePart, Plan } from "../rules/types.ts";
 
@@ -52,7 +52,7 @@ function varyOf(res: ServerResponse, more: string): string {
 export function sendBody(
   res: ServerResponse,
   { parts, length }: Plan,
-  file: OpenFile | undefined,
+  file: Pick<OpenFile, "fd" | "remote"> | undefined,
 ): Promise<unknown> | undefined {
   if (parts.length === 0) return void res.end();
   const [part] = parts;

@@ -7,7 +7,8 @@ import type { SiteOptions } from "../rules/options.ts";
 import type { Coding } from "../rules/types.ts";
 import { StaticRoot } from "../files/static_root.ts";
 import { respondToFetch } from "./fetch.ts";
-import { answerError, serveNode } from "./node.ts";
+import { alreadySent, serveFastify, serveHono, serveKoa } from "./frameworks.ts";
+import { serveNode } from "./node.ts";
 import {
   type FastifyReply,
   type FastifyRequest,
@@ -103,47 +104,17 @@ export function serveStatic(root: string | URL, options: StaticOptions = {}): St
     request: FastifyRequest,
     reply: FastifyReply,
     done?: (error?: Error) => void,
-  ) => {
-    let hijacked = false;
-    const begin = () => {
-      hijacked = true;
-      reply.hijack();
-      for (const [name, value] of Object.entries(reply.getHeaders())) {
-        reply.raw.setHeader(name, value as string);
-      }
-    };
-    const next = (error?: unknown) => {
-      if (error === undefined) return done === undefined ? void reply.callNotFound() : done();
-      if (!hijacked) return done === undefined ? void reply.send(error) : done(error as Error);
-      // A hijacked reply accepts no error, and would never be answered.
-      request.log?.error(error);
-      answerError(serving, request.raw, reply.raw);
-    };
-    return serveNode({ ...serving, begin }, request.raw, reply.raw, next);
-  };
+  ) =>
+    serveFastify(serving, request, reply, (error) => {
+      if (done !== undefined) return error === undefined ? done() : done(error as Error);
+      return void (error === undefined ? reply.callNotFound() : reply.send(error));
+    });
 
   const toKoa = async (context: KoaContext, next: () => Promise<unknown>) => {
-    const { promise, resolve } = Promise.withResolvers<{ next: boolean; error?: unknown }>();
-    const { respond } = context;
-    const begin = () => {
-      context.respond = false;
-      // A reason phrase set earlier would contradict the new status. HTTP/2 has none.
-      if (context.req.httpVersionMajor < 2) context.res.statusMessage = "";
-    };
-    const { originalUrl: original } = context;
-    serveNode(
-      { ...serving, begin, original, end: () => resolve({ next: false }) },
-      context.req,
-      context.res,
-      (error) => resolve({ next: true, error }),
-    );
-    const outcome = await promise;
-    if (outcome.error !== undefined) {
-      // An error handler may want to answer.
-      context.respond = respond;
-      throw outcome.error;
-    }
-    if (outcome.next) await next();
+    const { answered, error } = await serveKoa(serving, context);
+    if (answered) return;
+    if (error !== undefined) throw error;
+    await next();
   };
 
   const toHono = async (context: HonoContext, next: () => Promise<void>) => {
@@ -153,21 +124,10 @@ export function serveStatic(root: string | URL, options: StaticOptions = {}): St
       if (!serving.fallthrough || ![400, 403, 404, 405].includes(response.status)) return response;
       return void await next();
     }
-    const { promise, resolve } = Promise.withResolvers<{ next: boolean; error?: unknown }>();
-    const { incoming, outgoing } = bindings;
-    const begin = () =>
-      context.res.headers.forEach((value, name) => outgoing.setHeader(name, value));
-    serveNode(
-      { ...serving, begin, end: () => resolve({ next: false }) },
-      incoming,
-      outgoing,
-      (error) => resolve({ next: true, error }),
-    );
-    const outcome = await promise;
-    if (outcome.error !== undefined) throw outcome.error;
-    if (outcome.next) return void await next();
-    // Tells @hono/node-server that the response has been sent.
-    return new Response(null, { headers: { "x-hono-already-sent": "true" } });
+    const { answered, error } = await serveHono(serving, context, bindings);
+    if (answered) return alreadySent();
+    if (error !== undefined) throw error;
+    return void await next();
   };
 
   return Object.assign(handle as Omit<StaticHandler, "close">, {

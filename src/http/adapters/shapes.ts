@@ -50,7 +50,7 @@ export interface FastifyReply {
 type FetchLike = { readonly url?: unknown; readonly headers?: { readonly get?: unknown } };
 
 /** Environment of a request in @hono/node-server. */
-interface NodeBindings {
+export interface NodeBindings {
   readonly incoming: IncomingMessage;
   readonly outgoing: ServerResponse;
 }

@@ -10,7 +10,7 @@ import {
   sortInTurns,
   visibleNames,
 } from "./folder_names.ts";
-import { search, searchNow } from "./look_up.ts";
+import { search, searchNow } from "./search.ts";
 import { isFar } from "./near.ts";
 import type { OpenFile, Root } from "./open_root.ts";
 import { compareEntries, type Listing, type ListingEntry, PAGE_ENTRIES } from "../rules/listing.ts";
@@ -19,7 +19,7 @@ import type { Dotfiles } from "../rules/target.ts";
 /** Longest time that a listing occupies the event loop at once, in milliseconds. */
 const TURN_MS = 4;
 
-/** Mode bits: everybody may read the file. */
+/** Mode bits: all users may read the file. */
 const READABLE = 0o444;
 
 /** Selects one page of one folder. */
@@ -178,7 +178,7 @@ function listing({ names, page }: FolderPage, total: number, entries: ListingEnt
   return { names, entries, truncated: page < pages, page, pages, total };
 }
 
-/** Describes a file that everybody may read, by one call; `undefined` if it must be opened. */
+/** Describes a file that all users may read, by one call; `undefined` if it must be opened. */
 function statEntry(fd: number, name: string): ListingEntry | undefined {
   // The look-up has brought the attributes. A mount that does not answer is not asked for those of its root.
   const facts = factsOf(fd, name, DONT_SYNC);

@@ -47,7 +47,7 @@ export function openNear(
   return found === EAGAIN ? unknown(mount) : found;
 }
 
-/** As above, by the letters of the path: for kernels without `RESOLVE_CACHED`. */
+/** The same from the text of the path, for kernels without `RESOLVE_CACHED`. */
 export function openNearByName(
   folder: number,
   path: string,
@@ -133,7 +133,7 @@ export function mountBelow(folder: number, path: string, resolve: number): Mount
     const [fd, known] = deepest(folder, names, resolve);
     const mount = mountOf(fd);
     const next = names.slice(0, known + 1).join("/");
-    // The name is in memory by now, so it is a link to what is not.
+    // The name is cached by now, so it is a link to a file that is not.
     const stuck = next === looked || left === 0;
     looked = next;
     const found = mount.storage === "remote" || stuck
@@ -162,7 +162,7 @@ function mountAndClose(fd: number): Mount {
   return mount;
 }
 
-/** What lies behind nobody knows: it may be another machine. */
+/** The mount of an unknown file, which may be on another machine. */
 function unknown(mount: Mount): Mount {
   return { ...mount, storage: "remote" };
 }

@@ -25,7 +25,7 @@ export interface OpenFile {
   readonly remote?: boolean | undefined;
   /** Closes the file. Call it once, if you opened the file. */
   close(): void;
-  /** What is computed of this version, for callers that keep the file open. */
+  /** Values computed from this version, for callers that keep the file open. */
   described?: Representation;
 }
 

@@ -4,8 +4,9 @@ import { builtin } from "../../builtins.ts";
 import { describe } from "../../options.ts";
 import { FolderReader } from "./folder.ts";
 import { FolderCache } from "./folder_names.ts";
-import { type Found, lookUp, lookUpFile, type LookupRequest, search } from "./look_up.ts";
+import { type Found, lookUp, lookUpFile, type LookupRequest } from "./look_up.ts";
 import { type OpenFile, openRoot, type Root, type Symlinks } from "./open_root.ts";
+import { search } from "./search.ts";
 import { type Listing, PAGE_ENTRIES, pageNumber } from "../rules/listing.ts";
 import { planListing, planMessage } from "../rules/messages.ts";
 import type { SiteOptions } from "../rules/options.ts";
@@ -52,6 +53,11 @@ export class StaticRoot {
   /** Finds one file by its path below the root. */
   findFile(request: PlanRequest, path: string): Answer | Promise<Answer> {
     return search(lookUpFile(request, path, this.settings), this.#open);
+  }
+
+  /** Returns the whole path for a path that `find()` reports. */
+  pathOf(path: string): string {
+    return builtin("path").join(this.root.path, path);
   }
 
   #complete(request: LookupRequest, found: Found): Answer | Promise<Answer> {

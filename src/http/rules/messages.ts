@@ -1,5 +1,6 @@
 /** Responses without a file: errors, redirects, listings. @module */
 
+import { statusOfOpening } from "../../errors.ts";
 import { prefersJson } from "./fields/codings.ts";
 import { type Listing, listingHtml, listingJson } from "./listing.ts";
 import { PHRASES } from "./phrases.ts";
@@ -89,24 +90,5 @@ function planBytes(
 
 /** Returns the status for an open error, by the name of the error. */
 export function statusOfError(code: unknown): number {
-  switch (code) {
-    case "ENOENT":
-    case "ENOTDIR":
-    case "ENAMETOOLONG":
-    case "ELOOP": // a link that is not followed, or a circle of links
-    case "EXDEV": // a link that leads out of the root: answered as if it did not exist
-    case "ENXIO": // a socket, or a missing device
-    case "EISDIR":
-    case "EINVAL":
-      return 404;
-    case "EACCES":
-    case "EPERM":
-      return 403;
-    case "EMFILE":
-    case "ENFILE":
-    case "ENOMEM":
-      return 503;
-    default:
-      return 500;
-  }
+  return statusOfOpening(code) ?? 500;
 }

@@ -41,6 +41,9 @@ export class AlignedBuffer {
   #block: Block | undefined;
 
   private constructor(block: Block, size: number) {
+    if (typeof block !== "object") {
+      throw new TypeError("Cannot construct an AlignedBuffer: use AlignedBuffer.allocate(size)");
+    }
     this.#bytes = show(block, 0, size);
     this.#block = block;
   }

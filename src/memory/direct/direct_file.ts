@@ -1,9 +1,8 @@
 /// <reference lib="esnext.disposable" preserve="true" />
-
 /** Files that bypass the page cache. @module */
 
 import { ownOptions } from "../../checked.ts";
-import { wholeNumber } from "../../options.ts";
+import { own, wholeNumber } from "../../options.ts";
 import { checkOperation } from "./arguments.ts";
 import type { DirectEngine } from "./backing.ts";
 import type { Alignment, DirectMode } from "./channel.ts";
@@ -58,7 +57,7 @@ export class DirectFile {
   readonly #operations: Operations;
 
   private constructor(operations: Operations) {
-    this.#operations = operations;
+    this.#operations = own(operations, Operations, "DirectFile.open(path)");
   }
 
   /**

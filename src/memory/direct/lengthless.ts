@@ -36,7 +36,7 @@ export async function holdsMore(
   setFlags(flags & ~OpenFlag.DIRECT);
   const count = await onMount(far, "readInto", fd, size, 1, new SharedArrayBuffer(1));
   if (count === 0) setFlags(flags);
-  // What fails here fails again for whoever reads, who is told.
+  // A failure here repeats with the caller's read, which reports it.
   return count !== 0;
 }
 
@@ -65,7 +65,7 @@ export function readByThreads(file: Backing, fd: number, far: Mount): Backing {
       const done = reads.get(which);
       if (done === undefined) return file.cancel(which);
       reads.delete(which);
-      // What arrives later goes to memory that nobody looks at.
+      // Late results go to unused memory.
       done(ECANCELED);
     },
   };

@@ -20,7 +20,7 @@ import type { Mount } from "../../sys/file/mounts.ts";
 import * as raw from "../../sys/raw/mod.ts";
 import { decodeStatx, type Statx, statx, StatxFlag, StatxMask } from "../../sys/file/stat.ts";
 import { FileType } from "../../sys/file/statx.ts";
-import { onMount } from "../../threads/blocking/files.ts";
+import { closeOn, onMount } from "../../threads/blocking/files.ts";
 import { deviceSizeByReading } from "../../move/engine/file/device_size.ts";
 import { mountOfPath } from "../../threads/blocking/opening.ts";
 import { ioQueue } from "../../threads/io_queue/io_queue.ts";
@@ -113,7 +113,7 @@ export async function openChannel(
     return new Channel({ backing, name, alignment, mode: direct ? "direct" : "buffered" });
   } catch (error) {
     if (far === undefined) raw.close(fd);
-    else onMount(far, "close", fd).catch(() => {});
+    else closeOn(far, fd);
     throw error;
   }
 }

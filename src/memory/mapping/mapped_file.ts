@@ -19,7 +19,7 @@ import {
 import { watchDropped } from "./dropped.ts";
 import { dropCache, flush, flushElsewhere, protect, withFile } from "./file_pages.ts";
 import { mapFile } from "./map_file.ts";
-import { Mapping } from "./mapping.ts";
+import { MADE, Mapping } from "./mapping.ts";
 import { openFile } from "./open_file.ts";
 import { fit, resize, type Wanted } from "./resize.ts";
 
@@ -74,6 +74,12 @@ export interface FlushOptions {
  * ```
  */
 export class MappedFile extends Mapping {
+  private constructor(made: typeof MADE) {
+    super();
+    if (made === MADE) return;
+    throw new TypeError("Cannot construct a MappedFile: use MappedFile.open(path)");
+  }
+
   /**
    * Maps a file without reading it.
    *
@@ -106,7 +112,7 @@ export class MappedFile extends Mapping {
     const opened = openFile(file, access === "write");
     try {
       const range = fit(opened, { access, offset, length, sync });
-      const mapping = new MappedFile();
+      const mapping = new MappedFile(MADE);
       adopt(mapping, mapFile(opened, range));
       watchDropped(mapping, opened.name, range.length);
       return mapping;

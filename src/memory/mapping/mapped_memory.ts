@@ -12,7 +12,7 @@ import { adopt, ALL, type MapAccess, onPages, openState, stateOf } from "./mappi
 import { watchDropped } from "./dropped.ts";
 import { protect } from "./file_pages.ts";
 import { mapAnonymous } from "./map_file.ts";
-import { Mapping } from "./mapping.ts";
+import { MADE, Mapping } from "./mapping.ts";
 import { createMemory, openMemory } from "./memory_file.ts";
 import { resize } from "./resize.ts";
 
@@ -35,7 +35,7 @@ export interface MemoryOptions {
   hugePages?: "transparent" | "2MB" | "1GB" | undefined;
 }
 
-/** What a seal forbids; see {@linkcode MappedMemory.seal}. */
+/** Operations that a seal forbids; see {@linkcode MappedMemory.seal}. */
 export type MemorySeal = "grow" | "write" | "future-write" | "seal";
 
 const SEALS: Record<MemorySeal, number> = {
@@ -65,6 +65,12 @@ const HUGE: Record<string, number> = { "2MB": 21, "1GB": 30 };
  * ```
  */
 export class MappedMemory extends Mapping {
+  private constructor(made: typeof MADE) {
+    super();
+    if (made === MADE) return;
+    throw new TypeError("Cannot construct a MappedMemory: use MappedMemory.allocate(length)");
+  }
+
   /**
    * Allocates zeroed memory. A page takes memory once you first store into it.
    *
@@ -96,7 +102,7 @@ export class MappedMemory extends Mapping {
     const shift = HUGE[hugePages ?? ""];
     const pageSize = shift === undefined ? raw.pageSize() : 2 ** shift;
     const size = shift === undefined ? length : Math.ceil(length / pageSize) * pageSize;
-    const memory = new MappedMemory();
+    const memory = new MappedMemory(MADE);
     const state = shared ? createMemory(size, name, shift) : mapAnonymous(size, pageSize, shift);
     adopt(memory, state);
     watchDropped(memory, state.name, state.length);
@@ -128,7 +134,7 @@ export class MappedMemory extends Mapping {
       throw new TypeError(`Cannot open memory with access ${describe(access)}`);
     }
     libc();
-    const mapping = new MappedMemory();
+    const mapping = new MappedMemory(MADE);
     const state = openMemory(memory, access);
     adopt(mapping, state);
     watchDropped(mapping, state.name, state.length);

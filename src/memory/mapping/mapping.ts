@@ -19,6 +19,9 @@ export interface Residency {
   readonly fraction: number;
 }
 
+/** What `open()` and `allocate()` pass to the constructor, which nobody else may call. */
+export const MADE: unique symbol = Symbol("made");
+
 /**
  * Memory that the system maps and buffers show without a copy: a `MappedFile` or a `MappedMemory`.
  *

@@ -22,7 +22,7 @@ interface Member extends Candidate {
   readonly done: PromiseWithResolvers<TargetReport>;
 }
 
-/** What a registry needs from its owner. */
+/** Callbacks and settings of a registry. */
 export interface TargetRegistryOptions {
   /** Bytes to send, or `Infinity`. */
   readonly total: number;

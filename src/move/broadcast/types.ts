@@ -120,7 +120,7 @@ export interface PendingWrite {
   takeOut(count: number): Uint8Array;
 }
 
-/** What a chunk needs to know about the target of a pending write. */
+/** The target of a pending write, as a chunk sees it. */
 export interface WriteTaker {
   /** Whether it can take pages; otherwise it gets bytes from JavaScript. */
   readonly splices: boolean;

@@ -38,17 +38,19 @@ const SMALL = 256 * 1024;
 
 /** Fills the target, which is empty, with the content of the source. */
 export async function copyData(job: DataJob): Promise<void> {
-  const { source, target, size, method, drops, chunkSize, progress } = job;
+  const { source, target, size, method, chunkSize, progress } = job;
   if (method === "auto" || method === "reflink") {
     if (await reflink(job)) return;
   }
   if (size === 0) return;
-  if (method === "auto" && !drops && size <= SMALL && job.occupied >= size) {
+  if (method === "auto" && !job.drops && size <= SMALL && job.occupied >= size) {
     return await copyRange(source, { start: 0, length: size }, portableSink(target, 0), progress);
   }
   if (job.occupied < size) {
     check(await onFile(target, "ftruncate", target, size), "ftruncate", target);
   }
+  // O_DIRECT fills no cache, so there is nothing to drop but the last page: see forget().
+  const drops = job.drops && method !== "direct";
   const ends = {
     source: ownEnd(source, FileType.REGULAR, size),
     target: ownEnd(target, FileType.REGULAR, size),

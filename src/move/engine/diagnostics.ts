@@ -29,15 +29,63 @@ export interface TransferEvent extends TransferResult {
   error?: Error | undefined;
 }
 
-let channel: Channel | undefined;
+/**
+ * The message of the tracing channel `"sluice:transfer"`: see `tracingChannel()` of
+ * `node:diagnostics_channel`. Its events are `start`, when the first byte is about to be moved,
+ * `asyncEnd`, and `error` before it if the transfer has failed. The same object comes with all of
+ * them, so you can keep a span for it.
+ *
+ * @example A span for each transfer, by the names of the channels
+ * ```ts ignore
+ * const spans = new WeakMap<object, Span>();
+ * const [started, ended] = ["start", "asyncEnd"].map((event) =>
+ *   diagnosticsChannel.channel(`tracing:sluice:transfer:${event}`)
+ * );
+ * started.subscribe((trace) => spans.set(trace as object, tracer.startSpan("transfer")));
+ * ended.subscribe((trace) => spans.get(trace as object)?.end());
+ * ```
+ */
+export interface TransferTrace extends Partial<TransferEvent> {
+  /** Bytes that the transfer is to move; `Infinity` if its length is unknown. */
+  readonly total: number;
+}
+
+const channels = new Map<string, Channel>();
+
+/** Returns a channel; keeps it, because Bun drops the subscribers of an unreferenced one. */
+function channelOf(name: string): Channel {
+  let channel = channels.get(name);
+  if (channel === undefined) {
+    channels.set(name, channel = builtin("diagnostics_channel").channel(name));
+  }
+  return channel;
+}
+
+const START = "tracing:sluice:transfer:start";
+const END = "tracing:sluice:transfer:asyncEnd";
+const FAILED = "tracing:sluice:transfer:error";
+
+/** Publishes the start of a transfer; returns what to pass to {@linkcode publish} at its end. */
+export function publishStart(total: number): TransferTrace | undefined {
+  const start = channelOf(START);
+  if (!start.hasSubscribers && !channelOf(END).hasSubscribers) return undefined;
+  const trace: TransferTrace = { total };
+  start.publish(trace);
+  return trace;
+}
 
 /** Publishes an event; costs almost nothing without subscribers. */
-export function publish(event: TransferEvent): void {
+export function publish(event: TransferEvent, trace?: TransferTrace): void {
   debug(() => {
     const { bytes, method, durationMs, error } = event;
     const end = error === undefined ? "" : `, then ${error.name}: ${error.message}`;
     return `${bytes} bytes by ${method} in ${Math.round(durationMs)} ms${end}`;
   });
-  channel ??= builtin("diagnostics_channel").channel("sluice:transfer");
+  const channel = channelOf("sluice:transfer");
   if (channel.hasSubscribers) channel.publish(event);
+  if (trace === undefined) return;
+  const { error, ...rest } = event;
+  Object.assign(trace, rest, error && { error });
+  if (error !== undefined) channelOf(FAILED).publish(trace);
+  channelOf(END).publish(trace);
 }

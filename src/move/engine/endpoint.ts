@@ -1,4 +1,4 @@
-/** What is at either end of a transfer, by descriptor. @module */
+/** The descriptors at both ends of a transfer. @module */
 
 import { platform } from "../../../ffi/platform/mod.ts";
 import { errnoNumber, SyscallError } from "../../errors.ts";
@@ -12,11 +12,11 @@ const WRITE_ONLY = 1;
 
 /** A descriptor that bytes are read from or written to. */
 export interface End {
-  /** The number under which it was given; whether that still means the same, {@linkcode verify} asks. */
+  /** The number that the caller passed; {@linkcode verify} checks that it still means the same file. */
   readonly given: number;
-  /** A descriptor of our own: nobody else closes it while a call is under way. */
+  /** Our own duplicate, which no other code closes during a call. */
   fd: number;
-  /** What it is: see `FileType`. */
+  /** File type: see `FileType`. */
   readonly type: number;
   /** Bytes and blocks, of a file. */
   readonly size: number;
@@ -29,20 +29,20 @@ export interface End {
   readonly append: boolean;
   /** Whether it bypasses the page cache: `O_DIRECT`. */
   direct: boolean;
-  /** What the kernel said of it; `undefined` for an end of our own making. */
+  /** Its attributes; `undefined` for an end that sluice made itself. */
   readonly status?: FileStatus | undefined;
 }
 
-/** Whether an end has positions, and its bytes are pages of the page cache. */
+/** Whether an end has positions, and its bytes lie in the page cache. */
 export function isFile({ type }: Pick<End, "type">): boolean {
   return type === FileType.REGULAR || type === FileType.BLOCK;
 }
 
 /**
- * Takes hold of a descriptor.
+ * Duplicates and examines a descriptor.
  *
- * @throws {SyscallError} `EBADF` when it is not open for what it is wanted for; `EISDIR` for a folder;
- * `EINVAL` for what carries no bytes, such as an eventfd or an epoll set; `EMFILE`.
+ * @throws {SyscallError} `EBADF` when it is not open for this role; `EISDIR` for a folder; `EINVAL` for
+ * a descriptor that carries no bytes, such as an eventfd or an epoll set; `EMFILE`.
  */
 export async function openEnd(given: number, role: "source" | "target"): Promise<End> {
   const action = () => `${role === "source" ? "read from" : "write to"} fd ${given}`;
@@ -92,7 +92,7 @@ function neverWaits({ rdev: [major, minor] }: FileStatus): boolean {
   return platform.os === "linux" && major === MEMORY_DEVICES && INSTANT.includes(minor);
 }
 
-/** Whether calls on it may wait for another machine or another program. */
+/** Whether calls on a file may wait for another machine or process. */
 export function isRemote({ type, fd }: End): boolean {
   return type === FileType.REGULAR && !isLocal(fd);
 }
@@ -112,16 +112,16 @@ export function ownEnd(fd: number, type: number, size = 0): End {
   };
 }
 
-/** Lets go of a descriptor; the one that was given stays open. */
+/** Closes our duplicate; the caller's descriptor stays open. */
 export function closeEnd(end: End): void {
   if (isRemote(end)) closeFile(end.fd);
   else raw.close(end.fd);
 }
 
 /**
- * Notices that a descriptor was closed under a transfer, also when its number means another file now.
+ * Detects that the caller closed a descriptor during a transfer, even if its number was reused.
  *
- * @throws {SyscallError} `EBADF`, with what was moved.
+ * @throws {SyscallError} `EBADF`, with the bytes moved.
  */
 export function verify({ given, fd }: End, bytesMoved: number): void {
   if (given === fd || sameFile(given, fd)) return;
@@ -134,16 +134,16 @@ export function verify({ given, fd }: End, bytesMoved: number): void {
 }
 
 /**
- * Goes on through the page cache with a file that is open with `O_DIRECT`, for what that cannot do:
- * odd offsets and lengths, pipes and sockets. Others who use the descriptor do not notice.
+ * Reopens a file that is open with `O_DIRECT`, so that it uses the page cache: `O_DIRECT` supports
+ * neither odd offsets and lengths, nor pipes and sockets. The caller's descriptor is unaffected.
  *
- * @returns Whether anything has changed.
+ * @returns Whether it was reopened.
  */
 export function goBuffered(end: End, role: "source" | "target"): boolean {
   return end.direct && reopenBuffered(end, role) === 0;
 }
 
-/** As above; 0, or `-errno` when it cannot be opened anew, and stays as it is. */
+/** Like {@linkcode goBuffered}; returns 0, or `-errno` if it cannot be reopened and stays as it is. */
 export function reopenBuffered(end: End, role: "source" | "target"): number {
   const flags = (role === "source" ? 0 : WRITE_ONLY) | platform.open.CLOEXEC;
   const fd = raw.open(`/proc/self/fd/${end.fd}`, flags, 0);

@@ -5,7 +5,7 @@ import { fileSystemOf, type Mount, mountOf } from "../../sys/file/mounts.ts";
 import { FileSystem } from "../../sys/file/statx.ts";
 import type { CALLS } from "../../threads/blocking/blocking_calls.ts";
 import { onMount } from "../../threads/blocking/files.ts";
-import { WINDOW } from "../../page_cache/prefetch.ts";
+import { WINDOW } from "../../page_cache/resident.ts";
 import { CacheDropper } from "./file/cache_dropper.ts";
 import { type BlockingCall, runInline, runOffThread } from "./file/off_loop.ts";
 import { type End, goBuffered, moveTo, reopenBuffered, verify } from "./endpoint.ts";
@@ -78,8 +78,11 @@ class FileMover {
     this.#far = [job.source, job.target].map(({ fd }) => mountOf(fd))
       .find(({ storage }) => storage === "remote");
     this.#memory = this.#far === undefined && fileSystemOf(job.target.fd) === FileSystem.TMPFS;
-    const { source, target, start, targetOffset } = job;
-    if (job.drops) this.#dropper = new CacheDropper(source.fd, target.fd, start, targetOffset ?? 0);
+    const { source, target, start, targetOffset, length } = job;
+    if (job.drops) {
+      const to = targetOffset ?? 0;
+      this.#dropper = new CacheDropper(source.fd, target.fd, start, to, length);
+    }
     // What memory is filled from is asked for in the page cache.
     if (this.#memory) goBuffered(job.source, "source");
     this.#gate = new ReadAhead(job.source.fd, job.start);
@@ -97,7 +100,7 @@ class FileMover {
       : ["range", "sendfile", "copy"];
   }
 
-  /** Moves what is left by one method; false when it refuses and is not the last. */
+  /** Moves the rest by one method; false if it is refused and is not the last. */
   async run(method: FileMethod, last: boolean): Promise<boolean> {
     const { source, target, progress, length } = this.#job;
     if (method === "splice" && !this.#takePipe(last)) return false;

@@ -26,7 +26,7 @@ export interface FileToStreamJob {
   readonly progress: TransferProgress;
 }
 
-/** Sends the range by the call that suits, and by reading and writing from where that refuses. */
+/** Sends the range by the call that suits; copies the rest if the call is refused. */
 export async function fileToStream(job: FileToStreamJob): Promise<void> {
   const { source, target, progress } = job;
   goBuffered(source, "source");
@@ -43,14 +43,14 @@ export async function fileToStream(job: FileToStreamJob): Promise<void> {
   }
 }
 
-/** What needs a thread to be called is copied: reads and writes can be told not to wait. */
+/** Copies if the call could block: reads and writes can be told not to wait. */
 function callFor(source: End, { type, blocking }: End): "sendfile" | "splice" | "copy" {
   if (isRemote(source)) return "copy";
   if (type === FileType.FIFO) return "splice";
   return blocking ? "copy" : "sendfile";
 }
 
-/** Returns the first byte that was not sent; less than the end only where a copy may go on. */
+/** Returns the first byte that was not sent: the end, unless a copy may continue. */
 async function sendBy(method: "sendfile" | "splice", job: FileToStreamJob): Promise<number> {
   const { source, target, start, length, chunkSize: window, progress } = job;
   const pipe = method === "splice" && target.type !== FileType.FIFO ? takePipe() : null;
@@ -72,7 +72,7 @@ async function sendBy(method: "sendfile" | "splice", job: FileToStreamJob): Prom
 
 function moveBy(method: "sendfile" | "splice", target: End, pipe: Pipe | null): Move {
   const toPipe = target.type === FileType.FIFO;
-  // On a pipe splice(2) has a flag of its own; nothing else keeps the kernel from waiting.
+  // Only splice(2) on a pipe has a flag against waiting.
   if (target.blocking && !(toPipe && method === "splice")) {
     throw new UnsupportedError({
       action: `${method} to fd ${target.given}`,
@@ -88,8 +88,8 @@ function moveBy(method: "sendfile" | "splice", target: End, pipe: Pipe | null): 
 }
 
 /**
- * A move through a pipe. What the pipe still holds when the target is full leaves first the next
- * time: it is the bytes at the offset that the next call then asks for.
+ * A step through a pipe. If the target is full, the bytes left in the pipe go first next time: the
+ * next call asks for the same offset.
  */
 function through(pipe: Pipe): Move {
   let held = 0;
@@ -107,8 +107,8 @@ function through(pipe: Pipe): Move {
 }
 
 /**
- * Waited for by the number that was given, so that its owner can end the wait by closing it. Nothing
- * else runs between the question whether that is still the same and the call.
+ * Uses the caller's number, so that the caller can end a wait by closing it. No other code runs
+ * between the check that it is still the same file and the call.
  */
 export function endConnection({ given, fd }: End): RuntimeConnection {
   return descriptorConnection(() => sameFile(given, fd) ? given : -1);

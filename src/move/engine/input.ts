@@ -28,37 +28,19 @@ export interface BorrowedInput {
   close(): void;
 }
 
-/** An object of the runtime that yields bytes; its owner closes it. */
-export interface StreamInput {
-  readonly kind: "stream";
-  readonly stream: ByteSource;
-  close(): void;
-}
-
-/** A file, or a copy of its content if the kernel generates that on reading. */
-export interface FileInput {
-  readonly kind: "file";
-  readonly end: End;
-  close(): void;
-}
-
-/** A pipe, a socket or a device. */
-export interface PositionlessInput {
-  readonly kind: "positionless";
-  readonly end: End;
-  close(): void;
-}
-
-/** A file, without system calls. */
-export interface PortableInput {
-  readonly kind: "portable";
-  readonly fd: number;
-  readonly size: number;
-  close(): void;
-}
-
-/** An open source, by how it is read. */
-export type Input = BorrowedInput | StreamInput | FileInput | PositionlessInput | PortableInput;
+/**
+ * An open source, by how it is read.
+ *
+ * `"stream"`: an object of the runtime that yields bytes; its owner closes it. `"file"`: a file, or a
+ * copy of its content if the kernel generates that on reading. `"positionless"`: a pipe, a socket or
+ * a device. `"portable"`: a file, without system calls.
+ */
+export type Input =
+  | BorrowedInput
+  | { readonly kind: "stream"; readonly stream: ByteSource; close(): void }
+  | { readonly kind: "file"; readonly end: End; close(): void }
+  | { readonly kind: "positionless"; readonly end: End; close(): void }
+  | { readonly kind: "portable"; readonly fd: number; readonly size: number; close(): void };
 
 /** How to open an input. */
 export interface InputWishes {
@@ -110,7 +92,7 @@ class Borrowed implements BorrowedInput {
 
 function opened(source: TransferSource, wishes: InputWishes): Opened | Promise<Opened> {
   if (typeof source === "string" || source instanceof URL) return openFile(source);
-  const given = descriptorLike(source, wishes);
+  const given = descriptorLike(source, wishes.action, "a path, a descriptor or a stream");
   return { fd: fdOf(given, "source"), close() {} };
 }
 
@@ -132,7 +114,7 @@ async function portable(
   closeOwn: () => void,
   { calls, signal }: InputWishes,
 ): Promise<Input> {
-  // Throws, and says what is missing.
+  // Throws an error that names what is missing.
   if (calls) libc();
   const source = await describeByRuntime(fd, undefined, `fd ${fd}`, () => {}, signal);
   const close = () => (source.close(), closeOwn());
@@ -162,12 +144,11 @@ export function byteSource(source: unknown): ByteSource | undefined {
   return "fd" in source ? undefined : byteSource(readable);
 }
 
-function descriptorLike(value: unknown, { action }: InputWishes): FdLike {
+/** A number, or an object that may hold a descriptor. The rest is for the message of the `TypeError`. */
+export function descriptorLike(value: unknown, action: string, expected: string): FdLike {
   if (typeof value === "number") return value;
   if (typeof value === "object" && value !== null && "fd" in value) return value as FdLike;
-  throw new TypeError(
-    `Cannot ${action} ${describe(value)}: expected a path, a descriptor or a stream`,
-  );
+  throw new TypeError(`Cannot ${action} ${describe(value)}: expected ${expected}`);
 }
 
 /** Names of inputs without positions, for error messages. */
@@ -223,12 +204,12 @@ export class ByteReader {
     return done ? null : bytesOf(value);
   }
 
-  /** Gives back bytes that nobody needs, where the stream takes them. */
+  /** Gives unused bytes back, if the stream accepts them. */
   giveBack(bytes: Uint8Array): void {
     if (bytes.length > 0) this.#source.unshift?.(bytes);
   }
 
-  /** Reads no more. Nobody waits for it: a generator that is stuck would never return. */
+  /** Stops reading. Don't wait for it: a stuck generator would never return. */
   end(): void {
     this.#iterator.return?.().catch(() => {});
   }

@@ -2,7 +2,8 @@
 
 import { builtin } from "../../builtins.ts";
 import { asSyscallError, SyscallError } from "../../errors.ts";
-import { bringIn, preadResident } from "../../page_cache/prefetch.ts";
+import { bringIn } from "../../page_cache/prefetch.ts";
+import { preadResident } from "../../page_cache/resident.ts";
 import { available } from "../../sys/libc.ts";
 import * as raw from "../../sys/raw/mod.ts";
 import { isLocal, readRemote } from "../../threads/blocking/files.ts";
@@ -12,10 +13,9 @@ import type { TransferProgress } from "./progress.ts";
 import { heldBytes } from "./file/pseudo_files.ts";
 
 /**
- * Bytes that are read at once: twice as many each time while the connection takes them faster than
- * somebody far away would, and few again after it has not. Under Express on Bun a file of 1 MiB cost
- * 0.8 of the CPU time of `express.static` with 64 KiB throughout, 0.6 to 0.8 like this, and 0.5 with
- * 256 KiB from the start (Linux 6.18); but so much must not be held for everybody who reads slowly.
+ * Minimum and maximum bytes of one read. The size doubles while the connection takes the bytes within
+ * {@linkcode QUICK_MS}, and drops to the minimum after it has not. Large reads cost less CPU time (see
+ * `npm run bench -- middleware`), but a slow reader would hold as much memory.
  */
 const LEAST = 64 * 1024;
 const MOST = 256 * 1024;
@@ -43,7 +43,7 @@ export async function copyRange(
     async step(count: number) {
       const read = readSome(file, start + length - left, count, progress.bytes);
       const bytes = read instanceof Uint8Array ? read : await read;
-      // Neither this read nor a write that is only queued would let anybody else have the event loop.
+      // Neither this read nor a queued write gives other events of the loop a turn.
       if (bytes === read) await new Promise((resolve) => setImmediate(resolve));
       if (bytes.length === 0) return 0;
       const sinceMs = performance.now();
@@ -61,8 +61,8 @@ export async function copyRange(
 /**
  * Reads up to `length` bytes from `position` on; none at the end of the file.
  *
- * What is in the page cache is copied at once. Everything else is left to the runtime's threads, or to
- * ours, so that the descriptor has to stay open until the promise settles.
+ * Copies cached pages at once. A thread of the runtime or of sluice reads all others, so the
+ * descriptor must stay open until the promise settles.
  *
  * @throws {SyscallError} When the file cannot be read; `bytesMoved` is what the caller has moved before.
  */
@@ -74,12 +74,12 @@ export function readSome(
 ): Uint8Array | Promise<Uint8Array> {
   const held = heldBytes(fd);
   if (held !== undefined) return held.subarray(position, position + length);
-  // Without zeroes, which would be written over: a tenth of what a copy costs on Bun.
+  // Don't zero memory that is overwritten anyway: on Bun, zeroing takes a part of the time of a copy.
   const bytes = builtin("buffer").Buffer.allocUnsafeSlow(length);
   if (!available()) return readByRuntime(fd, position, bytes, bytesMoved);
   const count = preadResident(fd, bytes, position);
   if (count > 0) return bytes.subarray(0, count);
-  // The runtime has few threads for all its files: one that is never answered must not take them.
+  // The runtime has few threads for all its files, so a mount that never answers must not block them.
   return isLocal(fd)
     ? readByRuntime(fd, position, bytes, bytesMoved)
     : readFar(fd, position, bytes, bytesMoved);
@@ -108,10 +108,7 @@ async function readFar(
   bytes: Uint8Array,
   bytesMoved: number,
 ): Promise<Uint8Array> {
-  const count = await readRemote(fd, bytes, position);
-  if (count >= 0) return bytes.subarray(0, count);
-  const action = `read fd ${fd}`;
-  throw new SyscallError({ syscall: "pread", errno: -count, action, bytesMoved });
+  return filled(await readRemote(fd, bytes, position), fd, bytes, bytesMoved);
 }
 
 async function readByThread(
@@ -121,7 +118,10 @@ async function readByThread(
   bytesMoved: number,
 ): Promise<Uint8Array> {
   await bringIn(fd, position, bytes.length);
-  const count = raw.pread(fd, bytes, position);
+  return filled(raw.pread(fd, bytes, position), fd, bytes, bytesMoved);
+}
+
+function filled(count: number, fd: number, bytes: Uint8Array, bytesMoved: number): Uint8Array {
   if (count >= 0) return bytes.subarray(0, count);
   const action = `read fd ${fd}`;
   throw new SyscallError({ syscall: "pread", errno: -count, action, bytesMoved });

@@ -2,7 +2,7 @@
 
 import { AbortError, SyscallError, TruncatedError } from "../../errors.ts";
 import type { FlowOptions, TransferResult } from "../../options.ts";
-import { publish } from "./diagnostics.ts";
+import { publish, publishStart, type TransferTrace } from "./diagnostics.ts";
 
 const PROGRESS_MS = 100;
 const MOST_PAUSE_MS = 1000;
@@ -33,6 +33,7 @@ export class TransferProgress {
   #reportedMs = -Infinity;
   #reportedBytes = -1;
   #onAbort: (() => void) | undefined;
+  #trace: TransferTrace | undefined;
 
   constructor(options: FlowOptions, total: number) {
     this.#options = options;
@@ -166,6 +167,7 @@ export class TransferProgress {
    */
   async run<T>(task: () => Promise<T>): Promise<T> {
     let error: Error | undefined;
+    this.begin();
     try {
       return await task();
     } catch (cause) {
@@ -180,7 +182,7 @@ export class TransferProgress {
     }
   }
 
-  /** As {@linkcode run}, and returns the result of the transfer. */
+  /** Like {@linkcode run}, and returns the result of the transfer. */
   async report<M extends string>(task: () => Promise<void>): Promise<ProgressReport<M>> {
     await this.run(async () => {
       if (this.aborted) throw this.abortError();
@@ -195,8 +197,14 @@ export class TransferProgress {
     this.#onAbort = undefined;
   }
 
-  /** Publishes the result on the diagnostics channel. */
+  /** Publishes the start on the tracing channel. */
+  begin(): void {
+    this.#trace = publishStart(this.total);
+  }
+
+  /** Publishes the result on the diagnostics channels. */
   publish(error: Error | undefined): void {
-    publish({ bytes: this.bytes, method: this.#method, durationMs: this.elapsedMs, error });
+    const { bytes, elapsedMs: durationMs } = this;
+    publish({ bytes, method: this.#method, durationMs, error }, this.#trace);
   }
 }

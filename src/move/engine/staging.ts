@@ -132,27 +132,19 @@ export class MemoryStaging implements StagingBuffer {
 
 /**
  * Reads a file from `start` on. A thread first reads pages that are not cached, `portion` bytes at
- * a time if that is more than requested.
+ * a time if that is more than requested. If another machine or program holds the file, a thread reads
+ * all of it.
  */
 export function fileReader({ fd }: Pick<End, "fd">, start: number, portion: number): Read {
-  if (!isLocal(fd)) return farReader(fd, start);
-  const gate = new ReadAhead(fd, start);
+  const gate = isLocal(fd) ? new ReadAhead(fd, start) : null;
   let position = start;
   return async (target) => {
-    if (gate.open(position, target.length) < target.length) {
+    if (gate !== null && gate.open(position, target.length) < target.length) {
       await gate.fill(position, Math.max(target.length, portion));
     }
-    const bytesRead = raw.pread(fd, target, position);
-    if (bytesRead > 0) position += bytesRead;
-    return bytesRead;
-  };
-}
-
-/** Reads a file that another machine or program holds, in a thread. */
-function farReader(fd: number, start: number): Read {
-  let position = start;
-  return async (target) => {
-    const bytesRead = await readRemote(fd, target, position);
+    const bytesRead = gate === null
+      ? await readRemote(fd, target, position)
+      : raw.pread(fd, target, position);
     if (bytesRead > 0) position += bytesRead;
     return bytesRead;
   };

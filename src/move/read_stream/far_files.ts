@@ -8,7 +8,7 @@ import { describe } from "../../options.ts";
 import { OpenFlag } from "../../sys/flags/file.ts";
 import type { Mount } from "../../sys/file/mounts.ts";
 import { available } from "../../sys/libc.ts";
-import { onMount } from "../../threads/blocking/files.ts";
+import { onMount, readRemote } from "../../threads/blocking/files.ts";
 import { mountOfPath } from "../../threads/blocking/opening.ts";
 
 type Callback = (error: Error | null, result?: number, bytes?: Uint8Array) => void;
@@ -59,10 +59,9 @@ function onFarMount(mount: Mount, path: string): FarFiles {
     open: (_path, _flags, _mode, callback) =>
       report(onMount(mount, "open", path, OpenFlag.RDONLY | OpenFlag.CLOEXEC, 0), "open", callback),
     read(fd, bytes, offset, length, position, callback) {
-      const memory = new SharedArrayBuffer(length);
+      const target = bytes.subarray(offset, offset + length);
       const attempt = async (): Promise<number> => {
-        const at = position ?? next;
-        const count = await onMount(mount, "readInto", fd, at, length, memory);
+        const count = await readRemote(fd, target, position ?? next, mount);
         if (count !== EAGAIN) return count;
         await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
         return attempt();
@@ -70,7 +69,6 @@ function onFarMount(mount: Mount, path: string): FarFiles {
       report(attempt(), "read", (error, count = 0) => {
         if (error !== null) return callback(error);
         if (position === null || position === undefined) next += count;
-        bytes.set(new Uint8Array(memory, 0, count), offset);
         callback(null, count, bytes);
       });
     },

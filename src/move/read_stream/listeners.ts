@@ -15,3 +15,17 @@ export function wrap(listener: Listener): Listener {
   const wrapper = (...args: unknown[]) => (listener as (...args: unknown[]) => void)(...args);
   return Object.assign(wrapper, { listener });
 }
+
+/** Gives a subclass the aliases of a stream's methods, and the name of its base. */
+export function hide(prototype: ReadStream, base: unknown): void {
+  for (
+    const [name, value] of [
+      ["addListener", prototype.on],
+      ["off", prototype.removeListener],
+      // `inspect()` and `constructor` show the original class.
+      ["constructor", base],
+    ] as const
+  ) {
+    Object.defineProperty(prototype, name, { value, writable: true, configurable: true });
+  }
+}

@@ -14,7 +14,7 @@ import {
   SendfileBypass,
   type SendfileBypassEnd,
 } from "./sendfile_bypass.ts";
-import { carriesBytes, type Listener, wrap } from "./listeners.ts";
+import { carriesBytes, hide, type Listener, wrap } from "./listeners.ts";
 
 /** Options of {@linkcode createReadStream}, as for `fs.createReadStream`. */
 export type ReadStreamOptions = Parameters<typeof import("node:fs").createReadStream>[1];
@@ -43,16 +43,15 @@ function fileStream(): Constructor<ReadStream> {
     #wanted = 0;
     /** The `data` listener through which the last `pipe()` forwards. */
     #forward: unknown;
-    /** The destinations of `pipe()`, in order. */
     readonly #destinations: unknown[] = [];
+    /** Whether the last `pipe()` ends its destination, the last one of these. */
+    #ends = true;
     /** Whether the `data` listener of a `pipe()` to a socket is about to be added. */
     #piping = false;
     /**
-     * Bytes that were pushed into the stream but not yet emitted as `data`.
-     *
-     * `readableLength` is not enough: when `_read()` is called, a chunk that has left the buffer
-     * may still be on its way to the listeners. Node.js 26.12 calls it that way for each chunk of a
-     * `pipe()`.
+     * Bytes that were pushed into the stream but not yet emitted as `data`. When `_read()` is called,
+     * a chunk that is no longer in `readableLength` may still be on its way to the listeners: Node.js
+     * 26.12 does so for each chunk of a `pipe()`.
      */
     #undelivered = 0;
 
@@ -70,10 +69,15 @@ function fileStream(): Constructor<ReadStream> {
       // Only a push() from outside can request another read.
       if (this.#sendfileBypass !== undefined) return;
       const destination = this.#ordinary ? undefined : this.#soleDestination();
-      const rest = destination && restFor(this, destination, this.#given);
-      if (destination === undefined || rest === undefined) return super._read(size);
+      const rest = destination && restFor(this, destination, this.#given, this.#ends);
+      if (rest === undefined) return super._read(size);
       this.#wanted = size;
-      this.#sendfileBypass = new SendfileBypass(this, destination, rest, (end) => this.#ended(end));
+      this.#sendfileBypass = new SendfileBypass(
+        this,
+        destination!,
+        rest,
+        (end) => this.#ended(end),
+      );
       this.#sendfileBypass.start();
     }
 
@@ -140,6 +144,7 @@ function fileStream(): Constructor<ReadStream> {
       this.#interrupt();
       const listeners = this.listenerCount("data");
       this.#piping = isUnencryptedSocket(to) && !this.#ordinary;
+      this.#ends = options?.end !== false;
       try {
         // Before the stream starts to flow, which it may do at once.
         this.#destinations.push(to);
@@ -200,17 +205,7 @@ function fileStream(): Constructor<ReadStream> {
     }
   }
 
-  const { prototype } = FileStream;
-  for (
-    const [name, value] of [
-      ["addListener", prototype.on],
-      ["off", prototype.removeListener],
-      // `inspect()` and `constructor` show the original class.
-      ["constructor", Base],
-    ] as const
-  ) {
-    Object.defineProperty(prototype, name, { value, writable: true, configurable: true });
-  }
+  hide(FileStream.prototype, Base);
   return constructor = FileStream;
 }
 
@@ -219,7 +214,9 @@ function fileStream(): Constructor<ReadStream> {
  *
  * If you pipe it into an HTTP response or a socket, and nothing else reads it, its bytes leave by
  * sendfile(2) and never enter JavaScript. A response needs a Content-Length equal to the bytes of
- * the stream. The connection must be unencrypted and unpatched (a compressing middleware patches
+ * the stream, or none: `pipe()` then sets it for a response with status 200 whose headers are not
+ * sent, unless you pass `{ end: false }`, listen to `end`, or have set Transfer-Encoding or Trailer.
+ * The connection must be unencrypted and unpatched (a compressing middleware patches
  * `write`), and the runtime must expose its descriptor. If you then add a second destination, a
  * `data` or `readable` listener or an async iterator, or call `pause()` or `unpipe()`, the ordinary
  * stream continues at the current byte. A diagnostics channel reports each stretch that was sent:
@@ -248,7 +245,6 @@ function fileStream(): Constructor<ReadStream> {
  * @example Unchanged code, fewer copies
  * ```ts ignore
  * createServer((req, res) => {
- *   res.setHeader("Content-Length", statSync("video.mp4").size);
  *   createReadStream("video.mp4").pipe(res);
  * });
  * ```

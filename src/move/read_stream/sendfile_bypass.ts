@@ -13,6 +13,7 @@ import { available } from "../../sys/libc.ts";
 import { lseek } from "../../sys/raw/files.ts";
 import { FileType } from "../../sys/file/statx.ts";
 import { localStatus } from "../../threads/blocking/files.ts";
+import { keepToLength, mayImplyLength } from "./implied_length.ts";
 import { openBody, type ResponseBody } from "../engine/connection/response_body.ts";
 import { TransferProgress } from "../engine/progress.ts";
 import { Pump, type PumpEnd } from "../engine/sendfile_loop.ts";
@@ -38,6 +39,8 @@ export type Destination = ServerResponse | Socket;
 export interface Rest {
   readonly start: number;
   readonly length: number;
+  /** Whether the response gets its Content-Length from here. */
+  readonly implied: boolean;
 }
 
 /**
@@ -71,11 +74,16 @@ export interface GivenOptions {
   readonly fd: unknown;
 }
 
-/** The remaining range, if it is known and equals the length promised to the peer. */
+/**
+ * The remaining range, if it is known and equals the length promised to the peer.
+ *
+ * @param ends Whether the end of the stream ends the destination.
+ */
 export function restFor(
   stream: FileReadable,
   destination: Destination,
   given: GivenOptions,
+  ends: boolean,
 ): Rest | undefined {
   const { fd, pos, end, bytesRead } = stream;
   if (!available()) return undefined;
@@ -89,9 +97,12 @@ export function restFor(
   const start = pos ?? position();
   const length = Math.min(stat.size - start, end + 1 - (pos ?? bytesRead));
   if (start < 0 || length <= 0) return undefined;
+  if (!isResponse(destination)) return { start, length, implied: false };
   // Part of the body may have gone through the runtime already.
-  const promised = isResponse(destination) ? contentLength(destination) : length + bytesRead;
-  return promised === length + bytesRead ? { start, length } : undefined;
+  const promised = contentLength(destination);
+  if (promised === length + bytesRead) return { start, length, implied: false };
+  const implied = promised === undefined && ends && mayImplyLength(destination, stream);
+  return implied ? { start, length, implied } : undefined;
 }
 
 /** One sendfile bypass: from the read that it replaces to the end or an interruption. */
@@ -135,25 +146,36 @@ export class SendfileBypass {
     if (destination.socket !== null) return this.#respond(destination, destination.socket);
     socketOf(destination).then((socket) => {
       if (this.#over) return;
-      if (socket !== null && isDestination(destination)) this.#respond(destination, socket);
-      else this.#finish("failed");
+      const changed = this.#rest.implied && !mayImplyLength(destination, this.#stream);
+      if (socket !== null && isDestination(destination) && !changed) {
+        this.#respond(destination, socket);
+      } else this.#finish("failed");
     });
   }
 
   #respond(response: ServerResponse, socket: Socket): void {
     const promised = this.#rest.length + this.#stream.bytesRead;
+    const { implied } = this.#rest;
+    // Immediately before the head is sent: until then, the program may decide otherwise.
+    if (implied) response.setHeader("Content-Length", promised);
     try {
       // Listeners may have changed the head, or this stream, at the last moment.
       this.#body = openBody(response, socket, (length) => !this.#over && length === promised);
     } catch {
       // An ordinary stream will meet the same error and throw it.
     }
+    if (implied && !response.headersSent) response.removeHeader("Content-Length");
+    else if (implied && contentLength(response) === promised) {
+      keepToLength(response, promised, () => this.#over ? this.#progress.bytes : promised);
+    }
     if (this.#body !== null) this.#pumpTo(this.#body);
     else if (!this.#over) this.#finish("failed");
   }
 
   #pumpTo({ connection, cork }: ResponseBody): void {
-    const options = { file: this.#stream.fd, ...this.#rest, connection, progress: this.#progress };
+    const { start, length } = this.#rest;
+    this.#progress.begin();
+    const options = { file: this.#stream.fd, start, length, connection, progress: this.#progress };
     this.#pump = new Pump({ ...options, cork }, (end) => this.#conclude(end));
     this.#pump.start();
   }

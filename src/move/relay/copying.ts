@@ -8,10 +8,14 @@ import { AbortError, errnoNumber, SyscallError } from "../../errors.ts";
 import { type ByteStream, denoStream, socketStream } from "../../runtime/byte_stream.ts";
 import { check } from "../../sys/check.ts";
 import { PollEvent } from "../../sys/flags/event.ts";
-import { sendStep } from "../engine/step/memory.ts";
+import { FileType } from "../../sys/file/statx.ts";
+import { ShutdownHow } from "../../sys/flags/socket.ts";
 import * as raw from "../../sys/raw/mod.ts";
-import { MessageFlag, ShutdownHow } from "../../sys/flags/socket.ts";
 import { ready } from "../../threads/poll/poll_ready.ts";
+import { DescriptorWriter } from "../engine/descriptor_writer.ts";
+import { ownEnd } from "../engine/endpoint.ts";
+import { TransferProgress } from "../engine/progress.ts";
+import { readNow } from "../engine/staging.ts";
 import { type Side, unreadable } from "./side.ts";
 import type { PairSettings } from "./types.ts";
 
@@ -81,27 +85,23 @@ function streamOf(side: Side): ByteStream {
 
 /** The streams of a borrowed descriptor, blocking or not. */
 function descriptorStream(fd: number): ByteStream {
+  const end = ownEnd(fd, FileType.SOCKET);
   const buffer = new Uint8Array(BUFFER_BYTES);
   const controller = new AbortController();
   const { signal } = controller;
+  const writer = new DescriptorWriter(end, null);
+  const progress = new TransferProgress({ signal }, Infinity);
   return {
     async read() {
       for (;;) {
-        const count = raw.recv(fd, buffer, MessageFlag.DONTWAIT);
+        const count = readNow(end, buffer);
         if (count === 0) return null;
         if (count > 0) return buffer.subarray(0, count);
         if (count !== EAGAIN) check(count, "recv", () => `relay fd ${fd}`);
         await ready(fd, PollEvent.IN, { signal });
       }
     },
-    async write(bytes) {
-      while (bytes.length > 0) {
-        const sent = sendStep(fd, bytes);
-        if (sent >= 0) bytes = bytes.subarray(sent);
-        else if (sent !== EAGAIN) check(sent, "send", () => `relay fd ${fd}`);
-        else await ready(fd, PollEvent.OUT, { signal });
-      }
-    },
+    write: (bytes) => writer.write(bytes, progress),
     end() {
       raw.shutdown(fd, ShutdownHow.WR);
       return Promise.resolve();

@@ -30,14 +30,13 @@ export async function sendParts(
   if (res.writableEnded || res.destroyed) throw connectionClosed({ syscall: "sendfile" });
   const progress = new TransferProgress({}, length);
   const sink = streamSink(res);
-  const sendAll = async (body: ResponseBody | null): Promise<true> => {
+  const sendAll = async (body: ResponseBody | null): Promise<void> => {
     for (const part of parts) {
       // Through the runtime's own write, so that no bytes of ours wait in a cork at the end.
       if (part instanceof Uint8Array) await taken(sink.write(part), progress);
       else if (body === null) await copyRange(file.fd, part, sink, progress);
       else await sendRange(body.connection, { ...file, ...part }, {}, progress, sink, body.cork);
     }
-    return true;
   };
   await progress.run(async () => {
     try {

@@ -109,9 +109,8 @@ async function send<T>(
     const range = resolveRange(options, size, "send a file");
     const progress = new TransferProgress(options, range.length);
     if (progress.aborted) throw progress.abortError();
-    const method = await progress.run(() =>
-      sender(target, { fd, path, remote, ...range }, options, progress)
-    );
+    await progress.run(() => sender(target, { fd, path, remote, ...range }, options, progress));
+    const method = progress.method as SendMethod;
     return { bytes: progress.bytes, method, durationMs: progress.elapsedMs };
   } finally {
     close();
@@ -135,7 +134,7 @@ export function sendOpenFile(
   file: Parameters<Sender<Connection>>[1],
   options: SendFileOptions,
   progress: TransferProgress,
-): Promise<SendMethod> {
+): Promise<void> {
   if (connection.kind === "response") {
     return sendToResponse(connection.response, file, options, progress);
   }
@@ -160,6 +159,7 @@ const OPTIONS: Names<SendFileOptions> = {
   ...FLOW_OPTIONS,
   root: true,
   stability: true,
+  kernelTls: true,
   header: true,
   trailer: true,
 };
@@ -170,9 +170,10 @@ function checkOptions(given: SendFileOptions): Checked<SendFileOptions> {
   checkObject(options, action);
   checkRange(options, action);
   checkFlow(options, action);
-  const { stability, header, trailer } = options;
+  const { stability, kernelTls, header, trailer } = options;
   const known = stability === undefined || stability === "shared" || stability === "copy";
   mustBe(known, action, "stability", '"shared" or "copy"', stability);
+  mustBe(typeof (kernelTls ?? false) === "boolean", action, "kernelTls", "a boolean", kernelTls);
   for (const [name, bytes] of Object.entries({ header, trailer })) {
     if (bytes !== undefined && !isBytes(bytes)) {
       throw new TypeError(`Cannot ${action}: ${name} must be a Uint8Array, not ${describe(bytes)}`);

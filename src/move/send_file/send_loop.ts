@@ -8,7 +8,7 @@ import { copyRange } from "../engine/portable_copy.ts";
 import type { TransferProgress } from "../engine/progress.ts";
 import { sendBytes } from "../engine/connection/output.ts";
 import { pumpFile } from "../engine/sendfile_loop.ts";
-import type { Call, FileRange, SendFileOptions, SendMethod } from "./types.ts";
+import type { Call, FileRange, SendFileOptions } from "./types.ts";
 
 /**
  * Sends header, file and trailer to a connection in one cork; destroys the connection if that fails
@@ -21,16 +21,14 @@ export async function sendToConnection(
   progress: TransferProgress,
   sink: Sink,
   call?: Call,
-): Promise<SendMethod> {
+): Promise<void> {
   const { header, trailer, stability } = options;
   const cork = new CorkGuard(connection);
   try {
     if (header !== undefined) await sendBytes(connection, header, progress, true);
-    const method = stability === "copy"
-      ? await copyRest(file, file.start, sink, progress)
-      : await sendRange(connection, file, options, progress, sink, cork, call);
+    if (stability === "copy") await copyRange(file.fd, file, sink, progress);
+    else await sendRange(connection, file, options, progress, sink, cork, call);
     if (trailer !== undefined) await sendBytes(connection, trailer, progress);
-    return method;
   } catch (error) {
     if (progress.bytes > 0 || header !== undefined) connection.destroy();
     throw error;
@@ -48,27 +46,17 @@ export async function sendRange(
   sink: Sink,
   cork: CorkGuard,
   call?: Call,
-): Promise<SendMethod> {
-  if (file.length === 0) return "none";
+): Promise<void> {
+  if (file.length === 0) return;
   // If another machine holds the file, even cached pages may be validated with it.
-  if (file.remote ?? !isLocal(file.fd)) return await copyRest(file, file.start, sink, progress);
+  if (file.remote ?? !isLocal(file.fd)) return await copyRange(file.fd, file, sink, progress);
   const { fd, start, length } = file;
   const window = options.chunkSize;
-  const what = { file: fd, start, length, connection, progress, cork, window, ...call };
+  const encrypted = options.kernelTls === true && connection.kernelTls === true;
+  const method = call?.method ?? (encrypted ? "ktls-sendfile" : "sendfile");
+  const move = call?.move;
+  const what = { file: fd, start, length, connection, progress, cork, window, move, method };
   const position = await pumpFile(what, true);
-  if (position < start + length) return await copyRest(file, position, sink, progress);
-  return call?.method ?? "sendfile";
-}
-
-/** Copies the rest of a file from `from` on. */
-export async function copyRest(
-  file: FileRange,
-  from: number,
-  sink: Sink,
-  progress: TransferProgress,
-): Promise<SendMethod> {
-  if (file.length === 0) return "none";
-  const length = file.start + file.length - from;
-  await copyRange(file.fd, { start: from, length }, sink, progress);
-  return "copy";
+  const rest = { start: position, length: start + length - position };
+  if (rest.length > 0) await copyRange(fd, rest, sink, progress);
 }

@@ -11,15 +11,16 @@ import { DONT_SYNC, factsOf, FileType } from "../../sys/file/statx.ts";
 import { runBlocking } from "../../threads/blocking/blocking.ts";
 import { PollEvent } from "../../sys/flags/event.ts";
 import { ready } from "../../threads/poll/poll_ready.ts";
-import { WINDOW } from "../../page_cache/prefetch.ts";
+import { WINDOW } from "../../page_cache/resident.ts";
 import type { Sink } from "../engine/connection/sink.ts";
 import type { TransferProgress } from "../engine/progress.ts";
 import { drive } from "../engine/driver.ts";
 import { sendfileStep } from "../engine/step/sendfile.ts";
 import { fileToPipeStep } from "../engine/step/splice.ts";
 import { sendBytes } from "../engine/connection/output.ts";
-import { copyRest, sendToConnection } from "./send_loop.ts";
-import type { FileRange, Sender, SendMethod } from "./types.ts";
+import { copyRange } from "../engine/portable_copy.ts";
+import { sendToConnection } from "./send_loop.ts";
+import type { FileRange, Sender } from "./types.ts";
 
 /** Maximum bytes at once for a device whose buffer size is unknown. */
 const DEVICE_BYTES = 4096;
@@ -50,18 +51,12 @@ export const sendToDescriptor: Sender<number> = async (target, file, options, pr
   }
   const { header, trailer, stability, chunkSize = WINDOW } = options;
   if (header !== undefined) await sendBytes(connection, header, progress);
-  const method = stability === "copy"
-    ? await copyRest(file, file.start, sink, progress)
-    : await sendBlocking(
-      fd,
-      file,
-      waits ? Math.min(chunkSize, room(fd)) : chunkSize,
-      waits,
-      progress,
-      sink,
-    );
+  if (stability === "copy") await copyRange(file.fd, file, sink, progress);
+  else {
+    const limit = waits ? Math.min(chunkSize, room(fd)) : chunkSize;
+    await sendBlocking(fd, file, limit, waits, progress, sink);
+  }
   if (trailer !== undefined) await sendBytes(connection, trailer, progress);
-  return method;
 };
 
 const option = new Int32Array(1);
@@ -81,8 +76,8 @@ async function sendBlocking(
   waits: boolean,
   progress: TransferProgress,
   sink: Sink,
-): Promise<SendMethod> {
-  if (file.length === 0) return "none";
+): Promise<void> {
+  if (file.length === 0) return;
   const end = file.start + file.length;
   let position = file.start;
   const steps = {
@@ -98,8 +93,10 @@ async function sendBlocking(
     wait() {},
   };
   const result = await drive(steps, progress);
-  if (result > 0) return "sendfile";
-  if (REFUSALS.has(result)) return await copyRest(file, position, sink, progress);
+  if (result > 0) return;
+  if (REFUSALS.has(result)) {
+    return await copyRange(file.fd, { start: position, length: end - position }, sink, progress);
+  }
   if (result === 0) throw progress.truncated(`send fd ${file.fd}`);
   throw progress.failure(result, "sendfile", `send fd ${file.fd} to fd ${fd}`);
 }

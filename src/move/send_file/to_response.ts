@@ -1,14 +1,16 @@
 /** Sends a file to an HTTP response. @module */
 
 import type { ServerResponse } from "node:http";
+import { useKernelTls } from "../../runtime/kernel_tls/server.ts";
 import { cutOff, hasBody } from "../../runtime/response.ts";
 import { mediaType } from "../../media_types.ts";
 import { connectionClosed } from "../engine/connection/closed.ts";
 import { streamSink } from "../engine/connection/sink.ts";
 import { writeBody } from "../engine/connection/response_body.ts";
+import { copyRange } from "../engine/portable_copy.ts";
 import type { TransferProgress } from "../engine/progress.ts";
-import { copyRest, sendRange } from "./send_loop.ts";
-import type { FileRange, Sender, SendFileOptions, SendMethod } from "./types.ts";
+import { sendRange } from "./send_loop.ts";
+import type { FileRange, Sender, SendFileOptions } from "./types.ts";
 
 /** Sends the body of a response and ends it. */
 export const sendToResponse: Sender<ServerResponse> = async (res, file, options, progress) => {
@@ -16,12 +18,11 @@ export const sendToResponse: Sender<ServerResponse> = async (res, file, options,
   const added = setHeaders(res, file);
   if (!hasBody(res) || file.length === 0) {
     res.end();
-    return "none";
+    return;
   }
   try {
-    const method = await sendBody(res, file, options, progress);
+    await sendBody(res, file, options, progress);
     res.end();
-    return method;
   } catch (error) {
     if (res.headersSent) cutOff(res);
     // Another response may follow, and must not carry headers about this file.
@@ -47,13 +48,14 @@ async function sendBody(
   file: FileRange,
   options: SendFileOptions,
   progress: TransferProgress,
-): Promise<SendMethod> {
+): Promise<void> {
   const sink = streamSink(res);
-  const sent = options.stability === "copy" ? undefined : await writeBody(
+  if (options.kernelTls === true) await progress.unlessAborted(useKernelTls(res));
+  const sent = options.stability !== "copy" && await writeBody(
     res,
     file.length,
     (task) => progress.unlessAborted(task),
     ({ connection, cork }) => sendRange(connection, file, options, progress, sink, cork),
   );
-  return sent ?? await copyRest(file, file.start, sink, progress);
+  if (!sent) await copyRange(file.fd, file, sink, progress);
 }

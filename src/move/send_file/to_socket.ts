@@ -33,5 +33,4 @@ export const sendToSocket: Sender<SocketConnection> = async (
     if (progress.bytes > 0 || header !== undefined) sink.destroy();
     throw error;
   }
-  return file.length > 0 ? "copy" : "none";
 };

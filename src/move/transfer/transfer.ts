@@ -1,12 +1,11 @@
 /** Moves bytes between any two ends: `transfer`. @module */
 
 import { type Names, ownOptions } from "../../checked.ts";
-import { describe } from "../../options.ts";
 import type { BunSocket } from "../../runtime/bun.ts";
 import type { DenoConn } from "../../runtime/deno.ts";
 import { type FdLike, fdOf } from "../../sys/fd.ts";
 import { runtimeTarget } from "../engine/connection/sink.ts";
-import { openInput, rangeOf, type TransferSource } from "../engine/input.ts";
+import { descriptorLike, openInput, rangeOf, type TransferSource } from "../engine/input.ts";
 import { TransferProgress } from "../engine/progress.ts";
 import { move } from "./methods.ts";
 import {
@@ -119,7 +118,8 @@ async function start(
 ): Promise<TransferReport> {
   const options = checkTransfer(given);
   const { method = "auto", signal } = options;
-  const to = runtimeTarget(target) ?? fdOf(descriptorLike(target), "target");
+  const to = runtimeTarget(target) ??
+    fdOf(descriptorLike(target, "transfer to", "a descriptor or a stream"), "target");
   const input = await openInput(source, {
     action: "transfer",
     borrows: method !== "copy",
@@ -133,10 +133,4 @@ async function start(
   } finally {
     input.close();
   }
-}
-
-function descriptorLike(value: unknown): FdLike {
-  if (typeof value === "number") return value;
-  if (typeof value === "object" && value !== null && "fd" in value) return value as FdLike;
-  throw new TypeError(`Cannot transfer to ${describe(value)}: expected a descriptor or a stream`);
 }

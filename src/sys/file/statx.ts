@@ -6,7 +6,8 @@ import { Whence } from "../flags/file.ts";
 import { libc } from "../libc.ts";
 import { lseek } from "../raw/mod.ts";
 
-const AT_EMPTY_PATH = 0x1000;
+/** Flag of statx(2): an empty path means the descriptor itself. */
+export const AT_EMPTY_PATH = 0x1000;
 const AT_SYMLINK_NOFOLLOW = 0x100;
 /** Flag of {@linkcode statxInto}: use what the kernel has cached, without asking a remote file system. */
 export const DONT_SYNC = 0x4000;
@@ -92,13 +93,16 @@ export interface FileIdentity {
 /** Like {@linkcode fdStat}, with the fields that identify the file and its version. */
 export function fdIdentity(fd: number): FileIdentity | number {
   const result = statxInto(fd, 0, BASIC_STATS, out);
-  if (result < 0) return result;
-  const { view } = out;
+  return result < 0 ? result : identityIn(out.view);
+}
+
+/** Decodes the part of a `struct statx` that identifies the file and its version. */
+export function identityIn(view: DataView): FileIdentity {
   return {
     type: view.getUint16(28, true) & 0o170000,
     size: Number(view.getBigUint64(40, true)),
-    mtimeNs: view.getBigInt64(112, true) * 1_000_000_000n + BigInt(view.getUint32(120, true)),
-    ctimeNs: view.getBigInt64(96, true) * 1_000_000_000n + BigInt(view.getUint32(104, true)),
+    mtimeNs: nanoseconds(view, 112),
+    ctimeNs: nanoseconds(view, 96),
     inode: view.getBigUint64(32, true),
     device: view.getUint32(136, true) * 0x1_0000_0000 + view.getUint32(140, true),
   };

@@ -5,10 +5,8 @@
 
 import { EAGAIN, EFBIG, EINTR, ESPIPE } from "../../errno.ts";
 import { PollEvent } from "../../sys/flags/event.ts";
+import { AT_EMPTY_PATH, BASIC_STATS } from "../../sys/file/statx.ts";
 import { poll, pread, read, statx, write } from "../../sys/raw/mod.ts";
-
-const AT_EMPTY_PATH = 0x1000;
-const STATX_BASIC_STATS = 0x7ff;
 
 /** Bytes read at once; procfs returns fewer. */
 const SCRATCH = 256 * 1024;
@@ -25,7 +23,7 @@ function scratch(count: number): Uint8Array {
  * adds bits to the basic mask.
  */
 export function statInto(fd: number, target: SharedArrayBuffer, extra: number = 0): number {
-  return statx(fd, "", AT_EMPTY_PATH, STATX_BASIC_STATS | extra, new Uint8Array(target));
+  return statx(fd, "", AT_EMPTY_PATH, BASIC_STATS | extra, new Uint8Array(target));
 }
 
 /** Reads at most `count` bytes at `offset` into `target`; a count, 0 at the end, or `-errno`. */

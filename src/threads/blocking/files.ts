@@ -14,6 +14,9 @@ import {
   DONT_SYNC,
   factsIn,
   type FileFacts,
+  type FileIdentity,
+  FileType,
+  identityIn,
   STATX_BYTES,
   statxInto,
 } from "../../sys/file/statx.ts";
@@ -23,21 +26,9 @@ import { runRemote } from "./blocking.ts";
 import { type BlockingCalls, CALLS } from "./blocking_calls.ts";
 
 /** Attributes of an open file, and its mount. */
-export interface FileStatus {
-  /** File type bits of `st_mode`: see `FileType`. */
-  readonly type: number;
-  /** Size in bytes, as the file system reports it; see `lengthOf` for its limits. */
-  readonly size: number;
+export interface FileStatus extends FileIdentity {
   /** Blocks of 512 bytes. */
   readonly blocks: number;
-  /** Last change of data, in nanoseconds since the epoch. */
-  readonly mtimeNs: bigint;
-  /** Last change of data or attributes, in nanoseconds since the epoch. */
-  readonly ctimeNs: bigint;
-  /** Inode number. */
-  readonly inode: bigint;
-  /** Number of the device that holds the file. */
-  readonly device: number;
   /** Major and minor number of the device that it represents. */
   readonly rdev: readonly [major: number, minor: number];
   readonly mount: Mount;
@@ -48,22 +39,22 @@ const out = new Cell(STATX_BYTES);
 /** Describes an open file; or `-errno`. Synchronous unless its file system may answer late. */
 export function statusOf(fd: number): FileStatus | number | Promise<FileStatus | number> {
   const mount = askHere(fd);
-  if (typeof mount === "number" || mount.storage !== "remote") return decoded(mount);
-  return askRemote(fd, mount);
+  if (typeof mount === "number") return mount;
+  return isKnown(mount) ? decode(out.view, mount) : askRemote(fd, mount);
 }
 
 /** Like {@linkcode statusOf}; `undefined` if another machine or process would have to answer. */
 export function localStatus(fd: number): FileStatus | number | undefined {
   const mount = askHere(fd);
-  if (typeof mount === "number" || mount.storage !== "remote") return decoded(mount);
-  return undefined;
+  if (typeof mount === "number") return mount;
+  return isKnown(mount) ? decode(out.view, mount) : undefined;
 }
 
 /** Everything that a copy needs to know, obtained as in {@linkcode statusOf}. */
 export async function copyFacts(fd: number): Promise<FileFacts | number> {
   const mount = askHere(fd);
   if (typeof mount === "number") return mount;
-  if (mount.storage !== "remote") return factsIn(out.view);
+  if (isKnown(mount)) return factsIn(out.view);
   const answer = new SharedArrayBuffer(STATX_BYTES);
   const result = await onMount(mount, "statInto", fd, answer);
   return result < 0 ? result : factsIn(new DataView(answer));
@@ -76,8 +67,13 @@ function askHere(fd: number): Mount | number {
   return result < 0 ? result : mountAsked(fd, out.view);
 }
 
-function decoded(mount: Mount | number): FileStatus | number {
-  return typeof mount === "number" ? mount : decode(out.view, mount);
+/**
+ * Whether {@linkcode askHere} found everything. The kernel alone answers for pipes and sockets, whose
+ * own mounts no table lists.
+ */
+function isKnown(mount: Mount): boolean {
+  const type = out.view.getUint16(28, true) & 0o170000;
+  return mount.storage !== "remote" || type === FileType.FIFO || type === FileType.SOCKET;
 }
 
 /** Like {@linkcode statusOf}, in a thread that may wait. */
@@ -95,20 +91,11 @@ async function askRemote(fd: number, mount: Mount): Promise<FileStatus | number>
 // struct statx is the same on every processor: include/uapi/linux/stat.h.
 function decode(view: DataView, mount: Mount): FileStatus {
   return {
-    type: view.getUint16(28, true) & 0o170000,
-    size: Number(view.getBigUint64(40, true)),
+    ...identityIn(view),
     blocks: Number(view.getBigUint64(48, true)),
-    mtimeNs: nanoseconds(view, 112),
-    ctimeNs: nanoseconds(view, 96),
-    inode: view.getBigUint64(32, true),
-    device: view.getUint32(136, true) * 0x1_0000_0000 + view.getUint32(140, true),
     rdev: [view.getUint32(128, true), view.getUint32(132, true)],
     mount,
   };
-}
-
-function nanoseconds(view: DataView, at: number): bigint {
-  return view.getBigInt64(at, true) * 1_000_000_000n + BigInt(view.getUint32(at + 8, true));
 }
 
 /**
@@ -154,9 +141,14 @@ export function onFile<C extends keyof BlockingCalls>(
 }
 
 /** Reads from a file in a thread of its mount; a count, 0 at the end, or `-errno`. */
-export async function readRemote(fd: number, target: Uint8Array, offset: number): Promise<number> {
+export async function readRemote(
+  fd: number,
+  target: Uint8Array,
+  offset: number,
+  mount: Pick<Mount, "key"> = mountOf(fd),
+): Promise<number> {
   const memory = new SharedArrayBuffer(target.length);
-  const count = await onMount(mountOf(fd), "readInto", fd, offset, target.length, memory);
+  const count = await onMount(mount, "readInto", fd, offset, target.length, memory);
   if (count > 0) target.set(new Uint8Array(memory, 0, count));
   return count;
 }
@@ -166,7 +158,12 @@ export async function readRemote(fd: number, target: Uint8Array, offset: number)
  * flushes, NFS writes dirty pages. Do not use the number any more.
  */
 export function closeFile(fd: number): void {
-  const mount = mountOf(fd);
-  if (mount.storage !== "remote") raw.close(fd);
-  else onMount(mount, "close", fd).catch(() => {});
+  const mount = askHere(fd);
+  if (typeof mount === "number" || isKnown(mount)) raw.close(fd);
+  else closeOn(mount, fd);
+}
+
+/** Closes a descriptor in a thread of a mount, without waiting for it. */
+export function closeOn(mount: Pick<Mount, "key">, fd: number): void {
+  onMount(mount, "close", fd).catch(() => {});
 }

@@ -70,7 +70,7 @@ function startsLocal(path: string): boolean {
 }
 
 /**
- * Opens a path below a folder, as above; `undefined` if that would wait.
+ * Opens a path below a folder like {@linkcode openNow}; `undefined` if that would wait.
  *
  * @param resolve How to resolve the path: see `ResolveFlag`.
  */

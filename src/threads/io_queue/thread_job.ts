@@ -7,7 +7,7 @@ import { fdatasync, fsync, ftruncate, poll, read } from "../../sys/raw/mod.ts";
 import type { JobContext } from "../job.ts";
 import { type Operation, SharedQueue, type SharedQueueMemory } from "./shared_queue.ts";
 
-/** What a thread gets: the queue, and its own index. */
+/** The data of a thread: the queue, and its own index. */
 export interface ThreadData {
   readonly memory: SharedQueueMemory;
   readonly thread: number;

@@ -13,8 +13,8 @@ const SSL_VERIFY_PEER = 1;
 const PROTOCOLS = new TextEncoder().encode("\x08http/1.1");
 
 /**
- * Makes a context that trusts who is named, or else whom the system trusts. Everything is read at once:
- * no file is opened later, when a sandbox may forbid it.
+ * Creates a context that trusts the given authorities, or by default those of the system. Reads all
+ * files at once, because a sandbox may forbid opening them later.
  *
  * @throws {CertificateError} When a file cannot be used.
  * @throws {UnsupportedError} Without OpenSSL.

@@ -1,10 +1,10 @@
-/** Where this system keeps the certificates of the authorities that it trusts. @module */
+/** Finds the certificates of the authorities that this system trusts. @module */
 
 import { setting } from "../../../ffi/mod.ts";
 import { builtin } from "../../builtins.ts";
 import { UnsupportedError } from "../../errors.ts";
 
-/** One file each; a folder of links is not enough, because a sandbox forbids to open them later. */
+/** Single files: a sandbox forbids opening the files of a folder later. */
 const BUNDLES = [
   "/etc/ssl/certs/ca-certificates.crt", // Debian, Alpine, Arch
   "/etc/pki/tls/certs/ca-bundle.crt", // Fedora
@@ -14,7 +14,7 @@ const BUNDLES = [
 ];
 
 /**
- * Path of the file with the authorities that this system trusts; `SSL_CERT_FILE` names another one.
+ * Returns the path of the file with the trusted authorities; `SSL_CERT_FILE` overrides it.
  *
  * @throws {UnsupportedError} When there is none.
  */
@@ -27,7 +27,7 @@ export function systemTrust(): string {
       accessSync(path, constants.R_OK);
       return path;
     } catch {
-      // Another system has another place.
+      // Other systems keep it elsewhere.
     }
   }
   throw new UnsupportedError({

@@ -1,4 +1,4 @@
-/** What the programs here have in common: `PROGRAM DEED FOLDER NUMBER`, which print lines of JSON. @module */
+/** Common code of the programs here: `PROGRAM DEED FOLDER NUMBER` prints lines of JSON. @module */
 
 import process from "node:process";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -9,13 +9,13 @@ const PATIENCE_MS = 20_000;
 /** Prints a line. */
 export const say = (line: unknown): void => console.log(JSON.stringify(line));
 
-/** What is done. */
+/** The operation. */
 export const deed: () => Promise<unknown> = DEEDS[process.argv[2]!]!;
 
 /** The last argument, or what counts without one. */
 export const numberOr = (usual: number): number => Number(process.argv[4] ?? usual);
 
-/** Says what nobody caught, and keeps the process alive until the returned function is called. */
+/** Reports uncaught errors, and keeps the process alive until the returned function is called. */
 export function watch(): () => void {
   process.on("uncaughtException", (error) => say({ uncaught: String(error.stack) }));
   process.on("unhandledRejection", (error) => say({ unhandled: String((error as Error).stack) }));

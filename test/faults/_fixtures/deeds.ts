@@ -1,4 +1,4 @@
-/** What the tests of faults do again and again, each with a check of every byte that arrives. @module */
+/** The operations of the fault tests. Each checks every byte that arrives. @module */
 
 import { once } from "node:events";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -31,10 +31,10 @@ const path = join(folder, "file");
 const bytes = Buffer.alloc(SIZE, "zero-copy, or else. ");
 writeFileSync(path, bytes);
 
-/** What is done around each call of the library: by default nothing. */
+/** Wraps each call of the library; by default, does nothing more. */
 export const around: { call<T>(body: () => Promise<T>): Promise<T> } = { call: (body) => body() };
 
-/** What a peer has received, judged against how far the sender says that it came. */
+/** Checks the bytes of a peer against the count that the sender reports. */
 function judge(received: Buffer, claimed: number): void {
   if (!received.equals(bytes.subarray(0, received.length))) throw new Error("other bytes arrived");
   if (received.length < claimed) {
@@ -101,7 +101,7 @@ async function drain(fd: number): Promise<Buffer> {
   }
 }
 
-/** What the error says that it has moved. */
+/** The bytes moved, according to the error. */
 function movedBy(error: unknown): number {
   return (error as { bytesMoved?: number }).bytesMoved ?? 0;
 }
@@ -383,7 +383,7 @@ export const DEEDS: Record<string, () => Promise<string>> = {
       await server.close({ graceMs: 0 });
     }
   },
-  // What a program answers, passed on by the file server.
+  // The response of a program, forwarded by the file server.
   async proxy() {
     const program = createHttp((_, res) => res.end(bytes)).listen(0, HOST);
     await once(program, "listening");

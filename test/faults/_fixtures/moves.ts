@@ -15,7 +15,7 @@ import { settled } from "./settled.ts";
 
 const TIMES = 3;
 
-// What never settles shows as such, and does not end the process.
+// Report operations that never settle, instead of ending the process.
 const rest = watch();
 // Which of them a deed needs depends on what fails.
 await startThreads().catch(() => {});

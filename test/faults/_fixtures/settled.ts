@@ -8,7 +8,7 @@ const STEP_MS = 20;
 const QUIET_MS = 2400;
 const MOST_MS = 10_000;
 
-/** What is open once there is no more than `most` of it, or nothing has changed for a while. */
+/** The open descriptors, once there are at most `most`, or nothing has changed for a while. */
 export async function settled(most: number): Promise<string[]> {
   let open = openDescriptors();
   for (let ms = 0, quiet = 0; ms < MOST_MS && quiet < QUIET_MS; ms += STEP_MS) {

@@ -16,7 +16,7 @@ import { settled } from "./settled.ts";
 
 const MOST_FREE = numberOr(24);
 
-// What never settles shows as such, and does not end the process.
+// Report operations that never settle, instead of ending the process.
 const rest = watch();
 
 /** Takes every descriptor that the limit allows, but for `free`. */

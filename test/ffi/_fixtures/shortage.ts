@@ -26,6 +26,6 @@ try {
 }
 const first = allocate();
 for (const fd of taken) closeSync(fd);
-// Nothing can be printed before: some runtimes open what they print to.
+// Don't print earlier: some runtimes open a descriptor for their output.
 console.log(`first ${first}, then ${allocate()}`);
 process.exit(0);

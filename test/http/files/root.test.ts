@@ -68,7 +68,7 @@ async function look(root: Root, path: string): Promise<string> {
 
 function text({ fd, size }: OpenFile): string {
   const bytes = new Uint8Array(size);
-  // Deno's own reads refuse descriptors that it did not open, and ours those that it did.
+  // Deno's `readSync` reads only its own descriptors, and they are not the kernel's.
   const count = raw.pread(fd, bytes, 0);
   return new TextDecoder().decode(bytes.subarray(0, count < 0 ? readSync(fd, bytes) : count));
 }

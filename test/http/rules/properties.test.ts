@@ -66,7 +66,7 @@ const acceptText = near(
 
 const size = fc.oneof(fc.constantFrom(0, 1, 20), fc.maxSafeNat());
 
-/** What RFC 9110, 14.1 says of a valid list of ranges, spelled out. */
+/** The grammar of a list of ranges, written out: RFC 9110, 14.1. */
 function model(ranges: readonly (readonly [number | null, number | null])[], size: number) {
   const parts: { start: number; length: number }[] = [];
   for (const [first, last] of ranges) {

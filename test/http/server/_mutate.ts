@@ -75,7 +75,7 @@ export async function throwAt(port: number, count: number, seed: number): Promis
   for (let done = 0; done < count;) {
     const clients = Array.from({ length: CLIENTS }, () => {
       let text = "";
-      // What is refused ends its connection: only the first of the mutated is certain to be read.
+      // A refused request ends its connection, so only the first mutated one is certainly read.
       for (let left = Math.floor(random() * 3); left > 0; left--) text += pick();
       for (let left = 1 + Math.floor(random() * 3); left > 0; left--) {
         text += mutate(pick(), random);

@@ -1,9 +1,9 @@
-/** A program behind the server: what it was sent, byte by byte, and what it says. @module */
+/** A program behind the server: records received bytes, and sends scripted responses. @module */
 
 import { once } from "node:events";
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
 
-/** Answers with what it is told to. */
+/** Sends scripted responses. */
 export interface Program {
   readonly port: number;
   /** The requests, each as it came: one for each connection. */
@@ -13,7 +13,7 @@ export interface Program {
   close(): Promise<void>;
 }
 
-/** What is done with a connection once `text`, all that has come so far, is enough for it. */
+/** Handles a connection once `text`, everything received so far, is enough. */
 export type Script = (socket: Socket, text: string) => void;
 
 /** Starts a program that runs `script` each time something arrives. */

@@ -16,13 +16,13 @@ import { createFileServer, type FileServer } from "../../../src/http/server/cont
 import type { FileServerOptions } from "../../../src/http/server/control/options.ts";
 import { fetchRaw, type RawResponse, responses, talk } from "../../_kit/raw_http.ts";
 
-/** What lies outside of the root, and must never be served. */
+/** Content outside the root, which must never be served. */
 export const SECRET = "the secret outside of the root";
 
 /** The 20 bytes of the file on which ranges are tried. */
 export const TWENTY = "0123456789ABCDEFGHIJ";
 
-/** Larger than what is kept in memory and what a socket takes at once. */
+/** Larger than the cache's limit for a file, and than a socket's buffer. */
 export const LARGE_BYTES: number = 9 * 1024 * 1024 + 13;
 
 /** Bytes of a pattern that no shift leaves the same. */
@@ -35,7 +35,7 @@ export function patterned(length: number, seed = 0): Uint8Array {
 /** Made once: many tests have a folder of their own. */
 let large: Uint8Array | undefined;
 
-/** A folder, made anew; `root` is below it, beside what is secret. */
+/** A new folder, with `root` and a secret file beside it. */
 export function makeSite(): { readonly root: string; readonly parent: string; remove(): void } {
   const parent = mkdtempSync(join(tmpdir(), "sluice-"));
   const root = join(parent, "www");
@@ -70,7 +70,7 @@ export function makeSite(): { readonly root: string; readonly parent: string; re
   return { root, parent, remove: () => rmSync(parent, { recursive: true, force: true }) };
 }
 
-/** What a suite works with. */
+/** Shared state of a suite. */
 export interface Served {
   readonly root: string;
   readonly server: FileServer;

@@ -55,7 +55,7 @@ for (const [name, make] of Object.entries(kinds)) {
         assert.equal(server.ref(), server);
         assert.equal(server.unref(), server);
         await server.close({ graceMs: 0 });
-        // What is under way keeps the process alive.
+        // Responses in progress keep the process alive.
         assert.equal(server.ref(), server);
       });
     });

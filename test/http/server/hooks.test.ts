@@ -24,7 +24,7 @@ describe("a module with a hook for headers", () => {
         assert.equal(headers.get("x-file"), "file.txt 20");
       }
       assert.equal((await fetchRaw(port, "/empty.txt")).headers.has("x-file"), false);
-      // What it throws is for the log, not for the client.
+      // Its error appears in the log only.
       const failed = await fetchRaw(port, "/app.js");
       assert.equal(failed.status, 500);
       assert.doesNotMatch(failed.body.toString(), /told/);

@@ -22,7 +22,7 @@ const get = (target: string, more = "") =>
   `GET ${target} HTTP/1.1\r\nHost: localhost\r\n${more}\r\n`;
 const CLOSE = "Connection: close\r\n";
 
-/** What is undone after each test. */
+/** Clean-up after each test. */
 const cleanUp: (() => unknown)[] = [];
 afterEach(async () => {
   for (const undo of cleanUp.splice(0).reverse()) await undo();

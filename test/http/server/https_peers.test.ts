@@ -3,15 +3,15 @@ import { execFile, spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { mkdirSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from "node:fs";
-import { connect as connectTcp, createServer, type Socket } from "node:net";
+import { connect as connectTcp } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { connect as connectSecure } from "node:tls";
 import { promisify } from "node:util";
 import { createFileServer, type FileServer } from "../../../src/http/mod.ts";
 import { CERTIFICATE, KEY } from "../../_kit/certificate.ts";
+import { recordHello } from "../../_kit/client_hello.ts";
 import { responses } from "../../_kit/raw_http.ts";
 import { pattern } from "../../_kit/temp.ts";
 import { NO_CURL, NO_OPENSSL } from "../../tls/_certificates.ts";
@@ -213,7 +213,7 @@ async function stopsReading(port: number): Promise<void> {
   assert.equal(hash(answer!.body), expected.get(64 * MIB), "the reader that stopped");
 }
 
-/** What `openssl s_client` tells of the messages, without the body; `begun` is called once it arrives. */
+/** Messages that `openssl s_client` prints, without the body; calls `begun` once the body arrives. */
 async function sClient(port: number, text: string, begun?: () => void): Promise<string> {
   const args = ["s_client", "-connect", `127.0.0.1:${port}`, "-tls1_3", "-msg", "-ign_eof"];
   const child = spawn("openssl", args);
@@ -271,21 +271,4 @@ function checkRecords(bytes: Buffer, what: string): void {
 
 function randomBytes(seed: number): () => number {
   return () => (seed = seed * 48_271 % 0x7fff_ffff) & 255;
-}
-
-/** The ClientHello of this runtime's own client. */
-async function recordHello(): Promise<Uint8Array> {
-  const listener = createServer().listen(0, "127.0.0.1");
-  await once(listener, "listening");
-  const { port } = listener.address() as { port: number };
-  const arrived = once(listener, "connection") as Promise<[Socket]>;
-  const socket = connectSecure({ port, host: "127.0.0.1", servername: "localhost" });
-  socket.on("error", () => {});
-  const [peer] = await arrived;
-  peer.on("error", () => {});
-  const [bytes] = await once(peer, "data") as [Uint8Array];
-  socket.destroy();
-  peer.destroy();
-  listener.close();
-  return bytes;
 }

@@ -1,13 +1,24 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { connect, createServer, type Socket } from "node:net";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { createFileServer, type FileServer } from "../../../src/http/server/control/file_server.ts";
 import type { FileServerOptions } from "../../../src/http/server/control/options.ts";
-import { raw } from "../../../src/sys/mod.ts";
+import { prometheus } from "../../../src/http/mod.ts";
+import { createRelay } from "../../../src/mod.ts";
+import { AddressFamily, raw, socketpair, SocketType } from "../../../src/sys/mod.ts";
 import { openListener } from "../../../src/sys/net/listener.ts";
 import { runChild } from "../../_kit/child.ts";
 import { openDescriptors, startThreads } from "../../_kit/leaks.ts";
@@ -47,6 +58,119 @@ async function read(socket: Socket): Promise<Buffer> {
   await once(socket, "close");
   return Buffer.concat(chunks);
 }
+
+describe("prometheus()", () => {
+  it("formats the statistics of a server", async () => {
+    await withServer({ threads: 1 }, async (server, port) => {
+      await fetchRaw(port, "/file.txt");
+      await fetchRaw(port, "/absent");
+      const lines = prometheus(server.stats()).split("\n");
+      assert.equal(lines.pop(), "");
+      assert.ok(lines.includes("# TYPE sluice_requests_total counter"));
+      assert.ok(lines.includes("sluice_requests_total 2"));
+      assert.ok(lines.includes('sluice_statuses_total{class="4xx"} 1'));
+      assert.ok(lines.includes('sluice_threads_requests_total{thread="0"} 2'));
+      assert.ok(lines.includes("# TYPE sluice_cache_bytes gauge"));
+      assert.ok(lines.includes("# TYPE sluice_open gauge"));
+      const names = lines.filter((line) => line.startsWith("# TYPE"));
+      assert.equal(new Set(names).size, names.length);
+      for (const line of lines) assert.match(line, /^(# TYPE \w+ \w+|\w+({\w+="\w+"})? \d+)$/);
+    });
+  });
+
+  it("formats the statistics of a relay, and TLS by reason", async () => {
+    const relay = createRelay({ listen: 0, upstream: 1 });
+    const text = prometheus(relay.stats(), { prefix: "relay", labels: { to: 'a"b\\\n' } });
+    assert.match(text, /^relay_bytes_up_total{to="a\\"b\\\\\\n"} 0$/m);
+    assert.match(text, /^# TYPE relay_active gauge$/m);
+    assert.doesNotMatch(text, /connect_error/);
+    await relay.close();
+    const tls = { handshakes: 3, failures: { plainHttp: 2 } };
+    assert.match(
+      prometheus({ tls } as never),
+      /^sluice_tls_failures_total{reason="plainHttp"} 2$/m,
+    );
+  });
+
+  it("refuses what are no statistics, and names that are not allowed", () => {
+    assert.throws(() => prometheus(null as never), TypeError);
+    assert.throws(() => prometheus({} as never, { prefix: "a-b" }), TypeError);
+    assert.throws(() => prometheus({} as never, { labels: { "a b": "" } }), TypeError);
+    assert.throws(() => prometheus({} as never, { labels: 1 } as never), TypeError);
+  });
+});
+
+describe("createFileServer({ fd })", () => {
+  const address = { family: "IPv4", address: "127.0.0.1", port: 0 } as const;
+
+  it("serves on a socket that listens already, and a restart refuses nobody", async () => {
+    const listener = openListener(address, 511);
+    const site = makeSite();
+    const start = async () => {
+      const server = createFileServer({ root: site.root, fd: listener });
+      await server.listen();
+      return server;
+    };
+    let server = await start();
+    const { port } = server.address as { port: number };
+    let over = false;
+    let answers = 0;
+    const clients = Array.from({ length: 4 }, async () => {
+      for (; !over; answers++) {
+        assert.equal((await fetchRaw(port, "/file.txt")).body.toString(), TWENTY);
+      }
+    });
+    for (let i = 0; i < 3; i++) {
+      const before = answers;
+      await until(() => answers > before + 5, "answers");
+      await server.close();
+      // Nobody serves: who connects now waits for the next server.
+      await sleep(20);
+      server = await start();
+    }
+    over = true;
+    await Promise.all(clients);
+    await server.close();
+    // It stays the caller's.
+    assert.equal(raw.close(listener), 0);
+    site.remove();
+  });
+
+  it("takes a Unix socket, and leaves its file", async () => {
+    const site = makeSite();
+    const path = join(site.parent, "socket");
+    const listener = openListener({ family: "Unix", path }, 511);
+    const server = createFileServer({ root: site.root, fd: listener });
+    assert.equal((await server.listen() as { path?: string }).path, path);
+    await server.close();
+    assert.ok(existsSync(path));
+    raw.close(listener);
+    site.remove();
+  });
+
+  it("refuses what does not listen, and two answers to one question", async () => {
+    const site = makeSite();
+    const { root } = site;
+    const client = openListener(address, 1);
+    for (const more of [{ port: 0 }, { host: "127.0.0.1" }, { path: "/tmp/x" }]) {
+      assert.throws(
+        () => createFileServer({ root, fd: client, ...more }),
+        /so does another option/,
+      );
+    }
+    raw.close(client);
+    for (const fd of [-1, 1.5]) assert.throws(() => createFileServer({ root, fd }), RangeError);
+    await assert.rejects(createFileServer({ root, fd: client }).listen(), { code: "EBADF" });
+    const file = openSync(join(root, "file.txt"), "r");
+    await assert.rejects(createFileServer({ root, fd: file }).listen(), { code: "ENOTSOCK" });
+    closeSync(file);
+    const [one, other] = socketpair(AddressFamily.UNIX, SocketType.STREAM);
+    await assert.rejects(createFileServer({ root, fd: one }).listen(), /does not listen/);
+    raw.close(one);
+    raw.close(other);
+    site.remove();
+  });
+});
 
 describe("createFileServer()", () => {
   it("refuses options that make no sense, before it does anything", () => {
@@ -128,7 +252,7 @@ describe("createFileServer()", () => {
     });
     await second.close();
     assert.ok(existsSync(path), "a server that never listened removes nothing");
-    // Somebody else has taken the place meanwhile.
+    // Another server has taken the path meanwhile.
     rmSync(path);
     writeFileSync(path, "a file");
     await first.close();
@@ -157,7 +281,7 @@ describe("createFileServer()", () => {
       await openAll(60);
       const [fewest = 0, , most = 0] = spread();
       assert.ok(most - fewest <= 2, `${spread()}`);
-      // Those that come after some have left fill the gaps, and each is answered where it is.
+      // New connections fill the gaps, and every connection gets its response.
       for (const socket of sockets.splice(0, 30)) socket.destroy();
       await until(() => server.stats().open === 30, "half of them to end");
       await openAll(30);

@@ -45,7 +45,7 @@ async function withSlow(
   const server = createFileServer({ root: site.root, ...options });
   try {
     const { port } = await server.listen();
-    // What is loaded and compiled for the first time is not what is measured.
+    // Don't measure what is loaded and compiled only once.
     await fetchRaw(port, "/file.txt");
     await body({ server, port, root: site.root });
   } finally {
@@ -79,7 +79,7 @@ async function longestWait(port: number, work: Promise<unknown>): Promise<number
   return longest;
 }
 
-/** Sends requests whose answers nobody reads. */
+/** Sends requests without reading the responses. */
 function ask(port: number, ...targets: readonly string[]): Socket[] {
   return targets.map((target) => {
     const socket = connect(port, "127.0.0.1");
@@ -176,7 +176,7 @@ describe("a mount below the root that never answers", { skip: SKIP }, () => {
     await withSlow([Infinity], { listing: true }, async ({ port, server }) => {
       const sockets = ask(port, ...TARGETS, ...TARGETS, ...TARGETS);
       await assertQuick(STALL_MS, () => longestWait(port, sleep(500)));
-      // What lies in the folder above is listed.
+      // The listing shows the parent folder.
       assert.match((await fetchRaw(port, "/dir/deep/")).body.toString(), /deep/);
       for (const socket of sockets) socket.destroy();
       await server.close({ graceMs: 100 });

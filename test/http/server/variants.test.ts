@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { serveSite } from "./_site.ts";
 
-/** Longer than what a kernel takes for the same moment: the server keeps nothing younger. */
+/** Longer than one tick of the kernel's file times: the server caches nothing younger. */
 const SETTLE_MS = 60;
 
 describe("what is kept for those who accept different codings", () => {

@@ -68,7 +68,7 @@ const WAYS: Record<string, (path: string) => Promise<void> | void> = {
     assert.equal(error?.code, "ENOMEM", String(error));
     assert.match(error.message, /max_map_count/);
     assert.ok(all.length > 10_000, String(all.length));
-    // What the runtime needs is there.
+    // The runtime has the memory that it needs.
     assert.equal(new Uint8Array(64 << 20).length, 64 << 20);
     for (const memory of all) memory.close();
   },

@@ -26,7 +26,7 @@ async function state(): Promise<State> {
   for (let i = 0; i < 5; i++) {
     if (Bun === undefined) gc!();
     else Bun.gc(true);
-    // What is to be finalized is so in a later turn.
+    // Finalizers run in a later turn.
     await sleep(20);
   }
   const { rss, heapUsed, external } = process.memoryUsage();

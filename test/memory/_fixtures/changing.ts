@@ -142,7 +142,7 @@ const { raw } = sys;
 const fd = openSync(path, "r+");
 const out = join(folder, "out");
 
-/** What is written must come from the array. */
+/** The written bytes must come from the array. */
 function onlyFrom(real: number, write: (to: number) => unknown): void {
   const to = openSync(out, "w");
   try {

@@ -35,7 +35,7 @@ const sink = openSync("/dev/null", "w");
 process.on("uncaughtException", () => {});
 process.on("unhandledRejection", () => {});
 
-/** What a sequence works on. */
+/** State of a sequence. */
 interface World {
   readonly fd: number;
   readonly maps: Mapping[];
@@ -148,7 +148,7 @@ const size = fc.oneof(
   fc.constantFrom(0, 1, PAGE - 1, PAGE, PAGE + 1, 2 * PAGE, MOST, -1, 0.5, 2 ** 53),
 );
 const step: fc.Arbitrary<Step> = fc.tuple(
-  // What makes maps and views, twice as often.
+  // Operations that create maps and views, twice as often.
   fc.constantFrom(...Object.keys(ACTIONS), "open", "bytes", "show", "load", "store", "open"),
   fc.nat(5),
   size,

@@ -23,7 +23,7 @@ const path = join(folder, "file");
 writeFileSync(path, new Uint8Array(SIZE).fill(65));
 const scratch = openSync(join(folder, "scratch"), "w+");
 
-// What an operation says when its input is gone is its own affair.
+// Errors of an operation about lost input don't matter.
 const settle = (done: () => void): () => void => () => done();
 process.on("uncaughtException", (error) => console.log(`uncaught ${error.message}`));
 process.on("unhandledRejection", (error) => console.log(`unhandled ${error}`));
@@ -102,10 +102,10 @@ for (let round = 0; round < 3; round++) {
   const pending = Promise.resolve(use(bytes));
   if (round > 0) await sleep(round * 3);
   map.close();
-  // Somebody else's mapping, where the addresses would be free if they had been given back.
+  // Another mapping, at the addresses that would be free if they had been returned.
   const other = MappedFile.open(path, { access: "write" });
   other.bytes.fill(65);
-  // Some operations that lose their input never tell of their end.
+  // Some operations that lose their input never end.
   await Promise.race([pending, sleep(1000)]);
   if (!Buffer.alloc(SIZE, 65).equals(other.bytes)) throw new Error("another mapping was changed");
   other.close();

@@ -17,7 +17,7 @@ import { MAPPINGS } from "./misuse/mappings.ts";
 
 const WAYS: Record<string, () => unknown> = { ...MAPPINGS, ...DISKS, ...LIES, nothing() {} };
 
-/** What Workers of the above do. */
+/** The jobs of those Workers. */
 async function serve(): Promise<void> {
   if (workerData === "reader") {
     parentPort!.postMessage("ready");
@@ -41,7 +41,7 @@ async function serve(): Promise<void> {
 }
 
 if (isMainThread) {
-  // What operations of the runtime say whose memory is gone is their own affair.
+  // Errors of the runtime about lost memory don't matter.
   process.on("uncaughtException", (error) => {
     if (error.name === "AssertionError") throw error;
     console.log(`uncaught ${error.message}`);

@@ -1,4 +1,4 @@
-/** What the tests of DirectFile share. @module */
+/** Common code of the tests of DirectFile. @module */
 
 import { closeSync, mkdtempSync, openSync, readSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -7,7 +7,7 @@ import process from "node:process";
 import { DirectFile } from "../../../src/mod.ts";
 import { pattern } from "../../_kit/temp.ts";
 
-/** What moves the bytes; both must do the same. */
+/** The engines that move the bytes; both must do the same. */
 export type Engine = "ring" | "threads";
 
 /** Asks for an engine. It is made at the first use in this process. */

@@ -19,7 +19,7 @@ const SIZE = 300_007;
 
 async function collect(chunks: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
   const all: Uint8Array[] = [];
-  // What is lent must be copied before the next step.
+  // Copy borrowed memory before the next step.
   for await (const chunk of chunks) all.push(chunk.slice());
   return new Uint8Array(Buffer.concat(all));
 }

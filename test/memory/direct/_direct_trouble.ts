@@ -21,7 +21,7 @@ import {
 
 const MIB = 1024 * 1024;
 
-/** What a rejected operation of this library may be. */
+/** Allowed errors of an operation of this library. */
 interface Failure extends Error {
   readonly code: string;
   readonly bytesMoved: number;

@@ -54,7 +54,7 @@ describe("the code of the fault guard", () => {
 /** Node.js and Deno leave SIGBUS alone; Bun reports the crash and dies of another signal. */
 const DIES_OF = runtime().name === "bun" ? ["SIGBUS", "SIGTRAP", "SIGILL"] : ["SIGBUS"];
 
-/** Rust's handler, which looks for stack overflows, forgets what is none. */
+/** Rust's handler detects stack overflows, and removes itself on any other fault. */
 const FORGETS: string | false = runtime().name === "deno" &&
   "Deno's own handler survives a SIGBUS that is sent";
 

@@ -84,7 +84,7 @@ describe("lock() and unlock()", () => {
         map.lock({ offset: PAGE, length: 2 * PAGE });
         assert.deepEqual([...map.residency({ offset: PAGE, length: 2 * PAGE }).pages], [1, 1]);
         if (access !== "copy-on-write") fails("EINVAL", "madvise", () => map.dropCache());
-        // Somebody else's store still shows, which it would not in a private copy.
+        // A store through another mapping still shows, unlike in a private copy.
         sys.pwrite(fd, Uint8Array.of(99), PAGE);
         assert.equal(bytes[PAGE], 99);
         map.unlock();

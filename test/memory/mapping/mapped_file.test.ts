@@ -4,7 +4,14 @@ import { open } from "node:fs/promises";
 import { describe, it } from "node:test";
 import { pathToFileURL } from "node:url";
 import { runtime } from "../../../ffi/mod.ts";
-import { type MapOptions, MappedFile, MappedMemory, TruncatedError } from "../../../src/mod.ts";
+import {
+  AlignedBuffer,
+  DirectFile,
+  type MapOptions,
+  MappedFile,
+  MappedMemory,
+  TruncatedError,
+} from "../../../src/mod.ts";
 import * as sys from "../../../src/sys/mod.ts";
 import { closing } from "../../_kit/closing.ts";
 import { fails, openFds, scoped, withoutLeak } from "../../_kit/fds.ts";
@@ -309,7 +316,12 @@ describe("close()", () => {
       for (const call of calls) {
         assert.throws(() => call(map), { name: "TypeError", message: /closed/ });
       }
-      assert.throws(() => new MappedFile().bytes, TypeError);
+      for (const kind of [MappedFile, MappedMemory, DirectFile, AlignedBuffer]) {
+        const construct = kind as unknown as new (...args: unknown[]) => unknown;
+        const use = { name: "TypeError", message: /: use \w+\.(open|allocate)\(/ };
+        assert.throws(() => new construct("file"), use);
+        assert.throws(() => new construct(), use);
+      }
     }));
 
   it("gives nothing back while a buffer that was transferred away shows it", () =>

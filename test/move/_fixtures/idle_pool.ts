@@ -1,4 +1,4 @@
-/** Leaves a pipe in the pool, and tells when that was. @module */
+/** Leaves a pipe in the pool, and prints the time. @module */
 
 import { givePipe, takePipe } from "../../../src/move/engine/pipe_pool.ts";
 

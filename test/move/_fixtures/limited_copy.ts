@@ -12,7 +12,7 @@ import process from "node:process";
 import { copyFile } from "../../../src/mod.ts";
 
 const folder = process.argv.at(-1)!;
-// What is loaded and started for the first time may write files, too.
+// Code that is loaded for the first time may write files, too.
 await copyFile("/proc/cpuinfo", join(folder, "first"));
 rmSync(join(folder, "first"));
 const { status, stderr } = spawnSync("prlimit", ["--fsize=512", "--pid", String(process.pid)]);

@@ -24,7 +24,7 @@ export interface Outcome {
   readonly bytes: number;
   /** `null` when it succeeded. */
   readonly error: { name: string; code: string } | null;
-  /** What arrived, in base64; `null` where that cannot be seen. */
+  /** The received bytes in base64; `null` if they cannot be observed. */
   readonly arrived: string | null;
   readonly method: string | null;
 }
@@ -43,7 +43,7 @@ export function settledOf(
   );
 }
 
-/** What arrived, for an outcome. */
+/** The received bytes, for an outcome. */
 export function base64Of(arrived: Uint8Array | undefined): string | null {
   return arrived === undefined ? null : Buffer.from(arrived).toString("base64");
 }
@@ -58,7 +58,7 @@ async function attempt(
   try {
     const from = SOURCES[source]!({ folder, scope });
     const to = TARGETS[target]!({ folder, scope });
-    // A terminal on which nobody types, and a pipe that nobody reads, never end by themselves.
+    // A terminal without input, and a pipe without a reader, never end by themselves.
     const signal = AbortSignal.timeout(source === "terminal" ? 50 : 5000);
     const settled = await settledOf(
       transfer(from.fd, to.fd, { length: LENGTH, signal, ...options }),

@@ -16,7 +16,7 @@ export const CONTENT: Uint8Array = pattern(8192);
 
 let sequence = 0;
 
-/** What makes descriptors. */
+/** Folder and scope of new descriptors. */
 export interface Maker {
   readonly folder: string;
   readonly scope: Scope;
@@ -39,7 +39,7 @@ function file(content: Uint8Array, flags: number): Make {
   };
 }
 
-/** What a file holds behind its leading `skip` bytes. */
+/** Content of a file after its first `skip` bytes. */
 function readAll(fd: number): Uint8Array {
   const bytes = new Uint8Array(1 << 16);
   return bytes.subarray(0, sys.pread(fd, bytes, 0));
@@ -103,7 +103,7 @@ function connected(kind: "tcp" | "unix", blocking: boolean): { source: Make; tar
   };
 }
 
-/** What has arrived by now. */
+/** The bytes received so far. */
 function drained(fd: number): Uint8Array {
   const bytes = new Uint8Array(1 << 16);
   const count = sys.raw.read(fd, bytes);

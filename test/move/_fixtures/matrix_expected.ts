@@ -1,11 +1,11 @@
-/** What must come of a transfer, by its ends. @module */
+/** The expected outcome of a transfer, by its ends. @module */
 
 import { CONTENT } from "./matrix_ends.ts";
 
 /** Bytes asked for: sources have more, or end earlier. */
 export const LENGTH = 5000;
 
-/** Sources that cannot be read, and what they answer before the target is looked at. */
+/** Sources that cannot be read, with their errors, which come before any error of the target. */
 export const UNREADABLE: Record<string, string> = {
   "write-only file": "EBADF",
   "O_PATH file": "EBADF",
@@ -31,7 +31,7 @@ export const UNWRITABLE: Record<string, string> = {
 /** Targets that are open for writing and take no byte. */
 export const FULL: Record<string, string> = { "sealed memfd": "EPERM", "/dev/full": "ENOSPC" };
 
-/** What a source delivers of the bytes that are asked for; `undefined` where that is not constant. */
+/** Number of requested bytes that a source delivers; `undefined` if it varies. */
 export function content(source: string): Uint8Array | undefined {
   if (/empty|null/.test(source)) return new Uint8Array(0);
   if (/zero|full/.test(source)) return new Uint8Array(LENGTH);

@@ -23,7 +23,7 @@ import { LENGTH } from "./matrix_expected.ts";
 /** One end of a transfer. */
 interface End {
   readonly end: TransferSource & TransferTarget;
-  /** What has arrived, which should be `count` bytes. */
+  /** The received bytes, of which `count` are expected. */
   readonly arrived?: (count: number) => Promise<Uint8Array | undefined>;
   close(): Promise<void>;
 }
@@ -142,7 +142,7 @@ for (const { name, kind, skip, open } of RUNTIME_TARGETS) {
 async function attempt(source: string, target: string, from: Open, to: Open): Promise<Outcome> {
   const [a, b] = [await from(), await to()];
   try {
-    // A terminal on which nobody types never ends by itself.
+    // A terminal without input never ends by itself.
     const signal = AbortSignal.timeout(source === "terminal" ? 50 : 10_000);
     const settled = await settledOf(transfer(a.end, b.end, { length: LENGTH, signal }));
     const arrived = settled.error === null ? await b.arrived?.(settled.bytes) : undefined;

@@ -1,4 +1,4 @@
-/** Listens on an address and a port, and is then stopped: nobody accepts. @module */
+/** Listens on an address and a port, and is then stopped, so that it accepts nothing. @module */
 
 import { createServer } from "node:net";
 import process from "node:process";

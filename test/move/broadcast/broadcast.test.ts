@@ -126,7 +126,7 @@ describeWithoutLeaks("broadcast()", { warmUp }, () => {
     all.slice(1).forEach((peer) => peer.read());
     const bytes = BYTES.subarray(0, 400_000);
     const pipe = pipeOf(bytes, 777);
-    // Nobody reads for the first one until the others are far ahead.
+    // The first one is not read until the others are far ahead.
     setTimeout(() => all[0]!.read(), 50);
     await broadcast(pipe.readFd, all.map(({ target }) => target));
     for (const peer of all) await peer.read().expect(bytes);

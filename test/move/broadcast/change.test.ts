@@ -13,7 +13,7 @@ const folder = new Folder();
 after(() => folder.remove());
 
 const PEERS = 4;
-/** What the pipe carries: pieces that tell their place, so that a stretch of them has one place too. */
+/** Content of the pipe: pieces that contain their offset, so that each stretch is unique. */
 const PIECE = 4096;
 const PIECES = 200;
 const BYTES = new Uint8Array(PIECE * PIECES);
@@ -56,7 +56,7 @@ describe("broadcast(): targets that join and leave at any moment", () => {
           } else if (running.add(peer.target)) inside.add(peer);
         }
       }
-      // Somebody must be there for the rest.
+      // One target must stay for the rest.
       const [last] = all as [Peer];
       last.read();
       if (!inside.has(last)) running.add(last.target);
@@ -76,7 +76,7 @@ describe("broadcast(): targets that join and leave at any moment", () => {
         const got = await peer.read().take(total);
         assert.equal(got.length, total);
         checkStretches(got, stretches.map(({ bytes }) => bytes));
-        // Who stayed to the end has the end.
+        // A target that stayed has the end.
         if (stayed[0]?.bytes) {
           const tail = got.subarray(got.length - stayed[0].bytes);
           assert.deepEqual(

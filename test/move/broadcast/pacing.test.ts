@@ -26,6 +26,23 @@ describe("broadcast() to a paced connection on loopback", () => {
     });
   });
 
+  it("does without it if the reader keeps up, too", { skip: NO_BBR }, async () => {
+    await withControl("bbr", async (fd, reader) => {
+      const seen = new Set<string>();
+      const count = 128 * 1024;
+      async function* pieces() {
+        for (let at = 0; at < 8 * count; at += count) {
+          yield BYTES.subarray(at, at + count);
+          // The next piece follows once the buffers are empty.
+          await reader.take(count);
+          seen.add(congestion(fd));
+        }
+      }
+      await broadcast(pieces(), [fd]);
+      assert.deepEqual([...seen], ["bbr\0", "reno"]);
+    });
+  });
+
   it("leaves the connection alone for a few bytes", { skip: NO_BBR }, async () => {
     await withControl("bbr", async (fd) => {
       const seen = new Set<string>();

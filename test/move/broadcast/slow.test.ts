@@ -38,7 +38,7 @@ for (const [kind, open] of Object.entries(SOURCES)) {
         let settled = false;
         const running = broadcast(open(), all.map(({ target }) => target));
         running.finally(() => settled = true).catch(() => {});
-        // Nobody gets further than what the stopped one may be behind.
+        // The others stay within the limit by which the stopped one may be behind.
         await until(() => others.every((peer) => peer.read().length > MIB), "the first bytes");
         assert.equal(settled, false);
         await new Promise((resolve) => setTimeout(resolve, 300));
@@ -74,7 +74,7 @@ for (const [kind, open] of Object.entries(SOURCES)) {
         for (const peer of others) await peer.read().expect(BYTES);
         assert.equal(ends.length, 3);
         assert.equal(ends.at(-1)!.target, stopped.target, "the others did not wait for its end");
-        // What it has is the beginning.
+        // It has the beginning.
         const got = await stopped.read().take(report.bytes);
         assert.equal(sha256(got), sha256(BYTES.subarray(0, got.length)));
       }));

@@ -43,7 +43,7 @@ async function traceDownload(env: Record<string, string>): Promise<Call[]> {
   const flags = ["-D", "-f", "-ttt", "-y", "-s", "0", "-e", `trace=${TRACED}`, "-o", trace];
   const under = ["strace", ...flags];
   const server = await startServer(FILE_SERVER, [folder, "--port", "0"], { env, under });
-  // What is loaded on the first request is not what is measured.
+  // Don't measure what is loaded on the first request.
   for (const target of ["/", "/small.txt", "/none"]) await fetchRaw(server.port, target);
   const started = Date.now();
   const { body } = await fetchRaw(server.port, "/big.bin");

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { PORTION, ReadAhead } from "../../../src/page_cache/read_ahead.ts";
 import * as sys from "../../../src/sys/mod.ts";
-import { WINDOW } from "../../../src/page_cache/prefetch.ts";
+import { WINDOW } from "../../../src/page_cache/resident.ts";
 import { Scope } from "../../_kit/fds.ts";
 import { assertWhenDropped } from "../../_kit/page_cache.ts";
 import { pattern, withFileAsync } from "../../_kit/temp.ts";
@@ -37,7 +37,7 @@ describe("a gate", () => {
       assert.equal(gate.open(WINDOW, size), PORTION - WINDOW);
       await gate.idle;
       assert.equal(gate.open(WINDOW, size), 2 * PORTION - WINDOW);
-      // And no more than that, before somebody comes near.
+      // It reads no more until the reader comes near.
       await gate.idle;
       assert.equal(gate.open(WINDOW, size), 2 * PORTION - WINDOW);
       assert.equal(gate.open(2 * PORTION, size), 0);
@@ -63,7 +63,7 @@ describe("a gate", () => {
 
   it("tells of a reading ahead that failed when somebody gets there, not before", () =>
     withFileAsync(pattern(3 * PORTION), async (file) => {
-      // A number that nobody else will be given meanwhile.
+      // A number that no other descriptor gets meanwhile.
       const fd = sys.dupCloexec(file, 700);
       const gate = new ReadAhead(fd, 0);
       await gate.fill(0, 3 * PORTION);

@@ -25,7 +25,7 @@ after(() => folder.remove());
 interface Scene {
   stream: Stream;
   socket: Socket;
-  /** What the peer has got; it reads from the first call of `read` on. */
+  /** Bytes of the peer, which starts to read with the first call of `read`. */
   peer: Reader;
   read(): void;
 }
@@ -61,14 +61,14 @@ async function midway(
   }
 }
 
-/** The peer gets the whole file, whoever else gets some of it. */
+/** The peer gets the whole file, even if another target gets a part of it. */
 async function expectAll({ peer, read }: Scene): Promise<void> {
   read();
   assert.equal(await peer.closed, "end");
   await peer.expect(content);
 }
 
-/** What came to somebody late is the end of the file. */
+/** A late target got the end of the file. */
 function expectTail(parts: Uint8Array[]): void {
   const tail = Buffer.concat(parts);
   assert.ok(tail.length > 0 && tail.length < SIZE, `${tail.length} bytes`);

@@ -43,7 +43,7 @@ const UNREAD = [
   "write() and pipe()",
 ];
 
-/** What the peer of a socket gets. */
+/** Bytes that the peer of a socket gets. */
 async function overSocket(
   create: Create,
   file: string,

@@ -20,7 +20,7 @@ const EVENTS = ["open", "ready", "data", "end", "error", "close", "pause", "resu
 
 after(() => folder.remove());
 
-/** What a stream tells of itself, in order; `data` with its length, errors with code and message. */
+/** Events of a stream in order; `data` with its length, errors with code and message. */
 function watch(stream: fs.ReadStream, ...silent: string[]): string[] {
   const trace: string[] = [];
   for (const event of EVENTS.filter((name) => !silent.includes(name))) {
@@ -44,7 +44,7 @@ async function settled(stream: fs.ReadStream): Promise<void> {
   await sleep(5);
 }
 
-/** What both say and do; `act` returns whatever is to be compared beside the events. */
+/** Events of both streams; `act` returns further values to compare. */
 interface Case {
   options?: Options | BufferEncoding;
   file?: Parameters<Create>[0];

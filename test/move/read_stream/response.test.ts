@@ -1,18 +1,21 @@
 import assert from "node:assert/strict";
-import { statSync } from "node:fs";
-import type { ServerResponse } from "node:http";
+import { statSync, truncateSync } from "node:fs";
+import type { RequestListener, ServerResponse } from "node:http";
 import { connect as connectHttp2, createServer as createHttp2Server } from "node:http2";
 import { createServer as createTlsServer } from "node:https";
 import type { Server } from "node:http";
 import { after, it } from "node:test";
-import { PassThrough, pipeline } from "node:stream";
+import { channel } from "node:diagnostics_channel";
+import { PassThrough, pipeline, Readable } from "node:stream";
+import { setTimeout as sleep } from "node:timers/promises";
 import { pipeline as pipelineAsync } from "node:stream/promises";
 import { connect as connectTls } from "node:tls";
 import { createReadStream } from "../../../src/move/read_stream/read_stream.ts";
+import { sendFile, transfer, type TransferTrace } from "../../../src/mod.ts";
 import { Folder, noise, sha256 } from "../../_kit/bytes.ts";
 import { CERTIFICATE, KEY } from "../../_kit/certificate.ts";
 import { describeWithoutLeaks } from "../../_kit/leaks.ts";
-import { Client, DESCRIPTOR, recording, withServer } from "../../_kit/serve.ts";
+import { Client, DESCRIPTOR, NO_DESCRIPTOR, recording, withServer } from "../../_kit/serve.ts";
 import { HOST } from "../../_kit/targets_net.ts";
 
 type Handler = (res: ServerResponse, path: string) => unknown;
@@ -106,7 +109,7 @@ const ROWS: Record<string, Row> = {
       stream.on("end", () => res.end("tail"));
     },
     body: Buffer.concat([content, Buffer.from("tail")]),
-    // Only the stream knows what it will give; what else the length counts, nobody does.
+    // Content-Length counts more bytes than the stream yields, so the stream's own length is unknown.
     sent: 0,
   },
   "end: false, and end() later": whole((res, file) => {
@@ -145,7 +148,52 @@ const ROWS: Record<string, Row> = {
     // From then on there is always a chunk on its way.
     sent: 0,
   },
-  "no length": { handle: (res, file) => createReadStream(file).pipe(res), sent: 0 },
+  "no length": { handle: (res, file) => createReadStream(file).pipe(res), sent: SIZE },
+  "no length, and a range": {
+    handle: (res, file) => createReadStream(file, { start: 5, end: 1_000_004 }).pipe(res),
+    body: content.subarray(5, 1_000_005),
+    sent: 1_000_000,
+  },
+  "no length, and bytes that follow": {
+    handle(res, file) {
+      const stream = createReadStream(file);
+      stream.pipe(res, { end: false });
+      stream.on("end", () => res.end("tail"));
+    },
+    body: Buffer.concat([content, Buffer.from("tail")]),
+    sent: 0,
+  },
+  "no length, and a listener that adds to the body": {
+    handle(res, file) {
+      const stream = createReadStream(file);
+      stream.on("end", () => res.write("tail"));
+      stream.pipe(res);
+    },
+    body: Buffer.concat([content, Buffer.from("tail")]),
+    sent: 0,
+  },
+  "no length, because it was removed": {
+    handle(res, file) {
+      res.removeHeader("Content-Length");
+      createReadStream(file).pipe(res);
+    },
+    sent: 0,
+  },
+  "no length, in a pipeline": {
+    handle: (res, file) => pipeline(createReadStream(file), res, noError),
+    sent: 0,
+  },
+  "no length, to HEAD": {
+    handle: (res, file) => createReadStream(file).pipe(res),
+    method: "HEAD",
+    body: Buffer.alloc(0),
+    sent: 0,
+  },
+  "no length, of an empty file": {
+    handle: (res) => createReadStream(empty).pipe(res),
+    body: Buffer.alloc(0),
+    sent: 0,
+  },
   "chunks, in spite of a length": {
     handle(res, file) {
       res.setHeader("Transfer-Encoding", "chunked");
@@ -222,6 +270,13 @@ const ROWS: Record<string, Row> = {
 
 for (const name of ["a patched write()", "a transform between"]) ROWS[name]!.sent = 0;
 
+async function until(condition: () => boolean): Promise<void> {
+  for (let tries = 0; !condition(); tries++) {
+    assert.ok(tries < 2000);
+    await sleep(5);
+  }
+}
+
 function noError(error: unknown): void {
   assert.equal(error, undefined);
 }
@@ -257,6 +312,30 @@ describeWithoutLeaks("createReadStream() piped into a response", {
       });
     });
   }
+
+  it("announces the length, and cuts the connection if others add to the body", {
+    skip: NO_DESCRIPTOR,
+  }, async () => {
+    const huge = folder.file("");
+    truncateSync(huge, 64 * 1024 * 1024);
+    const listener: RequestListener = (req, res) => {
+      const stream = createReadStream(req.url === "/huge" ? huge : path);
+      stream.pipe(res).on("close", () => stream.destroy());
+      // The client reads nothing yet, so the body is on its way.
+      if (req.url === "/huge") {
+        const timer = setInterval(() => {
+          if (res.headersSent) clearInterval(timer), res.write("x");
+        }, 1);
+      }
+    };
+    await withServer(listener, async (port) => {
+      const client = new Client(port);
+      assert.equal((await client.get("/")).headers["content-length"], String(SIZE));
+      const { headers, body } = await client.get("/huge");
+      assert.ok(body.length < Number(headers["content-length"]), `${body.length} bytes came`);
+      await client.close();
+    });
+  });
 
   it("keeps answers apart that were asked for in one go", async () => {
     const sizes = [0, 1, 10, 100_000, 1_000_000, 7, 300_000, 65_536, 65_537, 0];
@@ -316,6 +395,43 @@ describeWithoutLeaks("createReadStream() piped into a response", {
       assert.equal(sent, 0);
       await new Promise<void>((resolve) => session.close(resolve));
     }, server);
+  });
+
+  it("traces each transfer from its start to its end, with one object", async () => {
+    const seen: [string, TransferTrace][] = [];
+    const subscriptions = ["start", "error", "asyncEnd"].map((event) => {
+      const each = channel(`tracing:sluice:transfer:${event}`);
+      const listener = (trace: unknown) => void seen.push([event, trace as TransferTrace]);
+      each.subscribe(listener);
+      return () => each.unsubscribe(listener);
+    });
+    try {
+      await withServer((req, res) => {
+        if (req.url === "/stream") createReadStream(path).pipe(res);
+        else void sendFile(res, path);
+      }, async (port) => {
+        const client = new Client(port);
+        for (const target of DESCRIPTOR ? ["/file", "/stream"] : ["/file"]) {
+          await client.get(target);
+          await until(() => seen.length === 2);
+          const [[start, first], [end, last]] = seen.splice(0) as [typeof seen[0], typeof seen[0]];
+          assert.deepEqual([start, end], ["start", "asyncEnd"]);
+          assert.equal(first, last);
+          assert.equal(last.total, SIZE);
+          assert.equal(last.bytes, SIZE);
+          assert.equal(last.method, DESCRIPTOR ? "sendfile" : "copy");
+          assert.equal(last.error, undefined);
+        }
+        await client.close();
+      });
+      const signal = AbortSignal.abort();
+      await assert.rejects(transfer(Readable.from([content]), new PassThrough(), { signal }));
+      const trace = seen.at(-1)![1];
+      assert.deepEqual(seen.map(([event]) => event), ["start", "error", "asyncEnd"]);
+      assert.equal(trace.error!.name, "AbortError");
+    } finally {
+      for (const end of subscriptions) end();
+    }
   });
 
   it("tells bytes, method and duration of each transfer", async () => {

@@ -209,10 +209,10 @@ describe("relay()", () => {
         peer.on("error", () => reset = true);
         const closed = once(peer, "close");
         const [client] = await accepted as [Socket];
-        // Nobody will read these bytes: closing the socket now would reset the connection.
+        // These bytes stay unread, so closing the socket now would reset the connection.
         peer.write("a request");
         await sleep(20);
-        // Nobody listens on port 1.
+        // Port 1 has no listener.
         const pair = [client, connect(1, "127.0.0.1")] as const;
         const done = refusedFirst ? relay(pair[1], pair[0]) : relay(...pair);
         await done.then(() => assert.fail("nobody listens"), (error) => {

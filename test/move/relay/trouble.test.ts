@@ -21,7 +21,7 @@ async function sendUntilFull(peer: Peer): Promise<number> {
   return total;
 }
 
-/** A listener whose queue is full: whoever connects to it waits. */
+/** A listener whose queue is full, so that connecting to it waits. */
 function deafListener(own: (peer: Peer) => Peer): Listener {
   const listener = new Listener(undefined, 0);
   for (let i = 0; i < 4; i++) own(Peer.connect(listener.address));
@@ -275,7 +275,7 @@ describe("whatever happens at whatever moment", () => {
       try {
         body();
       } catch {
-        // The other side is gone already: that is what is tested.
+        // The other side has disconnected; the test is about that.
       }
     };
     await fc.assert(

@@ -29,7 +29,7 @@ interface Exchange {
   readonly headers: IncomingHttpHeaders;
   readonly body: Buffer;
   readonly end: "end" | "cut";
-  /** What sendFile() resolved or rejected with. */
+  /** Result or error of sendFile(). */
   readonly outcome: SendResult | Error;
 }
 

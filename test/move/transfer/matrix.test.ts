@@ -19,7 +19,7 @@ async function outcomesOf(program: string, method: string): Promise<Outcome[]> {
   return JSON.parse(stdout);
 }
 
-/** A terminal that nobody types at has no end: what waits for it is stopped. */
+/** A terminal without input has no end, so its transfers are aborted. */
 function assertTyped(outcomes: readonly Outcome[]): void {
   for (const { source, target, error } of outcomes) {
     if (error === null) continue;

@@ -22,7 +22,7 @@ const range = fc.record({
   seed: fc.nat(255),
 });
 
-/** What a transfer of this range has to move. */
+/** The bytes that a transfer of this range must move. */
 function expected(bytes: Buffer, start: number, length = Infinity): Buffer {
   return bytes.subarray(start, Math.min(bytes.length, start + length));
 }

@@ -44,7 +44,7 @@ function connected(
   return withSockets((peer, socket) => inScope((scope) => body(peer, socket, scope)));
 }
 
-/** Runs `body` with the port of a server that sends `bytes` to whoever connects, and ends. */
+/** Runs `body` with the port of a server that sends `bytes` to each client, and ends. */
 async function sending(bytes: Uint8Array, body: (port: number) => Promise<void>): Promise<void> {
   const sockets: Socket[] = [];
   const server = createServer((socket) => {
@@ -212,7 +212,7 @@ describeWithoutLeaks("transfer() from sockets of the runtime", {
     const listener = Deno!.listen({ port: 0, hostname: "127.0.0.1" });
     const peer = connect(listener.addr.port, "127.0.0.1").on("error", () => {});
     peer.end(bytes);
-    // Deno shows the descriptors of those that it has accepted.
+    // Deno exposes the descriptors of accepted connections.
     const conn = await listener.accept();
     const first = await transfer(conn, fd, { length: 100_001 });
     const { method } = await transfer(conn, fd);

@@ -405,7 +405,7 @@ describe("the ranges of transfer()", () => {
         for (const start of EDGES) {
           for (const targetOffset of EDGES) {
             const target = scope.open(folder.file(""), sys.OpenFlag.RDWR);
-            // What surrounds the range shows that nothing else is written.
+            // The bytes around the range prove that nothing else is written.
             sys.ftruncate(target, targetOffset + LENGTH + 10);
             const guard = Buffer.from("##########");
             const before = Math.max(0, targetOffset - 10);

@@ -4,16 +4,15 @@
  * Prints a line once all are connected, and a {@linkcode FloodResult} after stdin was closed.
  */
 import { Buffer } from "node:buffer";
-import { once } from "node:events";
-import { connect, createServer, type Socket } from "node:net";
+import { connect, type Socket } from "node:net";
 import process from "node:process";
-import { connect as connectSecure } from "node:tls";
+import { recordHello } from "../../_kit/client_hello.ts";
 
-/** What came of the flood. */
+/** Result of the flood. */
 export interface FloodResult {
   /** Connections that the server has ended. */
   readonly ended: number;
-  /** Bytes that came and are no TLS record. */
+  /** Received bytes that are no TLS record. */
   readonly strange: number;
 }
 
@@ -27,23 +26,6 @@ let connected = 0;
 let ending = false;
 let seed = 1;
 const random = () => (seed = seed * 48_271 % 0x7fff_ffff) & 255;
-
-/** What a client of this runtime says first. */
-async function recordHello(): Promise<Uint8Array> {
-  const listener = createServer().listen(0, "127.0.0.1");
-  await once(listener, "listening");
-  const { port } = listener.address() as { port: number };
-  const arrived = once(listener, "connection") as Promise<[Socket]>;
-  const socket = connectSecure({ port, host: "127.0.0.1", servername: "localhost" });
-  socket.on("error", () => {});
-  const [peer] = await arrived;
-  peer.on("error", () => {});
-  const [bytes] = await once(peer, "data") as [Uint8Array];
-  socket.destroy();
-  peer.destroy();
-  listener.close();
-  return bytes;
-}
 
 /** A record of random bytes that claims to be a handshake. */
 function garbage(): Uint8Array {

@@ -73,7 +73,7 @@ const WAYS: Record<string, () => void> = {
     scope.fd(sys.accept4(server));
   },
 
-  // Run as somebody who owns nothing.
+  // Run as a user without files.
   user() {
     fails("EACCES", "open", () => sys.open("/etc/shadow", OpenFlag.RDONLY));
     fails("EACCES", "open", () => sys.open("/etc/passwd", OpenFlag.WRONLY));

@@ -1,6 +1,7 @@
-/** Brings a dropped file in, and prints what is resident then. @module */
+/** Reads a dropped file into the page cache, and prints what is resident then. @module */
 
-import { bringIn, resident, WINDOW } from "../../../src/page_cache/prefetch.ts";
+import { bringIn } from "../../../src/page_cache/prefetch.ts";
+import { resident, WINDOW } from "../../../src/page_cache/resident.ts";
 import { assertWhenDropped } from "../../_kit/page_cache.ts";
 import { pattern, withFileAsync } from "../../_kit/temp.ts";
 

@@ -25,7 +25,7 @@ async function work(): Promise<string> {
   return "whole";
 }
 
-// So many that the runtime has what it opens for itself.
+// Enough for the descriptors that the runtime opens for itself.
 const limit = ["--nofile=256:256", "--pid", String(process.pid)];
 const { status, stderr } = spawnSync("prlimit", limit);
 if (status !== 0) throw new Error(`prlimit: ${stderr}`);

@@ -34,5 +34,5 @@ async function use(): Promise<number | undefined> {
 
 const port = await use();
 parentPort!.postMessage(port);
-// What serves is terminated by the main thread.
+// The main thread terminates this server.
 if (port === undefined) process.exit();

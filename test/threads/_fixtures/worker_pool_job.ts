@@ -6,7 +6,7 @@ import type { JobContext } from "../../../src/threads/job.ts";
 import { Acceptor } from "../../../src/threads/loop/acceptor.ts";
 import { Loop } from "../../../src/threads/loop/loop.ts";
 
-/** Sends its name to whoever connects; `"count"` tells how many came; `"throw"` ends it. */
+/** Sends its name to each client; `"count"` returns how many connected; `"throw"` ends it. */
 export function run(job: JobContext): void {
   const name = new TextEncoder().encode(String(job.data));
   let count = 0;

@@ -2,8 +2,11 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import { errnoNumber } from "../../../src/errors.ts";
+import { FileType } from "../../../src/sys/file/statx.ts";
 import { close, pipe2, poll, write } from "../../../src/sys/raw/mod.ts";
 import { runBlocking } from "../../../src/threads/blocking/blocking.ts";
+import { statusOf } from "../../../src/threads/blocking/files.ts";
+import { scoped } from "../../_kit/fds.ts";
 import { pattern, withFileAsync } from "../../_kit/temp.ts";
 
 /** Threads of this process by their priority: field 19 of proc_pid_stat(5). */
@@ -75,4 +78,18 @@ describe("runBlocking()", () => {
       });
     });
   });
+});
+
+describe("statusOf()", () => {
+  it(
+    "asks no thread about pipes and sockets",
+    scoped((scope) => {
+      const ends = [[scope.pipe()[0], FileType.FIFO], [scope.unix()[0], FileType.SOCKET]] as const;
+      for (const [fd, type] of ends) {
+        const status = statusOf(fd);
+        assert.ok(typeof status === "object" && "type" in status, "the answer comes later");
+        assert.equal(status.type, type);
+      }
+    }),
+  );
 });

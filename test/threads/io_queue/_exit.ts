@@ -22,7 +22,7 @@ ftruncateSync(fd, 8 * 1024 * 1024);
 closeSync(fd);
 after(() => rmSync(folder, { recursive: true }));
 
-/** Runs the program until it ends in time. What it prints and returns must be right every time. */
+/** Runs the program until it ends in time. Output and exit code must be right every time. */
 async function assertEnds(
   code: number | null,
   run: () => Promise<ChildResult & { sent?: number }>,

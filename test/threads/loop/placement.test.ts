@@ -70,7 +70,7 @@ describe("Placement", () => {
     placements[0]!.place(1001);
     placements[0]!.place(handed);
     mailboxes.close();
-    // The end, for nobody can write any more.
+    // The end, because the pipe has no writer left.
     assert.equal(read(kept, new Uint8Array(1)), 0);
     close(kept);
   });

@@ -28,7 +28,7 @@ export class ColdRead implements PrefetchWaiter {
     this.#owner = owner;
   }
 
-  /** Whether somebody brings it. */
+  /** Whether a thread is reading the window. */
   get pending(): boolean {
     return this.#id !== 0;
   }
@@ -60,7 +60,7 @@ export class ColdRead implements PrefetchWaiter {
     this.#owner.warmed();
   }
 
-  /** Nobody waits for it any more; call before the sender drops its file. */
+  /** Cancels the wait; call this before the sender drops its file. */
   forget(): void {
     const { disk, remote } = this.#service;
     if (this.#id > 0) (this.#sender.cold.file.remote ? remote : disk).forget(this.#id);

@@ -96,10 +96,11 @@ export class Connection implements Handler, Task, AnswerWaiter {
     this.#received(this.reader.refuse(status));
   }
 
-  /** Closes after the responses in progress. */
-  finish(): void {
-    const { partial, pending } = this.reader;
-    if (this.phase === Phase.READING && !partial && !pending) this.close();
+  /** Closes after the responses in progress; `silent` also before a first request. */
+  finish(silent: boolean): void {
+    const { partial, pending, requests } = this.reader;
+    if (this.phase !== Phase.READING || partial || pending) return;
+    if (silent || requests > 0) this.close();
   }
 
   #received(result: number): void {

@@ -1,4 +1,4 @@
-/** TLS to the fallback as the thread that started a server sees it: whom it trusts. @module */
+/** Trusted authorities for TLS to the fallback, loaded by the thread that starts the server. @module */
 
 import { makeClientContext } from "../../../tls/client/client_context.ts";
 import type { ServerIdentity } from "../../../tls/client/identity.ts";
@@ -15,7 +15,7 @@ export class FallbackTls {
   /**
    * Reads who is trusted.
    *
-   * @throws {CertificateError} Names the file and what is wrong.
+   * @throws {CertificateError} Names the file and the problem.
    * @throws {UnsupportedError} Without OpenSSL, or without any authority to trust.
    */
   constructor(server: ServerIdentity) {

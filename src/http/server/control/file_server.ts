@@ -16,7 +16,7 @@ import type { FallbackTls } from "./fallback_tls.ts";
 import { listenPortably, type PortableServer } from "./portable_server.ts";
 import { landlock } from "../thread/sandbox.ts";
 import { ServerThreads } from "./server_threads.ts";
-import { checkRoot, listenAt, socketIdentity, whereToListen } from "./listen.ts";
+import { checkRoot, openToListen, socketIdentity } from "./listen.ts";
 import { configure, type FileServerOptions, type ServerConfig } from "./options.ts";
 import { type FileServerStats, statsOf } from "./stats.ts";
 import { startRedirect, stopRedirect } from "./https_redirect.ts";
@@ -146,7 +146,7 @@ export class FileServer implements AsyncDisposable {
   }
 
   async #listen(): Promise<ServerAddress> {
-    const { backlog, fallback, root, sandbox, tls } = this.#config;
+    const { fallback, root, sandbox, tls } = this.#config;
     // Another machine may take its time, or never answer: close() does not wait for that.
     await Promise.race([checkRoot(root), this.#closed.promise]);
     if (platform.os !== "linux" || !available()) return await this.#listenPortably();
@@ -159,7 +159,7 @@ export class FileServer implements AsyncDisposable {
       const outward = fallback?.tls && await import("./fallback_tls.ts");
       this.#fallbackTls = outward ? new outward.FallbackTls(fallback!.tls!) : undefined;
       const others = fallback && await resolveFallback(fallback, this.#fallbackTls?.context);
-      listener = listenAt(await whereToListen(this.#config), backlog);
+      listener = await openToListen(this.#config);
       this.#tell(listener);
       const { onError } = this.#config;
       this.#threads = new ServerThreads(this.#config, {

@@ -91,7 +91,7 @@ export interface CacheOptions {
 const ACTION = "serve files";
 const MIB = 1024 * 1024;
 
-/** What the kernel's option holds, and what lets the timeouts of slow readers work. */
+/** Maximum of the kernel's option, and minimum for the timeouts of slow readers to work. */
 const MOST_RATE = 0x7fff_ffff;
 const LEAST_RATE = 4096;
 

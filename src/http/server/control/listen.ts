@@ -10,21 +10,46 @@ import { resolveEndpoint } from "../../../move/relay/endpoint.ts";
 import { encodeAddress, type SocketAddress } from "../../../sys/net/address.ts";
 import { available } from "../../../sys/libc.ts";
 import * as raw from "../../../sys/raw/mod.ts";
+import { SocketLevel, SocketOption } from "../../../sys/flags/socket.ts";
+import { dupCloexec, setStatusFlags, statusFlags } from "../../../sys/file/open.ts";
+import { OpenFlag } from "../../../sys/flags/file.ts";
 import { openListener, streamSocket } from "../../../sys/net/listener.ts";
 
 const EADDRINUSE = errnoNumber("EADDRINUSE");
 
-/** Resolves host names; returns addresses unchanged. */
-export async function whereToListen(
-  { host, path, port }: {
-    readonly host: string;
-    readonly path: string | undefined;
-    readonly port: number;
-  },
-): Promise<SocketAddress> {
-  if (path !== undefined) return { family: "Unix", path };
+/** Where a server listens. */
+export interface ListenConfig {
+  /** Socket that listens already; the other fields are for a new one. */
+  readonly fd: number | undefined;
+  readonly host: string;
+  readonly path: string | undefined;
+  readonly port: number;
+  readonly backlog: number;
+}
+
+/** Opens the socket, or duplicates the one that is there: a descriptor that the caller owns. */
+export async function openToListen(config: ListenConfig): Promise<number> {
+  const { backlog, fd, host, path, port } = config;
+  if (fd !== undefined) return adopt(fd);
+  if (path !== undefined) return listenAt({ family: "Unix", path }, backlog);
   const name = host.replace(/^\[|\]$/g, "");
-  return await resolveEndpoint({ host: name, port });
+  return listenAt(await resolveEndpoint({ host: name, port }), backlog);
+}
+
+/** Duplicates a socket that listens. */
+function adopt(fd: number): number {
+  const listens = new Int32Array(1);
+  const result = raw.getsockopt(fd, SocketLevel.SOCKET, SocketOption.ACCEPTCONN, listens);
+  if (result < 0) {
+    throw new SyscallError({ syscall: "getsockopt", errno: -result, action: `listen on fd ${fd}` });
+  }
+  if (listens[0] !== 1) {
+    throw new TypeError(`Cannot listen on fd ${fd}: this socket does not listen`);
+  }
+  const own = dupCloexec(fd);
+  // Threads that share it must not wait in accept4(2) for a connection that another one has got.
+  setStatusFlags(own, statusFlags(own) | OpenFlag.NONBLOCK);
+  return own;
 }
 
 /**
@@ -33,7 +58,7 @@ export async function whereToListen(
  *
  * @throws {SyscallError} `EADDRINUSE`, and the errors of `openListener`.
  */
-export function listenAt(address: SocketAddress, backlog: number): number {
+function listenAt(address: SocketAddress, backlog: number): number {
   try {
     return openListener(address, backlog);
   } catch (error) {

@@ -1,4 +1,4 @@
-/** The threads of a server: those that serve, and their helpers. @module */
+/** The serving threads of a server, and their helpers. @module */
 
 import { dupCloexec } from "../../../sys/file/open.ts";
 import * as raw from "../../../sys/raw/mod.ts";
@@ -22,7 +22,7 @@ import type { ServerConfig } from "./options.ts";
 import { RemoteThreads } from "../remote/remote_threads.ts";
 import { SharedThread } from "../thread/shared_thread.ts";
 
-/** What the threads need at start. */
+/** Arguments to start the threads. */
 export interface ServerThreadsOptions {
   /** The listener, which the caller owns. */
   readonly listener: number;

@@ -8,13 +8,13 @@ import { Frames } from "./frames.ts";
 export interface FrameAnswerer {
   /** Makes the answer to a message. */
   answer(message: Uint8Array): Uint8Array;
-  /** Called when nobody is there any more for the answer that was made last. */
+  /** Called if the last answer could not be delivered. */
   undelivered?(): void;
   /** Called in the end with what has come and has not been answered. */
   unanswered?(message: Uint8Array): void;
 }
 
-/** Answers what comes through each of `job.fds`, one after the other, until the job must stop. */
+/** Answers the requests through each of `job.fds`, one after the other, until the job must stop. */
 export function serveFrames(job: JobContext, answerer: FrameAnswerer): void {
   const loop = new Loop(job);
   const waiting: { readonly message: Uint8Array; reply(): void }[] = [];

@@ -102,7 +102,7 @@ export class Frames implements Handler {
       if (written === EINTR) continue;
       if (written === EAGAIN) break;
       if (written < 0) {
-        // What the other end has sent before it went is still read.
+        // Bytes that the other end sent before it closed are still read.
         this.#mute = true;
         this.#output = [];
         break;

@@ -29,7 +29,7 @@ export const Moved = {
   TOO_LONG: 8,
 } as const;
 
-/** What the program has done, in words, where that ends its answer. */
+/** Describes the program's fault that ended its response; `undefined` if there is none. */
 export function faultOf(moved: number): string | undefined {
   if (moved === Moved.CUT) return "it ended the connection before the end of its answer";
   if (moved === Moved.MALFORMED) return "its answer is malformed";

@@ -2,7 +2,7 @@
 
 import type { Redirection } from "../response/accel.ts";
 
-/** Who asked. */
+/** The client of a request. */
 export interface Client {
   readonly fd: number;
   /** Whether its connection is to be closed after this answer. */

@@ -14,7 +14,7 @@ import { type FallbackTlsOptions, identityOf, urlEndpoint } from "./tls/options.
 
 export type { Endpoint };
 
-/** What the program is told of who asked. */
+/** Fields that tell the program about the client. */
 export type Forwarding = "replace" | "append" | false;
 
 /** Requests that are the program's own to answer. Times are in milliseconds. */
@@ -75,13 +75,13 @@ export interface FallbackChoice {
   readonly forwarded: Forwarding;
   readonly via: boolean;
   readonly accel: Accel;
-  /** Who the program must be; `null` where it is not reached by HTTPS. */
+  /** Required identity of the program; `null` if it is not reached by HTTPS. */
   readonly tls: ServerIdentity | null;
   readonly connectMs: number;
   readonly silenceMs: number;
 }
 
-/** What a thread is given: plain data. */
+/** Settings of a thread: plain data. */
 export interface FallbackConfig extends Omit<FallbackChoice, "to" | "tls"> {
   readonly tls: DialTls | null;
   /** Where to connect to; tried in turn. */

@@ -40,7 +40,7 @@ export class PortableFallback {
     this.#decoded = config.paths.map(decodedPath);
   }
 
-  /** Reads again whom the program's certificate may be signed by. */
+  /** Reloads the authorities that may sign the program's certificate. */
   reload(): void {
     this.#requests.reload();
   }
@@ -209,7 +209,7 @@ export function isWebSocket({ headers, method }: IncomingMessage): boolean {
   return String(headers.upgrade).toLowerCase() === "websocket" && method === "GET";
 }
 
-/** What the server's own threads demand of a head, and not every runtime does. */
+/** Checks of a head that the server's own threads make, and not every runtime does. */
 function isWellFormed({ method, rawHeaders, url = "" }: IncomingMessage): boolean {
   let hosts = 0;
   for (let i = 0; i < rawHeaders.length; i += 2) {

@@ -101,7 +101,7 @@ export class ProxiedRequest implements UpstreamOwner, Task {
     return { status: this.#status, bytes, error: this.#error };
   }
 
-  /** Moves what it can; also called for events of the program's socket. */
+  /** Moves available bytes; also called for events of the program's socket. */
   onEvents(): void {
     if (this.#over) return;
     const up = this.#moveUp();

@@ -151,7 +151,7 @@ export class Fallback {
     return { head, body: bodiless ? new Uint8Array(0) : parts[0] as Uint8Array };
   }
 
-  /** Closes what it keeps. */
+  /** Closes the idle pipes. */
   close(): void {
     this.buffers.pipes.close();
   }

@@ -1,4 +1,4 @@
-/** What a server's threads ask of those that wait for other machines and processes. @module */
+/** Messages from a server's threads to the threads that wait for other machines and processes. @module */
 
 import type { ListingRequest } from "../listing/listing_thread.ts";
 import type { OpenFile } from "../../files/open_root.ts";
@@ -20,7 +20,7 @@ export type RemoteRequest =
   /** Makes the page of a folder; answered as by the thread that does nothing else. */
   | { readonly op: "list" } & ListingRequest;
 
-/** What is known of a file that was opened. Times are in nanoseconds. */
+/** Attributes of an opened file. Times are in nanoseconds. */
 export interface RemoteFacts
   extends Pick<OpenFile, "fd" | "folder" | "size" | "remote">, Required<Pick<OpenFile, "made">> {
   readonly mtimeNs: string;

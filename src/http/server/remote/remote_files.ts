@@ -14,7 +14,7 @@ import { decode, encode, type RemoteFacts, type RemoteRequest } from "./messages
 import { Slots } from "./slots.ts";
 import { STAGED_BYTES, type Staging } from "./staging.ts";
 
-/** What the calls are made with. */
+/** Settings of the calls. */
 export interface RemoteFilesOptions {
   readonly loop: Loop;
   /** See `newSlots`. */
@@ -38,7 +38,7 @@ interface Call {
 interface Read {
   readonly file: SharedFile;
   readonly staging: Staging;
-  /** `undefined` when nobody waits any more. */
+  /** `undefined` if no request waits any more. */
   waiter: PrefetchWaiter | undefined;
 }
 
@@ -48,11 +48,11 @@ export class RemoteFiles {
   readonly #slots: Slots;
   /** The sockets to the threads; `null` for one that is being started. */
   readonly #links = new Map<number, Frames | null>();
-  /** Threads that have ended although nobody ended them. */
+  /** Threads that have ended unexpectedly. */
   readonly #dead = new Set<number>();
   readonly #fds: number[] = [];
   readonly #calls = new Map<number, Call>();
-  /** Calls under way by mount, without those that close. */
+  /** Calls in progress by mount, except for closes. */
   readonly #waiting = new Map<string, number>();
   readonly #reads = new Map<number, Read>();
   #lastId = 0;
@@ -113,13 +113,13 @@ export class RemoteFiles {
     return id;
   }
 
-  /** Tells nobody when read `id` is done. */
+  /** Drops the callback of read `id`. */
   forget(id: number): void {
     const read = this.#reads.get(id);
     if (read !== undefined) read.waiter = undefined;
   }
 
-  /** Closes a descriptor, which nobody may use any more. */
+  /** Closes a descriptor; do not use it any more. */
   close(fd: number): void {
     this.#call(mountOf(fd).key, { op: "close", fd }, (message) => {
       // Its thread is gone: better wait here than run out of descriptors.

@@ -40,7 +40,7 @@ export function serveRemote(job: JobContext, data: RemoteJobData): void {
 
 class RemoteFolder implements FrameAnswerer {
   readonly #data: RemoteJobData;
-  /** What the last answer was about, if that was to open a file. */
+  /** Descriptor of the last answer, if that opened a file; else -1. */
   #opened = -1;
   #root: Root | undefined;
   #reader: FolderReader | undefined;
@@ -78,7 +78,7 @@ class RemoteFolder implements FrameAnswerer {
     if (this.#opened >= 0) raw.close(this.#opened);
   }
 
-  /** A descriptor that nobody closes would stay open for as long as the process lives. */
+  /** An unanswered close must still happen, or the descriptor stays open until the process ends. */
   unanswered(message: Uint8Array): void {
     const request = decode<RemoteRequest>(message);
     if (request.op === "close") raw.close(request.fd);

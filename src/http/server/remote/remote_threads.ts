@@ -7,7 +7,7 @@ import { newSlots } from "./slots.ts";
 
 /** One thread for each slot, started when a thread of the server first needs it. */
 export class RemoteThreads {
-  /** What the threads of the server choose by. */
+  /** Shared memory by which the threads of the server choose. */
   readonly slots: Int32Array = newSlots();
   readonly #data: RemoteJobData;
   readonly #servers: number;

@@ -48,7 +48,7 @@ export class Slots {
     return this.#enter(choice.reduce((a, b) => this.#calls(b) < this.#calls(a) ? b : a));
   }
 
-  /** Takes the slot of a mount that has the least to do, of those that are given; -1 for none. */
+  /** Takes the least busy of the given slots of a mount; -1 for none. */
   takeFrom(key: string, slots: readonly number[]): number {
     const hash = hashOf(key);
     const own = slots.filter((slot) => this.#hash(slot) === hash);

@@ -8,8 +8,8 @@ const MFD_CLOEXEC = 1;
 export const STAGED_BYTES: number = 256 * 1024;
 
 /**
- * A memory file, which another thread fills. It can be sent like any other file, and nobody waits for
- * what is in it.
+ * A memory file that another thread fills. It can be sent like any other file, without waiting for a
+ * disk.
  */
 export class Staging {
   /** The memory file; -1 before the first part. */
@@ -46,7 +46,7 @@ export class Staging {
     return { at, count: at >= 0 && at < this.#count ? this.#count - at : 0 };
   }
 
-  /** Gives the memory back, once nobody writes to it any more. */
+  /** Frees the memory, once no thread writes to it any more. */
   close(): void {
     this.#closed = true;
     if (!this.#filling) this.#release();

@@ -3,11 +3,14 @@
 import { concat } from "../../../bytes.ts";
 import { EINTR } from "../../../errno.ts";
 import { FileVersion } from "../../../sys/file/file_version.ts";
-import { preadResident } from "../../../page_cache/prefetch.ts";
+import { preadResident } from "../../../page_cache/resident.ts";
 import type { OpenFile } from "../../files/open_root.ts";
 import type { Part, Plan } from "../../rules/types.ts";
 import type { Entry } from "./cache.ts";
 import { isBytes, Reply } from "./response.ts";
+
+/** Largest file, in bytes, that is read and sent with its head if it is not kept: one call less. */
+export const SENT_AT_ONCE: number = 32 * 1024;
 
 /** Creates the response to a plan for a cached file; from memory if the content is cached. */
 export function replyTo(plan: Plan, { file, reply }: Entry): Reply {

@@ -13,7 +13,7 @@ import type { AnswerWaiter } from "./waiter.ts";
 
 const GET = { method: "GET", header: () => undefined };
 
-/** What a request is answered with that has waited. */
+/** The answer to a request that has waited. */
 type Granted = Found | Reply;
 
 /** A page that has to be made. */
@@ -29,7 +29,7 @@ export class Lookups {
   readonly #listings: Listings | null;
   readonly #exhausted: () => void;
   readonly #waiting = new Map<AnswerWaiter, SuspendedSearch>();
-  /** What the request at hand needs. */
+  /** The page or the file that the current request needs. */
   #wanted: PendingPage | SuspendedSearch | undefined;
   #granted: Granted | undefined;
 
@@ -58,7 +58,7 @@ export class Lookups {
     else this.#listings!.ask(wanted.folder, wanted.wanted, waiter);
   }
 
-  /** Nobody waits: the request will be read again. */
+  /** The request does not wait: it will be read again. */
   forgetWanted(): void {
     const wanted = this.#wanted;
     this.#wanted = undefined;
@@ -66,7 +66,7 @@ export class Lookups {
     else wanted?.folder.close();
   }
 
-  /** What the request at hand has waited for; a second call finds nothing. */
+  /** Takes the answer that the current request has waited for; a second call finds nothing. */
   take(): Granted | undefined {
     const granted = this.#granted;
     this.#granted = undefined;
@@ -81,13 +81,13 @@ export class Lookups {
     if (left !== undefined && !(left instanceof Reply)) closeFound(left);
   }
 
-  /** Somebody waits no more; what is found is closed. */
+  /** A request no longer waits; its file is closed once found. */
   forget(waiter: AnswerWaiter): void {
     this.#waiting.delete(waiter);
     this.#listings?.forget(waiter);
   }
 
-  /** Answers somebody who has waited for too long with 503. */
+  /** Answers a request that has waited for too long with 503. */
   expire(waiter: AnswerWaiter): void {
     this.forget(waiter);
     this.#refuse(waiter);
@@ -121,12 +121,12 @@ export class Lookups {
   }
 }
 
-/** The answer for whoever waits in vain. */
+/** The answer to a request that has waited for too long. */
 export function unavailable(): Plan {
   return planMessage(GET, 503);
 }
 
-/** Ends a search; closes what it has opened. */
+/** Ends a search; closes the file that it has opened. */
 export function cancel(search: SuspendedSearch): void {
   let found: Found | SuspendedSearch = search;
   while (found.kind === "remote") found = found.resume(ETIMEDOUT);

@@ -1,7 +1,7 @@
-/** Who waits for an answer that somebody else makes. @module */
+/** Requests that wait for another thread's answer. @module */
 
 /** A connection whose request waits. */
 export interface AnswerWaiter {
-  /** Called once; what it asks for at once is answered. */
+  /** Called once; the answer is ready when the callee asks again. */
   onAnswer(): void;
 }

@@ -122,7 +122,7 @@ function conditional(
     rule("socket", families.flatMap(streamSockets)),
     // With MSG_FASTOPEN it would connect.
     rule("sendmsg", messages ? [[{ argument: 2, mask: MSG_FASTOPEN, value: 0 }]] : []),
-    // Datagrams could go to any address; the two ends of a stream reach nobody else.
+    // Datagrams could go to any address; the two ends of a stream reach only each other.
     rule("socketpair", pairs ? streamSockets(platform.socket.AF_UNIX) : []),
     rule("connect", addresses.map((address) => pointer(1, address.pointer))),
     ...(["statx", "newfstatat", "faccessat", "faccessat2", "readlinkat"] as const).map((name) =>

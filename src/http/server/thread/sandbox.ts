@@ -45,7 +45,7 @@ export interface SandboxOptions {
   readonly addresses?: readonly AllowedAddress[] | undefined;
   /** Whether pairs of Unix stream sockets may be made. @default {false} */
   readonly pairs?: boolean | undefined;
-  /** Whether sendmsg(2) may be called: a filter cannot read whom it is for. @default {false} */
+  /** Whether sendmsg(2) may be called: a filter cannot read its target address. @default {false} */
   readonly messages?: boolean | undefined;
 }
 

@@ -12,7 +12,7 @@ import type { ConnectionHandle } from "../connection/contracts.ts";
  */
 export function leastMissed(
   connections: Iterable<ConnectionHandle>,
-  except: ConnectionHandle | undefined,
+  except: unknown,
 ): ConnectionHandle | undefined {
   let silent: ConnectionHandle | undefined;
   for (const connection of connections) {

@@ -19,7 +19,7 @@ import type { RemoteFiles } from "../remote/remote_files.ts";
 import { Output } from "../connection/response_batch.ts";
 import { Reply, textPlan } from "../response/response.ts";
 import { RequestHead } from "../parser/request_head.ts";
-import type { ConnectionHandle, ConnectionService, ProxiedEntry } from "../connection/contracts.ts";
+import type { ConnectionService, ProxiedEntry } from "../connection/contracts.ts";
 import { SecureStart } from "../connection/secure_start.ts";
 import type { Responder } from "../response/responder.ts";
 import { leastMissed } from "./shedding.ts";
@@ -30,6 +30,9 @@ const INPUT_BYTES = 16 * 1024;
 
 /** Buffer for responses that leave together. */
 const OUTPUT_BYTES = 64 * 1024;
+
+/** Milliseconds that a new connection has for its first request once the server closes. */
+const FIRST_REQUEST_MS = 500;
 
 /** Milliseconds between two evictions of unused files. */
 const SWEEP_MS = 30_000;
@@ -58,6 +61,7 @@ export class Service implements ConnectionService {
   readonly fallback: Fallback | null;
   /** HTTPS; `null` for HTTP. */
   readonly tls: ConnectionService["tls"];
+  readonly guard: ConnectionService["guard"];
   /** Whether the thread answers no more requests. */
   closing = false;
   readonly #options: ServiceOptions;
@@ -65,15 +69,16 @@ export class Service implements ConnectionService {
   readonly #connections = new Set<Connection>();
   readonly #starts = new Set<SecureStart>();
   readonly #refusals = new Map<number, Reply>();
+  readonly #last = new Timer({ onTimeout: () => this.#finish(true) });
   readonly #sweeper = new Timer({ onTimeout: () => this.#sweep() });
 
   constructor(options: ServiceOptions) {
-    const { cache, counters, dialer, disk, limits, loop, preflights, remote, site } = options;
-    const config = options.fallback;
+    const { cache, counters, dialer, disk, fallback, limits, loop, remote, site } = options;
     this.remote = remote;
     this.#options = options;
     this.#counters = counters;
     this.tls = options.tls;
+    this.guard = options.guard;
     this.loop = loop;
     this.disk = disk;
     this.limits = limits;
@@ -83,10 +88,9 @@ export class Service implements ConnectionService {
     this.input = new Cell(limits.maxHeadBytes + INPUT_BYTES);
     this.output = new Output(this, Math.max(OUTPUT_BYTES, cache.maxFileBytes + INPUT_BYTES));
     const [{ clock }, scheme] = [this, this.tls === null ? "http" : "https"] as const;
-    const makeRoom = () => this.makeRoom();
-    this.fallback = config && new Fallback({
-      ...{ clock, config, dialer, loop, makeRoom, preflights, scheme },
-    });
+    const { preflights } = options;
+    const own = { clock, dialer, loop, makeRoom: () => this.makeRoom(), preflights, scheme };
+    this.fallback = fallback && new Fallback({ ...own, config: fallback });
     loop.timers.start(this.#sweeper, SWEEP_MS);
   }
 
@@ -102,21 +106,11 @@ export class Service implements ConnectionService {
 
   /** Takes over a connection; above the limit, another one is closed: see {@linkcode makeRoom}. */
   accept(fd: number): void {
-    if (this.closing) {
-      raw.close(fd);
-      return this.#options.closed();
-    }
-    if (this.tls === null) {
-      const connection = new Connection(this, fd);
-      if (this.loop.add(fd, EpollEvent.IN, connection) < 0) return connection.close();
-      this.#connections.add(connection);
-      if (this.open > this.limits.maxConnections) this.makeRoom(connection);
-    } else {
-      const start = new SecureStart(this, fd);
-      if (this.loop.add(fd, EpollEvent.IN, start) < 0) return start.close();
-      this.#starts.add(start);
-      if (this.open > this.limits.maxConnections) this.makeRoom();
-    }
+    const handler = this.tls === null ? new Connection(this, fd) : new SecureStart(this, fd);
+    if (this.loop.add(fd, EpollEvent.IN, handler) < 0) return handler.close();
+    if (handler instanceof SecureStart) this.#starts.add(handler);
+    else this.#connections.add(handler);
+    if (this.open > this.limits.maxConnections) this.makeRoom(handler);
     this.count(Counter.ACCEPTED);
     this.#counters[Counter.OPEN] = this.open;
   }
@@ -128,8 +122,7 @@ export class Service implements ConnectionService {
     this.#connections.add(connection);
     start.watch(EpollEvent.IN);
     this.loop.pass(start.fd, connection);
-    if (this.closing) connection.finish();
-    else if (session.buffered) connection.onEvents(EpollEvent.IN);
+    if (session.buffered) connection.onEvents(EpollEvent.IN);
   }
 
   /** Forgets a connection whose handshake failed. */
@@ -152,12 +145,20 @@ export class Service implements ConnectionService {
     raw.shutdown(fd, ShutdownHow.WR);
   }
 
-  /** Closes idle connections, and the others after their current response. */
+  /**
+   * Closes idle connections, and the others after their current response. A client that has just
+   * connected has its first request under way, and gets a moment for it.
+   */
   close(): void {
     this.closing = true;
-    for (const start of this.#starts) start.close();
-    for (const connection of this.#connections) connection.finish();
+    this.#finish(false);
+    this.loop.timers.start(this.#last, FIRST_REQUEST_MS);
     this.#drained();
+  }
+
+  #finish(silent: boolean): void {
+    if (silent) { for (const start of this.#starts) start.close(); }
+    for (const connection of this.#connections) connection.finish(silent);
   }
 
   /** Closes every connection at once. */
@@ -237,7 +238,7 @@ export class Service implements ConnectionService {
    * longest; false if all are busy. Its descriptor is free at the end of the turn. In a flood of
    * handshakes, the oldest unfinished one goes first, so that no other client is affected.
    */
-  makeRoom(except?: ConnectionHandle): boolean {
+  makeRoom(except?: unknown): boolean {
     const [oldest] = this.#starts;
     const flood = this.#starts.size > this.#connections.size;
     const chosen = (flood ? oldest : undefined) ?? leastMissed(this.#connections, except) ?? oldest;

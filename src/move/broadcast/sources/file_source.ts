@@ -2,7 +2,7 @@
 
 import { TruncatedError } from "../../../errors.ts";
 import { knownSize } from "../../../threads/blocking/files.ts";
-import { WINDOW } from "../../../page_cache/prefetch.ts";
+import { WINDOW } from "../../../page_cache/resident.ts";
 import { newFileId, type ResidentFile } from "../../../threads/residency_cache.ts";
 import { type End, goBuffered, verify } from "../../engine/endpoint.ts";
 import { readSome } from "../../engine/portable_copy.ts";

@@ -9,7 +9,7 @@ import {
   sendHead,
   socketOf,
 } from "../../../runtime/response.ts";
-import { isPlain, socketConnection } from "../../../runtime/socket.ts";
+import { socketConnection, takesPlaintext } from "../../../runtime/socket.ts";
 import { CorkGuard } from "../../../runtime/tcp.ts";
 import type { RuntimeConnection } from "../../../runtime/types.ts";
 import { available } from "../../../sys/libc.ts";
@@ -57,23 +57,23 @@ export function openBody(
  * Calls `write` to send a body of `length` bytes, once the response has its socket.
  *
  * @param wait Waits for the socket; may be aborted.
- * @returns The result of `write`; `undefined` if the runtime must send the body, of which no byte
- * was sent yet.
+ * @returns Whether `write` was called; if not, the runtime must send the whole body.
  *
  * @throws {SyscallError} When the connection has closed.
  */
-export async function writeBody<T>(
+export async function writeBody(
   res: ServerResponse,
   length: number,
   wait: <S>(task: Promise<S>) => Promise<S>,
-  write: (body: ResponseBody) => Promise<T>,
-): Promise<T | undefined> {
-  if (!available() || !isEligible(res) || contentLength(res) !== length) return undefined;
+  write: (body: ResponseBody) => Promise<void>,
+): Promise<boolean> {
+  if (!available() || !isEligible(res) || contentLength(res) !== length) return false;
   const socket = await wait(socketOf(res));
-  if (socket === null || !isPlain(socket)) throw connectionClosed({ syscall: "sendfile" });
+  if (socket === null || !takesPlaintext(socket)) throw connectionClosed({ syscall: "sendfile" });
   const body = openBody(res, socket, (promised) => promised === length);
   try {
-    return body === null ? undefined : await write(body);
+    if (body !== null) await write(body);
+    return body !== null;
   } finally {
     body?.close();
   }

@@ -166,7 +166,7 @@ export function portableSink(fd: number, offset: number | undefined): Sink {
     });
   return {
     async write(bytes) {
-      // Throws, and says what is missing.
+      // Throws an error that names what is missing.
       if (!known && !await isFile()) libc();
       known = true;
       while (bytes.length > 0) {

@@ -101,6 +101,8 @@ export class ConnectionWriter {
     const fd = connection.fd();
     if (fd < 0) return this.#job.lost();
     if (!this.#tuning.limited && (this.#watched || connection.timed())) this.#tuning.limit(fd);
+    // Don't wait for a full buffer: a reader of a broadcast that keeps up never lets it fill.
+    if (this.#given >= MUCH) this.#tuning.unpace(fd);
     if (connection.queued() && this.#job.left > 0) return this.#handOver(fd);
     let given = 0;
     let result = 0;
@@ -131,8 +133,6 @@ export class ConnectionWriter {
         setImmediate(this.#turn);
         return;
       case Outcome.BLOCKED:
-        // Not at the first full buffer, which would cost a broadcast more CPU time.
-        if (this.#given >= MUCH) this.#tuning.unpace(fd);
         return this.#handOver(fd);
       case Outcome.COLD:
         job.fill!().then(this.#turn, (error) => this.#broke(error));

@@ -1,7 +1,8 @@
 /** Copies a file without filling the page cache. @module */
 
 import { FileAdvice, ReadFlag, SyncRangeFlag } from "../../../sys/flags/file.ts";
-import { resident } from "../../../page_cache/prefetch.ts";
+import { cachestat } from "../../../sys/raw/mod.ts";
+import { resident } from "../../../page_cache/resident.ts";
 import { runOffThread } from "./off_loop.ts";
 
 const { WAIT_AFTER, WAIT_BEFORE, WRITE } = SyncRangeFlag;
@@ -18,21 +19,21 @@ export class CacheDropper {
   readFlags: number = ReadFlag.DONTCACHE;
   readonly #source: number;
   readonly #target: number;
-  /** Whether the source was cold; then pages that the kernel read ahead are dropped too. */
+  /** Whether no page was cached; then pages that the kernel read ahead are dropped too. */
   readonly #cold: boolean;
   readonly #start: number;
   #from: number;
   #to: number;
   #earlier = 0;
 
-  /** Starts at an offset of each file. */
-  constructor(source: number, target: number, from: number, to: number) {
+  /** Starts at an offset of each file; the copy has `length` bytes. */
+  constructor(source: number, target: number, from: number, to: number, length: number) {
     this.#source = source;
     this.#target = target;
     this.#start = from;
     this.#from = from;
     this.#to = to;
-    this.#cold = resident(source, from, 1) === 0;
+    this.#cold = resident(source, from, 1) === 0 && nothingCached(source, from, length);
   }
 
   /** Stops using the flag, after `EOPNOTSUPP`. Returns whether it was in use. */
@@ -76,4 +77,10 @@ export class CacheDropper {
     await runOffThread("syncFileRange", this.#target, start, this.#earlier, all);
     await runOffThread("posixFadvise", this.#target, start, this.#earlier, FileAdvice.DONTNEED);
   }
+}
+
+/** Whether the page cache has no page of the range; true if the kernel has no cachestat(2). */
+function nothingCached(fd: number, offset: number, length: number): boolean {
+  const counts = new BigUint64Array(5);
+  return cachestat(fd, offset, length, counts) < 0 || counts[0] === 0n;
 }

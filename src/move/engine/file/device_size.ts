@@ -6,8 +6,7 @@ import { builtin } from "../../../builtins.ts";
 const SECTOR = 512;
 
 /**
- * Bytes of a block device where no system call can be made: the last sector that can be read, found by halving the
- * distance.
+ * Returns the size of a block device in bytes: finds the last readable sector by binary search.
  */
 export async function deviceSizeByReading(fd: number): Promise<number> {
   const { read } = builtin("fs");

@@ -1,4 +1,4 @@
-/** Opening what is to be sent. @module */
+/** Opens files to send. @module */
 
 import type { Stats } from "node:fs";
 import { guardsPaths } from "../../../../ffi/mod.ts";
@@ -13,7 +13,7 @@ import { type Mount, mountOf } from "../../../sys/file/mounts.ts";
 import { available } from "../../../sys/libc.ts";
 import * as raw from "../../../sys/raw/mod.ts";
 import { deviceSize, FileType } from "../../../sys/file/statx.ts";
-import { closeFile, onMount, statusOf } from "../../../threads/blocking/files.ts";
+import { closeFile, closeOn, onMount, statusOf } from "../../../threads/blocking/files.ts";
 import { openBelowNow, openNow } from "../../../threads/blocking/opening.ts";
 import { deviceSizeByReading } from "./device_size.ts";
 import { discard, heldBytes, hold, isDoubtful, snapshot } from "./pseudo_files.ts";
@@ -21,13 +21,13 @@ import { discard, heldBytes, hold, isDoubtful, snapshot } from "./pseudo_files.t
 /** A file that is open for reading. */
 export interface Source {
   readonly fd: number;
-  /** Bytes, as the file said when it was opened. */
+  /** Size in bytes when it was opened. */
   readonly size: number;
   /** Path under which it was opened, if it was opened here. */
   readonly path: string | undefined;
-  /** Whether calls on it wait for another machine or process; asked for where this is missing. */
+  /** Whether calls on it may wait for another machine or process; `undefined` if unknown. */
   readonly remote?: boolean;
-  /** Closes what was opened here; leaves a borrowed descriptor alone. */
+  /** Closes a file that was opened here; a borrowed descriptor stays open. */
   close(): void;
 }
 
@@ -39,7 +39,7 @@ const KIND_NAMES: Record<number, string> = {
 };
 
 /**
- * Opens a path, or borrows a descriptor, and checks that it is something that can be sent.
+ * Opens a path, or borrows a descriptor, and checks that it is a file or a block device.
  *
  * With `root`, the path is resolved by the kernel below that folder, and cannot leave it.
  */
@@ -70,18 +70,18 @@ export async function openSource(
   }
 }
 
-/** What was opened, and how to close it. */
+/** An open descriptor, and how to close it. */
 export interface Opened {
   readonly fd: number;
   readonly close: () => void;
 }
 
 /**
- * At once where the path needs no disk and no other machine; else in a thread of the runtime's pool,
- * and what another machine may have to be asked for in threads of ours, for the pool is small.
+ * Opens a path: at once if it needs no disk and no other machine. For a disk, a thread of the
+ * runtime's pool opens it. For another machine, a thread of sluice does, because the pool is small.
  */
 export function openFile(path: string | URL, flags = 0): Opened | Promise<Opened> {
-  // Where the runtime guards files by permissions of its own, it must see the path.
+  // A runtime with its own file permissions must see the path.
   if (typeof path !== "string" || !available() || guardsPaths() || !isPath(path)) {
     return openByRuntime(path, flags);
   }
@@ -108,14 +108,14 @@ function openByRuntime(path: string | URL, flags: number): Promise<Opened> {
 }
 
 async function openFar(path: string, flags: number, mount: Mount): Promise<Opened> {
-  const action = `open ${describe(path)}`;
-  const fd = check(await onMount(mount, "open", path, flags, 0), "open", () => action);
-  return { fd, close: () => closeFile(fd) };
+  const fd = await onMount(mount, "open", path, flags, 0);
+  check(fd, "open", () => `open ${describe(path)}`);
+  return { fd, close: () => closeOn(mount, fd) };
 }
 
 /**
- * Opens a path below a folder: openat2(2) with `RESOLVE_BENEATH`, which holds whatever is renamed or
- * linked meanwhile. Where the kernel lacks it nothing is opened, rather than without its protection.
+ * Opens a path below a folder by openat2(2) with `RESOLVE_BENEATH`, which is safe against concurrent
+ * renames and links. A kernel without it opens nothing.
  */
 async function openBelow(root: string, path: string | URL): Promise<Opened> {
   const action = `open ${describe(String(path))} below ${describe(root)}`;
@@ -161,7 +161,7 @@ async function describeSource(
   return { ...copy, path, close: () => discard(copy) };
 }
 
-/** As {@linkcode openSource} describes a file, where no system call can be made. */
+/** Describes a file like {@linkcode openSource}, without system calls. */
 export async function describeByRuntime(
   fd: number,
   path: string | undefined,

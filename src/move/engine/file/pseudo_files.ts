@@ -1,4 +1,4 @@
-/** Files that tell no length, such as those of procfs and sysfs: their bytes, all of them. @module */
+/** Reads files that report no length, such as those of procfs and sysfs. @module */
 
 import { platform } from "../../../../ffi/platform/mod.ts";
 import { builtin } from "../../../builtins.ts";
@@ -9,36 +9,36 @@ import { FileType } from "../../../sys/file/statx.ts";
 import { CALLS } from "../../../threads/blocking/blocking_calls.ts";
 import { type FileStatus, onMount } from "../../../threads/blocking/files.ts";
 
-/** Longest size that is doubted: procfs says 0 bytes, sysfs 4096, and neither has blocks. */
+/** Maximum size to doubt: procfs reports 0 bytes, sysfs 4096, and neither has blocks. */
 const DOUBTFUL_BYTES = 4096;
 
-/** Most bytes of such a file: they are held in memory until they are sent. */
+/** Maximum bytes of such a file: they stay in memory until they are sent. */
 const MOST_BYTES = 1024 * 1024 * 1024;
 
-/** Bytes that a thread reads before others get their turn, and before an abort is noticed. */
+/** Bytes that a thread reads before other jobs get a turn, and before it detects an abort. */
 const STEP = 4 * 1024 * 1024;
 
-/** The end is at the first read that brings less; without system calls, by the runtime's own reads. */
+/** Bytes of one read by the runtime. */
 const CHUNK = 256 * 1024;
 
 const MFD_CLOEXEC = 1;
 
 const EFBIG = errnoNumber("EFBIG");
 
-/** A copy in memory, which has a length. */
+/** A copy in memory, whose length is known. */
 export interface Snapshot {
   readonly fd: number;
   readonly size: number;
 }
 
-/** What is known of a file whose size is in doubt. */
+/** Attributes of a file whose size is in doubt. */
 type Doubtful = Pick<FileStatus, "type" | "size" | "blocks">;
 
 /**
- * Whether a file has to be read to learn how long it is.
+ * Whether the length of a file is only known after reading it.
  *
- * The file systems of disks and of memory tell the truth. Those that make contents up tell 0 or one
- * page; those of other machines and programs may do the same.
+ * File systems on disks and in memory report the size. Those that generate content report 0 or one
+ * page, and so may those of other machines and programs.
  */
 export function isDoubtful({ type, size, blocks, mount }: Doubtful & Partial<FileStatus>): boolean {
   if (type !== FileType.REGULAR || blocks > 0 || size > DOUBTFUL_BYTES) return false;
@@ -46,14 +46,14 @@ export function isDoubtful({ type, size, blocks, mount }: Doubtful & Partial<Fil
 }
 
 /**
- * Copies a file that tells no length into memory, by a thread: all of it, or none.
+ * Copies a whole file that reports no length into memory, in a thread.
  *
- * @returns A descriptor of the copy, which the caller closes; `undefined` for a file that is as long as
- * it says.
+ * @returns A descriptor of the copy, which the caller closes; `undefined` if the reported size is
+ * right.
  *
  * @throws {SyscallError} When the file cannot be read, with the code of the read; `EAGAIN` when it never
- * ends and has nothing to read now, such as a log of the kernel; `EFBIG` when it is longer than 1 GiB
- * or than `RLIMIT_FSIZE` allows; `EMFILE`.
+ * ends and has no data now, such as the kernel log; `EFBIG` when it is longer than 1 GiB or than
+ * `RLIMIT_FSIZE` allows; `EMFILE`.
  */
 export async function snapshot(
   fd: number,
@@ -81,7 +81,7 @@ export async function snapshot(
   return undefined;
 }
 
-/** As {@linkcode snapshot}, in a thread that may wait; `-errno` where that throws. */
+/** Like {@linkcode snapshot}, in a thread that may wait; returns `-errno` instead of throwing. */
 export function snapshotNow(fd: number, status: FileStatus): Snapshot | number | undefined {
   if (!isDoubtful(status)) return undefined;
   let copy = -1;
@@ -111,7 +111,7 @@ function newCopy(fd: number): number {
 
 const limits = new BigUint64Array(2);
 
-/** Bytes that may be read next: a memory file counts as a file, and its limit kills some runtimes. */
+/** Bytes to read next. `RLIMIT_FSIZE` also limits memory files, and exceeding it kills some runtimes. */
 function roomBehind(fd: number, length: number): number {
   const known = raw.getrlimit(platform.resource.FSIZE, limits) >= 0;
   const most = known && limits[0]! < BigInt(MOST_BYTES) ? Number(limits[0]!) : MOST_BYTES;
@@ -129,13 +129,13 @@ export function discard({ fd }: Snapshot): void {
   if (!forget(fd)) raw.close(fd);
 }
 
-/** Copies where no system call can be made, by negative numbers in the place of descriptors. */
+/** Copies made without system calls, by negative numbers that stand for descriptors. */
 const held = new Map<number, Uint8Array>();
 let lastHeld = -1;
 
 /**
- * As {@linkcode snapshot}, by the runtime's own reads; the number of the copy is no descriptor. After
- * an abort it holds what was read by then.
+ * Like {@linkcode snapshot}, by the runtime's own reads; the number of the copy is no descriptor. After
+ * an abort, the copy holds the bytes read so far.
  */
 export async function hold(
   fd: number,
@@ -166,10 +166,10 @@ export async function hold(
 }
 
 /**
- * The same file by a descriptor that does not wait, so that a log of the kernel holds up no thread of
- * the runtime. `undefined` where `fd` does not wait, or nothing can be learned of that.
+ * Opens the same file with `O_NONBLOCK`, so that reading the kernel log blocks no thread of the
+ * runtime. Returns `undefined` if `fd` already has that flag, or procfs is missing.
  *
- * @throws {SyscallError} `EBUSY` for a file that waits and that only one may open.
+ * @throws {SyscallError} `EBUSY` for a blocking file that allows only one opener.
  */
 async function reopenWaitless(fd: number): Promise<number | undefined> {
   const { constants, open } = builtin("fs");
@@ -193,17 +193,17 @@ function isWaitless(fd: number): Promise<boolean> {
   });
 }
 
-/** The bytes under a number that {@linkcode hold} has given out. */
+/** The bytes under a number that {@linkcode hold} returned. */
 export function heldBytes(fd: number): Uint8Array | undefined {
   return fd < 0 ? held.get(fd) : undefined;
 }
 
-/** Lets go of what is held under a number; false when nothing is. */
+/** Frees the bytes held under a number; false if there are none. */
 export function forget(fd: number): boolean {
   return fd < 0 && held.delete(fd);
 }
 
-/** `fd` is the descriptor that the caller knows. Without a position where the file has none. */
+/** Reads a chunk; without a position if the file has none. `fd` is the caller's descriptor. */
 function readChunk(fd: number, waitless: number, position: number | null): Promise<Uint8Array> {
   const bytes = new Uint8Array(CHUNK);
   return new Promise((resolve, reject) => {

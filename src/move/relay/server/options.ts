@@ -7,16 +7,16 @@ import { type Endpoint, parseEndpoint } from "../endpoint.ts";
 /** Options of {@linkcode createRelay}. */
 export interface RelayServerOptions {
   /**
-   * Address to listen on: `"host:port"`, `"[::1]:port"`, `":port"` (on 127.0.0.1), `"unix:/path"`,
-   * or an equivalent object. Port 0 chooses one.
+   * Address to listen on: `"host:port"`, `"[::1]:port"`, `":port"` or a number (on 127.0.0.1),
+   * `"unix:/path"`, or an equivalent object. Port 0 chooses one.
    */
-  readonly listen: string | Endpoint;
+  readonly listen: string | number | Endpoint;
   /**
    * Address to connect to for each connection, in the format of {@linkcode listen}. `listen()`
    * resolves a name once; each connection tries all of its addresses (RFC 8305). An IPv6 address
    * may have a zone: `"[fe80::1%eth0]:80"`.
    */
-  readonly upstream: string | Endpoint;
+  readonly upstream: string | number | Endpoint;
   /**
    * Number of relaying threads, 1..64. One moves several GB/s. A new connection goes to the least
    * loaded one.
@@ -79,8 +79,8 @@ export function checkOptions(options: RelayServerOptions): CheckedOptions {
   const { maxConnections = 16_384, threads = 1, workerUrl } = options;
   checkFunction(onError, "onError", ACTION);
   const checked = {
-    listen: parseEndpoint(listen, "address to listen on"),
-    upstream: parseEndpoint(upstream, "upstream"),
+    listen: parseEndpoint(withPort(listen), "address to listen on"),
+    upstream: parseEndpoint(withPort(upstream), "upstream"),
     threads: between(threads, "threads", 1, MOST_THREADS),
     idleMs: between(idleTimeoutMs, "idleTimeoutMs", 0, 2 ** 31 - 1),
     connectMs: between(connectTimeoutMs, "connectTimeoutMs", 1, 2 ** 31 - 1),
@@ -92,6 +92,10 @@ export function checkOptions(options: RelayServerOptions): CheckedOptions {
     throw new RangeError("Cannot use port 0 as the upstream: expected an integer in 1..65535");
   }
   return checked;
+}
+
+function withPort(value: string | number | Endpoint): string | Endpoint {
+  return typeof value === "number" ? { port: value } : value;
 }
 
 function between(value: number, name: string, low: number, high: number): number {

@@ -11,7 +11,7 @@ import type { Counters } from "./counters.ts";
 import type { CheckedOptions } from "./options.ts";
 import { fitConnections } from "./room.ts";
 
-/** What the threads need at start. */
+/** Arguments to start the threads. */
 export interface ThreadsStart {
   readonly options: CheckedOptions;
   /** The caller owns it: each thread gets a duplicate. */

@@ -16,7 +16,7 @@ const address = { family: "IPv4", address: "127.0.0.1", port } as const;
 const hoard: number[] = [];
 for (let next; (next = sys.raw.eventfd(0, 0)) !== EMFILE;) hoard.push(next);
 
-/** What a client is told, which this thread waits for. */
+/** Connects a client, and waits for its response. */
 function ask(client: number): string {
   sys.connect(client, address);
   const target = new Uint8Array(4096);

@@ -1,4 +1,4 @@
-/** Tries from inside of a server thread to reach what is outside of its folder. @module */
+/** Tries to reach files outside the folder from inside a server thread. @module */
 
 import {
   accessSync,
@@ -69,7 +69,7 @@ function connectByPath(): number {
   return fold(libc().connect(Math.max(fd, 0), target, target.length));
 }
 
-/** What does no harm where it succeeds, because it is undone or asks only. */
+/** Attempts that do no harm if they succeed: they are undone, or only read. */
 const HARMLESS: Record<string, () => unknown> = {
   "stat": () => statSync(at("file")),
   "lstat": () => lstatSync(at("file")),
@@ -103,7 +103,7 @@ const HARMLESS: Record<string, () => unknown> = {
   "io_uring": call("io_uring_setup", 1, bytes.address + 128n),
 };
 
-/** What would change the whole process, and calls with invalid arguments: the filter looks first. */
+/** Calls that would change the whole process, with invalid arguments: the filter rejects them first. */
 const ALWAYS_REFUSED: Record<string, () => unknown> = {
   "priority": call("setpriority", 0, 0, 19),
   "folder of the process": call("chdir", path(outside)),
@@ -140,7 +140,7 @@ function attempt(run: () => unknown): string {
   }
 }
 
-/** Tries everything for one file, what is harmless for the other. */
+/** Makes all attempts on one file, and the harmless ones on the other. */
 export function headers({ name }: { readonly name: string }): Record<string, string> | undefined {
   if (name !== "file.txt" && name !== "app.js") return undefined;
   const attempts = name === "app.js" ? HARMLESS : { ...HARMLESS, ...ALWAYS_REFUSED };

@@ -38,7 +38,7 @@ await once(client, "data");
 await sleep(200);
 length = 0;
 
-// Deno opens what it needs for signals when they are first asked for, and panics where it cannot.
+// Deno opens descriptors for signals on first use, and panics if it cannot.
 process.on("SIGUSR2", () => {});
 
 const hoard: number[] = [];

@@ -1,4 +1,4 @@
 /** A module that exports no hook. @module */
 
-/** Not what is wanted. */
+/** Not the expected export. */
 export const nothing = 0;

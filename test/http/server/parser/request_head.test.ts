@@ -302,7 +302,7 @@ describe("RequestHead and bytes", () => {
         const head = new RequestHead(LIMITS);
         const result = head.parse(bytes, 0, bytes.length);
         assert.ok(result <= bytes.length);
-        // What lies behind the end must not count, whatever it is.
+        // Bytes after the end must not matter.
         const padded = new Uint8Array(bytes.length + extra + 1).fill(10);
         padded.set(bytes, extra);
         const moved = new RequestHead(LIMITS).parse(padded, extra, extra + bytes.length);

@@ -1,4 +1,4 @@
-/** A server before a program that a test scripts, and clients of it. What it starts ends with the test. */
+/** A server in front of a scripted program, and its clients. Everything ends with the test. */
 
 import assert from "node:assert/strict";
 import { connect, type Socket } from "node:net";
@@ -13,7 +13,7 @@ import { makeSite } from "../_site.ts";
 /** An answer of the program. */
 export const HELLO = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: close\r\n\r\nhello";
 
-/** What is undone after each test. */
+/** Clean-up after each test. */
 export const cleanUp: (() => unknown)[] = [];
 afterEach(async () => {
   for (const undo of cleanUp.splice(0).reverse()) await undo();
@@ -47,7 +47,7 @@ export async function until(holds: () => boolean, what: string): Promise<void> {
   assert.fail(what);
 }
 
-/** A connection that collects what comes. */
+/** A connection that collects received bytes. */
 export function open(port: number): { socket: Socket; received: () => string } {
   const socket = connect({ port, host: "127.0.0.1", allowHalfOpen: true });
   let received = "";

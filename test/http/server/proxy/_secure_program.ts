@@ -1,4 +1,4 @@
-/** A program that speaks TLS: what it was sent, what it was asked for, and how its connections end. @module */
+/** A program that speaks TLS: records received bytes, requested names, and how connections end. @module */
 
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";

@@ -256,7 +256,7 @@ describe("X-Accel-Redirect", () => {
     const asked = program.requests.length;
     answer = "/missing";
     assert.equal((await get()).status, 404);
-    // It is not asked again for what it has named itself.
+    // The server does not ask the program for the file that the program has named.
     assert.equal(program.requests.length, asked + 1);
   });
 

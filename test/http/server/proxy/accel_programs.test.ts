@@ -51,7 +51,7 @@ interface FetchServer {
 type Serve = (...args: unknown[]) => FetchServer;
 const { Bun, Deno } = globalThis as { Bun?: { serve: Serve }; Deno?: { serve: Serve } };
 
-/** What a program says of a file that it lets pass. */
+/** Response of a program that allows a file. */
 const said = (file: string): Fields => ({
   "X-Accel-Redirect": `/private/${file}`,
   "Content-Type": "application/x-report",
@@ -60,7 +60,7 @@ const said = (file: string): Fields => ({
 
 const EMPTY = { "Content-Length": "0" };
 
-/** Lets everybody have what is asked for below `/files/`, and nothing else. */
+/** Allows every file below `/files/`, and nothing else. */
 function answer(request: Request): Response {
   const { pathname } = new URL(request.url);
   if (!pathname.startsWith("/files/")) return new Response(null, { status: 403, headers: EMPTY });

@@ -1,4 +1,4 @@
-/** A thread's end of the socket to the disk thread, and what comes back, or does not. */
+/** A thread's end of the socket to the disk thread, with and without replies. */
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";

@@ -45,7 +45,7 @@ async function withServer(
   }
 }
 
-/** What a thread can do without the sandbox: proof that the attempts are real. */
+/** Attempts that succeed without the sandbox, to prove that they are real. */
 const REACHABLE = [
   "stat",
   "read",
@@ -60,7 +60,7 @@ const REACHABLE = [
   "signal the parent",
 ];
 
-/** Outcomes of what a hook in the server's thread tries; nothing may have changed afterwards. */
+/** Outcomes of the attempts of a hook in the server's thread; nothing may have changed afterwards. */
 async function outcomes(
   options: Partial<FileServerOptions>,
   target: string,
@@ -120,6 +120,21 @@ describe("a server in a sandbox", () => {
       const br = await fetchRaw(port, "/app.js", { "Accept-Encoding": "br" });
       assert.equal(br.headers.get("content-encoding"), "br");
     });
+  });
+
+  it("asks for passwords", { skip: NO_LANDLOCK }, async () => {
+    // Hashes, too: the runtime may load a library for them.
+    const htpasswd = "a:{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=\nb:$apr1$saltsalt$LrttParrLPdxvgutaSXWJ0";
+    await withServer(
+      { sandbox: true, auth: { users: { c: "secret" }, htpasswd } },
+      async (port) => {
+        assert.equal((await fetchRaw(port, "/file.txt")).status, 401);
+        for (const user of ["a", "b", "c"]) {
+          const Authorization = `Basic ${btoa(`${user}:secret`)}`;
+          assert.equal((await fetchRaw(port, "/file.txt", { Authorization })).status, 200, user);
+        }
+      },
+    );
   });
 
   it("can open nothing else, whatever it is told", { skip: NO_LANDLOCK }, async () => {

@@ -1,4 +1,4 @@
-/** What programs share that use memory as they should not. @module */
+/** Common code of programs that misuse memory. @module */
 
 import assert from "node:assert/strict";
 import { mkdtempSync, writeFileSync } from "node:fs";
@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { isMainThread } from "node:worker_threads";
 import { MappedFile } from "../../../../src/mod.ts";
 
-/** What runs all of it, also in Workers and children. */
+/** Runs everything, also in Workers and children. */
 export const PROGRAM: URL = new URL("../misuse.ts", import.meta.url);
 
 export const MIB: number = 2 ** 20;
@@ -17,7 +17,7 @@ export const path: string = join(folder, "file");
 export const TYPED: RegExp =
   /^(Syscall|Type|Range|Truncated|Unsupported|Abort|DataClone|Compile)Error$/;
 
-/** What of WebAssembly is used here. */
+/** The part of WebAssembly that is used here. */
 interface WasmApi {
   compile(bytes: Uint8Array): Promise<unknown>;
   instantiate(bytes: Uint8Array): Promise<{ instance: { exports: { f(): number } } }>;

@@ -1,4 +1,4 @@
-/** Arguments that say what is not so. @module */
+/** Arguments with false properties. @module */
 
 import assert from "node:assert/strict";
 import { closeSync, openSync } from "node:fs";
@@ -41,7 +41,7 @@ export const LIES: Record<string, () => unknown> = {
         return 2 ** 30;
       }
     }
-    // What a part of it is made by.
+    // `subarray()` creates its result by this class.
     class Parent extends Uint8Array<ArrayBuffer> {
       static get [Symbol.species](): unknown {
         return Liar;
@@ -67,7 +67,7 @@ export const LIES: Record<string, () => unknown> = {
     const sink = openSync(join(folder, "out"), "w");
     await waited(() => transfer(source(), sink));
     closeSync(sink);
-    // Whoever says that a buffer was emptied may be lying, too.
+    // A claim that a buffer was detached may be false, too.
     const { bytes } = map;
     Object.defineProperties(bytes.buffer, {
       transfer: { value: () => bytes.buffer },

@@ -29,7 +29,7 @@ if (place === "worker" && workerData === null) {
   worker.on("message", () => {
     say(`trigger ${Date.now()}`);
     void worker.terminate().then(async () => {
-      // What the kernel still wrote, if anything, has hit nobody else's memory.
+      // Late writes of the kernel have not hit other memory.
       const others = Array.from({ length: 16 }, () => new Uint8Array(SIZE).fill(1));
       await new Promise((resolve) => setTimeout(resolve, 20));
       const ones = new Uint8Array(SIZE).fill(1);

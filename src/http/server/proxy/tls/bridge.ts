@@ -117,7 +117,7 @@ export class TlsBridge {
     this.#pump();
   }
 
-  /** Called when the request has failed: sends what it can at once. */
+  /** Called when the request has failed: sends what there is room for. */
   flush(): void {
     if (!this.#closed) this.#moveDown();
   }

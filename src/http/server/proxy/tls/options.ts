@@ -8,14 +8,14 @@ import { isAddress, type ServerIdentity } from "../../../../tls/client/identity.
 /** For a program that is reached by HTTPS. The names are those of `node:tls`. */
 export interface FallbackTlsOptions {
   /**
-   * Who may have signed the certificate of the program: a path, a `file:` URL or PEM text.
+   * Authorities that may sign the program's certificate: a path, a `file:` URL or PEM text.
    *
    * @default {those that the system trusts}
    */
   readonly ca?: PemSource | undefined;
   /** Name that the certificate must be for, and that is asked for by SNI. @default {the host of `to`} */
   readonly servername?: string | undefined;
-  /** Whether the certificate is verified. Without that, anybody can answer. @default {true} */
+  /** Whether to verify the certificate; if not, any server can answer. @default {true} */
   readonly rejectUnauthorized?: boolean | undefined;
 }
 
@@ -45,7 +45,7 @@ export function urlEndpoint(to: unknown): UrlEndpoint | null {
   return { secure, to: { ...endpoint, host: endpoint.host! } };
 }
 
-/** Checks the options. `host` is that of the program; `undefined` where it is not reached by HTTPS. */
+/** Checks the options. `host` is the program's; `undefined` if it is not reached by HTTPS. */
 export function identityOf(
   { ca, rejectUnauthorized, servername }: FallbackTlsOptions,
   host: string | undefined,

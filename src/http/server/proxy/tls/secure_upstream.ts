@@ -39,6 +39,7 @@ export class SecureUpstream implements Task, BridgeOwner {
   readonly #dialer: TlsDialer;
   readonly #owner: SecureOwner;
   readonly #session: TlsSession | null;
+  readonly #context: bigint;
   readonly #socket: Watched;
   #bridge: TlsBridge | null = null;
   #queued = false;
@@ -60,11 +61,12 @@ export class SecureUpstream implements Task, BridgeOwner {
     this.#dialer = dialer;
     this.#owner = owner;
     this.fd = fd;
+    this.#context = dialer.context;
     this.#session = dialer.connect(fd);
     this.#socket = new Watched(loop, fd, (events) => this.#onSocket(events), OUT);
   }
 
-  /** What the request reads from and writes to, once the connection is secured. */
+  /** The socket that the request reads and writes, once the handshake is done. */
   get end(): number {
     return this.#bridge?.fd ?? -1;
   }
@@ -83,7 +85,7 @@ export class SecureUpstream implements Task, BridgeOwner {
     if (this.#closed) return;
     if (this.#bridge === null) return this.#step();
     if ((events & (ERR | HUP)) !== 0) {
-      // What has arrived before is read, and then the error: by and by, as the request asks for it.
+      // Bytes that arrived before are read first, and then the error, as the request asks for them.
       this.hungUp = true;
       this.watch(0);
     }
@@ -146,6 +148,9 @@ export class SecureUpstream implements Task, BridgeOwner {
     if (this.#closed) return;
     this.#closed = true;
     this.#bridge?.close();
+    if (this.#session !== null && this.#bridge !== null) {
+      this.#dialer.keep(this.#session, this.#context);
+    }
     this.#session?.free();
     this.#socket.close();
   }

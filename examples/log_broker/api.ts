@@ -1,0 +1,95 @@
+/** Which requests and versions are answered, and by what. @module */
+
+import type { Buffer } from "node:buffer";
+import type { Connection } from "./connection.ts";
+import { Code } from "./errors.ts";
+import { fetch } from "./requests/fetch.ts";
+import { heartbeat, joinGroup, leaveGroup, syncGroup } from "./requests/groups.ts";
+import { findCoordinator, initProducerId, metadata } from "./requests/metadata.ts";
+import { listOffsets, offsetCommit, offsetFetch } from "./requests/offsets.ts";
+import { produce } from "./requests/produce.ts";
+import { Malformed, Reader, Writer } from "./wire.ts";
+
+/** A request, and the response that is being written. */
+export interface Call {
+  readonly version: number;
+  readonly client: string;
+  readonly request: Reader;
+  readonly response: Writer;
+  readonly connection: Connection;
+}
+
+/** Reads a request and writes its response. Returns false if the client wants none. */
+export type Handler = (call: Call) => void | boolean | Promise<void | boolean>;
+
+interface Api {
+  readonly versions: readonly [lowest: number, highest: number];
+  /** Lowest version that clients are told, if another one. */
+  readonly told?: number;
+  readonly handle: Handler;
+  /** Writes what precedes the error code of a response, if a malformed request can get one. */
+  readonly refuse?: (call: Call) => void;
+}
+
+const throttle = (since: number) => ({ version, response }: Call) => {
+  if (version >= since) response.int32(0);
+};
+
+/** By key. The versions are those before the "flexible" encoding. */
+const APIS: Readonly<Record<number, Api>> = {
+  // librdkafka compresses only if the broker names version 0, which it does not use. Kafka 4 also
+  // names it for this reason (KAFKA-18659).
+  0: { versions: [3, 7], told: 0, handle: produce },
+  1: { versions: [4, 11], handle: fetch },
+  2: { versions: [1, 2], handle: listOffsets },
+  3: { versions: [1, 5], handle: metadata },
+  8: { versions: [2, 3], handle: offsetCommit },
+  9: { versions: [1, 3], handle: offsetFetch },
+  10: { versions: [0, 1], handle: findCoordinator },
+  11: { versions: [0, 3], handle: joinGroup },
+  12: { versions: [0, 1], handle: heartbeat, refuse: throttle(1) },
+  13: { versions: [0, 1], handle: leaveGroup, refuse: throttle(1) },
+  14: { versions: [0, 1], handle: syncGroup },
+  18: { versions: [0, 2], handle: apiVersions },
+  22: { versions: [0, 1], handle: initProducerId, refuse: throttle(0) },
+};
+const API_VERSIONS = 18;
+
+/** Answers one message. After the `last` response, the connection must end. */
+export async function answer(
+  frame: Buffer,
+  connection: Connection,
+): Promise<{ response?: Writer; last?: boolean }> {
+  const request = new Reader(frame);
+  const [key, version] = [request.int16(), request.int16()];
+  const response = new Writer().int32(0).int32(request.int32());
+  const api = APIS[key];
+  if (api === undefined || version < api.versions[0] || version > api.versions[1]) {
+    response.int16(Code.UNSUPPORTED_VERSION);
+    // Clients that are newer than the broker find the version to use here (KIP-511).
+    if (key === API_VERSIONS) writeVersions(response);
+    return { response, last: key !== API_VERSIONS };
+  }
+  const client = request.nullableString() ?? "";
+  const call = { version, client, request, response, connection };
+  try {
+    return await api.handle(call) === false ? {} : { response };
+  } catch (error) {
+    if (!(error instanceof Malformed) || api.refuse === undefined) throw error;
+    const refusal = { ...call, response: new Writer().int32(0).int32(frame.readInt32BE(4)) };
+    api.refuse(refusal);
+    return { response: refusal.response.int16(Code.INVALID_REQUEST), last: true };
+  }
+}
+
+function apiVersions({ version, response }: Call): void {
+  response.int16(Code.NONE);
+  writeVersions(response);
+  if (version >= 1) response.int32(0);
+}
+
+function writeVersions(response: Writer): void {
+  response.array(Object.entries(APIS), ([key, { versions: [lowest, highest], told }]) => {
+    response.int16(Number(key)).int16(told ?? lowest).int16(highest);
+  });
+}

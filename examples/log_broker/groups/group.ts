@@ -1,0 +1,235 @@
+/**
+ * A consumer group: its members agree, generation by generation, who reads which partition.
+ *
+ * A change of the members starts a rebalance. All members join again, the leader gets the list of
+ * them and sends the assignments, and each member fetches its own by SyncGroup. The broker only
+ * passes the assignments on.
+ *
+ * @module
+ */
+
+import { Buffer } from "node:buffer";
+import { randomUUID } from "node:crypto";
+import { Code, Refusal } from "../errors.ts";
+import { type JoinRequest, sameProtocols, supportedBy } from "./protocols.ts";
+
+/** Time for the other members of a new group to arrive, in milliseconds. */
+const FIRST_DELAY_MS = 150;
+const LONGEST_SESSION_MS = 30 * 60_000;
+
+/** What a member learns when the group is complete. */
+export interface Joined {
+  readonly generation: number;
+  readonly protocol: string;
+  readonly leader: string;
+  readonly member: string;
+  /** For the leader only. */
+  readonly members: readonly { readonly id: string; readonly metadata: Buffer }[];
+}
+
+/** What the leader has assigned to a member. */
+export interface Assigned {
+  readonly id: string;
+  readonly assignment: Buffer;
+}
+
+interface Member {
+  readonly id: string;
+  request: JoinRequest;
+  assignment: Buffer;
+  timer?: NodeJS.Timeout | undefined;
+  join?: Pending<Joined> | undefined;
+  sync?: Pending<Buffer> | undefined;
+}
+
+interface Pending<T> {
+  resolve(value: T): void;
+  reject(error: Error): void;
+}
+
+/** A group of consumers. */
+export class Group {
+  #state: "empty" | "joining" | "syncing" | "stable" = "empty";
+  #generation = 0;
+  #leader = "";
+  #protocol = "";
+  #timer: NodeJS.Timeout | undefined;
+  /** Whether members may still arrive before the first generation. */
+  #gathering = false;
+  readonly #members: Map<string, Member> = new Map();
+
+  /** Joins, and waits until all members have joined. `closed` is called when the client left. */
+  join(request: JoinRequest, onClose: (closed: () => void) => void): Promise<Joined> {
+    const { sessionMs, protocols } = request;
+    if (sessionMs < 1 || sessionMs > LONGEST_SESSION_MS) {
+      throw new Refusal(Code.INVALID_SESSION_TIMEOUT, `${sessionMs} ms`);
+    }
+    if (protocols.length === 0 || !this.#agrees(request)) {
+      throw new Refusal(Code.INCONSISTENT_GROUP_PROTOCOL, "no common protocol");
+    }
+    const member = request.member === "" ? this.#admit(request) : this.#find(request.member);
+    const changed = member.request !== request && !sameProtocols(member.request, request);
+    member.request = request;
+    clearTimeout(member.timer);
+    if (this.#state === "syncing" || this.#state === "stable") {
+      const renewed = request.member !== "" && !changed;
+      // A repeated request of the same generation; a leader that joins again wants a rebalance.
+      if (renewed && !(this.#state === "stable" && member.id === this.#leader)) {
+        this.#touch(member);
+        return Promise.resolve(this.#joined(member));
+      }
+    }
+    return new Promise((resolve, reject) => {
+      member.join?.reject(new Refusal(Code.UNKNOWN_MEMBER_ID, "joined again"));
+      const join = { resolve, reject };
+      member.join = join;
+      onClose(() => {
+        if (member.join !== join) return;
+        member.join = undefined;
+        this.#touch(member);
+      });
+      this.#rebalance();
+    });
+  }
+
+  /** Waits for the assignment. The leader brings all of them. */
+  sync(generation: number, id: string, assignments: readonly Assigned[]): Promise<Buffer> {
+    const member = this.#check(generation, id);
+    if (this.#state === "joining") throw new Refusal(Code.REBALANCE_IN_PROGRESS, "joining");
+    if (this.#state === "stable") return Promise.resolve(member.assignment);
+    return new Promise((resolve, reject) => {
+      member.sync = { resolve, reject };
+      if (id !== this.#leader) return;
+      for (const { id, assignment } of assignments) {
+        const target = this.#members.get(id);
+        // A copy: a view would keep the whole request alive.
+        if (target !== undefined) target.assignment = Buffer.from(assignment);
+      }
+      this.#state = "stable";
+      for (const each of this.#members.values()) {
+        each.sync?.resolve(each.assignment);
+        each.sync = undefined;
+        this.#touch(each);
+      }
+    });
+  }
+
+  /** Renews the session. */
+  heartbeat(generation: number, id: string): void {
+    this.#check(generation, id);
+    if (this.#state === "joining") throw new Refusal(Code.REBALANCE_IN_PROGRESS, "joining");
+  }
+
+  /** Leaves at once. */
+  leave(id: string): void {
+    this.#remove(this.#find(id));
+  }
+
+  /** Whether offsets may be committed: by members, or by anyone if there are none. */
+  checkCommit(generation: number, id: string): void {
+    if (generation < 0 && id === "" && this.#members.size === 0) return;
+    this.#check(generation, id);
+    if (this.#state === "syncing") throw new Refusal(Code.REBALANCE_IN_PROGRESS, "syncing");
+  }
+
+  /** Ends all timers. */
+  close(): void {
+    clearTimeout(this.#timer);
+    for (const { timer } of this.#members.values()) clearTimeout(timer);
+  }
+
+  #agrees({ member, type, protocols }: JoinRequest): boolean {
+    const others = [...this.#members.values()].filter(({ id }) => id !== member);
+    return others.every(({ request }) => request.type === type) &&
+      (others.length === 0 || protocols.some(({ name }) => supportedBy(others, name)));
+  }
+
+  #admit(request: JoinRequest): Member {
+    const id = `${request.client}-${randomUUID()}`;
+    const member: Member = { id, request, assignment: Buffer.alloc(0) };
+    this.#members.set(id, member);
+    return member;
+  }
+
+  #find(id: string): Member {
+    const member = this.#members.get(id);
+    if (member === undefined) throw new Refusal(Code.UNKNOWN_MEMBER_ID, id);
+    return member;
+  }
+
+  #check(generation: number, id: string): Member {
+    const member = this.#find(id);
+    if (generation !== this.#generation) {
+      throw new Refusal(Code.ILLEGAL_GENERATION, `${generation}, not ${this.#generation}`);
+    }
+    this.#touch(member);
+    return member;
+  }
+
+  /** Starts the session anew. A member that waits for the others needs no heartbeat. */
+  #touch(member: Member): void {
+    clearTimeout(member.timer);
+    if (member.join !== undefined || this.#members.get(member.id) !== member) return;
+    member.timer = setTimeout(() => this.#remove(member), member.request.sessionMs);
+  }
+
+  #remove(member: Member): void {
+    clearTimeout(member.timer);
+    this.#members.delete(member.id);
+    const gone = new Refusal(Code.UNKNOWN_MEMBER_ID, member.id);
+    member.join?.reject(gone);
+    member.sync?.reject(gone);
+    if (this.#members.size > 0 || this.#state === "joining") this.#rebalance();
+    else this.#state = "empty";
+  }
+
+  #rebalance(): void {
+    if (this.#state !== "joining") {
+      this.#gathering = this.#state === "empty";
+      this.#state = "joining";
+      const again = new Refusal(Code.REBALANCE_IN_PROGRESS, "joining");
+      for (const member of this.#members.values()) {
+        member.sync?.reject(again);
+        member.sync = undefined;
+      }
+      const limits = Array.from(this.#members.values(), ({ request }) => request.rebalanceMs);
+      const delay = this.#gathering ? FIRST_DELAY_MS : Math.max(...limits);
+      this.#timer = setTimeout(() => this.#complete(), delay);
+    }
+    const missing = [...this.#members.values()].some(({ join }) => join === undefined);
+    if (!missing && !this.#gathering) this.#complete();
+  }
+
+  /** Begins the next generation, without those who have not joined. */
+  #complete(): void {
+    clearTimeout(this.#timer);
+    for (const member of [...this.#members.values()]) {
+      if (member.join !== undefined) continue;
+      clearTimeout(member.timer);
+      this.#members.delete(member.id);
+    }
+    this.#generation++;
+    this.#state = "empty";
+    const members = [...this.#members.values()];
+    if (members.length === 0) return;
+    this.#state = "syncing";
+    const [first] = members as [Member];
+    if (!this.#members.has(this.#leader)) this.#leader = first.id;
+    this.#protocol = first.request.protocols.find(({ name }) => supportedBy(members, name))!.name;
+    for (const member of members) {
+      member.assignment = Buffer.alloc(0);
+      member.join!.resolve(this.#joined(member));
+      member.join = undefined;
+      this.#touch(member);
+    }
+  }
+
+  #joined(member: Member): Joined {
+    const [generation, protocol, leader] = [this.#generation, this.#protocol, this.#leader];
+    const members = [...member.id === leader ? this.#members.values() : []].map((each) => ({
+      id: each.id,
+      metadata: each.request.protocols.find(({ name }) => name === protocol)!.metadata,
+    }));
+    return { generation, protocol, leader, member: member.id, members };
+  }
+}

@@ -1,0 +1,213 @@
+/** A partition: segments, the last of which is written to. @module */
+
+import type { Buffer } from "node:buffer";
+import {
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
+import { Code, Refusal } from "../errors.ts";
+import { batchAt, checkBatch, place } from "./batch.ts";
+import { Producers } from "./producers.ts";
+import { scan } from "./scan.ts";
+import { Segment, type Slice } from "./segment.ts";
+
+/** Settings of all partitions. */
+export interface LogOptions {
+  readonly segmentBytes: number;
+  readonly batchBytes: number;
+  readonly retentionBytes: number;
+  readonly retentionMs: number;
+  /** Whether a batch is on the disk before it is acknowledged. */
+  readonly syncAlways: boolean;
+}
+
+/** A partition of a topic. */
+export class Partition {
+  /** Offset after the last record that consumers may see. */
+  high: number;
+  /** Called when `high` grows. */
+  readonly waiting: Set<() => void> = new Set();
+  readonly #folder: string;
+  readonly #options: LogOptions;
+  readonly #segments: Segment[];
+  #producers: Producers;
+  #next: number;
+  #turn: Promise<unknown> = Promise.resolve();
+  #syncing: Promise<void> = Promise.resolve();
+  #nextSync: Promise<void> | undefined;
+  #dirty = false;
+  #failure: unknown;
+
+  /** Opens a partition, and cuts what a kill left incomplete; creates it if it is missing. */
+  constructor(folder: string, options: LogOptions) {
+    mkdirSync(folder, { recursive: true });
+    this.#folder = folder;
+    this.#options = options;
+    const bases = readdirSync(folder).filter((name) => name.endsWith(".log"))
+      .map((name) => Number(name.slice(0, -4))).sort((a, b) => a - b);
+    const last = bases.pop() ?? 0;
+    this.#segments = bases.map((base) => {
+      const { size, mtimeMs } = statSync(join(folder, `${String(base).padStart(20, "0")}.log`));
+      return new Segment(folder, base, size, mtimeMs);
+    });
+    this.#producers = new Producers();
+    this.#next = last;
+    this.#segments.push(this.#recover(last));
+    this.high = this.#next;
+  }
+
+  /** Offset of the first record. */
+  get start(): number {
+    return this.#segments[0]!.base;
+  }
+
+  /** Stores a batch. Returns its first offset, once it is as durable as the options say. */
+  async append(bytes: Buffer): Promise<number> {
+    checkBatch(bytes, this.#options.batchBytes);
+    const stored = this.#turn.then(() => this.#store(bytes));
+    this.#turn = stored.catch(() => {});
+    const { base, end } = await stored;
+    if (this.#options.syncAlways) await this.sync();
+    if (end > this.high) {
+      this.high = end;
+      for (const wake of [...this.waiting]) wake();
+    }
+    return base;
+  }
+
+  /** The batches from `offset` on: at most `most` bytes, but one batch at least if `whole`. */
+  async read(offset: number, most: number, whole: boolean): Promise<Slice | undefined> {
+    if (offset < this.start || offset > this.high) {
+      throw new Refusal(Code.OFFSET_OUT_OF_RANGE, `${offset} in ${this.start}..${this.high}`);
+    }
+    if (offset === this.high) return undefined;
+    const index = this.#segments.findLastIndex(({ base }) => base <= offset);
+    const segment = this.#segments[index]!;
+    const complete = (this.#segments[index + 1]?.base ?? this.#next) <= this.high;
+    const written = segment.size;
+    return await segment.use(async () => {
+      const { position, size } = await segment.find(offset);
+      if (size > most && !whole) return undefined;
+      // What is written but not yet on the disk is not shown.
+      const end = complete ? written : (await segment.find(this.high)).position;
+      return end > position ? segment.slice(position, Math.max(most, size), end) : undefined;
+    });
+  }
+
+  /** Offset and timestamp of the first batch that is not older than `timestamp`. */
+  async findTime(timestamp: number): Promise<{ offset: number; timestamp: number } | undefined> {
+    for (const segment of [...this.#segments]) {
+      const found = await segment.use(() => segment.findTime(timestamp));
+      if (found !== undefined && found.base < this.high) {
+        return { offset: found.base, timestamp: found.maxTimestamp };
+      }
+    }
+    return undefined;
+  }
+
+  /** Writes everything to the disk. All who call during a sync share the next one. */
+  sync(): Promise<void> {
+    if (!this.#dirty && this.#nextSync === undefined) return this.#syncing;
+    return this.#nextSync ??= this.#syncing.catch(() => {}).then(() => {
+      this.#syncing = this.#nextSync!;
+      this.#nextSync = undefined;
+      this.#dirty = false;
+      return this.#active.sync();
+    }).catch((error) => {
+      // The kernel may have dropped the pages it could not write, so a later sync proves nothing.
+      this.#failure = error;
+      throw new Refusal(Code.STORAGE_ERROR, "Cannot sync", error);
+    });
+  }
+
+  /** Removes the oldest segments that exceed the size or the age. */
+  async retain(now: number): Promise<void> {
+    const { retentionBytes, retentionMs } = this.#options;
+    const old = (segment: Segment) => now - segment.written > retentionMs;
+    if (this.#active.size > 0 && old(this.#active)) {
+      const rolled = this.#turn.then(() => this.#roll());
+      this.#turn = rolled.catch(() => {});
+      await rolled;
+    }
+    let total = this.#segments.reduce((sum, { size }) => sum + size, 0);
+    while (this.#segments.length > 1) {
+      const [first] = this.#segments as [Segment];
+      if (total - first.size < retentionBytes && !old(first)) break;
+      total -= first.size;
+      this.#segments.shift();
+      first.remove();
+    }
+  }
+
+  /** Waits for what is being written, syncs, and closes the files. */
+  async close(): Promise<void> {
+    await this.#turn;
+    await this.sync().catch(() => {});
+    for (const segment of this.#segments) segment.close();
+  }
+
+  get #active(): Segment {
+    return this.#segments.at(-1)!;
+  }
+
+  async #store(bytes: Buffer): Promise<{ base: number; end: number }> {
+    if (this.#failure !== undefined) {
+      throw new Refusal(Code.STORAGE_ERROR, "The disk has failed", this.#failure);
+    }
+    const sent = batchAt(bytes, 0);
+    const count = sent.next - sent.base;
+    const known = this.#producers.check(sent, count);
+    if (known !== undefined) return { base: known, end: known + count };
+    try {
+      const { size } = this.#active;
+      if (size > 0 && size + bytes.length > this.#options.segmentBytes) await this.#roll();
+      place(bytes, this.#next);
+      const batch = batchAt(bytes, 0);
+      await this.#active.append(bytes, batch);
+      this.#dirty = true;
+      this.#producers.add(batch);
+      this.#next = batch.next;
+      return { base: batch.base, end: batch.next };
+    } catch (error) {
+      throw new Refusal(Code.STORAGE_ERROR, "Cannot write", error);
+    }
+  }
+
+  /** Completes the segment on the disk before the next one exists: only the last can be torn. */
+  async #roll(): Promise<void> {
+    const before = this.#active;
+    await before.sync().catch((error) => {
+      this.#failure = error;
+      throw error;
+    });
+    const snapshot = new Segment(this.#folder, this.#next, 0, 0).path("producers");
+    writeFileSync(snapshot, this.#producers.snapshot());
+    const segment = Segment.create(this.#folder, this.#next, this.#options.segmentBytes);
+    before.complete();
+    this.#segments.push(segment);
+  }
+
+  #recover(base: number): Segment {
+    const segment = Segment.create(this.#folder, base, this.#options.segmentBytes);
+    const path = segment.path("log");
+    const { size, mtimeMs } = statSync(path);
+    try {
+      this.#producers = new Producers(readFileSync(segment.path("producers"), "utf8"));
+    } catch {
+      // The first segment has none. One that a kill cut short is no loss: sequences start anew.
+    }
+    const end = scan(segment.fd, base, size, (batch) => {
+      segment.add(batch);
+      this.#producers.add(batch);
+      this.#next = batch.next;
+    });
+    if (end < size) truncateSync(path, end);
+    segment.written = mtimeMs;
+    return segment;
+  }
+}

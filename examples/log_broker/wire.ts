@@ -1,0 +1,181 @@
+/** Reads and writes the fields of Kafka's protocol, in its old, non-flexible encoding. @module */
+
+import { Buffer } from "node:buffer";
+import type { Slice } from "./log/segment.ts";
+
+/** A message that breaks the protocol. */
+export class Malformed extends Error {}
+
+/** Reads fields in order. Throws {@linkcode Malformed} where the message ends too early. */
+export class Reader {
+  readonly #bytes: Buffer;
+  #at = 0;
+
+  /** Starts at the first byte. */
+  constructor(bytes: Buffer) {
+    this.#bytes = bytes;
+  }
+
+  int8(): number {
+    return this.#bytes.readInt8(this.#take(1));
+  }
+
+  int16(): number {
+    return this.#bytes.readInt16BE(this.#take(2));
+  }
+
+  int32(): number {
+    return this.#bytes.readInt32BE(this.#take(4));
+  }
+
+  /** Exact up to 2^53, which no offset, timestamp or producer of this broker reaches. */
+  int64(): number {
+    return readInt64(this.#bytes, this.#take(8));
+  }
+
+  string(): string {
+    const text = this.nullableString();
+    if (text === null) throw new Malformed("null in place of a string");
+    return text;
+  }
+
+  nullableString(): string | null {
+    const length = this.int16();
+    if (length === -1) return null;
+    const start = this.#take(length);
+    return this.#bytes.toString("utf8", start, start + length);
+  }
+
+  /** A view of the message; null reads as empty. */
+  bytes(): Buffer {
+    const length = this.int32();
+    if (length === -1) return this.#bytes.subarray(0, 0);
+    const start = this.#take(length);
+    return this.#bytes.subarray(start, start + length);
+  }
+
+  array<T>(item: () => T): T[] {
+    return this.nullableArray(item) ?? [];
+  }
+
+  nullableArray<T>(item: () => T): T[] | null {
+    const count = this.int32();
+    if (count === -1) return null;
+    // Each item has a byte at least, so a false count cannot make a long loop.
+    if (count < 0 || count > this.#bytes.length - this.#at) throw new Malformed(`${count} items`);
+    return Array.from({ length: count }, item);
+  }
+
+  #take(count: number): number {
+    const start = this.#at;
+    if (count < 0 || count > this.#bytes.length - start) throw new Malformed(`${count} bytes`);
+    this.#at += count;
+    return start;
+  }
+}
+
+/** A part of a response: bytes, and the part of a file that follows them. */
+export interface Piece {
+  readonly before: Buffer;
+  readonly slice: Slice;
+}
+
+/** Writes the fields of a response, which may contain parts of files. */
+export class Writer {
+  readonly pieces: Piece[] = [];
+  #bytes: Buffer = Buffer.allocUnsafe(512);
+  #length = 0;
+  #total = 0;
+
+  int8(value: number): this {
+    const at = this.#grow(1);
+    this.#bytes.writeInt8(value, at);
+    return this;
+  }
+
+  int16(value: number): this {
+    const at = this.#grow(2);
+    this.#bytes.writeInt16BE(value, at);
+    return this;
+  }
+
+  int32(value: number): this {
+    const at = this.#grow(4);
+    this.#bytes.writeInt32BE(value, at);
+    return this;
+  }
+
+  int64(value: number): this {
+    const at = this.#grow(8);
+    writeInt64(this.#bytes, value, at);
+    return this;
+  }
+
+  string(text: string | null): this {
+    if (text === null) return this.int16(-1);
+    const length = Buffer.byteLength(text);
+    this.int16(length);
+    const at = this.#grow(length);
+    this.#bytes.write(text, at);
+    return this;
+  }
+
+  bytes(bytes: Uint8Array): this {
+    this.int32(bytes.length);
+    const at = this.#grow(bytes.length);
+    this.#bytes.set(bytes, at);
+    return this;
+  }
+
+  array<T>(items: readonly T[], each: (item: T) => void): this {
+    this.int32(items.length);
+    for (const item of items) each(item);
+    return this;
+  }
+
+  /** Appends bytes that stay in their file until they are sent. */
+  file(slice: Slice): this {
+    this.int32(slice.length);
+    this.pieces.push({ before: this.#cut(), slice });
+    this.#total += slice.length;
+    return this;
+  }
+
+  /** Ends the message: writes its size at its start, and returns the bytes after the last piece. */
+  finish(): Buffer {
+    const rest = this.#cut();
+    const first = this.pieces[0]?.before ?? rest;
+    first.writeInt32BE(this.#total - 4, 0);
+    return rest;
+  }
+
+  #cut(): Buffer {
+    const cut = this.#bytes.subarray(0, this.#length);
+    this.#total += this.#length;
+    this.#bytes = Buffer.allocUnsafe(512);
+    this.#length = 0;
+    return cut;
+  }
+
+  /** Makes room, which may replace the buffer, and returns where it is. */
+  #grow(count: number): number {
+    const start = this.#length;
+    this.#length += count;
+    if (this.#length > this.#bytes.length) {
+      const larger = Buffer.allocUnsafe(this.#length * 2);
+      larger.set(this.#bytes.subarray(0, start));
+      this.#bytes = larger;
+    }
+    return start;
+  }
+}
+
+/** Reads an int64 as a number. */
+export function readInt64(bytes: Buffer, at: number): number {
+  return bytes.readInt32BE(at) * 2 ** 32 + bytes.readUInt32BE(at + 4);
+}
+
+/** Writes an int64. A number that a client made up may be rounded, but is no error. */
+export function writeInt64(bytes: Buffer, value: number, at: number): void {
+  bytes.writeBigInt64BE(BigInt.asIntN(64, BigInt(value)), at);
+}

@@ -1,0 +1,46 @@
+/** Content-Length for a file that is piped into a response without one. @module */
+
+import type { ReadStream } from "node:fs";
+import type { ServerResponse } from "node:http";
+
+/**
+ * Whether an eligible response to which a stream is piped may get the length of the file.
+ *
+ * Others may not add to the body: a listener for `end` that was added before `pipe()` could still
+ * write. `removeHeader("Content-Length")` means that the program wants none.
+ */
+export function mayImplyLength(res: ServerResponse, stream: ReadStream): boolean {
+  const removed = (res as { _removedContLen?: boolean })._removedContLen === true;
+  return res.statusCode === 200 && !res.headersSent && !removed &&
+    !res.hasHeader("content-length") && !res.hasHeader("trailer") &&
+    stream.bytesRead === 0 && stream.listenerCount("end") === 1;
+}
+
+/**
+ * Cuts the connection if the body of a response turns out longer or shorter than announced, because
+ * the program has not announced it and cannot know. Call it once the head has been sent.
+ *
+ * @param sent Returns the bytes of the body that do not go through `write()`.
+ */
+export function keepToLength(res: ServerResponse, length: number, sent: () => number): void {
+  const { write, end } = res;
+  let written = 0;
+  const count = (chunk: unknown, encoding: unknown): void => {
+    if (typeof chunk === "string") {
+      written += Buffer.byteLength(
+        chunk,
+        typeof encoding === "string" ? encoding as "utf8" : "utf8",
+      );
+    } else if (ArrayBuffer.isView(chunk)) written += chunk.byteLength;
+  };
+  res.write = (...args: unknown[]): boolean => {
+    count(args[0], args[1]);
+    if (sent() + written > length) res.destroy();
+    return res.destroyed ? false : write.apply(res, args as never);
+  };
+  res.end = (...args: unknown[]): ServerResponse => {
+    count(args[0], args[1]);
+    if (sent() + written !== length) res.destroy();
+    return end.apply(res, args as never) as ServerResponse;
+  };
+}
