@@ -82,6 +82,7 @@ export function deno(path: string): Runner {
       "test",
       "--allow-all",
       "--no-check",
+      // The reporter "tap" would print errors at once, but neither output nor what fails to load.
       `--junit-path=${report}`,
       file,
     ],
