@@ -184,7 +184,7 @@ const ROWS: Record<string, Row> = {
     sent: 0,
   },
   "no length, to HEAD": {
-    handle: (res, file) => createReadStream(file).pipe(res),
+    handle: pipeUntilClosed,
     method: "HEAD",
     body: Buffer.alloc(0),
     sent: 0,
@@ -226,7 +226,7 @@ const ROWS: Record<string, Row> = {
   "HEAD": {
     handle(res, file) {
       length(res);
-      createReadStream(file).pipe(res);
+      pipeUntilClosed(res, file);
     },
     method: "HEAD",
     body: Buffer.alloc(0),
@@ -269,6 +269,12 @@ const ROWS: Record<string, Row> = {
 };
 
 for (const name of ["a patched write()", "a transform between"]) ROWS[name]!.sent = 0;
+
+/** For a client that may leave before the stream has ended, and would leave the file open. */
+function pipeUntilClosed(res: ServerResponse, file: string): void {
+  const stream = createReadStream(file);
+  stream.pipe(res).on("close", () => stream.destroy());
+}
 
 async function until(condition: () => boolean): Promise<void> {
   for (let tries = 0; !condition(); tries++) {
