@@ -20,6 +20,7 @@ import { save } from "./results.ts";
 import { listInstalled } from "./installed.ts";
 import { describePeers, listFor, type PeerName, selectPeers } from "./selection.ts";
 import { broadcast } from "./what/broadcast.ts";
+import { cli } from "./what/cli.ts";
 import { cold } from "./what/cold.ts";
 import { copy } from "./what/copy.ts";
 import { crowd } from "./what/crowd.ts";
@@ -46,6 +47,7 @@ const BENCHMARKS: Record<string, Benchmark> = {
   direct,
   http,
   https,
+  cli,
   fallback,
   middleware,
   relay,
@@ -63,6 +65,7 @@ const HELP = `Usage: npm run bench -- WHAT [options]
   serve       100 clients x 100 MiB: CPU per GB, throughput and memory, beside nginx and pipe()
   http        createFileServer by kind of request, beside nginx, sirv, Fastify and the runtimes
   https       createFileServer by TLS: large and small files, handshakes, idle connections
+  cli         sluice serve beside createFileServer: quiet, with its live view; and without a cache
   fallback    requests that createFileServer forwards to a program, beside nginx proxy_pass
   middleware  serveStatic() under Express and Fastify, beside their own and sirv, by file size
   slow        1,000 slow readers: their memory, and a small request beside them

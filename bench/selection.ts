@@ -42,6 +42,7 @@ const CHOICES: Record<string, Choice> = {
   direct: { usual: ["fio", "dd"] },
   http: { usual: ["nginx", "express", "sirv", "fastify", "bun", "deno"], extra: ["send"] },
   https: { usual: ["nginx", "streams", "bun", "deno"] },
+  cli: { usual: ["nginx"] },
   fallback: { usual: ["nginx"] },
   middleware: { usual: ["express", "sirv", "fastify"] },
   relay: { usual: ["haproxy", "streams"] },

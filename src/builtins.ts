@@ -20,6 +20,7 @@ type Builtins = {
   os: typeof import("node:os");
   path: typeof import("node:path");
   process: typeof import("node:process");
+  stream: typeof import("node:stream");
   tls: typeof import("node:tls");
   url: typeof import("node:url");
   worker_threads: typeof import("node:worker_threads");

@@ -13,5 +13,6 @@ const server = createFileServer({
   backlog: 2048,
   ...fallback !== undefined && { fallback },
   ...cache === "off" && { cache: { maxFileBytes: 0 } },
+  ...cache === "none" && { cache: false },
 });
 announce((await server.listen()).port);

@@ -50,9 +50,14 @@ export default {
       },
       {
         text: "Run",
-        items: ["safety.md", "permissions.md", "containers.md", "scale.md", "benchmarks.md"].map(
-          page,
-        ),
+        items: [
+          "cli.md",
+          "safety.md",
+          "permissions.md",
+          "containers.md",
+          "scale.md",
+          "benchmarks.md",
+        ].map(page),
       },
       { text: "Reference", items: ["api/sluice.md", "api/http.md", "api/sys.md"].map(page) },
       {

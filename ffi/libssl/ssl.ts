@@ -78,6 +78,16 @@ export const SSL = {
   SSL_version: { args: ["address"], returns: "i32" },
   /** `int SSL_session_reused(const SSL *ssl)` */
   SSL_session_reused: { args: ["address"], returns: "i32" },
+  /** `SSL_SESSION *SSL_get1_session(SSL *ssl)`: a reference of the caller's own, or NULL */
+  SSL_get1_session: { args: ["address"], returns: "i64" },
+  /** `int SSL_set_session(SSL *ssl, SSL_SESSION *session)`, which takes a reference of its own */
+  SSL_set_session: { args: ["address", "address"], returns: "i32" },
+  /** `void SSL_set_shutdown(SSL *ssl, int mode)` */
+  SSL_set_shutdown: { args: ["address", "i32"], returns: "void" },
+  /** `int SSL_SESSION_is_resumable(const SSL_SESSION *session)` */
+  SSL_SESSION_is_resumable: { args: ["address"], returns: "i32" },
+  /** `void SSL_SESSION_free(SSL_SESSION *session)` */
+  SSL_SESSION_free: { args: ["address"], returns: "void" },
   /** `int SSL_get_key_update_type(const SSL *ssl)` */
   SSL_get_key_update_type: { args: ["address"], returns: "i32" },
 } as const;

@@ -7,25 +7,11 @@
  */
 
 import process from "node:process";
-import { Command, CommanderError } from "commander";
+import { CommanderError } from "commander";
 import { requireRuntime } from "../sys/libc.ts";
-import { VERSION } from "../version.ts";
-import { COMMANDS, PARTS } from "./commands/mod.ts";
 import { ExitCode, explain } from "./exit.ts";
-import { print, write } from "./output.ts";
-
-const program = new Command("sluice")
-  .description("Serves folders, relays connections and copies files by zero-copy system calls.")
-  .version(VERSION, "-v, --version", "print the version")
-  .helpOption("-h, --help", "print this help")
-  .helpCommand(false)
-  .showHelpAfterError("Run with --help for the options.")
-  .configureOutput({ writeOut: write })
-  .exitOverride();
-
-// Commands that were built elsewhere do not inherit these settings by themselves.
-for (const command of COMMANDS) program.addCommand(command.copyInheritedSettings(program));
-for (const command of PARTS) program.addCommand(command.exitOverride(), { hidden: true });
+import { print } from "./output.ts";
+import { program } from "./program.ts";
 
 // The doctor says it with all the rest.
 program.hook("preAction", (_, command) => {

@@ -41,6 +41,8 @@ export type {
   PlanRequest,
 } from "./rules/types.ts";
 export type { Listing, ListingEntry } from "./rules/listing.ts";
+export type { HeaderRule } from "./rules/by_path/header_rules.ts";
+export type { RedirectRule } from "./rules/by_path/redirects.ts";
 export type {
   CorsOptions,
   HeadersHook,
@@ -58,9 +60,11 @@ export {
   type FileServer,
   type ServerAddress,
 } from "./server/control/file_server.ts";
+export type { AuthOptions } from "./server/auth/options.ts";
 export type { RequestEvent } from "./server/thread/log_format.ts";
 export type { CacheOptions, ServerLimits } from "./server/control/limits.ts";
-export type { FileServerOptions, LogOptions } from "./server/control/options.ts";
+export type { FileServerOptions } from "./server/control/options.ts";
+export type { LogOptions } from "./server/thread/log_options.ts";
 export type { Endpoint, FallbackOptions, Forwarding } from "./server/proxy/options.ts";
 export type { FallbackTlsOptions } from "./server/proxy/tls/options.ts";
 export type { FileServerStats, TlsStats } from "./server/control/stats.ts";

@@ -45,19 +45,24 @@ function connectToSelf(scope: Scope): [number, number] {
   return [near, far];
 }
 
+/** Tries kernel TLS. */
+export function probeKernelTls(): Mechanism {
+  return attempt((scope) => {
+    const [near] = tcpPair(scope);
+    const name = new TextEncoder().encode("tls");
+    scope.need(raw.setsockoptBytes(near, TCP, numbers.TCP_ULP, name), "setsockopt TCP_ULP");
+    return "TLS records made by the kernel";
+  }, {
+    ENOENT: "load the module: `modprobe tls` (the kernel needs CONFIG_TLS)",
+    EPERM: "load the module as root: `modprobe tls`",
+    otherwise: "needs Linux 4.13 or later, built with CONFIG_TLS",
+  });
+}
+
 /** Tries kernel TLS and zero-copy sending from memory. */
 export function probeSockets(): Record<"ktls" | "msgZerocopy", Mechanism> {
   return {
-    ktls: attempt((scope) => {
-      const [near] = tcpPair(scope);
-      const name = new TextEncoder().encode("tls");
-      scope.need(raw.setsockoptBytes(near, TCP, numbers.TCP_ULP, name), "setsockopt TCP_ULP");
-      return "TLS records made by the kernel";
-    }, {
-      ENOENT: "load the module: `modprobe tls` (the kernel needs CONFIG_TLS)",
-      EPERM: "load the module as root: `modprobe tls`",
-      otherwise: "needs Linux 4.13 or later, built with CONFIG_TLS",
-    }),
+    ktls: probeKernelTls(),
     msgZerocopy: attempt((scope) => {
       const [near] = tcpPair(scope);
       const { SOL_SOCKET, SO_ZEROCOPY } = numbers;

@@ -12,6 +12,8 @@
  * | `_handle.reading`, `readStop()`, `readStart()` (Node.js), `readStop()` (Deno), `pause()` (Bun) | reading stops at once | each use: types; on Node.js `bytesRead` must not change until reading restarts |
  * | `response._header`, `_headerSent`, `_hasBody` | the head, whether it was passed to the socket, whether a body follows | each use: types, the text of a status line, agreement with `headersSent` |
  * | `socket._httpMessage` | the response that owns the socket | each use: `response.socket` before the first byte |
+ * | `_handle._parentWrap.stream` of a `TLSSocket`; the listener `tlsConnectionListener` (Node.js) | the stream that sluice made; what starts TLS | each use: a stream that sluice made; the name |
+ * | `_write`, `_writev` of a `TLSSocket` (Node.js) | what writes pass through | none: they are of `stream.Writable` |
  * | `ReadStream` `fd`, `pos`, `end` | descriptor, next byte, last byte | each use: types, `pos` against `start` and `bytesRead`, or the file's own position against `bytesRead` |
  * | `Symbol.toStringTag` of Bun's sockets | whether they use TLS | none: an unknown tag is rejected |
  *

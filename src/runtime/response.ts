@@ -4,7 +4,7 @@ import type { ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { builtin } from "../builtins.ts";
 import { isKnownResponse, type ResponseInternals } from "./internals.ts";
-import { isPlain } from "./socket.ts";
+import { takesPlaintext } from "./socket.ts";
 import type { RuntimeConnection } from "./types.ts";
 
 /** Whether `target` looks like a response of `node:http` or of `node:http2`. */
@@ -33,7 +33,7 @@ export function contentLength(res: ServerResponse): number | undefined {
  * Whether the body of this response may bypass the runtime.
  *
  * It may not if there is no body, or if the response is patched (compression, test doubles),
- * chunked, counted by the runtime, encrypted or HTTP/2, or if the runtime hides the descriptor.
+ * chunked, counted by the runtime, encrypted by it or HTTP/2, or if the runtime hides the descriptor.
  * Check again once the head has been sent: listeners may change the response until then.
  */
 export function isEligible(res: ServerResponse): boolean {
@@ -46,7 +46,7 @@ export function isEligible(res: ServerResponse): boolean {
     res.strictContentLength;
   const socket = res.socket ?? socketAhead(res);
   return open && !counted && isKnownResponse(res) && hasBody(res) && socket !== null &&
-    isPlain(socket);
+    takesPlaintext(socket);
 }
 
 /** The socket that a response will get once the responses before it are done (pipelining). */
@@ -126,6 +126,7 @@ export function responseConnection(
   return {
     fd: () => current() ? connection.fd() : -1,
     queued: () => connection.queued(),
+    kernelTls: connection.kernelTls,
     write: (bytes, done) => connection.write!(bytes, done),
     timed: () => connection.timed(),
     touch: () => connection.touch(),

@@ -5,6 +5,7 @@ import { builtin } from "../builtins.ts";
 import { available } from "../sys/libc.ts";
 import * as raw from "../sys/raw/mod.ts";
 import { isDescriptorOf, isVerified, type Ports } from "./internals.ts";
+import { kernelTlsSocket } from "./kernel_tls/registry.ts";
 import type { RuntimeConnection } from "./types.ts";
 
 /** The undocumented part of a socket that is used here. */
@@ -54,8 +55,15 @@ function portsOf(socket: Socket): Ports {
   return { local, remote };
 }
 
-/** Returns the connection of a connected socket that passes {@linkcode isPlain}. */
+/** Whether plaintext may be written to this socket's descriptor: it is plain, or the kernel encrypts. */
+export function takesPlaintext(socket: Socket): boolean {
+  return kernelTlsSocket(socket) !== undefined || isPlain(socket);
+}
+
+/** Returns the connection of a connected socket that passes {@linkcode takesPlaintext}. */
 export function socketConnection(socket: Socket): RuntimeConnection {
+  const raw = kernelTlsSocket(socket);
+  if (raw !== undefined) return new KernelTlsConnection(socket, raw);
   const handle = handleOf(socket)!;
   return typeof handle.fdForIpc === "function"
     ? new DuplicateConnection(socket, handle.fdForIpc())
@@ -96,6 +104,26 @@ class NodeConnection implements RuntimeConnection {
   }
 
   release(): void {}
+}
+
+/** Node.js: a TLS socket for which the kernel encrypts what the TCP socket below it is given. */
+class KernelTlsConnection extends NodeConnection {
+  readonly kernelTls = true;
+  readonly #raw: NodeConnection;
+
+  constructor(socket: Socket, raw: Socket) {
+    super(socket);
+    this.#raw = new NodeConnection(raw);
+  }
+
+  override fd(): number {
+    const { destroyed, writableEnded } = this.socket;
+    return destroyed || writableEnded ? -1 : this.#raw.fd();
+  }
+
+  override queued(): boolean {
+    return this.socket.writableLength > 0 || this.#raw.queued();
+  }
 }
 
 /**

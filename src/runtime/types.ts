@@ -24,6 +24,9 @@ export interface RuntimeConnection {
    */
   readonly write: ((bytes: Uint8Array, done: (error?: Error | null) => void) => void) | null;
 
+  /** Whether the kernel encrypts what is written. */
+  readonly kernelTls?: boolean | undefined;
+
   /** Whether an idle timer of the runtime currently watches this connection. */
   timed(): boolean;
 

@@ -5,10 +5,15 @@ import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 /**
  * Describes every process of a process group: command, threads with the system call that each waits
  * in, and descriptors.
+ *
+ * The newest come first: a test mostly hangs because one of its children does, and logs get cut.
+ * The process of the file itself is the last.
  */
 export function describeGroup(group: number): string {
   const members = readdirSync("/proc").filter((pid) => groupOf(pid) === group);
-  return members.map(describeProcess).join("\n");
+  members.sort((a, b) => Number(b) - Number(a));
+  const summary = `${members.length} processes, the newest first: ${members.join(" ")}`;
+  return [summary, ...members.map(describeProcess)].join("\n");
 }
 
 function groupOf(pid: string): number | undefined {
@@ -23,9 +28,16 @@ function describeProcess(pid: string): string {
   const descriptors = list(`/proc/${pid}/fd`).map((fd) => `${fd}=${link(`/proc/${pid}/fd/${fd}`)}`);
   return [
     `process ${pid}: ${command || "(ended)"}`,
-    ...threads,
+    ...withoutIdle(threads),
     `  descriptors: ${descriptors.join(" ")}`,
   ].join("\n");
+}
+
+/** Leaves out the threads of V8 that wait for work: there are several in each process. */
+function withoutIdle(threads: string[]): string[] {
+  return threads.filter((text) =>
+    !/^ {2}thread \d+ (node-V8Worker|V8 \S+|DelayedTask\w*): S /.test(text)
+  );
 }
 
 function describeThread(pid: string, thread: string): string {

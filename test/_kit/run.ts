@@ -4,7 +4,6 @@
  * @module
  */
 
-import { existsSync, readdirSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -15,23 +14,29 @@ import { inLanes } from "./lanes.ts";
 import { type Outcome, runFile, stopRunning } from "./run_file.ts";
 import { makeRunFolder, removeRunFolder } from "./run_folder.ts";
 import { bun, deno, installed, node, type Runner, type RuntimeName, RUNTIMES } from "./runners.ts";
+import { COVERED, type FileKind, isIn, selectFiles, turnToStart } from "./selection.ts";
 
 const HELP = `Usage: npm test -- [options] [file or part of a path ...]
 
   --runtime LIST  some of ${RUNTIMES.join(",")} (default: all)
-  --node PATH     another Node.js binary, with koffi; may be repeated; replaces the default list
+  --node PATH     another Node.js binary, with koffi; may be repeated; replaces the default list,
+                  but not one that --runtime names
   --node-ffi PATH another Node.js binary, with its own node:ffi
   --bun PATH      another Bun, such as that for musl; replaces the default list, too
   --deno PATH     another Deno
   --patience N    multiplies the time limits, for a runtime that is emulated (default: 1)
   --none          with SLUICE_FFI=none: the tests that hold without foreign functions
+  --and-none      these, too, beside the others
+  --partly-node PATH, --partly-node-ffi PATH
+                  another Node.js, beside the others, on which only the tests run that depend on the
+                  runtime (test/_kit/selection.ts has them); may be repeated
   --stress        the long tests in test/stress, which are left out otherwise
   --jobs N        files that are run at a time; test/_kit/apart.ts has those that run alone, and
-                  why (default: one more than there are processors)
+                  why (default: two for each processor, because tests also wait)
   --retry N       repeat at most N files of each runtime in which a test failed or hung, and no
                   process crashed, alone: one that then passes is named as unstable (default: 0)
-  --coverage DIR  collect in this folder which code the tests of the first runtime reach, in
-                  children and Workers, too; Node.js only
+  --coverage DIR  collect in this folder which code the tests of the first runtime reach, and those
+                  of Node.js without foreign functions, in children and Workers, too; Node.js only
   --verbose       print the output of files that pass, too
   --help          print this
 
@@ -39,18 +44,6 @@ The last line is "N passed, N failed, N skipped", over all runtimes.
 `;
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
-
-/** Tests that also pass without foreign calls; test/portable passes only without them. */
-const FLOOR = [
-  "test/portable/",
-  "test/memory/changing",
-  "test/move/copy_ended",
-  "test/move/copy_refused",
-  "test/move/lengthless",
-  "test/move/pseudo_files",
-  "test/move/silent_address",
-  "test/package/options_once",
-];
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -62,8 +55,11 @@ const { values, positionals } = parseArgs({
     deno: { type: "string", multiple: true, default: [] },
     patience: { type: "string", default: "1" },
     none: { type: "boolean", default: false },
+    "and-none": { type: "boolean", default: false },
+    "partly-node": { type: "string", multiple: true, default: [] },
+    "partly-node-ffi": { type: "string", multiple: true, default: [] },
     stress: { type: "boolean", default: false },
-    jobs: { type: "string", default: String(availableParallelism() + 1) },
+    jobs: { type: "string", default: String(availableParallelism() * 2) },
     retry: { type: "string", default: "0" },
     coverage: { type: "string" },
     verbose: { type: "boolean", default: false },
@@ -76,15 +72,20 @@ const PATIENCE = Number(values.patience);
 /** Seconds for one file, and in total: a hang must end, a slow machine must not fail. */
 const LIMITS = values.stress
   ? { file: 1800 * PATIENCE, all: 4 * 3600 * PATIENCE }
-  : { file: 300 * PATIENCE, all: 3600 * PATIENCE };
+  : { file: 300 * PATIENCE, all: 5400 * PATIENCE };
 
 /** One runtime. */
 interface Row extends Tally {
   readonly label: string;
   readonly runner: Runner;
-  readonly env: Record<string, string>;
+  readonly files: readonly string[];
+  readonly none: boolean;
+  /** Environment for a file. */
+  env(file: string): Record<string, string>;
   /** Total time of its files. */
   seconds: number;
+  /** Total processor time of its files. */
+  cpuSeconds: number;
   /** Last outcome of each file. */
   readonly outcomes: Map<string, Outcome>;
   /** Files that passed only when repeated. */
@@ -104,13 +105,14 @@ if (values.help) {
 }
 
 async function main(): Promise<number> {
-  const files = selectFiles();
-  if (files.length === 0) throw new Error(`Cannot find a test file for: ${positionals.join(" ")}`);
   const lanes = Number(values.jobs);
   if (!Number.isInteger(lanes) || lanes < 1) {
     throw new Error(`Cannot run ${values.jobs} files at a time: it must be 1 or more`);
   }
-  const runners = selectRunners();
+  const selected = selectRows();
+  if (selected.every(({ files }) => files.length === 0)) {
+    throw new Error(`Cannot find a test file for: ${positionals.join(" ")}`);
+  }
   const folder = makeRunFolder();
   process.once("exit", () => {
     stopRunning();
@@ -119,29 +121,41 @@ async function main(): Promise<number> {
   for (const [signal, code] of [["SIGINT", 130], ["SIGTERM", 143], ["SIGHUP", 129]] as const) {
     process.once(signal, () => process.exit(code));
   }
-  const rows = runners.map((runner, i) =>
-    makeRow(runner, folder, i === 0 ? values.coverage : undefined)
-  );
-  await runAll(rows, files, folder, lanes);
+  const rows = selected.filter(({ files }) => files.length > 0)
+    .map((selection) => makeRow(selection, folder, selection.runner === selected[0]!.runner));
+  await runAll(rows, folder, lanes);
   for (const row of rows) sum(row);
-  printDifferences(files, rows);
+  printDifferences(rows);
   printFailures(rows);
   return printTable(rows);
 }
 
-function selectFiles(): string[] {
-  const found = readdirSync(join(ROOT, "test"), { recursive: true, encoding: "utf8" })
-    .filter((name) => name.endsWith(".test.ts"))
-    .map((name) => `test/${name}`)
-    .filter((name) => name.startsWith("test/stress/") === values.stress)
-    .filter((name) =>
-      values.none ? FLOOR.some((p) => name.startsWith(p)) : !name.startsWith("test/portable/")
-    )
-    .sort();
-  if (positionals.length === 0) return found;
-  const named = positionals.filter((path) => path.endsWith(".test.ts") && existsSync(path));
-  const parts = positionals.filter((path) => !named.includes(path));
-  return [...named, ...found.filter((name) => parts.some((part) => name.includes(part)))];
+/** One runtime, and what runs on it. */
+interface Selection {
+  readonly runner: Runner;
+  readonly files: readonly string[];
+  /** Without foreign functions. */
+  readonly none: boolean;
+}
+
+function selectRows(): Selection[] {
+  const select = (runners: Runner[], kind: FileKind): Selection[] => {
+    const files = selectFiles(kind, positionals);
+    return runners.map((runner) => ({ runner, files, none: kind === "none" }));
+  };
+  const runners = selectRunners();
+  const whole = select(runners, values.stress ? "stress" : values.none ? "none" : "all");
+  const partly = [
+    ...values["partly-node"].map((path) => node(path)),
+    ...values["partly-node-ffi"].map((path) => node(path, "node")),
+  ];
+  // Without foreign calls, the two backends of Node.js are the same, and one version is enough.
+  const programs = new Set<string>();
+  const none = !values["and-none"] ? [] : runners.filter(({ name }) => {
+    const [program] = name.split(" ") as [string];
+    return !programs.has(program) && programs.add(program);
+  });
+  return [...whole, ...select(none, "none"), ...select(partly, "runtime")];
 }
 
 function selectRunners(): Runner[] {
@@ -162,46 +176,53 @@ function selectRunners(): Runner[] {
   return [...names.map((name) => installed(name as RuntimeName)), ...extra];
 }
 
-function makeRow(runner: Runner, folder: string, coverage: string | undefined): Row {
-  const ffi = values.none ? "none" : runner.ffi;
+function makeRow({ runner, files, none }: Selection, folder: string, counted: boolean): Row {
+  const ffi = none ? "none" : runner.ffi;
+  const shared = {
+    SLUICE_FFI: ffi,
+    SLUICE_TEST_DIR: folder,
+    // Tests and children that are killed leave files here; the run removes them.
+    TMPDIR: join(folder, "tmp"),
+    NO_COLOR: "1",
+  };
   // Node.js strips the types of every file again in each of the hundreds of processes, which takes
   // half of all time. The other runtimes cache compiled files anyway.
-  const speed: Record<string, string> = coverage === undefined
-    ? { NODE_COMPILE_CACHE: join(folder, "compiled") }
-    // Coverage counts functions from the compile cache as a whole, not line by line.
-    : { NODE_V8_COVERAGE: resolve(coverage) };
+  const fast = { ...shared, NODE_COMPILE_CACHE: join(folder, "compiled") };
+  // Coverage counts functions from the compile cache as a whole, not line by line.
+  const { coverage } = values;
+  const slow = coverage !== undefined && counted
+    ? { ...shared, NODE_V8_COVERAGE: resolve(coverage) }
+    : fast;
   return {
     label: ffi === "" ? runner.name : `${runner.name}, SLUICE_FFI=${ffi}`,
     runner,
-    env: {
-      SLUICE_FFI: ffi,
-      SLUICE_TEST_DIR: folder,
-      // Tests and children that are killed leave files here; the run removes them.
-      TMPDIR: join(folder, "tmp"),
-      NO_COLOR: "1",
-      ...speed,
-    },
+    files,
+    none,
+    env: (file) => isIn(COVERED, file) ? slow : fast,
     passed: 0,
     failed: 0,
     skipped: 0,
     seconds: 0,
+    cpuSeconds: 0,
     outcomes: new Map(),
     unstable: [],
   };
 }
 
 /** Runs every file on every runtime, then repeats failed files that may be repeated. */
-async function runAll(rows: Row[], files: string[], folder: string, lanes: number): Promise<void> {
+async function runAll(rows: Row[], folder: string, lanes: number): Promise<void> {
   const run = async ({ row, file }: Task) => {
     const limit = Math.ceil(Math.min(LIMITS.file, LIMITS.all - performance.now() / 1000));
     const outcome = limit > 0
-      ? await runFile(row.runner, resolve(ROOT, file), { folder, env: row.env, limit })
+      ? await runFile(row.runner, resolve(ROOT, file), { folder, env: row.env(file), limit })
       : notRun(`not run, ${LIMITS.all} s are over`);
     printOutcome(row, file, outcome);
     row.seconds += outcome.seconds;
+    row.cpuSeconds += outcome.cpuSeconds;
     row.outcomes.set(file, outcome);
   };
-  const tasks = rows.flatMap((row) => files.map((file) => ({ row, file })));
+  const tasks = rows.flatMap((row) => row.files.map((file) => ({ row, file })))
+    .sort((a, b) => turnToStart(a.file) - turnToStart(b.file));
   await inLanes<Task>(tasks, {
     lanes,
     turn: ({ file }) => turnOf(file),
@@ -217,8 +238,8 @@ async function runAll(rows: Row[], files: string[], folder: string, lanes: numbe
 }
 
 function notRun(trouble: string): Outcome {
-  const nothing = { passed: 0, failed: 1, skipped: 0, failures: [], seconds: 0, output: "" };
-  return { ...nothing, trouble, crashed: true };
+  const nothing = { passed: 0, failed: 1, skipped: 0, failures: [], seconds: 0, cpuSeconds: 0 };
+  return { ...nothing, output: "", hang: undefined, trouble, crashed: true };
 }
 
 function sum(row: Row): void {
@@ -232,33 +253,41 @@ function sum(row: Row): void {
 function printOutcome({ label }: Row, file: string, outcome: Outcome): void {
   const failed = outcome.failed > 0;
   const line = `${failed ? "FAIL" : "ok  "}  ${label.padEnd(30)}  ${file.padEnd(45)}`;
-  console.log(`${line}  ${sentence(outcome)}  ${outcome.seconds.toFixed(1)} s`);
+  const time = `${outcome.seconds.toFixed(1)} s, cpu ${outcome.cpuSeconds.toFixed(1)} s`;
+  console.log(`${line}  ${sentence(outcome)}  ${time}`);
   if (failed || values.verbose) console.log(outcome.output.trimEnd());
+  if (outcome.hang !== undefined) console.log(`\nWhen it was killed:\n${outcome.hang}\n`);
   if (outcome.trouble !== undefined) console.log(`FAIL  ${label}  ${file}: ${outcome.trouble}`);
 }
 
 /** Reports files with fewer tests on one runtime, which is worth a look, but not a failure. */
-function printDifferences(files: string[], rows: Row[]): void {
-  for (const file of files) {
-    const counts = rows.map(({ outcomes }) => {
-      const { passed, failed, skipped } = outcomes.get(file)!;
-      return passed + failed + skipped;
-    });
-    if (new Set(counts).size < 2) continue;
-    const list = rows.map(({ label }, i) => `${counts[i]} on ${label}`).join(", ");
-    console.log(`\nNot the same number of tests everywhere: ${file}: ${list}`);
+function printDifferences(rows: Row[]): void {
+  for (const file of new Set(rows.flatMap(({ files }) => files))) {
+    const counts: string[] = [];
+    const different = new Set<string>();
+    for (const { label, none, outcomes } of rows) {
+      const outcome = outcomes.get(file);
+      if (outcome === undefined) continue;
+      const total = outcome.passed + outcome.failed + outcome.skipped;
+      counts.push(`${total} on ${label}`);
+      // Fewer are expected without foreign functions.
+      different.add(`${none} ${total}`);
+    }
+    if (different.size === new Set([...different].map((text) => text.split(" ")[0])).size) continue;
+    console.log(`\nNot the same number of tests everywhere: ${file}: ${counts.join(", ")}`);
   }
 }
 
 /** Prints failures again at the end, because their output is far above by then. */
 function printFailures(rows: Row[]): void {
   for (const { label, outcomes } of rows) {
-    for (const [file, { failed, failures, trouble, output }] of outcomes) {
+    for (const [file, { failed, failures, trouble, output, hang }] of outcomes) {
       if (failed === 0) continue;
       console.log(`\nFailed: ${file} on ${label}`);
       for (const reason of [...failures, trouble ?? []].flat()) console.log(`  ${reason}`);
       // After a crash or a hang, only this shows where it was.
       if (trouble !== undefined) console.log(output.trimEnd().split("\n").slice(-60).join("\n"));
+      if (hang !== undefined) console.log(`When it was killed:\n${hang}`);
     }
   }
 }
@@ -267,10 +296,11 @@ function printFailures(rows: Row[]): void {
 function printTable(rows: Row[]): number {
   const all: Tally = { passed: 0, failed: 0, skipped: 0 };
   const width = Math.max(...rows.map((row) => row.label.length));
-  console.log(`\n${"".padEnd(width)}  passed  failed  skipped  seconds`);
-  for (const { label, passed, failed, skipped, seconds } of rows) {
+  console.log(`\n${"".padEnd(width)}  passed  failed  skipped  seconds      cpu`);
+  for (const { label, passed, failed, skipped, seconds, cpuSeconds } of rows) {
     const cells = [String(passed).padStart(6), String(failed).padStart(6)];
-    cells.push(String(skipped).padStart(7), seconds.toFixed(1).padStart(7));
+    cells.push(String(skipped).padStart(7));
+    cells.push(...[seconds, cpuSeconds].map((time) => time.toFixed(1).padStart(7)));
     console.log([label.padEnd(width), ...cells].join("  "));
     all.passed += passed;
     all.failed += failed;

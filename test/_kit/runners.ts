@@ -30,6 +30,9 @@ export function installed(name: RuntimeName): Runner {
   return name === "bun" ? bun(path) : deno(path);
 }
 
+/** Prints each failure when it happens. */
+const REPORTER = new URL("reporter.js", import.meta.url).href;
+
 /**
  * The runner of a Node.js binary.
  *
@@ -39,13 +42,13 @@ export function installed(name: RuntimeName): Runner {
  */
 export function node(path: string, ffi: "koffi" | "node" = "koffi"): Runner {
   const name = `node ${print(path, "-p", "process.versions.node")}`;
-  const spec = ["--test-reporter=spec", "--test-reporter-destination=stdout"];
+  const own = [`--test-reporter=${REPORTER}`, "--test-reporter-destination=stdout"];
   const junit = ["--test-reporter=junit", "--test-reporter-destination"];
   return {
     name,
     ffi,
     program: (file) => [path, file],
-    tests: (file, report) => [path, ...spec, ...junit, report, file],
+    tests: (file, report) => [path, ...own, ...junit, report, file],
   };
 }
 

@@ -5,10 +5,13 @@ import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import { fileURLToPath } from "node:url";
+import { serve } from "../../src/cli/commands/serve.ts";
 import { urlsOf } from "../../src/cli/serve/addresses.ts";
+import { applyConfig } from "../../src/cli/serve/config_file.ts";
 import { Downloads } from "../../src/cli/serve/downloads.ts";
+import { parseHeaders, parseRedirects } from "../../src/cli/serve/host_files.ts";
 import { requestLine } from "../../src/cli/serve/lines.ts";
+import { Traffic } from "../../src/cli/serve/traffic.ts";
 import type { RequestEvent } from "../../src/http/mod.ts";
 import { runChild } from "../_kit/child.ts";
 import { fetchRaw } from "../_kit/raw_http.ts";
@@ -36,6 +39,21 @@ function event(more: Partial<RequestEvent>): RequestEvent {
     ...more,
   };
 }
+
+/** Command lines that cannot be meant. */
+const WRONG = ["--port x", "--threads 0", "a b", "--cache often", "--log x", "--auth a"]
+  .map((line) => line.split(" "));
+
+/** A site with what static hosts know. */
+const SITE = {
+  "home.html": "home",
+  "about.html": "about",
+  "about.html.gz": "zipped",
+  ".hidden.txt": "hidden",
+  "404.html": "missing",
+  "_headers": "# for all\n/*\n  X-Frame-Options: DENY\n",
+  "_redirects": "/old/*  /new/:splat  302\n",
+};
 
 describe("sluice serve", () => {
   it("says why a program has not answered", () => {
@@ -123,6 +141,91 @@ describe("sluice serve", () => {
     }
   });
 
+  it("serves as the options say, with a log and counters", async () => {
+    const site = join(folder, "site");
+    mkdirSync(join(site, ".hidden"), { recursive: true });
+    for (const [name, text] of Object.entries(SITE)) writeFileSync(join(site, name), text);
+    const files = ["--headers", join(site, "_headers"), "--redirects", join(site, "_redirects")];
+    const server = await startServer(MAIN, [
+      ...["serve", site, "--port", "0", "--cache", "1h", "--precompressed", "--clean-urls"],
+      ...["--index", "home.html", "--dotfiles", "--404", "404.html", ...files],
+      ...["--log", "combined", "--metrics", "0"],
+    ]);
+    try {
+      const get = async (path: string, headers = {}) => {
+        const { body, headers: fields, status } = await fetchRaw(server.port, path, headers);
+        return { text: `${status} ${body}`, fields };
+      };
+      const home = await get("/");
+      assert.equal(home.text, "200 home");
+      assert.equal(home.fields.get("cache-control"), "public, max-age=3600");
+      assert.equal(home.fields.get("x-frame-options"), "DENY");
+      assert.equal((await get("/about")).text, "200 about");
+      assert.equal((await get("/about", { "Accept-Encoding": "gzip" })).text, "200 zipped");
+      assert.equal((await get("/.hidden.txt")).text, "200 hidden");
+      assert.equal((await get("/none")).text, "404 missing");
+      assert.equal((await get("/old/x")).fields.get("location"), "/new/x");
+      await server.printed(/^127\.0\.0\.1 - - \[.*\] "GET \/old\/x HTTP\/1\.1" 302 /m);
+      await server.printed(/Metrics {2}http:\/\/127\.0\.0\.1:\d+\/metrics/);
+      const [, url] = /Metrics {2}(\S+)/.exec(server.output())!;
+      const text = await (await fetch(url!, { headers: { connection: "close" } })).text();
+      assert.match(text, /^sluice_requests_total\{status="2xx"\} 4$/m);
+      assert.match(text, /^# TYPE sluice_connections gauge$/m);
+    } finally {
+      server.kill("SIGTERM");
+      await server.ended;
+    }
+  });
+
+  it("serves one file, and nothing beside it", async () => {
+    const more = ["--auth", "a:b", "--auth", "c:d:e"];
+    const file = join(folder, "file.txt");
+    const server = await startServer(MAIN, ["serve", file, "--port", "0", ...more]);
+    try {
+      assert.equal((await fetchRaw(server.port, "/file.txt")).status, 401);
+      const headers = { Authorization: `Basic ${btoa("c:d:e")}` };
+      const first = await fetchRaw(server.port, "/", headers);
+      assert.deepEqual([first.status, first.headers.get("location")], [302, "./file.txt"]);
+      assert.equal((await fetchRaw(server.port, "/file.txt", headers)).body.toString(), "hello");
+      for (const path of ["/sub/", "/sub/index.html", "/.", "/file.txt/"]) {
+        assert.equal((await fetchRaw(server.port, path, headers)).status, 404, path);
+      }
+    } finally {
+      server.kill("SIGTERM");
+      await server.ended;
+    }
+  });
+
+  it("reads options from a file, which the command line overrides", async () => {
+    const config = join(folder, "config.json");
+    const values = {
+      ...{ "cache": "2h", "clean-urls": true, "port": 1, "auth": ["a:b", "c:d"], "host": "::1" },
+      ...{ "headers": "rules", "404": "404.html", "tls": false },
+    };
+    writeFileSync(config, JSON.stringify(values));
+    const args = ["serve", "--config", config, "--print-config", "--port", "0"];
+    const { code, stdout } = await runChild(MAIN, { args });
+    assert.equal(code, 0);
+    assert.deepEqual(JSON.parse(stdout), {
+      ...{ "port": 0, "host": "::1", "cache": { maxAge: "2h" }, "clean-urls": true },
+      ...{ "404": "404.html", "headers": join(folder, "rules"), "auth": ["a:***", "c:***"] },
+      "tls": false,
+    });
+    for (
+      const [wrong, message] of [
+        [{ prot: 1 }, /"prot" is no option of sluice serve/],
+        [{ "print-config": true }, /"print-config" is no option/],
+        [{ cors: "yes" }, /config\.json: cors must be true or false/],
+        [{ port: "x" }, /config\.json: port is "x": Expected a port/],
+        [{ port: null }, /config\.json: port must be text or a number/],
+        [[], /expected an object/],
+      ] as const
+    ) {
+      writeFileSync(config, JSON.stringify(wrong));
+      assert.throws(() => applyConfig(serve, config), message);
+    }
+  });
+
   it("leaves to a program what is not in the folder", async () => {
     const program = createServer((socket) => {
       socket.on("error", () => {});
@@ -150,13 +253,7 @@ describe("sluice serve", () => {
       failed.stderr,
       /^sluice: Cannot serve \/nowhere: there is no such folder; name a folder, or leave it out to serve \//,
     );
-    const file = await runChild(MAIN, {
-      args: ["serve", fileURLToPath(import.meta.url)],
-      timeoutMs: 20_000,
-    });
-    assert.equal(file.code, 1);
-    assert.match(file.stderr, /serve\.test\.ts: it is a file; name its folder, \/.*\/test\/cli$/m);
-    for (const args of [["--port", "x"], ["--threads", "0"], ["a", "b"]]) {
+    for (const args of WRONG) {
       const { code } = await runChild(MAIN, { args: ["serve", ...args], timeoutMs: 20_000 });
       assert.equal(code, 2, args.join(" "));
     }
@@ -186,6 +283,36 @@ describe("what sluice serve prints", () => {
     assert.equal(downloads.lines(80, 2, performance.now(), plain).length, 2);
     downloads.update(event({ bytes: 100 }));
     assert.equal(downloads.lines(80, 10, performance.now(), plain).length, 2);
+  });
+
+  it("counts in one line what has no line of its own", () => {
+    let stats = { bytes: 0, open: 1, requests: 0 };
+    const traffic = new Traffic(() => stats);
+    assert.deepEqual(traffic.lines(80, 0, plain), []);
+    stats = { bytes: 1024, open: 2, requests: 1 };
+    traffic.shown = 1;
+    assert.deepEqual(traffic.lines(80, 0, plain), ["1 request, 0/s, 0 B/s, 2 connections"]);
+    stats = { bytes: 3 * 1024, open: 2, requests: 5001 };
+    const text = "5001 requests, 2500/s, 1.00 KiB/s, 2 connections, 5000 without a line";
+    assert.deepEqual(traffic.lines(80, 2000, plain), [text]);
+    assert.deepEqual(traffic.lines(21, 4000, plain), ["5001 requests, 0/s, "]);
+  });
+
+  it("reads the files of static hosts, and says where they are wrong", () => {
+    const headers = "/a/*\n  X-A: 1\n  x-a: 2\n\n# none\n/b\n\tLink: </c>; rel=preload\r\n";
+    assert.deepEqual(parseHeaders(headers, "_headers"), [
+      { path: "/a/*", headers: { "X-A": "1, 2" } },
+      { path: "/b", headers: { "Link": "</c>; rel=preload" } },
+    ]);
+    assert.throws(() => parseHeaders("/a\n  X-A", "_headers"), /^Error: _headers:2: expected/);
+    assert.throws(() => parseHeaders("  X-A: 1", "_headers"), /^Error: _headers:1: expected/);
+    assert.deepEqual(parseRedirects("/a /b\n/c/*  /d/:splat 200!\n", "_redirects"), [
+      { from: "/a", to: "/b", status: 301, force: false },
+      { from: "/c/*", to: "/d/:splat", status: 200, force: true },
+    ]);
+    for (const line of ["/a", "/a /b x", "/a /b 301 Country=de"]) {
+      assert.throws(() => parseRedirects(`\n${line}`, "_redirects"), /^Error: _redirects:2: /);
+    }
   });
 
   it("names addresses that can be opened", () => {

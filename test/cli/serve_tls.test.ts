@@ -13,6 +13,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from "node:fs";
+import { createServer as createSecureServer } from "node:https";
 import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -229,6 +230,27 @@ describe("sluice serve over HTTPS", () => {
       assert.match(message, /^sluice: Cannot use the (certificate|private key) /m);
       assert.ok(message.includes(`"${name}"`), message);
       assert.match(message, reason);
+    }
+  });
+
+  it("passes requests on over HTTPS, to a program that the system trusts", async () => {
+    const { cert, key } = pair();
+    const options = { cert: readFileSync(cert), key: readFileSync(key) };
+    const program = createSecureServer(options, (req, res) => res.end(`program: ${req.url}`));
+    await once(program.listen(0, "127.0.0.1"), "listening");
+    const args = ["--fallback", `https://localhost:${(program.address() as AddressInfo).port}`];
+    try {
+      await withServer(args, async ({ port }) => {
+        assert.equal((await fetchRaw(port, "/absent")).body.toString(), "program: /absent");
+        assert.equal((await fetchRaw(port, "/file.txt")).body.toString(), "hello");
+      }, { SSL_CERT_FILE: cert });
+      await withServer(args, async ({ port, printed }) => {
+        assert.equal((await fetchRaw(port, "/absent")).status, 502);
+        await printed(/502 GET \/absent .*the issuer of its certificate is not trusted/);
+      }, { SSL_CERT_FILE: pair().cert });
+    } finally {
+      program.close();
+      program.closeAllConnections();
     }
   });
 

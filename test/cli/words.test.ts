@@ -1,7 +1,8 @@
 /** Texts of the command that need no run. */
 
 import assert from "node:assert/strict";
-import { chmodSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
@@ -10,11 +11,19 @@ import { loadCharts } from "../../src/cli/compare/page/charts.ts";
 import { rowsOf } from "../../src/cli/compare/summary.ts";
 import type { Sample } from "../../src/cli/compare/types.ts";
 import { folderAt } from "../../src/cli/folder.ts";
+import { program } from "../../src/cli/program.ts";
 import { counted } from "../../src/cli/quantity.ts";
+import { completionFor, SHELLS } from "../../src/cli/reference/completion.ts";
+import { commandsOf } from "../../src/cli/reference/table.ts";
 import { summaryLine } from "../../src/cli/relay/lines.ts";
+import { cliPage, manPage } from "../../tools/cli_pages.ts";
 import { runChild } from "../_kit/child.ts";
 
 const MAIN = new URL("../../src/cli/main.ts", import.meta.url);
+
+const NO_BASH = spawnSync("bash", ["--version"]).error === undefined
+  ? false
+  : "bash is not installed";
 
 const NO_SETEUID = typeof process.seteuid === "function"
   ? false
@@ -30,7 +39,7 @@ describe("the words of the command", () => {
   });
 
   it("names one default for each option", async () => {
-    for (const command of ["compare", "serve", "relay", "copy", "doctor"]) {
+    for (const command of ["compare", "serve", "relay", "copy", "doctor", "completion"]) {
       const { code, stdout } = await runChild(MAIN, { args: [command, "--help"] });
       assert.equal(code, 0);
       const options = stdout.slice(stdout.indexOf("Options:")).split(/\n {2}(?=-)/);
@@ -58,6 +67,77 @@ describe("the words of the command", () => {
       process.seteuid!(own);
       rmSync(folder, { recursive: true });
     }
+  });
+});
+
+describe("the options of the command", () => {
+  const commands = commandsOf(program);
+  const read = (name: string) =>
+    readFileSync(new URL(`../../docs/${name}`, import.meta.url), "utf8");
+
+  it("stand in docs/cli.md and the man page as in the help", () => {
+    assert.equal(cliPage(read("cli.md"), program), read("cli.md"), "npm run docs");
+    assert.equal(manPage(program), read("sluice.1"), "npm run docs");
+    for (const { name, options } of commands) {
+      assert.ok(options.length > 0, name);
+      for (const { flags } of options) assert.ok(read("cli.md").includes(`\`${flags}\``), flags);
+    }
+    assert.throws(() => cliPage("# Another page", program), /has no .*options of serve/);
+  });
+
+  it("are completed by every shell, with the values that can be chosen", () => {
+    for (const shell of SHELLS) {
+      const script = completionFor(shell, commands);
+      for (const { arguments: values, name, options } of commands) {
+        assert.ok(script.includes(name), `${shell}: ${name}`);
+        for (const { choices, long } of options) {
+          const named = shell === "fish" ? `-l ${long.slice(2)}` : long;
+          assert.ok(script.includes(named), `${shell}: ${name} ${long}`);
+          assert.ok(script.includes(choices.join(" ")), `${shell}: ${name} ${long}`);
+        }
+        for (const { choices } of values) assert.ok(script.includes(choices.join(" ")));
+      }
+      assert.doesNotMatch(script, /compare-part|undefined/);
+    }
+  });
+
+  it("are completed by bash", { skip: NO_BASH }, () => {
+    const complete = (...words: string[]) => {
+      const script = `${completionFor("bash", commands)}
+        compopt() { :; }
+        COMP_WORDS=(sluice "$@") COMP_CWORD=$#; _sluice; echo "\${COMPREPLY[*]}"`;
+      const { stderr, stdout } = spawnSync("bash", ["-c", script, "bash", ...words], {
+        encoding: "utf8",
+      });
+      assert.equal(stderr, "");
+      return stdout.trim();
+    };
+    assert.equal(complete("do"), "doctor");
+    assert.equal(complete("serve", "--tls-"), "--tls-cert --tls-key");
+    assert.equal(complete("copy", "--cache", ""), "keep drop");
+    assert.equal(complete("copy", "--rate", ""), "");
+    assert.equal(complete("completion", "b"), "bash");
+    assert.equal(complete("help", "rel"), "relay");
+    assert.equal(complete("serve", "pub"), "");
+  });
+
+  it("are read by zsh and fish", () => {
+    for (const shell of ["zsh", "fish"] as const) {
+      const { error, status, stderr } = spawnSync(shell, ["-n"], {
+        input: completionFor(shell, commands),
+        encoding: "utf8",
+      });
+      // The shell may not be installed.
+      if (error === undefined) assert.equal(status, 0, stderr);
+    }
+  });
+
+  it("are printed by sluice help and sluice completion", async () => {
+    const help = await runChild(MAIN, { args: ["help", "copy"] });
+    assert.match(help.stdout, /^Usage: sluice copy [^]*--no-overwrite/);
+    const script = await runChild(MAIN, { args: ["completion", "bash"] });
+    assert.deepEqual([script.code, script.stdout], [0, completionFor("bash", commands)]);
+    assert.equal((await runChild(MAIN, { args: ["completion", "tcsh"] })).code, 2);
   });
 });
 

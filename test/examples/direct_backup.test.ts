@@ -162,7 +162,18 @@ describe("examples/postgres_backup.ts", { skip: "reason" in SERVER && SERVER.rea
 
   before(async () => {
     if (OWNER.length > 0) chownSync(place, Number(spawnSync("id", ["-u", "postgres"]).stdout), 0);
-    const init = ["-N", "-k", "-A", "trust", "-U", "sluice", "--wal-segsize=1", "-D", data];
+    const init = [
+      "-N",
+      "-k",
+      "-A",
+      "trust",
+      "--no-locale",
+      "-U",
+      "sluice",
+      "--wal-segsize=1",
+      "-D",
+      data,
+    ];
     await asOwner(join(bin, "initdb"), ...init);
     const options = `-c listen_addresses= -c unix_socket_directories=${place} -c fsync=off`;
     const log = join(place, "log");

@@ -75,6 +75,9 @@ async function withBroker<T>(
   }
 }
 
+/** The files of a log from which 3,000 records have been removed. */
+const EMPTY_LOG = ["index", "log", "producers"].map((name) => `00000000000000003000.${name}`);
+
 const lines = (count: number, prefix = ""): string[] =>
   Array.from({ length: count }, (_, i) => `${prefix}${i}`);
 const text = (values: readonly string[]): string => values.map((value) => `${value}\n`).join("");
@@ -200,6 +203,15 @@ describe("log broker: kcat", { skip: NO_KCAT }, () => {
       assert.deepEqual(found, values.slice(-found.length));
       const { code } = await withClient((client) => client.fetch("short", 0), own);
       assert.equal(code, 1);
+    });
+    const age = ["--retention-ms", "100", "--retention-check-ms", "20"];
+    await withBroker("short", age, async (own) => {
+      const files = () => readdirSync(join(folder, "short/topics/short/0"));
+      await until(() => files().sort().join() === EMPTY_LOG.join(), "all removed");
+      assert.deepEqual(await consume(own, "short"), []);
+      await kcat(own, ["-P", "-t", "short"], "next\n");
+      const { high } = await withClient((client) => client.fetch("short", 3001), own);
+      assert.equal(high, 3001);
     });
   });
 

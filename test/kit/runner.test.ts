@@ -213,14 +213,19 @@ describe("npm test", () => {
       `
       import { spawn } from "node:child_process";
       import { once } from "node:events";
-      it("good", () => {});
-      it("hangs", async () => { await once(spawn("sleep", ["61"]), "exit"); });`,
+      describe("outer", () => {
+        it("bad", () => { throw new Error("what failed before"); });
+        it("hangs", async () => { await once(spawn("sleep", ["61"]), "exit"); });
+      });`,
       "--patience",
       "0.03",
     );
     assert.equal(status, 1);
     assert.match(output, /sample\.test\.ts: killed after 9 s/);
-    assert.match(output, /^process \d+: \S*sleep 61$/m);
+    // Failures before it are not lost.
+    assert.match(output, /what failed before/);
+    // The child is the first of the processes.
+    assert.match(output, /^When it was killed:\n.*\nprocess \d+: \S*sleep 61$/m);
     assert.match(output, /^ {2}thread \d+ sleep: S \(sleeping\), \w+, system call \d+\(/m);
     assert.match(output, /^ {2}descriptors: 0=/m);
   });
@@ -243,6 +248,18 @@ describe("npm test", () => {
     } finally {
       rmSync(join(marker, ".."), { recursive: true });
     }
+  });
+
+  it("runs a file on each runtime and each kind of row that it is told", () => {
+    const source = `
+      import process from "node:process";
+      it("tells", () => { console.log("with <" + process.env.SLUICE_FFI + ">"); });`;
+    const flags = ["--verbose", "--and-none", "--partly-node", INSTALLED_NODE];
+    const { last, output } = verdict(source, ...flags);
+    assert.equal(last, "3 passed, 0 failed, 0 skipped");
+    assert.match(output, /with <none>/);
+    assert.match(output, /with <koffi>/);
+    assert.match(output, /^ok .*, cpu \d+\.\d s$/m);
   });
 
   it("refuses an unknown runtime", () => {

@@ -59,7 +59,8 @@ async function runOn({ name, code }: Program, port: number): Promise<void> {
   const timer = setTimeout(() => child.kill("SIGKILL"), LIMIT_MS);
   try {
     if (code.includes("8080")) {
-      const download = () => /\btls:/.test(code) ? downloadSafely(port) : downloadPlainly(port);
+      const safe = /\btls:|"node:https"/.test(code);
+      const download = () => safe ? downloadSafely(port) : downloadPlainly(port);
       assert.ok(await answers(download, () => child.exitCode === null), errors);
       return;
     }

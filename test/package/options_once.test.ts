@@ -55,7 +55,11 @@ const WAYS: Record<string, { use: Use; skip?: string | false }> = {
     async use(path, count) {
       const header = new Uint8Array(5);
       const server = createServer((socket) => {
-        sluice.sendFile(socket, path, count({ ...flow, ...range, header, stability: "copy" }))
+        sluice.sendFile(
+          socket,
+          path,
+          count({ ...flow, ...range, header, stability: "copy", kernelTls: true }),
+        )
           .finally(() => socket.end());
       });
       await once(server.listen(0, "127.0.0.1"), "listening");

@@ -81,7 +81,7 @@ describe("the npm package", () => {
     assert.deepEqual(names, [...texts, "dist", "docs", "package.json"]);
     const docs = readdirSync(join(root, "docs"), { recursive: true, withFileTypes: true });
     assert.deepEqual(
-      docs.filter((file) => file.isFile() && !/\.(md|svg|png)$/.test(file.name)),
+      docs.filter((file) => file.isFile() && !/\.(md|svg|png|1)$/.test(file.name)),
       [],
     );
     const files = readdirSync(join(root, "dist"), { recursive: true, withFileTypes: true });

@@ -13,12 +13,12 @@ import { consumer, oncePerRun, programArgs, runJson, tool, write } from "../_kit
  * with their Workers; the command comes with the libraries bundled into it.
  */
 const BUDGET = {
-  core: 120_000,
+  core: 124_000,
   sys: 10_000,
-  http: 82_100,
+  http: 86_500,
   tls: 6_000,
-  declarations: 72_900,
-  texts: 410_000,
+  declarations: 75_000,
+  texts: 412_000,
   command: 300_000,
 } as const;
 /** Entries of the core, and those whose code is needed beyond it. */

@@ -34,6 +34,51 @@ describe("createFileServer() without foreign functions", () => {
     assert.ok(events.every(({ transfer }) => transfer === "copy"));
   });
 
+  it("reports no more requests per second than asked for", async () => {
+    const site = makeSite();
+    const events: RequestEvent[] = [];
+    const server = createFileServer({
+      root: site.root,
+      onRequest: (event) => void events.push(event),
+      eventsPerSecond: 0,
+    });
+    const { port } = await server.listen();
+    try {
+      for (let i = 0; i < 3; i++) assert.equal((await fetchRaw(port, "/file.txt")).status, 200);
+    } finally {
+      await server.close({ graceMs: 1000 });
+      site.remove();
+    }
+    assert.equal(server.stats().requests, 3);
+    assert.deepEqual(events.filter(({ durationMs }) => durationMs < 1000), []);
+  });
+
+  it("asks for passwords, also before it forwards", async () => {
+    const site = makeSite();
+    const program = await startProgram((socket) => socket.end("HTTP/1.1 200 OK\r\n\r\nok"));
+    const fallback = { to: `127.0.0.1:${program.port}`, paths: ["/api/"] };
+    const server = createFileServer({ root: site.root, fallback, auth: { users: { a: "b" } } });
+    const { port } = await server.listen();
+    const Authorization = `Basic ${btoa("a:b")}`;
+    const upgrade = { Connection: "Upgrade", Upgrade: "websocket", "Sec-WebSocket-Version": "13" };
+    try {
+      for (const headers of [{}, { Authorization: "Basic x" }, upgrade]) {
+        for (const target of ["/file.txt", "/none", "/api/x"]) {
+          const { headers: fields, status } = await fetchRaw(port, target, headers);
+          assert.equal(status, 401, `${target} ${JSON.stringify(headers)}`);
+          assert.match(fields.get("www-authenticate")!, /^Basic realm="files"/);
+        }
+      }
+      assert.equal(program.requests.length, 0);
+      const { body } = await fetchRaw(port, "/file.txt", { Authorization });
+      assert.equal(body.toString(), TWENTY);
+    } finally {
+      await server.close({ graceMs: 0 });
+      await program.close();
+      site.remove();
+    }
+  });
+
   it("passes on what the folder cannot answer", async () => {
     const site = makeSite();
     const program = await KINDS[0]!.start();

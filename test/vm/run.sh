@@ -6,7 +6,7 @@
 # Needs: qemu-system-x86 busybox-static kmod cpio, and Debian's package lists (apt-get update).
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-script=$(realpath "${1:-$here/ktls.sh}") limit=${2:-420}
+script=$(realpath "${1:-$here/ktls.sh}") limit=${2:-900}
 
 if [[ $(uname -m) != x86_64 ]]; then
   echo "The virtual machine runs on x86-64 only; this machine is $(uname -m)." >&2

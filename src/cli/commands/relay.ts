@@ -4,6 +4,7 @@ import { Command, InvalidArgumentError } from "commander";
 import { formatAddress, parseEndpoint } from "../../move/relay/endpoint.ts";
 import { createRelay } from "../../mod.ts";
 import { interruptible } from "../exit.ts";
+import { addNote } from "../notes.ts";
 import { withRemedy } from "../relay/remedy.ts";
 import { createReporter } from "../relay/reporter.ts";
 
@@ -16,24 +17,33 @@ interface Options {
   readonly json: boolean;
 }
 
-const ADDRESSES = `
-LISTEN and UPSTREAM are host:port, [::1]:port, :port (on 127.0.0.1) or unix:/path.
+const ADDRESSES =
+  `LISTEN and UPSTREAM are host:port, [::1]:port, :port (on 127.0.0.1) or unix:/path.
 Port 0 picks a free port.
 Ctrl-C waits for open connections to end; press it again to stop at once.`;
 
 /** The command. */
-export const relay: Command = new Command("relay")
-  .description("relays TCP and Unix connections to another address by splice")
-  .argument("<listen>", "address to listen on", address)
-  .argument("<upstream>", "address to connect to", address)
-  .option("--threads <n>", "threads that relay", whole, 1)
-  .option("--idle-timeout <s>", "close idle connections after this time, 0 for never", seconds, 600)
-  .option("--connect-timeout <s>", "time limit for connecting to the upstream", seconds, 10)
-  .option("--max-connections <n>", "most connections at once; others wait", whole, 16_384)
-  .option("--grace <s>", "time that connections have to end after Ctrl-C", seconds, 30)
-  .option("--json", "print JSON, one object a line", false)
-  .addHelpText("after", ADDRESSES)
-  .action(run);
+export const relay: Command = addNote(relayCommand(), ADDRESSES);
+
+/** Declares the options. */
+function relayCommand(): Command {
+  return new Command("relay")
+    .description("relays TCP and Unix connections to another address by splice")
+    .argument("<listen>", "address to listen on", address)
+    .argument("<upstream>", "address to connect to", address)
+    .option("--threads <n>", "threads that relay", whole, 1)
+    .option(
+      "--idle-timeout <s>",
+      "close idle connections after this time, 0 for never",
+      seconds,
+      600,
+    )
+    .option("--connect-timeout <s>", "time limit for connecting to the upstream", seconds, 10)
+    .option("--max-connections <n>", "most connections at once; others wait", whole, 16_384)
+    .option("--grace <s>", "time that connections have to end after Ctrl-C", seconds, 30)
+    .option("--json", "print JSON, one object a line", false)
+    .action(run);
+}
 
 async function run(listen: string, upstream: string, options: Options): Promise<void> {
   const failed = Promise.withResolvers<never>();

@@ -1,49 +1,74 @@
 /** `sluice serve [DIR]`: serves a folder over HTTP, without copying. @module */
 
-import { Command, InvalidArgumentError } from "commander";
+import { Command, Option } from "commander";
+import { addNote } from "../notes.ts";
+import { print } from "../output.ts";
+import { cacheTime, credentials, indexNames, port, threads } from "../serve/values.ts";
 import type { ServeOptions } from "../serve/serve.ts";
 
+const NOTE = "Ctrl-C waits for downloads to end; press it again to stop at once.";
+
 /** The command. */
-export const serve: Command = new Command("serve")
-  .description("serves a folder over HTTP or HTTPS by sendfile")
-  .argument("[dir]", "folder to serve", ".")
-  .option("-p, --port <n>", "port to listen on (default: 3000, or the next free one)", port)
-  .option(
-    "-H, --host [address]",
-    "address to listen on; without a value, all interfaces",
-    "127.0.0.1",
-  )
-  .option("-t, --threads <n>", "server threads", threads, 1)
-  .option("--spa", "send index.html for missing paths (single-page application)", false)
-  .option(
-    "--fallback <address>",
-    "forward requests for missing files to a server: [host]:port, https://host",
-  )
-  .option("--tls-cert <file>", "serve HTTPS with this certificate (PEM, with its chain)")
-  .option("--tls-key <file>", "private key of the certificate (PEM)")
-  .option("--tls", "serve HTTPS with a certificate made for this machine", false)
-  .option("--redirect-http <port>", "with HTTPS: redirect HTTP requests on this port", port)
-  .option(
-    "--sandbox",
-    "restrict the server threads to reading below the folder (Landlock, seccomp)",
-    false,
-  )
-  .option("--cors", "let pages of other origins read the files", false)
-  .option("-o, --open", "open the folder in the browser", false)
-  .option("--json", "print JSON, one object a line", false)
-  .option("-q, --quiet", "print the address and errors only", false)
-  .addHelpText("after", "\nCtrl-C waits for downloads to end; press it again to stop at once.")
-  .action(async (dir: string, options: ServeOptions) => {
-    const { serveFolder } = await import("../serve/serve.ts");
-    await serveFolder(dir, options);
-  });
+export const serve: Command = addNote(serveCommand(), NOTE);
 
-function port(text: string): number {
-  if (/^\d{1,5}$/.test(text) && Number(text) <= 65_535) return Number(text);
-  throw new InvalidArgumentError("Expected a port in 0..65535.");
-}
-
-function threads(text: string): number {
-  if (/^\d{1,3}$/.test(text) && Number(text) >= 1 && Number(text) <= 256) return Number(text);
-  throw new InvalidArgumentError("Expected a number in 1..256.");
+/** Declares the options. */
+function serveCommand(): Command {
+  return new Command("serve")
+    .description("serves a folder over HTTP or HTTPS by sendfile")
+    .argument("[path]", "folder to serve, or one file", ".")
+    .option("-p, --port <n>", "port to listen on (default: 3000, or the next free one)", port)
+    .option(
+      "-H, --host [address]",
+      "address to listen on; without a value, all interfaces",
+      "127.0.0.1",
+    )
+    .option("-t, --threads <n>", "server threads", threads, 1)
+    .option(
+      "--cache <time>",
+      "clients may keep files for 1h, 30d, ...; no-cache, no-store",
+      cacheTime,
+    )
+    .option("--precompressed", "send file.br, file.zst or file.gz instead of file", false)
+    .option("--index <names>", 'files that stand for their folder, or "none"', indexNames)
+    .option("--clean-urls", "find about.html for /about", false)
+    .option("--dotfiles", "serve files whose name begins with a dot", false)
+    .option("--404 <file>", "page for missing files, below the folder")
+    .option("--headers <file>", "header fields by path, as in _headers of static hosts")
+    .option("--redirects <file>", "redirects by path, as in _redirects of static hosts")
+    .option("--auth <user:password>", "ask for a password; may be repeated", credentials)
+    .option("--auth-file <file>", "ask for the passwords of a htpasswd file (-m or -s)")
+    .option("--spa", "send index.html for missing paths (single-page application)", false)
+    .option(
+      "--fallback <address>",
+      "forward requests for missing files to a server: [host]:port, https://host",
+    )
+    .option("--tls-cert <file>", "serve HTTPS with this certificate (PEM, with its chain)")
+    .option("--tls-key <file>", "private key of the certificate (PEM)")
+    .option("--tls", "serve HTTPS with a certificate made for this machine", false)
+    .option("--redirect-http <port>", "with HTTPS: redirect HTTP requests on this port", port)
+    .option(
+      "--sandbox",
+      "restrict the server threads to reading below the folder (Landlock, seccomp)",
+      false,
+    )
+    .option("--cors", "let pages of other origins read the files", false)
+    .option("-o, --open", "open the folder in the browser", false)
+    .addOption(
+      new Option("--log <format>", "print a line of an access log for each request").choices(
+        ["combined", "json"],
+      ),
+    )
+    .option("--metrics <port>", "serve counters for Prometheus on this port of 127.0.0.1", port)
+    .option("--json", "print JSON, one object a line", false)
+    .option("-q, --quiet", "print the address and errors only", false)
+    .option("--config <file>", "read options from this file (default: sluice.config.json)")
+    .option("--print-config", "print the options as such a file, and serve nothing", false)
+    .action(async (path: string, _: unknown, command: Command) => {
+      const { applyConfig, configOf } = await import("../serve/config_file.ts");
+      const { config, printConfig } = command.opts<{ config?: string; printConfig: boolean }>();
+      applyConfig(command, config);
+      if (printConfig) return print(JSON.stringify(configOf(command), null, 2));
+      const { serveFolder } = await import("../serve/serve.ts");
+      await serveFolder(path, command.opts<ServeOptions>());
+    });
 }

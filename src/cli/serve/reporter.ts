@@ -11,6 +11,7 @@ import { painter } from "../style.ts";
 import type { Urls } from "./addresses.ts";
 import { Downloads } from "./downloads.ts";
 import { requestLine } from "./lines.ts";
+import { Traffic } from "./traffic.ts";
 
 /** Facts to report once the server listens. */
 export interface Listening extends Urls {
@@ -19,10 +20,16 @@ export interface Listening extends Urls {
   readonly note: string;
   /** The certificate, if the command made it. */
   readonly certificate: LocalCertificate | undefined;
+  /** URL of the counters for Prometheus, if they are served. */
+  readonly metrics: string | undefined;
+  /** Returns the server's counters. */
+  stats(): FileServerStats;
 }
 
 /** Reports on a server until it stops. */
 export interface Reporter {
+  /** Most requests per second that it needs to hear of; 0 for none. */
+  readonly eventsPerSecond: number;
   /** A port is in use; the next one is tried. */
   taken(port: number): void;
   /** The certificate was reloaded. */
@@ -42,12 +49,17 @@ export interface Reporter {
 /** Interval of live updates, in milliseconds. */
 const LIVE_MS = 200;
 
+/** Lines per second of the live display: nobody reads faster. Further requests are only counted. */
+const LINES_PER_SECOND = 20;
+
 /** Creates the reporter for the output. */
 export function createReporter({ json, quiet }: { json: boolean; quiet: boolean }): Reporter {
   return json ? new JsonReporter() : new TextReporter(quiet);
 }
 
 class JsonReporter implements Reporter {
+  readonly eventsPerSecond = Infinity;
+
   taken(port: number): void {
     this.#say({ event: "taken", port });
   }
@@ -60,10 +72,10 @@ class JsonReporter implements Reporter {
     this.#say({ event: "reloaded", certificate: cert });
   }
 
-  listening({ certificate, local, network, root }: Listening): Promise<void> {
+  listening({ certificate, local, metrics, network, root }: Listening): Promise<void> {
     const tls = certificate &&
       { certificate: certificate.cert, fingerprint: certificate.fingerprint };
-    this.#say({ event: "listening", root, local, network, ...tls });
+    this.#say({ event: "listening", root, local, network, ...tls, metrics });
     return Promise.resolve();
   }
 
@@ -89,12 +101,18 @@ class TextReporter implements Reporter {
   readonly #live = process.stdout.isTTY === true;
   readonly #paint = painter();
   readonly #downloads = new Downloads();
+  #traffic: Traffic | undefined;
   #timer: NodeJS.Timeout | undefined;
   /** Lines of the live display at the bottom of the terminal. */
   #drawn = 0;
 
   constructor(quiet: boolean) {
     this.#quiet = quiet;
+  }
+
+  get eventsPerSecond(): number {
+    if (this.#quiet) return 0;
+    return this.#live ? LINES_PER_SECOND : Infinity;
   }
 
   taken(port: number): void {
@@ -109,12 +127,13 @@ class TextReporter implements Reporter {
     if (!this.#quiet) this.#say(`Read the certificate ${cert} again`);
   }
 
-  async listening({ local, network, note, root }: Listening): Promise<void> {
+  async listening({ local, metrics, network, note, root, stats }: Listening): Promise<void> {
     const paint = this.#paint;
     if (this.#quiet) return this.#say(local);
     this.#say(`${paint("bold", "Serving")} ${root}`);
     this.#say(`  ${paint("dim", "Local")}    ${paint("cyan", local)}`);
     for (const url of network) this.#say(`  ${paint("dim", "Network")}  ${paint("cyan", url)}`);
+    if (metrics !== undefined) this.#say(`  ${paint("dim", "Metrics")}  ${paint("cyan", metrics)}`);
     this.#say(note);
     if (network.length === 0) {
       this.#say(paint("dim", "Only this machine can see it; --host shows it to the network"));
@@ -122,13 +141,17 @@ class TextReporter implements Reporter {
       const { renderUnicodeCompact } = await import("uqr");
       this.#say(renderUnicodeCompact(network[0]!, { border: 1 }));
     }
-    if (this.#live) this.#timer = setInterval(() => this.#draw(), LIVE_MS).unref();
+    if (!this.#live) return;
+    this.#traffic = new Traffic(stats);
+    this.#timer = setInterval(() => this.#draw(), LIVE_MS).unref();
   }
 
   request(event: RequestEvent): void {
     if (this.#quiet) return;
     this.#downloads.update(event);
-    if (event.state !== "running") this.#say(requestLine(event, this.#paint));
+    if (event.state === "running") return;
+    if (this.#traffic !== undefined) this.#traffic.shown++;
+    this.#say(requestLine(event, this.#paint));
   }
 
   draining(): void {
@@ -138,6 +161,7 @@ class TextReporter implements Reporter {
   stop({ bytes, requests }: FileServerStats): void {
     clearInterval(this.#timer);
     this.#downloads.clear();
+    this.#traffic = undefined;
     if (this.#quiet) return;
     this.#say(`Closed after ${counted(requests, "request")}, ${formatBytes(bytes)}`);
   }
@@ -157,7 +181,11 @@ class TextReporter implements Reporter {
   #draw(): void {
     if (!this.#live) return;
     const { columns = 80, rows = 24 } = process.stdout;
-    const lines = this.#downloads.lines(columns, rows - 4, performance.now(), this.#paint);
+    const now = performance.now();
+    const lines = [
+      ...this.#downloads.lines(columns, rows - 5, now, this.#paint),
+      ...this.#traffic?.lines(columns, now, this.#paint) ?? [],
+    ];
     this.#erase();
     if (lines.length > 0) write(`${lines.join("\n")}\n`);
     this.#drawn = lines.length;

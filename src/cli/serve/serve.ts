@@ -1,35 +1,39 @@
 /** `sluice serve`: serves a folder. @module */
 
+import { join } from "node:path";
+import process from "node:process";
 import { backend, runtime } from "../../../ffi/mod.ts";
-import { libc } from "../../sys/libc.ts";
+import { available, libc } from "../../sys/libc.ts";
 import {
   createFileServer,
   type FileServer,
-  type RequestEvent,
+  type FileServerOptions,
   type TlsOptions,
 } from "../../http/mod.ts";
+import { formatCombined, formatEvent } from "../../http/server/thread/log_format.ts";
 import { interruptible } from "../exit.ts";
-import { folderAt } from "../folder.ts";
+import { write } from "../output.ts";
 import { urlsOf } from "./addresses.ts";
 import { openBrowser } from "./browser.ts";
+import { serveMetrics } from "./metrics.ts";
+import { rootAt, type SiteFlags, siteOf } from "./site.ts";
 import { howToTrust, reloadOnChange, tlsOf } from "./tls.ts";
 import { createReporter, type Reporter } from "./reporter.ts";
 
 /** Options of the command. */
-export interface ServeOptions {
+export interface ServeOptions extends SiteFlags {
   readonly port?: number | undefined;
   /** `true` for `--host` without an address. */
   readonly host: string | true;
   readonly threads: number;
-  readonly spa: boolean;
-  readonly cors: boolean;
-  readonly fallback?: string | undefined;
   readonly sandbox: boolean;
   readonly tls: boolean;
   readonly tlsCert?: string | undefined;
   readonly tlsKey?: string | undefined;
   readonly redirectHttp?: number | undefined;
   readonly open: boolean;
+  readonly log?: "combined" | "json" | undefined;
+  readonly metrics?: number | undefined;
   readonly json: boolean;
   readonly quiet: boolean;
 }
@@ -38,15 +42,23 @@ export interface ServeOptions {
 const DEFAULT_PORT = 3000;
 const PORTS = 20;
 
+/**
+ * For how long a path is assumed to lead to the same file, in milliseconds. Edits of the file itself
+ * always show; after this time, moved folders and changed links do, too. Less costs a look-up for
+ * nearly every request of a busy server.
+ */
+const VALID_MS = 10;
+
 /** Time that downloads have to end, in milliseconds. */
 const GRACE_MS = 30_000;
 
-/** Serves `dir` until a signal arrives. */
-export async function serveFolder(dir: string, options: ServeOptions): Promise<void> {
-  const root = folderAt(dir, "serve");
+/** Serves a folder or a file until a signal arrives. */
+export async function serveFolder(path: string, options: ServeOptions): Promise<void> {
+  const { only, root } = rootAt(path);
+  const site = siteOf(options, only);
   const tls = tlsOf(options);
   const reporter = createReporter(options);
-  const server = await listen(root, options, tls?.options, reporter);
+  const server = await listen({ ...site, root }, options, tls?.options, reporter);
   await interruptible(async (signal) => {
     const { address, port } = server.address!;
     const urls = urlsOf(address, port, tls === undefined ? "http" : "https");
@@ -57,17 +69,36 @@ export async function serveFolder(dir: string, options: ServeOptions): Promise<v
       failed: ({ message }) => reporter.warn(message),
       reloaded: () => reporter.reloaded(tls.options.cert),
     });
-    await reporter.listening({ root, note, certificate: made, ...urls });
+    if (site.auth !== undefined && tls === undefined && !isLocal(address)) {
+      reporter.warn("Everybody on the way can read passwords over HTTP; --tls encrypts them");
+    }
+    const { metrics } = options;
+    const counters = metrics === undefined
+      ? undefined
+      : await serveMetrics(metrics, () => server.stats());
+    await reporter.listening({
+      root: only === undefined ? root : join(root, only),
+      note,
+      certificate: made,
+      ...urls,
+      metrics: counters?.url,
+      stats: () => server.stats(),
+    });
     if (options.open) openBrowser(urls.local);
     await new Promise<void>((resolve) => {
       if (signal.aborted) return resolve();
       signal.addEventListener("abort", () => resolve(), { once: true });
     });
     stopWatching?.();
+    counters?.server.close().closeAllConnections();
     reporter.draining();
     await server.close({ graceMs: GRACE_MS });
     reporter.stop(server.stats());
   });
+}
+
+function isLocal(address: string): boolean {
+  return /^(?:127\.|::1$)/.test(address);
 }
 
 /** Returns one line that says how this runtime moves the bytes. */
@@ -82,28 +113,23 @@ export function howBytesTravel(): string {
 }
 
 async function listen(
-  root: string,
-  { cors, fallback, host, port, sandbox, spa, threads }: ServeOptions,
+  site: Partial<FileServerOptions> & { readonly root: string },
+  { host, log, port, sandbox, threads }: ServeOptions,
   tls: TlsOptions | undefined,
   reporter: Reporter,
 ): Promise<FileServer> {
-  const onRequest = (event: RequestEvent) => reporter.request(event);
+  const told = log === undefined ? eventsFor(reporter, threads) : logTo(log);
   const first = port ?? DEFAULT_PORT;
   for (let candidate = first;; candidate++) {
     const server = createFileServer({
-      root,
+      ...site,
       port: candidate,
       host: host === true ? "0.0.0.0" : host,
       threads,
-      spa,
-      cors,
       sandbox,
-      // Every reload shows an edit, even if files were moved or linked. docs/http.md has the cost.
-      cache: { validMs: 0 },
-      ...(fallback !== undefined && { fallback }),
+      cache: { validMs: VALID_MS },
       ...(tls !== undefined && { tls }),
-      listing: !spa && fallback === undefined,
-      onRequest,
+      ...told,
     });
     try {
       await server.listen();
@@ -118,4 +144,22 @@ async function listen(
       throw new Error(`Port ${candidate} is in use; try --port ${candidate + 1}, or --port 0`);
     }
   }
+}
+
+/** What the reporter shows. */
+function eventsFor(reporter: Reporter, threads: number): Partial<FileServerOptions> {
+  const { eventsPerSecond } = reporter;
+  if (eventsPerSecond === 0) return {};
+  return {
+    onRequest: (event) => reporter.request(event),
+    // The limit is one of each thread.
+    eventsPerSecond: Math.ceil(eventsPerSecond / threads),
+  };
+}
+
+/** The threads write the log themselves; without foreign calls, the program has to. */
+function logTo(format: "combined" | "json"): Partial<FileServerOptions> {
+  if (available()) return { log: { descriptor: process.stdout.fd, format } };
+  const line = format === "json" ? formatEvent : formatCombined;
+  return { onRequest: (event) => event.state === "running" || write(line(event)) };
 }

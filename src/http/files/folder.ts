@@ -10,7 +10,7 @@ import {
   sortInTurns,
   visibleNames,
 } from "./folder_names.ts";
-import { search, searchNow } from "./look_up.ts";
+import { search, searchNow } from "./search.ts";
 import { isFar } from "./near.ts";
 import type { OpenFile, Root } from "./open_root.ts";
 import { compareEntries, type Listing, type ListingEntry, PAGE_ENTRIES } from "../rules/listing.ts";

@@ -1,50 +1,17 @@
 /** Finds the file for a request: which paths to try, and in which order. @module */
 
 import { errnoName } from "../../errors.ts";
-import type { OpenFile } from "./open_root.ts";
-import { acceptedCodings, SUFFIXES } from "../rules/fields/codings.ts";
+import { redirected } from "../rules/by_path/redirects.ts";
 import { planMessage, planRedirect, statusOfError } from "../rules/messages.ts";
-import { planFile, planMethod } from "../rules/plan.ts";
-import { describeFile, type Representation } from "../rules/representation.ts";
+import { planMethod } from "../rules/plan.ts";
 import type { Settings } from "../rules/settings.ts";
 import { parseTarget, type Target } from "../rules/target.ts";
-import type { Coding, Plan, PlanRequest } from "../rules/types.ts";
+import type { Plan, PlanRequest } from "../rules/types.ts";
+import { message, replaced, serve } from "./found_file.ts";
+import type { OpenFile } from "./root.ts";
+import type { Found, LookupRequest, Search } from "./search.ts";
 
-/** The result of a look-up. */
-export type Found =
-  /** A file, or a part of one. The receiver closes it, even if the plan has no parts. */
-  | {
-    readonly kind: "file";
-    readonly plan: Plan;
-    readonly file: OpenFile;
-    /** Path of the requested file. */
-    readonly path: string;
-    /** The original of a sidecar, with `keepOriginal`. The receiver closes it. */
-    readonly original?: OpenFile | undefined;
-    /** Whether it is the `spa` page, sent in place of a missing file. */
-    readonly standsIn?: boolean;
-  }
-  /** A response without a file; the plan's `status` says why. */
-  | { readonly kind: "message"; readonly plan: Plan }
-  /** A folder to list. The receiver closes it. */
-  | { readonly kind: "listing"; readonly folder: OpenFile; readonly target: Target };
-
-/** Yields paths below the root and receives, for each, a file or a negative errno. */
-export type Search<T> = Generator<string, T, OpenFile | number>;
-
-/** A request for a file below a root. */
-export interface LookupRequest extends FileRequest {
-  /** The request target to look up, such as `/a%20b?c`. */
-  readonly target: string;
-  /** The target as the client sent it, if a framework has removed a prefix. */
-  readonly original?: string | undefined;
-}
-
-/** A request for one file; see {@linkcode Found}. */
-interface FileRequest extends PlanRequest {
-  /** Whether to keep a sidecar's original open, to notice when it changes. */
-  readonly keepOriginal?: boolean | undefined;
-}
+export type { Found, LookupRequest, Search };
 
 /**
  * Finds the response to a request.
@@ -59,6 +26,13 @@ export function* lookUp(request: LookupRequest, settings: Settings): Search<Foun
   if (typeof target === "number") return message(request, target);
   const { names, folder } = target;
   const path = names.length === 0 ? "." : names.join("/");
+  const forced = redirected(target, settings.redirects, true);
+  if (forced !== undefined) return yield* replaced(request, forced, settings);
+  if (settings.only !== "" && path !== settings.only) {
+    return names.length === 0
+      ? { kind: "message", plan: planToOnly(request, settings.only) }
+      : message(request, 404);
+  }
   const opened = yield path;
   if (typeof opened === "number") return yield* missing(request, target, opened, settings);
   if (opened.folder) return yield* inFolder(request, target, opened, settings);
@@ -83,10 +57,6 @@ export function* lookUpFile(
   if (!opened.folder) return yield* serve(request, path, opened, settings);
   opened.close();
   return message(request, 404);
-}
-
-function message(request: PlanRequest, status: number): Extract<Found, { kind: "message" }> {
-  return { kind: "message", plan: planMessage(request, status) };
 }
 
 /** Handles a missing file: tries the extensions if the name has none of them. */
@@ -141,18 +111,23 @@ function* inFolder(
     opened.close();
     return yield* serve(request, path, file, settings);
   }
-  if (settings.listing !== false) return { kind: "listing", folder: opened, target };
+  const listed = settings.listing !== false &&
+    redirected(target, settings.redirects, false) === undefined;
+  if (listed) return { kind: "listing", folder: opened, target };
   opened.close();
   return yield* fallback(request, target, 404, settings);
 }
 
-/** Returns the `spa` page for paths that only the application knows. */
+/** Handles a missing file: redirects, the `spa` page and the `notFound` page. */
 function* fallback(
   request: LookupRequest,
-  { names }: Target,
+  target: Target,
   status: number,
   settings: Settings,
 ): Search<Found> {
+  const { names } = target;
+  const other = status === 404 ? redirected(target, settings.redirects, false) : undefined;
+  if (other !== undefined) return yield* replaced(request, other, settings);
   if (settings.spa !== "" && status === 404 && isPage(request, names, settings)) {
     const opened = yield settings.spa;
     if (typeof opened !== "number") {
@@ -162,7 +137,13 @@ function* fallback(
       opened.close();
     }
   }
-  return message(request, status);
+  if (settings.notFound === "" || status !== 404) return message(request, status);
+  return yield* replaced(request, { path: settings.notFound, status }, settings);
+}
+
+/** Redirects from the folder to its only file, whose name a browser should know. */
+function planToOnly(request: PlanRequest, name: string): Plan {
+  return planMessage(request, 302, { "Location": `./${encodeURIComponent(name)}` });
 }
 
 /** Whether the name can be a page's, and the client accepts HTML. */
@@ -171,89 +152,4 @@ function isPage(request: PlanRequest, names: readonly string[], { ignores }: Set
   if (ignores?.some((ignored) => ignored.test(path)) ?? names.at(-1)?.includes(".")) return false;
   const accept = request.header("accept");
   return !accept || /text\/html|\*\/\*|text\/\*/i.test(accept);
-}
-
-/** Returns the file, or a sidecar of it. */
-function* serve(
-  request: FileRequest,
-  path: string,
-  original: OpenFile,
-  settings: Settings,
-): Search<Extract<Found, { kind: "file" }>> {
-  let file = original;
-  let coding: Coding | undefined;
-  const { precompressed } = settings;
-  if (precompressed.length > 0) {
-    for (const accepted of acceptedCodings(request.header("accept-encoding"), precompressed)) {
-      const sidecar = yield `${path}${SUFFIXES[accepted]}`;
-      if (typeof sidecar === "number") continue;
-      if (sidecar.folder || isOlder(sidecar, original)) {
-        sidecar.close();
-        continue;
-      }
-      if (!request.keepOriginal) original.close();
-      file = sidecar;
-      coding = accepted;
-      break;
-    }
-  }
-  try {
-    const representation = described(path, file, coding, settings);
-    const kept = file !== original && request.keepOriginal ? { original } : undefined;
-    return { kind: "file", plan: planFile(request, representation), file, path, ...kept };
-  } catch (error) {
-    // The headers hook threw.
-    file.close();
-    original.close();
-    throw error;
-  }
-}
-
-/** Compares whole seconds, because some tools restore times less exactly. */
-function isOlder(sidecar: OpenFile, original: OpenFile): boolean {
-  return sidecar.mtimeNs / 1_000_000_000n < original.mtimeNs / 1_000_000_000n;
-}
-
-function described(
-  name: string,
-  file: OpenFile,
-  coding: Coding | undefined,
-  settings: Settings,
-): Representation {
-  const known = file.described;
-  if (known?.settings === settings && known.coding === coding) return known;
-  const { size, mtimeNs, ctimeNs } = file;
-  return file.described = describeFile({ name, size, mtimeNs, ctimeNs, coding }, settings);
-}
-
-/** Drives a search in a thread that may block. */
-export function searchNow<T>(search: Search<T>, open: (path: string) => OpenFile | number): T {
-  for (let step = search.next();;) {
-    if (step.done) return step.value;
-    step = search.next(open(step.value));
-  }
-}
-
-/** Drives a search without blocking the event loop; returns at once if it need not wait. */
-export function search<T>(
-  steps: Search<T>,
-  open: (path: string) => OpenFile | number | Promise<OpenFile | number>,
-): T | Promise<T> {
-  for (let step = steps.next();;) {
-    if (step.done) return step.value;
-    const opened = open(step.value);
-    if (opened instanceof Promise) return resume(steps, opened, open);
-    step = steps.next(opened);
-  }
-}
-
-async function resume<T>(
-  steps: Search<T>,
-  opened: Promise<OpenFile | number>,
-  open: (path: string) => OpenFile | number | Promise<OpenFile | number>,
-): Promise<T> {
-  for (let step = steps.next(await opened);;) {
-    if (step.done) return step.value;
-    step = steps.next(await open(step.value));
-  }
 }

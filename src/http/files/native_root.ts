@@ -39,8 +39,10 @@ export interface NativeRootOptions {
   readonly walk?: boolean;
   /** Whether to keep this folder even if another one takes its path. */
   readonly fixed?: boolean;
-  /** Interval of checks of the path, in milliseconds; 0 checks at each open. */
+  /** Interval of checks of the path, in milliseconds; 0 checks whenever the time has changed. */
   readonly refreshMs?: number;
+  /** Returns monotonic time in milliseconds, such as that of the turn of a loop. */
+  now?(): number;
 }
 
 /** A root by system calls. */
@@ -51,6 +53,7 @@ export class NativeRoot implements Root {
   readonly #whole: boolean;
   readonly #fixed: boolean;
   readonly #refreshMs: number;
+  readonly #now: () => number;
   /** Whether to resolve links with absolute paths. */
   readonly #finds: boolean;
   /** Whether the kernel has RESOLVE_CACHED (Linux 5.12), which opens only what needs no disk. */
@@ -67,6 +70,7 @@ export class NativeRoot implements Root {
 
   constructor(path: string, symlinks: Symlinks, options: NativeRootOptions = {}) {
     const { fixed = false, refreshMs = REFRESH_MS, walk = false } = options;
+    this.#now = options.now ?? (() => performance.now());
     this.path = path;
     this.#fixed = fixed;
     this.#refreshMs = refreshMs;
@@ -206,8 +210,9 @@ export class NativeRoot implements Root {
   }
 
   #isDue(): boolean {
-    const now = performance.now();
+    const now = this.#now();
     if (now - this.#checkedMs < this.#refreshMs || this.#pending > 0) return false;
+    if (now === this.#checkedMs) return false;
     if (this.#fixed || this.#closed) return false;
     this.#checkedMs = now;
     return true;

@@ -29,7 +29,7 @@ const POLICIES: readonly unknown[] = ["inside", "deny", "follow"];
 export function openRoot(
   path: string,
   symlinks: Symlinks = "inside",
-  options: Pick<NativeRootOptions, "fixed" | "refreshMs"> = {},
+  options: Pick<NativeRootOptions, "fixed" | "now" | "refreshMs"> = {},
 ): Root {
   if (typeof path !== "string" || path === "" || path.includes("\0")) {
     throw new TypeError(`Cannot serve ${describe(path)}: expected the path of a folder`);

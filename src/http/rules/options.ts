@@ -1,5 +1,7 @@
 /** Options for serving files, shared by all adapters. @module */
 
+import type { HeaderRule } from "./by_path/header_rules.ts";
+import type { RedirectRule } from "./by_path/redirects.ts";
 import type { Coding, Headers, PlanFile } from "./types.ts";
 import type { Dotfiles } from "./target.ts";
 import type { Listing } from "./listing.ts";
@@ -49,10 +51,10 @@ export interface PlanOptions {
   /** Media types by extension, without the dot; these override the built-in ones. */
   readonly types?: Readonly<Record<string, string>> | undefined;
   /**
-   * Extra header fields, for all files or for each. They override fields of the plan, except
+   * Extra header fields, for all files, for each, or by path. They override fields of the plan, except
    * Content-Length, Content-Range, ETag, Last-Modified and Accept-Ranges, which you cannot set.
    */
-  readonly headers?: Headers | HeadersHook | undefined;
+  readonly headers?: Headers | HeadersHook | readonly HeaderRule[] | undefined;
   /** Whether pages of other origins may read the files. @default {false} */
   readonly cors?: boolean | CorsOptions | undefined;
   /**
@@ -100,6 +102,15 @@ export interface LookupOptions {
    * from `/` on; `false` for none. By default, paths whose last name contains a dot.
    */
   readonly ignores?: false | string | RegExp | readonly (string | RegExp)[] | undefined;
+  /**
+   * Page that is sent with 404 for a missing file, by its path below the root; `false` for a line of
+   * text. @default {false}
+   */
+  readonly notFound?: string | false | undefined;
+  /** Redirects and rewrites. The first that matches applies, unless there is a file. */
+  readonly redirects?: readonly RedirectRule[] | undefined;
+  /** Name of the only file to serve; `/` redirects to it. @default {all files} */
+  readonly only?: string | undefined;
   /** Whether to list folders without an index; a function renders the page. @default {false} */
   readonly listing?: boolean | ((listing: Listing) => string) | undefined;
 }

@@ -1,6 +1,8 @@
 /** Options, checked once and converted to the form that plans need. @module */
 
 import { checkObject, describe, mustBe } from "../../options.ts";
+import { compileHeaderRules, type HeaderRule } from "./by_path/header_rules.ts";
+import { type CompiledRedirect, compileRedirects } from "./by_path/redirects.ts";
 import { compileCors, type Cors } from "./cors.ts";
 import { parseDuration } from "./fields/duration.ts";
 import { checkHeaders } from "./fields/fields.ts";
@@ -34,6 +36,11 @@ export interface Settings {
   readonly spa: string;
   /** Paths that never get the page; `undefined` means names that contain a dot. */
   readonly ignores: readonly RegExp[] | undefined;
+  /** Page for missing files; empty for none. */
+  readonly notFound: string;
+  readonly redirects: readonly CompiledRedirect[];
+  /** Name of the only file; empty for all. */
+  readonly only: string;
   readonly listing: boolean | ((listing: Listing) => string);
 }
 
@@ -50,9 +57,10 @@ export function settingsOf(options: SiteOptions): Settings {
 }
 
 function compile(options: SiteOptions): Settings {
-  const { headers, download = false, charset = "utf-8", maxRanges = 32, listing = false } = options;
-  const { etag = true } = options;
-  if (headers !== undefined && typeof headers !== "function") checkHeaders(headers);
+  const { download = false, charset = "utf-8", maxRanges = 32, listing = false } = options;
+  const { etag = true, notFound = false, only = "" } = options;
+  const index = list(options.index ?? "index.html", "index").map((name) => path(name, "index"));
+  const extensions = list(options.extensions ?? false, "extensions").map(extension);
   if (charset !== false) token(charset, "charset");
   if (typeof download !== "string") flag(download, "download");
   if (!Number.isSafeInteger(maxRanges) || maxRanges < 1) {
@@ -69,7 +77,7 @@ function compile(options: SiteOptions): Settings {
     cacheControl: cacheControl(options),
     charset: charset || "",
     types: types(options.types ?? {}),
-    headers,
+    headers: headersOf(options.headers, index, extensions),
     cors,
     download,
     precompressed,
@@ -77,14 +85,31 @@ function compile(options: SiteOptions): Settings {
       ...precompressed.length > 0 ? ["Accept-Encoding"] : [],
       ...cors !== undefined && cors.origins !== "*" ? ["Origin"] : [],
     ].join(", "),
-    index: list(options.index ?? "index.html", "index").map((name) => path(name, "index")),
-    extensions: list(options.extensions ?? false, "extensions").map(extension),
+    index,
+    extensions,
     dotfiles: dotfiles(options.dotfiles ?? "ignore"),
     redirect: flag(options.redirect ?? true, "redirect"),
     spa: spa(options.spa ?? false),
     ignores: options.ignores === undefined ? undefined : ignores(options.ignores),
+    notFound: notFound === false ? "" : path(inner(notFound, "notFound"), "notFound"),
+    redirects: compileRedirects(options.redirects ?? []),
+    only: only === "" ? "" : path(only, "only"),
     listing,
   };
+}
+
+function headersOf(
+  headers: SiteOptions["headers"],
+  index: readonly string[],
+  extensions: readonly string[],
+): Settings["headers"] {
+  if (headers === undefined || typeof headers === "function") return headers;
+  if (isRules(headers)) return compileHeaderRules(headers, index, extensions);
+  return checkHeaders(headers);
+}
+
+function isRules(headers: NonNullable<SiteOptions["headers"]>): headers is readonly HeaderRule[] {
+  return Array.isArray(headers);
 }
 
 function cacheControl({ cacheControl = true, maxAge = 0, immutable = false }: PlanOptions): string {
@@ -131,7 +156,7 @@ function dotfiles(value: Dotfiles): Dotfiles {
 }
 
 function spa(value: boolean | string): string {
-  if (typeof value === "string") return path(value.replace(/^\//, ""), "spa");
+  if (typeof value === "string") return path(inner(value, "spa"), "spa");
   return flag(value, "spa") ? "index.html" : "";
 }
 
@@ -150,6 +175,12 @@ function list(value: string | readonly string[] | false, name: string): readonly
   if (typeof value === "string") return [value];
   if (Array.isArray(value) && value.every((item) => typeof item === "string")) return value;
   throw new TypeError(`Cannot ${ACTION}: ${name} must be a list of names, not ${describe(value)}`);
+}
+
+/** Drops the slash with which a path may begin. */
+function inner(value: string, name: string): string {
+  if (typeof value === "string") return value.replace(/^\//, "");
+  throw new TypeError(`Cannot ${ACTION}: ${name} must be a path, not ${describe(value)}`);
 }
 
 /** Checks a path below a folder that the program passes. */

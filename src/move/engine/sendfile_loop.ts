@@ -33,8 +33,9 @@ export interface PumpOptions {
   readonly cork: CorkGuard;
   /** Maximum bytes in one call. */
   readonly window?: number | undefined;
-  /** The step, if not that of sendfile(2), and the name of its method. */
+  /** The step, if not that of sendfile(2); its method has the name of its system call. */
   readonly move?: Move | undefined;
+  /** The name of the method, if not `"sendfile"`. */
   readonly method?: string | undefined;
 }
 
@@ -70,6 +71,7 @@ export class Pump implements WriteJob {
   readonly #window: number;
   readonly #move: Move;
   readonly #method: string;
+  readonly #syscall: string;
   readonly #done: (end: PumpEnd) => void;
   readonly #gate: ReadAhead;
   readonly #writer: ConnectionWriter;
@@ -86,6 +88,7 @@ export class Pump implements WriteJob {
     this.#window = Math.min(options.window ?? WINDOW, WINDOW);
     this.#move = options.move ?? sendfileStep;
     this.#method = options.method ?? "sendfile";
+    this.#syscall = options.move === undefined ? "sendfile" : this.#method;
     this.#done = done;
     this.#writer = new ConnectionWriter(connection, this, length, progress.watched);
     progress.whenAborted(() => this.#finish(progress.abortError()));
@@ -156,7 +159,7 @@ export class Pump implements WriteJob {
     this.#finish(
       result === 0
         ? this.#progress.truncated(action)
-        : this.#progress.failure(result, this.#method, action),
+        : this.#progress.failure(result, this.#syscall, action),
     );
   }
 
@@ -165,7 +168,7 @@ export class Pump implements WriteJob {
     else if (cause instanceof SyscallError) this.#finish(cause);
     else {
       const bytesMoved = this.#progress.bytes;
-      this.#finish(connectionClosed({ syscall: this.#method, bytesMoved, cause }));
+      this.#finish(connectionClosed({ syscall: this.#syscall, bytesMoved, cause }));
     }
   }
 

@@ -159,6 +159,7 @@ const OPTIONS: Names<SendFileOptions> = {
   ...FLOW_OPTIONS,
   root: true,
   stability: true,
+  kernelTls: true,
   header: true,
   trailer: true,
 };
@@ -169,9 +170,10 @@ function checkOptions(given: SendFileOptions): Checked<SendFileOptions> {
   checkObject(options, action);
   checkRange(options, action);
   checkFlow(options, action);
-  const { stability, header, trailer } = options;
+  const { stability, kernelTls, header, trailer } = options;
   const known = stability === undefined || stability === "shared" || stability === "copy";
   mustBe(known, action, "stability", '"shared" or "copy"', stability);
+  mustBe(typeof (kernelTls ?? false) === "boolean", action, "kernelTls", "a boolean", kernelTls);
   for (const [name, bytes] of Object.entries({ header, trailer })) {
     if (bytes !== undefined && !isBytes(bytes)) {
       throw new TypeError(`Cannot ${action}: ${name} must be a Uint8Array, not ${describe(bytes)}`);

@@ -52,7 +52,10 @@ export async function sendRange(
   if (file.remote ?? !isLocal(file.fd)) return await copyRange(file.fd, file, sink, progress);
   const { fd, start, length } = file;
   const window = options.chunkSize;
-  const what = { file: fd, start, length, connection, progress, cork, window, ...call };
+  const encrypted = options.kernelTls === true && connection.kernelTls === true;
+  const method = call?.method ?? (encrypted ? "ktls-sendfile" : "sendfile");
+  const move = call?.move;
+  const what = { file: fd, start, length, connection, progress, cork, window, move, method };
   const position = await pumpFile(what, true);
   const rest = { start: position, length: start + length - position };
   if (rest.length > 0) await copyRange(fd, rest, sink, progress);

@@ -1,6 +1,7 @@
 /** Sends a file to an HTTP response. @module */
 
 import type { ServerResponse } from "node:http";
+import { useKernelTls } from "../../runtime/kernel_tls/server.ts";
 import { cutOff, hasBody } from "../../runtime/response.ts";
 import { mediaType } from "../../media_types.ts";
 import { connectionClosed } from "../engine/connection/closed.ts";
@@ -49,6 +50,7 @@ async function sendBody(
   progress: TransferProgress,
 ): Promise<void> {
   const sink = streamSink(res);
+  if (options.kernelTls === true) await progress.unlessAborted(useKernelTls(res));
   const sent = options.stability !== "copy" && await writeBody(
     res,
     file.length,

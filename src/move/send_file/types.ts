@@ -28,6 +28,19 @@ export interface SendFileOptions extends RangeOptions, FlowOptions {
    */
   root?: string | undefined;
   /**
+   * Experimental: whether the kernel may encrypt responses of this `node:https` server, so that the
+   * file leaves by sendfile(2). Everything else is copied, as without this option.
+   *
+   * It needs Node.js, a kernel with kernel TLS, TLS 1.3 and AES-GCM. The first call prepares the
+   * server; connections that are open by then are copied. From then on, the kernel encrypts all that
+   * the server sends on new connections, other responses too. It relies on undocumented parts of
+   * Node.js, which hands each connection's traffic secret to sluice; sluice erases it once the kernel
+   * has it.
+   *
+   * @default {false}
+   */
+  kernelTls?: boolean | undefined;
+  /**
    * Bytes to send before the file, in the same cork. Not for a response, which has its own headers.
    */
   header?: Uint8Array | undefined;
@@ -36,12 +49,13 @@ export interface SendFileOptions extends RangeOptions, FlowOptions {
 }
 
 /** How bytes were sent: see {@linkcode SendResult.method}. */
-export type SendMethod = "sendfile" | "splice" | "copy" | "none";
+export type SendMethod = "sendfile" | "ktls-sendfile" | "splice" | "copy" | "none";
 
 /** What `sendFile()` did. `bytes` counts the file alone, not header and trailer. */
 export interface SendResult extends TransferResult {
   /**
-   * `"sendfile"`: the bytes never entered JavaScript. `"splice"`: the same, into a pipe. `"copy"`:
+   * `"sendfile"`: the bytes never entered JavaScript. `"ktls-sendfile"`: the same, and the kernel
+   * encrypted them. `"splice"`: the same as `"sendfile"`, into a pipe. `"copy"`:
    * they passed through JavaScript, because the target hides its descriptor, encrypts, or cannot
    * take a file. `"none"`: the range was empty.
    */

@@ -12,6 +12,8 @@ import { identityFault, isAddress, type ServerIdentity } from "./identity.ts";
 
 const SSL_CTRL_SET_TLSEXT_HOSTNAME = 55;
 const TLSEXT_NAMETYPE_host_name = 0n;
+/** Both sides have ended: `SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN`. */
+const SHUTDOWN = 3;
 /** Rejects partial wildcards such as `f*o.example.org`: RFC 9525, 6.3. */
 const X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS = 4;
 
@@ -23,12 +25,19 @@ export interface DialTls extends ServerIdentity {
   readonly context: bigint;
 }
 
-/** Starts TLS sessions as a client. */
+/**
+ * Starts TLS sessions as a client. It keeps one ticket for the next connection, which then needs no
+ * certificates. Each ticket is used once, so an observer cannot link connections by it (RFC 8446, C.4).
+ */
 export class TlsDialer implements TlsMemory {
   readonly calls: OpenSsl = openssl().calls;
   readonly buffer: Cell = new Cell(4 * RECORD_BYTES);
   readonly #server: ServerIdentity;
   #context: bigint;
+  /** `SSL` of the connections that may leave a ticket. */
+  readonly #open = new WeakMap<TlsSession, bigint>();
+  /** `SSL_SESSION` with the ticket, or 0. */
+  #kept = 0n;
 
   /** `context` must live until {@linkcode TlsDialer.update} replaces it. */
   constructor({ context, ...server }: DialTls) {
@@ -39,6 +48,36 @@ export class TlsDialer implements TlsMemory {
   /** Uses another context from now on. */
   update(context: bigint): void {
     this.#context = context;
+    // Its server was verified by other authorities.
+    this.#forget();
+  }
+
+  /**
+   * Keeps the ticket of a connection for the next one. Call it before the session is freed, and only
+   * if this context verified the server.
+   */
+  keep(session: TlsSession, context: bigint): void {
+    const connection = this.#open.get(session);
+    if (connection === undefined || context !== this.#context) return;
+    const ssl = this.calls;
+    // Without this, SSL_free() forbids to resume where no close_notify was sent.
+    ssl.SSL_set_shutdown(connection, SHUTDOWN);
+    const given = BigInt(ssl.SSL_get1_session(connection));
+    if (given === 0n) return;
+    if (ssl.SSL_SESSION_is_resumable(given) === 1) {
+      this.#forget();
+      this.#kept = given;
+    } else ssl.SSL_SESSION_free(given);
+  }
+
+  /** The context of new connections. */
+  get context(): bigint {
+    return this.#context;
+  }
+
+  #forget(): void {
+    if (this.#kept !== 0n) this.calls.SSL_SESSION_free(this.#kept);
+    this.#kept = 0n;
   }
 
   /** Starts a session on a connected socket, which is borrowed; `null` if memory runs out. */
@@ -59,7 +98,12 @@ export class TlsDialer implements TlsMemory {
           ),
         ) === 1;
     if (named && (!verify || ssl.SSL_set1_host(opened.ssl, name) === 1)) {
-      return new TlsSession({ memory: this, opened }, fd);
+      // If OpenSSL refuses it, it makes a full handshake.
+      if (this.#kept !== 0n) ssl.SSL_set_session(opened.ssl, this.#kept);
+      this.#forget();
+      const session = new TlsSession({ memory: this, opened }, fd);
+      this.#open.set(session, opened.ssl);
+      return session;
     }
     ssl.SSL_free(opened.ssl);
     return null;

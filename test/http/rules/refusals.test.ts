@@ -14,6 +14,24 @@ const REFUSED: readonly (readonly [options: object, error: RegExp])[] = [
   [{ etag: "yes" }, /^TypeError: .*etag must be true or false, not "yes"$/],
   [{ headers: 7 }, /^TypeError: Cannot use number 7 as headers: expected an object$/],
   [{ headers: null }, /^TypeError: Cannot use null as headers: expected an object$/],
+  [{ headers: [{ path: "a", headers: {} }] }, /^TypeError: .* path "a": it must begin with "\/"$/],
+  [{ headers: [{ path: "/*/*", headers: {} }] }, /^TypeError: .* more than one "\*"$/],
+  [{ headers: [{ path: "/", headers: { ETag: "x" } }] }, /^TypeError: .*"ETag" as the name/],
+  [{ redirects: {} }, /^TypeError: Cannot serve files: redirects must be a list/],
+  [
+    { redirects: [{ from: "/a", to: "b" }] },
+    /^TypeError: Cannot redirect "\/a": "b" is not a path/,
+  ],
+  [{ redirects: [{ from: "/a", to: "//b.example" }] }, /^TypeError: Cannot redirect/],
+  [{ redirects: [{ from: "/a/:x", to: "https://:x/" }] }, /^TypeError: Cannot redirect/],
+  [{ redirects: [{ from: "/a/:x", to: "https://a.example:x/" }] }, /^TypeError: Cannot redirect/],
+  [{ redirects: [{ from: "/a/*", to: "https://a.example:splat" }] }, /^TypeError: Cannot redirect/],
+  [{ redirects: [{ from: "/a", to: "/b\r\n" }] }, /^TypeError: Cannot redirect/],
+  [{ redirects: [{ from: "/a", to: "/b", status: 305 }] }, /^TypeError: .* status is number 305/],
+  [{ redirects: [{ from: "/a", to: "https://b/", status: 200 }] }, /^TypeError: .* needs a file/],
+  [{ notFound: true }, /^TypeError: .*notFound must be a path, not boolean true$/],
+  [{ notFound: "" }, /^TypeError: .*notFound must be a relative path/],
+  [{ only: "/etc/passwd" }, /^TypeError: .*only must be a relative path/],
 ];
 
 describe("options that are refused", () => {

@@ -1,6 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { compilePattern } from "../../../src/http/rules/by_path/pattern.ts";
+import { compileRedirects, redirected } from "../../../src/http/rules/by_path/redirects.ts";
 import { encodePath, isVisible, parseTarget } from "../../../src/http/rules/target.ts";
+import { assertQuick } from "../../_kit/quick.ts";
 
 describe("parseTarget()", () => {
   it("splits, decodes once, and keeps the query", () => {
@@ -123,5 +126,60 @@ describe("isVisible()", () => {
     for (const name of ["a", "a.b", "-", "ä", "a:b", "<"]) assert.equal(isVisible(name), true);
     assert.equal(isVisible(".a", "allow"), true);
     assert.equal(isVisible("..", "allow"), false);
+  });
+});
+
+describe("compilePattern()", () => {
+  it("knows whole paths, names and the rest of a path", () => {
+    const match = (pattern: string, path: string) => {
+      const found = compilePattern(pattern)(path);
+      return found && { ...found };
+    };
+    assert.deepEqual(match("/a.b", "/a.b"), {});
+    assert.equal(match("/a.b", "/axb"), undefined);
+    assert.deepEqual(match("/:year/:slug", "/2026/x y"), { year: "2026", slug: "x y" });
+    assert.equal(match("/:year", "/2026/x"), undefined);
+    assert.deepEqual(match("/docs/*", "/docs/a/b"), { splat: "a/b" });
+    assert.deepEqual(match("/docs/*", "/docs/"), { splat: "" });
+    assert.equal(match("/docs/*", "/doc"), undefined);
+    assert.deepEqual(match("/*.(js)", "/a/b.(js)"), { splat: "a/b" });
+    assert.deepEqual(match("/a:b", "/a:b"), {});
+  });
+
+  it("answers the longest path at once", () =>
+    assertQuick(100, () => {
+      const matches = compilePattern("/*/x/:a");
+      const began = performance.now();
+      assert.equal(matches("/x".repeat(4000) + "/"), undefined);
+      return performance.now() - began;
+    }));
+});
+
+describe("redirected()", () => {
+  const at = (names: string[], query = "") => ({ names, folder: false, query });
+  const rules = compileRedirects([
+    { from: "/old/", to: "/new" },
+    { from: "/blog/:slug", to: "/posts/:slug?from=blog", status: 302 },
+    { from: "/docs/*", to: "https://docs.example/v1/:splat", force: true },
+    { from: "/app/*", to: "/app.html", status: 200 },
+  ]);
+
+  it("fills in what has matched, escaped, and passes a query on", () => {
+    assert.deepEqual(redirected(at(["old"], "?a=1"), rules, false), {
+      location: "/new?a=1",
+      status: 301,
+    });
+    assert.deepEqual(redirected(at(["blog", "ü b\r\n"], "?a=1"), rules, false), {
+      location: "/posts/%C3%BC%20b%0D%0A?from=blog",
+      status: 302,
+    });
+    const docs = at(["docs", "a", "b?c"]);
+    assert.deepEqual(redirected(docs, rules, true), {
+      location: "https://docs.example/v1/a/b%3Fc",
+      status: 301,
+    });
+    assert.equal(redirected(docs, rules, false), undefined);
+    assert.deepEqual(redirected(at(["app", "x"]), rules, false), { path: "app.html", status: 200 });
+    assert.equal(redirected(at(["none"]), rules, false), undefined);
   });
 });

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import {
   copyFileSync,
   linkSync,
+  mkdirSync,
   renameSync,
   rmSync,
   statSync,
@@ -169,5 +170,47 @@ describe("the folder that is served", { skip: available() ? false : "needs FFI" 
     renameSync(join(root, "..", "outside"), root);
     assert.equal((await site.get("/file.txt")).status, 404);
     assert.equal((await site.get("/x")).status, 200);
+  });
+});
+
+describe("a server that keeps nothing", () => {
+  const site = serveSite({ cache: false, threads: 1 });
+  const text = (seed: string, length: number) => seed.repeat(length);
+
+  it("serves what the file has now, of every size", async () => {
+    const path = join(site.root, "size.txt");
+    for (const length of [0, 1, 1000, 32 * 1024, 32 * 1024 + 1, 200_000]) {
+      for (const seed of ["a", "b"]) {
+        writeFileSync(path, text(seed, length));
+        const { body, headers, status } = await site.get("/size.txt");
+        assert.deepEqual([status, body.toString() === text(seed, length)], [200, true]);
+        assert.equal(headers.get("content-length"), String(length));
+      }
+    }
+    assert.equal(site.server.stats().cache.hits, 0);
+  });
+
+  it("honors ranges and conditions, and knows HEAD", async () => {
+    writeFileSync(join(site.root, "part.txt"), "0123456789");
+    const { headers } = await site.get("/part.txt");
+    const part = await site.get("/part.txt", { Range: "bytes=2-4" });
+    assert.deepEqual([part.status, part.body.toString()], [206, "234"]);
+    const parts = await site.get("/part.txt", { Range: "bytes=0-0,9-9" });
+    assert.match(parts.body.toString(), /\r\n0\r\n[^]*\r\n9\r\n/);
+    const same = await site.get("/part.txt", { "If-None-Match": headers.get("etag")! });
+    assert.deepEqual([same.status, same.body.length], [304, 0]);
+  });
+
+  it("follows the folder when another one takes its path", async () => {
+    const old = `${site.root}-old`;
+    renameSync(site.root, old);
+    try {
+      mkdirSync(site.root);
+      writeFileSync(join(site.root, "new.txt"), "new");
+      assert.equal((await site.get("/new.txt")).body.toString(), "new");
+    } finally {
+      rmSync(site.root, { recursive: true });
+      renameSync(old, site.root);
+    }
   });
 });

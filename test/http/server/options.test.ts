@@ -31,6 +31,27 @@ const OPTIONS: Record<string, Partial<FileServerOptions>> = {
   "a listing": { listing: true },
   "no redirect": { redirect: false },
   "headers": { headers: { "X-Robots-Tag": "noindex", "Content-Language": "de" } },
+  "headers by path": {
+    headers: [
+      { path: "/*", headers: { "X-All": "1", "X-Robots-Tag": "all" } },
+      { path: "/dir/", headers: { "X-Robots-Tag": "none" } },
+      { path: "/:name", headers: { "Link": "</app.js>; rel=preload" } },
+    ],
+    notFound: "dir/index.html",
+  },
+  "redirects": {
+    redirects: [
+      { from: "/absent", to: "/dir/?x=1" },
+      { from: "/api/*", to: "https://api.example/v1/:splat", status: 308 },
+      { from: "/plain", to: "/file.txt", status: 302, force: true },
+      { from: "/file", to: "/file.txt", status: 200 },
+      { from: "/:any", to: "/dir/index.html", status: 404 },
+      { from: "/file.txt", to: "/none" },
+    ],
+    listing: true,
+    notFound: "none.html",
+  },
+  "one file": { only: "file.txt" },
   "no links": { symlinks: "deny" },
   "all links": { symlinks: "follow" },
 };

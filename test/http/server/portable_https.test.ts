@@ -13,12 +13,16 @@ import {
   type PortableServer,
 } from "../../../src/http/server/control/portable_server.ts";
 import { selfSigned } from "../../../src/tls/certificate/self_signed.ts";
+import { fetchRaw } from "../../_kit/raw_http.ts";
 import { startProgram } from "./_program.ts";
 import { LARGE_BYTES, makeSite, patterned, TWENTY } from "./_site.ts";
 import { secureClient, secureGet } from "./_tls.ts";
 
 const ONE_CERTIFICATE = "Bun" in globalThis &&
   "Bun's HTTPS server keeps the one certificate it has";
+/** Their servers do not tell a request without TLS from any other failure. */
+const NO_REASON = ("Bun" in globalThis || "Deno" in globalThis) &&
+  "the runtime does not say why the handshake failed";
 const ANY = { rejectUnauthorized: false };
 
 describe("HTTPS without foreign functions", () => {
@@ -69,6 +73,13 @@ describe("HTTPS without foreign functions", () => {
     assert.deepEqual(new Uint8Array(body), patterned(LARGE_BYTES));
     const part = await secureGet(port, "/large.bin", { Range: "bytes=5-9" }, ANY);
     assert.deepEqual([part.status, part.body.length], [206, 5]);
+  });
+
+  it("says to a client of HTTP that this is HTTPS", { skip: NO_REASON }, async () => {
+    const { status, body } = await fetchRaw(port, "/file.txt");
+    assert.equal(status, 400);
+    assert.match(body.toString("latin1"), /HTTPS/);
+    assert.equal((await secureGet(port, "/file.txt", {}, ANY)).status, 200);
   });
 
   it("asks browsers to stay in the name of the program, unless that says so itself", async () => {

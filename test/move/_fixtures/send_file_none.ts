@@ -8,7 +8,7 @@ const expected = sha256(noise(3_000_001));
 const rows: [string, string, number, boolean][] = [];
 for (const row of TARGETS.filter(({ skip, kind }) => !skip && kind !== "descriptor")) {
   await withPair(row, async ({ target, reader, end }) => {
-    const { method, bytes } = await sendFile(target, path!);
+    const { method, bytes } = await sendFile(target, path!, { kernelTls: true });
     end();
     await reader.closed;
     rows.push([row.name, method, bytes, sha256(reader.bytes()) === expected]);

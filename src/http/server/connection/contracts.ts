@@ -11,6 +11,7 @@ import type { Loop, Task } from "../../../threads/loop/loop.ts";
 import type { ResidencyCache } from "../../../threads/residency_cache.ts";
 import type { TlsAcceptor } from "../../../tls/acceptor.ts";
 import type { TlsSession } from "../../../tls/session.ts";
+import type { Guard } from "../auth/guard.ts";
 import type { Limits } from "../control/limits.ts";
 import type { RequestHead } from "../parser/request_head.ts";
 import type { RemoteFiles } from "../remote/remote_files.ts";
@@ -108,6 +109,8 @@ export interface ConnectionService {
   readonly output: OutputHandle;
   readonly fallback: Fallback | null;
   readonly tls: ServiceTls | null;
+  /** Checks passwords; `null` without users. */
+  readonly guard: Guard | null;
   readonly closing: boolean;
   readonly crowded: boolean;
   answer(): Reply | null;

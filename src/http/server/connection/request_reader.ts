@@ -6,6 +6,7 @@ import { Field } from "../parser/field_names.ts";
 import { peerOf } from "../thread/access_log.ts";
 import { CHUNKED } from "../parser/message_rules.ts";
 import { Method } from "../parser/request_line.ts";
+import type { Reply } from "../response/response.ts";
 import { INCOMPLETE } from "../parser/syntax.ts";
 import type { ConnectionHandle, ConnectionService, RedirectedRequest } from "./contracts.ts";
 
@@ -159,10 +160,11 @@ export class Reader {
   /** Answers the request in the head; false if earlier responses must leave first. */
   #answer(at: number, end: number): boolean {
     const { closing, fallback, head, output, site } = this.#service;
-    if (fallback?.owns(head)) return this.#pass(at, end);
-    const reply = this.#service.answer();
+    const denied = this.#denied();
+    if (denied === null && fallback?.owns(head)) return this.#pass(at, end);
+    const reply = denied ?? this.#service.answer();
     if (reply === null) return this.#wait();
-    if (reply.status >= 204 && fallback?.wants(head, reply.status)) {
+    if (denied === null && reply.status >= 204 && fallback?.wants(head, reply.status)) {
       site.settle();
       return this.#pass(at, end);
     }
@@ -182,6 +184,14 @@ export class Reader {
     this.#discard = keep ? bodyLength : 0;
     this.requests++;
     return true;
+  }
+
+  /** The response to a request without the password that it needs. */
+  #denied(): Reply | null {
+    const { clock, guard, head, loop } = this.#service;
+    if (guard === null) return null;
+    clock.tick(loop.now);
+    return guard.refuse(head);
   }
 
   /** Whether the connection ends after the response to this request. */

@@ -9,7 +9,7 @@ import { TlsSession } from "../../../tls/session.ts";
 import type { Handler, Task } from "../../../threads/loop/loop.ts";
 import { Timer } from "../../../threads/loop/timers.ts";
 import { Counter } from "../control/config.ts";
-import { latin1Bytes } from "../parser/syntax.ts";
+import { PLAIN_HTTP } from "./plain_http.ts";
 import type { ConnectionService } from "./contracts.ts";
 
 /**
@@ -20,12 +20,6 @@ const TURN_MS = 5;
 
 /** Milliseconds for the client to read why it was refused. */
 const LINGER_MS = 1000;
-
-const BODY = "This port speaks HTTPS: the request was sent without TLS\n";
-const PLAIN_HTTP = latin1Bytes(
-  "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\n" +
-    `Content-Length: ${BODY.length}\r\nConnection: close\r\n\r\n${BODY}`,
-);
 
 /** Performs the handshake of one connection, and passes the socket on. */
 export class SecureStart implements Handler, Task {

@@ -5,6 +5,7 @@ import type { SiteOptions } from "../../rules/options.ts";
 import type { ContextTable } from "../../../tls/acceptor.ts";
 import { FAILURES } from "../../../tls/failure.ts";
 import type { Shares } from "../../../threads/fd_mailboxes.ts";
+import type { AuthConfig } from "../auth/options.ts";
 import type { FallbackConfig } from "../proxy/options.ts";
 import type { ServerConfig } from "./options.ts";
 import type { CacheConfig, Limits } from "./limits.ts";
@@ -46,6 +47,8 @@ export interface JobData {
   readonly symlinks: Symlinks;
   /** Contains no functions, which cannot be sent to another thread. */
   readonly settings: SiteOptions;
+  /** Users; `null` if everybody may ask. */
+  readonly auth: AuthConfig | null;
   /** URL of a module with a headers hook; `null` without one. */
   readonly headers: string | null;
   /** Whether the thread restricts itself to reading below the root. */
@@ -58,6 +61,8 @@ export interface JobData {
   readonly log: "combined" | "json" | null;
   /** Whether to report requests to the program. */
   readonly events: boolean;
+  /** Most requests per second that the thread reports. */
+  readonly eventsPerSecond: number;
   /** Index of the thread. */
   readonly index: number;
   /** Shared: {@linkcode COUNTERS} numbers for each thread. */
@@ -91,12 +96,25 @@ export interface FallbackCommand {
   readonly fallback: bigint;
 }
 
+/** What the threads get from the configuration as it is. */
+type Shared =
+  | "auth"
+  | "eventsPerSecond"
+  | "headers"
+  | "log"
+  | "root"
+  | "sandbox"
+  | "settings"
+  | "symlinks";
+
 /** Combines what the threads of a server share with what differs between them. */
 export function jobData(
-  { headers, log, root, sandbox, settings, symlinks }: ServerConfig,
-  own: Omit<JobData, "headers" | "log" | "root" | "sandbox" | "settings" | "symlinks">,
+  config: ServerConfig,
+  own: Omit<JobData, Shared>,
 ): JobData {
-  return { headers, log: log?.format ?? null, root, sandbox, settings, symlinks, ...own };
+  const { auth, eventsPerSecond, headers, log, root, sandbox, settings, symlinks } = config;
+  const shared = { auth, eventsPerSecond, headers, root, sandbox, settings, symlinks };
+  return { ...shared, log: log?.format ?? null, ...own };
 }
 
 /** Tells threads that a thread for the files of other machines was started. */

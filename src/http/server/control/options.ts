@@ -3,11 +3,13 @@
 import { requireRuntime } from "../../../sys/libc.ts";
 import { checkObject, describe, mustBe } from "../../../options.ts";
 import { settingsOf } from "../../rules/settings.ts";
+import type { HeaderRule } from "../../rules/by_path/header_rules.ts";
 import type { SiteOptions } from "../../rules/options.ts";
 import type { Headers } from "../../rules/types.ts";
 import type { Symlinks } from "../../files/open_root.ts";
 import { folderOf } from "../../files/static_root.ts";
 import { configureTls, type TlsConfig, type TlsOptions } from "../../../tls/options.ts";
+import { type AuthConfig, authOf, type AuthOptions } from "../auth/options.ts";
 import { type FallbackChoice, fallbackOf, type FallbackOptions } from "../proxy/options.ts";
 import {
   between,
@@ -19,6 +21,7 @@ import {
   type ServerLimits,
 } from "./limits.ts";
 import type { RequestEvent } from "../thread/log_format.ts";
+import { logOf, type LogOptions } from "../thread/log_options.ts";
 
 /**
  * Options of `createFileServer()`. Functions are not accepted: they cannot be sent to another
@@ -43,11 +46,11 @@ export interface FileServerOptions extends Omit<SiteOptions, "headers" | "listin
   /** Number of serving threads; a new connection goes to the least loaded one. @default {1} */
   threads?: number | undefined;
   /**
-   * Extra header fields for all files; or the URL of a module that exports a function `headers`,
+   * Extra header fields for all files, or by path; or the URL of a module that exports a function `headers`,
    * which gets a file and returns its fields synchronously. Each thread loads the module. If the
    * function throws, the response is 500 and the log has the error.
    */
-  headers?: Headers | URL | undefined;
+  headers?: Headers | readonly HeaderRule[] | URL | undefined;
   /** Whether to list folders without an index file. @default {false} */
   listing?: boolean | undefined;
   /**
@@ -77,6 +80,11 @@ export interface FileServerOptions extends Omit<SiteOptions, "headers" | "listin
    * without foreign calls, the runtime's own HTTPS server is used.
    */
   tls?: TlsOptions | undefined;
+  /**
+   * Users with passwords; all requests need one, also those for `fallback`. Over HTTP, everybody on the
+   * way can read them: use `tls`. Browsers' preflight requests (CORS) carry none and are refused.
+   */
+  auth?: AuthOptions | undefined;
   /** Length of the kernel's queue of new connections. @default {511} */
   backlog?: number | undefined;
   /** Where to write a line for each request; no log by default. */
@@ -87,19 +95,20 @@ export interface FileServerOptions extends Omit<SiteOptions, "headers" | "listin
    */
   onRequest?: ((event: RequestEvent) => void) | undefined;
   /**
+   * Most requests per second of which each thread tells `onRequest`, and as many failed ones (status
+   * 400 and above); `stats()` still counts all. Those that take longer than a second or are aborted
+   * are always reported if their body has a MiB or more, or comes from the fallback. A report costs
+   * about as much as a small response, so a display should not ask for more than it shows.
+   *
+   * @default {Infinity}
+   */
+  eventsPerSecond?: number | undefined;
+  /**
    * Called if a thread ends without a call to `close()`.
    *
    * @default {throws, as an uncaught exception}
    */
   onError?: ((error: Error) => void) | undefined;
-}
-
-/** The access log. */
-export interface LogOptions {
-  /** Descriptor open for writing. It is duplicated; you still own it. */
-  descriptor: number;
-  /** `"combined"` as Apache and nginx, `"json"`: one object per line. @default {"combined"} */
-  format?: "combined" | "json" | undefined;
 }
 
 /** Configuration of a server. */
@@ -119,8 +128,10 @@ export interface ServerConfig {
   readonly cache: CacheConfig;
   readonly fallback: FallbackChoice | undefined;
   readonly tls: TlsConfig | undefined;
+  readonly auth: AuthConfig | null;
   readonly log: Required<LogOptions> | undefined;
   readonly onRequest: ((event: RequestEvent) => void) | undefined;
+  readonly eventsPerSecond: number;
   readonly onError: (error: Error) => void;
 }
 
@@ -133,6 +144,7 @@ export function configure(options: FileServerOptions): ServerConfig {
   const {
     backlog,
     cache,
+    eventsPerSecond = Infinity,
     fallback,
     fd,
     host,
@@ -174,16 +186,22 @@ export function configure(options: FileServerOptions): ServerConfig {
     cache: cacheOf(cache ?? {}),
     fallback: fallback === undefined ? undefined : fallbackOf(fallback),
     tls: options.tls === undefined ? undefined : configureTls(options.tls),
+    auth: options.auth === undefined ? null : authOf(options.auth),
     log: log === undefined ? undefined : logOf(log),
     onRequest: onRequest === undefined ? undefined : callback(onRequest, "onRequest"),
+    eventsPerSecond: eventsPerSecond === Infinity
+      ? Infinity
+      : between(eventsPerSecond, "eventsPerSecond", 0, 1_000_000),
     onError: onError === undefined ? uncaught : callback(onError, "onError"),
   };
 }
 
 /** Options of the server that are not passed to the plan. */
 const OWN: ReadonlySet<string> = new Set<keyof FileServerOptions>([
+  "auth",
   "backlog",
   "cache",
+  "eventsPerSecond",
   "fallback",
   "fd",
   "host",
@@ -213,13 +231,6 @@ function siteOptions(
   }
   if (headers !== undefined && !(headers instanceof URL)) site["headers"] = headers;
   return site as SiteOptions;
-}
-
-function logOf({ descriptor, format = "combined" }: LogOptions): Required<LogOptions> {
-  if (format !== "combined" && format !== "json") {
-    throw new TypeError(`Cannot ${ACTION}: log.format is ${describe(format)}`);
-  }
-  return { descriptor: between(descriptor, "log.descriptor", 0, 0x7fff_ffff), format };
 }
 
 function callback<T>(value: T, name: string): T {

@@ -2,12 +2,14 @@
 
 import type { RequestListener, ServerOptions } from "node:http";
 import type { Server } from "node:https";
-import type { SecureContext } from "node:tls";
+import type { Socket } from "node:net";
+import type { SecureContext, TLSSocket } from "node:tls";
 import { builtin } from "../../../builtins.ts";
 import { UnsupportedError } from "../../../errors.ts";
 import { HostTable } from "../../../tls/certificate/certificate_names.ts";
 import type { TlsConfig } from "../../../tls/options.ts";
 import { type PortableTls, portableTls } from "../../../tls/portable.ts";
+import { PLAIN_HTTP } from "../connection/plain_http.ts";
 
 /** The context of a host; `undefined` for the main one, which the server itself holds. */
 type Contexts = HostTable<SecureContext | undefined>;
@@ -40,6 +42,7 @@ export class PortableHttps {
       { ...options, ...loaded.options, ...choose },
       handler,
     );
+    answerPlainHttp(this.server);
     if (loaded.hosts.length > 0) this.#need("serve HTTPS with certificates for several hosts");
   }
 
@@ -67,6 +70,32 @@ export class PortableHttps {
         "that OpenSSL can be used",
     });
   }
+}
+
+/**
+ * Answers requests that were sent without TLS. Only Node.js tells them from other failures; Deno sends
+ * an alert, and Bun closes.
+ */
+function answerPlainHttp(server: Server): void {
+  /** TCP sockets by the address of the client: a TLS socket does not show the one below it. */
+  const handshakes = new Map<string, Socket>();
+  server.on("connection", (socket: Socket) => {
+    const client = addressOf(socket);
+    handshakes.set(client, socket);
+    socket.once("close", () => {
+      if (handshakes.get(client) === socket) handshakes.delete(client);
+    });
+  });
+  server.on("secureConnection", (socket: TLSSocket) => handshakes.delete(addressOf(socket)));
+  // Before the runtime's own listener, which closes the connection.
+  server.prependListener("tlsClientError", (error, socket) => {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "ERR_SSL_HTTP_REQUEST") handshakes.get(addressOf(socket))?.write(PLAIN_HTTP);
+  });
+}
+
+function addressOf({ remoteAddress, remotePort }: Socket): string {
+  return `${remoteAddress} ${remotePort}`;
 }
 
 function contextsOf({ hosts, names }: PortableTls): Contexts {

@@ -8,16 +8,23 @@ import type { IpAddress } from "../../../sys/net/address.ts";
 import { type ServerAddress, serverAddress } from "../../../sys/net/server_address.ts";
 import { StaticRoot } from "../../files/static_root.ts";
 import { serveStatic } from "../../adapters/serve_static.ts";
+import { setHead } from "../../adapters/respond.ts";
+import { planMessage } from "../../rules/messages.ts";
 import { listingPage } from "../../listing/page.ts";
+import { Guard } from "../auth/guard.ts";
 import { Counter } from "./config.ts";
 import { fitLimits } from "./descriptors.ts";
 import { isWebSocket, PortableFallback } from "../proxy/portable.ts";
 import { faultOf } from "../proxy/portable_answer.ts";
 import { loadHook } from "./headers_hook.ts";
 import type { RequestEvent } from "../thread/log_format.ts";
+import { Sampler } from "../thread/sampler.ts";
 import type { ServerConfig } from "./options.ts";
 import { PortableHttps } from "./portable_https.ts";
 import { makeRoom } from "./portable_room.ts";
+
+const GET = { method: "GET", header: () => undefined };
+const DENIED = "401 Unauthorized\n";
 
 /** A server that uses the runtime's own HTTP. */
 export interface PortableServer {
@@ -42,7 +49,9 @@ export async function listenPortably(
   counters: Float64Array,
 ): Promise<PortableServer> {
   refuseWhatIsMissing(config);
-  const { backlog, host, limits, onRequest, path, port, root, settings, symlinks } = config;
+  const { backlog, host, limits, path, port, root, settings, symlinks } = config;
+  const tell = reporterOf(config);
+  const guard = config.auth && new Guard(config.auth);
   const listing = settings.listing === true ? listingPage : settings.listing;
   const headers = config.headers === null ? settings.headers : await loadHook(config.headers);
   const options = { ...settings, listing, symlinks, headers, fallthrough: false };
@@ -64,7 +73,11 @@ export async function listenPortably(
     requests.set(req.socket, count);
     if (count === limits.maxRequests) res.setHeader("Connection", "close");
     if (hsts !== "") res.setHeader("Strict-Transport-Security", hsts);
-    observe(req, res, counters, onRequest);
+    observe(req, res, counters, tell);
+    if (guard !== null && !guard.allows(req.headers.authorization)) {
+      setHead(res, planMessage(GET, 401, { "WWW-Authenticate": guard.challenge }));
+      return void res.end(DENIED);
+    }
     if (proxy === undefined) files(req, res);
     else proxy.serve(req, res, files, settings.cors !== undefined && settings.cors !== false);
   };
@@ -74,6 +87,10 @@ export async function listenPortably(
   const tunnels = new Set<Duplex>();
   if (proxy !== undefined) {
     server.on("upgrade", (req, socket, head) => {
+      if (guard !== null && !guard.allows(req.headers.authorization)) {
+        const head = `HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: ${guard.challenge}`;
+        return void socket.end(`${head}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+      }
       tunnels.add(socket);
       socket.on("close", () => tunnels.delete(socket));
       proxy.upgrade(req, socket, head);
@@ -143,6 +160,15 @@ function refuseWhatIsMissing({ fd, limits, log, sandbox }: ServerConfig): void {
     action: "write an access log",
     reason: "foreign calls are unavailable here; use onRequest instead",
   });
+}
+
+/** The program's function, for the requests that are to be reported. */
+function reporterOf({ eventsPerSecond, onRequest }: ServerConfig): ServerConfig["onRequest"] {
+  if (onRequest === undefined) return undefined;
+  const sampler = new Sampler(eventsPerSecond);
+  return (event) => {
+    if (sampler.takesEnd(event, performance.now())) onRequest(event);
+  };
 }
 
 let lastId = 0;

@@ -4,13 +4,8 @@ import { EMFILE, ENFILE } from "../../../errno.ts";
 import type { Mount } from "../../../sys/file/mounts.ts";
 import { fdIdentity } from "../../../sys/file/statx.ts";
 import { FolderReader } from "../../files/folder.ts";
-import {
-  type Found,
-  lookUp,
-  lookUpFile,
-  type LookupRequest,
-  type Search,
-} from "../../files/look_up.ts";
+import { type Found, lookUp, lookUpFile, type LookupRequest } from "../../files/look_up.ts";
+import type { Search } from "../../files/search.ts";
 import { isFar } from "../../files/near.ts";
 import type { OpenFile, Root } from "../../files/open_root.ts";
 import { planListing, planMessage } from "../../rules/messages.ts";

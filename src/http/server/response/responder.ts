@@ -13,7 +13,7 @@ import { conditional, requestOf } from "./conditional.ts";
 import { CONDITIONAL } from "../parser/field_names.ts";
 import { closeFound, Finder, type SearchRequest, type SuspendedSearch } from "./finder.ts";
 import { cancel, Lookups, unavailable } from "./lookups.ts";
-import { readResident, replyTo, versionOf } from "./cached_file.ts";
+import { readResident, replyTo, SENT_AT_ONCE, versionOf } from "./cached_file.ts";
 import type { Listings } from "../listing/listings.ts";
 import type { RemoteFiles } from "../remote/remote_files.ts";
 import { encodeHead, Reply } from "./response.ts";
@@ -204,17 +204,18 @@ export class Responder {
   #describe(
     head: RequestHead,
     variant: number,
-    { file, original, path: name }: Extract<Found, { kind: "file" }>,
+    { file, original, path: name, plan }: Extract<Found, { kind: "file" }>,
     now: number,
   ): Entry {
     const shared = new SharedFile(file);
     const representation = file.described!;
-    const version = versionOf(file);
-    const small = this.#keeps && version !== null && !shared.remote &&
-      file.size <= this.#options.cache.maxFileBytes;
+    const version = variant < 0 ? null : versionOf(file);
+    const most = variant < 0 ? SENT_AT_ONCE : this.#options.cache.maxFileBytes;
+    const wanted = variant < 0 ? plan === representation.whole : version !== null;
+    const small = wanted && !shared.remote && file.size <= most;
     const read = small ? readResident(file.fd, file.size) : null;
-    // The file may have changed while it was read.
-    const body = read !== null && version!.holds(file.fd) ? read : null;
+    // The file may have changed while it was read; what is not kept may be of both versions anyway.
+    const body = variant < 0 || (read !== null && version!.holds(file.fd)) ? read : null;
     return {
       path: pathOf(head),
       variant,
@@ -223,7 +224,7 @@ export class Responder {
       name,
       representation,
       version: read === body ? version : null,
-      original: original === undefined ? null : { file: original, version: versionOf(original) },
+      original: original ? { file: original, version: versionOf(original) } : null,
       reply: new Reply(representation.whole, shared, body),
       askedAt: now,
       checkedAt: now,

@@ -7,6 +7,7 @@ import { decodeAddress, MAX_ADDRESS } from "../../../sys/net/address.ts";
 import * as raw from "../../../sys/raw/mod.ts";
 import { formatCombined, formatEvent, type RequestEvent } from "./log_format.ts";
 import type { LogWriter } from "./log_writer.ts";
+import { Sampler } from "./sampler.ts";
 import type { Reply } from "../response/response.ts";
 import type { RequestHead } from "../parser/request_head.ts";
 import type { ConnectionHandle, ProxiedEntry } from "../connection/contracts.ts";
@@ -25,6 +26,8 @@ interface LogEntry {
   readonly body: number;
   readonly end: number;
   reported: number;
+  /** Whether its end is reported to the program; `undefined` if that depends on the end. */
+  told: true | undefined;
 }
 
 interface Track {
@@ -43,6 +46,8 @@ export interface AccessLogOptions {
   readonly format: "combined" | "json";
   /** Writer to the program that started the server. */
   readonly events: LogWriter | null;
+  /** Most requests per second to report to the program. */
+  readonly eventsPerSecond: number;
   /** Returns monotonic time in milliseconds. */
   now(): number;
 }
@@ -53,9 +58,11 @@ let lastId = 0;
 export class AccessLog {
   readonly #options: AccessLogOptions;
   readonly #tracks = new Map<ConnectionHandle, Track>();
+  readonly #sampler: Sampler;
 
   constructor(options: AccessLogOptions) {
     this.#options = options;
+    this.#sampler = new Sampler(options.eventsPerSecond);
   }
 
   /** Records that a response is about to be sent: `headBytes`, then `bodyBytes`. */
@@ -70,6 +77,12 @@ export class AccessLog {
     const now = this.#options.now();
     const body = track.length + headBytes;
     track.length = body + bodyBytes;
+    const told = this.#sampler.takes(reply.status, now) || undefined;
+    // A large response may turn out to be slow; of a small one, nothing else is worth a report.
+    if (told === undefined && bodyBytes < LARGE && this.#options.log === null) {
+      track.begun = undefined;
+      return;
+    }
     const { began, event } = track.begun ?? { began: now, event: described(track.client, head) };
     track.begun = undefined;
     track.entries.push({
@@ -84,6 +97,7 @@ export class AccessLog {
       body,
       end: track.length,
       reported: now,
+      told,
     });
   }
 
@@ -97,8 +111,8 @@ export class AccessLog {
         track.length = connection.sender.total;
         const durationMs = this.#options.now() - began;
         const fault = error === undefined ? {} : { error };
-        const told = { ...event, status, total: bytes, bytes, ...fault };
-        this.#write({ ...told, transfer: "relay", durationMs, state });
+        const ended = { ...event, status, total: bytes, bytes, ...fault };
+        this.#write({ ...ended, transfer: "relay", durationMs, state });
       },
       resume() {
         track.length = connection.sender.total;
@@ -121,6 +135,7 @@ export class AccessLog {
     const now = this.#options.now();
     if (current.event.total < LARGE || now - current.reported < EVERY_MS) return;
     current.reported = now;
+    current.told = true;
     this.#tell(current, total, "running");
   }
 
@@ -153,12 +168,14 @@ export class AccessLog {
   #tell(entry: LogEntry, sent: number, state: RequestEvent["state"]): void {
     const bytes = Math.max(0, Math.min(sent, entry.end) - entry.body);
     const durationMs = this.#options.now() - entry.began;
-    this.#write({ ...entry.event, bytes, durationMs, state });
+    this.#write({ ...entry.event, bytes, durationMs, state }, entry.told);
   }
 
-  #write(event: RequestEvent): void {
-    const { format, log, events } = this.#options;
-    events?.add(formatEvent(event));
+  #write(event: RequestEvent, told: boolean | undefined = undefined): void {
+    const { format, log, events, now } = this.#options;
+    if (events !== null && (told ?? this.#sampler.takesEnd(event, now()))) {
+      events.add(formatEvent(event));
+    }
     if (event.state !== "running") {
       log?.add(format === "json" ? formatEvent(event) : formatCombined(event));
     }

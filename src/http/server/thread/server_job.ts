@@ -27,6 +27,7 @@ import {
   NEEDS_LISTINGS,
   NEEDS_REMOTE,
 } from "../control/config.ts";
+import { Guard } from "../auth/guard.ts";
 import { PrefetchClient } from "./prefetch_client.ts";
 import { AccessLog } from "./access_log.ts";
 import { pinFallback } from "../proxy/options.ts";
@@ -59,12 +60,19 @@ export function run(job: JobContext): void {
   const [listener, diskFd, ...others] = job.fds as [number, number, ...number[]];
   const own = counters.subarray(index * COUNTERS, (index + 1) * COUNTERS);
   const { fallback, needs } = pinFallback(data.fallback);
-  const folder = openRoot(root, symlinks, { fixed: sandbox, refreshMs: cache.validMs });
+  const folder = openRoot(root, symlinks, {
+    fixed: sandbox,
+    refreshMs: cache.validMs,
+    // Requests of one turn of the loop have arrived together: one look at the folder suffices.
+    now: () => loop.now,
+  });
   let loop: Loop;
   let tls: ServiceTls | null = null;
   let dialer: TlsDialer | null = null;
+  let guard: Guard | null = null;
   try {
-    // Open the library before the sandbox forbids it.
+    // Open libraries before the sandbox forbids it.
+    guard = data.auth && new Guard(data.auth);
     if (data.tls !== null) {
       const { handshakeMs, hsts, table } = data.tls;
       tls = { acceptor: new TlsAcceptor(table), handshakeMs };
@@ -115,9 +123,10 @@ export function run(job: JobContext): void {
   const writer = () => new LogWriter(loop, others.shift()!, () => service.count(Counter.LOG_LOST));
   const log = data.log === null ? null : writer();
   const events = data.events ? writer() : null;
-  const accessLog = log === null && events === null
-    ? null
-    : new AccessLog({ log, events, format: data.log ?? "json", now: () => performance.now() });
+  const accessLog = log === null && events === null ? null : new AccessLog({
+    ...{ log, events, format: data.log ?? "json", eventsPerSecond: data.eventsPerSecond },
+    now: () => performance.now(),
+  });
   let drainId = 0;
   const service: Service = new Service({
     loop,
@@ -130,6 +139,7 @@ export function run(job: JobContext): void {
     fallback,
     dialer,
     tls,
+    guard,
     preflights: settings.cors !== undefined && settings.cors !== false,
     counters: own,
     closed() {

@@ -2,6 +2,7 @@
 
 import type { Loop } from "../../../threads/loop/loop.ts";
 import type { CacheConfig, Limits } from "../control/limits.ts";
+import type { Guard } from "../auth/guard.ts";
 import type { PrefetchClient } from "./prefetch_client.ts";
 import type { FallbackConfig } from "../proxy/options.ts";
 import type { TlsDialer } from "../../../tls/client/dialer.ts";
@@ -24,6 +25,8 @@ export interface ServiceOptions {
   /** Speaks TLS with the program of the fallback; `null` where that needs none. */
   readonly dialer: TlsDialer | null;
   readonly tls: ServiceTls | null;
+  /** Checks passwords; `null` without users. */
+  readonly guard: Guard | null;
   /** Whether the site answers CORS preflight requests. */
   readonly preflights: boolean;
   /** This thread's counters; see `Counter`. */

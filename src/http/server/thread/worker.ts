@@ -61,6 +61,7 @@ export class Service implements ConnectionService {
   readonly fallback: Fallback | null;
   /** HTTPS; `null` for HTTP. */
   readonly tls: ConnectionService["tls"];
+  readonly guard: ConnectionService["guard"];
   /** Whether the thread answers no more requests. */
   closing = false;
   readonly #options: ServiceOptions;
@@ -72,12 +73,12 @@ export class Service implements ConnectionService {
   readonly #sweeper = new Timer({ onTimeout: () => this.#sweep() });
 
   constructor(options: ServiceOptions) {
-    const { cache, counters, dialer, disk, limits, loop, preflights, remote, site } = options;
-    const config = options.fallback;
+    const { cache, counters, dialer, disk, fallback, limits, loop, remote, site } = options;
     this.remote = remote;
     this.#options = options;
     this.#counters = counters;
     this.tls = options.tls;
+    this.guard = options.guard;
     this.loop = loop;
     this.disk = disk;
     this.limits = limits;
@@ -87,10 +88,9 @@ export class Service implements ConnectionService {
     this.input = new Cell(limits.maxHeadBytes + INPUT_BYTES);
     this.output = new Output(this, Math.max(OUTPUT_BYTES, cache.maxFileBytes + INPUT_BYTES));
     const [{ clock }, scheme] = [this, this.tls === null ? "http" : "https"] as const;
-    const makeRoom = () => this.makeRoom();
-    this.fallback = config && new Fallback({
-      ...{ clock, config, dialer, loop, makeRoom, preflights, scheme },
-    });
+    const { preflights } = options;
+    const own = { clock, dialer, loop, makeRoom: () => this.makeRoom(), preflights, scheme };
+    this.fallback = fallback && new Fallback({ ...own, config: fallback });
     loop.timers.start(this.#sweeper, SWEEP_MS);
   }
 

@@ -9,7 +9,7 @@ import {
   sendHead,
   socketOf,
 } from "../../../runtime/response.ts";
-import { isPlain, socketConnection } from "../../../runtime/socket.ts";
+import { socketConnection, takesPlaintext } from "../../../runtime/socket.ts";
 import { CorkGuard } from "../../../runtime/tcp.ts";
 import type { RuntimeConnection } from "../../../runtime/types.ts";
 import { available } from "../../../sys/libc.ts";
@@ -69,7 +69,7 @@ export async function writeBody(
 ): Promise<boolean> {
   if (!available() || !isEligible(res) || contentLength(res) !== length) return false;
   const socket = await wait(socketOf(res));
-  if (socket === null || !isPlain(socket)) throw connectionClosed({ syscall: "sendfile" });
+  if (socket === null || !takesPlaintext(socket)) throw connectionClosed({ syscall: "sendfile" });
   const body = openBody(res, socket, (promised) => promised === length);
   try {
     if (body !== null) await write(body);

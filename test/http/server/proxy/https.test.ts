@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { once } from "node:events";
-import { copyFileSync } from "node:fs";
+import { copyFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
+import { join } from "node:path";
 import process from "node:process";
 import { after, before, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -344,6 +345,32 @@ describe("a program that is reached by HTTPS", { skip: NO_OPENSSL }, () => {
     made.write("current.pem", "nothing");
     await assert.rejects(server.reload(), { code: "ERR_SLUICE_CERTIFICATE" });
     assert.equal((await ask(port)).status, 200);
+  });
+
+  it("gets each session ticket once, and none after reload()", { skip: NO_COUNTS }, async () => {
+    const site = makeSite();
+    cleanUp.push(() => site.remove());
+    writeFileSync(join(site.root, "absent"), "not absent");
+    for (const maxVersion of ["TLSv1.2", "TLSv1.3"] as const) {
+      const program = createFileServer({
+        root: site.root,
+        threads: 1,
+        tls: { ...good, maxVersion },
+      });
+      cleanUp.push(() => program.close({ graceMs: 0 }));
+      const { port } = await program.listen();
+      const front = await startBefore(port, {}, { threads: 1 });
+      for (let i = 0; i < 4; i++) {
+        assert.equal((await ask(front.port)).body.toString(), "not absent");
+      }
+      // Two at a time: the second finds no ticket.
+      await Promise.all([ask(front.port), ask(front.port)]);
+      await front.server.reload();
+      assert.equal((await ask(front.port)).body.toString(), "not absent");
+      const { handshakes, resumed } = program.stats().tls!;
+      assert.equal(handshakes, 7);
+      assert.ok(resumed === 4 || resumed === 5, `${resumed} of them were resumed`);
+    }
   });
 
   it("leaves no descriptor open", { skip: NO_COUNTS }, async () => {

@@ -6,6 +6,7 @@ import { describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { createFileServer } from "../../../../src/http/server/control/file_server.ts";
 import type { RequestEvent } from "../../../../src/http/server/thread/log_format.ts";
+import { Sampler } from "../../../../src/http/server/thread/sampler.ts";
 import type { FileServerOptions } from "../../../../src/http/server/control/options.ts";
 import { fetchRaw, talk } from "../../../_kit/raw_http.ts";
 import { SlowClient } from "../../../_kit/slow_client.ts";
@@ -112,5 +113,66 @@ describe("onRequest", () => {
     assert.ok(bytes > 0 && bytes < total && total === LARGE_BYTES);
     assert.equal(typeof done[0]!.time, "number");
     assert.ok(done[1]!.durationMs > 0);
+  });
+
+  it("is called for no more requests per second than eventsPerSecond, and for large ones", async () => {
+    const events: RequestEvent[] = [];
+    let counted = 0;
+    const site = makeSite();
+    const server = createFileServer({
+      root: site.root,
+      onRequest: (event) => void events.push(event),
+      eventsPerSecond: 2,
+    });
+    const { port } = await server.listen();
+    try {
+      const one = (target: string) => `GET ${target} HTTP/1.1\r\nHost: a\r\n\r\n`;
+      const text = one("/file.txt").repeat(200) + one("/none").repeat(200) + one("/large.bin");
+      await talk(
+        port,
+        text + one("/file.txt").replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n"),
+      );
+    } finally {
+      await server.close({ graceMs: 500 });
+      counted = server.stats().requests;
+      site.remove();
+    }
+    assert.equal(counted, 402);
+    const of = (target: string) => events.filter((event) => event.target === target);
+    // A slow machine may need several seconds.
+    for (const target of ["/file.txt", "/none"]) {
+      assert.ok(of(target).length >= 2 && of(target).length < 100, `${of(target).length}`);
+    }
+    for (const { bytes, state, target } of events) {
+      if (state === "done" && target === "/large.bin") assert.equal(bytes, LARGE_BYTES);
+    }
+  });
+
+  it("refuses a rate that is none", () => {
+    for (const eventsPerSecond of [-1, 0.5, NaN]) {
+      assert.throws(() => createFileServer({ root: ".", eventsPerSecond }), RangeError);
+    }
+  });
+});
+
+describe("a sampler", () => {
+  it("lets some requests of each second pass, and as many failed ones", () => {
+    const sampler = new Sampler(2);
+    const take = (status: number, now: number) =>
+      [1, 2, 3].map(() => sampler.takes(status, now)).join();
+    assert.equal(take(200, 0), "true,true,false");
+    assert.equal(take(404, 500), "true,true,false");
+    assert.equal(take(200, 999), "false,false,false");
+    assert.equal(take(304, 1000), "true,true,false");
+  });
+
+  it("always lets those pass that were slow or cut short", () => {
+    const none = new Sampler(0);
+    const end = { status: 200, durationMs: 10, state: "done" } as const;
+    assert.equal(none.takesEnd(end, 0), false);
+    assert.equal(none.takesEnd({ ...end, durationMs: 1000 }, 0), true);
+    assert.equal(none.takesEnd({ ...end, state: "aborted" }, 0), true);
+    assert.equal(none.takesEnd({ ...end, status: 500 }, 0), false);
+    assert.equal(new Sampler(Infinity).takesEnd(end, 0), true);
   });
 });

@@ -122,6 +122,21 @@ describe("a server in a sandbox", () => {
     });
   });
 
+  it("asks for passwords", { skip: NO_LANDLOCK }, async () => {
+    // Hashes, too: the runtime may load a library for them.
+    const htpasswd = "a:{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=\nb:$apr1$saltsalt$LrttParrLPdxvgutaSXWJ0";
+    await withServer(
+      { sandbox: true, auth: { users: { c: "secret" }, htpasswd } },
+      async (port) => {
+        assert.equal((await fetchRaw(port, "/file.txt")).status, 401);
+        for (const user of ["a", "b", "c"]) {
+          const Authorization = `Basic ${btoa(`${user}:secret`)}`;
+          assert.equal((await fetchRaw(port, "/file.txt", { Authorization })).status, 200, user);
+        }
+      },
+    );
+  });
+
   it("can open nothing else, whatever it is told", { skip: NO_LANDLOCK }, async () => {
     // Without the sandbox this policy leads out; it stands for a mistake of ours.
     await withServer({ symlinks: "follow" }, async (port) => {

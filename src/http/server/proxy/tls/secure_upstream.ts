@@ -39,6 +39,7 @@ export class SecureUpstream implements Task, BridgeOwner {
   readonly #dialer: TlsDialer;
   readonly #owner: SecureOwner;
   readonly #session: TlsSession | null;
+  readonly #context: bigint;
   readonly #socket: Watched;
   #bridge: TlsBridge | null = null;
   #queued = false;
@@ -60,6 +61,7 @@ export class SecureUpstream implements Task, BridgeOwner {
     this.#dialer = dialer;
     this.#owner = owner;
     this.fd = fd;
+    this.#context = dialer.context;
     this.#session = dialer.connect(fd);
     this.#socket = new Watched(loop, fd, (events) => this.#onSocket(events), OUT);
   }
@@ -146,6 +148,9 @@ export class SecureUpstream implements Task, BridgeOwner {
     if (this.#closed) return;
     this.#closed = true;
     this.#bridge?.close();
+    if (this.#session !== null && this.#bridge !== null) {
+      this.#dialer.keep(this.#session, this.#context);
+    }
     this.#session?.free();
     this.#socket.close();
   }

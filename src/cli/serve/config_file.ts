@@ -1,0 +1,94 @@
+/** `sluice.config.json`: options of `sluice serve` that do not fit a line. @module */
+
+import { existsSync, readFileSync } from "node:fs";
+import { dirname, resolve } from "node:path";
+import type { Command, Option } from "commander";
+import { isPath } from "../reference/table.ts";
+
+/** Name of the file that is read if there is one in the current folder. */
+const USUAL = "sluice.config.json";
+
+/**
+ * Sets options that the command line leaves out from a file. Its keys are the long names of options:
+ * `{ "clean-urls": true, "cache": "1h" }`. Options that may be repeated take a list. Paths are relative
+ * to the file.
+ *
+ * @param file The file; without it, `sluice.config.json` if that exists.
+ * @returns The path of the file, or `undefined` if there is none.
+ *
+ * @throws {Error} When the file is invalid; the message names the key.
+ */
+export function applyConfig(command: Command, file: string | undefined): string | undefined {
+  if (file === undefined && !existsSync(USUAL)) return undefined;
+  const path = resolve(file ?? USUAL);
+  for (const [key, value] of Object.entries(parse(path))) {
+    const option = command.options.find(({ long }) => long === `--${key}`);
+    if (option === undefined || key === "config" || key === "print-config") {
+      throw new Error(`${path}: "${key}" is no option of sluice ${command.name()}`);
+    }
+    const name = option.attributeName();
+    const read = valueOf(option, value, path);
+    // The command line wins.
+    if (command.getOptionValueSource(name) === "cli") continue;
+    command.setOptionValueWithSource(name, read, "config");
+  }
+  return path;
+}
+
+/** The options as a config file has them, without defaults. */
+export function configOf(command: Command): Record<string, unknown> {
+  const given = command.options.filter((option) => {
+    const source = command.getOptionValueSource(option.attributeName());
+    return source === "cli" || source === "config";
+  });
+  return Object.fromEntries(
+    given.filter(({ long }) => long !== "--print-config" && long !== "--config").map((option) => [
+      option.long!.slice(2),
+      shown(option, command.getOptionValue(option.attributeName())),
+    ]),
+  );
+}
+
+/** Passwords are not for the screen. */
+function shown(option: Option, value: unknown): unknown {
+  if (option.long === "--auth") return Object.keys(value as object).map((user) => `${user}:***`);
+  return value;
+}
+
+function parse(path: string): Record<string, unknown> {
+  let value: unknown;
+  try {
+    value = JSON.parse(readFileSync(path, "utf8"));
+  } catch (cause) {
+    throw new Error(`Cannot read ${path}`, { cause });
+  }
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) {
+    return value as Record<string, unknown>;
+  }
+  throw new Error(`${path}: expected an object, such as { "cache": "1h" }`);
+}
+
+/** Reads a value as the command line does. */
+function valueOf(option: Option, value: unknown, path: string): unknown {
+  const refuse = (why: string) => new Error(`${path}: ${option.long!.slice(2)} ${why}`);
+  if (option.isBoolean()) {
+    if (typeof value === "boolean") return value;
+    throw refuse("must be true or false");
+  }
+  if (value === true && option.optional) return true;
+  const texts = (Array.isArray(value) ? value : [value]).map((each) => {
+    if (typeof each === "string" && each !== "" || typeof each === "number") return String(each);
+    throw refuse("must be text or a number");
+  });
+  const name = /<([^>]+)>$/.exec(option.flags)?.[1] ?? "";
+  // The page for missing files is below the folder that is served.
+  const paths = isPath(name) && option.long !== "--404";
+  try {
+    return texts.reduce<unknown>((before, text) => {
+      const full = paths ? resolve(dirname(path), text) : text;
+      return option.parseArg === undefined ? full : option.parseArg(full, before as never);
+    }, undefined);
+  } catch (cause) {
+    throw refuse(`is ${JSON.stringify(value)}: ${(cause as Error).message}`);
+  }
+}

@@ -1,0 +1,75 @@
+/** Converts the flags of `sluice serve` about files to options of the server. @module */
+
+import { realpathSync, statSync } from "node:fs";
+import { basename, dirname } from "node:path";
+import type { FileServerOptions } from "../../http/mod.ts";
+import { folderAt } from "../folder.ts";
+import { read, readHeaders, readRedirects } from "./host_files.ts";
+
+/** Flags about what is served, and how. */
+export interface SiteFlags {
+  readonly spa: boolean;
+  readonly cors: boolean;
+  readonly fallback?: string | undefined;
+  readonly cache?: Pick<FileServerOptions, "cacheControl" | "maxAge"> | undefined;
+  readonly precompressed: boolean;
+  readonly dotfiles: boolean;
+  readonly cleanUrls: boolean;
+  readonly index?: readonly string[] | undefined;
+  /** `--404` */
+  readonly 404?: string | undefined;
+  /** Users with passwords, and the path of a htpasswd file. */
+  readonly auth?: Readonly<Record<string, string>> | undefined;
+  readonly authFile?: string | undefined;
+  readonly headers?: string | undefined;
+  readonly redirects?: string | undefined;
+}
+
+/** Returns the folder to serve, and the name of the only file if `path` is a file. */
+export function rootAt(path: string): { root: string; only?: string } {
+  let file: string;
+  try {
+    file = realpathSync(path);
+    if (path === "" || !statSync(file).isFile()) return { root: folderAt(path, "serve") };
+  } catch {
+    return { root: folderAt(path, "serve") };
+  }
+  return { root: folderAt(dirname(file), "serve"), only: basename(file) };
+}
+
+/** Returns the options. */
+export function siteOf(
+  flags: SiteFlags,
+  only: string | undefined,
+): Partial<FileServerOptions> {
+  const { cache, cleanUrls, cors, dotfiles, fallback, headers, index, precompressed, redirects } =
+    flags;
+  return {
+    spa: flags.spa,
+    cors,
+    precompressed,
+    listing: !flags.spa && fallback === undefined && only === undefined,
+    ...cache,
+    // Whoever names a hidden file wants it.
+    ...(dotfiles || only?.[0] === ".") && { dotfiles: "allow" as const },
+    ...cleanUrls && { extensions: ["html"] },
+    ...index !== undefined && { index },
+    ...flags[404] !== undefined && { notFound: flags[404] },
+    ...authOf(flags),
+    ...headers !== undefined && { headers: readHeaders(headers) },
+    ...redirects !== undefined && { redirects: readRedirects(redirects) },
+    ...only !== undefined && { only },
+    ...fallback !== undefined && { fallback },
+  };
+}
+
+/** Users of both flags; the server checks them. */
+function authOf({ auth, authFile }: SiteFlags): Partial<FileServerOptions> {
+  if (auth === undefined && authFile === undefined) return {};
+  return {
+    auth: {
+      ...auth !== undefined && { users: auth },
+      ...authFile !== undefined && { htpasswd: read(authFile) },
+    },
+  };
+}

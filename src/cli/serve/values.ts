@@ -1,0 +1,45 @@
+/** Reads the values of options of `sluice serve`. @module */
+
+import { InvalidArgumentError } from "commander";
+import { parseDuration } from "../../http/rules/fields/duration.ts";
+import type { SiteFlags } from "./site.ts";
+
+/** A port. */
+export function port(text: string): number {
+  if (/^\d{1,5}$/.test(text) && Number(text) <= 65_535) return Number(text);
+  throw new InvalidArgumentError("Expected a port in 0..65535.");
+}
+
+/** A number of threads. */
+export function threads(text: string): number {
+  if (/^\d{1,3}$/.test(text) && Number(text) >= 1 && Number(text) <= 256) return Number(text);
+  throw new InvalidArgumentError("Expected a number in 1..256.");
+}
+
+/** How long clients may keep files. */
+export function cacheTime(text: string): NonNullable<SiteFlags["cache"]> {
+  if (text === "no-store" || text === "no-cache") return { cacheControl: text };
+  try {
+    parseDuration(text, "cache");
+    return { maxAge: text };
+  } catch {
+    throw new InvalidArgumentError("Expected a time such as 1h or 30 days, no-cache or no-store.");
+  }
+}
+
+/** A user with a password; several add up. */
+export function credentials(
+  text: string,
+  before: Readonly<Record<string, string>> = {},
+): Readonly<Record<string, string>> {
+  const [, user, password] = /^([^:]+):(.+)$/.exec(text) ?? [];
+  if (user === undefined) throw new InvalidArgumentError("Expected USER:PASSWORD.");
+  return { ...before, [user]: password! };
+}
+
+/** Names of index files; none for "none". */
+export function indexNames(text: string): string[] {
+  const names = text === "none" ? [] : text.split(",");
+  if (names.every((name) => name !== "" && name[0] !== "/")) return names;
+  throw new InvalidArgumentError('Expected names such as index.html,index.htm, or "none".');
+}
