@@ -44,7 +44,12 @@ export async function startThreads(): Promise<void> {
   await readable;
   await runBlocking("fsync", read);
   // Deno keeps an event loop after the first thread has ended.
-  const host = new WorkerHost({ job: "blocking", completed: () => {}, ended: () => {} });
+  const host = new WorkerHost({
+    job: "blocking",
+    data: { nice: 0 },
+    completed: () => {},
+    ended: () => {},
+  });
   await host.close();
   close(read);
   close(write);

@@ -29,6 +29,8 @@ export interface ServerOptions {
   readonly env?: Record<string, string>;
   /** A command that runs the server, such as strace with its options. */
   readonly under?: readonly string[];
+  /** Descriptor that it gets as its descriptor 3. */
+  readonly passed?: number;
 }
 
 const DENO = "Deno" in globalThis;
@@ -53,16 +55,16 @@ export function command(file: URL): string[] {
 export async function startServer(
   file: URL,
   args: readonly string[],
-  { env, under = [] }: ServerOptions = {},
+  { env, passed, under = [] }: ServerOptions = {},
 ): Promise<RunningServer> {
   const [executable, ...rest] = [...under, ...command(file), ...args];
   const child = spawn(executable!, rest, {
     env: { ...process.env, ...env },
-    stdio: ["ignore", "pipe", "pipe"],
+    stdio: ["ignore", "pipe", "pipe", ...(passed === undefined ? [] : [passed])],
   });
   let output = "";
   for (const stream of [child.stdout, child.stderr]) {
-    stream.setEncoding("utf8").on("data", (text: string) => output += text);
+    stream!.setEncoding("utf8").on("data", (text: string) => output += text);
   }
   const ended = endOf(child);
   const printed = async (pattern: RegExp) => {

@@ -13,6 +13,8 @@ import { parseHeaders, parseRedirects } from "../../src/cli/serve/host_files.ts"
 import { requestLine } from "../../src/cli/serve/lines.ts";
 import { Traffic } from "../../src/cli/serve/traffic.ts";
 import type { RequestEvent } from "../../src/http/mod.ts";
+import { getsockname, raw } from "../../src/sys/mod.ts";
+import { openListener } from "../../src/sys/net/listener.ts";
 import { runChild } from "../_kit/child.ts";
 import { fetchRaw } from "../_kit/raw_http.ts";
 import { startServer } from "../_kit/server.ts";
@@ -54,6 +56,26 @@ const SITE = {
   "_headers": "# for all\n/*\n  X-Frame-Options: DENY\n",
   "_redirects": "/old/*  /new/:splat  302\n",
 };
+
+describe("sluice serve under systemd", () => {
+  it("serves on the socket that it gets, and leaves it open for the next one", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "sluice-"));
+    writeFileSync(join(folder, "file.txt"), "the file");
+    const listener = openListener({ family: "IPv4", address: "127.0.0.1", port: 0 }, 64);
+    const { port } = getsockname(listener) as { port: number };
+    // LISTEN_PID is the process that the shell becomes.
+    const under = ["sh", "-c", 'LISTEN_FDS=1 LISTEN_PID=$$ exec "$@"', "sh"];
+    for (let i = 0; i < 2; i++) {
+      const server = await startServer(MAIN, ["serve", folder], { under, passed: listener });
+      assert.equal(server.port, port);
+      assert.equal((await fetchRaw(port, "/file.txt")).body.toString(), "the file");
+      server.kill("SIGTERM");
+      assert.equal(await server.ended, 143, server.output());
+    }
+    raw.close(listener);
+    rmSync(folder, { recursive: true });
+  });
+});
 
 describe("sluice serve", () => {
   it("says why a program has not answered", () => {

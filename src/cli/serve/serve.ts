@@ -60,8 +60,10 @@ export async function serveFolder(path: string, options: ServeOptions): Promise<
   const reporter = createReporter(options);
   const server = await listen({ ...site, root }, options, tls?.options, reporter);
   await interruptible(async (signal) => {
-    const { address, port } = server.address!;
-    const urls = urlsOf(address, port, tls === undefined ? "http" : "https");
+    const { address, family, port } = server.address!;
+    const urls = family === "Unix"
+      ? { local: server.url!, network: [] }
+      : urlsOf(address, port, tls === undefined ? "http" : "https");
     const made = tls?.made;
     const note = made === undefined ? howBytesTravel() : howToTrust(made);
     // Before the address is printed, because SIGHUP without a listener would end the process.
@@ -112,6 +114,15 @@ export function howBytesTravel(): string {
   return `Files leave by sendfile(2), called by ${name} ${version} through ${backend().name}`;
 }
 
+/**
+ * The socket that systemd has opened for this process, unless a port was asked for: sd_listen_fds(3).
+ */
+function passedSocket(port: number | undefined): number | undefined {
+  const { LISTEN_FDS, LISTEN_PID } = process.env;
+  const passed = Number(LISTEN_FDS) > 0 && Number(LISTEN_PID) === process.pid;
+  return passed && port === undefined ? 3 : undefined;
+}
+
 async function listen(
   site: Partial<FileServerOptions> & { readonly root: string },
   { host, log, port, sandbox, threads }: ServeOptions,
@@ -120,11 +131,11 @@ async function listen(
 ): Promise<FileServer> {
   const told = log === undefined ? eventsFor(reporter, threads) : logTo(log);
   const first = port ?? DEFAULT_PORT;
+  const fd = passedSocket(port);
   for (let candidate = first;; candidate++) {
     const server = createFileServer({
       ...site,
-      port: candidate,
-      host: host === true ? "0.0.0.0" : host,
+      ...(fd === undefined ? { port: candidate, host: host === true ? "0.0.0.0" : host } : { fd }),
       threads,
       sandbox,
       cache: { validMs: VALID_MS },
@@ -135,7 +146,7 @@ async function listen(
       await server.listen();
       return server;
     } catch (error) {
-      const taken = (error as NodeJS.ErrnoException).code === "EADDRINUSE";
+      const taken = fd === undefined && (error as NodeJS.ErrnoException).code === "EADDRINUSE";
       if (taken && port === undefined && candidate < first + PORTS) {
         reporter.taken(candidate);
         continue;
