@@ -20,6 +20,10 @@ export const IN_TURN: readonly Entry[] = [
     path: "test/package/",
     reason: "the project that has the package installed, and its tarballs",
   },
+  {
+    path: "test/move/pseudo_files",
+    reason: "trace_pipe, which the kernel lets one process open at a time",
+  },
 ];
 
 /** Whether `file` must run alone. */
