@@ -184,7 +184,8 @@ describe("Loop", () => {
       loop.timers.start(new Timer({ onTimeout: stop }), 10 * PARK_MS);
       loop.timers.start(new Timer({ onTimeout: () => fired = loop.now - began }), 2 * PARK_MS);
       run();
-      assert.ok(turns() >= 9, `${turns()} turns`);
+      // Without the limit there would be two. On a busy machine, each of the ten takes longer.
+      assert.ok(turns() >= 5, `${turns()} turns`);
       assert.ok(fired >= 2 * PARK_MS, `fired after ${fired} ms`);
     }),
   );
