@@ -11,7 +11,7 @@
 import { createBackend as createBun } from "./bun.ts";
 import { createBackend as createDeno } from "./deno.ts";
 import { createBackend as createKoffi } from "./koffi.ts";
-import { createBackend as createNode } from "./node.ts";
+import { createBackend as createNode, letCompilersFinish } from "./node.ts";
 import type { Backend } from "./types.ts";
 
 /** The name and version that the runtime reports. */
@@ -33,6 +33,7 @@ interface Globals {
   readonly Bun?: { readonly version: string };
   readonly process?: {
     getBuiltinModule?(id: string): unknown;
+    once(event: "exit", listener: () => void): void;
     readonly env?: Record<string, string | undefined>;
     readonly versions?: { readonly node?: string };
     /** Present only under the permission model of Node.js. */
@@ -155,7 +156,10 @@ function chooseOnNode(wanted: string | undefined): Backend {
       const ffi = atLeast(version, 26, 9)
         ? builtin<Parameters<typeof createNode>[0]>("node:ffi")
         : undefined;
-      if (ffi !== undefined) return createNode(ffi);
+      if (ffi !== undefined) {
+        globals.process?.once("exit", letCompilersFinish);
+        return createNode(ffi);
+      }
       failures.push(
         new Error(`Cannot use node:ffi on ${name} ${version}: it needs Node.js 26.9 or later`),
       );
