@@ -140,10 +140,13 @@ const SERVER: { bin: string } | { reason: string } = (() => {
   const versions = "/usr/lib/postgresql";
   const [version] = existsSync(versions) ? readdirSync(versions).sort().reverse() : [];
   if (version === undefined) return { reason: "PostgreSQL is not installed" };
-  const [program, ...args] = [...OWNER, "test", "-r", fileURLToPath(POSTGRES)];
-  const readable = spawnSync(program!, args).status === 0;
-  const bin = join(versions, version, "bin");
-  return readable ? { bin } : { reason: "PostgreSQL's user cannot read this folder" };
+  const can = (...test: string[]) => {
+    const [program, ...args] = [...OWNER, "test", ...test];
+    return spawnSync(program!, args).status === 0;
+  };
+  if (!can("-r", fileURLToPath(POSTGRES))) return { reason: "its user cannot read this folder" };
+  if (!can("-x", process.execPath)) return { reason: "its user cannot run this runtime" };
+  return { bin: join(versions, version, "bin") };
 })();
 
 describe("examples/postgres_backup.ts", { skip: "reason" in SERVER && SERVER.reason }, () => {
