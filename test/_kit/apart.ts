@@ -21,7 +21,7 @@ export const IN_TURN: readonly Entry[] = [
     reason: "the project that has the package installed, and its tarballs",
   },
   {
-    path: "test/move/pseudo_files",
+    path: "test/move/pseudo_files.test.ts",
     reason: "trace_pipe, which the kernel lets one process open at a time",
   },
 ];
