@@ -170,6 +170,8 @@ describeWithoutLeaks("createReadStream(), interrupted in the middle", {
       const { bytesRead } = stream;
       read();
       await sleep(50);
+      // The last byte may still be with the runtime, on a busy machine for longer.
+      for (let i = 0; i < 500 && peer.length < bytesRead; i++) await sleep(10);
       assert.equal(peer.length, bytesRead);
       assert.ok(stream.bytesRead <= bytesRead + stream.readableHighWaterMark);
       stream.resume();
