@@ -29,7 +29,7 @@ const COMPILE_MS = 50;
 /**
  * Waits until V8's own threads have compiled what they were compiling. Node.js 26 frees the
  * descriptions of foreign functions at its end while these threads may still read them: without this
- * wait, one in fifty short programs on a busy machine ends by SIGSEGV after its last line.
+ * wait, some programs end by SIGSEGV after their last line, most of all on a busy machine.
  */
 export function letCompilersFinish(): void {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, COMPILE_MS);

@@ -34,9 +34,8 @@ export interface ServerLimits {
   fileMs?: number | undefined;
   /**
    * Maximum rate of each connection in bytes per second; 0 for none, otherwise at least 4096 and
-   * more than `minRate`. The kernel spaces the segments out (SO_MAX_PACING_RATE, Linux 4.13), so a
-   * limited connection costs no more CPU time. Has no effect on Unix sockets; not available without
-   * foreign calls. nginx calls it `limit_rate`.
+   * more than `minRate`. The kernel spaces the segments out (SO_MAX_PACING_RATE, Linux 4.13). Has
+   * no effect on Unix sockets; not available without foreign calls. nginx calls it `limit_rate`.
    *
    * @default {0}
    */

@@ -39,8 +39,7 @@ export interface FileServerOptions extends Omit<SiteOptions, "headers" | "listin
   /**
    * A socket that listens already, instead of `port`, `host` and `path`: 3 is the first one of
    * systemd (`sd_listen_fds(3)`). It is duplicated; you still own it, and it becomes non-blocking.
-   * While it is open, connections wait in its queue for the next server, so that a restart refuses
-   * none. Needs foreign calls.
+   * While it is open, connections wait in its queue for the next server. Needs foreign calls.
    */
   fd?: number | undefined;
   /** Number of serving threads; a new connection goes to the least loaded one. @default {1} */
