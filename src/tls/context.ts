@@ -1,13 +1,12 @@
 /** `SSL_CTX`: the state shared by the connections for one set of host names. @module */
 
-import { Cell } from "../../ffi/libc/cell.ts";
 import { builtin } from "../builtins.ts";
 import { UnsupportedError } from "../errors.ts";
 import { alpnCallback } from "./alpn/alpn_callback.ts";
 import { type Certificates, type Credential, derOf } from "./certificate/credential.ts";
 import { calls, openssl } from "./library.ts";
 import { takeReason } from "./openssl_errors.ts";
-import { TICKET_KEY_BYTES } from "./ticket_keys.ts";
+import { TICKET_KEY_BYTES, type TicketKey } from "./ticket_keys.ts";
 
 /** TLS versions, by their numbers in the protocol. */
 export const Version = { "TLSv1.2": 0x0303, "TLSv1.3": 0x0304 } as const;
@@ -34,7 +33,7 @@ export interface ContextOptions {
   readonly suites: string | null;
   readonly clients: ClientCertificates | null;
   /** The key that encrypts session tickets; `null` for no tickets. */
-  readonly ticketKey: Uint8Array | null;
+  readonly ticketKey: TicketKey | null;
   /** Whether to send new tickets; existing tickets of clients are accepted anyway. */
   readonly issuesTickets: boolean;
   /** How long a session may be resumed, in seconds. */
@@ -152,12 +151,8 @@ function configure(context: bigint, options: ContextOptions): void {
   );
 }
 
-function setTicketKey(context: bigint, ticketKey: Uint8Array): void {
-  const cell = new Cell(TICKET_KEY_BYTES);
-  cell.bytes.set(ticketKey);
-  const { address } = cell;
+function setTicketKey(context: bigint, { address }: TicketKey): void {
   const set = control(context, SSL_CTRL_SET_TLSEXT_TICKET_KEYS, BigInt(TICKET_KEY_BYTES), address);
-  cell.bytes.fill(0);
   if (set !== 1) throw refused("set the key of session tickets");
 }
 

@@ -16,7 +16,7 @@ import {
 import { calls } from "./library.ts";
 import type { HostConfig, TlsConfig } from "./options.ts";
 import { type Pem, unusable } from "./certificate/pem_source.ts";
-import { keyName, newTicketKey } from "./ticket_keys.ts";
+import { TicketKey } from "./ticket_keys.ts";
 
 /** Maximum size of an OCSP response in bytes: it is sent with each handshake. */
 const MOST_OCSP_BYTES = 64 * 1024;
@@ -45,8 +45,8 @@ export class TlsContexts {
   readonly #kernelTls: boolean;
   #hosts: readonly Host[];
   #clients: Certificates | null;
-  #key: Uint8Array | null;
-  #previousKey: Uint8Array | null = null;
+  #key: TicketKey | null;
+  #previousKey: TicketKey | null = null;
   #table: ContextTable;
 
   /**
@@ -65,10 +65,11 @@ export class TlsContexts {
     this.#key = null;
     try {
       if (config.ca !== null) this.#clients = loadCertificates(config.ca);
-      if (config.tickets) this.#key = newTicketKey();
+      if (config.tickets) this.#key = new TicketKey();
       this.#table = this.#make();
     } catch (error) {
       this.#freeLoaded(this.#hosts, this.#clients);
+      this.#key?.free();
       throw error;
     }
   }
@@ -115,14 +116,15 @@ export class TlsContexts {
    */
   rotate(): ContextTable {
     const before = [this.#previousKey, this.#key] as const;
+    const key = new TicketKey();
     try {
-      this.#previousKey = this.#key;
-      this.#key = newTicketKey();
+      [this.#previousKey, this.#key] = [this.#key, key];
       const old = this.#replace();
-      before[0]?.fill(0);
+      before[0]?.free();
       return old;
     } catch (error) {
       [this.#previousKey, this.#key] = before;
+      key.free();
       throw error;
     }
   }
@@ -134,8 +136,8 @@ export class TlsContexts {
     this.#freeLoaded(this.#hosts, this.#clients);
     this.#hosts = [];
     this.#clients = null;
-    this.#key?.fill(0);
-    this.#previousKey?.fill(0);
+    this.#key?.free();
+    this.#previousKey?.free();
   }
 
   #replace(): ContextTable {
@@ -146,7 +148,7 @@ export class TlsContexts {
 
   #make(): ContextTable {
     const entries: ContextEntry[] = [];
-    const previousKey = this.#previousKey === null ? "" : keyName(this.#previousKey);
+    const previousKey = this.#previousKey?.name ?? "";
     try {
       for (const host of this.#hosts) entries.push(this.#entry(host));
     } catch (error) {
@@ -159,7 +161,7 @@ export class TlsContexts {
   #entry({ credentials, names, ocsp }: Host): ContextEntry {
     const { ciphers, maxVersion, minVersion, requireCert, suites, ticketSeconds } = this.#config;
     const clients = this.#clients && { authorities: this.#clients, required: requireCert };
-    const make = (ticketKey: Uint8Array | null, issues: boolean) =>
+    const make = (ticketKey: TicketKey | null, issues: boolean) =>
       makeContext({
         credentials,
         minVersion,

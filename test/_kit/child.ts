@@ -29,10 +29,14 @@ export interface ChildResult {
 
 const DENO = "Deno" in globalThis;
 
-/** The command line that runs `file` under this runtime. */
-export function commandLine(file: URL, args: readonly string[]): string[] {
-  const deno = DENO ? ["run", "--no-check", "-A"] : [];
-  return [process.execPath, ...deno, fileURLToPath(file), ...args];
+/** The command line that runs `file` under this runtime; `flags` replace those that permit Deno everything. */
+export function commandLine(
+  file: URL,
+  args: readonly string[],
+  flags: readonly string[] = DENO ? ["-A"] : [],
+): string[] {
+  const deno = DENO ? ["run", "--no-check"] : [];
+  return [process.execPath, ...deno, ...flags, fileURLToPath(file), ...args];
 }
 
 /** Runs `file`; resolves when it ends. A child that had to be killed has the signal `SIGKILL`. */

@@ -22,15 +22,16 @@ export interface MiniServer {
   close(): Promise<void>;
 }
 
-/** Starts the server with the option `tls` as the program would give it. */
+/** Starts the server with the option `tls` as the program would give it; `flags` are the runtime's. */
 export async function startMini(
   root: string,
   tls: Record<string, unknown>,
   more: { kernelTls?: boolean } = {},
+  flags?: readonly string[],
 ): Promise<MiniServer> {
   const argument = JSON.stringify({ root, tls, ...more });
   const file = new URL("./_fixtures/server.ts", import.meta.url);
-  const [command, ...args] = commandLine(file, [argument]);
+  const [command, ...args] = commandLine(file, [argument], flags);
   const child = spawn(command!, args, { stdio: ["ignore", "pipe", "pipe"], env: process.env });
   let errors = "";
   child.stderr.setEncoding("utf8").on("data", (text: string) => errors += text);

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { chmodSync, readFileSync } from "node:fs";
+import { createServer } from "node:net";
 import process from "node:process";
 import { after, before, describe, it } from "node:test";
 import { pathToFileURL } from "node:url";
@@ -124,17 +126,29 @@ describe("loadCredential() of files", { skip: NO_OPENSSL }, () => {
     refused(() => load(wrong, leaf.key), wrong, /own certificate must come first; it is number 2/);
   });
 
-  it("names the file that is missing, a folder, or not readable", { skip: NO_OPENSSL }, () => {
-    const missing = made.path("missing.pem");
-    refused(() => load(missing, good.key), missing, /ENOENT/);
-    refused(() => load(good.cert, missing), missing, /ENOENT/);
-    refused(() => load(good.cert, made.folder), made.folder, /directory/);
-    const secret = made.write("secret.key", "x");
-    chmodSync(secret, 0);
-    if (process.getuid!() !== 0) {
-      refused(() => load(good.cert, secret), secret, /EACCES|permission/i);
-    }
-  });
+  it(
+    "names the file that is missing, a folder, or not readable",
+    { skip: NO_OPENSSL },
+    async () => {
+      const missing = made.path("missing.pem");
+      refused(() => load(missing, good.key), missing, /ENOENT/);
+      refused(() => load(good.cert, missing), missing, /ENOENT/);
+      refused(() => load(good.cert, made.folder), made.folder, /directory/);
+      const server = createServer();
+      await once(server.listen(made.path("socket")), "listening");
+      refused(
+        () => load(good.cert, made.path("socket")),
+        made.path("socket"),
+        /ENXIO|no such device/,
+      );
+      server.close();
+      const secret = made.write("secret.key", "x");
+      chmodSync(secret, 0);
+      if (process.getuid!() !== 0) {
+        refused(() => load(good.cert, secret), secret, /EACCES|permission/i);
+      }
+    },
+  );
 
   it("tells an encrypted key from a wrong passphrase", { skip: NO_OPENSSL }, () => {
     made.run("pkcs8", "-topk8", "-in", "good.key", "-out", "locked.key", "-passout", "pass:sesame");

@@ -5,8 +5,10 @@ import { guardsPaths } from "../../../ffi/mod.ts";
 import { isBytes } from "../../bytes.ts";
 import { builtin } from "../../builtins.ts";
 import { describe } from "../../options.ts";
+import { errnoName } from "../../errors.ts";
 import { CertificateError } from "../errors.ts";
 import { calls } from "../library.ts";
+import { Lib, takeErrors } from "../openssl_errors.ts";
 
 /** A path, a `file:` URL, PEM text (which contains `-----BEGIN`), or the bytes of such a text. */
 export type PemSource = string | URL | Uint8Array;
@@ -75,14 +77,14 @@ function open(pem: Pem): bigint {
   const fs = builtin("fs");
   try {
     if (guardsPaths()) {
-      const content = new Uint8Array(fs.readFileSync(path!));
+      const content = fs.readFileSync(path!);
       try {
         return memory(pem, content);
       } finally {
         content.fill(0);
       }
     }
-    fs.accessSync(path!, fs.constants.R_OK);
+    // Not accessSync(): on Deno, it needs another permission.
     if (fs.statSync(path!).isDirectory()) throw new Error("it is a directory");
   } catch (cause) {
     throw unusable(pem, readable(cause as Error));
@@ -90,8 +92,14 @@ function open(pem: Pem): bigint {
   const ssl = calls();
   ssl.ERR_clear_error();
   const bio = BigInt(ssl.BIO_new_file(encoder.encode(`${path}\0`), READ_ONLY));
-  if (bio === 0n) throw unusable(pem, "it cannot be opened");
-  return bio;
+  if (bio !== 0n) return bio;
+  const error = takeErrors().find(({ lib }) => lib === Lib.SYSTEM);
+  throw unusable(
+    pem,
+    error === undefined
+      ? "it cannot be opened"
+      : `${errnoName(error.reason)}: ${error.text.toLowerCase()}`,
+  );
 }
 
 /** Shortens "ENOENT: no such file or directory, access '/x'" by the call and the path. */
