@@ -10,7 +10,16 @@ import { type MiniServer, type MiniStats, startMini } from "./_server.ts";
 const REQUEST = "GET /data HTTP/1.1\r\nHost: localhost\r\n\r\n";
 const LAST = "GET /data HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
 
-/** Runs `openssl s_client`; writes each text after a pause. Resolves with everything it printed. */
+/** What `s_client` prints once it has read a text, and so takes the next one for another. */
+function effectOf(text: string): RegExp {
+  if (text.startsWith("GET")) return /payload/g;
+  return text === "R\n" ? /RENEGOTIATING/g : />>> .*KeyUpdate/g;
+}
+
+/**
+ * Runs `openssl s_client`; writes each text when the one before has had its effect, or, if empty,
+ * nothing for a while. Resolves with everything it printed.
+ */
 async function sClient(
   { port }: MiniServer,
   args: readonly string[] = [],
@@ -25,15 +34,24 @@ async function sClient(
     ...args,
   ]);
   let output = "";
+  let grown = () => {};
   for (const stream of [child.stdout, child.stderr]) {
-    stream.setEncoding("utf8").on("data", (text: string) => output += text);
+    stream.setEncoding("utf8").on("data", (text: string) => {
+      output += text;
+      grown();
+    });
   }
   child.stdin.on("error", () => {});
   const ended = new Promise<void>((resolve) => child.once("close", () => resolve()));
   const timer = setTimeout(() => child.kill("SIGKILL"), 20_000);
   for (const text of texts) {
-    await Promise.race([sleep(200), ended]);
+    const count = () => output.match(effectOf(text))?.length ?? 0;
+    const before = count();
+    const effect = new Promise<void>((resolve) => {
+      grown = () => count() > before && resolve();
+    });
     child.stdin.write(text);
+    await Promise.race([text === "" ? sleep(200) : effect, ended]);
   }
   await ended;
   clearTimeout(timer);
