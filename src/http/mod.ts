@@ -64,6 +64,13 @@ export type { AuthOptions } from "./server/auth/options.ts";
 export type { RequestEvent } from "./server/thread/log_format.ts";
 export type { CacheOptions, ServerLimits } from "./server/control/limits.ts";
 export type { FileServerOptions } from "./server/control/options.ts";
+export type {
+  FolderOptions,
+  HostOptions,
+  Hosts,
+  MountOptions,
+  Mounts,
+} from "./server/sites/options.ts";
 export type { LogOptions } from "./server/thread/log_options.ts";
 export type { Endpoint, FallbackOptions, Forwarding } from "./server/proxy/options.ts";
 export type { FallbackTlsOptions } from "./server/proxy/tls/options.ts";

@@ -15,6 +15,7 @@ const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 /** Tests that also pass without foreign calls; test/portable passes only without them. */
 export const FLOOR: readonly string[] = [
   "test/portable/",
+  "test/http/server/mounts",
   "test/memory/changing",
   "test/move/copy_ended",
   "test/move/copy_refused",

@@ -3,7 +3,7 @@
 import { Command, Option } from "commander";
 import { addNote } from "../notes.ts";
 import { print } from "../output.ts";
-import { cacheTime, credentials, indexNames, port, threads } from "../serve/values.ts";
+import { cacheTime, credentials, indexNames, mount, port, threads } from "../serve/values.ts";
 import type { ServeOptions } from "../serve/serve.ts";
 
 const NOTE = "Ctrl-C waits for downloads to end; press it again to stop at once.";
@@ -23,6 +23,7 @@ function serveCommand(): Command {
       "127.0.0.1",
     )
     .option("-t, --threads <n>", "server threads", threads, 1)
+    .option("--mount <at=dir>", "serve another folder below a path; may be repeated", mount)
     .option(
       "--cache <time>",
       "clients may keep files for 1h, 30d, ...; no-cache, no-store",
@@ -48,7 +49,7 @@ function serveCommand(): Command {
     .option("--redirect-http <port>", "with HTTPS: redirect HTTP requests on this port", port)
     .option(
       "--sandbox",
-      "restrict the server threads to reading below the folder (Landlock, seccomp)",
+      "restrict the server threads to reading below the folders (Landlock, seccomp)",
       false,
     )
     .option("--cors", "let pages of other origins read the files", false)

@@ -10,8 +10,8 @@ const USUAL = "sluice.config.json";
 
 /**
  * Sets options that the command line leaves out from a file. Its keys are the long names of options:
- * `{ "clean-urls": true, "cache": "1h" }`. Options that may be repeated take a list. Paths are relative
- * to the file.
+ * `{ "clean-urls": true, "cache": "1h" }`. Options that may be repeated take a list. `mounts` and `hosts`
+ * are those of `createFileServer`. Paths are relative to the file.
  *
  * @param file The file; without it, `sluice.config.json` if that exists.
  * @returns The path of the file, or `undefined` if there is none.
@@ -22,6 +22,13 @@ export function applyConfig(command: Command, file: string | undefined): string 
   if (file === undefined && !existsSync(USUAL)) return undefined;
   const path = resolve(file ?? USUAL);
   for (const [key, value] of Object.entries(parse(path))) {
+    if (key === "mounts" || key === "hosts") {
+      if (typeof value !== "object" || value === null || Array.isArray(value)) {
+        throw new Error(`${path}: ${key} must be an object, such as { "/media": "folder" }`);
+      }
+      command.setOptionValueWithSource(key, foldersFrom(value, dirname(path)), "config");
+      continue;
+    }
     const option = command.options.find(({ long }) => long === `--${key}`);
     if (option === undefined || key === "config" || key === "print-config") {
       throw new Error(`${path}: "${key}" is no option of sluice ${command.name()}`);
@@ -41,17 +48,40 @@ export function configOf(command: Command): Record<string, unknown> {
     const source = command.getOptionValueSource(option.attributeName());
     return source === "cli" || source === "config";
   });
-  return Object.fromEntries(
+  const more = ["mounts", "hosts"].map((key) => [key, command.getOptionValue(key)]);
+  const options = Object.fromEntries(
     given.filter(({ long }) => long !== "--print-config" && long !== "--config").map((option) => [
       option.long!.slice(2),
       shown(option, command.getOptionValue(option.attributeName())),
     ]),
+  );
+  return { ...options, ...Object.fromEntries(more.filter(([, value]) => value !== undefined)) };
+}
+
+/** `mounts` or `hosts`, as options of the server; the folders are relative to `base`. */
+function foldersFrom(value: object, base: string): unknown {
+  return Object.fromEntries(
+    Object.entries(value).map(([name, options]: [string, unknown]) => {
+      if (typeof options === "string") return [name, resolve(base, options)];
+      // The server says what is wrong with other values.
+      if (typeof options !== "object" || options === null) return [name, options];
+      const { mounts, root } = options as { mounts?: unknown; root?: unknown };
+      const own = {
+        ...options,
+        ...typeof root === "string" && { root: resolve(base, root) },
+        ...typeof mounts === "object" && mounts !== null && { mounts: foldersFrom(mounts, base) },
+      };
+      return [name, own];
+    }),
   );
 }
 
 /** Passwords are not for the screen. */
 function shown(option: Option, value: unknown): unknown {
   if (option.long === "--auth") return Object.keys(value as object).map((user) => `${user}:***`);
+  if (option.long === "--mount") {
+    return Object.entries(value as object).map(([path, folder]) => `${path}=${folder}`);
+  }
   return value;
 }
 
@@ -85,7 +115,11 @@ function valueOf(option: Option, value: unknown, path: string): unknown {
   const paths = isPath(name) && option.long !== "--404";
   try {
     return texts.reduce<unknown>((before, text) => {
-      const full = paths ? resolve(dirname(path), text) : text;
+      const full = paths
+        ? resolve(dirname(path), text)
+        : option.long === "--mount"
+        ? text.replace(/=(.+)$/s, (_, folder) => `=${resolve(dirname(path), folder)}`)
+        : text;
       return option.parseArg === undefined ? full : option.parseArg(full, before as never);
     }, undefined);
   } catch (cause) {

@@ -16,6 +16,8 @@ import { Traffic } from "./traffic.ts";
 /** Facts to report once the server listens. */
 export interface Listening extends Urls {
   readonly root: string;
+  /** Further folders, by path or host. */
+  readonly folders: readonly (readonly [name: string, root: string])[];
   /** How the bytes are sent, or how to trust the certificate. */
   readonly note: string;
   /** The certificate, if the command made it. */
@@ -72,10 +74,13 @@ class JsonReporter implements Reporter {
     this.#say({ event: "reloaded", certificate: cert });
   }
 
-  listening({ certificate, local, metrics, network, root }: Listening): Promise<void> {
+  listening(
+    { certificate, folders, local, metrics, network, root }: Listening,
+  ): Promise<void> {
     const tls = certificate &&
       { certificate: certificate.cert, fingerprint: certificate.fingerprint };
-    this.#say({ event: "listening", root, local, network, ...tls, metrics });
+    const more = folders.length > 0 && { folders: Object.fromEntries(folders) };
+    this.#say({ event: "listening", root, ...more, local, network, ...tls, metrics });
     return Promise.resolve();
   }
 
@@ -127,10 +132,13 @@ class TextReporter implements Reporter {
     if (!this.#quiet) this.#say(`Read the certificate ${cert} again`);
   }
 
-  async listening({ local, metrics, network, note, root, stats }: Listening): Promise<void> {
+  async listening(
+    { folders, local, metrics, network, note, root, stats }: Listening,
+  ): Promise<void> {
     const paint = this.#paint;
     if (this.#quiet) return this.#say(local);
     this.#say(`${paint("bold", "Serving")} ${root}`);
+    for (const [name, folder] of folders) this.#say(`  ${paint("dim", name)}  ${folder}`);
     this.#say(`  ${paint("dim", "Local")}    ${paint("cyan", local)}`);
     for (const url of network) this.#say(`  ${paint("dim", "Network")}  ${paint("cyan", url)}`);
     if (metrics !== undefined) this.#say(`  ${paint("dim", "Metrics")}  ${paint("cyan", metrics)}`);

@@ -16,7 +16,7 @@ import { write } from "../output.ts";
 import { urlsOf } from "./addresses.ts";
 import { openBrowser } from "./browser.ts";
 import { serveMetrics } from "./metrics.ts";
-import { rootAt, type SiteFlags, siteOf } from "./site.ts";
+import { foldersOf, rootAt, type SiteFlags, siteOf } from "./site.ts";
 import { howToTrust, reloadOnChange, tlsOf } from "./tls.ts";
 import { createReporter, type Reporter } from "./reporter.ts";
 
@@ -55,7 +55,7 @@ const GRACE_MS = 30_000;
 /** Serves a folder or a file until a signal arrives. */
 export async function serveFolder(path: string, options: ServeOptions): Promise<void> {
   const { only, root } = rootAt(path);
-  const site = siteOf(options, only);
+  const site = { ...siteOf(options, only), ...foldersOf(options) };
   const tls = tlsOf(options);
   const reporter = createReporter(options);
   const server = await listen({ ...site, root }, options, tls?.options, reporter);
@@ -80,6 +80,7 @@ export async function serveFolder(path: string, options: ServeOptions): Promise<
       : await serveMetrics(metrics, () => server.stats());
     await reporter.listening({
       root: only === undefined ? root : join(root, only),
+      folders: namedFolders(site),
       note,
       certificate: made,
       ...urls,
@@ -97,6 +98,17 @@ export async function serveFolder(path: string, options: ServeOptions): Promise<
     await server.close({ graceMs: GRACE_MS });
     reporter.stop(server.stats());
   });
+}
+
+/** The further folders, by path or host. */
+function namedFolders(
+  { hosts, mounts }: Pick<FileServerOptions, "hosts" | "mounts">,
+): [string, string][] {
+  const all = [...Object.entries(mounts ?? {}), ...Object.entries(hosts ?? {})];
+  return all.map(([name, it]) => [
+    name,
+    String(typeof it === "string" || it instanceof URL ? it : it.root),
+  ]);
 }
 
 function isLocal(address: string): boolean {

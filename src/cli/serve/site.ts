@@ -23,6 +23,11 @@ export interface SiteFlags {
   readonly authFile?: string | undefined;
   readonly headers?: string | undefined;
   readonly redirects?: string | undefined;
+  /** Folders by path. */
+  readonly mount?: Readonly<Record<string, string>> | undefined;
+  /** As in the options of the server; from the config file. */
+  readonly mounts?: FileServerOptions["mounts"];
+  readonly hosts?: FileServerOptions["hosts"];
 }
 
 /** Returns the folder to serve, and the name of the only file if `path` is a file. */
@@ -60,6 +65,27 @@ export function siteOf(
     ...redirects !== undefined && { redirects: readRedirects(redirects) },
     ...only !== undefined && { only },
     ...fallback !== undefined && { fallback },
+  };
+}
+
+/** Folders below paths: with the flags that hold for files everywhere, or with options of their own. */
+export function foldersOf(flags: SiteFlags): Pick<FileServerOptions, "mounts" | "hosts"> {
+  const { cache, cleanUrls, cors, dotfiles, fallback, index, mount, mounts, precompressed } = flags;
+  const own = { cache, cleanUrls, cors, dotfiles, fallback, index, precompressed, spa: false };
+  const filled = (folders: object) =>
+    Object.entries(folders).map(([name, options]: [string, unknown]) => {
+      if (typeof options !== "string") return [name, options];
+      const { only, root } = rootAt(options);
+      const { fallback: _, ...site } = siteOf(own, only);
+      return [name, { ...site, root }];
+    });
+  const below = filled({ ...mounts, ...mount });
+  const { hosts } = flags;
+  // The server checks what a config file says.
+  return {
+    ...below.length > 0 && { mounts: Object.fromEntries(below) as FileServerOptions["mounts"] },
+    ...hosts !== undefined &&
+      { hosts: Object.fromEntries(filled(hosts)) as FileServerOptions["hosts"] },
   };
 }
 

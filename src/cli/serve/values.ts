@@ -37,6 +37,16 @@ export function credentials(
   return { ...before, [user]: password! };
 }
 
+/** A folder below a path; several add up. */
+export function mount(
+  text: string,
+  before: Readonly<Record<string, string>> = {},
+): Readonly<Record<string, string>> {
+  const [, path, folder] = /^(\/[^=]*)=(.+)$/s.exec(text) ?? [];
+  if (path === undefined) throw new InvalidArgumentError("Expected PATH=DIR, such as /media=/srv.");
+  return { ...before, [path]: folder! };
+}
+
 /** Names of index files; none for "none". */
 export function indexNames(text: string): string[] {
   const names = text === "none" ? [] : text.split(",");

@@ -29,9 +29,11 @@ export function* lookUp(request: LookupRequest, settings: Settings): Search<Foun
   const forced = redirected(target, settings.redirects, true);
   if (forced !== undefined) return yield* replaced(request, forced, settings);
   if (settings.only !== "" && path !== settings.only) {
-    return names.length === 0
-      ? { kind: "message", plan: planToOnly(request, settings.only) }
-      : message(request, 404);
+    if (names.length > 0) return message(request, 404);
+    const plan = lacksSlash(request)
+      ? planRedirect(request, request.original!)
+      : planToOnly(request, settings.only);
+    return { kind: "message", plan };
   }
   const opened = yield path;
   if (typeof opened === "number") return yield* missing(request, target, opened, settings);
@@ -91,10 +93,7 @@ function* inFolder(
 ): Search<Found> {
   const { names } = target;
   const { original = request.target } = request;
-  // For "/prefix", a framework that removes the prefix passes on "/", which the client did not send.
-  if (
-    !target.folder || (names.length === 0 && /^[^?]*[^/?](?:\?|$)/.test(request.original ?? "/"))
-  ) {
+  if (!target.folder || (names.length === 0 && lacksSlash(request))) {
     opened.close();
     return settings.redirect
       ? { kind: "message", plan: planRedirect(request, original) }
@@ -139,6 +138,11 @@ function* fallback(
   }
   if (settings.notFound === "" || status !== 404) return message(request, status);
   return yield* replaced(request, { path: settings.notFound, status }, settings);
+}
+
+/** For "/prefix", the part below the prefix is "/", which the client did not send. */
+function lacksSlash({ original = "/" }: LookupRequest): boolean {
+  return /^[^?]*[^/?](?:\?|$)/.test(original);
 }
 
 /** Redirects from the folder to its only file, whose name a browser should know. */

@@ -10,7 +10,9 @@ import { search } from "./search.ts";
 import { type Listing, PAGE_ENTRIES, pageNumber } from "../rules/listing.ts";
 import { planListing, planMessage } from "../rules/messages.ts";
 import type { SiteOptions } from "../rules/options.ts";
-import { splitTarget, type Target } from "../rules/target.ts";
+import { type Mount, ROOT } from "../rules/by_path/mount.ts";
+import { belowTarget } from "../rules/by_path/router.ts";
+import type { Target } from "../rules/target.ts";
 import { type Settings, settingsOf } from "../rules/settings.ts";
 import type { PlanRequest } from "../rules/types.ts";
 
@@ -25,19 +27,21 @@ export class StaticRoot {
   /** The folder. */
   readonly root: Root;
   readonly settings: Settings;
-  /** Prefix of the path, without a slash at its end. */
-  readonly prefix: string;
+  /** Path below which the folder is served. */
+  readonly mount: Mount;
   readonly #open: (path: string) => OpenFile | number | Promise<OpenFile | number>;
 
   readonly #reader: FolderReader;
   readonly #listings = new FolderCache<Promise<Listing | undefined>>();
 
-  constructor(root: string | URL, options: SiteOptions, symlinks?: Symlinks, prefix: string = "") {
+  constructor(
+    root: string | URL,
+    options: SiteOptions,
+    symlinks?: Symlinks,
+    prefix: string | Mount = "",
+  ) {
     this.settings = settingsOf(options);
-    if (typeof prefix !== "string" || (prefix !== "" && prefix[0] !== "/")) {
-      throw new TypeError(`Cannot serve files: prefix is ${describe(prefix)}, but begins with "/"`);
-    }
-    this.prefix = prefix.replace(/\/+$/, "");
+    this.mount = typeof prefix === "object" ? prefix : mountOf(prefix);
     this.root = openRoot(folderOf(root), symlinks);
     this.#reader = new FolderReader(this.root);
     this.#open = (path) => this.root.open(path);
@@ -72,11 +76,17 @@ export class StaticRoot {
       const listing = await this.#listing(folder, target);
       const plan = listing === undefined
         ? planMessage(request, 404)
-        : planListing(request, listing, this.settings);
+        : planListing(request, this.#placed(listing), this.settings);
       return { kind: "message", plan };
     } finally {
       folder.close();
     }
+  }
+
+  /** The listing with the whole path of its folder. */
+  #placed(listing: Listing): Listing {
+    const { names } = this.mount;
+    return names.length === 0 ? listing : { ...listing, names: [...names, ...listing.names] };
   }
 
   /** Caches listings briefly, so that simultaneous requests share one. */
@@ -94,14 +104,17 @@ export class StaticRoot {
 
   /** Returns the target below the prefix; `undefined` if it is elsewhere or malformed. */
   below(target: string): string | undefined {
-    const { prefix } = this;
-    if (prefix === "") return target;
-    const parts = splitTarget(target);
-    if (parts === 400 || !parts.path.startsWith(prefix)) return undefined;
-    const rest = parts.path.slice(prefix.length);
-    if (rest !== "" && rest[0] !== "/") return undefined;
-    return `${rest === "" ? "/" : rest}${parts.query}`;
+    return belowTarget(this.mount, target);
   }
+}
+
+function mountOf(prefix: string): Mount {
+  if (typeof prefix !== "string" || (prefix !== "" && prefix[0] !== "/")) {
+    throw new TypeError(`Cannot serve files: prefix is ${describe(prefix)}, but begins with "/"`);
+  }
+  const path = prefix.replace(/\/+$/, "");
+  if (path === "") return ROOT;
+  return { names: [], path, plain: true };
 }
 
 /** Returns the absolute path of a folder, because the current folder may change. */

@@ -136,6 +136,11 @@ function isHidden(name: string, depth: number): boolean {
   return name[0] === "." && !(depth === 0 && name === ".well-known");
 }
 
+/** Decodes a name; `undefined` if it is malformed, or spelled differently than necessary. */
+export function decodeName(name: string): string | undefined {
+  return UNNEEDED.test(name) ? undefined : decode(name) ?? undefined;
+}
+
 function decode(name: string): string | null {
   // RFC 9112, 3.2: a target contains only visible ASCII.
   if (/[^!-~]|#/.test(name)) return null;

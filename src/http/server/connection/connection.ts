@@ -49,8 +49,8 @@ export class Connection implements Handler, Task, AnswerWaiter {
     this.fd = fd;
     this.transport = transport ?? new PlainTransport(fd);
     this.#service = service;
-    const { maxRate, maxRateAfter } = service.limits;
-    const rate = maxRate > 0 ? new RateLimit(fd, maxRate, maxRateAfter) : null;
+    const { limits, site } = service;
+    const rate = site.limited ? new RateLimit(fd, limits, site.ratesVary) : null;
     this.sender = new Sender(this.transport, service.residency, rate);
     this.reader = new Reader(service, this);
     this.cold = new ColdRead(service, this.sender, this);

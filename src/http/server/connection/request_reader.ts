@@ -186,9 +186,10 @@ export class Reader {
     return true;
   }
 
-  /** The response to a request without the password that it needs. */
+  /** The response to a request for an unknown host, or without the password that it needs. */
   #denied(): Reply | null {
-    const { clock, guard, head, loop } = this.#service;
+    const { clock, guard, head, loop, site } = this.#service;
+    if (site.misdirected(head)) return this.#service.refusal(421);
     if (guard === null) return null;
     clock.tick(loop.now);
     return guard.refuse(head);

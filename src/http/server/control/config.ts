@@ -1,13 +1,12 @@
 /** The configuration of the threads of a server: plain data, with all defaults set. @module */
 
-import type { Symlinks } from "../../files/open_root.ts";
-import type { SiteOptions } from "../../rules/options.ts";
 import type { ContextTable } from "../../../tls/acceptor.ts";
 import { FAILURES } from "../../../tls/failure.ts";
 import type { Shares } from "../../../threads/fd_mailboxes.ts";
 import type { AuthConfig } from "../auth/options.ts";
 import type { FallbackConfig } from "../proxy/options.ts";
 import type { ServerConfig } from "./options.ts";
+import type { SiteConfig } from "../sites/options.ts";
 import type { CacheConfig, Limits } from "./limits.ts";
 
 /** Indexes of a thread's counters in its `Float64Array`. */
@@ -43,15 +42,10 @@ export const COUNTERS: number = Counter.TLS_FAILURES + FAILURES;
 
 /** Data of a thread. */
 export interface JobData {
-  readonly root: string;
-  readonly symlinks: Symlinks;
-  /** Contains no functions, which cannot be sent to another thread. */
-  readonly settings: SiteOptions;
+  readonly sites: readonly SiteConfig[];
   /** Users; `null` if everybody may ask. */
   readonly auth: AuthConfig | null;
-  /** URL of a module with a headers hook; `null` without one. */
-  readonly headers: string | null;
-  /** Whether the thread restricts itself to reading below the root. */
+  /** Whether the thread restricts itself to reading below its folders. */
   readonly sandbox: boolean;
   readonly limits: Limits;
   readonly cache: CacheConfig;
@@ -100,20 +94,17 @@ export interface FallbackCommand {
 type Shared =
   | "auth"
   | "eventsPerSecond"
-  | "headers"
   | "log"
-  | "root"
   | "sandbox"
-  | "settings"
-  | "symlinks";
+  | "sites";
 
 /** Combines what the threads of a server share with what differs between them. */
 export function jobData(
   config: ServerConfig,
   own: Omit<JobData, Shared>,
 ): JobData {
-  const { auth, eventsPerSecond, headers, log, root, sandbox, settings, symlinks } = config;
-  const shared = { auth, eventsPerSecond, headers, root, sandbox, settings, symlinks };
+  const { auth, eventsPerSecond, log, sandbox, sites } = config;
+  const shared = { auth, eventsPerSecond, sandbox, sites };
   return { ...shared, log: log?.format ?? null, ...own };
 }
 

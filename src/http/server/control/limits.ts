@@ -100,16 +100,9 @@ const MOST_MS = 86_400_000;
 /** Checks limits and fills in all defaults. */
 export function limitsOf(limits: ServerLimits): Limits {
   const minRate = between(limits.minRate ?? 240, "minRate", 0, Number.MAX_SAFE_INTEGER);
-  const maxRate = between(limits.maxRate ?? 0, "maxRate", 0, MOST_RATE);
-  if (maxRate > 0 && maxRate <= Math.max(LEAST_RATE - 1, minRate)) {
-    throw new RangeError(
-      `Cannot ${ACTION}: maxRate is ${maxRate}, but must be 0, or at least ${LEAST_RATE} and more ` +
-        `than minRate (${minRate})`,
-    );
-  }
   return {
     minRate,
-    maxRate,
+    ...rateOf(limits, { minRate, maxRate: 0, maxRateAfter: 0 }),
     maxConnections: between(limits.maxConnections ?? 10_000, "maxConnections", 1, 1_000_000),
     maxTargetBytes: between(limits.maxTargetBytes ?? 8192, "maxTargetBytes", 16, MIB),
     maxHeadBytes: between(limits.maxHeadBytes ?? 16_384, "maxHeadBytes", 256, MIB),
@@ -118,10 +111,29 @@ export function limitsOf(limits: ServerLimits): Limits {
     idleMs: between(limits.idleMs ?? 65_000, "idleMs", 1, MOST_MS),
     sendMs: between(limits.sendMs ?? 60_000, "sendMs", 1, MOST_MS),
     fileMs: between(limits.fileMs ?? 30_000, "fileMs", 1, MOST_MS),
-    maxRateAfter: between(limits.maxRateAfter ?? 0, "maxRateAfter", 0, Number.MAX_SAFE_INTEGER),
     maxBodyBytes: between(limits.maxBodyBytes ?? 0, "maxBodyBytes", 0, Number.MAX_SAFE_INTEGER),
     maxRequests: between(limits.maxRequests ?? 0, "maxRequests", 0, Number.MAX_SAFE_INTEGER),
   };
+}
+
+/** Maximum rate of the responses from one folder. */
+export type Rate = Pick<Limits, "maxRate" | "maxRateAfter">;
+
+/** Checks a maximum rate, and fills in what is missing. */
+export function rateOf(
+  options: Pick<ServerLimits, "maxRate" | "maxRateAfter">,
+  usual: Rate & Pick<Limits, "minRate">,
+): Rate {
+  const { maxRate: rate = usual.maxRate, maxRateAfter: after = usual.maxRateAfter } = options;
+  const { minRate } = usual;
+  const maxRate = between(rate, "maxRate", 0, MOST_RATE);
+  if (maxRate > 0 && maxRate <= Math.max(LEAST_RATE - 1, minRate)) {
+    throw new RangeError(
+      `Cannot ${ACTION}: maxRate is ${maxRate}, but must be 0, or at least ${LEAST_RATE} and more ` +
+        `than minRate (${minRate})`,
+    );
+  }
+  return { maxRate, maxRateAfter: between(after, "maxRateAfter", 0, Number.MAX_SAFE_INTEGER) };
 }
 
 /** Checks cache options and fills in all defaults. */

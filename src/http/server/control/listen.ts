@@ -107,8 +107,12 @@ function isLeft(address: SocketAddress & { family: "Unix" }): boolean {
   return result === ECONNREFUSED;
 }
 
-/** Whether the folder is there and can be read; not by the loop, for it may be on another machine. */
-export async function checkRoot(root: string): Promise<void> {
+/** Whether the folders are there and can be read; not by the loop: they may be on another machine. */
+export async function checkRoots(sites: readonly { readonly root: string }[]): Promise<void> {
+  await Promise.all(sites.map(({ root }) => checkRoot(root)));
+}
+
+async function checkRoot(root: string): Promise<void> {
   if (guardsPaths() || !available()) return void await builtin("fs").promises.readdir(root);
   (await openFile(root, platform.open.DIRECTORY)).close();
 }

@@ -2,12 +2,7 @@
 
 import { requireRuntime } from "../../../sys/libc.ts";
 import { checkObject, describe, mustBe } from "../../../options.ts";
-import { settingsOf } from "../../rules/settings.ts";
-import type { HeaderRule } from "../../rules/by_path/header_rules.ts";
-import type { SiteOptions } from "../../rules/options.ts";
-import type { Headers } from "../../rules/types.ts";
-import type { Symlinks } from "../../files/open_root.ts";
-import { folderOf } from "../../files/static_root.ts";
+import { ROOT } from "../../rules/by_path/mount.ts";
 import { configureTls, type TlsConfig, type TlsOptions } from "../../../tls/options.ts";
 import { type AuthConfig, authOf, type AuthOptions } from "../auth/options.ts";
 import { type FallbackChoice, fallbackOf, type FallbackOptions } from "../proxy/options.ts";
@@ -20,6 +15,15 @@ import {
   limitsOf,
   type ServerLimits,
 } from "./limits.ts";
+import {
+  type FolderOptions,
+  type Hosts,
+  hostsOf,
+  type Mounts,
+  mountsOf,
+  type SiteConfig,
+  siteOf,
+} from "../sites/options.ts";
 import type { RequestEvent } from "../thread/log_format.ts";
 import { logOf, type LogOptions } from "../thread/log_options.ts";
 
@@ -27,9 +31,21 @@ import { logOf, type LogOptions } from "../thread/log_options.ts";
  * Options of `createFileServer()`. Functions are not accepted: they cannot be sent to another
  * thread.
  */
-export interface FileServerOptions extends Omit<SiteOptions, "headers" | "listing"> {
-  /** Folder to serve. */
-  root: string | URL;
+export interface FileServerOptions extends FolderOptions {
+  /** Folder to serve; may be left out if `hosts` is given. */
+  root?: string | URL | undefined;
+  /**
+   * Further folders below paths, each with options of its own: `{ "/media": { root: "/srv/media" } }`
+   * serves `/srv/media/a.mp4` as `/media/a.mp4`, whatever `root` has there. The longest path wins.
+   * Paths are decoded and match whole names: `/media2` is not below `/media`.
+   */
+  mounts?: Mounts | undefined;
+  /**
+   * Folders for requests with these names in Host, such as `"example.com"` or `"*.example.com"`,
+   * whatever their case and port. An exact name wins over a longer `*.`, that over a shorter one.
+   * Requests for other hosts get `root` and `mounts`; without `root`, they get 421.
+   */
+  hosts?: Hosts | undefined;
   /** Port to listen on; 0 for a free one. @default {0} */
   port?: number | undefined;
   /** Address to listen on, or `"localhost"`. @default {"127.0.0.1"} */
@@ -45,15 +61,7 @@ export interface FileServerOptions extends Omit<SiteOptions, "headers" | "listin
   /** Number of serving threads; a new connection goes to the least loaded one. @default {1} */
   threads?: number | undefined;
   /**
-   * Extra header fields for all files, or by path; or the URL of a module that exports a function `headers`,
-   * which gets a file and returns its fields synchronously. Each thread loads the module. If the
-   * function throws, the response is 500 and the log has the error.
-   */
-  headers?: Headers | readonly HeaderRule[] | URL | undefined;
-  /** Whether to list folders without an index file. @default {false} */
-  listing?: boolean | undefined;
-  /**
-   * Whether to restrict each thread to reading below the folder, by Landlock and a seccomp filter.
+   * Whether to restrict each thread to reading below its folders, by Landlock and a seccomp filter.
    * A compromised thread can then open nothing else, start no program, and connect only to the
    * fallback. Open descriptors stay usable, and the runtime's own threads are not restricted;
    * `docs/http.md` lists the other limits. The folder is then fixed: if you replace it by another,
@@ -62,8 +70,6 @@ export interface FileServerOptions extends Omit<SiteOptions, "headers" | "listin
    * @default {false}
    */
   sandbox?: boolean | undefined;
-  /** How to treat symbolic links: see `openRoot`. @default {"inside"} */
-  symlinks?: Symlinks | undefined;
   /** Limits and timeouts. */
   limits?: ServerLimits | undefined;
   /** What to cache in memory; `false` for nothing. */
@@ -112,16 +118,14 @@ export interface FileServerOptions extends Omit<SiteOptions, "headers" | "listin
 
 /** Configuration of a server. */
 export interface ServerConfig {
-  readonly root: string;
+  /** The folders; the first is that of requests for other hosts, if there is one. */
+  readonly sites: readonly SiteConfig[];
   readonly port: number;
   readonly host: string;
   readonly path: string | undefined;
   readonly fd: number | undefined;
   readonly threads: number;
   readonly backlog: number;
-  readonly symlinks: Symlinks;
-  readonly settings: SiteOptions;
-  readonly headers: string | null;
   readonly sandbox: boolean;
   readonly limits: Limits;
   readonly cache: CacheConfig;
@@ -152,36 +156,24 @@ export function configure(options: FileServerOptions): ServerConfig {
     onRequest,
     path,
     port,
-    root,
-    symlinks,
     threads,
   } = options;
-  const { headers, onError, sandbox = false } = options;
+  const { onError, sandbox = false } = options;
   mustBe(typeof sandbox === "boolean", ACTION, "sandbox", "true or false", sandbox);
-  const settings = siteOptions(options, headers);
-  for (const name of ["headers", "listing"] as const) {
-    if (typeof settings[name] !== "function") continue;
-    throw new TypeError(
-      `Cannot ${ACTION}: ${name} must be data, or the URL of a module: a thread takes no function`,
-    );
-  }
-  settingsOf(settings);
   if (fd !== undefined && (host ?? port ?? path) !== undefined) {
     throw new TypeError(`Cannot ${ACTION}: fd says where to listen, and so does another option`);
   }
+  const checked = limitsOf(limits ?? {});
   return {
     fd: fd === undefined ? undefined : between(fd, "fd", 0, 0x7fff_ffff),
-    root: folderOf(root),
-    settings,
-    headers: headers instanceof URL ? headers.href : null,
+    sites: sitesOf(options, checked),
     sandbox,
     host: text(host ?? "127.0.0.1", "host"),
     path: path === undefined ? undefined : text(path, "path"),
     port: between(port ?? 0, "port", 0, 65_535),
     threads: between(threads ?? 1, "threads", 1, 256),
     backlog: between(backlog ?? 511, "backlog", 1, 65_535),
-    symlinks: symlinks ?? "inside",
-    limits: limitsOf(limits ?? {}),
+    limits: checked,
     cache: cacheOf(cache ?? {}),
     fallback: fallback === undefined ? undefined : fallbackOf(fallback),
     tls: options.tls === undefined ? undefined : configureTls(options.tls),
@@ -204,8 +196,10 @@ const OWN: ReadonlySet<string> = new Set<keyof FileServerOptions>([
   "fallback",
   "fd",
   "host",
+  "hosts",
   "limits",
   "log",
+  "mounts",
   "onError",
   "onRequest",
   "path",
@@ -217,19 +211,17 @@ const OWN: ReadonlySet<string> = new Set<keyof FileServerOptions>([
   "tls",
 ]);
 
-/** Options for the plan. */
-function siteOptions(
-  options: FileServerOptions,
-  headers: FileServerOptions["headers"],
-): SiteOptions {
-  const site: Record<string, unknown> = {};
-  for (const name of Object.keys(options)) {
-    // Each option is read once only.
-    if (OWN.has(name) || name === "headers") continue;
-    site[name] = options[name as keyof FileServerOptions];
+/** The folders: that of the server, its mounts, and those of its hosts. */
+function sitesOf(options: FileServerOptions, limits: Limits): SiteConfig[] {
+  const { hosts, mounts, root } = options;
+  const others = hostsOf(hosts, limits);
+  const { maxRate, maxRateAfter } = limits;
+  const place = { host: "", mount: ROOT, rate: { maxRate, maxRateAfter } };
+  if (root !== undefined || others.length === 0) {
+    return [siteOf(root!, options, place, OWN), ...mountsOf(mounts, "", limits), ...others];
   }
-  if (headers !== undefined && !(headers instanceof URL)) site["headers"] = headers;
-  return site as SiteOptions;
+  if (mounts === undefined) return others;
+  throw new TypeError(`Cannot ${ACTION}: mounts without root; hosts have mounts of their own`);
 }
 
 function callback<T>(value: T, name: string): T {

@@ -6,19 +6,16 @@ import type { Duplex } from "node:stream";
 import { builtin } from "../../../builtins.ts";
 import type { IpAddress } from "../../../sys/net/address.ts";
 import { type ServerAddress, serverAddress } from "../../../sys/net/server_address.ts";
-import { StaticRoot } from "../../files/static_root.ts";
-import { serveStatic } from "../../adapters/serve_static.ts";
 import { setHead } from "../../adapters/respond.ts";
-import { planMessage } from "../../rules/messages.ts";
-import { listingPage } from "../../listing/page.ts";
+import { phraseOf, planMessage } from "../../rules/messages.ts";
 import { Guard } from "../auth/guard.ts";
 import { Counter } from "./config.ts";
 import { fitLimits } from "./descriptors.ts";
 import { isWebSocket, PortableFallback } from "../proxy/portable.ts";
-import { faultOf } from "../proxy/portable_answer.ts";
-import { loadHook } from "./headers_hook.ts";
+import { faultOf, refuse } from "../proxy/portable_answer.ts";
 import type { RequestEvent } from "../thread/log_format.ts";
 import { Sampler } from "../thread/sampler.ts";
+import { PortableSites } from "../sites/portable.ts";
 import type { ServerConfig } from "./options.ts";
 import { PortableHttps } from "./portable_https.ts";
 import { makeRoom } from "./portable_room.ts";
@@ -49,22 +46,12 @@ export async function listenPortably(
   counters: Float64Array,
 ): Promise<PortableServer> {
   refuseWhatIsMissing(config);
-  const { backlog, host, limits, path, port, root, settings, symlinks } = config;
+  const { backlog, host, limits, path, port } = config;
   const tell = reporterOf(config);
   const guard = config.auth && new Guard(config.auth);
-  const listing = settings.listing === true ? listingPage : settings.listing;
-  const headers = config.headers === null ? settings.headers : await loadHook(config.headers);
-  const options = { ...settings, listing, symlinks, headers, fallthrough: false };
-  const files = serveStatic(root, options) as (
-    req: IncomingMessage,
-    res: ServerResponse,
-    next?: (error?: unknown) => void,
-  ) => void;
-  const { accel = false } = config.fallback ?? {};
-  const site = accel === false
-    ? undefined
-    : new StaticRoot(root, { ...settings, headers, listing: false }, symlinks);
-  const proxy = config.fallback && new PortableFallback(config.fallback, site, limits.maxBodyBytes);
+  const sites = await PortableSites.open(config.sites);
+  const proxy = config.fallback &&
+    new PortableFallback(config.fallback, sites, limits.maxBodyBytes);
   const upgrades = proxy === undefined ? {} : { shouldUpgradeCallback: isWebSocket };
   const hsts = config.tls?.hsts ?? "";
   const requests = new WeakMap<Duplex, number>();
@@ -74,12 +61,13 @@ export async function listenPortably(
     if (count === limits.maxRequests) res.setHeader("Connection", "close");
     if (hsts !== "") res.setHeader("Strict-Transport-Security", hsts);
     observe(req, res, counters, tell);
+    const refusal = sites.refusal(req);
+    if (refusal !== 0) return refuse(res, refusal, {});
     if (guard !== null && !guard.allows(req.headers.authorization)) {
       setHead(res, planMessage(GET, 401, { "WWW-Authenticate": guard.challenge }));
       return void res.end(DENIED);
     }
-    if (proxy === undefined) files(req, res);
-    else proxy.serve(req, res, files, settings.cors !== undefined && settings.cors !== false);
+    (proxy ?? sites).serve(req, res);
   };
   const secure = config.tls && new PortableHttps(config.tls, upgrades, handler);
   const server = secure?.server ?? builtin("http").createServer(upgrades, handler);
@@ -87,6 +75,11 @@ export async function listenPortably(
   const tunnels = new Set<Duplex>();
   if (proxy !== undefined) {
     server.on("upgrade", (req, socket, head) => {
+      const refusal = sites.refusal(req);
+      if (refusal !== 0) {
+        const head = `HTTP/1.1 ${refusal} ${phraseOf(refusal)}`;
+        return void socket.end(`${head}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+      }
       if (guard !== null && !guard.allows(req.headers.authorization)) {
         const head = `HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: ${guard.challenge}`;
         return void socket.end(`${head}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
@@ -136,14 +129,14 @@ function plain({ address, family, port }: IpAddress): IpAddress {
   return { family, address, port };
 }
 
-function refuseWhatIsMissing({ fd, limits, log, sandbox }: ServerConfig): void {
+function refuseWhatIsMissing({ fd, limits, log, sandbox, sites }: ServerConfig): void {
   if (fd !== undefined) {
     throw new UnsupportedError({
       action: "listen on a socket that is there",
       reason: "foreign calls are unavailable here",
     });
   }
-  if (limits.maxRate > 0) {
+  if (limits.maxRate > 0 || sites.some(({ rate }) => rate.maxRate > 0)) {
     throw new UnsupportedError({
       action: "limit the rate of connections",
       reason: "foreign calls are unavailable here, and the kernel keeps the limit",

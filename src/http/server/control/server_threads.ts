@@ -20,6 +20,8 @@ import type { EventReader } from "./event_reader.ts";
 import type { FallbackConfig } from "../proxy/options.ts";
 import type { ServerConfig } from "./options.ts";
 import { RemoteThreads } from "../remote/remote_threads.ts";
+import type { ListedFolder } from "../listing/listing_thread.ts";
+import type { SiteConfig } from "../sites/options.ts";
 import { SharedThread } from "../thread/shared_thread.ts";
 
 /** Arguments to start the threads. */
@@ -42,6 +44,11 @@ function descriptorsOf(fallback: FallbackConfig | null, tls: TlsData | null): nu
   return 2 + (tls === null ? 0 : 2) + (fallback.tls === null ? 0 : 2);
 }
 
+/** What the threads that list folders need to know about one. */
+function folderOf({ mount, root, settings, symlinks }: SiteConfig): ListedFolder {
+  return { root, symlinks, dotfiles: settingsOf(settings).dotfiles, above: mount.names };
+}
+
 /** Threads that start and end together. */
 export class ServerThreads {
   readonly #config: ServerConfig;
@@ -54,24 +61,23 @@ export class ServerThreads {
 
   /** Starts the threads; throws as `WorkerPool` does. */
   constructor(config: ServerConfig, options: ServerThreadsOptions) {
-    const { root, sandbox, settings, symlinks, threads } = config;
+    const { sandbox, sites, threads } = config;
     this.#config = config;
     this.#options = options;
     this.#disk = new SharedThread("sluice server disk", sandbox ? SANDBOXED : null);
-    const { dotfiles } = settingsOf(settings);
-    const site = { dotfiles, root, sandbox, symlinks };
-    this.#listings = settings.listing
-      ? new SharedThread("sluice server listings", site)
+    const folders = { sandbox, folders: sites.map(folderOf) };
+    this.#listings = sites.some(({ settings }) => settings.listing)
+      ? new SharedThread("sluice server listings", folders)
       : undefined;
     const { validMs } = config.cache;
-    this.#remote = new RemoteThreads({ ...site, remote: true, refreshMs: validMs }, threads);
+    this.#remote = new RemoteThreads({ ...folders, remote: true, refreshMs: validMs }, threads);
     const mailboxes = threads > 1 ? new FdMailboxes(threads) : undefined;
     const { counters, ended, events, fallback, tls } = options;
     const shared = {
       ...fitLimits({
         ...config,
         perConnection: descriptorsOf(fallback, tls),
-        perFile: settings.precompressed ? 2 : 1,
+        perFile: sites.some(({ settings }) => settings.precompressed) ? 2 : 1,
       }),
       fallback,
       events: events !== undefined,

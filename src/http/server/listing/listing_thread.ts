@@ -9,23 +9,32 @@ import { fdIdentity } from "../../../sys/file/statx.ts";
 import type { JobContext } from "../../../threads/job.ts";
 import { FarEntry, FolderReader } from "../../files/folder.ts";
 import { listingPage } from "../../listing/page.ts";
-import { openRoot, type Symlinks } from "../../files/open_root.ts";
+import { openRoot, type Root, type Symlinks } from "../../files/open_root.ts";
 import { listingJson } from "../../rules/listing.ts";
 import { statusOfError } from "../../rules/messages.ts";
 import type { Dotfiles } from "../../rules/target.ts";
 import { serveFrames } from "./frame_server.ts";
 import { restrictThread } from "../thread/sandbox.ts";
 
-/** Input of the thread. */
-export interface ListingJobData {
+/** A folder that is listed. */
+export interface ListedFolder {
   readonly root: string;
   readonly symlinks: Symlinks;
   readonly dotfiles: Dotfiles;
+  /** Decoded names of the path below which it is served. */
+  readonly above: readonly string[];
+}
+
+/** Input of the thread. */
+export interface ListingJobData {
+  readonly folders: readonly ListedFolder[];
   readonly sandbox: boolean;
 }
 
 /** A request for a page, as JSON. */
 export interface ListingRequest {
+  /** Index of the root. */
+  readonly site: number;
   /** The open folder. Its owner keeps it open until the answer arrives. */
   readonly fd: number;
   /** Decoded names from the root down. */
@@ -45,22 +54,28 @@ const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
 /** Answers the requests from each of `job.fds`, one after the other. */
-export function serveListings(job: JobContext, data: ListingJobData): void {
-  const { dotfiles, root, sandbox, symlinks } = data;
-  const folder = openRoot(root, symlinks, { fixed: sandbox });
+export function serveListings(job: JobContext, { folders, sandbox }: ListingJobData): void {
+  const roots: Root[] = [];
   try {
-    if (sandbox) restrictThread({ root });
-    const reader = new FolderReader(folder, true);
-    serveFrames(job, { answer: (message) => answer(reader, dotfiles, message) });
+    for (const { root, symlinks } of folders) {
+      roots.push(openRoot(root, symlinks, { fixed: sandbox }));
+    }
+    if (sandbox) restrictThread({ roots: folders.map(({ root }) => root) });
+    const readers = roots.map((root) => new FolderReader(root, true));
+    serveFrames(job, { answer: (message) => answer(readers, folders, message) });
   } finally {
-    folder.close();
+    for (const root of roots) root.close();
   }
 }
 
-function answer(reader: FolderReader, dotfiles: Dotfiles, message: Uint8Array): Uint8Array {
+function answer(
+  readers: readonly FolderReader[],
+  folders: readonly ListedFolder[],
+  message: Uint8Array,
+): Uint8Array {
   try {
     const request = JSON.parse(decoder.decode(message)) as ListingRequest;
-    return pageFor(reader, dotfiles, request);
+    return pageFor(readers[request.site]!, folders[request.site]!, request);
   } catch (error) {
     if (error instanceof FarEntry) return withStatus(ELSEWHERE, error.key);
     return withStatus(statusOfError((error as { code?: unknown }).code), String(error));
@@ -70,15 +85,16 @@ function answer(reader: FolderReader, dotfiles: Dotfiles, message: Uint8Array): 
 /** Renders a page: the status, then the page or the error. */
 export function pageFor(
   reader: FolderReader,
-  dotfiles: Dotfiles,
+  { above, dotfiles }: ListedFolder,
   { fd, json, names, page }: ListingRequest,
 ): Uint8Array {
   const times = fdIdentity(fd);
   if (typeof times === "number") {
     return withStatus(statusOfError(errnoName(-times || EIO)), `statx: ${errnoName(-times)}`);
   }
-  const listing = reader.readNow(fd, times, { dotfiles, names, page });
-  if (listing === undefined) return withStatus(404, "");
+  const found = reader.readNow(fd, times, { dotfiles, names, page });
+  if (found === undefined) return withStatus(404, "");
+  const listing = { ...found, names: [...above, ...names] };
   return withStatus(200, json ? listingJson(listing) : listingPage(listing));
 }
 

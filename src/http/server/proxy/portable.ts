@@ -6,7 +6,7 @@ import type { Duplex } from "node:stream";
 import { reset } from "../../../runtime/reset.ts";
 import { trimBlanks } from "../../rules/blanks.ts";
 import { splitTarget } from "../../rules/target.ts";
-import type { StaticRoot } from "../../files/static_root.ts";
+import type { PortableSites } from "../sites/portable.ts";
 import { ACCEL, type Accel, isOfServers, redirectionOf } from "../response/accel.ts";
 import { KEPT, OF_THIS_HOP } from "./hop.ts";
 import { type FallbackChoice, hostOf } from "./options.ts";
@@ -14,16 +14,13 @@ import { decodedPath, owned } from "./paths.ts";
 import { noteFault, refuse, sendRedirected } from "./portable_answer.ts";
 import { PortableRequests } from "./portable_request.ts";
 
-/** Answers for the files, and calls `next` with an error that has a `status` where it has none. */
-type Files = (req: IncomingMessage, res: ServerResponse, next: (error?: unknown) => void) => void;
-
 const WHO = /^(?:forwarded|x[-_]forwarded[-_](?:for|host|proto)|x[-_]real[-_]ip)$/;
 
 /** The same rules as those of the server's own threads. */
 export class PortableFallback {
   readonly #config: FallbackChoice;
   /** What files are sent from that the program names. */
-  readonly #site: StaticRoot | undefined;
+  readonly #sites: PortableSites;
   /** The paths of the program, decoded. */
   readonly #decoded: readonly string[];
 
@@ -32,11 +29,11 @@ export class PortableFallback {
   readonly #maxBodyBytes: number;
 
   /** Refuses bodies of more than `maxBodyBytes`; 0 for any length. */
-  constructor(config: FallbackChoice, site?: StaticRoot, maxBodyBytes = 0) {
+  constructor(config: FallbackChoice, sites: PortableSites, maxBodyBytes = 0) {
     this.#config = config;
     this.#maxBodyBytes = maxBodyBytes || Infinity;
     this.#requests = new PortableRequests(config);
-    this.#site = site;
+    this.#sites = sites;
     this.#decoded = config.paths.map(decodedPath);
   }
 
@@ -46,16 +43,17 @@ export class PortableFallback {
   }
 
   /** Answers a request, in whatever way. */
-  serve(req: IncomingMessage, res: ServerResponse, files: Files, preflights: boolean): void {
+  serve(req: IncomingMessage, res: ServerResponse): void {
     const { method = "", url = "" } = req;
     const { methods, notFound, paths } = this.#config;
     if (!isWellFormed(req)) return refuse(res, 400, { Connection: "close" });
     const passes = url !== "*" && method !== "CONNECT" && method !== "TRACE";
     if (passes && owned(url, paths, this.#decoded)) return this.#pass(req, res);
     const plain = method === "GET" || method === "HEAD";
-    const theirs = !plain && methods && !(method === "OPTIONS" && preflights);
+    const theirs = !plain && methods &&
+      !(method === "OPTIONS" && this.#sites.find(req)!.preflights);
     if (passes && theirs) return this.#pass(req, res);
-    files(req, res, (error) => {
+    this.#sites.serve(req, res, (error) => {
       const { status = 404, headers = {} } = (error ?? {}) as {
         status?: number;
         headers?: Record<string, string>;
@@ -154,7 +152,7 @@ export class PortableFallback {
         left = true;
         req.unpipe(request);
         request.destroy();
-        return sendRedirected({ accel, redirection, req, res, site: this.#site! });
+        return sendRedirected({ accel, redirection, req, res, sites: this.#sites });
       }
       // RFC 9110, 15.5.22: an answer with 426 says to which protocol.
       if (statusCode === 426 && headers.upgrade !== undefined) {

@@ -2,9 +2,9 @@
 
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { giveUp, sendBody, setHead } from "../../adapters/respond.ts";
-import type { StaticRoot } from "../../files/static_root.ts";
 import { phraseOf, planMessage } from "../../rules/messages.ts";
 import { planFile } from "../../rules/plan.ts";
+import type { PortableSites } from "../sites/portable.ts";
 import { type Accel, accelPath, describedBy, type Redirection } from "../response/accel.ts";
 
 /** A request whose file should be sent. */
@@ -14,7 +14,7 @@ interface RedirectedAnswer {
   readonly redirection: Redirection | null;
   readonly req: IncomingMessage;
   readonly res: ServerResponse;
-  readonly site: StaticRoot;
+  readonly sites: PortableSites;
 }
 
 /** Sends the file that the program has named, as the server's own threads do. */
@@ -25,17 +25,18 @@ export function sendRedirected({ redirection, ...rest }: RedirectedAnswer): void
 
 async function send(
   redirection: Redirection,
-  { accel, req, res, site }: Omit<RedirectedAnswer, "redirection">,
+  { accel, req, res, sites }: Omit<RedirectedAnswer, "redirection">,
 ): Promise<void> {
   const { headers } = req;
   const request = {
     method: req.method === "HEAD" ? "HEAD" : "GET",
     header: (name: string) => headers[name] as string | undefined,
   };
-  const path = accelPath(redirection.target, accel, site.settings.dotfiles);
+  const { mount, named } = sites.findBeside(req, redirection.target)!;
+  const path = accelPath(redirection.target, accel, named.settings.dotfiles, mount);
   const found = typeof path === "number"
     ? { kind: "message" as const, plan: planMessage(request, path) }
-    : await site.findFile(request, path);
+    : await named.findFile(request, path);
   const file = found.kind === "file" ? found.file : undefined;
   try {
     if (res.destroyed) return;

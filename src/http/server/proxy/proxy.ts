@@ -52,7 +52,7 @@ export class Fallback {
   /** The same paths, decoded. */
   readonly #decoded: readonly string[];
   /** Whether the server itself answers OPTIONS for files. */
-  readonly #preflights: boolean;
+  readonly #preflights: (head: RequestHead) => boolean;
   readonly #scheme: "http" | "https";
 
   constructor(
@@ -62,7 +62,7 @@ export class Fallback {
       readonly config: FallbackConfig;
       readonly dialer: TlsDialer | null;
       readonly makeRoom: () => boolean;
-      readonly preflights: boolean;
+      readonly preflights: (head: RequestHead) => boolean;
       /** Scheme by which clients reach the server. */
       readonly scheme: "http" | "https";
     },
@@ -100,7 +100,8 @@ export class Fallback {
     if (head.method === Method.GET || head.method === Method.HEAD) {
       return notFound && status === 404 && passes(head);
     }
-    return methods && !(head.method === Method.OPTIONS && this.#preflights) && passes(head);
+    const own = head.method === Method.OPTIONS && this.#preflights(head);
+    return methods && !own && passes(head);
   }
 
   /** Takes the request in `head`, whose body begins at `at`; returns a status if it is refused. */

@@ -5,8 +5,8 @@ import type { OpenFile } from "../../files/open_root.ts";
 
 /** One call, as JSON. Descriptors belong to all threads of the process. */
 export type RemoteRequest =
-  /** Opens a path below the root; answered by {@linkcode RemoteFacts}, or a negative errno. */
-  | { readonly op: "open"; readonly path: string }
+  /** Opens a path below a root; answered by {@linkcode RemoteFacts}, or a negative errno. */
+  | { readonly op: "open"; readonly site: number; readonly path: string }
   /** Closes a descriptor; answered by nothing. */
   | { readonly op: "close"; readonly fd: number }
   /** Copies a part of a file to the start of an empty memory file; answered by a count or `-errno`. */

@@ -67,9 +67,14 @@ export class RemoteFiles {
     return (this.#waiting.get(key) ?? 0) < this.#options.most;
   }
 
-  /** Opens a path below the root. `opened` is given a file, which it owns, or a negative errno. */
-  open(key: string, path: string, opened: (file: OpenFile | number) => void): void {
-    this.#call(key, { op: "open", path }, (message) => {
+  /** Opens a path below a root. `opened` is given a file, which it owns, or a negative errno. */
+  open(
+    key: string,
+    site: number,
+    path: string,
+    opened: (file: OpenFile | number) => void,
+  ): void {
+    this.#call(key, { op: "open", site, path }, (message) => {
       if (message === null) return opened(ETIMEDOUT);
       const facts = decode<RemoteFacts | number>(message);
       opened(typeof facts === "number" ? facts : new RemoteFile(this, facts));

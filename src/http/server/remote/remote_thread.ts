@@ -20,7 +20,7 @@ import { decode, encode, type RemoteFacts, type RemoteRequest } from "./messages
 /** What such a thread is given. */
 export interface RemoteJobData extends ListingJobData {
   readonly remote: true;
-  /** How often the path of the root is looked up again, in milliseconds. */
+  /** How often the path of each root is looked up again, in milliseconds. */
   readonly refreshMs: number;
 }
 
@@ -29,8 +29,8 @@ export function serveRemote(job: JobContext, data: RemoteJobData): void {
   const files = new RemoteFolder(data);
   try {
     if (data.sandbox) {
-      files.open();
-      restrictThread({ root: data.root });
+      files.openAll();
+      restrictThread({ roots: data.folders.map(({ root }) => root) });
     }
     serveFrames(job, files);
   } finally {
@@ -42,21 +42,32 @@ class RemoteFolder implements FrameAnswerer {
   readonly #data: RemoteJobData;
   /** Descriptor of the last answer, if that opened a file; else -1. */
   #opened = -1;
-  #root: Root | undefined;
-  #reader: FolderReader | undefined;
+  readonly #roots = new Map<number, Root>();
+  readonly #readers = new Map<number, FolderReader>();
 
   constructor(data: RemoteJobData) {
     this.#data = data;
   }
 
-  /** Opens the root, which may take its time, when it is first needed. */
-  open(): Root {
-    const { refreshMs, root, sandbox, symlinks } = this.#data;
-    return this.#root ??= openRoot(root, symlinks, { fixed: sandbox, refreshMs });
+  /** Opens all roots, before a sandbox forbids it. */
+  openAll(): void {
+    this.#data.folders.forEach((_, site) => this.#rootOf(site));
+  }
+
+  /** Opens a root, which may take its time, when it is first needed. */
+  #rootOf(site: number): Root {
+    const { folders, refreshMs, sandbox } = this.#data;
+    let opened = this.#roots.get(site);
+    if (opened === undefined) {
+      const { root, symlinks } = folders[site]!;
+      opened = openRoot(root, symlinks, { fixed: sandbox, refreshMs });
+      this.#roots.set(site, opened);
+    }
+    return opened;
   }
 
   close(): void {
-    this.#root?.close();
+    for (const root of this.#roots.values()) root.close();
   }
 
   answer(message: Uint8Array): Uint8Array {
@@ -64,7 +75,7 @@ class RemoteFolder implements FrameAnswerer {
     this.#opened = -1;
     switch (request.op) {
       case "open":
-        return encode(this.#open(request.path));
+        return encode(this.#open(request.site, request.path));
       case "read":
         return encode(read(request));
       case "list":
@@ -84,9 +95,9 @@ class RemoteFolder implements FrameAnswerer {
     if (request.op === "close") raw.close(request.fd);
   }
 
-  #open(path: string): RemoteFacts | number {
+  #open(site: number, path: string): RemoteFacts | number {
     try {
-      const opened = this.open().openNow!(path);
+      const opened = this.#rootOf(site).openNow!(path);
       if (typeof opened === "number") return opened;
       this.#opened = opened.fd;
       return factsOf(opened);
@@ -96,9 +107,13 @@ class RemoteFolder implements FrameAnswerer {
   }
 
   #list(request: RemoteRequest & { op: "list" }): Uint8Array {
+    const { site } = request;
     try {
-      this.#reader ??= new FolderReader(this.open());
-      return pageFor(this.#reader, this.#data.dotfiles, request);
+      let reader = this.#readers.get(site);
+      if (reader === undefined) {
+        this.#readers.set(site, reader = new FolderReader(this.#rootOf(site)));
+      }
+      return pageFor(reader, this.#data.folders[site]!, request);
     } catch (error) {
       return withStatus(statusOfError((error as { code?: unknown }).code), String(error));
     }

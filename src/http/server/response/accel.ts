@@ -1,5 +1,6 @@
 /** `X-Accel-Redirect`: your program names a file, and the server sends it. @module */
 
+import { type Mount, ROOT } from "../../rules/by_path/mount.ts";
 import { mergeHeaders } from "../../rules/fields/fields.ts";
 import type { Representation } from "../../rules/representation.ts";
 import { type Dotfiles, parseTarget } from "../../rules/target.ts";
@@ -64,17 +65,24 @@ export function redirectionOf(
 /**
  * The path below the root that the header names, or the status of the error response.
  *
- * The rules for client targets apply, so it cannot lead anywhere else. An invalid path is the
+ * `mount` is where the target lies. The rules for client targets apply, so it cannot lead anywhere else. An invalid path is the
  * program's fault, not the client's: 404, never 400.
  */
-export function accelPath(target: string, accel: Accel, dotfiles: Dotfiles): string | 403 | 404 {
+export function accelPath(
+  target: string,
+  accel: Accel,
+  dotfiles: Dotfiles,
+  mount: Mount = ROOT,
+): string | 403 | 404 {
   if (target[0] !== "/") return 404;
   const parsed = parseTarget(target, dotfiles);
   if (typeof parsed === "number") return parsed === 403 ? 403 : 404;
   const { folder, names } = parsed;
-  const path = names.join("/");
-  if (folder || (typeof accel === "string" && !`/${path}`.startsWith(accel))) return 404;
-  return path;
+  const whole = `/${names.join("/")}`;
+  if (folder || (typeof accel === "string" && !whole.startsWith(accel))) return 404;
+  const below = names.slice(mount.names.length);
+  // The path of a mount itself is a folder.
+  return below.length === 0 ? 404 : below.join("/");
 }
 
 /**

@@ -10,6 +10,7 @@ import { isFar } from "../../files/near.ts";
 import type { OpenFile, Root } from "../../files/open_root.ts";
 import { planListing, planMessage } from "../../rules/messages.ts";
 import type { Settings } from "../../rules/settings.ts";
+import type { Mount as Place } from "../../rules/by_path/mount.ts";
 import type { Plan } from "../../rules/types.ts";
 import { type Accel, accelPath } from "./accel.ts";
 import { joined } from "./cached_file.ts";
@@ -20,6 +21,10 @@ import { Reply } from "./response.ts";
 export interface FinderOptions {
   readonly root: Root;
   readonly settings: Settings;
+  /** Index of the root. */
+  readonly site: number;
+  /** Path below which the root is served. */
+  readonly place: Place;
   /** Called when no descriptor is left to open a file: the callee should free some. */
   exhausted(): void;
 }
@@ -34,6 +39,8 @@ export interface SearchRequest extends LookupRequest {
 export interface SuspendedSearch {
   readonly kind: "remote";
   readonly mount: Mount;
+  /** Index of the root. */
+  readonly site: number;
   /** Path of the file below the root. */
   readonly path: string;
   /** Goes on; owns the file. Must be called once. */
@@ -63,8 +70,8 @@ export class Finder {
     target: string,
     accel: Accel,
   ): Exclude<Found, { kind: "listing" }> | SuspendedSearch {
-    const { settings } = this.#options;
-    const path = accelPath(target, accel, settings.dotfiles);
+    const { place, settings } = this.#options;
+    const path = accelPath(target, accel, settings.dotfiles, place);
     if (typeof path === "number") return { kind: "message", plan: planMessage(request, path) };
     const found = this.#run(request, lookUpFile(request, path, settings));
     return found as Exclude<typeof found, { kind: "listing" }>;
@@ -83,7 +90,8 @@ export class Finder {
         if (isFar(opened)) {
           request.detach();
           const resume = (opened: OpenFile | number) => this.#run(request, steps, opened);
-          return { kind: "remote", mount: opened, path, resume };
+          const { site } = this.#options;
+          return { kind: "remote", mount: opened, site, path, resume };
         }
         step = steps.next(opened);
       }
@@ -102,14 +110,15 @@ export class Finder {
 
   /** Lists a folder in this thread, if there is no listing thread. */
   listNow(request: LookupRequest, { fd }: OpenFile, { names, page }: WantedPage): Reply {
-    const { settings } = this.#options;
+    const { place, settings } = this.#options;
     try {
       const times = fdIdentity(fd);
       const listing = typeof times === "number"
         ? undefined
         : this.#reader.readNow(fd, times, { dotfiles: settings.dotfiles, names, page });
       if (listing === undefined) return this.message(planMessage(request, 404));
-      return this.message(planListing(request, listing, settings));
+      const placed = { ...listing, names: [...place.names, ...listing.names] };
+      return this.message(planListing(request, placed, settings));
     } catch (error) {
       return this.message(this.#failure(request, error));
     }

@@ -95,7 +95,7 @@ export class Lookups {
 
   #ask(search: SuspendedSearch, waiter: AnswerWaiter): void {
     this.#waiting.set(waiter, search);
-    this.#files.open(search.mount.key, search.path, (opened) => {
+    this.#files.open(search.mount.key, search.site, search.path, (opened) => {
       this.#opened(search, waiter, opened);
     });
   }

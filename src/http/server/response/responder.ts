@@ -4,18 +4,19 @@ import type { Found } from "../../files/look_up.ts";
 import type { Root } from "../../files/open_root.ts";
 import { prefersJson } from "../../rules/fields/codings.ts";
 import { pageNumber } from "../../rules/listing.ts";
+import type { Mount } from "../../rules/by_path/mount.ts";
+import { belowTarget } from "../../rules/by_path/router.ts";
 import { planFile } from "../../rules/plan.ts";
 import type { Settings } from "../../rules/settings.ts";
 import { type Accel, describedBy, type Redirection } from "./accel.ts";
-import { Cache, type Entry, pathOf, unchanged } from "./cache.ts";
-import type { CacheConfig } from "../control/limits.ts";
+import { type Cache, type Entry, pathOf, unchanged } from "./cache.ts";
 import { conditional, requestOf } from "./conditional.ts";
 import { CONDITIONAL } from "../parser/field_names.ts";
 import { closeFound, Finder, type SearchRequest, type SuspendedSearch } from "./finder.ts";
-import { cancel, Lookups, unavailable } from "./lookups.ts";
+import type { KeptFiles } from "./kept_files.ts";
+import { cancel, type Lookups, unavailable } from "./lookups.ts";
 import { readResident, replyTo, SENT_AT_ONCE, versionOf } from "./cached_file.ts";
 import type { Listings } from "../listing/listings.ts";
-import type { RemoteFiles } from "../remote/remote_files.ts";
 import { encodeHead, Reply } from "./response.ts";
 import type { RequestHead } from "../parser/request_head.ts";
 import { Method } from "../parser/request_line.ts";
@@ -28,59 +29,54 @@ const SLASH = 0x2f;
 export interface ResponderOptions {
   readonly root: Root;
   readonly settings: Settings;
-  readonly cache: CacheConfig;
+  /** Index of the root among those of the server. */
+  readonly site: number;
+  /** Path below which the root is served. */
+  readonly mount: Mount;
+  /** The files of all folders that are open. */
+  readonly kept: KeptFiles;
+  /** Requests that wait for others to open their files. */
+  readonly lookups: Lookups;
   /** Pages of folders; `null` if folders are not listed. */
   readonly listings: Listings | null;
-  /** Opens what other machines and processes have. */
-  readonly remote: RemoteFiles;
   /** Called for each response with whether it was cached. */
   looked(hit: boolean): void;
   /** Called when no descriptor is left to open a file: the callee should free some. */
   exhausted(): void;
-  /** Called when the bytes in the cache have changed. */
-  keeps(bytes: number): void;
 }
 
-/** The folder of one server, as one thread serves it. */
+/** One folder of a server, as one thread serves it. */
 export class Responder {
   readonly #options: ResponderOptions;
+  readonly #kept: KeptFiles;
   readonly #cache: Cache;
-  /** Evicted files; closed once the current response is on its way. */
-  readonly #doomed: Pick<Entry, "file" | "original">[] = [];
   readonly #variants: Variants;
-  /** The number of bytes reported last. */
-  #told = 0;
   readonly #finder: Finder;
-  /** Requests that wait for others to open their files. */
-  readonly lookups: Lookups;
+  readonly #lookups: Lookups;
   /** Whether the response to a plain request depends only on its path and accepted codings. */
   readonly #keeps: boolean;
 
   constructor(options: ResponderOptions) {
+    const { exhausted, kept, lookups, mount: place, root, settings, site } = options;
     this.#options = options;
-    this.#cache = new Cache(options.cache, (entry) => this.#doomed.push(entry));
-    this.#variants = new Variants(options.settings.precompressed);
-    const { root, settings } = options;
-    const exhausted = () => {
-      options.exhausted();
-      // Cached files can be closed.
-      this.clear();
-    };
-    this.#finder = new Finder({ root, settings, exhausted });
-    this.lookups = new Lookups(options.remote, options.listings, exhausted);
+    this.#kept = kept;
+    this.#cache = kept.cache;
+    this.#lookups = lookups;
+    this.#variants = new Variants(settings.precompressed, site);
+    this.#finder = new Finder({ root, settings, site, place, exhausted });
     const { cors } = settings;
-    this.#keeps = options.cache.maxFiles > 0 && (cors === undefined || cors.origins === "*");
+    this.#keeps = kept.config.maxFiles > 0 && (cors === undefined || cors.origins === "*");
   }
 
   /**
    * Answers the request in `head`; `now` is monotonic, in milliseconds. `null` says that it has to wait:
-   * call `wait` or `forgetWanted` of {@linkcode lookups}.
+   * call `wait` or `forgetWanted` of the lookups.
    */
   answer(head: RequestHead, now: number): Reply | null {
     const { bytes, known, method, targetStart } = head;
     const file = method === Method.GET || method === Method.HEAD;
     const keeps = file && this.#keeps && bytes[targetStart] === SLASH;
-    const granted = this.lookups.take();
+    const granted = this.#lookups.take();
     if (granted instanceof Reply) return granted;
     if (!keeps) return this.#make(head, now, -1, granted);
     const variant = this.#variants.of(head);
@@ -97,49 +93,31 @@ export class Responder {
   /** Answers the request in `head` with the file that the program has named; as {@linkcode answer}. */
   redirected(head: RequestHead, redirection: Redirection, accel: Accel): Reply | null {
     const method = head.method === Method.HEAD ? "HEAD" : "GET";
-    const request = { ...requestOf(head), method };
-    const found = this.lookups.take() ??
+    const request = { ...this.#requestOf(head), method };
+    const found = this.#lookups.take() ??
       this.#finder.findNamed(request, redirection.target, accel);
     if (found instanceof Reply) return found;
     if (found.kind === "remote") return this.#suspend(found);
     if (found.kind === "listing") throw new TypeError("A named file cannot be listed");
     if (found.kind === "message") return this.#finder.message(found.plan);
     const file = new SharedFile(found.file);
-    this.#doomed.push({ file, original: null });
+    this.#kept.doom({ file, original: null });
     const plan = planFile(request, describedBy(found.file.described!, redirection));
     return new Reply(plan, file, null, { head: encodeHead(plan, redirection.cookies) });
   }
 
   /** Leaves a search to the threads of a mount, unless too many wait for it. */
   #suspend(search: SuspendedSearch): Reply | null {
-    return this.lookups.want(search) ? null : this.#finder.message(unavailable());
+    return this.#lookups.want(search) ? null : this.#finder.message(unavailable());
   }
 
-  /** Closes evicted files; call when the sender has the last response. */
-  settle(): void {
-    this.#tell();
-    for (let entry = this.#doomed.pop(); entry !== undefined; entry = this.#doomed.pop()) {
-      entry.file.retire();
-      entry.original?.file.close();
-    }
-  }
-
-  #tell(): void {
-    const { bytes } = this.#cache;
-    if (bytes !== this.#told) this.#options.keeps(this.#told = bytes);
-  }
-
-  /** Empties the cache. */
-  clear(): void {
-    this.#cache.clear();
-    this.#options.listings?.clear();
-    this.settle();
-  }
-
-  /** Evicts unused entries. */
-  sweep(): void {
-    this.#cache.sweep();
-    this.settle();
+  /** The request, for a look-up below the path of this folder. */
+  #requestOf(head: RequestHead, plain = false): SearchRequest {
+    const { mount } = this.#options;
+    const request = requestOf(head, plain);
+    if (mount.path === "") return request;
+    const { target } = request;
+    return { ...request, target: belowTarget(mount, target) ?? target, original: target };
   }
 
   /**
@@ -150,7 +128,7 @@ export class Responder {
   #holds(entry: Entry, head: RequestHead, now: number): boolean {
     if (entry.askedAt === now) return true;
     entry.askedAt = now;
-    const recent = now - entry.checkedAt < this.#options.cache.validMs;
+    const recent = now - entry.checkedAt < this.#kept.config.validMs;
     if (!recent) entry.checkedAt = now;
     // The look-up may have emptied the cache.
     if (unchanged(entry) && (recent || (this.#leadsTo(entry, head) && this.#cache.has(entry)))) {
@@ -162,7 +140,7 @@ export class Responder {
 
   #leadsTo(entry: Entry, head: RequestHead): boolean {
     // Others have to open it again.
-    const found = entry.file.remote ? undefined : this.#finder.find(requestOf(head, true));
+    const found = entry.file.remote ? undefined : this.#finder.find(this.#requestOf(head, true));
     if (found?.kind === "remote") cancel(found);
     if (found === undefined || found.kind === "remote") return false;
     const same = found.kind === "file" && !found.standsIn && this.#is(entry, found);
@@ -174,13 +152,13 @@ export class Responder {
     const { name, representation, reply, version } = entry;
     if (path !== name || file.described!.coding !== representation.coding) return false;
     // Try again to cache a file that was not in the page cache.
-    const settled = reply.file === null || file.size > this.#options.cache.maxFileBytes;
+    const settled = reply.file === null || file.size > this.#kept.config.maxFileBytes;
     return settled && version!.holds(file.fd);
   }
 
   /** Looks up the target, and caches the result for a variant unless that is negative. */
   #make(head: RequestHead, now: number, variant: number, granted?: Found): Reply | null {
-    const request = { ...requestOf(head), keepOriginal: variant >= 0 };
+    const request = { ...this.#requestOf(head), keepOriginal: variant >= 0 };
     const found = granted ?? this.#finder.find(request);
     if (found.kind === "remote") return this.#suspend(found);
     if (found.kind === "message") return this.#finder.message(found.plan);
@@ -195,9 +173,9 @@ export class Responder {
     const keeps = variant >= 0 && !found.standsIn && version !== null &&
       found.file.made !== true && (original === null || original.version !== null);
     if (keeps) this.#cache.add(entry);
-    else this.#doomed.push(entry);
+    else this.#kept.doom(entry);
     // Count before the client can see the response.
-    this.#tell();
+    this.#kept.tell();
     return reply;
   }
 
@@ -210,7 +188,7 @@ export class Responder {
     const shared = new SharedFile(file);
     const representation = file.described!;
     const version = variant < 0 ? null : versionOf(file);
-    const most = variant < 0 ? SENT_AT_ONCE : this.#options.cache.maxFileBytes;
+    const most = variant < 0 ? SENT_AT_ONCE : this.#kept.config.maxFileBytes;
     const wanted = variant < 0 ? plan === representation.whole : version !== null;
     const small = wanted && !shared.remote && file.size <= most;
     const read = small ? readResident(file.fd, file.size) : null;
@@ -239,13 +217,14 @@ export class Responder {
   #list(request: SearchRequest, { folder, target }: Found & { kind: "listing" }): Reply | null {
     const { listings } = this.#options;
     const json = prefersJson(request.header("accept"));
-    const wanted = { names: target.names, page: pageNumber(target.query), json };
+    const { site } = this.#options;
+    const wanted = { site, names: target.names, page: pageNumber(target.query), json };
     const gone = listings === null || (listings.gone && folder.remote !== true);
     const reply = gone
       ? this.#finder.listNow(request, folder, wanted)
       : listings.find(folder, wanted);
     if (reply === undefined) {
-      this.lookups.want({ kind: "page", folder, wanted });
+      this.#lookups.want({ kind: "page", folder, wanted });
       return null;
     }
     folder.close();

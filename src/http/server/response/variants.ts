@@ -9,6 +9,9 @@ import { latin1 } from "../parser/syntax.ts";
 /** Maximum number of Accept-Encoding values remembered; browsers send a handful. */
 const MOST = 256;
 
+/** Three codings give at most 16 ordered subsets. */
+const SUBSETS = 16;
+
 /**
  * Numbers the sets of codings that clients accept.
  *
@@ -17,17 +20,26 @@ const MOST = 256;
  */
 export class Variants {
   readonly #offered: readonly Coding[];
-  readonly #numbers = new Map<string, number>([["", 0]]);
+  readonly #numbers: Map<string, number>;
   readonly #known = new Map<string, number>();
 
-  /** Considers only the codings that the server offers. */
-  constructor(offered: readonly Coding[]) {
+  readonly #first: number;
+
+  /**
+   * Considers only the codings that the server offers. The numbers of two folders with different
+   * indexes differ.
+   */
+  constructor(offered: readonly Coding[], index: number = 0) {
     this.#offered = offered;
+    this.#first = index * SUBSETS;
+    this.#numbers = new Map([["", this.#first]]);
   }
 
-  /** Number of the codings that the client accepts; 0 for none. */
+  /** Number of the codings that the client accepts. */
   of(head: RequestHead): number {
-    if (this.#offered.length === 0 || (head.known & Field.ACCEPT_ENCODING) === 0) return 0;
+    if (this.#offered.length === 0 || (head.known & Field.ACCEPT_ENCODING) === 0) {
+      return this.#first;
+    }
     // Several fields form one list, so the first value alone is not enough.
     if ((head.twice & Field.ACCEPT_ENCODING) !== 0) {
       return this.#number(head.header("accept-encoding")!);
@@ -42,11 +54,12 @@ export class Variants {
     return number;
   }
 
-  /** Three codings give at most 16 ordered subsets. */
   #number(value: string): number {
     const codings = acceptedCodings(value, this.#offered).join();
     let number = this.#numbers.get(codings);
-    if (number === undefined) this.#numbers.set(codings, number = this.#numbers.size);
+    if (number === undefined) {
+      this.#numbers.set(codings, number = this.#first + this.#numbers.size);
+    }
     return number;
   }
 }

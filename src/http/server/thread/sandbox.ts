@@ -1,4 +1,4 @@
-/** The sandbox of a serving thread: a compromised thread can only read below its folder. @module */
+/** The sandbox of a serving thread: a compromised thread can only read below its folders. @module */
 
 import { platform } from "../../../../ffi/platform/mod.ts";
 import { errnoNumber, UnsupportedError } from "../../../errors.ts";
@@ -35,8 +35,8 @@ const REASONS: Readonly<Record<number, string>> = {
 
 /** What stays allowed. */
 export interface SandboxOptions {
-  /** Folder below which the thread may read files; none by default. */
-  readonly root?: string | undefined;
+  /** Folders below which the thread may read files; none by default. */
+  readonly roots?: readonly string[] | undefined;
   /** Port that it may connect to, if Landlock supports ports (Linux 6.7); none by default. */
   readonly port?: number | undefined;
   /** Whether it may connect to an abstract Unix socket. @default {false} */
@@ -70,7 +70,8 @@ export function landlock(): number {
  * @throws {UnsupportedError} When the kernel lacks Landlock or seccomp filters.
  */
 export function restrictThread(
-  { abstract = false, addresses = [], messages = false, pairs = false, port, root }: SandboxOptions,
+  { abstract = false, addresses = [], messages = false, pairs = false, port, roots = [] }:
+    SandboxOptions,
 ): void {
   const version = landlock();
   const ports = version >= PORTS ? LandlockPort.BIND_TCP | LandlockPort.CONNECT_TCP : 0;
@@ -84,7 +85,7 @@ export function restrictThread(
     action,
   );
   try {
-    if (root !== undefined) allowFolder(ruleset, root);
+    for (const root of roots) allowFolder(ruleset, root);
     if (port !== undefined && ports !== 0) {
       const added = landlockAllowPort(ruleset, port, LandlockPort.CONNECT_TCP);
       check(added, "landlock_add_rule", action);

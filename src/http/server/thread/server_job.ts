@@ -14,10 +14,6 @@ import { Loop } from "../../../threads/loop/loop.ts";
 import { Placement } from "../../../threads/loop/placement.ts";
 import { TlsDialer } from "../../../tls/client/dialer.ts";
 import { TlsAcceptor } from "../../../tls/acceptor.ts";
-import { listingPage } from "../../listing/page.ts";
-import { openRoot } from "../../files/open_root.ts";
-import type { HeadersHook } from "../../rules/options.ts";
-import { settingsOf } from "../../rules/settings.ts";
 import {
   type Command,
   Counter,
@@ -31,36 +27,32 @@ import { Guard } from "../auth/guard.ts";
 import { PrefetchClient } from "./prefetch_client.ts";
 import { AccessLog } from "./access_log.ts";
 import { pinFallback } from "../proxy/options.ts";
-import { loadHook } from "../control/headers_hook.ts";
 import { Listings } from "../listing/listings.ts";
 import { LogWriter } from "./log_writer.ts";
 import { RemoteFiles } from "../remote/remote_files.ts";
 import { restrictThread } from "./sandbox.ts";
 import { setCommonFields } from "../response/response.ts";
 import type { ServiceTls } from "../connection/contracts.ts";
+import { buildSites, openRoots, prepareSites } from "../sites/build.ts";
+import type { Sites } from "../sites/sites.ts";
 import { Service } from "./worker.ts";
-import { Responder } from "../response/responder.ts";
 
 /** Most requests of a thread that wait for one mount; further ones get 503. */
 const MOST_WAITING = 128;
 
-/** The headers hook, once its module is loaded. */
-let hook: HeadersHook | undefined;
-
-/** Loads the program's own module. */
+/** Loads the program's own modules. */
 export async function prepare(data: unknown): Promise<void> {
-  const { headers } = data as JobData;
-  if (headers !== null) hook = await loadHook(headers);
+  await prepareSites((data as JobData).sites);
 }
 
 /** Serves until the job must stop. */
 export function run(job: JobContext): void {
   const data = job.data as JobData;
-  const { cache, counters, index, limits, root, sandbox, settings, shares, symlinks } = data;
+  const { cache, counters, index, limits, sandbox, shares, sites } = data;
   const [listener, diskFd, ...others] = job.fds as [number, number, ...number[]];
   const own = counters.subarray(index * COUNTERS, (index + 1) * COUNTERS);
   const { fallback, needs } = pinFallback(data.fallback);
-  const folder = openRoot(root, symlinks, {
+  const roots = openRoots(sites, {
     fixed: sandbox,
     refreshMs: cache.validMs,
     // Requests of one turn of the loop have arrived together: one look at the folder suffices.
@@ -83,11 +75,13 @@ export function run(job: JobContext): void {
     const pairs = fallback !== null && (tls !== null || dialer !== null);
     // With kernel TLS, OpenSSL sends tickets and alerts by sendmsg(2).
     const messages = data.tls?.kernel === true;
-    if (sandbox) restrictThread({ root, pairs, messages, ...needs });
+    if (sandbox) {
+      restrictThread({ roots: sites.map(({ root }) => root), pairs, messages, ...needs });
+    }
     loop = new Loop(job, (command) => obey(command as WorkerCommand<Command>));
   } catch (cause) {
     // The end of a thread closes no descriptors.
-    folder.close();
+    for (const root of roots) root.close();
     throw cause;
   }
   const remote = new RemoteFiles({
@@ -96,7 +90,7 @@ export function run(job: JobContext): void {
     most: Math.min(MOST_WAITING, Math.ceil(limits.maxConnections / 4)),
     start: (slot) => job.complete(NEEDS_REMOTE, slot),
   });
-  const listings = settings.listing
+  const listings = sites.some(({ settings }) => settings.listing)
     ? new Listings({
       loop,
       fd: others.shift()!,
@@ -106,16 +100,11 @@ export function run(job: JobContext): void {
       grant: (reply, waiter) => site.lookups.grant(reply, waiter),
     })
     : null;
-  const site: Responder = new Responder({
+  const site: Sites = buildSites(sites, roots, {
+    cache,
+    limits,
     listings,
     remote,
-    root: folder,
-    settings: settingsOf({
-      ...settings,
-      ...(settings.listing === true && { listing: listingPage }),
-      ...(hook !== undefined && { headers: hook }),
-    }),
-    cache,
     looked: (hit) => service.count(hit ? Counter.CACHE_HITS : Counter.CACHE_MISSES),
     exhausted: () => void service.makeRoom(service.output.connection),
     keeps: (bytes) => own[Counter.CACHE_BYTES] = bytes,
@@ -140,7 +129,6 @@ export function run(job: JobContext): void {
     dialer,
     tls,
     guard,
-    preflights: settings.cors !== undefined && settings.cors !== false,
     counters: own,
     closed() {
       placement?.left();
@@ -197,6 +185,6 @@ export function run(job: JobContext): void {
     site.clear();
     listings?.close();
     remote.end();
-    folder.close();
+    for (const root of roots) root.close();
   }
 }

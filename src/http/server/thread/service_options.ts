@@ -9,13 +9,13 @@ import type { TlsDialer } from "../../../tls/client/dialer.ts";
 import type { AccessLog } from "./access_log.ts";
 import type { RemoteFiles } from "../remote/remote_files.ts";
 import type { ServiceTls } from "../connection/contracts.ts";
-import type { Responder } from "../response/responder.ts";
+import type { Sites } from "../sites/sites.ts";
 
 /** Parts and callbacks of a service. */
 export interface ServiceOptions {
   readonly loop: Loop;
   readonly disk: PrefetchClient;
-  readonly site: Responder;
+  readonly site: Sites;
   /** Files of other machines and processes. */
   readonly remote: RemoteFiles;
   readonly accessLog: AccessLog | null;
@@ -27,8 +27,6 @@ export interface ServiceOptions {
   readonly tls: ServiceTls | null;
   /** Checks passwords; `null` without users. */
   readonly guard: Guard | null;
-  /** Whether the site answers CORS preflight requests. */
-  readonly preflights: boolean;
   /** This thread's counters; see `Counter`. */
   readonly counters: Float64Array;
   /** Called when a connection has closed. */

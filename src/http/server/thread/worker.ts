@@ -21,7 +21,7 @@ import { Reply, textPlan } from "../response/response.ts";
 import { RequestHead } from "../parser/request_head.ts";
 import type { ConnectionService, ProxiedEntry } from "../connection/contracts.ts";
 import { SecureStart } from "../connection/secure_start.ts";
-import type { Responder } from "../response/responder.ts";
+import type { Sites } from "../sites/sites.ts";
 import { leastMissed } from "./shedding.ts";
 import type { ServiceOptions } from "./service_options.ts";
 
@@ -49,7 +49,7 @@ export class Service implements ConnectionService {
   readonly loop: Loop;
   readonly disk: PrefetchClient;
   readonly limits: Limits;
-  readonly site: Responder;
+  readonly site: Sites;
   readonly remote: RemoteFiles;
   readonly clock: Clock = new Clock();
   readonly residency: ResidencyCache;
@@ -88,7 +88,7 @@ export class Service implements ConnectionService {
     this.input = new Cell(limits.maxHeadBytes + INPUT_BYTES);
     this.output = new Output(this, Math.max(OUTPUT_BYTES, cache.maxFileBytes + INPUT_BYTES));
     const [{ clock }, scheme] = [this, this.tls === null ? "http" : "https"] as const;
-    const { preflights } = options;
+    const preflights = (head: RequestHead) => site.preflights(head);
     const own = { clock, dialer, loop, makeRoom: () => this.makeRoom(), preflights, scheme };
     this.fallback = fallback && new Fallback({ ...own, config: fallback });
     loop.timers.start(this.#sweeper, SWEEP_MS);
@@ -176,7 +176,7 @@ export class Service implements ConnectionService {
     return this.site.answer(this.head, this.loop.now);
   }
 
-  /** The response to an invalid or unsupported request. */
+  /** The response to a request that is invalid, unsupported or for another host. */
   refusal(status: number): Reply {
     this.clock.tick(this.loop.now);
     let reply = this.#refusals.get(status);
@@ -190,14 +190,14 @@ export class Service implements ConnectionService {
 
   /** Records that a response is about to be sent: lengths of head and body. */
   answered(connection: Connection, reply: Reply, headBytes: number, bodyBytes: number): void {
-    connection.sender.rate?.begin();
+    connection.sender.rate?.begin(this.site.rate);
     this.#countStatus(reply.status);
     this.#options.accessLog?.answered(connection, this.head, reply, headBytes, bodyBytes);
   }
 
   /** Records that the request in the head is being forwarded. */
   began(connection: Connection): ProxiedEntry | undefined {
-    connection.sender.rate?.begin();
+    connection.sender.rate?.begin(this.limits);
     return this.#options.accessLog?.began(connection, this.head);
   }
 

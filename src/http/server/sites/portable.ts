@@ -1,0 +1,72 @@
+/** The folders of a server without foreign calls. @module */
+
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { serveNode } from "../../adapters/node.ts";
+import { StaticRoot } from "../../files/static_root.ts";
+import { listingPage } from "../../listing/page.ts";
+import { Router } from "../../rules/by_path/router.ts";
+import { loadHook } from "../control/headers_hook.ts";
+import type { SiteConfig } from "./options.ts";
+
+/** One folder. */
+export interface PortableSite extends Pick<SiteConfig, "host" | "mount"> {
+  readonly files: StaticRoot;
+  /** The same folder for files that the program names; it lists nothing. */
+  readonly named: StaticRoot;
+  /** Whether it answers CORS preflight requests. */
+  readonly preflights: boolean;
+}
+
+type Request = Pick<IncomingMessage, "headers" | "url">;
+
+/** All folders of a server. */
+export class PortableSites {
+  readonly #router: Router<PortableSite>;
+
+  private constructor(sites: readonly PortableSite[]) {
+    this.#router = new Router(sites);
+  }
+
+  /** Opens the folders and loads the program's own modules. */
+  static async open(configs: readonly SiteConfig[]): Promise<PortableSites> {
+    const sites: PortableSite[] = [];
+    for (const { headers: url, host, mount, root, settings, symlinks } of configs) {
+      const listing = settings.listing === true ? listingPage : settings.listing;
+      const headers = url === null ? settings.headers : await loadHook(url);
+      const { cors } = settings;
+      sites.push({
+        host,
+        mount,
+        files: new StaticRoot(root, { ...settings, headers, listing }, symlinks, mount),
+        named: new StaticRoot(root, { ...settings, headers, listing: false }, symlinks, mount),
+        preflights: cors !== undefined && cors !== false,
+      });
+    }
+    return new PortableSites(sites);
+  }
+
+  /** Finds the folder of a request. */
+  find({ headers, url = "" }: Request): PortableSite | undefined {
+    return this.#router.find(headers.host, url);
+  }
+
+  /** Finds the folder of another target in the host of a request. */
+  findBeside({ headers, url = "" }: Request, target: string): PortableSite | undefined {
+    return this.#router.findBeside(headers.host, url, target);
+  }
+
+  /** Answers a request with a file, or calls `next`. */
+  serve(req: IncomingMessage, res: ServerResponse, next?: (error?: unknown) => void): void {
+    const { files } = this.find(req)!;
+    serveNode({ site: files, fallthrough: false, setHeaders: undefined }, req, res, next);
+  }
+
+  /** Status to refuse a request with: for a host that is not served, or for two; 0 for none. */
+  refusal(req: Pick<IncomingMessage, "headers" | "rawHeaders" | "url">): number {
+    if (!this.#router.named) return 0;
+    // The runtimes take the first of several fields.
+    const hosts = req.rawHeaders.filter((name, i) => i % 2 === 0 && /^host$/i.test(name));
+    if (hosts.length > 1) return 400;
+    return this.find(req) === undefined ? 421 : 0;
+  }
+}

@@ -1,0 +1,79 @@
+import assert from "node:assert/strict";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, it } from "node:test";
+import { serve } from "../../src/cli/commands/serve.ts";
+import { applyConfig, configOf } from "../../src/cli/serve/config_file.ts";
+import { runChild } from "../_kit/child.ts";
+import { fetchRaw } from "../_kit/raw_http.ts";
+import { startServer } from "../_kit/server.ts";
+
+const MAIN = new URL("../../src/cli/main.ts", import.meta.url);
+
+describe("sluice serve with several folders", () => {
+  let parent = "";
+  before(() => {
+    parent = mkdtempSync(join(tmpdir(), "sluice-folders-"));
+    for (const name of ["main", "flag", "own", "host", "host-media"]) {
+      mkdirSync(join(parent, name));
+      writeFileSync(join(parent, name, "who.txt"), name);
+    }
+    const config = {
+      mount: ["/media=host", "/also=own"],
+      mounts: { "/own": { root: "own", cacheControl: "no-store" } },
+      hosts: {
+        "host.example": { root: "host", mounts: { "/media": "host-media" } },
+        "plain.example": "own",
+      },
+    };
+    writeFileSync(join(parent, "config.json"), JSON.stringify(config));
+  });
+  after(() => rmSync(parent, { recursive: true }));
+
+  it("serves those of the file and of the command line", async () => {
+    const flags = ["--mount", `/media=${join(parent, "flag")}`, "--cache", "1h", "--port", "0"];
+    const args = ["serve", join(parent, "main"), "--config", join(parent, "config.json"), ...flags];
+    const server = await startServer(MAIN, args);
+    try {
+      const get = async (target: string, host = "localhost") => {
+        const { body, headers } = await fetchRaw(server.port, target, { Host: host });
+        return `${body} ${headers.get("cache-control")}`;
+      };
+      const hour = "public, max-age=3600";
+      assert.equal(await get("/who.txt"), `main ${hour}`);
+      assert.equal(await get("/media/who.txt"), `flag ${hour}`, "the command line wins");
+      assert.equal(await get("/own/who.txt"), "own no-store");
+      assert.equal(await get("/who.txt", "HOST.example:80"), "host public, max-age=0");
+      assert.equal(await get("/media/who.txt", "host.example"), "host-media public, max-age=0");
+      assert.equal(await get("/who.txt", "plain.example"), `own ${hour}`);
+      await server.printed(/\/media {2}\S+flag\n/);
+      await server.printed(/host\.example {2}\S+host\n/);
+    } finally {
+      server.kill("SIGTERM");
+      await server.ended;
+    }
+  });
+
+  it("prints them as a file, and says what is wrong", async () => {
+    const path = join(parent, "config.json");
+    applyConfig(serve, path);
+    const printed = configOf(serve);
+    assert.deepEqual(printed["mount"], [
+      `/media=${join(parent, "host")}`,
+      `/also=${join(parent, "own")}`,
+    ]);
+    assert.deepEqual(printed["mounts"], {
+      "/own": { root: join(parent, "own"), cacheControl: "no-store" },
+    });
+    writeFileSync(path, JSON.stringify({ mounts: ["/a"] }));
+    assert.throws(() => applyConfig(serve, path), /mounts must be an object/);
+    writeFileSync(path, JSON.stringify({ mount: ["a=b"] }));
+    assert.throws(() => applyConfig(serve, path), /mount is \["a=b"\]: Expected PATH=DIR/);
+    const { code, stderr } = await runChild(MAIN, {
+      args: ["serve", parent, "--port", "0", "--mount", `/x=${join(parent, "none")}`],
+    });
+    assert.equal(code, 1);
+    assert.match(stderr, /Cannot serve .*none: there is no such folder/);
+  });
+});
