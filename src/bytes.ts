@@ -51,6 +51,16 @@ export function ownBytes(bytes: Uint8Array): Checked<Uint8Array<ArrayBuffer>> {
   return own as Checked<Uint8Array<ArrayBuffer>>;
 }
 
+/**
+ * Returns a part of an array.
+ *
+ * @throws {TypeError} When the array has become shorter: its owner has detached or resized its buffer.
+ */
+export function partOf(bytes: Uint8Array, start: number, length: number): Uint8Array {
+  if (getLength.call(bytes) >= start + length) return bytes.subarray(start, start + length);
+  throw new TypeError("Cannot move bytes: the source has taken back the memory of its chunk");
+}
+
 /** Whether a buffer still has `length` bytes, and so has not been detached. */
 export function isWhole(buffer: ArrayBuffer, length: number): boolean {
   return getByteLength.call(buffer) === length;

@@ -102,5 +102,14 @@ export type {
 export { transfer, type TransferRequest, type TransferTarget } from "./move/transfer/transfer.ts";
 export type { TransferMethod } from "./move/engine/driver.ts";
 export type { TransferOptions, TransferReport } from "./move/transfer/options.ts";
-export type { ByteSource, TransferSource } from "./move/engine/input.ts";
+export type { TransferSource } from "./move/engine/input.ts";
+export type {
+  BunWebSocket,
+  ByteSource,
+  WebBlob,
+  WebBody,
+  WebReadable,
+  WebSocketLike,
+  WebWritable,
+} from "./move/engine/web/shapes.ts";
 export type { FlowOptions, Progress, RangeOptions, TransferResult } from "./options.ts";

@@ -68,8 +68,10 @@ export interface Broadcast extends Promise<BroadcastResult> {
  * to a target while it takes part.
  *
  * @param source A path or `file:` URL; a descriptor; a stream of Node.js or of the web, a socket,
- * or anything else that yields `Uint8Array`s. The source is never closed.
- * @param targets Descriptors open for writing, connections, responses and writable streams.
+ * or anything else that yields `Uint8Array`s; a `Blob`, `Request` or `Response`. The source is never
+ * closed; only the body of a `Request` or `Response` is cancelled if it is not read to its end.
+ * @param targets Descriptors open for writing, connections, responses, writable streams of Node.js
+ * and of the web, and WebSockets.
  * @param options Handling of slow targets, the part to send, progress, rate limit and signal.
  * @returns Once all targets have taken the last byte; {@linkcode Broadcast} says how to join and
  * leave.

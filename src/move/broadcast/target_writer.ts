@@ -63,7 +63,7 @@ export async function openTargetWriter(
 ): Promise<TargetWriter> {
   if (typeof target === "number") return available() ? byDescriptor(target) : onFloor(target);
   if (target.kind === "response") return await toResponse(target.response, total);
-  if (target.kind === "writable") return bySink(runtimeSink(target));
+  if (target.kind === "writable" || target.kind === "web") return bySink(runtimeSink(target));
   await connected(target);
   const connection = available() ? connectionOf(target) : null;
   return connection === null ? bySink(runtimeSink(target)) : byConnection(connection);
@@ -83,7 +83,8 @@ const nothing = {
 };
 
 function bySink(sink: Sink): TargetWriter {
-  return { ...nothing, sink, disconnect: () => sink.destroy() };
+  const { release = nothing.release } = sink;
+  return { ...nothing, sink, disconnect: () => sink.destroy(), release };
 }
 
 function byConnection(connection: RuntimeConnection): TargetWriter {

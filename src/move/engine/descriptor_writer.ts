@@ -1,5 +1,6 @@
 /** Writes to a descriptor without blocking: the content of a pipe, or memory. @module */
 
+import { partOf, sizeOf } from "../../bytes.ts";
 import { PollEvent } from "../../sys/flags/event.ts";
 import * as raw from "../../sys/raw/mod.ts";
 import { ready } from "../../threads/poll/poll_ready.ts";
@@ -54,15 +55,17 @@ export class DescriptorWriter {
   /**
    * Writes all of `bytes`; one call at a time.
    *
+   * @throws {TypeError} When the owner of the memory has detached it.
    * @throws {SyscallError} When the descriptor takes no more.
    * @throws {AbortError} When the signal fired.
    */
   async write(bytes: Uint8Array, progress: TransferProgress): Promise<void> {
-    for (let rest = bytes; rest.length > 0;) {
+    const length = sizeOf(bytes);
+    for (let done = 0; done < length;) {
       if (progress.aborted) throw progress.abortError();
       verify(this.#target, progress.bytes);
-      const written = await this.give(rest);
-      if (written > 0) rest = rest.subarray(written);
+      const written = await this.give(partOf(bytes, done, length - done));
+      if (written > 0) done += written;
       else if (isTransient(written)) {
         await ready(this.#target.given, PollEvent.OUT, { signal: progress.signal });
       } else {

@@ -1,6 +1,5 @@
 /** Opens sources of all kinds. @module */
 
-import { isBytes } from "../../bytes.ts";
 import { errnoNumber, SyscallError } from "../../errors.ts";
 import { describe, type RangeOptions, resolveRange } from "../../options.ts";
 import { type BorrowedReading, borrowReading } from "../../runtime/borrow.ts";
@@ -12,12 +11,29 @@ import * as raw from "../../sys/raw/mod.ts";
 import { closeEnd, type End, isFile, openEnd } from "./endpoint.ts";
 import { describeByRuntime, type Opened, openFile } from "./file/open_file.ts";
 import { snapshot } from "./file/pseudo_files.ts";
+import { blobInput, bodyReader } from "./web/body.ts";
+import { byteReader, type OpenReader } from "./web/byte_reader.ts";
+import {
+  type ByteSource,
+  isWebBlob,
+  isWebBody,
+  isWebReadable,
+  type WebBlob,
+  type WebBody,
+  type WebReadable,
+} from "./web/shapes.ts";
 
 /** Whatever `transfer` can read. */
-export type TransferSource = string | URL | FdLike | ByteSource | BunSocket | DenoConn;
-
-/** Whatever yields bytes: a `Readable`, a socket, a `ReadableStream`, a generator. */
-export type ByteSource = AsyncIterable<Uint8Array | string>;
+export type TransferSource =
+  | string
+  | URL
+  | FdLike
+  | ByteSource
+  | WebReadable
+  | WebBlob
+  | WebBody
+  | BunSocket
+  | DenoConn;
 
 /** A connection that the runtime does not read until the input is closed. */
 export interface BorrowedInput {
@@ -25,6 +41,15 @@ export interface BorrowedInput {
   readonly reading: BorrowedReading;
   /** Bytes that the runtime has received, and gets back when the input is closed. */
   rest: Uint8Array;
+  close(): void;
+}
+
+/** A stream of the runtime or of the web. */
+export interface StreamInput {
+  readonly kind: "stream";
+  readonly open: OpenReader;
+  /** Size of a `Blob`; `undefined` without positions. */
+  readonly size: number | undefined;
   close(): void;
 }
 
@@ -37,7 +62,7 @@ export interface BorrowedInput {
  */
 export type Input =
   | BorrowedInput
-  | { readonly kind: "stream"; readonly stream: ByteSource; close(): void }
+  | StreamInput
   | { readonly kind: "file"; readonly end: End; close(): void }
   | { readonly kind: "positionless"; readonly end: End; close(): void }
   | { readonly kind: "portable"; readonly fd: number; readonly size: number; close(): void };
@@ -63,8 +88,8 @@ export interface InputWishes {
 export async function openInput(source: TransferSource, wishes: InputWishes): Promise<Input> {
   const reading = borrowReading(source, wishes.borrows);
   if (reading !== null) return new Borrowed(reading);
-  const stream = byteSource(source);
-  if (stream !== undefined) return { kind: "stream", stream, close() {} };
+  const stream = streamOf(source);
+  if (stream !== undefined) return { kind: "stream", ...stream };
   const { fd, close } = await opened(source, wishes);
   try {
     return available() ? await bySystem(fd, close, wishes) : await portable(fd, close, wishes);
@@ -135,13 +160,18 @@ async function settled(end: End, signal: AbortSignal | undefined): Promise<End> 
   return { ...end, given: copy.fd, ...copy, status: undefined, direct: false };
 }
 
-/** The bytes behind an object of the runtime, or `undefined` when it is something else. */
-export function byteSource(source: unknown): ByteSource | undefined {
+/** What yields the bytes behind an object of the runtime, or `undefined` when it is something else. */
+function streamOf(source: unknown): Omit<StreamInput, "kind"> | undefined {
   if (typeof source !== "object" || source === null) return undefined;
-  if (Symbol.asyncIterator in source) return source as ByteSource;
+  const rest = { size: undefined, close() {} };
+  if (isWebReadable(source) || Symbol.asyncIterator in source) {
+    return { open: (_, length) => byteReader(source as ByteSource, length), ...rest };
+  }
+  if (isWebBody(source)) return { open: () => bodyReader(source), ...rest };
+  if (isWebBlob(source)) return blobInput(source);
   // Connections and files of Deno have one of these, and no descriptor to see.
   const { readable } = source as { readable?: unknown };
-  return "fd" in source ? undefined : byteSource(readable);
+  return "fd" in source ? undefined : streamOf(readable);
 }
 
 /** A number, or an object that may hold a descriptor. The rest is for the message of the `TypeError`. */
@@ -151,8 +181,10 @@ export function descriptorLike(value: unknown, action: string, expected: string)
   throw new TypeError(`Cannot ${action} ${describe(value)}: expected ${expected}`);
 }
 
-/** Names of inputs without positions, for error messages. */
-const NAMES = { stream: "the stream", borrowed: "the connection" } as const;
+/** Names an input without positions, for error messages. */
+function nameOf({ kind }: Input): string {
+  return kind === "borrowed" ? "the connection" : "the stream";
+}
 
 /**
  * The part of an input to read. An input without positions starts where it is and may have no end.
@@ -167,56 +199,17 @@ export function rangeOf(
   options: RangeOptions,
   action: string,
 ): { start: number; length: number } {
-  if (input.kind !== "file" && input.kind !== "portable") {
+  const size = input.kind === "file" ? input.end.size : "size" in input ? input.size : undefined;
+  if (size === undefined) {
     const { start = 0, end, length = Infinity } = options;
     if (start === 0) return { start, length: end === undefined ? length : end + 1 };
-    throw noPositions(input.kind === "positionless" ? `fd ${input.end.given}` : NAMES[input.kind]);
+    throw noPositions(input.kind === "positionless" ? `fd ${input.end.given}` : nameOf(input));
   }
-  return resolveRange(options, input.kind === "file" ? input.end.size : input.size, action);
+  return resolveRange(options, size, action);
 }
 
 /** The error for an offset into an end without positions. */
 export function noPositions(name: string): SyscallError {
   const action = `transfer from or to an offset: ${name} has no positions`;
   return new SyscallError({ syscall: "lseek", errno: errnoNumber("ESPIPE"), action });
-}
-
-/** A stream of Node.js that bytes can be given back to, and whose iterator need not destroy it. */
-interface Returnable extends ByteSource {
-  iterator?(options: { destroyOnReturn: boolean }): AsyncIterator<Uint8Array | string>;
-  unshift?(bytes: Uint8Array): void;
-}
-
-/** Reads what a stream yields, and leaves the stream open. */
-export class ByteReader {
-  readonly #source: Returnable;
-  readonly #iterator: AsyncIterator<Uint8Array | string>;
-
-  constructor(source: ByteSource) {
-    this.#source = source;
-    this.#iterator = this.#source.iterator?.({ destroyOnReturn: false }) ??
-      source[Symbol.asyncIterator]();
-  }
-
-  /** The next bytes; `null` at the end. */
-  async next(): Promise<Uint8Array | null> {
-    const { done, value } = await this.#iterator.next();
-    return done ? null : bytesOf(value);
-  }
-
-  /** Gives unused bytes back, if the stream accepts them. */
-  giveBack(bytes: Uint8Array): void {
-    if (bytes.length > 0) this.#source.unshift?.(bytes);
-  }
-
-  /** Stops reading. Don't wait for it: a stuck generator would never return. */
-  end(): void {
-    this.#iterator.return?.().catch(() => {});
-  }
-}
-
-function bytesOf(value: unknown): Uint8Array {
-  if (isBytes(value)) return value;
-  if (typeof value === "string") return new TextEncoder().encode(value);
-  throw new TypeError(`Cannot transfer ${describe(value)}: the source must yield bytes`);
 }

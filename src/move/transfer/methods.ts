@@ -1,5 +1,6 @@
 /** Moves the bytes of a transfer by the method that suits its ends. @module */
 
+import { partOf } from "../../bytes.ts";
 import { errnoNumber, SyscallError, UnsupportedError } from "../../errors.ts";
 import { type Connection, connectionOf } from "../../runtime/find.ts";
 import type { RuntimeConnection } from "../../runtime/types.ts";
@@ -13,7 +14,7 @@ import { DescriptorWriter } from "../engine/descriptor_writer.ts";
 import { type End, goBuffered, isFile, isRemote, ownEnd } from "../engine/endpoint.ts";
 import { type FileJob, fileToFile } from "../engine/file_to_file.ts";
 import { fileToStream } from "../engine/file_to_stream.ts";
-import { ByteReader, type ByteSource, type Input } from "../engine/input.ts";
+import type { Input } from "../engine/input.ts";
 import { copyRange } from "../engine/portable_copy.ts";
 import type { TransferProgress } from "../engine/progress.ts";
 import { pumpStream, type StreamJob } from "../engine/splice_loop.ts";
@@ -47,6 +48,7 @@ export async function move(input: Input, target: RuntimeTarget | number, job: Jo
   const output = await openOutput(target, job.options.targetOffset);
   try {
     await method(input, output, job);
+    if (output.end === null && output.sink.flush) await taken(output.sink.flush(), job.progress);
   } finally {
     output.close(job.progress.bytes);
   }
@@ -66,7 +68,9 @@ async function fromFile({ end: source }: { end: End }, output: Output, job: Job)
   if (output.end === null) {
     goBuffered(source, "source");
     const target = output.target!;
-    if (target.kind !== "writable") return await fileToConnection(source, target, job);
+    if (target.kind !== "writable" && target.kind !== "web") {
+      return await fileToConnection(source, target, job);
+    }
     onlyCopies(options, "to a stream of the runtime");
     return await fromPositionless({ source, start }, output, job);
   }
@@ -164,33 +168,35 @@ async function intoRuntime(
 }
 
 async function connectionFor(target: RuntimeTarget): Promise<RuntimeConnection | null> {
-  if (target.kind === "writable" || target.kind === "response") return null;
+  if (target.kind === "writable" || target.kind === "response" || target.kind === "web") {
+    return null;
+  }
   await connected(target);
   return connectionOf(target);
 }
 
 /** From a stream of the runtime; it gets back what it yielded beyond `length`. */
 async function fromIterable(
-  { stream }: { stream: ByteSource },
+  { open }: Extract<Input, { kind: "stream" }>,
   output: Output,
-  { length, options, progress }: Job,
+  { start, length, options, progress }: Job,
 ): Promise<void> {
   onlyCopies(options, "from a stream of the runtime");
   if (output.end !== null) goBuffered(output.end, "target");
   const writer = output.end && new DescriptorWriter(output.end, output.offset);
-  const reader = new ByteReader(stream);
+  const reader = open(start, length);
   try {
     while (progress.bytes < length) {
-      const bytes = await progress.unlessAborted(reader.next());
+      const bytes = await progress.unlessAborted(reader.next(length - progress.bytes));
       if (bytes === null) return;
       const wanted = Math.min(bytes.length, length - progress.bytes);
       reader.giveBack(bytes.subarray(wanted));
-      for (let rest = bytes.subarray(0, wanted); rest.length > 0;) {
-        const allowed = await progress.allowed(rest.length);
-        const part = rest.subarray(0, allowed);
+      for (let done = 0; done < wanted;) {
+        const allowed = await progress.allowed(wanted - done);
+        const part = partOf(bytes, done, allowed);
         await taken(writer?.write(part, progress) ?? sinkOf(output).write(part), progress);
         progress.moved(allowed, "copy");
-        rest = rest.subarray(allowed);
+        done += allowed;
       }
     }
   } finally {

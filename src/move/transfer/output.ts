@@ -43,7 +43,8 @@ export async function openOutput(
 ): Promise<Output> {
   if (typeof target !== "number") {
     if (offset !== undefined) throw noPositions("the target");
-    return { end: null, sink: runtimeSink(target), target, close() {} };
+    const sink = runtimeSink(target);
+    return { end: null, sink, target, close: () => sink.release?.() };
   }
   if (!available()) {
     return { end: null, sink: portableSink(target, offset), target: null, close() {} };

@@ -7,6 +7,7 @@ import { type FdLike, fdOf } from "../../sys/fd.ts";
 import { runtimeTarget } from "../engine/connection/sink.ts";
 import { descriptorLike, openInput, rangeOf, type TransferSource } from "../engine/input.ts";
 import { TransferProgress } from "../engine/progress.ts";
+import type { BunWebSocket, WebSocketLike, WebWritable } from "../engine/web/shapes.ts";
 import { move } from "./methods.ts";
 import {
   checkTransfer,
@@ -16,7 +17,14 @@ import {
 } from "./options.ts";
 
 /** Whatever {@linkcode transfer} can write to. */
-export type TransferTarget = FdLike | NodeJS.WritableStream | BunSocket | DenoConn;
+export type TransferTarget =
+  | FdLike
+  | NodeJS.WritableStream
+  | WebWritable
+  | WebSocketLike
+  | BunWebSocket
+  | BunSocket
+  | DenoConn;
 
 /** {@linkcode transfer} by name: source, target and options in one object. */
 export interface TransferRequest extends TransferOptions {
@@ -40,15 +48,22 @@ export interface TransferRequest extends TransferOptions {
  * through its descriptor if the runtime can stop at an exact byte: a `net.Socket` of Node.js that
  * nothing else reads, a socket of Bun's own API, a connection that Deno has accepted. Bytes that
  * the runtime has already received come first, and afterwards the runtime reads again. Everything
- * else goes through the runtime (`"copy"`): streams, responses, encrypted connections, and reading
- * a `net.Socket` on Bun and Deno.
+ * else goes through the runtime (`"copy"`): streams, responses, encrypted connections, `Blob`s,
+ * bodies, WebSockets, and reading a `net.Socket` on Bun and Deno.
+ *
+ * A `WritableStream` of the web is locked meanwhile; each chunk has memory of its own, and the next
+ * one follows when the stream has taken it. A WebSocket gets binary messages of at most 64 KiB, and
+ * at most 576 KiB wait in it. The file behind a `Blob`, also of `Bun.file()`, is copied: pass its
+ * path for sendfile(2).
  *
  * A byte that a socket's peer has sent as urgent (`MSG_OOB`, see tcp(7)) is skipped, as read(2)
  * skips it; the bytes after it are moved.
  *
  * A file is read from `start`, by default its beginning, to its end at the start of the transfer;
  * its file position is not used. A pipe, a socket or a stream is read to its end, or for `length`
- * bytes. Neither end is closed; only an HTTP response is ended.
+ * bytes. Neither end is closed; only an HTTP response is ended, and the body of a `Request` or a
+ * `Response` that is not read to its end is cancelled. A stream of Node.js and a byte stream of the
+ * web yield no more than `length` bytes; of other streams, the rest of the last chunk is lost.
  *
  * The event loop waits for no disk and no descriptor. The flags of descriptors, which others may
  * share, stay unchanged. If you close a descriptor meanwhile, the transfer ends with `EBADF` within
@@ -57,13 +72,15 @@ export interface TransferRequest extends TransferOptions {
  * Two simultaneous transfers from one pipe or socket each get some of the bytes.
  *
  * @param source A path or `file:` URL; a borrowed descriptor; a stream of Node.js or of the web, a
- * socket, or anything else that yields `Uint8Array`s.
+ * socket, or anything else that yields `Uint8Array`s; a `Blob`; a `Request` or `Response`.
  * @param target A borrowed descriptor open for writing; a connection, a response or a writable
- * stream of the runtime.
+ * stream of the runtime; a `WritableStream`, or an object that has one as `writable`; a WebSocket
+ * of the web, of the package ws, or of `Bun.serve()`.
  * @param options The part to move, progress, rate limit and signal.
  * @returns Once the target has taken the last byte; `bytes` may be fewer than `length`.
  *
- * @throws {TypeError} When an argument has the wrong type.
+ * @throws {TypeError} When an argument has the wrong type, or when a stream is locked, yields no
+ * bytes, or takes back the memory of a chunk.
  * @throws {RangeError} When a number is negative, fractional or outside the source.
  * @throws {SyscallError} `EBADF` when a descriptor is not open for this; `EISDIR`; `EINVAL` for
  * descriptors that carry no bytes (eventfd, epoll), for overlapping ranges of one file, and when
@@ -72,7 +89,7 @@ export interface TransferRequest extends TransferOptions {
  * now, such as `/proc/kmsg`; `EBUSY` for one that allows one reader only and would block; `ENOSPC`,
  * `EPERM` (sealed), `EIO`; `EFBIG` (on Deno, SIGXFSZ ends the
  * process instead).
- * @throws {TruncatedError} When the source, a file, was truncated.
+ * @throws {TruncatedError} When the source, a file or a `Blob` of one, was truncated.
  * @throws {AbortError} When the signal fired; its reason is the `cause`.
  * @throws {UnsupportedError} When `method` cannot be used on these ends. The last four errors carry
  * `bytesMoved`. If the source has no positions, they also carry `bytesHeld`: bytes taken from it

@@ -1,6 +1,6 @@
 /** Chunks of a stream of the runtime. @module */
 
-import { ByteReader, type ByteSource } from "../../engine/input.ts";
+import type { ByteReader } from "../../engine/web/byte_reader.ts";
 import type { Chunk, ChunkSource } from "../types.ts";
 import { PendingBytesWrite } from "../pending_writes.ts";
 
@@ -13,15 +13,15 @@ export class BytesSource implements ChunkSource {
   #taken = 0;
   #ended = false;
 
-  constructor(source: ByteSource, total: number, live = true) {
-    this.#reader = new ByteReader(source);
+  constructor(reader: ByteReader, total: number, live = true) {
+    this.#reader = reader;
     this.total = total;
     this.live = live;
   }
 
   async ready(): Promise<void> {
     while (this.#bytes.length === 0 && !this.#ended && this.#taken < this.total) {
-      const bytes = await this.#reader.next();
+      const bytes = await this.#reader.next(this.total - this.#taken);
       this.#ended = bytes === null;
       this.#bytes = bytes ?? this.#bytes;
     }

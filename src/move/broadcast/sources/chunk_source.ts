@@ -2,6 +2,7 @@
 
 import { isRemote } from "../../engine/endpoint.ts";
 import { type Input, rangeOf } from "../../engine/input.ts";
+import { byteReader } from "../../engine/web/byte_reader.ts";
 import type { BroadcastOptions, ChunkSource } from "../types.ts";
 import { BorrowedSource } from "./borrowed_source.ts";
 import { BytesSource } from "./bytes_source.ts";
@@ -25,11 +26,12 @@ const MAKERS: { readonly [K in Input["kind"]]: Maker<K> } = {
     isRemote(end) ? bytesOf(end.fd, range) : new FileSource(end, range, stability === "copy"),
   portable: ({ fd }, range) => bytesOf(fd, range),
   positionless: ({ end }, { length }) => new StreamSource(end, length),
-  stream: ({ stream }, { length }) => new BytesSource(stream, length),
+  stream: ({ open }, { start, length }) => new BytesSource(open(start, length), length),
 };
 
 function bytesOf(fd: number, range: { start: number; length: number }): ChunkSource {
-  return new BytesSource(readFile(fd, range, PORTABLE_CHUNK), range.length, false);
+  const reader = byteReader(readFile(fd, range, PORTABLE_CHUNK), range.length);
+  return new BytesSource(reader, range.length, false);
 }
 
 /**

@@ -7,21 +7,17 @@ import { type Connection, findConnection } from "../../../runtime/find.ts";
 import type { RuntimeConnection } from "../../../runtime/types.ts";
 import { libc } from "../../../sys/libc.ts";
 import type { TransferProgress } from "../progress.ts";
+import { type WebTarget, webTarget } from "../web/targets.ts";
 import { connectionClosed } from "./closed.ts";
+import type { Sink } from "./sink_types.ts";
 
-/** A target that takes bytes in order and reports when it can take more. */
-export interface Sink {
-  /**
-   * Takes all of `bytes`; settles once more may follow, and rejects when the connection is closed.
-   * The caller must not reuse the memory.
-   */
-  write(bytes: Uint8Array): Promise<void>;
-  /** Cuts the connection: see `RuntimeConnection.destroy`. */
-  destroy(): void;
-}
+export type { Sink };
 
 /** A target of the runtime. */
-export type RuntimeTarget = Connection | { readonly kind: "writable"; readonly stream: Writable };
+export type RuntimeTarget =
+  | Connection
+  | WebTarget
+  | { readonly kind: "writable"; readonly stream: Writable };
 
 type Writable = Parameters<typeof streamSink>[0];
 
@@ -30,8 +26,8 @@ export function runtimeTarget(target: unknown): RuntimeTarget | undefined {
   if (typeof target !== "object" || target === null) return undefined;
   const { end, closeWrite, write, on } = target as Record<string, unknown>;
   // A `FileHandle` has `write` and `on` as well, but nothing to end.
-  if (typeof write !== "function") return undefined;
-  if (typeof end !== "function" && typeof closeWrite !== "function") return undefined;
+  const ends = typeof end === "function" || typeof closeWrite === "function";
+  if (typeof write !== "function" || !ends) return webTarget(target);
   try {
     return findConnection(target);
   } catch (error) {
@@ -47,6 +43,8 @@ export function runtimeSink(target: RuntimeTarget): Sink {
       return streamSink(target.stream);
     case "response":
       return streamSink(target.response);
+    case "web":
+      return target.open();
     default:
       return sinkOf(target, null);
   }
