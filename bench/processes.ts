@@ -18,7 +18,7 @@ const CLIENT_CORE = 1;
 /** Nice value of clients that are not measured: low, but other programs cannot starve them. */
 const BACKGROUND = 5;
 
-const pinned = canPin();
+let pinned = canPin();
 const children = new Set<ChildProcess>();
 
 /** Describes how processes share the processors, for the report. */
@@ -30,6 +30,11 @@ export const PINNING: string = pinned
 export const CLIENT_PREFIX: readonly string[] = pinned
   ? ["taskset", "-c", String(CLIENT_CORE)]
   : [];
+
+/** Leaves it to the kernel on which processors servers and clients run, for the whole benchmark. */
+export function unpin(): void {
+  pinned = false;
+}
 
 /** Ends the children with the benchmark, and lets signals end the benchmark cleanly. */
 export function endWithParent(): void {

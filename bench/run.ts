@@ -33,7 +33,7 @@ import { relay } from "./what/relay.ts";
 import { http } from "./what/http.ts";
 import { https } from "./what/https.ts";
 import { middleware } from "./what/middleware.ts";
-import { serve } from "./what/serve.ts";
+import { serve, unpinned } from "./what/serve.ts";
 import { growth } from "./what/growth.ts";
 import { slow } from "./what/slow.ts";
 import { transfer } from "./what/transfer.ts";
@@ -41,6 +41,7 @@ import { Workspace } from "./workspace.ts";
 
 const BENCHMARKS: Record<string, Benchmark> = {
   serve,
+  unpinned,
   slow,
   crowd,
   cold,
@@ -63,6 +64,7 @@ const BENCHMARKS: Record<string, Benchmark> = {
 const HELP = `Usage: npm run bench -- WHAT [options]
 
   serve       100 clients x 100 MiB: CPU per GB, throughput and memory, beside nginx and pipe()
+  unpinned    the same with no process on a processor of its own; with one and two threads
   http        createFileServer by kind of request, beside nginx, sirv, Fastify and the runtimes
   https       createFileServer by TLS: large and small files, handshakes, idle connections
   cli         sluice serve beside createFileServer: quiet, with its live view; and without a cache

@@ -36,6 +36,7 @@ const CHOICES: Record<string, Choice> = {
     usual: ["nginx", "streams", "bun"],
     extra: ["deno", "send", "express", "sirv", "fastify"],
   },
+  unpinned: { usual: ["nginx"] },
   slow: { usual: ["nginx", "streams", "bun"], extra: ["send", "express", "sirv", "fastify"] },
   crowd: { usual: ["nginx"] },
   cold: { usual: ["nginx", "streams", "naive"], extra: ["bun", "send", "express", "fastify"] },

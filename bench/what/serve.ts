@@ -4,12 +4,13 @@
  * @module
  */
 
-import type { Context } from "../context.ts";
+import type { Benchmark, Context } from "../context.ts";
 import type { DrainJob, DrainResult } from "../client/drain.ts";
-import { CONGESTION } from "../environment.ts";
+import { commandFor, CONGESTION, nginxVersion, versionOf } from "../environment.ts";
+import { startNginx } from "../nginx.ts";
 import { cpuSeconds, memory } from "../measure/proc.ts";
 import { ratios, summarize } from "../measure/stats.ts";
-import { PINNING, type Server, startClient } from "../processes.ts";
+import { PINNING, type Server, startClient, startServer, unpin } from "../processes.ts";
 import { type Bar, number, type Report, spread } from "../report.ts";
 import { findSubjects, type Subject } from "../subjects.ts";
 import { verify } from "../verify.ts";
@@ -23,6 +24,8 @@ const MEMORY_LIMIT = 100e6;
 /** Largest ratios of the CPU time per GB to nginx's and to `pipe()`'s. */
 const OF_NGINX = { "node": 1.5, "node-ffi": 1.5, "bun": 1.25, "deno": 1.25 };
 const OF_PIPE = 0.25;
+/** The same, where no process is pinned. */
+const OF_NGINX_UNPINNED = 1.1;
 
 interface Measured {
   readonly subject: Subject;
@@ -37,11 +40,65 @@ interface Measured {
 }
 
 /** Runs the benchmark. */
-export async function serve(context: Context): Promise<Report> {
+export const serve: Benchmark = (context) => run(context, findSubjects(context), true);
+
+/**
+ * The same with no process on a processor of its own, which shows what migration and wake-ups cost;
+ * with `createFileServer`, and with two threads beside two workers of nginx.
+ */
+export const unpinned: Benchmark = (context) => {
+  unpin();
+  const subjects = findSubjects(context, [
+    "naive",
+    "pipe",
+    "own",
+    "copies",
+    "package",
+    "nginx-off",
+  ]);
+  return run(context, [...subjects, ...ownThreads(context)], false);
+};
+
+function ownThreads({ peers, runtimes }: Context): Subject[] {
+  const subjects: Subject[] = [];
+  if (peers.has("nginx") && nginxVersion() !== undefined) {
+    subjects.push({
+      name: TWO_WORKERS,
+      kind: "nginx-off",
+      peer: "nginx",
+      runtime: undefined,
+      start: ({ files }) => startNginx(files, "on", { workers: 2 }),
+    });
+  }
+  for (const runtime of runtimes.filter((name) => versionOf(name) !== undefined)) {
+    for (const threads of [1, 2]) {
+      subjects.push({
+        name: `${runtime} createFileServer${threads === 2 ? TWO_THREADS : ""}`,
+        kind: "sluice",
+        peer: undefined,
+        runtime,
+        start(workspace) {
+          const script = workspace.script("servers/file_server");
+          return startServer(commandFor(runtime, script, [workspace.files, String(threads)]));
+        },
+      });
+    }
+  }
+  return subjects;
+}
+
+const TWO_WORKERS = "nginx, sendfile on, 2 workers";
+const TWO_THREADS = ", 2 threads";
+
+async function run(
+  context: Context,
+  subjects: readonly Subject[],
+  pinned: boolean,
+): Promise<Report> {
   const { workspace, rounds, note } = context;
   const file = workspace.file("large", SIZE);
   const all: Measured[] = [];
-  for (const subject of findSubjects(context)) {
+  for (const subject of subjects) {
     note(`${subject.name}: checking the bytes`);
     const server = await subject.start(workspace);
     await verify(server.port, file);
@@ -62,6 +119,8 @@ export async function serve(context: Context): Promise<Report> {
     limitMs: LIMIT_MS,
     repeatMs: 0,
   };
+  // The first connections to a listener of the runtime are paced, the later ones are not.
+  if (!pinned) { for (const measured of all) await drained(measured.server.port, job); }
   for (let round = 1; round <= rounds; round++) {
     for (const measured of all) {
       await measure(measured, job);
@@ -74,13 +133,17 @@ export async function serve(context: Context): Promise<Report> {
     measured.peakBytes = memory(measured.server.pid).peak;
     await measured.server.stop();
   }
-  return report(all, rounds);
+  return report(all, rounds, pinned);
+}
+
+function drained(port: number, job: Omit<DrainJob, "port">): Promise<DrainResult> {
+  return startClient<DrainResult>("drain", { ...job, port }).result;
 }
 
 async function measure(measured: Measured, job: Omit<DrainJob, "port">): Promise<void> {
   const { port, pid } = measured.server;
   const before = cpuSeconds(pid);
-  const result = await startClient<DrainResult>("drain", { ...job, port }).result;
+  const result = await drained(port, job);
   const cpu = cpuSeconds(pid) - before;
   if (result.complete !== job.clients) {
     throw new Error(`${measured.subject.name}: ${JSON.stringify(result)}`);
@@ -92,13 +155,18 @@ async function measure(measured: Measured, job: Omit<DrainJob, "port">): Promise
   measured.clientLoad.push(result.cpuSeconds / result.seconds);
 }
 
-function report(all: readonly Measured[], rounds: number): Report {
+function report(all: readonly Measured[], rounds: number, pinned: boolean): Report {
+  const name = pinned ? "serve" : "unpinned";
   return {
-    title: `serve: ${CLIENTS} clients x ${SIZE / MIB} MiB over loopback`,
+    title: `${name}: ${CLIENTS} clients x ${SIZE / MIB} MiB over loopback`,
     method: [
       `Each client downloads a file in the page cache once per round; median (min-max) of ${rounds} interleaved rounds.`,
       `CPU: user and system time of all threads of the server. Memory: VmHWM over all rounds. GB: 10^9 bytes.`,
-      `The client discards inside the kernel and checks every length; SHA-256 was checked before. ${PINNING}.`,
+      `The client discards inside the kernel and checks every length; SHA-256 was checked before. ${
+        pinned
+          ? PINNING
+          : "Servers and clients share all processors; one round before does not count"
+      }.`,
       CONGESTION,
       `Data that waits in a full socket leaves when the client's acknowledgement arrives. On loopback the client pays for that: see both columns.`,
       `Ratios are computed round by round.`,
@@ -113,14 +181,18 @@ function report(all: readonly Measured[], rounds: number): Report {
       `${Math.round(summarize(clientLoad).median * 100)} %`,
     ]),
     bars: all.filter(({ subject }) => subject.kind === "sluice")
-      .flatMap((ours) => bars(ours, all)),
+      .flatMap((ours) => bars(ours, all, pinned)),
     samples: all.map(({ subject, server: _, ...figures }) => ({ name: subject.name, ...figures })),
   };
 }
 
-function bars(ours: Measured, all: readonly Measured[]): Bar[] {
+function bars(ours: Measured, all: readonly Measured[], pinned: boolean): Bar[] {
   const runtime = ours.subject.runtime!;
-  const nginx = all.find(({ subject }) => subject.kind === "nginx");
+  const nginx = all.find(({ subject }) =>
+    ours.subject.name.endsWith(TWO_THREADS)
+      ? subject.name === TWO_WORKERS
+      : subject.kind === "nginx"
+  );
   const engine = runtime === "node-ffi" ? "node" : runtime;
   const pipe = all.find(({ subject }) => subject.kind === "pipe" && subject.runtime === engine);
   const subject = ours.subject.name;
@@ -131,7 +203,7 @@ function bars(ours: Measured, all: readonly Measured[]): Bar[] {
   }
   if (nginx !== undefined) {
     const cpu = ratios(ours.cpuPerGb, nginx.cpuPerGb);
-    const limit = OF_NGINX[runtime];
+    const limit = pinned ? OF_NGINX[runtime] : OF_NGINX_UNPINNED;
     result.push({ subject, what: "CPU / nginx", value: cpu, limit, wanted: "at most" });
     const speed = ratios(ours.gbPerSecond, nginx.gbPerSecond);
     result.push({ subject, what: "GB/s / nginx", value: speed, limit: 1, wanted: "at least" });

@@ -1,7 +1,7 @@
 /** Decides how much of a file may be sent now without waiting for the disk. @module */
 
 import { bringIn } from "./prefetch.ts";
-import { resident, STRIDE } from "./resident.ts";
+import { resident, STRIDE, WINDOW } from "./resident.ts";
 
 /**
  * After this many cached windows in a row, probe less often, with this stride: three system calls
@@ -50,8 +50,10 @@ export class ReadAhead {
   }
 
   #ask(needed: number): void {
-    const stride = this.#warmWindows < TRUSTED ? STRIDE : TRUSTED_STRIDE;
-    const found = resident(this.#file, this.#warm, needed, stride);
+    const trusted = this.#warmWindows >= TRUSTED;
+    // A socket that takes a part of a window would otherwise cost a probe for each part.
+    const asked = trusted ? WINDOW : needed;
+    const found = resident(this.#file, this.#warm, asked, trusted ? TRUSTED_STRIDE : STRIDE);
     this.#warmWindows = found < needed ? 0 : this.#warmWindows + 1;
     this.#warm += found;
   }

@@ -13,6 +13,8 @@ export interface BunSocket {
   readonly localPort?: number;
   /** Port of the peer. */
   readonly remotePort?: number;
+  /** The listener that accepted it. */
+  readonly listener?: unknown;
   /** Writes as many bytes as the kernel takes, buffers none, and returns the count. */
   write(bytes: Uint8Array): number;
   /** Stops reading. */
@@ -55,6 +57,12 @@ class BunConnection implements RuntimeConnection {
   // Bun buffers no bytes of these sockets.
   queued(): boolean {
     return false;
+  }
+
+  listener(use: (fd: number) => void): void {
+    // Missing in Bun's own type declarations, too.
+    const { fd = -1 } = (this.#socket.listener ?? {}) as { readonly fd?: number };
+    if (fd >= 0) use(fd);
   }
 
   // A timer may be set, but Bun does not expose it, so it could not be restored.

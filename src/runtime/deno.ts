@@ -92,6 +92,9 @@ class DenoConnection implements RuntimeConnection {
     writeAll(this.#conn, bytes).then(() => done(), done);
   }
 
+  // Deno does not say which listener accepted a connection.
+  listener(): void {}
+
   timed(): boolean {
     return false;
   }

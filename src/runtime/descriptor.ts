@@ -13,6 +13,7 @@ export function descriptorConnection(fd: () => number): RuntimeConnection {
     fd,
     queued: () => false,
     write: null,
+    listener() {},
     timed: () => false,
     touch() {},
     destroy() {},

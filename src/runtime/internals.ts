@@ -8,6 +8,7 @@
  * | --- | --- | --- |
  * | `socket._handle.fd` (Node.js, Bun), `_handle.fdForIpc()` (Deno) | the descriptor of this connection | first use: ports of getsockname(2) and getpeername(2) against `address()` and `remotePort` |
  * | `Deno.Conn[Symbol(Deno.internal.fd)]`, `fd` of Bun's sockets | the same | the same, against `localAddr`, `remoteAddr`; `localPort`, `remotePort` |
+ * | `socket.server._handle.fd` (Node.js, Bun), its `fdForIpc()` (Deno), `socket.listener.fd` of Bun's sockets | the listener of this connection | each use: it listens, on the port of the connection |
  * | `_handle.writeQueueSize` (Node.js) | bytes that libuv buffers | each use: a number; the documented `writableLength` must also be 0 |
  * | `_handle.reading`, `readStop()`, `readStart()` (Node.js), `readStop()` (Deno), `pause()` (Bun) | reading stops at once | each use: types; on Node.js `bytesRead` must not change until reading restarts |
  * | `response._header`, `_headerSent`, `_hasBody` | the head, whether it was passed to the socket, whether a body follows | each use: types, the text of a status line, agreement with `headersSent` |

@@ -128,6 +128,7 @@ export function responseConnection(
     queued: () => connection.queued(),
     kernelTls: connection.kernelTls,
     write: (bytes, done) => connection.write!(bytes, done),
+    listener: (use) => connection.listener(use),
     timed: () => connection.timed(),
     touch: () => connection.touch(),
     destroy: () => connection.destroy(),

@@ -91,6 +91,16 @@ class NodeConnection implements RuntimeConnection {
     this.socket.write(bytes, done);
   }
 
+  listener(use: (fd: number) => void): void {
+    const { server } = this.socket as unknown as { server?: { _handle?: Handle | null } | null };
+    const handle = server?._handle;
+    const own = typeof handle?.fdForIpc === "function";
+    const fd = own ? handle.fdForIpc!() : handle?.fd ?? -1;
+    if (fd < 0) return;
+    use(fd);
+    if (own) raw.close(fd);
+  }
+
   timed(): boolean {
     return (this.socket.timeout ?? 0) > 0;
   }

@@ -27,6 +27,12 @@ export interface RuntimeConnection {
   /** Whether the kernel encrypts what is written. */
   readonly kernelTls?: boolean | undefined;
 
+  /**
+   * Calls `use` with the descriptor of the listener that accepted the connection, if the runtime
+   * shows it. The descriptor is valid only during that call, and not verified.
+   */
+  listener(use: (fd: number) => void): void;
+
   /** Whether an idle timer of the runtime currently watches this connection. */
   timed(): boolean;
 

@@ -2,7 +2,7 @@
 
 import { decodeAddress, MAX_ADDRESS, type SocketAddress } from "./address.ts";
 import * as raw from "../raw/mod.ts";
-import { SocketLevel, TcpOption } from "../flags/socket.ts";
+import { SocketLevel, SocketOption, TcpOption } from "../flags/socket.ts";
 
 /** Congestion control that every kernel has and every user may set: see tcp(7). */
 const PLAIN: Uint8Array = new TextEncoder().encode("reno");
@@ -38,14 +38,45 @@ export function withoutPacing(fd: number): void {
  * @returns Whether it changed the connection; call {@linkcode pacedAgain} afterwards.
  */
 export function unpaced(fd: number): boolean {
+  if (!isPaced(fd)) return false;
+  const peer = addressBy(raw.getpeername, fd);
+  if (peer === undefined || !isLoopback(peer)) return false;
+  return raw.setsockoptBytes(fd, SocketLevel.TCP, TcpOption.CONGESTION, PLAIN) === 0;
+}
+
+/**
+ * Calls {@linkcode withoutPacing} on the listener that accepted a connection, so that its later
+ * connections have no timers at all. Acts only if the listener is paced and bound to an address of
+ * this machine, so that no connection of another machine can reach it.
+ *
+ * @param listener A descriptor that the runtime shows; checked against `connection`.
+ */
+export function unpaceListener(listener: number, connection: number): void {
+  const { ACCEPTCONN } = SocketOption;
+  if (raw.getsockopt(listener, SocketLevel.SOCKET, ACCEPTCONN, word) !== 0 || word[0] !== 1) return;
+  if (!isPaced(listener)) return;
+  const [bound, own] = [listener, connection].map((fd) => addressBy(raw.getsockname, fd));
+  if (bound === undefined || !isLoopback(bound)) return;
+  if (portOf(bound) === portOf(own)) withoutPacing(listener);
+}
+
+/** Whether a socket, or the connections that it will accept, are paced by BBR. */
+export function isPaced(fd: number): boolean {
   const { CONGESTION } = TcpOption;
-  if (raw.getsockopt(fd, SocketLevel.TCP, CONGESTION, name) !== 0 || name[0] !== paced) {
-    return false;
-  }
-  const peer = new Uint8Array(MAX_ADDRESS);
-  const length = raw.getpeername(fd, peer);
-  if (length <= 0 || !isLoopback(decodeAddress(peer.subarray(0, length)))) return false;
-  return raw.setsockoptBytes(fd, SocketLevel.TCP, CONGESTION, PLAIN) === 0;
+  return raw.getsockopt(fd, SocketLevel.TCP, CONGESTION, word) === 0 && word[0] === paced;
+}
+
+function addressBy(
+  call: (fd: number, target: Uint8Array) => number,
+  fd: number,
+): SocketAddress | undefined {
+  const bytes = new Uint8Array(MAX_ADDRESS);
+  const length = call(fd, bytes);
+  return length > 0 ? decodeAddress(bytes.subarray(0, length)) : undefined;
+}
+
+function portOf(address: SocketAddress | undefined): number | undefined {
+  return address !== undefined && "port" in address ? address.port : undefined;
 }
 
 /** Restores the congestion control that a connection had before {@linkcode unpaced}. */
@@ -53,5 +84,5 @@ export function pacedAgain(fd: number): void {
   raw.setsockoptBytes(fd, SocketLevel.TCP, TcpOption.CONGESTION, PACED);
 }
 
-const name = new Int32Array(1);
+const word = new Int32Array(1);
 const paced: number = new Int32Array(PACED.slice().buffer)[0]!;

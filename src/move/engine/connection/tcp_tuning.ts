@@ -2,7 +2,7 @@
 
 import { limitUnsent } from "../../../runtime/tcp.ts";
 import type { RuntimeConnection } from "../../../runtime/types.ts";
-import { pacedAgain, unpaced } from "../../../sys/net/loopback.ts";
+import { isPaced, pacedAgain, unpaced, unpaceListener } from "../../../sys/net/loopback.ts";
 
 /** Bytes above which tuning is worth its calls: less fits into the kernel's own buffer. */
 export const MUCH: number = 256 * 1024;
@@ -18,6 +18,18 @@ export class Tuning {
   limit(fd: number): void {
     this.limited = true;
     limitUnsent(fd);
+  }
+
+  /**
+   * Turns off pacing for the listener of a connection, if it is bound to loopback.
+   *
+   * The kernel never takes its timers away from a connection that began with pacing. Connections
+   * that the listener accepts from now on begin without: see `npm run bench -- unpinned`.
+   */
+  unpaceListener(connection: RuntimeConnection): void {
+    const fd = connection.fd();
+    if (fd < 0 || !isPaced(fd)) return;
+    connection.listener((listener) => unpaceListener(listener, fd));
   }
 
   /**

@@ -48,6 +48,7 @@ export class ConnectionWriter {
   readonly #connection: RuntimeConnection;
   readonly #job: WriteJob;
   readonly #watched: boolean;
+  readonly #much: boolean;
   readonly #tuning = new Tuning();
   readonly #turn = () => this.#run();
   readonly #written = (error?: Error | null) => {
@@ -69,13 +70,15 @@ export class ConnectionWriter {
     this.#connection = connection;
     this.#job = job;
     this.#watched = watched;
-    this.#tuning.limited = total < MUCH;
+    this.#much = total >= MUCH;
+    this.#tuning.limited = !this.#much;
   }
 
   /** Writes what the job has, in this turn of the event loop; it may end before it returns. */
   start(): void {
     if (this.#running || this.#stopped) return;
     this.#running = true;
+    if (this.#much && this.#given === 0) this.#tuning.unpaceListener(this.#connection);
     this.#run();
   }
 
