@@ -60,6 +60,7 @@ export {
   type FileServer,
   type ServerAddress,
 } from "./server/control/file_server.ts";
+export type { UploadOptions } from "./upload/rules.ts";
 export type { AuthOptions } from "./server/auth/options.ts";
 export type { RequestEvent } from "./server/thread/log_format.ts";
 export type { CacheOptions, ServerLimits } from "./server/control/limits.ts";

@@ -17,6 +17,7 @@ export const FLOOR: readonly string[] = [
   "test/portable/",
   "test/http/server/mounts",
   "test/memory/changing",
+  "test/http/uploads",
   "test/move/copy_ended",
   "test/move/copy_refused",
   "test/move/lengthless",

@@ -5,13 +5,16 @@ import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import { serve } from "../../src/cli/commands/serve.ts";
+import { serve, serveCommand } from "../../src/cli/commands/serve.ts";
 import { urlsOf } from "../../src/cli/serve/addresses.ts";
-import { applyConfig } from "../../src/cli/serve/config_file.ts";
+import { applyConfig, configOf } from "../../src/cli/serve/config_file.ts";
 import { Downloads } from "../../src/cli/serve/downloads.ts";
 import { parseHeaders, parseRedirects } from "../../src/cli/serve/host_files.ts";
 import { requestLine } from "../../src/cli/serve/lines.ts";
+import type { ServeOptions } from "../../src/cli/serve/serve.ts";
+import { siteOf } from "../../src/cli/serve/site.ts";
 import { Traffic } from "../../src/cli/serve/traffic.ts";
+import { fileSize } from "../../src/cli/serve/values.ts";
 import type { RequestEvent } from "../../src/http/mod.ts";
 import { getsockname, raw } from "../../src/sys/mod.ts";
 import { openListener } from "../../src/sys/net/listener.ts";
@@ -42,8 +45,21 @@ function event(more: Partial<RequestEvent>): RequestEvent {
   };
 }
 
+/** The command with these options, which does not run. */
+function serveFlags(args: string[]) {
+  return serveCommand().action(() => {}).parse(args, { from: "user" });
+}
+
 /** Command lines that cannot be meant. */
-const WRONG = ["--port x", "--threads 0", "a b", "--cache often", "--log x", "--auth a"]
+const WRONG = [
+  "--port x",
+  "--threads 0",
+  "a b",
+  "--cache often",
+  "--log x",
+  "--auth a",
+  "--upload-max 0",
+]
   .map((line) => line.split(" "));
 
 /** A site with what static hosts know. */
@@ -171,7 +187,7 @@ describe("sluice serve", () => {
     const server = await startServer(MAIN, [
       ...["serve", site, "--port", "0", "--cache", "1h", "--precompressed", "--clean-urls"],
       ...["--index", "home.html", "--dotfiles", "--404", "404.html", ...files],
-      ...["--log", "combined", "--metrics", "0"],
+      ...["--log", "combined", "--metrics", "0", "--upload", "--upload-max", "1k"],
     ]);
     try {
       const get = async (path: string, headers = {}) => {
@@ -187,11 +203,17 @@ describe("sluice serve", () => {
       assert.equal((await get("/.hidden.txt")).text, "200 hidden");
       assert.equal((await get("/none")).text, "404 missing");
       assert.equal((await get("/old/x")).fields.get("location"), "/new/x");
+      const put = (length: number) =>
+        fetchRaw(server.port, "/up.txt", { "Content-Length": String(length) }, "PUT");
+      assert.equal((await put(1025)).status, 413);
+      assert.equal((await put(0)).status, 201);
+      assert.equal((await get("/up.txt")).text, "200 ");
       await server.printed(/^127\.0\.0\.1 - - \[.*\] "GET \/old\/x HTTP\/1\.1" 302 /m);
       await server.printed(/Metrics {2}http:\/\/127\.0\.0\.1:\d+\/metrics/);
       const [, url] = /Metrics {2}(\S+)/.exec(server.output())!;
       const text = await (await fetch(url!, { headers: { connection: "close" } })).text();
-      assert.match(text, /^sluice_requests_total\{status="2xx"\} 4$/m);
+      assert.match(text, /^sluice_requests_total\{status="2xx"\} 6$/m);
+      assert.match(text, /^sluice_uploads_total 1$/m);
       assert.match(text, /^# TYPE sluice_connections gauge$/m);
     } finally {
       server.kill("SIGTERM");
@@ -282,9 +304,26 @@ describe("sluice serve", () => {
   });
 });
 
+describe("the options for uploads", () => {
+  const flags = (args: string[]) => serveFlags(args).opts<ServeOptions>();
+
+  it("have sizes in powers of 1024, and need each other", () => {
+    const sizes = ["1", "1k", "1.5M", "2G", "2GiB", "none"].map(fileSize);
+    assert.deepEqual(sizes, [1, 1024, 1.5 * 2 ** 20, 2 ** 31, 2 ** 31, Infinity]);
+    for (const text of ["", "0", "-1", "x", "1p", "9999999T"]) assert.throws(() => fileSize(text));
+    const { upload } = siteOf(flags(["--upload", "--upload-overwrite"]), undefined);
+    assert.deepEqual(upload, { maxBytes: undefined, overwrite: true });
+    assert.throws(() => siteOf(flags(["--upload-max", "1"]), undefined), /need --upload/);
+    assert.throws(() => siteOf(flags(["--upload"]), "a.txt"), /needs a folder/);
+    assert.deepEqual(configOf(serveFlags(["--upload-max", "none"])), { "upload-max": "none" });
+  });
+});
+
 describe("what sluice serve prints", () => {
   it("is one line for each request, whatever the target is", () => {
     assert.equal(requestLine(event({}), plain), "200 GET /a 10 B sendfile 1.5 ms");
+    const put = event({ method: "PUT", received: 2048, status: 201, transfer: "memory" });
+    assert.equal(requestLine(put, plain), "201 PUT /a 2.00 KiB received, 10 B memory 1.5 ms");
     assert.equal(
       requestLine(event({ state: "aborted", bytes: 5, target: "/\x1b[2J" }), plain),
       "200 GET /?[2J 5 B of 10 B, aborted sendfile 1.5 ms",

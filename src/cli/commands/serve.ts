@@ -3,7 +3,15 @@
 import { Command, Option } from "commander";
 import { addNote } from "../notes.ts";
 import { print } from "../output.ts";
-import { cacheTime, credentials, indexNames, mount, port, threads } from "../serve/values.ts";
+import {
+  cacheTime,
+  credentials,
+  fileSize,
+  indexNames,
+  mount,
+  port,
+  threads,
+} from "../serve/values.ts";
 import type { ServeOptions } from "../serve/serve.ts";
 
 const NOTE = "Ctrl-C waits for downloads to end; press it again to stop at once.";
@@ -12,7 +20,7 @@ const NOTE = "Ctrl-C waits for downloads to end; press it again to stop at once.
 export const serve: Command = addNote(serveCommand(), NOTE);
 
 /** Declares the options. */
-function serveCommand(): Command {
+export function serveCommand(): Command {
   return new Command("serve")
     .description("serves a folder over HTTP or HTTPS by sendfile")
     .argument("[path]", "folder to serve, or one file", ".")
@@ -38,6 +46,9 @@ function serveCommand(): Command {
     .option("--redirects <file>", "redirects by path, as in _redirects of static hosts")
     .option("--auth <user:password>", "ask for a password; may be repeated", credentials)
     .option("--auth-file <file>", "ask for the passwords of a htpasswd file (-m or -s)")
+    .option("--upload", "let clients store files in the folder: in the listing, or by PUT", false)
+    .option("--upload-max <size>", "largest file, such as 500M, 2G or none (default: 1G)", fileSize)
+    .option("--upload-overwrite", "let uploads replace files", false)
     .option("--spa", "send index.html for missing paths (single-page application)", false)
     .option(
       "--fallback <address>",

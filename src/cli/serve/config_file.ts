@@ -82,7 +82,8 @@ function shown(option: Option, value: unknown): unknown {
   if (option.long === "--mount") {
     return Object.entries(value as object).map(([path, folder]) => `${path}=${folder}`);
   }
-  return value;
+  // JSON has no infinity.
+  return value === Infinity ? "none" : value;
 }
 
 function parse(path: string): Record<string, unknown> {

@@ -9,11 +9,14 @@ const CONTROL = /[\x00-\x1f\x7f-\x9f]/g;
 
 /** Formats `200 GET /large.bin 1.00 GiB sendfile 812.3 ms`, how much was aborted, and why. */
 export function requestLine(event: RequestEvent, paint: Paint): string {
-  const { bytes, durationMs, error, method, state, status, total, transfer } = event;
+  const { bytes, durationMs, error, method, received, state, status, total, transfer } = event;
   const cut = state === "aborted" ? paint("yellow", ` of ${formatBytes(total)}, aborted`) : "";
+  const stored = received ? `${formatBytes(received)} received, ` : "";
   const why = error === undefined ? "" : paint("yellow", ` ${shown(error)}`);
   return `${paint(colourOf(status), String(status))} ${method || "-"} ${shown(event.target)} ` +
-    `${formatBytes(bytes)}${cut} ${paint("dim", `${transfer} ${durationMs.toFixed(1)} ms`)}${why}`;
+    `${stored}${formatBytes(bytes)}${cut} ${
+      paint("dim", `${transfer} ${durationMs.toFixed(1)} ms`)
+    }${why}`;
 }
 
 /** Replaces control characters of a target, which must not reach the terminal. */

@@ -29,6 +29,8 @@ export function prometheusText(stats: FileServerStats): string {
     ["refused_total", "counter", "Connections refused for want of descriptors.", stats.refused],
     ["shed_total", "counter", "Connections closed to make room.", stats.shed],
     ["forwarded_total", "counter", "Requests forwarded to the fallback.", stats.passed],
+    ["uploads_total", "counter", "Files stored for clients.", stats.uploads.files],
+    ["received_bytes_total", "counter", "Bytes of uploads received.", stats.uploads.bytes],
     ["log_lost_total", "counter", "Lines of the log that were lost.", stats.logLost],
   ];
   if (stats.tls !== null) {

@@ -74,6 +74,11 @@ export async function serveFolder(path: string, options: ServeOptions): Promise<
     if (site.auth !== undefined && tls === undefined && !isLocal(address)) {
       reporter.warn("Everybody on the way can read passwords over HTTP; --tls encrypts them");
     }
+    if (site.upload !== undefined && site.auth === undefined && !isLocal(address)) {
+      reporter.warn(
+        "Everybody who reaches this server can store files in the folder; --auth asks for a password",
+      );
+    }
     const { metrics } = options;
     const counters = metrics === undefined
       ? undefined

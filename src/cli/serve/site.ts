@@ -21,6 +21,9 @@ export interface SiteFlags {
   /** Users with passwords, and the path of a htpasswd file. */
   readonly auth?: Readonly<Record<string, string>> | undefined;
   readonly authFile?: string | undefined;
+  readonly upload?: boolean | undefined;
+  readonly uploadMax?: number | undefined;
+  readonly uploadOverwrite?: boolean | undefined;
   readonly headers?: string | undefined;
   readonly redirects?: string | undefined;
   /** Folders by path. */
@@ -61,6 +64,7 @@ export function siteOf(
     ...index !== undefined && { index },
     ...flags[404] !== undefined && { notFound: flags[404] },
     ...authOf(flags),
+    ...uploadOf(flags, only),
     ...headers !== undefined && { headers: readHeaders(headers) },
     ...redirects !== undefined && { redirects: readRedirects(redirects) },
     ...only !== undefined && { only },
@@ -87,6 +91,21 @@ export function foldersOf(flags: SiteFlags): Pick<FileServerOptions, "mounts" | 
     ...hosts !== undefined &&
       { hosts: Object.fromEntries(filled(hosts)) as FileServerOptions["hosts"] },
   };
+}
+
+/** The limits imply nothing: without `--upload` they are mistakes. */
+function uploadOf(
+  { upload = false, uploadMax, uploadOverwrite = false }: SiteFlags,
+  only: string | undefined,
+): Partial<FileServerOptions> {
+  if (!upload) {
+    if (uploadMax === undefined && !uploadOverwrite) return {};
+    throw new Error("--upload-max and --upload-overwrite need --upload");
+  }
+  if (only !== undefined) {
+    throw new Error("--upload needs a folder to store files in, not one file");
+  }
+  return { upload: { maxBytes: uploadMax, overwrite: uploadOverwrite } };
 }
 
 /** Users of both flags; the server checks them. */

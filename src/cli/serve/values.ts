@@ -27,6 +27,17 @@ export function cacheTime(text: string): NonNullable<SiteFlags["cache"]> {
   }
 }
 
+const UNITS: Readonly<Record<string, number>> = { "": 0, k: 1, m: 2, g: 3, t: 4 };
+
+/** A size in bytes, in powers of 1024 like the listing; `Infinity` for "none". */
+export function fileSize(text: string): number {
+  if (text === "none" || text === "Infinity") return Infinity;
+  const [, digits, unit = ""] = /^(\d{1,15}(?:\.\d{1,3})?)([kmgt]?)(?:i?b)?$/i.exec(text) ?? [];
+  const bytes = Math.floor(Number(digits) * 1024 ** UNITS[unit.toLowerCase()]!);
+  if (bytes >= 1 && bytes <= Number.MAX_SAFE_INTEGER) return bytes;
+  throw new InvalidArgumentError('Expected a size such as 500M or 2G, or "none".');
+}
+
 /** A user with a password; several add up. */
 export function credentials(
   text: string,

@@ -45,11 +45,40 @@ export function openPortableRoot(path: string, symlinks: Symlinks): Root {
 }
 
 async function open(root: string, name: string, symlinks: Symlinks): Promise<OpenFile | number> {
-  const { constants, promises } = builtin("fs");
+  const real = await realBelow(root, name, symlinks);
+  return typeof real === "number" ? real : await openPath(real, builtin("fs").constants.O_NOFOLLOW);
+}
+
+/**
+ * Resolves the folder of a file that is to be created, by the same rules; rejects with a `code`.
+ *
+ * @param folder Path below the root; `.` is the root.
+ * @param name Name of the file.
+ */
+export async function realFolder(
+  root: string,
+  folder: string,
+  name: string,
+  symlinks: Symlinks,
+): Promise<string> {
+  const real = isNotOnWindows(name) ? -ENOENT : await realBelow(root, folder, symlinks);
+  if (typeof real === "string") return real;
+  throw Object.assign(new Error(folder), { code: real === -EXDEV ? "EXDEV" : "ENOENT" });
+}
+
+function isNotOnWindows(name: string): boolean {
+  return builtin("path").sep === "\\" && NOT_ON_WINDOWS.test(name);
+}
+
+/** The real path of a name below the root, or `-errno`. */
+async function realBelow(
+  root: string,
+  name: string,
+  symlinks: Symlinks,
+): Promise<string | number> {
+  const { promises } = builtin("fs");
   const { join, sep } = builtin("path");
-  if (sep === "\\" && name !== "." && name.split("/").some((n) => NOT_ON_WINDOWS.test(n))) {
-    return -ENOENT;
-  }
+  if (name !== "." && name.split("/").some(isNotOnWindows)) return -ENOENT;
   // Resolved each time, because another folder may have taken the path.
   const realRoot = await promises.realpath(root);
   const wanted = join(realRoot, name);
@@ -58,7 +87,7 @@ async function open(root: string, name: string, symlinks: Symlinks): Promise<Ope
     real.startsWith(realRoot.endsWith(sep) ? realRoot : realRoot + sep);
   if (symlinks !== "follow" && !inside) return -EXDEV;
   if (symlinks === "deny" && real !== wanted) return -EXDEV;
-  return await openPath(real, constants.O_NOFOLLOW);
+  return real;
 }
 
 /** Opens a file or folder by a trusted path; rejects only for an invalid path. */

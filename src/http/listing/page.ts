@@ -1,6 +1,7 @@
 /** The HTML page of a folder listing. @module */
 
 import { escapeHtml, type Listing, type ListingEntry } from "../rules/listing.ts";
+import { extrasHtml, type ListingExtras, NO_EXTRAS } from "./extras.ts";
 import { icon, ICONS, kindOf } from "./kinds.ts";
 import { SCRIPT } from "./script.ts";
 import { STYLE } from "./style.ts";
@@ -13,7 +14,7 @@ const EMPTY_ICON = "data:,";
  *
  * Works without JavaScript. With it, readers can search, sort and preview images, video and audio.
  */
-export function listingPage(listing: Listing): string {
+export function listingPage(listing: Listing, extras: ListingExtras = NO_EXTRAS): string {
   const { entries, names } = listing;
   const title = escapeHtml(`/${names.map((name) => `${name}/`).join("")}`);
   const up = names.length === 0 ? "" : row("../", "..", "folder", "", "", "");
@@ -34,7 +35,9 @@ ${ICONS}
 ${up}${entries.map(entryRow).join("")}</tbody>
 </table>
 <p id="none"${entries.length > 0 ? " hidden" : ""}>Nothing here.</p>
-${pageLinks(listing)}<footer><span>${summary(listing)}</span><span>sluice</span></footer>
+${pageLinks(listing)}${extrasHtml(extras)}<footer><span>${
+    summary(listing)
+  }</span><span>sluice</span></footer>
 </main>
 <dialog></dialog>
 <script>${SCRIPT}</script>

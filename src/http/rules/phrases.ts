@@ -3,6 +3,7 @@
 /** By status. */
 export const PHRASES: ReadonlyMap<number, string> = new Map([
   [200, "OK"],
+  [201, "Created"],
   [204, "No Content"],
   [206, "Partial Content"],
   [301, "Moved Permanently"],
@@ -18,9 +19,11 @@ export const PHRASES: ReadonlyMap<number, string> = new Map([
   [405, "Method Not Allowed"],
   [406, "Not Acceptable"],
   [408, "Request Timeout"],
+  [409, "Conflict"],
   [412, "Precondition Failed"],
   [413, "Content Too Large"],
   [414, "URI Too Long"],
+  [415, "Unsupported Media Type"],
   [416, "Range Not Satisfiable"],
   [417, "Expectation Failed"],
   [421, "Misdirected Request"],
@@ -32,4 +35,5 @@ export const PHRASES: ReadonlyMap<number, string> = new Map([
   [503, "Service Unavailable"],
   [504, "Gateway Timeout"],
   [505, "HTTP Version Not Supported"],
+  [507, "Insufficient Storage"],
 ]);

@@ -7,6 +7,7 @@ import { Timer } from "../../../threads/loop/timers.ts";
 import { Outcome, STARVED_MS } from "../../../move/engine/step/outcome.ts";
 import { Counter } from "../control/config.ts";
 import { ProxiedConnection } from "../proxy/client_connection.ts";
+import { UploadConnection } from "../upload/upload_connection.ts";
 import { ColdRead } from "./cold_read.ts";
 import { Lingering } from "./lingering.ts";
 import type { AnswerWaiter } from "../response/waiter.ts";
@@ -16,7 +17,7 @@ import { Sender, YIELDED } from "./sender.ts";
 import { PlainTransport, type Transport } from "./transport.ts";
 import { Watchdog } from "./timeouts.ts";
 import { Phase } from "./phase.ts";
-import type { ConnectionService, RedirectedRequest } from "./contracts.ts";
+import type { ConnectionService, LateAnswer, ProxiedHandle } from "./contracts.ts";
 
 /** A connection, from accept(2) to close(2). */
 export class Connection implements Handler, Task, AnswerWaiter {
@@ -30,8 +31,8 @@ export class Connection implements Handler, Task, AnswerWaiter {
   readonly reader: Reader;
   /** One of {@linkcode Phase}. */
   phase: number = Phase.READING;
-  /** The request that the program is answering. */
-  proxied: ProxiedConnection | null = null;
+  /** The request that the program is answering, or whose body is being received. */
+  proxied: ProxiedHandle | null = null;
   readonly #service: ConnectionService;
   readonly #watchdog: Watchdog;
   /** Wakes the connection after a pause. */
@@ -148,22 +149,24 @@ export class Connection implements Handler, Task, AnswerWaiter {
     this.#received(this.reader.resume());
   }
 
-  /** Forwards a request to the program; earlier responses have been sent. */
+  /** Forwards a request to the program, or receives its body; earlier responses have been sent. */
   #pass(): void {
-    const { passed } = this.reader;
+    const passed = this.reader.passed!;
     this.reader.passed = null;
     this.phase = Phase.PASSING;
     this.#watchdog.pass();
-    this.proxied = new ProxiedConnection(this.#service, this, passed!);
+    this.proxied = "upload" in passed
+      ? new UploadConnection(this.#service, this, passed)
+      : new ProxiedConnection(this.#service, this, passed);
     this.proxied.start();
   }
 
-  /** Called when the program's response was sent, or names a file to send. */
-  passed(keep: boolean, received: Uint8Array, redirected?: RedirectedRequest): void {
+  /** Called when the program's response was sent, or there is one to send: `late`. */
+  passed(keep: boolean, received: Uint8Array, late?: LateAnswer): void {
     this.proxied = null;
     this.reader.continue(keep, received);
     this.phase = Phase.SENDING;
-    if (redirected) this.#received(this.reader.redirect(redirected));
+    if (late) this.#received(this.reader.redirect(late));
     else this.#settle(Outcome.MOVED);
   }
 

@@ -22,6 +22,7 @@ import type { AnswerWaiter } from "../response/waiter.ts";
 import type { Sites } from "../sites/sites.ts";
 import type { Clock } from "../thread/clock.ts";
 import type { PrefetchClient } from "../thread/prefetch_client.ts";
+import type { Uploads } from "../upload/uploads.ts";
 import type { Sender } from "./sender.ts";
 import type { Transport } from "./transport.ts";
 
@@ -35,11 +36,20 @@ export interface ServiceTls {
 export interface ProxiedEntry {
   /**
    * Called once: status (0 if the client got no response), bytes of the body, and why the program has
-   * not responded.
+   * not responded; bytes of a file that the client has sent.
    */
-  end(status: number, bytes: number, state: "done" | "aborted", error?: string): void;
-  /** Called once instead: the next response on the connection answers this request. */
-  resume(): void;
+  end(
+    status: number,
+    bytes: number,
+    state: "done" | "aborted",
+    error?: string,
+    received?: number,
+  ): void;
+  /**
+   * Called once instead: the next response on the connection answers this request. `received` counts
+   * the bytes of a file that the client has sent.
+   */
+  resume(received?: number): void;
 }
 
 /** A request that the program has answered with the name of a file. */
@@ -49,13 +59,23 @@ export interface RedirectedRequest {
   readonly redirection: Redirection;
 }
 
+/** The response to a request whose body has been received. */
+export interface LateReply {
+  /** Head of the request as sent by the client. */
+  readonly original: Uint8Array;
+  readonly reply: Reply;
+}
+
+/** A response that follows what a connection was busy with. */
+export type LateAnswer = RedirectedRequest | LateReply;
+
 /** A socket during its TLS handshake. */
 export interface StartHandle {
   readonly fd: number;
   close(): void;
 }
 
-/** The request that the program is answering. */
+/** The request that the program is answering, or whose body is being received. */
 export interface ProxiedHandle {
   readonly waitsForClient: boolean;
   start(): void;
@@ -73,6 +93,7 @@ export interface ConnectionHandle extends Task, AnswerWaiter {
   readonly proxied: ProxiedHandle | null;
   readonly cold: { readonly pending: boolean; readonly since: number };
   readonly reader: {
+    readonly keep: boolean;
     readonly partial: boolean;
     readonly pending: boolean;
     readonly requests: number;
@@ -81,7 +102,7 @@ export interface ConnectionHandle extends Task, AnswerWaiter {
   refuse(status: number): void;
   expire(): void;
   report(): void;
-  passed(keep: boolean, received: Uint8Array, redirected?: RedirectedRequest): void;
+  passed(keep: boolean, received: Uint8Array, late?: LateAnswer): void;
   watch(events: number): void;
   abort(reason: number): void;
   close(): void;
@@ -111,6 +132,8 @@ export interface ConnectionService {
   readonly tls: ServiceTls | null;
   /** Checks passwords; `null` without users. */
   readonly guard: Guard | null;
+  /** Stores uploads; `null` without them. */
+  readonly uploads: Uploads | null;
   readonly closing: boolean;
   readonly crowded: boolean;
   answer(): Reply | null;

@@ -6,9 +6,15 @@ import { Field } from "../parser/field_names.ts";
 import { peerOf } from "../thread/access_log.ts";
 import { CHUNKED } from "../parser/message_rules.ts";
 import { Method } from "../parser/request_line.ts";
-import type { Reply } from "../response/response.ts";
+import { Reply } from "../response/response.ts";
 import { INCOMPLETE } from "../parser/syntax.ts";
-import type { ConnectionHandle, ConnectionService, RedirectedRequest } from "./contracts.ts";
+import type { UploadRequest } from "../upload/uploads.ts";
+import type {
+  ConnectionHandle,
+  ConnectionService,
+  LateAnswer,
+  RedirectedRequest,
+} from "./contracts.ts";
 
 /** Maximum bytes of a body that are discarded to keep the connection. */
 const MOST_DISCARDED = 64 * 1024;
@@ -32,8 +38,8 @@ export class Reader {
   keep = true;
   /** Number of requests answered. */
   requests = 0;
-  /** The request to forward. */
-  passed: PassedRequest | null = null;
+  /** The request to forward, or whose body is to be stored. */
+  passed: PassedRequest | UploadRequest | null = null;
   readonly #service: ConnectionService;
   readonly #connection: ConnectionHandle;
   /** Whether the first of the pending requests waits for others. */
@@ -90,18 +96,20 @@ export class Reader {
   }
 
   /**
-   * Answers a forwarded request with a file, after {@linkcode continue}; returns the state of
-   * sending.
+   * Answers a forwarded request with a file, or one whose body has been received, after
+   * {@linkcode continue}; returns the state of sending.
    */
-  redirect(request: RedirectedRequest): number {
-    const { original, redirection } = request;
+  redirect(request: LateAnswer): number {
+    const { original } = request;
     const { clock, closing, fallback, head, loop, output, site } = this.#service;
     head.parse(original, 0, original.length);
     clock.tick(loop.now);
     output.begin(this.#connection);
     this.keep &&= !closing && !this.#connection.transport.keyUpdateDue;
-    const reply = site.redirected(head, redirection, fallback!.config.accel);
-    this.#redirected = reply === null ? request : null;
+    const reply = "reply" in request
+      ? request.reply
+      : site.redirected(head, request.redirection, fallback!.config.accel);
+    this.#redirected = reply === null ? request as RedirectedRequest : null;
     if (reply === null) {
       site.lookups.wait(this.#connection);
       return AWAITED;
@@ -162,9 +170,11 @@ export class Reader {
     const { closing, fallback, head, output, site } = this.#service;
     const denied = this.#denied();
     if (denied === null && fallback?.owns(head)) return this.#pass(at, end);
-    const reply = denied ?? this.#service.answer();
+    const upload = denied === null ? this.#service.uploads?.take(head, at, end) : undefined;
+    if (upload !== undefined && !(upload instanceof Reply)) return this.#upload(upload);
+    const reply = denied ?? upload ?? this.#service.answer();
     if (reply === null) return this.#wait();
-    if (denied === null && reply.status >= 204 && fallback?.wants(head, reply.status)) {
+    if (denied === null && !upload && reply.status >= 204 && fallback?.wants(head, reply.status)) {
       site.settle();
       return this.#pass(at, end);
     }
@@ -213,9 +223,7 @@ export class Reader {
     return false;
   }
 
-  /**
-   * Forwards the request in the head to the program; false if earlier responses must leave first.
-   */
+  /** Forwards the request in the head; false if earlier responses must leave first. */
   #pass(at: number, end: number): boolean {
     const { closing, fallback, head, limits, output } = this.#service;
     if (!output.flush()) return false;
@@ -226,6 +234,16 @@ export class Reader {
     });
     if (typeof passed === "number") return this.#refuse(passed);
     this.passed = passed;
+    this.requests++;
+    return true;
+  }
+
+  /** Has the body of the request stored; false if earlier responses must leave first. */
+  #upload(upload: UploadRequest): boolean {
+    const { closing, head, output } = this.#service;
+    if (!output.flush()) return false;
+    this.keep = head.keepAlive && !closing && !this.#last;
+    this.passed = upload;
     this.requests++;
     return true;
   }

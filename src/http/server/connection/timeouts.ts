@@ -74,8 +74,8 @@ export class Watchdog {
   #start(): void {
     const { fileMs, headMs, idleMs, sendMs } = this.#service.limits;
     const { fallback } = this.#service;
-    const proxied = this.#connection.phase === Phase.PASSING
-      ? Math.min(fallback!.config.connectMs, fallback!.config.silenceMs)
+    const proxied = this.#connection.phase === Phase.PASSING && fallback !== null
+      ? Math.min(fallback.config.connectMs, fallback.config.silenceMs)
       : Infinity;
     const shortest = Math.min(fileMs, headMs, idleMs, sendMs, proxied) / 4;
     const delay = Math.max(LEAST_MS, Math.min(MOST_MS, shortest));

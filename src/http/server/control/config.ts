@@ -33,8 +33,10 @@ export const Counter = {
   TLS_HANDSHAKES: 19,
   TLS_RESUMED: 20,
   TLS_KERNEL: 21,
+  RECEIVED: 22,
+  UPLOADS: 23,
   /** First of the counters for each `Failure`. */
-  TLS_FAILURES: 22,
+  TLS_FAILURES: 24,
 } as const;
 
 /** Number of counters per thread. */
@@ -129,3 +131,6 @@ export const NEEDS_LISTINGS = 0xffff_fffe;
 
 /** Id under which it asks for a thread for files of other machines; the result is the slot. */
 export const NEEDS_REMOTE = 0xffff_fffd;
+
+/** ID under which it asks, once, for the start of the thread that stores uploads. */
+export const NEEDS_UPLOADS = 0xffff_fffc;

@@ -209,6 +209,7 @@ const OWN: ReadonlySet<string> = new Set<keyof FileServerOptions>([
   "symlinks",
   "threads",
   "tls",
+  "upload",
 ]);
 
 /** The folders: that of the server, its mounts, and those of its hosts. */

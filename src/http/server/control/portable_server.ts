@@ -12,6 +12,7 @@ import { Guard } from "../auth/guard.ts";
 import { Counter } from "./config.ts";
 import { fitLimits } from "./descriptors.ts";
 import { isWebSocket, PortableFallback } from "../proxy/portable.ts";
+import { PortableUploads, receivedOf } from "../upload/portable.ts";
 import { faultOf, refuse } from "../proxy/portable_answer.ts";
 import type { RequestEvent } from "../thread/log_format.ts";
 import { Sampler } from "../thread/sampler.ts";
@@ -52,6 +53,7 @@ export async function listenPortably(
   const sites = await PortableSites.open(config.sites);
   const proxy = config.fallback &&
     new PortableFallback(config.fallback, sites, limits.maxBodyBytes);
+  const uploads = new PortableUploads({ counters, silenceMs: limits.sendMs });
   const upgrades = proxy === undefined ? {} : { shouldUpgradeCallback: isWebSocket };
   const hsts = config.tls?.hsts ?? "";
   const requests = new WeakMap<Duplex, number>();
@@ -66,6 +68,10 @@ export async function listenPortably(
     if (guard !== null && !guard.allows(req.headers.authorization)) {
       setHead(res, planMessage(GET, 401, { "WWW-Authenticate": guard.challenge }));
       return void res.end(DENIED);
+    }
+    const site = req.method === "PUT" ? sites.find(req)?.config : undefined;
+    if (site?.upload && proxy?.owns(req.url ?? "") !== true) {
+      return void uploads.serve(req, res, site);
     }
     (proxy ?? sites).serve(req, res);
   };
@@ -91,6 +97,8 @@ export async function listenPortably(
   }
   server.headersTimeout = limits.headMs;
   server.keepAliveTimeout = limits.idleMs;
+  // A large file may take any time, as long as it arrives.
+  if (config.sites.some(({ upload }) => upload !== null)) server.requestTimeout = 0;
   const cache = { maxBytes: 0, maxFileBytes: 0, maxFiles: 0, validMs: 0 };
   const perConnection = proxy === undefined ? 1 : 2;
   const room = { limits, cache, threads: 1, perConnection, perFile: 1 };
@@ -178,6 +186,7 @@ function observe(
   res.on("close", () => {
     const { statusCode: status, writableFinished } = res;
     const fault = faultOf(res);
+    const received = receivedOf(res);
     const said = Number(res.getHeader("content-length") ?? 0);
     const total = req.method === "HEAD" || status === 304 ? 0 : said;
     counters[Counter.REQUESTS]!++;
@@ -199,6 +208,7 @@ function observe(
       referer: req.headers.referer ?? "",
       userAgent: req.headers["user-agent"] ?? "",
       state: writableFinished ? "done" : "aborted",
+      ...(received !== undefined && { received }),
       ...(fault !== undefined && { error: fault }),
     });
   });

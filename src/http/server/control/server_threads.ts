@@ -12,6 +12,7 @@ import {
   NEEDS_DISK,
   NEEDS_LISTINGS,
   NEEDS_REMOTE,
+  NEEDS_UPLOADS,
   SANDBOXED,
   type TlsData,
 } from "./config.ts";
@@ -39,14 +40,20 @@ export interface ServerThreadsOptions {
 }
 
 /** Most descriptors of one connection: each side that speaks TLS has a pair of sockets to the other. */
-function descriptorsOf(fallback: FallbackConfig | null, tls: TlsData | null): number {
-  if (fallback === null) return 1;
+function descriptorsOf(
+  fallback: FallbackConfig | null,
+  tls: TlsData | null,
+  stores: boolean,
+): number {
+  // A pipe, the folder and the file.
+  if (fallback === null) return stores ? 5 : 1;
   return 2 + (tls === null ? 0 : 2) + (fallback.tls === null ? 0 : 2);
 }
 
 /** What the threads that list folders need to know about one. */
-function folderOf({ mount, root, settings, symlinks }: SiteConfig): ListedFolder {
-  return { root, symlinks, dotfiles: settingsOf(settings).dotfiles, above: mount.names };
+function folderOf({ mount, root, settings, symlinks, upload }: SiteConfig): ListedFolder {
+  const { dotfiles } = settingsOf(settings);
+  return { root, symlinks, dotfiles, above: mount.names, extras: { upload } };
 }
 
 /** Threads that start and end together. */
@@ -56,6 +63,8 @@ export class ServerThreads {
   readonly #disk: SharedThread;
   /** Lists folders; `undefined` without listings. */
   readonly #listings: SharedThread | undefined;
+  /** Stores uploads; `undefined` without them. */
+  readonly #uploads: SharedThread | undefined;
   readonly #remote: RemoteThreads;
   readonly #pool: WorkerPool;
 
@@ -69,6 +78,11 @@ export class ServerThreads {
     this.#listings = sites.some(({ settings }) => settings.listing)
       ? new SharedThread("sluice server listings", folders)
       : undefined;
+    const stores = sites.some(({ upload }) => upload !== null);
+    const targets = sites.map(({ root, symlinks, upload }) => ({ root, symlinks, upload }));
+    this.#uploads = stores
+      ? new SharedThread("sluice server uploads", { uploads: true, sandbox, targets })
+      : undefined;
     const { validMs } = config.cache;
     this.#remote = new RemoteThreads({ ...folders, remote: true, refreshMs: validMs }, threads);
     const mailboxes = threads > 1 ? new FdMailboxes(threads) : undefined;
@@ -76,7 +90,7 @@ export class ServerThreads {
     const shared = {
       ...fitLimits({
         ...config,
-        perConnection: descriptorsOf(fallback, tls),
+        perConnection: descriptorsOf(fallback, tls, stores),
         perFile: sites.some(({ settings }) => settings.precompressed) ? 2 : 1,
       }),
       fallback,
@@ -97,6 +111,7 @@ export class ServerThreads {
         reported: (_index, id, result) => {
           if (id === NEEDS_DISK) this.#disk.start();
           if (id === NEEDS_LISTINGS) this.#listings?.start();
+          if (id === NEEDS_UPLOADS) this.#uploads?.start();
           if (id === NEEDS_REMOTE) this.#startRemote(result);
         },
         ended,
@@ -104,6 +119,7 @@ export class ServerThreads {
     } catch (cause) {
       void this.#disk.close();
       void this.#listings?.close();
+      void this.#uploads?.close();
       throw cause;
     }
   }
@@ -130,8 +146,8 @@ export class ServerThreads {
 
   /** Ends the threads with all connections. */
   async close(): Promise<void> {
-    // End it first: it uses descriptors that the serving threads close at their end.
-    await this.#listings?.close();
+    // End them first: they use descriptors that the serving threads close at their end.
+    await Promise.all([this.#listings?.close(), this.#uploads?.close()]);
     await this.#pool.close();
     await Promise.all([this.#disk.close(), this.#remote.close()]);
   }
@@ -150,6 +166,7 @@ export class ServerThreads {
     try {
       fds.push(this.#disk.connect());
       if (this.#listings !== undefined) fds.push(this.#listings.connect());
+      if (this.#uploads !== undefined) fds.push(this.#uploads.connect());
       const { log } = this.#config;
       if (log !== undefined) fds.push(dupCloexec(log.descriptor));
       if (events !== undefined) fds.push(events.open());

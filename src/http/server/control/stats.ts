@@ -67,6 +67,8 @@ export interface FileServerStats {
   readonly shed: number;
   /** Requests forwarded to your program: see the option `fallback`. */
   readonly passed: number;
+  /** Files stored for clients, and bytes received for these and for unfinished ones. */
+  readonly uploads: { readonly files: number; readonly bytes: number };
   /** Log lines that could not be written. */
   readonly logLost: number;
   /** HTTPS; `null` for HTTP. */
@@ -125,6 +127,7 @@ export function statsOf(counters: Float64Array, secure = false): FileServerStats
     refused: sum(Counter.REFUSED),
     shed: sum(Counter.SHED),
     passed: sum(Counter.PASSED),
+    uploads: { files: sum(Counter.UPLOADS), bytes: sum(Counter.RECEIVED) },
     logLost: sum(Counter.LOG_LOST),
     tls: secure ? tlsStatsOf(sum) : null,
     threads: Array.from({ length: counters.length / COUNTERS }, (_, thread) => ({

@@ -9,6 +9,7 @@ import { fdIdentity } from "../../../sys/file/statx.ts";
 import type { JobContext } from "../../../threads/job.ts";
 import { FarEntry, FolderReader } from "../../files/folder.ts";
 import { listingPage } from "../../listing/page.ts";
+import type { ListingExtras } from "../../listing/extras.ts";
 import { openRoot, type Root, type Symlinks } from "../../files/open_root.ts";
 import { listingJson } from "../../rules/listing.ts";
 import { statusOfError } from "../../rules/messages.ts";
@@ -23,6 +24,8 @@ export interface ListedFolder {
   readonly dotfiles: Dotfiles;
   /** Decoded names of the path below which it is served. */
   readonly above: readonly string[];
+  /** What pages offer beside their entries. */
+  readonly extras: ListingExtras;
 }
 
 /** Input of the thread. */
@@ -85,7 +88,7 @@ function answer(
 /** Renders a page: the status, then the page or the error. */
 export function pageFor(
   reader: FolderReader,
-  { above, dotfiles }: ListedFolder,
+  { above, dotfiles, extras }: ListedFolder,
   { fd, json, names, page }: ListingRequest,
 ): Uint8Array {
   const times = fdIdentity(fd);
@@ -95,7 +98,7 @@ export function pageFor(
   const found = reader.readNow(fd, times, { dotfiles, names, page });
   if (found === undefined) return withStatus(404, "");
   const listing = { ...found, names: [...above, ...names] };
-  return withStatus(200, json ? listingJson(listing) : listingPage(listing));
+  return withStatus(200, json ? listingJson(listing) : listingPage(listing, extras));
 }
 
 /** Puts the status in front of a page, or of what went wrong. */

@@ -42,6 +42,11 @@ export class PortableFallback {
     this.#requests.reload();
   }
 
+  /** Whether a target goes to the program, whatever the folder contains. */
+  owns(target: string): boolean {
+    return owned(target, this.#config.paths, this.#decoded);
+  }
+
   /** Answers a request, in whatever way. */
   serve(req: IncomingMessage, res: ServerResponse): void {
     const { method = "", url = "" } = req;

@@ -3,6 +3,7 @@
 import { openRoot, type Root } from "../../files/open_root.ts";
 import type { NativeRootOptions } from "../../files/native_root.ts";
 import { listingPage } from "../../listing/page.ts";
+import type { Listing } from "../../rules/listing.ts";
 import type { HeadersHook } from "../../rules/options.ts";
 import { settingsOf } from "../../rules/settings.ts";
 import { loadHook } from "../control/headers_hook.ts";
@@ -75,12 +76,12 @@ export function buildSites(
       root: roots[site]!,
       settings: settingsOf({
         ...settings,
-        ...(settings.listing === true && { listing: listingPage }),
+        ...(settings.listing === true && { listing: (it: Listing) => listingPage(it, config) }),
         ...(headers !== null && { headers: hooks.get(headers) }),
       }),
     });
     const preflights = settings.cors !== undefined && settings.cors !== false;
-    return { host, mount, rate, responder, preflights };
+    return { index: site, host, mount, rate, responder, preflights };
   });
   return new Sites(built as [Site, ...Site[]], shared, limits);
 }

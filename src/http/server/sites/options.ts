@@ -10,6 +10,7 @@ import { isAuthority } from "../../rules/authority.ts";
 import type { SiteOptions } from "../../rules/options.ts";
 import { settingsOf } from "../../rules/settings.ts";
 import type { Headers } from "../../rules/types.ts";
+import { type UploadConfig, uploadOf, type UploadOptions } from "../../upload/rules.ts";
 import { type Rate, rateOf } from "../control/limits.ts";
 
 /**
@@ -27,6 +28,13 @@ export interface FolderOptions extends Omit<SiteOptions, "headers" | "listing"> 
   listing?: boolean | undefined;
   /** How to treat symbolic links: see `openRoot`. @default {"inside"} */
   symlinks?: Symlinks | undefined;
+  /**
+   * Whether clients may store files below the folder by PUT, and from the pages of `listing`. Never
+   * for pages of other sites. Use `auth`: otherwise everybody who reaches the server can store files.
+   *
+   * @default {false}
+   */
+  upload?: boolean | UploadOptions | undefined;
 }
 
 /** A folder below a path of its own, with options of its own: nothing is inherited but the rate. */
@@ -57,6 +65,8 @@ export interface SiteConfig {
   readonly mount: Mount;
   readonly root: string;
   readonly symlinks: Symlinks;
+  /** Uploads; `null` without them. */
+  readonly upload: UploadConfig | null;
   /** Contains no functions, which cannot be sent to another thread. */
   readonly settings: SiteOptions;
   /** URL of a module with a headers hook; `null` without one. */
@@ -77,6 +87,7 @@ const OWN: ReadonlySet<string> = new Set<keyof HostOptions>([
   "mounts",
   "root",
   "symlinks",
+  "upload",
 ]);
 
 /** Checks the options of one folder. Reads each option once. */
@@ -86,7 +97,7 @@ export function siteOf(
   place: Pick<SiteConfig, "host" | "mount" | "rate">,
   ignored: ReadonlySet<string> = OWN,
 ): SiteConfig {
-  const { headers, symlinks = "inside" } = options;
+  const { headers, symlinks = "inside", upload = false } = options;
   const settings: Record<string, unknown> = {};
   for (const name of Object.keys(options)) {
     if (ignored.has(name) || name === "headers") continue;
@@ -104,6 +115,7 @@ export function siteOf(
     ...place,
     root: folderOf(root),
     symlinks,
+    upload: uploadOf(upload),
     settings: settings as SiteOptions,
     headers: headers instanceof URL ? headers.href : null,
   };

@@ -4,12 +4,14 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { serveNode } from "../../adapters/node.ts";
 import { StaticRoot } from "../../files/static_root.ts";
 import { listingPage } from "../../listing/page.ts";
+import type { Listing } from "../../rules/listing.ts";
 import { Router } from "../../rules/by_path/router.ts";
 import { loadHook } from "../control/headers_hook.ts";
 import type { SiteConfig } from "./options.ts";
 
 /** One folder. */
 export interface PortableSite extends Pick<SiteConfig, "host" | "mount"> {
+  readonly config: SiteConfig;
   readonly files: StaticRoot;
   /** The same folder for files that the program names; it lists nothing. */
   readonly named: StaticRoot;
@@ -30,11 +32,15 @@ export class PortableSites {
   /** Opens the folders and loads the program's own modules. */
   static async open(configs: readonly SiteConfig[]): Promise<PortableSites> {
     const sites: PortableSite[] = [];
-    for (const { headers: url, host, mount, root, settings, symlinks } of configs) {
-      const listing = settings.listing === true ? listingPage : settings.listing;
+    for (const config of configs) {
+      const { headers: url, host, mount, root, settings, symlinks } = config;
+      const listing = settings.listing === true
+        ? (it: Listing) => listingPage(it, config)
+        : settings.listing;
       const headers = url === null ? settings.headers : await loadHook(url);
       const { cors } = settings;
       sites.push({
+        config,
         host,
         mount,
         files: new StaticRoot(root, { ...settings, headers, listing }, symlinks, mount),

@@ -15,6 +15,7 @@ import type { SiteConfig } from "./options.ts";
 
 /** One folder. */
 export interface Site extends Pick<SiteConfig, "host" | "mount" | "rate"> {
+  readonly index: number;
   readonly responder: Responder;
   /** Whether it answers CORS preflight requests. */
   readonly preflights: boolean;
@@ -77,6 +78,11 @@ export class Sites {
   /** Whether the folder of a request answers CORS preflight requests. */
   preflights(head: RequestHead): boolean {
     return (this.#of(head) ?? this.#first).preflights;
+  }
+
+  /** Index of the folder of a request; -1 for a host that is not served. */
+  indexOf(head: RequestHead): number {
+    return this.#of(head)?.index ?? -1;
   }
 
   /** Closes evicted files; call when the sender has the last response. */

@@ -36,7 +36,7 @@ interface Track {
   length: number;
   readonly entries: LogEntry[];
   /** A forwarded request that is answered here after all. */
-  begun: Pick<LogEntry, "began"> & { readonly event: ReturnType<typeof described> } | undefined;
+  begun: Pick<LogEntry, "began"> & { readonly event: Described } | undefined;
 }
 
 /** Writers and format. */
@@ -107,16 +107,19 @@ export class AccessLog {
     const event = described(track.client, head);
     const began = this.#options.now();
     return {
-      end: (status, bytes, state, error) => {
+      end: (status, bytes, state, error, received) => {
         track.length = connection.sender.total;
         const durationMs = this.#options.now() - began;
-        const fault = error === undefined ? {} : { error };
+        const fault = {
+          ...error !== undefined && { error },
+          ...received !== undefined && { received },
+        };
         const ended = { ...event, status, total: bytes, bytes, ...fault };
         this.#write({ ...ended, transfer: "relay", durationMs, state });
       },
-      resume() {
+      resume(received) {
         track.length = connection.sender.total;
-        track.begun = { began, event };
+        track.begun = { began, event: received === undefined ? event : { ...event, received } };
       },
     };
   }
@@ -185,6 +188,8 @@ export class AccessLog {
 function transferOf(file: boolean, copies: boolean): RequestEvent["transfer"] {
   return file ? copies ? "ssl-write" : "sendfile" : "memory";
 }
+
+type Described = ReturnType<typeof described> & Pick<RequestEvent, "received">;
 
 /** Fields of the event that are known before the response. */
 function described(client: string, head: RequestHead) {

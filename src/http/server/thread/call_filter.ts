@@ -33,7 +33,12 @@ export interface MoreCalls {
   readonly messages: boolean;
   /** Whether pairs of Unix stream sockets may be made. */
   readonly pairs: boolean;
+  /** Whether files may be created, named and removed, where Landlock allows it. */
+  readonly writes?: boolean | undefined;
 }
+
+/** Calls that give names to files and take them away. */
+const NAMING: ReadonlySet<string> = new Set(["linkat", "renameat", "renameat2", "unlinkat"]);
 
 /** Calls that always fail, grouped by what they reach. */
 const FORBIDDEN: readonly CallName[] = (
@@ -94,7 +99,8 @@ const REQUESTS = [0x541b, 0x5411, 0x5421, 0x5451, 0x5450, 0x5401, 0x802c542a, 0x
  */
 export function forbidCalls(addresses: readonly AllowedAddress[], more: MoreCalls): number {
   // Rules that look at arguments come first: the kernel remembers which calls always pass.
-  const rules = [...conditional(addresses, more), ...FORBIDDEN.map((name) => rule(name, []))];
+  const forbidden = more.writes ? FORBIDDEN.filter((name) => !NAMING.has(name)) : FORBIDDEN;
+  const rules = [...conditional(addresses, more), ...forbidden.map((name) => rule(name, []))];
   return setCallFilter(rules.filter(({ call }) => call >= 0), EPERM);
 }
 

@@ -20,6 +20,8 @@ export interface RequestEvent {
   readonly bytes: number;
   /** Total length of the body in bytes. */
   readonly total: number;
+  /** Bytes of the file that the client has uploaded; absent for other requests. */
+  readonly received?: number | undefined;
   /** Time from the request to the last byte, in milliseconds. */
   readonly durationMs: number;
   /**

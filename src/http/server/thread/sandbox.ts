@@ -37,6 +37,8 @@ const REASONS: Readonly<Record<number, string>> = {
 export interface SandboxOptions {
   /** Folders below which the thread may read files; none by default. */
   readonly roots?: readonly string[] | undefined;
+  /** Whether it may create, write and replace files there, too. @default {false} */
+  readonly writes?: boolean | undefined;
   /** Port that it may connect to, if Landlock supports ports (Linux 6.7); none by default. */
   readonly port?: number | undefined;
   /** Whether it may connect to an abstract Unix socket. @default {false} */
@@ -70,9 +72,9 @@ export function landlock(): number {
  * @throws {UnsupportedError} When the kernel lacks Landlock or seccomp filters.
  */
 export function restrictThread(
-  { abstract = false, addresses = [], messages = false, pairs = false, port, roots = [] }:
-    SandboxOptions,
+  { abstract = false, addresses = [], messages = false, pairs = false, ...more }: SandboxOptions,
 ): void {
+  const { port, roots = [], writes = false } = more;
   const version = landlock();
   const ports = version >= PORTS ? LandlockPort.BIND_TCP | LandlockPort.CONNECT_TCP : 0;
   const scopes = (version >= SCOPES && !abstract ? LandlockScope.ABSTRACT_UNIX_SOCKET : 0) |
@@ -85,7 +87,7 @@ export function restrictThread(
     action,
   );
   try {
-    for (const root of roots) allowFolder(ruleset, root);
+    for (const root of roots) allowFolder(ruleset, root, writes ? writing(version) : READING);
     if (port !== undefined && ports !== 0) {
       const added = landlockAllowPort(ruleset, port, LandlockPort.CONNECT_TCP);
       check(added, "landlock_add_rule", action);
@@ -95,19 +97,26 @@ export function restrictThread(
   } finally {
     raw.close(ruleset);
   }
-  if (forbidCalls(addresses, { messages, pairs }) === 0) return;
+  if (forbidCalls(addresses, { messages, pairs, writes }) === 0) return;
   throw new UnsupportedError({
     action: ACTION,
     reason: "it needs seccomp filters: a kernel built with CONFIG_SECCOMP_FILTER",
   });
 }
 
-function allowFolder(ruleset: number, root: string): void {
+const READING = LandlockFile.READ_FILE | LandlockFile.READ_DIR;
+
+/** Rights to store files. Links between folders need a right of their own, since version 2. */
+function writing(version: number): number {
+  const { MAKE_REG, REFER, REMOVE_FILE, WRITE_FILE } = LandlockFile;
+  return READING | WRITE_FILE | REMOVE_FILE | MAKE_REG | (version >= 2 ? REFER : 0);
+}
+
+function allowFolder(ruleset: number, root: string, rights: number): void {
   const { CLOEXEC, DIRECTORY, PATH } = platform.open;
   const action = () => ACTION;
   const folder = check(raw.open(root, PATH | DIRECTORY | CLOEXEC, 0), "open", action);
   try {
-    const rights = LandlockFile.READ_FILE | LandlockFile.READ_DIR;
     check(landlockAllowFolder(ruleset, folder, rights), "landlock_add_rule", action);
   } finally {
     raw.close(folder);

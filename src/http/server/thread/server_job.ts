@@ -22,6 +22,7 @@ import {
   NEEDS_DISK,
   NEEDS_LISTINGS,
   NEEDS_REMOTE,
+  NEEDS_UPLOADS,
 } from "../control/config.ts";
 import { Guard } from "../auth/guard.ts";
 import { PrefetchClient } from "./prefetch_client.ts";
@@ -35,6 +36,7 @@ import { setCommonFields } from "../response/response.ts";
 import type { ServiceTls } from "../connection/contracts.ts";
 import { buildSites, openRoots, prepareSites } from "../sites/build.ts";
 import type { Sites } from "../sites/sites.ts";
+import { Uploads } from "../upload/uploads.ts";
 import { Service } from "./worker.ts";
 
 /** Most requests of a thread that wait for one mount; further ones get 503. */
@@ -109,6 +111,11 @@ export function run(job: JobContext): void {
     exhausted: () => void service.makeRoom(service.output.connection),
     keeps: (bytes) => own[Counter.CACHE_BYTES] = bytes,
   });
+  const uploads = !sites.some(({ upload }) => upload !== null) ? null : new Uploads({
+    ...{ loop, fd: others.shift()!, sites },
+    siteOf: (head) => site.indexOf(head),
+    wake: () => job.complete(NEEDS_UPLOADS, index),
+  });
   const writer = () => new LogWriter(loop, others.shift()!, () => service.count(Counter.LOG_LOST));
   const log = data.log === null ? null : writer();
   const events = data.events ? writer() : null;
@@ -129,6 +136,7 @@ export function run(job: JobContext): void {
     dialer,
     tls,
     guard,
+    uploads,
     counters: own,
     closed() {
       placement?.left();
@@ -184,6 +192,7 @@ export function run(job: JobContext): void {
     acceptor.close();
     site.clear();
     listings?.close();
+    uploads?.close();
     remote.end();
     for (const root of roots) root.close();
   }

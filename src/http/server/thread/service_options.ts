@@ -9,6 +9,7 @@ import type { TlsDialer } from "../../../tls/client/dialer.ts";
 import type { AccessLog } from "./access_log.ts";
 import type { RemoteFiles } from "../remote/remote_files.ts";
 import type { ServiceTls } from "../connection/contracts.ts";
+import type { Uploads } from "../upload/uploads.ts";
 import type { Sites } from "../sites/sites.ts";
 
 /** Parts and callbacks of a service. */
@@ -27,6 +28,8 @@ export interface ServiceOptions {
   readonly tls: ServiceTls | null;
   /** Checks passwords; `null` without users. */
   readonly guard: Guard | null;
+  /** Stores uploads; `null` without them. */
+  readonly uploads: Uploads | null;
   /** This thread's counters; see `Counter`. */
   readonly counters: Float64Array;
   /** Called when a connection has closed. */

@@ -62,6 +62,7 @@ export class Service implements ConnectionService {
   /** HTTPS; `null` for HTTP. */
   readonly tls: ConnectionService["tls"];
   readonly guard: ConnectionService["guard"];
+  readonly uploads: ConnectionService["uploads"];
   /** Whether the thread answers no more requests. */
   closing = false;
   readonly #options: ServiceOptions;
@@ -77,8 +78,7 @@ export class Service implements ConnectionService {
     this.remote = remote;
     this.#options = options;
     this.#counters = counters;
-    this.tls = options.tls;
-    this.guard = options.guard;
+    ({ guard: this.guard, tls: this.tls, uploads: this.uploads } = options);
     this.loop = loop;
     this.disk = disk;
     this.limits = limits;

@@ -13,7 +13,14 @@ import { libc } from "../../libc.ts";
 import { syscall } from "../syscall.ts";
 
 /** Rights to files: bits of `LANDLOCK_ACCESS_FS_*`. */
-export const LandlockFile = { READ_FILE: 4, READ_DIR: 8 } as const;
+export const LandlockFile = {
+  WRITE_FILE: 2,
+  READ_FILE: 4,
+  READ_DIR: 8,
+  REMOVE_FILE: 0x20,
+  MAKE_REG: 0x100,
+  REFER: 0x2000,
+} as const;
 
 /** Rights to ports: bits of `LANDLOCK_ACCESS_NET_*`. */
 export const LandlockPort = { BIND_TCP: 1, CONNECT_TCP: 2 } as const;

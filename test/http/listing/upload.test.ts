@@ -1,0 +1,119 @@
+import assert from "node:assert/strict";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, it } from "node:test";
+import { createFileServer } from "../../../src/http/mod.ts";
+import { listingPage } from "../../../src/http/listing/page.ts";
+
+const CHROMIUM = "/usr/bin/chromium";
+const NO_BROWSER = !existsSync(CHROMIUM)
+  ? "chromium is not installed (Debian: apt-get install chromium)"
+  : "Bun" in globalThis || "Deno" in globalThis
+  ? "the page is the same whoever serves it: one browser is enough"
+  : false;
+
+/** Not in the import itself: its types want those of browsers. */
+const PLAYWRIGHT: string = "playwright-core";
+
+interface Chosen {
+  readonly name: string;
+  readonly mimeType: string;
+  readonly buffer: Uint8Array;
+}
+
+/** The slice of playwright-core used here. */
+interface Playwright {
+  readonly chromium: {
+    launch(options: { executablePath: string; args: string[] }): Promise<{
+      newPage(): Promise<{
+        on(event: "pageerror", listener: (error: Error) => void): void;
+        goto(url: string): Promise<unknown>;
+        setInputFiles(selector: string, files: Chosen[]): Promise<void>;
+        waitForFunction(script: string): Promise<unknown>;
+        evaluate(script: string): Promise<unknown>;
+        readonly keyboard: { press(key: string): Promise<void> };
+      }>;
+      close(): Promise<void>;
+    }>;
+  };
+}
+
+const file = (name: string, text: string): Chosen => ({
+  name,
+  mimeType: "text/plain",
+  buffer: Buffer.from(text),
+});
+
+/** Drops a file on the page, as far as a script can. */
+const DROP = `{
+  const data = new DataTransfer();
+  data.items.add(new File(["dropped"], "dropped.txt"));
+  for (const name of ["dragenter", "dragover", "drop"]) {
+    document.body.dispatchEvent(new DragEvent(name, { dataTransfer: data, bubbles: true, cancelable: true }));
+  }
+}`;
+
+describe("uploads in the listing", () => {
+  it("are offered only where the server takes them", () => {
+    const listing = { names: [], entries: [], truncated: false };
+    assert.doesNotMatch(listingPage(listing), /id="up"/);
+    const upload = { maxBytes: 2048, overwrite: false };
+    const page = listingPage(listing, { upload });
+    assert.match(page, /data-max="2048" hidden.*\n.*at most 2\.00 KiB each/);
+    assert.match(page, /<noscript>/);
+    const any = { maxBytes: Infinity, overwrite: true };
+    assert.match(listingPage(listing, { upload: any }), /data-max="Infinity" data-over hidden/);
+  });
+
+  it("are stored, or told why not, in a browser", { skip: NO_BROWSER }, async () => {
+    const { chromium } = await import(PLAYWRIGHT) as Playwright;
+    const root = mkdtempSync(join(tmpdir(), "sluice-"));
+    mkdirSync(join(root, "in"));
+    writeFileSync(join(root, "in", "taken.txt"), "old");
+    const upload = { maxBytes: 1000 };
+    const server = createFileServer({ root, listing: true, upload });
+    const { port } = await server.listen();
+    const browser = await chromium.launch({ executablePath: CHROMIUM, args: ["--no-sandbox"] });
+    try {
+      const page = await browser.newPage();
+      const errors: string[] = [];
+      page.on("pageerror", ({ message }) => errors.push(message));
+      await page.goto(`http://127.0.0.1:${port}/in/`);
+      await page.setInputFiles("#up input", [
+        file("taken.txt", "new"),
+        file("a <b>ü#?.txt", "first"),
+        file("large.txt", "x".repeat(1001)),
+        file("second.txt", "second"),
+      ]);
+      const notes = `[...document.querySelectorAll("#up li")].map((li) => li.innerText)`;
+      await page.waitForFunction(`document.getElementById("again")`);
+      assert.deepEqual(await page.evaluate(notes), [
+        "taken.txt\nA file or folder of this name exists.",
+        "a <b>ü#?.txt\nDone",
+        "large.txt\nThe file is too large.",
+        "second.txt\nDone",
+      ]);
+      assert.equal(readFileSync(join(root, "in", "taken.txt"), "utf8"), "old");
+      assert.equal(readFileSync(join(root, "in", "a <b>ü#?.txt"), "utf8"), "first");
+      await page.goto(`http://127.0.0.1:${port}/in/`);
+      await page.evaluate(DROP);
+      // The page loads again, and shows the file.
+      await page.waitForFunction(
+        `document.body.innerText.includes("dropped.txt") && !document.querySelector("#up li")`,
+      );
+      assert.equal(readFileSync(join(root, "in", "dropped.txt"), "utf8"), "dropped");
+      // The button can be reached by the keyboard.
+      const focus = `document.activeElement.textContent`;
+      for (let i = 0; i < 30 && await page.evaluate(focus) !== "Upload files"; i++) {
+        await page.keyboard.press("Tab");
+      }
+      assert.equal(await page.evaluate(focus), "Upload files");
+      assert.deepEqual(errors, []);
+    } finally {
+      await browser.close();
+      await server.close({ graceMs: 0 });
+      rmSync(root, { recursive: true });
+    }
+  });
+});
