@@ -29,14 +29,14 @@ async function serve(): Promise<void> {
     return;
   }
   const direct = await DirectFile.open(workerData as string, { access: "write" });
+  // Before the termination: koffi ends the process if a Worker is terminated while it allocates
+  // (docs/safety.md).
+  const buffers = Array.from({ length: 64 }, () => AlignedBuffer.allocate(65_536));
   parentPort!.postMessage("ready");
   for (;;) {
-    await Promise.race(Array.from({ length: 64 }, (_, i) => {
-      const aligned = AlignedBuffer.allocate(65_536);
-      const working = direct[i % 2 === 0 ? "read" : "write"](aligned.bytes, i * 65_536);
-      aligned.release();
-      return working;
-    }));
+    await Promise.race(buffers.map((aligned, i) =>
+      direct[i % 2 === 0 ? "read" : "write"](aligned.bytes, i * 65_536)
+    ));
   }
 }
 
