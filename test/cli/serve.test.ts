@@ -212,9 +212,9 @@ describe("sluice serve", () => {
       await server.printed(/Metrics {2}http:\/\/127\.0\.0\.1:\d+\/metrics/);
       const [, url] = /Metrics {2}(\S+)/.exec(server.output())!;
       const text = await (await fetch(url!, { headers: { connection: "close" } })).text();
-      assert.match(text, /^sluice_requests_total\{status="2xx"\} 6$/m);
-      assert.match(text, /^sluice_uploads_total 1$/m);
-      assert.match(text, /^# TYPE sluice_connections gauge$/m);
+      assert.match(text, /^sluice_statuses_total\{class="2xx"\} 6$/m);
+      assert.match(text, /^sluice_uploads_files_total 1$/m);
+      assert.match(text, /^# TYPE sluice_open gauge$/m);
     } finally {
       server.kill("SIGTERM");
       await server.ended;
