@@ -34,9 +34,11 @@ async function serve(): Promise<void> {
   const buffers = Array.from({ length: 64 }, () => AlignedBuffer.allocate(65_536));
   parentPort!.postMessage("ready");
   for (;;) {
-    await Promise.race(buffers.map((aligned, i) =>
-      direct[i % 2 === 0 ? "read" : "write"](aligned.bytes, i * 65_536)
-    ));
+    await Promise.race(
+      buffers.map((aligned, i) =>
+        direct[i % 2 === 0 ? "read" : "write"](aligned.bytes, i * 65_536)
+      ),
+    );
   }
 }
 
