@@ -1,9 +1,10 @@
 /** Copies a file in several ways by turns, and prints the times. @module */
 
 import { spawnSync } from "node:child_process";
+import { copyFileSync as theirsSync } from "node:fs";
 import { copyFile as theirs, rm, writeFile } from "node:fs/promises";
 import process from "node:process";
-import { copyFile } from "../../src/mod.ts";
+import { copyFile, copyFileSync } from "../../src/mod.ts";
 
 /** Milliseconds of each copy, by method. */
 export type CopyTimes = Record<string, number[]>;
@@ -16,6 +17,8 @@ const ways: Record<string, (target: string) => unknown> = {
   "copyFile": (target) => copyFile(source, target),
   [`fs.copyFile${OVER}`]: (target) => theirs(source, target),
   [`copyFile${OVER}`]: (target) => copyFile(source, target),
+  "fs.copyFileSync": (target) => theirsSync(source, target),
+  "copyFileSync": (target) => copyFileSync(source, target),
   "copyFile, in place": (target) => copyFile(source, target, { atomic: false }),
   "copyFile, drop": (target) => copyFile(source, target, { cache: "drop" }),
   "cp": (target) => spawnSync("cp", [source, target]),

@@ -38,17 +38,17 @@ export const FILES = {
   /** `ssize_t copy_file_range(int in, off_t *inOff, int out, off_t *outOff, size_t n, unsigned flags)` */
   copy_file_range: { args: ["i32", "address", "i32", "address", "u64", "u32"], returns: "i64" },
   /** `int statx(int dir, const char *path, int flags, unsigned mask, struct statx *out)` */
-  statx: { args: ["i32", "buffer", "i32", "u32", "address"], returns: "i32" },
+  statx: { args: ["i32", "address", "i32", "u32", "address"], returns: "i32" },
   /** `int fchmod(int fd, mode_t mode)` */
   fchmod: { args: ["i32", "u32"], returns: "i32" },
   /** `int linkat(int oldDir, const char *old, int newDir, const char *new, int flags)` */
-  linkat: { args: ["i32", "buffer", "i32", "buffer", "i32"], returns: "i32" },
+  linkat: { args: ["i32", "address", "i32", "address", "i32"], returns: "i32" },
   /** `int futimens(int fd, const struct timespec times[2])` */
   futimens: { args: ["i32", "address"], returns: "i32" },
   /** `int renameat(int oldDir, const char *old, int newDir, const char *new)` */
-  renameat: { args: ["i32", "buffer", "i32", "buffer"], returns: "i32" },
+  renameat: { args: ["i32", "address", "i32", "address"], returns: "i32" },
   /** `int unlinkat(int dir, const char *path, int flags)` */
-  unlinkat: { args: ["i32", "buffer", "i32"], returns: "i32" },
+  unlinkat: { args: ["i32", "address", "i32"], returns: "i32" },
   /** `long syscall(long number, ...)`: for the calls that libc does not wrap */
   syscall: { args: ["i64", "i64", "i64", "i64", "i64", "i64", "i64"], returns: "i64" },
 } as const;

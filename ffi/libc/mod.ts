@@ -34,9 +34,9 @@ const PLATFORM_TABLE: Record<string, Signature> = {
   // address.
   ioctl: { args: ["i32", "u64", ...PADDING, "u64"], returns: "i32" },
   // `int open(const char *path, int flags, ...)`: the third argument is the mode.
-  open: { args: ["buffer", "i32", ...PADDING, "u32"], returns: "i32" },
+  open: { args: ["address", "i32", ...PADDING, "u32"], returns: "i32" },
   // `int openat(int dir, const char *path, int flags, ...)`: the fourth argument is the mode.
-  openat: { args: ["i32", "buffer", "i32", ...PADDING.slice(1), "u32"], returns: "i32" },
+  openat: { args: ["i32", "address", "i32", ...PADDING.slice(1), "u32"], returns: "i32" },
   [platform.errnoSymbol]: { args: [], returns: "i64" },
 };
 if (platform.os === "darwin") {
@@ -49,10 +49,10 @@ if (platform.os === "darwin") {
 export type Libc = Bound<Table> & {
   readonly fcntl: (fd: number, command: number, ...rest: bigint[]) => number;
   readonly ioctl: (fd: number, request: bigint, ...rest: bigint[]) => number;
-  readonly open: (path: Uint8Array, flags: number, ...rest: (bigint | number)[]) => number;
+  readonly open: (path: bigint, flags: number, ...rest: (bigint | number)[]) => number;
   readonly openat: (
     dir: number,
-    path: Uint8Array,
+    path: bigint,
     flags: number,
     ...rest: (bigint | number)[]
   ) => number;

@@ -19,6 +19,7 @@ export const FLOOR: readonly string[] = [
   "test/memory/changing",
   "test/http/uploads",
   "test/move/copy_ended",
+  "test/move/copy_file/copy_sync",
   "test/move/copy_refused",
   "test/move/lengthless",
   "test/move/pseudo_files",

@@ -2,17 +2,17 @@
 
 import { builtin } from "../../builtins.ts";
 import type { Checked } from "../../checked.ts";
-import { errnoNumber, SyscallError } from "../../errors.ts";
 import { describe, type TransferResult } from "../../options.ts";
 import { available, libc } from "../../sys/libc.ts";
 import { copyRange } from "../engine/portable_copy.ts";
 import { type FileFacts, FileType } from "../../sys/file/statx.ts";
 import { copyAtOnce } from "./small.ts";
-import { copyData, type CopyMethod } from "./data.ts";
-import { checkOptions, type CopyOptions, isPlain } from "./options.ts";
-import { closeFolder, type Place, placeOf } from "./destination.ts";
+import { copyData, type CopyMethod, SMALL } from "./data.ts";
+import { checkOptions, type CopyOptions, isPlain, pathOf, refusal } from "./options.ts";
+import { closeFolder, namingOf, type Place, placeOf, reserves } from "./destination.ts";
 import { contentsOf, describeFile, isRegular } from "./source.ts";
 import { PERMISSIONS } from "./open.ts";
+import { copyNow, mayCopyNow } from "./now.ts";
 import { makeTarget } from "./target.ts";
 import { temporaryName } from "./name.ts";
 import { TransferProgress } from "../engine/progress.ts";
@@ -44,8 +44,8 @@ export interface CopyReport extends TransferResult {
  * leaves it. Holes stay holes. The length is that of the source when it was opened.
  *
  * The event loop waits for no disk. As an exception, it copies up to 1 MiB of cached pages itself,
- * on a file system of this machine, because waking a thread would take longer. If that takes more
- * than 5 ms, it leaves this file system to threads for the next 10 seconds.
+ * on a file system of this machine, because waking a thread would take longer. If two of
+ * eight such copies take more than 5 ms, threads make them for the next 10 seconds.
  *
  * Links are followed, at both ends. If the target is a device or a FIFO, the bytes are written to
  * it. The copy gets the source's bytes, its permissions and, with `times`, its times.
@@ -77,6 +77,11 @@ export async function copyFile(
   const own = options === USUAL ? USUAL : checkOptions(options);
   const source = pathOf(from, "from");
   const target = pathOf(to, "to");
+  if (mayCopyNow(own)) {
+    const copied = copyNow(source, target, own);
+    const report = copied instanceof Promise ? await copied : copied;
+    if (report !== undefined) return report;
+  }
   const [file, place] = await Promise.allSettled([openFile(source), placeOf(target)]);
   try {
     if (file.status === "rejected") throw file.reason;
@@ -145,6 +150,7 @@ async function atOnce({ fd, stats, place, options, progress }: Job): Promise<boo
     name: basename(path),
     hidden: basename(temporaryName(path)),
     mode: options.mode === false ? -1 : stats.mode & PERMISSIONS,
+    naming: namingOf(place, stats.size),
     progress,
   });
 }
@@ -155,7 +161,9 @@ async function stepByStep(
   occupied: number,
 ): Promise<void> {
   const { atomic = true, overwrite = true, mode = true, times = false, durable = false } = options;
+  const plain = occupied >= size && isPlain({ ...options, overwrite: true });
   const target = await makeTarget(place, {
+    reserve: plain && size > SMALL && reserves(place, size) ? size : 0,
     atomic,
     overwrite,
     durable,
@@ -208,16 +216,4 @@ async function writeOnto(
   } finally {
     target.close();
   }
-}
-
-function refusal(code: string, action: string): SyscallError {
-  return new SyscallError({ syscall: "open", errno: errnoNumber(code), action });
-}
-
-function pathOf(path: string | URL, name: string): string {
-  if (path instanceof URL) return builtin("url").fileURLToPath(path);
-  if (typeof path === "string" && path !== "" && !path.includes("\0")) return path;
-  throw new TypeError(
-    `Cannot copy a file: ${name} must be a path or a file: URL, not ${describe(path)}`,
-  );
 }

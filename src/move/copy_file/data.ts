@@ -34,7 +34,7 @@ export interface DataJob {
  * Largest file, in bytes, that the runtime's own pool writes: starting a thread for it costs time
  * and memory, and a running one is no faster.
  */
-const SMALL = 256 * 1024;
+export const SMALL: number = 256 * 1024;
 
 /** Fills the target, which is empty, with the content of the source. */
 export async function copyData(job: DataJob): Promise<void> {

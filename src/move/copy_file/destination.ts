@@ -10,6 +10,7 @@ import { available } from "../../sys/libc.ts";
 import * as raw from "../../sys/raw/mod.ts";
 import { fileSystemOf } from "../../sys/file/mounts.ts";
 import { factsOf, type FileFacts, FileSystem, FileType } from "../../sys/file/statx.ts";
+import { Naming } from "../../threads/blocking/unnamed_file.ts";
 import { TYPE } from "./source.ts";
 import { asSyscallError } from "../../errors.ts";
 
@@ -29,6 +30,9 @@ export interface Folder {
   /** See `FileSystem`. */
   readonly fileSystem: number;
 }
+
+/** Bytes from which fallocate(2) pays on ext4: see docs/decisions/31-reserve-before-copying.md. */
+const RESERVE = 64 * 1024;
 
 /** File systems of this machine, which wait for no network. */
 const LOCAL: ReadonlySet<number> = new Set(Object.values(FileSystem));
@@ -63,6 +67,21 @@ export function isLocal({ fileSystem }: Folder): boolean {
   return LOCAL.has(fileSystem);
 }
 
+/**
+ * Opens the folder of a path, and examines what has its name; `undefined` if that would wait, or if the
+ * path does not lead to a new or a regular file of this machine. Close it with
+ * {@linkcode closeFolder}.
+ */
+export function placeNow(path: string): Place & { folder: Folder } | undefined {
+  const folder = openFolder(path);
+  if (folder === undefined) return undefined;
+  const facts = isLocal(folder) ? factsOf(folder.fd, builtin("path").basename(path)) : 0;
+  if (facts === ENOENT) return { path, facts: undefined, folder };
+  if (typeof facts !== "number" && facts.type === FileType.REGULAR) return { path, facts, folder };
+  raw.close(folder.fd);
+  return undefined;
+}
+
 /** Opens the folder of a path, if all its components are in the kernel's cache. */
 function openFolder(path: string): Folder | undefined {
   // If the runtime restricts paths by its own permissions, it must see the path.
@@ -78,4 +97,15 @@ function openFolder(path: string): Folder | undefined {
 /** Closes the folder of a place. */
 export function closeFolder({ folder }: Place): void {
   if (folder !== undefined) raw.close(folder.fd);
+}
+
+/** Whether blocks for a new file of that size are reserved in advance. */
+export function reserves({ folder }: Place, size: number): boolean {
+  return folder?.fileSystem === FileSystem.EXT && size >= RESERVE;
+}
+
+/** Bits of `Naming` for a new file in that place, of which `size` bytes may be reserved. */
+export function namingOf(place: Place, size: number, overwrite = true): number {
+  return (overwrite ? Naming.REPLACE : 0) | (place.facts === undefined ? 0 : Naming.EXISTS) |
+    (reserves(place, size) ? Naming.FLUSH : 0);
 }

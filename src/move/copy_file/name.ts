@@ -57,10 +57,16 @@ async function renameOver(from: string, to: string): Promise<void> {
 /** Returns an unused, hidden path in the folder of `path`. */
 export function temporaryName(path: string): string {
   const { basename, dirname, join } = builtin("path");
+  return join(dirname(path), temporaryBase(basename(path)));
+}
+
+/** Returns an unused, hidden name for a file that will be called `name`. */
+export function temporaryBase(name: string): string {
   const suffix = `.${Math.random().toString(36).slice(2, 10)}.sluice`;
-  let name = basename(path);
+  // UTF-8 has at most three bytes for each unit of UTF-16.
+  if (name.length * 3 + 1 + suffix.length <= LONGEST_NAME) return `.${name}${suffix}`;
   while (new TextEncoder().encode(`.${name}${suffix}`).length > LONGEST_NAME) {
     name = name.slice(0, -1);
   }
-  return join(dirname(path), `.${name}${suffix}`);
+  return `.${name}${suffix}`;
 }

@@ -14,7 +14,7 @@ export const FIRST = 0o600;
 const USUAL = 0o666;
 
 /** Errors of a file system, or a runtime, that does not allow changing permissions. */
-const REFUSED: ReadonlySet<string> = new Set([
+export const REFUSED: ReadonlySet<string> = new Set([
   "EPERM",
   "EACCES",
   "ENOSYS",

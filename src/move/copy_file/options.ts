@@ -1,9 +1,12 @@
 /** Options of `copyFile`. @module */
 
+import { builtin } from "../../builtins.ts";
 import { type Checked, type Names, ownOptions } from "../../checked.ts";
+import { errnoNumber, SyscallError } from "../../errors.ts";
 import {
   checkFlow,
   checkObject,
+  describe,
   FLOW_OPTIONS,
   type FlowOptions,
   mustBe,
@@ -52,12 +55,21 @@ export interface CopyOptions extends FlowOptions {
   durable?: boolean | undefined;
 }
 
+/** Options of `copyFileSync`: see {@linkcode CopyOptions}. */
+export interface CopySyncOptions
+  extends Pick<CopyOptions, "overwrite" | "mode" | "times" | "durable"> {}
+
 /** Whether the options request a usual copy. */
 export function isPlain(options: CopyOptions): boolean {
   const { method = "auto", cache = "keep", atomic = true, overwrite = true } = options;
   const { chunkSize, durable = false, maxRate, times = false } = options;
   return method === "auto" && cache === "keep" && atomic && overwrite && !times && !durable &&
     chunkSize === undefined && maxRate === undefined;
+}
+
+/** Whether one call can make the copy: {@linkcode isPlain}, or without `overwrite`. */
+export function isSimple(options: CopyOptions): boolean {
+  return isPlain(options.overwrite === false ? { ...options, overwrite: true } : options);
 }
 
 const NAMES: Names<CopyOptions> = {
@@ -87,4 +99,18 @@ export function checkOptions(given: CopyOptions): Checked<CopyOptions> {
     mustBe(value === undefined || typeof value === "boolean", action, name, "a boolean", value);
   }
   return options;
+}
+
+/** The error for a file that cannot be copied; `action` follows "Cannot". */
+export function refusal(code: string, action: string): SyscallError {
+  return new SyscallError({ syscall: "open", errno: errnoNumber(code), action });
+}
+
+/** Checks a path, and converts a `file:` URL. */
+export function pathOf(path: string | URL, name: string): string {
+  if (path instanceof URL) return builtin("url").fileURLToPath(path);
+  if (typeof path === "string" && path !== "" && !path.includes("\0")) return path;
+  throw new TypeError(
+    `Cannot copy a file: ${name} must be a path or a file: URL, not ${describe(path)}`,
+  );
 }

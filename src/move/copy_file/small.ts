@@ -1,17 +1,12 @@
-/** Copies a file in one call: on this thread if quick, else in the copying thread. @module */
+/** Copies a file in one call in the copying thread. @module */
 
 import { ENOSYS } from "../../errno.ts";
 import { errnoName } from "../../errors.ts";
-import { ReadFlag } from "../../sys/flags/file.ts";
 import { FileSystem } from "../../sys/file/statx.ts";
 import { copyingStarted } from "../../threads/blocking/blocking.ts";
-import { isInMemory } from "../../page_cache/memory_files.ts";
-import { resident } from "../../page_cache/resident.ts";
 import { type Folder, isLocal } from "./destination.ts";
-import { type BlockingCall, inThread, runInline } from "../engine/file/off_loop.ts";
+import { inThread } from "../engine/file/off_loop.ts";
 import type { TransferProgress } from "../engine/progress.ts";
-import { LoopShare } from "../engine/loop_budget.ts";
-import type { Pipe } from "../engine/pipe.ts";
 import { givePipe, takePipe } from "../engine/pipe_pool.ts";
 
 /** A default copy: a new, whole file, under a temporary name until it is complete. */
@@ -27,14 +22,13 @@ export interface WholeCopy {
   readonly hidden: string;
   /** Permission bits, or -1 for those of any new file. */
   readonly mode: number;
+  /** Bits of `Naming`. */
+  readonly naming: number;
   readonly progress: TransferProgress;
 }
 
 /** Bytes up to which read and write are faster than a pipe. */
 const SMALL = 256 * 1024;
-
-/** Maximum bytes of a copy on this thread: waking another thread would take longer. */
-const MOST_HERE = 1024 * 1024;
 
 /** Maximum bytes of one call in the thread: about 5 ms, during which it cannot be stopped. */
 const MOST = 16 * 1024 * 1024;
@@ -54,7 +48,6 @@ const NEVER: ReadonlySet<string> = new Set(["EOPNOTSUPP", "ENOTTY", "ENOSYS"]);
 const MOST_REFUSING = 64;
 const refusing = new Set<bigint>();
 
-const share = new LoopShare();
 let cork = 0;
 let lastMs = 0;
 
@@ -66,21 +59,22 @@ let lastMs = 0;
  */
 export async function copyAtOnce(copy: WholeCopy): Promise<boolean> {
   const { folder, size } = copy;
-  if (mayShare(copy) && await cloned(copy)) return true;
+  if (mayShare(copy.device, folder.fileSystem, size) && await cloned(copy)) return true;
   return isLocal(folder) && size <= MOST && await copied(copy);
 }
 
 /**
  * Whether FICLONE is worth trying: not for small files if it is unknown what lies under an overlay.
  */
-function mayShare({ device, folder: { fileSystem }, size }: WholeCopy): boolean {
+export function mayShare(device: bigint, fileSystem: number, size: number): boolean {
   if (CLONELESS.has(fileSystem) || refusing.has(device)) return false;
   return size > SMALL || SHARING.has(fileSystem);
 }
 
 async function cloned(copy: WholeCopy): Promise<boolean> {
-  const { source, device, size, folder, hidden, name, mode, progress } = copy;
-  const result = await inThread("cloneWhole", source, folder.fd, hidden, name, mode) ?? ENOSYS;
+  const { source, device, size, folder, hidden, name, mode, naming, progress } = copy;
+  const names = [folder.fd, hidden, name, mode, naming] as const;
+  const result = await inThread("cloneWhole", source, ...names) ?? ENOSYS;
   if (result >= 0) progress.moved(size, "reflink");
   else if (NEVER.has(errnoName(-result))) refusing.add(device);
   // A limit is enough: a file system that was forgotten is tried again.
@@ -89,18 +83,13 @@ async function cloned(copy: WholeCopy): Promise<boolean> {
 }
 
 async function copied(copy: WholeCopy): Promise<boolean> {
-  const { source, size, progress } = copy;
-  const near = size <= MOST_HERE && share.calm && isResident(source, size);
-  if (!near && size <= SMALL && !copyingStarted() && !bursting()) return false;
+  const { source, size, folder, hidden, name, mode, naming, progress } = copy;
+  if (size <= SMALL && !copyingStarted() && !bursting()) return false;
   const pipe = size > SMALL ? takePipe() : null;
   try {
-    const call = callFor(copy, near, pipe);
-    if (near) {
-      await share.turn();
-      if (progress.aborted) return false;
-    }
-    const result = near ? share.spend(() => runInline(...call)) : await inThread(...call) ?? ENOSYS;
-    // The source was not fully cached: read it step by step in a thread.
+    const ends = pipe === null ? [-1, -1] as const : [pipe.readFd, pipe.writeFd] as const;
+    const names = [folder.fd, hidden, name, mode, naming] as const;
+    const result = await inThread("copyWhole", source, size, ...names, 0, ...ends) ?? ENOSYS;
     if (result < 0) return false;
     if (size > 0) progress.moved(size, pipe === null ? "copy" : "splice");
     return true;
@@ -109,29 +98,10 @@ async function copied(copy: WholeCopy): Promise<boolean> {
   }
 }
 
-function callFor(copy: WholeCopy, near: boolean, pipe: Pipe | null): BlockingCall {
-  const { source, size, folder, hidden, name, mode } = copy;
-  const [read, write] = pipe === null ? [-1, -1] : [pipe.readFd, pipe.writeFd];
-  // tmpfs rejects RWF_NOWAIT; its residency was checked above.
-  const flags = near && !isInMemory(source, 0, size) ? ReadFlag.NOWAIT : 0;
-  return ["copyWhole", source, size, folder.fd, hidden, name, mode, flags, read, write];
-}
-
 /** Whether the last small copies followed each other so closely that a thread pays. */
 function bursting(): boolean {
   const now = performance.now();
   cork = now - lastMs < BURST_MS ? cork + 1 : 1;
   lastMs = now;
   return cork >= BURST;
-}
-
-/** Probes only the start of a small file: its reads don't wait anyway, if they must not. */
-function isResident(file: number, size: number): boolean {
-  if (size <= SMALL) return resident(file, 0, Math.min(1, size)) > 0 || size === 0;
-  for (let at = 0; at < size;) {
-    const found = resident(file, at, size - at);
-    if (found === 0) return false;
-    at += found;
-  }
-  return true;
 }

@@ -23,6 +23,8 @@ export interface TargetOptions {
   readonly mode: number | undefined;
   /** Access and modification times of the file, or `undefined` for the current time. */
   readonly times: FileFacts | undefined;
+  /** Bytes to reserve on the disk before they are written; 0 for none. */
+  readonly reserve: number;
   /** Waits until the bytes are on the disk. */
   readonly durable: boolean;
 }

@@ -9,7 +9,7 @@ import { check } from "../../sys/check.ts";
 import { OpenFlag } from "../../sys/flags/file.ts";
 import { canName } from "../../threads/blocking/unnamed_file.ts";
 
-import { isLocal, type Place } from "./destination.ts";
+import { isLocal, namingOf, type Place } from "./destination.ts";
 import { openFor } from "./open.ts";
 import { attempt, makeHidden } from "./hidden.ts";
 import type { CopyTarget, TargetOptions } from "./types.ts";
@@ -33,25 +33,32 @@ const UNNAMEABLE: ReadonlySet<string> = new Set([
  * @param hidden Path beside that of `place`, for the moment in which it replaces a file.
  */
 export async function makeUnnamed(
-  { path, folder }: Place,
+  place: Place,
   options: TargetOptions,
   hidden: string,
 ): Promise<CopyTarget | undefined> {
+  const { path, folder } = place;
   const { TMPFILE, WRONLY } = OpenFlag;
   if (folder === undefined || !canName() || guardsPaths()) return undefined;
   const { basename, dirname } = builtin("path");
-  const { mode = 0o666, overwrite } = options;
+  const { mode = 0o666, overwrite, reserve } = options;
   const file = await openFor(dirname(path), TMPFILE | WRONLY, mode & 0o777, options, path)
     .catch(() => undefined);
   // The file system does not support it. The next method reports other errors.
   if (file === undefined) return undefined;
+  if (reserve > 0) {
+    const reserved = await runOffThread("reserve", file.fd, reserve);
+    if (reserved < 0) await file.close();
+    check(reserved, "fallocate", () => `copy to ${describe(path)}`);
+  }
   return {
     fd: file.fd,
     path: undefined,
     async finish() {
       await file.complete();
       const names = [basename(hidden), basename(path)] as const;
-      const call = ["nameWritten", file.fd, folder.fd, ...names, overwrite ? 1 : 0] as const;
+      const naming = namingOf(place, reserve, overwrite);
+      const call = ["nameWritten", file.fd, folder.fd, ...names, naming] as const;
       const result = isLocal(folder) ? runInline(...call) : await runOffThread(...call);
       if (result < 0 && UNNAMEABLE.has(errnoName(-result))) {
         await copyNamed(file.fd, path, options);

@@ -67,11 +67,15 @@ const FAILED = "tracing:sluice:transfer:error";
 
 /** Publishes the start of a transfer; returns what to pass to {@linkcode publish} at its end. */
 export function publishStart(total: number): TransferTrace | undefined {
-  const start = channelOf(START);
-  if (!start.hasSubscribers && !channelOf(END).hasSubscribers) return undefined;
+  if (!isTraced()) return undefined;
   const trace: TransferTrace = { total };
-  start.publish(trace);
+  channelOf(START).publish(trace);
   return trace;
+}
+
+/** Whether someone traces transfers. */
+export function isTraced(): boolean {
+  return channelOf(START).hasSubscribers || channelOf(END).hasSubscribers;
 }
 
 /** Publishes an event; costs almost nothing without subscribers. */

@@ -2,9 +2,11 @@
 
 import { Cell } from "../../../ffi/libc/cell.ts";
 import { fold } from "../../../ffi/libc/mod.ts";
+import { ENAMETOOLONG } from "../../errno.ts";
 import { Whence } from "../flags/file.ts";
 import { libc } from "../libc.ts";
 import { lseek } from "../raw/mod.ts";
+import { PathCell } from "../raw/path_cell.ts";
 
 /** Flag of statx(2): an empty path means the descriptor itself. */
 export const AT_EMPTY_PATH = 0x1000;
@@ -21,7 +23,7 @@ export const STATX_BYTES = 256;
 const out = new Cell(STATX_BYTES);
 const other = new Cell(STATX_BYTES);
 const empty = new Cell(1);
-const encoder = new TextEncoder();
+const place = new PathCell();
 
 /** The fields of `struct statx` that matter for moving bytes. */
 export interface FdStat {
@@ -56,7 +58,7 @@ export const FileType = {
 
 /** statx(2) of an open file into a cell of {@linkcode STATX_BYTES}: 0, or `-errno`. */
 export function statxInto(fd: number, flags: number, mask: number, cell: Cell): number {
-  return fold(libc().statx(fd, empty.bytes, AT_EMPTY_PATH | flags, mask, cell.address));
+  return fold(libc().statx(fd, empty.address, AT_EMPTY_PATH | flags, mask, cell.address));
 }
 
 /**
@@ -144,9 +146,9 @@ export interface FileFacts {
  * @param more Further flags of statx(2), such as {@linkcode DONT_SYNC}.
  */
 export function factsOf(fd: number, name?: string, more = 0): FileFacts | number {
-  const path = name === undefined ? empty.bytes : encoder.encode(`${name}\0`);
   const flags = more | (name === undefined ? AT_EMPTY_PATH : AT_SYMLINK_NOFOLLOW);
-  const result = fold(libc().statx(fd, path, flags, BASIC_STATS, out.address));
+  if (!place.put(name ?? "")) return ENAMETOOLONG;
+  const result = fold(libc().statx(fd, place.address, flags, BASIC_STATS, out.address));
   return result < 0 ? result : factsIn(out.view);
 }
 

@@ -3,8 +3,9 @@
 import { Cell } from "../../../ffi/libc/cell.ts";
 import { fold } from "../../../ffi/libc/mod.ts";
 import { platform } from "../../../ffi/platform/mod.ts";
-import { errnoNumber } from "../../errors.ts";
+import { ENAMETOOLONG, ENOSYS } from "../../errno.ts";
 import { libc } from "../libc.ts";
+import { PathCell } from "./path_cell.ts";
 import { syscall } from "./syscall.ts";
 
 const how = new Cell(24);
@@ -12,19 +13,28 @@ const stats = new Cell(256);
 /** Two `struct timespec`. */
 const times = new Cell(32);
 const SECOND = 1_000_000_000n;
-/** A path and its NUL; the kernel also rejects longer ones: `PATH_MAX`. */
-const place = new Cell(4097);
 const padding: bigint[] = new Array(platform.variadicPadding).fill(0n);
+const later: bigint[] = padding.slice(1);
 const encoder = new TextEncoder();
+
+const place = new PathCell();
+const newPlace = new PathCell();
 
 /** `open(path, flags, mode)`. */
 export function open(path: string, flags: number, mode: number): number {
-  return fold(libc().open(cString(path), flags, ...padding, mode));
+  if (!place.put(path)) return ENAMETOOLONG;
+  // Spreading even an empty array is slow on Deno.
+  return padding.length === 0
+    ? fold(libc().open(place.address, flags, mode))
+    : fold(libc().open(place.address, flags, ...padding, mode));
 }
 
 /** `openat(dir, path, flags, mode)`. */
 export function openat(dir: number, path: string, flags: number, mode: number): number {
-  return fold(libc().openat(dir, cString(path), flags, ...padding.slice(1), mode));
+  if (!place.put(path)) return ENAMETOOLONG;
+  return later.length === 0
+    ? fold(libc().openat(dir, place.address, flags, mode))
+    : fold(libc().openat(dir, place.address, flags, ...later, mode));
 }
 
 /** `openat2(dir, path, &{ flags, mode, resolve }, 24)`. */
@@ -35,14 +45,17 @@ export function openat2(
   mode: number,
   resolve: number,
 ): number {
-  // Passed by address: this runs for every small file, and an array per call would be slower.
-  const { read, written } = encoder.encodeInto(path, place.bytes.subarray(0, -1));
-  if (read < path.length) return -errnoNumber("ENAMETOOLONG");
-  place.bytes[written] = 0;
+  const { openat2 } = platform.syscalls;
+  // syscall(2) on macOS uses other numbers.
+  if (openat2 < 0) return ENOSYS;
+  if (!place.put(path)) return ENAMETOOLONG;
   how.view.setBigUint64(0, BigInt(flags), true);
   how.view.setBigUint64(8, BigInt(mode), true);
   how.view.setBigUint64(16, BigInt(resolve), true);
-  return syscall(platform.syscalls.openat2, dir, place.address, how.address, how.bytes.length);
+  // Without the list of arguments that syscall() makes: this runs for every small file.
+  const size = BigInt(how.bytes.length);
+  const { address } = place;
+  return fold(libc().syscall(BigInt(openat2), BigInt(dir), address, how.address, size, 0n, 0n));
 }
 
 /** `statx(dir, path, flags, mask, target)`; `target` holds 256 bytes. */
@@ -53,7 +66,8 @@ export function statx(
   mask: number,
   target: Uint8Array,
 ): number {
-  const result = fold(libc().statx(dir, cString(path), flags, mask, stats.address));
+  if (!place.put(path)) return ENAMETOOLONG;
+  const result = fold(libc().statx(dir, place.address, flags, mask, stats.address));
   target.set(stats.bytes);
   return result;
 }
@@ -65,7 +79,8 @@ export function fchmod(fd: number, mode: number): number {
 
 /** `renameat(dir, path, newDir, newPath)`. */
 export function renameat(dir: number, path: string, newDir: number, newPath: string): number {
-  return fold(libc().renameat(dir, cString(path), newDir, cString(newPath)));
+  if (!place.put(path) || !newPlace.put(newPath)) return ENAMETOOLONG;
+  return fold(libc().renameat(dir, place.address, newDir, newPlace.address));
 }
 
 /** `renameat2(dir, path, newDir, newPath, flags)`; `-ENOSYS` if the system lacks it. */
@@ -88,7 +103,8 @@ export function linkat(
   newPath: string,
   flags: number,
 ): number {
-  return fold(libc().linkat(dir, cString(path), newDir, cString(newPath), flags));
+  if (!place.put(path) || !newPlace.put(newPath)) return ENAMETOOLONG;
+  return fold(libc().linkat(dir, place.address, newDir, newPlace.address, flags));
 }
 
 /** `futimens(fd, { accessed, modified })`, in nanoseconds since 1970; negative before that. */
@@ -103,7 +119,7 @@ export function futimens(fd: number, accessedNs: bigint, modifiedNs: bigint): nu
 
 /** `unlinkat(dir, path, flags)`. */
 export function unlinkat(dir: number, path: string, flags: number): number {
-  return fold(libc().unlinkat(dir, cString(path), flags));
+  return place.put(path) ? fold(libc().unlinkat(dir, place.address, flags)) : ENAMETOOLONG;
 }
 
 /** `memfd_create(name, flags)`. */

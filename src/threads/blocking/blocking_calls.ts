@@ -26,7 +26,7 @@ import {
   spliceRange,
   spliceThrough,
 } from "./copy_loops.ts";
-import { cloneWhole, copyWhole } from "./copy_whole.ts";
+import { cloneWhole, copyWhole, reserve } from "./copy_whole.ts";
 import { nameWritten } from "./unnamed_file.ts";
 import { collect, readInto, statInto } from "./file_calls.ts";
 import { populate } from "../../page_cache/populate.ts";
@@ -55,6 +55,7 @@ export interface BlockingCalls {
   readonly posixFadvise: typeof posixFadvise;
   readonly readahead: typeof readahead;
   readonly readInto: typeof readInto;
+  readonly reserve: typeof reserve;
   readonly sendRange: typeof sendRange;
   readonly sendfile: typeof sendfileStep;
   readonly splice: typeof splice;
@@ -88,6 +89,7 @@ export const CALLS: BlockingCalls = {
   posixFadvise,
   readahead,
   readInto,
+  reserve,
   sendRange,
   sendfile: sendfileStep,
   splice,

@@ -1,11 +1,21 @@
 /** Copies a whole file in one call, in any thread. @module */
 
 import { platform } from "../../../ffi/platform/mod.ts";
-import { EIO } from "../../errno.ts";
-import { OpenFlag } from "../../sys/flags/file.ts";
-import { close, fchmod, ioctl, openat, renameat, unlinkat } from "../../sys/raw/mod.ts";
+import { EDQUOT, EIO, ENOSPC, ENXIO } from "../../errno.ts";
+import { FallocateFlag, OpenFlag, Whence } from "../../sys/flags/file.ts";
+import {
+  close,
+  fallocate,
+  fchmod,
+  ftruncate,
+  ioctl,
+  lseek,
+  openat,
+  renameat,
+  unlinkat,
+} from "../../sys/raw/mod.ts";
 import { copyThrough, spliceThrough } from "./copy_loops.ts";
-import { nameFile, openUnnamed } from "./unnamed_file.ts";
+import { nameFile, Naming, openUnnamed } from "./unnamed_file.ts";
 
 const { CLOEXEC, CREAT, EXCL, WRONLY } = OpenFlag;
 
@@ -21,6 +31,7 @@ const USUAL = 0o666;
  * @param dir The folder of both names.
  * @param hidden An unused name, for an incomplete file if it needs one.
  * @param mode Permission bits of the file, or -1 for those of any new file.
+ * @param naming Bits of `Naming`; with `FLUSH`, {@linkcode reserve} comes first.
  * @param readFlags Flags of `preadv2()`, for reading and writing.
  * @param pipeRead An empty pipe to move the bytes through, or -1 to read and write them.
  * @param pipeWrite The other end of it.
@@ -34,15 +45,52 @@ export function copyWhole(
   hidden: string,
   name: string,
   mode: number,
+  naming: number,
   readFlags: number,
   pipeRead: number,
   pipeWrite: number,
 ): number {
-  return make(dir, hidden, name, mode, (out) => {
+  return makeFile(dir, hidden, name, mode, naming, (out) => {
+    const reserved = (naming & Naming.FLUSH) === 0 ? 0 : reserve(out, size);
+    if (reserved < 0) return reserved;
     const copied = pipeRead < 0
       ? copyThrough(from, 0, out, 0, size, size, readFlags)
       : spliceThrough(from, 0, pipeRead, pipeWrite, out, 0, size, size);
     return copied >= 0 && copied < size ? EIO : copied;
+  });
+}
+
+/**
+ * Like {@linkcode copyWhole}, for a file with holes, which stay holes; by reads and writes.
+ *
+ * @returns Bytes that are no hole, or `-errno`.
+ */
+export function copySparse(
+  from: number,
+  size: number,
+  dir: number,
+  hidden: string,
+  name: string,
+  mode: number,
+  naming: number,
+): number {
+  return makeFile(dir, hidden, name, mode, naming & ~Naming.FLUSH, (out) => {
+    const sized = ftruncate(out, size);
+    if (sized < 0) return sized;
+    let copied = 0;
+    for (let at = 0; at < size;) {
+      const start = lseek(from, at, Whence.DATA);
+      if (start === ENXIO || start >= size) break;
+      const end = start < 0 ? size : Math.min(size, lseek(from, start, Whence.HOLE));
+      // A file system that cannot tell has no holes.
+      const begin = start < 0 ? at : start;
+      const count = (end < 0 ? size : end) - begin;
+      const moved = copyThrough(from, begin, out, begin, count, count, 0);
+      if (moved < count) return moved < 0 ? moved : EIO;
+      copied += count;
+      at = begin + count;
+    }
+    return copied;
   });
 }
 
@@ -53,19 +101,40 @@ export function cloneWhole(
   hidden: string,
   name: string,
   mode: number,
+  naming: number,
 ): number {
-  return make(dir, hidden, name, mode, (out) => ioctl(out, platform.ioctl.FICLONE, from));
+  const clone = (out: number) => ioctl(out, platform.ioctl.FICLONE, from);
+  return makeFile(dir, hidden, name, mode, naming, clone);
 }
 
-function make(
+/**
+ * Reserves the blocks of a file on ext4, which is faster than to reserve them page by page while
+ * they are written. The length stays 0 until then.
+ *
+ * @returns 0, or `-errno` if the disk is full. Other errors only mean that it is not reserved.
+ */
+export function reserve(out: number, size: number): number {
+  const result = size === 0 ? 0 : fallocate(out, FallocateFlag.KEEP_SIZE, 0, size);
+  return result === ENOSPC || result === EDQUOT ? result : 0;
+}
+
+/**
+ * Creates a file and gives it its name once `fill` has written it.
+ *
+ * @param fill Returns a count, or `-errno`.
+ */
+export function makeFile(
   dir: number,
   hidden: string,
   name: string,
   mode: number,
+  naming: number,
   fill: (out: number) => number,
 ): number {
   const unnamed = openUnnamed(dir, mode < 0 ? USUAL : mode);
-  if (unnamed >= 0) return finish(unnamed, dir, hidden, name, mode, fill);
+  if (unnamed >= 0) return finish(unnamed, dir, hidden, name, mode, naming, fill);
+  // renameat(2) replaces files.
+  if ((naming & Naming.REPLACE) === 0) return unnamed;
   const out = openat(dir, hidden, WRONLY | CREAT | EXCL | CLOEXEC, mode < 0 ? USUAL : PRIVATE);
   if (out < 0) return out;
   const filled = fill(out);
@@ -86,12 +155,13 @@ function finish(
   hidden: string,
   name: string,
   mode: number,
+  naming: number,
   fill: (out: number) => number,
 ): number {
   const filled = fill(out);
   // Some file systems allow no change of permissions: the file then keeps its initial ones.
   if (filled >= 0 && mode >= 0) fchmod(out, mode);
-  const failure = filled < 0 ? filled : nameFile(out, dir, hidden, name, 1);
+  const failure = filled < 0 ? filled : nameFile(out, dir, hidden, name, naming);
   close(out);
   return failure < 0 ? failure : filled;
 }

@@ -60,6 +60,16 @@ export async function copyFacts(fd: number): Promise<FileFacts | number> {
   return result < 0 ? result : factsIn(new DataView(answer));
 }
 
+/**
+ * Like {@linkcode copyFacts}, with the mount; `undefined` on failure, or if another machine or process
+ * would have to answer.
+ */
+export function localFacts(fd: number): { facts: FileFacts; mount: Mount } | undefined {
+  const mount = askHere(fd);
+  if (typeof mount === "number" || !isKnown(mount)) return undefined;
+  return { facts: factsIn(out.view), mount };
+}
+
 /** Fills `out` with what this machine knows, and finds the mount by the same call; or `-errno`. */
 function askHere(fd: number): Mount | number {
   const result = statxInto(fd, DONT_SYNC, BASIC_STATS | MOUNT_MASK, out);

@@ -7,12 +7,33 @@
 
 import { platform } from "../../../ffi/platform/mod.ts";
 import { EEXIST, EOPNOTSUPP } from "../../errno.ts";
-import { OpenFlag } from "../../sys/flags/file.ts";
+import { OpenFlag, SyncRangeFlag } from "../../sys/flags/file.ts";
 import { available } from "../../sys/libc.ts";
-import { close, fcntl, linkat, openat, renameat, unlinkat } from "../../sys/raw/mod.ts";
+import {
+  close,
+  fcntl,
+  linkat,
+  openat,
+  renameat,
+  syncFileRange,
+  unlinkat,
+} from "../../sys/raw/mod.ts";
 
 const { CLOEXEC, PATH, TMPFILE, WRONLY } = OpenFlag;
 const AT_SYMLINK_FOLLOW = 0x400;
+
+/** Bits that tell how a file gets its name. */
+export const Naming = {
+  /** Replaces a file of that name; `-EEXIST` otherwise. */
+  REPLACE: 1,
+  /** A file of that name is known to exist, so linkat(2) under it would fail. */
+  EXISTS: 2,
+  /**
+   * Starts to write the bytes to the disk before they replace a file. ext4 does this itself, but
+   * not for blocks that fallocate(2) reserved: see docs/decisions/31-reserve-before-copying.md.
+   */
+  FLUSH: 4,
+} as const;
 
 let procfs: boolean | undefined;
 
@@ -35,7 +56,7 @@ export function openUnnamed(dir: number, mode: number): number {
  *
  * @param dir Folder of the names.
  * @param hidden An unused name.
- * @param overwrite 1 to replace a file of that name; 0 for `-EEXIST`.
+ * @param naming Bits of {@linkcode Naming}.
  * @returns 0 or `-errno`; after an error, the file has no name.
  */
 export function nameFile(
@@ -43,12 +64,16 @@ export function nameFile(
   dir: number,
   hidden: string,
   name: string,
-  overwrite: number,
+  naming: number,
 ): number {
   const path = `/proc/self/fd/${fd}`;
   const { atFdcwd } = platform;
-  const linked = linkat(atFdcwd, path, dir, name, AT_SYMLINK_FOLLOW);
-  if (linked !== EEXIST || overwrite === 0) return linked;
+  if ((naming & Naming.EXISTS) === 0) {
+    const linked = linkat(atFdcwd, path, dir, name, AT_SYMLINK_FOLLOW);
+    if (linked !== EEXIST || (naming & Naming.REPLACE) === 0) return linked;
+  }
+  // An error here is one of the disk, which `durable` reports and a plain copy does not.
+  if ((naming & Naming.FLUSH) !== 0) syncFileRange(fd, 0, 0, SyncRangeFlag.WRITE);
   const result = linkat(atFdcwd, path, dir, hidden, AT_SYMLINK_FOLLOW);
   if (result < 0) return result;
   const renamed = renameat(dir, hidden, dir, name);
@@ -65,11 +90,11 @@ export function nameWritten(
   dir: number,
   hidden: string,
   name: string,
-  overwrite: number,
+  naming: number,
 ): number {
   const other = fcntl(fd, platform.fcntl.DUPFD_CLOEXEC, 0);
   const closed = other < 0 ? other : close(other);
-  return closed < 0 ? closed : nameFile(fd, dir, hidden, name, overwrite);
+  return closed < 0 ? closed : nameFile(fd, dir, hidden, name, naming);
 }
 
 /** Whether an unnamed file can be linked: without root, this needs procfs. */

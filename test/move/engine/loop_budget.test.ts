@@ -9,7 +9,7 @@ function busy(ms: number): void {
 
 describe("LoopShare", () => {
   it("makes who comes next wait for the next turn, once a millisecond is spent", async () => {
-    const share = new LoopShare();
+    const share = new LoopShare(() => 0);
     const order: string[] = [];
     setImmediate(() => order.push("the loop"));
     await share.turn();
@@ -24,15 +24,27 @@ describe("LoopShare", () => {
   });
 
   it("returns what the call returns, and throws what it throws", () => {
-    const share = new LoopShare();
+    const share = new LoopShare(() => 0);
     assert.equal(share.spend(() => 7), 7);
     assert.throws(() => share.spend(() => assert.fail("no")), { message: "no" });
   });
 
-  it("is not calm after a call that has waited", () => {
-    const share = new LoopShare();
+  it("is not calm after two slow calls of eight that have waited", () => {
+    let waits = 0;
+    const share = new LoopShare(() => waits);
+    const slow = (waited: boolean) =>
+      share.spend(() => {
+        if (waited) waits++;
+        busy(7);
+      });
+    for (let i = 0; i < 3; i++) slow(false);
+    assert.equal(share.calm, true, "another process ran");
+    slow(true);
     assert.equal(share.calm, true);
-    share.spend(() => busy(7));
+    for (let i = 0; i < 8; i++) share.spend(() => {});
+    slow(true);
+    assert.equal(share.calm, true, "the first is forgotten");
+    slow(true);
     assert.equal(share.calm, false);
   });
 });

@@ -95,7 +95,8 @@ function isPath(path: string): boolean {
 }
 
 /** O_NONBLOCK, because opening a FIFO waits for its writer; on a file it changes nothing. */
-const OPENING = platform.open.NONBLOCK | platform.open.NOCTTY | platform.open.CLOEXEC;
+export const OPENING: number = platform.open.NONBLOCK | platform.open.NOCTTY |
+  platform.open.CLOEXEC;
 
 function openByRuntime(path: string | URL, flags: number): Promise<Opened> {
   const { close, constants, open } = builtin("fs");
