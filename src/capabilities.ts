@@ -107,7 +107,8 @@ export interface Capabilities {
  * Reports what works here, by trying it: whether system calls can be made and through which
  * backend, and which mechanisms the kernel, the file system and the limits of this process allow.
  *
- * The first call loads the backend and binds the C library and OpenSSL, which takes up to 40 ms.
+ * The first call loads the backend, binds the C library and OpenSSL, and loads librdmacm if it is
+ * installed, which takes up to 40 ms.
  * Each call takes a few milliseconds: it opens and closes descriptors, connects to itself over
  * loopback, and writes a few KiB into unnamed files in `folder`. It leaves nothing behind. It
  * caches nothing, because limits and kernel modules can change while the process runs.

@@ -1,5 +1,6 @@
 /** Reads what network cards do themselves: gather, checksum, segment. @module */
 
+import { backend } from "../../ffi/mod.ts";
 import { platform } from "../../ffi/platform/mod.ts";
 import { builtin } from "../builtins.ts";
 import * as raw from "../sys/raw/mod.ts";
@@ -12,6 +13,7 @@ const ETHTOOL_GSG = 0x18;
 const ETHTOOL_GTSO = 0x1e;
 const DATAGRAM = 2;
 const RDMA = "/sys/class/infiniband";
+const RDMA_LIBRARY = "librdmacm.so.1";
 
 /** A network interface. A property is `null` if the driver does not report it. */
 export interface NetworkInterface {
@@ -31,6 +33,8 @@ export interface NetworkCapabilities {
   readonly interfaces: readonly NetworkInterface[];
   /** Names of RDMA devices; `null` if the list is not readable. */
   readonly rdma: readonly string[] | null;
+  /** Name of librdmacm, which programs use RDMA through; `null` if it is missing. */
+  readonly rdmaLibrary: string | null;
 }
 
 /** Queries all interfaces, and lists RDMA devices. */
@@ -53,7 +57,7 @@ export function probeNetwork(): NetworkCapabilities {
     }
     return "";
   });
-  return { interfaces, rdma: rdmaDevices() };
+  return { interfaces, rdma: rdmaDevices(), rdmaLibrary: rdmaLibrary() };
 }
 
 /** Returns the names in `/proc/net/dev`, after its two heading lines. */
@@ -69,6 +73,15 @@ function rdmaDevices(): string[] | null {
   raw.close(fd);
   try {
     return builtin("fs").readdirSync(RDMA);
+  } catch {
+    return null;
+  }
+}
+
+function rdmaLibrary(): string | null {
+  try {
+    backend().bind(RDMA_LIBRARY, { rsocket: { args: ["i32", "i32", "i32"], returns: "i32" } });
+    return RDMA_LIBRARY;
   } catch {
     return null;
   }

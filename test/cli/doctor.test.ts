@@ -19,6 +19,10 @@ describe("sluice doctor", () => {
       assert.match(stdout, new RegExp(`^  ${name} +(works|missing|forbidden|unknown)`, "m"));
     }
     assert.match(stdout, /^ {2}lo +DMA gather: yes {2}checksum: yes/m);
+    assert.match(
+      stdout,
+      /^ {2}RDMA +devices: \S.* {2}library: (librdmacm\.so\.1|none \(librdmacm1)/m,
+    );
     assert.match(stdout, /sends without copying here\.\n$/);
   });
 

@@ -12,7 +12,7 @@ check() {
     passed=$((passed + 1))
   else
     failed=$((failed + 1))
-    printf 'not ok: %s: %s\n%s\n' "$runtime" "$what" "${output: -1000}"
+    printf 'not ok: %s: %s\n%s\n' "$runtime" "$what" "$(tail -c 1000 <<<"$output")"
   fi
 }
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# HTTPS with kernel TLS, on every runtime; run.sh starts it in a virtual machine: ktls.sh PROJECT.
+# HTTPS with kernel TLS, and RDMA, on every runtime; run.sh starts it in a virtual machine: ktls.sh PROJECT.
 # Ends with "N passed, N failed".
 set -uo pipefail
 cd "$1" || exit 1
@@ -89,5 +89,6 @@ sandboxed "Node.js in a sandbox" env SLUICE_FFI=koffi SANDBOX=yes $bin/node
 suite "Bun" $bin/bun
 suite "Deno" $bin/deno run --allow-all --no-check
 . test/vm/node_https.sh
+. test/vm/rdma.sh
 printf '%d passed, %d failed\n' "$passed" "$failed"
 ((failed == 0))

@@ -18,7 +18,8 @@ work=$(mktemp -d "${TMPDIR:-/tmp}/sluice-vm-XXXXXX")
 chmod 755 "$work"
 machine=
 finish() {
-  [[ -z $machine ]] || kill -KILL "$machine" 2>/dev/null || true
+  # timeout(1) passes the signal on; killed, it would leave the machine running.
+  [[ -z $machine ]] || { kill -TERM "$machine" && wait "$machine"; } 2>/dev/null || true
   rm -rf "$work"
 }
 trap finish EXIT
@@ -26,12 +27,15 @@ trap 'exit 130' INT
 trap 'exit 143' TERM
 
 # Debian's kernel and those of its modules that the guest needs, in the order in which they load. kTLS
-# asks the crypto API for gcm, ctr, ghash and chacha20poly1305.
+# asks the crypto API for gcm, ctr, ghash and chacha20poly1305. The last two lines are soft-RoCE: RDMA
+# over a network interface that is none.
 MODULES=(
   virtio_ring virtio virtio_pci_legacy_dev virtio_pci_modern_dev virtio_pci
   9pnet 9pnet_virtio netfs fscache 9p overlay
   gf128mul ghash-generic ctr gcm seqiv tls cryptd crypto_simd
   libchacha chacha_generic libpoly1305 poly1305_generic chacha20poly1305
+  crc32_generic udp_tunnel ip6_udp_tunnel configfs ib_core ib_cm iw_cm rdma_cm
+  ib_uverbs rdma_ucm rdma_rxe dummy
 )
 version=$(apt-cache depends linux-image-amd64 | sed -n 's/.*Depends: \(linux-image-[0-9][^ ]*\).*/\1/p' | head -n 1)
 if [[ -z $version ]]; then
@@ -78,12 +82,13 @@ chmod +x "$root/init"
 (cd "$root" && find . | cpio -o -H newc 2>/dev/null | gzip -1) >"$work/initrd.gz"
 
 : >"$work/console"
+# no_timer_check: on a busy machine the emulated timer may be late, and the kernel would give up.
 # Always emulated: KVM is missing on most machines that build, and where it is nested in another machine
 # it may abort instead of failing.
-timeout "$limit" qemu-system-x86_64 -accel tcg,thread=multi -cpu max -m 2G -smp 2 \
+timeout -k 5 "$limit" qemu-system-x86_64 -accel tcg,thread=multi -cpu max -m 2G -smp 2 \
   -nodefaults -display none -serial stdio -no-reboot \
   -kernel "$work"/kernel/boot/vmlinuz-* -initrd "$work/initrd.gz" \
-  -append "console=ttyS0 panic=-1 quiet mitigations=off nokaslr tsc=reliable" \
+  -append "console=ttyS0 panic=-1 quiet mitigations=off nokaslr tsc=reliable no_timer_check" \
   -virtfs local,path=/,mount_tag=host,security_model=none,readonly=on,multidevs=remap \
   -virtfs "local,path=$(dirname "$script"),mount_tag=script,security_model=none,readonly=on,multidevs=remap" \
   </dev/null >"$work/console" 2>"$work/qemu.log" &

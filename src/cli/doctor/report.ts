@@ -133,7 +133,7 @@ function https({ tls }: Capabilities, paint: Paint, narrow: boolean): string[] {
 }
 
 function interfaces({ network }: Capabilities, paint: Paint): string[] {
-  const { interfaces: all, rdma } = network!;
+  const { interfaces: all, rdma, rdmaLibrary } = network!;
   const lines = all.map(({ name, scatterGather, transmitChecksum, segmentation }) => {
     const answers = [
       ["DMA gather", scatterGather],
@@ -145,7 +145,8 @@ function interfaces({ network }: Capabilities, paint: Paint): string[] {
   });
   if (lines.length === 0) lines.push("  none that this process may see");
   const devices = rdma === null ? "not readable" : rdma.length === 0 ? "none" : rdma.join(", ");
-  return [...lines, `  ${"RDMA devices".padEnd(WIDTH)}${devices}`];
+  const library = rdmaLibrary ?? "none (librdmacm1 and ibverbs-providers)";
+  return [...lines, `  ${"RDMA".padEnd(WIDTH)}devices: ${devices}  library: ${library}`];
 }
 
 function word(answer: boolean | null, paint: Paint): string {

@@ -1,0 +1,80 @@
+#!/usr/bin/env bash
+# examples/rdma_copy.ts over soft-RoCE, on every runtime. ktls.sh includes it; run.sh can also start it
+# alone, in a virtual machine: rdma.sh PROJECT.
+if [[ ${BASH_SOURCE[0]} == "$0" ]]; then
+  set -uo pipefail
+  cd "$1" || exit 1
+  . test/vm/checks.sh
+  alone=yes
+fi
+
+# Loopback has no route for RDMA.
+ADDRESS=10.9.9.1
+device() {
+  ip link add roce0 type dummy && ip address add $ADDRESS/24 dev roce0 && ip link set roce0 up &&
+    rdma link add rxe0 type rxe netdev roce0
+}
+
+# Whether the device works, by the tool of librdmacm itself.
+pings() {
+  local answers
+  quickly rping -s -a $ADDRESS -C 2 &
+  sleep 0.5
+  answers=$(quickly rping -c -a $ADDRESS -C 2 -v) || return 1
+  wait
+  [[ $(grep -c '^ping data' <<<"$answers") == 2 ]] || { echo "$answers"; return 1; }
+}
+
+# sends NAME ARGS...: whether the receiver gets the file.
+sends() {
+  local name=$1
+  shift
+  patiently "${program[@]}" send "$work/site/$name" $ADDRESS "$@" && cmp "$work/site/$name" "$work/received/$name"
+}
+
+# What is refused: the receiver has the file already.
+again() { [[ $(patiently "${program[@]}" send "$work/site/ring" $ADDRESS 2>&1) == *"is a file ring already"* ]]; }
+
+# Time limit for one command. The programs load the whole library, which takes long here.
+patiently() { timeout -k 5 120 "$@"; }
+
+# rdma_suite NAME COMMAND...
+rdma_suite() {
+  runtime=$1
+  shift
+  local before=$SECONDS program=("$@" examples/rdma_copy.ts) receiver
+  rm -rf "$work/received"
+  timeout -k 5 400 "${program[@]}" serve $ADDRESS "$work/received" >"$work/log" 2>&1 &
+  receiver=$!
+  for _ in {1..1200}; do
+    grep -q '"port"' "$work/log" && break
+    sleep 0.1
+  done
+  check "rsend" sends m1
+  echo "$runtime: $output"
+  check "riomap and riowrite" sends ring --map
+  echo "$runtime: $output"
+  [[ $runtime != *Node* ]] || check "a name that is taken" again
+  kill -TERM $receiver
+  wait $receiver
+  check "the receiver ends" test $? == 143
+  check "it says why" grep -qx Interrupted "$work/log"
+  check "the receiver left no partial file" test "$(ls "$work/received")" == $'m1\nring'
+  check "the receiver's report" grep -c "^ring: .* stored by the sender" "$work/log"
+  printf '%s, RDMA: %d s\n' "$runtime" $((SECONDS - before))
+}
+
+# More than the two pieces of memory, and no multiple of them.
+file ring 3145731
+runtime=RDMA
+check "a device" device
+check "rping" pings
+bin=node_modules/.bin
+rdma_suite "Node.js, koffi" env SLUICE_FFI=koffi $bin/node
+rdma_suite "Bun" $bin/bun
+rdma_suite "Deno" $bin/deno run --allow-all --no-check
+
+if [[ -n ${alone-} ]]; then
+  printf '%d passed, %d failed\n' "$passed" "$failed"
+  ((failed == 0))
+fi
