@@ -25,6 +25,10 @@ export const CRYPTO = {
   BIO_new_file: { args: ["buffer", "buffer"], returns: "i64" },
   /** `int BIO_free(BIO *bio)` */
   BIO_free: { args: ["address"], returns: "i32" },
+  /** `int BIO_up_ref(BIO *bio)` */
+  BIO_up_ref: { args: ["address"], returns: "i32" },
+  /** `int BIO_read(BIO *bio, void *target, int length)` */
+  BIO_read: { args: ["address", "address", "i32"], returns: "i32" },
   /** `int BIO_write(BIO *bio, const void *source, int length)` */
   BIO_write: { args: ["address", "address", "i32"], returns: "i32" },
   /** `long BIO_ctrl(BIO *bio, int cmd, long larg, void *parg)` */

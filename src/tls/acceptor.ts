@@ -5,6 +5,7 @@ import type { OpenSsl } from "../../ffi/libssl/mod.ts";
 import * as raw from "../sys/raw/mod.ts";
 import { HostTable } from "./certificate/certificate_names.ts";
 import { type ClientHello, MOST_HELLO_BYTES } from "./client_hello.ts";
+import { SharedInput } from "./input.ts";
 import { calls } from "./library.ts";
 import type { TlsMemory } from "./record_writer.ts";
 import { keyName } from "./ticket_keys.ts";
@@ -35,10 +36,10 @@ export interface ContextEntry {
 
 /** Objects of OpenSSL for one connection. */
 export interface Opened {
-  /** `SSL`, which owns the BIOs. */
+  /** `SSL`, which owns the output. */
   readonly ssl: bigint;
-  /** Memory BIO for bytes received from the socket. */
-  readonly input: bigint;
+  /** Socket BIO for bytes to send. */
+  readonly output: bigint;
 }
 
 /** Room for four records of a file, and for two ClientHellos of maximum length. */
@@ -54,6 +55,8 @@ export class TlsAcceptor implements TlsMemory {
   readonly calls: OpenSsl = calls();
   /** Memory that connections use between two waits. */
   readonly buffer: Cell = new Cell(BUFFER_BYTES);
+  /** What OpenSSL reads from. */
+  readonly input: SharedInput = new SharedInput(this.calls, this.buffer);
   #hosts: HostTable<ContextEntry>;
   #previousKey: string;
 
@@ -72,13 +75,18 @@ export class TlsAcceptor implements TlsMemory {
   /** Creates the `SSL` for a connection whose ClientHello was parsed; `null` if memory runs out. */
   open(fd: number, hello: ClientHello): Opened | null {
     const entry = this.#hosts.find(hello.serverName);
-    const opened = openConnection(this.calls, this.#contextOf(entry, hello), fd);
+    const opened = openConnection(this, this.#contextOf(entry, hello), fd);
     if (opened === null) return null;
     this.calls.SSL_set_accept_state(opened.ssl);
     if (hello.wantsStatus && entry.ocsp !== 0n) this.#staple(opened.ssl, entry);
     // A response must not wait for the acknowledgement of the session tickets before it.
     raw.setsockopt(fd, SocketLevel.TCP, TcpOption.NODELAY, 1);
     return opened;
+  }
+
+  /** Frees its memory; its connections keep what they need. Call once. */
+  close(): void {
+    this.input.close();
   }
 
   #contextOf({ context, previous }: ContextEntry, { ticketKeys }: ClientHello): bigint {
@@ -97,20 +105,22 @@ export class TlsAcceptor implements TlsMemory {
 }
 
 /** Creates the objects for a connection on `fd`, which is borrowed; `null` if memory runs out. */
-export function openConnection(ssl: OpenSsl, context: bigint, fd: number): Opened | null {
-  ssl.ERR_clear_error();
-  const connection = BigInt(ssl.SSL_new(context));
+export function openConnection(
+  { calls: ssl, input: { bio } }: TlsMemory,
+  context: bigint,
+  fd: number,
+): Opened | null {
+  const connection = bio === 0n ? 0n : BigInt(ssl.SSL_new(context));
   if (connection === 0n) return null;
-  const input = BigInt(ssl.BIO_new(BigInt(ssl.BIO_s_mem())));
   const output = BigInt(ssl.BIO_new_socket(fd, BIO_NOCLOSE));
-  if (input === 0n || output === 0n) {
-    if (input !== 0n) ssl.BIO_free(input);
-    if (output !== 0n) ssl.BIO_free(output);
+  if (output === 0n) {
     ssl.SSL_free(connection);
     return null;
   }
-  ssl.SSL_set_bio(connection, input, output);
-  return { ssl: connection, input };
+  // SSL_set_bio() takes over a reference.
+  ssl.BIO_up_ref(bio);
+  ssl.SSL_set_bio(connection, bio, output);
+  return { ssl: connection, output };
 }
 
 function hostsOf({ entries }: ContextTable): HostTable<ContextEntry> {

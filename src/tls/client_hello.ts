@@ -54,20 +54,20 @@ const INCOMPLETE: ClientHello = { state: Hello.INCOMPLETE, ...UNREAD };
 const MALFORMED: ClientHello = { state: Hello.MALFORMED, ...UNREAD };
 const NOT_TLS: ClientHello = { state: Hello.NOT_TLS, ...UNREAD };
 
-/** Parses the first bytes of a connection. */
+/** Parses the first bytes of a connection. The result holds copies. */
 export function readClientHello(bytes: Uint8Array): ClientHello {
   const message = joinRecords(bytes);
-  if (!(message instanceof Uint8Array)) return message;
+  if (!(message instanceof Cursor)) return message;
   try {
-    return readMessage(new Bytes(message));
+    return readMessage(message);
   } catch (error) {
     if (error instanceof RangeError) return MALFORMED;
     throw error;
   }
 }
 
-/** Extracts the whole handshake message from the records that carry it. */
-function joinRecords(bytes: Uint8Array): Uint8Array | ClientHello {
+/** Finds the handshake message in the records that carry it. */
+function joinRecords(bytes: Uint8Array): Cursor | ClientHello {
   const pieces: Uint8Array[] = [];
   let have = 0;
   let wanted = HANDSHAKE_HEADER;
@@ -93,11 +93,12 @@ function joinRecords(bytes: Uint8Array): Uint8Array | ClientHello {
     if (have < wanted && piece.length < length) return INCOMPLETE;
     at += RECORD_HEADER + length;
   }
-  return joined(pieces, wanted).subarray(HANDSHAKE_HEADER);
+  return new Cursor(joined(pieces, wanted), HANDSHAKE_HEADER, wanted);
 }
 
+/** At least `length` bytes of the pieces. */
 function joined(pieces: readonly Uint8Array[], length: number): Uint8Array {
-  if (pieces[0]!.length >= length) return pieces[0]!.subarray(0, length);
+  if (pieces[0]!.length >= length) return pieces[0]!;
   const bytes = new Uint8Array(length);
   let at = 0;
   for (const piece of pieces) {
@@ -107,108 +108,114 @@ function joined(pieces: readonly Uint8Array[], length: number): Uint8Array {
   return bytes;
 }
 
-function readMessage(hello: Bytes): ClientHello {
+function readMessage(hello: Cursor): ClientHello {
   // legacy_version, random
-  hello.skip(2 + 32);
-  hello.vector(1); // legacy_session_id
-  hello.vector(2); // cipher_suites
-  hello.vector(1); // legacy_compression_methods
+  hello.move(hello.at + 2 + 32);
+  hello.move(hello.vector(1)); // legacy_session_id
+  hello.move(hello.vector(2)); // cipher_suites
+  hello.move(hello.vector(1)); // legacy_compression_methods
   let serverName = "";
   let protocols: string[] | null = null;
   let wantsStatus = false;
   const ticketKeys: Uint8Array[] = [];
   // A TLS 1.2 client may send no extensions at all.
-  const extensions = hello.left === 0 ? new Bytes(new Uint8Array()) : hello.vector(2);
-  while (extensions.left > 0) {
-    const type = extensions.number(2);
-    const body = extensions.vector(2);
-    if (type === Extension.SERVER_NAME) serverName = readServerName(body);
-    else if (type === Extension.ALPN) protocols = readProtocols(body);
+  const end = hello.at === hello.end ? hello.end : hello.vector(2);
+  while (hello.at < end) {
+    const type = hello.number(2);
+    const next = hello.vector(2, end);
+    if (type === Extension.SERVER_NAME) serverName = readServerName(hello.part(next));
+    else if (type === Extension.ALPN) protocols = readProtocols(hello.part(next));
     else if (type === Extension.STATUS_REQUEST) wantsStatus = true;
-    else if (type === Extension.SESSION_TICKET) addKey(ticketKeys, body.rest());
-    else if (type === Extension.PSK) readTickets(body, ticketKeys);
+    else if (type === Extension.SESSION_TICKET) addKey(ticketKeys, hello, next);
+    else if (type === Extension.PSK) readTickets(hello.part(next), ticketKeys);
+    hello.move(next);
   }
   return { state: Hello.READ, serverName, protocols, wantsStatus, ticketKeys };
 }
 
 /** RFC 6066, 3. */
-function readServerName(body: Bytes): string {
-  const list = body.vector(2);
-  while (list.left > 0) {
-    const type = list.number(1);
-    const name = list.vector(2).text();
-    if (type === 0) return name.toLowerCase().replace(/\.$/, "");
+function readServerName(body: Cursor): string {
+  for (const end = body.vector(2); body.at < end;) {
+    const type = body.number(1);
+    const next = body.vector(2, end);
+    if (type === 0) return body.text(next).toLowerCase().replace(/\.$/, "");
+    body.move(next);
   }
   return "";
 }
 
 /** RFC 7301, 3.1. */
-function readProtocols(body: Bytes): string[] {
-  const list = body.vector(2);
+function readProtocols(body: Cursor): string[] {
   const protocols: string[] = [];
-  while (list.left > 0) protocols.push(list.vector(1).text());
+  for (const end = body.vector(2); body.at < end;) {
+    const next = body.vector(1, end);
+    protocols.push(body.text(next));
+    body.move(next);
+  }
   return protocols;
 }
 
 /** RFC 8446, 4.2.11. */
-function readTickets(body: Bytes, keys: Uint8Array[]): void {
-  const identities = body.vector(2);
-  while (identities.left > 0) {
-    addKey(keys, identities.vector(2).rest());
-    identities.skip(4); // obfuscated_ticket_age
+function readTickets(body: Cursor, keys: Uint8Array[]): void {
+  for (const end = body.vector(2); body.at < end;) {
+    const next = body.vector(2, end);
+    addKey(keys, body, next);
+    body.move(next + 4); // obfuscated_ticket_age
   }
 }
 
-function addKey(keys: Uint8Array[], ticket: Uint8Array): void {
-  if (ticket.length > KEY_NAME_BYTES) keys.push(ticket.slice(0, KEY_NAME_BYTES));
+function addKey(keys: Uint8Array[], { at, bytes }: Cursor, end: number): void {
+  if (end - at > KEY_NAME_BYTES) keys.push(bytes.slice(at, at + KEY_NAME_BYTES));
 }
 
-/** A cursor that throws `RangeError` if the bytes end too early. */
-class Bytes {
-  readonly #bytes: Uint8Array;
-  #at = 0;
+/**
+ * A position in a message. Vectors are told by where they end, without an object for each: a client
+ * sends some 15 extensions. Throws `RangeError` if the message ends too early.
+ */
+class Cursor {
+  readonly bytes: Uint8Array;
+  /** Where the message ends. */
+  readonly end: number;
+  /** Position of the next byte. */
+  at: number;
 
-  constructor(bytes: Uint8Array) {
-    this.#bytes = bytes;
+  constructor(bytes: Uint8Array, at: number, end: number) {
+    this.bytes = bytes;
+    this.at = at;
+    this.end = end;
   }
 
-  /** Number of unread bytes. */
-  get left(): number {
-    return this.#bytes.length - this.#at;
-  }
-
-  /** Skips `count` bytes. */
-  skip(count: number): void {
-    if (count > this.left) throw new RangeError("Cannot read a ClientHello: it ends too early");
-    this.#at += count;
+  /** Moves to a position further on. */
+  move(at: number): void {
+    if (at > this.end) throw new RangeError("Cannot read a ClientHello: it ends too early");
+    this.at = at;
   }
 
   /** Reads a number of so many bytes, in network order. */
-  number(bytes: number): number {
-    const at = this.#at;
-    this.skip(bytes);
+  number(width: number): number {
+    const { at, bytes } = this;
+    this.move(at + width);
     let value = 0;
-    for (let i = 0; i < bytes; i++) value = value << 8 | this.#bytes[at + i]!;
+    for (let i = 0; i < width; i++) value = value << 8 | bytes[at + i]!;
     return value;
   }
 
-  /** Reads a vector: a length of `width` bytes, and the bytes after it. */
-  vector(width: number): Bytes {
-    const length = this.number(width);
-    const at = this.#at;
-    this.skip(length);
-    return new Bytes(this.#bytes.subarray(at, at + length));
+  /** Reads the length of a vector, in `width` bytes; returns where the vector ends. */
+  vector(width: number, most: number = this.end): number {
+    const end = this.number(width) + this.at;
+    if (end > most) throw new RangeError("Cannot read a ClientHello: a part is too long");
+    return end;
   }
 
-  /** Reads all remaining bytes. */
-  rest(): Uint8Array {
-    return this.#bytes.subarray(this.#at);
+  /** The bytes from here to `end`, as a message of their own. */
+  part(end: number): Cursor {
+    return new Cursor(this.bytes, this.at, end);
   }
 
-  /** Reads the rest as text: names here are ASCII. */
-  text(): string {
+  /** The bytes from here to `end` as text: names here are ASCII. */
+  text(end: number): string {
     let text = "";
-    for (const byte of this.rest()) text += String.fromCharCode(byte);
+    for (let at = this.at; at < end; at++) text += String.fromCharCode(this.bytes[at]!);
     return text;
   }
 }

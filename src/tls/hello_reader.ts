@@ -23,7 +23,8 @@ export class HelloReader {
   opened: Opened | null = null;
   readonly #acceptor: TlsAcceptor;
   readonly #fd: number;
-  #before: Uint8Array = new Uint8Array();
+  /** The first part, if the ClientHello arrives in several. */
+  #before: Uint8Array | null = null;
 
   /** Borrows `fd`. */
   constructor(acceptor: TlsAcceptor, fd: number) {
@@ -33,16 +34,17 @@ export class HelloReader {
 
   /** Continues; returns one of {@linkcode Handshake}: `DONE` once `opened` is set. */
   read(): number {
-    const { buffer, calls } = this.#acceptor;
+    const { buffer, input } = this.#acceptor;
     const received = recvCell(this.#fd, buffer, 0, MOST_HELLO_BYTES, 0);
     if (received === EAGAIN || received === EINTR) return Handshake.WANT_READ;
     if (received <= 0) return this.#fail(Failure.GONE);
-    const bytes = concat([this.#before, buffer.bytes.slice(0, received)]);
+    const arrived = buffer.bytes.subarray(0, received);
+    const bytes = this.#before === null ? arrived : concat([this.#before, arrived]);
     const hello = readClientHello(bytes);
     const { protocols, state } = hello;
     if (state === Hello.NOT_TLS) return this.#fail(Failure.PLAIN_HTTP);
     if (state === Hello.INCOMPLETE && bytes.length < 2 * MOST_HELLO_BYTES) {
-      this.#before = bytes;
+      this.#before = bytes.slice();
       return Handshake.WANT_READ;
     }
     if (protocols !== null && !protocols.some((name) => name.startsWith("http/1."))) {
@@ -51,8 +53,8 @@ export class HelloReader {
     }
     this.opened = this.#acceptor.open(this.#fd, hello);
     if (this.opened === null) return this.#fail(Failure.OTHER);
-    buffer.bytes.set(bytes);
-    calls.BIO_write(this.opened.input, buffer.address, bytes.length);
+    if (bytes !== arrived) buffer.bytes.set(bytes);
+    input.feed(bytes.length);
     return Handshake.DONE;
   }
 

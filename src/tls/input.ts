@@ -1,45 +1,177 @@
-/** Passes received bytes of one TLS connection to OpenSSL. @module */
+/** Passes received bytes of TLS connections to OpenSSL. @module */
 
-import { recvCell } from "../sys/raw/cells.ts";
+import type { Cell } from "../../ffi/libc/cell.ts";
+import type { OpenSsl } from "../../ffi/libssl/mod.ts";
+import { EAGAIN, ECONNRESET } from "../errno.ts";
+import { addressAt, recvCell } from "../sys/raw/cells.ts";
 import { RECORD_BYTES, type TlsMemory } from "./record_writer.ts";
 
 const BIO_CTRL_PENDING = 10;
+const SSL_ERROR_WANT_READ = 2;
+const SSL_ERROR_WANT_WRITE = 3;
+const SSL_ERROR_ZERO_RETURN = 6;
 
-/** The memory BIO that a connection reads from. Results are counts, or `-errno`. */
+/**
+ * The memory BIO that all connections of a thread read from, one after the other. Between two turns
+ * it is empty: OpenSSL has read everything, or the connection keeps what is left. So an idle
+ * connection needs no BIO of its own, which would take 1 KB.
+ */
+export class SharedInput {
+  /** The BIO; 0 if memory ran out. */
+  readonly bio: bigint;
+  readonly #calls: OpenSsl;
+  readonly #buffer: Cell;
+
+  /** Passes on bytes from `buffer`. */
+  constructor(calls: OpenSsl, buffer: Cell) {
+    this.#calls = calls;
+    this.#buffer = buffer;
+    this.bio = BigInt(calls.BIO_new(BigInt(calls.BIO_s_mem())));
+  }
+
+  /** Number of bytes that OpenSSL has not read. */
+  get pending(): number {
+    return Number(this.#calls.BIO_ctrl(this.bio, BIO_CTRL_PENDING, 0n, 0n));
+  }
+
+  /** Passes the first `count` bytes of the buffer to OpenSSL. */
+  feed(count: number): void {
+    this.#calls.BIO_write(this.bio, this.#buffer.address, count);
+  }
+
+  /** Takes back what OpenSSL has not read; `null` if that is nothing. */
+  takeBack(): Uint8Array | null {
+    const { pending } = this;
+    if (pending === 0) return null;
+    this.#calls.BIO_read(this.bio, this.#buffer.address, pending);
+    return this.#buffer.bytes.slice(0, pending);
+  }
+
+  /** Drops this reference; connections have their own. */
+  close(): void {
+    if (this.bio !== 0n) this.#calls.BIO_free(this.bio);
+  }
+}
+
+/** The receiving side of a connection. Results are counts, or `-errno`. */
 export class Input {
+  /** See `TlsSession`. */
+  buffered = false;
+  /** See `TlsSession`. */
+  readWantsWrite = false;
+  /** Whether the peer has ended its output (close_notify). */
+  ended = false;
+  /** Whether a read has failed for good. */
+  failed = false;
+  readonly #memory: TlsMemory;
+  readonly #fd: number;
+  readonly #ssl: bigint;
   /**
    * Whether OpenSSL has returned all data that it could decrypt. Another SSL_read() would only
    * allocate 17 KiB, find nothing, and free them.
    */
-  drained = false;
-  readonly #memory: TlsMemory;
-  readonly #fd: number;
-  readonly #bio: bigint;
+  #drained = false;
+  /** Bytes that OpenSSL reads in the next turn. */
+  #left: Uint8Array | null = null;
 
-  /** Reads from `fd` into `bio`; borrows both. */
-  constructor(memory: TlsMemory, fd: number, bio: bigint) {
+  /** Reads from the connection of `ssl` on `fd`; borrows both. */
+  constructor(memory: TlsMemory, fd: number, ssl: bigint) {
     this.#memory = memory;
     this.#fd = fd;
-    this.#bio = bio;
+    this.#ssl = ssl;
+  }
+
+  /** Call this before OpenSSL reads. */
+  resume(): void {
+    const left = this.#left;
+    if (left === null) return;
+    this.#left = null;
+    this.#memory.buffer.bytes.set(left);
+    this.#memory.input.feed(left.length);
+  }
+
+  /** Call this after OpenSSL has read: another connection is next. */
+  suspend(): void {
+    if (!this.#drained) this.#left = this.#memory.input.takeBack();
   }
 
   /** Receives available bytes from the socket: a count, 0 at the end, or `-errno`. */
   receive(): number {
     const received = recvCell(this.#fd, this.#memory.buffer, 0, RECORD_BYTES, 0);
-    if (received > 0) this.feed(received);
+    if (received > 0) {
+      this.#memory.input.feed(received);
+      this.#drained = false;
+    }
     return received;
   }
 
-  /** Passes the first `count` bytes of the shared buffer to OpenSSL. */
-  feed(count: number): void {
-    const { buffer, calls } = this.#memory;
-    calls.BIO_write(this.#bio, buffer.address, count);
-    this.drained = false;
+  /** Call this at the end of the handshake. No event reports data that arrived with it. */
+  established(): void {
+    this.#recordEnded();
+    this.suspend();
+    this.buffered = !this.#drained;
   }
 
-  /** Call this after a whole record: OpenSSL then holds no part of the next one. */
-  recordEnded(): void {
+  /** OpenSSL holds no part of another record. */
+  #recordEnded(): void {
+    this.#drained = this.#memory.input.pending === 0;
+  }
+
+  /** Decrypts into `cell`: see `TlsSession.recv`. */
+  recv(cell: Cell, start: number, room: number): number {
+    if (this.ended) return 0;
+    this.readWantsWrite = this.buffered = false;
+    this.resume();
+    const count = this.#decrypt(cell, start, room);
+    this.suspend();
+    return count;
+  }
+
+  #decrypt(cell: Cell, start: number, room: number): number {
+    let total = 0;
+    let taken = false;
+    while (total < room) {
+      const count = this.#read(addressAt(cell, start + total), room - total);
+      if (count > 0) {
+        total += count;
+        // A count below the room means the end of a record.
+        if (total < room) this.#recordEnded();
+      } else if (total > 0) {
+        // Report an end or a failure after the data before it.
+        this.buffered = count !== EAGAIN;
+        return total;
+      } else {
+        if (count !== EAGAIN || taken || this.readWantsWrite) return count;
+        const received = this.receive();
+        if (received <= 0) return received;
+        taken = true;
+      }
+    }
+    this.buffered = true;
+    return total;
+  }
+
+  #read(address: bigint, room: number): number {
+    if (this.#drained) return EAGAIN;
     const { calls } = this.#memory;
-    this.drained = Number(calls.BIO_ctrl(this.#bio, BIO_CTRL_PENDING, 0n, 0n)) === 0;
+    calls.ERR_clear_error();
+    const count = calls.SSL_read(this.#ssl, address, room);
+    if (count > 0) return count;
+    const error = calls.SSL_get_error(this.#ssl, count);
+    if (error === SSL_ERROR_WANT_READ) {
+      this.#drained = true;
+      return EAGAIN;
+    }
+    if (error === SSL_ERROR_WANT_WRITE) {
+      this.readWantsWrite = true;
+      return EAGAIN;
+    }
+    if (error === SSL_ERROR_ZERO_RETURN) {
+      this.ended = true;
+      return 0;
+    }
+    this.failed = true;
+    calls.ERR_clear_error();
+    return ECONNRESET;
   }
 }

@@ -6,6 +6,7 @@ import { EAGAIN, ECONNRESET } from "../errno.ts";
 import { sendfileStep } from "../move/engine/step/sendfile.ts";
 import { addressAt, preadCell, sendCell } from "../sys/raw/cells.ts";
 import * as raw from "../sys/raw/mod.ts";
+import type { SharedInput } from "./input.ts";
 import { MessageFlag, SocketLevel, TcpOption } from "../sys/flags/socket.ts";
 
 /** Maximum data of one TLS record in bytes: RFC 8446, 5.1. */
@@ -19,12 +20,14 @@ const MOST_STAGED = 4096;
 
 const SSL_ERROR_WANT_WRITE = 3;
 
-/** What the TLS connections of one thread share for writing. */
+/** What the TLS connections of one thread share. */
 export interface TlsMemory {
   /** The functions of OpenSSL. */
   readonly calls: OpenSsl;
   /** Memory that connections use between two waits. */
   readonly buffer: Cell;
+  /** What OpenSSL reads from. */
+  readonly input: SharedInput;
 }
 
 /**

@@ -3,7 +3,6 @@
 import type { Cell } from "../../ffi/libc/cell.ts";
 import { EAGAIN, ECONNRESET, EINTR } from "../errno.ts";
 import { sendCopyStep } from "../move/engine/step/memory.ts";
-import { addressAt } from "../sys/raw/cells.ts";
 import type { Opened, TlsAcceptor } from "./acceptor.ts";
 import { Failure, failureOf } from "./failure.ts";
 import { Handshake, HelloReader } from "./hello_reader.ts";
@@ -13,7 +12,8 @@ import { RecordWriter, type TlsMemory } from "./record_writer.ts";
 
 const SSL_ERROR_WANT_READ = 2;
 const SSL_ERROR_WANT_WRITE = 3;
-const SSL_ERROR_ZERO_RETURN = 6;
+/** The socket failed. */
+const SSL_ERROR_SYSCALL = 5;
 const SSL_KEY_UPDATE_NONE = -1;
 const BIO_CTRL_GET_KTLS_SEND = 73;
 
@@ -25,23 +25,19 @@ const BIO_CTRL_GET_KTLS_SEND = 73;
 export class TlsSession {
   /** Reason for a failed handshake: one of {@linkcode Failure}. */
   failure: number = Failure.OTHER;
-  /** Whether a read waits for room in the socket instead of data. */
-  readWantsWrite = false;
   /** OpenSSL's text for the reason; empty if there is none. */
   detail = "";
-  /** Whether {@linkcode recv} can return more even if nothing further arrives. */
-  buffered = false;
   readonly #memory: TlsMemory;
   readonly #fd: number;
   /** Reads the ClientHello; `null` once it has been read, and for our own clients. */
   #hello: HelloReader | null = null;
   #ssl = 0n;
+  #output = 0n;
   #input: Input | null = null;
   #writer: RecordWriter | null = null;
   /** Whether the handshake waits for room in the socket. */
   #blocked = false;
   #failed = false;
-  #ended = false;
   #closing = false;
 
   /** A `TlsAcceptor` creates the server's side, a `TlsDialer` the client's. `fd` is borrowed. */
@@ -58,15 +54,26 @@ export class TlsSession {
     }
   }
 
-  #take({ input, ssl }: Opened): void {
+  #take({ output, ssl }: Opened): void {
     this.#hello = null;
     this.#ssl = ssl;
-    this.#input = new Input(this.#memory, this.#fd, input);
+    this.#output = output;
+    this.#input = new Input(this.#memory, this.#fd, ssl);
   }
 
   /** Whether the peer has ended its output (close_notify). */
   get complete(): boolean {
-    return this.#ended;
+    return this.#input?.ended ?? false;
+  }
+
+  /** Whether {@linkcode recv} can return more even if nothing further arrives. */
+  get buffered(): boolean {
+    return this.#input?.buffered ?? false;
+  }
+
+  /** Whether a read waits for room in the socket instead of data. */
+  get readWantsWrite(): boolean {
+    return this.#input?.readWantsWrite ?? false;
   }
 
   /** OpenSSL's number for the problem with the peer's certificate; 0 for none. */
@@ -102,7 +109,8 @@ export class TlsSession {
       if (state === Handshake.FAILED) return this.#fail(this.#hello.failure);
       if (state !== Handshake.DONE) return state;
       this.#take(this.#hello.opened!);
-    } else if (!this.#blocked) {
+    } else if (this.#blocked) this.#input!.resume();
+    else {
       const received = this.#input!.receive();
       if (received === EAGAIN || received === EINTR) return Handshake.WANT_READ;
       if (received <= 0) return this.#fail(Failure.GONE);
@@ -113,19 +121,19 @@ export class TlsSession {
     if (result === 1) return this.#established();
     const error = ssl.SSL_get_error(this.#ssl, result);
     this.#blocked = error === SSL_ERROR_WANT_WRITE;
-    if (this.#blocked) return Handshake.WANT_WRITE;
+    // OpenSSL has read everything.
     if (error === SSL_ERROR_WANT_READ) return Handshake.WANT_READ;
-    return this.#refused();
+    this.#input!.suspend();
+    if (this.#blocked) return Handshake.WANT_WRITE;
+    return error === SSL_ERROR_SYSCALL ? this.#fail(Failure.GONE) : this.#refused();
   }
 
   #established(): number {
     const { calls } = this.#memory;
     this.#writer = new RecordWriter(this.#memory, this.#fd, this.#ssl);
-    const output = BigInt(calls.SSL_get_wbio(this.#ssl));
-    this.#writer.kernel = Number(calls.BIO_ctrl(output, BIO_CTRL_GET_KTLS_SEND, 0n, 0n)) === 1;
-    // Data that arrived with the end of the handshake waits in the BIO, and no event reports it.
-    this.#input!.recordEnded();
-    this.buffered = !this.#input!.drained;
+    this.#writer.kernel =
+      Number(calls.BIO_ctrl(this.#output, BIO_CTRL_GET_KTLS_SEND, 0n, 0n)) === 1;
+    this.#input!.established();
     return Handshake.DONE;
   }
 
@@ -149,52 +157,9 @@ export class TlsSession {
    */
   recv(cell: Cell, start: number, room: number): number {
     if (this.#failed) return ECONNRESET;
-    if (this.#ended) return 0;
-    this.readWantsWrite = this.buffered = false;
-    let total = 0;
-    let taken = false;
-    while (total < room) {
-      const count = this.#read(addressAt(cell, start + total), room - total);
-      if (count > 0) {
-        total += count;
-        // A count below the room means the end of a record.
-        if (total < room) this.#input!.recordEnded();
-      } else if (total > 0) {
-        // Report an end or a failure after the data before it.
-        this.buffered = count !== EAGAIN;
-        return total;
-      } else {
-        if (count !== EAGAIN || taken || this.readWantsWrite) return count;
-        const received = this.#input!.receive();
-        if (received <= 0) return received;
-        taken = true;
-      }
-    }
-    this.buffered = true;
-    return total;
-  }
-
-  #read(address: bigint, room: number): number {
-    if (this.#input!.drained) return EAGAIN;
-    const { calls } = this.#memory;
-    calls.ERR_clear_error();
-    const count = calls.SSL_read(this.#ssl, address, room);
-    if (count > 0) return count;
-    const error = calls.SSL_get_error(this.#ssl, count);
-    if (error === SSL_ERROR_WANT_READ) {
-      this.#input!.drained = true;
-      return EAGAIN;
-    }
-    if (error === SSL_ERROR_WANT_WRITE) {
-      this.readWantsWrite = true;
-      return EAGAIN;
-    }
-    if (error === SSL_ERROR_ZERO_RETURN) {
-      this.#ended = true;
-      return 0;
-    }
-    this.#refused();
-    return ECONNRESET;
+    const count = this.#input!.recv(cell, start, room);
+    this.#failed = this.#input!.failed;
+    return count;
   }
 
   /**

@@ -158,6 +158,19 @@ describe("a TLS session", () => {
     (await client(server, { ALPNProtocols: undefined as never })).destroy();
   });
 
+  it("gives each client what it asked for, if many send requests with the end of the handshake", async () => {
+    const sizes = SIZES.slice(0, 6);
+    await Promise.all(Array.from({ length: 24 }, async (_, i) => {
+      const socket = connect({ port: server.port, host: "127.0.0.1", ca: CERTIFICATE });
+      const own = [...sizes.slice(i % 6), ...sizes.slice(0, i % 6)];
+      const last = own.at(-1)!;
+      // Written at once, and before the handshake ends.
+      const texts = own.map((size) => get(`/${size}`, size === last ? CLOSE : ""));
+      const found = responses(await talk(socket, texts.join("")));
+      assert.deepEqual(found.map(({ body }) => body.length), own);
+    }));
+  });
+
   it("outlives clients that go away in the middle of anything", async () => {
     const hello = await recordHello();
     for (const length of [0, 1, 5, 50, hello.length]) {

@@ -5,6 +5,7 @@ import { Cell } from "../../../ffi/libc/cell.ts";
 import type { OpenSsl } from "../../../ffi/libssl/mod.ts";
 import { openConnection } from "../acceptor.ts";
 import { Failure } from "../failure.ts";
+import { SharedInput } from "../input.ts";
 import { openssl } from "../library.ts";
 import { RECORD_BYTES, type TlsMemory } from "../record_writer.ts";
 import { TlsSession } from "../session.ts";
@@ -32,6 +33,7 @@ export interface DialTls extends ServerIdentity {
 export class TlsDialer implements TlsMemory {
   readonly calls: OpenSsl = openssl().calls;
   readonly buffer: Cell = new Cell(4 * RECORD_BYTES);
+  readonly input: SharedInput = new SharedInput(this.calls, this.buffer);
   readonly #server: ServerIdentity;
   #context: bigint;
   /** `SSL` of the connections that may leave a ticket. */
@@ -50,6 +52,12 @@ export class TlsDialer implements TlsMemory {
     this.#context = context;
     // Its server was verified by other authorities.
     this.#forget();
+  }
+
+  /** Frees its memory; its connections keep what they need. Call once. */
+  close(): void {
+    this.#forget();
+    this.input.close();
   }
 
   /**
@@ -83,7 +91,7 @@ export class TlsDialer implements TlsMemory {
   /** Starts a session on a connected socket, which is borrowed; `null` if memory runs out. */
   connect(fd: number): TlsSession | null {
     const ssl = this.calls;
-    const opened = openConnection(ssl, this.#context, fd);
+    const opened = openConnection(this, this.#context, fd);
     if (opened === null) return null;
     const { serverName, verify } = this.#server;
     const name = encoder.encode(`${serverName}\0`);

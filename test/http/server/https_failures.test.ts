@@ -1,13 +1,19 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { connect } from "node:net";
+import { type AddressInfo, connect, createServer } from "node:net";
 import { after, before, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { connect as connectTls } from "node:tls";
+import { capabilities } from "../../../src/capabilities.ts";
 import { createFileServer, type TlsOptions } from "../../../src/http/mod.ts";
+import { CERTIFICATE, KEY } from "../../_kit/certificate.ts";
 import { talk } from "../../_kit/raw_http.ts";
 import { Certificates, NO_OPENSSL } from "../../tls/_certificates.ts";
 import { makeSite } from "./_site.ts";
+
+const NO_FFI = capabilities().backend === null &&
+  "without foreign calls, the runtime's own server ends connections";
 
 type Reason = keyof NonNullable<
   ReturnType<ReturnType<typeof createFileServer>["stats"]>["tls"]
@@ -97,4 +103,54 @@ describe("stats().tls", { skip: NO_OPENSSL }, () => {
       }
     });
   }
+});
+
+describe("the end of a connection between two requests", () => {
+  /** Passes on a connection; resolves with the bytes that the server sends after the end. */
+  async function endsIn(announces: boolean): Promise<number> {
+    const site = makeSite();
+    const server = createFileServer({ root: site.root, tls: { cert: CERTIFICATE, key: KEY } });
+    const { port } = await server.listen();
+    let after = 0;
+    let end = () => {};
+    const ended = Promise.withResolvers<void>();
+    const between = createServer((from) => {
+      const to = connect(port, "127.0.0.1");
+      let over = false;
+      from.on("data", (bytes: Uint8Array) => to.write(bytes));
+      to.on("data", (bytes: Uint8Array) => {
+        if (over) after += bytes.length;
+        else from.write(bytes);
+      });
+      to.on("end", ended.resolve).on("error", ended.reject);
+      end = () => {
+        over = true;
+        to.end();
+      };
+      from.on("end", end);
+      from.on("error", () => {});
+    });
+    await once(between.listen(0, "127.0.0.1"), "listening");
+    const raw = connect((between.address() as AddressInfo).port, "127.0.0.1");
+    await once(raw, "connect");
+    const socket = connectTls({ socket: raw, servername: "localhost", ca: CERTIFICATE });
+    await once(socket, "secureConnect");
+    socket.write("GET /file.txt HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    await once(socket, "data");
+    if (announces) socket.end();
+    else end();
+    await ended.promise;
+    socket.destroy();
+    raw.destroy();
+    between.close();
+    await server.close({ graceMs: 0 });
+    site.remove();
+    return after;
+  }
+
+  it("is announced to a client that announces it, and only to that", { skip: NO_FFI }, async () => {
+    // A record of 24 bytes, close_notify.
+    assert.equal(await endsIn(true), 24);
+    assert.equal(await endsIn(false), 0);
+  });
 });

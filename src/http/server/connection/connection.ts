@@ -108,7 +108,8 @@ export class Connection implements Handler, Task, AnswerWaiter {
     if (result === NOTHING) {
       return this.watch(this.transport.readWantsWrite ? EpollEvent.OUT : EpollEvent.IN);
     }
-    if (result === ENDED) return this.close();
+    // Who ends without close_notify reads none: sending it would only bring a reset.
+    if (result === ENDED) return this.close(!this.transport.complete);
     this.report();
     if (result === PASSED) return this.#pass();
     if (result === AWAITED) {

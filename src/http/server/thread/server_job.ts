@@ -188,6 +188,8 @@ export function run(job: JobContext): void {
   } finally {
     placement?.close();
     service.closeAll();
+    tls?.acceptor.close();
+    dialer?.close();
     accessLog?.flush();
     acceptor.close();
     site.clear();
