@@ -35,8 +35,8 @@ export class Connection implements Handler, Task, AnswerWaiter {
   proxied: ProxiedHandle | null = null;
   readonly #service: ConnectionService;
   readonly #watchdog: Watchdog;
-  /** Wakes the connection after a pause. */
-  readonly #pause = new Timer({ onTimeout: () => this.#pump() });
+  /** Wakes the connection after a pause; most connections never need one. */
+  #pause: Timer | null = null;
   #interest: number = EpollEvent.IN;
   /** The next window of a file, while others bring it. */
   readonly cold: ColdRead;
@@ -208,6 +208,7 @@ export class Connection implements Handler, Task, AnswerWaiter {
   /** The kernel, or the disk thread, accepts no more work now. */
   #starve(): void {
     this.watch(0);
+    this.#pause ??= new Timer({ onTimeout: () => this.#pump() });
     this.#service.loop.timers.start(this.#pause, STARVED_MS);
   }
 
@@ -246,7 +247,7 @@ export class Connection implements Handler, Task, AnswerWaiter {
     if (!cut && this.phase === Phase.READING) this.transport.shutdown();
     this.phase = Phase.CLOSED;
     this.#watchdog.stop();
-    this.#service.loop.timers.stop(this.#pause);
+    if (this.#pause !== null) this.#service.loop.timers.stop(this.#pause);
     this.cold.forget();
     this.#service.site.lookups.forget(this);
     this.sender.drop();

@@ -27,7 +27,7 @@ export class SecureStart implements Handler, Task {
   readonly fd: number;
   readonly #service: ConnectionService;
   readonly #session: TlsSession;
-  readonly #timer: Timer = new Timer({ onTimeout: () => this.#late() });
+  readonly #timer: Timer = new Timer(this);
   #interest: number = EpollEvent.IN;
   #queued = false;
   #lingering = false;
@@ -94,7 +94,8 @@ export class SecureStart implements Handler, Task {
     if (received === 0) this.close();
   }
 
-  #late(): void {
+  /** Called when the handshake, or the client's reading, takes too long. */
+  onTimeout(): void {
     if (!this.#lingering) {
       this.#service.count(Counter.TLS_FAILURES + Failure.TIMEOUT);
       this.#service.count(Counter.TIMEOUTS);

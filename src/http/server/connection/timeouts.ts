@@ -26,7 +26,7 @@ const LEAST_MS = 50;
 export class Watchdog {
   readonly #service: ConnectionService;
   readonly #connection: ConnectionHandle;
-  readonly #timer: Timer = new Timer({ onTimeout: () => this.#look() });
+  readonly #timer: Timer = new Timer(this);
   /** Start of the current wait. */
   #since: number;
   /** Bytes acknowledged at the last progress. */
@@ -82,7 +82,8 @@ export class Watchdog {
     this.#service.loop.timers.start(this.#timer, delay);
   }
 
-  #look(): void {
+  /** Called by the timer. */
+  onTimeout(): void {
     const { limits, loop } = this.#service;
     const { phase, reader: { partial, requests } } = this.#connection;
     const waited = loop.now - this.#since;
