@@ -5,9 +5,8 @@ import type { OpenSsl } from "../../ffi/libssl/mod.ts";
 import * as raw from "../sys/raw/mod.ts";
 import { HostTable } from "./certificate/certificate_names.ts";
 import { type ClientHello, MOST_HELLO_BYTES } from "./client_hello.ts";
-import { SharedInput } from "./input.ts";
 import { calls } from "./library.ts";
-import type { TlsMemory } from "./record_writer.ts";
+import { SharedInput, type TlsMemory } from "./records/memory.ts";
 import { keyName } from "./ticket_keys.ts";
 import { SocketLevel, TcpOption } from "../sys/flags/socket.ts";
 

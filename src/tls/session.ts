@@ -6,9 +6,10 @@ import { sendCopyStep } from "../move/engine/step/memory.ts";
 import type { Opened, TlsAcceptor } from "./acceptor.ts";
 import { Failure, failureOf } from "./failure.ts";
 import { Handshake, HelloReader } from "./hello_reader.ts";
-import { Input } from "./input.ts";
+import { Input } from "./records/input.ts";
+import type { TlsMemory } from "./records/memory.ts";
 import { takeErrors } from "./openssl_errors.ts";
-import { RecordWriter, type TlsMemory } from "./record_writer.ts";
+import { RecordWriter } from "./records/record_writer.ts";
 
 const SSL_ERROR_WANT_READ = 2;
 const SSL_ERROR_WANT_WRITE = 3;

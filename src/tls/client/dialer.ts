@@ -5,9 +5,8 @@ import { Cell } from "../../../ffi/libc/cell.ts";
 import type { OpenSsl } from "../../../ffi/libssl/mod.ts";
 import { openConnection } from "../acceptor.ts";
 import { Failure } from "../failure.ts";
-import { SharedInput } from "../input.ts";
 import { openssl } from "../library.ts";
-import { RECORD_BYTES, type TlsMemory } from "../record_writer.ts";
+import { RECORD_BYTES, SharedInput, type TlsMemory } from "../records/memory.ts";
 import { TlsSession } from "../session.ts";
 import { identityFault, isAddress, type ServerIdentity } from "./identity.ts";
 

@@ -1,57 +1,13 @@
-/** Passes received bytes of TLS connections to OpenSSL. @module */
+/** Passes received bytes of one TLS connection to OpenSSL. @module */
 
-import type { Cell } from "../../ffi/libc/cell.ts";
-import type { OpenSsl } from "../../ffi/libssl/mod.ts";
-import { EAGAIN, ECONNRESET } from "../errno.ts";
-import { addressAt, recvCell } from "../sys/raw/cells.ts";
-import { RECORD_BYTES, type TlsMemory } from "./record_writer.ts";
+import type { Cell } from "../../../ffi/libc/cell.ts";
+import { EAGAIN, ECONNRESET } from "../../errno.ts";
+import { addressAt, recvCell } from "../../sys/raw/cells.ts";
+import { RECORD_BYTES, type TlsMemory } from "./memory.ts";
 
-const BIO_CTRL_PENDING = 10;
 const SSL_ERROR_WANT_READ = 2;
 const SSL_ERROR_WANT_WRITE = 3;
 const SSL_ERROR_ZERO_RETURN = 6;
-
-/**
- * The memory BIO that all connections of a thread read from, one after the other. Between two turns
- * it is empty: OpenSSL has read everything, or the connection keeps what is left. So an idle
- * connection needs no BIO of its own, which would take 1 KB.
- */
-export class SharedInput {
-  /** The BIO; 0 if memory ran out. */
-  readonly bio: bigint;
-  readonly #calls: OpenSsl;
-  readonly #buffer: Cell;
-
-  /** Passes on bytes from `buffer`. */
-  constructor(calls: OpenSsl, buffer: Cell) {
-    this.#calls = calls;
-    this.#buffer = buffer;
-    this.bio = BigInt(calls.BIO_new(BigInt(calls.BIO_s_mem())));
-  }
-
-  /** Number of bytes that OpenSSL has not read. */
-  get pending(): number {
-    return Number(this.#calls.BIO_ctrl(this.bio, BIO_CTRL_PENDING, 0n, 0n));
-  }
-
-  /** Passes the first `count` bytes of the buffer to OpenSSL. */
-  feed(count: number): void {
-    this.#calls.BIO_write(this.bio, this.#buffer.address, count);
-  }
-
-  /** Takes back what OpenSSL has not read; `null` if that is nothing. */
-  takeBack(): Uint8Array | null {
-    const { pending } = this;
-    if (pending === 0) return null;
-    this.#calls.BIO_read(this.bio, this.#buffer.address, pending);
-    return this.#buffer.bytes.slice(0, pending);
-  }
-
-  /** Drops this reference; connections have their own. */
-  close(): void {
-    if (this.bio !== 0n) this.#calls.BIO_free(this.bio);
-  }
-}
 
 /** The receiving side of a connection. Results are counts, or `-errno`. */
 export class Input {

@@ -1,16 +1,12 @@
 /** Writes memory and files to one TLS connection, as records or through the kernel. @module */
 
-import type { Cell } from "../../ffi/libc/cell.ts";
-import type { OpenSsl } from "../../ffi/libssl/mod.ts";
-import { EAGAIN, ECONNRESET } from "../errno.ts";
-import { sendfileStep } from "../move/engine/step/sendfile.ts";
-import { addressAt, preadCell, sendCell } from "../sys/raw/cells.ts";
-import * as raw from "../sys/raw/mod.ts";
-import type { SharedInput } from "./input.ts";
-import { MessageFlag, SocketLevel, TcpOption } from "../sys/flags/socket.ts";
-
-/** Maximum data of one TLS record in bytes: RFC 8446, 5.1. */
-export const RECORD_BYTES = 16_384;
+import type { Cell } from "../../../ffi/libc/cell.ts";
+import { EAGAIN, ECONNRESET } from "../../errno.ts";
+import { sendfileStep } from "../../move/engine/step/sendfile.ts";
+import { addressAt, preadCell, sendCell } from "../../sys/raw/cells.ts";
+import * as raw from "../../sys/raw/mod.ts";
+import { RECORD_BYTES, type TlsMemory } from "./memory.ts";
+import { MessageFlag, SocketLevel, TcpOption } from "../../sys/flags/socket.ts";
 
 /** Bytes of a file that are read at once. */
 const READ_BYTES = 4 * RECORD_BYTES;
@@ -19,16 +15,6 @@ const READ_BYTES = 4 * RECORD_BYTES;
 const MOST_STAGED = 4096;
 
 const SSL_ERROR_WANT_WRITE = 3;
-
-/** What the TLS connections of one thread share. */
-export interface TlsMemory {
-  /** The functions of OpenSSL. */
-  readonly calls: OpenSsl;
-  /** Memory that connections use between two waits. */
-  readonly buffer: Cell;
-  /** What OpenSSL reads from. */
-  readonly input: SharedInput;
-}
 
 /**
  * The sending side of a connection. If the kernel encrypts, all data leaves as on a plain socket.
