@@ -15,7 +15,9 @@ const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 /** Tests that also pass without foreign calls; test/portable passes only without them. */
 export const FLOOR: readonly string[] = [
   "test/portable/",
+  "test/cli/compress",
   "test/http/server/mounts",
+  "test/http/server/precompressed",
   "test/memory/changing",
   "test/http/uploads",
   "test/move/copy_ended",

@@ -38,6 +38,12 @@ export function serveCommand(): Command {
       cacheTime,
     )
     .option("--precompressed", "send file.br, file.zst or file.gz instead of file", false)
+    .option("--compress", "make such versions once, in a cache folder, and send them", false)
+    .option("--compress-dir <dir>", "cache folder for them (default: that of the user)")
+    .addOption(
+      new Option("--compress-max <size>", "most bytes of them for one folder: 500m, 2g")
+        .argParser(fileSize).default(2 ** 30, "1g"),
+    )
     .option("--index <names>", 'files that stand for their folder, or "none"', indexNames)
     .option("--clean-urls", "find about.html for /about", false)
     .option("--dotfiles", "serve files whose name begins with a dot", false)

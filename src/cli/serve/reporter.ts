@@ -5,6 +5,7 @@ import type { FileServerStats, RequestEvent } from "../../http/mod.ts";
 import { formatJson } from "../../http/server/thread/log_format.ts";
 import { formatBytes } from "../../http/listing/text.ts";
 import type { LocalCertificate } from "../../tls/certificate/local_certificate.ts";
+import type { Pass } from "../compress/compressor.ts";
 import { write } from "../output.ts";
 import { counted } from "../quantity.ts";
 import { painter } from "../style.ts";
@@ -38,6 +39,8 @@ export interface Reporter {
   reloaded(cert: string): void;
   /** Something failed, and the server continues. */
   warn(message: string): void;
+  /** Files were compressed. */
+  compressed(pass: Pass): void;
   /** The server listens. */
   listening(info: Listening): Promise<void>;
   /** A request ended, or a large one made progress. */
@@ -68,6 +71,10 @@ class JsonReporter implements Reporter {
 
   warn(message: string): void {
     this.#say({ event: "warning", message });
+  }
+
+  compressed({ from, made, to }: Pass): void {
+    this.#say({ event: "compressed", made, from, to });
   }
 
   reloaded(cert: string): void {
@@ -126,6 +133,12 @@ class TextReporter implements Reporter {
 
   warn(message: string): void {
     this.#say(this.#paint("yellow", message));
+  }
+
+  compressed({ from, made, to }: Pass): void {
+    if (this.#quiet) return;
+    const versions = counted(made, "compressed version");
+    this.#say(`Made ${versions}: ${formatBytes(to)} for ${formatBytes(from)}`);
   }
 
   reloaded(cert: string): void {

@@ -14,14 +14,15 @@ import { formatCombined, formatEvent } from "../../http/server/thread/log_format
 import { interruptible } from "../exit.ts";
 import { write } from "../output.ts";
 import { urlsOf } from "./addresses.ts";
+import type { Compressed, CompressFlags, Compression } from "./compress.ts";
 import { openBrowser } from "./browser.ts";
 import { serveMetrics } from "./metrics.ts";
-import { foldersOf, rootAt, type SiteFlags, siteOf } from "./site.ts";
+import { foldersOf, isHiddenServed, rootAt, type SiteFlags, siteOf } from "./site.ts";
 import { howToTrust, reloadOnChange, tlsOf } from "./tls.ts";
 import { createReporter, type Reporter } from "./reporter.ts";
 
 /** Options of the command. */
-export interface ServeOptions extends SiteFlags {
+export interface ServeOptions extends SiteFlags, CompressFlags {
   readonly port?: number | undefined;
   /** `true` for `--host` without an address. */
   readonly host: string | true;
@@ -55,7 +56,13 @@ const GRACE_MS = 30_000;
 /** Serves a folder or a file until a signal arrives. */
 export async function serveFolder(path: string, options: ServeOptions): Promise<void> {
   const { only, root } = rootAt(path);
-  const site = { ...siteOf(options, only), ...foldersOf(options) };
+  const compression = await compressionOf(options);
+  const add = (folder: Compressed) => compression?.add(folder) ?? {};
+  const site = {
+    ...siteOf(options, only),
+    ...add({ root, only, dotfiles: isHiddenServed(options, only) }),
+    ...foldersOf(options, add),
+  };
   const tls = tlsOf(options);
   const reporter = createReporter(options);
   const server = await listen({ ...site, root }, options, tls?.options, reporter);
@@ -92,17 +99,28 @@ export async function serveFolder(path: string, options: ServeOptions): Promise<
       metrics: counters?.url,
       stats: () => server.stats(),
     });
+    compression?.start({
+      made: (pass) => reporter.compressed(pass),
+      warn: (message) => reporter.warn(message),
+    });
     if (options.open) openBrowser(urls.local);
     await new Promise<void>((resolve) => {
       if (signal.aborted) return resolve();
       signal.addEventListener("abort", () => resolve(), { once: true });
     });
     stopWatching?.();
+    await compression?.stop();
     counters?.server.close().closeAllConnections();
     reporter.draining();
     await server.close({ graceMs: GRACE_MS });
     reporter.stop(server.stats());
   });
+}
+
+async function compressionOf(options: ServeOptions): Promise<Compression | undefined> {
+  if (!options.compress) return undefined;
+  const { Compression } = await import("./compress.ts");
+  return new Compression(options);
 }
 
 /** The further folders, by path or host. */

@@ -3,6 +3,7 @@
 import { realpathSync, statSync } from "node:fs";
 import { basename, dirname } from "node:path";
 import type { FileServerOptions } from "../../http/mod.ts";
+import type { Compressed } from "./compress.ts";
 import { folderAt } from "../folder.ts";
 import { read, readHeaders, readRedirects } from "./host_files.ts";
 
@@ -50,16 +51,14 @@ export function siteOf(
   flags: SiteFlags,
   only: string | undefined,
 ): Partial<FileServerOptions> {
-  const { cache, cleanUrls, cors, dotfiles, fallback, headers, index, precompressed, redirects } =
-    flags;
+  const { cache, cleanUrls, cors, fallback, headers, index, precompressed, redirects } = flags;
   return {
     spa: flags.spa,
     cors,
     precompressed,
     listing: !flags.spa && fallback === undefined && only === undefined,
     ...cache,
-    // Whoever names a hidden file wants it.
-    ...(dotfiles || only?.[0] === ".") && { dotfiles: "allow" as const },
+    ...isHiddenServed(flags, only) && { dotfiles: "allow" as const },
     ...cleanUrls && { extensions: ["html"] },
     ...index !== undefined && { index },
     ...flags[404] !== undefined && { notFound: flags[404] },
@@ -72,8 +71,19 @@ export function siteOf(
   };
 }
 
+/** Whether names that begin with a dot are served. Whoever names such a file wants it. */
+export function isHiddenServed(
+  { dotfiles }: Pick<SiteFlags, "dotfiles">,
+  only: string | undefined,
+): boolean {
+  return dotfiles || only?.[0] === ".";
+}
+
 /** Folders below paths: with the flags that hold for files everywhere, or with options of their own. */
-export function foldersOf(flags: SiteFlags): Pick<FileServerOptions, "mounts" | "hosts"> {
+export function foldersOf(
+  flags: SiteFlags,
+  add: (folder: Compressed) => Partial<FileServerOptions> = () => ({}),
+): Pick<FileServerOptions, "mounts" | "hosts"> {
   const { cache, cleanUrls, cors, dotfiles, fallback, index, mount, mounts, precompressed } = flags;
   const own = { cache, cleanUrls, cors, dotfiles, fallback, index, precompressed, spa: false };
   const filled = (folders: object) =>
@@ -81,7 +91,11 @@ export function foldersOf(flags: SiteFlags): Pick<FileServerOptions, "mounts" | 
       if (typeof options !== "string") return [name, options];
       const { only, root } = rootAt(options);
       const { fallback: _, ...site } = siteOf(own, only);
-      return [name, { ...site, root }];
+      return [name, {
+        ...site,
+        ...add({ root, only, dotfiles: isHiddenServed(flags, only) }),
+        root,
+      }];
     });
   const below = filled({ ...mounts, ...mount });
   const { hosts } = flags;

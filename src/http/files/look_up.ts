@@ -7,7 +7,7 @@ import { planMethod } from "../rules/plan.ts";
 import type { Settings } from "../rules/settings.ts";
 import { parseTarget, type Target } from "../rules/target.ts";
 import type { Plan, PlanRequest } from "../rules/types.ts";
-import { message, replaced, serve } from "./found_file.ts";
+import { alone, fileAt, message, replaced, serve } from "./found_file.ts";
 import type { OpenFile } from "./root.ts";
 import type { Found, LookupRequest, Search } from "./search.ts";
 
@@ -52,13 +52,8 @@ export function* lookUpFile(
 ): Search<Exclude<Found, { kind: "listing" }>> {
   const refused = planMethod(request, settings);
   if (refused !== undefined) return { kind: "message", plan: refused };
-  const opened = yield path;
-  if (typeof opened === "number") {
-    return message(request, statusOfError(errnoName(-opened)));
-  }
-  if (!opened.folder) return yield* serve(request, path, opened, settings);
-  opened.close();
-  return message(request, 404);
+  const found = yield* fileAt(request, path, settings);
+  return typeof found === "number" ? message(request, statusOfError(errnoName(-found))) : found;
 }
 
 /** Handles a missing file: tries the extensions if the name has none of them. */
@@ -70,16 +65,18 @@ function* missing(
 ): Search<Found> {
   const status = statusOfError(errnoName(-errno));
   const { extensions } = settings;
+  if (!target.folder && target.names.length > 0) {
+    const found = yield* alone(request, target.names.join("/"), errno, settings);
+    if (found !== undefined) return found;
+  }
   if (status === 404 && !target.folder && extensions.length > 0 && target.names.length > 0) {
     // "/v1.2" may mean "v1.2.html", but "/a.html" does not mean "a.html.html".
     const own = /.\.([^.]*)$/.exec(target.names.at(-1)!)?.[1];
     const tried = own !== undefined && extensions.includes(own) ? [] : extensions;
     for (const extension of tried) {
       const path = `${target.names.join("/")}.${extension}`;
-      const opened = yield path;
-      if (typeof opened === "number") continue;
-      if (!opened.folder) return yield* serve(request, path, opened, settings);
-      opened.close();
+      const found = yield* fileAt(request, path, settings);
+      if (typeof found !== "number") return found;
     }
   }
   return yield* fallback(request, target, status, settings);
@@ -100,15 +97,16 @@ function* inFolder(
       : yield* fallback(request, target, 404, settings);
   }
   for (const index of settings.index) {
-    const path = [...names, index].join("/");
-    const file = yield path;
-    if (typeof file === "number") continue;
-    if (file.folder) {
-      file.close();
-      continue;
+    let found;
+    try {
+      found = yield* fileAt(request, [...names, index].join("/"), settings);
+    } catch (error) {
+      opened.close();
+      throw error;
     }
+    if (typeof found === "number") continue;
     opened.close();
-    return yield* serve(request, path, file, settings);
+    return found;
   }
   const listed = settings.listing !== false &&
     redirected(target, settings.redirects, false) === undefined;
@@ -128,13 +126,8 @@ function* fallback(
   const other = status === 404 ? redirected(target, settings.redirects, false) : undefined;
   if (other !== undefined) return yield* replaced(request, other, settings);
   if (settings.spa !== "" && status === 404 && isPage(request, names, settings)) {
-    const opened = yield settings.spa;
-    if (typeof opened !== "number") {
-      if (!opened.folder) {
-        return { ...yield* serve(request, settings.spa, opened, settings), standsIn: true };
-      }
-      opened.close();
-    }
+    const found = yield* fileAt(request, settings.spa, settings);
+    if (typeof found !== "number") return { ...found, standsIn: true };
   }
   if (settings.notFound === "" || status !== 404) return message(request, status);
   return yield* replaced(request, { path: settings.notFound, status }, settings);

@@ -51,6 +51,9 @@ export class OneFile {
 
   constructor(path: string | URL, options: FileResponseOptions = NO_OPTIONS) {
     this.settings = settingsOf(options);
+    if (this.settings.versions !== "") {
+      throw new TypeError("Cannot send one file: precompressedRoot is an option of folders");
+    }
     const { root, symlinks } = options;
     this.#root = root === undefined ? undefined : rootOf(root, symlinks);
     this.#name = nameOf(path, root);

@@ -6,8 +6,15 @@ import { available } from "../../sys/libc.ts";
 import { NativeRoot, type NativeRootOptions } from "./native_root.ts";
 import { openPortableRoot } from "./portable_root.ts";
 import type { Root, Symlinks } from "./root.ts";
+import { RootWithVersions } from "./versions.ts";
 
 export type { OpenFile, Root, Symlinks } from "./root.ts";
+
+/** Options of {@linkcode openRoot}. */
+export interface RootOptions extends Pick<NativeRootOptions, "fixed" | "now" | "refreshMs"> {
+  /** Folder with compressed versions of the files; empty for none. */
+  readonly versions?: string | undefined;
+}
 
 const POLICIES: readonly unknown[] = ["inside", "deny", "follow"];
 
@@ -29,7 +36,7 @@ const POLICIES: readonly unknown[] = ["inside", "deny", "follow"];
 export function openRoot(
   path: string,
   symlinks: Symlinks = "inside",
-  options: Pick<NativeRootOptions, "fixed" | "now" | "refreshMs"> = {},
+  { versions = "", ...options }: RootOptions = {},
 ): Root {
   if (typeof path !== "string" || path === "" || path.includes("\0")) {
     throw new TypeError(`Cannot serve ${describe(path)}: expected the path of a folder`);
@@ -41,6 +48,17 @@ export function openRoot(
       }`,
     );
   }
+  const root = open(path, symlinks, options);
+  if (versions === "") return root;
+  try {
+    return new RootWithVersions(root, open(versions, "deny", options));
+  } catch (cause) {
+    root.close();
+    throw cause;
+  }
+}
+
+function open(path: string, symlinks: Symlinks, options: NativeRootOptions): Root {
   if (platform.os !== "linux" || !available()) return openPortableRoot(path, symlinks);
   return new NativeRoot(path, symlinks, options);
 }

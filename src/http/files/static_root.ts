@@ -42,7 +42,8 @@ export class StaticRoot {
   ) {
     this.settings = settingsOf(options);
     this.mount = typeof prefix === "object" ? prefix : mountOf(prefix);
-    this.root = openRoot(folderOf(root), symlinks);
+    const { versions } = this.settings;
+    this.root = openRoot(folderOf(root), symlinks, { versions: versions && folderOf(versions) });
     this.#reader = new FolderReader(this.root);
     this.#open = (path) => this.root.open(path);
   }

@@ -64,11 +64,12 @@ export interface PlanOptions {
   /**
    * Content codings in order of preference. For `app.js`, sends `app.js.br`, `app.js.zst` or
    * `app.js.gz` to clients that accept it, unless it is older than `app.js`. `true` enables all
-   * three.
+   * three. `"always"` also finds `app.js.gz` and the like where there is no `app.js`; clients get it
+   * whatever they accept, as by `gzip_static always` of nginx.
    *
    * @default {false}
    */
-  readonly precompressed?: boolean | readonly Coding[] | undefined;
+  readonly precompressed?: boolean | "always" | readonly Coding[] | undefined;
 }
 
 /** Options for finding files below a root. */
@@ -109,6 +110,12 @@ export interface LookupOptions {
   readonly notFound?: string | false | undefined;
   /** Redirects and rewrites. The first that matches applies, unless there is a file. */
   readonly redirects?: readonly RedirectRule[] | undefined;
+  /**
+   * Folder with compressed versions of the files, which `sluice serve --compress` has made. They are
+   * sent where there is no sidecar. A changed file has a version of its own. Only with
+   * `precompressed`.
+   */
+  readonly precompressedRoot?: string | undefined;
   /** Name of the only file to serve; `/` redirects to it. @default {all files} */
   readonly only?: string | undefined;
   /** Whether to list folders without an index; a function renders the page. @default {false} */

@@ -26,6 +26,10 @@ export interface Settings {
   readonly cors: Cors | undefined;
   readonly download: boolean | string;
   readonly precompressed: readonly Coding[];
+  /** Whether a sidecar also stands for a missing file. */
+  readonly always: boolean;
+  /** Folder with compressed versions of files; empty for none. */
+  readonly versions: string;
   /** Header fields that select a representation; empty for none. */
   readonly vary: string;
   readonly index: readonly string[];
@@ -67,7 +71,9 @@ function compile(options: SiteOptions): Settings {
     throw new RangeError(`Cannot ${ACTION}: maxRanges is ${describe(maxRanges)}, but must be >= 1`);
   }
   if (typeof listing !== "function") flag(listing, "listing");
-  const precompressed = codings(options.precompressed ?? false);
+  const { precompressed: coded = false, precompressedRoot: versions = "" } = options;
+  const precompressed = codings(coded === "always" ? true : coded);
+  mustBe(typeof versions === "string", ACTION, "precompressedRoot", "a path", versions);
   const cors = compileCors(options.cors ?? false);
   return {
     acceptRanges: flag(options.acceptRanges ?? true, "acceptRanges"),
@@ -81,6 +87,8 @@ function compile(options: SiteOptions): Settings {
     cors,
     download,
     precompressed,
+    always: coded === "always",
+    versions: precompressed.length > 0 ? versions : "",
     vary: [
       ...precompressed.length > 0 ? ["Accept-Encoding"] : [],
       ...cors !== undefined && cors.origins !== "*" ? ["Origin"] : [],
@@ -125,7 +133,11 @@ function cacheControl({ cacheControl = true, maxAge = 0, immutable = false }: Pl
 }
 
 function codings(value: boolean | readonly Coding[]): readonly Coding[] {
-  if (!Array.isArray(value)) return flag(value as boolean, "precompressed") ? CODINGS : [];
+  if (!Array.isArray(value)) {
+    if (typeof value === "boolean") return value ? CODINGS : [];
+    const expected = 'true, false, "always" or a list of codings';
+    mustBe(false, ACTION, "precompressed", expected, value);
+  }
   for (const coding of value) {
     if (!CODINGS.includes(coding)) {
       throw new TypeError(

@@ -16,7 +16,7 @@ import type { FallbackTls } from "./fallback_tls.ts";
 import { listenPortably, type PortableServer } from "./portable_server.ts";
 import { landlock } from "../thread/sandbox.ts";
 import { ServerThreads } from "./server_threads.ts";
-import { checkRoots, openToListen, socketIdentity } from "./listen.ts";
+import { checkFolders, openToListen, socketIdentity } from "./listen.ts";
 import { configure, type FileServerOptions, type ServerConfig } from "./options.ts";
 import { type FileServerStats, statsOf } from "./stats.ts";
 import { startRedirect, stopRedirect } from "./https_redirect.ts";
@@ -148,7 +148,7 @@ export class FileServer implements AsyncDisposable {
   async #listen(): Promise<ServerAddress> {
     const { fallback, sandbox, sites, tls } = this.#config;
     // Another machine may take its time, or never answer: close() does not wait for that.
-    await Promise.race([checkRoots(sites), this.#closed.promise]);
+    await Promise.race([checkFolders(sites), this.#closed.promise]);
     if (platform.os !== "linux" || !available()) return await this.#listenPortably();
     // Load it only for HTTPS, and before the sandbox, which might forbid reading the module.
     const secure = tls && await import("./tls_control.ts");

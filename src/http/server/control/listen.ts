@@ -13,6 +13,7 @@ import * as raw from "../../../sys/raw/mod.ts";
 import { SocketLevel, SocketOption } from "../../../sys/flags/socket.ts";
 import { dupCloexec, setStatusFlags, statusFlags } from "../../../sys/file/open.ts";
 import { OpenFlag } from "../../../sys/flags/file.ts";
+import { readFolders } from "../sites/options.ts";
 import { openListener, streamSocket } from "../../../sys/net/listener.ts";
 
 const EADDRINUSE = errnoNumber("EADDRINUSE");
@@ -108,11 +109,11 @@ function isLeft(address: SocketAddress & { family: "Unix" }): boolean {
 }
 
 /** Whether the folders are there and can be read; not by the loop: they may be on another machine. */
-export async function checkRoots(sites: readonly { readonly root: string }[]): Promise<void> {
-  await Promise.all(sites.map(({ root }) => checkRoot(root)));
+export async function checkFolders(sites: Parameters<typeof readFolders>[0]): Promise<void> {
+  await Promise.all(readFolders(sites).map(checkFolder));
 }
 
-async function checkRoot(root: string): Promise<void> {
+async function checkFolder(root: string): Promise<void> {
   if (guardsPaths() || !available()) return void await builtin("fs").promises.readdir(root);
   (await openFile(root, platform.open.DIRECTORY)).close();
 }

@@ -51,9 +51,11 @@ function descriptorsOf(
 }
 
 /** What the threads that list folders need to know about one. */
-function folderOf({ mount, root, settings, symlinks, upload }: SiteConfig): ListedFolder {
+function folderOf(
+  { mount, root, settings, symlinks, upload, versions }: SiteConfig,
+): ListedFolder {
   const { dotfiles } = settingsOf(settings);
-  return { root, symlinks, dotfiles, above: mount.names, extras: { upload } };
+  return { root, symlinks, versions, dotfiles, above: mount.names, extras: { upload } };
 }
 
 /** Threads that start and end together. */

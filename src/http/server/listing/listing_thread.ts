@@ -21,6 +21,8 @@ import { restrictThread } from "../thread/sandbox.ts";
 export interface ListedFolder {
   readonly root: string;
   readonly symlinks: Symlinks;
+  /** Folder with compressed versions of its files; empty for none. */
+  readonly versions: string;
   readonly dotfiles: Dotfiles;
   /** Decoded names of the path below which it is served. */
   readonly above: readonly string[];

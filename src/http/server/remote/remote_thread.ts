@@ -14,6 +14,7 @@ import { FolderReader } from "../../files/folder.ts";
 import { type OpenFile, openRoot, type Root } from "../../files/open_root.ts";
 import { type FrameAnswerer, serveFrames } from "../listing/frame_server.ts";
 import { type ListingJobData, pageFor, withStatus } from "../listing/listing_thread.ts";
+import { readFolders } from "../sites/options.ts";
 import { restrictThread } from "../thread/sandbox.ts";
 import { decode, encode, type RemoteFacts, type RemoteRequest } from "./messages.ts";
 
@@ -30,7 +31,7 @@ export function serveRemote(job: JobContext, data: RemoteJobData): void {
   try {
     if (data.sandbox) {
       files.openAll();
-      restrictThread({ roots: data.folders.map(({ root }) => root) });
+      restrictThread({ roots: readFolders(data.folders) });
     }
     serveFrames(job, files);
   } finally {
@@ -59,8 +60,8 @@ class RemoteFolder implements FrameAnswerer {
     const { folders, refreshMs, sandbox } = this.#data;
     let opened = this.#roots.get(site);
     if (opened === undefined) {
-      const { root, symlinks } = folders[site]!;
-      opened = openRoot(root, symlinks, { fixed: sandbox, refreshMs });
+      const { root, symlinks, versions } = folders[site]!;
+      opened = openRoot(root, symlinks, { fixed: sandbox, refreshMs, versions });
       this.#roots.set(site, opened);
     }
     return opened;

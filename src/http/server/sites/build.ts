@@ -33,7 +33,9 @@ export function openRoots(
 ): Root[] {
   const roots: Root[] = [];
   try {
-    for (const { root, symlinks } of sites) roots.push(openRoot(root, symlinks, options));
+    for (const { root, symlinks, versions } of sites) {
+      roots.push(openRoot(root, symlinks, { ...options, versions }));
+    }
   } catch (cause) {
     for (const root of roots) root.close();
     throw cause;

@@ -69,6 +69,8 @@ export interface SiteConfig {
   readonly upload: UploadConfig | null;
   /** Contains no functions, which cannot be sent to another thread. */
   readonly settings: SiteOptions;
+  /** Folder with compressed versions of the files; empty for none. */
+  readonly versions: string;
   /** URL of a module with a headers hook; `null` without one. */
   readonly headers: string | null;
   readonly rate: Rate;
@@ -110,15 +112,23 @@ export function siteOf(
       `Cannot ${ACTION}: ${name} must be data, or the URL of a module: a thread takes no function`,
     );
   }
-  settingsOf(settings as SiteOptions);
+  const { versions } = settingsOf(settings as SiteOptions);
   return {
     ...place,
     root: folderOf(root),
     symlinks,
     upload: uploadOf(upload),
+    versions: versions && folderOf(versions),
     settings: settings as SiteOptions,
     headers: headers instanceof URL ? headers.href : null,
   };
+}
+
+/** All folders that threads read. */
+export function readFolders(
+  sites: readonly Pick<SiteConfig, "root" | "versions">[],
+): readonly string[] {
+  return sites.flatMap(({ root, versions }) => versions === "" ? [root] : [root, versions]);
 }
 
 /** Checks the folders below paths of a host. */

@@ -35,6 +35,7 @@ import { restrictThread } from "./sandbox.ts";
 import { setCommonFields } from "../response/response.ts";
 import type { ServiceTls } from "../connection/contracts.ts";
 import { buildSites, openRoots, prepareSites } from "../sites/build.ts";
+import { readFolders } from "../sites/options.ts";
 import type { Sites } from "../sites/sites.ts";
 import { Uploads } from "../upload/uploads.ts";
 import { Service } from "./worker.ts";
@@ -78,7 +79,7 @@ export function run(job: JobContext): void {
     // With kernel TLS, OpenSSL sends tickets and alerts by sendmsg(2).
     const messages = data.tls?.kernel === true;
     if (sandbox) {
-      restrictThread({ roots: sites.map(({ root }) => root), pairs, messages, ...needs });
+      restrictThread({ roots: readFolders(sites), pairs, messages, ...needs });
     }
     loop = new Loop(job, (command) => obey(command as WorkerCommand<Command>));
   } catch (cause) {
