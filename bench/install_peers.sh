@@ -3,7 +3,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-PACKAGES=(nginx-light haproxy wrk fio gcc libc6-dev python3-minimal default-jre-headless util-linux)
+PACKAGES=(nginx-light libnginx-mod-http-brotli-static haproxy wrk fio gcc libc6-dev python3-minimal
+  default-jre-headless util-linux)
 
 missing=()
 for name in "${PACKAGES[@]}"; do dpkg -s "$name" >/dev/null 2>&1 || missing+=("$name"); done

@@ -16,7 +16,7 @@ const PROGRAMS: readonly (readonly [name: string, argv: readonly string[], from:
   ["Java", ["java", "-version"], "Debian: default-jre-headless"],
 ];
 
-const PACKAGES = ["send", "serve-static", "sirv", "express", "fastify", "@fastify/static"];
+const PACKAGES = ["send", "serve-static", "sirv", "express", "fastify", "@fastify/static", "hono"];
 
 /** Returns one line per program, with its version or how to install it. */
 export function listInstalled(): string[] {

@@ -18,6 +18,8 @@ interface NginxOptions {
   readonly connections?: number;
   /** A program that gets all requests; with `keeps`, over kept connections. */
   readonly upstream?: { readonly port: number; readonly keeps: boolean };
+  /** A module to load, and settings of `http`. */
+  readonly site?: { readonly load: string; readonly http: string };
   /** For HTTPS, by TLS 1.3 with one cipher. */
   readonly tls?: Certificate & { readonly cipher: string };
 }
@@ -35,8 +37,8 @@ export interface Certificate {
 export async function startNginx(
   folder: string,
   sendfile: "on" | "off",
-  { keepsFiles = false, workers = 1, connections = 4096, upstream, tls, ...options }: NginxOptions =
-    {},
+  { keepsFiles = false, workers = 1, connections = 4096, site, upstream, tls, ...options }:
+    NginxOptions = {},
 ): Promise<Server> {
   const port = await freePort();
   // Outside of the served folder, one for each instance.
@@ -44,11 +46,12 @@ export async function startNginx(
   mkdirSync(prefix);
   const config = join(prefix, "nginx.conf");
   const kept = keepsFiles ? "open_file_cache max=1000 inactive=20s; open_file_cache_valid 1s;" : "";
-  const more = `${upstream === undefined ? kept : passingOn(upstream)} ${tls ? secured(tls) : ""}`;
+  const more = `${upstream === undefined ? kept : passingOn(upstream)} ${tls ? secured(tls) : ""}
+  ${site?.http ?? ""}`;
   const place = upstream === undefined ? "" : "location / { proxy_pass http://program; }";
   const listen = `listen 127.0.0.1:${port} ${tls ? "ssl" : ""} backlog=2048;`;
   const text = configuration(prefix, folder, listen, sendfile, more, place, workers, connections);
-  writeFileSync(config, text);
+  writeFileSync(config, site === undefined ? text : `load_module ${site.load};\n${text}`);
   // `timeout`, because nginx does not notice when the benchmark is killed.
   const argv = ["timeout", "900", "nginx", "-p", prefix, "-c", config];
   return await startServerOn(port, { argv }, { ...options, everywhere: workers > 1 });

@@ -19,6 +19,7 @@ import { publish } from "./publish.ts";
 import { save } from "./results.ts";
 import { listInstalled } from "./installed.ts";
 import { describePeers, listFor, type PeerName, selectPeers } from "./selection.ts";
+import { arena } from "./what/arena.ts";
 import { broadcast } from "./what/broadcast.ts";
 import { cli } from "./what/cli.ts";
 import { cold } from "./what/cold.ts";
@@ -48,6 +49,7 @@ const BENCHMARKS: Record<string, Benchmark> = {
   direct,
   http,
   https,
+  arena,
   cli,
   fallback,
   middleware,
@@ -67,6 +69,7 @@ const HELP = `Usage: npm run bench -- WHAT [options]
   unpinned    the same with no process on a processor of its own; with one and two threads
   http        createFileServer by kind of request, beside nginx, sirv, Fastify and the runtimes
   https       createFileServer by TLS: large and small files, handshakes, idle connections
+  arena       a site of 20 precompressed assets, beside nginx, Bun, Hono and Fastify
   cli         sluice serve beside createFileServer: quiet, with its live view; and without a cache
   fallback    requests that createFileServer forwards to a program, beside nginx proxy_pass
   middleware  serveStatic() under Express and Fastify, beside their own and sirv, by file size
