@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { once } from "node:events";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
@@ -7,11 +9,15 @@ import { after, before, describe, it } from "node:test";
 import { UnsupportedError } from "../../../src/errors.ts";
 import { createFileServer, type FileServer } from "../../../src/http/mod.ts";
 import type { FileServerOptions } from "../../../src/http/server/control/options.ts";
+import { assertDescriptors, openDescriptors } from "../../_kit/descriptors.ts";
+import { raw } from "../../../src/sys/mod.ts";
 import { fetchRaw, type RawResponse, responses, talk } from "../../_kit/raw_http.ts";
 import { type Program, startProgram } from "./_program.ts";
 
 const PORTABLE = process.env["SLUICE_FFI"] === "none";
-const NO_SANDBOX = PORTABLE && "the sandbox needs foreign calls";
+const NO_SANDBOX = PORTABLE
+  ? "the sandbox needs foreign calls"
+  : raw.landlockVersion() <= 0 && "the kernel has no Landlock, or has it switched off";
 const NO_RATE = PORTABLE && "the kernel keeps this limit, and it cannot be asked";
 const SECRET = "outside of all roots";
 
@@ -296,14 +302,10 @@ describe("mounts and hosts of createFileServer()", () => {
   });
 
   it("keeps to its folders in a sandbox, with listings", { skip: NO_SANDBOX }, async () => {
-    let own: FileServer;
-    try {
-      own = createFileServer({ ...options(), sandbox: true });
-      ({ port } = await own.listen());
-    } catch (error) {
-      if (error instanceof UnsupportedError) return;
-      throw error;
-    }
+    const own = createFileServer({ ...options(), sandbox: true });
+    const { port } = await own.listen();
+    const who = async (target: string, host = "localhost") =>
+      say(await fetchRaw(port, target, { Host: host }));
     assert.equal(await who("/who.txt"), "main");
     assert.equal(await who("/media/who.txt"), "media");
     assert.equal(await who("/media/deep/who.txt"), "deep");
@@ -311,7 +313,6 @@ describe("mounts and hosts of createFileServer()", () => {
     assert.match(await who("/media/sub/list/"), /a\.txt/);
     assert.equal(await who("/media/link.txt"), "404");
     await own.close();
-    port = server.address!.port as number;
   });
 
   it("limits the rate of one mount only, also on a connection that others use", {
@@ -334,6 +335,48 @@ describe("mounts and hosts of createFileServer()", () => {
     const limited = await took("/large.bin", "/slow/large.bin");
     assert.ok(limited > 350, `300 kB at 400 kB/s took ${limited} ms`);
     await own.close();
+  });
+
+  it("closes all folders, also if one of them is missing or clients leave midway", async () => {
+    const cycle = async () => {
+      const own = createFileServer({ ...options(), threads: 2 });
+      const { port } = await own.listen();
+      const target = "/media/large.bin";
+      for (const host of ["localhost", "two.example", "one.example"]) {
+        const socket = connect(port, "127.0.0.1");
+        await once(socket, "connect");
+        socket.write(`GET ${target} HTTP/1.1\r\nHost: ${host}\r\n\r\nGET /media/`);
+        await once(socket, "data");
+        socket.destroy();
+        assert.equal(say(await fetchRaw(port, "/media/who.txt", { Host: "x" })), "media");
+      }
+      await own.close({ graceMs: 0 });
+      const { hosts, mounts, root } = options();
+      const broken = { root, mounts, hosts: { ...hosts, gone: join(parent, "none") } };
+      await assert.rejects(createFileServer(broken).listen(), { code: "ENOENT" });
+    };
+    await cycle();
+    const before = openDescriptors();
+    await cycle();
+    await cycle();
+    await assertDescriptors(before);
+  });
+
+  it("refuses a rate that nothing can keep", { skip: !PORTABLE && "the kernel keeps it" }, () => {
+    const slow = createFileServer({
+      root: parent,
+      mounts: { "/slow": { root: parent, maxRate: 5000 } },
+    });
+    return assert.rejects(slow.listen(), UnsupportedError);
+  });
+
+  it("remembers no more hosts than there may be", async () => {
+    const names = Array.from({ length: 700 }, (_, i) => `h${i}.wild.example`);
+    const text = names.map((name) => `GET /who.txt HTTP/1.1\r\nHost: ${name}\r\n\r\n`);
+    const last = `GET /who.txt HTTP/1.1\r\nHost: one.example\r\nConnection: close\r\n\r\n`;
+    const got = responses(await talk(port, text.join("") + last), Array(701).fill("GET"));
+    assert.ok(got.slice(0, 700).every((one) => say(one) === "wild"));
+    assert.equal(say(got[700]!), "one");
   });
 
   it("says what is wrong with the options", () => {
