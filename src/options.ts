@@ -136,6 +136,25 @@ export function checkFlow(options: FlowOptions, action: string): void {
   }
 }
 
+/** Options that cannot be kept while a file grows. */
+const NOT_FOLLOWING = ["targetOffset", "root", "kernelTls", "header", "trailer"];
+
+/** Checks the option `follow`, and that nothing contradicts it. */
+export function checkFollow(options: { follow?: boolean | undefined }, action: string): void {
+  const { follow } = options;
+  mustBe(typeof (follow ?? false) === "boolean", action, "follow", "a boolean", follow);
+  if (follow !== true) return;
+  const given = options as Record<string, unknown>;
+  const other = NOT_FOLLOWING.find((name) => given[name] !== undefined && given[name] !== false);
+  if (other !== undefined) {
+    throw new TypeError(`Cannot ${action}: follow cannot be combined with ${other}`);
+  }
+  const method = given["method"] ?? "auto";
+  if (method !== "auto") {
+    throw new TypeError(`Cannot ${action}: follow needs method "auto", not ${describe(method)}`);
+  }
+}
+
 /** Returns what a private constructor gets from its own class; throws if somebody else calls it. */
 export function own<T>(value: T, kind: new (...args: never[]) => T, instead: string): T {
   if (value instanceof kind) return value;

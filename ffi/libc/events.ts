@@ -1,4 +1,4 @@
-/** Waiting: poll, epoll and eventfd; and settings of a thread. @module */
+/** Waiting: poll, epoll, eventfd and inotify; and settings of a thread. @module */
 
 import type { Signature } from "../types.ts";
 
@@ -20,6 +20,12 @@ export const EVENTS = {
   prctl: { args: ["i32", "u64", "u64", "u64", "u64"], returns: "i32" },
   /** `int eventfd(unsigned initial, int flags)` */
   eventfd: { args: ["u32", "i32"], returns: "i32" },
+  /** `int inotify_init1(int flags)` */
+  inotify_init1: { args: ["i32"], returns: "i32" },
+  /** `int inotify_add_watch(int fd, const char *path, uint32_t mask)` */
+  inotify_add_watch: { args: ["i32", "buffer", "u32"], returns: "i32" },
+  /** `int inotify_rm_watch(int fd, int watch)` */
+  inotify_rm_watch: { args: ["i32", "i32"], returns: "i32" },
 } as const;
 
 EVENTS satisfies Record<string, Signature>;

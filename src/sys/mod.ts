@@ -30,6 +30,7 @@ export * from "./events.ts";
 export { type FdLike, fdOf } from "./fd.ts";
 export * from "./flags/file.ts";
 export * from "./file/files.ts";
+export * from "./inotify.ts";
 export * from "./io_uring.ts";
 export * from "./memory.ts";
 export * from "./flags/memory.ts";

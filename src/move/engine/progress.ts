@@ -30,6 +30,7 @@ export class TransferProgress {
   #method = "none";
   readonly #options: FlowOptions;
   readonly #startedMs = performance.now();
+  #idleMs = 0;
   #reportedMs = -Infinity;
   #reportedBytes = -1;
   #onAbort: (() => void) | undefined;
@@ -158,7 +159,17 @@ export class TransferProgress {
 
   /** Bytes allowed by now, plus a tenth of a second, because timers are late. */
   #due(maxRate: number): number {
-    return Math.floor((this.elapsedMs / 1000 + 0.1) * maxRate) - this.bytes;
+    return Math.floor(((this.elapsedMs - this.#idleMs) / 1000 + 0.1) * maxRate) - this.bytes;
+  }
+
+  /** Waits for something that `maxRate` must not make up for later. */
+  async idle<T>(task: Promise<T>): Promise<T> {
+    const sinceMs = performance.now();
+    try {
+      return await this.unlessAborted(task);
+    } finally {
+      this.#idleMs += performance.now() - sinceMs;
+    }
   }
 
   /**

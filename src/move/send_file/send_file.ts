@@ -8,6 +8,7 @@ import type { DenoConn } from "../../runtime/deno.ts";
 import { type Connection, findConnection } from "../../runtime/find.ts";
 import {
   checkFlow,
+  checkFollow,
   checkObject,
   checkRange,
   describe,
@@ -16,6 +17,7 @@ import {
   RANGE_OPTIONS,
   resolveRange,
 } from "../../options.ts";
+import { follow } from "../follow/follow.ts";
 import { TransferProgress } from "../engine/progress.ts";
 import { sendToDescriptor } from "./to_descriptor.ts";
 import { sendToResponse } from "./to_response.ts";
@@ -86,6 +88,7 @@ export async function sendFile(
   options: SendFileOptions = {},
 ): Promise<SendResult> {
   const own = checkOptions(options);
+  if (own.follow === true) return await sendGrowing(target, source, own);
   if (typeof target === "number") return await send(source, own, target, sendToDescriptor);
   const connection = findConnection(target);
   if (connection.kind === "response") {
@@ -95,6 +98,18 @@ export async function sendFile(
     return await send(source, own, connection.response, sendToResponse);
   }
   return await inTurn(target, () => send(source, own, connection, sendToSocket));
+}
+
+async function sendGrowing(
+  target: SendTarget,
+  source: string | URL | FdLike,
+  options: Checked<SendFileOptions>,
+): Promise<SendResult> {
+  const to = typeof target === "number" ? target : findConnection(target);
+  const key = typeof to === "number" || to.kind === "response" ? null : target as object;
+  const task = () => follow(source, to, options);
+  const { bytes, method, durationMs } = await (key ? inTurn(key, task) : task());
+  return { bytes, method: method as SendMethod, durationMs };
 }
 
 async function send<T>(
@@ -162,6 +177,7 @@ const OPTIONS: Names<SendFileOptions> = {
   kernelTls: true,
   header: true,
   trailer: true,
+  follow: true,
 };
 
 function checkOptions(given: SendFileOptions): Checked<SendFileOptions> {
@@ -170,6 +186,7 @@ function checkOptions(given: SendFileOptions): Checked<SendFileOptions> {
   checkObject(options, action);
   checkRange(options, action);
   checkFlow(options, action);
+  checkFollow(options, action);
   const { stability, kernelTls, header, trailer } = options;
   const known = stability === undefined || stability === "shared" || stability === "copy";
   mustBe(known, action, "stability", '"shared" or "copy"', stability);

@@ -46,6 +46,15 @@ export interface SendFileOptions extends RangeOptions, FlowOptions {
   header?: Uint8Array | undefined;
   /** Bytes to send after the file, in the same cork. Not for a response. */
   trailer?: Uint8Array | undefined;
+  /**
+   * Whether to go on with what is appended to the file, as `tail -F` does: see `follow` of
+   * {@linkcode TransferOptions}, not with `root`, `kernelTls`, `header` and `trailer`. A response then
+   * has no Content-Length. It is sent in HTTP chunks, which are copied, unless it ends with its
+   * connection: see {@linkcode broadcast}.
+   *
+   * @default {false}
+   */
+  follow?: boolean | undefined;
 }
 
 /** How bytes were sent: see {@linkcode SendResult.method}. */

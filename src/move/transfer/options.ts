@@ -3,6 +3,7 @@
 import { type Checked, type Names, ownOptions } from "../../checked.ts";
 import {
   checkFlow,
+  checkFollow,
   checkObject,
   checkRange,
   FLOW_OPTIONS,
@@ -43,6 +44,21 @@ export interface TransferOptions extends RangeOptions, FlowOptions {
    * @default {"shared"}
    */
   stability?: "shared" | "copy" | undefined;
+  /**
+   * Whether to go on with what is appended to a source file, as `tail -F` does; not with
+   * `targetOffset`, and only with method `"auto"`.
+   *
+   * The transfer then ends when `length` bytes or byte `end` have been moved, when the file has no
+   * name any more and all of it has been moved, when the signal fires, or when the target is closed:
+   * within a second after a reset, but a peer that only ends its side may still read, so it shows at
+   * the next byte. If the file gets shorter, the transfer goes on at its first byte. If `source` is a
+   * path and another file gets that name (log rotation), the rest of the old one goes first, and then
+   * the new one from its first byte on. Bytes that are cut off, or removed with a name that another
+   * file gets, before they have been moved are missing.
+   *
+   * @default {false}
+   */
+  follow?: boolean | undefined;
 }
 
 /** Result of {@linkcode transfer}. */
@@ -59,6 +75,7 @@ const ACTION = "transfer bytes";
 export const TRANSFER_OPTIONS: Names<TransferOptions> = {
   ...RANGE_OPTIONS,
   ...FLOW_OPTIONS,
+  follow: true,
   offset: true,
   targetOffset: true,
   method: true,
@@ -78,6 +95,7 @@ export function checkTransfer(given: TransferOptions): Checked<TransferOptions> 
   checkRange(checked, ACTION);
   checkFlow(checked, ACTION);
   if (targetOffset !== undefined) wholeNumber(targetOffset, "targetOffset", ACTION);
+  checkFollow(checked, ACTION);
   oneOf(method, ["auto", ...METHODS], "method", ACTION);
   oneOf(stability, ["shared", "copy"], "stability", ACTION);
   if (stability === "copy" && (method === "sendfile" || method === "splice")) {

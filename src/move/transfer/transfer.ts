@@ -8,6 +8,7 @@ import { runtimeTarget } from "../engine/connection/sink.ts";
 import { descriptorLike, openInput, rangeOf, type TransferSource } from "../engine/input.ts";
 import { TransferProgress } from "../engine/progress.ts";
 import type { BunWebSocket, WebSocketLike, WebWritable } from "../engine/web/shapes.ts";
+import { follow } from "../follow/follow.ts";
 import { move } from "./methods.ts";
 import {
   checkTransfer,
@@ -137,6 +138,7 @@ async function start(
   const { method = "auto", signal } = options;
   const to = runtimeTarget(target) ??
     fdOf(descriptorLike(target, "transfer to", "a descriptor or a stream"), "target");
+  if (options.follow === true) return await follow(source, to, options);
   const input = await openInput(source, {
     action: "transfer",
     borrows: method !== "copy",

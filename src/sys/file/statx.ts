@@ -82,6 +82,8 @@ export interface FileIdentity {
   readonly type: number;
   /** Size in bytes, for regular files only. */
   readonly size: number;
+  /** Number of names. */
+  readonly links: number;
   /** Last change of data, in nanoseconds since the epoch. */
   readonly mtimeNs: bigint;
   /** Last change of data or attributes, in nanoseconds since the epoch; programs cannot set it. */
@@ -103,6 +105,7 @@ export function identityIn(view: DataView): FileIdentity {
   return {
     type: view.getUint16(28, true) & 0o170000,
     size: Number(view.getBigUint64(40, true)),
+    links: view.getUint32(16, true),
     mtimeNs: nanoseconds(view, 112),
     ctimeNs: nanoseconds(view, 96),
     inode: view.getBigUint64(32, true),

@@ -77,3 +77,37 @@ export const UringEnterFlag = {
   /** `IORING_ENTER_EXT_ARG`: `arg` is a `struct io_uring_getevents_arg`. */
   EXT_ARG: 8,
 } as const;
+
+/** Bits of `flags` in `inotifyInit1()`. */
+export const InotifyFlag = {
+  /** `IN_NONBLOCK`: reads do not wait. */
+  NONBLOCK: platform.open.NONBLOCK as number,
+  /** `IN_CLOEXEC`: closed in programs that this process starts. */
+  CLOEXEC: platform.open.CLOEXEC as number,
+} as const;
+
+/** Bits of `mask` in `inotifyAddWatch()`, and of the events. */
+export const InotifyEvent = {
+  /** `IN_MODIFY`: data has been written, or the file truncated. */
+  MODIFY: 0x002,
+  /** `IN_ATTRIB`: attributes have changed, the number of names included. */
+  ATTRIB: 0x004,
+  /** `IN_CLOSE_WRITE`: a descriptor open for writing was closed. */
+  CLOSE_WRITE: 0x008,
+  /** `IN_MOVED_FROM`: a name has left the folder. */
+  MOVED_FROM: 0x040,
+  /** `IN_MOVED_TO`: a name has come into the folder. */
+  MOVED_TO: 0x080,
+  /** `IN_CREATE`: a name has been made in the folder. */
+  CREATE: 0x100,
+  /** `IN_DELETE`: a name has been removed from the folder. */
+  DELETE: 0x200,
+  /** `IN_DELETE_SELF`: the file is gone. */
+  DELETE_SELF: 0x400,
+  /** `IN_MOVE_SELF`: the file has another name. */
+  MOVE_SELF: 0x800,
+  /** `IN_Q_OVERFLOW`: events were lost; reported without being asked for. */
+  Q_OVERFLOW: 0x4000,
+  /** `IN_IGNORED`: the watch has ended; reported without being asked for. */
+  IGNORED: 0x8000,
+} as const;

@@ -52,6 +52,16 @@ export function epollCtl(
   return fold(libc().epoll_ctl(epoll, op, fd, event.address));
 }
 
+/** `inotify_init1(flags)`. */
+export function inotifyInit1(flags: number): number {
+  return fold(libc().inotify_init1(flags));
+}
+
+/** `inotify_rm_watch(fd, watch)`. */
+export function inotifyRmWatch(fd: number, watch: number): number {
+  return fold(libc().inotify_rm_watch(fd, watch));
+}
+
 /** Buffer for the events of one `epoll_wait`. */
 export class EventList {
   readonly #cell: Cell;

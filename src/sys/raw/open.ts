@@ -128,6 +128,11 @@ export function memfdCreate(name: string, flags: number): number {
 }
 
 /** Encodes a string in UTF-8 with a final NUL, as C expects. */
+/** `inotify_add_watch(fd, path, mask)`. */
+export function inotifyAddWatch(fd: number, path: string, mask: number): number {
+  return fold(libc().inotify_add_watch(fd, cString(path), mask));
+}
+
 function cString(text: string): Uint8Array {
   return encoder.encode(`${text}\0`);
 }

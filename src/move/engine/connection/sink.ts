@@ -100,6 +100,7 @@ export function sinkOf(
             if (bytes.length > 0) await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
           }
         },
+        closed: () => socket.readyState <= 0,
         destroy: () => socket.terminate(),
       };
     }

@@ -9,6 +9,8 @@ export interface Sink {
   write(bytes: Uint8Array): Promise<void>;
   /** Settles once nothing waits in the target; missing if {@linkcode write} waits for that. */
   flush?(): Promise<void>;
+  /** Whether it takes no more; missing if only a write can tell. */
+  closed?(): boolean;
   /** Cuts the connection: see `RuntimeConnection.destroy`. */
   destroy(): void;
   /** Gives the target back to its owner. */

@@ -48,8 +48,12 @@ interface Writer {
 function writableSink(stream: WebWritable): Sink {
   if (stream.locked) throw new TypeError(`Cannot write to ${describe(stream)}: it is locked`);
   const writer = stream.getWriter() as Writer;
-  for (const end of [writer.closed, writer.ready]) end.catch(() => {});
+  let closed = false;
+  const ended = () => void (closed = true);
+  writer.closed.then(ended, ended);
+  writer.ready.catch(() => {});
   return {
+    closed: () => closed,
     async write(bytes) {
       // Rejects once the stream has failed; its own queue may be longer than one chunk.
       await writer.ready;
@@ -101,6 +105,7 @@ function socketSink(socket: WebSocketLike | BunWebSocket, buffered: () => number
         if (socket.send(message) === 0) throw new Error("The WebSocket has dropped a message");
       }
     },
+    closed: () => socket.readyState > OPEN,
     flush: () => until(() => buffered() === 0),
     destroy: () => socket.close(),
     release: () => void (over = true),
