@@ -26,6 +26,8 @@ export const FLOOR: readonly string[] = [
   "test/move/lengthless",
   "test/move/pseudo_files",
   "test/move/silent_address",
+  "test/move/transfer/follow",
+  "test/move/transfer/web",
   "test/package/options_once",
 ];
 

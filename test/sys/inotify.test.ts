@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { appendFileSync, renameSync, unlinkSync } from "node:fs";
+import { renameSync, unlinkSync } from "node:fs";
 import { basename } from "node:path";
 import { after, describe, it } from "node:test";
 import * as sys from "../../src/sys/mod.ts";
@@ -37,7 +37,10 @@ describe("inotifyInit1(), inotifyAddWatch() and inotifyRmWatch()", () => {
       const file = sys.inotifyAddWatch(queue, path, InotifyEvent.MODIFY | InotifyEvent.ATTRIB);
       const names = InotifyEvent.MOVED_TO | InotifyEvent.DELETE;
       const parent = sys.inotifyAddWatch({ fd: queue }, folder.path, names);
-      appendFileSync(path, "b");
+      // Deno's appendFileSync() sets the mode, too.
+      const target = sys.open(path, sys.OpenFlag.WRONLY);
+      sys.write(target, Buffer.from("b"));
+      sys.close(target);
       renameSync(path, `${path}.new`);
       unlinkSync(`${path}.new`);
       const name = `${basename(path)}.new`;
