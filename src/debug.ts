@@ -10,7 +10,7 @@ import { builtin } from "./builtins.ts";
 let enabled: boolean | undefined;
 
 /**
- * Prints a line such as `SLUICE 4711: transfer of 1048576 bytes by sendfile took 3 ms`.
+ * Prints a line such as `SLUICE 4711: sendFile: 1048576 bytes by sendfile in 3 ms`.
  *
  * Calls `line` only if the list in `NODE_DEBUG` contains `sluice` or a pattern that matches it, as
  * Node.js's `util.debuglog()` does. Prints nothing on Deno without `--allow-env`.

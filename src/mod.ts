@@ -67,7 +67,7 @@ export { MappedBytes } from "./memory/mapping/mapped_bytes.ts";
 export type { Needle, TextEncodingName } from "./memory/mapping/text.ts";
 export { Mapping, type Residency } from "./memory/mapping/mapping.ts";
 export type { MapAccess, MappedRange } from "./memory/mapping/mapping_state.ts";
-export type { TransferEvent, TransferTrace } from "./move/engine/diagnostics.ts";
+export type { Operation, TransferEvent, TransferTrace } from "./move/engine/diagnostics.ts";
 export {
   createReadStream,
   type ReadStreamOptions,

@@ -11,7 +11,7 @@ describe("NODE_DEBUG=sluice", () => {
       const { code, stderr } = await runChild(PROGRAM, { env: { NODE_DEBUG: list } });
       assert.equal(code, 0, stderr);
       assert.match(stderr, new RegExp(`^SLUICE \\d+: foreign calls by ${backend().name}$`, "m"));
-      assert.match(stderr, /^SLUICE \d+: 8388608 bytes by \S+ in \d+ ms$/m);
+      assert.match(stderr, /^SLUICE \d+: copyFile: 8388608 bytes by \S+ in \d+ ms$/m);
     });
   }
 

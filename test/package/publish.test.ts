@@ -143,6 +143,25 @@ describe("the published package", () => {
     }
   });
 
+  it("names functions and files in its stack traces", () => {
+    const file = write(
+      "trace.mjs",
+      `import { MappedFile, sendFile } from "sluice";
+      const traces = [];
+      for (const call of [() => MappedFile.open("/none"), () => sendFile(-1, "/none", { start: -1 })]) {
+        try {
+          await call();
+        } catch (error) {
+          traces.push(error.stack);
+        }
+      }
+      console.log(JSON.stringify(traces));`,
+    );
+    const [mapped, sent] = runJson(file) as string[];
+    assert.match(mapped!, /^\s*at .*\bopen .*sluice\/dist\/[\w-]+\.js/m);
+    assert.match(sent!, /^\s*at .*\bsendFile .*sluice\/dist\/[\w-]+\.js/m);
+  });
+
   it("installs nothing by scripts, and needs nothing but what may be missing", () => {
     const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
     for (const name of ["preinstall", "install", "postinstall"]) {

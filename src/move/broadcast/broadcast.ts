@@ -120,7 +120,7 @@ export function broadcast(
     const { signal } = own;
     const input = await openInput(source, { action: "broadcast", borrows: true, signal });
     const chunkSource = chunkSourceOf(input, own);
-    const progress = new TransferProgress(own, chunkSource.total);
+    const progress = new TransferProgress(own, chunkSource.total, "broadcast");
     loop = new BroadcastLoop(chunkSource, progress, own);
     let index = 0;
     for (const each of early.values()) loop.registry.add(each, index++ < count);

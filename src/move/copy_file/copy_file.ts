@@ -116,7 +116,8 @@ async function copyOpen(
   const generated = await contentsOf(fd, stats, options.signal ?? undefined);
   const size = generated?.size ?? stats.size;
   const occupied = generated === undefined ? stats.blocks * 512 : size;
-  const progress = new TransferProgress(options, Math.min(size, occupied === 0 ? size : occupied));
+  const total = Math.min(size, occupied === 0 ? size : occupied);
+  const progress = new TransferProgress(options, total, "copyFile");
   try {
     return await progress.report<CopyMethod>(async () => {
       const whole = generated === undefined && occupied >= size && isPlain(options);

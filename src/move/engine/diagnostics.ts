@@ -5,6 +5,15 @@ import { builtin } from "../../builtins.ts";
 import { debug } from "../../debug.ts";
 import type { TransferResult } from "../../options.ts";
 
+/** The function that moves bytes; `sendFile` also stands for `serveStatic` and its like. */
+export type Operation =
+  | "sendFile"
+  | "createReadStream"
+  | "transfer"
+  | "copyFile"
+  | "broadcast"
+  | "relay";
+
 /**
  * Published on the channel `"sluice:transfer"` of `node:diagnostics_channel` when a transfer has
  * ended for any reason.
@@ -25,6 +34,8 @@ import type { TransferResult } from "../../options.ts";
  * ```
  */
 export interface TransferEvent extends TransferResult {
+  /** The function that moved the bytes. */
+  operation: Operation;
   /** Error that ended it before its last byte; absent on success. */
   error?: Error | undefined;
 }
@@ -46,6 +57,8 @@ export interface TransferEvent extends TransferResult {
  * ```
  */
 export interface TransferTrace extends Partial<TransferEvent> {
+  /** The function that moves the bytes. */
+  readonly operation: Operation;
   /** Bytes that the transfer is to move; `Infinity` if its length is unknown. */
   readonly total: number;
 }
@@ -66,9 +79,9 @@ const END = "tracing:sluice:transfer:asyncEnd";
 const FAILED = "tracing:sluice:transfer:error";
 
 /** Publishes the start of a transfer; returns what to pass to {@linkcode publish} at its end. */
-export function publishStart(total: number): TransferTrace | undefined {
+export function publishStart(operation: Operation, total: number): TransferTrace | undefined {
   if (!isTraced()) return undefined;
-  const trace: TransferTrace = { total };
+  const trace: TransferTrace = { operation, total };
   channelOf(START).publish(trace);
   return trace;
 }
@@ -81,15 +94,30 @@ export function isTraced(): boolean {
 /** Publishes an event; costs almost nothing without subscribers. */
 export function publish(event: TransferEvent, trace?: TransferTrace): void {
   debug(() => {
-    const { bytes, method, durationMs, error } = event;
+    const { operation, bytes, method, durationMs, error } = event;
     const end = error === undefined ? "" : `, then ${error.name}: ${error.message}`;
-    return `${bytes} bytes by ${method} in ${Math.round(durationMs)} ms${end}`;
+    return `${operation}: ${bytes} bytes by ${method} in ${Math.round(durationMs)} ms${end}`;
   });
   const channel = channelOf("sluice:transfer");
   if (channel.hasSubscribers) channel.publish(event);
   if (trace === undefined) return;
-  const { error, ...rest } = event;
+  const { error, operation: _, ...rest } = event;
   Object.assign(trace, rest, error && { error });
   if (error !== undefined) channelOf(FAILED).publish(trace);
   channelOf(END).publish(trace);
+}
+
+/**
+ * Returns a listener for the requests of a server that also publishes them on the channel
+ * `"sluice:request"`, if that has a subscriber now.
+ */
+export function publishing<T extends object>(
+  onRequest: ((event: T) => void) | undefined,
+): ((event: T) => void) | undefined {
+  const channel = channelOf("sluice:request");
+  if (!channel.hasSubscribers) return onRequest;
+  return (event) => {
+    channel.publish(event);
+    onRequest?.(event);
+  };
 }

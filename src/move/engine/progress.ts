@@ -2,7 +2,7 @@
 
 import { AbortError, SyscallError, TruncatedError } from "../../errors.ts";
 import type { FlowOptions, TransferResult } from "../../options.ts";
-import { publish, publishStart, type TransferTrace } from "./diagnostics.ts";
+import { type Operation, publish, publishStart, type TransferTrace } from "./diagnostics.ts";
 
 const PROGRESS_MS = 100;
 const MOST_PAUSE_MS = 1000;
@@ -29,6 +29,7 @@ export class TransferProgress {
   /** Method that moved the last of them. */
   #method = "none";
   readonly #options: FlowOptions;
+  readonly #operation: Operation;
   readonly #startedMs = performance.now();
   #idleMs = 0;
   #reportedMs = -Infinity;
@@ -36,9 +37,10 @@ export class TransferProgress {
   #onAbort: (() => void) | undefined;
   #trace: TransferTrace | undefined;
 
-  constructor(options: FlowOptions, total: number) {
+  constructor(options: FlowOptions, total: number, operation: Operation = "transfer") {
     this.#options = options;
     this.total = total;
+    this.#operation = operation;
   }
 
   /** Method that moved the last bytes; `"none"` before the first. */
@@ -210,12 +212,13 @@ export class TransferProgress {
 
   /** Publishes the start on the tracing channel. */
   begin(): void {
-    this.#trace = publishStart(this.total);
+    this.#trace = publishStart(this.#operation, this.total);
   }
 
   /** Publishes the result on the diagnostics channels. */
   publish(error: Error | undefined): void {
     const { bytes, elapsedMs: durationMs } = this;
-    publish({ bytes, method: this.#method, durationMs, error }, this.#trace);
+    const operation = this.#operation;
+    publish({ operation, bytes, method: this.#method, durationMs, error }, this.#trace);
   }
 }

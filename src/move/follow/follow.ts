@@ -33,6 +33,7 @@ export async function follow(
   source: TransferSource,
   target: RuntimeTarget | number,
   options: FollowOptions,
+  operation: "transfer" | "sendFile",
 ): Promise<TransferReport> {
   const { signal, length, end } = options;
   const input = followable(
@@ -41,7 +42,7 @@ export async function follow(
   );
   const { start } = checked(() => rangeOf(input, options, "follow a file"), input);
   const total = length ?? (end === undefined ? Infinity : end - start + 1);
-  const progress = new TransferProgress(options, total);
+  const progress = new TransferProgress(options, total, operation);
   const file = new FollowedFile(source, input, start);
   try {
     return await progress.report(async () => {

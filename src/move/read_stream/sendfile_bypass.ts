@@ -214,7 +214,7 @@ class StreamProgress extends TransferProgress {
   readonly #stream: FileReadable;
 
   constructor(stream: FileReadable, total: number) {
-    super({}, total);
+    super({}, total, "createReadStream");
     this.#stream = stream;
   }
 

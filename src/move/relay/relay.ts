@@ -2,6 +2,7 @@
 
 import { checkFunction, checkObject, checkSignal, wholeNumber } from "../../options.ts";
 import { AbortError } from "../../errors.ts";
+import { publish, publishStart } from "../engine/diagnostics.ts";
 import { copyPair } from "./copying.ts";
 import { closeUntaken, examine, type Side } from "./side.ts";
 import { endUnreached } from "./server/unreached.ts";
@@ -69,6 +70,11 @@ export async function relay(
   };
   const sides: Side[] = [];
   let begun = false;
+  const trace = publishStart("relay", Infinity);
+  const tellEnd = (method: string, error?: Error) => {
+    const durationMs = performance.now() - began;
+    publish({ operation: "relay", bytes: progress.bytes, method, durationMs, error }, trace);
+  };
   try {
     for (const target of [a, b]) sides.push(await examine(target));
     if (signal?.aborted) throw new AbortError(0, signal.reason);
@@ -78,8 +84,10 @@ export async function relay(
     begun = true;
     const method = await run(first, second, { idleMs: idleTimeoutMs, progress, signal });
     onProgress?.({ ...progress });
+    tellEnd(method);
     return { ...progress, method, durationMs: performance.now() - began };
   } catch (cause) {
+    tellEnd("none", cause as Error);
     if (!begun && cause instanceof AbortError) sides.forEach(closeUntaken);
     // A wrong argument changes nothing.
     else if (!begun && !(cause instanceof TypeError)) leave([a, b]);

@@ -28,7 +28,7 @@ export async function sendParts(
   length: number,
 ): Promise<void> {
   if (res.writableEnded || res.destroyed) throw connectionClosed({ syscall: "sendfile" });
-  const progress = new TransferProgress({}, length);
+  const progress = new TransferProgress({}, length, "sendFile");
   const sink = streamSink(res);
   const sendAll = async (body: ResponseBody | null): Promise<void> => {
     for (const part of parts) {

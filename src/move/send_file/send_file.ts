@@ -107,7 +107,7 @@ async function sendGrowing(
 ): Promise<SendResult> {
   const to = typeof target === "number" ? target : findConnection(target);
   const key = typeof to === "number" || to.kind === "response" ? null : target as object;
-  const task = () => follow(source, to, options);
+  const task = () => follow(source, to, options, "sendFile");
   const { bytes, method, durationMs } = await (key ? inTurn(key, task) : task());
   return { bytes, method: method as SendMethod, durationMs };
 }
@@ -122,7 +122,7 @@ async function send<T>(
   const { fd, size, path, remote, close } = await unlessAborted(opening, options);
   try {
     const range = resolveRange(options, size, "send a file");
-    const progress = new TransferProgress(options, range.length);
+    const progress = new TransferProgress(options, range.length, "sendFile");
     if (progress.aborted) throw progress.abortError();
     await progress.run(() => sender(target, { fd, path, remote, ...range }, options, progress));
     const method = progress.method as SendMethod;

@@ -138,7 +138,7 @@ async function start(
   const { method = "auto", signal } = options;
   const to = runtimeTarget(target) ??
     fdOf(descriptorLike(target, "transfer to", "a descriptor or a stream"), "target");
-  if (options.follow === true) return await follow(source, to, options);
+  if (options.follow === true) return await follow(source, to, options, "transfer");
   const input = await openInput(source, {
     action: "transfer",
     borrows: method !== "copy",

@@ -2,6 +2,7 @@
 
 import { requireRuntime } from "../../../sys/libc.ts";
 import { checkObject, describe, mustBe } from "../../../options.ts";
+import { publishing } from "../../../move/engine/diagnostics.ts";
 import { ROOT } from "../../rules/by_path/mount.ts";
 import { configureTls, type TlsConfig, type TlsOptions } from "../../../tls/options.ts";
 import { type AuthConfig, authOf, type AuthOptions } from "../auth/options.ts";
@@ -96,7 +97,9 @@ export interface FileServerOptions extends FolderOptions {
   log?: LogOptions | undefined;
   /**
    * Called for each request when its response has been sent or aborted, and repeatedly while a
-   * large one is being sent. Runs on your program's thread, with a small delay.
+   * large one is being sent. Runs on your program's thread, with a small delay. The channel
+   * `"sluice:request"` of `node:diagnostics_channel` gets the same events, if it has a subscriber when
+   * the server is created.
    */
   onRequest?: ((event: RequestEvent) => void) | undefined;
   /**
@@ -179,7 +182,9 @@ export function configure(options: FileServerOptions): ServerConfig {
     tls: options.tls === undefined ? undefined : configureTls(options.tls),
     auth: options.auth === undefined ? null : authOf(options.auth),
     log: log === undefined ? undefined : logOf(log),
-    onRequest: onRequest === undefined ? undefined : callback(onRequest, "onRequest"),
+    onRequest: publishing(
+      onRequest === undefined ? undefined : callback(onRequest, "onRequest"),
+    ),
     eventsPerSecond: eventsPerSecond === Infinity
       ? Infinity
       : between(eventsPerSecond, "eventsPerSecond", 0, 1_000_000),
