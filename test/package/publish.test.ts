@@ -13,12 +13,12 @@ import { consumer, oncePerRun, programArgs, runJson, tool, write } from "../_kit
  * with their Workers; the command comes with the libraries bundled into it.
  */
 const BUDGET = {
-  core: 127_600,
+  core: 130_500,
   sys: 10_000,
   http: 97_600,
   tls: 6_000,
-  declarations: 76_000,
-  texts: 414_000,
+  declarations: 77_700,
+  texts: 416_600,
   command: 300_000,
 } as const;
 /** Entries of the core, and those whose code is needed beyond it. */
