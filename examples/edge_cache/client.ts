@@ -278,14 +278,19 @@ export class Client implements Waiter, Reader, Recipient {
         this.awaitRoom();
         return false;
       }
-      const count = raw.sendfile(this.fd, entry.fd, sending.at, Math.min(wanted, TURN_BYTES));
-      if (count <= 0) {
-        if (count === EAGAIN) this.awaitRoom();
-        else this.close();
+      const piece = Math.min(wanted, TURN_BYTES);
+      const count = raw.sendfile(this.fd, entry.fd, sending.at, piece);
+      if (count <= 0 && count !== EAGAIN) {
+        this.close();
         return false;
       }
-      sending.at += count;
+      sending.at += Math.max(count, 0);
       sent += count;
+      // The socket is full. Another call would gather pages in vain.
+      if (count < piece) {
+        this.awaitRoom();
+        return false;
+      }
     }
     return true;
   }
