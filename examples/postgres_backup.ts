@@ -21,7 +21,7 @@ import { basename, join } from "node:path";
 import process from "node:process";
 import { parseArgs, promisify } from "node:util";
 import type { CopyOptions } from "../src/mod.ts";
-import { cachedBytes } from "./direct_backup/cached.ts";
+import { cachedBytes, uncache } from "./direct_backup/cached.ts";
 import { type Copied, copyData, copyWal } from "./postgres_backup/copy.ts";
 import { type BackupStart, Session, startBackup, stopBackup } from "./postgres_backup/session.ts";
 
@@ -134,13 +134,16 @@ function megabytes(bytes: number): string {
   return `${(bytes / MB).toFixed(1)} MB`;
 }
 
-/** Cached bytes of a data folder, without WAL, whose files the server itself replaces. */
-function cachedIn(folder: string): number {
-  const paths = readdirSync(folder, { recursive: true, withFileTypes: true })
+/** Files of a data folder, without WAL, whose files the server itself replaces. */
+function filesIn(folder: string): string[] {
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile() && basename(entry.parentPath) !== "pg_wal")
     .map((entry) => join(entry.parentPath, entry.name));
+}
+
+function cachedIn(folder: string): number {
   let sum = 0;
-  for (const path of paths) {
+  for (const path of filesIn(folder)) {
     try {
       sum += cachedBytes(path);
     } catch (error) {
@@ -190,6 +193,7 @@ async function compare(data: string, target: string): Promise<void> {
     pg_basebackup: ["pg_basebackup", "-D", copy, "-c", "fast", "-X", "stream", "--no-sync"],
   };
   for (const [name, [program, ...args]] of Object.entries(tools)) {
+    filesIn(target).forEach(uncache); // as our backup has left it
     const before = cachedIn(target) + cachedIn(data);
     const startMs = performance.now();
     try {

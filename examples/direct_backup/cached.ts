@@ -1,4 +1,4 @@
-/** Measures how much of a file is in memory. @module */
+/** Measures how much of a file is in memory, and drops it from there. @module */
 
 import * as sys from "../../src/sys/mod.ts";
 
@@ -7,6 +7,16 @@ export function cachedBytes(path: string): number {
   const fd = sys.open(path, sys.OpenFlag.RDONLY | sys.OpenFlag.CLOEXEC);
   try {
     return pages(fd) * sys.pageSize();
+  } finally {
+    sys.close(fd);
+  }
+}
+
+/** Drops a file from the page cache, as far as it is written to the disk. */
+export function uncache(path: string): void {
+  const fd = sys.open(path, sys.OpenFlag.RDONLY | sys.OpenFlag.CLOEXEC);
+  try {
+    sys.posixFadvise(fd, 0, 0, sys.FileAdvice.DONTNEED);
   } finally {
     sys.close(fd);
   }
