@@ -123,18 +123,19 @@ function bind(): Binding {
   return { calls: calls as unknown as Libc, missing, library };
 }
 
-/** Finds the library by binding the one symbol that every table needs. */
+/** Finds the library by binding the symbol that tells it. */
 function open(ffi: Backend): string {
   const failures: unknown[] = [];
-  for (const name of platform.libraries) {
+  for (const { name, symbol } of platform.libraries) {
     try {
-      ffi.bind(name, { close: TABLE.close });
+      // It is not called, so its signature does not matter.
+      ffi.bind(name, { [symbol]: TABLE.close });
       return name;
     } catch (cause) {
       failures.push(cause);
     }
   }
-  const tried = platform.libraries.join(", ");
+  const tried = platform.libraries.map(({ name }) => name).join(", ");
   throw new AggregateError(
     failures,
     `Cannot open the C library: tried ${tried} (first failure: ${failures[0]})`,

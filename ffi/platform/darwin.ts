@@ -26,7 +26,7 @@ const ERRNO_NAMES = (
 
 const COMMON = {
   os: "darwin",
-  libraries: ["/usr/lib/libSystem.B.dylib"],
+  libraries: [{ name: "/usr/lib/libSystem.B.dylib", symbol: "close" }],
   errnoSymbol: "__error",
   errnoNames: ERRNO_NAMES,
   open: {

@@ -7,7 +7,7 @@
  * @module
  */
 
-import type { Platform } from "./types.ts";
+import type { LibraryName, Platform } from "./types.ts";
 
 // Errno 1 to 133 of asm-generic/errno-base.h and errno.h, the same on both processors. EWOULDBLOCK
 // (11) and EDEADLOCK (35) are aliases; 41 and 58 are unused.
@@ -139,11 +139,12 @@ const OPEN = {
   PATH: 0o10000000,
 } as const;
 
-// glibc first, then musl by its versioned name, as on Alpine, and by its linker's alias.
-const libraries = (muslArch: string): string[] => [
-  "libc.so.6",
-  `libc.musl-${muslArch}.so.1`,
-  `ld-musl-${muslArch}.so.1`,
+// glibc first, then musl by its versioned name, as on Alpine, and by its linker's alias. The symbol
+// tells glibc: the linker of musl takes every name that starts with "libc." for musl itself.
+const libraries = (muslArch: string): LibraryName[] => [
+  { name: "libc.so.6", symbol: "gnu_get_libc_version" },
+  { name: `libc.musl-${muslArch}.so.1`, symbol: "close" },
+  { name: `ld-musl-${muslArch}.so.1`, symbol: "close" },
 ];
 
 export const LINUX_X64: Platform = {

@@ -1,11 +1,18 @@
 /** Differences between operating systems and processors, as data. @module */
 
+/** A name that the C library may have. */
+export interface LibraryName {
+  readonly name: string;
+  /** Function that only the right library exports under this name. */
+  readonly symbol: string;
+}
+
 /** Constants and layouts of one operating system on one processor. */
 export interface Platform {
   readonly os: "linux" | "darwin";
   readonly arch: "x64" | "arm64";
   /** Names of the C library to try, in order. */
-  readonly libraries: readonly string[];
+  readonly libraries: readonly LibraryName[];
   /** Function that returns the address of this thread's errno. */
   readonly errnoSymbol: "__errno_location" | "__error";
   /** Name of each errno, by number; holes are unused numbers. */
