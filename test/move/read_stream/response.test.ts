@@ -454,6 +454,7 @@ describeWithoutLeaks("createReadStream() piped into a response", {
       for (const event of events) {
         assert.ok(event.durationMs > 0);
         assert.deepEqual({ ...event, durationMs: 0 }, {
+          operation: "createReadStream",
           bytes: statSync(path).size,
           method: "sendfile",
           durationMs: 0,
