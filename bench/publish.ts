@@ -55,8 +55,15 @@ export function publish(): string[] {
   return written;
 }
 
-/** Draws the lines of a result, or one chart per column of figures, except the clients' columns. */
-export function draw({ what, title, columns, rows, series }: Result): Chart[] {
+/** Draws the lines or the pictures of a result, or one chart per column of figures, except the clients' columns. */
+export function draw({ what, title, columns, rows, series, pictures }: Result): Chart[] {
+  if (pictures !== undefined) {
+    return pictures.map((each) => ({
+      name: `${what}-${each.name}.svg`,
+      title: each.title,
+      svg: chart(each.title, each.entries),
+    }));
+  }
   if (series !== undefined) {
     return series.map((each) => ({
       name: `${what}-${each.name}.svg`,

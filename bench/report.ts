@@ -1,5 +1,6 @@
 /** A benchmark's report, printed as Markdown, which is readable in a terminal. @module */
 
+import type { Entry } from "./chart.ts";
 import type { Summary } from "./measure/stats.ts";
 
 /** A figure with a limit. */
@@ -23,6 +24,14 @@ export interface Series {
   }[];
 }
 
+/** Bars over one axis. */
+export interface Picture {
+  /** Name that is unique within a benchmark; part of a file name. */
+  readonly name: string;
+  readonly title: string;
+  readonly entries: readonly Entry[];
+}
+
 /** The result of a benchmark. */
 export interface Report {
   readonly title: string;
@@ -33,6 +42,8 @@ export interface Report {
   readonly bars: readonly Bar[];
   /** Lines to draw instead of one bar per row. */
   readonly series?: readonly Series[];
+  /** Bar charts to draw instead of one per column. */
+  readonly pictures?: readonly Picture[];
   /** All single figures, for `--json`. */
   readonly samples: unknown;
 }

@@ -18,6 +18,7 @@ export interface Result {
   readonly rows: readonly (readonly string[])[];
   readonly bars: Report["bars"];
   readonly series?: Report["series"];
+  readonly pictures?: Report["pictures"];
   readonly environment: {
     readonly machine: string;
     readonly load: string;
@@ -28,8 +29,8 @@ export interface Result {
 /** Keeps a report, and replaces an older one of the same day; returns the path. */
 export function save(what: string, report: Report, environment: Result["environment"]): string {
   const date = new Date().toISOString().slice(0, 10);
-  const { title, method, columns, rows, bars, series } = report;
-  const result: Result = { what, date, title, environment, method, columns, rows, bars, series };
+  const { samples: _, ...kept } = report;
+  const result: Result = { what, date, environment, ...kept };
   mkdirSync(FOLDER, { recursive: true });
   const file = new URL(`${date}-${what}.json`, FOLDER);
   writeFileSync(file, `${JSON.stringify(result, null, 2)}\n`);

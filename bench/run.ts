@@ -27,6 +27,7 @@ import { copy } from "./what/copy.ts";
 import { crowd } from "./what/crowd.ts";
 import { direct } from "./what/direct.ts";
 import { fallback } from "./what/fallback.ts";
+import { examples } from "./what/examples.ts";
 import { ffi } from "./what/ffi.ts";
 import { mmap } from "./what/mmap.ts";
 import { log } from "./what/log.ts";
@@ -61,6 +62,7 @@ const BENCHMARKS: Record<string, Benchmark> = {
   broadcast,
   growth,
   ffi,
+  examples,
 };
 
 const HELP = `Usage: npm run bench -- WHAT [options]
@@ -85,6 +87,7 @@ const HELP = `Usage: npm run bench -- WHAT [options]
   mmap        64 bytes at random offsets of a mapped file, beside readSync and promises
   broadcast   1 GiB to 16 clients at once: CPU beside streams, and what one stopped client costs
   growth      how cost grows: 1 to 1,000 clients, 1 KiB to 4 GiB, 1 and 2 threads; beside nginx
+  examples    the famous programs in examples/, each with its own comparison
   all         all of them, which takes about an hour; the default
   list        prints these names
 
