@@ -27,6 +27,11 @@ export interface CompressorOptions {
   readonly minBytes: number;
   /** Most bytes of all versions. */
   readonly maxBytes: number;
+  /**
+   * Milliseconds for which a file must be unchanged. One that has just changed may change again
+   * without another time, and waits for the next pass.
+   */
+  readonly settledMs: number;
 }
 
 /** What one pass over the folder has done. */
@@ -39,8 +44,8 @@ export interface Pass {
   full: boolean;
 }
 
-/** A file that has just changed may change again without another time: it waits for the next pass. */
-const SETTLED_MS = 1000;
+/** Usual value of `settledMs`: some runtimes report times in whole seconds. */
+export const SETTLED_MS: number = 1000;
 
 /** `name.mtime-ctime-size.gz`; see `versionTag`. */
 const VERSION = /^(.+)\.([0-9a-z-]+-[0-9a-z-]+-[0-9a-z]+)\.(?:br|zst|gz)$/s;
@@ -133,13 +138,13 @@ export class Compressor {
   }
 
   async #file(path: string, pass: Pass, signal: AbortSignal): Promise<void> {
-    const { cache, codecs, minBytes } = this.#options;
+    const { cache, codecs, minBytes, settledMs } = this.#options;
     const file = await this.#root.open(path);
     if (typeof file === "number") return;
     try {
       const { ctimeNs, folder, made, size } = file;
       const age = Date.now() - Number(ctimeNs / 1_000_000n);
-      const settled = age < 0 || age >= SETTLED_MS;
+      const settled = age < 0 || age >= settledMs;
       if (folder || made || size < minBytes || !settled) return;
       const tag = versionTag(file);
       for (const [coding, codec] of codecs) {
@@ -192,6 +197,9 @@ export class Compressor {
         await target.truncate();
         bytes = 0;
       }
+      // For Last-Modified, which is that of the file.
+      const modified = Number(file.mtimeNs) / 1e9;
+      await fs.utimes(partial, modified, modified).catch(() => {});
       // After a loss of power, a file must not be there in part.
       await target.sync();
       await fs.mkdir(dirname(version), { recursive: true, mode: 0o700 });

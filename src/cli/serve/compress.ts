@@ -2,7 +2,12 @@
 
 import { openCache, usualCache } from "../compress/cache_folder.ts";
 import { codecs } from "../compress/codecs.ts";
-import { Compressor, type CompressorOptions, type Pass } from "../compress/compressor.ts";
+import {
+  Compressor,
+  type CompressorOptions,
+  type Pass,
+  SETTLED_MS,
+} from "../compress/compressor.ts";
 import type { Coding, FileServerOptions } from "../../http/mod.ts";
 
 /** Flags about compressed versions. */
@@ -61,6 +66,7 @@ export class Compression {
       ...{ cache, dotfiles, only, root, codecs: this.#codecs },
       minBytes: LEAST_BYTES,
       maxBytes: compressMax,
+      settledMs: SETTLED_MS,
     });
     return { precompressed: true, precompressedRoot: cache.versions };
   }
