@@ -24,6 +24,7 @@ type Builtins = {
   tls: typeof import("node:tls");
   url: typeof import("node:url");
   worker_threads: typeof import("node:worker_threads");
+  zlib: typeof import("node:zlib");
 };
 
 const loaded: Partial<Builtins> = {};

@@ -60,6 +60,7 @@ export {
   type FileServer,
   type ServerAddress,
 } from "./server/control/file_server.ts";
+export type { ArchiveOptions } from "./archive/options.ts";
 export type { UploadOptions } from "./upload/rules.ts";
 export type { AuthOptions } from "./server/auth/options.ts";
 export type { RequestEvent } from "./server/thread/log_format.ts";

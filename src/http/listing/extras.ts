@@ -8,10 +8,12 @@ import { formatBytes } from "./text.ts";
 export interface ListingExtras {
   /** Uploads; `null` without them. */
   readonly upload: UploadConfig | null;
+  /** Whether the folder can be downloaded as an archive. */
+  readonly archives: boolean;
 }
 
 /** Nothing: as for `serveStatic`. */
-export const NO_EXTRAS: ListingExtras = { upload: null };
+export const NO_EXTRAS: ListingExtras = { upload: null, archives: false };
 
 const STYLE =
   "#up{margin:1rem 0;padding:.7rem 1rem;border:1px dashed var(--line);border-radius:.5rem;color:var(--soft)}" +
@@ -24,8 +26,15 @@ const STYLE =
   "#up li span:first-child{flex:1;min-width:10rem;overflow-wrap:anywhere;color:var(--ink)}";
 
 /** The part of the page below the table; empty if there is nothing to offer. */
-export function extrasHtml({ upload }: ListingExtras): string {
-  if (upload === null) return "";
+export function extrasHtml({ archives, upload }: ListingExtras): string {
+  return (archives ? DOWNLOADS : "") + (upload === null ? "" : uploadHtml(upload));
+}
+
+/** Not as a link with `download`: the server names the file. */
+const DOWNLOADS = '<nav aria-label="Download">Download this folder: ' +
+  '<a href="?download=zip">.zip</a> <a href="?download=tar">.tar</a></nav>\n';
+
+function uploadHtml(upload: UploadConfig): string {
   const { maxBytes, overwrite } = upload;
   const most = maxBytes === Infinity ? "" : `, at most ${formatBytes(maxBytes)} each`;
   const data = `data-max="${maxBytes}"${overwrite ? " data-over" : ""}`;

@@ -59,11 +59,14 @@ describe("uploads in the listing", () => {
     const listing = { names: [], entries: [], truncated: false };
     assert.doesNotMatch(listingPage(listing), /id="up"/);
     const upload = { maxBytes: 2048, overwrite: false };
-    const page = listingPage(listing, { upload });
+    const page = listingPage(listing, { upload, archives: false });
     assert.match(page, /data-max="2048" hidden.*\n.*at most 2\.00 KiB each/);
     assert.match(page, /<noscript>/);
     const any = { maxBytes: Infinity, overwrite: true };
-    assert.match(listingPage(listing, { upload: any }), /data-max="Infinity" data-over hidden/);
+    assert.match(
+      listingPage(listing, { upload: any, archives: true }),
+      /href="\?download=zip"[^]*data-max="Infinity" data-over hidden/,
+    );
   });
 
   it("are stored, or told why not, in a browser", { skip: NO_BROWSER }, async () => {

@@ -13,6 +13,9 @@ interface ColdReadOwner {
   abort(reason: number): void;
 }
 
+/** Stands for the id of a request to neither of these threads. */
+const AWAITED = -2;
+
 /** Asks the thread of the disk, or those of other machines' files. */
 export class ColdRead implements PrefetchWaiter {
   readonly #service: ConnectionService;
@@ -35,6 +38,16 @@ export class ColdRead implements PrefetchWaiter {
 
   /** Has the window brought; false where there is no room for more work. */
   begin(): boolean {
+    const { awaited } = this.#sender;
+    if (awaited !== null) {
+      this.since = this.#service.loop.now;
+      this.#id = AWAITED;
+      awaited.wait(() => {
+        this.#id = 0;
+        this.#owner.warmed();
+      });
+      return true;
+    }
     const { file, length, position } = this.#sender.cold;
     const { disk, loop, remote } = this.#service;
     this.since = loop.now;

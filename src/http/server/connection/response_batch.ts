@@ -4,7 +4,7 @@ import { Cell } from "../../../../ffi/libc/cell.ts";
 import { EINTR } from "../../../errno.ts";
 import { Outcome, outcomeOf } from "../../../move/engine/step/outcome.ts";
 import { Method } from "../parser/request_line.ts";
-import { EMPTY_LINE_BYTES, type Reply } from "../response/response.ts";
+import { EMPTY_LINE_BYTES, type Reply, type Rest } from "../response/response.ts";
 import { latin1Bytes } from "../parser/syntax.ts";
 import type { ConnectionHandle, ConnectionService } from "./contracts.ts";
 
@@ -53,7 +53,8 @@ export class Output {
     const { clock, head: request } = this.#service;
     const bodiless = request.method === Method.HEAD;
     const memory = bodiless ? reply.headBytes : reply.memoryBytes;
-    const parts = bodiless ? NOTHING : reply.parts;
+    const rest: Rest = bodiless ? NOTHING : reply;
+    const follows = rest.parts.length > 0 || rest.source !== null;
     const line = keep ? request.minor === 1 ? null : KEEP_ALIVE : CLOSE;
     const size = memory + (line?.length ?? 0);
     const { length: room } = this.#cell.bytes;
@@ -61,15 +62,16 @@ export class Output {
     reply.refresh(clock);
     const head = reply.headBytes + (line === null ? 0 : line.length - EMPTY_LINE_BYTES);
     this.#service.answered(this.#connection!, reply, head, bodiless ? 0 : reply.bodyBytes);
+    if (bodiless) reply.source?.close();
     if (this.#used === 0 && line === null && !more && (reply.kept || size > room)) {
-      this.#transmit(reply.cell, memory, parts, reply, memory < reply.memoryBytes);
+      this.#transmit(reply.cell, memory, rest, reply, memory < reply.memoryBytes);
       return true;
     }
     // A page of a folder with thousands of files does not fit.
     const cell = size > room ? new Cell(size) : this.#cell;
     this.#append(cell, reply, memory, line);
-    if (parts.length > 0 || cell !== this.#cell) {
-      this.#transmit(cell, this.#used, parts, reply, true);
+    if (follows || cell !== this.#cell) {
+      this.#transmit(cell, this.#used, rest, reply, true);
     }
     return true;
   }
@@ -104,31 +106,33 @@ export class Output {
   #transmit(
     cell: Cell,
     end: number,
-    parts: Reply["parts"],
+    rest: Rest,
     reply: Reply | null,
     shared: boolean,
   ): void {
     this.#used = 0;
     const { sender } = this.#connection!;
-    const sent = sender.attempt(cell, end, parts.length > 0);
-    if (sent === end && parts.length === 0) return;
+    const follows = rest.parts.length > 0 || rest.source !== null;
+    const sent = sender.attempt(cell, end, rest.parts.length > 0);
+    if (sent === end && !follows) return;
     const outcome = sent >= 0 || sent === EINTR ? Outcome.MOVED : outcomeOf(sent);
     if (outcome !== Outcome.MOVED && outcome !== Outcome.BLOCKED && outcome !== Outcome.STARVED) {
       this.#result = Outcome.FAILED;
+      rest.source?.close();
       return;
     }
     let at = Math.max(0, sent);
     // The date in a cached head changes with the second, and the collected bytes are overwritten.
     if (at < end && (shared || at < reply!.headBytes)) {
-      const rest = new Cell(end - at);
-      rest.bytes.set(cell.bytes.subarray(at, end));
-      cell = rest;
+      const left = new Cell(end - at);
+      left.bytes.set(cell.bytes.subarray(at, end));
+      cell = left;
       end -= at;
       at = 0;
     }
-    sender.queue(cell, at, end, parts, reply?.file ?? null);
+    sender.queue(cell, at, end, rest);
     this.#result = outcome === Outcome.MOVED ? sender.pump() : outcome;
   }
 }
 
-const NOTHING: Reply["parts"] = Object.freeze([]);
+const NOTHING: Rest = Object.freeze({ file: null, parts: [], source: null });

@@ -8,7 +8,7 @@ import type { ResidencyCache } from "../../../threads/residency_cache.ts";
 import type { Part } from "../../rules/types.ts";
 import { Staging } from "../remote/staging.ts";
 import type { SharedFile } from "../response/shared_file.ts";
-import { isBytes } from "../response/response.ts";
+import { type BodySource, isBytes, type Rest, WAIT } from "../response/response.ts";
 import type { RateLimit } from "./rate_limit.ts";
 import type { Transport } from "./transport.ts";
 
@@ -30,6 +30,8 @@ export class Sender {
   #fileEnd = 0;
   #parts: readonly Part[] = [];
   #next = 0;
+  /** What follows the parts. */
+  #source: BodySource | null = null;
   #copies = false;
   /** What of a remote file is sent next. */
   #staging: Staging | null = null;
@@ -53,7 +55,12 @@ export class Sender {
   /** Whether anything is left to send. */
   get busy(): boolean {
     return this.#cell !== null || this.#position < this.#fileEnd ||
-      this.#next < this.#parts.length;
+      this.#next < this.#parts.length || this.#source !== null;
+  }
+
+  /** What has to be waited for, if that is not a file. */
+  get awaited(): BodySource | null {
+    return this.#position < this.#fileEnd ? null : this.#source;
   }
 
   /** The file being sent, and the position of its next window. */
@@ -74,19 +81,14 @@ export class Sender {
     return sent;
   }
 
-  /** Queues bytes, which must not change, and then parts of a file, which it starts to use. */
-  queue(
-    cell: Cell,
-    at: number,
-    end: number,
-    parts: readonly Part[],
-    file: SharedFile | null,
-  ): void {
+  /** Queues bytes, which must not change, and then the rest, whose file it starts to use. */
+  queue(cell: Cell, at: number, end: number, { file, parts, source }: Rest): void {
     this.#cell = at < end ? cell : null;
     this.#at = at;
     this.#end = end;
     this.#parts = parts;
     this.#next = 0;
+    this.#source = source;
     this.#file = file?.use() ?? null;
     this.#position = 0;
     this.#fileEnd = 0;
@@ -101,6 +103,8 @@ export class Sender {
     this.#position = this.#fileEnd = 0;
     this.#file?.release();
     this.#file = null;
+    this.#source?.close();
+    this.#source = null;
     this.#staging?.close();
     this.#staging = null;
   }
@@ -114,6 +118,7 @@ export class Sender {
     for (;;) {
       let sent: number;
       if (this.#cell !== null) {
+        // A source may take its time for what follows.
         const more = this.#next < this.#parts.length || this.#position < this.#fileEnd;
         sent = this.#transport.send(this.#cell, this.#at, this.#end - this.#at, more);
         if (sent > 0 && (this.#at += sent) === this.#end) this.#cell = null;
@@ -124,8 +129,16 @@ export class Sender {
         this.#advance(this.#parts[this.#next++]!);
         continue;
       } else {
-        this.drop();
-        return Outcome.MOVED;
+        const next = this.#source === null ? null : this.#source.next();
+        if (next === WAIT) return Outcome.COLD;
+        if (next === false) return Outcome.SHORT;
+        if (next === null) {
+          this.drop();
+          return Outcome.MOVED;
+        }
+        if (next instanceof Uint8Array) this.#advance(next);
+        else this.#enter(next);
+        continue;
       }
       if (sent > 0) {
         this.taken(sent);
@@ -159,6 +172,18 @@ export class Sender {
     const sent = this.#transport.sendFile(staging.fd, at, Math.min(count, left));
     if (sent > 0) this.#position += sent;
     return sent;
+  }
+
+  /** Begins a file of a source, and owns it. */
+  #enter(file: SharedFile): void {
+    this.#file?.release();
+    this.#file = file.use();
+    file.retire();
+    this.#staging?.close();
+    this.#staging = null;
+    this.#copies = false;
+    this.#position = 0;
+    this.#fileEnd = file.size;
   }
 
   #advance(part: Part): void {

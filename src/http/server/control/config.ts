@@ -134,3 +134,6 @@ export const NEEDS_REMOTE = 0xffff_fffd;
 
 /** ID under which it asks, once, for the start of the thread that stores uploads. */
 export const NEEDS_UPLOADS = 0xffff_fffc;
+
+/** ID under which it asks, once, for the start of the thread of archives. */
+export const NEEDS_ARCHIVES = 0xffff_fffb;

@@ -194,6 +194,7 @@ export function configure(options: FileServerOptions): ServerConfig {
 
 /** Options of the server that are not passed to the plan. */
 const OWN: ReadonlySet<string> = new Set<keyof FileServerOptions>([
+  "archives",
   "auth",
   "backlog",
   "cache",

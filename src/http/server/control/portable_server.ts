@@ -156,6 +156,12 @@ function refuseWhatIsMissing({ fd, limits, log, sandbox, sites }: ServerConfig):
       reason: "foreign calls are unavailable here; it needs Linux and FFI",
     });
   }
+  if (sites.some(({ archives }) => archives !== null)) {
+    throw new UnsupportedError({
+      action: "send folders as archives",
+      reason: "foreign calls are unavailable here",
+    });
+  }
   if (log === undefined) return;
   throw new UnsupportedError({
     action: "write an access log",

@@ -9,6 +9,7 @@ import { settingsOf } from "../../rules/settings.ts";
 import {
   type Command,
   jobData,
+  NEEDS_ARCHIVES,
   NEEDS_DISK,
   NEEDS_LISTINGS,
   NEEDS_REMOTE,
@@ -52,10 +53,11 @@ function descriptorsOf(
 
 /** What the threads that list folders need to know about one. */
 function folderOf(
-  { mount, root, settings, symlinks, upload, versions }: SiteConfig,
+  { archives, mount, root, settings, symlinks, upload, versions }: SiteConfig,
 ): ListedFolder {
   const { dotfiles } = settingsOf(settings);
-  return { root, symlinks, versions, dotfiles, above: mount.names, extras: { upload } };
+  const extras = { archives: archives !== null, upload };
+  return { root, symlinks, versions, dotfiles, above: mount.names, extras };
 }
 
 /** Threads that start and end together. */
@@ -65,6 +67,8 @@ export class ServerThreads {
   readonly #disk: SharedThread;
   /** Lists folders; `undefined` without listings. */
   readonly #listings: SharedThread | undefined;
+  /** Makes archives of folders; `undefined` without them. */
+  readonly #archives: SharedThread | undefined;
   /** Stores uploads; `undefined` without them. */
   readonly #uploads: SharedThread | undefined;
   readonly #remote: RemoteThreads;
@@ -79,6 +83,10 @@ export class ServerThreads {
     const folders = { sandbox, folders: sites.map(folderOf) };
     this.#listings = sites.some(({ settings }) => settings.listing)
       ? new SharedThread("sluice server listings", folders)
+      : undefined;
+    const packed = sites.map((site) => ({ ...folderOf(site), archives: site.archives }));
+    this.#archives = sites.some(({ archives }) => archives !== null)
+      ? new SharedThread("sluice server archives", { packed, sandbox })
       : undefined;
     const stores = sites.some(({ upload }) => upload !== null);
     const targets = sites.map(({ root, symlinks, upload }) => ({ root, symlinks, upload }));
@@ -113,6 +121,7 @@ export class ServerThreads {
         reported: (_index, id, result) => {
           if (id === NEEDS_DISK) this.#disk.start();
           if (id === NEEDS_LISTINGS) this.#listings?.start();
+          if (id === NEEDS_ARCHIVES) this.#archives?.start();
           if (id === NEEDS_UPLOADS) this.#uploads?.start();
           if (id === NEEDS_REMOTE) this.#startRemote(result);
         },
@@ -122,6 +131,7 @@ export class ServerThreads {
       void this.#disk.close();
       void this.#listings?.close();
       void this.#uploads?.close();
+      void this.#archives?.close();
       throw cause;
     }
   }
@@ -149,7 +159,8 @@ export class ServerThreads {
   /** Ends the threads with all connections. */
   async close(): Promise<void> {
     // End them first: they use descriptors that the serving threads close at their end.
-    await Promise.all([this.#listings?.close(), this.#uploads?.close()]);
+    const helpers = [this.#listings, this.#uploads, this.#archives];
+    await Promise.all(helpers.map((thread) => thread?.close()));
     await this.#pool.close();
     await Promise.all([this.#disk.close(), this.#remote.close()]);
   }
@@ -169,6 +180,7 @@ export class ServerThreads {
       fds.push(this.#disk.connect());
       if (this.#listings !== undefined) fds.push(this.#listings.connect());
       if (this.#uploads !== undefined) fds.push(this.#uploads.connect());
+      if (this.#archives !== undefined) fds.push(this.#archives.connect());
       const { log } = this.#config;
       if (log !== undefined) fds.push(dupCloexec(log.descriptor));
       if (events !== undefined) fds.push(events.open());

@@ -5,6 +5,7 @@ import type { Found } from "../../files/look_up.ts";
 import type { OpenFile } from "../../files/open_root.ts";
 import { planMessage } from "../../rules/messages.ts";
 import type { Plan } from "../../rules/types.ts";
+import type { Archives, WantedArchive } from "../archive/archives.ts";
 import type { Listings, WantedPage } from "../listing/listings.ts";
 import type { RemoteFiles } from "../remote/remote_files.ts";
 import { closeFound, type SuspendedSearch } from "./finder.ts";
@@ -23,25 +24,40 @@ interface PendingPage {
   readonly wanted: WantedPage;
 }
 
+/** An archive of a folder that has to be begun. */
+interface PendingArchive {
+  readonly kind: "archive";
+  readonly wanted: WantedArchive;
+}
+
 /** The requests of one thread that wait, and what the one gets that is answered at the moment. */
 export class Lookups {
   readonly #files: RemoteFiles;
   readonly #listings: Listings | null;
+  readonly #archives: Archives | null;
   readonly #exhausted: () => void;
   readonly #waiting = new Map<AnswerWaiter, SuspendedSearch>();
   /** The page or the file that the current request needs. */
-  #wanted: PendingPage | SuspendedSearch | undefined;
+  #wanted: PendingArchive | PendingPage | SuspendedSearch | undefined;
   #granted: Granted | undefined;
 
   /** `exhausted` is called when no descriptor is left to open a file. */
-  constructor(files: RemoteFiles, listings: Listings | null, exhausted: () => void) {
-    this.#files = files;
+  constructor(
+    { archives, listings, remote }: {
+      readonly archives: Archives | null;
+      readonly listings: Listings | null;
+      readonly remote: RemoteFiles;
+    },
+    exhausted: () => void,
+  ) {
+    this.#files = remote;
+    this.#archives = archives;
     this.#listings = listings;
     this.#exhausted = exhausted;
   }
 
   /** Notes what the request at hand needs; false where too many wait for that already. */
-  want(wanted: PendingPage | SuspendedSearch): boolean {
+  want(wanted: PendingArchive | PendingPage | SuspendedSearch): boolean {
     if (wanted.kind === "remote" && !this.#files.accepts(wanted.mount.key)) {
       cancel(wanted);
       return false;
@@ -55,6 +71,7 @@ export class Lookups {
     const wanted = this.#wanted!;
     this.#wanted = undefined;
     if (wanted.kind === "remote") this.#ask(wanted, waiter);
+    else if (wanted.kind === "archive") this.#archives!.ask(wanted.wanted, waiter);
     else this.#listings!.ask(wanted.folder, wanted.wanted, waiter);
   }
 
@@ -63,7 +80,7 @@ export class Lookups {
     const wanted = this.#wanted;
     this.#wanted = undefined;
     if (wanted?.kind === "remote") cancel(wanted);
-    else wanted?.folder.close();
+    else if (wanted?.kind === "page") wanted.folder.close();
   }
 
   /** Takes the answer that the current request has waited for; a second call finds nothing. */
@@ -78,13 +95,15 @@ export class Lookups {
     this.#granted = granted;
     waiter.onAnswer();
     const left = this.take();
-    if (left !== undefined && !(left instanceof Reply)) closeFound(left);
+    if (left instanceof Reply) left.source?.close();
+    else if (left !== undefined) closeFound(left);
   }
 
   /** A request no longer waits; its file is closed once found. */
   forget(waiter: AnswerWaiter): void {
     this.#waiting.delete(waiter);
     this.#listings?.forget(waiter);
+    this.#archives?.forget(waiter);
   }
 
   /** Answers a request that has waited for too long with 503. */

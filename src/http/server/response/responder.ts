@@ -2,6 +2,7 @@
 
 import type { Found } from "../../files/look_up.ts";
 import type { Root } from "../../files/open_root.ts";
+import { archiveFormat } from "../../archive/types.ts";
 import { prefersJson } from "../../rules/fields/codings.ts";
 import { pageNumber } from "../../rules/listing.ts";
 import type { Mount } from "../../rules/by_path/mount.ts";
@@ -39,6 +40,8 @@ export interface ResponderOptions {
   readonly lookups: Lookups;
   /** Pages of folders; `null` if folders are not listed. */
   readonly listings: Listings | null;
+  /** Whether folders that are listed can be downloaded. */
+  readonly archives: boolean;
   /** Called for each response with whether it was cached. */
   looked(hit: boolean): void;
   /** Called when no descriptor is left to open a file: the callee should free some. */
@@ -215,7 +218,14 @@ export class Responder {
 
   /** The page of a folder; `null` if it must be built first. */
   #list(request: SearchRequest, { folder, target }: Found & { kind: "listing" }): Reply | null {
-    const { listings } = this.#options;
+    const { archives, listings } = this.#options;
+    const format = archives ? archiveFormat(target.query) : undefined;
+    if (format !== undefined) {
+      folder.close();
+      const { names } = target;
+      this.#lookups.want({ kind: "archive", wanted: { site: this.#options.site, names, format } });
+      return null;
+    }
     const json = prefersJson(request.header("accept"));
     const { site } = this.#options;
     const wanted = { site, names: target.names, page: pageNumber(target.query), json };

@@ -9,6 +9,22 @@ import { latin1Bytes } from "../parser/syntax.ts";
 
 const encoder = new TextEncoder();
 
+/** Result of `BodySource.next`: nothing yet. */
+export const WAIT: unique symbol = Symbol("wait");
+
+/** A body that is made while it is sent. */
+export interface BodySource {
+  /** The next bytes, or a file to send whole; `null` at the end, `false` if it cannot be completed. */
+  next(): Uint8Array | SharedFile | typeof WAIT | false | null;
+  /** Calls `ready` once when there is more. */
+  wait(ready: () => void): void;
+  /** Frees what it holds. */
+  close(): void;
+}
+
+/** What follows the bytes of a response that are sent first. */
+export type Rest = Pick<Reply, "file" | "parts" | "source">;
+
 /**
  * The bytes of a response: a head without connection fields, the part of the body that is in
  * memory, and the location of the rest.
@@ -28,6 +44,8 @@ export class Reply {
   readonly parts: readonly Part[];
   /** File of the parts; `null` if everything is in memory. */
   readonly file: SharedFile | null;
+  /** What follows, if that is made while it is sent; `null` for nothing. */
+  readonly source: BodySource | null;
   /** Whether it will be sent again. If not, skip asking for its address. */
   kept = false;
   #second = -1;
@@ -40,8 +58,13 @@ export class Reply {
     plan: Plan,
     file: SharedFile | null,
     body: Uint8Array | null,
-    { head = encodeHead(plan), error }: { head?: Uint8Array; error?: string | undefined } = {},
+    { head = encodeHead(plan), error, source = null }: {
+      head?: Uint8Array;
+      error?: string | undefined;
+      source?: BodySource | null;
+    } = {},
   ) {
+    this.source = source;
     this.error = error;
     this.status = plan.status;
     this.headBytes = head.length;

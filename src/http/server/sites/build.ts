@@ -8,6 +8,7 @@ import type { HeadersHook } from "../../rules/options.ts";
 import { settingsOf } from "../../rules/settings.ts";
 import { loadHook } from "../control/headers_hook.ts";
 import type { CacheConfig, Rate } from "../control/limits.ts";
+import type { Archives } from "../archive/archives.ts";
 import type { Listings } from "../listing/listings.ts";
 import type { RemoteFiles } from "../remote/remote_files.ts";
 import { KeptFiles } from "../response/kept_files.ts";
@@ -48,6 +49,8 @@ export interface SitesOptions extends Pick<ResponderOptions, "exhausted" | "look
   readonly cache: CacheConfig;
   readonly limits: Rate;
   readonly listings: Listings | null;
+  /** Archives of folders; `null` if there are none. */
+  readonly archives: Archives | null;
   /** Opens what other machines and processes have. */
   readonly remote: RemoteFiles;
   /** Called when the bytes in the cache have changed. */
@@ -58,7 +61,7 @@ export interface SitesOptions extends Pick<ResponderOptions, "exhausted" | "look
 export function buildSites(
   sites: readonly SiteConfig[],
   roots: readonly Root[],
-  { cache, exhausted, keeps, limits, listings, looked, remote }: SitesOptions,
+  { archives, cache, exhausted, keeps, limits, listings, looked, remote }: SitesOptions,
 ): Sites {
   const kept = new KeptFiles(cache, keeps);
   const noneLeft = () => {
@@ -67,7 +70,7 @@ export function buildSites(
     kept.clear();
     listings?.clear();
   };
-  const lookups = new Lookups(remote, listings, noneLeft);
+  const lookups = new Lookups({ archives, listings, remote }, noneLeft);
   const shared = { kept, lookups, listings, looked, exhausted: noneLeft };
   const built = sites.map((config, site): Site => {
     const { headers, host, mount, rate, settings } = config;
@@ -75,10 +78,15 @@ export function buildSites(
       ...shared,
       site,
       mount,
+      archives: config.archives !== null,
       root: roots[site]!,
       settings: settingsOf({
         ...settings,
-        ...(settings.listing === true && { listing: (it: Listing) => listingPage(it, config) }),
+        ...(settings.listing === true &&
+          {
+            listing: (it: Listing) =>
+              listingPage(it, { upload: config.upload, archives: config.archives !== null }),
+          }),
         ...(headers !== null && { headers: hooks.get(headers) }),
       }),
     });

@@ -10,6 +10,8 @@ import { isAuthority } from "../../rules/authority.ts";
 import type { SiteOptions } from "../../rules/options.ts";
 import { settingsOf } from "../../rules/settings.ts";
 import type { Headers } from "../../rules/types.ts";
+import { type ArchiveOptions, archivesOf } from "../../archive/options.ts";
+import type { ArchiveConfig } from "../../archive/types.ts";
 import { type UploadConfig, uploadOf, type UploadOptions } from "../../upload/rules.ts";
 import { type Rate, rateOf } from "../control/limits.ts";
 
@@ -35,6 +37,13 @@ export interface FolderOptions extends Omit<SiteOptions, "headers" | "listing"> 
    * @default {false}
    */
   upload?: boolean | UploadOptions | undefined;
+  /**
+   * Whether `?download=tar` and `?download=zip` send a folder that is listed as one file. Needs
+   * `listing`, and foreign calls.
+   *
+   * @default {false}
+   */
+  archives?: boolean | ArchiveOptions | undefined;
 }
 
 /** A folder below a path of its own, with options of its own: nothing is inherited but the rate. */
@@ -67,6 +76,8 @@ export interface SiteConfig {
   readonly symlinks: Symlinks;
   /** Uploads; `null` without them. */
   readonly upload: UploadConfig | null;
+  /** Archives of folders; `null` without them. */
+  readonly archives: ArchiveConfig | null;
   /** Contains no functions, which cannot be sent to another thread. */
   readonly settings: SiteOptions;
   /** Folder with compressed versions of the files; empty for none. */
@@ -83,6 +94,7 @@ const ACTION = "serve files";
 
 /** Options of a folder that are not passed to the plan. */
 const OWN: ReadonlySet<string> = new Set<keyof HostOptions>([
+  "archives",
   "headers",
   "maxRate",
   "maxRateAfter",
@@ -99,7 +111,7 @@ export function siteOf(
   place: Pick<SiteConfig, "host" | "mount" | "rate">,
   ignored: ReadonlySet<string> = OWN,
 ): SiteConfig {
-  const { headers, symlinks = "inside", upload = false } = options;
+  const { archives = false, headers, symlinks = "inside", upload = false } = options;
   const settings: Record<string, unknown> = {};
   for (const name of Object.keys(options)) {
     if (ignored.has(name) || name === "headers") continue;
@@ -113,12 +125,19 @@ export function siteOf(
     );
   }
   const { versions } = settingsOf(settings as SiteOptions);
+  const packed = archivesOf(archives);
+  if (packed !== null && settings["listing"] !== true) {
+    throw new TypeError(
+      `Cannot ${ACTION}: archives are of folders that are listed; set listing, too`,
+    );
+  }
   return {
     ...place,
     root: folderOf(root),
     symlinks,
     upload: uploadOf(upload),
     versions: versions && folderOf(versions),
+    archives: packed,
     settings: settings as SiteOptions,
     headers: headers instanceof URL ? headers.href : null,
   };

@@ -35,7 +35,7 @@ export class PortableSites {
     for (const config of configs) {
       const { headers: url, host, mount, root, settings, symlinks } = config;
       const listing = settings.listing === true
-        ? (it: Listing) => listingPage(it, config)
+        ? (it: Listing) => listingPage(it, { upload: config.upload, archives: false })
         : settings.listing;
       const headers = url === null ? settings.headers : await loadHook(url);
       const { cors } = settings;

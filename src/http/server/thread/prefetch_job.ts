@@ -14,6 +14,7 @@ import { closeSink, openSink, populate } from "../../../page_cache/populate.ts";
 import { SANDBOXED } from "../control/config.ts";
 import { type ListingJobData, serveListings } from "../listing/listing_thread.ts";
 import { type RemoteJobData, serveRemote } from "../remote/remote_thread.ts";
+import { type ArchiveJobData, serveArchives } from "../archive/archive_thread.ts";
 import { serveUploads, type UploadJobData } from "../upload/upload_thread.ts";
 import { restrictThread } from "./sandbox.ts";
 import { ANSWER_BYTES, REQUEST_BYTES } from "./prefetch_client.ts";
@@ -24,11 +25,13 @@ const NICE = 5;
 /**
  * Answers the requests that come through each of `job.fds`. With {@linkcode ListingJobData} the thread
  * reads folders instead, with {@linkcode RemoteJobData} files of other machines as well; with
- * {@linkcode UploadJobData} it stores files.
+ * {@linkcode UploadJobData} it stores files, with
+ * {@linkcode ArchiveJobData} it makes archives.
  */
 export function run(job: JobContext): void {
   setThreadPriority(NICE);
   if (job.data !== null && typeof job.data === "object") {
+    if ("packed" in job.data) return serveArchives(job, job.data as ArchiveJobData);
     if ("uploads" in job.data) return serveUploads(job, job.data as UploadJobData);
     return "remote" in job.data
       ? serveRemote(job, job.data as RemoteJobData)

@@ -19,6 +19,7 @@ import {
   Counter,
   COUNTERS,
   type JobData,
+  NEEDS_ARCHIVES,
   NEEDS_DISK,
   NEEDS_LISTINGS,
   NEEDS_REMOTE,
@@ -38,6 +39,7 @@ import { buildSites, openRoots, prepareSites } from "../sites/build.ts";
 import { readFolders } from "../sites/options.ts";
 import type { Sites } from "../sites/sites.ts";
 import { Uploads } from "../upload/uploads.ts";
+import { Archives } from "../archive/archives.ts";
 import { Service } from "./worker.ts";
 
 /** Most requests of a thread that wait for one mount; further ones get 503. */
@@ -103,7 +105,18 @@ export function run(job: JobContext): void {
       grant: (reply, waiter) => site.lookups.grant(reply, waiter),
     })
     : null;
+  const uploads = !sites.some(({ upload }) => upload !== null) ? null : new Uploads({
+    ...{ loop, fd: others.shift()!, sites },
+    siteOf: (head) => site.indexOf(head),
+    wake: () => job.complete(NEEDS_UPLOADS, index),
+  });
+  const archives = !sites.some(({ archives }) => archives !== null) ? null : new Archives({
+    ...{ loop, fd: others.shift()! },
+    wake: () => job.complete(NEEDS_ARCHIVES, index),
+    grant: (reply, waiter) => site.lookups.grant(reply, waiter),
+  });
   const site: Sites = buildSites(sites, roots, {
+    archives,
     cache,
     limits,
     listings,
@@ -111,11 +124,6 @@ export function run(job: JobContext): void {
     looked: (hit) => service.count(hit ? Counter.CACHE_HITS : Counter.CACHE_MISSES),
     exhausted: () => void service.makeRoom(service.output.connection),
     keeps: (bytes) => own[Counter.CACHE_BYTES] = bytes,
-  });
-  const uploads = !sites.some(({ upload }) => upload !== null) ? null : new Uploads({
-    ...{ loop, fd: others.shift()!, sites },
-    siteOf: (head) => site.indexOf(head),
-    wake: () => job.complete(NEEDS_UPLOADS, index),
   });
   const writer = () => new LogWriter(loop, others.shift()!, () => service.count(Counter.LOG_LOST));
   const log = data.log === null ? null : writer();
@@ -196,6 +204,7 @@ export function run(job: JobContext): void {
     site.clear();
     listings?.close();
     uploads?.close();
+    archives?.close();
     remote.end();
     for (const root of roots) root.close();
   }
