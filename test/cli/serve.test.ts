@@ -188,6 +188,7 @@ describe("sluice serve", () => {
       ...["serve", site, "--port", "0", "--cache", "1h", "--precompressed", "--clean-urls"],
       ...["--index", "home.html", "--dotfiles", "--404", "404.html", ...files],
       ...["--log", "combined", "--metrics", "0", "--upload", "--upload-max", "1k"],
+      "--archives",
     ]);
     try {
       const get = async (path: string, headers = {}) => {
@@ -208,11 +209,12 @@ describe("sluice serve", () => {
       assert.equal((await put(1025)).status, 413);
       assert.equal((await put(0)).status, 201);
       assert.equal((await get("/up.txt")).text, "200 ");
+      assert.match((await get("/.hidden/?download=tar")).text, /^200 \.hidden\//);
       await server.printed(/^127\.0\.0\.1 - - \[.*\] "GET \/old\/x HTTP\/1\.1" 302 /m);
       await server.printed(/Metrics {2}http:\/\/127\.0\.0\.1:\d+\/metrics/);
       const [, url] = /Metrics {2}(\S+)/.exec(server.output())!;
       const text = await (await fetch(url!, { headers: { connection: "close" } })).text();
-      assert.match(text, /^sluice_statuses_total\{class="2xx"\} 6$/m);
+      assert.match(text, /^sluice_statuses_total\{class="2xx"\} 7$/m);
       assert.match(text, /^sluice_uploads_files_total 1$/m);
       assert.match(text, /^# TYPE sluice_open gauge$/m);
     } finally {

@@ -55,6 +55,7 @@ export function serveCommand(): Command {
     .option("--upload", "let clients store files in the folder: in the listing, or by PUT", false)
     .option("--upload-max <size>", "largest file, such as 500M, 2G or none (default: 1G)", fileSize)
     .option("--upload-overwrite", "let uploads replace files", false)
+    .option("--archives", "offer folders in the listing as .zip and .tar", false)
     .option("--spa", "send index.html for missing paths (single-page application)", false)
     .option(
       "--fallback <address>",

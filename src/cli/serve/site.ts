@@ -22,6 +22,7 @@ export interface SiteFlags {
   /** Users with passwords, and the path of a htpasswd file. */
   readonly auth?: Readonly<Record<string, string>> | undefined;
   readonly authFile?: string | undefined;
+  readonly archives?: boolean | undefined;
   readonly upload?: boolean | undefined;
   readonly uploadMax?: number | undefined;
   readonly uploadOverwrite?: boolean | undefined;
@@ -64,6 +65,7 @@ export function siteOf(
     ...flags[404] !== undefined && { notFound: flags[404] },
     ...authOf(flags),
     ...uploadOf(flags, only),
+    ...flags.archives && { archives: true },
     ...headers !== undefined && { headers: readHeaders(headers) },
     ...redirects !== undefined && { redirects: readRedirects(redirects) },
     ...only !== undefined && { only },
