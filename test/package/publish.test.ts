@@ -15,10 +15,10 @@ import { consumer, oncePerRun, programArgs, runJson, tool, write } from "../_kit
 const BUDGET = {
   core: 130_500,
   sys: 10_000,
-  http: 102_900,
+  http: 104_200,
   tls: 6_000,
-  declarations: 78_300,
-  texts: 421_800,
+  declarations: 78_800,
+  texts: 423_800,
   command: 300_000,
 } as const;
 /** Entries of the core, and those whose code is needed beyond it. */

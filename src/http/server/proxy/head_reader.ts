@@ -21,6 +21,11 @@ export class HeadReader {
   #searched = 0;
   #heads = 0;
 
+  /** Whether not a single byte has arrived. */
+  get empty(): boolean {
+    return this.#heads === 0 && this.#arrived.length === 0;
+  }
+
   /** The next head; `undefined` if it is incomplete, `null` if it is invalid. */
   next(asked: Asked): ResponseHead | null | undefined {
     const arrived = this.#arrived;

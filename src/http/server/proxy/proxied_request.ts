@@ -7,16 +7,17 @@ import { ShutdownHow } from "../../../sys/flags/socket.ts";
 import { resetOnClose } from "../../../move/relay/pair.ts";
 import type { Task } from "../../../threads/loop/loop.ts";
 import type { Client, Told } from "./client.ts";
-import { type Fallback, type PassedRequest, WEB_SOCKET_MS } from "./proxy.ts";
-import { BodyPipe, faultOf, LOOKED_AT_BYTES, Moved } from "./body_pipe.ts";
+import type { Fallback, PassedRequest } from "./proxy.ts";
+import { BodyPipe, faultOf, Moved } from "./body_pipe.ts";
 import { Counted, type Framing } from "./framing.ts";
 import { HeadReader } from "./head_reader.ts";
 import { type AnswerHead, clientHead, type ResponseHead } from "./response.ts";
-import { Upstream, type UpstreamOwner } from "./upstream.ts";
+import { Upload } from "./upload.ts";
+import { Upstream, type UpstreamOwner } from "./upstream/upstream.ts";
 
 const { ERR, HUP, IN, OUT, RDHUP } = EpollEvent;
 
-/** Forwards one request over a connection of its own to the program. */
+/** Forwards one request over a connection to the program that no other request uses meanwhile. */
 export class ProxiedRequest implements UpstreamOwner, Task {
   /** Whether it waits for the client to read, because the client's socket is full. */
   waitsForClient = false;
@@ -24,9 +25,7 @@ export class ProxiedRequest implements UpstreamOwner, Task {
   readonly #client: Client;
   readonly #request: PassedRequest;
   readonly #upstream: Upstream;
-  #up: BodyPipe | null = null;
-  /** Whether no more bytes go up. */
-  #upDone = false;
+  readonly #up: Upload;
   #down: BodyPipe | null = null;
   #downDone = false;
   readonly #heads = new HeadReader();
@@ -37,6 +36,8 @@ export class ProxiedRequest implements UpstreamOwner, Task {
   #error: string | undefined;
   #headBytes = 0;
   #keep = false;
+  /** Whether nothing will be due on the program's connection after the response. */
+  #reusable = false;
   #reported = 0;
   #activeAt: number;
   #queued = false;
@@ -49,16 +50,17 @@ export class ProxiedRequest implements UpstreamOwner, Task {
     this.#request = request;
     this.#activeAt = fallback.loop.now;
     this.#upstream = new Upstream(fallback, this);
+    this.#up = new Upload(fallback.buffers, client, request);
   }
 
   start(): void {
     this.#client.watch(this.#gone());
-    this.#upstream.connect();
+    this.#upstream.connect(this.#request.shared);
   }
 
   connected(): void {
     this.#activeAt = this.#fallback.loop.now;
-    this.#sendUp(this.#request);
+    this.#up.begin(this.#upstream.fd);
     this.onEvents();
   }
 
@@ -71,8 +73,7 @@ export class ProxiedRequest implements UpstreamOwner, Task {
 
   /** Returns the event of a client that left, or closed its sending side: both look the same. */
   #gone(): number {
-    const arrived = this.#up === null ? this.#request.framing.done : this.#upDone;
-    return arrived && this.#status !== 101 ? RDHUP : 0;
+    return this.#up.arrived && this.#status !== 101 ? RDHUP : 0;
   }
 
   onTurn(): void {
@@ -82,11 +83,9 @@ export class ProxiedRequest implements UpstreamOwner, Task {
 
   /** Ends a silent request. The owner handles clients that do not read. */
   look(now: number): void {
-    if (this.#over || this.waitsForClient) return;
-    const { connectMs, silenceMs } = this.#fallback.config;
-    const most = this.#up === null ? connectMs : this.#status === 101 ? WEB_SOCKET_MS : silenceMs;
-    if (now - this.#activeAt < most) return;
-    if (this.#up !== null && !this.#upDone) this.refuse(408);
+    const most = this.#fallback.patience(this.#up.pipe !== null, this.#status === 101);
+    if (this.#over || this.waitsForClient || now - this.#activeAt < most) return;
+    if (!this.#up.done && this.#up.pipe !== null) this.refuse(408);
     else this.refuse(504, `it was silent for ${most} ms`);
   }
 
@@ -94,7 +93,7 @@ export class ProxiedRequest implements UpstreamOwner, Task {
   abort(): Told | undefined {
     if (this.#over) return undefined;
     this.#over = true;
-    this.#up?.release();
+    this.#up.end();
     this.#down?.release();
     this.#upstream.close();
     const bytes = this.#status === 0 ? 0 : Math.max(0, this.#reported - this.#headBytes);
@@ -110,21 +109,19 @@ export class ProxiedRequest implements UpstreamOwner, Task {
     this.waitsForClient = down === Moved.WRITE;
     const client = (up === Moved.READ ? IN : 0) | (down === Moved.WRITE ? OUT : 0);
     this.#client.watch(client | this.#gone());
-    if (this.#upstream.ready) {
-      this.#upstream.watch((down === Moved.READ ? IN : 0) | (up === Moved.WRITE ? OUT : 0));
-    }
+    this.#upstream.watch((down === Moved.READ ? IN : 0) | (up === Moved.WRITE ? OUT : 0));
     if (up === Moved.MORE || down === Moved.MORE) this.#again();
   }
 
   /** Moves bytes from the client; returns one of `Moved`. */
   #moveUp(): number {
-    const up = this.#up;
-    if (up === null || this.#upDone) return Moved.DONE;
+    const up = this.#up.pipe;
+    if (up === null || this.#up.done) return Moved.DONE;
     const before = up.bytes;
     const moved = up.move();
     if (up.bytes !== before) this.#activeAt = this.#fallback.loop.now;
     if (moved < Moved.DONE) return moved;
-    this.#upDone = true;
+    this.#up.done = true;
     if (moved === Moved.DONE) {
       if (this.#status === 101) this.#endTunnel(this.#upstream.fd);
     } else if (moved === Moved.TOO_LONG) this.refuse(413);
@@ -150,6 +147,7 @@ export class ProxiedRequest implements UpstreamOwner, Task {
       }
     }
     if (moved < Moved.DONE) return moved;
+    if (moved !== Moved.DONE && this.#repeat()) return Moved.READ;
     if (moved !== Moved.DONE) this.refuse(502, faultOf(moved));
     else if (this.#status === 0) {
       // That was an interim response.
@@ -184,10 +182,10 @@ export class ProxiedRequest implements UpstreamOwner, Task {
     const rest = this.#heads.rest();
     const last = framing.scan(rest, 0, rest.length);
     if (last < 0) return Moved.MALFORMED;
+    this.#reusable = head.reusable && this.#request.shared && this.#up.done && last === rest.length;
     this.#answer(head, rest.subarray(0, last - framing.removed));
     if (status === 101) {
-      // From here on, nothing is inspected in either direction.
-      this.#sendUp({ ahead: this.#request.rest, framing: new Counted(Infinity), most: Infinity });
+      this.#up.tunnel(this.#upstream.fd);
       this.#again();
     }
     return Moved.MORE;
@@ -212,17 +210,19 @@ export class ProxiedRequest implements UpstreamOwner, Task {
     this.#down = new BodyPipe(this.#fallback.buffers, { ...ends, framing, ahead });
   }
 
-  #sendUp({ ahead, framing, most }: Pick<PassedRequest, "ahead" | "framing" | "most">): void {
-    this.#upDone = false;
-    const ends = { from: this.#client.fd, to: this.#upstream.fd, lookedAt: LOOKED_AT_BYTES };
-    this.#up = new BodyPipe(this.#fallback.buffers, { ...ends, framing, ahead, most });
+  /** Repeats the request if the program closed an idle connection before it saw the request. */
+  #repeat(): boolean {
+    if (!this.#upstream.reused || !this.#heads.empty) return false;
+    this.#up.rewind();
+    this.#upstream.reconnect();
+    return true;
   }
 
   /** Ends one direction of a tunnel. The other one may continue. */
   #endTunnel(target: number): void {
     raw.shutdown(target, ShutdownHow.WR);
     if (target === this.#client.fd) this.#downDone = true;
-    if (this.#upDone && this.#downDone) this.#finish();
+    if (this.#up.done && this.#downDone) this.#finish();
   }
 
   /** Responds instead of the program, unless its response has begun. */
@@ -230,8 +230,7 @@ export class ProxiedRequest implements UpstreamOwner, Task {
     if (this.#over) return;
     this.#error ??= error;
     if (this.#status !== 0 || this.#down !== null) return this.#fail();
-    this.#upDone = true;
-    this.#up?.release();
+    this.#up.end();
     this.#upstream.close();
     const { body, head } = this.#fallback.refusal(status, this.#request.bodiless);
     this.#answer(head, body);
@@ -239,7 +238,8 @@ export class ProxiedRequest implements UpstreamOwner, Task {
   }
 
   #finish(redirection?: ResponseHead["redirection"]): void {
-    const behind = this.#up?.behind ?? this.#request.rest;
+    const behind = this.#up.pipe?.behind ?? this.#request.rest;
+    if (this.#reusable && this.#down?.behind === null) this.#upstream.keep();
     const told = this.abort();
     if (told !== undefined) this.#client.answered(told, this.#keep, behind, redirection);
   }

@@ -11,13 +11,14 @@ import { beginHead, textPlan } from "../response/response.ts";
 import { latin1, latin1Bytes } from "../parser/syntax.ts";
 import { SharedBuffers } from "./body_pipe.ts";
 import { Chunked, Counted, type Framing } from "./framing.ts";
+import { IdleConnections } from "./upstream/idle_connections.ts";
 import type { FallbackConfig } from "./options.ts";
 import { decodedPath, owned } from "./paths.ts";
 import { isPassable, passedHead, wantsWebSocket } from "./request.ts";
 import type { AnswerHead } from "./response.ts";
 
 /** Time for which a WebSocket may be silent, in milliseconds. */
-export const WEB_SOCKET_MS = 3_600_000;
+const WEB_SOCKET_MS = 3_600_000;
 
 /** A request to forward. */
 export interface PassedRequest {
@@ -32,6 +33,11 @@ export interface PassedRequest {
   readonly upgrade: boolean;
   /** Whether the client's connection should stay open. */
   readonly keep: boolean;
+  /**
+   * Whether it may share a connection to the program with other requests. It has no body and is a
+   * GET request: nothing of it can be taken for another request, and it may be repeated.
+   */
+  readonly shared: boolean;
   /** Most bytes to send to the program, with the head. */
   readonly most: number;
   /** The head as the client sent it, if it may have to be read again. */
@@ -43,6 +49,8 @@ export class Fallback {
   readonly loop: Loop;
   readonly config: FallbackConfig;
   readonly buffers: SharedBuffers = new SharedBuffers();
+  /** Connections that wait for another request. */
+  readonly idle: IdleConnections;
   /** Speaks TLS with the program; `null` where that speaks HTTP without it. */
   readonly dialer: TlsDialer | null;
   /** Closes a connection that waits only for another request; returns false if there is none. */
@@ -70,7 +78,8 @@ export class Fallback {
     this.loop = loop;
     this.config = config;
     this.dialer = dialer;
-    this.makeRoom = makeRoom;
+    this.idle = new IdleConnections(loop, config.keepAlive, this.buffers.buffer);
+    this.makeRoom = () => this.idle.evict() || makeRoom();
     this.#clock = clock;
     this.#preflights = preflights;
     this.#scheme = scheme;
@@ -124,10 +133,13 @@ export class Fallback {
     const last = framing.scan(bytes, at, end);
     if (last < 0) return 400;
     const upgrade = bodyLength === 0 && wantsWebSocket(head);
+    const shared = this.config.keepAlive > 0 && this.dialer === null && bodyLength === 0 &&
+      method === Method.GET && !upgrade;
     const text = passedHead(head, {
       ...this.config,
       client,
       scheme: this.#scheme,
+      shared,
       upgrade,
     });
     const ahead = concat([text, bytes.subarray(at, last - framing.removed)]);
@@ -136,7 +148,13 @@ export class Fallback {
     const rest = bytes.slice(last, end);
     const original = this.config.accel === false ? null : bytes.slice(head.start, head.end);
     const bodiless = method === Method.HEAD;
-    return { ahead, framing, rest, bodiless, minor, upgrade, keep, most, original };
+    return { ahead, framing, rest, bodiless, minor, upgrade, keep, shared, most, original };
+  }
+
+  /** Milliseconds for which the program may be silent. */
+  patience(connected: boolean, tunnel: boolean): number {
+    const { connectMs, silenceMs } = this.config;
+    return tunnel ? WEB_SOCKET_MS : connected ? silenceMs : connectMs;
   }
 
   /** Builds a response to send instead of the program's. */
@@ -152,8 +170,9 @@ export class Fallback {
     return { head, body: bodiless ? new Uint8Array(0) : parts[0] as Uint8Array };
   }
 
-  /** Closes the idle pipes. */
+  /** Closes the idle connections and pipes. */
   close(): void {
+    this.idle.close();
     this.buffers.pipes.close();
   }
 }

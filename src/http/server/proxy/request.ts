@@ -42,13 +42,15 @@ export function wantsWebSocket(head: RequestHead): boolean {
  */
 export function passedHead(
   head: RequestHead,
-  { accel, client, forwarded, host: own, scheme, upgrade, via }: {
+  { accel, client, forwarded, host: own, scheme, shared, upgrade, via }: {
     readonly accel: Accel;
     readonly client: string;
     readonly forwarded: Forwarding;
     /** Value of Host for an HTTP/1.0 request without one. */
     readonly host: string;
     readonly scheme: "http" | "https";
+    /** Whether the connection may carry other requests afterwards. */
+    readonly shared: boolean;
     readonly upgrade: boolean;
     readonly via: boolean;
   },
@@ -90,8 +92,9 @@ export function passedHead(
   }
   if (via) lines.push(`Via: 1.${head.minor} sluice`);
   if ((head.known & Field.TRANSFER_ENCODING) !== 0) lines.push("Transfer-Encoding: chunked");
-  // Each connection to the program carries one request, so requests cannot mix.
-  lines.push(upgrade ? "Connection: Upgrade\r\nUpgrade: websocket" : "Connection: close");
+  // A connection that carries a body carries no other request, so requests cannot mix.
+  if (upgrade) lines.push("Connection: Upgrade\r\nUpgrade: websocket");
+  else if (!shared) lines.push("Connection: close");
   return latin1Bytes(`${lines.join("\r\n")}\r\n\r\n`);
 }
 

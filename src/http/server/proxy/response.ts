@@ -24,6 +24,11 @@ export interface ResponseHead extends AnswerHead {
   readonly end: number;
   /** The file to send instead. */
   readonly redirection: Redirection | undefined;
+  /**
+   * Whether the connection may carry another request after the body. False without a body that is
+   * framed by the response itself: some programs send one with 204 and 304 all the same.
+   */
+  readonly reusable: boolean;
 }
 
 const STATUS_LINE = /^HTTP\/1\.([01]) ([1-9]\d\d)(?: ([\t -~\x80-\xff]*))?$/;
@@ -93,6 +98,8 @@ export function readResponse(bytes: Uint8Array, end: number, asked: Asked): Resp
   const dropped = new Set(
     valuesOf("connection").join(",").toLowerCase().split(",").map(trimBlanks),
   );
+  const reusable = minor === "1" && !dropped.has("close") && status >= 200 && status !== 204 &&
+    status !== 304 && !framing.untilEnd;
   dropped.delete("content-length");
   const said = fields.filter(([lower]) => !dropped.has(lower));
   const accel = (asked.original ?? null) !== null;
@@ -120,6 +127,7 @@ export function readResponse(bytes: Uint8Array, end: number, asked: Asked): Resp
     text,
     end: end + 4,
     redirection: status < 200 ? undefined : redirection,
+    reusable,
   };
 }
 

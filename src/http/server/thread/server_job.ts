@@ -122,7 +122,8 @@ export function run(job: JobContext): void {
     listings,
     remote,
     looked: (hit) => service.count(hit ? Counter.CACHE_HITS : Counter.CACHE_MISSES),
-    exhausted: () => void service.makeRoom(service.output.connection),
+    exhausted: () =>
+      void (service.fallback?.idle.evict() || service.makeRoom(service.output.connection)),
     keeps: (bytes) => own[Counter.CACHE_BYTES] = bytes,
   });
   const writer = () => new LogWriter(loop, others.shift()!, () => service.count(Counter.LOG_LOST));
@@ -165,7 +166,7 @@ export function run(job: JobContext): void {
       // Waiting connections are accepted when one of these has closed.
       if (service.open > limits.maxConnections) acceptor.pause();
     },
-    exhausted: () => service.makeRoom(),
+    exhausted: () => service.fallback?.idle.evict() || service.makeRoom(),
     refused: (fd) => service.turnAway(fd),
   });
 

@@ -77,8 +77,7 @@ describe("requests for a program behind the server", () => {
     assert.equal(
       append.program.requests[0],
       "GET /x HTTP/1.1\r\nHost: a\r\nX-Forwarded-Proto: https\r\nForwarded: for=1.2.3.4\r\n" +
-        "X-Forwarded-For: 1.2.3.4, 127.0.0.1\r\nX-Forwarded-Host: a\r\nVia: 1.1 sluice\r\n" +
-        "Connection: close\r\n\r\n",
+        "X-Forwarded-For: 1.2.3.4, 127.0.0.1\r\nX-Forwarded-Host: a\r\nVia: 1.1 sluice\r\n\r\n",
     );
     const none = await start(saying(HELLO), { forwarded: false });
     await text(none.port, request);
@@ -459,6 +458,10 @@ describe("the server before a program", () => {
       [{ to: ":80", notFound: 1 }, TypeError],
       [{ to: ":80", forwarded: true }, TypeError],
       [{ to: ":80", silenceMs: 0 }, RangeError],
+      [{ to: ":80", keepAlive: true }, TypeError],
+      [{ to: ":80", keepAlive: 0.5 }, RangeError],
+      [{ to: ":80", keepAlive: -1 }, RangeError],
+      [{ to: ":80", keepAlive: 1025 }, RangeError],
     ];
     for (const [fallback, error] of wrong) {
       assert.throws(

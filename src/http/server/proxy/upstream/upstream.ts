@@ -1,12 +1,12 @@
-/** A connection to the program for one request. @module */
+/** A connection to the program, for one request at a time. @module */
 
-import { EXHAUSTIONS } from "../../../errno.ts";
-import { errnoName } from "../../../errors.ts";
-import { EpollEvent } from "../../../sys/flags/event.ts";
-import { Dial } from "../../../threads/loop/dial.ts";
-import type { Handler, Loop } from "../../../threads/loop/loop.ts";
-import type { Fallback } from "./proxy.ts";
-import { SecureUpstream } from "./tls/secure_upstream.ts";
+import { EXHAUSTIONS } from "../../../../errno.ts";
+import { errnoName } from "../../../../errors.ts";
+import { EpollEvent } from "../../../../sys/flags/event.ts";
+import { Dial } from "../../../../threads/loop/dial.ts";
+import type { Handler, Loop, Task } from "../../../../threads/loop/loop.ts";
+import type { Fallback } from "../proxy.ts";
+import { SecureUpstream } from "../tls/secure_upstream.ts";
 
 /** Returns the status if the program cannot be reached because of `-errno`. */
 function statusOf(result: number): 502 | 503 {
@@ -24,23 +24,33 @@ export interface UpstreamOwner {
 }
 
 /** Connects, and watches the events that its owner waits for. */
-export class Upstream implements Handler {
+export class Upstream implements Handler, Task {
   /** The socket, or its stand-in if the program speaks TLS; -1 before there is one. */
   fd = -1;
   /** Whether it is connected. */
   ready = false;
+  /** Whether it has carried other requests before. */
+  reused = false;
+  readonly #fallback: Fallback;
   readonly #loop: Loop;
   readonly #owner: UpstreamOwner;
-  readonly #dial: Dial;
+  #dial: Dial | null = null;
+  #closed = false;
   #secure: SecureUpstream | null = null;
   /** Events to wait for; 0 if it is not in the loop. */
   #interest = 0;
 
   /** Connects to the program of `fallback`. */
   constructor(fallback: Fallback, owner: UpstreamOwner) {
-    const { config: { addresses }, dialer, loop } = fallback;
-    this.#loop = loop;
+    this.#fallback = fallback;
+    this.#loop = fallback.loop;
     this.#owner = owner;
+  }
+
+  #connect(): void {
+    const fallback = this.#fallback;
+    const { config: { addresses }, dialer, loop } = fallback;
+    const owner = this.#owner;
     const { OUT } = EpollEvent;
     this.#dial = new Dial({
       loop,
@@ -67,6 +77,7 @@ export class Upstream implements Handler {
       failed: (result) => this.#unreached(result),
       exhausted: fallback.makeRoom,
     });
+    this.#dial.start();
   }
 
   #secureBy(secure: SecureUpstream): void {
@@ -91,9 +102,40 @@ export class Upstream implements Handler {
     this.#owner.refuse(statusOf(result), `it cannot be reached (${errnoName(-result)})`);
   }
 
-  /** Begins to connect. May call the owner before it returns. */
-  connect(): void {
-    this.#dial.start();
+  /**
+   * Begins to connect, or takes an idle connection if the request may share one. May call the owner
+   * before it returns.
+   */
+  connect(shared: boolean): void {
+    const fd = shared ? this.#fallback.idle.take() : -1;
+    if (fd < 0) return this.#connect();
+    this.fd = fd;
+    this.ready = this.reused = true;
+    this.#interest = EpollEvent.IN;
+    this.#loop.pass(fd, this);
+    this.#owner.connected();
+  }
+
+  /** Replaces an idle connection that turned out to be closed. Connects in the next turn. */
+  reconnect(): void {
+    this.#loop.close(this.fd);
+    this.fd = -1;
+    this.#interest = 0;
+    this.ready = this.reused = false;
+    this.#loop.again(this);
+  }
+
+  /** Called by the loop. */
+  onTurn(): void {
+    if (!this.#closed) this.#connect();
+  }
+
+  /** Leaves the connection to later requests. Nothing may be due on it. */
+  keep(): void {
+    if (!this.ready) return;
+    this.#fallback.idle.keep(this.fd, this.#interest);
+    this.fd = -1;
+    this.ready = false;
   }
 
   /** Called by the loop. */
@@ -101,8 +143,9 @@ export class Upstream implements Handler {
     this.#owner.onEvents();
   }
 
-  /** Sets the events to wait for. */
+  /** Sets the events to wait for, once it is connected. */
   watch(events: number): void {
+    if (!this.ready) return;
     if (this.#secure !== null) return this.#secure.await(events);
     if (events === this.#interest) return;
     if (events === 0) {
@@ -117,7 +160,8 @@ export class Upstream implements Handler {
 
   /** Closes it. A second call does nothing. */
   close(): void {
-    this.#dial.close();
+    this.#closed = true;
+    this.#dial?.close();
     this.ready = false;
     if (this.#secure !== null) this.#secure.close();
     else if (this.fd >= 0) this.#loop.close(this.fd);
