@@ -40,7 +40,7 @@ export type {
   PlanFile,
   PlanRequest,
 } from "./rules/types.ts";
-export type { Listing, ListingEntry } from "./rules/listing.ts";
+export type { Listing, ListingEntry, ListingSort } from "./rules/listing.ts";
 export type { HeaderRule } from "./rules/by_path/header_rules.ts";
 export type { RedirectRule } from "./rules/by_path/redirects.ts";
 export type {

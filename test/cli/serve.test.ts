@@ -313,10 +313,10 @@ describe("the options for uploads", () => {
     const sizes = ["1", "1k", "1.5M", "2G", "2GiB", "none"].map(fileSize);
     assert.deepEqual(sizes, [1, 1024, 1.5 * 2 ** 20, 2 ** 31, 2 ** 31, Infinity]);
     for (const text of ["", "0", "-1", "x", "1p", "9999999T"]) assert.throws(() => fileSize(text));
-    const { upload } = siteOf(flags(["--upload", "--upload-overwrite"]), undefined);
+    const { upload } = siteOf(flags(["--upload", "--upload-overwrite"]), "/srv", undefined);
     assert.deepEqual(upload, { maxBytes: undefined, overwrite: true });
-    assert.throws(() => siteOf(flags(["--upload-max", "1"]), undefined), /need --upload/);
-    assert.throws(() => siteOf(flags(["--upload"]), "a.txt"), /needs a folder/);
+    assert.throws(() => siteOf(flags(["--upload-max", "1"]), "/srv", undefined), /need --upload/);
+    assert.throws(() => siteOf(flags(["--upload"]), "/srv", "a.txt"), /needs a folder/);
     assert.deepEqual(configOf(serveFlags(["--upload-max", "none"])), { "upload-max": "none" });
   });
 });

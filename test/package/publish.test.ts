@@ -15,10 +15,10 @@ import { consumer, oncePerRun, programArgs, runJson, tool, write } from "../_kit
 const BUDGET = {
   core: 130_500,
   sys: 10_000,
-  http: 104_200,
+  http: 108_200,
   tls: 6_000,
-  declarations: 78_800,
-  texts: 423_800,
+  declarations: 79_200,
+  texts: 424_900,
   command: 300_000,
 } as const;
 /** Entries of the core, and those whose code is needed beyond it. */

@@ -47,6 +47,7 @@ export function serveCommand(): Command {
     .option("--index <names>", 'files that stand for their folder, or "none"', indexNames)
     .option("--clean-urls", "find about.html for /about", false)
     .option("--dotfiles", "serve files whose name begins with a dot", false)
+    .option("--title <text>", "name of the folder in listings (default: its own)")
     .option("--404 <file>", "page for missing files, below the folder")
     .option("--headers <file>", "header fields by path, as in _headers of static hosts")
     .option("--redirects <file>", "redirects by path, as in _redirects of static hosts")
@@ -71,6 +72,7 @@ export function serveCommand(): Command {
       false,
     )
     .option("--cors", "let pages of other origins read the files", false)
+    .option("--live", "reload pages in browsers when a file changes", false)
     .option("-o, --open", "open the folder in the browser", false)
     .addOption(
       new Option("--log <format>", "print a line of an access log for each request").choices(

@@ -13,6 +13,8 @@ import {
 import { formatCombined, formatEvent } from "../../http/server/thread/log_format.ts";
 import { interruptible } from "../exit.ts";
 import { write } from "../output.ts";
+import type { Live, LiveSite } from "./live/live.ts";
+import { STREAM_PATH } from "./live/client.ts";
 import { urlsOf } from "./addresses.ts";
 import type { Compressed, CompressFlags, Compression } from "./compress.ts";
 import { openBrowser } from "./browser.ts";
@@ -32,6 +34,7 @@ export interface ServeOptions extends SiteFlags, CompressFlags {
   readonly tlsCert?: string | undefined;
   readonly tlsKey?: string | undefined;
   readonly redirectHttp?: number | undefined;
+  readonly live: boolean;
   readonly open: boolean;
   readonly log?: "combined" | "json" | undefined;
   readonly metrics?: number | undefined;
@@ -59,20 +62,26 @@ export async function serveFolder(path: string, options: ServeOptions): Promise<
   const compression = await compressionOf(options);
   const add = (folder: Compressed) => compression?.add(folder) ?? {};
   const site = {
-    ...siteOf(options, only),
+    ...siteOf(options, root, only),
     ...add({ root, only, dotfiles: isHiddenServed(options, only) }),
-    ...foldersOf(options, add),
+    ...foldersOf(options, root, add),
   };
   const tls = tlsOf(options);
   const reporter = createReporter(options);
-  const server = await listen({ ...site, root }, options, tls?.options, reporter);
+  const live = await liveFor(options, { ...site, root }, reporter);
+  const served = { ...site, ...live?.options, root };
+  const server = await listen(served, options, tls?.options, reporter).catch((cause) => {
+    live?.close();
+    throw cause;
+  });
   await interruptible(async (signal) => {
     const { address, family, port } = server.address!;
     const urls = family === "Unix"
       ? { local: server.url!, network: [] }
       : urlsOf(address, port, tls === undefined ? "http" : "https");
     const made = tls?.made;
-    const note = made === undefined ? howBytesTravel() : howToTrust(made);
+    const how = made === undefined ? howBytesTravel() : howToTrust(made);
+    const note = live === undefined ? how : `${how}\nPages reload when a file changes`;
     // Before the address is printed, because SIGHUP without a listener would end the process.
     const stopWatching = tls && reloadOnChange(server, tls.options, {
       failed: ({ message }) => reporter.warn(message),
@@ -90,6 +99,7 @@ export async function serveFolder(path: string, options: ServeOptions): Promise<
     const counters = metrics === undefined
       ? undefined
       : await serveMetrics(metrics, () => server.stats());
+    await live?.watch(server);
     await reporter.listening({
       root: only === undefined ? root : join(root, only),
       folders: namedFolders(site),
@@ -110,6 +120,7 @@ export async function serveFolder(path: string, options: ServeOptions): Promise<
     });
     stopWatching?.();
     await compression?.stop();
+    live?.close();
     counters?.server.close().closeAllConnections();
     reporter.draining();
     await server.close({ graceMs: GRACE_MS });
@@ -132,6 +143,19 @@ function namedFolders(
     name,
     String(typeof it === "string" || it instanceof URL ? it : it.root),
   ]);
+}
+
+/** Starts what reloads pages, if it is wanted. */
+async function liveFor(
+  { dotfiles, fallback, live }: ServeOptions,
+  site: LiveSite,
+  reporter: Reporter,
+): Promise<Live | undefined> {
+  if (!live) return undefined;
+  if (fallback !== undefined) throw new Error("Cannot serve: --live does not go with --fallback");
+  const { startLive } = await import("./live/live.ts");
+  const warn = (message: string) => reporter.warn(message);
+  return await startLive({ dotfiles, site, warn });
 }
 
 function isLocal(address: string): boolean {
@@ -197,7 +221,7 @@ function eventsFor(reporter: Reporter, threads: number): Partial<FileServerOptio
   const { eventsPerSecond } = reporter;
   if (eventsPerSecond === 0) return {};
   return {
-    onRequest: (event) => reporter.request(event),
+    onRequest: (event) => event.target.startsWith(STREAM_PATH) || reporter.request(event),
     // The limit is one of each thread.
     eventsPerSecond: Math.ceil(eventsPerSecond / threads),
   };

@@ -33,6 +33,8 @@ export interface SiteFlags {
   /** As in the options of the server; from the config file. */
   readonly mounts?: FileServerOptions["mounts"];
   readonly hosts?: FileServerOptions["hosts"];
+  /** Name of the folder in listings. */
+  readonly title?: string | undefined;
 }
 
 /** Returns the folder to serve, and the name of the only file if `path` is a file. */
@@ -47,9 +49,10 @@ export function rootAt(path: string): { root: string; only?: string } {
   return { root: folderAt(dirname(file), "serve"), only: basename(file) };
 }
 
-/** Returns the options. */
+/** Returns the options for a folder, of which `only` one file may be served. */
 export function siteOf(
   flags: SiteFlags,
+  root: string,
   only: string | undefined,
 ): Partial<FileServerOptions> {
   const { cache, cleanUrls, cors, fallback, headers, index, precompressed, redirects } = flags;
@@ -58,6 +61,7 @@ export function siteOf(
     cors,
     precompressed,
     listing: !flags.spa && fallback === undefined && only === undefined,
+    title: flags.title ?? basename(root),
     ...cache,
     ...isHiddenServed(flags, only) && { dotfiles: "allow" as const },
     ...cleanUrls && { extensions: ["html"] },
@@ -81,25 +85,29 @@ export function isHiddenServed(
   return dotfiles || only?.[0] === ".";
 }
 
-/** Folders below paths: with the flags that hold for files everywhere, or with options of their own. */
+/**
+ * Folders below paths of the folder `main`: with the flags that hold for files everywhere, or with options
+ * of their own.
+ */
 export function foldersOf(
   flags: SiteFlags,
+  main: string,
   add: (folder: Compressed) => Partial<FileServerOptions> = () => ({}),
 ): Pick<FileServerOptions, "mounts" | "hosts"> {
   const { cache, cleanUrls, cors, dotfiles, fallback, index, mount, mounts, precompressed } = flags;
   const own = { cache, cleanUrls, cors, dotfiles, fallback, index, precompressed, spa: false };
-  const filled = (folders: object) =>
+  const filled = (folders: object, title?: string) =>
     Object.entries(folders).map(([name, options]: [string, unknown]) => {
       if (typeof options !== "string") return [name, options];
       const { only, root } = rootAt(options);
-      const { fallback: _, ...site } = siteOf(own, only);
+      const { fallback: _, ...site } = siteOf({ ...own, title }, root, only);
       return [name, {
         ...site,
         ...add({ root, only, dotfiles: isHiddenServed(flags, only) }),
         root,
       }];
     });
-  const below = filled({ ...mounts, ...mount });
+  const below = filled({ ...mounts, ...mount }, flags.title ?? basename(main));
   const { hosts } = flags;
   // The server checks what a config file says.
   return {

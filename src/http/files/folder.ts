@@ -13,7 +13,14 @@ import {
 import { search, searchNow } from "./search.ts";
 import { isFar } from "./near.ts";
 import type { OpenFile, Root } from "./open_root.ts";
-import { compareEntries, type Listing, type ListingEntry, PAGE_ENTRIES } from "../rules/listing.ts";
+import { pageOf, reversed, sorted, SORTED_MS, sortFor } from "../listing/order.ts";
+import {
+  compareEntries,
+  type Listing,
+  type ListingEntry,
+  type ListingSort,
+  PAGE_ENTRIES,
+} from "../rules/listing.ts";
 import type { Dotfiles } from "../rules/target.ts";
 
 /** Longest time that a listing occupies the event loop at once, in milliseconds. */
@@ -29,6 +36,8 @@ export interface FolderPage {
   readonly dotfiles: Dotfiles;
   /** Number of the page, from 1 on. */
   readonly page: number;
+  /** Order of the entries. @default {"name"} */
+  readonly sort?: ListingSort | undefined;
 }
 
 /** An entry that only another machine or process can tell about. */
@@ -48,10 +57,22 @@ interface Names {
   readonly at: number;
 }
 
+/** Entries of a page, or of all pages. */
+interface Described {
+  readonly folder: FolderTimes;
+  /** Key of the folder. */
+  readonly key: string;
+  /** Entries of all pages in their order, described a moment ago. */
+  readonly kept: readonly ListingEntry[] | undefined;
+  readonly entries: ListingEntry[];
+}
+
 /** Reads folders and caches their sorted names; one for each site or thread. */
 export class FolderReader {
   readonly #root: Root;
   readonly #names = new FolderCache<Names>();
+  /** Entries of several pages in an order that needs the size or the time of all. */
+  readonly #sorted = new FolderCache<readonly ListingEntry[]>();
   readonly #reading = new Map<string, Promise<Names>>();
   readonly #openNow: (path: string) => OpenFile | number;
 
@@ -82,15 +103,17 @@ export class FolderReader {
       names = await reading;
       this.#names.add(key, folder, names, names.entries.length);
     }
-    const shown = pageOf(names.entries, wanted.page);
-    if (shown === undefined) return undefined;
+    const sort = sortFor(wanted.sort, names.entries.length);
+    const kept = this.#sorted.find(`${key} ${sort}`, folder, SORTED_MS);
+    const chosen = kept === undefined ? choose(names.entries, sort, wanted.page) : [];
+    if (chosen === undefined) return undefined;
     const entries: ListingEntry[] = [];
-    for (const { name } of shown) {
+    for (const { name } of chosen) {
       const opened = await this.#root.open([...wanted.names, name].join("/"));
       if (typeof opened !== "number") entries.push(describeEntry(name, opened));
       await turn();
     }
-    return listing(wanted, names.entries.length, entries);
+    return this.#listing(wanted, sort, names.entries.length, { folder, key, kept, entries });
   }
 
   /** Does the same in a thread that may block. */
@@ -104,14 +127,34 @@ export class FolderReader {
       names = { entries, validMs: namesValidMs(entries), at: performance.now() };
       this.#names.add(key, times, names, entries.length);
     }
-    const shown = pageOf(names.entries, wanted.page);
-    if (shown === undefined) return undefined;
+    const sort = sortFor(wanted.sort, names.entries.length);
+    const kept = this.#sorted.find(`${key} ${sort}`, times, SORTED_MS);
+    const chosen = kept === undefined ? choose(names.entries, sort, wanted.page) : [];
+    if (chosen === undefined) return undefined;
     const entries: ListingEntry[] = [];
-    for (const { link, name } of shown) {
+    for (const { link, name } of chosen) {
       const entry = (link ? undefined : statEntry(fd, name)) ?? this.#openEntry(wanted, name);
       if (entry !== undefined) entries.push(entry);
     }
-    return listing(wanted, names.entries.length, entries);
+    return this.#listing(wanted, sort, names.entries.length, { folder: times, key, kept, entries });
+  }
+
+  /** Selects the page from entries that are all there if their order demands it. */
+  #listing(
+    { names, page }: FolderPage,
+    sort: ListingSort,
+    total: number,
+    { entries, folder, kept, key }: Described,
+  ): Listing | undefined {
+    const pages = Math.max(1, Math.ceil(total / PAGE_ENTRIES));
+    const rest = { names, truncated: page < pages, page, pages, total, sort };
+    if (sort.endsWith("name")) return { ...rest, entries };
+    const all = kept ?? sorted(entries, sort);
+    if (pages > 1 && kept === undefined) {
+      this.#sorted.add(`${key} ${sort}`, folder, all, all.length);
+    }
+    const shown = pageOf(all, page);
+    return shown && { ...rest, entries: shown };
   }
 
   #find(key: string, times: FolderTimes): Names | undefined {
@@ -166,16 +209,14 @@ function turns(): () => Promise<void> | undefined {
   };
 }
 
-function pageOf(entries: readonly NamedEntry[], page: number): readonly NamedEntry[] | undefined {
-  const start = (page - 1) * PAGE_ENTRIES;
-  return page >= 1 && start < Math.max(1, entries.length)
-    ? entries.slice(start, start + PAGE_ENTRIES)
-    : undefined;
-}
-
-function listing({ names, page }: FolderPage, total: number, entries: ListingEntry[]): Listing {
-  const pages = Math.max(1, Math.ceil(total / PAGE_ENTRIES));
-  return { names, entries, truncated: page < pages, page, pages, total };
+/** Returns the entries to describe: those of the page, or all if the order needs them. */
+function choose(
+  entries: readonly NamedEntry[],
+  sort: ListingSort,
+  page: number,
+): readonly NamedEntry[] | undefined {
+  if (sort === "name") return pageOf(entries, page);
+  return sort === "-name" ? pageOf(reversed(entries), page) : entries;
 }
 
 /** Describes a file that all users may read, by one call; `undefined` if it must be opened. */

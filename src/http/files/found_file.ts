@@ -2,6 +2,8 @@
 
 import { ENOENT } from "../../errno.ts";
 import type { Redirected } from "../rules/by_path/redirects.ts";
+import { mediaType } from "../../media_types.ts";
+import { appends } from "../listing/appended.ts";
 import { acceptedCodings, SUFFIXES } from "../rules/fields/codings.ts";
 import { planMessage } from "../rules/messages.ts";
 import { planFile } from "../rules/plan.ts";
@@ -61,7 +63,7 @@ export function* serve(
   settings: Settings,
 ): Search<FoundFile> {
   const { precompressed, versions } = settings;
-  if (precompressed.length > 0) {
+  if (precompressed.length > 0 && !appends(settings, mediaType(path), undefined)) {
     for (const coding of acceptedCodings(request.header("accept-encoding"), precompressed)) {
       let sidecar = yield `${path}${SUFFIXES[coding]}`;
       if (typeof sidecar !== "number" && (sidecar.folder || isOlder(sidecar, original))) {

@@ -1,6 +1,7 @@
 /** Finds the file for a request: which paths to try, and in which order. @module */
 
 import { errnoName } from "../../errors.ts";
+import { appendTo } from "../listing/appended.ts";
 import { redirected } from "../rules/by_path/redirects.ts";
 import { planMessage, planRedirect, statusOfError } from "../rules/messages.ts";
 import { planMethod } from "../rules/plan.ts";
@@ -20,6 +21,11 @@ export type { Found, LookupRequest, Search };
  * Closes each file that it receives and does not return.
  */
 export function* lookUp(request: LookupRequest, settings: Settings): Search<Found> {
+  const found = yield* find(request, settings);
+  return found.kind === "message" ? { ...found, plan: appendTo(found.plan, settings) } : found;
+}
+
+function* find(request: LookupRequest, settings: Settings): Search<Found> {
   const refused = planMethod(request, settings);
   if (refused !== undefined) return { kind: "message", plan: refused };
   const target = parseTarget(request.target, settings.dotfiles);

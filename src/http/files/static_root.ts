@@ -7,7 +7,7 @@ import { FolderCache } from "./folder_names.ts";
 import { type Found, lookUp, lookUpFile, type LookupRequest } from "./look_up.ts";
 import { type OpenFile, openRoot, type Root, type Symlinks } from "./open_root.ts";
 import { search } from "./search.ts";
-import { type Listing, PAGE_ENTRIES, pageNumber } from "../rules/listing.ts";
+import { type Listing, PAGE_ENTRIES, pageNumber, sortOf } from "../rules/listing.ts";
 import { planListing, planMessage } from "../rules/messages.ts";
 import type { SiteOptions } from "../rules/options.ts";
 import { type Mount, ROOT } from "../rules/by_path/mount.ts";
@@ -93,11 +93,11 @@ export class StaticRoot {
   /** Caches listings briefly, so that simultaneous requests share one. */
   #listing(folder: OpenFile, { names, query }: Target): Promise<Listing | undefined> {
     const { dotfiles } = this.settings;
-    const page = pageNumber(query);
-    const key = JSON.stringify([names, page]);
+    const [page, sort] = [pageNumber(query), sortOf(query)];
+    const key = JSON.stringify([names, page, sort]);
     const kept = this.#listings.find(key, folder, LISTING_MS);
     if (kept !== undefined) return kept;
-    const listing = this.#reader.read(folder, { names, dotfiles, page });
+    const listing = this.#reader.read(folder, { names, dotfiles, page, sort });
     this.#listings.add(key, folder, listing, PAGE_ENTRIES);
     listing.catch(() => this.#listings.drop(key));
     return listing;

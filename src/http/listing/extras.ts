@@ -25,6 +25,15 @@ const STYLE =
   "#up li{display:flex;flex-wrap:wrap;gap:.25rem 1rem;align-items:center;margin-top:.5rem}" +
   "#up li span:first-child{flex:1;min-width:10rem;overflow-wrap:anywhere;color:var(--ink)}";
 
+/** The inline scripts and styles of the part, which the page's policy must allow. */
+export function extrasSources(
+  { upload }: ListingExtras,
+): { readonly scripts: readonly string[]; readonly styles: readonly string[] } {
+  return upload === null
+    ? { scripts: [], styles: [] }
+    : { scripts: [UPLOAD_SCRIPT], styles: [STYLE] };
+}
+
 /** The part of the page below the table; empty if there is nothing to offer. */
 export function extrasHtml({ archives, upload }: ListingExtras): string {
   return (archives ? DOWNLOADS : "") + (upload === null ? "" : uploadHtml(upload));

@@ -17,3 +17,19 @@ export function formatTime(ms: number): string {
   if (Number.isNaN(date.getTime())) return "";
   return date.toISOString().slice(0, 16).replace("T", " ");
 }
+
+/** Characters that are invisible, break a line, or reorder the text around them. */
+// deno-lint-ignore no-control-regex -- they are what this is about
+const DECEPTIVE = /[\x00-\x1f\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
+
+/**
+ * Makes deceptive characters visible: a name that ends in "gpj.exe", written from right to left, would
+ * look like an image.
+ */
+export function printable(name: string): string {
+  return name.toWellFormed().replace(DECEPTIVE, (character) => {
+    const code = character.charCodeAt(0);
+    if (code < 0x20) return String.fromCharCode(0x2400 + code);
+    return `\u27e8U+${code.toString(16).toUpperCase().padStart(4, "0")}\u27e9`;
+  });
+}

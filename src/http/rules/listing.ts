@@ -28,10 +28,30 @@ export interface Listing {
   readonly pages?: number | undefined;
   /** Entries on all pages, including unreadable entries that are not shown. */
   readonly total?: number | undefined;
+  /** Order of the entries; `?sort=-size` selects the largest first. @default {"name"} */
+  readonly sort?: ListingSort | undefined;
+  /** Name of the root; empty for none. @default {""} */
+  readonly title?: string | undefined;
+  /** HTML that the server adds to the end of the page. @default {""} */
+  readonly appended?: string | undefined;
 }
+
+/** Order of a listing: folders come first; `-` reverses the order. */
+export type ListingSort = "name" | "-name" | "size" | "-size" | "time" | "-time";
 
 /** Most entries on one page. */
 export const PAGE_ENTRIES = 2000;
+
+/** Returns the order that a query selects; by name, unless it names another one. */
+export function sortOf(query: string): ListingSort {
+  const [, sort] = /[?&]sort=(-?(?:name|size|time))(?:&|$)/.exec(query) ?? [];
+  return (sort ?? "name") as ListingSort;
+}
+
+/** Returns the query that selects a page in an order. */
+export function pageQuery(page: number, sort: ListingSort = "name"): string {
+  return `?${sort === "name" ? "" : `sort=${sort}&`}page=${page}`;
+}
 
 /** Returns the page number that a query selects; 1 by default. */
 export function pageNumber(query: string): number {
@@ -50,9 +70,21 @@ export function compareEntries(
   return compare(a.name, b.name) || (a.name < b.name ? -1 : a.name > b.name ? 1 : 0);
 }
 
+/** Returns the comparison for an order. Equal entries follow by name. */
+export function comparison(sort: ListingSort): (a: ListingEntry, b: ListingEntry) => number {
+  const sign = sort[0] === "-" ? -1 : 1;
+  const value = sort.endsWith("size")
+    ? ({ size }: ListingEntry) => size
+    : ({ modifiedMs }: ListingEntry) => modifiedMs;
+  return (a, b) => {
+    const same = a.kind !== b.kind || sort.endsWith("name") ? 0 : value(a) - value(b);
+    return sign * same || compareEntries(a, b);
+  };
+}
+
 /** Renders a listing as a JSON object, which can gain fields later. */
 export function listingJson(listing: Listing): string {
-  const { names, entries, truncated, page = 1, pages = 1, total } = listing;
+  const { names, entries, truncated, page = 1, pages = 1, sort, total } = listing;
   const path = names.length === 0 ? "/" : `${encodePath(names)}/`;
   const files = entries.map(({ name, kind, size, modifiedMs }) => ({
     name,
@@ -64,7 +96,7 @@ export function listingJson(listing: Listing): string {
     page,
     pages,
     total,
-    ...(page < pages && { next: `?page=${page + 1}` }),
+    ...(page < pages && { next: pageQuery(page + 1, sort) }),
   };
   return `${JSON.stringify({ path, truncated, ...paging, entries: files })}\n`;
 }
@@ -76,7 +108,8 @@ function isoDate(ms: number): string | null {
 }
 
 /** Renders a listing as an HTML page without a style sheet. */
-export function listingHtml({ names, entries, page = 1, pages = 1, truncated }: Listing): string {
+export function listingHtml(listing: Listing): string {
+  const { names, entries, page = 1, pages = 1, sort, truncated } = listing;
   const title = escapeHtml(`/${names.map((name) => `${name}/`).join("")}`);
   const up = names.length === 0 ? [] : [`<li><a href="../">../</a>`];
   const items = entries.map(({ name, kind, size }) => {
@@ -86,9 +119,10 @@ export function listingHtml({ names, entries, page = 1, pages = 1, truncated }: 
     const bytes = kind === "file" ? ` <small>${size}</small>` : "";
     return `<li><a href="${href}">${escapeHtml(name)}${slash}</a>${bytes}`;
   });
+  const link = (to: number) => `<li><a href="${escapeHtml(pageQuery(to, sort))}"`;
   const rest = [
-    ...page > 1 ? [`<li><a href="?page=${page - 1}" rel="prev">previous page</a>`] : [],
-    ...page < pages ? [`<li><a href="?page=${page + 1}" rel="next">next page</a>`] : [],
+    ...page > 1 ? [`${link(page - 1)} rel="prev">previous page</a>`] : [],
+    ...page < pages ? [`${link(page + 1)} rel="next">next page</a>`] : [],
     ...truncated && page >= pages ? ["<li>&hellip;"] : [],
   ];
   return `<!doctype html><meta charset="utf-8"><title>${title}</title><h1>${title}</h1>\n` +

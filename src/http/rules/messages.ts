@@ -1,7 +1,8 @@
 /** Responses without a file: errors, redirects, listings. @module */
 
 import { statusOfOpening } from "../../errors.ts";
-import { prefersJson } from "./fields/codings.ts";
+import { errorPage } from "../listing/error_page.ts";
+import { asksForHtml, prefersJson } from "./fields/codings.ts";
 import { type Listing, listingHtml, listingJson } from "./listing.ts";
 import { PHRASES } from "./phrases.ts";
 import type { Settings } from "./settings.ts";
@@ -14,14 +15,20 @@ export function phraseOf(status: number): string {
   return PHRASES.get(status) ?? "";
 }
 
-/** Plans a message whose body names its status and repeats nothing of the request. */
+/**
+ * Plans a message that names its status and repeats nothing of the request: a line of text, or a page
+ * for browsers if it is an error.
+ */
 export function planMessage(request: PlanRequest, status: number, more?: Headers): Plan {
-  const retry = status === 503 ? { "Retry-After": "1" } : undefined;
-  const text = `${status} ${phraseOf(status)}\n`;
+  const error = status >= 400;
+  const html = error && asksForHtml(request.header("accept"));
+  const phrase = phraseOf(status);
+  const text = html ? errorPage(status, phrase) : `${status} ${phrase}\n`;
   return planText(request, status, text, {
-    "Content-Type": "text/plain; charset=utf-8",
+    "Content-Type": `text/${html ? "html" : "plain"}; charset=utf-8`,
     "X-Content-Type-Options": "nosniff",
-    ...retry,
+    ...error && { "Vary": "Accept" },
+    ...status === 503 && { "Retry-After": "1" },
     ...more,
   });
 }
@@ -49,8 +56,19 @@ function visible(text: string): string {
 export function planListing(request: PlanRequest, listing: Listing, settings: Settings): Plan {
   const json = prefersJson(request.header("accept"));
   const html = typeof settings.listing === "function" ? settings.listing : listingHtml;
-  const text = json ? listingJson(listing) : html(listing);
+  const text = renderListing(listing, json, settings, html);
   return planListingPage(request, encoder.encode(text), json);
+}
+
+/** Renders a listing as JSON or by `html`. */
+export function renderListing(
+  listing: Listing,
+  json: boolean,
+  { appendHtml, title }: Pick<Settings, "appendHtml" | "title">,
+  html: (listing: Listing) => string,
+): string {
+  if (json) return listingJson(listing);
+  return html({ ...listing, title, appended: appendHtml }) + appendHtml;
 }
 
 /** Plans the response for a listing page that has already been rendered. */

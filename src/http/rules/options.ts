@@ -120,6 +120,16 @@ export interface LookupOptions {
   readonly only?: string | undefined;
   /** Whether to list folders without an index; a function renders the page. @default {false} */
   readonly listing?: boolean | ((listing: Listing) => string) | undefined;
+  /** Name of the root in listings. @default {none} */
+  readonly title?: string | undefined;
+  /**
+   * HTML, such as a script element, that is added to the end of each HTML page: files, listings and
+   * error pages. Such files get no ETag, no ranges and `Cache-Control: no-store`, and no sidecar of
+   * `precompressed`. Their bytes still leave by sendfile(2).
+   *
+   * @default {none}
+   */
+  readonly appendHtml?: string | undefined;
 }
 
 /** All options about the files that an adapter serves. */

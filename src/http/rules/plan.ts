@@ -2,6 +2,8 @@
 
 import { precondition, rangeHolds } from "./conditions.ts";
 import { corsHeaders, preflightHeaders } from "./cors.ts";
+import { asksForHtml } from "./fields/codings.ts";
+import { planMessage } from "./messages.ts";
 import { multipart } from "./multipart.ts";
 import type { PlanOptions } from "./options.ts";
 import { parseRanges, UNSATISFIABLE } from "./ranges.ts";
@@ -57,6 +59,7 @@ export function planMethod(request: PlanRequest, { cors }: Settings): Plan | und
   if (method === "GET" || method === "HEAD") return undefined;
   const allow = { "Allow": "GET, HEAD, OPTIONS" };
   if (method !== "OPTIONS") {
+    if (asksForHtml(request.header("accept"))) return planMessage(request, 405, allow);
     return {
       status: 405,
       headers: { ...allow, "Content-Length": "0" },

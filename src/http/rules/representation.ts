@@ -1,6 +1,7 @@
 /** Headers and plans of one version of a file, for all requests. @module */
 
 import { mediaType } from "../../media_types.ts";
+import { appendedPart, appends, settingsWithout } from "../listing/appended.ts";
 import { corsHeaders } from "./cors.ts";
 import { formatDate } from "./fields/dates.ts";
 import { attachment } from "./fields/disposition.ts";
@@ -44,14 +45,20 @@ const ANYBODY = { method: "GET", header: () => undefined };
  */
 export function describeFile(
   file: PlanFile,
-  settings: Settings,
+  given: Settings,
   nowMs: number = Date.now(),
 ): Representation {
   const { name, size, mtimeNs, coding } = file;
+  const appended = appends(given, typeOf(name, given), coding) ? appendedPart(given) : undefined;
+  const settings = appended === undefined ? given : settingsWithout(given);
+  const length = size + (appended?.length ?? 0);
   const etag = settings.etag === false ? undefined : entityTag(file, settings.etag);
   const modified = settings.lastModified ? modifiedOf(mtimeNs, nowMs) : undefined;
   const type = typeOf(name, settings);
-  const headers: Record<string, string> = { "Content-Type": type, "Content-Length": String(size) };
+  const headers: Record<string, string> = {
+    "Content-Type": type,
+    "Content-Length": String(length),
+  };
   if (modified !== undefined) headers["Last-Modified"] = formatDate(modified);
   if (etag !== undefined) headers["ETag"] = etag;
   if (settings.cacheControl !== "") headers["Cache-Control"] = settings.cacheControl;
@@ -63,9 +70,10 @@ export function describeFile(
     headers["Content-Disposition"] = attachment(given ?? settings.download as string);
   }
   if (settings.cors?.origins === "*") Object.assign(headers, corsHeaders(settings.cors, ANYBODY));
-  const more = own(file, settings.headers);
+  const more = extra(file, settings.headers);
   if (more !== undefined) mergeHeaders(headers, more);
-  const parts = size === 0 ? NO_PARTS : Object.freeze([Object.freeze({ start: 0, length: size })]);
+  const own = size === 0 ? NO_PARTS : Object.freeze([Object.freeze({ start: 0, length: size })]);
+  const parts = appended === undefined ? own : Object.freeze([...own, appended]);
   return {
     settings,
     size,
@@ -74,7 +82,7 @@ export function describeFile(
     type: headers["Content-Type"]!,
     coding,
     coded: Object.keys(headers).some((name) => name.toLowerCase() === "content-encoding"),
-    whole: { status: 200, headers, parts, length: size },
+    whole: { status: 200, headers, parts, length },
     head: { status: 200, headers, parts: NO_PARTS, length: 0 },
   };
 }
@@ -114,7 +122,7 @@ function typeOf(name: string, { types, charset }: Settings): string {
   return type.replace("; charset=utf-8", charset === "" ? "" : `; charset=${charset}`);
 }
 
-function own(file: PlanFile, headers: Settings["headers"]): Headers | undefined {
+function extra(file: PlanFile, headers: Settings["headers"]): Headers | undefined {
   if (typeof headers !== "function") return headers;
   const made = headers(file);
   return made === undefined ? undefined : checkHeaders(made);

@@ -46,6 +46,10 @@ export interface Settings {
   /** Name of the only file; empty for all. */
   readonly only: string;
   readonly listing: boolean | ((listing: Listing) => string);
+  /** Name of the root; empty for none. */
+  readonly title: string;
+  /** HTML at the end of pages; empty for none. */
+  readonly appendHtml: string;
 }
 
 const CODINGS: readonly Coding[] = ["br", "zstd", "gzip"];
@@ -103,6 +107,8 @@ function compile(options: SiteOptions): Settings {
     redirects: compileRedirects(options.redirects ?? []),
     only: only === "" ? "" : path(only, "only"),
     listing,
+    title: text(options.title ?? "", "title"),
+    appendHtml: text(options.appendHtml ?? "", "appendHtml"),
   };
 }
 
@@ -210,6 +216,11 @@ function extension(value: string): string {
 function token(value: unknown, name: string): void {
   if (typeof value === "string" && /^[\w!#$%&'*+\-.^`|~]+$/.test(value)) return;
   throw new TypeError(`Cannot ${ACTION}: ${name} must be a name, not ${describe(value)}`);
+}
+
+function text(value: string, name: string): string {
+  if (typeof value === "string") return value;
+  throw new TypeError(`Cannot ${ACTION}: ${name} must be text, not ${describe(value)}`);
 }
 
 function flag(value: boolean, name: string): boolean {

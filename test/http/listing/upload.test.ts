@@ -1,43 +1,12 @@
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { createFileServer } from "../../../src/http/mod.ts";
 import { listingPage } from "../../../src/http/listing/page.ts";
-
-const CHROMIUM = "/usr/bin/chromium";
-const NO_BROWSER = !existsSync(CHROMIUM)
-  ? "chromium is not installed (Debian: apt-get install chromium)"
-  : "Bun" in globalThis || "Deno" in globalThis
-  ? "the page is the same whoever serves it: one browser is enough"
-  : false;
-
-/** Not in the import itself: its types want those of browsers. */
-const PLAYWRIGHT: string = "playwright-core";
-
-interface Chosen {
-  readonly name: string;
-  readonly mimeType: string;
-  readonly buffer: Uint8Array;
-}
-
-/** The slice of playwright-core used here. */
-interface Playwright {
-  readonly chromium: {
-    launch(options: { executablePath: string; args: string[] }): Promise<{
-      newPage(): Promise<{
-        on(event: "pageerror", listener: (error: Error) => void): void;
-        goto(url: string): Promise<unknown>;
-        setInputFiles(selector: string, files: Chosen[]): Promise<void>;
-        waitForFunction(script: string): Promise<unknown>;
-        evaluate(script: string): Promise<unknown>;
-        readonly keyboard: { press(key: string): Promise<void> };
-      }>;
-      close(): Promise<void>;
-    }>;
-  };
-}
+import { accessibilityFaults } from "../../_kit/accessible.ts";
+import { type Chosen, NO_BROWSER, openPage, until } from "../../_kit/browser.ts";
 
 const file = (name: string, text: string): Chosen => ({
   name,
@@ -70,18 +39,14 @@ describe("uploads in the listing", () => {
   });
 
   it("are stored, or told why not, in a browser", { skip: NO_BROWSER }, async () => {
-    const { chromium } = await import(PLAYWRIGHT) as Playwright;
     const root = mkdtempSync(join(tmpdir(), "sluice-"));
     mkdirSync(join(root, "in"));
     writeFileSync(join(root, "in", "taken.txt"), "old");
     const upload = { maxBytes: 1000 };
     const server = createFileServer({ root, listing: true, upload });
     const { port } = await server.listen();
-    const browser = await chromium.launch({ executablePath: CHROMIUM, args: ["--no-sandbox"] });
+    const { faults, page } = await openPage();
     try {
-      const page = await browser.newPage();
-      const errors: string[] = [];
-      page.on("pageerror", ({ message }) => errors.push(message));
       await page.goto(`http://127.0.0.1:${port}/in/`);
       await page.setInputFiles("#up input", [
         file("taken.txt", "new"),
@@ -90,7 +55,7 @@ describe("uploads in the listing", () => {
         file("second.txt", "second"),
       ]);
       const notes = `[...document.querySelectorAll("#up li")].map((li) => li.innerText)`;
-      await page.waitForFunction(`document.getElementById("again")`);
+      await until(page, `document.getElementById("again")`);
       assert.deepEqual(await page.evaluate(notes), [
         "taken.txt\nA file or folder of this name exists.",
         "a <b>ü#?.txt\nDone",
@@ -99,10 +64,12 @@ describe("uploads in the listing", () => {
       ]);
       assert.equal(readFileSync(join(root, "in", "taken.txt"), "utf8"), "old");
       assert.equal(readFileSync(join(root, "in", "a <b>ü#?.txt"), "utf8"), "first");
+      assert.deepEqual(await accessibilityFaults(page), []);
       await page.goto(`http://127.0.0.1:${port}/in/`);
       await page.evaluate(DROP);
       // The page loads again, and shows the file.
-      await page.waitForFunction(
+      await until(
+        page,
         `document.body.innerText.includes("dropped.txt") && !document.querySelector("#up li")`,
       );
       assert.equal(readFileSync(join(root, "in", "dropped.txt"), "utf8"), "dropped");
@@ -112,9 +79,9 @@ describe("uploads in the listing", () => {
         await page.keyboard.press("Tab");
       }
       assert.equal(await page.evaluate(focus), "Upload files");
-      assert.deepEqual(errors, []);
+      assert.deepEqual(faults, []);
     } finally {
-      await browser.close();
+      await page.close();
       await server.close({ graceMs: 0 });
       rmSync(root, { recursive: true });
     }

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, renameSync, rmSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { connect } from "node:net";
 import { join } from "node:path";
@@ -80,6 +80,37 @@ describe("the listing of a folder with thousands of files", () => {
         "truncated",
         "entries",
       ]);
+    });
+  });
+
+  it("is in the wanted order over all pages, with folders first", async () => {
+    await withMany(async (port, root, kind) => {
+      // Grows from the last name to the first, and gets older with it.
+      const sized = join(root, "sized");
+      mkdirSync(join(sized, "folder"), { recursive: true });
+      const count = 2001;
+      for (let i = 0; i < count; i++) {
+        const file = join(sized, String(i));
+        writeFileSync(file, "x".repeat(count - i));
+        utimesSync(file, 1e9 + i, 1e9 + i);
+      }
+      const rising = Array.from({ length: count }, (_, i) => String(i));
+      const falling = rising.toReversed();
+      const orders = { "name": rising, "-name": falling, "size": falling, "-size": rising };
+      for (const [sort, files] of Object.entries({ ...orders, "time": rising, "-time": falling })) {
+        const first = await pageOf(port, `/sized/?sort=${sort}`);
+        const second = await pageOf(port, `/sized/${first.next}`);
+        const names = [...first.entries, ...second.entries].map(({ name }) => name);
+        assert.deepEqual(names, ["folder", ...files], `${kind}, ${sort}`);
+        assert.equal(second.next, undefined);
+        assert.equal((await fetchRaw(port, `/sized/?sort=${sort}&page=3`)).status, 404);
+      }
+      // Whatever is no order is no error.
+      const other = await pageOf(port, "/sized/?sort=--size");
+      assert.equal(other.entries[1]!.name, "0");
+      const html = (await fetchRaw(port, "/sized/?sort=-size&page=2")).body.toString();
+      assert.match(html, /href="\?sort=-size&#38;page=1"/);
+      assert.equal((await fetchRaw(port, "/sized/?sort=size&page=1&x=<script>")).status, 200);
     });
   });
 

@@ -48,17 +48,24 @@ function parseWeights(accept: string): Map<string, number> {
   return weights;
 }
 
+/** Whether a client asks for HTML by name, as browsers do for pages. */
+export function asksForHtml(accept: string | null | undefined): boolean {
+  return !!accept && /\btext\/html\b/i.test(accept) && weightOf(accept, "text/html") > 0;
+}
+
+/** Returns the weight of a media type that is listed by name; 0 for others. */
+function weightOf(accept: string, type: string): number {
+  for (const member of accept.split(",", MOST)) {
+    const [name, ...parameters] = member.split(";").map((part) => trimBlanks(part).toLowerCase());
+    if (name !== type) continue;
+    const q = parameters.find((parameter) => parameter.startsWith("q="));
+    return q === undefined ? 1 : Number(q.slice(2)) || 0;
+  }
+  return 0;
+}
+
 /** Whether a client prefers JSON to HTML (section 12.5.1); HTML is the default. */
 export function prefersJson(accept: string | null | undefined): boolean {
   if (!accept?.includes("json")) return false;
-  const weight = (type: string) => {
-    for (const member of accept.split(",", MOST)) {
-      const [name, ...parameters] = member.split(";").map((part) => trimBlanks(part).toLowerCase());
-      if (name !== type) continue;
-      const q = parameters.find((parameter) => parameter.startsWith("q="));
-      return q === undefined ? 1 : Number(q.slice(2)) || 0;
-    }
-    return 0;
-  };
-  return weight("application/json") > weight("text/html");
+  return weightOf(accept, "application/json") > weightOf(accept, "text/html");
 }

@@ -55,9 +55,10 @@ function descriptorsOf(
 function folderOf(
   { archives, mount, root, settings, symlinks, upload, versions }: SiteConfig,
 ): ListedFolder {
-  const { dotfiles } = settingsOf(settings);
+  const { appendHtml, dotfiles, title } = settingsOf(settings);
   const extras = { archives: archives !== null, upload };
-  return { root, symlinks, versions, dotfiles, above: mount.names, extras };
+  const page = { title, appendHtml, extras };
+  return { root, symlinks, versions, dotfiles, above: mount.names, ...page };
 }
 
 /** Threads that start and end together. */

@@ -11,8 +11,8 @@ import { FarEntry, FolderReader } from "../../files/folder.ts";
 import { listingPage } from "../../listing/page.ts";
 import type { ListingExtras } from "../../listing/extras.ts";
 import { openRoot, type Root, type Symlinks } from "../../files/open_root.ts";
-import { listingJson } from "../../rules/listing.ts";
-import { statusOfError } from "../../rules/messages.ts";
+import type { Listing, ListingSort } from "../../rules/listing.ts";
+import { renderListing, statusOfError } from "../../rules/messages.ts";
 import type { Dotfiles } from "../../rules/target.ts";
 import { serveFrames } from "./frame_server.ts";
 import { restrictThread } from "../thread/sandbox.ts";
@@ -28,6 +28,8 @@ export interface ListedFolder {
   readonly above: readonly string[];
   /** What pages offer beside their entries. */
   readonly extras: ListingExtras;
+  readonly title: string;
+  readonly appendHtml: string;
 }
 
 /** Input of the thread. */
@@ -45,6 +47,7 @@ export interface ListingRequest {
   /** Decoded names from the root down. */
   readonly names: readonly string[];
   readonly page: number;
+  readonly sort: ListingSort;
   readonly json: boolean;
 }
 
@@ -90,17 +93,18 @@ function answer(
 /** Renders a page: the status, then the page or the error. */
 export function pageFor(
   reader: FolderReader,
-  { above, dotfiles, extras }: ListedFolder,
-  { fd, json, names, page }: ListingRequest,
+  { above, appendHtml, dotfiles, extras, title }: ListedFolder,
+  { fd, json, names, page, sort }: ListingRequest,
 ): Uint8Array {
   const times = fdIdentity(fd);
   if (typeof times === "number") {
     return withStatus(statusOfError(errnoName(-times || EIO)), `statx: ${errnoName(-times)}`);
   }
-  const found = reader.readNow(fd, times, { dotfiles, names, page });
+  const found = reader.readNow(fd, times, { dotfiles, names, page, sort });
   if (found === undefined) return withStatus(404, "");
   const listing = { ...found, names: [...above, ...names] };
-  return withStatus(200, json ? listingJson(listing) : listingPage(listing, extras));
+  const html = (it: Listing) => listingPage(it, extras);
+  return withStatus(200, renderListing(listing, json, { appendHtml, title }, html));
 }
 
 /** Puts the status in front of a page, or of what went wrong. */

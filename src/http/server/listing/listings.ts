@@ -198,6 +198,6 @@ export function replyOf(message: Uint8Array, key: string): Reply {
 }
 
 /** Builds a key. JSON keeps names apart, whatever characters they contain. */
-export function keyOf({ json, names, page, site }: WantedPage): string {
-  return JSON.stringify([names, page, json, site]);
+export function keyOf({ json, names, page, site, sort }: WantedPage): string {
+  return JSON.stringify([names, page, json, site, sort]);
 }

@@ -22,6 +22,12 @@ export function replyTo(plan: Plan, { file, reply }: Entry): Reply {
   return new Reply(plan, null, joined(parts));
 }
 
+/** Returns the body of a plan for a whole file, for which the file was read. */
+export function whole({ parts }: Plan, file: Uint8Array | null): Uint8Array | null {
+  if (file === null || parts.every((part) => !isBytes(part))) return file;
+  return joined(parts.map((part) => isBytes(part) ? part : file));
+}
+
 /** Joins all parts, which must be bytes. */
 export function joined(parts: readonly Part[]): Uint8Array {
   return concat(parts as readonly Uint8Array[]);

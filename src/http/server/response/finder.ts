@@ -109,13 +109,13 @@ export class Finder {
   }
 
   /** Lists a folder in this thread, if there is no listing thread. */
-  listNow(request: LookupRequest, { fd }: OpenFile, { names, page }: WantedPage): Reply {
+  listNow(request: LookupRequest, { fd }: OpenFile, { names, page, sort }: WantedPage): Reply {
     const { place, settings } = this.#options;
     try {
       const times = fdIdentity(fd);
       const listing = typeof times === "number"
         ? undefined
-        : this.#reader.readNow(fd, times, { dotfiles: settings.dotfiles, names, page });
+        : this.#reader.readNow(fd, times, { dotfiles: settings.dotfiles, names, page, sort });
       if (listing === undefined) return this.message(planMessage(request, 404));
       const placed = { ...listing, names: [...place.names, ...listing.names] };
       return this.message(planListing(request, placed, settings));

@@ -4,7 +4,7 @@ import type { Found } from "../../files/look_up.ts";
 import type { Root } from "../../files/open_root.ts";
 import { archiveFormat } from "../../archive/types.ts";
 import { prefersJson } from "../../rules/fields/codings.ts";
-import { pageNumber } from "../../rules/listing.ts";
+import { pageNumber, sortOf } from "../../rules/listing.ts";
 import type { Mount } from "../../rules/by_path/mount.ts";
 import { belowTarget } from "../../rules/by_path/router.ts";
 import { planFile } from "../../rules/plan.ts";
@@ -16,7 +16,7 @@ import { CONDITIONAL } from "../parser/field_names.ts";
 import { closeFound, Finder, type SearchRequest, type SuspendedSearch } from "./finder.ts";
 import type { KeptFiles } from "./kept_files.ts";
 import { cancel, type Lookups, unavailable } from "./lookups.ts";
-import { readResident, replyTo, SENT_AT_ONCE, versionOf } from "./cached_file.ts";
+import { readResident, replyTo, SENT_AT_ONCE, versionOf, whole } from "./cached_file.ts";
 import type { Listings } from "../listing/listings.ts";
 import { encodeHead, Reply } from "./response.ts";
 import type { RequestHead } from "../parser/request_head.ts";
@@ -206,7 +206,7 @@ export class Responder {
       representation,
       version: read === body ? version : null,
       original: original ? { file: original, version: versionOf(original) } : null,
-      reply: new Reply(representation.whole, shared, body),
+      reply: new Reply(representation.whole, shared, whole(representation.whole, body)),
       askedAt: now,
       checkedAt: now,
       used: true,
@@ -228,7 +228,8 @@ export class Responder {
     }
     const json = prefersJson(request.header("accept"));
     const { site } = this.#options;
-    const wanted = { site, names: target.names, page: pageNumber(target.query), json };
+    const { query, names } = target;
+    const wanted = { site, names, page: pageNumber(query), sort: sortOf(query), json };
     const gone = listings === null || (listings.gone && folder.remote !== true);
     const reply = gone
       ? this.#finder.listNow(request, folder, wanted)
