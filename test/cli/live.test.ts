@@ -19,6 +19,7 @@ import { NO_BROWSER, openPage, until } from "../_kit/browser.ts";
 import { runChild } from "../_kit/child.ts";
 import { fetchRaw } from "../_kit/raw_http.ts";
 import { type RunningServer, startServer } from "../_kit/server.ts";
+import { secureClient } from "../http/server/_tls.ts";
 
 const MAIN = new URL("../../src/cli/main.ts", import.meta.url);
 const TAG = '<script src="/-/live.js"></script>';
@@ -288,6 +289,35 @@ describe("sluice serve --live", () => {
     await assert.rejects(stream.next());
     assert.deepEqual(readdirSync(temp).filter((name) => name.startsWith("sluice-")), []);
     assert.doesNotMatch(server.output(), /GET \/-\/live/);
+  });
+
+  it("works over HTTPS, and watches the folders of mounts", async () => {
+    const [site, media, data] = [makeFolder(), makeFolder(), makeFolder()];
+    writeFileSync(join(media, "page.html"), "<p>one");
+    const args = ["serve", site, "--port", "0", "--live", "--tls", "--mount", `/media=${media}`];
+    const secure = await startServer(MAIN, args, { env: { TMPDIR: temp, XDG_DATA_HOME: data } });
+    try {
+      const ask = async (path: string, ending: RegExp, then = () => {}) => {
+        const client = await secureClient(secure.port, { rejectUnauthorized: false });
+        client.write(`GET ${path} HTTP/1.1\r\nHost: localhost\r\n\r\n`);
+        let text = "";
+        for await (const chunk of client) {
+          if (text === "") then();
+          text += chunk;
+          if (ending.test(text)) break;
+        }
+        client.destroy();
+        assert.match(text, ending);
+      };
+      await ask("/media/page.html", new RegExp(`<p>one${TAG}`));
+      const change = () => writeFileSync(join(media, "page.html"), "<p>two");
+      await ask("/-/live", /data: \{"css":null\}/, change);
+      await ask("/media/page.html", new RegExp(`<p>two${TAG}`));
+    } finally {
+      secure.kill("SIGTERM");
+      await secure.ended;
+      for (const folder of [site, media, data]) rmSync(folder, { recursive: true });
+    }
   });
 
   it("says what it does not go with", async () => {
