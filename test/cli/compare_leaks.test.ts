@@ -47,6 +47,10 @@ describeWithoutLeaks("the parts of sluice compare, in trouble", {
     for (const file of [missing, folder.path, "/dev/null", folder.file("")]) {
       await assert.rejects(compare(plan({ file }), signal), /^Error: Cannot compare/);
     }
+    const small = await compare(plan({ file: folder.file("6 byte") }), signal);
+    const { tooSmall, leastBytes, rounds, rows, choices, samples } = small;
+    assert.deepEqual([tooSmall, leastBytes, rounds], [true, 1_000_000, 0]);
+    assert.deepEqual([rows, choices, samples], [[], [], []]);
     await assert.rejects(compare(plan({ temp: missing }), signal), { code: "ENOENT" });
     await assert.rejects(compare(plan({}), AbortSignal.abort()), { name: "AbortError" });
     assert.deepEqual(readdirSync(folder.path).filter((name) => name.includes("compare")), []);

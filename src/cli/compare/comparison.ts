@@ -3,12 +3,13 @@
 import { spawnSync } from "node:child_process";
 import { rmSync } from "node:fs";
 import { join } from "node:path";
-import { checksum, generate, InputFile } from "./input.ts";
+import { checksum, generate, InputFile, LEAST_BYTES } from "./input.ts";
 import { METHODS } from "./methods.ts";
 import type { Method } from "./method.ts";
 import { cachedBytes, drop, warm } from "./system/page_cache.ts";
 import { Session, type Sink } from "./session.ts";
-import { choose, rowsOf } from "./summary.ts";
+import { choose } from "./advice.ts";
+import { rowsOf } from "./summary.ts";
 import { readTrace, tracer } from "./system/trace.ts";
 import type {
   CacheState,
@@ -82,15 +83,17 @@ class Run {
     this.#session = session;
     this.#progress = plan.progress;
     this.input = InputFile.open(plan.file, plan.size, session.folder);
-    this.#warmUp = generate(join(session.folder, "first"), WARM_UP);
+    this.#warmUp = join(session.folder, "first");
+    if (this.input.tooSmall) return;
+    generate(this.#warmUp, WARM_UP);
     if (plan.targets.includes("file")) this.input.checkRoom(session.folder);
   }
 
   async all(): Promise<Comparison> {
     const { rounds } = this.#plan;
-    const { path, size, given } = this.input;
     this.#progress(0, "taking the checksum");
-    const sha256 = checksum(path);
+    const sha256 = checksum(this.input.path);
+    if (this.input.tooSmall) return this.#report(sha256, []);
     const chosen = await this.#verify(sha256);
     const caches = await this.#caches();
     const sinks = await this.#sinks(false);
@@ -107,14 +110,21 @@ class Run {
         samples.push({ ...figures, target, cache, method: method.name, round });
       }
     }
+    return this.#report(sha256, samples);
+  }
+
+  #report(sha256: string, samples: readonly Sample[]): Comparison {
     const rows = rowsOf(samples, this.#traced);
+    const { given, size, tooSmall } = this.input;
     return {
+      tooSmall,
+      leastBytes: LEAST_BYTES,
       file: { path: given, bytes: size, sha256 },
       machine: machine(),
-      rounds,
+      rounds: tooSmall ? 0 : this.#plan.rounds,
       rows,
       refusals: this.#refusals,
-      choices: choose(rows),
+      choices: choose(rows, samples),
       notes: this.#notes,
       samples,
     };

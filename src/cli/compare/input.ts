@@ -18,6 +18,12 @@ import { size as sizeText } from "./summary.ts";
 
 const CHUNK = 4 * 1024 * 1024;
 
+/**
+ * Bytes from which a file is measured. What a library does once for each file costs as much as
+ * moving about a megabyte, and the spread of smaller files hides their bytes.
+ */
+export const LEAST_BYTES = 1_000_000;
+
 /** A regular file that must not change during the comparison. */
 export class InputFile {
   readonly path: string;
@@ -62,6 +68,11 @@ export class InputFile {
   /** Bytes. */
   get size(): number {
     return this.#stats.size;
+  }
+
+  /** Whether it is too small to measure. */
+  get tooSmall(): boolean {
+    return this.size < LEAST_BYTES;
   }
 
   /** Throws if the file has changed. */

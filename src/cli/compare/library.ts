@@ -5,11 +5,16 @@ import { createReadStream, createWriteStream } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { finished, pipeline } from "node:stream/promises";
 import { platform } from "../../../ffi/platform/mod.ts";
+import { broadcast } from "../../move/broadcast/broadcast.ts";
 import { copyFile } from "../../move/copy_file/copy_file.ts";
 import { sendFile } from "../../move/send_file/send_file.ts";
+import { transfer } from "../../move/transfer/transfer.ts";
 import * as raw from "../../sys/raw/mod.ts";
 import { must } from "./calls.ts";
 import type { LibraryJob, Method } from "./method.ts";
+import type { TargetName } from "./types.ts";
+
+const WRITE_ONLY = 1;
 
 /** Returns the methods of one library. */
 export function libraryMethods(name: "stream" | "sluice"): Method[] {
@@ -18,8 +23,10 @@ export function libraryMethods(name: "stream" | "sluice"): Method[] {
     return [{ name, label, targets: ["socket", "file", "pipe", "two"], library: stream }];
   }
   return [
-    { name, label: "sluice sendFile()", targets: ["socket", "pipe"], library: sluice },
-    { name: "copy", label: "sluice copyFile()", targets: ["file"], library: copy },
+    own("sluice", "sendFile()", ["socket", "pipe"], to((path, target) => sendFile(target, path))),
+    own("transfer", "transfer()", ["socket", "file", "pipe"], to(transfer)),
+    own("copy", "copyFile()", ["file"], ({ path, output }) => copyFile(path, output)),
+    own("broadcast", "broadcast()", ["two"], toAll),
   ];
 }
 
@@ -34,21 +41,42 @@ async function stream({ path, ports, output }: LibraryJob): Promise<void> {
   await Promise.all([finished(source), ...sockets.map(drained)]);
 }
 
-async function sluice({ path, ports: [port], output }: LibraryJob): Promise<void> {
-  if (port === undefined) {
-    const fd = must(raw.open(output, 1 | platform.open.CLOEXEC, 0), "open");
-    await sendFile(fd, path);
-    raw.close(fd);
-    return;
-  }
-  const socket = await open(port);
-  await sendFile(socket, path);
-  socket.end();
-  await drained(socket);
+function own(
+  name: string,
+  call: string,
+  targets: readonly TargetName[],
+  run: (job: LibraryJob) => Promise<unknown>,
+): Method {
+  const library = async (job: LibraryJob): Promise<void> => void await run(job);
+  return { name, label: `sluice ${call}`, targets, own: true, library };
 }
 
-async function copy({ path, output }: LibraryJob): Promise<void> {
-  await copyFile(path, output);
+/** Returns a method that calls `move` with the runtime's socket, or with a descriptor. */
+function to(
+  move: (path: string, target: Socket | number) => Promise<unknown>,
+): (job: LibraryJob) => Promise<void> {
+  return async ({ path, ports: [port], output, target }) => {
+    if (port === undefined) {
+      const create = target === "file" ? platform.open.CREAT | platform.open.EXCL : 0;
+      const fd = must(raw.open(output, WRITE_ONLY | platform.open.CLOEXEC | create, 0o600), "open");
+      await move(path, fd);
+      raw.close(fd);
+      return;
+    }
+    const socket = await open(port);
+    await move(path, socket);
+    socket.end();
+    await drained(socket);
+  };
+}
+
+async function toAll({ path, ports }: LibraryJob): Promise<void> {
+  const sockets = await Promise.all(ports.map(open));
+  const { targets } = await broadcast(path, sockets);
+  // A target fails on its own.
+  for (const { error } of targets) if (error !== undefined) throw error;
+  for (const socket of sockets) socket.end();
+  await Promise.all(sockets.map(drained));
 }
 
 async function open(port: number): Promise<Socket> {

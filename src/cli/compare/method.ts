@@ -23,6 +23,8 @@ export interface Method {
   readonly targets: readonly TargetName[];
   /** Whether it reads past the page cache. It then has no warm state and needs O_DIRECT. */
   readonly direct?: boolean;
+  /** Whether it is a function of sluice's public interface. */
+  readonly own?: boolean;
   /** Moves all bytes by counted calls. Absent if {@linkcode library} is present. */
   readonly move?: (io: Io) => void;
   /** Moves all bytes by the runtime's own objects; see library.ts. */

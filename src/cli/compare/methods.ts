@@ -133,18 +133,18 @@ function direct({ source, size, outs: [out = -1], target, calls }: Io): void {
 
 /** All methods. The slowest ideas come first. */
 export const METHODS: readonly Method[] = [
-  { name: "rw4k", label: "read + write, 4 KiB", targets: ALL, move: readWrite(4 * KB)! },
+  { name: "rw4k", label: "read + write (4 KiB)", targets: ALL, move: readWrite(4 * KB)! },
   {
     name: "rw64k",
-    label: "read + write, 64 KiB",
+    label: "read + write (64 KiB)",
     targets: [...ALL, "two"],
     move: readWrite(64 * KB)!,
   },
-  { name: "rw1m", label: "read + write, 1 MiB", targets: [...ALL, "two"], move: readWrite(MB)! },
+  { name: "rw1m", label: "read + write (1 MiB)", targets: [...ALL, "two"], move: readWrite(MB)! },
   ...libraryMethods("stream"),
   { name: "mmap", label: "mmap + write", targets: ALL, move: mmapWrite },
   { name: "direct", label: "O_DIRECT + write", targets: ALL, direct: true, move: direct },
-  { name: "ring", label: "io_uring, 8 blocks", targets: ALL, move: ringCopy },
+  { name: "ring", label: "io_uring (8 blocks)", targets: ALL, move: ringCopy },
   { name: "sendfile", label: "sendfile", targets: [...ALL, "two"], move: sendfile },
   { name: "splice", label: "splice", targets: ["socket", "pipe"], move: splice },
   { name: "tee", label: "splice + tee", targets: ["two"], move: tee },

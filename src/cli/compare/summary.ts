@@ -1,12 +1,8 @@
-/** Summarizes runs, and chooses a method. @module */
+/** Summarizes runs. @module */
 
-import { methodNamed } from "./methods.ts";
-import type { CacheState, Choice, Row, Sample, Summary, TargetName, Traffic } from "./types.ts";
+import type { Row, Sample, Summary, Traffic } from "./types.ts";
 
 const GB = 1e9;
-
-/** Methods up to this many times slower than the fastest are considered. */
-const CONSIDERED = 1.25;
 
 /** Returns the median, smallest and largest value; an even series averages the two middle ones. */
 export function summarize(values: readonly number[]): Summary {
@@ -75,42 +71,6 @@ export function totalCalls({ calls }: Traffic): number | null {
 
 function total(sample: Sample): number {
   return totalCalls(sample) ?? 0;
-}
-
-/** Chooses a method for each target and cache state. */
-export function choose(rows: readonly Row[]): Choice[] {
-  const pairs = new Map(rows.map(({ target, cache }) => [`${target} ${cache}`, { target, cache }]));
-  return [...pairs.values()].map(({ target, cache }) =>
-    choice(target, cache, rows.filter((row) => row.target === target && row.cache === cache))
-  );
-}
-
-/** Of the methods nearly as fast as the fastest, picks the one with the least CPU time. */
-function choice(target: TargetName, cache: CacheState, rows: readonly Row[]): Choice {
-  // Uses the best rounds, because other work on the machine only adds time.
-  const fastest = rows.reduce((a, b) => b.ms.min < a.ms.min ? b : a);
-  const near = rows.filter(({ ms }) => ms.min <= fastest.ms.min * CONSIDERED);
-  const best = near.reduce((a, b) => b.cpuPerGb.median < a.cpuPerGb.median ? b : a);
-  const reasons = [
-    `${figure(best.cpuPerGb.median)} CPU-s/GB at ${figure(best.gbPerSecond.median)} GB/s`,
-  ];
-  if (best === fastest) reasons.push("nothing was faster in its best round");
-  else {
-    const less = Math.round((1 - fastest.ms.min / best.ms.min) * 100);
-    const more = fastest.cpuPerGb.median / Math.max(best.cpuPerGb.median, 1e-9);
-    const faster = `${label(fastest)} took ${less} % less time in its best round`;
-    reasons.push(`${faster}, for ${figure(more)} times the CPU`);
-  }
-  const stream = rows.find(({ method }) => method === "stream");
-  if (stream !== undefined && stream !== best) {
-    const times = stream.cpuPerGb.median / Math.max(best.cpuPerGb.median, 1e-9);
-    reasons.push(`the runtime's stream costs ${figure(times)} times as much CPU`);
-  }
-  return { target, cache, method: best.method, why: reasons.join("; ") };
-}
-
-function label({ method }: Row): string {
-  return methodNamed(method).label;
 }
 
 /** Formats a number with three significant digits. */

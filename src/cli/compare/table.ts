@@ -72,8 +72,17 @@ export function cells(row: Row): string[] {
   return COLUMNS.map(([, text]) => text(row));
 }
 
+/** Says that the file is too small, in one line. */
+export function smallness({ file, leastBytes }: Comparison): string {
+  return `${file.path ?? "random bytes"} is too small to measure: it has ${
+    size(file.bytes)
+  }, and ` +
+    `sluice compare measures files from ${leastBytes / 1e6} MB`;
+}
+
 /** Renders the comparison for a terminal of `width` columns. */
 export function render(comparison: Comparison, paint: Paint, width: number = Infinity): string {
+  if (comparison.tooSmall) return smallness(comparison);
   const { file, machine, rounds, rows, refusals, choices, notes } = comparison;
   const name = file.path === null ? "random bytes" : file.path;
   const left = new Set<string>();
@@ -88,7 +97,10 @@ export function render(comparison: Comparison, paint: Paint, width: number = Inf
     const group = rows.filter((row) => row.target === target && row.cache === cache);
     lines.push("", paint("bold", `${capital(TARGETS[target])}, ${CACHES[cache]}`));
     lines.push(...table(group, method, paint, width, left));
-    const choice = `  ${paint("green", `choose ${labelOf(method)}`)}: ${why}`;
+    const verdict = method === null
+      ? paint("yellow", "no advice")
+      : paint("green", `choose ${labelOf(method)}`);
+    const choice = `  ${verdict}: ${why}`;
     lines.push(...wrap(choice, width, "  "));
   }
   if (refusals.length > 0) {
@@ -108,7 +120,7 @@ export function render(comparison: Comparison, paint: Paint, width: number = Inf
 /** Renders a table of at most `most` columns; adds the dropped columns to `left`. */
 function table(
   rows: readonly Row[],
-  chosen: string,
+  chosen: string | null,
   paint: Paint,
   most: number,
   left: Set<string>,

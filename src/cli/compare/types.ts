@@ -109,6 +109,10 @@ export interface Row {
 
 /** The complete result, as plain data. */
 export interface Comparison {
+  /** Whether the file has fewer than `leastBytes`. Then nothing was measured. */
+  readonly tooSmall: boolean;
+  /** Bytes from which a file is measured. */
+  readonly leastBytes: number;
   readonly file: { readonly path: string | null; readonly bytes: number; readonly sha256: string };
   readonly machine: {
     readonly processors: string;
@@ -125,10 +129,40 @@ export interface Comparison {
   readonly samples: readonly Sample[];
 }
 
-/** The recommended method for a target, with the reason. */
+/** The advice for a target and a cache state. */
 export interface Choice {
   readonly target: TargetName;
   readonly cache: CacheState;
-  readonly method: string;
+  /** The recommended method; `null` if the rounds show no difference, or are too few. */
+  readonly method: string | null;
+  /** The reason, in words. */
   readonly why: string;
+  /**
+   * How sure the intervals are, from 0 to 1: of equal methods, the rest would seem different by
+   * chance. `null` if the rounds are too few for advice.
+   */
+  readonly confidence: number | null;
+  /** The method with the smallest median of CPU time among the fast ones, beside each other one. */
+  readonly differences: readonly Difference[];
+  /** Each function of sluice beside the runtime's stream. */
+  readonly library: readonly Difference[];
+}
+
+/** Two methods beside each other. */
+export interface Difference {
+  readonly method: string;
+  readonly than: string;
+  readonly cpu: Ratio;
+  readonly time: Ratio;
+}
+
+/** How many times the cost of the other method one method has. */
+export interface Ratio {
+  /** The ratio of the medians. */
+  readonly ratio: number;
+  /** The interval of {@linkcode Choice.confidence}. */
+  readonly low: number;
+  readonly high: number;
+  /** Whether the interval lies on one side of 1. Otherwise the rounds show no difference. */
+  readonly shown: boolean;
 }

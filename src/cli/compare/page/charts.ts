@@ -18,13 +18,13 @@ export async function loadCharts(): Promise<Charts> {
   const { init } = await import("./echarts.js");
   return {
     cpu: (rows) =>
-      draw(init, rows, (cache, shift, values) => [
+      draw(init, "CPU seconds per gigabyte", rows, (cache, shift, values) => [
         bar(cache, "user", USER, values.map((row) => share(row, "userPerGb"))),
         bar(cache, "system", SYSTEM, values.map((row) => share(row, "systemPerGb"))),
         whiskers(cache, shift, values.map((row) => row?.cpuPerGb)),
       ]),
     speed: (rows) =>
-      draw(init, rows, (cache, shift, values) => [
+      draw(init, "Gigabytes a second", rows, (cache, shift, values) => [
         bar(cache, "speed", SPEED, values.map((row) => row?.gbPerSecond.median ?? 0)),
         whiskers(cache, shift, values.map((row) => row?.gbPerSecond)),
       ]),
@@ -41,8 +41,11 @@ function share(row: Row | undefined, part: "userPerGb" | "systemPerGb"): number 
   return sum === 0 ? 0 : row.cpuPerGb.median * (row[part].median / sum);
 }
 
-const WIDTH = 620;
-const LABELS = 184;
+/** The chart is drawn twice: for a desk, and for a phone. The style sheet shows one of them. */
+const SIZES = [
+  { name: "wide", width: 620, labels: 184, font: 12.5, small: 11.5, splits: 5 },
+  { name: "narrow", width: 330, labels: 174, font: 12, small: 11.5, splits: 2 },
+] as const;
 const BAR = 13;
 /** Gap between two bars, in bar widths. */
 const GAP = 0.35;
@@ -72,6 +75,7 @@ type Series = Record<string, unknown>;
 
 function draw(
   init: typeof Init,
+  title: string,
   rows: readonly Row[],
   make: (cache: CacheState, shift: number, values: readonly (Row | undefined)[]) => Series[],
 ): string {
@@ -86,14 +90,14 @@ function draw(
     return make(cache, shift, values);
   });
   const height = methods.length * PLACE[caches.length === 2 ? 2 : 1] + 34;
-  const chart = init(null, null, { renderer: "svg", ssr: true, width: WIDTH, height });
-  chart.setOption({
+  const option = (size: typeof SIZES[number]) => ({
     animation: false,
-    textStyle: { fontFamily: "inherit", fontSize: 12.5 },
-    grid: { left: LABELS, right: 44, top: 6, bottom: 26 },
+    textStyle: { fontFamily: "inherit", fontSize: size.font },
+    grid: { left: size.labels, right: 44, top: 6, bottom: 26 },
     xAxis: {
       type: "value",
-      axisLabel: { color: FAINT, fontSize: 11.5 },
+      splitNumber: size.splits,
+      axisLabel: { color: FAINT, fontSize: size.small },
       splitLine: { lineStyle: { color: LINE } },
     },
     yAxis: {
@@ -102,13 +106,17 @@ function draw(
       data: methods.map(labelOf),
       axisLine: { lineStyle: { color: LINE } },
       axisTick: { show: false },
-      axisLabel: { color: INK, fontSize: 12.5 },
+      axisLabel: { color: INK, fontSize: size.font },
     },
     series,
   });
-  const svg = chart.renderToSVGString();
-  chart.dispose();
-  return responsive(svg);
+  return SIZES.map((size) => {
+    const chart = init(null, null, { renderer: "svg", ssr: true, width: size.width, height });
+    chart.setOption(option(size));
+    const svg = chart.renderToSVGString();
+    chart.dispose();
+    return responsive(svg, size.name, title);
+  }).join("");
 }
 
 function bar(cache: CacheState, name: string, color: string, data: readonly number[]): Series {
@@ -180,9 +188,12 @@ function digits(x: number, y: number, text: string): Series {
   };
 }
 
-function responsive(svg: string): string {
+function responsive(svg: string, name: string, title: string): string {
   const colours = new RegExp(Object.keys(VARIABLES).join("|"), "g");
   return svg
-    .replace(/<svg width="\d+" height="\d+"/, "<svg")
+    .replace(
+      /<svg width="\d+" height="\d+"/,
+      `<svg class="${name}" role="img" aria-label="${title}"`,
+    )
     .replace(colours, (colour) => `var(${VARIABLES[colour]})`);
 }

@@ -2,8 +2,19 @@
 
 import { VERSION } from "../../../version.ts";
 import { figure, size, totalCalls } from "../summary.ts";
-import { CACHES, capital, cells, COLUMN_NAMES, count, labelOf, LEGEND, TARGETS } from "../table.ts";
-import type { Choice, Comparison, Row, TargetName } from "../types.ts";
+import {
+  CACHES,
+  capital,
+  cells,
+  COLUMN_NAMES,
+  count,
+  labelOf,
+  LEGEND,
+  smallness,
+  TARGETS,
+} from "../table.ts";
+import { counted } from "../../quantity.ts";
+import type { Choice, Comparison, Difference, Row, TargetName } from "../types.ts";
 import { type Charts, loadCharts } from "./charts.ts";
 import { crossings, flow } from "./flow.ts";
 import { STYLE } from "./style.ts";
@@ -27,26 +38,43 @@ ${foot(comparison)}
 `;
 }
 
-function head({ file, machine, rows, choices, rounds }: Comparison): string {
+function head(comparison: Comparison): string {
+  const { file, machine, rows, choices: [first], rounds } = comparison;
   const name = file.path === null ? "random bytes" : `<code>${escape(file.path)}</code>`;
   const { processors, kernel, runtime, backend } = machine;
-  const first = choices[0]!;
-  const best = find(rows, first)!;
-  const stream = find(rows, { ...first, method: "stream" });
-  const title = stream === undefined || stream === best
-    ? `<em>${labelOf(best.method)}</em> is the way to move this file here`
-    : `<em>${labelOf(best.method)}</em> moves this file; the runtime's stream takes ` +
-      `${times(stream, best)} the CPU`;
-  return `<header><p class="overline">sluice compare</p><h1>${title}</h1>
-<p>${name}, ${size(file.bytes)}; ${rounds} interleaved ${rounds === 1 ? "round" : "rounds"},
-medians; every byte was checked</p>
+  const best = first && find(rows, first);
+  const stream = first && find(rows, { ...first, method: "stream" });
+  const what = comparison.tooSmall
+    ? `${escape(smallness(comparison))}.`
+    : `${name}, ${size(file.bytes)}; ${
+      counted(rounds, "interleaved round")
+    }, medians; every byte ` +
+      "was checked";
+  return `<header><p class="overline">sluice compare</p><h1>${title(comparison, first)}</h1>
+<p>${what}</p>
 <p>${escape(processors)}, kernel ${escape(kernel)}, ${escape(runtime)} (${escape(backend)})</p>
 </header>
-${tiles(first, best, stream)}`;
+${first === undefined || best === undefined ? "" : tiles(first, best, stream)}`;
 }
 
-function times(a: Row, b: Row): string {
-  return `${figure(a.cpuPerGb.median / Math.max(b.cpuPerGb.median, 1e-9))} times`;
+function title({ tooSmall }: Comparison, choice: Choice | undefined): string {
+  if (tooSmall) return "This file is too small to measure";
+  if (choice === undefined) return "Nothing was measured";
+  if (choice.method === null) return `No advice: ${escape(choice.why)}`;
+  const best = `<em>${labelOf(choice.method)}</em>`;
+  const [stream] = cheaper(choice.differences.filter(({ than }) => than === "stream"));
+  if (stream === undefined) return `${best} is the way to move this file here`;
+  const [own] = cheaper(choice.library.filter(({ method }) => method !== choice.method));
+  const also = own === undefined
+    ? ""
+    : `; <em>${labelOf(own.method)}</em> takes ${figure(own.cpu.ratio)} times`;
+  return `${best} takes ${figure(stream.cpu.ratio)} times the CPU of the runtime's stream${also}`;
+}
+
+/** Those that are shown to take less CPU, the cheapest first. */
+function cheaper(differences: readonly Difference[]): Difference[] {
+  return differences.filter(({ cpu }) => cpu.shown && cpu.ratio < 1)
+    .sort((a, b) => a.cpu.ratio - b.cpu.ratio);
 }
 
 /** Compares the chosen method with the runtime's stream, in four numbers. */
@@ -67,16 +95,18 @@ function tiles({ target, cache }: Choice, best: Row, stream: Row | undefined): s
   const where = `${capital(TARGETS[target])}, ${CACHES[cache]}:`;
   const tile = ([value, what]: readonly [string, string]) =>
     `<div class="tile"><b>${value}</b><span>${what}</span></div>`;
-  return `<p class="legend" style="margin-top:34px">${where}</p>
-<div class="tiles" style="margin-top:0">${list.map(tile).join("")}</div>`;
+  return `<p class="legend where">${where}</p>
+<div class="tiles">${list.map(tile).join("")}</div>`;
 }
 
 function section(target: TargetName, { rows, choices }: Comparison, charts: Charts): string {
   const own = rows.filter((row) => row.target === target);
   const chosen = choices.filter((choice) => choice.target === target);
-  const verdicts = chosen.map(({ method, cache, why }) =>
-    `<p><b>${capital(CACHES[cache])}: ${labelOf(method)}.</b> ${capital(escape(why))}.</p>`
-  );
+  const verdicts = chosen.map(({ method, cache, why }) => {
+    const reasons = why.split("; ").map((text) => `<li>${capital(escape(text))}</li>`);
+    const advice = method === null ? "no advice" : labelOf(method);
+    return `<p><b>${capital(CACHES[cache])}: ${advice}</b></p><ul>${reasons.join("")}</ul>`;
+  });
   const caches = chosen.map(({ cache }) => cache);
   const shades = caches.length < 2 ? "" : "<span>strong: in the page cache; pale: on disk</span>";
   return `<section><h2>${capital(TARGETS[target])}</h2>
@@ -93,7 +123,8 @@ ${charts.speed(own)}</div>
 <span><i style="background:var(--copy)"></i>copied by the processor</span>
 <span><i style="background:var(--share)"></i>by reference, or mapped</span>
 <span><i style="background:var(--device)"></i>by the device</span></p></div>
-<div class="flows">${flows(own, chosen)}</div>
+<div class="flows" tabindex="0" role="group" aria-label="The path of the bytes, one picture for each way">
+${flows(own, chosen)}</div>
 <details${target === "socket" ? " open" : ""}><summary>All figures</summary>
 ${chosen.map((choice) => table(own, choice)).join("")}</details></section>`;
 }
@@ -121,23 +152,31 @@ function table(rows: readonly Row[], { cache, method }: Choice): string {
     const style = row.method === method ? ` class="best"` : "";
     return `<tr${style}>${cells(row).map((cell) => `<td>${escape(cell)}</td>`).join("")}</tr>`;
   });
-  const names = COLUMN_NAMES.map((name, i) => `<th>${i === 0 ? CACHES[cache] : name}</th>`);
-  return `<div class="card scroll"><table><thead><tr>${names.join("")}</tr></thead>
+  const names = COLUMN_NAMES.map((name, i) =>
+    `<th scope="col">${i === 0 ? CACHES[cache] : name}</th>`
+  );
+  return `<div class="card scroll" tabindex="0" role="group" aria-label="Figures, ${CACHES[cache]}">
+<table><thead><tr>${names.join("")}</tr></thead>
 <tbody>${lines.join("")}</tbody></table></div>`;
 }
 
-function foot({ refusals, notes, file }: Comparison): string {
-  const list = [
-    ...refusals.map(({ target, method, reason }) =>
-      `Not possible here: ${labelOf(method)} ${TARGETS[target]} (${reason}).`
-    ),
-    ...notes,
+function foot({ refusals, notes, file, rows }: Comparison): string {
+  const explained = rows.length === 0 ? [] : [
     ...LEGEND,
+    "An interval behind a ratio is that of the rank test of Wilcoxon, Mann and Whitney over the rounds. " +
+    "If it contains 1, no difference is shown.",
     "Each run has a process of its own. Another process drains sockets with recv(MSG_TRUNC), and " +
     "pipes by splicing into /dev/null, so that the figures show the sender. Files are not synced " +
     "to the disk; only O_DIRECT writes reach it.",
     "sluice counts calls where it makes them. For the runtime and the library, strace counts " +
     "them in the pass that verifies the bytes. Loopback has no network card.",
+  ];
+  const list = [
+    ...refusals.map(({ target, method, reason }) =>
+      `Not possible here: ${labelOf(method)} ${TARGETS[target]} (${reason}).`
+    ),
+    ...notes,
+    ...explained,
     `SHA-256 of the file: ${file.sha256}`,
     `sluice ${VERSION}`,
   ];

@@ -6,7 +6,7 @@ export const STYLE = `
   color-scheme: light dark;
   --paper: #f7f8fa; --card: #ffffff; --ink: #16202e; --faint: #5d6b7e; --line: #e3e8ee;
   --user: #e0912b; --system: #2f6fde; --speed: #12917f;
-  --copy: #d9612c; --share: #12917f; --device: #8593a5; --best: #e5f5f1;
+  --copy: #b4461a; --share: #0c7264; --device: #8593a5; --best: #e5f5f1;
   --user-space: #fdf4ea; --kernel-space: #eef3fa;
 }
 @media (prefers-color-scheme: dark) {
@@ -28,20 +28,21 @@ h2 { font-size: 26px; letter-spacing: -0.01em; margin: 72px 0 6px; }
 h3 { font-size: 16px; margin: 0 0 10px; }
 .overline { text-transform: uppercase; letter-spacing: 0.12em; font-size: 12.5px; font-weight: 600;
   color: var(--share); margin: 0 0 12px; }
-.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(230px, 1fr)); gap: 16px;
-  margin: 34px 0 0; }
+.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(230px, 1fr)); gap: 16px; }
 .tile, .card { min-width: 0; background: var(--card); border: 1px solid var(--line); border-radius: 12px; }
 .tile { padding: 20px 22px; }
 .tile b { display: block; font-size: 34px; letter-spacing: -0.02em; line-height: 1.2; }
 .tile span { color: var(--faint); font-size: 14.5px; }
 .card { padding: 20px 22px; }
 .verdict { border-left: 4px solid var(--share); padding: 2px 0 2px 16px; margin: 14px 0 20px; }
-.verdict p { margin: 4px 0; }
+.verdict p { margin: 4px 0; } .verdict ul { margin: 4px 0 12px; padding-left: 20px; }
 .charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 520px), 1fr));
   gap: 16px; }
 .legend { display: flex; flex-wrap: wrap; gap: 4px 18px; color: var(--faint); font-size: 13.5px;
   margin: 0 0 8px; }
+.legend.where { margin-top: 34px; }
 .legend i { display: inline-block; width: 11px; height: 11px; border-radius: 3px; margin-right: 6px; }
+svg.narrow { display: none; }
 svg { display: block; width: 100%; height: auto; font-family: inherit; }
 .way { margin-top: 34px; }
 .flows { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 390px), 1fr));
@@ -77,7 +78,8 @@ code { font: 0.92em ui-monospace, "DejaVu Sans Mono", monospace; overflow-wrap: 
   main { padding: 32px 16px 56px; } h1 { font-size: 30px; } .card { padding: 16px 14px; }
   .tiles { grid-template-columns: 1fr 1fr; gap: 10px; } .tile { padding: 14px; }
   .tile b { font-size: 26px; }
-  .charts .card { overflow-x: auto; } .charts svg { min-width: 520px; }
-  .flow dl { grid-template-columns: 1fr 1fr; } .flow dt, .flow dd { grid-row: auto; }
+  svg.wide { display: none; } svg.narrow { display: block; }
+  h1 { overflow-wrap: break-word; } h2 { margin-top: 52px; } .charts .card { padding: 16px 10px; }
+  .flows { display: flex; overflow-x: auto; gap: 12px; } .flow { flex: none; width: 482px; }
 }
 `;
