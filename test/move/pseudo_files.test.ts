@@ -280,6 +280,12 @@ describe("a limit of the size of files", () => {
   it("ends a copy of what tells no length with an error", { skip: NO_PRLIMIT }, async () => {
     const folder = mkdtempSync(join(tmpdir(), "sluice-limit-"));
     try {
+      // Deno caches compiled code when it first runs, in the background, and ends at the limit.
+      if ("Deno" in globalThis) {
+        const { code, stderr } = await runChild(FIXTURE, { args: ["free", folder] });
+        assert.equal(code, 0, stderr);
+        rmSync(join(folder, "copy"));
+      }
       const { code, signal, stdout, stderr } = await runChild(FIXTURE, { args: [folder] });
       // Without calls of the system, Deno holds the bytes in memory, writes them, and is ended.
       if (NONE && "Deno" in globalThis) return assert.equal(signal, "SIGXFSZ", stderr);

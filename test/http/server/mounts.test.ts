@@ -18,6 +18,7 @@ const PORTABLE = process.env["SLUICE_FFI"] === "none";
 const NO_SANDBOX = PORTABLE
   ? "the sandbox needs foreign calls"
   : raw.landlockVersion() <= 0 && "the kernel has no Landlock, or has it switched off";
+const KEPT = PORTABLE ? false : "the kernel keeps it";
 const NO_RATE = PORTABLE && "the kernel keeps this limit, and it cannot be asked";
 const SECRET = "outside of all roots";
 
@@ -362,7 +363,7 @@ describe("mounts and hosts of createFileServer()", () => {
     await assertDescriptors(before);
   });
 
-  it("refuses a rate that nothing can keep", { skip: !PORTABLE && "the kernel keeps it" }, () => {
+  it("refuses a rate that nothing can keep", { skip: KEPT }, () => {
     const slow = createFileServer({
       root: parent,
       mounts: { "/slow": { root: parent, maxRate: 5000 } },

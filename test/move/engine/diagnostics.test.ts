@@ -176,7 +176,7 @@ describe("the tracing channel sluice:transfer", () => {
 
   it(
     "counts a descriptor's bytes, too",
-    { skip: !available() && "needs a descriptor" },
+    { skip: available() ? false : "needs a descriptor" },
     async () => {
       const target = openSync(folder.file(""), "w");
       const seen = await traced(() => transfer(path, target));
