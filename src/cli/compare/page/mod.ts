@@ -103,7 +103,7 @@ function section(target: TargetName, { rows, choices }: Comparison, charts: Char
   const own = rows.filter((row) => row.target === target);
   const chosen = choices.filter((choice) => choice.target === target);
   const verdicts = chosen.map(({ method, cache, why }) => {
-    const reasons = why.split("; ").map((text) => `<li>${capital(escape(text))}</li>`);
+    const reasons = why.split("; ").map((text) => `<li>${escape(text)}</li>`);
     const advice = method === null ? "no advice" : labelOf(method);
     return `<p><b>${capital(CACHES[cache])}: ${advice}</b></p><ul>${reasons.join("")}</ul>`;
   });
