@@ -44,9 +44,15 @@ export default {
     sidebar: [
       {
         text: "Use",
-        items: ["guide.md", "http.md", "https.md", "mapping.md", "coming-from.md", "faq.md"].map(
-          page,
-        ),
+        items: [
+          "guide.md",
+          "examples.md",
+          "http.md",
+          "https.md",
+          "mapping.md",
+          "coming-from.md",
+          "faq.md",
+        ].map(page),
       },
       {
         text: "Run",

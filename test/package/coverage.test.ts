@@ -36,6 +36,19 @@ describe("the suite", () => {
     });
   }
 
+  it("has a line in docs/examples.md for each example, and a test", () => {
+    const page = readFileSync(new URL("../../docs/examples.md", import.meta.url), "utf8");
+    const examples = readdirSync(new URL("../../examples/", import.meta.url), { recursive: true })
+      .map(String).filter((name) => /^(?:\w+|\w+\/main)\.ts$/.test(name));
+    for (const name of examples) {
+      const told = name === "file_server/main.ts" ? "file_server.ts" : name;
+      assert.ok(page.includes(`\`examples/${told}`), name);
+      // send_file_node and its like are one test with the runtime's name in it.
+      const [word] = name.replace(/_(?:node|bun|deno)\.ts$/, "_").split(/[./]/);
+      assert.ok([...texts.values()].some((text) => text.includes(word!)), name);
+    }
+  });
+
   it("gives a reason where it skips", () => {
     for (const [name, text] of texts) {
       assert.doesNotMatch(text, /\bskip: (?:true|!|process\b)|\bit\.(?:skip|todo)\(/, name);
