@@ -31,6 +31,8 @@ export const MEMORY = {
   posix_memalign: { args: ["buffer", "u64", "u64"], returns: "i32" },
   /** `ssize_t process_vm_readv(pid_t, const struct iovec *local, unsigned long n, const struct iovec *remote, unsigned long m, unsigned long flags)` */
   process_vm_readv: { args: ["i32", "address", "u64", "address", "u64", "u64"], returns: "i64" },
+  /** `void *memmem(const void *bytes, size_t length, const void *needle, size_t needleLength)` */
+  memmem: { args: ["address", "u64", "address", "u64"], returns: "i64" },
   /** `int getrlimit(int resource, struct rlimit *out)` */
   getrlimit: { args: ["i32", "address"], returns: "i32" },
   /** `int getrusage(int who, struct rusage *out)` */

@@ -149,7 +149,8 @@ export abstract class MappedBytes {
   }
 
   /**
-   * Finds bytes. Searches copies of 64 KiB each, so it reads the memory once.
+   * Finds bytes. Searches copies of 64 KiB each, so it reads the memory once: by memmem(3) or by the
+   * runtime's own search, whichever took less time for the first steps.
    *
    * @param needle Bytes, a string (in UTF-8), or one byte as an integer in 0..255.
    * @param offset Where to start. Default: 0.

@@ -5,9 +5,11 @@
  * @module
  */
 
-import { isBytes, ownBytes } from "../../bytes.ts";
+import { Cell } from "../../../ffi/libc/cell.ts";
 import { builtin } from "../../builtins.ts";
+import { isBytes, ownBytes } from "../../bytes.ts";
 import { integer } from "../../sys/arguments.ts";
+import { findIn } from "../../sys/raw/fixed.ts";
 import { describe } from "../../options.ts";
 
 /** An encoding label for `TextDecoder`. */
@@ -23,6 +25,7 @@ const STEP = 64 * 1024;
 interface Readable {
   readonly length: number;
   read(offset: number, length: number): Uint8Array<ArrayBuffer>;
+  readInto(target: Uint8Array, offset: number): number;
 }
 
 /** Splits a checked range into lines. */
@@ -66,15 +69,47 @@ export function needleOf(needle: Needle): Uint8Array {
 
 /** Finds bytes at or after a checked offset. */
 export function find(memory: Readable, needle: Uint8Array, offset: number): number {
-  const { Buffer } = builtin("buffer");
-  // Steps overlap, so that a match across two steps lies whole within one.
-  const step = STEP + needle.length;
   const { length } = memory;
   if (needle.length === 0) return offset;
+  // Steps overlap, so that a match across two steps lies whole within one.
+  const step = Math.min(STEP + needle.length, length - offset);
+  if (step < needle.length) return -1;
+  // One copy for all steps: new memory for each would take more time than the search.
+  const copy = new Cell(step);
+  const search = fasterOf(searches(copy, needle));
   for (let at = offset; at + needle.length <= length; at += step - needle.length + 1) {
-    const bytes = memory.read(at, Math.min(step, length - at));
-    const found = Buffer.from(bytes.buffer).indexOf(needle);
+    const count = Math.min(step, length - at);
+    memory.readInto(copy.bytes.subarray(0, count), at);
+    const found = search(count);
     if (found >= 0) return at + found;
   }
   return -1;
+}
+
+/** Finds the needle in the first `count` bytes of a copy. */
+type Search = (count: number) => number;
+
+/** The runtime's own search, which is vectorized on some runtimes and JavaScript on others, and libc's. */
+function searches(copy: Cell, needle: Uint8Array): [Search, Search] {
+  const { Buffer } = builtin("buffer");
+  const wanted = new Cell(needle.length);
+  wanted.bytes.set(needle);
+  return [
+    (count) => Buffer.from(copy.bytes.buffer, 0, count).indexOf(needle),
+    (count) => findIn(copy, count, wanted),
+  ];
+}
+
+/** A search that measures two on the first steps, in turn, and goes on with the faster one. */
+function fasterOf(ways: [Search, Search]): Search {
+  const spent: [number, number] = [0, 0];
+  let trials = 8;
+  return (count) => {
+    if (trials === 0) return ways[spent[0] <= spent[1] ? 0 : 1](count);
+    const way = --trials % 2 as 0 | 1;
+    const started = performance.now();
+    const found = ways[way](count);
+    spent[way] += performance.now() - started;
+    return found;
+  };
 }

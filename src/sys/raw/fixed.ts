@@ -89,6 +89,14 @@ export function copyFrom(pid: number, source: bigint, target: Uint8Array): numbe
   return fold(libc().process_vm_readv(pid, address, 1n, address + 16n, 1n, 0n));
 }
 
+/** `memmem(bytes, length, needle, needle.length)`: offset of the first match, or -1. */
+export function findIn(bytes: Cell, length: number, needle: Cell): number {
+  const { address } = bytes;
+  const size = BigInt(needle.bytes.length);
+  const found = BigInt(libc().memmem(address, BigInt(length), needle.address, size));
+  return found === 0n ? -1 : Number(found - address);
+}
+
 /** `mlock2(region + offset, length, MLOCK_ONFAULT)`: makes no private copies, as mlock(2) would. */
 export function lockOnFault(region: Region, offset: number, length: number): number {
   const address = addressIn(region, offset, length, "mmap");

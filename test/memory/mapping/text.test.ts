@@ -64,6 +64,14 @@ describe("the text of a mapping", () => {
         assert.equal(map.indexOf(0x6e), at);
       });
     }
+    // More steps than those on which the ways of searching are compared.
+    const large = new Uint8Array(1_200_000).fill(0x2e);
+    withText(large, (map) => assert.equal(map.indexOf(needle), -1));
+    for (const at of [65_533, 524_285, 589_818, 720_000, large.length - needle.length]) {
+      const text = large.slice();
+      text.set(needle, at);
+      withText(text, (map) => assert.equal(map.indexOf(needle), at));
+    }
     withText("abc", (map) => {
       assert.deepEqual([map.indexOf(""), map.indexOf("", 3), map.indexOf("abcd")], [0, 3, -1]);
       assert.throws(() => map.indexOf("a", 4), RangeError);
