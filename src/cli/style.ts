@@ -9,6 +9,8 @@ const CODES = {
   green: [32, 39],
   yellow: [33, 39],
   cyan: [36, 39],
+  /** Whatever the theme: QR codes are light on dark otherwise. */
+  whiteOnBlack: ["38;5;231;48;5;16", "39;49"],
 } as const;
 
 /** Name of a style. */

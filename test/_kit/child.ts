@@ -9,6 +9,8 @@ export interface ChildOptions {
   readonly args?: readonly string[];
   /** Added to this process's environment, which keeps `SLUICE_FFI`. */
   readonly env?: Record<string, string>;
+  /** Current folder; that of this process by default. */
+  readonly cwd?: string;
   /** Flags of the runtime; replace those that give Deno all permissions. */
   readonly flags?: readonly string[];
   /** Time after which the child is killed; long, for a busy machine. @default {60_000} */
@@ -41,9 +43,10 @@ export function commandLine(
 
 /** Runs `file`; resolves when it ends. A child that had to be killed has the signal `SIGKILL`. */
 export function runChild(file: URL, options: ChildOptions = {}): Promise<ChildResult> {
-  const { args = [], env, flags = DENO ? ["-A"] : [], timeoutMs = 60_000 } = options;
+  const { args = [], cwd, env, flags = DENO ? ["-A"] : [], timeoutMs = 60_000 } = options;
   const command = DENO ? ["run", "--no-check", ...flags] : flags;
   const child = spawn(process.execPath, [...command, fileURLToPath(file), ...args], {
+    cwd,
     env: { ...process.env, ...env },
     stdio: ["ignore", "pipe", "pipe"],
   });

@@ -268,8 +268,18 @@ describe("sluice serve", () => {
       ] as const
     ) {
       writeFileSync(config, JSON.stringify(wrong));
-      assert.throws(() => applyConfig(serve, config), message);
+      await assert.rejects(applyConfig(serve, config), message);
     }
+    // A module of the current folder; a file that fails is named.
+    const usual = join(folder, "sluice.config.ts");
+    writeFileSync(usual, `const hours: number = 3;\nexport default { cache: hours + "h" };\n`);
+    const own = await runChild(MAIN, { args: ["serve", "--print-config"], cwd: folder });
+    assert.deepEqual(JSON.parse(own.stdout), { cache: { maxAge: "3h" } }, own.stderr);
+    writeFileSync(usual, `throw new Error("mine");\n`);
+    const failed = await runChild(MAIN, { args: ["serve", "--print-config"], cwd: folder });
+    assert.match(failed.stderr, /Cannot read .*sluice\.config\.ts.*mine/s);
+    assert.equal(failed.code, 1);
+    rmSync(usual);
   });
 
   it("leaves to a program what is not in the folder", async () => {

@@ -57,7 +57,7 @@ describe("sluice serve with several folders", () => {
 
   it("prints them as a file, and says what is wrong", async () => {
     const path = join(parent, "config.json");
-    applyConfig(serve, path);
+    await applyConfig(serve, path);
     const printed = configOf(serve);
     assert.deepEqual(printed["mount"], [
       `/media=${join(parent, "host")}`,
@@ -67,9 +67,9 @@ describe("sluice serve with several folders", () => {
       "/own": { root: join(parent, "own"), cacheControl: "no-store" },
     });
     writeFileSync(path, JSON.stringify({ mounts: ["/a"] }));
-    assert.throws(() => applyConfig(serve, path), /mounts must be an object/);
+    await assert.rejects(applyConfig(serve, path), /mounts must be an object/);
     writeFileSync(path, JSON.stringify({ mount: ["a=b"] }));
-    assert.throws(() => applyConfig(serve, path), /mount is \["a=b"\]: Expected PATH=DIR/);
+    await assert.rejects(applyConfig(serve, path), /mount is \["a=b"\]: Expected PATH=DIR/);
     const { code, stderr } = await runChild(MAIN, {
       args: ["serve", parent, "--port", "0", "--mount", `/x=${join(parent, "none")}`],
     });

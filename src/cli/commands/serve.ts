@@ -82,12 +82,12 @@ export function serveCommand(): Command {
     .option("--metrics <port>", "serve counters for Prometheus on this port of 127.0.0.1", port)
     .option("--json", "print JSON, one object a line", false)
     .option("-q, --quiet", "print the address and errors only", false)
-    .option("--config <file>", "read options from this file (default: sluice.config.json)")
+    .option("--config <file>", "read options from this file (default: sluice.config.json, .ts or .js)")
     .option("--print-config", "print the options as such a file, and serve nothing", false)
     .action(async (path: string, _: unknown, command: Command) => {
       const { applyConfig, configOf } = await import("../serve/config_file.ts");
       const { config, printConfig } = command.opts<{ config?: string; printConfig: boolean }>();
-      applyConfig(command, config);
+      await applyConfig(command, config);
       if (printConfig) return print(JSON.stringify(configOf(command), null, 2));
       const { serveFolder } = await import("../serve/serve.ts");
       await serveFolder(path, command.opts<ServeOptions>());

@@ -1,27 +1,31 @@
-/** `sluice.config.json`: options of `sluice serve` that do not fit a line. @module */
+/** `sluice.config.json` or `.ts`: options of `sluice serve` that do not fit a line. @module */
 
 import { existsSync, readFileSync } from "node:fs";
-import { dirname, resolve } from "node:path";
+import { dirname, extname, resolve } from "node:path";
+import { pathToFileURL } from "node:url";
 import type { Command, Option } from "commander";
 import { isPath } from "../reference/table.ts";
 
-/** Name of the file that is read if there is one in the current folder. */
-const USUAL = "sluice.config.json";
+/** The first of these that is in the current folder is read. */
+const USUAL = ["json", "ts", "js"].map((ending) => `sluice.config.${ending}`);
 
 /**
  * Sets options that the command line leaves out from a file. Its keys are the long names of options:
  * `{ "clean-urls": true, "cache": "1h" }`. Options that may be repeated take a list. `mounts` and `hosts`
- * are those of `createFileServer`. Paths are relative to the file.
+ * are those of `createFileServer`. Paths are relative to the file. A module exports them as its default.
  *
- * @param file The file; without it, `sluice.config.json` if that exists.
+ * @param file The file; without it, `sluice.config.json`, `.ts` or `.js` if one exists.
  * @returns The path of the file, or `undefined` if there is none.
  *
  * @throws {Error} When the file is invalid; the message names the key.
  */
-export function applyConfig(command: Command, file: string | undefined): string | undefined {
-  if (file === undefined && !existsSync(USUAL)) return undefined;
-  const path = resolve(file ?? USUAL);
-  for (const [key, value] of Object.entries(parse(path))) {
+export async function applyConfig(
+  command: Command,
+  file: string | undefined = USUAL.find((name) => existsSync(name)),
+): Promise<string | undefined> {
+  if (file === undefined) return undefined;
+  const path = resolve(file);
+  for (const [key, value] of Object.entries(await load(path))) {
     if (key === "mounts" || key === "hosts") {
       if (typeof value !== "object" || value === null || Array.isArray(value)) {
         throw new Error(`${path}: ${key} must be an object, such as { "/media": "folder" }`);
@@ -86,10 +90,12 @@ function shown(option: Option, value: unknown): unknown {
   return value === Infinity ? "none" : value;
 }
 
-function parse(path: string): Record<string, unknown> {
+async function load(path: string): Promise<Record<string, unknown>> {
   let value: unknown;
   try {
-    value = JSON.parse(readFileSync(path, "utf8"));
+    value = /^\.[cm]?[jt]s$/.test(extname(path))
+      ? (await import(pathToFileURL(path).href) as { default?: unknown }).default
+      : JSON.parse(readFileSync(path, "utf8"));
   } catch (cause) {
     throw new Error(`Cannot read ${path}`, { cause });
   }

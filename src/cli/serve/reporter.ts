@@ -160,7 +160,8 @@ class TextReporter implements Reporter {
       this.#say(paint("dim", "Only this machine can see it; --host shows it to the network"));
     } else if (this.#live) {
       const { renderUnicodeCompact } = await import("uqr");
-      this.#say(renderUnicodeCompact(network[0]!, { border: 1 }));
+      const code = renderUnicodeCompact(network[0]!, { border: 2 }).split("\n");
+      this.#say(code.map((line) => paint("whiteOnBlack", line)).join("\n"));
     }
     if (!this.#live) return;
     this.#traffic = new Traffic(stats);
