@@ -5,8 +5,8 @@ import { builtin } from "../builtins.ts";
 import { errnoNumber, SyscallError, UnsupportedError } from "../errors.ts";
 
 const REMEDY =
-  "bundle sluice/worker as a second entry, worker.js beside the program's file, or name " +
-  "it by the option workerUrl or the environment variable SLUICE_WORKER";
+  "bundle sluice/worker as a second entry, worker.js beside the program's file, or name it by the " +
+  "environment variable SLUICE_WORKER";
 
 /** Subfolders into which vite and rollup put code that entries share. */
 const CHUNKS = /\/(?:assets|chunks|_chunks|_shared)\/[^/]+$/;

@@ -11,7 +11,7 @@ import { type ChildOptions, runChild } from "../_kit/child.ts";
 const USE = new URL("./_fixtures/use.ts", import.meta.url);
 const WORKER = new URL("../../src/threads/worker.ts", import.meta.url);
 const READY = "ready 1\n";
-const REMEDY = /^UnsupportedError: Cannot start the Worker.*workerUrl.*SLUICE_WORKER/;
+const REMEDY = /^UnsupportedError: Cannot start the Worker.*SLUICE_WORKER/;
 
 const ONLY_NODE = runtime().name === "node" ? false : "a flag of Node.js";
 /** The flags that let Node.js bind libc, by backend. */
