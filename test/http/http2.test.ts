@@ -52,7 +52,8 @@ describe("serveStatic() under node:http2", () => {
     assert.equal(small.body.toString(), TWENTY);
     assert.equal(again.status, 304);
     assert.equal(absent.status, 404);
-    await new Promise<void>((resolve) => session.close(resolve));
+    // Not close(): Deno aborts in its nghttp2, now and then, when its client says that it goes away.
+    session.destroy();
     await new Promise((resolve) => server.close(resolve));
     handler.close();
     await assertClosed(`${www}/big.bin`);

@@ -406,7 +406,8 @@ describeWithoutLeaks("createReadStream() piped into a response", {
       });
       assert.equal(sha256(result), sha256(content));
       assert.equal(sent, 0);
-      await new Promise<void>((resolve) => session.close(resolve));
+      // Not close(): Deno aborts in its nghttp2, now and then, when its client says that it goes away.
+      session.destroy();
     }, server);
   });
 
