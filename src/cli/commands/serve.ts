@@ -82,7 +82,10 @@ export function serveCommand(): Command {
     .option("--metrics <port>", "serve counters for Prometheus on this port of 127.0.0.1", port)
     .option("--json", "print JSON, one object a line", false)
     .option("-q, --quiet", "print the address and errors only", false)
-    .option("--config <file>", "read options from this file (default: sluice.config.json, .ts or .js)")
+    .option(
+      "--config <file>",
+      "read options from this file (default: sluice.config.json, .ts or .js)",
+    )
     .option("--print-config", "print the options as such a file, and serve nothing", false)
     .action(async (path: string, _: unknown, command: Command) => {
       const { applyConfig, configOf } = await import("../serve/config_file.ts");
