@@ -17,6 +17,7 @@ import { landlockVersion } from "../../src/sys/raw/inspection.ts";
 import { available } from "../../src/sys/libc.ts";
 import { CERTIFICATE, KEY } from "../_kit/certificate.ts";
 import { fetchRaw, type RawResponse, requestText, responses, talk } from "../_kit/raw_http.ts";
+import { chunked } from "./_chunked.ts";
 import { secureTalk } from "./server/_tls.ts";
 import { makeSite, patterned, serveSite } from "./server/_site.ts";
 
@@ -38,16 +39,6 @@ async function put(
 ): Promise<RawResponse> {
   const text = putText(target, body, { Connection: "close", ...headers });
   return responses(await talk(port, text), ["PUT"])[0]!;
-}
-
-/** Chunks of every length, as few clients send them. */
-function chunked(body: string): string {
-  let text = "";
-  for (let at = 0, size = 1; at < body.length; at += size, size = size * 3 % 70_001) {
-    const piece = body.slice(at, at + size);
-    text += `${piece.length.toString(16)};x="y"\r\n${piece}\r\n`;
-  }
-  return `${text}0\r\nX-Trailer: 1\r\n\r\n`;
 }
 
 const binary = (length: number, seed: number) =>

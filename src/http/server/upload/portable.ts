@@ -47,6 +47,10 @@ class UploadError extends Error {
   }
 }
 
+/** How long, and for how many bytes, a client whose upload is refused may go on. */
+const LINGER_MS = 2000;
+const LINGER_BYTES = 1024 * 1024;
+
 /** The same rules as those of the server's own threads. */
 export class PortableUploads {
   readonly #options: PortableUploadsOptions;
@@ -63,7 +67,7 @@ export class PortableUploads {
     const request = { ...requestOf(req), target };
     const { dotfiles } = settingsOf(settings);
     const upload = planUpload(request, lengthOf(req), site.upload!, dotfiles, mount.path);
-    if ("status" in upload) return send(res, planRefusal(upload));
+    if ("status" in upload) return await refuse(req, res, planRefusal(upload));
     received.set(res, 0);
     req.setTimeout(this.#options.silenceMs, () => req.destroy());
     try {
@@ -75,7 +79,7 @@ export class PortableUploads {
         ? error.refusal
         : refusalOf(String((error as { code?: unknown }).code), upload);
       if (!req.complete && req.destroyed) res.destroy();
-      else send(res, planRefusal(refusal));
+      else await refuse(req, res, planRefusal(refusal));
     }
   }
 
@@ -121,7 +125,8 @@ export class PortableUploads {
   ): Promise<void> {
     const { counters } = this.#options;
     let total = 0;
-    for await (const chunk of req as AsyncIterable<Uint8Array>) {
+    // The connection stays for the answer if the body is not wanted any more.
+    for await (const chunk of req.iterator({ destroyOnReturn: false })) {
       total += chunk.length;
       if (total > maxBytes) throw new UploadError(tooLarge(maxBytes));
       for (let at = 0; at < chunk.length;) {
@@ -180,6 +185,24 @@ function lengthOf({ headers }: IncomingMessage): number {
 
 function requestOf({ headers, method = "" }: IncomingMessage) {
   return { method, header: (name: string) => headers[name]?.toString() };
+}
+
+/**
+ * Answers, then discards what arrives: the runtime closes the connection at the end of the response,
+ * and a client that still sends would lose the answer to a reset.
+ */
+async function refuse(req: IncomingMessage, res: ServerResponse, plan: Plan): Promise<void> {
+  if (req.complete || req.destroyed || lengthOf(req) === 0) return send(res, plan);
+  setHead(res, plan);
+  res.write(plan.parts[0]);
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const timer = setTimeout(resolve, LINGER_MS);
+  let left = LINGER_BYTES;
+  req.on("data", ({ length }: Uint8Array) => (left -= length) < 0 && resolve());
+  for (const event of ["end", "close", "error"]) req.once(event, () => resolve());
+  await promise;
+  clearTimeout(timer);
+  res.end();
 }
 
 function send(res: ServerResponse, plan: Plan): void {
