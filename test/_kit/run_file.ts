@@ -69,6 +69,9 @@ export async function runFile(runner: Runner, file: string, options: RunOptions)
   const { complete, failures, ...tally } = count(
     existsSync(report) ? readFileSync(report, "utf8") : "",
   );
+  const output = readFileSync(`${base}.log`, "utf8");
+  const unreported = ending === 0 && !complete && skipsAll(file, output);
+  if (unreported) tally.skipped = 1;
   const trouble = hang !== undefined
     ? `killed after ${options.limit} s`
     : typeof ending === "string"
@@ -77,14 +80,19 @@ export async function runFile(runner: Runner, file: string, options: RunOptions)
     ? `ended with ${ending}, though no test failed`
     : tally.passed + tally.failed + tally.skipped === 0
     ? "no test ran"
-    : complete
+    : complete || unreported
     ? undefined
     : `ended with ${ending} before its last test`;
   if (trouble !== undefined) tally.failed++;
-  const output = readFileSync(`${base}.log`, "utf8");
   const crashed = trouble !== undefined && hang === undefined;
   const seconds = (performance.now() - started) / 1000;
   return { ...tally, failures, trouble, crashed, output, hang, seconds, cpuSeconds };
+}
+
+/** Whether all suites are skipped as a whole: Bun does not report the tests of such suites. */
+function skipsAll(file: string, output: string): boolean {
+  return /\n 0 pass\n 0 fail\nRan 0 tests /.test(output) &&
+    /\bdescribe\("[^"]*", \{ skip\b/.test(readFileSync(file, "utf8"));
 }
 
 interface Ending {

@@ -93,6 +93,16 @@ describe("npm test", () => {
     assert.match(output, /the reason of the failure/);
   });
 
+  it("counts a file whose only suite is skipped", () => {
+    const { last, status } = verdict(`
+      describe("all", { skip: "a reason" }, () => {
+        it("never runs", () => { throw new Error("it ran"); });
+      });`);
+    assert.match(last, /^0 passed, 0 failed, 1 skipped$/);
+    // A runtime on which nothing passed is told.
+    assert.equal(status, 1);
+  });
+
   it("fails a file without tests", () => {
     const { last, status, output } = verdict("");
     assert.equal(last, "0 passed, 1 failed, 0 skipped");
