@@ -16,6 +16,7 @@ const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 export const FLOOR: readonly string[] = [
   "test/portable/",
   "test/cli/compress",
+  "test/http/server/archives",
   "test/http/server/mounts",
   "test/http/server/precompressed",
   "test/memory/changing",

@@ -81,6 +81,33 @@ describe("uploads", () => {
     );
   });
 
+  it("are among the methods that Allow names, where there are any", async () => {
+    const methods = ["OPTIONS", "DELETE"] as const;
+    const texts = methods.map((method) =>
+      requestText("/file.txt", { Connection: "close" }, method)
+    );
+    const allowed = async (port: number) => {
+      const answers = await Promise.all(texts.map((text) => talk(port, text)));
+      return answers.map((bytes, i) => {
+        const [{ headers, status }] = responses(bytes, [methods[i]!]) as [RawResponse];
+        return `${status} ${headers.get("allow")}`;
+      });
+    };
+    assert.deepEqual(await allowed(site.port), [
+      "204 GET, HEAD, PUT, OPTIONS",
+      "405 GET, HEAD, PUT, OPTIONS",
+    ]);
+    const other = createFileServer({
+      root: site.root,
+      mounts: { "/in": { root: site.root, upload: true } },
+    });
+    const { port } = await other.listen();
+    assert.deepEqual(await allowed(port), ["204 GET, HEAD, OPTIONS", "405 GET, HEAD, OPTIONS"]);
+    const inside = await talk(port, requestText("/in/none", { Connection: "close" }, "OPTIONS"));
+    assert.match(inside.toString(), /^Allow: GET, HEAD, PUT, OPTIONS\r$/m);
+    await other.close({ graceMs: 0 });
+  });
+
   it("may be empty, or in chunks", async () => {
     assert.equal((await put(site.port, "/empty.new", "")).status, 201);
     assert.equal(has("empty.new"), "");

@@ -13,7 +13,7 @@ import type { SiteOptions } from "../rules/options.ts";
 import { type Mount, ROOT } from "../rules/by_path/mount.ts";
 import { belowTarget } from "../rules/by_path/router.ts";
 import type { Target } from "../rules/target.ts";
-import { type Settings, settingsOf } from "../rules/settings.ts";
+import { type Settings, settingsOf, withUploads } from "../rules/settings.ts";
 import type { PlanRequest } from "../rules/types.ts";
 
 /** Time to keep a listing, in milliseconds: file sizes change while the folder does not. */
@@ -39,8 +39,10 @@ export class StaticRoot {
     options: SiteOptions,
     symlinks?: Symlinks,
     prefix: string | Mount = "",
+    uploads = false,
   ) {
-    this.settings = settingsOf(options);
+    const settings = settingsOf(options);
+    this.settings = uploads ? withUploads(settings) : settings;
     this.mount = typeof prefix === "object" ? prefix : mountOf(prefix);
     const { versions } = this.settings;
     this.root = openRoot(folderOf(root), symlinks, { versions: versions && folderOf(versions) });
@@ -53,6 +55,15 @@ export class StaticRoot {
     const found = search(lookUp(request, this.settings), this.#open);
     if (found instanceof Promise) return found.then((later) => this.#complete(request, later));
     return this.#complete(request, found);
+  }
+
+  /** Names of the folder whose listing is the response; `undefined` if there is another response. */
+  async findListed(request: LookupRequest): Promise<readonly string[] | undefined> {
+    const found = await search(lookUp(request, this.settings), this.#open);
+    if (found.kind === "file") found.file.close();
+    if (found.kind !== "listing") return undefined;
+    found.folder.close();
+    return found.target.names;
   }
 
   /** Finds one file by its path below the root. */

@@ -54,10 +54,13 @@ export function planResponse(
 }
 
 /** Plans the response to OPTIONS and to unsupported methods; `undefined` for GET and HEAD. */
-export function planMethod(request: PlanRequest, { cors }: Settings): Plan | undefined {
+export function planMethod(
+  request: PlanRequest,
+  { allow: methods, cors }: Pick<Settings, "allow" | "cors">,
+): Plan | undefined {
   const { method } = request;
   if (method === "GET" || method === "HEAD") return undefined;
-  const allow = { "Allow": "GET, HEAD, OPTIONS" };
+  const allow = { "Allow": methods };
   if (method !== "OPTIONS") {
     if (asksForHtml(request.header("accept"))) return planMessage(request, 405, allow);
     return {

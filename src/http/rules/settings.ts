@@ -50,6 +50,8 @@ export interface Settings {
   readonly title: string;
   /** HTML at the end of pages; empty for none. */
   readonly appendHtml: string;
+  /** Value of Allow. */
+  readonly allow: string;
 }
 
 const CODINGS: readonly Coding[] = ["br", "zstd", "gzip"];
@@ -109,7 +111,13 @@ function compile(options: SiteOptions): Settings {
     listing,
     title: text(options.title ?? "", "title"),
     appendHtml: text(options.appendHtml ?? "", "appendHtml"),
+    allow: "GET, HEAD, OPTIONS",
   };
+}
+
+/** The settings of a folder that stores what clients send, too. */
+export function withUploads(settings: Settings): Settings {
+  return { ...settings, allow: "GET, HEAD, PUT, OPTIONS" };
 }
 
 function headersOf(

@@ -20,6 +20,7 @@ import { after, before, describe, it } from "node:test";
 import { tarLength, tarWriter } from "../../../src/http/archive/tar.ts";
 import type { ArchiveEntry } from "../../../src/http/archive/types.ts";
 import { zipLength, zipWriter } from "../../../src/http/archive/zip.ts";
+import { capabilities } from "../../../src/capabilities.ts";
 import { createFileServer, type FileServer } from "../../../src/http/mod.ts";
 import { landlockVersion } from "../../../src/sys/raw/inspection.ts";
 import { CERTIFICATE, KEY } from "../../_kit/certificate.ts";
@@ -30,7 +31,8 @@ import { patterned } from "./_site.ts";
 
 const PYTHON = spawnSync("python3", ["--version"]).status === 0;
 const NO_PYTHON = PYTHON ? false : "python3 is not installed";
-const NO_LANDLOCK = landlockVersion() > 0 ? false : "needs Landlock";
+const SYSTEM = capabilities().backend !== null;
+const NO_LANDLOCK = SYSTEM && landlockVersion() > 0 ? false : "needs Landlock";
 
 const LONG = `${"long ".repeat(30)}name`;
 const MIB = 1024 * 1024;
@@ -128,12 +130,17 @@ describe("a folder as an archive", () => {
       assert.equal(status, 200);
       assert.equal(headers.get("content-disposition"), `attachment; filename="photos.${format}"`);
       assert.equal(Number(headers.get("content-length")), body.length);
+      // The same folder has the same archive.
+      assert.ok((await fetchRaw(port, `/photos/?download=${format}`)).body.equals(body));
       const into = join(parent, `out-${format}`);
       unpack(format, body, into);
       assertContent(join(into, "photos"));
       assert.ok(statSync(join(into, "photos", "nothing")).isDirectory());
       const time = statSync(join(into, "photos", "a.txt")).mtimeMs;
-      if (format === "tar") assert.equal(time, 1_700_000_000_000);
+      if (format === "zip") return;
+      assert.equal(time, 1_700_000_000_000);
+      const [there, here] = [into, join(parent, "www")].map((at) => statSync(join(at, "photos")));
+      assert.equal(there!.mtimeMs, Math.floor(here!.mtimeMs / 1000) * 1000);
     });
   }
 
@@ -248,19 +255,38 @@ describe("archives of other servers", () => {
     assert.throws(make(1), TypeError);
   });
 
-  it("work over TLS and in the sandbox", { skip: NO_LANDLOCK }, async () => {
+  it("are those of folders of mounts, where they are allowed", async () => {
     const parent = makeFolder();
+    const root = join(parent, "www", "photos");
     const server = createFileServer({
-      ...{ root: join(parent, "www"), listing: true, archives: true, sandbox: true },
-      tls: { cert: CERTIFICATE, key: KEY },
+      root: join(parent, "www"),
+      mounts: { "/more/photos": { root, listing: true, archives: true } },
     });
     const { port } = await server.listen();
-    const { body } = await secureGet(port, "/photos/?download=tar");
-    unpack("tar", body, join(parent, "out"));
-    assertContent(join(parent, "out", "photos"));
+    const { body, headers } = await fetchRaw(port, "/more/photos/nothing/?download=tar");
+    assert.equal(headers.get("content-disposition"), 'attachment; filename="nothing.tar"');
+    assert.equal(body.subarray(0, 8).toString("latin1"), "nothing/");
+    assert.equal((await fetchRaw(port, "/photos/?download=tar")).status, 404);
     await server.close({ graceMs: 0 });
     rmSync(parent, { recursive: true });
   });
+
+  for (const sandbox of [false, true]) {
+    const skip = sandbox && NO_LANDLOCK;
+    it(`work over TLS${sandbox ? ", in the sandbox" : ""}`, { skip }, async () => {
+      const parent = makeFolder();
+      const server = createFileServer({
+        ...{ root: join(parent, "www"), listing: true, archives: true, sandbox },
+        tls: { cert: CERTIFICATE, key: KEY },
+      });
+      const { port } = await server.listen();
+      const { body } = await secureGet(port, "/photos/?download=tar");
+      unpack("tar", body, join(parent, "out"));
+      assertContent(join(parent, "out", "photos"));
+      await server.close({ graceMs: 0 });
+      rmSync(parent, { recursive: true });
+    });
+  }
 });
 
 describe("the formats of archives", () => {

@@ -4,9 +4,9 @@ import { builtin } from "../../../builtins.ts";
 import * as raw from "../../../sys/raw/mod.ts";
 import { concat } from "../../../bytes.ts";
 import type { OpenFile, Root } from "../../files/open_root.ts";
-import { tarLength, tarWriter } from "../../archive/tar.ts";
+import { lengthOfArchive, writerOfArchive } from "../../archive/formats.ts";
+import { ArchiveChanged } from "../../archive/stream.ts";
 import type { ArchiveEntry, ArchiveFormat, ArchiveWriter } from "../../archive/types.ts";
-import { zipLength, zipWriter } from "../../archive/zip.ts";
 import type { Piece } from "./messages.ts";
 
 /** Largest file that is sent from memory, together with its neighbours, in bytes. */
@@ -52,8 +52,8 @@ export class ArchiveReader {
   constructor(root: Root, entries: readonly ArchiveEntry[], format: ArchiveFormat) {
     this.#root = root;
     this.#entries = entries;
-    this.#writer = format === "tar" ? tarWriter() : zipWriter();
-    this.length = format === "tar" ? tarLength(entries) : zipLength(entries);
+    this.#writer = writerOfArchive(format);
+    this.length = lengthOfArchive(entries, format);
   }
 
   /**
@@ -109,7 +109,7 @@ export class ArchiveReader {
     const file = this.#open(entry);
     try {
       const bytes = new Uint8Array(entry.size);
-      if (readAt(file.fd, bytes, 0) !== entry.size) throw changed(entry.path);
+      if (readAt(file.fd, bytes, 0) !== entry.size) throw new ArchiveChanged(entry.path);
       this.#begin(entry, this.#writer.sums ? builtin("zlib").crc32(bytes) : 0);
       this.#pending.push(bytes, this.#writer.after(entry));
     } finally {
@@ -120,10 +120,10 @@ export class ArchiveReader {
   #open({ path, size }: ArchiveEntry): OpenFile {
     if (this.#summed !== null) return this.#summed.file;
     const file = this.#root.openNow!(path);
-    if (typeof file === "number") throw changed(path);
+    if (typeof file === "number") throw new ArchiveChanged(path);
     if (!file.folder && file.size === size && file.made !== true) return file;
     file.close();
-    throw changed(path);
+    throw new ArchiveChanged(path);
   }
 
   /** Computes a part of the CRC; true when it is complete. Keeps the file for the next step. */
@@ -135,7 +135,7 @@ export class ArchiveReader {
     const end = Math.min(entry.size, summed.at + SUMMED_BYTES);
     while (summed.at < end) {
       const part = buffer.subarray(0, Math.min(BUFFER_BYTES, end - summed.at));
-      if (readAt(file.fd, part, summed.at) !== part.length) throw changed(entry.path);
+      if (readAt(file.fd, part, summed.at) !== part.length) throw new ArchiveChanged(entry.path);
       summed.crc = crc32(part, summed.crc);
       summed.at += part.length;
     }
@@ -145,18 +145,14 @@ export class ArchiveReader {
   /** The file that was sent must be the one that its header describes. */
   #check({ mtimeNs, path, size }: Sent): void {
     const file = this.#root.openNow!(path);
-    if (typeof file === "number") throw changed(path);
+    if (typeof file === "number") throw new ArchiveChanged(path);
     const same = file.mtimeNs === mtimeNs && file.size === size;
     file.close();
-    if (!same) throw changed(path);
+    if (!same) throw new ArchiveChanged(path);
   }
 }
 
 const EMPTY = new Uint8Array(0);
-
-function changed(path: string): Error {
-  return new Error(`${path} has changed while the archive was sent`);
-}
 
 /** Fills `target` from a position; returns the number of bytes read. */
 function readAt(fd: number, target: Uint8Array, position: number): number {

@@ -11,8 +11,8 @@ import type { JobContext } from "../../../threads/job.ts";
 import { FolderReader } from "../../files/folder.ts";
 import { openRoot, type Root } from "../../files/open_root.ts";
 import type { ArchiveConfig } from "../../archive/types.ts";
-import { ArchiveTooLarge, type WalkedFolder, walkFolder } from "../../archive/walk.ts";
-import { statusOfError } from "../../rules/messages.ts";
+import { type WalkedFolder, walkFolderNow } from "../../archive/walk.ts";
+import { faultOfArchive } from "../../archive/response.ts";
 import type { ListedFolder } from "../listing/listing_thread.ts";
 import { type FrameAnswerer, serveFrames } from "../listing/frame_server.ts";
 import { restrictThread } from "../thread/sandbox.ts";
@@ -97,16 +97,14 @@ class Archives implements FrameAnswerer {
       const { archives, dotfiles } = this.#data.packed[site]!;
       const reader = new FolderReader(root);
       const open = (names: readonly string[]) => openFolder(root, reader, names, dotfiles);
-      const entries = walkFolder(names, names.at(-1) ?? "files", archives!, open);
+      const entries = walkFolderNow({ names, limits: archives!, open });
       if (entries.length === 0) return { status: 404, reason: "" };
       const archive = new ArchiveReader(root, entries, format);
       const id = this.#lastId = (this.#lastId + 1) >>> 0;
       this.#open.set(id, archive);
       return { id, length: archive.length };
     } catch (error) {
-      if (error instanceof ArchiveTooLarge) return { status: 403, reason: error.message };
-      const status = statusOfError((error as { code?: unknown }).code);
-      return { status, reason: String(error) };
+      return faultOfArchive(error);
     }
   }
 
@@ -142,6 +140,7 @@ function openFolder(
   }
   return {
     identity: `${facts.dev} ${facts.ino}`,
+    modifiedMs: Number(folder.mtimeNs / 1_000_000n),
     page: (page) => reader.readNow(folder.fd, times, { dotfiles, names, page }),
     close: () => folder.close(),
   };

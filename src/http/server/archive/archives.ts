@@ -2,10 +2,7 @@
 
 import * as raw from "../../../sys/raw/mod.ts";
 import type { Loop } from "../../../threads/loop/loop.ts";
-import type { ArchiveFormat } from "../../archive/types.ts";
-import { attachment } from "../../rules/fields/disposition.ts";
-import { planText } from "../../rules/messages.ts";
-import { PHRASES } from "../../rules/phrases.ts";
+import { archiveHeaders, planNoArchive } from "../../archive/response.ts";
 import { Frames } from "../listing/frames.ts";
 import { joined } from "../response/cached_file.ts";
 import { type BodySource, Reply, WAIT } from "../response/response.ts";
@@ -33,12 +30,6 @@ export interface ArchivesOptions {
   /** Answers a request that has waited. */
   grant(reply: Reply, waiter: AnswerWaiter): void;
 }
-
-const GET = { method: "GET", header: () => undefined };
-const TYPES: Readonly<Record<ArchiveFormat, string>> = {
-  tar: "application/x-tar",
-  zip: "application/zip",
-};
 
 /** The archives of one serving thread. */
 export class Archives {
@@ -94,13 +85,8 @@ export class Archives {
 
   #reply(begun: ArchiveBegun, { format, names }: WantedArchive): Reply {
     if ("status" in begun) {
-      const { reason, status } = begun;
-      const told = status === 403 && reason !== "" ? `: ${reason}` : "";
-      const plan = planText(GET, status, `${status} ${PHRASES.get(status) ?? ""}${told}\n`, {
-        "Content-Type": "text/plain; charset=utf-8",
-        "X-Content-Type-Options": "nosniff",
-      });
-      const error = status === 500 ? reason : undefined;
+      const plan = planNoArchive(begun);
+      const error = begun.status === 500 ? begun.reason : undefined;
       return new Reply(plan, null, joined(plan.parts), { error });
     }
     const { id, length } = begun;
@@ -121,22 +107,6 @@ export class Archives {
 }
 
 const GONE: ArchiveBegun = { status: 503, reason: "" };
-
-/** Header fields of an archive. */
-export function archiveHeaders(
-  names: readonly string[],
-  format: ArchiveFormat,
-  length: number,
-): Record<string, string> {
-  return {
-    "Content-Type": TYPES[format],
-    "Content-Length": String(length),
-    "Content-Disposition": attachment(`${names.at(-1) ?? "files"}.${format}`),
-    "Cache-Control": "no-store",
-    "Accept-Ranges": "none",
-    "X-Content-Type-Options": "nosniff",
-  };
-}
 
 /** The body of an archive: pieces from the thread of archives, one at a time. */
 class ArchiveSource implements BodySource {

@@ -1,5 +1,6 @@
 /** Messages between a serving thread and the thread of archives. @module */
 
+import type { ArchiveFault } from "../../archive/response.ts";
 import type { ArchiveFormat } from "../../archive/types.ts";
 
 /** A request, as JSON. */
@@ -17,7 +18,7 @@ export type ArchiveRequest =
 /** The answer to `begin`, as JSON. */
 export type ArchiveBegun =
   | { readonly id: number; readonly length: number }
-  | { readonly status: number; readonly reason: string };
+  | ArchiveFault;
 
 /** The answer to `step`: bytes, and then a file, whose receiver closes it. */
 export type Piece =

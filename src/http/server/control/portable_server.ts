@@ -8,6 +8,7 @@ import type { IpAddress } from "../../../sys/net/address.ts";
 import { type ServerAddress, serverAddress } from "../../../sys/net/server_address.ts";
 import { setHead } from "../../adapters/respond.ts";
 import { phraseOf, planMessage } from "../../rules/messages.ts";
+import { isTruncated } from "../archive/portable.ts";
 import { Guard } from "../auth/guard.ts";
 import { Counter } from "./config.ts";
 import { fitLimits } from "./descriptors.ts";
@@ -156,12 +157,6 @@ function refuseWhatIsMissing({ fd, limits, log, sandbox, sites }: ServerConfig):
       reason: "foreign calls are unavailable here; it needs Linux and FFI",
     });
   }
-  if (sites.some(({ archives }) => archives !== null)) {
-    throw new UnsupportedError({
-      action: "send folders as archives",
-      reason: "foreign calls are unavailable here",
-    });
-  }
   if (log === undefined) return;
   throw new UnsupportedError({
     action: "write an access log",
@@ -198,7 +193,7 @@ function observe(
     counters[Counter.REQUESTS]!++;
     counters[Counter.STATUS_2XX + Math.floor(status / 100) - 2]!++;
     if (writableFinished) counters[Counter.BYTES]! += total;
-    else counters[Counter.ABORTED]!++;
+    else counters[isTruncated(res) ? Counter.TRUNCATED : Counter.ABORTED]!++;
     onRequest?.({
       id: ++lastId,
       time,

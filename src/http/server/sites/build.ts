@@ -5,7 +5,7 @@ import type { NativeRootOptions } from "../../files/native_root.ts";
 import { listingPage } from "../../listing/page.ts";
 import type { Listing } from "../../rules/listing.ts";
 import type { HeadersHook } from "../../rules/options.ts";
-import { settingsOf } from "../../rules/settings.ts";
+import { settingsOf, withUploads } from "../../rules/settings.ts";
 import { loadHook } from "../control/headers_hook.ts";
 import type { CacheConfig, Rate } from "../control/limits.ts";
 import type { Archives } from "../archive/archives.ts";
@@ -74,21 +74,21 @@ export function buildSites(
   const shared = { kept, lookups, listings, looked, exhausted: noneLeft };
   const built = sites.map((config, site): Site => {
     const { headers, host, mount, rate, settings } = config;
+    const archives = config.archives !== null;
+    const checked = settingsOf({
+      ...settings,
+      ...(settings.listing === true && {
+        listing: (it: Listing) => listingPage(it, { upload: config.upload, archives }),
+      }),
+      ...(headers !== null && { headers: hooks.get(headers) }),
+    });
     const responder = new Responder({
       ...shared,
       site,
       mount,
-      archives: config.archives !== null,
+      archives,
       root: roots[site]!,
-      settings: settingsOf({
-        ...settings,
-        ...(settings.listing === true &&
-          {
-            listing: (it: Listing) =>
-              listingPage(it, { upload: config.upload, archives: config.archives !== null }),
-          }),
-        ...(headers !== null && { headers: hooks.get(headers) }),
-      }),
+      settings: config.upload === null ? checked : withUploads(checked),
     });
     const preflights = settings.cors !== undefined && settings.cors !== false;
     return { index: site, host, mount, rate, responder, preflights };

@@ -39,7 +39,7 @@ export interface FolderOptions extends Omit<SiteOptions, "headers" | "listing"> 
   upload?: boolean | UploadOptions | undefined;
   /**
    * Whether `?download=tar` and `?download=zip` send a folder that is listed as one file. Needs
-   * `listing`, and foreign calls.
+   * `listing`.
    *
    * @default {false}
    */

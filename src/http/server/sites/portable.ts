@@ -7,6 +7,7 @@ import { listingPage } from "../../listing/page.ts";
 import type { Listing } from "../../rules/listing.ts";
 import { Router } from "../../rules/by_path/router.ts";
 import { loadHook } from "../control/headers_hook.ts";
+import { PortableArchives } from "../archive/portable.ts";
 import type { SiteConfig } from "./options.ts";
 
 /** One folder. */
@@ -15,6 +16,8 @@ export interface PortableSite extends Pick<SiteConfig, "host" | "mount"> {
   readonly files: StaticRoot;
   /** The same folder for files that the program names; it lists nothing. */
   readonly named: StaticRoot;
+  /** Its folders as archives; `null` if it sends none. */
+  readonly archives: PortableArchives | null;
   /** Whether it answers CORS preflight requests. */
   readonly preflights: boolean;
 }
@@ -35,15 +38,25 @@ export class PortableSites {
     for (const config of configs) {
       const { headers: url, host, mount, root, settings, symlinks } = config;
       const listing = settings.listing === true
-        ? (it: Listing) => listingPage(it, { upload: config.upload, archives: false })
+        ? (it: Listing) =>
+          listingPage(it, { upload: config.upload, archives: config.archives !== null })
         : settings.listing;
       const headers = url === null ? settings.headers : await loadHook(url);
       const { cors } = settings;
+      const uploads = config.upload !== null;
+      const files = new StaticRoot(
+        root,
+        { ...settings, headers, listing },
+        symlinks,
+        mount,
+        uploads,
+      );
       sites.push({
         config,
         host,
         mount,
-        files: new StaticRoot(root, { ...settings, headers, listing }, symlinks, mount),
+        files,
+        archives: config.archives && new PortableArchives(config, files),
         named: new StaticRoot(root, { ...settings, headers, listing: false }, symlinks, mount),
         preflights: cors !== undefined && cors !== false,
       });
@@ -63,8 +76,11 @@ export class PortableSites {
 
   /** Answers a request with a file, or calls `next`. */
   serve(req: IncomingMessage, res: ServerResponse, next?: (error?: unknown) => void): void {
-    const { files } = this.find(req)!;
-    serveNode({ site: files, fallthrough: false, setHeaders: undefined }, req, res, next);
+    const { archives, files } = this.find(req)!;
+    const serve = () =>
+      serveNode({ site: files, fallthrough: false, setHeaders: undefined }, req, res, next);
+    if (archives === null) serve();
+    else archives.serve(req, res, serve);
   }
 
   /** Status to refuse a request with: for a host that is not served, or for two; 0 for none. */
