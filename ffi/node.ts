@@ -1,13 +1,15 @@
 /** Backend for Node.js 26.9 and later, on the experimental `node:ffi`. @module */
 
+import { CALLS } from "./node_calls.ts";
 import type { Backend, Bound, CType, Signature } from "./types.ts";
 
 type NodeFn = { arguments: string[]; return: string };
+type Any = (...args: unknown[]) => unknown;
 
 /** The part of `node:ffi` used here: only Node.js 26 ships types for it. */
 interface NodeFfi {
   dlopen(path: string | null, table: Record<string, NodeFn>): {
-    functions: Record<string, (...args: unknown[]) => unknown>;
+    functions: Record<string, Any>;
   };
   toArrayBuffer(address: bigint, length: number, copy: boolean): ArrayBuffer;
   getRawPointer(bytes: Uint8Array): bigint;
@@ -37,22 +39,18 @@ export function letCompilersFinish(): void {
 
 /**
  * Creates the backend from the `node:ffi` module.
- *
- * Node.js 26.10 puts a wrapper around each function, of which there is one per number of arguments. As
- * it calls many functions, V8 does not compile their fast calls into it; with four arguments or more it
- * collects them in an array and calls by `Reflect.apply`. A call then costs 0.3 to 0.5 microseconds
- * more than with koffi. sendmsg(2), recvmsg(2), read(2) and write(2), with three arguments, are no
- * faster than sendto(2) and recvfrom(2) with six (measured on a socket pair).
  */
 export function createBackend(ffi: NodeFfi): Backend {
   return {
     name: "node",
     bind<const S extends Record<string, Signature>>(path: string | null, table: S): Bound<S> {
       const spec: Record<string, NodeFn> = {};
-      for (const [name, { args, returns }] of Object.entries(table)) {
-        spec[name] = { arguments: args.map((t) => NAMES[t]), return: NAMES[returns] };
+      for (const [name, signature] of Object.entries(table)) spec[name] = describe(name, signature);
+      const functions = { ...ffi.dlopen(path, spec).functions };
+      for (const name of Object.keys(table)) {
+        if (Object.hasOwn(CALLS, name)) functions[name] = CALLS[name]!(functions[name]!) as Any;
       }
-      return ffi.dlopen(path, spec).functions as Bound<S>;
+      return functions as Bound<S>;
     },
     view(address, length) {
       return new Uint8Array(ffi.toArrayBuffer(address, length, false));
@@ -63,4 +61,14 @@ export function createBackend(ffi: NodeFfi): Backend {
       return ffi.getRawPointer(bytes);
     },
   };
+}
+
+/** The signature for `node:ffi`: see node_calls.ts for those that are all pointers. */
+function describe(name: string, { args, returns }: Signature): NodeFn {
+  const count = Object.hasOwn(CALLS, name) ? Math.max(2, args.length) : 0;
+  const pointers = args.length > 1 && args.every((type) => type === "address" || type === "u64");
+  const types = count > 0 || pointers
+    ? new Array(Math.max(count, args.length)).fill("pointer")
+    : args.map((type) => NAMES[type]);
+  return { arguments: types, return: NAMES[returns] };
 }

@@ -13,10 +13,11 @@ export const FILES = {
   pread: { args: ["i32", "buffer", "u64", "i64"], returns: "i64" },
   /** `ssize_t pwrite(int fd, const void *buf, size_t n, off_t offset)` */
   pwrite: { args: ["i32", "buffer", "u64", "i64"], returns: "i64" },
+  // These move less than 2 GiB per call, so an `int` holds the result and no backend creates a bigint.
   /** `ssize_t preadv2(int fd, const struct iovec *iov, int count, off_t offset, int flags)` */
-  preadv2: { args: ["i32", "address", "i32", "i64", "i32"], returns: "i64" },
+  preadv2: { args: ["i32", "address", "i32", "i64", "i32"], returns: "i32" },
   /** `ssize_t pwritev2(int fd, const struct iovec *iov, int count, off_t offset, int flags)` */
-  pwritev2: { args: ["i32", "address", "i32", "i64", "i32"], returns: "i64" },
+  pwritev2: { args: ["i32", "address", "i32", "i64", "i32"], returns: "i32" },
   /** `off_t lseek(int fd, off_t offset, int whence)` */
   lseek: { args: ["i32", "i64", "i32"], returns: "i64" },
   /** `int ftruncate(int fd, off_t length)` */

@@ -12,19 +12,19 @@ export const SOCKETS = {
   /** `int listen(int fd, int backlog)` */
   listen: { args: ["i32", "i32"], returns: "i32" },
   /** `int accept4(int fd, struct sockaddr *address, socklen_t *length, int flags)` */
-  accept4: { args: ["i32", "buffer", "buffer", "i32"], returns: "i32" },
+  accept4: { args: ["i32", "address", "address", "i32"], returns: "i32" },
   /** `int connect(int fd, const struct sockaddr *address, socklen_t length)` */
   connect: { args: ["i32", "buffer", "u32"], returns: "i32" },
   /** `int shutdown(int fd, int how)` */
   shutdown: { args: ["i32", "i32"], returns: "i32" },
   /** `int getsockname(int fd, struct sockaddr *address, socklen_t *length)` */
-  getsockname: { args: ["i32", "buffer", "buffer"], returns: "i32" },
+  getsockname: { args: ["i32", "address", "address"], returns: "i32" },
   /** `int getpeername(int fd, struct sockaddr *address, socklen_t *length)` */
-  getpeername: { args: ["i32", "buffer", "buffer"], returns: "i32" },
+  getpeername: { args: ["i32", "address", "address"], returns: "i32" },
   /** `int getsockopt(int fd, int level, int name, void *value, socklen_t *length)` */
-  getsockopt: { args: ["i32", "i32", "i32", "buffer", "buffer"], returns: "i32" },
+  getsockopt: { args: ["i32", "i32", "i32", "address", "address"], returns: "i32" },
   /** `int setsockopt(int fd, int level, int name, const void *value, socklen_t length)` */
-  setsockopt: { args: ["i32", "i32", "i32", "buffer", "u32"], returns: "i32" },
+  setsockopt: { args: ["i32", "i32", "i32", "address", "u32"], returns: "i32" },
   /** `ssize_t send(int fd, const void *buf, size_t n, int flags)` */
   send: { args: ["i32", "buffer", "u64", "i32"], returns: "i64" },
   /** `ssize_t recv(int fd, void *buf, size_t n, int flags)` */

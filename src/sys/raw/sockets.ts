@@ -1,17 +1,20 @@
 /** Raw calls on sockets. @module */
 
-import { fold } from "../../../ffi/libc/mod.ts";
+import { Cell } from "../../../ffi/libc/cell.ts";
+import { addressOf, fold } from "../../../ffi/libc/mod.ts";
 import { platform } from "../../../ffi/platform/mod.ts";
-import { sizeOf } from "../../bytes.ts";
+import { ownBytes, sizeOf } from "../../bytes.ts";
 import { libc } from "../libc.ts";
 
-const int = new Int32Array(1);
-const intBytes = new Uint8Array(int.buffer);
+const int = new Cell(4);
+/** Room for every kind of address: `struct sockaddr_storage`. */
+const name = new Cell(128);
 /** Filled by socketpair(2): the caller's array may be too short. */
 const pair = new Int32Array(2);
 const pairBytes = new Uint8Array(pair.buffer);
-const length = new Int32Array(1);
-const lengthBytes = new Uint8Array(length.buffer);
+const length = new Cell(4);
+/** Keeps the value of an option alive during the call: the collector ignores addresses. */
+const held: { value: Uint8Array | null } = { value: null };
 
 /** `socket(domain, type, protocol)`. */
 export function socket(domain: number, type: number, protocol: number): number {
@@ -42,7 +45,7 @@ export function listen(fd: number, backlog: number): number {
 
 /** `accept4(fd, NULL, NULL, flags)`: the new descriptor, or `-errno`. */
 export function accept4(fd: number, flags: number): number {
-  return fold(libc().accept4(fd, null, null, flags));
+  return fold(libc().accept4(fd, 0n, 0n, flags));
 }
 
 /** `connect(fd, address, address.length)`; `address` is a `struct sockaddr`. */
@@ -57,30 +60,40 @@ export function shutdown(fd: number, how: number): number {
 
 /** `getsockname(fd, target, &length)`: length of the address in bytes, or `-errno`. */
 export function getsockname(fd: number, target: Uint8Array): number {
-  length[0] = sizeOf(target);
-  const result = fold(libc().getsockname(fd, target, lengthBytes));
-  return result < 0 ? result : length[0];
+  length.view.setInt32(0, roomFor(target), true);
+  return named(fold(libc().getsockname(fd, name.address, length.address)), target);
 }
 
 /** `getpeername(fd, target, &length)`: length of the address in bytes, or `-errno`. */
 export function getpeername(fd: number, target: Uint8Array): number {
-  length[0] = sizeOf(target);
-  const result = fold(libc().getpeername(fd, target, lengthBytes));
-  return result < 0 ? result : length[0];
+  length.view.setInt32(0, roomFor(target), true);
+  return named(fold(libc().getpeername(fd, name.address, length.address)), target);
+}
+
+function roomFor(target: Uint8Array): number {
+  return Math.min(sizeOf(target), name.bytes.length);
+}
+
+/** Copies an address that the kernel has stored. */
+function named(result: number, target: Uint8Array): number {
+  if (result < 0) return result;
+  const stored = length.view.getInt32(0, true);
+  target.set(name.bytes.subarray(0, Math.min(stored, roomFor(target))));
+  return stored;
 }
 
 /** `getsockopt(fd, level, name, &int)`: stores the value in `out[0]`; 0, or `-errno`. */
 export function getsockopt(fd: number, level: number, name: number, out: Int32Array): number {
-  length[0] = 4;
-  const result = fold(libc().getsockopt(fd, level, name, intBytes, lengthBytes));
-  out[0] = int[0]!;
+  length.view.setInt32(0, 4, true);
+  const result = fold(libc().getsockopt(fd, level, name, int.address, length.address));
+  out[0] = int.view.getInt32(0, true);
   return result;
 }
 
 /** `setsockopt(fd, level, name, &value, 4)`. */
 export function setsockopt(fd: number, level: number, name: number, value: number): number {
-  int[0] = value;
-  return fold(libc().setsockopt(fd, level, name, intBytes, 4));
+  int.view.setInt32(0, value, true);
+  return fold(libc().setsockopt(fd, level, name, int.address, 4));
 }
 
 /** `setsockopt(fd, level, name, value, value.length)`, for options that are not an int. */
@@ -90,7 +103,13 @@ export function setsockoptBytes(
   name: number,
   value: Uint8Array,
 ): number {
-  return fold(libc().setsockopt(fd, level, name, value, sizeOf(value)));
+  const bytes = ownBytes(value);
+  held.value = bytes;
+  const result = fold(
+    libc().setsockopt(fd, level, name, bytes.length > 0 ? addressOf(bytes) : 0n, bytes.length),
+  );
+  held.value = null;
+  return result;
 }
 
 /** `send(fd, source, source.length, flags)`. */
