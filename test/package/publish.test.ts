@@ -13,12 +13,12 @@ import { consumer, oncePerRun, programArgs, runJson, tool, write } from "../_kit
  * with their Workers; the command comes with the libraries bundled into it.
  */
 const BUDGET = {
-  core: 130_500,
+  core: 132_500,
   sys: 10_000,
   http: 109_400,
   tls: 6_000,
   declarations: 79_200,
-  texts: 428_000,
+  texts: 432_000,
   command: 300_000,
 } as const;
 /** Entries of the core, and those whose code is needed beyond it. */
