@@ -1,6 +1,7 @@
 // Fetches from examples/log_broker, and sends the same file by plain sendfile(2).
 //
 //   kafka_fetch fetch PORT TOPIC PASSES   fetches a topic from its first to its last record
+//   kafka_fetch answer PORT FILE          answers "fetch" as the broker does
 //   kafka_fetch serve PORT FILE           sends the file to each client
 //   kafka_fetch drain PORT PASSES         receives what "serve" sends
 //
@@ -17,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -118,25 +120,71 @@ static void drain(int port) {
   close(fd);
 }
 
-static void serve(int port, const char *path) {
+// Sends the file whole, without being asked for its parts.
+static void serve(int fd, int file) {
+  off_t offset = 0;
+  // A client that leaves early, such as one that only looks whether it listens, ends its turn.
+  while (sendfile(fd, file, &offset, WINDOW) > 0) {}
+}
+
+// Answers each request by the part of the file that starts with the batch of its offset.
+static void answer_fetches(int fd, int file) {
+  unsigned char request[512], head[512], batch[61];
+  off_t position = 0;
+  uint64_t high = 0;
+  for (off_t at = 0; pread(file, batch, sizeof batch, at) == sizeof batch; at += 12 + u32(batch + 8)) {
+    high = u64(batch) + u32(batch + 23) + 1;
+  }
+  for (;;) {
+    if (recv(fd, request, 4, MSG_WAITALL) < 4) return;
+    size_t size = u32(request);
+    if (size > sizeof request || recv(fd, request, size, MSG_WAITALL) < (ssize_t)size) return;
+    // Key, version, correlation id, client id; replica, wait, least, most, isolation, topics.
+    unsigned char *topic = request + 10 + 16 + 1 + 4;
+    size_t name = topic[0] << 8 | topic[1];
+    unsigned char *part = topic + 2 + name + 4;
+    uint64_t offset = u64(part + 4), most = u32(part + 12);
+    if (offset == 0) position = 0;
+    // Whole batches, as the broker's index finds them.
+    off_t end = position;
+    while (pread(file, batch, sizeof batch, end) == sizeof batch) {
+      off_t next = end + 12 + u32(batch + 8);
+      if (next - position > (off_t)most && end > position) break;
+      end = next;
+    }
+    unsigned char *at = head + 4;
+    memcpy(at, request + 4, 4);
+    at = put(at + 4, 0, 4);  // throttle time
+    at = put(at, 1, 4);      // one topic
+    memcpy(at, topic, 2 + name);
+    at = put(at + 2 + name, 1, 4);
+    at = put(at, 0, 4 + 2);  // partition and error
+    at = put(at, high, 8);
+    at = put(at, high, 8);
+    at = put(at, 0xffffffff, 4);
+    at = put(at, end - position, 4);
+    put(head, at - head - 4 + end - position, 4);
+    if (send(fd, head, at - head, MSG_MORE) < 0) return;
+    while (position < end && sendfile(fd, file, &position, end - position) > 0) {}
+  }
+}
+
+static void listen_for(int port, const char *path, void (*task)(int fd, int file)) {
   int listener = socket(AF_INET, SOCK_STREAM, 0), one = 1, file = open(path, O_RDONLY);
   struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons(port)};
   at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
   if (file < 0 || bind(listener, (struct sockaddr *)&at, sizeof at) < 0) fail(path);
   if (listen(listener, 16) < 0) fail("listen");
-  for (int fd; (fd = accept(listener, NULL, NULL)) >= 0; close(fd)) {
-    off_t offset = 0;
-    // A client that leaves early, such as one that only looks whether it listens, ends its turn.
-    while (sendfile(fd, file, &offset, WINDOW) > 0) {}
-  }
+  for (int fd; (fd = accept(listener, NULL, NULL)) >= 0; close(fd)) task(fd, file);
 }
 
 int main(int argc, char **argv) {
   if (argc < 4) return 2;
   int port = atoi(argv[2]), passes = atoi(argv[argc - 1]);
   signal(SIGPIPE, SIG_IGN);
-  if (strcmp(argv[1], "serve") == 0) serve(port, argv[3]);
+  if (strcmp(argv[1], "serve") == 0) listen_for(port, argv[3], serve);
+  if (strcmp(argv[1], "answer") == 0) listen_for(port, argv[3], answer_fetches);
   answer = malloc(ROOM);
   struct timespec from, now;
   clock_gettime(CLOCK_MONOTONIC, &from);
@@ -148,7 +196,11 @@ int main(int argc, char **argv) {
   }
   clock_gettime(CLOCK_MONOTONIC, &now);
   double seconds = now.tv_sec - from.tv_sec + (now.tv_nsec - from.tv_nsec) / 1e9;
-  printf("{\"records\":%llu,\"bytes\":%llu,\"seconds\":%.4f}\n", (unsigned long long)records,
-         (unsigned long long)bytes, seconds);
+  struct rusage own;
+  getrusage(RUSAGE_SELF, &own);
+  double cpu = own.ru_utime.tv_sec + own.ru_stime.tv_sec +
+               (own.ru_utime.tv_usec + own.ru_stime.tv_usec) / 1e6;
+  printf("{\"records\":%llu,\"bytes\":%llu,\"seconds\":%.4f,\"cpu\":%.4f}\n",
+         (unsigned long long)records, (unsigned long long)bytes, seconds, cpu);
   return 0;
 }

@@ -1,6 +1,7 @@
 /**
  * `examples/log_broker`: records produced by kcat, and fetched by a C client that only counts them;
- * the CPU time of a Fetch beside plain sendfile(2), and what three consumers read from the disk.
+ * the CPU time of a Fetch beside a C program that answers it by sendfile(2), and beside one that sends
+ * the file unasked; and what three consumers read from the disk.
  *
  * @module
  */
@@ -31,6 +32,14 @@ interface Counted {
   readonly records: number;
   readonly bytes: number;
   readonly seconds: number;
+  /** What the client itself has spent. */
+  readonly cpu: number;
+}
+
+/** CPU seconds per GB. */
+interface Spent {
+  readonly server: number;
+  readonly both: number;
 }
 
 interface Measured {
@@ -39,8 +48,10 @@ interface Measured {
   readonly log: string;
   readonly produced: number;
   readonly fetched: number[];
-  readonly cpuPerGb: number[];
-  readonly plainCpuPerGb: number[];
+  readonly spent: Spent[];
+  /** By a C program that answers the same requests, and by one that sends the file unasked. */
+  readonly inC: Spent[];
+  readonly plain: Spent[];
   readonly consumed: number[];
   /** Bytes read from the disk by one and by three consumers, as shares of the log. */
   readonly disk: number[];
@@ -57,15 +68,13 @@ export async function log(context: Context): Promise<Report> {
   for (const runtime of runtimes) all.push(await prepare(context, runtime, input));
   for (let round = 1; round <= rounds; round++) {
     for (const each of all) {
-      const fetch = [client, "fetch", String(each.broker.port), "records", String(PASSES)];
-      const ours = await timed(each.broker, fetch);
+      const fetch = (port: number) => [client, "fetch", String(port), "records", String(PASSES)];
+      const ours = await timed(each.broker, fetch(each.broker.port));
       each.fetched.push(ours.records / ours.seconds);
-      each.cpuPerGb.push(ours.cpuPerGb);
-      const port = await freePort();
-      const plain = await startServerOn(port, { argv: [client, "serve", String(port), each.log] });
-      const drain = [client, "drain", String(port), String(PASSES)];
-      each.plainCpuPerGb.push((await timed(plain, drain)).cpuPerGb);
-      await plain.stop();
+      each.spent.push(ours.spent);
+      const drain = (port: number) => [client, "drain", String(port), String(PASSES)];
+      each.inC.push(await spentInC([client, "answer"], each.log, fetch));
+      each.plain.push(await spentInC([client, "serve"], each.log, drain));
       each.consumed.push(await consume(each));
       note(`round ${round}, ${each.runtime}: ${number(ours.records / ours.seconds / 1e6)} M/s`);
     }
@@ -103,16 +112,29 @@ async function prepare(
   const produced = RECORDS / (performance.now() - started) * 1000;
   note(`${runtime}: ${number(produced / 1e6)} M/s produced`);
   const log = join(folder, "topics/records/0/00000000000000000000.log");
-  const [fetched, cpuPerGb, plainCpuPerGb, consumed, disk] = [[], [], [], [], []];
-  return { runtime, broker, log, produced, fetched, cpuPerGb, plainCpuPerGb, consumed, disk };
+  const [fetched, spent, inC, plain, consumed, disk] = [[], [], [], [], [], []];
+  return { runtime, broker, log, produced, fetched, spent, inC, plain, consumed, disk };
 }
 
-/** Runs a client, and counts what the server spends on it. */
-async function timed(server: Server, argv: string[]): Promise<Counted & { cpuPerGb: number }> {
+/** What a server in C spends for one client. */
+async function spentInC(
+  program: readonly string[],
+  log: string,
+  reader: (port: number) => string[],
+): Promise<Spent> {
+  const port = await freePort();
+  const server = await startServerOn(port, { argv: [...program, String(port), log] });
+  const { spent } = await timed(server, reader(port));
+  await server.stop();
+  return spent;
+}
+
+/** Runs a client, and counts what the server and both spend. */
+async function timed(server: Server, argv: string[]): Promise<Counted & { spent: Spent }> {
   const before = cpuSeconds(server.pid);
   const counted = await run<Counted>({ argv }, CLIENT);
-  const cpu = cpuSeconds(server.pid) - before;
-  return { ...counted, cpuPerGb: cpu / (counted.bytes / 1e9) };
+  const [gigabytes, cpu] = [counted.bytes / 1e9, cpuSeconds(server.pid) - before];
+  return { ...counted, spent: { server: cpu / gigabytes, both: (cpu + counted.cpu) / gigabytes } };
 }
 
 /** Records per second that kcat itself consumes. */
@@ -141,20 +163,21 @@ function report(all: readonly Measured[], rounds: number): Report {
     method: [
       `kcat produces them once, in batches of up to 10,000, and consumes them in each round; it may be the bottleneck.`,
       `A C client fetches them ${PASSES} times in each of ${rounds} interleaved rounds. It reads the headers of the batches only.`,
-      `Plain: the same file by sendfile(2) in C, to a client that receives as much at once. ${PINNING}.`,
+      `In C: a program that answers the same requests with as many bytes by sendfile(2), and does nothing else.`,
+      `Plain: the same file by sendfile(2) in C, unasked, to a client that receives as much at once. The kernel then charges much of the sending to the client, so CPU times of both ends are compared, too. ${PINNING}.`,
       `Disk: bytes that the broker's process has had read from the disk, by one consumer and by three at once, over the size of the log.`,
     ],
     columns: [
       ...["runtime", "M/s produced", "M/s fetched", "M/s by kcat"],
-      ...["CPU-s/GB", "plain CPU-s/GB", "disk, 1", "disk, 3"],
+      ...["CPU-s/GB", "in C", "both ends", "both, plain", "disk, 1", "disk, 3"],
     ],
     rows: all.map((each) => [
       each.runtime,
       number(each.produced / 1e6),
       millions(each.fetched),
       millions(each.consumed),
-      spread(summarize(each.cpuPerGb)),
-      spread(summarize(each.plainCpuPerGb)),
+      ...[each.spent, each.inC].map((all) => spread(summarize(all.map(({ server }) => server)))),
+      ...[each.spent, each.plain].map((all) => spread(summarize(all.map(({ both }) => both)))),
       ...each.disk.map(number),
     ]),
     bars: all.flatMap(bars),
@@ -166,12 +189,14 @@ function bars(each: Measured): Bar[] {
   const bar = (what: string, value: readonly number[], limit: number, wanted: Bar["wanted"]) => {
     return { subject: each.runtime, what, value: summarize(value), limit, wanted };
   };
-  const cpu = ratios(each.cpuPerGb, each.plainCpuPerGb);
+  const against = (peers: readonly Spent[], what: keyof Spent) =>
+    ratios(each.spent.map((one) => one[what]), peers.map((one) => one[what]));
   return [
     bar("records/s produced", [each.produced], 500_000, "at least"),
     bar("records/s fetched", each.fetched, 1_000_000, "at least"),
     bar("records/s by kcat", each.consumed, 1_000_000, "at least"),
-    { ...bar("CPU / sendfile", [0], 1.3, "at most"), value: cpu },
+    { ...bar("CPU / sendfile in C", [0], 1.3, "at most"), value: against(each.inC, "server") },
+    { ...bar("both ends / plain", [0], 1.3, "at most"), value: against(each.plain, "both") },
     bar("disk reads, 3 consumers / 1", [each.disk[1]! / each.disk[0]!], 1.05, "at most"),
   ];
 }

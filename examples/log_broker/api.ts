@@ -1,6 +1,7 @@
 /** Which requests and versions are answered, and by what. @module */
 
 import type { Buffer } from "node:buffer";
+import type { Broker } from "./broker.ts";
 import type { Connection } from "./connection.ts";
 import { Code } from "./errors.ts";
 import { fetch } from "./requests/fetch.ts";
@@ -16,6 +17,7 @@ export interface Call {
   readonly client: string;
   readonly request: Reader;
   readonly response: Writer;
+  readonly broker: Broker;
   readonly connection: Connection;
 }
 
@@ -71,7 +73,7 @@ export async function answer(
     return { response, last: key !== API_VERSIONS };
   }
   const client = request.nullableString() ?? "";
-  const call = { version, client, request, response, connection };
+  const call = { version, client, request, response, broker: connection.broker, connection };
   try {
     return await api.handle(call) === false ? {} : { response };
   } catch (error) {

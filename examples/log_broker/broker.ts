@@ -1,6 +1,7 @@
 /** What all connections share: topics, groups, offsets and the numbers of producers. @module */
 
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { randomInt } from "node:crypto";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { Code, Refusal } from "./errors.ts";
@@ -19,8 +20,6 @@ export interface BrokerOptions extends LogOptions {
 }
 
 const MOST_PARTITIONS = 10_000;
-/** Numbers of producers that are reserved at once; a restart skips the rest. */
-const RESERVED = 1000;
 
 /** A broker; there is one per folder. */
 export class Broker {
@@ -30,8 +29,6 @@ export class Broker {
   readonly #groups: Map<string, Group> = new Map();
   readonly #timers: NodeJS.Timeout[];
   #partitions = 0;
-  #lastProducer: number;
-  #reservedProducers: number;
 
   /** Opens or creates the folder. */
   constructor(options: BrokerOptions) {
@@ -44,7 +41,6 @@ export class Broker {
       this.topics.set(name, Array.from({ length: count }, (_, i) => this.#open(name, i)));
     }
     this.offsets = new OffsetStore(join(folder, "offsets.jsonl"), syncAlways);
-    this.#lastProducer = this.#reservedProducers = this.#readProducers();
     const report = (error: Error) => console.error(error.message, error.cause ?? "");
     const sync = () =>
       Promise.all([...this.#all().map((each) => each.sync()), this.offsets.sync()]);
@@ -93,15 +89,9 @@ export class Broker {
     return group;
   }
 
-  /** A number that no producer has had. */
+  /** A number that no producer has had: of 48 random bits, the most that a number generator gives. */
   newProducer(): number {
-    if (this.#lastProducer === this.#reservedProducers) {
-      const path = join(this.#options.folder, "producers");
-      writeFileSync(`${path}.new`, String(this.#reservedProducers + RESERVED), { flush: true });
-      renameSync(`${path}.new`, path);
-      this.#reservedProducers += RESERVED;
-    }
-    return ++this.#lastProducer;
+    return randomInt(2 ** 48 - 1);
   }
 
   /** Finishes what is being written, and closes all files. */
@@ -120,38 +110,14 @@ export class Broker {
     this.#partitions++;
     return new Partition(join(this.#options.folder, "topics", name, String(index)), this.#options);
   }
-
-  #readProducers(): number {
-    try {
-      return Number(readFileSync(join(this.#options.folder, "producers"), "utf8"));
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === "ENOENT") return 0;
-      throw error;
-    }
-  }
 }
 
 /** Refuses a folder that another broker uses: two writers would destroy the log. */
 function lock(path: string): void {
-  for (;;) {
-    try {
-      return writeFileSync(path, String(process.pid), { flag: "wx" });
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
-    }
-    const owner = Number(readFileSync(path, "utf8"));
-    // In a container, a broker that was killed had the same number.
-    if (owner > 0 && owner !== process.pid && isAlive(owner)) {
-      throw new Error(`Process ${owner} uses this folder (if it is no broker, remove ${path})`);
-    }
-    rmSync(path, { force: true });
+  const owner = existsSync(path) ? Number(readFileSync(path, "utf8")) : 0;
+  // In a container, a broker that was killed had the same number.
+  if (owner > 0 && owner !== process.pid && existsSync(`/proc/${owner}`)) {
+    throw new Error(`Process ${owner} uses this folder (if it is no broker, remove ${path})`);
   }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
-  }
+  writeFileSync(path, String(process.pid));
 }

@@ -5,6 +5,7 @@ import type { Socket } from "node:net";
 import { sendFile } from "../../src/mod.ts";
 import { answer } from "./api.ts";
 import type { Broker } from "./broker.ts";
+import { Turns } from "./log/files.ts";
 import { Malformed, type Writer } from "./wire.ts";
 
 /** Bytes of requests that may wait behind the one being answered. */
@@ -47,24 +48,23 @@ export class Frames {
   }
 }
 
+/** Where clients reach this broker. */
+export interface Address {
+  readonly host: string;
+  readonly port: number;
+}
+
 /** One connection of a client. */
 export class Connection {
   readonly broker: Broker;
-  /** Where clients reach this broker. */
-  readonly address: { readonly host: string; readonly port: number };
+  readonly address: Address;
   readonly #socket: Socket;
-  readonly #waiting: Buffer[] = [];
+  readonly #turns: Turns = new Turns();
   #waitingBytes = 0;
-  #busy = false;
   #closed: (() => void) | undefined;
 
   /** Starts to answer. */
-  constructor(
-    socket: Socket,
-    broker: Broker,
-    address: { readonly host: string; readonly port: number },
-    mostBytes: number,
-  ) {
+  constructor(socket: Socket, broker: Broker, address: Address, mostBytes: number) {
     [this.#socket, this.broker, this.address] = [socket, broker, address];
     const frames = new Frames(mostBytes);
     socket.on("error", () => {}); // "close" follows
@@ -91,31 +91,24 @@ export class Connection {
   }
 
   #add(frame: Buffer): void {
-    if (this.#socket.writableEnded) return;
-    this.#waiting.push(frame);
     this.#waitingBytes += frame.length;
     // Goes on reading while it answers, and so notices the end of the connection.
     if (this.#waitingBytes > MOST_WAITING) this.#socket.pause();
-    if (!this.#busy) void this.#work();
-  }
-
-  async #work(): Promise<void> {
-    this.#busy = true;
-    try {
-      for (let frame; (frame = this.#waiting.shift()) !== undefined && !this.closed;) {
-        this.#waitingBytes -= frame.length;
-        const { response, last } = await answer(frame, this);
-        this.#closed = undefined;
-        if (response !== undefined && !this.closed) await this.#send(response);
-        if (last) return this.#end();
-        if (this.#waitingBytes <= MOST_WAITING && !this.closed) this.#socket.resume();
-      }
-    } catch (error) {
+    this.#turns.run(() => this.#answer(frame)).catch((error) => {
       if (!(error instanceof Malformed) && !this.closed) console.error(error);
       this.#socket.destroy();
-    } finally {
-      this.#busy = false;
-    }
+    });
+  }
+
+  async #answer(frame: Buffer): Promise<void> {
+    if (this.closed || this.#socket.writableEnded) return;
+    const { response, last } = await answer(frame, this);
+    this.#closed = undefined;
+    if (this.closed) return;
+    if (response !== undefined) await this.#send(response);
+    this.#waitingBytes -= frame.length;
+    if (this.#waitingBytes <= MOST_WAITING) this.#socket.resume();
+    if (last) this.#end();
   }
 
   async #send(response: Writer): Promise<void> {
@@ -125,24 +118,12 @@ export class Connection {
         sendFile(this.#socket, segment.fd, { start, length, header: before })
       );
     }
-    if (rest.length > 0) await this.#write(rest);
+    if (rest.length > 0) await new Promise((done) => this.#socket.write(rest, done));
   }
 
   /** Lets the client read the last response. */
   #end(): void {
     this.#socket.end();
     setTimeout(() => this.#socket.destroy(), LINGER_MS).unref();
-  }
-
-  /** Waits while the client does not read. */
-  #write(bytes: Buffer): Promise<void> | void {
-    if (this.#socket.write(bytes)) return;
-    return new Promise((resolve) => {
-      const done = () => {
-        this.#socket.off("drain", done).off("close", done);
-        resolve();
-      };
-      this.#socket.on("drain", done).on("close", done);
-    });
   }
 }

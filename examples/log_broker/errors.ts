@@ -37,8 +37,20 @@ export class Refusal extends Error {
   }
 }
 
-/** The code that answers `error`; throws what is no {@linkcode Refusal}. */
-export function codeOf(error: unknown): number {
-  if (error instanceof Refusal) return error.code;
-  throw error;
+/** What `task` returns, and code 0; or `otherwise`, and the code of its {@linkcode Refusal}. */
+export async function coded<T extends object, O extends object>(
+  otherwise: O,
+  task: () => T | Promise<T>,
+): Promise<(T | O) & { readonly code: number }> {
+  try {
+    return { ...await task(), code: Code.NONE };
+  } catch (error) {
+    if (error instanceof Refusal) return { ...otherwise, code: error.code };
+    throw error;
+  }
+}
+
+/** The code of `task`: that of its {@linkcode Refusal}, or 0. */
+export async function codeOf(task: () => unknown): Promise<number> {
+  return (await coded({}, async () => ({ done: await task() }))).code;
 }

@@ -12,7 +12,7 @@
  * @module
  */
 
-import { createServer, type Socket } from "node:net";
+import { type AddressInfo, createServer, type Socket } from "node:net";
 import process from "node:process";
 import { parseArgs } from "node:util";
 import { Broker } from "./broker.ts";
@@ -28,14 +28,18 @@ const USAGE = `Usage: main.ts --dir DIR [--port 9092] [--host 127.0.0.1] [option
   --retention-ms N        removes segments that were last written this long ago
   --retention-check-ms N  how often it looks; default 60000
   --max-batch-bytes N     largest batch; default 10485760
-  --max-request-bytes N   largest request; default 104857600`;
+  --max-request-bytes N   largest request; default 104857600
+  --help                  prints this`;
 
-/** As with Kafka. */
-const IDLE_MS = 10 * 60_000;
+/** After this time without a word, the kernel asks whether a client is still there. */
+const KEEP_ALIVE_MS = 60_000;
 /** The largest interval of a timer. */
 const MOST_MS = 2 ** 31 - 1;
 /** Positions in an index have 32 bits. */
 const MOST_SEGMENT = 2 ** 31;
+const NAMES = ["dir", "port", "host", "advertise", "partitions", "fsync", "segment-bytes"]
+  .concat("retention-bytes", "retention-ms", "retention-check-ms")
+  .concat("max-batch-bytes", "max-request-bytes");
 
 try {
   await run();
@@ -46,16 +50,11 @@ try {
 
 async function run(): Promise<void> {
   const options = readOptions();
-  if (options === undefined) {
-    console.error(USAGE);
-    process.exit(2);
-  }
   const sockets = new Set<Socket>();
-  const server = createServer({ noDelay: true }, (socket) => {
+  const keepAlive = { keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS };
+  const server = createServer({ noDelay: true, ...keepAlive }, (socket) => {
     sockets.add(socket);
     socket.once("close", () => sockets.delete(socket));
-    // A peer that died without a word. Clients send something every few minutes.
-    socket.setTimeout(IDLE_MS, () => socket.destroy());
     const { localAddress: host = options.host, localPort: port = options.port } = socket;
     new Connection(socket, broker, options.advertise ?? { host, port }, options.requestBytes);
   });
@@ -75,63 +74,49 @@ async function run(): Promise<void> {
       process.exit(0);
     });
   }
-  const { port } = server.address() as { port: number };
+  const { port } = server.address() as AddressInfo;
   console.log(`Serving the log in ${options.folder} at tcp://${options.host}:${port}`);
 }
 
 function readOptions() {
-  const string = { type: "string" } as const;
-  let values;
   try {
-    ({ values } = parseArgs({
-      options: {
-        dir: string,
-        port: { ...string, default: "9092" },
-        host: { ...string, default: "127.0.0.1" },
-        advertise: string,
-        partitions: { ...string, default: "1" },
-        fsync: { ...string, default: "1000" },
-        "segment-bytes": { ...string, default: "268435456" },
-        "retention-bytes": string,
-        "retention-ms": string,
-        "retention-check-ms": { ...string, default: "60000" },
-        "max-batch-bytes": { ...string, default: "10485760" },
-        "max-request-bytes": { ...string, default: "104857600" },
-      },
-    }));
-    if (values.dir === undefined) throw new Error("--dir is missing");
-    const advertise = /^(.+):(\d+)$/.exec(values.advertise ?? "");
-    if (values.advertise !== undefined && advertise === null) {
-      throw new Error(`--advertise must be HOST:PORT, not ${values.advertise}`);
+    const strings = Object.fromEntries(NAMES.map((name) => [name, { type: "string" }] as const));
+    const { values } = parseArgs({ options: { ...strings, help: { type: "boolean" } } });
+    if (values.help) {
+      console.log(USAGE);
+      process.exit(0);
     }
-    const syncAlways = values.fsync === "always";
+    const given = values as Record<string, string>;
+    const { dir: folder, host = "127.0.0.1", advertise: address, fsync = "1000" } = given;
+    if (!folder) throw new Error("--dir is missing");
+    const advertise = /^(.+):(\d{1,5})$/.exec(address ?? "");
+    if (address !== undefined && advertise === null) {
+      throw new Error(`--advertise must be HOST:PORT, not ${address}`);
+    }
+    const number = (name: string, fallback: number, least: number, most: number) => {
+      const text = given[name];
+      if (text === undefined) return fallback;
+      const value = /^\d+$/.test(text) ? Number(text) : NaN;
+      if (value >= least && value <= most) return value;
+      throw new Error(`--${name} must be a whole number in ${least}..${most}, not ${text}`);
+    };
     return {
-      folder: values.dir,
-      host: values.host,
-      port: number("port", values.port, 0, 65535),
+      folder,
+      host,
+      port: number("port", 9092, 0, 65_535),
       advertise: advertise === null ? undefined : { host: advertise[1]!, port: +advertise[2]! },
-      partitions: number("partitions", values.partitions, 1, 1000),
-      syncAlways,
-      syncMs: syncAlways ? MOST_MS : number("fsync", values.fsync, 1, MOST_MS),
-      segmentBytes: number("segment-bytes", values["segment-bytes"], 4096, MOST_SEGMENT),
-      retentionBytes: number("retention-bytes", values["retention-bytes"], 0, Infinity),
-      retentionMs: number("retention-ms", values["retention-ms"], 0, Infinity),
-      retentionCheckMs: number("retention-check-ms", values["retention-check-ms"], 1, MOST_MS),
-      batchBytes: number("max-batch-bytes", values["max-batch-bytes"], 1024, MOST_SEGMENT),
-      requestBytes: number("max-request-bytes", values["max-request-bytes"], 1024, MOST_SEGMENT),
+      partitions: number("partitions", 1, 1, 1000),
+      syncAlways: fsync === "always",
+      syncMs: fsync === "always" ? MOST_MS : number("fsync", 1000, 1, MOST_MS),
+      segmentBytes: number("segment-bytes", 2 ** 28, 4096, MOST_SEGMENT),
+      retentionBytes: number("retention-bytes", Infinity, 0, Infinity),
+      retentionMs: number("retention-ms", Infinity, 0, Infinity),
+      retentionCheckMs: number("retention-check-ms", 60_000, 1, MOST_MS),
+      batchBytes: number("max-batch-bytes", 10 * 2 ** 20, 1024, MOST_SEGMENT),
+      requestBytes: number("max-request-bytes", 100 * 2 ** 20, 1024, MOST_SEGMENT),
     };
   } catch (error) {
-    console.error((error as Error).message);
-    return undefined;
+    console.error(`${(error as Error).message}\n\n${USAGE}`);
+    process.exit(2);
   }
-}
-
-/** A missing limit is infinite. */
-function number(name: string, text: string | undefined, least: number, most: number): number {
-  if (text === undefined) return Infinity;
-  const value = Number(text);
-  if (!/^\d+$/.test(text) || value < least || value > most) {
-    throw new Error(`--${name} must be a whole number in ${least}..${most}, not ${text}`);
-  }
-  return value;
 }

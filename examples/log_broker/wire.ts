@@ -66,12 +66,34 @@ export class Reader {
     return Array.from({ length: count }, item);
   }
 
+  /** What a request says of each of several partitions, by topic. */
+  topics<T>(part: () => T): Topic<T>[] {
+    return this.array(() => ({ name: this.string(), parts: this.array(part) }));
+  }
+
   #take(count: number): number {
     const start = this.#at;
     if (count < 0 || count > this.#bytes.length - start) throw new Malformed(`${count} bytes`);
     this.#at += count;
     return start;
   }
+}
+
+/** Something about each of several partitions. */
+export interface Topic<P> {
+  readonly name: string;
+  readonly parts: readonly P[];
+}
+
+/** Answers for all partitions of a request. */
+export function eachPart<P, R>(
+  topics: readonly Topic<P>[],
+  task: (topic: string, part: P) => R | Promise<R>,
+): Promise<Topic<R>[]> {
+  return Promise.all(topics.map(async ({ name, parts }) => ({
+    name,
+    parts: await Promise.all(parts.map((part) => task(name, part))),
+  })));
 }
 
 /** A part of a response: bytes, and the part of a file that follows them. */
@@ -113,24 +135,22 @@ export class Writer {
 
   string(text: string | null): this {
     if (text === null) return this.int16(-1);
-    const length = Buffer.byteLength(text);
-    this.int16(length);
-    const at = this.#grow(length);
-    this.#bytes.write(text, at);
-    return this;
+    const bytes = Buffer.from(text);
+    return this.int16(bytes.length).#raw(bytes);
   }
 
   bytes(bytes: Uint8Array): this {
-    this.int32(bytes.length);
-    const at = this.#grow(bytes.length);
-    this.#bytes.set(bytes, at);
-    return this;
+    return this.int32(bytes.length).#raw(bytes);
   }
 
-  array<T>(items: readonly T[], each: (item: T) => void): this {
+  array<T>(items: readonly T[], each: (item: T) => unknown): this {
     this.int32(items.length);
     for (const item of items) each(item);
     return this;
+  }
+
+  topics<T>(topics: readonly Topic<T>[], part: (part: T) => unknown): this {
+    return this.array(topics, ({ name, parts }) => this.string(name).array(parts, part));
   }
 
   /** Appends bytes that stay in their file until they are sent. */
@@ -147,6 +167,12 @@ export class Writer {
     const first = this.pieces[0]?.before ?? rest;
     first.writeInt32BE(this.#total - 4, 0);
     return rest;
+  }
+
+  #raw(bytes: Uint8Array): this {
+    const at = this.#grow(bytes.length);
+    this.#bytes.set(bytes, at);
+    return this;
   }
 
   #cut(): Buffer {

@@ -244,8 +244,7 @@ export async function killRounds(
   for (let round = 0; round < rounds; round++) {
     const server = await startBroker(folder, ["--segment-bytes", "65536"]);
     const client = new Client(server.port);
-    // Between two system calls of any request.
-    const timer = setTimeout(() => server.kill("SIGKILL"), 20 + Math.random() * 80);
+    let timer: NodeJS.Timeout | undefined;
     try {
       for (;;) {
         if (unacknowledged === 0) {
@@ -260,6 +259,8 @@ export async function killRounds(
         }
         sequence += unacknowledged;
         unacknowledged = 0;
+        // Between two system calls of any request, but not before the topic is there.
+        timer ??= setTimeout(() => server.kill("SIGKILL"), Math.random() * 80);
       }
     } finally {
       clearTimeout(timer);

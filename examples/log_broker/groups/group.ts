@@ -11,11 +11,22 @@
 import { Buffer } from "node:buffer";
 import { randomUUID } from "node:crypto";
 import { Code, Refusal } from "../errors.ts";
-import { type JoinRequest, sameProtocols, supportedBy } from "./protocols.ts";
 
 /** Time for the other members of a new group to arrive, in milliseconds. */
 const FIRST_DELAY_MS = 150;
 const LONGEST_SESSION_MS = 30 * 60_000;
+
+/** What a member sends to join. */
+export interface JoinRequest {
+  /** Empty for a new member. */
+  readonly member: string;
+  readonly client: string;
+  readonly sessionMs: number;
+  readonly rebalanceMs: number;
+  readonly type: string;
+  /** The ways to assign partitions that it supports, and what it says about itself for each. */
+  readonly protocols: readonly { readonly name: string; readonly metadata: Buffer }[];
+}
 
 /** What a member learns when the group is complete. */
 export interface Joined {
@@ -38,13 +49,8 @@ interface Member {
   request: JoinRequest;
   assignment: Buffer;
   timer?: NodeJS.Timeout | undefined;
-  join?: Pending<Joined> | undefined;
-  sync?: Pending<Buffer> | undefined;
-}
-
-interface Pending<T> {
-  resolve(value: T): void;
-  reject(error: Error): void;
+  join?: PromiseWithResolvers<Joined> | undefined;
+  sync?: PromiseWithResolvers<Buffer> | undefined;
 }
 
 /** A group of consumers. */
@@ -60,36 +66,33 @@ export class Group {
 
   /** Joins, and waits until all members have joined. `closed` is called when the client left. */
   join(request: JoinRequest, onClose: (closed: () => void) => void): Promise<Joined> {
-    const { sessionMs, protocols } = request;
+    const { sessionMs } = request;
     if (sessionMs < 1 || sessionMs > LONGEST_SESSION_MS) {
       throw new Refusal(Code.INVALID_SESSION_TIMEOUT, `${sessionMs} ms`);
     }
-    if (protocols.length === 0 || !this.#agrees(request)) {
+    if (!this.#agrees(request)) {
       throw new Refusal(Code.INCONSISTENT_GROUP_PROTOCOL, "no common protocol");
     }
     const member = request.member === "" ? this.#admit(request) : this.#find(request.member);
     const changed = member.request !== request && !sameProtocols(member.request, request);
     member.request = request;
     clearTimeout(member.timer);
-    if (this.#state === "syncing" || this.#state === "stable") {
-      const renewed = request.member !== "" && !changed;
-      // A repeated request of the same generation; a leader that joins again wants a rebalance.
-      if (renewed && !(this.#state === "stable" && member.id === this.#leader)) {
-        this.#touch(member);
-        return Promise.resolve(this.#joined(member));
-      }
+    // A repeated request of the same generation; a leader that joins again wants a rebalance.
+    const repeated = this.#state === "syncing" ||
+      (this.#state === "stable" && member.id !== this.#leader);
+    if (repeated && request.member !== "" && !changed) {
+      this.#touch(member);
+      return Promise.resolve(this.#joined(member));
     }
-    return new Promise((resolve, reject) => {
-      member.join?.reject(new Refusal(Code.UNKNOWN_MEMBER_ID, "joined again"));
-      const join = { resolve, reject };
-      member.join = join;
-      onClose(() => {
-        if (member.join !== join) return;
-        member.join = undefined;
-        this.#touch(member);
-      });
-      this.#rebalance();
+    member.join?.reject(new Refusal(Code.UNKNOWN_MEMBER_ID, "joined again"));
+    const join = member.join = Promise.withResolvers<Joined>();
+    onClose(() => {
+      if (member.join !== join) return;
+      member.join = undefined;
+      this.#touch(member);
     });
+    this.#rebalance();
+    return join.promise;
   }
 
   /** Waits for the assignment. The leader brings all of them. */
@@ -97,21 +100,23 @@ export class Group {
     const member = this.#check(generation, id);
     if (this.#state === "joining") throw new Refusal(Code.REBALANCE_IN_PROGRESS, "joining");
     if (this.#state === "stable") return Promise.resolve(member.assignment);
-    return new Promise((resolve, reject) => {
-      member.sync = { resolve, reject };
-      if (id !== this.#leader) return;
-      for (const { id, assignment } of assignments) {
-        const target = this.#members.get(id);
-        // A copy: a view would keep the whole request alive.
-        if (target !== undefined) target.assignment = Buffer.from(assignment);
-      }
-      this.#state = "stable";
-      for (const each of this.#members.values()) {
-        each.sync?.resolve(each.assignment);
-        each.sync = undefined;
-        this.#touch(each);
-      }
-    });
+    const sync = member.sync = Promise.withResolvers<Buffer>();
+    if (id === this.#leader) this.#assign(assignments);
+    return sync.promise;
+  }
+
+  #assign(assignments: readonly Assigned[]): void {
+    for (const { id, assignment } of assignments) {
+      const target = this.#members.get(id);
+      // A copy: a view would keep the whole request alive.
+      if (target !== undefined) target.assignment = Buffer.from(assignment);
+    }
+    this.#state = "stable";
+    for (const each of this.#members.values()) {
+      each.sync?.resolve(each.assignment);
+      each.sync = undefined;
+      this.#touch(each);
+    }
   }
 
   /** Renews the session. */
@@ -138,10 +143,11 @@ export class Group {
     for (const { timer } of this.#members.values()) clearTimeout(timer);
   }
 
+  /** Whether it supports a protocol that all other members support, too. */
   #agrees({ member, type, protocols }: JoinRequest): boolean {
     const others = [...this.#members.values()].filter(({ id }) => id !== member);
     return others.every(({ request }) => request.type === type) &&
-      (others.length === 0 || protocols.some(({ name }) => supportedBy(others, name)));
+      protocols.some(({ name }) => others.every((other) => metadataOf(other, name)));
   }
 
   #admit(request: JoinRequest): Member {
@@ -215,7 +221,8 @@ export class Group {
     this.#state = "syncing";
     const [first] = members as [Member];
     if (!this.#members.has(this.#leader)) this.#leader = first.id;
-    this.#protocol = first.request.protocols.find(({ name }) => supportedBy(members, name))!.name;
+    this.#protocol = first.request.protocols
+      .find(({ name }) => members.every((each) => metadataOf(each, name)))!.name;
     for (const member of members) {
       member.assignment = Buffer.alloc(0);
       member.join!.resolve(this.#joined(member));
@@ -226,10 +233,20 @@ export class Group {
 
   #joined(member: Member): Joined {
     const [generation, protocol, leader] = [this.#generation, this.#protocol, this.#leader];
-    const members = [...member.id === leader ? this.#members.values() : []].map((each) => ({
-      id: each.id,
-      metadata: each.request.protocols.find(({ name }) => name === protocol)!.metadata,
-    }));
+    const members = [...member.id === leader ? this.#members.values() : []]
+      .map((each) => ({ id: each.id, metadata: metadataOf(each, protocol)! }));
     return { generation, protocol, leader, member: member.id, members };
   }
+}
+
+function metadataOf({ request }: Member, protocol: string): Buffer | undefined {
+  return request.protocols.find(({ name }) => name === protocol)?.metadata;
+}
+
+/** Whether a member says the same about itself as before. */
+function sameProtocols({ protocols }: JoinRequest, { protocols: others }: JoinRequest): boolean {
+  return protocols.length === others.length &&
+    protocols.every(({ name, metadata }, i) =>
+      name === others[i]!.name && metadata.equals(others[i]!.metadata)
+    );
 }

@@ -1,69 +1,74 @@
 /** The offsets that groups have committed: a log of lines, whose last line for a key counts. @module */
 
 import { Buffer } from "node:buffer";
-import { closeSync, fdatasync, fsyncSync, ftruncateSync, openSync, readFileSync } from "node:fs";
-import { renameSync, write, writeFileSync } from "node:fs";
-import { promisify } from "node:util";
+import { closeSync, existsSync, openSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { Code, Refusal } from "../errors.ts";
+import { append, sync, Turns } from "../log/files.ts";
+import type { Topic } from "../wire.ts";
 
-const [writeAt, sync] = [promisify(write), promisify(fdatasync)];
 /** The file is written anew when this many lines are out of date. */
 const MOST_OUTDATED = 100_000;
 
 /** A committed offset. */
 export interface Committed {
   readonly topic: string;
-  readonly partition: number;
+  readonly index: number;
   readonly offset: number;
   readonly metadata: string | null;
 }
 
-type Line = [group: string, topic: string, partition: number, offset: number, text: string | null];
+/** What a group has committed for a partition, as one line. */
+type Line = readonly [group: string, committed: Committed];
 
 /** All committed offsets. */
 export class OffsetStore {
   readonly #path: string;
   readonly #syncAlways: boolean;
-  readonly #groups: Map<string, Map<string, Committed>> = new Map();
+  readonly #turns: Turns = new Turns();
+  readonly #lines: Map<string, Line> = new Map();
   #fd: number;
   #size = 0;
-  #lines = 0;
-  #turn: Promise<unknown> = Promise.resolve();
+  #written = 0;
 
   /** Reads the file if it exists. */
   constructor(path: string, syncAlways: boolean) {
-    this.#path = path;
-    this.#syncAlways = syncAlways;
-    let text = "";
-    try {
-      text = readFileSync(path, "utf8");
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
-    }
+    [this.#path, this.#syncAlways] = [path, syncAlways];
+    const text = existsSync(path) ? readFileSync(path, "utf8") : "";
     // What follows the last line end was cut short by a kill, and never acknowledged.
-    for (const line of text.slice(0, text.lastIndexOf("\n") + 1).split("\n")) {
-      if (line === "") continue;
-      const [group, topic, partition, offset, metadata] = JSON.parse(line) as Line;
-      this.#set(group, { topic, partition, offset, metadata });
-    }
+    for (const line of text.split("\n").slice(0, -1)) this.#set(JSON.parse(line));
     this.#fd = this.#rewrite();
   }
 
   /** The offset that `group` has committed for a partition. */
-  get(group: string, topic: string, partition: number): Committed | undefined {
-    return this.#groups.get(group)?.get(`${topic}-${partition}`);
+  get(group: string, topic: string, index: number): Committed | undefined {
+    return this.#lines.get(keyOf(group, topic, index))?.[1];
   }
 
-  /** All that `group` has committed. */
-  all(group: string): Committed[] {
-    return [...this.#groups.get(group)?.values() ?? []];
+  /** The partitions for which `group` has committed something, by topic. */
+  partitions(group: string): Topic<number>[] {
+    const own = [...this.#lines.values()].filter(([name]) => name === group);
+    return [...Map.groupBy(own, ([, { topic }]) => topic)]
+      .map(([name, lines]) => ({ name, parts: lines.map(([, { index }]) => index) }));
   }
 
   /** Stores offsets; all of them or none. */
   commit(group: string, offsets: readonly Committed[]): Promise<void> {
-    const done = this.#turn.then(() => this.#append(group, offsets));
-    this.#turn = done.catch(() => {});
-    return done;
+    return this.#turns.run(async () => {
+      const lines = offsets.map((each): Line => [group, each]);
+      const bytes = Buffer.from(lines.map(textOf).join(""));
+      try {
+        await append(this.#fd, this.#size, bytes);
+        this.#size += bytes.length;
+        if (this.#syncAlways) await this.sync();
+      } catch (error) {
+        throw new Refusal(Code.COORDINATOR_NOT_AVAILABLE, "Cannot store offsets", error);
+      }
+      for (const each of lines) this.#set(each);
+      this.#written += lines.length;
+      if (this.#written - this.#lines.size <= MOST_OUTDATED) return;
+      closeSync(this.#fd);
+      this.#fd = this.#rewrite();
+    });
   }
 
   /** Writes it to the disk. */
@@ -73,63 +78,28 @@ export class OffsetStore {
 
   /** Waits for what is being written, and closes the file. */
   async close(): Promise<void> {
-    await this.#turn;
-    await this.sync();
+    await this.#turns.run(() => this.sync());
     closeSync(this.#fd);
   }
 
-  async #append(group: string, offsets: readonly Committed[]): Promise<void> {
-    const bytes = Buffer.from(offsets.map((each) => line(group, each)).join(""));
-    try {
-      for (let done = 0; done < bytes.length;) {
-        const left = bytes.length - done;
-        done += (await writeAt(this.#fd, bytes, done, left, this.#size + done)).bytesWritten;
-      }
-      if (this.#syncAlways) await this.sync();
-    } catch (error) {
-      ftruncateSync(this.#fd, this.#size);
-      throw new Refusal(Code.COORDINATOR_NOT_AVAILABLE, "Cannot store offsets", error);
-    }
-    this.#size += bytes.length;
-    this.#lines += offsets.length;
-    for (const each of offsets) this.#set(group, each);
-    if (this.#lines - this.#count > MOST_OUTDATED) {
-      const fd = this.#fd;
-      this.#fd = this.#rewrite();
-      closeSync(fd);
-    }
-  }
-
-  #set(group: string, committed: Committed): void {
-    let offsets = this.#groups.get(group);
-    if (offsets === undefined) this.#groups.set(group, offsets = new Map());
-    offsets.set(`${committed.topic}-${committed.partition}`, committed);
-  }
-
-  get #count(): number {
-    let sum = 0;
-    for (const offsets of this.#groups.values()) sum += offsets.size;
-    return sum;
+  #set(line: Line): void {
+    this.#lines.set(keyOf(line[0], line[1].topic, line[1].index), line);
   }
 
   /** Writes what counts to a new file, which replaces the old one when it is on the disk. */
   #rewrite(): number {
-    const lines: string[] = [];
-    for (const [group, offsets] of this.#groups) {
-      for (const each of offsets.values()) lines.push(line(group, each));
-    }
-    const text = lines.join("");
-    const fd = openSync(`${this.#path}.new`, "w+");
-    writeFileSync(fd, text);
-    fsyncSync(fd);
+    const bytes = Buffer.from([...this.#lines.values()].map(textOf).join(""));
+    writeFileSync(`${this.#path}.new`, bytes, { flush: true });
     renameSync(`${this.#path}.new`, this.#path);
-    this.#size = Buffer.byteLength(text);
-    this.#lines = lines.length;
-    return fd;
+    [this.#size, this.#written] = [bytes.length, this.#lines.size];
+    return openSync(this.#path, "r+");
   }
 }
 
-function line(group: string, { topic, partition, offset, metadata }: Committed): string {
-  const fields: Line = [group, topic, partition, offset, metadata];
-  return `${JSON.stringify(fields)}\n`;
+function keyOf(group: string, topic: string, index: number): string {
+  return JSON.stringify([group, topic, index]);
+}
+
+function textOf(line: Line): string {
+  return `${JSON.stringify(line)}\n`;
 }

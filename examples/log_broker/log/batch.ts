@@ -15,7 +15,7 @@ import { crc32c } from "./crc32c.ts";
 /** Bytes of a batch before its records. */
 export const HEADER_BYTES = 61;
 /** Bytes that the length field does not count. */
-export const PREFIX_BYTES = 12;
+const PREFIX_BYTES = 12;
 const CRC_AT = 17;
 const SIGNED_AT = 21;
 const TRANSACTIONAL_OR_CONTROL = 0x30;
@@ -35,7 +35,7 @@ export interface Batch {
 }
 
 /** Total bytes of the batch whose first bytes are at `at`. */
-export function sizeAt(bytes: Buffer, at: number): number {
+function sizeAt(bytes: Buffer, at: number): number {
   return PREFIX_BYTES + bytes.readInt32BE(at + 8);
 }
 
@@ -54,9 +54,27 @@ export function batchAt(bytes: Buffer, at: number): Batch {
 }
 
 /** Whether the batch at `at` is complete and its checksum is right. */
-export function isIntact(bytes: Buffer, at: number, size: number): boolean {
+function isIntact(bytes: Buffer, at: number, size: number): boolean {
   return bytes[at + 16] === 2 &&
     crc32c(bytes, at + SIGNED_AT, at + size) === bytes.readUInt32BE(at + CRC_AT);
+}
+
+/**
+ * Calls `each` for the intact batches at the start of a segment.
+ *
+ * Batches follow each other without a gap, so whatever a kill or a power cut leaves at the end is
+ * recognized: an incomplete batch, zeroes, or old data.
+ */
+export function eachIntact(bytes: Buffer, base: number, each: (batch: Batch) => void): void {
+  let next = base;
+  for (let at = 0; at + HEADER_BYTES <= bytes.length;) {
+    const batch = batchAt(bytes, at);
+    const follows = batch.base === next && batch.next > next && batch.size >= HEADER_BYTES;
+    if (!follows || at + batch.size > bytes.length || !isIntact(bytes, at, batch.size)) return;
+    each(batch);
+    at += batch.size;
+    next = batch.next;
+  }
 }
 
 /** Checks what a producer sent: one intact batch. */

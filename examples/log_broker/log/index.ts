@@ -7,7 +7,8 @@
  */
 
 import { readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
-import { type MapOptions, MappedFile, UnsupportedError } from "../../../src/mod.ts";
+import { MappedFile } from "../../../src/mod.ts";
+import { map } from "./files.ts";
 
 /** Bytes of the log between two entries, at least. */
 export const INTERVAL = 4096;
@@ -108,14 +109,5 @@ export class Index {
     if (low === 0) return { offset: 0, position: 0 };
     const offset = this.#view.getUint32((low - 1) * ENTRY_BYTES);
     return { offset, position: this.#position(low - 1) };
-  }
-}
-
-function map(path: string, options: MapOptions = {}): MappedFile | undefined {
-  try {
-    return MappedFile.open(path, options);
-  } catch (error) {
-    if (error instanceof UnsupportedError) return undefined;
-    throw error;
   }
 }

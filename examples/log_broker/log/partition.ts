@@ -1,19 +1,11 @@
 /** A partition: segments, the last of which is written to. @module */
 
 import type { Buffer } from "node:buffer";
-import {
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  statSync,
-  truncateSync,
-  writeFileSync,
-} from "node:fs";
-import { join } from "node:path";
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { Code, Refusal } from "../errors.ts";
 import { batchAt, checkBatch, place } from "./batch.ts";
+import { Turns } from "./files.ts";
 import { Producers } from "./producers.ts";
-import { scan } from "./scan.ts";
 import { Segment, type Slice } from "./segment.ts";
 
 /** Settings of all partitions. */
@@ -35,9 +27,8 @@ export class Partition {
   readonly #folder: string;
   readonly #options: LogOptions;
   readonly #segments: Segment[];
-  #producers: Producers;
-  #next: number;
-  #turn: Promise<unknown> = Promise.resolve();
+  readonly #producers: Producers;
+  readonly #turns: Turns = new Turns();
   #syncing: Promise<void> = Promise.resolve();
   #nextSync: Promise<void> | undefined;
   #dirty = false;
@@ -45,20 +36,14 @@ export class Partition {
 
   /** Opens a partition, and cuts what a kill left incomplete; creates it if it is missing. */
   constructor(folder: string, options: LogOptions) {
+    [this.#folder, this.#options] = [folder, options];
     mkdirSync(folder, { recursive: true });
-    this.#folder = folder;
-    this.#options = options;
     const bases = readdirSync(folder).filter((name) => name.endsWith(".log"))
       .map((name) => Number(name.slice(0, -4))).sort((a, b) => a - b);
-    const last = bases.pop() ?? 0;
-    this.#segments = bases.map((base) => {
-      const { size, mtimeMs } = statSync(join(folder, `${String(base).padStart(20, "0")}.log`));
-      return new Segment(folder, base, size, mtimeMs);
-    });
-    this.#producers = new Producers();
-    this.#next = last;
-    this.#segments.push(this.#recover(last));
-    this.high = this.#next;
+    this.#segments = (bases.length > 0 ? bases : [0]).map((base) => new Segment(folder, base));
+    this.#producers = readProducers(this.#active.path("producers"));
+    this.#active.recover(options.segmentBytes, (batch) => this.#producers.add(batch));
+    this.high = this.#active.next;
   }
 
   /** Offset of the first record. */
@@ -69,9 +54,7 @@ export class Partition {
   /** Stores a batch. Returns its first offset, once it is as durable as the options say. */
   async append(bytes: Buffer): Promise<number> {
     checkBatch(bytes, this.#options.batchBytes);
-    const stored = this.#turn.then(() => this.#store(bytes));
-    this.#turn = stored.catch(() => {});
-    const { base, end } = await stored;
+    const { base, end } = await this.#turns.run(() => this.#store(bytes));
     if (this.#options.syncAlways) await this.sync();
     if (end > this.high) {
       this.high = end;
@@ -88,7 +71,7 @@ export class Partition {
     if (offset === this.high) return undefined;
     const index = this.#segments.findLastIndex(({ base }) => base <= offset);
     const segment = this.#segments[index]!;
-    const complete = (this.#segments[index + 1]?.base ?? this.#next) <= this.high;
+    const complete = (this.#segments[index + 1]?.base ?? segment.next) <= this.high;
     const written = segment.size;
     return await segment.use(async () => {
       const { position, size } = await segment.find(offset);
@@ -130,9 +113,7 @@ export class Partition {
     const { retentionBytes, retentionMs } = this.#options;
     const old = (segment: Segment) => now - segment.written > retentionMs;
     if (this.#active.size > 0 && old(this.#active)) {
-      const rolled = this.#turn.then(() => this.#roll());
-      this.#turn = rolled.catch(() => {});
-      await rolled;
+      await this.#turns.run(() => this.#roll());
     }
     let total = this.#segments.reduce((sum, { size }) => sum + size, 0);
     while (this.#segments.length > 1) {
@@ -146,7 +127,7 @@ export class Partition {
 
   /** Waits for what is being written, syncs, and closes the files. */
   async close(): Promise<void> {
-    await this.#turn;
+    await this.#turns.run(() => {});
     await this.sync().catch(() => {});
     for (const segment of this.#segments) segment.close();
   }
@@ -166,12 +147,11 @@ export class Partition {
     try {
       const { size } = this.#active;
       if (size > 0 && size + bytes.length > this.#options.segmentBytes) await this.#roll();
-      place(bytes, this.#next);
+      place(bytes, this.#active.next);
       const batch = batchAt(bytes, 0);
       await this.#active.append(bytes, batch);
       this.#dirty = true;
       this.#producers.add(batch);
-      this.#next = batch.next;
       return { base: batch.base, end: batch.next };
     } catch (error) {
       throw new Refusal(Code.STORAGE_ERROR, "Cannot write", error);
@@ -180,34 +160,21 @@ export class Partition {
 
   /** Completes the segment on the disk before the next one exists: only the last can be torn. */
   async #roll(): Promise<void> {
+    await this.sync();
     const before = this.#active;
-    await before.sync().catch((error) => {
-      this.#failure = error;
-      throw error;
-    });
-    const snapshot = new Segment(this.#folder, this.#next, 0, 0).path("producers");
-    writeFileSync(snapshot, this.#producers.snapshot());
-    const segment = Segment.create(this.#folder, this.#next, this.#options.segmentBytes);
+    const segment = new Segment(this.#folder, before.next);
+    writeFileSync(segment.path("producers"), this.#producers.snapshot());
+    segment.recover(this.#options.segmentBytes, () => {});
     before.complete();
     this.#segments.push(segment);
   }
+}
 
-  #recover(base: number): Segment {
-    const segment = Segment.create(this.#folder, base, this.#options.segmentBytes);
-    const path = segment.path("log");
-    const { size, mtimeMs } = statSync(path);
-    try {
-      this.#producers = new Producers(readFileSync(segment.path("producers"), "utf8"));
-    } catch {
-      // The first segment has none. One that a kill cut short is no loss: sequences start anew.
-    }
-    const end = scan(segment.fd, base, size, (batch) => {
-      segment.add(batch);
-      this.#producers.add(batch);
-      this.#next = batch.next;
-    });
-    if (end < size) truncateSync(path, end);
-    segment.written = mtimeMs;
-    return segment;
+/** The first segment has no snapshot. One that a kill cut short is no loss: sequences start anew. */
+function readProducers(path: string): Producers {
+  try {
+    return new Producers(readFileSync(path, "utf8"));
+  } catch {
+    return new Producers();
   }
 }

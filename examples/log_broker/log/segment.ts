@@ -1,23 +1,15 @@
 /** A segment: a file of batches whose name is the offset of the first one, and its index. @module */
 
 import { Buffer } from "node:buffer";
-import {
-  closeSync,
-  constants,
-  fdatasync,
-  ftruncateSync,
-  openSync,
-  read,
-  rmSync,
-  write,
-} from "node:fs";
+import { closeSync, constants, ftruncateSync, openSync, read, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { type Batch, batchAt, HEADER_BYTES } from "./batch.ts";
+import { type Batch, batchAt, eachIntact, HEADER_BYTES } from "./batch.ts";
+import { append, sync, withBytes } from "./files.ts";
 import { Index } from "./index.ts";
-import { scan } from "./scan.ts";
 
-const [readAt, writeAt, sync] = [promisify(read), promisify(write), promisify(fdatasync)];
+const readAt = promisify(read);
+const EXTENSIONS = ["log", "index", "producers"] as const;
 
 /** A part of a segment that is to be sent. */
 export interface Slice {
@@ -29,35 +21,35 @@ export interface Slice {
 /** A segment. Complete ones open their files at the first use. */
 export class Segment {
   readonly base: number;
+  /** Offset after its last record, while it is written. */
+  next: number;
   /** Bytes. */
   size: number;
   /** When it was last written to, in milliseconds since 1970. */
   written: number;
-  /** Its largest batch in bytes, if known. */
-  largest: number = Infinity;
-  /** Its largest timestamp, while it is written. */
-  maxTimestamp: number = -1;
   readonly #folder: string;
+  /** Its largest batch in bytes, if known, and its largest timestamp, while it is written. */
+  #largest = Infinity;
+  #maxTimestamp = -1;
   #fd = -1;
   #index: Index | undefined;
   #users = 0;
   #removed = false;
 
-  /** A segment whose files exist. */
-  constructor(folder: string, base: number, size: number, written: number) {
+  /** A segment that exists, or one that {@linkcode recover} creates. */
+  constructor(folder: string, base: number) {
     this.#folder = folder;
-    this.base = base;
-    this.size = size;
-    this.written = written;
+    this.base = this.next = base;
+    const found = statSync(this.path("log"), { throwIfNoEntry: false });
+    this.size = found?.size ?? 0;
+    this.written = found?.mtimeMs ?? Date.now();
   }
 
-  /** Creates the files of a new segment, or empties the index of one that is recovered. */
-  static create(folder: string, base: number, maxBytes: number): Segment {
-    const segment = new Segment(folder, base, 0, Date.now());
-    segment.largest = 0;
-    segment.#index = Index.create(segment.path("index"), maxBytes);
-    segment.#fd = openSync(segment.path("log"), constants.O_RDWR | constants.O_CREAT);
-    return segment;
+  /** Opens it for writing: counts its intact batches, and cuts what follows them. */
+  recover(maxBytes: number, each: (batch: Batch) => void): void {
+    this.#fd = openSync(this.path("log"), constants.O_RDWR | constants.O_CREAT);
+    this.#makeIndex(maxBytes, each);
+    ftruncateSync(this.#fd, this.size);
   }
 
   /** The descriptor of its log. */
@@ -67,7 +59,7 @@ export class Segment {
   }
 
   /** The path of one of its files. */
-  path(extension: "log" | "index" | "producers"): string {
+  path(extension: typeof EXTENSIONS[number]): string {
     return join(this.#folder, `${String(this.base).padStart(20, "0")}.${extension}`);
   }
 
@@ -76,8 +68,8 @@ export class Segment {
     const entry = this.#entries.findOffset(offset - this.base);
     // Consumers mostly ask for a batch that the index knows. Then only a limit below the largest
     // batch makes its size matter.
-    if (entry.offset === offset - this.base && this.largest < Infinity) {
-      return { position: entry.position, size: this.largest };
+    if (entry.offset === offset - this.base && this.#largest < Infinity) {
+      return { position: entry.position, size: this.#largest };
     }
     const found = await this.#seek(entry.position, (batch) => batch.next > offset);
     return { position: found.position, size: found.batch!.size };
@@ -98,26 +90,9 @@ export class Segment {
 
   /** Appends a batch. If that fails, the segment is as before. */
   async append(bytes: Buffer, batch: Batch): Promise<void> {
-    try {
-      for (let done = 0; done < bytes.length;) {
-        const left = bytes.length - done;
-        done += (await writeAt(this.fd, bytes, done, left, this.size + done)).bytesWritten;
-      }
-    } catch (error) {
-      ftruncateSync(this.fd, this.size);
-      throw error;
-    }
-    this.add(batch);
+    await append(this.fd, this.size, bytes);
+    this.#add(batch);
     this.written = Date.now();
-  }
-
-  /** Counts a batch that is in the file. */
-  add(batch: Batch): void {
-    const entry = { offset: batch.base - this.base, position: this.size };
-    this.#entries.add(entry, this.maxTimestamp);
-    this.size += batch.size;
-    this.largest = Math.max(this.largest, batch.size);
-    this.maxTimestamp = Math.max(this.maxTimestamp, batch.maxTimestamp);
   }
 
   /** Writes it to the disk. */
@@ -143,9 +118,7 @@ export class Segment {
 
   /** Removes its files; those who send it finish. */
   remove(): void {
-    for (const extension of ["log", "index", "producers"] as const) {
-      rmSync(this.path(extension), { force: true });
-    }
+    for (const extension of EXTENSIONS) rmSync(this.path(extension), { force: true });
     this.#removed = true;
     if (this.#users === 0) this.close();
   }
@@ -158,24 +131,39 @@ export class Segment {
     this.#index = undefined;
   }
 
+  /** A lost index is made anew. */
   get #entries(): Index {
-    return this.#index ??= this.#openIndex();
+    try {
+      return this.#index ??= Index.open(this.path("index"));
+    } catch {
+      this.#makeIndex(this.size, () => {});
+      this.complete();
+      return this.#index = Index.open(this.path("index"));
+    }
   }
 
-  /** A lost index is made anew. */
-  #openIndex(): Index {
-    try {
-      return Index.open(this.path("index"));
-    } catch {
-      const index = Index.create(this.path("index"), this.size);
-      let largest = -1;
-      scan(this.fd, this.base, this.size, (batch, position) => {
-        index.add({ offset: batch.base - this.base, position }, largest);
-        largest = Math.max(largest, batch.maxTimestamp);
-      });
-      index.complete();
-      return Index.open(this.path("index"));
-    }
+  #makeIndex(maxBytes: number, each: (batch: Batch) => void): void {
+    this.#index = Index.create(this.path("index"), maxBytes);
+    const { size } = this;
+    this.size = this.#largest = 0;
+    if (size === 0) return;
+    withBytes(this.path("log"), (bytes) =>
+      eachIntact(bytes, this.base, (batch) => {
+        this.#add(batch);
+        each(batch);
+      }));
+  }
+
+  /** Counts a batch that is in the file. */
+  #add(batch: Batch): void {
+    this.#entries.add(
+      { offset: batch.base - this.base, position: this.size },
+      this.#maxTimestamp,
+    );
+    this.next = batch.next;
+    this.size += batch.size;
+    this.#largest = Math.max(this.#largest, batch.size);
+    this.#maxTimestamp = Math.max(this.#maxTimestamp, batch.maxTimestamp);
   }
 
   /** The first batch from `position` on for which `wanted` holds. */

@@ -2,79 +2,58 @@
 
 import { Buffer } from "node:buffer";
 import type { Call } from "../api.ts";
-import { Code, codeOf } from "../errors.ts";
-import type { Joined } from "../groups/group.ts";
-import type { JoinRequest } from "../groups/protocols.ts";
+import { coded, codeOf } from "../errors.ts";
 
 const NOT_JOINED = { generation: -1, protocol: "", leader: "", members: [] };
 
 /** Waits for all members of the group. */
 export async function joinGroup(call: Call): Promise<void> {
-  const { version, client, request, response, connection } = call;
+  const { version, client, request, response, broker, connection } = call;
   const group = request.string();
   const sessionMs = request.int32();
-  const join: JoinRequest = {
-    client,
-    sessionMs,
-    rebalanceMs: version >= 1 ? request.int32() : sessionMs,
-    member: request.string(),
-    type: request.string(),
-    // Copies: views would keep the whole request alive.
-    protocols: request.array(() => ({
-      name: request.string(),
-      metadata: Buffer.from(request.bytes()),
-    })),
-  };
-  let code: number = Code.NONE;
-  let joined: Joined = { ...NOT_JOINED, member: join.member };
-  try {
-    joined = await connection.broker.group(group)
-      .join(join, (closed) => connection.onClose(closed));
-  } catch (error) {
-    code = codeOf(error);
-  }
-  const { generation, protocol, leader, member, members } = joined;
+  const rebalanceMs = version >= 1 ? request.int32() : sessionMs;
+  const [member, type] = [request.string(), request.string()];
+  // Copies: views would keep the whole request alive.
+  const protocols = request.array(() => (
+    { name: request.string(), metadata: Buffer.from(request.bytes()) }
+  ));
+  const join = { client, sessionMs, rebalanceMs, member, type, protocols };
+  const joined = await coded({ ...NOT_JOINED, member }, () => (
+    broker.group(group).join(join, (closed) => connection.onClose(closed))
+  ));
   if (version >= 2) response.int32(0);
-  response.int16(code).int32(generation).string(protocol).string(leader).string(member);
-  response.array(members, ({ id, metadata }) => response.string(id).bytes(metadata));
+  response.int16(joined.code).int32(joined.generation).string(joined.protocol);
+  response.string(joined.leader).string(joined.member);
+  response.array(joined.members, ({ id, metadata }) => response.string(id).bytes(metadata));
 }
 
 /** Waits for the assignment of the member. */
-export async function syncGroup({ version, request, response, connection }: Call): Promise<void> {
+export async function syncGroup({ version, request, response, broker }: Call): Promise<void> {
   const [group, generation, member] = [request.string(), request.int32(), request.string()];
   const assignments = request.array(() => ({ id: request.string(), assignment: request.bytes() }));
-  let code: number = Code.NONE;
-  let own: Buffer = Buffer.alloc(0);
-  try {
-    own = await connection.broker.group(group).sync(generation, member, assignments);
-  } catch (error) {
-    code = codeOf(error);
-  }
+  const { code, own } = await coded({ own: Buffer.alloc(0) }, async () => (
+    { own: await broker.group(group).sync(generation, member, assignments) }
+  ));
   if (version >= 1) response.int32(0);
   response.int16(code).bytes(own);
 }
 
 /** Renews the session of a member. */
-export function heartbeat(call: Call): void {
-  const { request, connection: { broker } } = call;
+export function heartbeat(call: Call): Promise<void> {
+  const { request, broker } = call;
   const [group, generation, member] = [request.string(), request.int32(), request.string()];
-  reply(call, () => broker.group(group).heartbeat(generation, member));
+  return reply(call, () => broker.group(group).heartbeat(generation, member));
 }
 
 /** Ends the membership at once. */
-export function leaveGroup(call: Call): void {
-  const { request, connection: { broker } } = call;
+export function leaveGroup(call: Call): Promise<void> {
+  const { request, broker } = call;
   const [group, member] = [request.string(), request.string()];
-  reply(call, () => broker.group(group).leave(member));
+  return reply(call, () => broker.group(group).leave(member));
 }
 
-function reply({ version, response }: Call, task: () => void): void {
-  let code: number = Code.NONE;
-  try {
-    task();
-  } catch (error) {
-    code = codeOf(error);
-  }
+async function reply({ version, response }: Call, task: () => void): Promise<void> {
+  const code = await codeOf(task);
   if (version >= 1) response.int32(0);
   response.int16(code);
 }
