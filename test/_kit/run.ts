@@ -15,6 +15,7 @@ import { type Outcome, runFile, stopRunning } from "./run_file.ts";
 import { makeRunFolder, removeRunFolder } from "./run_folder.ts";
 import { bun, deno, installed, node, type Runner, type RuntimeName, RUNTIMES } from "./runners.ts";
 import { COVERED, type FileKind, isIn, selectFiles, turnToStart } from "./selection.ts";
+import { strippedSources } from "./stripped.ts";
 
 const HELP = `Usage: npm test -- [options] [file or part of a path ...]
 
@@ -27,8 +28,8 @@ const HELP = `Usage: npm test -- [options] [file or part of a path ...]
   --patience N    multiplies the time limits, for a runtime that is emulated (default: 1)
   --none          with SLUICE_FFI=none: the tests that hold without foreign functions
   --and-none      these, too, beside the others
-  --partly-node PATH, --partly-node-ffi PATH
-                  another Node.js, beside the others, on which only the tests run that depend on the
+  --partly-node PATH, --partly-node-ffi PATH, --partly-bun PATH, --partly-deno PATH
+                  another version, beside the others, on which only the tests run that depend on the
                   runtime (test/_kit/selection.ts has them); may be repeated
   --stress        the long tests in test/stress, which are left out otherwise
   --jobs N        files that are run at a time; test/_kit/apart.ts has those that run alone, and
@@ -58,6 +59,8 @@ const { values, positionals } = parseArgs({
     "and-none": { type: "boolean", default: false },
     "partly-node": { type: "string", multiple: true, default: [] },
     "partly-node-ffi": { type: "string", multiple: true, default: [] },
+    "partly-bun": { type: "string", multiple: true, default: [] },
+    "partly-deno": { type: "string", multiple: true, default: [] },
     stress: { type: "boolean", default: false },
     jobs: { type: "string", default: String(availableParallelism() * 2) },
     retry: { type: "string", default: "0" },
@@ -148,6 +151,8 @@ function selectRows(): Selection[] {
   const partly = [
     ...values["partly-node"].map((path) => node(path)),
     ...values["partly-node-ffi"].map((path) => node(path, "node")),
+    ...values["partly-bun"].map((path) => bun(path)),
+    ...values["partly-deno"].map((path) => deno(path)),
   ];
   // Without foreign calls, the two backends of Node.js are the same, and one version is enough.
   const programs = new Set<string>();
@@ -184,9 +189,9 @@ function makeRow({ runner, files, none }: Selection, folder: string, counted: bo
     // Tests and children that are killed leave files here; the run removes them.
     TMPDIR: join(folder, "tmp"),
     NO_COLOR: "1",
+    ...(runner.name.startsWith("node ") ? strippedSources(folder) : {}),
   };
-  // Node.js strips the types of every file again in each of the hundreds of processes, which takes
-  // half of all time. The other runtimes cache compiled files anyway.
+  // Node.js compiles every file again in each of the hundreds of processes.
   const fast = { ...shared, NODE_COMPILE_CACHE: join(folder, "compiled") };
   // Coverage counts functions from the compile cache as a whole, not line by line.
   const { coverage } = values;
