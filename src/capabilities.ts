@@ -11,6 +11,7 @@ import { type NetworkCapabilities, probeNetwork } from "./probe/network.ts";
 import { probePipes } from "./probe/pipes.ts";
 import { readProc } from "./probe/proc.ts";
 import { probeSockets } from "./probe/sockets.ts";
+import { checkObject } from "./options.ts";
 import { describe } from "./sys/arguments.ts";
 import { type FaultGuardState, faultGuardState } from "./memory/fault_guard/guard.ts";
 import { libc } from "./sys/libc.ts";
@@ -116,7 +117,7 @@ export interface Capabilities {
  * Never throws because the system refuses something. An answer that the permissions of the runtime
  * hide is `unknown` or `null`.
  *
- * @throws {TypeError} When `folder` is not a string.
+ * @throws {TypeError} When `options` is not an object, or `folder` is not a string.
  *
  * @example Explain why files are copied
  * ```ts ignore
@@ -125,7 +126,9 @@ export interface Capabilities {
  * if (mechanisms.ktls.state !== "works") console.warn(mechanisms.ktls.remedy);
  * ```
  */
-export function capabilities({ folder = "." }: CapabilitiesOptions = {}): Capabilities {
+export function capabilities(options: CapabilitiesOptions = {}): Capabilities {
+  checkObject(options, "report capabilities");
+  const { folder = "." } = options;
   if (typeof folder !== "string" || folder.includes("\0")) {
     throw new TypeError(`Cannot use ${describe(folder)} as folder: expected a path`);
   }

@@ -19,6 +19,22 @@ export function hasBody(res: ServerResponse): boolean {
     res.statusCode !== 204 && res.statusCode !== 304;
 }
 
+/**
+ * Whether a part of the body may have been written. Node.js and Deno tell a head that only waits;
+ * elsewhere, such a head counts as sent.
+ */
+export function isBegun(res: ServerResponse): boolean {
+  return isKnownResponse(res) ? (res as ResponseInternals)._headerSent === true : res.headersSent;
+}
+
+/**
+ * Whether the program has asked for HTTP chunks, or for trailers, which only chunks carry. A
+ * Content-Length would contradict that.
+ */
+export function wantsChunks(res: ServerResponse): boolean {
+  return res.hasHeader("transfer-encoding") || res.hasHeader("trailer");
+}
+
 /** The Content-Length that the peer gets, or `undefined`. */
 export function contentLength(res: ServerResponse): number | undefined {
   const { _header: head } = res as ResponseInternals;
@@ -26,7 +42,8 @@ export function contentLength(res: ServerResponse): number | undefined {
   const value = res.headersSent && typeof head === "string"
     ? /\r\ncontent-length: *(\d+) *\r\n/i.exec(head)?.[1]
     : res.getHeader("content-length");
-  return value === undefined ? undefined : Number(value);
+  const length = value === undefined || wantsChunks(res) ? NaN : Number(value);
+  return Number.isNaN(length) ? undefined : length;
 }
 
 /**

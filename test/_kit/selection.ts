@@ -25,6 +25,7 @@ export const FLOOR: readonly string[] = [
   "test/move/copy_file/copy_sync",
   "test/move/copy_refused",
   "test/move/lengthless",
+  "test/move/promised_length",
   "test/move/pseudo_files",
   "test/move/silent_address",
   "test/move/transfer/follow",

@@ -1,7 +1,7 @@
 /** Carries out a plan on a response of `node:http`. @module */
 
 import type { ServerResponse } from "node:http";
-import { cutOff } from "../../runtime/response.ts";
+import { cutOff, wantsChunks } from "../../runtime/response.ts";
 import { sendParts } from "../../move/send_file/parts.ts";
 import { available } from "../../sys/libc.ts";
 import { preadResident } from "../../page_cache/resident.ts";
@@ -26,6 +26,7 @@ export function setHead(res: ServerResponse, { status, headers }: Plan): void {
   res.statusCode = status;
   for (const name in headers) {
     if (name === "Vary") res.setHeader(name, varyOf(res, headers[name]!));
+    else if (name === "Content-Length" && wantsChunks(res)) res.removeHeader(name);
     else if (status >= 300 || !THEIRS.has(name) || !res.hasHeader(name)) {
       res.setHeader(name, headers[name]!);
     }

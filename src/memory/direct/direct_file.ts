@@ -2,7 +2,7 @@
 /** Files that bypass the page cache. @module */
 
 import { ownOptions } from "../../checked.ts";
-import { own, wholeNumber } from "../../options.ts";
+import { checkObject, own, wholeNumber } from "../../options.ts";
 import { checkOperation } from "./arguments.ts";
 import type { DirectEngine } from "./backing.ts";
 import type { Alignment, DirectMode } from "./channel.ts";
@@ -191,13 +191,14 @@ export class DirectFile {
   /**
    * Waits until all data written so far, including by calls still in flight, is on the disk.
    *
-   * @param options With `dataOnly`, skips metadata not needed to find the data again, such as
-   * times.
+   * @param options With `dataOnly`, skips metadata not needed to find the data, such as times.
    *
    * @throws {TypeError} When the file is closed.
    * @throws {SyscallError} `EIO`, `ENOSPC`, `EDQUOT` when an earlier write failed late.
    */
-  async sync({ dataOnly = false }: { dataOnly?: boolean | undefined } = {}): Promise<void> {
+  async sync(options: { dataOnly?: boolean | undefined } = {}): Promise<void> {
+    checkObject(options, "sync");
+    const { dataOnly = false } = options;
     await this.#operations.sync(dataOnly);
   }
 

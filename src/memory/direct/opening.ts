@@ -12,7 +12,7 @@ import {
   SyscallError,
   UnsupportedError,
 } from "../../errors.ts";
-import { describe } from "../../options.ts";
+import { checkObject, describe } from "../../options.ts";
 import { check } from "../../sys/check.ts";
 import { OpenFlag, Whence } from "../../sys/flags/file.ts";
 import { available } from "../../sys/libc.ts";
@@ -69,6 +69,7 @@ export async function openChannel(
   options: Checked<DirectFileOptions>,
 ): Promise<Channel> {
   const name = pathOf(path);
+  checkObject(options, `open ${describe(name)}`);
   const { mode = "auto" } = options;
   const flags = flagsOf(options, name) | OpenFlag.CLOEXEC;
   const permissions = options.permissions ?? 0o666;

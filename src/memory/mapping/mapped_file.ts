@@ -1,7 +1,7 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 /** Memory-mapped files. @module */
 
-import { wholeNumber } from "../../options.ts";
+import { checkObject, wholeNumber } from "../../options.ts";
 import type { FdLike } from "../../sys/fd.ts";
 import { FileAdvice } from "../../sys/flags/file.ts";
 import { libc } from "../../sys/libc.ts";
@@ -18,10 +18,9 @@ import {
 } from "./mapping_state.ts";
 import { watchDropped } from "./dropped.ts";
 import { dropCache, flush, flushElsewhere, protect, withFile } from "./file_pages.ts";
-import { mapFile } from "./map_file.ts";
 import { MADE, Mapping } from "./mapping.ts";
 import { openFile } from "./open_file.ts";
-import { fit, resize, type Wanted } from "./resize.ts";
+import { mapFitted, resize, type Wanted } from "./resize.ts";
 
 /** Options of {@linkcode MappedFile.open}. */
 export interface MapOptions {
@@ -111,10 +110,10 @@ export class MappedFile extends Mapping {
     libc();
     const opened = openFile(file, access === "write");
     try {
-      const range = fit(opened, { access, offset, length, sync });
       const mapping = new MappedFile(MADE);
-      adopt(mapping, mapFile(opened, range));
-      watchDropped(mapping, opened.name, range.length);
+      const state = mapFitted(opened, { access, offset, length, sync });
+      adopt(mapping, state);
+      watchDropped(mapping, opened.name, state.length);
       return mapping;
     } catch (error) {
       opened.close();
@@ -148,7 +147,9 @@ export class MappedFile extends Mapping {
   flush(range?: MappedRange, options?: FlushOptions & { async?: false | undefined }): void;
   /** The same, in another thread. */
   flush(range: MappedRange | undefined, options: FlushOptions & { async: true }): Promise<void>;
-  flush(range?: MappedRange, { async = false }: FlushOptions = {}): void | Promise<void> {
+  flush(range?: MappedRange, options: FlushOptions = {}): void | Promise<void> {
+    checkObject(options, "flush");
+    const { async = false } = options;
     const own = ownRange(range);
     return async ? flushElsewhere(this, own) : flush(stateOf(this, "flush"), own);
   }

@@ -13,7 +13,7 @@ import { watchDropped } from "./dropped.ts";
 import { protect } from "./file_pages.ts";
 import { mapAnonymous } from "./map_file.ts";
 import { MADE, Mapping } from "./mapping.ts";
-import { createMemory, openMemory } from "./memory_file.ts";
+import { assertGrows, createMemory, openMemory } from "./memory_file.ts";
 import { resize } from "./resize.ts";
 
 /** Options of {@linkcode MappedMemory.allocate}. */
@@ -204,9 +204,8 @@ export class MappedMemory extends Mapping {
    *
    * @throws {TypeError} When the memory is closed.
    * @throws {RangeError} When `length` is not a safe integer, or would shrink shared memory.
-   * @throws {SyscallError} `EPERM` when sealed against growing; `ENOMEM`; `EFBIG` (SIGXFSZ
-   * on Deno). The memory is then
-   * unchanged.
+   * @throws {SyscallError} `EPERM` when sealed against growing, or against writing; `ENOMEM`; `EFBIG`
+   * (SIGXFSZ on Deno). The memory is then unchanged.
    */
   resize(length: number): void {
     const state = stateOf(this, "resize");
@@ -217,6 +216,7 @@ export class MappedMemory extends Mapping {
         `Cannot resize ${state.name} to ${length} bytes: shared memory cannot shrink`,
       );
     }
+    if (state.file !== undefined && length > state.length) assertGrows(state.file, state, length);
     if (pageSize === raw.pageSize()) return resize(this, length);
     resize(this, Math.ceil(length / pageSize) * pageSize);
     populate(this);

@@ -1,7 +1,7 @@
 /** The unnamed files behind shared memory. @module */
 
 import { addSeals, memfdCreate, seals } from "../../sys/file/allocation.ts";
-import { SyscallError } from "../../errors.ts";
+import { errnoNumber, SyscallError } from "../../errors.ts";
 import { check } from "../../sys/check.ts";
 import { type FdLike, fdOf } from "../../sys/fd.ts";
 import { OpenFlag } from "../../sys/flags/file.ts";
@@ -11,7 +11,7 @@ import * as raw from "../../sys/raw/mod.ts";
 import { fdStat } from "../../sys/file/statx.ts";
 import type { MapAccess, MappingState } from "./mapping_state.ts";
 import { HUGE_SHIFT, mapFile } from "./map_file.ts";
-import { type OpenFile, pageSizeOf } from "./open_file.ts";
+import { type OpenFile, pageSizeOf, sizeOf } from "./open_file.ts";
 
 /** Creates memory that cannot shrink, and maps it. */
 export function createMemory(
@@ -61,4 +61,22 @@ function map(fd: number, access: MapAccess): MappingState {
     close: () => void raw.close(fd),
   };
   return mapFile(file, { access, offset: 0, length: size, sync: false });
+}
+
+/**
+ * Refuses to extend memory that could not be mapped afterwards. Sealed against shrinking, it could
+ * not get its length back.
+ *
+ * @throws {SyscallError} `EPERM` when it is sealed against writing.
+ */
+export function assertGrows(
+  { fd, regular }: OpenFile,
+  { access, name }: Pick<MappingState, "access" | "name">,
+  length: number,
+): void {
+  const writes = access === "write";
+  if ((seals(fd) & (writes ? Seal.FUTURE_WRITE : Seal.WRITE)) === 0) return;
+  if (!writes && length <= check(sizeOf(fd, regular), "statx", () => `size ${name}`)) return;
+  const action = `grow ${name} to ${length} bytes`;
+  throw new SyscallError({ syscall: "ftruncate", errno: errnoNumber("EPERM"), action });
 }

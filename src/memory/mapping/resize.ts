@@ -20,7 +20,7 @@ export interface Wanted {
 }
 
 /** Returns the range to map. Extends the file if the access allows it. */
-export function fit(file: OpenFile, wanted: Wanted): FileRange {
+function fit(file: OpenFile, wanted: Wanted): FileRange {
   const { name, size, regular, fd } = file;
   const { access, offset, length = size - offset } = wanted;
   const end = offset + length;
@@ -36,6 +36,19 @@ export function fit(file: OpenFile, wanted: Wanted): FileRange {
   return { ...wanted, length };
 }
 
+/** Fits the file and maps it. A file that was extended for nothing gets its length back. */
+export function mapFitted(file: OpenFile, wanted: Wanted, pageSize?: number): MappingState {
+  const range = fit(file, wanted);
+  try {
+    return mapFile(file, range, pageSize);
+  } catch (error) {
+    const { fd, regular, size } = file;
+    const end = range.offset + range.length;
+    if (end > size && sizeOf(fd, regular) === end) ftruncate(fd, size);
+    throw error;
+  }
+}
+
 /** Maps another length, and keeps the stores of a private mapping. */
 export function resize(mapping: object, length: number): void {
   const old = openState(mapping);
@@ -46,8 +59,7 @@ export function resize(mapping: object, length: number): void {
   const size = check(sizeOf(open.fd, open.regular), "statx", () => `size ${name}`);
   const file = { ...open, size };
   const end = offset + length;
-  const range = fit(file, { access, offset, length, sync });
-  const state = mapFile(file, range, old.pageSize);
+  const state = mapFitted(file, { access, offset, length, sync }, old.pageSize);
   const { exposed } = old;
   if (access === "copy-on-write" && state.exposed !== undefined && exposed !== undefined) {
     // A region that was never shown, and got no modified pages by a move, holds no stores.

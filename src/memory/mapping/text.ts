@@ -24,6 +24,7 @@ const STEP = 64 * 1024;
 /** A source of copies. */
 interface Readable {
   readonly length: number;
+  readonly closed: boolean;
   read(offset: number, length: number): Uint8Array<ArrayBuffer>;
   readInto(target: Uint8Array, offset: number): number;
 }
@@ -50,6 +51,8 @@ export function* textLines(
       pieces = [];
       from = stop + 1;
       yield line.endsWith("\r") ? line.slice(0, -1) : line;
+      // Throws if the memory was closed, although the next lines have been copied.
+      if (memory.closed) memory.read(0, 0);
     }
     pieces.push(text.slice(from));
   }

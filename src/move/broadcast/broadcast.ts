@@ -56,8 +56,10 @@ export interface Broadcast extends Promise<BroadcastResult> {
  * fewer turns. The option `slow` decides what happens to a target that does not take its chunk in
  * time. The event loop never blocks.
  *
- * Each target fails on its own, as its report says. The broadcast fails if the source does or if
- * the signal fires. HTTP responses are then aborted, and everything else stays open. At the end,
+ * Each target fails on its own, as its report says; a response also with `EMSGSIZE`, when it has
+ * promised another length by its Content-Length. The broadcast fails if the source does or if the
+ * signal fires. HTTP responses that have begun are then aborted, and everything else stays open. A
+ * named pipe that you pass as source by its path waits for its first writer. At the end,
  * responses are ended, and everything else stays open.
  *
  * By default, a response without `Content-Length` is sent in HTTP chunks, and so copied. To send it

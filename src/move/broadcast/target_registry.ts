@@ -106,7 +106,7 @@ export class TargetRegistry {
   endAll(error?: Error): void {
     for (const member of [...this.#members.values()]) {
       if (error === undefined) this.#end(member, "complete");
-      else this.#end(member, "failed", error, true);
+      else this.#end(member, "failed", error);
     }
   }
 
@@ -115,15 +115,19 @@ export class TargetRegistry {
     while (this.#ending.size > 0) await Promise.all(this.#ending);
   }
 
-  #end(member: Member, outcome: TargetReport["outcome"], error?: Error, cut = false): void {
+  #end(member: Member, outcome: TargetReport["outcome"], error?: Error): void {
     const { key, targetQueue } = member;
     if (this.#members.get(key) !== member) return;
     this.#members.delete(key);
     if (targetQueue !== undefined) {
       this.#byQueue.delete(targetQueue);
       targetQueue.stop();
-      if (outcome === "complete") targetQueue.targetWriter.finish();
-      else if (cut) targetQueue.targetWriter.cut();
+      try {
+        if (outcome === "complete") targetQueue.targetWriter.finish(targetQueue.bytes);
+      } catch (cause) {
+        [outcome, error] = ["failed", cause as Error];
+      }
+      if (outcome === "failed") targetQueue.targetWriter.cut();
       this.#options.gone(targetQueue);
     }
     const ending = this.#conclude(member, outcome, error);

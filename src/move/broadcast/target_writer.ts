@@ -18,6 +18,7 @@ import {
   streamSink,
 } from "../engine/connection/sink.ts";
 import { closeEnd, type End, goBuffered, isFile, openEnd } from "../engine/endpoint.ts";
+import { PromisedLength, promisedSink } from "../engine/connection/promised.ts";
 import { openBody } from "../engine/connection/response_body.ts";
 import { endConnection } from "../engine/file_to_stream.ts";
 import { writeNow } from "../engine/staging.ts";
@@ -37,8 +38,12 @@ export interface TargetWriter {
   readonly toPipe: boolean;
   /** Writes what there is room for, without waiting: a count, or `-errno`. */
   write(fd: number, bytes: Uint8Array): number;
-  /** The stream is complete. */
-  finish(): void;
+  /**
+   * The stream is complete, after so many bytes.
+   *
+   * @throws {SyscallError} `EMSGSIZE` when a response has promised another length.
+   */
+  finish(bytes: number): void;
   /** The stream was aborted; the peer must not mistake the data for complete. */
   cut(): void;
   /** Ends the target visibly for its peer. */
@@ -129,9 +134,18 @@ async function byDescriptor(fd: number): Promise<TargetWriter> {
  */
 async function toResponse(res: ServerResponse, total: number): Promise<TargetWriter> {
   if (res.writableEnded || res.destroyed) throw connectionClosed({ syscall: "write" });
+  const promise = new PromisedLength(res);
   const disconnect = () => cutOff(res);
-  const ends = { finish: () => void res.end(), cut: disconnect, disconnect };
-  const copied: TargetWriter = { ...nothing, sink: streamSink(res), ...ends };
+  const ends = { cut: () => res.headersSent ? disconnect() : undefined, disconnect };
+  const copied: TargetWriter = {
+    ...nothing,
+    sink: promisedSink(streamSink(res), promise),
+    ...ends,
+    finish() {
+      promise.end();
+      res.end();
+    },
+  };
   if (!available()) return copied;
   const socket = await socketOf(res);
   if (socket === null || res.destroyed) throw connectionClosed({ syscall: "write" });
@@ -143,5 +157,13 @@ async function toResponse(res: ServerResponse, total: number): Promise<TargetWri
   if (body === null) return copied;
   // The first chunk may follow much later.
   body.cork.end();
-  return { ...byConnection(body.connection), ...ends };
+  return {
+    ...byConnection(body.connection),
+    ...ends,
+    finish(bytes) {
+      promise.add(bytes);
+      promise.end();
+      res.end();
+    },
+  };
 }

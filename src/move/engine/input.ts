@@ -1,13 +1,16 @@
 /** Opens sources of all kinds. @module */
 
-import { errnoNumber, SyscallError } from "../../errors.ts";
+import { AbortError, errnoNumber, SyscallError } from "../../errors.ts";
 import { describe, type RangeOptions, resolveRange } from "../../options.ts";
 import { type BorrowedReading, borrowReading } from "../../runtime/borrow.ts";
 import type { BunSocket } from "../../runtime/bun.ts";
 import type { DenoConn } from "../../runtime/deno.ts";
 import { type FdLike, fdOf } from "../../sys/fd.ts";
+import { FileType } from "../../sys/file/statx.ts";
+import { PollEvent } from "../../sys/flags/event.ts";
 import { available, libc } from "../../sys/libc.ts";
 import * as raw from "../../sys/raw/mod.ts";
+import { ready } from "../../threads/poll/poll_ready.ts";
 import { closeEnd, type End, isFile, openEnd } from "./endpoint.ts";
 import { describeByRuntime, type Opened, openFile } from "./file/open_file.ts";
 import { snapshot } from "./file/pseudo_files.ts";
@@ -92,7 +95,8 @@ export async function openInput(source: TransferSource, wishes: InputWishes): Pr
   if (stream !== undefined) return { kind: "stream", ...stream };
   const { fd, close } = await opened(source, wishes);
   try {
-    return available() ? await bySystem(fd, close, wishes) : await portable(fd, close, wishes);
+    if (!available()) return await portable(fd, close, wishes);
+    return await bySystem(fd, close, wishes, isPath(source));
   } catch (error) {
     close();
     throw error;
@@ -115,19 +119,39 @@ class Borrowed implements BorrowedInput {
   }
 }
 
+function isPath(source: TransferSource): source is string | URL {
+  return typeof source === "string" || source instanceof URL;
+}
+
+/**
+ * Waits for the first writer of a named pipe that sluice has opened, as open(2) does. A pipe without
+ * a writer would look as if it had ended. poll(2) tells the two apart: it reports POLLHUP only if a
+ * writer has closed.
+ */
+async function writerOf(pipe: End, signal: AbortSignal | undefined): Promise<void> {
+  try {
+    await ready(pipe.fd, PollEvent.IN, { signal });
+  } catch (error) {
+    closeEnd(pipe);
+    throw signal?.aborted ? new AbortError(0, signal.reason) : error;
+  }
+}
+
 function opened(source: TransferSource, wishes: InputWishes): Opened | Promise<Opened> {
-  if (typeof source === "string" || source instanceof URL) return openFile(source);
+  if (isPath(source)) return openFile(source);
   const given = descriptorLike(source, wishes.action, "a path, a descriptor or a stream");
   return { fd: fdOf(given, "source"), close() {} };
 }
 
-/** `closeOwn` closes the descriptor if sluice opened it. */
+/** `closeOwn` closes the descriptor if sluice opened it, as `own` says. */
 async function bySystem(
   fd: number,
   closeOwn: () => void,
   { signal }: InputWishes,
+  own: boolean,
 ): Promise<Input> {
   const given = await openEnd(fd, "source");
+  if (own && given.type === FileType.FIFO) await writerOf(given, signal);
   const kind = isFile(given) ? "file" : "positionless";
   const end = kind === "file" ? await settled(given, signal) : given;
   return { kind, end, close: () => (closeEnd(end), closeOwn()) };

@@ -141,7 +141,7 @@ class Follower {
         else await this.#progress.idle(changes.wait());
       }
       if (this.#sink.flush) await this.#progress.unlessAborted(this.#sink.flush());
-      this.#writer.finish();
+      this.#writer.finish(this.#progress.bytes);
     } catch (error) {
       this.#writer.cut();
       throw error;

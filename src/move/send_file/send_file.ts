@@ -33,9 +33,10 @@ const busy = new WeakMap<object, Promise<unknown>>();
 /**
  * Sends a file, or a part of one, to a connection by sendfile(2).
  *
- * On an HTTP response whose headers are not sent, it sets Content-Length, and Content-Type unless
- * you did, sends the body and ends the response. If the headers are sent, they must carry exactly
- * this length; otherwise the bytes are copied, and `method` says so. On a socket, it sends the file
+ * On an HTTP response whose headers are not sent, it sets Content-Length (unless you set
+ * Transfer-Encoding or Trailer), and Content-Type unless you did, sends the body and ends the
+ * response. If the headers are sent and carry no Content-Length, the bytes are copied, and `method`
+ * says so; another Content-Length than this length is refused. On a socket, it sends the file
  * and leaves the socket open. If the runtime hides the descriptor (Bun's `node:http`, outgoing
  * connections of Deno) or encrypts, it copies through the runtime's own writes.
  *
@@ -68,7 +69,8 @@ const busy = new WeakMap<object, Promise<unknown>>();
  * `EINVAL` when it is not a file; `EBADF` for a closed descriptor; `EPIPE`, `ECONNRESET` when the
  * peer has closed; `EIO` when the disk fails; `EAGAIN` for a file of the kernel that has nothing to
  * read now, such as `/proc/kmsg`; `EFBIG` for a descriptor of a file at its size limit (on Deno,
- * SIGXFSZ ends the process instead).
+ * SIGXFSZ ends the process instead); `EMSGSIZE` when the Content-Length that a response has sent
+ * differs from the length of the file.
  * @throws {TruncatedError} When the file was truncated.
  * @throws {AbortError} When the signal fired; its reason is the `cause`. The last three errors
  * carry `bytesMoved`.

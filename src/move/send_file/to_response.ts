@@ -2,10 +2,11 @@
 
 import type { ServerResponse } from "node:http";
 import { useKernelTls } from "../../runtime/kernel_tls/server.ts";
-import { cutOff, hasBody } from "../../runtime/response.ts";
+import { cutOff, hasBody, wantsChunks } from "../../runtime/response.ts";
 import { mediaType } from "../../media_types.ts";
 import { connectionClosed } from "../engine/connection/closed.ts";
 import { streamSink } from "../engine/connection/sink.ts";
+import { PromisedLength } from "../engine/connection/promised.ts";
 import { writeBody } from "../engine/connection/response_body.ts";
 import { copyRange } from "../engine/portable_copy.ts";
 import type { TransferProgress } from "../engine/progress.ts";
@@ -15,6 +16,7 @@ import type { FileRange, Sender, SendFileOptions } from "./types.ts";
 /** Sends the body of a response and ends it. */
 export const sendToResponse: Sender<ServerResponse> = async (res, file, options, progress) => {
   if (res.writableEnded || res.destroyed) throw connectionClosed({ syscall: "sendfile" });
+  if (res.headersSent) new PromisedLength(res).expect(file.length);
   const added = setHeaders(res, file);
   if (!hasBody(res) || file.length === 0) {
     res.end();
@@ -39,6 +41,7 @@ function setHeaders(
   if (res.headersSent) return [];
   const added = res.hasHeader("content-type") ? [] : ["Content-Type"];
   if (added.length > 0) res.setHeader("Content-Type", mediaType(file.path ?? ""));
+  if (wantsChunks(res)) return added;
   res.setHeader("Content-Length", file.length);
   return [...added, "Content-Length"];
 }

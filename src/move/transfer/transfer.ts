@@ -57,6 +57,9 @@ export interface TransferRequest extends TransferOptions {
  * at most 576 KiB wait in it. The file behind a `Blob`, also of `Bun.file()`, is copied: pass its
  * path for sendfile(2).
  *
+ * A named pipe that you pass by its path is opened as open(2) does it: the transfer waits for the
+ * first writer. A response with a Content-Length gets exactly as many bytes, or is cut off.
+ *
  * A byte that a socket's peer has sent as urgent (`MSG_OOB`, see tcp(7)) is skipped, as read(2)
  * skips it; the bytes after it are moved.
  *
@@ -88,8 +91,8 @@ export interface TransferRequest extends TransferOptions {
  * `method` does not fit; `ESPIPE` for an offset on an end without positions; `EPIPE`, `ECONNRESET`
  * when the reader has closed; `EAGAIN` for a file of the kernel that has nothing to read
  * now, such as `/proc/kmsg`; `EBUSY` for one that allows one reader only and would block; `ENOSPC`,
- * `EPERM` (sealed), `EIO`; `EFBIG` (on Deno, SIGXFSZ ends the
- * process instead).
+ * `EPERM` (sealed), `EIO`; `EMSGSIZE` when a response has promised another length by its
+ * Content-Length; `EFBIG` (on Deno, SIGXFSZ ends the process instead).
  * @throws {TruncatedError} When the source, a file or a `Blob` of one, was truncated.
  * @throws {AbortError} When the signal fired; its reason is the `cause`.
  * @throws {UnsupportedError} When `method` cannot be used on these ends. The last four errors carry

@@ -135,6 +135,14 @@ describe("MappedFile.open()", () => {
       assert.throws(() => MappedFile.open(path, { access: "write", offset: 2 * PAGE }), RangeError);
     }));
 
+  it("gives a file that was extended for a failed mapping its length back", () =>
+    withFile(pattern(100), (_, path) => {
+      const options = { access: "write", length: 3 * PAGE, sync: true } as const;
+      // Only persistent memory can be mapped with `sync`.
+      fails("EOPNOTSUPP", "mmap", () => MappedFile.open(path, options));
+      assert.equal(statSync(path).size, 100);
+    }));
+
   it("refuses arguments of the wrong kind, before it opens anything", () => {
     const wrong = (options: object, error: new () => Error) =>
       assert.throws(() => MappedFile.open("/nowhere", options as MapOptions), error);

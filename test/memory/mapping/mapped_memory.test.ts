@@ -212,6 +212,17 @@ describe("seal()", () => {
     fails("EPERM", "mmap", () => MappedMemory.open(memory.fd));
   });
 
+  it("leaves memory as it is that could not be mapped after resize()", () => {
+    for (const seals of [["future-write"], ["write"], ["write", "grow"]] as const) {
+      const memory = closing(MappedMemory.allocate(PAGE));
+      memory.bytes[0] = 5;
+      memory.seal(...seals);
+      fails("EPERM", "ftruncate", () => memory.resize(2 * PAGE));
+      const reader = closing(MappedMemory.open(memory.fd, { access: "read" }));
+      assert.deepEqual([memory.length, memory.bytes[0], reader.length], [PAGE, 5, PAGE]);
+    }
+  });
+
   it("refuses other seals, and memory that is not shared", () => {
     const memory = closing(MappedMemory.allocate(PAGE, { shared: false }));
     assert.throws(() => memory.seal("grow"), TypeError);

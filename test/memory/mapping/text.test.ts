@@ -94,8 +94,11 @@ describe("the text of a mapping", () => {
       assert.throws(() => map.indexOf("nowhere"), TruncatedError);
       map.resize(10);
       const rest = map.lines();
+      const begun = map.lines();
+      assert.equal(begun.next().value, "x");
       map.close();
       assert.throws(() => rest.next(), TypeError);
+      assert.throws(() => begun.next(), TypeError);
       assert.throws(() => map.text(), TypeError);
       assert.throws(() => map.lines(), TypeError);
       assert.throws(() => map.indexOf("x"), TypeError);

@@ -9,6 +9,7 @@ import { libc } from "../../../sys/libc.ts";
 import type { TransferProgress } from "../progress.ts";
 import { type WebTarget, webTarget } from "../web/targets.ts";
 import { connectionClosed } from "./closed.ts";
+import { PromisedLength, promisedSink } from "./promised.ts";
 import type { Sink } from "./sink_types.ts";
 
 export type { Sink };
@@ -41,8 +42,10 @@ export function runtimeSink(target: RuntimeTarget): Sink {
   switch (target.kind) {
     case "writable":
       return streamSink(target.stream);
-    case "response":
-      return streamSink(target.response);
+    case "response": {
+      const { response } = target;
+      return promisedSink(streamSink(response), new PromisedLength(response));
+    }
     case "web":
       return target.open();
     default:
