@@ -71,6 +71,7 @@ export class Direction {
     const { bytes } = path;
     for (let left = this.#turnBytes; left > 0;) {
       if (path.brief && path.held === 0 && !this.#ended) {
+        path.rest();
         const result = path.forward();
         if (result < 0) return result === EAGAIN ? Turn.WAIT : result;
         if (path.queued) {
