@@ -34,11 +34,6 @@ describe("createFileServer() without foreign functions", () => {
     assert.ok(events.every(({ transfer }) => transfer === "copy"));
   });
 
-  it("sends no folder as an archive, and says so", async () => {
-    const server = createFileServer({ root: ".", listing: true, archives: true });
-    await assert.rejects(server.listen(), /Cannot send folders as archives: foreign calls are/);
-  });
-
   it("reports no more requests per second than asked for", async () => {
     const site = makeSite();
     const events: RequestEvent[] = [];

@@ -61,14 +61,25 @@ export function serveNode(
   res: ServerResponse,
   next: Next,
 ): void {
+  inTurn(req, res, () => serveNext(serving, req, res, next));
+}
+
+/** Calls `start` when the responses to earlier requests on the connection have been sent. */
+export function inTurn(req: IncomingMessage, res: ServerResponse, start: () => void): void {
   // Mock requests may have no socket.
   const connection = req.socket ?? res;
   const before = latest.get(connection);
   latest.set(connection, res);
   // A queued response has no socket yet. An unknown previous response means nothing.
-  if (res.socket === null && before?.closed === false) {
-    before.once("close", () => serveNext(serving, req, res, next));
-  } else serveNext(serving, req, res, next);
+  if (res.socket === null && before !== undefined && before !== res && !isOver(before)) {
+    before.once("close", start);
+  } else start();
+}
+
+/** Whether a response has been sent or cut off. Deno's have no `closed`. */
+function isOver(res: ServerResponse): boolean {
+  const closed = res.closed as boolean | undefined;
+  return closed ?? (res.writableFinished || res.destroyed);
 }
 
 function serveNext(serving: Serving, req: Incoming, res: ServerResponse, next: Next): void {

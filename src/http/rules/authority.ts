@@ -19,3 +19,11 @@ const MOST = 1024;
 export function isAuthority(text: string): boolean {
   return text.length <= MOST && AUTHORITY.test(text);
 }
+
+/** Characters of a name in RFC 3986, 3.2.2, but for commas, which would make two hosts of one field. */
+const HOST = /^(?:\[[0-9a-f:.]+\]|[\w\-.~!$&'()*+;=]*)(?::\d*)?$/i;
+
+/** Whether a text may be the value of a `Host` field, which may be empty. */
+export function isHostField(text: string): boolean {
+  return HOST.test(text);
+}

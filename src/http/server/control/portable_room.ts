@@ -2,6 +2,7 @@
 
 import type { Server } from "node:http";
 import type { Socket } from "node:net";
+import type { Duplex } from "node:stream";
 import { Counter } from "./config.ts";
 
 /** Activity of a connection. */
@@ -14,8 +15,16 @@ interface State {
 /**
  * Limits a server to `most` connections. One more replaces the oldest that waits for its next
  * request, or else the oldest that has never sent one. If all are busy, the new one is closed.
+ *
+ * Returns a function that says that a connection is busy until it ends, because it switches to another
+ * protocol. The server's own event must not be listened to for that: with a listener, the runtimes leave
+ * such requests to it.
  */
-export function makeRoom(server: Server, most: number, counters: Float64Array): void {
+export function makeRoom(
+  server: Server,
+  most: number,
+  counters: Float64Array,
+): (socket: Duplex) => void {
   const connections = new Map<Socket, State>();
   server.on("connection", (socket: Socket) => {
     counters[Counter.ACCEPTED]!++;
@@ -38,11 +47,10 @@ export function makeRoom(server: Server, most: number, counters: Float64Array): 
     state.active++;
     response.on("close", () => state.active--);
   });
-  // A connection that switches to another protocol is busy until it ends.
-  server.on("upgrade", ({ socket }) => {
+  return (socket) => {
     const state = connections.get(socket as Socket);
     if (state !== undefined) state.active++;
-  });
+  };
 }
 
 /** In order of arrival. */

@@ -2,12 +2,14 @@
 
 import type { IncomingMessage, RequestListener, Server, ServerResponse } from "node:http";
 import { UnsupportedError } from "../../../errors.ts";
+import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { builtin } from "../../../builtins.ts";
 import type { IpAddress } from "../../../sys/net/address.ts";
 import { type ServerAddress, serverAddress } from "../../../sys/net/server_address.ts";
+import { inTurn } from "../../adapters/node.ts";
 import { setHead } from "../../adapters/respond.ts";
-import { phraseOf, planMessage } from "../../rules/messages.ts";
+import { planMessage } from "../../rules/messages.ts";
 import { isTruncated } from "../archive/portable.ts";
 import { Guard } from "../auth/guard.ts";
 import { Counter } from "./config.ts";
@@ -19,6 +21,7 @@ import type { RequestEvent } from "../thread/log_format.ts";
 import { Sampler } from "../thread/sampler.ts";
 import { PortableSites } from "../sites/portable.ts";
 import type { ServerConfig } from "./options.ts";
+import { headFault, isBodiless } from "../parser/portable_head.ts";
 import { PortableHttps } from "./portable_https.ts";
 import { makeRoom } from "./portable_room.ts";
 
@@ -58,44 +61,36 @@ export async function listenPortably(
   const upgrades = proxy === undefined ? {} : { shouldUpgradeCallback: isWebSocket };
   const hsts = config.tls?.hsts ?? "";
   const requests = new WeakMap<Duplex, number>();
-  const handler: RequestListener = (req, res) => {
+  const answer = (req: IncomingMessage, res: ServerResponse, switched?: () => void) => {
     const count = (requests.get(req.socket) ?? 0) + 1;
     requests.set(req.socket, count);
     if (count === limits.maxRequests) res.setHeader("Connection", "close");
     if (hsts !== "") res.setHeader("Strict-Transport-Security", hsts);
     observe(req, res, counters, tell);
-    const refusal = sites.refusal(req);
-    if (refusal !== 0) return refuse(res, refusal, {});
+    const fault = headFault(req);
+    if (fault !== 0) return refuse(res, fault, { Connection: "close" });
+    if (sites.find(req) === undefined) return refuse(res, 421, {});
     if (guard !== null && !guard.allows(req.headers.authorization)) {
       setHead(res, planMessage(GET, 401, { "WWW-Authenticate": guard.challenge }));
       return void res.end(DENIED);
     }
     const site = req.method === "PUT" ? sites.find(req)?.config : undefined;
-    if (site?.upload && proxy?.owns(req.url ?? "") !== true) {
-      return void uploads.serve(req, res, site);
-    }
-    (proxy ?? sites).serve(req, res);
+    const stored = site?.upload && proxy?.owns(req.url ?? "") !== true;
+    // RFC 9112, 9.3.2: pipelined requests that change something keep their order.
+    inTurn(req, res, () => {
+      if (stored) void uploads.serve(req, res, site);
+      else if (proxy === undefined) sites.serve(req, res);
+      else proxy.serve(req, res, switched);
+    });
   };
+  const handler: RequestListener = (req, res) => answer(req, res);
   const secure = config.tls && new PortableHttps(config.tls, upgrades, handler);
   const server = secure?.server ?? builtin("http").createServer(upgrades, handler);
   // Connections that became tunnels have left the server, but it waits for them.
   const tunnels = new Set<Duplex>();
-  if (proxy !== undefined) {
-    server.on("upgrade", (req, socket, head) => {
-      const refusal = sites.refusal(req);
-      if (refusal !== 0) {
-        const head = `HTTP/1.1 ${refusal} ${phraseOf(refusal)}`;
-        return void socket.end(`${head}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
-      }
-      if (guard !== null && !guard.allows(req.headers.authorization)) {
-        const head = `HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: ${guard.challenge}`;
-        return void socket.end(`${head}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
-      }
-      tunnels.add(socket);
-      socket.on("close", () => tunnels.delete(socket));
-      proxy.upgrade(req, socket, head);
-    });
-  }
+  // A client that has sent all its requests may end its side. Before a program, that looks as if it has
+  // left: see docs/http.md.
+  if (proxy === undefined) Object.assign(server, { httpAllowHalfOpen: true });
   server.headersTimeout = limits.headMs;
   server.keepAliveTimeout = limits.idleMs;
   // A large file may take any time, as long as it arrives.
@@ -103,7 +98,33 @@ export async function listenPortably(
   const cache = { maxBytes: 0, maxFileBytes: 0, maxFiles: 0, validMs: 0 };
   const perConnection = proxy === undefined ? 1 : 2;
   const room = { limits, cache, threads: 1, perConnection, perFile: 1 };
-  makeRoom(server, fitLimits(room).limits.maxConnections, counters);
+  const occupy = makeRoom(server, fitLimits(room).limits.maxConnections, counters);
+  /** The response to a request whose connection the runtime has given away. */
+  const responseOn = (req: IncomingMessage, socket: Duplex) => {
+    occupy(socket);
+    tunnels.add(socket);
+    socket.on("close", () => tunnels.delete(socket));
+    socket.on("error", () => socket.destroy());
+    const res = new (builtin("http").ServerResponse)(req);
+    res.shouldKeepAlive = false;
+    res.assignSocket(socket as Socket);
+    res.on("finish", () => socket.end());
+    return res;
+  };
+  server.on("connect", (req, socket) => answer(req, responseOn(req, socket)));
+  if (proxy !== undefined) {
+    server.on("upgrade", (req, socket, head) => {
+      const res = responseOn(req, socket);
+      const switched = () => {
+        res.detachSocket(socket as Socket);
+        proxy.upgrade(req, socket, head);
+      };
+      if (isWebSocket(req)) return answer(req, res, switched);
+      // Without shouldUpgradeCallback (Node.js before 22.21), all protocols come here, without the body.
+      if (headFault(req) === 0 && isBodiless(req)) answer(req, res);
+      else refuse(res, 400, {});
+    });
+  }
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
     server.listen(path === undefined ? { port, host, backlog } : { path, backlog }, () => {

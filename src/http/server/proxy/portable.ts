@@ -47,34 +47,32 @@ export class PortableFallback {
     return owned(target, this.#config.paths, this.#decoded);
   }
 
-  /** Answers a request, in whatever way. */
-  serve(req: IncomingMessage, res: ServerResponse): void {
+  /**
+   * Answers a request, in whatever way. If it is for the program and `switched` is given, calls that:
+   * the request asks for another protocol.
+   */
+  serve(req: IncomingMessage, res: ServerResponse, switched?: () => void): void {
     const { method = "", url = "" } = req;
     const { methods, notFound, paths } = this.#config;
-    if (!isWellFormed(req)) return refuse(res, 400, { Connection: "close" });
+    const pass = switched ?? (() => this.#pass(req, res));
     const passes = url !== "*" && method !== "CONNECT" && method !== "TRACE";
-    if (passes && owned(url, paths, this.#decoded)) return this.#pass(req, res);
+    if (passes && owned(url, paths, this.#decoded)) return pass();
     const plain = method === "GET" || method === "HEAD";
     const theirs = !plain && methods &&
       !(method === "OPTIONS" && this.#sites.find(req)!.preflights);
-    if (passes && theirs) return this.#pass(req, res);
+    if (passes && theirs) return pass();
     this.#sites.serve(req, res, (error) => {
       const { status = 404, headers = {} } = (error ?? {}) as {
         status?: number;
         headers?: Record<string, string>;
       };
-      if (passes && plain && notFound && status === 404) return this.#pass(req, res);
+      if (passes && plain && notFound && status === 404) return pass();
       refuse(res, status, headers);
     });
   }
 
-  /** Passes a WebSocket through; any other protocol is refused. */
+  /** Passes a WebSocket through. */
   upgrade(req: IncomingMessage, socket: Duplex, head: Uint8Array): void {
-    socket.on("error", () => socket.destroy());
-    if (!isWebSocket(req) || !isWellFormed(req)) {
-      socket.end("HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
-      return;
-    }
     const { accel } = this.#config;
     const request = this.#requests.request(req, [
       ...this.#headers(req),
@@ -210,16 +208,6 @@ export class PortableFallback {
 /** The only other protocol that is passed on; runtimes that can be told treat the rest as ordinary. */
 export function isWebSocket({ headers, method }: IncomingMessage): boolean {
   return String(headers.upgrade).toLowerCase() === "websocket" && method === "GET";
-}
-
-/** Checks of a head that the server's own threads make, and not every runtime does. */
-function isWellFormed({ method, rawHeaders, url = "" }: IncomingMessage): boolean {
-  let hosts = 0;
-  for (let i = 0; i < rawHeaders.length; i += 2) {
-    if (rawHeaders[i]!.toLowerCase() === "host") hosts++;
-  }
-  if (hosts > 1) return false;
-  return splitTarget(url) !== 400 || (url === "*" && method === "OPTIONS");
 }
 
 /** Calls `add` for each field that does not concern one hop alone. */

@@ -82,13 +82,4 @@ export class PortableSites {
     if (archives === null) serve();
     else archives.serve(req, res, serve);
   }
-
-  /** Status to refuse a request with: for a host that is not served, or for two; 0 for none. */
-  refusal(req: Pick<IncomingMessage, "headers" | "rawHeaders" | "url">): number {
-    if (!this.#router.named) return 0;
-    // The runtimes take the first of several fields.
-    const hosts = req.rawHeaders.filter((name, i) => i % 2 === 0 && /^host$/i.test(name));
-    if (hosts.length > 1) return 400;
-    return this.find(req) === undefined ? 421 : 0;
-  }
 }

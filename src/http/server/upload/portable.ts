@@ -70,6 +70,10 @@ export class PortableUploads {
     if ("status" in upload) return await refuse(req, res, planRefusal(upload));
     received.set(res, 0);
     req.setTimeout(this.#options.silenceMs, () => req.destroy());
+    const { socket } = req;
+    const leave = () => void (req.complete || req.destroy());
+    socket.on("end", leave);
+    res.on("close", () => socket.off("end", leave));
     try {
       const replaced = await this.#store(req, res, upload, site);
       counters[Counter.UPLOADS]!++;
