@@ -1,11 +1,28 @@
 /**
  * Finds what keeps people from using a page: the rules of WCAG 2.2 that a program can check and that
- * concern pages like these.
+ * concern pages like these, and those of axe-core if it is installed.
  *
  * @module
  */
 
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import process from "node:process";
 import type { Page } from "./browser.ts";
+
+const TOOLS = process.env["SLUICE_TEST_BUNDLERS"];
+const AXE = TOOLS === undefined ? "" : join(TOOLS, "node_modules/axe-core/axe.min.js");
+
+/** Why the rules of axe-core are not checked; `false` if they are. */
+export const NO_AXE: string | false = existsSync(AXE)
+  ? false
+  : "SLUICE_TEST_BUNDLERS names no folder with axe-core";
+
+/** All rules, the best practices too. */
+const RUN_AXE = String
+  .raw`axe.run(document, { resultTypes: ["violations"] }).then(({ violations }) =>
+  violations.flatMap(({ help, id, nodes }) =>
+    nodes.map(({ html }) => "axe " + id + ", " + help + ": " + html.slice(0, 120))))`;
 
 /** Runs in the browser; returns one line for each finding. */
 const CHECK = String.raw`(() => {
@@ -57,12 +74,15 @@ return found; })()`;
 /** The findings of one page, in light and dark, on a desk and on a phone. */
 export async function accessibilityFaults(page: Page): Promise<string[]> {
   const faults: string[] = [];
+  if (!NO_AXE) await page.evaluate(`${readFileSync(AXE, "utf8")}\n;0`);
   for (const width of [1000, 390]) {
     await page.setViewportSize({ width, height: 740 });
     for (const colorScheme of ["light", "dark"] as const) {
       await page.emulateMedia({ colorScheme });
-      for (const fault of await page.evaluate(CHECK) as string[]) {
-        faults.push(`${colorScheme}, ${width} pixels: ${fault}`);
+      for (const script of NO_AXE ? [CHECK] : [CHECK, RUN_AXE]) {
+        for (const fault of await page.evaluate(script) as string[]) {
+          faults.push(`${colorScheme}, ${width} pixels: ${fault}`);
+        }
       }
     }
   }

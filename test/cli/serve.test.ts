@@ -324,7 +324,11 @@ describe("the options for uploads", () => {
     assert.deepEqual(sizes, [1, 1024, 1.5 * 2 ** 20, 2 ** 31, 2 ** 31, Infinity]);
     for (const text of ["", "0", "-1", "x", "1p", "9999999T"]) assert.throws(() => fileSize(text));
     const { upload } = siteOf(flags(["--upload", "--upload-overwrite"]), "/srv", undefined);
-    assert.deepEqual(upload, { maxBytes: undefined, overwrite: true });
+    assert.deepEqual(upload, { maxBytes: undefined, overwrite: true, hosts: undefined });
+    const named = flags(["--upload", "--upload-host", "a.lan", "--upload-host", "*.b.lan"]);
+    const { upload: more } = siteOf(named, "/srv", undefined);
+    assert.deepEqual((more as { hosts?: unknown }).hosts, ["a.lan", "*.b.lan"]);
+    assert.throws(() => siteOf(flags(["--upload-host", "a"]), "/srv", undefined), /need --upload/);
     assert.throws(() => siteOf(flags(["--upload-max", "1"]), "/srv", undefined), /need --upload/);
     assert.throws(() => siteOf(flags(["--upload"]), "/srv", "a.txt"), /needs a folder/);
     assert.deepEqual(configOf(serveFlags(["--upload-max", "none"])), { "upload-max": "none" });

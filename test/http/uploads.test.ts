@@ -10,6 +10,7 @@ import {
   symlinkSync,
 } from "node:fs";
 import { connect, type Socket } from "node:net";
+import { hostname } from "node:os";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { createFileServer, type RequestEvent } from "../../src/http/mod.ts";
@@ -193,6 +194,55 @@ describe("uploads", () => {
       const answer = await put(site.port, `/site${index}`, "x", fields);
       assert.equal(answer.status, status, JSON.stringify(fields));
       assert.equal(existsSync(join(site.root, `site${index}`)), status === 201);
+    }
+  });
+
+  it("come from no page by a name that anybody may own, unless it is allowed", async () => {
+    const own = hostname().toLowerCase();
+    const page = (host: string, scheme = "http") => ({ Host: host, Origin: `${scheme}://${host}` });
+    const status = async (port: number, fields: Fields) =>
+      (await put(port, "/file.txt", "x", fields)).status;
+    // 409 is that of an upload which is allowed: the file exists.
+    const sent: [Fields, number][] = [
+      [page("evil.example"), 403],
+      [page("evil.example:80"), 403],
+      [page("127.0.0.1.evil.example"), 403],
+      [page("localhost.evil.example"), 403],
+      [page(`${own}.evil.example`), 403],
+      [page("files.example.com"), 403],
+      [{ Host: "evil.example" }, 409],
+      [page("evil.example", "https"), 409],
+      [page(`127.0.0.1:${site.port}`), 409],
+      [page("192.168.7.1"), 409],
+      [page("[::1]:8080"), 409],
+      [page("LOCALHOST:1"), 409],
+      [page("app.localhost."), 409],
+      [page(own), 409],
+      [page(`${own.split(".")[0]}.local`), 409],
+    ];
+    for (const [fields, expected] of sent) {
+      assert.equal(await status(site.port, fields), expected, JSON.stringify(fields));
+    }
+    const answer = await put(site.port, "/file.txt", "x", page("evil.example"));
+    assert.match(answer.body.toString(), /unless upload\.hosts has the name/);
+    const { root } = site;
+    const other = createFileServer({
+      root,
+      upload: { hosts: ["Files.example.com", "*.example.org"] },
+      mounts: { "/all": { root, upload: { hosts: "*" } } },
+      hosts: { "named.example": { root, upload: true } },
+    });
+    const { port } = await other.listen();
+    assert.equal(await status(port, page("files.example.com:81")), 409);
+    assert.equal(await status(port, page("a.b.example.org")), 409);
+    assert.equal(await status(port, page("example.org")), 403);
+    assert.equal(await status(port, page("evilexample.org")), 403);
+    assert.equal(await status(port, page("named.example")), 409);
+    assert.equal((await put(port, "/all/file.txt", "x", page("evil.example"))).status, 409);
+    await other.close({ graceMs: 0 });
+    for (const hosts of [1, {}, [1], ["a:1"], ["http://a"], [""], ["*x"]]) {
+      const make = () => createFileServer({ root, upload: { hosts: hosts as never } });
+      assert.throws(make, /upload\.hosts/, JSON.stringify(hosts));
     }
   });
 

@@ -7,6 +7,7 @@ import {
   cacheTime,
   credentials,
   fileSize,
+  hostNames,
   indexNames,
   mount,
   port,
@@ -56,6 +57,11 @@ export function serveCommand(): Command {
     .option("--upload", "let clients store files in the folder: in the listing, or by PUT", false)
     .option("--upload-max <size>", "largest file, such as 500M, 2G or none (default: 1G)", fileSize)
     .option("--upload-overwrite", "let uploads replace files", false)
+    .option(
+      "--upload-host <name>",
+      "name by which pages may upload over HTTP; may be repeated",
+      hostNames,
+    )
     .option("--archives", "offer folders in the listing as .zip and .tar", false)
     .option("--spa", "send index.html for missing paths (single-page application)", false)
     .option(

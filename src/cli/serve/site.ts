@@ -26,6 +26,7 @@ export interface SiteFlags {
   readonly upload?: boolean | undefined;
   readonly uploadMax?: number | undefined;
   readonly uploadOverwrite?: boolean | undefined;
+  readonly uploadHost?: readonly string[] | undefined;
   readonly headers?: string | undefined;
   readonly redirects?: string | undefined;
   /** Folders by path. */
@@ -119,17 +120,17 @@ export function foldersOf(
 
 /** The limits imply nothing: without `--upload` they are mistakes. */
 function uploadOf(
-  { upload = false, uploadMax, uploadOverwrite = false }: SiteFlags,
+  { upload = false, uploadHost, uploadMax, uploadOverwrite = false }: SiteFlags,
   only: string | undefined,
 ): Partial<FileServerOptions> {
   if (!upload) {
-    if (uploadMax === undefined && !uploadOverwrite) return {};
-    throw new Error("--upload-max and --upload-overwrite need --upload");
+    if ((uploadMax ?? uploadHost) === undefined && !uploadOverwrite) return {};
+    throw new Error("--upload-max, --upload-overwrite and --upload-host need --upload");
   }
   if (only !== undefined) {
     throw new Error("--upload needs a folder to store files in, not one file");
   }
-  return { upload: { maxBytes: uploadMax, overwrite: uploadOverwrite } };
+  return { upload: { maxBytes: uploadMax, overwrite: uploadOverwrite, hosts: uploadHost } };
 }
 
 /** Users of both flags; the server checks them. */

@@ -58,6 +58,11 @@ export function mount(
   return { ...before, [path]: folder! };
 }
 
+/** A name of this server; several add up. The server checks them. */
+export function hostNames(text: string, before: readonly string[] = []): string[] {
+  return [...before, text];
+}
+
 /** Names of index files; none for "none". */
 export function indexNames(text: string): string[] {
   const names = text === "none" ? [] : text.split(",");

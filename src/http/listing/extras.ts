@@ -4,10 +4,13 @@ import type { UploadConfig } from "../upload/rules.ts";
 import { UPLOAD_SCRIPT } from "./upload_script.ts";
 import { formatBytes } from "./text.ts";
 
+/** What a listing says about uploads. */
+type ShownUpload = Pick<UploadConfig, "maxBytes" | "overwrite">;
+
 /** What the server can do for the page. */
 export interface ListingExtras {
   /** Uploads; `null` without them. */
-  readonly upload: UploadConfig | null;
+  readonly upload: ShownUpload | null;
   /** Whether the folder can be downloaded as an archive. */
   readonly archives: boolean;
 }
@@ -43,7 +46,7 @@ export function extrasHtml({ archives, upload }: ListingExtras): string {
 const DOWNLOADS = '<nav aria-label="Download">Download this folder: ' +
   '<a href="?download=zip">.zip</a> <a href="?download=tar">.tar</a></nav>\n';
 
-function uploadHtml(upload: UploadConfig): string {
+function uploadHtml(upload: ShownUpload): string {
   const { maxBytes, overwrite } = upload;
   const most = maxBytes === Infinity ? "" : `, at most ${formatBytes(maxBytes)} each`;
   const data = `data-max="${maxBytes}"${overwrite ? " data-over" : ""}`;

@@ -7,6 +7,7 @@ import { planText } from "../rules/messages.ts";
 import { PHRASES } from "../rules/phrases.ts";
 import { type Dotfiles, encodePath, parseTarget } from "../rules/target.ts";
 import type { Plan, PlanRequest } from "../rules/types.ts";
+import { isKnownHost, uploadHostsOf } from "./hosts.ts";
 
 /** Options for uploads. */
 export interface UploadOptions {
@@ -16,12 +17,24 @@ export interface UploadOptions {
   maxBytes?: number | undefined;
   /** Whether an upload may replace a file of the same name; otherwise it gets 409. @default {false} */
   overwrite?: boolean | undefined;
+  /**
+   * Names by which browsers reach the server: `"files.example.com"`, `"*.example.com"`, or `"*"` for
+   * all. Addresses, `localhost`, the name of this machine, `host` and the names in `hosts` need not be
+   * named. A page of any other name gets 403, because its owner may have made the name lead to
+   * this server (DNS rebinding). Pages that were loaded by HTTPS, programs, and servers with `auth`
+   * need no names.
+   *
+   * @default {[]}
+   */
+  hosts?: string | readonly string[] | undefined;
 }
 
 /** Checked {@linkcode UploadOptions}. */
 export interface UploadConfig {
   readonly maxBytes: number;
   readonly overwrite: boolean;
+  /** Hosts whose pages may upload by HTTP; `null` for all. */
+  readonly hosts: readonly string[] | null;
 }
 
 /** Where a file goes, and under which conditions. */
@@ -52,7 +65,7 @@ export function uploadOf(value: boolean | UploadOptions): UploadConfig | null {
   if (value === false) return null;
   const options = value === true ? {} : value;
   checkObject(options, ACTION);
-  const { maxBytes = DEFAULT_BYTES, overwrite = false } = options;
+  const { hosts = [], maxBytes = DEFAULT_BYTES, overwrite = false } = options;
   mustBe(typeof maxBytes === "number", ACTION, "upload.maxBytes", "a number", maxBytes);
   if (maxBytes !== Infinity && !(Number.isSafeInteger(maxBytes) && maxBytes >= 1)) {
     throw new RangeError(
@@ -61,7 +74,7 @@ export function uploadOf(value: boolean | UploadOptions): UploadConfig | null {
     );
   }
   mustBe(typeof overwrite === "boolean", ACTION, "upload.overwrite", "true or false", overwrite);
-  return { maxBytes, overwrite };
+  return { maxBytes, overwrite, hosts: uploadHostsOf(hosts) };
 }
 
 /**
@@ -71,11 +84,14 @@ export function uploadOf(value: boolean | UploadOptions): UploadConfig | null {
 export function planUpload(
   request: PlanRequest & { readonly target: string },
   length: number,
-  { maxBytes }: UploadConfig,
+  { hosts, maxBytes }: UploadConfig,
   dotfiles: Dotfiles,
   above = "",
 ): Upload | Refusal {
   if (isForeign(request)) return refusal(403, "a page of another site cannot upload");
+  if (isByUnknownName(request, hosts)) {
+    return refusal(403, "pages by this host name cannot upload, unless upload.hosts has the name");
+  }
   const target = parseTarget(request.target, "allow");
   if (typeof target === "number") return refusal(target, "the path is not valid");
   const { names } = target;
@@ -127,6 +143,15 @@ function isForeign(request: PlanRequest): boolean {
   if (origin == null) return false;
   const host = /^https?:\/\/([^/]+)$/i.exec(origin)?.[1];
   return host === undefined || host.toLowerCase() !== request.header("host")?.toLowerCase();
+}
+
+/**
+ * Whether a page that was loaded by a name that may be anybody's sends the request. By HTTPS, the browser
+ * has checked the certificate of the name.
+ */
+function isByUnknownName(request: PlanRequest, hosts: UploadConfig["hosts"]): boolean {
+  if (hosts === null || !/^http:/i.test(request.header("origin") ?? "")) return false;
+  return !isKnownHost(request.header("host") ?? "", hosts);
 }
 
 function conditionOf(request: PlanRequest, name: string): "none" | "any" | "tags" {

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { gradient, tones } from "../../../examples/start/media.ts";
 import { createFileServer, type FileServer, type RequestEvent } from "../../../src/http/mod.ts";
-import { accessibilityFaults } from "../../_kit/accessible.ts";
+import { accessibilityFaults, NO_AXE } from "../../_kit/accessible.ts";
 import { NO_BROWSER, openPage, until } from "../../_kit/browser.ts";
 
 /** Long enough that a browser does not take it all ahead of time. */
@@ -63,6 +63,15 @@ describe("the listing in a browser", () => {
       await page.close();
     },
   );
+
+  it("is checked by axe-core, too", { skip: NO_BROWSER || NO_AXE }, async () => {
+    const { page } = await openPage();
+    await page.goto(`${url}/folder/`);
+    await page.evaluate(`document.querySelector("main").innerHTML += "<ul><p>x</ul>"`);
+    const faults = await accessibilityFaults(page);
+    assert.equal(faults.filter((fault) => /: axe list, .*: <ul>/.test(fault)).length, 4);
+    await page.close();
+  });
 
   it("plays from where somebody seeks, without the rest", { skip: NO_BROWSER }, async () => {
     const { faults, page } = await openPage();

@@ -43,7 +43,7 @@ describe("uploads in the listing", () => {
     mkdirSync(join(root, "in"));
     writeFileSync(join(root, "in", "taken.txt"), "old");
     const upload = { maxBytes: 1000 };
-    const server = createFileServer({ root, listing: true, upload });
+    const server = createFileServer({ root, listing: true, upload, archives: true });
     const { port } = await server.listen();
     const { faults, page } = await openPage();
     try {

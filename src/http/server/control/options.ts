@@ -25,6 +25,7 @@ import {
   type SiteConfig,
   siteOf,
 } from "../sites/options.ts";
+import { withHosts } from "../sites/upload_hosts.ts";
 import type { RequestEvent } from "../thread/log_format.ts";
 import { logOf, type LogOptions } from "../thread/log_options.ts";
 
@@ -169,7 +170,7 @@ export function configure(options: FileServerOptions): ServerConfig {
   const checked = limitsOf(limits ?? {});
   return {
     fd: fd === undefined ? undefined : between(fd, "fd", 0, 0x7fff_ffff),
-    sites: sitesOf(options, checked),
+    sites: withHosts(sitesOf(options, checked), options),
     sandbox,
     host: text(host ?? "127.0.0.1", "host"),
     path: path === undefined ? undefined : text(path, "path"),
