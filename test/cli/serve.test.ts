@@ -331,6 +331,11 @@ describe("the options for uploads", () => {
     assert.throws(() => siteOf(flags(["--upload-host", "a"]), "/srv", undefined), /need --upload/);
     assert.throws(() => siteOf(flags(["--upload-max", "1"]), "/srv", undefined), /need --upload/);
     assert.throws(() => siteOf(flags(["--upload"]), "/srv", "a.txt"), /needs a folder/);
+    assert.throws(() => siteOf(flags(["--archives"]), "/srv", "a.txt"), /needs a folder/);
+    const turnedOff = /--archives needs the listings of folders, which --\w+ turns off/;
+    for (const other of [["--spa"], ["--fallback", "localhost:1"]]) {
+      assert.throws(() => siteOf(flags(["--archives", ...other]), "/srv", undefined), turnedOff);
+    }
     assert.deepEqual(configOf(serveFlags(["--upload-max", "none"])), { "upload-max": "none" });
   });
 });

@@ -70,7 +70,7 @@ export function siteOf(
     ...flags[404] !== undefined && { notFound: flags[404] },
     ...authOf(flags),
     ...uploadOf(flags, only),
-    ...flags.archives && { archives: true },
+    ...archivesOf(flags, only),
     ...headers !== undefined && { headers: readHeaders(headers) },
     ...redirects !== undefined && { redirects: readRedirects(redirects) },
     ...only !== undefined && { only },
@@ -131,6 +131,18 @@ function uploadOf(
     throw new Error("--upload needs a folder to store files in, not one file");
   }
   return { upload: { maxBytes: uploadMax, overwrite: uploadOverwrite, hosts: uploadHost } };
+}
+
+/** Archives are offered by listings. */
+function archivesOf(
+  { archives = false, fallback, spa }: SiteFlags,
+  only: string | undefined,
+): Partial<FileServerOptions> {
+  if (!archives) return {};
+  if (only !== undefined) throw new Error("--archives needs a folder, not one file");
+  if (!spa && fallback === undefined) return { archives };
+  const other = spa ? "--spa" : "--fallback";
+  throw new Error(`--archives needs the listings of folders, which ${other} turns off`);
 }
 
 /** Users of both flags; the server checks them. */

@@ -32,7 +32,7 @@ td img{flex:none;margin:-.3rem 0;width:2rem;height:2rem;object-fit:cover;border-
 .i{flex:none;width:2rem;height:1.35rem;fill:none;stroke:var(--soft);stroke-width:1.5;stroke-linecap:round;stroke-linejoin:round}
 .i.folder{stroke:var(--folder);fill:color-mix(in srgb,var(--folder) 22%,transparent)}
 .i.image{stroke:var(--image)}.i.video{stroke:var(--video)}.i.audio{stroke:var(--audio)}.i.code{stroke:var(--code)}.i.archive{stroke:var(--archive)}
-nav{margin-top:1rem;display:flex;gap:1rem;justify-content:center;color:var(--soft)}nav a{color:var(--accent);padding:.35rem .2rem}nav span{padding:.35rem 0}
+nav{margin-top:1rem;display:flex;gap:1rem;justify-content:center;align-items:baseline;color:var(--soft)}nav a{color:var(--accent);padding:.35rem .2rem}nav span{padding:.35rem 0}
 footer{margin-top:1rem;color:var(--soft);font-size:.85rem;display:flex;justify-content:space-between;gap:1rem;flex-wrap:wrap}
 #preview{border:0;padding:0;background:transparent;max-width:94vw;max-height:94vh;color:#fff;text-align:center}
 #help{border:1px solid var(--line);border-radius:.8rem;padding:1.25rem 1.5rem;background:var(--paper);color:var(--ink);max-width:min(30rem,92vw)}

@@ -10,7 +10,7 @@ const most=+box.dataset.max,over="over" in box.dataset,queue=[];let busy=false,s
 box.hidden=false;box.querySelector("button").onclick=()=>pick.click();
 pick.onchange=()=>{add([...pick.files]);pick.value=""};
 const why={0:"The connection was lost.",400:"The server does not allow this name.",401:"You need to sign in.",
-403:"You may not upload here.",404:"The folder is gone.",408:"It took too long.",409:"A file or folder of this name exists.",
+403:"You may not upload here, or not by this host name.",404:"The folder is gone.",408:"It took too long.",409:"A file or folder of this name exists.",
 412:"A file of this name exists.",413:"The file is too large.",503:"The server is busy. Try again later.",507:"The disk is full."};
 const files=e=>[...e.dataTransfer.types].includes("Files");let depth=0;
 addEventListener("dragenter",e=>{if(files(e)){depth++;box.classList.add("over")}});
