@@ -162,7 +162,7 @@ export function configure(options: FileServerOptions): ServerConfig {
     port,
     threads,
   } = options;
-  const { onError, sandbox = false } = options;
+  const { auth, onError, sandbox = false } = options;
   mustBe(typeof sandbox === "boolean", ACTION, "sandbox", "true or false", sandbox);
   if (fd !== undefined && (host ?? port ?? path) !== undefined) {
     throw new TypeError(`Cannot ${ACTION}: fd says where to listen, and so does another option`);
@@ -170,7 +170,7 @@ export function configure(options: FileServerOptions): ServerConfig {
   const checked = limitsOf(limits ?? {});
   return {
     fd: fd === undefined ? undefined : between(fd, "fd", 0, 0x7fff_ffff),
-    sites: withHosts(sitesOf(options, checked), options),
+    sites: withHosts(sitesOf(options, checked), { auth, host }),
     sandbox,
     host: text(host ?? "127.0.0.1", "host"),
     path: path === undefined ? undefined : text(path, "path"),
@@ -181,7 +181,7 @@ export function configure(options: FileServerOptions): ServerConfig {
     cache: cacheOf(cache ?? {}),
     fallback: fallback === undefined ? undefined : fallbackOf(fallback),
     tls: options.tls === undefined ? undefined : configureTls(options.tls),
-    auth: options.auth === undefined ? null : authOf(options.auth),
+    auth: auth === undefined ? null : authOf(auth),
     log: log === undefined ? undefined : logOf(log),
     onRequest: publishing(
       onRequest === undefined ? undefined : callback(onRequest, "onRequest"),
