@@ -94,6 +94,8 @@ export class Reader {
   async expect(expected: Uint8Array, what = ""): Promise<void> {
     const bytes = await this.take(expected.length);
     assert.equal(bytes.length, expected.length, `length ${what}`);
-    assert.equal(sha256(bytes), sha256(expected), `SHA-256 ${what}`);
+    if (!bytes.equals(expected)) {
+      assert.equal(sha256(bytes), sha256(expected), `SHA-256 ${what}`);
+    }
   }
 }

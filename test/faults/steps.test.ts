@@ -8,7 +8,8 @@ import { type Fault, testFault } from "./_faults.ts";
 
 /** Deeds by the step that they are made of, with what comes of `EIO` in the middle. */
 const SENDFILE: Record<string, Fault["ends"]> = {
-  socket: { some: "EIO" },
+  // One transfer is lost, and says how far it came; those after it are none the worse.
+  socket: ["EIO", "=sendfile", "=sendfile"],
   response: { some: "EIO" },
   descriptor: { some: "EIO" },
   // Ordinary reads go on.
@@ -16,6 +17,7 @@ const SENDFILE: Record<string, Fault["ends"]> = {
   broadcast: { some: "EIO" },
   transferred: { some: "EIO" },
   copySendfile: { some: "EIO" },
+  // One download is lost, and no connection beside it.
   server: Array<string>(3).fill("=cut 200 200 200 200 200"),
 };
 const SPLICE: Record<string, Fault["ends"]> = {

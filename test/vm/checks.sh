@@ -1,8 +1,10 @@
 # shellcheck shell=bash
 # What the scripts in the virtual machine have in common. They name their server in `script`.
 work=$(mktemp -d)
-# Node.js strips the types of a file once: its stripper is WebAssembly, takes half of the start on an
-# emulated processor, and V8 sometimes fails there when it compiles that again ("it->second.Size() > offset").
+# Node.js strips no types here: its stripper is WebAssembly, takes half of the start on an emulated
+# processor, and V8 sometimes fails there when it compiles that again ("it->second.Size() > offset").
+export SLUICE_TEST_MODULES=/run/stripped
+export NODE_OPTIONS=--import=file://$PWD/test/_kit/modules.js
 export NODE_COMPILE_CACHE=$work/compiled
 passed=0 failed=0 server='' output=''
 trap '[[ -z $server ]] || kill -KILL "$server" 2>/dev/null; rm -rf "$work"' EXIT

@@ -51,6 +51,10 @@ temporary="; \$B mount -t tmpfs tmp /new/tmp"
 
 root=$work/root
 mkdir -p "$root"/{bin,modules,proc,sys,dev,host,overlay,new}
+project=$(realpath "$here/../..")
+# Node.js loads these sources in the guest, where checks.sh says so: see there.
+"$project/node_modules/.bin/node" --disable-warning=ExperimentalWarning \
+  "$project/test/_kit/strip_types.js" "$root/stripped"
 cp "$(command -v busybox)" "$root/bin/busybox"
 for module in "${MODULES[@]}"; do
   # Not every version has each of them as a module.
@@ -71,10 +75,11 @@ for m in ${MODULES[*]}; do [ -f /modules/\$m.ko ] && \$B insmod /modules/\$m.ko;
 \$B mount -t overlay -o lowerdir=/host,upperdir=/overlay/u,workdir=/overlay/w o /new
 \$B mount -t proc p /new/proc; \$B mount -t sysfs s /new/sys; \$B mount -t devtmpfs d /new/dev
 \$B mkdir -p /new/dev/shm; \$B mount -t tmpfs sh /new/dev/shm$temporary
+\$B mkdir -p /new/run/stripped; \$B mount --bind /stripped /new/run/stripped
 \$B mkdir -p /new/run/sluice; \$B mount -t 9p -o trans=virtio,version=9p2000.L,ro script /new/run/sluice
 \$B ln -s /proc/self/fd /new/dev/fd; \$B ip link set lo up
 \$B chroot /new /usr/bin/env HOME=/tmp PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin \\
-  /bin/bash /run/sluice/$(basename "$script") "$(realpath "$here/../..")"
+  /bin/bash /run/sluice/$(basename "$script") "$project"
 echo "VM-EXIT \$?"
 \$B poweroff -f
 INIT

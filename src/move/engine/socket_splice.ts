@@ -1,8 +1,10 @@
 /** Moves bytes from one socket through a pipe into another, without waiting. @module */
 
-import { EAGAIN, EINVAL, EPIPE } from "../../errno.ts";
-import { recv } from "../../sys/raw/sockets.ts";
-import { MessageFlag } from "../../sys/flags/socket.ts";
+import { Cell } from "../../../ffi/libc/cell.ts";
+import { EAGAIN, EINTR, EINVAL, EPIPE } from "../../errno.ts";
+import { recvCell, sendCell } from "../../sys/raw/cells.ts";
+import { getsockopt, recv } from "../../sys/raw/sockets.ts";
+import { MessageFlag, SocketLevel, TcpOption } from "../../sys/flags/socket.ts";
 import type { Pipe } from "./pipe.ts";
 import { PIPE_BYTES, type PipePool } from "./pipe_pool.ts";
 import { peekStep, scratch, sendStep, SOCKET_BYTES } from "./step/memory.ts";
@@ -13,6 +15,16 @@ import { receiveStep, spliceStep, wasCopied } from "./step/splice.ts";
  * it in smaller pieces costs more CPU time. Short messages are forwarded at once.
  */
 const BULK_BYTES = 64 * 1024;
+
+/**
+ * Smallest piece that is worth a pipe. Shorter messages cost less CPU time by recv(2) and send(2):
+ * see the bench `relay`.
+ */
+export const SMALL_BYTES: number = 16 * 1024;
+
+/** Empty between two calls of {@linkcode SocketSplice.forward}. */
+const buffer = new Cell(SMALL_BYTES);
+const option = new Int32Array(1);
 
 /**
  * Moves bytes between two sockets of an epoll loop. Its owner decides when to move, and what an end
@@ -33,10 +45,13 @@ export class SocketSplice {
   full = false;
   /** Whether splice(2) can read the source. */
   splices: boolean;
+  /** Whether the next message is probably short, as the last one was: see {@linkcode forward}. */
+  brief = true;
   /** Bytes in the pipe. */
   held = 0;
   readonly #pool: PipePool;
   #pipe: Pipe | null = null;
+  #tcp: boolean | undefined;
   /** Error that ended a filling in progress; reported once the pipe is empty. */
   #failure = 0;
   /** Bytes to send first. */
@@ -135,6 +150,37 @@ export class SocketSplice {
     this.bytes += sent;
     this.copied = true;
     return sent;
+  }
+
+  /**
+   * Forwards one short message through memory; nothing may be held or queued. It queues what the
+   * target does not take.
+   *
+   * @returns Bytes taken from the source, 0 at its end, or `-errno`. `EAGAIN` concerns the source.
+   */
+  forward(): number {
+    this.full = false;
+    let count;
+    do count = recvCell(this.from, buffer, 0, SMALL_BYTES, MessageFlag.DONTWAIT); while (
+      count === EINTR
+    );
+    if (count <= 0) return count;
+    this.brief = count < SMALL_BYTES;
+    const sent = sendCell(this.to, buffer, 0, count, MessageFlag.DONTWAIT | MessageFlag.NOSIGNAL);
+    if (sent < 0 && sent !== EAGAIN && sent !== EINTR) return sent;
+    const taken = Math.max(0, sent);
+    this.bytes += taken;
+    if (taken < count) this.queue(buffer.bytes.slice(taken, count));
+    return count;
+  }
+
+  /**
+   * Whether a {@linkcode forward} of this many bytes has left nothing behind. A Unix socket also
+   * ends a read before and after a message that carries descriptors.
+   */
+  emptiedBy(count: number): boolean {
+    if (count === SMALL_BYTES) return false;
+    return this.#tcp ??= getsockopt(this.from, SocketLevel.TCP, TcpOption.NODELAY, option) === 0;
   }
 
   /** Returns an empty pipe to the pool: idle connections hold none. */

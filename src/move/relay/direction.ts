@@ -4,7 +4,7 @@ import { EAGAIN, EINVAL } from "../../errno.ts";
 import * as raw from "../../sys/raw/mod.ts";
 import { PollEvent } from "../../sys/flags/event.ts";
 import { ShutdownHow } from "../../sys/flags/socket.ts";
-import { SocketSplice } from "../engine/socket_splice.ts";
+import { SMALL_BYTES, SocketSplice } from "../engine/socket_splice.ts";
 import { PIPE_BYTES, type PipePool } from "../engine/pipe_pool.ts";
 
 /**
@@ -57,16 +57,34 @@ export class Direction {
   /**
    * Moves bytes until one of the sockets would block.
    *
+   * @param plain Whether the source has just reported bytes and nothing else: neither its end nor
+   * urgent bytes. Then a short read has emptied it, and the next bytes cause another event.
    * @returns A {@linkcode Turn} or `-errno`. After an error, the direction is unusable.
    */
-  move(): number {
+  move(plain = false): number {
     const { path } = this;
     if (this.done) return Turn.DONE;
     if (path.queued) {
-      const result = path.sendQueued();
-      if (result !== 0) return result === EAGAIN ? Turn.WAIT : result;
+      const result = this.#sendQueued();
+      if (result !== Turn.DONE) return result;
     }
+    const { bytes } = path;
     for (let left = this.#turnBytes; left > 0;) {
+      if (path.brief && path.held === 0 && !this.#ended) {
+        path.rest();
+        const result = path.forward();
+        if (result < 0) return result === EAGAIN ? Turn.WAIT : result;
+        if (path.queued) {
+          const sent = this.#sendQueued();
+          if (sent !== Turn.DONE) return sent;
+        }
+        if (result > 0) {
+          if (plain && path.emptiedBy(result)) return Turn.WAIT;
+          left -= FILLING_BYTES;
+          continue;
+        }
+        this.#ended = true;
+      }
       if (path.held === 0 && !this.#ended) {
         let result = path.fill(PIPE_BYTES);
         if (result === EINVAL) result = path.copy();
@@ -78,16 +96,32 @@ export class Direction {
       }
       left -= Math.max(path.held, FILLING_BYTES);
       let result = path.drain();
-      if (result === EAGAIN && raw.poll(path.to, PollEvent.OUT, 0) > 0) {
-        // There is room by now, or the kernel was briefly short of memory.
+      if (result === EAGAIN && this.#hasRoom()) {
         result = path.drain();
         if (result === EAGAIN) break;
       }
       if (result < 0) return result === EAGAIN ? Turn.WAIT : result;
       if (this.#ended) return this.#finish();
+      path.brief = path.bytes - bytes < SMALL_BYTES;
     }
     path.rest();
     return Turn.MORE;
+  }
+
+  /** Sends queued bytes: `DONE` when all have left, another {@linkcode Turn}, or `-errno`. */
+  #sendQueued(): number {
+    const { path } = this;
+    let result = path.sendQueued();
+    if (result === EAGAIN && this.#hasRoom()) {
+      result = path.sendQueued();
+      if (result === EAGAIN) return Turn.MORE;
+    }
+    return result === EAGAIN ? Turn.WAIT : result < 0 ? result : Turn.DONE;
+  }
+
+  /** Whether the target has room by now, or the kernel was briefly short of memory. */
+  #hasRoom(): boolean {
+    return raw.poll(this.path.to, PollEvent.OUT, 0) > 0;
   }
 
   /** Ends the output. A target that has closed reports that by its own event. */

@@ -8,13 +8,16 @@ import type { Handler, Loop, Task } from "../../threads/loop/loop.ts";
 import { Timer } from "../../threads/loop/timers.ts";
 import { type Direction, type SharedBuffers, Turn } from "./direction.ts";
 
-const { ERR, ET, HUP, IN, OUT, RDHUP } = EpollEvent;
+const { ERR, ET, HUP, IN, OUT, PRI, RDHUP } = EpollEvent;
 
 /** All events, edge-triggered: a connection is registered once and never changed. */
-export const WATCHED: number = IN | OUT | RDHUP | ET;
+export const WATCHED: number = IN | OUT | PRI | RDHUP | ET;
 
 /** Events after which there may be data to read, or the end. */
 const READABLE = IN | RDHUP | HUP | ERR;
+
+/** Events after which a read may stop before the last received byte: see `Direction.move`. */
+const INTERRUPTED = PRI | RDHUP | HUP | ERR;
 
 /** Events after which a stalled direction may continue, or find that it cannot. */
 const WRITABLE = OUT | HUP | ERR;
@@ -128,8 +131,9 @@ export class Pair implements Task {
     }
     const readable = (events & READABLE) !== 0;
     const writable = (events & WRITABLE) !== 0;
-    if (first) this.#move(readable, writable && this.#down.path.full);
-    else this.#move(writable && this.#up.path.full, readable);
+    const plain = (events & INTERRUPTED) === 0;
+    if (first) this.#move(readable, writable && this.#down.path.full, plain, false);
+    else this.#move(writable && this.#up.path.full, readable, false, plain);
   }
 
   /**
@@ -171,12 +175,12 @@ export class Pair implements Task {
     this.#close(result);
   }
 
-  #move(up: boolean, down: boolean): void {
+  #move(up: boolean, down: boolean, upPlain = false, downPlain = false): void {
     const { loop } = this.#owner;
     const before = this.#up.path.bytes;
     const beforeDown = this.#down.path.bytes;
-    const first = up ? this.#up.move() : Turn.WAIT;
-    const second = down && first >= 0 ? this.#down.move() : Turn.WAIT;
+    const first = up ? this.#up.move(upPlain) : Turn.WAIT;
+    const second = down && first >= 0 ? this.#down.move(downPlain) : Turn.WAIT;
     if (this.#up.path.bytes !== before || this.#down.path.bytes !== beforeDown) {
       this.#activeAt = loop.now;
       this.#owner.moved(this, this.#up.path.bytes - before, this.#down.path.bytes - beforeDown);

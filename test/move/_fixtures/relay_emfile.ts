@@ -15,6 +15,8 @@ const EMFILE = -24;
 const { address, close, connect, own, relay, upstream } = await rig();
 const [client, server] = connect();
 const [deaf, loud] = connect();
+// Short messages need no pipe. After these bytes, the thread has one.
+exchange(client, server, noise(256 * 1024), new Uint8Array(0));
 // Sockets that need no new descriptor later on.
 const late = [0, 1].map(() =>
   own(new Peer(sys.socket(sys.AddressFamily.INET, sys.SocketType.STREAM)))
@@ -22,7 +24,7 @@ const late = [0, 1].map(() =>
 const hoard: number[] = [];
 for (let fd; (fd = sys.raw.eventfd(0, 0)) !== EMFILE;) hoard.push(fd);
 
-// The one pipe that there is, for both of them had nothing to move yet, holds what nobody reads.
+// The one pipe that there is, which both of them share, holds what nobody reads.
 for (let idle = 0; idle < 20;) {
   idle = loud.sendSome(new Uint8Array(1024 * 1024)) > 0 ? 0 : idle + 1;
   await new Promise((resolve) => setTimeout(resolve, 10));

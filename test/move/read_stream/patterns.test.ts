@@ -5,7 +5,7 @@ import { connect, createServer } from "node:net";
 import { PassThrough } from "node:stream";
 import { after, describe, it } from "node:test";
 import { createReadStream } from "../../../src/move/read_stream/read_stream.ts";
-import { Folder, noise, Reader, sha256 } from "../../_kit/bytes.ts";
+import { Folder, noise, Reader } from "../../_kit/bytes.ts";
 import { Client, recording, withServer } from "../../_kit/serve.ts";
 import { acceptOne, HOST } from "../../_kit/targets_net.ts";
 import { type Pattern, PATTERNS } from "./_patterns.ts";
@@ -92,7 +92,7 @@ async function overHttp(
 
 function expectSame(actual: Buffer, expected: Buffer): void {
   assert.equal(actual.length, expected.length);
-  if (sha256(actual) === sha256(expected)) return;
+  if (actual.equals(expected)) return;
   const at = actual.findIndex((byte, index) => byte !== expected[index]);
   assert.fail(`the first of ${actual.length} bytes that differs is at ${at}`);
 }
