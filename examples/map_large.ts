@@ -34,7 +34,11 @@ import { getHeapStatistics } from "node:v8";
 import { MappedFile } from "../src/mod.ts";
 import { Adder, LineCounter } from "./map_large/scan.ts";
 
-const USAGE = "Usage: map_large [TEXT [FILE]] [--size MB]";
+const USAGE = `Usage: map_large [TEXT [FILE]] [--size MB]
+
+  TEXT        what to search for (default: ERROR)
+  FILE        where to search (default: a log that is made and deleted)
+  --size MB   size of that log (default: 1000)`;
 const MB = 1e6;
 /** Bytes of the mapping to look at between two looks at signals. */
 const WINDOW = 1 << 26;
@@ -70,8 +74,15 @@ function parse(): { text: string; file: string | undefined; size: number } {
   try {
     const { values, positionals } = parseArgs({
       allowPositionals: true,
-      options: { size: { type: "string", default: "1000" } },
+      options: {
+        size: { type: "string", default: "1000" },
+        help: { type: "boolean", short: "h", default: false },
+      },
     });
+    if (values.help) {
+      console.log(USAGE);
+      process.exit(0);
+    }
     const [text = "ERROR", file, ...others] = positionals;
     const size = Number(values.size);
     if (others.length > 0) throw new Error("Too many arguments");

@@ -27,7 +27,13 @@ import { type BackupStart, Session, startBackup, stopBackup } from "./postgres_b
 
 const run = promisify(execFile);
 const MB = 1e6;
-const USAGE = "Usage: postgres_backup TARGET [--rate MB] [--direct] [--check] [--beside]";
+const USAGE = `Usage: postgres_backup TARGET [--rate MB] [--direct] [--check] [--beside]
+
+  TARGET      folder of the backup, which must not exist
+  --rate MB   most megabytes per second
+  --direct    read by direct I/O
+  --check     let PostgreSQL recover a copy
+  --beside    also copy by cp, dd and pg_basebackup`;
 
 /** The parsed command line. */
 interface Settings {
@@ -65,10 +71,15 @@ function parse(): Settings {
         direct: { type: "boolean", default: false },
         check: { type: "boolean", default: false },
         beside: { type: "boolean", default: false },
+        help: { type: "boolean", short: "h", default: false },
       },
     });
+    if (values.help) {
+      console.log(USAGE);
+      process.exit(0);
+    }
     const [target, ...others] = positionals;
-    if (target === undefined || others.length > 0) throw new Error("One target is needed");
+    if (!target || others.length > 0) throw new Error("One target is needed");
     const rate = values.rate === undefined ? undefined : Number(values.rate) * MB;
     if (rate !== undefined && !(rate > 0)) throw new Error(`Not a rate: "${values.rate}"`);
     const options: CopyOptions = {

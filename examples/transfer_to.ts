@@ -97,6 +97,8 @@ async function run({ sizes, rounds, html, dir, java }: Settings): Promise<void> 
   if (backend === null) throw new Error("This example needs foreign calls: see sluice doctor");
   process.on("SIGINT", () => interrupted = 130);
   process.on("SIGTERM", () => interrupted = 143);
+  // Now and not after the measurement.
+  if (html !== undefined) closeSync(openSync(html, "a"));
   const folder = mkdtempSync(join(dir, "sluice-transfer-to-"));
   const ends: (() => void)[] = [() => rmSync(folder, { recursive: true, force: true })];
   try {

@@ -25,6 +25,7 @@ const ROUNDS = 3;
 /** Ticks of the kernel's CPU times per second. */
 const TICKS = 100;
 const GIVE_UP_MS = 10_000;
+const USAGE = "Usage: compare [--members N] [--seconds S]";
 
 const { members, seconds } = parse();
 const children: ChildProcess[] = [];
@@ -64,15 +65,20 @@ function parse(): { members: number; seconds: number } {
       options: {
         members: { type: "string", default: "1000" },
         seconds: { type: "string", default: "1" },
+        help: { type: "boolean", short: "h", default: false },
       },
     });
+    if (values.help) {
+      console.log(USAGE);
+      process.exit(0);
+    }
     const members = Number(values.members);
     const seconds = Number(values.seconds);
     if (!(Number.isInteger(members) && members > 1)) throw new Error("At least 2 members");
     if (!(seconds > 0)) throw new Error(`No time: "${values.seconds}"`);
     return { members, seconds };
   } catch (error) {
-    console.error(`${(error as Error).message}\nUsage: compare [--members N] [--seconds S]`);
+    console.error(`${(error as Error).message}\n${USAGE}`);
     process.exit(2);
   }
 }

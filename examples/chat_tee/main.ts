@@ -20,6 +20,11 @@ import { parseArgs } from "node:util";
 import { BufferFanOut, TeeFanOut } from "./fan_out.ts";
 import { Room } from "./room.ts";
 
+const USAGE = `Usage: main [--port P] [--copy]
+
+  --port P   port of the room (default: a free one)
+  --copy     the same room with a buffer`;
+
 /** Exit code of the signal that has arrived. */
 let stopped = 0;
 
@@ -45,15 +50,20 @@ function parse(): { port: number; copy: boolean } {
       options: {
         port: { type: "string", default: "0" },
         copy: { type: "boolean", default: false },
+        help: { type: "boolean", short: "h", default: false },
       },
     });
+    if (values.help) {
+      console.log(USAGE);
+      process.exit(0);
+    }
     const port = Number(values.port);
-    if (!(Number.isInteger(port) && port >= 0 && port <= 65_535)) {
+    if (!/^\d+$/.test(values.port) || port > 65_535) {
       throw new Error(`Not a port: "${values.port}"`);
     }
     return { port, copy: values.copy };
   } catch (error) {
-    console.error(`${(error as Error).message}\nUsage: main [--port P] [--copy]`);
+    console.error(`${(error as Error).message}\n${USAGE}`);
     process.exit(2);
   }
 }

@@ -26,6 +26,7 @@ const ROUNDS = 3;
 /** Ticks of the kernel's CPU times per second. */
 const TICKS = 100;
 const START_MS = 10_000;
+const USAGE = "Usage: compare [--seconds S]";
 
 /** A cache under test. */
 interface Subject {
@@ -59,7 +60,16 @@ process.exit();
 
 function parse(): number {
   try {
-    const { values } = parseArgs({ options: { seconds: { type: "string", default: "3" } } });
+    const { values } = parseArgs({
+      options: {
+        seconds: { type: "string", default: "3" },
+        help: { type: "boolean", short: "h", default: false },
+      },
+    });
+    if (values.help) {
+      console.log(USAGE);
+      process.exit(0);
+    }
     const seconds = Number(values.seconds);
     if (!(Number.isInteger(seconds) && seconds > 0)) throw new Error("--seconds is no number");
     for (const [program, flag] of [["nginx", "-v"], ["wrk", "-v"], ["curl", "-V"]] as const) {
@@ -69,7 +79,7 @@ function parse(): number {
     }
     return seconds;
   } catch (error) {
-    console.error(`${(error as Error).message}\nUsage: compare [--seconds S]`);
+    console.error(`${(error as Error).message}\n${USAGE}`);
     process.exit(2);
   }
 }

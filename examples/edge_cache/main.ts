@@ -41,7 +41,13 @@ const EMFILE = -24;
 
 /** Time for running answers after a signal, in milliseconds. */
 const GRACE_MS = 10_000;
-const USAGE = "Usage: main --origin http://HOST:PORT --dir D [--port P] [--host H] [--max-bytes N]";
+const USAGE = `Usage: main --origin http://HOST:PORT --dir D [--port P] [--host H] [--max-bytes N]
+
+  --origin URL     the server whose responses are stored
+  --dir D          folder for them; may be deleted while the cache does not run
+  --port P         port of the cache (default: a free one)
+  --host H         its numeric address (default: 127.0.0.1)
+  --max-bytes N    most bytes to store (default: 10000000000)`;
 
 /** The parsed command line. */
 interface Settings {
@@ -69,19 +75,25 @@ function parse(): Settings {
         host: { type: "string", default: "127.0.0.1" },
         port: { type: "string", default: "0" },
         "max-bytes": { type: "string", default: "10000000000" },
+        help: { type: "boolean", short: "h", default: false },
       },
     });
-    if (values.origin === undefined || values.dir === undefined) {
+    if (values.help) {
+      console.log(USAGE);
+      process.exit(0);
+    }
+    if (!values.origin || !values.dir) {
       throw new Error("--origin and --dir are needed");
     }
     const origin = new URL(values.origin);
-    if (origin.protocol !== "http:" || origin.pathname !== "/") {
+    const { protocol, pathname, search, username } = origin;
+    if (protocol !== "http:" || pathname !== "/" || search !== "" || username !== "") {
       throw new Error(`Not an origin: "${values.origin}"`);
     }
     if (isIP(values.host) === 0) throw new Error(`Not an address: "${values.host}"`);
     const port = Number(values.port);
     const maxBytes = Number(values["max-bytes"]);
-    if (!(Number.isInteger(port) && port >= 0 && port <= 65_535)) {
+    if (!/^\d+$/.test(values.port) || port > 65_535) {
       throw new Error(`Not a port: "${values.port}"`);
     }
     if (!(Number.isSafeInteger(maxBytes) && maxBytes > 0)) {
@@ -152,7 +164,9 @@ async function serve({ origin, dir, host, port, maxBytes }: Settings): Promise<v
 
 async function resolve(origin: URL): Promise<Origin> {
   const name = origin.hostname.replace(/^\[|\]$/g, "");
-  const { address, family } = await lookup(name);
+  const { address, family } = await lookup(name).catch((error) => {
+    throw new Error(`Cannot find the origin ${name}: ${error.code}`);
+  });
   const port = Number(origin.port || 80);
   const version = family === 6 ? "IPv6" : "IPv4";
   return { address: { family: version, address, port }, host: origin.host };

@@ -51,9 +51,10 @@ try {
 async function run(): Promise<void> {
   const options = readOptions();
   const sockets = new Set<Socket>();
-  const keepAlive = { keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS };
-  const server = createServer({ noDelay: true, ...keepAlive }, (socket) => {
+  const server = createServer((socket) => {
     sockets.add(socket);
+    // Deno ignores the options of createServer() for this.
+    socket.setNoDelay(true).setKeepAlive(true, KEEP_ALIVE_MS);
     socket.once("close", () => sockets.delete(socket));
     const { localAddress: host = options.host, localPort: port = options.port } = socket;
     new Connection(socket, broker, options.advertise ?? { host, port }, options.requestBytes);
@@ -90,7 +91,7 @@ function readOptions() {
     const { dir: folder, host = "127.0.0.1", advertise: address, fsync = "1000" } = given;
     if (!folder) throw new Error("--dir is missing");
     const advertise = /^(.+):(\d{1,5})$/.exec(address ?? "");
-    if (address !== undefined && advertise === null) {
+    if (address !== undefined && !(Number(advertise?.[2]) <= 65_535)) {
       throw new Error(`--advertise must be HOST:PORT, not ${address}`);
     }
     const number = (name: string, fallback: number, least: number, most: number) => {

@@ -382,6 +382,19 @@ describe("log broker: protocol", () => {
 });
 
 describe("log broker: process", () => {
+  it("lets the kernel ask whether a client is still there", async () => {
+    await withClient(async (client) => {
+      assert.equal((await client.request(API_VERSIONS, 0, () => {}))!.int16(), 0);
+      const hex = (port: number) => port.toString(16).toUpperCase().padStart(4, "0");
+      const ends = `:${hex(server.port)} 0100007F:${hex(client.socket.localPort!)} 01 `;
+      const line = readFileSync("/proc/net/tcp", "latin1").split("\n")
+        .find((line) => line.includes(ends))!;
+      // The number of the timer that runs: 2 is that of keep-alive. See proc_net_tcp in the kernel.
+      const timer = / \w{8}:\w{8} (\d\d):/.exec(line)![1];
+      assert.equal(timer, "02", line);
+    });
+  });
+
   it("stops by Ctrl-C, and keeps a second broker out of its folder", async () => {
     const own = await startBroker(join(folder, "own"));
     try {

@@ -35,8 +35,75 @@ sends() {
 # What is refused: the receiver has the file already.
 again() { [[ $(patiently "${program[@]}" send "$work/site/ring" $ADDRESS 2>&1) == *"is a file ring already"* ]]; }
 
+# Waits until the receiver has written some of a file, and until it has removed what it could not complete.
+begun() { await_partial -n "nothing arrives"; }
+removed() { await_partial -z "a part of a file is left"; }
+await_partial() {
+  local n
+  for n in {1..900}; do
+    test "$1" "$(find "$work/received" -name '*.partial' -size +1023k)" && return
+    sleep 0.1
+  done
+  echo "$2"
+  return 1
+}
+
+# Begins to send a file that takes long, in `sender`.
+begin_sending() {
+  "${program[@]}" send "$work/site/large" $ADDRESS "$@" >"$work/sender" 2>&1 &
+  sender=$!
+  begun || { kill -KILL $sender; cat "$work/sender"; return 1; }
+}
+
+# ends CODE PATTERN: whether the sender ends so, and what it says.
+ends() {
+  local code=0
+  wait $sender || code=$?
+  [[ $code == "$1" && $(<"$work/sender") =~ $2 ]] || { echo "exit code $code"; cat "$work/sender"; return 1; }
+}
+
+# abandons SIGNAL CODE PATTERN ARGS...: a sender that a signal ends in the middle. The receiver keeps nothing,
+# says so, and goes on.
+abandons() {
+  local signal=$1 code=$2 pattern=$3 sender before
+  shift 3
+  before=$(grep -c '^Cannot receive a file' "$work/log")
+  begin_sending "$@" || return 1
+  kill "-$signal" $sender
+  ends "$code" "$pattern" && removed || return 1
+  [[ $(grep -c '^Cannot receive a file' "$work/log") == $((before + 1)) ]] || { cat "$work/log"; return 1; }
+}
+
+# The disk of the receiver is full: the sender learns why, and nothing is left of the file.
+overfills() {
+  local code=0
+  mount -t tmpfs -o size=2m small "$work/received" || return 1
+  patiently "${program[@]}" send "$work/site/ring" $ADDRESS "$@" >"$work/sender" 2>&1 || code=$?
+  [[ $code == 1 && -z $(ls "$work/received") ]] && grep -q 'The receiver: ENOSPC' "$work/sender" || code=bad
+  [[ $code == 1 ]] || { ls -l "$work/received"; cat "$work/sender" "$work/log"; }
+  umount "$work/received" && [[ $code == 1 ]]
+}
+
+# The receiver dies in the middle: the sender does not wait forever.
+bereaved() {
+  local sender
+  begin_sending || return 1
+  kill -KILL "$(pgrep -P $receiver)"
+  ends 1 .
+}
+
 # Time limit for one command. The programs load the whole library, which takes long here.
 patiently() { timeout -k 5 120 "$@"; }
+
+# Starts `receiver`, and waits until it listens.
+serve() {
+  timeout -k 30 600 "${program[@]}" serve $ADDRESS "$work/received" >"$work/log" 2>&1 &
+  receiver=$!
+  for _ in {1..1200}; do
+    grep -q '"port"' "$work/log" && break
+    sleep 0.1
+  done
+}
 
 # rdma_suite NAME COMMAND...
 rdma_suite() {
@@ -44,28 +111,30 @@ rdma_suite() {
   shift
   local before=$SECONDS program=("$@" examples/rdma_copy.ts) receiver
   rm -rf "$work/received"
-  timeout -k 5 400 "${program[@]}" serve $ADDRESS "$work/received" >"$work/log" 2>&1 &
-  receiver=$!
-  for _ in {1..1200}; do
-    grep -q '"port"' "$work/log" && break
-    sleep 0.1
-  done
+  serve
   check "rsend" sends m1
   echo "$runtime: $output"
   check "riomap and riowrite" sends ring --map
   echo "$runtime: $output"
   [[ $runtime != *Node* ]] || check "a name that is taken" again
+  check "the receiver's disk is full" overfills
+  check "a sender that is interrupted" abandons TERM 143 Interrupted
+  check "a sender that dies" abandons KILL 137 '' --map
   kill -TERM $receiver
   wait $receiver
   check "the receiver ends" test $? == 143
   check "it says why" grep -qx Interrupted "$work/log"
   check "the receiver left no partial file" test "$(ls "$work/received")" == $'m1\nring'
   check "the receiver's report" grep -c "^ring: .* stored by the sender" "$work/log"
+  serve
+  check "a receiver that dies" bereaved
+  wait $receiver
   printf '%s, RDMA: %d s\n' "$runtime" $((SECONDS - before))
 }
 
 # More than the two pieces of memory, and no multiple of them.
 file ring 3145731
+truncate -s 1G "$work/site/large"
 runtime=RDMA
 check "a device" device
 check "rping" pings
