@@ -48,30 +48,15 @@ await_partial() {
   return 1
 }
 
-# Begins to send a file that takes long, in `sender`.
-begin_sending() {
-  "${program[@]}" send "$work/site/large" $ADDRESS "$@" >"$work/sender" 2>&1 &
+# A sender that is interrupted in the middle says so. The receiver keeps nothing.
+interrupted() {
+  local sender code=0
+  "${program[@]}" send "$work/site/large" $ADDRESS >"$work/sender" 2>&1 &
   sender=$!
   begun || { kill -KILL $sender; cat "$work/sender"; return 1; }
-}
-
-# ends CODE PATTERN: whether the sender ends so, and what it says.
-ends() {
-  local code=0
+  kill -TERM $sender
   wait $sender || code=$?
-  [[ $code == "$1" && $(<"$work/sender") =~ $2 ]] || { echo "exit code $code"; cat "$work/sender"; return 1; }
-}
-
-# abandons SIGNAL CODE PATTERN ARGS...: a sender that a signal ends in the middle. The receiver keeps nothing,
-# says so, and goes on.
-abandons() {
-  local signal=$1 code=$2 pattern=$3 sender before
-  shift 3
-  before=$(grep -c '^Cannot receive a file' "$work/log")
-  begin_sending "$@" || return 1
-  kill "-$signal" $sender
-  ends "$code" "$pattern" && removed || return 1
-  [[ $(grep -c '^Cannot receive a file' "$work/log") == $((before + 1)) ]] || { cat "$work/log"; return 1; }
+  [[ $code == 143 && $(<"$work/sender") == *Interrupted* ]] && removed || { echo "$code"; cat "$work/sender"; return 1; }
 }
 
 # The disk of the receiver is full: the sender learns why, and nothing is left of the file.
@@ -84,26 +69,8 @@ overfills() {
   umount "$work/received" && [[ $code == 1 ]]
 }
 
-# The receiver dies in the middle: the sender does not wait forever.
-bereaved() {
-  local sender
-  begin_sending || return 1
-  kill -KILL "$(pgrep -P $receiver)"
-  ends 1 .
-}
-
 # Time limit for one command. The programs load the whole library, which takes long here.
 patiently() { timeout -k 5 120 "$@"; }
-
-# Starts `receiver`, and waits until it listens.
-serve() {
-  timeout -k 30 600 "${program[@]}" serve $ADDRESS "$work/received" >"$work/log" 2>&1 &
-  receiver=$!
-  for _ in {1..1200}; do
-    grep -q '"port"' "$work/log" && break
-    sleep 0.1
-  done
-}
 
 # rdma_suite NAME COMMAND...
 rdma_suite() {
@@ -111,24 +78,25 @@ rdma_suite() {
   shift
   local before=$SECONDS program=("$@" examples/rdma_copy.ts) receiver
   rm -rf "$work/received"
-  serve
+  timeout -k 30 600 "${program[@]}" serve $ADDRESS "$work/received" >"$work/log" 2>&1 &
+  receiver=$!
+  for _ in {1..1200}; do
+    grep -q '"port"' "$work/log" && break
+    sleep 0.1
+  done
   check "rsend" sends m1
   echo "$runtime: $output"
   check "riomap and riowrite" sends ring --map
   echo "$runtime: $output"
   [[ $runtime != *Node* ]] || check "a name that is taken" again
   check "the receiver's disk is full" overfills
-  check "a sender that is interrupted" abandons TERM 143 Interrupted
-  check "a sender that dies" abandons KILL 137 '' --map
+  check "a sender that is interrupted" interrupted
   kill -TERM $receiver
   wait $receiver
   check "the receiver ends" test $? == 143
   check "it says why" grep -qx Interrupted "$work/log"
   check "the receiver left no partial file" test "$(ls "$work/received")" == $'m1\nring'
   check "the receiver's report" grep -c "^ring: .* stored by the sender" "$work/log"
-  serve
-  check "a receiver that dies" bereaved
-  wait $receiver
   printf '%s, RDMA: %d s\n' "$runtime" $((SECONDS - before))
 }
 
