@@ -21,6 +21,12 @@ export const CRYPTO = {
   BIO_s_socket: { args: [], returns: "i64" },
   /** `BIO *BIO_new_socket(int fd, int close)` */
   BIO_new_socket: { args: ["i32", "i32"], returns: "i64" },
+  /** `int BIO_new_bio_pair(BIO **first, size_t firstRoom, BIO **second, size_t secondRoom)` */
+  BIO_new_bio_pair: { args: ["address", "u64", "address", "u64"], returns: "i32" },
+  /** `int BIO_nread0(BIO *bio, char **bytes)`: what a pair holds, and where */
+  BIO_nread0: { args: ["address", "address"], returns: "i32" },
+  /** `int BIO_nread(BIO *bio, char **bytes, int most)`: takes bytes where they lie in a pair */
+  BIO_nread: { args: ["address", "address", "i32"], returns: "i32" },
   /** `BIO *BIO_new_file(const char *path, const char *mode)` */
   BIO_new_file: { args: ["buffer", "buffer"], returns: "i64" },
   /** `int BIO_free(BIO *bio)` */

@@ -48,6 +48,10 @@ export const SSL = {
   SSL_free: { args: ["address"], returns: "void" },
   /** `void SSL_set_bio(SSL *ssl, BIO *input, BIO *output)`, which takes both over */
   SSL_set_bio: { args: ["address", "address", "address"], returns: "void" },
+  /** `void SSL_set0_wbio(SSL *ssl, BIO *output)`, which takes it over */
+  SSL_set0_wbio: { args: ["address", "address"], returns: "void" },
+  /** `int SSL_free_buffers(SSL *ssl)` */
+  SSL_free_buffers: { args: ["address"], returns: "i32" },
   /** `BIO *SSL_get_wbio(const SSL *ssl)` */
   SSL_get_wbio: { args: ["address"], returns: "i64" },
   /** `void SSL_set_accept_state(SSL *ssl)` */

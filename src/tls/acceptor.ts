@@ -6,7 +6,7 @@ import * as raw from "../sys/raw/mod.ts";
 import { HostTable } from "./certificate/certificate_names.ts";
 import { type ClientHello, MOST_HELLO_BYTES } from "./client_hello.ts";
 import { calls } from "./library.ts";
-import { SharedInput, type TlsMemory } from "./records/memory.ts";
+import { SharedInput, SharedOutput, type TlsMemory } from "./records/memory.ts";
 import { keyName } from "./ticket_keys.ts";
 import { SocketLevel, TcpOption } from "../sys/flags/socket.ts";
 
@@ -56,6 +56,8 @@ export class TlsAcceptor implements TlsMemory {
   readonly buffer: Cell = new Cell(BUFFER_BYTES);
   /** What OpenSSL reads from. */
   readonly input: SharedInput = new SharedInput(this.calls, this.buffer);
+  /** What OpenSSL writes batches to. */
+  readonly output: SharedOutput = new SharedOutput(this.calls);
   #hosts: HostTable<ContextEntry>;
   #previousKey: string;
 
@@ -86,6 +88,7 @@ export class TlsAcceptor implements TlsMemory {
   /** Frees its memory; its connections keep what they need. Call once. */
   close(): void {
     this.input.close();
+    this.output.close();
   }
 
   #contextOf({ context, previous }: ContextEntry, { ticketKeys }: ClientHello): bigint {

@@ -131,7 +131,7 @@ export class TlsSession {
 
   #established(): number {
     const { calls } = this.#memory;
-    this.#writer = new RecordWriter(this.#memory, this.#fd, this.#ssl);
+    this.#writer = new RecordWriter(this.#memory, this.#fd, this.#ssl, this.#output);
     this.#writer.kernel =
       Number(calls.BIO_ctrl(this.#output, BIO_CTRL_GET_KTLS_SEND, 0n, 0n)) === 1;
     this.#input!.established();
@@ -158,7 +158,10 @@ export class TlsSession {
    */
   recv(cell: Cell, start: number, room: number): number {
     if (this.#failed) return ECONNRESET;
+    const { batch } = this.#writer!;
+    const diverted = batch.divert();
     const count = this.#input!.recv(cell, start, room);
+    if (diverted) batch.rejoin();
     this.#failed = this.#input!.failed;
     return count;
   }

@@ -41,7 +41,12 @@ export function sendCell(
   count: number,
   flags: number,
 ): number {
-  return fold(libc().sendto(fd, addressAt(cell, start), big(count), flags, 0n, 0));
+  return sendAt(fd, addressAt(cell, start), count, flags);
+}
+
+/** `send(fd, address, count, flags)`: bytes taken, or `-errno`. */
+export function sendAt(fd: number, address: bigint, count: number, flags: number): number {
+  return fold(libc().sendto(fd, address, big(count), flags, 0n, 0));
 }
 
 /** `recv(fd, cell + start, count, flags)`: bytes received, 0 at the end, or `-errno`. */

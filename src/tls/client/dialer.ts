@@ -6,7 +6,7 @@ import type { OpenSsl } from "../../../ffi/libssl/mod.ts";
 import { openConnection } from "../acceptor.ts";
 import { Failure } from "../failure.ts";
 import { openssl } from "../library.ts";
-import { RECORD_BYTES, SharedInput, type TlsMemory } from "../records/memory.ts";
+import { RECORD_BYTES, SharedInput, SharedOutput, type TlsMemory } from "../records/memory.ts";
 import { TlsSession } from "../session.ts";
 import { identityFault, isAddress, type ServerIdentity } from "./identity.ts";
 
@@ -33,6 +33,7 @@ export class TlsDialer implements TlsMemory {
   readonly calls: OpenSsl = openssl().calls;
   readonly buffer: Cell = new Cell(4 * RECORD_BYTES);
   readonly input: SharedInput = new SharedInput(this.calls, this.buffer);
+  readonly output: SharedOutput = new SharedOutput(this.calls);
   readonly #server: ServerIdentity;
   #context: bigint;
   /** `SSL` of the connections that may leave a ticket. */
@@ -57,6 +58,7 @@ export class TlsDialer implements TlsMemory {
   close(): void {
     this.#forget();
     this.input.close();
+    this.output.close();
   }
 
   /**

@@ -4,22 +4,19 @@ import type { Cell } from "../../../ffi/libc/cell.ts";
 import { EAGAIN, ECONNRESET } from "../../errno.ts";
 import { sendfileStep } from "../../move/engine/step/sendfile.ts";
 import { addressAt, preadCell, sendCell } from "../../sys/raw/cells.ts";
-import * as raw from "../../sys/raw/mod.ts";
+import { MessageFlag } from "../../sys/flags/socket.ts";
+import { Batch, BATCH_BYTES } from "./batch.ts";
 import { RECORD_BYTES, type TlsMemory } from "./memory.ts";
-import { MessageFlag, SocketLevel, TcpOption } from "../../sys/flags/socket.ts";
 
-/** Bytes of a file that are read at once. */
-const READ_BYTES = 4 * RECORD_BYTES;
-
-/** Longest data that waits for the file behind it, so that both leave in one record. */
+/** Longest data that waits for the file behind it, so that both leave together. */
 const MOST_STAGED = 4096;
 
 const SSL_ERROR_WANT_WRITE = 3;
 
 /**
  * The sending side of a connection. If the kernel encrypts, all data leaves as on a plain socket.
- * Otherwise each SSL_write() creates one record and makes one write(2). Results are counts, or
- * `-errno`.
+ * Otherwise OpenSSL sends a single record itself, and more data leaves in batches. Results are
+ * counts, or `-errno`.
  */
 export class RecordWriter {
   /** Whether the kernel encrypts. */
@@ -29,21 +26,24 @@ export class RecordWriter {
   readonly #memory: TlsMemory;
   readonly #fd: number;
   readonly #ssl: bigint;
-  /** Length of an encrypted record that has not been sent. */
+  /** Length of the data of an encrypted record that OpenSSL has not sent. */
   #pending = 0;
+  /** Data beyond one record. */
+  readonly batch: Batch;
   /** Data that waits for the file behind it. */
   #staged: Uint8Array | null = null;
 
-  /** Writes to the connection of `ssl` on `fd`; borrows both. */
-  constructor(memory: TlsMemory, fd: number, ssl: bigint) {
+  /** Writes to the connection of `ssl` on `fd` by the BIO `output`; borrows all three. */
+  constructor(memory: TlsMemory, fd: number, ssl: bigint, output: bigint) {
     this.#memory = memory;
     this.#fd = fd;
     this.#ssl = ssl;
+    this.batch = new Batch(memory, fd, ssl, output);
   }
 
   /** Whether a record was sent in part. */
   get blocked(): boolean {
-    return this.#pending > 0;
+    return this.#pending > 0 || this.batch.pending > 0;
   }
 
   /** Sends from `cell`: see `TlsSession.send`. */
@@ -52,95 +52,107 @@ export class RecordWriter {
       const flags = more ? MessageFlag.NOSIGNAL | MessageFlag.MORE : MessageFlag.NOSIGNAL;
       return sendCell(this.#fd, cell, start, count, flags);
     }
-    if (more && count <= MOST_STAGED && this.#pending === 0 && this.#staged === null) {
+    if (more && count <= MOST_STAGED && !this.blocked && this.#staged === null) {
       this.#staged = cell.bytes.slice(start, start + count);
       return count;
     }
     const flushed = this.#flush();
     if (flushed < 0) return flushed;
-    if (count <= RECORD_BYTES) return this.#sendMemory(cell, start, count);
-    this.#cork(1);
-    const sent = this.#sendMemory(cell, start, count);
-    this.#cork(0);
-    return sent;
-  }
-
-  #sendMemory(cell: Cell, start: number, count: number): number {
-    let sent = 0;
+    let sent = this.blocked ? this.#finish() : 0;
+    if (sent < 0 || sent >= count) return sent;
+    const batches = count - sent > RECORD_BYTES;
+    if (batches && !this.batch.begin()) return this.#fail();
+    let result = 0;
     while (sent < count) {
-      const wanted = this.#pending || Math.min(RECORD_BYTES, count - sent);
-      const written = this.#write(addressAt(cell, start + sent), wanted);
-      if (written <= 0) return sent > 0 ? sent : written;
-      sent += written;
+      const length = Math.min(BATCH_BYTES, count - sent);
+      const address = addressAt(cell, start + sent);
+      result = batches
+        ? this.#sendBatch(address, length, more || sent + length < count)
+        : this.#write(address, length);
+      if (result <= 0) break;
+      sent += result;
+      if (this.blocked) break;
     }
-    return sent;
+    if (batches) this.batch.end();
+    return sent > 0 ? sent : result;
   }
 
   /** Sends a part of a file: see `TlsSession.sendFile`. */
   sendFile(file: number, position: number, count: number): number {
     if (this.kernel) return sendfileStep(this.#fd, file, position, count);
-    if (count <= RECORD_BYTES) return this.#sendRecords(file, position, count);
-    this.#cork(1);
-    const sent = this.#sendRecords(file, position, count);
-    this.#cork(0);
-    return sent;
-  }
-
-  #sendRecords(file: number, position: number, count: number): number {
-    const { buffer } = this.#memory;
     let sent = 0;
-    for (let at = 0, filled = 0; sent < count;) {
-      const staged = this.#staged?.length ?? 0;
-      let length = this.#pending;
-      if (length === 0) {
-        if (at === filled) {
-          filled = this.#fill(file, position + sent, count - sent, staged);
-          at = 0;
-          if (filled <= staged) return sent > 0 ? sent : filled === staged ? 0 : filled;
-        }
-        length = Math.min(RECORD_BYTES, filled - at);
-      }
-      const written = this.#write(addressAt(buffer, at), length);
-      if (written <= 0) return sent > 0 ? sent : written;
-      // The pending record is not in the buffer, which is empty now.
-      if (filled > 0) at += written;
-      this.#staged = null;
-      sent += written - staged;
+    if (this.blocked) {
+      const finished = this.#finish();
+      if (finished < 0) return finished;
+      sent = this.#unstage(finished);
+      if (sent >= count) return sent;
     }
-    return sent;
+    const { buffer } = this.#memory;
+    const batches = (this.#staged?.length ?? 0) + count - sent > RECORD_BYTES;
+    if (batches && !this.batch.begin()) return this.#fail();
+    let result = 0;
+    while (sent < count) {
+      const staged = this.#staged?.length ?? 0;
+      const filled = this.#fill(file, position + sent, count - sent, staged);
+      result = filled === staged ? 0 : filled;
+      if (filled <= staged) break;
+      const more = filled - staged < count - sent;
+      result = batches
+        ? this.#sendBatch(buffer.address, filled, more)
+        : this.#write(buffer.address, filled);
+      if (result <= 0) break;
+      sent += this.#unstage(result);
+      if (this.blocked) break;
+    }
+    if (batches) this.batch.end();
+    return sent > 0 ? sent : result;
   }
 
   /**
    * Fills the buffer with the staged data and a part of the file behind it: bytes of both, or
-   * `-errno`. Reads four records at a time, because they stay in the processor's cache until they are
-   * encrypted; 256 KiB would not. Does not map the file, because a truncated one would yield zeros.
+   * `-errno`. Does not map the file, because a truncated one would yield zeros.
    */
   #fill(file: number, position: number, count: number, staged: number): number {
     const { buffer } = this.#memory;
     if (staged > 0) buffer.bytes.set(this.#staged!);
-    const room = Math.min(READ_BYTES, staged + count) - staged;
+    const room = Math.min(BATCH_BYTES, staged + count) - staged;
     const read = preadCell(file, buffer, staged, room, position);
     return read < 0 ? read : staged + read;
   }
 
-  /**
-   * Holds back partial segments, or sends them. Each record is one write: without the cork, and with
-   * TCP_NODELAY, each would also end with a partial segment.
-   */
-  #cork(value: number): void {
-    raw.setsockopt(this.#fd, SocketLevel.TCP, TcpOption.CORK, value);
+  /** Drops staged data that was sent: how many of `count` bytes came after it. */
+  #unstage(count: number): number {
+    const staged = this.#staged;
+    if (staged === null) return count;
+    const head = Math.min(count, staged.length);
+    this.#staged = head < staged.length ? staged.subarray(head) : null;
+    return count - head;
   }
 
   /** Sends the staged data: 0, or `-errno`. */
   #flush(): number {
-    const staged = this.#staged;
-    if (staged === null) return 0;
     const { buffer } = this.#memory;
-    buffer.bytes.set(staged);
-    const written = this.#write(buffer.address, this.#pending || staged.length);
-    if (written <= 0) return written;
-    this.#staged = null;
+    while (this.#staged !== null) {
+      buffer.bytes.set(this.#staged);
+      const sent = this.blocked ? this.#finish() : this.#write(buffer.address, this.#staged.length);
+      if (sent < 0) return sent;
+      this.#unstage(sent);
+    }
     return 0;
+  }
+
+  /** Sends what is encrypted already: bytes of its data, or `-errno`. */
+  #finish(): number {
+    if (this.#pending > 0) return this.#write(this.#memory.buffer.address, this.#pending);
+    return this.#checked(this.batch.finish());
+  }
+
+  #sendBatch(address: bigint, count: number, more: boolean): number {
+    return this.#checked(this.batch.send(address, count, more));
+  }
+
+  #checked(sent: number): number {
+    return sent === ECONNRESET ? this.#fail() : sent;
   }
 
   /**
@@ -160,8 +172,12 @@ export class RecordWriter {
       this.#pending = count;
       return EAGAIN;
     }
+    return this.#fail();
+  }
+
+  #fail(): number {
     this.failed = true;
-    calls.ERR_clear_error();
+    this.#memory.calls.ERR_clear_error();
     return ECONNRESET;
   }
 }
