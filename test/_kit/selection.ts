@@ -24,6 +24,7 @@ export const FLOOR: readonly string[] = [
   "test/move/copy_ended",
   "test/move/copy_file/copy_sync",
   "test/move/copy_refused",
+  "test/move/failed_streams",
   "test/move/lengthless",
   "test/move/promised_length",
   "test/move/pseudo_files",

@@ -47,8 +47,8 @@ export interface CopyReport extends TransferResult {
  * on a file system of this machine, because waking a thread would take longer. If two of
  * eight such copies take more than 5 ms, threads make them for the next 10 seconds.
  *
- * Links are followed, at both ends. If the target is a device or a FIFO, the bytes are written to
- * it. The copy gets the source's bytes, its permissions and, with `times`, its times.
+ * Links are followed, at both ends; a link that leads nowhere is replaced. If the target is a device
+ * or a FIFO, the bytes are written to it. The copy gets the source's bytes, its permissions and, with `times`, its times.
  *
  * @param from Path or `file:` URL of a file.
  * @param to Path or `file:` URL of the copy; not a folder.

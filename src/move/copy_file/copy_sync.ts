@@ -30,8 +30,9 @@ const NAMES: Names<CopySyncOptions> = { overwrite: true, mode: true, times: true
  * while a program starts; a server calls {@linkcode copyFile}.
  *
  * As with `copyFile`, the target appears under its name only when it is complete, and a failure leaves
- * nothing behind. Holes stay holes. Links are followed, at both ends. Without foreign calls, and with
- * `times` or `durable`, the incomplete file is named `.name.*.sluice`, and holes are filled.
+ * nothing behind. Holes stay holes. Links are followed, at both ends; a link that leads nowhere is
+ * replaced. Without foreign calls, and with `times` or `durable`, the incomplete file is named
+ * `.name.*.sluice`, and holes are filled.
  *
  * @param from Path or `file:` URL of a file.
  * @param to Path or `file:` URL of the copy; not a folder, a device or a FIFO.

@@ -120,12 +120,18 @@ function close(conn: { close(): void }): void {
 
 /** A sink on a Node.js stream: a socket, or a response of whatever kind. */
 export function streamSink(
-  stream: NodeJS.WritableStream & { destroy(): unknown; destroyed?: boolean },
+  stream: NodeJS.WritableStream & {
+    destroy(): unknown;
+    destroyed?: boolean;
+    writableEnded?: boolean;
+  },
 ): Sink {
   return {
     write(bytes) {
       return new Promise((resolve, reject) => {
-        if (stream.destroyed) return reject(new Error("The stream has been closed"));
+        if (stream.destroyed || stream.writableEnded) {
+          return reject(new Error("The stream has been closed"));
+        }
         // If the peer disconnects, a response never calls back and emits only `close`.
         const close = () => settle(new Error("The stream has been closed"));
         const settle = (error?: Error | null) => {
@@ -136,7 +142,11 @@ export function streamSink(
         };
         stream.once("close", close);
         stream.once("error", settle);
-        stream.write(bytes, settle);
+        stream.write(bytes, (error) => {
+          settle(error);
+          // The event with the same error follows, and would end a process that does not listen.
+          if (error) stream.once("error", () => {});
+        });
       });
     },
     destroy: () => void stream.destroy(),
