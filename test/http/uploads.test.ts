@@ -23,8 +23,6 @@ import { secureTalk } from "./server/_tls.ts";
 import { makeSite, patterned, serveSite } from "./server/_site.ts";
 
 const NO_CALLS = available() ? false : "needs foreign calls";
-/** Servers of the runtimes begin with a request before they have answered the one ahead of it. */
-const TOGETHER = available() ? false : "node:http handles pipelined requests at the same time";
 const NO_LANDLOCK = NO_CALLS || (landlockVersion() > 0 ? false : "needs Landlock");
 
 type Fields = Record<string, string>;
@@ -122,7 +120,7 @@ describe("uploads", () => {
     assert.equal(has("chunks"), body);
   });
 
-  it("keep the connection for further requests", { skip: TOGETHER }, async () => {
+  it("keep the connection for further requests", async () => {
     const bodies = [binary(100_000, 3), binary(40, 4), binary(200_000, 5)] as const;
     const text = putText("/one", bodies[0]) + requestText("/one", {}, "HEAD") +
       requestText("/two", { "Transfer-Encoding": "chunked" }, "PUT") + chunked(bodies[1]) +

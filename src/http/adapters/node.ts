@@ -49,6 +49,9 @@ type Incoming = IncomingMessage & { readonly originalUrl?: string };
 /** The last response on each connection. */
 const latest = new WeakMap<object, ServerResponse>();
 
+/** Responses that have their place after earlier ones. */
+const ordered = new WeakSet<ServerResponse>();
+
 /**
  * Answers a request, or passes it on. Never throws.
  *
@@ -69,9 +72,12 @@ export function inTurn(req: IncomingMessage, res: ServerResponse, start: () => v
   // Mock requests may have no socket.
   const connection = req.socket ?? res;
   const before = latest.get(connection);
+  // A caller may have let it wait already, and later responses may have come since.
+  if (ordered.has(res)) return start();
+  ordered.add(res);
   latest.set(connection, res);
   // A queued response has no socket yet. An unknown previous response means nothing.
-  if (res.socket === null && before !== undefined && before !== res && !isOver(before)) {
+  if (res.socket === null && before !== undefined && !isOver(before)) {
     before.once("close", start);
   } else start();
 }
