@@ -9,6 +9,7 @@ import { Counter } from "../control/config.ts";
 import { ProxiedConnection } from "../proxy/client_connection.ts";
 import { UploadConnection } from "../upload/upload_connection.ts";
 import { ColdRead } from "./cold_read.ts";
+import { Interest } from "./interest.ts";
 import { Lingering } from "./lingering.ts";
 import type { AnswerWaiter } from "../response/waiter.ts";
 import { AWAITED, ENDED, NOTHING, PASSED, Reader } from "./request_reader.ts";
@@ -37,7 +38,7 @@ export class Connection implements Handler, Task, AnswerWaiter {
   readonly #watchdog: Watchdog;
   /** Wakes the connection after a pause; most connections never need one. */
   #pause: Timer | null = null;
-  #interest: number = EpollEvent.IN;
+  readonly #interest: Interest;
   /** The next window of a file, while others bring it. */
   readonly cold: ColdRead;
   #limited = false;
@@ -50,6 +51,7 @@ export class Connection implements Handler, Task, AnswerWaiter {
     this.fd = fd;
     this.transport = transport ?? new PlainTransport(fd);
     this.#service = service;
+    this.#interest = new Interest(service.loop, fd);
     const { limits, site } = service;
     const rate = site.limited ? new RateLimit(fd, limits, site.ratesVary) : null;
     this.sender = new Sender(this.transport, service.residency, rate);
@@ -59,15 +61,15 @@ export class Connection implements Handler, Task, AnswerWaiter {
   }
 
   /** Called by the loop. */
-  onEvents(events: number): void {
+  onEvents(reported: number): void {
+    const events = this.#interest.filter(reported);
+    if (events === 0) return;
     if (this.phase === Phase.SENDING) {
       if ((events & (EpollEvent.ERR | EpollEvent.HUP)) !== 0) return this.abort(Counter.ABORTED);
       if ((events & EpollEvent.OUT) !== 0) this.#pump();
-    } else if (this.phase === Phase.READING) {
-      this.#received(this.reader.receive());
-    } else if (this.phase === Phase.LINGERING) {
-      this.#linger();
-    } else if (this.phase === Phase.WAITING) {
+    } else if (this.phase === Phase.READING) this.#received(this.reader.receive());
+    else if (this.phase === Phase.LINGERING) this.#linger();
+    else if (this.phase === Phase.WAITING) {
       if ((events & (EpollEvent.ERR | EpollEvent.HUP)) !== 0) this.abort(Counter.ABORTED);
     } else this.proxied?.onEvents(events);
   }
@@ -214,9 +216,7 @@ export class Connection implements Handler, Task, AnswerWaiter {
 
   /** Sets the events to wait for. */
   watch(events: number): void {
-    if (this.#interest === events) return;
-    this.#interest = events;
-    this.#service.loop.modify(this.fd, events);
+    this.#interest.watch(events);
   }
 
   /** Ends the output and reads on for a while: see {@linkcode Lingering}. */

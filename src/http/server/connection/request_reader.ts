@@ -3,7 +3,7 @@
 import { EAGAIN, EINTR } from "../../../errno.ts";
 import type { PassedRequest } from "../proxy/proxy.ts";
 import { Field } from "../parser/field_names.ts";
-import { peerOf } from "../thread/access_log.ts";
+import { clientOf } from "../thread/access_log.ts";
 import { CHUNKED } from "../parser/message_rules.ts";
 import { Method } from "../parser/request_line.ts";
 import { Reply } from "../response/response.ts";
@@ -228,7 +228,7 @@ export class Reader {
     const { closing, fallback, head, limits, output } = this.#service;
     if (!output.flush()) return false;
     const passed = fallback!.take(head, at, end, {
-      client: peerOf(this.#connection.fd),
+      client: clientOf(this.#connection),
       keep: head.keepAlive && !closing && !this.#last,
       maxBodyBytes: limits.maxBodyBytes || Infinity,
     });

@@ -205,6 +205,15 @@ function described(client: string, head: RequestHead) {
   };
 }
 
+const clients = new WeakMap<object, string>();
+
+/** {@linkcode peerOf} a connection, asked for once. */
+export function clientOf(connection: { readonly fd: number }): string {
+  let client = clients.get(connection);
+  if (client === undefined) clients.set(connection, client = peerOf(connection.fd));
+  return client;
+}
+
 /** Numeric address of the peer; `"unix"`, or empty if unknown. */
 export function peerOf(fd: number): string {
   const bytes = new Uint8Array(MAX_ADDRESS);
