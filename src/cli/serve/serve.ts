@@ -51,7 +51,7 @@ const PORTS = 20;
  * always show; after this time, moved folders and changed links do, too. Less costs a look-up for
  * nearly every request of a busy server.
  */
-const VALID_MS = 10;
+const VALID_MS = 100;
 
 /** Time that downloads have to end, in milliseconds. */
 const GRACE_MS = 30_000;
