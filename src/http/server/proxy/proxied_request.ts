@@ -61,7 +61,7 @@ export class ProxiedRequest implements UpstreamOwner, Task {
   connected(): void {
     this.#activeAt = this.#fallback.loop.now;
     this.#up.begin(this.#upstream.fd);
-    this.onEvents();
+    this.onEvents(false);
   }
 
   /** Called for events of the client's socket. */
@@ -100,11 +100,11 @@ export class ProxiedRequest implements UpstreamOwner, Task {
     return { status: this.#status, bytes, error: this.#error };
   }
 
-  /** Moves available bytes; also called for events of the program's socket. */
-  onEvents(): void {
+  /** Moves available bytes; also for events of the program's socket. `answered`: whether to read it. */
+  onEvents(answered = true): void {
     if (this.#over) return;
     const up = this.#moveUp();
-    const down = this.#over ? Moved.DONE : this.#moveDown();
+    const down = this.#over ? Moved.DONE : answered ? this.#moveDown() : Moved.READ;
     if (this.#over) return;
     this.waitsForClient = down === Moved.WRITE;
     const client = (up === Moved.READ ? IN : 0) | (down === Moved.WRITE ? OUT : 0);
