@@ -89,7 +89,7 @@ export class Broker {
     return group;
   }
 
-  /** A number that no producer has had: of 48 random bits, the most that a number generator gives. */
+  /** A number for a producer: 48 random bits, so that no restart gives one a second time. */
   newProducer(): number {
     return randomInt(2 ** 48 - 1);
   }
@@ -114,10 +114,17 @@ export class Broker {
 
 /** Refuses a folder that another broker uses: two writers would destroy the log. */
 function lock(path: string): void {
-  const owner = existsSync(path) ? Number(readFileSync(path, "utf8")) : 0;
-  // In a container, a broker that was killed had the same number.
-  if (owner > 0 && owner !== process.pid && existsSync(`/proc/${owner}`)) {
-    throw new Error(`Process ${owner} uses this folder (if it is no broker, remove ${path})`);
+  for (;;) {
+    try {
+      return writeFileSync(path, String(process.pid), { flag: "wx" });
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+    }
+    const owner = Number(readFileSync(path, "utf8"));
+    // In a container, a broker that was killed had the same number.
+    if (owner > 0 && owner !== process.pid && existsSync(`/proc/${owner}`)) {
+      throw new Error(`Process ${owner} uses this folder (if it is no broker, remove ${path})`);
+    }
+    rmSync(path, { force: true });
   }
-  writeFileSync(path, String(process.pid));
 }
