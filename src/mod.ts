@@ -87,12 +87,8 @@ export type { RelayOptions, RelayProgress, RelayResult, RelayTarget } from "./mo
 export type { Endpoint } from "./move/relay/endpoint.ts";
 export type { RelayServerOptions } from "./move/relay/server/options.ts";
 export type { RelayStats } from "./move/relay/server/stats.ts";
-export {
-  type CloseOptions,
-  createRelay,
-  type Relay,
-  type ServerAddress,
-} from "./move/relay/server/relay_server.ts";
+export { createRelay } from "./move/relay/server/create_relay.ts";
+export type { CloseOptions, Relay, ServerAddress } from "./move/relay/server/relay_server.ts";
 export { type BunSocket, type DenoConn, sendFile } from "./move/send_file/send_file.ts";
 export type {
   SendFileOptions,

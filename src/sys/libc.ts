@@ -60,6 +60,9 @@ export function requireRuntime(action: string): void {
   if (reason !== undefined) throw new UnsupportedError({ action, reason });
 }
 
+/** Why operations use their portable fallback, where foreign calls are impossible. */
+export const NO_CALLS = "foreign calls are unavailable here";
+
 /** Whether foreign calls are possible. If not, operations use their portable fallback. */
 export function available(): boolean {
   try {

@@ -2,6 +2,7 @@
 
 import { setting } from "../../ffi/mod.ts";
 import { builtin } from "../builtins.ts";
+import { debug } from "../debug.ts";
 import { errnoNumber, SyscallError, UnsupportedError } from "../errors.ts";
 
 const REMEDY =
@@ -29,10 +30,12 @@ export function workerLocation(option: URL | string | undefined): URL {
   }
   const own = ownLocation();
   if (own === undefined) {
-    throw new UnsupportedError({
+    const failure = new UnsupportedError({
       action: "start a Worker",
       reason: `this bundle does not know its own URL; ${REMEDY}`,
     });
+    missing.add(failure);
+    throw failure;
   }
   // The same folder in src/threads/, in dist/ and in flat bundles.
   const [ending] = /\.(?:ts|mjs|cjs)$/.exec(own) ?? [".js"];
@@ -73,6 +76,31 @@ export function workerExecArgv(): { execArgv?: string[] } {
 /** How the runtimes report that too many files are open. */
 const SHORTAGE = /\bE[MN]FILE\b|FdQuotaExceeded|[Tt]oo many open files/;
 
+/** Errors of Workers whose file is missing or does not load. */
+const missing = new WeakSet<object>();
+
+/**
+ * Whether a Worker's file is missing, as in a bundle without `sluice/worker`: then operations use their
+ * portable fallback. Nothing else ends a Worker so early, except missing permissions, which stay
+ * errors.
+ */
+export function isWorkerMissing(error: unknown): error is UnsupportedError {
+  return typeof error === "object" && error !== null && missing.has(error);
+}
+
+let warned = false;
+
+/** Warns, once for the process, that an operation uses its portable fallback. */
+export function warnOfFallback(action: string, error: UnsupportedError): void {
+  debug(() => `${action}: ${error.message}`);
+  if (warned) return;
+  warned = true;
+  builtin("process").emitWarning(
+    `sluice ${action} without threads of its own, which costs more: ${error.message}`,
+    { type: "SluiceWarning", code: "SLUICE_WORKER_MISSING" },
+  );
+}
+
 /** The error for a Worker that failed to start its job. */
 export function startError(
   name: string,
@@ -88,11 +116,13 @@ export function startError(
     const errno = errnoNumber(shortage.startsWith("E") ? shortage : "EMFILE");
     return new SyscallError({ syscall: "open", errno, action, cause });
   }
-  return new UnsupportedError({
+  const failure = new UnsupportedError({
     action,
     reason: denied
       ? "Workers are not permitted; start Node.js with --allow-worker, or without --permission"
       : `${location.href} does not load (${text}); ${REMEDY}`,
     cause,
   });
+  if (!denied) missing.add(failure);
+  return failure;
 }

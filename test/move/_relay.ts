@@ -1,10 +1,7 @@
 /** A relay between sockets of the test, for the tests of relaying. @module */
 
-import {
-  createRelay,
-  type Relay,
-  type RelayServerOptions,
-} from "../../src/move/relay/server/relay_server.ts";
+import { createRelay } from "../../src/move/relay/server/create_relay.ts";
+import type { Relay, RelayServerOptions } from "../../src/move/relay/server/relay_server.ts";
 import type { SocketAddress } from "../../src/sys/mod.ts";
 import { formatAddress } from "../../src/move/relay/endpoint.ts";
 import { Listener, Peer } from "../_kit/peer.ts";

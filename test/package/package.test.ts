@@ -85,7 +85,9 @@ describe("the npm package", () => {
       [],
     );
     const files = readdirSync(join(root, "dist"), { recursive: true, withFileTypes: true });
-    const odd = files.filter((file) => file.isFile() && !/\.js$|\.d\.ts$/.test(file.name));
+    const odd = files.filter((file) =>
+      file.isFile() && !/\.js(?:\.map)?$|\.d\.ts$/.test(file.name)
+    );
     assert.deepEqual(odd, []);
   });
 

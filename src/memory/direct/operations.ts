@@ -2,6 +2,7 @@
 
 import type { Checked } from "../../checked.ts";
 import { AbortError } from "../../errors.ts";
+import { isObserved, traced } from "../../move/engine/diagnostics.ts";
 import { IoOp } from "../../threads/io_queue/types.ts";
 import { type Place, placeOf } from "../aligned/lending.ts";
 import type { Block } from "../aligned/slabs.ts";
@@ -32,6 +33,12 @@ export class Operations {
 
   /** Reads into memory of any kind. */
   read(target: Checked<Uint8Array>, offset: number, signal: Signal): Promise<number> {
+    if (!isObserved()) return this.#read(target, offset, signal);
+    const read = () => this.#read(target, offset, signal);
+    return traced("DirectFile.read", target.length, this.channel.mode, read);
+  }
+
+  #read(target: Checked<Uint8Array>, offset: number, signal: Signal): Promise<number> {
     const { length } = target;
     const place = placeOf(target);
     return place !== undefined && this.suits(place.at, length, offset)
@@ -67,6 +74,12 @@ export class Operations {
 
   /** Writes memory of any kind to any offset. */
   write(source: Checked<Uint8Array>, offset: number, signal: Signal): Promise<number> {
+    if (!isObserved()) return this.#write(source, offset, signal);
+    const write = () => this.#write(source, offset, signal);
+    return traced("DirectFile.write", source.length, this.channel.mode, write);
+  }
+
+  #write(source: Checked<Uint8Array>, offset: number, signal: Signal): Promise<number> {
     const { length } = source;
     const end = offset + length;
     const unit = this.channel.alignment.offset;

@@ -12,14 +12,18 @@ export type Operation =
   | "transfer"
   | "copyFile"
   | "broadcast"
-  | "relay";
+  | "relay"
+  | "createRelay"
+  | "DirectFile.read"
+  | "DirectFile.write";
 
 /**
  * Published on the channel `"sluice:transfer"` of `node:diagnostics_channel` when a transfer has
  * ended for any reason.
  *
  * A stream of `createReadStream` publishes one event for each stretch that it sends by sendfile(2),
- * and none for bytes that pass through it like through any other stream.
+ * and none for bytes that pass through it like through any other stream. A relay of `createRelay`
+ * publishes one for each connection, if the channel has a subscriber when the relay starts to listen.
  *
  * Keep a reference to the channel that you subscribe to: Bun 1.4 drops the subscribers of an
  * unreferenced channel at the next garbage collection.
@@ -89,6 +93,36 @@ export function publishStart(operation: Operation, total: number): TransferTrace
 /** Whether someone traces transfers. */
 export function isTraced(): boolean {
   return channelOf(START).hasSubscribers || channelOf(END).hasSubscribers;
+}
+
+let watched: readonly Channel[] | undefined;
+
+/** Whether someone traces transfers, or wants the event of their end. */
+export function isObserved(): boolean {
+  watched ??= [START, END, "sluice:transfer"].map(channelOf);
+  for (const channel of watched) if (channel.hasSubscribers) return true;
+  return false;
+}
+
+/** Publishes the start and the end of a call that resolves to a number of bytes. */
+export async function traced(
+  operation: Operation,
+  total: number,
+  method: string,
+  call: () => Promise<number>,
+): Promise<number> {
+  const began = performance.now();
+  const trace = publishStart(operation, total);
+  const end = (bytes: number, error?: Error) =>
+    publish({ operation, bytes, method, durationMs: performance.now() - began, error }, trace);
+  try {
+    const bytes = await call();
+    end(bytes);
+    return bytes;
+  } catch (error) {
+    end((error as { bytesMoved?: number }).bytesMoved ?? 0, error as Error);
+    throw error;
+  }
 }
 
 /** Publishes an event; costs almost nothing without subscribers. */

@@ -110,6 +110,11 @@ export class Pair implements Task {
     return this.#up.path.bytes + this.#down.path.bytes === 0 ? this.#activeAt : Infinity;
   }
 
+  /** Bytes moved in each direction. */
+  get bytes(): readonly [up: number, down: number] {
+    return [this.#up.path.bytes, this.#down.path.bytes];
+  }
+
   /** Whether any bytes had to be copied. */
   get copied(): boolean {
     return this.#up.path.copied || this.#down.path.copied;

@@ -11,6 +11,7 @@ import { fitConnections } from "./server/room.ts";
 import { dialPortably } from "./server/dial_portably.ts";
 import { hostOfAddress } from "./endpoint.ts";
 import type { CheckedOptions } from "./server/options.ts";
+import { RelayTraces } from "./server/traces.ts";
 import type { Side } from "./side.ts";
 
 /** Accepts and copies; counts like the threads do. */
@@ -20,6 +21,8 @@ export class PortableRelay {
   readonly #upstreams: readonly SocketAddress[];
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
+  #traces: RelayTraces | undefined;
+  #lastNumber = 0;
 
   /** Relays to the first of `upstreams` that answers. Call {@linkcode listen} next. */
   constructor(options: CheckedOptions, counters: Counters, upstreams: readonly SocketAddress[]) {
@@ -34,6 +37,7 @@ export class PortableRelay {
 
   /** Starts to accept; resolves to the address. */
   async listen(address: SocketAddress): Promise<SocketAddress> {
+    if (RelayTraces.wanted()) this.#traces = new RelayTraces();
     await new Promise<void>((resolve, reject) => {
       this.#server.once("error", reject);
       this.#server.listen(optionsOf(address), resolve);
@@ -71,19 +75,24 @@ export class PortableRelay {
     // Code that waits for the socket reports its errors.
     client.on("error", () => {});
     let broken = true;
+    let failure: Error | undefined;
+    const progress = this.#progress();
+    const key = String(++this.#lastNumber);
+    this.#traces?.start(key);
     const sockets = [client];
     try {
       const upstream = await this.#connect(client);
-      if (upstream === undefined) return;
+      if (upstream instanceof Error) return void (failure = upstream);
       sockets.push(upstream);
       this.#sockets.add(upstream);
       await copyPair(sideOf(client), sideOf(upstream), {
         idleMs: this.#options.idleMs,
-        progress: this.#progress(),
+        progress,
         signal: undefined,
       });
       broken = false;
     } catch (error) {
+      failure = error as Error;
       const idle = (error as { code?: string }).code === "ETIMEDOUT";
       counters[idle ? Count.IDLE : Count.BROKEN]!++;
     } finally {
@@ -94,11 +103,12 @@ export class PortableRelay {
         this.#sockets.delete(socket);
       }
       counters[Count.ACTIVE]!--;
+      this.#traces?.end(key, progress.bytes, sockets.length > 1 ? "copy" : "none", failure);
     }
   }
 
-  /** Connects to an upstream; `undefined` if none answers, or the client has disconnected. */
-  async #connect(client: Socket): Promise<Socket | undefined> {
+  /** Connects to an upstream; returns the error if none answers, or the client has disconnected. */
+  async #connect(client: Socket): Promise<Socket | Error> {
     const counters = this.#counters;
     const controller = new AbortController();
     const cancel = () => controller.abort();
@@ -112,7 +122,7 @@ export class PortableRelay {
         counters[Count.UNREACHED]!++;
         counters[Count.LAST_ERRNO] = errnoNumber((error as { code?: string }).code ?? "");
       }
-      return undefined;
+      return error as Error;
     } finally {
       client.off("close", cancel);
     }

@@ -6,7 +6,7 @@ import { publish, publishStart } from "../engine/diagnostics.ts";
 import { copyPair } from "./copying.ts";
 import { closeUntaken, examine, type Side } from "./side.ts";
 import { endUnreached } from "./server/unreached.ts";
-import { splicePair } from "./thread.ts";
+import { hasThread, splicePair } from "./thread.ts";
 import type { RelayOptions, RelayProgress, RelayResult, RelayTarget } from "./types.ts";
 
 const ACTION = "relay";
@@ -80,7 +80,8 @@ export async function relay(
     if (signal?.aborted) throw new AbortError(0, signal.reason);
     const [first, second] = sides as [Side, Side];
     if (onProgress !== undefined) timer = setInterval(tell, PROGRESS_MS);
-    const run = first.takeable && second.takeable ? splicePair : copyPair;
+    const takeable = first.takeable && second.takeable;
+    const run = takeable && await hasThread() ? splicePair : copyPair;
     begun = true;
     const method = await run(first, second, { idleMs: idleTimeoutMs, progress, signal });
     onProgress?.({ ...progress });

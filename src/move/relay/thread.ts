@@ -5,7 +5,7 @@ import { AbortError, errnoNumber, SyscallError } from "../../errors.ts";
 import type { TakenConnection } from "../../runtime/take_over.ts";
 import * as raw from "../../sys/raw/mod.ts";
 import { WorkerPool } from "../../threads/worker_pool.ts";
-import { jobLocation } from "../../threads/worker_location.ts";
+import { isWorkerMissing, jobLocation, warnOfFallback } from "../../threads/worker_location.ts";
 import type { PairSettings, RelayProgress } from "./types.ts";
 import type { RelayCommand, RelayJobData } from "./server/commands.ts";
 import { Count, type Counters, newCounters } from "./server/counters.ts";
@@ -16,6 +16,28 @@ const ACTION = "relay between two sockets";
 let current: WorkerPool | undefined;
 let pairs = 0;
 let lastPair = 0;
+
+/** Whether the file of the thread's Worker is missing; that does not change. */
+let missing = false;
+
+/**
+ * Whether the thread runs; starts it. Nothing is taken over before: without the file of its Worker, the
+ * sockets must remain the runtime's.
+ */
+export async function hasThread(): Promise<boolean> {
+  if (missing) return false;
+  try {
+    const pool = thread();
+    pool.ref();
+    await pool.ready.finally(() => pairs === 0 && pool.unref());
+    return true;
+  } catch (cause) {
+    if (!isWorkerMissing(cause)) throw cause;
+    missing = true;
+    warnOfFallback("relays", cause);
+    return false;
+  }
+}
 
 /** Relays between two sockets by splice, until both directions have ended, and closes them. */
 export async function splicePair(
@@ -87,6 +109,7 @@ function thread(): WorkerPool {
     total: new Int32Array(new SharedArrayBuffer(4)),
     maxConnections: 0,
     sheds: false,
+    traced: false,
     index: 0,
     shares: null,
   };

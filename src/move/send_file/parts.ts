@@ -12,6 +12,14 @@ import { sendRange } from "./send_loop.ts";
 /** A part of a file, or bytes. */
 export type BodyPart = Uint8Array | { readonly start: number; readonly length: number };
 
+/** Responses of which sluice has written on the descriptor of the connection. */
+const written = new WeakSet<ServerResponse>();
+
+/** Whether a part of the file has left by a system call of sluice, and not by the runtime's writes. */
+export function isSentBySystem(res: ServerResponse): boolean {
+  return written.has(res);
+}
+
 /**
  * Sends a body of several parts, such as `multipart/byteranges`, and ends the response.
  *
@@ -35,7 +43,10 @@ export async function sendParts(
       // Through the runtime's own write, so that no bytes of ours wait in a cork at the end.
       if (part instanceof Uint8Array) await taken(sink.write(part), progress);
       else if (body === null) await copyRange(file.fd, part, sink, progress);
-      else await sendRange(body.connection, { ...file, ...part }, {}, progress, sink, body.cork);
+      else {
+        written.add(res);
+        await sendRange(body.connection, { ...file, ...part }, {}, progress, sink, body.cork);
+      }
     }
   };
   await progress.run(async () => {

@@ -39,7 +39,7 @@ describe("HTTPS without foreign functions", () => {
   }
 
   const listen = (tls: TlsOptions, more: { fallback?: string } = {}) =>
-    listenPortably(configure({ root: site.root, tls, ...more }), new Float64Array(COUNTERS));
+    listenPortably(configure({ root: site.root, tls, ...more }), new Float64Array(COUNTERS), "");
 
   const files = (host: string) => ({
     cert: join(site.root, `.${host}.pem`),

@@ -9,6 +9,8 @@ import {
   broadcast,
   copyFile,
   createReadStream,
+  createRelay,
+  DirectFile,
   relay,
   sendFile,
   transfer,
@@ -18,6 +20,7 @@ import {
 import { createFileServer } from "../../../src/http/mod.ts";
 import { available } from "../../../src/sys/libc.ts";
 import { Folder, noise, Reader } from "../../_kit/bytes.ts";
+import { freePort as unused } from "../../_kit/free_port.ts";
 import { listen, stop, withSockets } from "../../_kit/targets_net.ts";
 
 const SIZE = 300_000;
@@ -111,6 +114,71 @@ describe("the tracing channel sluice:transfer", () => {
       assert.equal("error" in last, false);
     });
   }
+
+  it("tells reads and writes of a DirectFile, and their errors", async () => {
+    const file = await DirectFile.open(folder.file(noise(8192)), { access: "write" });
+    const seen = await traced(async () => {
+      await file.write(noise(4096), 4096);
+      await file.read(new Uint8Array(SIZE), 0);
+      const reading = file.read(new Uint8Array(10), 0, { signal: AbortSignal.abort() });
+      await assert.rejects(reading, { name: "AbortError" });
+    });
+    await file.close();
+    assert.deepEqual(
+      seen.filter(([event]) => event === "asyncEnd").map(([, { operation, total, bytes }]) =>
+        `${operation} ${bytes}/${total}`
+      ),
+      ["DirectFile.write 4096/4096", "DirectFile.read 8192/300000", "DirectFile.read 0/10"],
+    );
+    const failed = seen.filter(([event]) => event === "error").map(([, { error }]) => error!.name);
+    assert.deepEqual(failed, ["AbortError"]);
+    for (const [, { method }] of seen) assert.match(method!, /^(direct|buffered)$/);
+  });
+
+  it("tells each connection of createRelay(), also one that reaches nothing", async () => {
+    const upstream = createServer((socket) => socket.end(noise(SIZE)));
+    const port = await listen(upstream);
+    const seen = await traced(async () => {
+      for (const to of [port, await unused()]) {
+        const made = createRelay({ listen: "127.0.0.1:0", upstream: to });
+        const address = await made.listen();
+        const client = connect(address.port, "127.0.0.1");
+        let bytes = 0;
+        client.on("error", () => {}).on("data", (chunk) => bytes += chunk.length);
+        await new Promise((resolve) => client.on("close", resolve));
+        assert.equal(bytes, to === port ? SIZE : 0);
+        await made.close();
+      }
+    });
+    await stop(upstream);
+    const ends = seen.filter(([event]) => event === "asyncEnd").map(([, trace]) => trace);
+    assert.deepEqual(seen.map(([event]) => event), [
+      ...["start", "asyncEnd"],
+      ...["start", "error", "asyncEnd"],
+    ]);
+    const [moved, failed] = ends as [TransferTrace, TransferTrace];
+    assert.deepEqual([moved.operation, moved.bytes], ["createRelay", SIZE]);
+    assert.match(moved.method!, /^(splice|copy)$/);
+    assert.ok(moved.durationMs! >= 0);
+    assert.equal((failed.error as { code?: string }).code, "ECONNREFUSED");
+    assert.equal(failed.method, "none");
+  });
+
+  it("tells the end of connections that closing a relay cuts", async () => {
+    const upstream = createServer((socket) => socket.on("error", () => {}).write("hello"));
+    const port = await listen(upstream);
+    const seen = await traced(async () => {
+      const made = createRelay({ listen: "127.0.0.1:0", upstream: port });
+      const client = connect((await made.listen()).port, "127.0.0.1");
+      client.on("error", () => {});
+      await once(client, "data");
+      await made.close({ graceMs: 0 });
+      client.destroy();
+    });
+    await stop(upstream);
+    assert.deepEqual(seen.map(([event]) => event), ["start", "error", "asyncEnd"]);
+    assert.ok(seen.at(-1)![1].error instanceof Error);
+  });
 
   it("tells a stream of createReadStream(), and a file that is followed", async () => {
     const seen = await traced(() =>

@@ -4,10 +4,8 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it } from "node:test";
-import {
-  createRelay,
-  type RelayServerOptions,
-} from "../../../src/move/relay/server/relay_server.ts";
+import { createRelay } from "../../../src/move/relay/server/create_relay.ts";
+import type { RelayServerOptions } from "../../../src/move/relay/server/relay_server.ts";
 import * as sys from "../../../src/sys/mod.ts";
 import { assertDescriptors, openDescriptors } from "../../_kit/descriptors.ts";
 import { exchange, Listener, Peer, until } from "../../_kit/peer.ts";

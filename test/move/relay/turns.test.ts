@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import process from "node:process";
 import { describe, it } from "node:test";
-import { createRelay } from "../../../src/move/relay/server/relay_server.ts";
+import { createRelay } from "../../../src/move/relay/server/create_relay.ts";
 import { PIPE_BYTES, relayPool } from "../../../src/move/engine/pipe_pool.ts";
 import { Direction, type SharedBuffers, Turn } from "../../../src/move/relay/direction.ts";
 import { noise, sha256 } from "../../_kit/bytes.ts";

@@ -2,25 +2,17 @@
 
 import type { Server } from "node:http";
 import { platform } from "../../../../ffi/platform/mod.ts";
-import { builtin } from "../../../builtins.ts";
-import { available } from "../../../sys/libc.ts";
-import * as raw from "../../../sys/raw/mod.ts";
-import { getsockname } from "../../../sys/net/sockets.ts";
+import { available, NO_CALLS } from "../../../sys/libc.ts";
 import { type CloseOptions, cutAfter, graceOf } from "../../../threads/grace.ts";
-import { isLoopback, withoutPacing } from "../../../sys/net/loopback.ts";
-import { type ServerAddress, serverAddress, urlOf } from "../../../sys/net/server_address.ts";
-import { type Command, COUNTERS } from "./config.ts";
-import { EventReader } from "./event_reader.ts";
-import { resolveFallback } from "../proxy/options.ts";
-import type { FallbackTls } from "./fallback_tls.ts";
+import { isWorkerMissing, warnOfFallback } from "../../../threads/worker_location.ts";
+import { type ServerAddress, urlOf } from "../../../sys/net/server_address.ts";
+import { ThreadedServer } from "../thread/threaded_server.ts";
+import { COUNTERS } from "./config.ts";
 import { listenPortably, type PortableServer } from "./portable_server.ts";
-import { landlock } from "../thread/sandbox.ts";
-import { ServerThreads } from "./server_threads.ts";
-import { checkFolders, openToListen, socketIdentity } from "./listen.ts";
+import { checkFolders } from "./listen.ts";
 import { configure, type FileServerOptions, type ServerConfig } from "./options.ts";
 import { type FileServerStats, statsOf } from "./stats.ts";
 import { startRedirect, stopRedirect } from "./https_redirect.ts";
-import type { TlsControl } from "./tls_control.ts";
 
 export type { CloseOptions, ServerAddress };
 
@@ -30,27 +22,20 @@ const CLOSED = "Cannot listen: the server was closed";
 export class FileServer implements AsyncDisposable {
   readonly #config: ServerConfig;
   readonly #counters: Float64Array<SharedArrayBuffer>;
-  #threads: ServerThreads | undefined;
+  #threaded: ThreadedServer | undefined;
   #portable: PortableServer | undefined;
-  #tls: TlsControl | undefined;
-  #fallbackTls: FallbackTls | undefined;
   #redirect: Server | undefined;
-  /** Receives the threads' events. */
-  readonly #events: EventReader | undefined;
-  /** Distinguishes this server's Unix socket from one that has replaced it. */
-  #socketIdentity: string | undefined;
+  #reason: string | null = null;
   #address: ServerAddress | undefined;
   #listening: Promise<ServerAddress> | undefined;
   #closing: Promise<void> | undefined;
   /** Rejected by the first {@linkcode close}. */
   readonly #closed = Promise.withResolvers<never>();
   #referenced = true;
-  #serves = false;
 
   /** Prepares to serve; `createFileServer` builds the configuration. */
   constructor(config: ServerConfig) {
     this.#config = config;
-    this.#events = config.onRequest && new EventReader(config.onRequest);
     this.#closed.promise.catch(() => {});
     const bytes = config.threads * COUNTERS * Float64Array.BYTES_PER_ELEMENT;
     this.#counters = new Float64Array(new SharedArrayBuffer(bytes));
@@ -63,7 +48,9 @@ export class FileServer implements AsyncDisposable {
    *
    * @throws {SyscallError} `EADDRINUSE`, `EACCES`, `EADDRNOTAVAIL`; `ENOENT`, `ENOTDIR` for the
    * folder.
-   * @throws {UnsupportedError} When Workers cannot start.
+   * @throws {UnsupportedError} When Workers are not permitted; when an option needs threads of sluice
+   * and their file is missing. Without such an option, the runtime's HTTP server answers: see
+   * {@linkcode reason}.
    * @throws {Error} After {@linkcode close}: create another server.
    */
   listen(): Promise<ServerAddress> {
@@ -84,6 +71,22 @@ export class FileServer implements AsyncDisposable {
     return this.#address && urlOf(this.#config.tls === undefined ? "http" : "https", this.#address);
   }
 
+  /**
+   * Whether threads of sluice serve; `false` if the runtime's own HTTP server does, which takes time of
+   * your program's thread. `undefined` until it listens.
+   */
+  get native(): boolean | undefined {
+    return this.#address && this.#portable === undefined;
+  }
+
+  /**
+   * Why the runtime's own HTTP server answers: foreign calls are unavailable, or the file of sluice's
+   * Worker is missing, as in a bundle without `sluice/worker`. `null` while threads of sluice serve.
+   */
+  get reason(): string | null {
+    return this.#reason;
+  }
+
   /** Statistics of all threads. */
   stats(): FileServerStats {
     return statsOf(this.#counters, this.#config.tls !== undefined);
@@ -97,9 +100,7 @@ export class FileServer implements AsyncDisposable {
    */
   async reload(): Promise<void> {
     this.#portable?.reload();
-    await this.#tls?.reload();
-    await this.#fallbackTls?.reload(this.#threads);
-    await this.#threads?.call("reload" satisfies Command);
+    await this.#threaded?.reload();
   }
 
   /** Keeps the process alive while the server listens, which is the default. */
@@ -115,7 +116,7 @@ export class FileServer implements AsyncDisposable {
   #refer(on: boolean): this {
     this.#referenced = on;
     // A server that is closing keeps the process alive.
-    for (const it of this.#closing === undefined ? [this.#portable?.server, this.#threads] : []) {
+    for (const it of this.#closing === undefined ? [this.#portable?.server, this.#threaded] : []) {
       if (on) it?.ref();
       else it?.unref();
     }
@@ -146,56 +147,32 @@ export class FileServer implements AsyncDisposable {
   }
 
   async #listen(): Promise<ServerAddress> {
-    const { fallback, sandbox, sites, tls } = this.#config;
     // Another machine may take its time, or never answer: close() does not wait for that.
-    await Promise.race([checkFolders(sites), this.#closed.promise]);
-    if (platform.os !== "linux" || !available()) return await this.#listenPortably();
-    // Load it only for HTTPS, and before the sandbox, which might forbid reading the module.
-    const secure = tls && await import("./tls_control.ts");
-    if (sandbox) landlock();
-    if (tls !== undefined) this.#tls = new secure!.TlsControl(tls);
-    let listener = -1;
+    await Promise.race([checkFolders(this.#config.sites), this.#closed.promise]);
+    if (platform.os !== "linux" || !available()) return await this.#listenPortably(NO_CALLS);
+    const threaded = new ThreadedServer(this.#config, this.#counters);
     try {
-      const outward = fallback?.tls && await import("./fallback_tls.ts");
-      this.#fallbackTls = outward ? new outward.FallbackTls(fallback!.tls!) : undefined;
-      const others = fallback && await resolveFallback(fallback, this.#fallbackTls?.context);
-      listener = await openToListen(this.#config);
-      this.#tell(listener);
-      const { onError } = this.#config;
-      this.#threads = new ServerThreads(this.#config, {
-        listener,
-        fallback: others ?? null,
-        counters: this.#counters,
-        events: this.#events,
-        tls: this.#tls?.data ?? null,
-        // Earlier errors reject `listen()`.
-        ended: (error) => this.#serves && onError(error),
-      });
-      // Otherwise the process might end before the promise settles.
-      this.#threads!.ref();
-      await this.#threads!.ready;
-      this.#tls?.attach(this.#threads!);
-      this.#redirect = await startRedirect(this.#config, this.#address!);
-      this.#serves = true;
+      this.#address = await threaded.listen();
     } catch (cause) {
-      await this.#stop();
-      throw cause;
-    } finally {
-      if (listener >= 0) raw.close(listener);
+      if (!isWorkerMissing(cause) || this.#closing !== undefined) throw cause;
+      const address = await this.#listenPortably(cause.message);
+      warnOfFallback("serves files", cause);
+      return address;
     }
-    if (!this.#referenced && this.#closing === undefined) this.#threads!.unref();
-    return this.#address!;
+    this.#threaded = threaded;
+    try {
+      this.#redirect = await startRedirect(this.#config, this.#address);
+    } catch (cause) {
+      await threaded.close();
+      throw cause;
+    }
+    if (!this.#referenced && this.#closing === undefined) threaded.unref();
+    return this.#address;
   }
 
-  #tell(listener: number): void {
-    const name = getsockname(listener);
-    if (isLoopback(name)) withoutPacing(listener);
-    this.#address = serverAddress(name);
-    this.#socketIdentity = name.family === "Unix" ? socketIdentity(name.path) : undefined;
-  }
-
-  async #listenPortably(): Promise<ServerAddress> {
-    this.#portable = await listenPortably(this.#config, this.#counters);
+  async #listenPortably(reason: string): Promise<ServerAddress> {
+    this.#portable = await listenPortably(this.#config, this.#counters, reason);
+    this.#reason = reason;
     this.#address = this.#portable.address;
     try {
       this.#redirect = await startRedirect(this.#config, this.#address);
@@ -211,29 +188,14 @@ export class FileServer implements AsyncDisposable {
     await this.#listening?.catch(() => {});
     stopRedirect(this.#redirect);
     await this.#portable?.close();
-    if (this.#threads !== undefined) {
-      this.#threads.ref();
-      // Rejected if the pool is closed first.
-      await this.#threads.call("drain" satisfies Command).catch(() => {});
-    }
-    await this.#stop();
+    await this.#threaded?.drain();
+    await this.#threaded?.close();
   }
 
   /** Ends the threads with all their connections, which lets `#close` continue. */
   #cut(): void {
-    const end = () => void (this.#portable?.cut(), this.#threads?.close());
+    const end = () => void (this.#portable?.cut(), this.#threaded?.cut());
     this.#listening?.then(end, end);
-  }
-
-  async #stop(): Promise<void> {
-    await this.#threads?.close();
-    await this.#events?.close();
-    await this.#tls?.close();
-    this.#fallbackTls?.close();
-    const { path } = this.#config;
-    const identity = this.#socketIdentity;
-    if (path === undefined || identity === undefined || socketIdentity(path) !== identity) return;
-    builtin("fs").rmSync(path, { force: true });
   }
 }
 
@@ -243,7 +205,8 @@ export class FileServer implements AsyncDisposable {
  * Its own threads accept, answer and send, so your program cannot delay it. It speaks strict
  * HTTP/1.1 with keep-alive and pipelining, ranges, conditional requests and sidecars. Small files
  * come from memory, larger ones by sendfile(2); a file outside the page cache does not block other
- * clients. Without foreign calls, it serves through `node:http` and copies.
+ * clients. Without foreign calls, it serves through `node:http` and copies. It also does so, with a
+ * warning, if the file of its threads is missing: see {@linkcode FileServer.reason}.
  *
  * @throws {TypeError} When an option has the wrong type.
  * @throws {RangeError} When a number among them is out of range.

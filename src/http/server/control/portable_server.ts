@@ -1,7 +1,8 @@
-/** The same server without foreign calls: through `node:http`, by copying. @module */
+/** The same server without threads of its own: through `node:http` of the runtime. @module */
 
 import type { IncomingMessage, RequestListener, Server, ServerResponse } from "node:http";
 import { UnsupportedError } from "../../../errors.ts";
+import { isSentBySystem } from "../../../move/send_file/parts.ts";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { builtin } from "../../../builtins.ts";
@@ -45,12 +46,15 @@ export interface PortableServer {
 /**
  * Starts to serve; counts into the `counters` of one thread. Has no access log and no limits of its
  * own.
+ *
+ * @param reason Why there are no threads.
  */
 export async function listenPortably(
   config: ServerConfig,
   counters: Float64Array,
+  reason: string,
 ): Promise<PortableServer> {
-  refuseWhatIsMissing(config);
+  refuseWhatIsMissing(config, reason);
   const { backlog, host, limits, path, port } = config;
   const tell = reporterOf(config);
   const guard = config.auth && new Guard(config.auth);
@@ -159,30 +163,20 @@ function plain({ address, family, port }: IpAddress): IpAddress {
   return { family, address, port };
 }
 
-function refuseWhatIsMissing({ fd, limits, log, sandbox, sites }: ServerConfig): void {
-  if (fd !== undefined) {
-    throw new UnsupportedError({
-      action: "listen on a socket that is there",
-      reason: "foreign calls are unavailable here",
-    });
-  }
+/** Refuses options that only threads of sluice can carry out. */
+function refuseWhatIsMissing(
+  { fd, limits, log, sandbox, sites }: ServerConfig,
+  reason: string,
+): void {
+  const refuse = (action: string, more = "") => {
+    throw new UnsupportedError({ action, reason: `${reason}${more}` });
+  };
+  if (fd !== undefined) refuse("listen on a socket that is there");
   if (limits.maxRate > 0 || sites.some(({ rate }) => rate.maxRate > 0)) {
-    throw new UnsupportedError({
-      action: "limit the rate of connections",
-      reason: "foreign calls are unavailable here, and the kernel keeps the limit",
-    });
+    refuse("limit the rate of connections", ", and the kernel keeps the limit");
   }
-  if (sandbox) {
-    throw new UnsupportedError({
-      action: "put the threads of a server into a sandbox",
-      reason: "foreign calls are unavailable here; it needs Linux and FFI",
-    });
-  }
-  if (log === undefined) return;
-  throw new UnsupportedError({
-    action: "write an access log",
-    reason: "foreign calls are unavailable here; use onRequest instead",
-  });
+  if (sandbox) refuse("put the threads of a server into a sandbox", "; it needs Linux and FFI");
+  if (log !== undefined) refuse("write an access log", "; use onRequest instead");
 }
 
 /** The program's function, for the requests that are to be reported. */
@@ -226,7 +220,7 @@ function observe(
       bytes: writableFinished ? total : 0,
       total,
       durationMs: performance.now() - began,
-      transfer: "copy",
+      transfer: isSentBySystem(res) ? "sendfile" : "copy",
       referer: req.headers.referer ?? "",
       userAgent: req.headers["user-agent"] ?? "",
       state: writableFinished ? "done" : "aborted",

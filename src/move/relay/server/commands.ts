@@ -18,6 +18,8 @@ export interface RelayJobData {
   readonly sheds: boolean;
   /** Index of this thread. */
   readonly index: number;
+  /** Whether to report each connection: see traces.ts. */
+  readonly traced: boolean;
   /** `null` for a single thread. */
   readonly shares: Shares | null;
 }

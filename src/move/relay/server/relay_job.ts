@@ -12,6 +12,7 @@ import { Count } from "./counters.ts";
 import { Direction, type SharedBuffers, TURN_BYTES } from "../direction.ts";
 import { Pair, type PairOwner, WATCHED } from "../pair.ts";
 import { oldestSilent } from "./room.ts";
+import { endOf, Report } from "./traces.ts";
 import { relayPool } from "../../engine/pipe_pool.ts";
 
 /** Relays until `job.stopping()`. */
@@ -27,6 +28,9 @@ class RelayThread implements PairOwner {
   readonly #job: JobContext;
   readonly #data: RelayJobData;
   readonly #connections = new Set<Pair | Attempt>();
+  /** Numbers of the connections, if each is reported. */
+  readonly #numbers: Map<Pair | Attempt, number> | undefined;
+  #lastNumber = 0;
   readonly #adopted = new Map<number, Pair>();
   #acceptor: Acceptor | undefined;
   #placement: Placement | undefined;
@@ -36,6 +40,7 @@ class RelayThread implements PairOwner {
     this.#job = job;
     this.#data = job.data as RelayJobData;
     this.idleMs = this.#data.idleMs;
+    this.#numbers = this.#data.traced ? new Map() : undefined;
     this.loop = new Loop(job, (message) => {
       const { id, command } = message as WorkerCommand<RelayCommand>;
       this.#obey(id, command);
@@ -54,6 +59,7 @@ class RelayThread implements PairOwner {
       this.#placement?.close();
       for (const connection of this.#connections) connection.cut(ESHUTDOWN);
       for (const pair of this.#adopted.values()) pair.cut(ESHUTDOWN);
+      if (this.#numbers !== undefined) this.#job.flush();
       this.buffers.pipes.close();
       this.#data.counters[Count.PIPES] = this.buffers.pipes.open;
     }
@@ -71,6 +77,7 @@ class RelayThread implements PairOwner {
   ended(pair: Pair, result: number): void {
     if (result === ETIMEDOUT) this.#data.counters[Count.IDLE]!++;
     else if (result < 0 && result !== ECANCELED) this.#data.counters[Count.BROKEN]!++;
+    this.#tellEnd(pair, result);
     this.#leave(pair);
   }
 
@@ -88,6 +95,7 @@ class RelayThread implements PairOwner {
           counters[Count.UNREACHED]!++;
           counters[Count.LAST_ERRNO] = -result;
         }
+        this.#tellEnd(attempt, result);
         this.#leave(attempt);
       },
     };
@@ -96,6 +104,7 @@ class RelayThread implements PairOwner {
       counters[Count.ACCEPTED]!++;
       this.#connections.add(attempt);
       counters[Count.ACTIVE] = this.#connections.size;
+      if (this.#numbers !== undefined) this.#tellStart(attempt);
       attempt.start();
     };
     if (shares !== null) this.#placement = new Placement(this.loop, shares, index, accepted);
@@ -127,9 +136,29 @@ class RelayThread implements PairOwner {
     const down = new Direction(buffers, server, client);
     const pair = new Pair(up, down, this);
     this.#connections.add(pair);
+    if (this.#numbers !== undefined) {
+      this.#numbers.set(pair, this.#numbers.get(attempt)!);
+      this.#numbers.delete(attempt);
+    }
     this.loop.pass(client, pair.first());
     this.loop.pass(server, pair.second());
     pair.start();
+  }
+
+  #tellStart(attempt: Attempt): void {
+    this.#numbers!.set(attempt, ++this.#lastNumber);
+    this.#job.complete(Report.STARTED, this.#lastNumber);
+  }
+
+  #tellEnd(connection: Pair | Attempt, result: number): void {
+    const number = this.#numbers?.get(connection);
+    if (number === undefined) return;
+    this.#numbers!.delete(connection);
+    const [up, down] = connection instanceof Pair ? connection.bytes : [0, 0];
+    this.#job.complete(Report.UP, up);
+    this.#job.complete(Report.DOWN, down);
+    const copied = connection instanceof Pair && connection.copied;
+    this.#job.complete(Report.ENDED, endOf(number, -result, copied));
   }
 
   /** Resets the oldest connection on which nothing has moved; false where there is none. */

@@ -5,7 +5,7 @@ import { builtin } from "../../../builtins.ts";
 import type { SocketAddress } from "../../../sys/net/address.ts";
 import { closeWithWorker } from "../../../runtime/adopt.ts";
 import { check } from "../../../sys/check.ts";
-import { available } from "../../../sys/libc.ts";
+import { available, NO_CALLS } from "../../../sys/libc.ts";
 import * as raw from "../../../sys/raw/mod.ts";
 import { ShutdownHow } from "../../../sys/flags/socket.ts";
 import { getsockname } from "../../../sys/net/sockets.ts";
@@ -22,6 +22,7 @@ export type { CloseOptions, RelayServerOptions, ServerAddress };
 import { PortableRelay } from "../portable.ts";
 import { type RelayStats, sumUp } from "./stats.ts";
 import { startThreads } from "./threads.ts";
+import { isWorkerMissing, warnOfFallback } from "../../../threads/worker_location.ts";
 
 const CLOSED = "Cannot listen: the relay was closed";
 
@@ -52,6 +53,7 @@ export class Relay implements AsyncDisposable {
   #closing: Promise<void> | undefined;
   #referenced = true;
   #ready = false;
+  #reason: string | null = null;
 
   /** Use {@linkcode createRelay}. */
   constructor(options: RelayServerOptions) {
@@ -79,7 +81,7 @@ export class Relay implements AsyncDisposable {
    *
    * @throws {SyscallError} `EADDRINUSE`, also for an existing path; `EACCES`, `EADDRNOTAVAIL` and
    * others.
-   * @throws {UnsupportedError} When Workers cannot start.
+   * @throws {UnsupportedError} When Workers are not permitted.
    * @throws {Error} With `code` `"ENOTFOUND"` and others when a name cannot be resolved.
    */
   listen(): Promise<ServerAddress> {
@@ -87,9 +89,17 @@ export class Relay implements AsyncDisposable {
     return Promise.reject(new Error(CLOSED));
   }
 
-  /** How bytes move: `"copy"` without foreign calls. */
+  /** How bytes move: `"copy"` without foreign calls or threads, see {@linkcode reason}. */
   get method(): "splice" | "copy" {
-    return available() ? "splice" : "copy";
+    return available() && this.#reason === null ? "splice" : "copy";
+  }
+
+  /**
+   * Why the runtime's own sockets copy the bytes: foreign calls are unavailable, or the file of sluice's
+   * Worker is missing, as in a bundle without `sluice/worker`. `null` while threads of sluice relay.
+   */
+  get reason(): string | null {
+    return this.#reason;
   }
 
   /** Statistics of the relay. */
@@ -140,7 +150,22 @@ export class Relay implements AsyncDisposable {
     const upstreams = await resolveAll(this.#options.upstream);
     const listen = await resolveEndpoint(this.#options.listen);
     this.#throwIfClosed();
-    if (!available()) return await this.#listenPortably(listen, upstreams);
+    if (!available()) return await this.#listenPortably(listen, upstreams, NO_CALLS);
+    try {
+      return await this.#listenByThreads(listen, upstreams);
+    } catch (cause) {
+      if (!isWorkerMissing(cause) || this.#closing !== undefined) throw cause;
+      this.#pool = this.#address = undefined;
+      const address = await this.#listenPortably(listen, upstreams, cause.message);
+      warnOfFallback("relays", cause);
+      return address;
+    }
+  }
+
+  async #listenByThreads(
+    listen: SocketAddress,
+    upstreams: readonly SocketAddress[],
+  ): Promise<ServerAddress> {
     this.#listener = openListener(listen);
     this.#closeListener = closeWithWorker(this.#listener);
     try {
@@ -170,7 +195,9 @@ export class Relay implements AsyncDisposable {
   async #listenPortably(
     listen: SocketAddress,
     upstreams: readonly SocketAddress[],
+    reason: string,
   ): Promise<ServerAddress> {
+    this.#reason = reason;
     const portable = new PortableRelay(this.#options, this.#counters[0]!, upstreams);
     this.#portable = portable;
     this.#address = serverAddress(await portable.listen(listen));
@@ -215,7 +242,8 @@ export class Relay implements AsyncDisposable {
   }
 
   #fail(error: Error): void {
-    // Before it listens, errors reject `listen()`.
+    // Before it listens, errors reject `listen()`, or the runtime's sockets relay.
+    if (!this.#ready) return;
     const { onError } = this.#options;
     void this.#listening?.then(() => {
       void this.close();
@@ -223,27 +251,4 @@ export class Relay implements AsyncDisposable {
       onError(error);
     }, () => {});
   }
-}
-
-/**
- * Creates a relay between clients and one upstream: see {@linkcode Relay}.
- *
- * Without foreign calls, the runtime's own sockets copy the bytes in your program's thread: see
- * `method`.
- *
- * @param options Address to listen on, address to connect to, and limits.
- * @returns The relay; call its `listen()`.
- *
- * @throws {TypeError} When an option has the wrong type.
- * @throws {RangeError} When a number is out of range.
- *
- * @example Relay a port to a Unix socket
- * ```ts ignore
- * const relay = createRelay({ listen: ":8080", upstream: "unix:/run/app.sock" });
- * console.log(await relay.listen());
- * process.once("SIGTERM", () => relay.close({ graceMs: 10_000 }));
- * ```
- */
-export function createRelay(options: RelayServerOptions): Relay {
-  return new Relay(options);
 }

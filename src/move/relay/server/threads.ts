@@ -10,6 +10,7 @@ import type { RelayJobData } from "./commands.ts";
 import type { Counters } from "./counters.ts";
 import type { CheckedOptions } from "./options.ts";
 import { fitConnections } from "./room.ts";
+import { RelayTraces } from "./traces.ts";
 
 /** Arguments to start the threads. */
 export interface ThreadsStart {
@@ -28,6 +29,7 @@ export function startThreads(
   { counters, ended, listener, options, upstreams }: ThreadsStart,
 ): WorkerPool {
   const { connectMs, idleMs, threads, workerUrl } = options;
+  const traces = RelayTraces.wanted() ? new RelayTraces() : undefined;
   const mailboxes = threads > 1 ? new FdMailboxes(threads) : undefined;
   const total = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
   const maxConnections = fitConnections(options.maxConnections, threads);
@@ -45,10 +47,15 @@ export function startThreads(
       index,
       counters: counters[index]!,
       total,
+      traced: traces !== undefined,
       shares: mailboxes?.shares ?? null,
     }),
     fds: () => [dupCloexec(listener)],
-    gone: () => mailboxes?.close(),
+    gone() {
+      mailboxes?.close();
+      traces?.endAll();
+    },
+    reported: (index, id, result) => traces?.report(index, id, result),
     ended,
   });
 }
