@@ -124,7 +124,7 @@ export class Reader {
   /** Answers a request that did not arrive in time. */
   refuse(status: number): number {
     this.#service.output.begin(this.#connection);
-    this.#refuse(status);
+    this.#refuse(status, Method.OTHER);
     return this.#service.output.end();
   }
 
@@ -249,9 +249,9 @@ export class Reader {
   }
 
   /** Answers an invalid request; the bytes after it cannot be trusted. */
-  #refuse(status: number): boolean {
-    const { output } = this.#service;
-    this.#service.head.forget();
+  #refuse(status: number, method: number = this.#service.head.method): boolean {
+    const { head, output } = this.#service;
+    head.forget(method);
     if (!output.add(this.#service.refusal(status), false, false)) return false;
     this.keep = false;
     return true;

@@ -105,8 +105,8 @@ export class RequestHead {
     return head;
   }
 
-  /** Discards the last head, whose fields are not reliable. */
-  forget(): void {
+  /** Discards the last head, whose fields are not reliable; `method`, if known, decides about a body. */
+  forget(method: number = Method.OTHER): void {
     this.start =
       this.methodEnd =
       this.targetStart =
@@ -114,7 +114,7 @@ export class RequestHead {
       this.targetEnd =
       this.end =
         0;
-    this.method = Method.OTHER;
+    this.method = method === Method.HEAD ? Method.HEAD : Method.OTHER;
     this.minor = 1;
     this.count = this.known = this.twice = 0;
   }

@@ -43,6 +43,7 @@ export function readRequestLine(
 ): number {
   const { bytes } = head;
   let at = start;
+  head.method = Method.OTHER;
   while (at < end && (CLASS[bytes[at]!]! & Class.TOKEN) !== 0) at++;
   if (at === end) return at - start > maxTargetBytes ? -400 : INCOMPLETE;
   if (at === start || bytes[at] !== SP) return -400;

@@ -54,6 +54,20 @@ describe("createFileServer(), about the head of a request,", () => {
     assert.deepEqual(program.requests, []);
   });
 
+  it("sends no body after HEAD, and one after what follows it", async () => {
+    const port = await files();
+    const invalid = "Host: a\r\nHost: b\r\nContent-Length: 5\r\n\r\n";
+    const head = (await talk(port, `HEAD /file.txt HTTP/1.1\r\n${invalid}`)).toString();
+    assert.match(head, /^HTTP\/1\.1 400 /);
+    assert.equal(head.slice(head.indexOf("\r\n\r\n") + 4), "");
+    const first = "HEAD /file.txt HTTP/1.1\r\nHost: a\r\n\r\n";
+    for (const line of ["GET /file.txt HTTP/1.1", "B@D /file.txt HTTP/1.1"]) {
+      const got = (await talk(port, `${first}${line}\r\n${invalid}`)).toString();
+      const [fields, body] = got.slice(got.indexOf("HTTP/1.1 400")).split("\r\n\r\n");
+      assert.equal(body!.length, Number(/Content-Length: (\d+)/i.exec(fields!)?.[1] ?? 0), line);
+    }
+  });
+
   it("answers no other major version", async () => {
     const port = await files();
     for (const version of ["2.0", "0.9", "3.0"]) {
