@@ -169,14 +169,16 @@ function report(all: readonly Measured[], rounds: number): Report {
     ],
     columns: [
       ...["runtime", "M/s produced", "M/s fetched", "M/s by kcat"],
-      ...["CPU-s/GB", "in C", "both ends", "both, plain", "disk, 1", "disk, 3"],
+      ...["CPU-s/GB", "in C", "plain", "both ends", "both, plain", "disk, 1", "disk, 3"],
     ],
     rows: all.map((each) => [
       each.runtime,
       number(each.produced / 1e6),
       millions(each.fetched),
       millions(each.consumed),
-      ...[each.spent, each.inC].map((all) => spread(summarize(all.map(({ server }) => server)))),
+      ...[each.spent, each.inC, each.plain].map((all) =>
+        spread(summarize(all.map(({ server }) => server)))
+      ),
       ...[each.spent, each.plain].map((all) => spread(summarize(all.map(({ both }) => both)))),
       ...each.disk.map(number),
     ]),
@@ -196,6 +198,7 @@ function bars(each: Measured): Bar[] {
     bar("records/s fetched", each.fetched, 1_000_000, "at least"),
     bar("records/s by kcat", each.consumed, 1_000_000, "at least"),
     { ...bar("CPU / sendfile in C", [0], 1.3, "at most"), value: against(each.inC, "server") },
+    { ...bar("CPU / plain", [0], 1.3, "at most"), value: against(each.plain, "server") },
     { ...bar("both ends / plain", [0], 1.3, "at most"), value: against(each.plain, "both") },
     bar("disk reads, 3 consumers / 1", [each.disk[1]! / each.disk[0]!], 1.05, "at most"),
   ];
