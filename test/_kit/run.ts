@@ -4,7 +4,7 @@
  * @module
  */
 
-import { availableParallelism } from "node:os";
+import { availableParallelism, cpus } from "node:os";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
@@ -33,7 +33,7 @@ const HELP = `Usage: npm test -- [options] [file or part of a path ...]
                   runtime (test/_kit/selection.ts has them); may be repeated
   --stress        the long tests in test/stress, which are left out otherwise
   --jobs N        files that are run at a time; test/_kit/apart.ts has those that run alone, and
-                  why (default: two for each processor, because tests also wait)
+                  why (default: two for each processor, and up to six while they mostly wait)
   --retry N       repeat at most N files of each runtime in which a test failed or hung, and no
                   process crashed, alone: one that then passes is named as unstable (default: 0)
   --coverage DIR  collect in this folder which code the tests of the first runtime reach, and those
@@ -62,7 +62,7 @@ const { values, positionals } = parseArgs({
     "partly-bun": { type: "string", multiple: true, default: [] },
     "partly-deno": { type: "string", multiple: true, default: [] },
     stress: { type: "boolean", default: false },
-    jobs: { type: "string", default: String(availableParallelism() * 2) },
+    jobs: { type: "string" },
     retry: { type: "string", default: "0" },
     coverage: { type: "string" },
     verbose: { type: "boolean", default: false },
@@ -108,7 +108,7 @@ if (values.help) {
 }
 
 async function main(): Promise<number> {
-  const lanes = Number(values.jobs);
+  const lanes = Number(values.jobs ?? availableParallelism() * 2);
   if (!Number.isInteger(lanes) || lanes < 1) {
     throw new Error(`Cannot run ${values.jobs} files at a time: it must be 1 or more`);
   }
@@ -230,6 +230,8 @@ async function runAll(rows: Row[], folder: string, lanes: number): Promise<void>
     .sort((a, b) => turnToStart(a.file) - turnToStart(b.file));
   await inLanes<Task>(tasks, {
     lanes,
+    spare: values.jobs === undefined ? availableParallelism() * 4 : 0,
+    idle: idleMeter(),
     turn: ({ file }) => turnOf(file),
     alone: ({ file }) => isAlone(file),
   }, run);
@@ -240,6 +242,22 @@ async function runAll(rows: Row[], folder: string, lanes: number): Promise<void>
       if (row.outcomes.get(file)!.failed === 0) row.unstable.push(file);
     }
   }
+}
+
+/** Tells at each call whether a third of the processors' time since the last one was not used. */
+function idleMeter(): () => boolean {
+  const times = () => {
+    const all = cpus().map((each) => each.times);
+    const sum = (values: number[]) => values.reduce((a, b) => a + b, 0);
+    return [sum(all.map(({ idle }) => idle)), sum(all.flatMap((each) => Object.values(each)))];
+  };
+  let [idleBefore, before] = times() as [number, number];
+  return () => {
+    const [idle, all] = times() as [number, number];
+    const share = (idle - idleBefore) / (all - before);
+    [idleBefore, before] = [idle, all];
+    return share > 1 / 3;
+  };
 }
 
 function notRun(trouble: string): Outcome {

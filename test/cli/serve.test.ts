@@ -331,6 +331,7 @@ describe("the options for uploads", () => {
     assert.throws(() => siteOf(flags(["--upload-host", "a"]), "/srv", undefined), /need --upload/);
     assert.throws(() => siteOf(flags(["--upload-max", "1"]), "/srv", undefined), /need --upload/);
     assert.throws(() => siteOf(flags(["--upload"]), "/srv", "a.txt"), /needs a folder/);
+    assert.throws(() => siteOf(flags(["--404", "a"]), "/srv", undefined), /\/srv\/a is none/);
     assert.throws(() => siteOf(flags(["--archives"]), "/srv", "a.txt"), /needs a folder/);
     const turnedOff = /--archives needs the listings of folders, which --\w+ turns off/;
     for (const other of [["--spa"], ["--fallback", "localhost:1"]]) {

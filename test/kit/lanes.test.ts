@@ -53,6 +53,21 @@ describe("inLanes()", () => {
     assert.ok(beside.get("a1")!.has("b1"));
   });
 
+  it("does more as long as the machine is idle, and not beside those that want to be alone", async () => {
+    for (const idle of [true, false]) {
+      let [running, most] = [0, 0];
+      const tasks = [1, 2, 3, 4];
+      const rules = { lanes: 1, spare: 2, idle: () => idle, turn: () => undefined };
+      await inLanes(tasks, { ...rules, alone: (task) => task === 4 }, async (task) => {
+        most = Math.max(most, ++running);
+        if (task === 4) assert.equal(running, 1);
+        await new Promise((resolve) => setTimeout(resolve, task === 4 ? 0 : idle ? 2500 : 1100));
+        running--;
+      });
+      assert.equal(most, idle ? 3 : 1);
+    }
+  });
+
   it("does those that want to be alone after all others, one at a time", async () => {
     const samples = ["x", "alone1", "y", "alone2", "z"].map((name) => ({
       name,

@@ -1,7 +1,7 @@
 /** Converts the flags of `sluice serve` about files to options of the server. @module */
 
 import { realpathSync, statSync } from "node:fs";
-import { basename, dirname } from "node:path";
+import { basename, dirname, join } from "node:path";
 import type { FileServerOptions } from "../../http/mod.ts";
 import type { Compressed } from "./compress.ts";
 import { folderAt } from "../folder.ts";
@@ -67,7 +67,7 @@ export function siteOf(
     ...isHiddenServed(flags, only) && { dotfiles: "allow" as const },
     ...cleanUrls && { extensions: ["html"] },
     ...index !== undefined && { index },
-    ...flags[404] !== undefined && { notFound: flags[404] },
+    ...flags[404] !== undefined && { notFound: notFoundAt(root, flags[404]) },
     ...authOf(flags),
     ...uploadOf(flags, only),
     ...archivesOf(flags, only),
@@ -76,6 +76,13 @@ export function siteOf(
     ...only !== undefined && { only },
     ...fallback !== undefined && { fallback },
   };
+}
+
+/** Checks the page for missing paths. */
+function notFoundAt(root: string, name: string): string {
+  const path = join(root, name);
+  if (statSync(path, { throwIfNoEntry: false })?.isFile()) return name;
+  throw new Error(`--404 names a file in the folder that is served; ${path} is none`);
 }
 
 /** Whether names that begin with a dot are served. Whoever names such a file wants it. */
