@@ -1,7 +1,15 @@
 import assert from "node:assert/strict";
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { chmodSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { constants } from "node:os";
 import { join } from "node:path";
 import { describe, it } from "node:test";
@@ -12,6 +20,9 @@ import { MAIN, Place, QUIET } from "../_kit/compare.ts";
 import { programArgs } from "../_kit/package.ts";
 
 const AS_ROOT = process.getuid?.() === 0 ? "root may read everything" : false;
+const NO_STRACE = spawnSync("strace", ["-o", "/dev/null", "true"]).status === 0
+  ? false
+  : "strace(1) is missing or may not trace";
 const NO_DEV_FULL = existsSync("/dev/full") ? false : "there is no /dev/full";
 
 describe("sluice compare, in trouble", () => {
@@ -27,12 +38,14 @@ describe("sluice compare, in trouble", () => {
   }
 
   /** Starts it on a file and resolves when it has begun. */
-  async function started(...args: string[]): Promise<ChildProcess> {
+  const started = (...args: string[]) => startedWith({}, ...args);
+
+  async function startedWith(env: NodeJS.ProcessEnv, ...args: string[]): Promise<ChildProcess> {
     const options = ["compare", "--temp", place.folder, ...args];
     const command = [...programArgs(fileURLToPath(MAIN)), ...options];
     const child = spawn(process.execPath, command, {
       stdio: ["ignore", "ignore", "pipe"],
-      env: { ...process.env, ...QUIET },
+      env: { ...process.env, ...QUIET, ...env },
     });
     while (child.exitCode === null && place.made().length === 0) await sleep(20);
     return child;
@@ -44,15 +57,15 @@ describe("sluice compare, in trouble", () => {
     return code ?? 128 + constants.signals[signal];
   }
 
-  /** Processes that have the folder in their command line. */
+  /** Command lines of processes that name the folder. */
   function processes(): string[] {
-    return readdirSync("/proc").filter((name) => /^\d+$/.test(name)).filter((pid) => {
+    return readdirSync("/proc").filter((name) => /^\d+$/.test(name)).map((pid) => {
       try {
-        return readFileSync(`/proc/${pid}/cmdline`, "latin1").includes(place.folder);
+        return readFileSync(`/proc/${pid}/cmdline`, "latin1");
       } catch {
-        return false;
+        return "";
       }
-    });
+    }).filter((line) => line.includes(place.folder));
   }
 
   it("refuses what is no readable file, in one line", async () => {
@@ -121,6 +134,25 @@ describe("sluice compare, in trouble", () => {
       assert.deepEqual(processes(), []);
     });
   }
+
+  it("leaves nothing of what strace(1) has started", { skip: NO_STRACE }, async () => {
+    // What strace runs waits, as for a named pipe that nobody reads any more.
+    const waits = `exec strace -o /dev/null sh -c 'sleep 300; :' compare-part ${place.folder}`;
+    const script = `#!/bin/sh\nPATH=\${PATH#*:}\ncase "$*" in *compare-part*) ${waits};; esac\n`;
+    const bin = join(place.folder, "bin");
+    mkdirSync(bin);
+    writeFileSync(join(bin, "strace"), `${script}exec strace "$@"\n`, { mode: 0o700 });
+    const path = `${bin}:${process.env["PATH"]}`;
+    const child = await startedWith({ PATH: path }, place.file, "--methods", "sluice");
+    const waiting = () => processes().some((line) => line.startsWith("sh\0"));
+    for (let i = 0; i < 1000 && !waiting(); i++) await sleep(20);
+    assert.ok(waiting());
+    child.kill("SIGINT");
+    assert.equal(await ending(child), 130);
+    assert.deepEqual(place.made(), []);
+    for (let i = 0; i < 100 && processes().length > 0; i++) await sleep(50);
+    assert.deepEqual(processes(), []);
+  });
 
   it("leaves nothing whenever it is interrupted", async () => {
     const big = join(place.folder, "big");

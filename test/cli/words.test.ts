@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
@@ -122,13 +122,18 @@ describe("the options of the command", () => {
   });
 
   it("are read by zsh and fish", () => {
-    for (const shell of ["zsh", "fish"] as const) {
-      const { error, status, stderr } = spawnSync(shell, ["-n"], {
-        input: completionFor(shell, commands),
-        encoding: "utf8",
-      });
-      // The shell may not be installed.
-      if (error === undefined) assert.equal(status, 0, stderr);
+    const folder = mkdtempSync(join(tmpdir(), "sluice-"));
+    try {
+      for (const shell of ["zsh", "fish"] as const) {
+        // fish reads no script from a socket, as which standard input may be passed.
+        const path = join(folder, shell);
+        writeFileSync(path, completionFor(shell, commands));
+        const { error, status, stderr } = spawnSync(shell, ["-n", path], { encoding: "utf8" });
+        // The shell may not be installed.
+        if (error === undefined) assert.equal(status, 0, stderr);
+      }
+    } finally {
+      rmSync(folder, { recursive: true });
     }
   });
 

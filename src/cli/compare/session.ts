@@ -86,17 +86,30 @@ export class Session {
       stdio: ["ignore", "pipe", "pipe"],
       // Hides node:ffi's warning that it is experimental.
       env: { ...process.env, NODE_NO_WARNINGS: "1" },
-      timeout: LIFE_MS,
-      killSignal: "SIGKILL",
+      // A process group of its own: see `kill`.
+      detached: true,
     });
     this.#children.add(child);
-    child.once("exit", () => this.#children.delete(child));
+    const life = setTimeout(kill, LIFE_MS, child);
+    child.once("exit", () => {
+      clearTimeout(life);
+      this.#children.delete(child);
+    });
     return child;
   }
 
   #clear(): void {
-    for (const child of this.#children) child.kill("SIGKILL");
+    for (const child of this.#children) kill(child);
     rmSync(this.folder, { recursive: true, force: true });
+  }
+}
+
+/** Kills a process and those that it has started: what strace(1) runs outlives strace. */
+function kill(child: ChildProcess): void {
+  try {
+    process.kill(-child.pid!, "SIGKILL");
+  } catch {
+    // It has not been started, or has ended.
   }
 }
 
