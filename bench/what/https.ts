@@ -179,9 +179,9 @@ function subjectsOf({ runtimes, peers, note }: Context, certificate: Certificate
         },
       });
     add("sluice", "ours", 1, "https_sluice");
-    // Newer than that of most systems, and without kernel TLS.
-    const own = { SLUICE_LIBSSL: "runtime" };
-    if (runtime === "node") add("sluice, OpenSSL of Node.js", "ours", 1, "https_sluice", own);
+    // Without kernel TLS, sluice may prefer the OpenSSL of Node.js, which is newer.
+    const system = { SLUICE_LIBSSL: "libssl.so.3" };
+    if (runtime === "node") add("sluice, system's OpenSSL", "ours", 1, "https_sluice", system);
     for (const [peer, name, script, limit] of PEERS[runtime] ?? []) {
       if (peers.has(peer)) add(name, "peer", limit, script);
     }
@@ -342,7 +342,7 @@ function report(
   return {
     title: "https: createFileServer by TLS beside nginx and others, one thread each",
     method: [
-      `TLS 1.3 with ${CIPHER} and an ECDSA certificate. nginx and ours use the same OpenSSL, but where another one is named; both have one worker. Median (min-max) of ${rounds} interleaved rounds, each beginning with another server. ${PINNING}.`,
+      `TLS 1.3 with ${CIPHER} and an ECDSA certificate. nginx, Bun and Deno use the system's OpenSSL; on Node.js, sluice uses that of Node.js where it is faster (docs/decisions/37). nginx and ours have one worker. Median (min-max) of ${rounds} interleaved rounds, each beginning with another server. ${PINNING}.`,
       `Large: ${CLIENTS} clients download ${SIZE / KIB / KIB} MiB each, and are stopped after ${
         number(DRAIN_SECONDS * scale)
       } s. They discard what arrives inside the kernel and do not decrypt; SHA-256 was checked before. Handshakes are not counted.`,

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { readFileSync } from "node:fs";
 import { backend, runtime, setting } from "../mod.ts";
 import { libraryName } from "../libc/mod.ts";
 import { platform } from "../platform/mod.ts";
@@ -42,30 +43,43 @@ const VERSION = 0;
 
 let found: Libssl | undefined;
 let refusal: Error | undefined;
+let chosen: string | null | undefined;
+
+/**
+ * Makes this thread use the library of the thread that made the contexts that both use. Call it
+ * before {@linkcode libssl}.
+ *
+ * @param path {@linkcode Libssl.path} there.
+ */
+export function useLibssl(path: string | null): void {
+  chosen = path;
+}
 
 /**
  * Returns OpenSSL. Binds it on the first call of each thread.
  *
+ * @param encryptsHere Whether OpenSSL encrypts what is sent, and not the kernel; asked at most
+ * once, and only where Node.js may have the faster library.
  * @throws {Error} When OpenSSL is missing; `message` lists the attempts. The answer is remembered:
  * no library appears while the process runs.
  */
-export function libssl(): Libssl {
+export function libssl(encryptsHere: () => boolean = () => false): Libssl {
   if (found !== undefined) return found;
   if (refusal !== undefined) throw refusal;
   try {
-    return found = find();
+    return found = find(encryptsHere);
   } catch (error) {
     refusal = error as Error;
     throw error;
   }
 }
 
-function find(): Libssl {
+function find(encryptsHere: () => boolean): Libssl {
   if (platform.os !== "linux") throw new Error("sluice uses OpenSSL on Linux only");
   const ffi = backend();
   const loader = loaderOf(ffi);
   const failures: Error[] = [];
-  for (const path of candidates(loader)) {
+  for (const path of candidates(ffi, loader, encryptsHere)) {
     try {
       return open(ffi, loader, path);
     } catch (cause) {
@@ -88,26 +102,62 @@ function loaderOf(ffi: Backend): Loader {
   throw failures[0];
 }
 
-function candidates(loader: Loader): (string | null)[] {
+function candidates(
+  ffi: Backend,
+  loader: Loader,
+  encryptsHere: () => boolean,
+): (string | null)[] {
+  if (chosen !== undefined) return [chosen];
   const wanted = setting("SLUICE_LIBSSL");
   if (wanted === RUNTIME) return [null];
   if (wanted !== undefined && wanted !== "") return [wanted];
   if (runtime().name !== "node") return [LIBRARY];
   // musl lacks RTLD_DEEPBIND, so the functions that Node.js exports would mix with the library's.
   const musl = /musl/.test(libraryName());
-  return musl && loader.symbol(0n, "SSL_CTX_new") !== 0n ? [null] : [LIBRARY, null];
+  if (musl) return loader.symbol(0n, "SSL_CTX_new") !== 0n ? [null] : [LIBRARY, null];
+  const faster = hasWideAes() && !usesWideAes(ffi, loader, LIBRARY) &&
+    usesWideAes(ffi, loader, null) && encryptsHere();
+  return faster ? [null, LIBRARY] : [LIBRARY, null];
+}
+
+/** Whether the processor has the instructions by which OpenSSL 3.1 and later encrypt AES-GCM faster. */
+function hasWideAes(): boolean {
+  try {
+    const [, flags = ""] = /^flags\s*:(.*)$/m.exec(readFileSync("/proc/cpuinfo", "latin1")) ?? [];
+    return ["avx512vl", "vaes", "vpclmulqdq"].every((flag) => flags.includes(` ${flag}`));
+  } catch {
+    return false;
+  }
+}
+
+/** Whether a library is an OpenSSL with that code. */
+function usesWideAes(ffi: Backend, loader: Loader, path: string | null): boolean {
+  try {
+    const version = versionOf(ffi, loader, path);
+    return unfit(version) === undefined && !version.startsWith("OpenSSL 3.0.");
+  } catch {
+    return false;
+  }
+}
+
+function versionOf(ffi: Backend, loader: Loader, path: string | null): string {
+  const handle = path === null ? 0n : loader.open(path);
+  if (loader.symbol(handle, "OpenSSL_version") === 0n) {
+    throw new Error(`${nameOf(path)} exports no OpenSSL_version()`);
+  }
+  const first = ffi.bind(path, { OpenSSL_version: TABLE.OpenSSL_version });
+  return loader.text(BigInt(first.OpenSSL_version(VERSION)));
+}
+
+function nameOf(path: string | null): string {
+  return path ?? `the OpenSSL of ${runtime().name}`;
 }
 
 function open(ffi: Backend, loader: Loader, path: string | null): Libssl {
-  const handle = path === null ? 0n : loader.open(path);
-  const name = path ?? `the OpenSSL of ${runtime().name}`;
-  if (loader.symbol(handle, "OpenSSL_version") === 0n) {
-    throw new Error(`${name} exports no OpenSSL_version()`);
-  }
-  const first = ffi.bind(path, { OpenSSL_version: TABLE.OpenSSL_version });
-  const version = loader.text(BigInt(first.OpenSSL_version(VERSION)));
+  const version = versionOf(ffi, loader, path);
   const reason = unfit(version);
-  if (reason !== undefined) throw new Error(`${name} is ${version}: ${reason}`);
+  if (reason !== undefined) throw new Error(`${nameOf(path)} is ${version}: ${reason}`);
+  const handle = path === null ? 0n : loader.open(path);
   const table: Record<string, Signature> = TABLE;
   const calls = ffi.bind(path, table) as unknown as OpenSsl;
   return {

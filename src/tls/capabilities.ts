@@ -32,7 +32,7 @@ export function probeTls(
 ): TlsCapabilities {
   try {
     const { kernelTls, name: library, version } = describe();
-    const both = kernelTls ? kernel : builtWithout(library);
+    const both = kernelTls || kernel.state !== "works" ? kernel : builtWithout(library);
     return { library, version, reason: null, kernelTls: both };
   } catch (error) {
     const { message } = error as Error;

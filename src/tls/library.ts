@@ -2,6 +2,7 @@
 
 import { type Libssl, libssl as find, type OpenSsl } from "../../ffi/libssl/mod.ts";
 import { UnsupportedError } from "../errors.ts";
+import { probeKernelTls } from "../probe/sockets.ts";
 
 /** Control commands of a BIO: `openssl/bio.h`. */
 const BIO_CTRL_SET_KTLS_TX_SEND_CTRL_MSG = 74;
@@ -24,7 +25,7 @@ const REMEDY =
  */
 export function openssl(): Libssl {
   try {
-    return find();
+    return find(() => probeKernelTls().state !== "works");
   } catch (cause) {
     throw new UnsupportedError({
       action: "serve HTTPS",

@@ -18,7 +18,7 @@ const BUDGET = {
   http: 111_500,
   tls: 6_000,
   declarations: 79_200,
-  texts: 434_000,
+  texts: 440_000,
   maps: 78_000,
   command: 300_000,
 } as const;

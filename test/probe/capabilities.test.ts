@@ -84,7 +84,8 @@ describe("capabilities()", () => {
       capabilities({ folder });
       const before = openDescriptors().length;
       for (let round = 0; round < 5; round++) capabilities({ folder });
-      assert.equal(openDescriptors().length, before);
+      // Runtimes may have closed some of their own meanwhile.
+      assert.ok(openDescriptors().length <= before);
       assert.deepEqual(readdirSync(folder), []);
     } finally {
       rmSync(folder, { recursive: true });

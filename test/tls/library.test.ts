@@ -7,6 +7,7 @@ import process from "node:process";
 import { describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
 import { unfit } from "../../ffi/libssl/mod.ts";
+import { probeKernelTls } from "../../src/probe/sockets.ts";
 import { alpnCallback, alpnCode } from "../../src/tls/alpn/alpn_callback.ts";
 import { tlsLibrary } from "../../src/tls/library.ts";
 import { commandLine, runChild } from "../_kit/child.ts";
@@ -37,9 +38,9 @@ const NO_HIDING = (LIBRARIES.length === 0 || hidden(["true"]).status !== 0) &&
 
 /** How a process describes the library that `SLUICE_LIBSSL` names. */
 async function print(
-  name: string,
+  name?: string,
 ): Promise<{ name?: string; version?: string; error?: string; code?: string }> {
-  const { code, stderr, stdout } = await runChild(PRINT, { env: { SLUICE_LIBSSL: name } });
+  const { code, stderr, stdout } = await runChild(PRINT, { env: { SLUICE_LIBSSL: name ?? "" } });
   assert.equal(code, 0, stderr);
   return JSON.parse(stdout);
 }
@@ -65,6 +66,18 @@ describe("tlsLibrary()", () => {
     const { error, name } = await print("runtime");
     if (ON_NODE) assert.equal(name, "runtime");
     else assert.match(error!, /OpenSSL of (bun|deno) exports no OpenSSL_version/);
+  });
+
+  it("prefers the OpenSSL of Node.js only where it encrypts faster, and nothing else can", {
+    skip: LIBRARIES.length === 0 ? "the system has no libssl.so.3" : false,
+  }, async () => {
+    const flags = /^flags.*$/m.exec(readFileSync("/proc/cpuinfo", "latin1"))?.[0].split(" ") ?? [];
+    const faster = ON_NODE && ["avx512vl", "vaes", "vpclmulqdq"].every((it) =>
+      flags.includes(it)
+    ) &&
+      /^OpenSSL 3\.0\./.test((await print("libssl.so.3")).version!) &&
+      !/^3\.0\./.test(process.versions["openssl"]!) && probeKernelTls().state !== "works";
+    assert.equal((await print()).name, faster ? "runtime" : "libssl.so.3");
   });
 
   it("does without the library of the system on Node.js, and says what is missing on others", {

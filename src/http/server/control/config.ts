@@ -67,6 +67,8 @@ export interface JobData {
   readonly shares: Shares | null;
   /** HTTPS; `null` for HTTP. */
   readonly tls: TlsData | null;
+  /** Path of the OpenSSL that has made the contexts; `undefined` without any. */
+  readonly libssl: string | null | undefined;
   /** Shared memory by which the threads choose the threads that wait for other machines. */
   readonly slots: Int32Array;
 }

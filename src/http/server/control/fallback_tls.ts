@@ -3,6 +3,7 @@
 import { makeClientContext } from "../../../tls/client/client_context.ts";
 import type { ServerIdentity } from "../../../tls/client/identity.ts";
 import { freeContext } from "../../../tls/context.ts";
+import { openssl } from "../../../tls/library.ts";
 import type { FallbackCommand } from "./config.ts";
 import type { ServerThreads } from "./server_threads.ts";
 
@@ -10,6 +11,8 @@ import type { ServerThreads } from "./server_threads.ts";
 export class FallbackTls {
   /** `SSL_CTX` */
   context: bigint;
+  /** Path of the OpenSSL that has made it. */
+  readonly libssl: string | null = openssl().path;
   readonly #server: ServerIdentity;
 
   /**

@@ -36,6 +36,8 @@ export interface ServerThreadsOptions {
   readonly events: EventReader | undefined;
   /** HTTPS; `null` for HTTP. */
   readonly tls: TlsData | null;
+  /** Path of the OpenSSL in use; `undefined` without any. */
+  readonly libssl: string | null | undefined;
   /** Called once if a thread ends without a call to `close()`. */
   ended(error: Error): void;
 }
@@ -97,7 +99,7 @@ export class ServerThreads {
     const { validMs } = config.cache;
     this.#remote = new RemoteThreads({ ...folders, remote: true, refreshMs: validMs }, threads);
     const mailboxes = threads > 1 ? new FdMailboxes(threads) : undefined;
-    const { counters, ended, events, fallback, tls } = options;
+    const { counters, ended, events, fallback, libssl, tls } = options;
     const shared = {
       ...fitLimits({
         ...config,
@@ -108,6 +110,7 @@ export class ServerThreads {
       events: events !== undefined,
       counters,
       shares: mailboxes?.shares ?? null,
+      libssl,
       tls,
       slots: this.#remote.slots,
     };

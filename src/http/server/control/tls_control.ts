@@ -3,13 +3,15 @@
 import { probeSockets } from "../../../probe/sockets.ts";
 import type { ContextTable } from "../../../tls/acceptor.ts";
 import { freeTable, TlsContexts } from "../../../tls/contexts.ts";
-import { tlsLibrary } from "../../../tls/library.ts";
+import { openssl, tlsLibrary } from "../../../tls/library.ts";
 import type { TlsConfig } from "../../../tls/options.ts";
 import type { TlsCommand, TlsData } from "./config.ts";
 import type { ServerThreads } from "./server_threads.ts";
 
 /** Owns the contexts of a server, and tells its threads about new ones. */
 export class TlsControl {
+  /** Path of the OpenSSL that makes the contexts. */
+  readonly libssl: string | null = openssl().path;
   readonly #config: TlsConfig;
   readonly #contexts: TlsContexts;
   readonly #kernel: boolean;

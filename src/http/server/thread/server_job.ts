@@ -12,6 +12,7 @@ import type { JobContext } from "../../../threads/job.ts";
 import { Acceptor } from "../../../threads/loop/acceptor.ts";
 import { Loop } from "../../../threads/loop/loop.ts";
 import { Placement } from "../../../threads/loop/placement.ts";
+import { useLibssl } from "../../../../ffi/libssl/mod.ts";
 import { TlsDialer } from "../../../tls/client/dialer.ts";
 import { TlsAcceptor } from "../../../tls/acceptor.ts";
 import {
@@ -70,6 +71,7 @@ export function run(job: JobContext): void {
   try {
     // Open libraries before the sandbox forbids it.
     guard = data.auth && new Guard(data.auth);
+    if (data.libssl !== undefined) useLibssl(data.libssl);
     if (data.tls !== null) {
       const { handshakeMs, hsts, table } = data.tls;
       tls = { acceptor: new TlsAcceptor(table), handshakeMs };

@@ -55,6 +55,7 @@ export class ThreadedServer {
         counters: this.#counters,
         events: this.#events,
         tls: this.#tls?.data ?? null,
+        libssl: (this.#tls ?? this.#fallbackTls)?.libssl,
         // Earlier errors reject `listen()`.
         ended: (error) => this.#serves && onError(error),
       });
