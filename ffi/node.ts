@@ -7,7 +7,7 @@ type NodeFn = { arguments: string[]; return: string };
 type Any = (...args: unknown[]) => unknown;
 
 /** The part of `node:ffi` used here: only Node.js 26 ships types for it. */
-interface NodeFfi {
+export interface NodeFfi {
   dlopen(path: string | null, table: Record<string, NodeFn>): {
     functions: Record<string, Any>;
   };
@@ -41,14 +41,21 @@ export function letCompilersFinish(): void {
  * Creates the backend from the `node:ffi` module.
  */
 export function createBackend(ffi: NodeFfi): Backend {
+  let direct: boolean | undefined;
   return {
     name: "node",
     bind<const S extends Record<string, Signature>>(path: string | null, table: S): Bound<S> {
+      direct ??= pointersAreDirect(ffi);
+      const frequent = direct ? CALLS : {};
       const spec: Record<string, NodeFn> = {};
-      for (const [name, signature] of Object.entries(table)) spec[name] = describe(name, signature);
+      for (const [name, signature] of Object.entries(table)) {
+        spec[name] = describe(signature, Object.hasOwn(frequent, name), direct);
+      }
       const functions = { ...ffi.dlopen(path, spec).functions };
       for (const name of Object.keys(table)) {
-        if (Object.hasOwn(CALLS, name)) functions[name] = CALLS[name]!(functions[name]!) as Any;
+        if (Object.hasOwn(frequent, name)) {
+          functions[name] = frequent[name]!(functions[name]!) as Any;
+        }
       }
       return functions as Bound<S>;
     },
@@ -63,10 +70,20 @@ export function createBackend(ffi: NodeFfi): Backend {
   };
 }
 
-/** The signature for `node:ffi`: see node_calls.ts for those that are all pointers. */
-function describe(name: string, { args, returns }: Signature): NodeFn {
-  const count = Object.hasOwn(CALLS, name) ? Math.max(2, args.length) : 0;
-  const pointers = args.length > 1 && args.every((type) => type === "address" || type === "u64");
+/**
+ * Whether Node.js calls functions that take only pointers without a wrapper, as 26.10 does and 26.12
+ * does not: see node_calls.ts.
+ */
+export function pointersAreDirect(ffi: NodeFfi): boolean {
+  const getpid = { arguments: ["pointer", "pointer"], return: "int32" };
+  return String(ffi.dlopen(null, { getpid }).functions["getpid"]).includes("[native code]");
+}
+
+/** The signature for `node:ffi`; `frequent` ones are all pointers. */
+function describe({ args, returns }: Signature, frequent: boolean, direct: boolean): NodeFn {
+  const count = frequent ? Math.max(2, args.length) : 0;
+  const pointers = direct && args.length > 1 &&
+    args.every((type) => type === "address" || type === "u64");
   const types = count > 0 || pointers
     ? new Array(Math.max(count, args.length)).fill("pointer")
     : args.map((type) => NAMES[type]);

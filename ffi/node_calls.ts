@@ -5,7 +5,8 @@
  * with the same number of arguments share its code, so V8 compiles no fast call into it. A function
  * with two or more arguments that are all pointers has no wrapper. Integers travel in the registers
  * of pointers, so the functions here are bound like that. The conversion of a number to a bigint
- * disappears when V8 compiles it.
+ * disappears when V8 compiles it. Node.js 26.12 puts its wrapper around these, too: there, node.ts
+ * binds them like all others.
  *
  * Each function is written out: functions made by one line of code would share its feedback, and V8
  * would again compile no fast call.
