@@ -3,8 +3,8 @@
 import type { Signature } from "../types.ts";
 
 // The kernel moves less than 2 GiB per call, so that sendfile(2), splice(2) and tee(2) can return an
-// `int`, for which no backend creates a bigint. Small structures that the library owns (offsets, iovecs, events) are passed by address instead of
-// as `buffer`: see cell.ts.
+// `int`, for which no backend creates a bigint. Small structures that the library owns (offsets,
+// iovecs, events) are passed by address instead of as `buffer`: see cell.ts.
 export const PIPES = {
   /** `int pipe2(int fds[2], int flags)` */
   pipe2: { args: ["buffer", "i32"], returns: "i32" },
