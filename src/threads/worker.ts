@@ -25,8 +25,12 @@ const BUILT_IN: Record<string, JobModule["run"]> = {
 };
 
 const start = (workerData as { sluice?: WorkerStart } | null)?.sluice;
-// Leave a rejection unhandled: it becomes the `error` event of the host's Worker.
-if (start !== undefined) void begin(start);
+if (start !== undefined) {
+  // By this text, the host tells sluice's Worker from another program of the same name, also in a bundle.
+  Reflect.set(globalThis, Symbol.for("sluice.worker.entry"), start.job);
+  // Leave a rejection unhandled: it becomes the `error` event of the host's Worker.
+  void begin(start);
+}
 
 async function begin(start: WorkerStart): Promise<void> {
   const built = BUILT_IN[start.job];

@@ -18,7 +18,8 @@ declare const __filename: string | undefined;
 /**
  * Returns the file to start: the option, else `SLUICE_WORKER`, else the entry beside this file.
  *
- * @throws {UnsupportedError} When a bundler has removed this file's own URL.
+ * @throws {UnsupportedError} When a bundler has removed this file's own URL, or the file beside it is
+ * another program.
  */
 export function workerLocation(option: URL | string | undefined): URL {
   const wanted = option ?? setting("SLUICE_WORKER");
@@ -30,19 +31,57 @@ export function workerLocation(option: URL | string | undefined): URL {
   }
   const own = ownLocation();
   if (own === undefined) {
-    const failure = new UnsupportedError({
-      action: "start a Worker",
-      reason: `this bundle does not know its own URL; ${REMEDY}`,
-    });
-    missing.add(failure);
-    throw failure;
+    throw missingWorker(`this bundle does not know its own URL; ${REMEDY}`);
   }
   // The same folder in src/threads/, in dist/ and in flat bundles.
   const [ending] = /\.(?:ts|mjs|cjs)$/.exec(own) ?? [".js"];
   const beside = new URL(`./worker${ending}`, own);
-  if (!CHUNKS.test(own)) return beside;
+  if (!CHUNKS.test(own)) return refuseForeign(beside);
   const above = new URL(`../worker${ending}`, own);
-  return builtin("fs").existsSync(above) ? above : beside;
+  return refuseForeign(builtin("fs").existsSync(above) ? above : beside);
+}
+
+/** Files that were looked at, and whether each is sluice's Worker entry. */
+const entries = new Map<string, boolean>();
+
+/** What `threads/worker.ts` contains, and a file that is not bundled. This pattern does not match itself. */
+const ENTRY = /sluice\.worker\.entry|["']sluice\/worker["']/;
+
+/** Relative paths of the modules that a module imports. */
+const IMPORTS = /(?:\b(?:import|from)\s*|\brequire\s*\(\s*)["'](\.\.?\/[^"']+)["']/g;
+
+/** Maximum number of files that are searched for the mark of the entry: a bundler may have split it. */
+const MOST_FILES = 20;
+
+/** Refuses a file beside the bundle that has the name of sluice's Worker entry and is another program. */
+function refuseForeign(location: URL): URL {
+  const known = entries.get(location.href) ?? isEntry(location);
+  entries.set(location.href, known);
+  if (known) return location;
+  throw missingWorker(`${location.href} is not sluice's Worker; ${REMEDY}`);
+}
+
+function isEntry(location: URL): boolean {
+  const files = new Set([location.href]);
+  for (const href of files) {
+    try {
+      const text = builtin("fs").readFileSync(new URL(href), "latin1");
+      if (ENTRY.test(text)) return true;
+      for (const [, path] of text.matchAll(IMPORTS)) {
+        if (files.size < MOST_FILES) files.add(new URL(path!, href).href);
+      }
+    } catch {
+      // A missing file is reported when the Worker does not load it; one that cannot be read may load.
+      if (href === location.href) return true;
+    }
+  }
+  return false;
+}
+
+function missingWorker(reason: string): UnsupportedError {
+  const failure = new UnsupportedError({ action: "start a Worker", reason });
+  missing.add(failure);
+  return failure;
 }
 
 function ownLocation(): string | undefined {

@@ -22,6 +22,7 @@ export const FLOOR: readonly string[] = [
   "test/memory/changing",
   "test/http/uploads",
   "test/move/copy_ended",
+  "test/move/engine/diagnostics",
   "test/move/copy_file/copy_sync",
   "test/move/copy_refused",
   "test/move/failed_streams",

@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
+import { rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { before, describe, it } from "node:test";
@@ -14,7 +15,7 @@ import { createWriteStream, mkdtempSync, readFileSync, rmSync, writeFileSync } f
 import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { broadcast, copyFile, createRelay, relay, transfer } from "sluice";
+import { broadcast, copyFile, createRelay, DirectFile, relay, transfer } from "sluice";
 import { createFileServer } from "sluice/http";
 
 const warnings = [];
@@ -52,6 +53,19 @@ await copyFile(path, join(root, "copy"));
 outcome.copied = readFileSync(join(root, "copy"), "utf8") === text;
 await transfer(path, createWriteStream(join(root, "moved")));
 outcome.moved = readFileSync(join(root, "moved"), "utf8") === text;
+
+const file = await DirectFile.open(path, { access: "write" });
+const parts = await Promise.all(Array.from({ length: 300 }, async (_, at) => {
+  const bytes = new Uint8Array(5000);
+  const count = await file.read(bytes, at * 1000);
+  return count === 5000 && Buffer.from(bytes).toString() === text.slice(at * 1000, at * 1000 + 5000);
+}));
+await file.append(Buffer.from("end"));
+await file.sync();
+outcome.direct = parts.every(Boolean) && readFileSync(path, "utf8") === text + "end";
+await file.truncate(text.length);
+outcome.engine = file.engine;
+await file.close();
 
 const received = Promise.withResolvers();
 const sink = createServer((socket) => {
@@ -104,7 +118,7 @@ describe("a bundle without sluice/worker", () => {
   function run(env: Record<string, string> = {}) {
     const ended = spawnSync(process.execPath, programArgs(join(folder, "app.js")), {
       cwd: tmpdir(),
-      env: { ...process.env, ...env },
+      env: { ...process.env, SLUICE_RING: "off", ...env },
       encoding: "utf8",
       timeout: 120_000,
     });
@@ -122,6 +136,8 @@ describe("a bundle without sluice/worker", () => {
     copied: true,
     moved: true,
     broadcast: true,
+    direct: true,
+    engine: "runtime",
     pair: "copy",
     method: "copy",
   };
@@ -147,11 +163,26 @@ describe("a bundle without sluice/worker", () => {
       ...DONE,
       method: "splice",
       pair: "splice",
+      engine: "threads",
       native: [null, true],
       log: "accepted",
     };
     assert.deepEqual(outcome, own);
     assert.deepEqual(reasons, [null, null]);
     assert.deepEqual(warnings, []);
+  });
+
+  it("does not start another program that is called worker.js", () => {
+    const foreign = join(folder, "worker.js");
+    writeFileSync(foreign, `console.error("foreign"); setInterval(() => {}, 1000);\n`);
+    try {
+      const { outcome, reasons, warnings, stderr } = run();
+      assert.deepEqual(outcome, { ...DONE, native: [null, false] });
+      for (const reason of reasons) assert.match(reason, /is not sluice's Worker.*SLUICE_WORKER/);
+      assert.equal(warnings.length, 1, JSON.stringify(warnings));
+      assert.doesNotMatch(stderr, /foreign/);
+    } finally {
+      rmSync(foreign);
+    }
   });
 });

@@ -1,12 +1,12 @@
 /** An open file behind one interface: system calls, or the runtime's own fs. @module */
 
 import { builtin } from "../../builtins.ts";
-import { errnoNumber } from "../../errors.ts";
 import { FileAdvice, SyncRangeFlag, Whence } from "../../sys/flags/file.ts";
 import type { Mount } from "../../sys/file/mounts.ts";
 import * as raw from "../../sys/raw/mod.ts";
 import { knownSize, onMount } from "../../threads/blocking/files.ts";
-import { IoOp, type IoQueue } from "../../threads/io_queue/types.ts";
+import { codeOf, startByRuntime } from "../../threads/io_queue/runtime_queue.ts";
+import type { IoQueue } from "../../threads/io_queue/types.ts";
 import type { Block } from "../aligned/slabs.ts";
 
 /** What runs the operations: io_uring, sluice's own threads, or the runtime. */
@@ -43,7 +43,10 @@ export interface Backing {
  */
 export function systemFile(fd: number, queue: IoQueue, far: Mount | undefined): Backing {
   return {
-    engine: queue.kind,
+    // It changes when the queue finds that it cannot start threads.
+    get engine() {
+      return queue.kind;
+    },
     // Works for devices too, where stat reports 0. Nothing here uses the position that lseek moves.
     // For a remote file, the size is what this machine knows.
     size: () => far === undefined ? raw.lseek(fd, 0, Whence.END) : knownSize(fd),
@@ -59,8 +62,6 @@ export function systemFile(fd: number, queue: IoQueue, far: Mount | undefined): 
   };
 }
 
-const EIO = errnoNumber("EIO");
-
 /**
  * A file that the runtime opened, where system calls are unavailable. Leaves the page cache alone.
  *
@@ -72,13 +73,8 @@ export function runtimeFile(fd: number, deviceSize: number | undefined): Backing
     engine: "runtime",
     size: () => deviceSize ?? fs.fstatSync(fd).size,
     start(op, block, at, length, offset, _, done) {
-      const settle = (error: Error | null, count = 0) => done(error ? -codeOf(error) : count);
       const from = block === null ? 0 : at - block.at;
-      if (op === IoOp.READ) fs.read(fd, block!.bytes, from, length, offset, settle);
-      else if (op === IoOp.WRITE) fs.write(fd, block!.bytes, from, length, offset, settle);
-      else if (op === IoOp.FSYNC) fs.fsync(fd, (error) => settle(error));
-      else if (op === IoOp.FDATASYNC) fs.fdatasync(fd, (error) => settle(error));
-      else fs.ftruncate(fd, offset, (error) => settle(error));
+      startByRuntime({ op, fd, at: from, length, offset }, block?.bytes, done);
       return 0;
     },
     cancel() {},
@@ -86,11 +82,7 @@ export function runtimeFile(fd: number, deviceSize: number | undefined): Backing
     push() {},
     close: () =>
       new Promise<number>((resolve) => {
-        fs.close(fd, (error) => resolve(error ? -codeOf(error) : 0));
+        fs.close(fd, (error) => resolve(error ? codeOf(error) : 0));
       }),
   };
-}
-
-function codeOf(error: Error): number {
-  return errnoNumber(String((error as { code?: unknown }).code)) || EIO;
 }

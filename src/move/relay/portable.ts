@@ -21,6 +21,7 @@ export class PortableRelay {
   readonly #upstreams: readonly SocketAddress[];
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
+  readonly #relays = new Set<Promise<void>>();
   #traces: RelayTraces | undefined;
   #lastNumber = 0;
 
@@ -30,7 +31,10 @@ export class PortableRelay {
     this.#counters = counters;
     this.#upstreams = upstreams;
     const settings = { allowHalfOpen: true, pauseOnConnect: true, noDelay: true };
-    this.#server = builtin("net").createServer(settings, (client) => void this.#relay(client));
+    this.#server = builtin("net").createServer(settings, (client) => {
+      const relaying = this.#relay(client).finally(() => this.#relays.delete(relaying));
+      this.#relays.add(relaying);
+    });
     // More connections are closed at once: node:net cannot leave them in the kernel's queue.
     this.#server.maxConnections = fitConnections(options.maxConnections, 0);
   }
@@ -57,9 +61,10 @@ export class PortableRelay {
     this.#server.unref();
   }
 
-  /** Stops accepting; resolves when no connection is left. */
-  close(): Promise<void> {
-    return new Promise((resolve) => this.#server.close(() => resolve()));
+  /** Stops accepting; resolves when no connection is left, and each is counted and traced. */
+  async close(): Promise<void> {
+    await new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    await Promise.all(this.#relays);
   }
 
   /** Closes all connections. */

@@ -12,9 +12,10 @@ let current: IoQueue | undefined;
  *
  * `SLUICE_RING=off` disables io_uring. Containers often forbid it (`EPERM`, `ENOSYS`), and kernels
  * before 5.6 lack required operations. Threads then do the same work: at most 4, or as many as
- * `SLUICE_IO_THREADS` says, up to 16.
+ * `SLUICE_IO_THREADS` says, up to 16. Where Workers cannot start, the runtime's own `fs` does it.
  *
- * @throws {UnsupportedError} When no backend is available, or neither io_uring nor Workers.
+ * @throws {UnsupportedError} When no backend is available.
+ * @throws {SyscallError} `EMFILE` or `ENFILE` when too many descriptors are open for a thread.
  */
 export function ioQueue(): IoQueue {
   if (current !== undefined) return current;

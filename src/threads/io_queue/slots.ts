@@ -110,6 +110,11 @@ export class Slots {
     }
   }
 
+  /** Calls `each` for every slot that is in use. */
+  forEach(each: (slot: number) => void): void {
+    this.#done.forEach((done, slot) => done !== undefined && each(slot));
+  }
+
   /** Removes all operations: the queue has failed. */
   clear(): ((result: number) => void)[] {
     const all = this.#waiting.splice(0).map(({ done }) => done);

@@ -1,10 +1,10 @@
 /** A thread of the pool that runs file operations: see thread_queue.ts. @module */
 
-import { ECANCELED, EINTR, EINVAL } from "../../errno.ts";
+import { ECANCELED } from "../../errno.ts";
 import { PollEvent } from "../../sys/flags/event.ts";
-import { readPlace, writePlace } from "../../sys/place.ts";
-import { fdatasync, fsync, ftruncate, poll, read } from "../../sys/raw/mod.ts";
+import { poll, read } from "../../sys/raw/mod.ts";
 import type { JobContext } from "../job.ts";
+import { carryOut } from "./carry_out.ts";
 import { type Operation, SharedQueue, type SharedQueueMemory } from "./shared_queue.ts";
 
 /** The data of a thread: the queue, and its own index. */
@@ -56,30 +56,5 @@ export function run(job: JobContext): void {
       if (!job.stopping()) read(job.wakeFd, count);
     }
     queue.sleep(thread, false);
-  }
-}
-
-function carryOut(note: Operation): number {
-  for (;;) {
-    const result = call(note);
-    if (result !== EINTR) return result;
-  }
-}
-
-/** The numbers are those of `IoOp`. */
-function call({ op, fd, address, length, offset, flags }: Operation): number {
-  switch (op) {
-    case 0:
-      return readPlace(fd, address, length, offset, flags);
-    case 1:
-      return writePlace(fd, address, length, offset, flags);
-    case 2:
-      return fsync(fd);
-    case 3:
-      return fdatasync(fd);
-    case 4:
-      return ftruncate(fd, offset);
-    default:
-      return EINVAL;
   }
 }

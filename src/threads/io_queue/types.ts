@@ -45,7 +45,7 @@ export interface IoRequest {
 /** Runs operations, at most {@linkcode IN_FLIGHT} at a time; others wait for their turn. */
 export interface IoQueue {
   /** What runs the operations. */
-  readonly kind: "ring" | "threads";
+  readonly kind: "ring" | "threads" | "runtime";
   /**
    * Starts an operation.
    *
