@@ -57,6 +57,8 @@ export const CRYPTO = {
   X509_get0_notBefore: { args: ["address"], returns: "i64" },
   /** `const ASN1_TIME *X509_get0_notAfter(const X509 *certificate)` */
   X509_get0_notAfter: { args: ["address"], returns: "i64" },
+  /** `int X509_cmp_current_time(const ASN1_TIME *time)` */
+  X509_cmp_current_time: { args: ["address"], returns: "i32" },
   /** `int ASN1_TIME_to_tm(const ASN1_TIME *time, struct tm *out)` */
   ASN1_TIME_to_tm: { args: ["address", "buffer"], returns: "i32" },
   /** `int X509_STORE_add_cert(X509_STORE *store, X509 *certificate)` */

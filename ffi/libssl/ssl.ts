@@ -62,6 +62,8 @@ export const SSL = {
   SSL_set1_host: { args: ["address", "buffer"], returns: "i32" },
   /** `void SSL_set_hostflags(SSL *ssl, unsigned flags)` */
   SSL_set_hostflags: { args: ["address", "u32"], returns: "void" },
+  /** `X509 *SSL_get1_peer_certificate(const SSL *ssl)`: a reference of the caller's own, or NULL */
+  SSL_get1_peer_certificate: { args: ["address"], returns: "i64" },
   /** `long SSL_get_verify_result(const SSL *ssl)` */
   SSL_get_verify_result: { args: ["address"], returns: "i64" },
   /** `long SSL_ctrl(SSL *ssl, int cmd, long larg, void *parg)` */

@@ -16,6 +16,8 @@ export interface ContextTable {
   readonly entries: readonly ContextEntry[];
   /** Name of the previous ticket key, in hexadecimal; `""` for none. */
   readonly previousKey: string;
+  /** Whether clients are asked for certificates. */
+  readonly asksClients: boolean;
 }
 
 /**
@@ -60,17 +62,25 @@ export class TlsAcceptor implements TlsMemory {
   readonly output: SharedOutput = new SharedOutput(this.calls);
   #hosts: HostTable<ContextEntry>;
   #previousKey: string;
+  #asksClients: boolean;
 
   /** Chooses from `table`, whose contexts must live until another table is set. */
   constructor(table: ContextTable) {
     this.#hosts = hostsOf(table);
     this.#previousKey = table.previousKey;
+    this.#asksClients = table.asksClients;
+  }
+
+  /** See `TlsMemory`. */
+  get asksClients(): boolean {
+    return this.#asksClients;
   }
 
   /** Uses another table from now on; existing connections are not affected. */
   update(table: ContextTable): void {
     this.#hosts = hostsOf(table);
     this.#previousKey = table.previousKey;
+    this.#asksClients = table.asksClients;
   }
 
   /** Creates the `SSL` for a connection whose ClientHello was parsed; `null` if memory runs out. */

@@ -40,6 +40,9 @@ export interface ClientHello {
  */
 export const MOST_HELLO_BYTES: number = 16 * 1024;
 
+/** Kinds of records: RFC 8446, B.1, and RFC 6520. */
+const LEAST_KIND = 20;
+const MOST_KIND = 24;
 const HANDSHAKE = 22;
 const CLIENT_HELLO = 1;
 const RECORD_HEADER = 5;
@@ -74,9 +77,10 @@ function joinRecords(bytes: Uint8Array): Cursor | ClientHello {
   for (let at = 0; have < wanted;) {
     const kind = bytes[at];
     if (kind === undefined) return INCOMPLETE;
-    if (kind !== HANDSHAKE) return at === 0 ? NOT_TLS : MALFORMED;
+    // No text starts with the kind of a record, so don't answer in plain text.
+    if (kind < LEAST_KIND || kind > MOST_KIND) return at === 0 ? NOT_TLS : MALFORMED;
+    if (kind !== HANDSHAKE) return MALFORMED;
     if (bytes.length < at + RECORD_HEADER) return INCOMPLETE;
-    // No text starts with the byte of a handshake, so don't answer in plain text.
     if (bytes[at + 1] !== 3) return MALFORMED;
     const length = bytes[at + 3]! << 8 | bytes[at + 4]!;
     if (length === 0 || length > MOST_RECORD) return MALFORMED;

@@ -132,7 +132,7 @@ export class TlsContexts {
   /** Frees everything; no thread may accept connections any more. */
   close(): void {
     freeTable(this.#table);
-    this.#table = { entries: [], previousKey: "" };
+    this.#table = { entries: [], previousKey: "", asksClients: false };
     this.#freeLoaded(this.#hosts, this.#clients);
     this.#hosts = [];
     this.#clients = null;
@@ -152,10 +152,10 @@ export class TlsContexts {
     try {
       for (const host of this.#hosts) entries.push(this.#entry(host));
     } catch (error) {
-      freeTable({ entries, previousKey });
+      freeTable({ entries });
       throw error;
     }
-    return { entries, previousKey };
+    return { entries, previousKey, asksClients: this.#clients !== null };
   }
 
   #entry({ credentials, names, ocsp }: Host): ContextEntry {
@@ -191,7 +191,7 @@ export class TlsContexts {
 }
 
 /** Frees the contexts of a table; contexts in use live until their connections end. */
-export function freeTable({ entries }: ContextTable): void {
+export function freeTable({ entries }: Pick<ContextTable, "entries">): void {
   const ssl = calls();
   for (const { context, ocsp, previous } of entries) {
     freeContext(context);

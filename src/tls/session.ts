@@ -4,6 +4,7 @@ import type { Cell } from "../../ffi/libc/cell.ts";
 import { EAGAIN, ECONNRESET, EINTR } from "../errno.ts";
 import { sendCopyStep } from "../move/engine/step/memory.ts";
 import type { Opened, TlsAcceptor } from "./acceptor.ts";
+import { peerHasExpired } from "./certificate/expiry.ts";
 import { Failure, failureOf } from "./failure.ts";
 import { Handshake, HelloReader } from "./hello_reader.ts";
 import { Input } from "./records/input.ts";
@@ -130,7 +131,13 @@ export class TlsSession {
   }
 
   #established(): number {
-    const { calls } = this.#memory;
+    const { asksClients, calls } = this.#memory;
+    if (asksClients && this.resumed && peerHasExpired(calls, this.#ssl)) {
+      this.detail = "certificate has expired";
+      // A request may have come with the end of the handshake.
+      this.#input!.suspend();
+      return this.#fail(Failure.CLIENT_CERTIFICATE);
+    }
     this.#writer = new RecordWriter(this.#memory, this.#fd, this.#ssl, this.#output);
     this.#writer.kernel =
       Number(calls.BIO_ctrl(this.#output, BIO_CTRL_GET_KTLS_SEND, 0n, 0n)) === 1;

@@ -126,7 +126,8 @@ describe("readClientHello()", () => {
       vector(3, new Uint8Array(MOST_HELLO_BYTES)),
     );
     const alert = join(good.subarray(0, 4), Uint8Array.of(2, 1, 0), Uint8Array.of(21, 3, 3, 0, 2));
-    for (const bytes of [serverHello, empty, text, long, huge, alert]) {
+    const others = [20, 21, 23, 24].map((kind) => Uint8Array.of(kind, 3, 3, 0, 2, 1, 0));
+    for (const bytes of [serverHello, empty, text, long, huge, alert, ...others]) {
       assert.equal(readClientHello(bytes).state, Hello.MALFORMED);
     }
   });

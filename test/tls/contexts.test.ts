@@ -7,6 +7,9 @@ import { Failure } from "../../src/tls/failure.ts";
 import { Certificates, NO_OPENSSL } from "./_certificates.ts";
 import { type MiniServer, type MiniStats, startMini } from "./_server.ts";
 
+/** Validity of a certificate that must last for four handshakes on a busy machine, in seconds. */
+const SHORT_SECONDS = 12;
+
 const REQUEST = "GET /data HTTP/1.1\r\nHost: localhost\r\n\r\n";
 const LAST = "GET /data HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
 
@@ -222,6 +225,37 @@ describe("the contexts of a server", { skip: NO_OPENSSL }, () => {
     await using({ ca: ca.cert, rejectUnauthorized: false }, async (s) => {
       assert.match(await sClient(s), /payload/, "who shows none is served");
       assert.doesNotMatch(await sClient(s, shown(stranger)), /payload/);
+    });
+  });
+
+  it("end the sessions of clients whose certificates expire", { skip: NO_OPENSSL }, async () => {
+    const ca = folder.make("brief", { ca: true, names: ["Brief CA"] });
+    const lasting = folder.make("lasting", { issuer: "brief", names: ["lasting"] });
+    const until = Date.now() + SHORT_SECONDS * 1000;
+    const short = folder.makeShort("short", "brief", SHORT_SECONDS);
+    const shown = ({ cert, key }: typeof ca) => ["-cert", cert, "-key", key];
+    await using({ ca: ca.cert }, async (s) => {
+      const clients = ["-tls1_2", "-tls1_3"].flatMap((version) =>
+        [short, lasting].map((pair) => {
+          const file = folder.path(`until${version}${pair === short ? "-short" : ""}`);
+          return { file, pair, version, args: [version, ...shown(pair)] };
+        })
+      );
+      for (const { args, file } of clients) {
+        const first = await sClient(s, [...args, "-sess_out", file], [REQUEST, LAST]);
+        assert.match(first, /payload/, "it is valid yet");
+      }
+      await sleep(Math.max(0, until + 1100 - Date.now()));
+      for (const { args, file, pair, version } of clients) {
+        const output = await sClient(s, [...args, "-sess_in", file]);
+        assert.match(output, /^Reused, /m, version);
+        if (pair === short) assert.doesNotMatch(output, /payload/, "it has expired");
+        else assert.match(output, /payload/, "it is valid still");
+      }
+      const text = "GET /stats HTTP/1.1\r\nConnection: close\r\n\r\n";
+      const output = await sClient(s, ["-quiet", ...shown(lasting)], [text]);
+      const { failures } = JSON.parse(/\r\n\r\n(\{.*\})/s.exec(output)![1]!) as MiniStats;
+      assert.equal(failures[Failure.CLIENT_CERTIFICATE], 2);
     });
   });
 

@@ -223,6 +223,36 @@ describe("records of a TLS connection", () => {
     });
   });
 
+  it("may have new keys as often as there is data, but not without any", () => {
+    const more = backend().bind(openssl().path, MORE);
+    const one = new Cell(1);
+    connected({}, ({ client, server, ssl }) => {
+      const update = () => {
+        assert.equal(more.SSL_key_update(ssl.client, 0), 1);
+        return more.SSL_do_handshake(ssl.client);
+      };
+      for (let rounds = 0; rounds < 30; rounds++) {
+        for (let i = 0; i < 200; i++) assert.equal(update(), 1);
+        assert.equal(client.send(one, 0, 1, false), 1);
+        const received: Uint8Array[] = [];
+        for (let turns = 0; received.length === 0; turns++) {
+          const count = read(server, received);
+          assert.ok(turns < TURNS && (count === 1 || count === EAGAIN), `recv() returned ${count}`);
+        }
+      }
+      let updates = 0;
+      let result: number = EAGAIN;
+      for (; result === EAGAIN; updates++) {
+        assert.ok(updates < 20_000, "the flood is not ended");
+        assert.equal(update(), 1);
+        result = read(server, []);
+      }
+      assert.equal(result, -errnoNumber("ECONNRESET"));
+      assert.ok(updates > 1000, `${updates} updates were too many`);
+      assert.equal(read(server, []), result, "it stays ended");
+    });
+  });
+
   it("send an alert behind the rest of a batch", () => {
     const more = backend().bind(openssl().path, MORE);
     const bytes = pattern(1 << 20);

@@ -34,6 +34,7 @@ export class TlsDialer implements TlsMemory {
   readonly buffer: Cell = new Cell(4 * RECORD_BYTES);
   readonly input: SharedInput = new SharedInput(this.calls, this.buffer);
   readonly output: SharedOutput = new SharedOutput(this.calls);
+  readonly asksClients = false;
   readonly #server: ServerIdentity;
   #context: bigint;
   /** `SSL` of the connections that may leave a ticket. */

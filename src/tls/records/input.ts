@@ -9,6 +9,12 @@ const SSL_ERROR_WANT_READ = 2;
 const SSL_ERROR_WANT_WRITE = 3;
 const SSL_ERROR_ZERO_RETURN = 6;
 
+/**
+ * Most bytes that a peer may send in a row without any data: four full records. Key updates, empty
+ * records and tickets are short, but a key update takes as long as tens of kilobytes of data.
+ */
+const MOST_BARE_BYTES = 4 * RECORD_BYTES;
+
 /** The receiving side of a connection. Results are counts, or `-errno`. */
 export class Input {
   /** See `TlsSession`. */
@@ -27,6 +33,8 @@ export class Input {
    * allocate 17 KiB, find nothing, and free them.
    */
   #drained = false;
+  /** Bytes received since the last data. */
+  #bare = 0;
   /** Bytes that OpenSSL reads in the next turn. */
   #left: Uint8Array | null = null;
 
@@ -57,12 +65,14 @@ export class Input {
     if (received > 0) {
       this.#memory.input.feed(received);
       this.#drained = false;
+      this.#bare += received;
     }
     return received;
   }
 
   /** Call this at the end of the handshake. No event reports data that arrived with it. */
   established(): void {
+    this.#bare = 0;
     this.#recordEnded();
     this.suspend();
     this.buffered = !this.#drained;
@@ -80,6 +90,11 @@ export class Input {
     this.resume();
     const count = this.#decrypt(cell, start, room);
     this.suspend();
+    if (count > 0) this.#bare = 0;
+    else if (this.#bare > MOST_BARE_BYTES) {
+      this.failed = true;
+      return ECONNRESET;
+    }
     return count;
   }
 

@@ -148,4 +148,6 @@ export interface TlsMemory {
   readonly input: SharedInput;
   /** What OpenSSL writes batches to. */
   readonly output: SharedOutput;
+  /** Whether clients are asked for certificates. */
+  readonly asksClients: boolean;
 }

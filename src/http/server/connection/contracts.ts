@@ -9,6 +9,7 @@
 import type { Cell } from "../../../../ffi/libc/cell.ts";
 import type { Loop, Task } from "../../../threads/loop/loop.ts";
 import type { ResidencyCache } from "../../../threads/residency_cache.ts";
+import type { TurnShare } from "../../../threads/loop/turn_share.ts";
 import type { TlsAcceptor } from "../../../tls/acceptor.ts";
 import type { TlsSession } from "../../../tls/session.ts";
 import type { Guard } from "../auth/guard.ts";
@@ -30,6 +31,8 @@ import type { Transport } from "./transport.ts";
 export interface ServiceTls {
   readonly acceptor: TlsAcceptor;
   readonly handshakeMs: number;
+  /** The part of each turn for handshakes. */
+  readonly turns: TurnShare;
 }
 
 /** A forwarded request, as the access log sees it. */

@@ -6,30 +6,29 @@ import { MessageFlag, ShutdownHow } from "../../../sys/flags/socket.ts";
 import { Failure } from "../../../tls/failure.ts";
 import { Handshake } from "../../../tls/hello_reader.ts";
 import { TlsSession } from "../../../tls/session.ts";
-import type { Handler, Task } from "../../../threads/loop/loop.ts";
+import type { Handler } from "../../../threads/loop/loop.ts";
 import { Timer } from "../../../threads/loop/timers.ts";
+import type { Step } from "../../../threads/loop/turn_share.ts";
 import { Counter } from "../control/config.ts";
 import { PLAIN_HTTP } from "./plain_http.ts";
 import type { ConnectionService } from "./contracts.ts";
 
-/**
- * Milliseconds of a turn that handshakes may take. They cost CPU time, and a flood of them must not
- * delay open connections.
- */
-const TURN_MS = 5;
+/** Milliseconds that a client gets after its time if it waits for this thread. */
+const GRACE_MS = 1000;
 
 /** Milliseconds for the client to read why it was refused. */
 const LINGER_MS = 1000;
 
 /** Performs the handshake of one connection, and passes the socket on. */
-export class SecureStart implements Handler, Task {
+export class SecureStart implements Handler, Step {
   /** The socket. */
   readonly fd: number;
   readonly #service: ConnectionService;
   readonly #session: TlsSession;
   readonly #timer: Timer = new Timer(this);
   #interest: number = EpollEvent.IN;
-  #queued = false;
+  /** The turn of the last step, by its start time. */
+  #stepped = -1;
   #lingering = false;
   #closed = false;
 
@@ -39,28 +38,22 @@ export class SecureStart implements Handler, Task {
     this.fd = fd;
     this.#service = service;
     this.#session = new TlsSession(acceptor, fd);
-    service.loop.timers.start(this.#timer, handshakeMs);
+    this.#limit(handshakeMs);
+  }
+
+  #limit(ms: number): void {
+    this.#service.loop.timers.start(this.#timer, ms);
   }
 
   /** Called by the loop. */
   onEvents(): void {
     if (this.#lingering) this.#drain();
-    else this.#step();
+    else this.#service.tls!.turns.run(this);
   }
 
-  /** Called by the loop after other connections had a turn. */
-  onTurn(): void {
-    this.#queued = false;
-    if (!this.#closed && !this.#lingering) this.#step();
-  }
-
-  #step(): void {
-    const { loop } = this.#service;
-    if (this.#queued) return;
-    if (performance.now() - loop.now > TURN_MS) {
-      this.#queued = true;
-      return loop.again(this);
-    }
+  /** Continues the handshake. */
+  proceed(): void {
+    this.#stepped = this.#service.loop.now;
     const state = this.#session.handshake();
     if (state === Handshake.WANT_READ) this.watch(EpollEvent.IN);
     else if (state === Handshake.WANT_WRITE) this.watch(EpollEvent.OUT);
@@ -85,7 +78,7 @@ export class SecureStart implements Handler, Task {
     // Closing with unread bytes would reset the connection and discard the response.
     this.#lingering = true;
     this.watch(EpollEvent.IN);
-    this.#service.loop.timers.start(this.#timer, LINGER_MS);
+    this.#limit(LINGER_MS);
   }
 
   #drain(): void {
@@ -96,6 +89,10 @@ export class SecureStart implements Handler, Task {
 
   /** Called when the handshake, or the client's reading, takes too long. */
   onTimeout(): void {
+    const { loop, tls } = this.#service;
+    // The client has done its part, and long turns of this thread have taken the time.
+    const busy = tls!.turns.delays(this) || this.#stepped === loop.now;
+    if (busy && !this.#lingering) return this.#limit(GRACE_MS);
     if (!this.#lingering) {
       this.#service.count(Counter.TLS_FAILURES + Failure.TIMEOUT);
       this.#service.count(Counter.TIMEOUTS);
@@ -113,6 +110,7 @@ export class SecureStart implements Handler, Task {
   #end(): void {
     this.#closed = true;
     this.#service.loop.timers.stop(this.#timer);
+    this.#service.tls!.turns.forget(this);
   }
 
   /** Closes the connection. A second call does nothing. */

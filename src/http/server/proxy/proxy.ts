@@ -2,6 +2,7 @@
 
 import { concat } from "../../../bytes.ts";
 import type { Loop } from "../../../threads/loop/loop.ts";
+import { TurnShare } from "../../../threads/loop/turn_share.ts";
 import type { TlsDialer } from "../../../tls/client/dialer.ts";
 import type { Clock } from "../thread/clock.ts";
 import { CHUNKED } from "../parser/message_rules.ts";
@@ -53,6 +54,8 @@ export class Fallback {
   readonly idle: IdleConnections;
   /** Speaks TLS with the program; `null` where that speaks HTTP without it. */
   readonly dialer: TlsDialer | null;
+  /** The part of each turn for handshakes with the program. */
+  readonly turns: TurnShare = new TurnShare(() => this.loop);
   /** Closes a connection that waits only for another request; returns false if there is none. */
   readonly makeRoom: () => boolean;
   readonly #clock: Clock;

@@ -12,6 +12,7 @@ import type { JobContext } from "../../../threads/job.ts";
 import { Acceptor } from "../../../threads/loop/acceptor.ts";
 import { Loop } from "../../../threads/loop/loop.ts";
 import { Placement } from "../../../threads/loop/placement.ts";
+import { TurnShare } from "../../../threads/loop/turn_share.ts";
 import { useLibssl } from "../../../../ffi/libssl/mod.ts";
 import { TlsDialer } from "../../../tls/client/dialer.ts";
 import { TlsAcceptor } from "../../../tls/acceptor.ts";
@@ -74,7 +75,8 @@ export function run(job: JobContext): void {
     if (data.libssl !== undefined) useLibssl(data.libssl);
     if (data.tls !== null) {
       const { handshakeMs, hsts, table } = data.tls;
-      tls = { acceptor: new TlsAcceptor(table), handshakeMs };
+      const turns = new TurnShare(() => loop);
+      tls = { acceptor: new TlsAcceptor(table), handshakeMs, turns };
       setCommonFields(hsts === "" ? {} : { "Strict-Transport-Security": hsts });
     }
     if (fallback !== null && fallback.tls !== null) dialer = new TlsDialer(fallback.tls);

@@ -2,7 +2,8 @@
 
 import type { Cell } from "../../../../../ffi/libc/cell.ts";
 import { EpollEvent } from "../../../../sys/flags/event.ts";
-import type { Loop, Task } from "../../../../threads/loop/loop.ts";
+import type { Loop } from "../../../../threads/loop/loop.ts";
+import type { Step, TurnShare } from "../../../../threads/loop/turn_share.ts";
 import type { TlsDialer } from "../../../../tls/client/dialer.ts";
 import { Handshake } from "../../../../tls/hello_reader.ts";
 import type { TlsSession } from "../../../../tls/session.ts";
@@ -10,9 +11,6 @@ import { type BridgeOwner, TlsBridge } from "./bridge.ts";
 import { Watched } from "./watched.ts";
 
 const { ERR, HUP, IN, OUT } = EpollEvent;
-
-/** Longest part of a turn that goes into handshakes, in milliseconds: see `SecureStart`. */
-const TURN_MS = 5;
 
 /** Most bytes that a request is given at once. */
 const ROOM_BYTES = 64 * 1024;
@@ -28,13 +26,14 @@ export interface SecureOwner {
 }
 
 /** Does the handshake, and then carries bytes between TLS and a descriptor for the request. */
-export class SecureUpstream implements Task, BridgeOwner {
+export class SecureUpstream implements Step, BridgeOwner {
   /** The socket. */
   readonly fd: number;
   readonly ofProgram = true;
   /** Whether the socket was closed from the other side, and is watched no more. */
   hungUp = false;
   readonly #loop: Loop;
+  readonly #turns: TurnShare;
   readonly #buffer: Cell;
   readonly #dialer: TlsDialer;
   readonly #owner: SecureOwner;
@@ -42,13 +41,14 @@ export class SecureUpstream implements Task, BridgeOwner {
   readonly #context: bigint;
   readonly #socket: Watched;
   #bridge: TlsBridge | null = null;
-  #queued = false;
   #closed = false;
 
   /** Owns `fd`, which is in the loop for `OUT`. Call {@linkcode start} next. */
   constructor(
-    { buffer, dialer, fd, loop, owner }: {
+    { buffer, dialer, fd, loop, owner, turns }: {
       readonly loop: Loop;
+      /** The part of each turn for handshakes. */
+      readonly turns: TurnShare;
       /** Nothing stays in it between two calls. */
       readonly buffer: Cell;
       readonly dialer: TlsDialer;
@@ -57,6 +57,7 @@ export class SecureUpstream implements Task, BridgeOwner {
     },
   ) {
     this.#loop = loop;
+    this.#turns = turns;
     this.#buffer = buffer;
     this.#dialer = dialer;
     this.#owner = owner;
@@ -78,12 +79,12 @@ export class SecureUpstream implements Task, BridgeOwner {
   /** Begins the handshake. */
   start(): void {
     this.#loop.pass(this.fd, this.#socket);
-    this.#step();
+    this.#turns.run(this);
   }
 
   #onSocket(events: number): void {
     if (this.#closed) return;
-    if (this.#bridge === null) return this.#step();
+    if (this.#bridge === null) return this.#turns.run(this);
     if ((events & (ERR | HUP)) !== 0) {
       // Bytes that arrived before are read first, and then the error, as the request asks for them.
       this.hungUp = true;
@@ -92,20 +93,10 @@ export class SecureUpstream implements Task, BridgeOwner {
     this.#bridge.onSocket(events);
   }
 
-  /** Called by the loop after a turn was given to others. */
-  onTurn(): void {
-    this.#queued = false;
-    if (!this.#closed) this.#step();
-  }
-
-  #step(): void {
+  /** Continues the handshake. */
+  proceed(): void {
     const session = this.#session;
     if (session === null) return this.#owner.failed("there is no memory for TLS");
-    if (this.#queued) return;
-    if (performance.now() - this.#loop.now > TURN_MS) {
-      this.#queued = true;
-      return this.#loop.again(this);
-    }
     const state = session.handshake();
     if (state === Handshake.WANT_READ) this.watch(IN);
     else if (state === Handshake.WANT_WRITE) this.watch(OUT);
@@ -147,6 +138,7 @@ export class SecureUpstream implements Task, BridgeOwner {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.#turns.forget(this);
     this.#bridge?.close();
     if (this.#session !== null && this.#bridge !== null) {
       this.#dialer.keep(this.#session, this.#context);

@@ -61,6 +61,7 @@ export class Upstream implements Handler, Task {
           return this.#secureBy(
             new SecureUpstream({
               loop,
+              turns: fallback.turns,
               dialer,
               fd,
               buffer: fallback.buffers.buffer,
