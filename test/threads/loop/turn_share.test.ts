@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { type Loop } from "../../../src/threads/loop/loop.ts";
+import type { Loop } from "../../../src/threads/loop/loop.ts";
 import { TurnShare } from "../../../src/threads/loop/turn_share.ts";
 import { scoped } from "../../_kit/fds.ts";
 import { testLoop } from "./_job.ts";
