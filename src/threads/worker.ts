@@ -27,7 +27,7 @@ const BUILT_IN: Record<string, JobModule["run"]> = {
 const start = (workerData as { sluice?: WorkerStart } | null)?.sluice;
 if (start !== undefined) {
   // By this text, the host tells sluice's Worker from another program of the same name, also in a bundle.
-  Reflect.set(globalThis, Symbol.for("sluice.worker.entry"), start.job);
+  Reflect.set(start, "entry", "sluice.worker.entry");
   // Leave a rejection unhandled: it becomes the `error` event of the host's Worker.
   void begin(start);
 }

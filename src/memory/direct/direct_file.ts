@@ -29,8 +29,7 @@ export interface DirectOptions {
  * Reads and writes a file past the page cache (`O_DIRECT`), so a backup, scan or log does not evict
  * pages that other programs use.
  *
- * io_uring runs the operations, or threads if io_uring is unavailable, or the runtime's own `fs` if
- * Workers cannot start either. Any number may be in flight.
+ * io_uring runs the operations, else threads, else the runtime's own `fs`. Any number may be in flight.
  * Operations on {@linkcode AlignedBuffer} memory copy nothing if offset and length are multiples of
  * {@linkcode DirectFile.alignment}. Any other memory, offset and length works through an internal
  * buffer. Writing part of a block reads the block first. Writing part of a block past the end of
