@@ -102,11 +102,8 @@ export type { TransferOptions, TransferReport } from "./move/transfer/options.ts
 export type { TransferSource } from "./move/engine/input.ts";
 export type {
   BunWebSocket,
-  ByteSource,
-  WebBlob,
-  WebBody,
-  WebReadable,
   WebSocketLike,
   WebWritable,
-} from "./move/engine/web/shapes.ts";
+} from "./move/engine/connection/web_targets.ts";
+export type { ByteSource, WebBlob, WebBody, WebReadable } from "./runtime/reading/readers.ts";
 export type { FlowOptions, Progress, RangeOptions, TransferResult } from "./options.ts";

@@ -170,6 +170,11 @@ export function describe(value: unknown): string {
   return name ? `an instance of ${name}` : "an object";
 }
 
+/** Whether all these properties of an object are functions. */
+export function hasMethods(value: object, ...names: string[]): boolean {
+  return names.every((name) => typeof (value as Record<string, unknown>)[name] === "function");
+}
+
 /** Throws a `TypeError` unless an option fits. */
 export function mustBe(
   fits: boolean,

@@ -2,7 +2,7 @@
 
 import type { Socket } from "node:net";
 import { concat } from "../bytes.ts";
-import { dupCloexec } from "../sys/file/open.ts";
+import { dupCloexec } from "../sys/fd.ts";
 import type { BunSocket } from "./bun.ts";
 import type { DenoConn } from "./deno.ts";
 import { type Connection, connectionOf } from "./find.ts";

@@ -27,7 +27,7 @@ export * from "./file/cache.ts";
 export * from "./file/copying.ts";
 export * from "./flags/event.ts";
 export * from "./events.ts";
-export { type FdLike, fdOf } from "./fd.ts";
+export { dupCloexec, type FdLike, fdOf } from "./fd.ts";
 export * from "./flags/file.ts";
 export * from "./file/files.ts";
 export * from "./inotify.ts";
@@ -38,7 +38,6 @@ export * from "./net/messages.ts";
 export {
   close,
   closesOnExec,
-  dupCloexec,
   open,
   openat,
   openat2,

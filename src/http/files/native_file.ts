@@ -7,7 +7,7 @@ import {
   snapshot,
   snapshotNow,
 } from "../../move/engine/file/pseudo_files.ts";
-import { openFile } from "../../move/engine/file/open_file.ts";
+import { openFile } from "../../threads/blocking/opening.ts";
 import * as raw from "../../sys/raw/mod.ts";
 import { FileType } from "../../sys/file/statx.ts";
 import { closeFile, type FileStatus, statusNow, statusOf } from "../../threads/blocking/files.ts";

@@ -7,7 +7,7 @@ import { describe } from "../../options.ts";
 import { check } from "../../sys/check.ts";
 import { FileAdvice } from "../../sys/flags/file.ts";
 import { MemoryAdvice, MsyncFlag } from "../../sys/flags/memory.ts";
-import { dupCloexec } from "../../sys/file/open.ts";
+import { dupCloexec } from "../../sys/fd.ts";
 import { mapOver } from "../../sys/raw/fixed.ts";
 import * as raw from "../../sys/raw/mod.ts";
 import { runBlocking } from "../../threads/blocking/blocking.ts";

@@ -3,10 +3,10 @@
 import { addSeals, memfdCreate, seals } from "../../sys/file/allocation.ts";
 import { errnoNumber, SyscallError } from "../../errors.ts";
 import { check } from "../../sys/check.ts";
-import { type FdLike, fdOf } from "../../sys/fd.ts";
+import { dupCloexec, type FdLike, fdOf } from "../../sys/fd.ts";
 import { OpenFlag } from "../../sys/flags/file.ts";
 import { MemfdFlag, Seal } from "../../sys/flags/memory.ts";
-import { dupCloexec, open } from "../../sys/file/open.ts";
+import { open } from "../../sys/file/open.ts";
 import * as raw from "../../sys/raw/mod.ts";
 import { fdStat } from "../../sys/file/statx.ts";
 import type { MapAccess, MappingState } from "./mapping_state.ts";

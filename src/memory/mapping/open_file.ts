@@ -6,8 +6,7 @@ import { EIO, ENODEV } from "../../errno.ts";
 import { asSyscallError, errnoNumber, SyscallError } from "../../errors.ts";
 import { describe } from "../../options.ts";
 import { check } from "../../sys/check.ts";
-import { type FdLike, fdOf } from "../../sys/fd.ts";
-import { dupCloexec } from "../../sys/file/open.ts";
+import { dupCloexec, type FdLike, fdOf } from "../../sys/fd.ts";
 import * as raw from "../../sys/raw/mod.ts";
 import { deviceSize, fdStat, FileType, hugePageSize } from "../../sys/file/statx.ts";
 

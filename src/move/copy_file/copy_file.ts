@@ -17,7 +17,7 @@ import { makeTarget } from "./target.ts";
 import { temporaryName } from "./name.ts";
 import { TransferProgress } from "../engine/progress.ts";
 import { discard } from "../engine/file/pseudo_files.ts";
-import { openFile } from "../engine/file/open_file.ts";
+import { openFile } from "../../threads/blocking/opening.ts";
 import { portableSink } from "../engine/connection/sink.ts";
 import { transfer } from "../transfer/transfer.ts";
 

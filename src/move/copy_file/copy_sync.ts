@@ -12,7 +12,7 @@ import { available } from "../../sys/libc.ts";
 import { close, open } from "../../sys/raw/mod.ts";
 import { cloneWhole, copySparse, copyWhole } from "../../threads/blocking/copy_whole.ts";
 import { isTraced } from "../engine/diagnostics.ts";
-import { OPENING } from "../engine/file/open_file.ts";
+import { OPENING } from "../../threads/blocking/opening.ts";
 import { TransferProgress } from "../engine/progress.ts";
 import type { CopyReport } from "./copy_file.ts";
 import type { CopyMethod } from "./data.ts";

@@ -1,30 +1,27 @@
 /** Opens sources of all kinds. @module */
 
 import { AbortError, errnoNumber, SyscallError } from "../../errors.ts";
-import { describe, type RangeOptions, resolveRange } from "../../options.ts";
-import { type BorrowedReading, borrowReading } from "../../runtime/borrow.ts";
+import { type RangeOptions, resolveRange } from "../../options.ts";
 import type { BunSocket } from "../../runtime/bun.ts";
 import type { DenoConn } from "../../runtime/deno.ts";
-import { type FdLike, fdOf } from "../../sys/fd.ts";
-import { FileType } from "../../sys/file/statx.ts";
-import { PollEvent } from "../../sys/flags/event.ts";
-import { available, libc } from "../../sys/libc.ts";
-import * as raw from "../../sys/raw/mod.ts";
-import { ready } from "../../threads/poll/poll_ready.ts";
-import { closeEnd, type End, isFile, openEnd } from "./endpoint.ts";
-import { describeByRuntime, type Opened, openFile } from "./file/open_file.ts";
-import { snapshot } from "./file/pseudo_files.ts";
-import { blobInput, bodyReader } from "./web/body.ts";
-import { byteReader, type OpenReader } from "./web/byte_reader.ts";
+import { type BorrowedInput, borrowReading } from "../../runtime/reading/borrow.ts";
 import {
   type ByteSource,
-  isWebBlob,
-  isWebBody,
-  isWebReadable,
+  type StreamInput,
+  streamOf,
   type WebBlob,
   type WebBody,
   type WebReadable,
-} from "./web/shapes.ts";
+} from "../../runtime/reading/readers.ts";
+import { fdIn, type FdLike } from "../../sys/fd.ts";
+import { FileType } from "../../sys/file/statx.ts";
+import { PollEvent } from "../../sys/flags/event.ts";
+import { available, libc } from "../../sys/libc.ts";
+import { type Opened, openFile } from "../../threads/blocking/opening.ts";
+import { ready } from "../../threads/poll/poll_ready.ts";
+import { closeEnd, type End, goBuffered, isFile, openEnd } from "./endpoint.ts";
+import { describeByRuntime } from "./file/open_file.ts";
+import { snapshot } from "./file/pseudo_files.ts";
 
 /** Whatever `transfer` can read. */
 export type TransferSource =
@@ -37,24 +34,6 @@ export type TransferSource =
   | WebBody
   | BunSocket
   | DenoConn;
-
-/** A connection that the runtime does not read until the input is closed. */
-export interface BorrowedInput {
-  readonly kind: "borrowed";
-  readonly reading: BorrowedReading;
-  /** Bytes that the runtime has received, and gets back when the input is closed. */
-  rest: Uint8Array;
-  close(): void;
-}
-
-/** A stream of the runtime or of the web. */
-export interface StreamInput {
-  readonly kind: "stream";
-  readonly open: OpenReader;
-  /** Size of a `Blob`; `undefined` without positions. */
-  readonly size: number | undefined;
-  close(): void;
-}
 
 /**
  * An open source, by how it is read.
@@ -78,6 +57,8 @@ export interface InputWishes {
   readonly borrows: boolean;
   /** Whether the input must be read by system calls. */
   readonly calls?: boolean;
+  /** Whether a file that is open with `O_DIRECT` is read through the page cache. */
+  readonly buffered?: boolean;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -89,39 +70,31 @@ export interface InputWishes {
  * @throws {UnsupportedError} When it cannot be read without system calls.
  */
 export async function openInput(source: TransferSource, wishes: InputWishes): Promise<Input> {
-  const reading = borrowReading(source, wishes.borrows);
-  if (reading !== null) return new Borrowed(reading);
-  const stream = streamOf(source);
-  if (stream !== undefined) return { kind: "stream", ...stream };
-  const { fd, close } = await opened(source, wishes);
+  if (typeof source === "string" || source instanceof URL) {
+    const { fd, close } = await openFile(source);
+    return await fromDescriptor(fd, close, wishes);
+  }
+  const input = borrowReading(source, wishes.borrows) ?? streamOf(source);
+  if (input !== undefined) return input;
+  const fd = fdIn(source, "source", wishes.action, "a path, a descriptor or a stream");
+  return await fromDescriptor(fd, undefined, wishes);
+}
+
+/** `close` closes a descriptor that sluice has opened; one of the caller stays open. */
+async function fromDescriptor(
+  fd: number,
+  close: Close | undefined,
+  wishes: InputWishes,
+): Promise<Input> {
   try {
-    if (!available()) return await portable(fd, close, wishes);
-    return await bySystem(fd, close, wishes, isPath(source));
+    return await (available() ? bySystem : portable)(fd, close, wishes);
   } catch (error) {
-    close();
+    close?.();
     throw error;
   }
 }
 
-class Borrowed implements BorrowedInput {
-  readonly kind = "borrowed";
-  readonly reading: BorrowedReading;
-  rest: Uint8Array;
-
-  constructor(reading: BorrowedReading) {
-    this.reading = reading;
-    this.rest = reading.ahead;
-  }
-
-  close(): void {
-    raw.close(this.reading.fd);
-    this.reading.giveBack(this.rest);
-  }
-}
-
-function isPath(source: TransferSource): source is string | URL {
-  return typeof source === "string" || source instanceof URL;
-}
+type Close = Opened["close"];
 
 /**
  * Waits for the first writer of a named pipe that sluice has opened, as open(2) does. A pipe without
@@ -137,37 +110,29 @@ async function writerOf(pipe: End, signal: AbortSignal | undefined): Promise<voi
   }
 }
 
-function opened(source: TransferSource, wishes: InputWishes): Opened | Promise<Opened> {
-  if (isPath(source)) return openFile(source);
-  const given = descriptorLike(source, wishes.action, "a path, a descriptor or a stream");
-  return { fd: fdOf(given, "source"), close() {} };
-}
-
-/** `closeOwn` closes the descriptor if sluice opened it, as `own` says. */
 async function bySystem(
   fd: number,
-  closeOwn: () => void,
-  { signal }: InputWishes,
-  own: boolean,
+  close: Close | undefined,
+  { buffered, signal }: InputWishes,
 ): Promise<Input> {
   const given = await openEnd(fd, "source");
-  if (own && given.type === FileType.FIFO) await writerOf(given, signal);
+  if (close !== undefined && given.type === FileType.FIFO) await writerOf(given, signal);
   const kind = isFile(given) ? "file" : "positionless";
   const end = kind === "file" ? await settled(given, signal) : given;
-  return { kind, end, close: () => (closeEnd(end), closeOwn()) };
+  if (buffered) goBuffered(end, "source");
+  return { kind, end, close: () => (closeEnd(end), close?.()) };
 }
 
 /** Without system calls, only a file can be read: a read of anything else could not be cancelled. */
 async function portable(
   fd: number,
-  closeOwn: () => void,
+  close: Close | undefined,
   { calls, signal }: InputWishes,
 ): Promise<Input> {
   // Throws an error that names what is missing.
   if (calls) libc();
-  const source = await describeByRuntime(fd, undefined, `fd ${fd}`, () => {}, signal);
-  const close = () => (source.close(), closeOwn());
-  return { kind: "portable", fd: source.fd, size: source.size, close };
+  const source = await describeByRuntime(fd, undefined, `fd ${fd}`, () => close?.(), signal);
+  return { kind: "portable", fd: source.fd, size: source.size, close: source.close };
 }
 
 /** Copies a file to memory if the kernel generates its content on reading; else returns it as it is. */
@@ -182,27 +147,6 @@ async function settled(end: End, signal: AbortSignal | undefined): Promise<End> 
   }
   closeEnd(end);
   return { ...end, given: copy.fd, ...copy, status: undefined, direct: false };
-}
-
-/** What yields the bytes behind an object of the runtime, or `undefined` when it is something else. */
-function streamOf(source: unknown): Omit<StreamInput, "kind"> | undefined {
-  if (typeof source !== "object" || source === null) return undefined;
-  const rest = { size: undefined, close() {} };
-  if (isWebReadable(source) || Symbol.asyncIterator in source) {
-    return { open: (_, length) => byteReader(source as ByteSource, length), ...rest };
-  }
-  if (isWebBody(source)) return { open: () => bodyReader(source), ...rest };
-  if (isWebBlob(source)) return blobInput(source);
-  // Connections and files of Deno have one of these, and no descriptor to see.
-  const { readable } = source as { readable?: unknown };
-  return "fd" in source ? undefined : streamOf(readable);
-}
-
-/** A number, or an object that may hold a descriptor. The rest is for the message of the `TypeError`. */
-export function descriptorLike(value: unknown, action: string, expected: string): FdLike {
-  if (typeof value === "number") return value;
-  if (typeof value === "object" && value !== null && "fd" in value) return value as FdLike;
-  throw new TypeError(`Cannot ${action} ${describe(value)}: expected ${expected}`);
 }
 
 /** Names an input without positions, for error messages. */

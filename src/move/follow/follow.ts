@@ -14,14 +14,14 @@ import { connectionClosed } from "../engine/connection/closed.ts";
 import { sendBytes } from "../engine/connection/output.ts";
 import type { RuntimeTarget, Sink } from "../engine/connection/sink.ts";
 import { DescriptorWriter } from "../engine/descriptor_writer.ts";
-import { openInput, rangeOf, type TransferSource } from "../engine/input.ts";
+import { rangeOf, type TransferSource } from "../engine/input.ts";
 import { copyRange } from "../engine/portable_copy.ts";
 import { TransferProgress } from "../engine/progress.ts";
 import { pumpFile } from "../engine/sendfile_loop.ts";
 import { fileToPipeStep } from "../engine/step/splice.ts";
 import type { TransferReport } from "../transfer/options.ts";
 import { Changes } from "./changes.ts";
-import { followable, FollowedFile, type Stretch } from "./followed_file.ts";
+import { FollowedFile, openFollowable, type Stretch } from "./followed_file.ts";
 
 /** What a follower may be told, checked. */
 export interface FollowOptions extends RangeOptions, FlowOptions {
@@ -36,10 +36,7 @@ export async function follow(
   operation: "transfer" | "sendFile",
 ): Promise<TransferReport> {
   const { signal, length, end } = options;
-  const input = followable(
-    await openInput(source, { action: "follow", borrows: false, signal }),
-    source,
-  );
+  const input = await openFollowable(source, signal);
   const { start } = checked(() => rangeOf(input, options, "follow a file"), input);
   const total = length ?? (end === undefined ? Infinity : end - start + 1);
   const progress = new TransferProgress(options, total, operation);

@@ -5,7 +5,7 @@ import { asSyscallError, errnoNumber, SyscallError } from "../../errors.ts";
 import { check } from "../../sys/check.ts";
 import { FileType } from "../../sys/file/statx.ts";
 import { statusOf } from "../../threads/blocking/files.ts";
-import { goBuffered, isRemote, verify } from "../engine/endpoint.ts";
+import { isRemote, verify } from "../engine/endpoint.ts";
 import { type Input, openInput, type TransferSource } from "../engine/input.ts";
 
 type FileInput = Extract<Input, { kind: "file" | "portable" }>;
@@ -44,7 +44,6 @@ export class FollowedFile {
     this.#path = typeof source === "string" || source instanceof URL ? source : undefined;
     this.#input = input;
     this.#position = start;
-    if (input.kind === "file") goBuffered(input.end, "source");
   }
 
   /** Descriptor of the current file. */
@@ -103,14 +102,13 @@ export class FollowedFile {
     this.#successor = undefined;
     this.#position = 0;
     this.suspect = true;
-    if (input.kind === "file") goBuffered(input.end, "source");
     this.onFile(this.fd);
   }
 
   /** The file that has the name now; `null` if there is none, or it cannot be followed. */
   async #named(): Promise<FileInput | null> {
     try {
-      const found = followable(await openInput(this.#path!, WISHES), this.#path!);
+      const found = await openFollowable(this.#path!);
       if (!this.#closed) return found;
       found.close();
       return null;
@@ -130,10 +128,21 @@ export class FollowedFile {
   }
 }
 
-const WISHES = { action: "follow", borrows: false } as const;
-
-/** Returns an input that is a regular file whose content the kernel does not generate. */
-export function followable(input: Input, source: TransferSource): FileInput {
+/**
+ * Opens a regular file whose content the kernel does not generate.
+ *
+ * @throws {SyscallError} `EINVAL` for everything else.
+ */
+export async function openFollowable(
+  source: TransferSource,
+  signal?: AbortSignal,
+): Promise<FileInput> {
+  const input = await openInput(source, {
+    action: "follow",
+    borrows: false,
+    buffered: true,
+    signal,
+  });
   if (input.kind === "portable") return input;
   if (input.kind === "file" && input.end.status?.type === FileType.REGULAR) return input;
   input.close();

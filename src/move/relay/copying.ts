@@ -5,7 +5,7 @@
 
 import { EAGAIN } from "../../errno.ts";
 import { AbortError, errnoNumber, SyscallError } from "../../errors.ts";
-import { type ByteStream, denoStream, socketStream } from "../../runtime/byte_stream.ts";
+import { type ByteStream, denoStream, socketStream } from "../../runtime/reading/byte_stream.ts";
 import { check } from "../../sys/check.ts";
 import { PollEvent } from "../../sys/flags/event.ts";
 import { FileType } from "../../sys/file/statx.ts";

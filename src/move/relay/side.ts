@@ -10,10 +10,10 @@ import {
 } from "../../runtime/take_over.ts";
 import { describe } from "../../options.ts";
 import { check } from "../../sys/check.ts";
-import { fdOf } from "../../sys/fd.ts";
+import { dupCloexec, fdOf } from "../../sys/fd.ts";
 import { OpenFlag } from "../../sys/flags/file.ts";
 import { available } from "../../sys/libc.ts";
-import { dupCloexec, statusFlags } from "../../sys/file/open.ts";
+import { statusFlags } from "../../sys/file/open.ts";
 import * as raw from "../../sys/raw/mod.ts";
 import { SocketLevel, SocketOption, SocketType } from "../../sys/flags/socket.ts";
 import type { RelayTarget } from "./types.ts";

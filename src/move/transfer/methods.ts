@@ -110,14 +110,13 @@ async function fromConnection(
   output: Output,
   job: Job,
 ): Promise<void> {
-  const { reading } = input;
   const ahead = input.rest.subarray(0, job.length);
   // The owner has no other way to end a wait for our duplicate.
-  reading.whenClosed(() => void raw.shutdown(reading.fd, ShutdownHow.RD));
+  input.whenClosed(() => void raw.shutdown(input.fd, ShutdownHow.RD));
   input.rest = input.rest.subarray(ahead.length);
-  const source = ownEnd(reading.fd, FileType.SOCKET);
-  await fromPositionless({ source, ahead, moved: () => reading.touch() }, output, job);
-  if (reading.closed()) {
+  const source = ownEnd(input.fd, FileType.SOCKET);
+  await fromPositionless({ source, ahead, moved: () => input.touch() }, output, job);
+  if (input.closed()) {
     throw connectionClosed({ syscall: "splice", bytesMoved: job.progress.bytes });
   }
 }

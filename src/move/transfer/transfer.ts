@@ -3,11 +3,11 @@
 import { type Names, ownOptions } from "../../checked.ts";
 import type { BunSocket } from "../../runtime/bun.ts";
 import type { DenoConn } from "../../runtime/deno.ts";
-import { type FdLike, fdOf } from "../../sys/fd.ts";
+import { fdIn, type FdLike } from "../../sys/fd.ts";
 import { runtimeTarget } from "../engine/connection/sink.ts";
-import { descriptorLike, openInput, rangeOf, type TransferSource } from "../engine/input.ts";
+import { openInput, rangeOf, type TransferSource } from "../engine/input.ts";
 import { TransferProgress } from "../engine/progress.ts";
-import type { BunWebSocket, WebSocketLike, WebWritable } from "../engine/web/shapes.ts";
+import type { BunWebSocket, WebSocketLike, WebWritable } from "../engine/connection/web_targets.ts";
 import { follow } from "../follow/follow.ts";
 import { move } from "./methods.ts";
 import {
@@ -119,11 +119,11 @@ export async function transfer(
   target?: TransferTarget,
   options: TransferOptions = {},
 ): Promise<TransferReport> {
-  if (target === undefined && isRequest(sourceOrRequest)) {
-    const { from, to, ...rest } = ownOptions(sourceOrRequest, REQUEST);
-    return await start(from, to, rest);
+  if (target !== undefined || !isRequest(sourceOrRequest)) {
+    return await start(sourceOrRequest as TransferSource, target as TransferTarget, options);
   }
-  return await start(sourceOrRequest as TransferSource, target as TransferTarget, options);
+  const { from, to, ...rest } = ownOptions(sourceOrRequest, REQUEST);
+  return await start(from, to, rest);
 }
 
 const REQUEST: Names<TransferRequest> = { ...TRANSFER_OPTIONS, from: true, to: true };
@@ -140,7 +140,7 @@ async function start(
   const options = checkTransfer(given);
   const { method = "auto", signal } = options;
   const to = runtimeTarget(target) ??
-    fdOf(descriptorLike(target, "transfer to", "a descriptor or a stream"), "target");
+    fdIn(target, "target", "transfer to", "a descriptor or a stream");
   if (options.follow === true) return await follow(source, to, options, "transfer");
   const input = await openInput(source, {
     action: "transfer",

@@ -1,7 +1,7 @@
-/** Opening, duplicating and closing descriptors. @module */
+/** Opening and closing descriptors. @module */
 
 import { platform } from "../../../ffi/platform/mod.ts";
-import { describe, flagsOf, integer, MAX_INT, pathOf } from "../arguments.ts";
+import { describe, flagsOf, integer, pathOf } from "../arguments.ts";
 import { check } from "../check.ts";
 import { type FdLike, fdOf } from "../fd.ts";
 import * as raw from "../raw/mod.ts";
@@ -122,33 +122,6 @@ export function openat2(dir: FdLike | null, path: string, how: OpenHow): number 
 export function close(fd: FdLike): void {
   const number = fdOf(fd);
   check(raw.close(number), "close", () => `close fd ${number}`);
-}
-
-/**
- * Duplicates a descriptor. The copy is closed in programs that the process starts
- * (`F_DUPFD_CLOEXEC`).
- *
- * Both numbers share one open file: its position, `O_NONBLOCK` and all other status flags.
- *
- * @param fd Descriptor to duplicate.
- * @param minimum Lowest number that the copy may get. Default: 0.
- * @returns The new descriptor; the caller closes it.
- *
- * @throws {TypeError} When `fd` is not a descriptor.
- * @throws {RangeError} When `minimum` is not an integer in 0..2^31-1.
- * @throws {SyscallError} `EBADF` when `fd` is not open; `EMFILE` when no number is left; `EINVAL`
- * when `minimum` is above the limit of the process.
- *
- * @see {@link https://man7.org/linux/man-pages/man2/F_DUPFD.2const.html}
- */
-export function dupCloexec(fd: FdLike, minimum: number = 0): number {
-  const number = fdOf(fd);
-  integer(minimum, "minimum", 0, MAX_INT);
-  return check(
-    raw.fcntl(number, platform.fcntl.DUPFD_CLOEXEC, minimum),
-    "fcntl",
-    () => `duplicate fd ${number}`,
-  );
 }
 
 /**

@@ -1,11 +1,61 @@
 /** Opens files without waiting for a disk, a server or another program. @module */
 
+import { guardsPaths } from "../../../ffi/mod.ts";
 import { platform } from "../../../ffi/platform/mod.ts";
 import { builtin } from "../../builtins.ts";
 import { EAGAIN, EXDEV } from "../../errno.ts";
+import { asSyscallError } from "../../errors.ts";
+import { describe } from "../../options.ts";
+import { check } from "../../sys/check.ts";
 import { OpenFlag, ResolveFlag } from "../../sys/flags/file.ts";
 import { type Mount, mountByName, mountOf } from "../../sys/file/mounts.ts";
+import { available } from "../../sys/libc.ts";
 import * as raw from "../../sys/raw/mod.ts";
+import { closeOn, onMount } from "./files.ts";
+
+/** An open descriptor, and how to close it. */
+export interface Opened {
+  readonly fd: number;
+  readonly close: () => void;
+}
+
+/**
+ * Opens a path: at once if it needs no disk and no other machine. For a disk, a thread of the
+ * runtime's pool opens it. For another machine, a thread of sluice does, because the pool is small.
+ */
+export function openFile(path: string | URL, flags = 0): Opened | Promise<Opened> {
+  // A runtime with its own file permissions must see the path.
+  if (typeof path !== "string" || !available() || guardsPaths() || !isPath(path)) {
+    return openByRuntime(path, flags);
+  }
+  const found = openNow(path, OPENING | flags);
+  if (typeof found === "number") return { fd: found, close: () => void raw.close(found) };
+  return found === null ? openByRuntime(path, flags) : openFar(path, OPENING | flags, found);
+}
+
+function isPath(path: string): boolean {
+  return path !== "" && !path.includes("\0");
+}
+
+/** O_NONBLOCK, because opening a FIFO waits for its writer; on a file it changes nothing. */
+export const OPENING: number = platform.open.NONBLOCK | platform.open.NOCTTY |
+  platform.open.CLOEXEC;
+
+function openByRuntime(path: string | URL, flags: number): Promise<Opened> {
+  const { close, constants, open } = builtin("fs");
+  return new Promise((resolve, reject) => {
+    open(path, constants.O_RDONLY | constants.O_NONBLOCK | flags, (error, fd) => {
+      if (!error) return resolve({ fd, close: () => close(fd, () => {}) });
+      reject(asSyscallError(error, "open", `open ${describe(String(path))}`));
+    });
+  });
+}
+
+async function openFar(path: string, flags: number, mount: Mount): Promise<Opened> {
+  const fd = await onMount(mount, "open", path, flags, 0);
+  check(fd, "open", () => `open ${describe(path)}`);
+  return { fd, close: () => closeOn(mount, fd) };
+}
 
 /** Milliseconds for which the mount of `/` is assumed not to change. */
 const TRUST_MS = 1000;

@@ -123,7 +123,7 @@ class ArchiveSource implements BodySource {
     this.#id = id;
   }
 
-  next(): ReturnType<BodySource["next"]> {
+  nextPart(): ReturnType<BodySource["nextPart"]> {
     const piece = this.#piece;
     if (piece === undefined) {
       if (this.#ended) return null;
@@ -137,7 +137,7 @@ class ArchiveSource implements BodySource {
     }
     this.#piece = undefined;
     this.#ended = piece.kind === "end";
-    if (piece.kind !== "file") return this.next();
+    if (piece.kind !== "file") return this.nextPart();
     const { fd, remote, size } = piece;
     return new SharedFile({ fd, size, remote, close: () => void raw.close(fd) });
   }

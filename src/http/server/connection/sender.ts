@@ -129,7 +129,7 @@ export class Sender {
         this.#advance(this.#parts[this.#next++]!);
         continue;
       } else {
-        const next = this.#source === null ? null : this.#source.next();
+        const next = this.#source === null ? null : this.#source.nextPart();
         if (next === WAIT) return Outcome.COLD;
         if (next === false) return Outcome.SHORT;
         if (next === null) {

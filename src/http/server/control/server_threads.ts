@@ -1,6 +1,6 @@
 /** The serving threads of a server, and their helpers. @module */
 
-import { dupCloexec } from "../../../sys/file/open.ts";
+import { dupCloexec } from "../../../sys/fd.ts";
 import * as raw from "../../../sys/raw/mod.ts";
 import { WorkerPool } from "../../../threads/worker_pool.ts";
 import { FdMailboxes } from "../../../threads/fd_mailboxes.ts";

@@ -9,13 +9,13 @@ import { latin1Bytes } from "../parser/syntax.ts";
 
 const encoder = new TextEncoder();
 
-/** Result of `BodySource.next`: nothing yet. */
+/** Result of `BodySource.nextPart`: nothing yet. */
 export const WAIT: unique symbol = Symbol("wait");
 
 /** A body that is made while it is sent. */
 export interface BodySource {
   /** The next bytes, or a file to send whole; `null` at the end, `false` if it cannot be completed. */
-  next(): Uint8Array | SharedFile | typeof WAIT | false | null;
+  nextPart(): Uint8Array | SharedFile | typeof WAIT | false | null;
   /** Calls `ready` once when there is more. */
   wait(ready: () => void): void;
   /** Frees what it holds. */

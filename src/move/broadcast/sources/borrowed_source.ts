@@ -1,11 +1,11 @@
 /** Chunks of a connection that the runtime does not read meanwhile. @module */
 
+import type { BorrowedInput } from "../../../runtime/reading/borrow.ts";
 import * as raw from "../../../sys/raw/mod.ts";
 import { ShutdownHow } from "../../../sys/flags/socket.ts";
 import { FileType } from "../../../sys/file/statx.ts";
 import { connectionClosed } from "../../engine/connection/closed.ts";
 import { ownEnd } from "../../engine/endpoint.ts";
-import type { BorrowedInput } from "../../engine/input.ts";
 import { bytesChunk } from "./bytes_source.ts";
 import type { Chunk, ChunkSource } from "../types.ts";
 import { StreamSource } from "./stream_source.ts";
@@ -21,13 +21,12 @@ export class BorrowedSource implements ChunkSource {
   #taken = 0;
 
   constructor(input: BorrowedInput, total: number) {
-    const { reading, rest } = input;
     this.#input = input;
     this.total = total;
-    this.#ahead = Math.min(rest.length, total);
-    this.#inner = new StreamSource(ownEnd(reading.fd, FileType.SOCKET), total - this.#ahead);
+    this.#ahead = Math.min(input.rest.length, total);
+    this.#inner = new StreamSource(ownEnd(input.fd, FileType.SOCKET), total - this.#ahead);
     // Its owner has no other way to end what waits for our duplicate.
-    reading.whenClosed(() => void raw.shutdown(reading.fd, ShutdownHow.RD));
+    input.whenClosed(() => void raw.shutdown(input.fd, ShutdownHow.RD));
   }
 
   async ready(): Promise<void> {
@@ -36,12 +35,12 @@ export class BorrowedSource implements ChunkSource {
 
   take(count: number): Chunk | "end" | null {
     const chunk = this.#ahead > 0 ? this.#first(count) : this.#inner.take(count);
-    if (chunk === "end" && this.#input.reading.closed()) {
+    if (chunk === "end" && this.#input.closed()) {
       throw connectionClosed({ syscall: "splice", bytesMoved: this.#taken });
     }
     if (chunk !== null && chunk !== "end") {
       this.#taken += chunk.length;
-      this.#input.reading.touch();
+      this.#input.touch();
     }
     return chunk;
   }

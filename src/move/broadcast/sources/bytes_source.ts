@@ -1,6 +1,6 @@
 /** Chunks of a stream of the runtime. @module */
 
-import type { ByteReader } from "../../engine/web/byte_reader.ts";
+import type { ByteReader } from "../../../runtime/reading/readers.ts";
 import type { Chunk, ChunkSource } from "../types.ts";
 import { PendingBytesWrite } from "../pending_writes.ts";
 

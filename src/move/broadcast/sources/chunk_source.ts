@@ -2,7 +2,7 @@
 
 import { isRemote } from "../../engine/endpoint.ts";
 import { type Input, rangeOf } from "../../engine/input.ts";
-import { byteReader } from "../../engine/web/byte_reader.ts";
+import { byteReader } from "../../../runtime/reading/readers.ts";
 import type { BroadcastOptions, ChunkSource } from "../types.ts";
 import { BorrowedSource } from "./borrowed_source.ts";
 import { BytesSource } from "./bytes_source.ts";

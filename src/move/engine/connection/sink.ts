@@ -7,7 +7,7 @@ import { type Connection, findConnection } from "../../../runtime/find.ts";
 import type { RuntimeConnection } from "../../../runtime/types.ts";
 import { libc } from "../../../sys/libc.ts";
 import type { TransferProgress } from "../progress.ts";
-import { type WebTarget, webTarget } from "../web/targets.ts";
+import { type WebTarget, webTarget } from "./web_targets.ts";
 import { connectionClosed } from "./closed.ts";
 import { PromisedLength, promisedSink } from "./promised.ts";
 import type { Sink } from "./sink_types.ts";

@@ -1,7 +1,6 @@
 /** Opens files to send. @module */
 
 import type { Stats } from "node:fs";
-import { guardsPaths } from "../../../../ffi/mod.ts";
 import { platform } from "../../../../ffi/platform/mod.ts";
 import { builtin } from "../../../builtins.ts";
 import { asSyscallError, errnoNumber, SyscallError } from "../../../errors.ts";
@@ -9,12 +8,11 @@ import { describe } from "../../../options.ts";
 import { check } from "../../../sys/check.ts";
 import { type FdLike, fdOf } from "../../../sys/fd.ts";
 import { ResolveFlag } from "../../../sys/flags/file.ts";
-import { type Mount, mountOf } from "../../../sys/file/mounts.ts";
+import { mountOf } from "../../../sys/file/mounts.ts";
 import { available } from "../../../sys/libc.ts";
-import * as raw from "../../../sys/raw/mod.ts";
 import { deviceSize, FileType } from "../../../sys/file/statx.ts";
-import { closeFile, closeOn, onMount, statusOf } from "../../../threads/blocking/files.ts";
-import { openBelowNow, openNow } from "../../../threads/blocking/opening.ts";
+import { closeFile, onMount, statusOf } from "../../../threads/blocking/files.ts";
+import { openBelowNow, type Opened, openFile } from "../../../threads/blocking/opening.ts";
 import { deviceSizeByReading } from "./device_size.ts";
 import { discard, heldBytes, hold, isDoubtful, snapshot } from "./pseudo_files.ts";
 
@@ -68,50 +66,6 @@ export async function openSource(
     close();
     throw error;
   }
-}
-
-/** An open descriptor, and how to close it. */
-export interface Opened {
-  readonly fd: number;
-  readonly close: () => void;
-}
-
-/**
- * Opens a path: at once if it needs no disk and no other machine. For a disk, a thread of the
- * runtime's pool opens it. For another machine, a thread of sluice does, because the pool is small.
- */
-export function openFile(path: string | URL, flags = 0): Opened | Promise<Opened> {
-  // A runtime with its own file permissions must see the path.
-  if (typeof path !== "string" || !available() || guardsPaths() || !isPath(path)) {
-    return openByRuntime(path, flags);
-  }
-  const found = openNow(path, OPENING | flags);
-  if (typeof found === "number") return { fd: found, close: () => void raw.close(found) };
-  return found === null ? openByRuntime(path, flags) : openFar(path, OPENING | flags, found);
-}
-
-function isPath(path: string): boolean {
-  return path !== "" && !path.includes("\0");
-}
-
-/** O_NONBLOCK, because opening a FIFO waits for its writer; on a file it changes nothing. */
-export const OPENING: number = platform.open.NONBLOCK | platform.open.NOCTTY |
-  platform.open.CLOEXEC;
-
-function openByRuntime(path: string | URL, flags: number): Promise<Opened> {
-  const { close, constants, open } = builtin("fs");
-  return new Promise((resolve, reject) => {
-    open(path, constants.O_RDONLY | constants.O_NONBLOCK | flags, (error, fd) => {
-      if (!error) return resolve({ fd, close: () => close(fd, () => {}) });
-      reject(asSyscallError(error, "open", `open ${describe(String(path))}`));
-    });
-  });
-}
-
-async function openFar(path: string, flags: number, mount: Mount): Promise<Opened> {
-  const fd = await onMount(mount, "open", path, flags, 0);
-  check(fd, "open", () => `open ${describe(path)}`);
-  return { fd, close: () => closeOn(mount, fd) };
 }
 
 /**

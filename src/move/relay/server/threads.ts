@@ -1,7 +1,7 @@
 /** The threads of a listening relay, and what they share. @module */
 
 import type { SocketAddress } from "../../../sys/net/address.ts";
-import { dupCloexec } from "../../../sys/file/open.ts";
+import { dupCloexec } from "../../../sys/fd.ts";
 import { WorkerPool } from "../../../threads/worker_pool.ts";
 import { dialAddresses } from "../../../threads/loop/dial.ts";
 import { FdMailboxes } from "../../../threads/fd_mailboxes.ts";

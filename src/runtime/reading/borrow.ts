@@ -1,24 +1,25 @@
 /** Reads a connection in place of the runtime for a while. @module */
 
 import type { Socket } from "node:net";
-import { builtin } from "../builtins.ts";
-import { concat } from "../bytes.ts";
-import { UnsupportedError } from "../errors.ts";
-import { available } from "../sys/libc.ts";
-import { dupCloexec } from "../sys/file/open.ts";
-import { SocketLevel, SocketOption } from "../sys/flags/socket.ts";
-import * as raw from "../sys/raw/mod.ts";
-import { bunConnection, type BunSocket, isBunSocket } from "./bun.ts";
-import { denoConnection, isDenoConn } from "./deno.ts";
-import { isPlain } from "./socket.ts";
-import type { RuntimeConnection } from "./types.ts";
+import { builtin } from "../../builtins.ts";
+import { concat } from "../../bytes.ts";
+import { UnsupportedError } from "../../errors.ts";
+import { available } from "../../sys/libc.ts";
+import { dupCloexec } from "../../sys/fd.ts";
+import { SocketLevel, SocketOption } from "../../sys/flags/socket.ts";
+import * as raw from "../../sys/raw/mod.ts";
+import { bunConnection, type BunSocket, isBunSocket } from "../bun.ts";
+import { denoConnection, isDenoConn } from "../deno.ts";
+import { isPlain } from "../socket.ts";
+import type { RuntimeConnection } from "../types.ts";
 
 /** A connection that the runtime does not read until it is given back. */
-export interface BorrowedReading {
-  /** A duplicate of its descriptor, non-blocking like the original; the borrower owns it. */
+export interface BorrowedInput {
+  readonly kind: "borrowed";
+  /** A duplicate of its descriptor, non-blocking like the original. */
   readonly fd: number;
-  /** Bytes that the runtime has received and the program has not read. */
-  readonly ahead: Uint8Array;
+  /** Bytes that the runtime has received; what is left of them at the end goes back to it. */
+  rest: Uint8Array;
   /** Whether the program has closed the connection, so received bytes can be dropped. */
   closed(): boolean;
   /** Resets an idle timer of the runtime, because bytes have moved. */
@@ -27,8 +28,8 @@ export interface BorrowedReading {
    * Calls `listener` when the program closes the connection meanwhile, if the runtime reports that.
    */
   whenClosed(listener: () => void): void;
-  /** Lets the runtime read again: `rest` first, then new bytes. Call once. */
-  giveBack(rest: Uint8Array): void;
+  /** Closes the duplicate, and lets the runtime read again: `rest` first, then new bytes. */
+  close(): void;
 }
 
 /** The undocumented part of a Node.js handle that is used here. */
@@ -55,7 +56,7 @@ const type = new Int32Array(1);
  * @throws {UnsupportedError} For an encrypted socket of Bun's own API, which cannot be read in
  * another way.
  */
-export function borrowReading(source: unknown, always: boolean): BorrowedReading | null {
+export function borrowReading(source: unknown, always: boolean): BorrowedInput | null {
   if (typeof source !== "object" || source === null || !available()) return null;
   if (isBunSocket(source)) return borrowBun(source);
   if (!always) return null;
@@ -63,7 +64,7 @@ export function borrowReading(source: unknown, always: boolean): BorrowedReading
   return source instanceof builtin("net").Socket ? borrowSocket(source) : null;
 }
 
-function borrowBun(socket: BunSocket): BorrowedReading {
+function borrowBun(socket: BunSocket): BorrowedInput {
   const reading = socket.pause === undefined || socket.resume === undefined
     ? null
     : borrowed(bunConnection(socket), () => socket.resume!());
@@ -82,17 +83,20 @@ function borrowBun(socket: BunSocket): BorrowedReading {
 function borrowed(
   runtimeConnection: RuntimeConnection | null,
   resume: () => void,
-): BorrowedReading | null {
+): BorrowedInput | null {
   const fd = runtimeConnection?.fd() ?? -1;
   if (runtimeConnection === null || fd < 0) return null;
+  const duplicate = dupCloexec(fd);
   return {
-    fd: dupCloexec(fd),
-    ahead: NOTHING,
+    kind: "borrowed",
+    fd: duplicate,
+    rest: NOTHING,
     closed: () => runtimeConnection.fd() < 0,
     touch: () => runtimeConnection.touch(),
     // Both report it only to the socket's creator.
     whenClosed() {},
-    giveBack() {
+    close() {
+      raw.close(duplicate);
       if (runtimeConnection.fd() >= 0) resume();
     },
   };
@@ -102,7 +106,7 @@ function borrowed(
  * Node.js: the handle starts and stops at an exact byte, all within one turn of the event loop.
  * `read()` takes the buffered bytes and restarts the handle, so stop it before and after.
  */
-function borrowSocket(socket: Socket): BorrowedReading | null {
+function borrowSocket(socket: Socket): BorrowedInput | null {
   const handle = handleOf(socket);
   if (handle === null || !isPlain(socket) || !isUnread(socket)) return null;
   // Standard input is also a socket object, whatever is behind it.
@@ -116,8 +120,9 @@ function borrowSocket(socket: Socket): BorrowedReading | null {
   let listener = () => {};
   const closed = () => socket.destroyed && !socket.readableEnded;
   return {
+    kind: "borrowed",
     fd,
-    ahead: concat(pieces),
+    rest: concat(pieces),
     closed,
     touch() {
       if ((socket.timeout ?? 0) > 0) socket.setTimeout(socket.timeout!);
@@ -126,7 +131,8 @@ function borrowSocket(socket: Socket): BorrowedReading | null {
       listener = given;
       socket.once("close", listener);
     },
-    giveBack(rest) {
+    close() {
+      raw.close(fd);
       socket.off("close", listener);
       if (socket.destroyed || socket.readableEnded) return;
       if (socket.bytesRead !== bytesRead) {
@@ -136,7 +142,7 @@ function borrowSocket(socket: Socket): BorrowedReading | null {
         );
         return;
       }
-      if (rest.length > 0) socket.unshift(rest);
+      if (this.rest.length > 0) socket.unshift(this.rest);
       // Match what `read()` left in the stream's state.
       handle.reading = true;
       handle.readStart();

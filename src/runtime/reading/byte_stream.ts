@@ -1,7 +1,7 @@
 /** Reads and writes any connection through its runtime's own streams. @module */
 
 import type { Socket } from "node:net";
-import { type DenoConn, writeAll } from "./deno.ts";
+import { type DenoConn, writeAll } from "../deno.ts";
 
 /** A connection as two byte streams. Make one call of each kind at a time. */
 export interface ByteStream {

@@ -1,14 +1,41 @@
 /** Targets of the web: a `WritableStream`, and a `WebSocket` of any kind. @module */
 
-import { describe } from "../../../options.ts";
-import type { Sink } from "../connection/sink_types.ts";
-import {
-  type BunWebSocket,
-  hasMethods,
-  isWebWritable,
-  type WebSocketLike,
-  type WebWritable,
-} from "./shapes.ts";
+import { describe, hasMethods } from "../../../options.ts";
+import type { Sink } from "./sink_types.ts";
+
+/** A `WritableStream` of the web. */
+export interface WebWritable {
+  /** Whether a writer holds it. */
+  readonly locked: boolean;
+  /** Locks it to a writer. */
+  getWriter(): unknown;
+  /** Ends it with an error. */
+  abort(reason?: unknown): Promise<void>;
+}
+
+/** A `WebSocket` of the web or of the package ws. */
+export interface WebSocketLike {
+  /** Bytes that it has taken and not sent. */
+  readonly bufferedAmount: number;
+  /** 0: connecting, 1: open, 2: closing, 3: closed. */
+  readonly readyState: number;
+  /** Sends one message. */
+  send(message: Uint8Array<ArrayBuffer>): unknown;
+  /** Closes it. */
+  close(code?: number, reason?: string): void;
+}
+
+/** A `ServerWebSocket` of Bun. */
+export interface BunWebSocket {
+  /** Bytes that it has taken and not sent. */
+  getBufferedAmount(): number;
+  /** 0: connecting, 1: open, 2: closing, 3: closed. */
+  readonly readyState: number;
+  /** Sends one message: its bytes, -1 if it waits in a queue, 0 if it was dropped. */
+  send(message: Uint8Array<ArrayBuffer>): number;
+  /** Closes it. */
+  close(code?: number, reason?: string): void;
+}
 
 /** A target of the web. */
 export interface WebTarget {
@@ -110,4 +137,10 @@ function socketSink(socket: WebSocketLike | BunWebSocket, buffered: () => number
     destroy: () => socket.close(),
     release: () => void (over = true),
   };
+}
+
+/** Whether a value is a `WritableStream` of the web. */
+function isWebWritable(value: unknown): value is WebWritable {
+  return typeof value === "object" && value !== null && hasMethods(value, "getWriter", "abort") &&
+    typeof (value as WebWritable).locked === "boolean";
 }
