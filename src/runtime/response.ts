@@ -35,6 +35,11 @@ export function wantsChunks(res: ServerResponse): boolean {
   return res.hasHeader("transfer-encoding") || res.hasHeader("trailer");
 }
 
+/** Whether a response may not announce a length: RFC 9110, 8.6, forbids it for 204. */
+export function hasNoLength(res: ServerResponse): boolean {
+  return wantsChunks(res) || res.statusCode === 204;
+}
+
 /** The Content-Length that the peer gets, or `undefined`. */
 export function contentLength(res: ServerResponse): number | undefined {
   const { _header: head } = res as ResponseInternals;

@@ -357,3 +357,64 @@ describe("serveStatic()", () => {
     (handler as unknown as StaticHandler).close();
   });
 });
+
+describe("cookies that were set before", () => {
+  const cookies = ["a=1", "b=2; Path=/"];
+  const handler = serveStatic(www);
+  after(() => handler.close());
+  const koa = new Koa();
+  koa.use(async (context: { set(n: string, v: string[]): void }, next: () => Promise<void>) => {
+    context.set("Set-Cookie", cookies);
+    await next();
+  });
+  koa.use(handler);
+  type Cookies = { header(name: string, value: string, options: { append: boolean }): void };
+  const hono = new Hono();
+  hono.use(async (context: Cookies, next: () => Promise<void>) => {
+    for (const cookie of cookies) context.header("Set-Cookie", cookie, { append: true });
+    await next();
+  });
+  hono.use("*", handler);
+  const inHono = () =>
+    new Promise<Server>((resolve) => {
+      const { fetch } = hono;
+      const server = serve({ fetch, port: 0, hostname: "127.0.0.1" }, () => resolve(server));
+    });
+  const inFastify = async () => {
+    const app = fastify();
+    app.addHook("onRequest", (_, reply, done) => {
+      for (const cookie of cookies) reply.header("Set-Cookie", cookie);
+      done();
+    });
+    app.get("/*", handler);
+    await app.ready();
+    return app.server;
+  };
+  const inNode = () =>
+    createServer((req, res) => {
+      res.setHeader("Set-Cookie", cookies);
+      handler(req, res);
+    });
+  const servers: Record<string, () => Server | Promise<Server>> = {
+    "node:http": inNode,
+    "Koa": () => createServer(koa.callback()),
+    "Fastify": inFastify,
+    "Hono": inHono,
+  };
+  for (const [name, open] of Object.entries(servers)) {
+    it(`are all sent: ${name}`, async () => {
+      const server = await open();
+      const port = server.listening
+        ? (server.address() as { port: number }).port
+        : await listen(server);
+      try {
+        const { status, headers } = await fetch(`http://127.0.0.1:${port}/file.txt`);
+        assert.equal(status, 200);
+        assert.deepEqual(headers.getSetCookie(), cookies);
+      } finally {
+        server.closeAllConnections?.();
+        await stop(server);
+      }
+    });
+  }
+});

@@ -399,6 +399,7 @@ describe("serveStatic()", () => {
     ["index", { index: "/etc/passwd" }, TypeError],
     ["headers", { headers: { "X-A": "b\r\nX-C: d" } }, TypeError],
     ["headers", { headers: { "Content-Length": "1" } }, TypeError],
+    ["headers", { headers: { Trailer: "X-A" } }, TypeError],
     ["headers", { headers: { "a b": "c" } }, TypeError],
     ["precompressed", { precompressed: ["deflate"] }, TypeError],
     ["cors", { cors: { credentials: true } }, TypeError],

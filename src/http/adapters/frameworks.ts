@@ -1,6 +1,7 @@
 /** Serves through the responses of `node:http` that Fastify, Koa and Hono wrap. @module */
 
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { clearPhrase } from "./respond.ts";
 import { answerError, serveNode, type Serving } from "./node.ts";
 import type {
   FastifyReply,
@@ -38,8 +39,7 @@ export async function serveKoa(serving: Serving, context: KoaContext): Promise<O
   const { originalUrl: original, req, res, respond } = context;
   const begin = () => {
     context.respond = false;
-    // A reason phrase set earlier would contradict the new status. HTTP/2 has none.
-    if (req.httpVersionMajor < 2) res.statusMessage = "";
+    clearPhrase(res);
   };
   const outcome = await serveRequest({ ...serving, begin, original }, req, res);
   // An error handler may want to answer.
@@ -53,7 +53,13 @@ export function serveHono(
   context: HonoContext,
   { incoming, outgoing }: NodeBindings,
 ): Promise<Outcome> {
-  const begin = () => context.res.headers.forEach((value, name) => outgoing.setHeader(name, value));
+  const begin = () => {
+    const { headers } = context.res;
+    headers.forEach((value, name) => outgoing.setHeader(name, value));
+    // The loop meets each cookie by itself, and has kept the last one.
+    const cookies = headers.getSetCookie();
+    if (cookies.length > 0) outgoing.setHeader("Set-Cookie", cookies);
+  };
   return serveRequest({ ...serving, begin }, incoming, outgoing);
 }
 

@@ -2,11 +2,21 @@
 
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { LookupRequest } from "../files/look_up.ts";
+import { isClaimed } from "../../move/engine/connection/claim.ts";
 import { phraseOf, planMessage } from "../rules/messages.ts";
 import type { Plan } from "../rules/types.ts";
 import type { Answer } from "../files/static_root.ts";
 import type { Settings } from "../rules/settings.ts";
-import { giveUp, isGone, sendBody, setHead } from "./respond.ts";
+import {
+  clearPhrase,
+  giveUp,
+  isFree,
+  isGone,
+  isHttp2,
+  sendBody,
+  setHead,
+  setLength,
+} from "./respond.ts";
 import type { StaticOptions } from "./options.ts";
 
 /** What is served: a folder, or one file. */
@@ -90,6 +100,7 @@ function isOver(res: ServerResponse): boolean {
 
 function serveNext(serving: Serving, req: Incoming, res: ServerResponse, next: Next): void {
   if (req.socket?.destroyed) return serving.end?.(false);
+  if (!isFree(res)) return leave(serving, res);
   let request: LookupRequest;
   let answer: Answer | Promise<Answer>;
   try {
@@ -134,27 +145,20 @@ function deliver(
   answer: Answer,
 ): void {
   const file = answer.kind === "file" ? answer.file : undefined;
-  if (res.destroyed || res.headersSent || res.writableEnded) {
+  if (!isFree(res)) {
     file?.close();
-    return serving.end?.(false);
+    return leave(serving, res);
   }
   const { plan } = answer;
-  if (file === undefined && isOthers(serving, plan)) return pass(serving, res, next, plan);
   let sent: Promise<unknown> | undefined;
   try {
+    if (file === undefined && isOthers(serving, plan)) return pass(serving, res, next, plan);
     serving.begin?.();
-    const { statusCode } = res;
-    const theirs = isTheirs(serving, res) && plan.status === 200;
-    setHead(res, plan);
-    if (theirs) res.statusCode = statusCode;
-    if (answer.kind === "file" && serving.setHeaders !== undefined) {
-      const { size, mtimeNs } = answer.file;
-      const mtimeMs = Number(mtimeNs) / 1e6;
-      serving.setHeaders(res, serving.site.pathOf(answer.path), {
-        size,
-        mtimeMs,
-        mtime: new Date(mtimeMs),
-      });
+    writeHead(serving, res, answer);
+    // The hook has answered by itself.
+    if (res.destroyed || res.writableEnded || isClaimed(res)) {
+      file?.close();
+      return serving.end?.(false);
     }
     sent = sendBody(res, plan, file);
   } catch (error) {
@@ -172,6 +176,37 @@ function deliver(
     file?.close();
     fail(serving, req, res, next, error);
   });
+}
+
+/** Sets the head of a response, and lets the program change it. */
+function writeHead(serving: Serving, res: ServerResponse, answer: Answer): void {
+  const { plan } = answer;
+  const theirs = isTheirs(serving, res) && plan.status === 200;
+  const hook = answer.kind === "file" ? serving.setHeaders : undefined;
+  if (!theirs && hook === undefined) return setHead(res, plan);
+  // The length comes last: the status may forbid it, and a hook may end the response without a body.
+  const { "Content-Length": _, ...headers } = plan.headers;
+  const { statusCode } = res;
+  // HTTP/2 warns about reason phrases.
+  const statusMessage = theirs && !isHttp2(res) ? res.statusMessage : "";
+  setHead(res, { ...plan, headers });
+  if (theirs) res.statusCode = statusCode;
+  if (statusMessage) res.statusMessage = statusMessage;
+  if (hook !== undefined && answer.kind === "file") {
+    const { size, mtimeNs } = answer.file;
+    const mtimeMs = Number(mtimeNs) / 1e6;
+    const facts = { size, mtimeMs, mtime: new Date(mtimeMs) };
+    hook(res, serving.site.pathOf(answer.path), facts);
+  }
+  if (!res.writableEnded) setLength(res, plan);
+}
+
+/** Leaves a response to what has begun to answer it, or has cut it off. */
+function leave(serving: Serving, res: ServerResponse): void {
+  const error = res.destroyed ? undefined : new TypeError(
+    "Cannot respond with a file: something else is answering the request",
+  );
+  serving.end?.(false, error);
 }
 
 /** Whether to leave a message to the next handler, if there is one. */
@@ -231,6 +266,8 @@ export function answerError(
 ): void {
   const plan = planMessage(requestOf(req, ""), 500);
   serving.begin?.();
+  // It may be what has failed.
+  clearPhrase(res);
   setHead(res, plan);
   sendBody(res, plan, undefined);
   serving.end?.(false, error);

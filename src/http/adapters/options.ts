@@ -29,7 +29,10 @@ export interface StaticOptions extends Omit<SiteOptions, "dotfiles"> {
    * @default {true}
    */
   readonly fallthrough?: boolean | undefined;
-  /** Sets headers on the response before the file is sent. With `fetch`, use `headers` instead. */
+  /**
+   * Sets headers on the response before the file is sent; `Content-Length` stays that of the body.
+   * With `fetch`, use `headers` instead.
+   */
   readonly setHeaders?:
     | ((res: ServerResponse, path: string, file: StaticFile) => void)
     | undefined;

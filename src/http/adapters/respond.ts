@@ -1,7 +1,9 @@
 /** Carries out a plan on a response of `node:http`. @module */
 
 import type { ServerResponse } from "node:http";
-import { cutOff, wantsChunks } from "../../runtime/response.ts";
+import { cutOff, hasBody, hasNoLength } from "../../runtime/response.ts";
+import { isClaimed } from "../../move/engine/connection/claim.ts";
+import { PromisedLength } from "../../move/engine/connection/promised.ts";
 import { sendParts } from "../../move/send_file/parts.ts";
 import { available } from "../../sys/libc.ts";
 import { preadResident } from "../../page_cache/resident.ts";
@@ -23,10 +25,11 @@ const THEIRS: ReadonlySet<string> = new Set([
 
 /** Sets status and headers. */
 export function setHead(res: ServerResponse, { status, headers }: Plan): void {
+  if (status !== res.statusCode) clearPhrase(res);
   res.statusCode = status;
   for (const name in headers) {
     if (name === "Vary") res.setHeader(name, varyOf(res, headers[name]!));
-    else if (name === "Content-Length" && wantsChunks(res)) res.removeHeader(name);
+    else if (name === "Content-Length" && hasNoLength(res)) res.removeHeader(name);
     else if (status >= 300 || !THEIRS.has(name) || !res.hasHeader(name)) {
       res.setHeader(name, headers[name]!);
     }
@@ -36,6 +39,35 @@ export function setHead(res: ServerResponse, { status, headers }: Plan): void {
       res.removeHeader(name);
     }
   }
+}
+
+/** Removes the reason phrase of another status, which would contradict the new one. */
+export function clearPhrase(res: ServerResponse): void {
+  // HTTP/2 has none, and warns.
+  if (!isHttp2(res) && res.statusMessage) res.statusMessage = "";
+}
+
+/** Whether a response is one of `node:http2`. */
+export function isHttp2(res: ServerResponse): boolean {
+  return (res as { stream?: unknown }).stream !== undefined;
+}
+
+/**
+ * Makes the head fit the body again after the program may have changed it.
+ *
+ * @throws {SyscallError} `EMSGSIZE` when a head that has been sent promises another length.
+ */
+export function setLength(res: ServerResponse, { headers, length, parts }: Plan): void {
+  const name = "Content-Length";
+  if (res.headersSent) {
+    if (parts.length > 0) new PromisedLength(res).expect(length);
+  } else if (hasNoLength(res)) res.removeHeader(name);
+  else if (headers[name] !== undefined) res.setHeader(name, headers[name]);
+}
+
+/** Whether nothing has begun to answer. */
+export function isFree(res: ServerResponse): boolean {
+  return !res.destroyed && !res.headersSent && !res.writableEnded && !isClaimed(res);
 }
 
 /** Adds to the Vary that others have set. */
@@ -55,7 +87,7 @@ export function sendBody(
   { parts, length }: Plan,
   file: Pick<OpenFile, "fd" | "remote"> | undefined,
 ): Promise<unknown> | undefined {
-  if (parts.length === 0) return void res.end();
+  if (parts.length === 0 || !hasBody(res)) return void res.end();
   const [part] = parts;
   if (parts.length === 1) {
     const bytes = part instanceof Uint8Array ? part : readCached(file!.fd, part!);

@@ -2,6 +2,7 @@
 
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Http2ServerRequest, Http2ServerResponse } from "node:http2";
+import { isClaimed } from "../../move/engine/connection/claim.ts";
 import { checkObject, describe } from "../../options.ts";
 import { type FileResponseOptions, OneFile } from "../files/one_file.ts";
 import { planRequestOf, toResponse } from "./fetch.ts";
@@ -59,7 +60,8 @@ export interface FileSent {
  * @returns What was sent, once the kernel or the runtime has taken the last byte. It does not
  * reject if the client leaves.
  *
- * @throws {TypeError} When an argument or an option has the wrong type, or headers were sent.
+ * @throws {TypeError} When an argument or an option has the wrong type, or something else has begun to
+ * answer the request.
  * @throws {RangeError} When a numeric option is out of range.
  * @throws {TruncatedError} When the file was truncated meanwhile.
  *
@@ -146,8 +148,12 @@ export async function respondWithFile(
 }
 
 function assertUnsent(res: ServerResponse): void {
-  if (!res.headersSent) return;
-  throw new TypeError("Cannot respond with a file: the headers of the response have been sent");
+  if (res.headersSent) {
+    throw new TypeError("Cannot respond with a file: the headers of the response have been sent");
+  }
+  if (isClaimed(res)) {
+    throw new TypeError("Cannot respond with a file: something else is answering the request");
+  }
 }
 
 function toFastify(

@@ -2,6 +2,7 @@
 
 import type { ServerResponse } from "node:http";
 import type { Http2ServerResponse } from "node:http2";
+import { isClaimed } from "../../move/engine/connection/claim.ts";
 import { describe } from "../../options.ts";
 import { type FdLike, fdOf } from "../../sys/fd.ts";
 import type { Plan } from "../rules/types.ts";
@@ -21,7 +22,8 @@ import { isNodeResponse } from "./shapes.ts";
  * @param file The file that was planned for, or its descriptor; stays open.
  * @returns Once the kernel or the runtime has taken the last byte. Close the file then.
  *
- * @throws {TypeError} When an argument has the wrong type, or headers were sent.
+ * @throws {TypeError} When an argument has the wrong type, or something else has begun to
+ * answer the request.
  * @throws {TruncatedError} When the file was truncated.
  * @throws {SyscallError} `EPIPE`, `ECONNRESET` when the client has left; `EIO` when the disk fails.
  *
@@ -48,6 +50,9 @@ export async function sendPlan(
   const fd = fdOf(file, "file");
   if (res.headersSent) {
     throw new TypeError("Cannot send a plan: the headers of the response have been sent");
+  }
+  if (isClaimed(res)) {
+    throw new TypeError("Cannot send a plan: something else is answering the request");
   }
   try {
     setHead(res, plan);

@@ -57,7 +57,8 @@ export interface Broadcast extends Promise<BroadcastResult> {
  * time. The event loop never blocks.
  *
  * Each target fails on its own, as its report says; a response also with `EMSGSIZE`, when it has
- * promised another length by its Content-Length. The broadcast fails if the source does or if the
+ * promised another length by its Content-Length, and with `EBUSY`, when another operation is sending
+ * to it. The broadcast fails if the source does or if the
  * signal fires. HTTP responses that have begun are then aborted, and everything else stays open. A
  * named pipe that you pass as source by its path waits for its first writer. At the end,
  * responses are ended, and everything else stays open.

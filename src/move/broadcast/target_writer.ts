@@ -8,6 +8,7 @@ import type { RuntimeConnection } from "../../runtime/types.ts";
 import { available } from "../../sys/libc.ts";
 import * as raw from "../../sys/raw/mod.ts";
 import { FileType } from "../../sys/file/statx.ts";
+import { claimBody } from "../engine/connection/claim.ts";
 import { connectionClosed } from "../engine/connection/closed.ts";
 import {
   connected,
@@ -60,14 +61,14 @@ const SHUT_RDWR = 2;
  * @param total Bytes to send, or `Infinity`: a response may have promised a length.
  *
  * @throws {SyscallError} `EBADF` when a descriptor is not open for writing; `EPIPE` when a
- * connection is already closed.
+ * connection is already closed; `EBUSY` when another operation is sending to a response.
  */
 export async function openTargetWriter(
   target: RuntimeTarget | number,
   total: number,
 ): Promise<TargetWriter> {
   if (typeof target === "number") return available() ? byDescriptor(target) : onFloor(target);
-  if (target.kind === "response") return await toResponse(target.response, total);
+  if (target.kind === "response") return await claimed(target.response, total);
   if (target.kind === "writable" || target.kind === "web") return bySink(runtimeSink(target));
   await connected(target);
   const connection = available() ? connectionOf(target) : null;
@@ -126,6 +127,22 @@ async function byDescriptor(fd: number): Promise<TargetWriter> {
     disconnect: () => void raw.shutdown(end.fd, SHUT_RDWR),
     release,
   };
+}
+
+/** A response, from which other operations are kept until it is released. */
+async function claimed(res: ServerResponse, total: number): Promise<TargetWriter> {
+  const giveBack = claimBody(res);
+  try {
+    const writer = await toResponse(res, total);
+    const release = () => {
+      writer.release();
+      giveBack();
+    };
+    return { ...writer, release };
+  } catch (error) {
+    giveBack();
+    throw error;
+  }
 }
 
 /**

@@ -2,6 +2,7 @@
 
 import type { ServerResponse } from "node:http";
 import { cutOff } from "../../runtime/response.ts";
+import { withBody } from "../engine/connection/claim.ts";
 import { connectionClosed } from "../engine/connection/closed.ts";
 import { streamSink, taken } from "../engine/connection/sink.ts";
 import { copyRange } from "../engine/portable_copy.ts";
@@ -28,8 +29,19 @@ export function isSentBySystem(res: ServerResponse): boolean {
  *
  * @param file The file; borrowed. If `remote` is missing, its mount is looked up.
  * @param length Bytes of all parts.
+ *
+ * @throws {SyscallError} `EBUSY` when another operation is sending to the response.
  */
-export async function sendParts(
+export function sendParts(
+  res: ServerResponse,
+  file: { readonly fd: number; readonly remote?: boolean | undefined },
+  parts: readonly BodyPart[],
+  length: number,
+): Promise<void> {
+  return withBody(res, () => sendAllParts(res, file, parts, length));
+}
+
+async function sendAllParts(
   res: ServerResponse,
   file: { readonly fd: number; readonly remote?: boolean | undefined },
   parts: readonly BodyPart[],

@@ -18,6 +18,7 @@ import {
   resolveRange,
 } from "../../options.ts";
 import { follow } from "../follow/follow.ts";
+import { withBody } from "../engine/connection/claim.ts";
 import { TransferProgress } from "../engine/progress.ts";
 import { sendToDescriptor } from "./to_descriptor.ts";
 import { sendToResponse } from "./to_response.ts";
@@ -70,7 +71,7 @@ const busy = new WeakMap<object, Promise<unknown>>();
  * peer has closed; `EIO` when the disk fails; `EAGAIN` for a file of the kernel that has nothing to
  * read now, such as `/proc/kmsg`; `EFBIG` for a descriptor of a file at its size limit (on Deno,
  * SIGXFSZ ends the process instead); `EMSGSIZE` when the Content-Length that a response has sent
- * differs from the length of the file.
+ * differs from the length of the file; `EBUSY` when another operation is sending to the response.
  * @throws {TruncatedError} When the file was truncated.
  * @throws {AbortError} When the signal fired; its reason is the `cause`. The last three errors
  * carry `bytesMoved`.
@@ -97,7 +98,8 @@ export async function sendFile(
     if (own.header !== undefined || own.trailer !== undefined) {
       throw new TypeError("Cannot send a file: a response takes no header or trailer bytes");
     }
-    return await send(source, own, connection.response, sendToResponse);
+    const { response } = connection;
+    return await withBody(response, () => send(source, own, response, sendToResponse));
   }
   return await inTurn(target, () => send(source, own, connection, sendToSocket));
 }

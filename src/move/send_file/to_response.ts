@@ -2,7 +2,7 @@
 
 import type { ServerResponse } from "node:http";
 import { useKernelTls } from "../../runtime/kernel_tls/server.ts";
-import { cutOff, hasBody, wantsChunks } from "../../runtime/response.ts";
+import { cutOff, hasBody, hasNoLength } from "../../runtime/response.ts";
 import { mediaType } from "../../media_types.ts";
 import { connectionClosed } from "../engine/connection/closed.ts";
 import { streamSink } from "../engine/connection/sink.ts";
@@ -41,7 +41,7 @@ function setHeaders(
   if (res.headersSent) return [];
   const added = res.hasHeader("content-type") ? [] : ["Content-Type"];
   if (added.length > 0) res.setHeader("Content-Type", mediaType(file.path ?? ""));
-  if (wantsChunks(res)) return added;
+  if (hasNoLength(res)) return added;
   res.setHeader("Content-Length", file.length);
   return [...added, "Content-Length"];
 }

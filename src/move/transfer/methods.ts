@@ -7,6 +7,7 @@ import type { RuntimeConnection } from "../../runtime/types.ts";
 import { ShutdownHow } from "../../sys/flags/socket.ts";
 import { FileType, sameFile } from "../../sys/file/statx.ts";
 import * as raw from "../../sys/raw/mod.ts";
+import { withBody } from "../engine/connection/claim.ts";
 import { connectionClosed } from "../engine/connection/closed.ts";
 import { ConnectionOutput } from "../engine/connection/output.ts";
 import { connected, type RuntimeTarget, type Sink, taken } from "../engine/connection/sink.ts";
@@ -44,6 +45,13 @@ const METHODS: { readonly [K in Input["kind"]]: Method<K> } = {
 
 /** Moves bytes from an input to a target; a response is ended. */
 export async function move(input: Input, target: RuntimeTarget | number, job: Job): Promise<void> {
+  if (typeof target === "number" || target.kind !== "response") return moveTo(input, target, job);
+  const { response } = target;
+  await withBody(response, () => moveTo(input, target, job));
+  if (!response.writableEnded) response.end();
+}
+
+async function moveTo(input: Input, target: RuntimeTarget | number, job: Job): Promise<void> {
   const method = METHODS[input.kind] as Method<Input["kind"]>;
   const output = await openOutput(target, job.options.targetOffset);
   try {
@@ -52,8 +60,6 @@ export async function move(input: Input, target: RuntimeTarget | number, job: Jo
   } finally {
     output.close(job.progress.bytes);
   }
-  if (typeof target === "number" || target.kind !== "response") return;
-  if (!target.response.writableEnded) target.response.end();
 }
 
 function sinkOf(output: Output): Sink {

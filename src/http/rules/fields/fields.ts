@@ -9,7 +9,7 @@ const NO_VALUE = /[\x00-\x08\x0a-\x1f\x7f]|[^\x00-\xff]/;
 
 /** Fields that frame the body or validate requests. Only the plan sets them. */
 const OURS =
-  /^(?:content-(?:length|range)|transfer-encoding|connection|etag|last-modified|accept-ranges)$/i;
+  /^(?:content-(?:length|range)|transfer-encoding|trailer|connection|etag|last-modified|accept-ranges)$/i;
 
 /**
  * Returns header fields after checking that their names and values are valid.
