@@ -8,14 +8,14 @@ import type { Plan } from "../rules/types.ts";
 import type { Answer } from "../files/static_root.ts";
 import type { Settings } from "../rules/settings.ts";
 import {
+  busy,
   clearPhrase,
   giveUp,
   isFree,
   isGone,
-  isHttp2,
   sendBody,
+  setChangedHead,
   setHead,
-  setLength,
 } from "./respond.ts";
 import type { StaticOptions } from "./options.ts";
 
@@ -100,7 +100,7 @@ function isOver(res: ServerResponse): boolean {
 
 function serveNext(serving: Serving, req: Incoming, res: ServerResponse, next: Next): void {
   if (req.socket?.destroyed) return serving.end?.(false);
-  if (!isFree(res)) return leave(serving, res);
+  if (!isFree(res)) return serving.end?.(false, busy(res));
   let request: LookupRequest;
   let answer: Answer | Promise<Answer>;
   try {
@@ -147,7 +147,7 @@ function deliver(
   const file = answer.kind === "file" ? answer.file : undefined;
   if (!isFree(res)) {
     file?.close();
-    return leave(serving, res);
+    return serving.end?.(false, busy(res));
   }
   const { plan } = answer;
   let sent: Promise<unknown> | undefined;
@@ -182,31 +182,15 @@ function deliver(
 function writeHead(serving: Serving, res: ServerResponse, answer: Answer): void {
   const { plan } = answer;
   const theirs = isTheirs(serving, res) && plan.status === 200;
-  const hook = answer.kind === "file" ? serving.setHeaders : undefined;
-  if (!theirs && hook === undefined) return setHead(res, plan);
-  // The length comes last: the status may forbid it, and a hook may end the response without a body.
-  const { "Content-Length": _, ...headers } = plan.headers;
-  const { statusCode } = res;
-  // HTTP/2 warns about reason phrases.
-  const statusMessage = theirs && !isHttp2(res) ? res.statusMessage : "";
-  setHead(res, { ...plan, headers });
-  if (theirs) res.statusCode = statusCode;
-  if (statusMessage) res.statusMessage = statusMessage;
-  if (hook !== undefined && answer.kind === "file") {
+  const { setHeaders } = serving;
+  const hook = answer.kind !== "file" || setHeaders === undefined ? undefined : () => {
     const { size, mtimeNs } = answer.file;
     const mtimeMs = Number(mtimeNs) / 1e6;
     const facts = { size, mtimeMs, mtime: new Date(mtimeMs) };
-    hook(res, serving.site.pathOf(answer.path), facts);
-  }
-  if (!res.writableEnded) setLength(res, plan);
-}
-
-/** Leaves a response to what has begun to answer it, or has cut it off. */
-function leave(serving: Serving, res: ServerResponse): void {
-  const error = res.destroyed ? undefined : new TypeError(
-    "Cannot respond with a file: something else is answering the request",
-  );
-  serving.end?.(false, error);
+    setHeaders(res, serving.site.pathOf(answer.path), facts);
+  };
+  if (theirs || hook !== undefined) setChangedHead(res, plan, theirs, hook);
+  else setHead(res, plan);
 }
 
 /** Whether to leave a message to the next handler, if there is one. */

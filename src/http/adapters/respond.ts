@@ -48,8 +48,30 @@ export function clearPhrase(res: ServerResponse): void {
 }
 
 /** Whether a response is one of `node:http2`. */
-export function isHttp2(res: ServerResponse): boolean {
+function isHttp2(res: ServerResponse): boolean {
   return (res as { stream?: unknown }).stream !== undefined;
+}
+
+/**
+ * Sets a head that the program has changed, or changes in `hook`.
+ *
+ * @param theirs Whether to keep the status that the program has set.
+ */
+export function setChangedHead(
+  res: ServerResponse,
+  plan: Plan,
+  theirs: boolean,
+  hook: (() => void) | undefined,
+): void {
+  // The length comes last: the status may forbid it, and a hook may end the response without a body.
+  const { "Content-Length": _, ...headers } = plan.headers;
+  const { statusCode } = res;
+  const statusMessage = theirs && !isHttp2(res) ? res.statusMessage : "";
+  setHead(res, { ...plan, headers });
+  if (theirs) res.statusCode = statusCode;
+  if (statusMessage) res.statusMessage = statusMessage;
+  hook?.();
+  if (!res.writableEnded) setLength(res, plan);
 }
 
 /**
@@ -57,12 +79,19 @@ export function isHttp2(res: ServerResponse): boolean {
  *
  * @throws {SyscallError} `EMSGSIZE` when a head that has been sent promises another length.
  */
-export function setLength(res: ServerResponse, { headers, length, parts }: Plan): void {
+function setLength(res: ServerResponse, { headers, length, parts }: Plan): void {
   const name = "Content-Length";
   if (res.headersSent) {
     if (parts.length > 0) new PromisedLength(res).expect(length);
   } else if (hasNoLength(res)) res.removeHeader(name);
   else if (headers[name] !== undefined) res.setHeader(name, headers[name]);
+}
+
+/** Why sluice leaves a response to what has begun to answer it; none if the client has left. */
+export function busy(res: ServerResponse): TypeError | undefined {
+  return res.destroyed
+    ? undefined
+    : new TypeError("Cannot respond with a file: something else is answering the request");
 }
 
 /** Whether nothing has begun to answer. */

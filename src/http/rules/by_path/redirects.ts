@@ -73,14 +73,19 @@ export function redirected(
   if (rules.length === 0) return undefined;
   const path = bare(`/${names.join("/")}${folder && names.length > 0 ? "/" : ""}`);
   for (const rule of rules) {
-    const captures = rule.force === force ? rule.matches(path) : undefined;
+    // `/old/*` also stands for `/old/`, and so for `/old`.
+    const captures = rule.force === force
+      ? rule.matches(path) ?? rule.matches(`${path}/`)
+      : undefined;
     if (captures === undefined) continue;
     const { status, to } = rule;
     if (status === 200 || status === 404) {
       const file = fill(to, captures, (text) => text).replace(/^\/+|\/+$/g, "");
       return { path: file === "" ? "." : file, status };
     }
-    const location = fill(to, captures, encode);
+    const filled = fill(to, captures, encode);
+    // A placeholder that is empty, or begins with a slash, would make a host of the next name.
+    const location = to[0] === "/" ? filled.replace(/^\/+/, "/") : filled;
     const more = query !== "" && !location.includes("?") ? query : "";
     return { location: location + more, status };
   }
