@@ -17,10 +17,6 @@ export const ALONE: readonly Entry[] = [
 /** Tests that share a single resource: one of them runs at a time, on any runtime. */
 export const IN_TURN: readonly Entry[] = [
   {
-    path: "test/package/",
-    reason: "the project that has the package installed, and its tarballs",
-  },
-  {
     path: "test/move/pseudo_files.test.ts",
     reason: "trace_pipe, which the kernel lets one process open at a time",
   },

@@ -1,9 +1,21 @@
 /** A project with the package installed, as users have it. @module */
 
 import { execFileSync, spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readlinkSync,
+  rmSync,
+  symlinkSync,
+  unlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
+import process from "node:process";
 import { fileURLToPath } from "node:url";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
@@ -11,20 +23,43 @@ const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 let folder: string | undefined;
 
 /**
- * The folder of the project.
+ * The folder of a project of this test file's own, so that files of tests can run beside each other.
  *
- * Created once per `npm test`, from a fresh `npm pack`, without the registry: koffi and the types
- * are linked from the checkout. `SLUICE_TEST_CONSUMER` names one that npm has installed.
+ * The package in it comes from one fresh `npm pack` for each `npm test`, without the registry: koffi and
+ * the types are linked from the checkout. `SLUICE_TEST_CONSUMER` names a project in which npm has
+ * installed the package.
  */
 export function consumer(): string {
   if (folder !== undefined) return folder;
-  folder = process.env["SLUICE_TEST_CONSUMER"] ?? join(runFolder(), "consumer");
-  if (!existsSync(join(folder, "node_modules/sluice"))) install(folder);
-  for (const name of ["koffi", "@types"]) {
-    const link = join(folder, "node_modules", name);
-    if (!existsSync(link)) symlinkSync(join(ROOT, "node_modules", name), link);
+  const project = process.env["SLUICE_TEST_CONSUMER"] ?? join(runFolder(), "consumer");
+  oncePerRun("package", () => {
+    if (!existsSync(join(project, "node_modules/sluice"))) install(project);
+  });
+  folder = mkdtempSync(join(runFolder(), "project-"));
+  const own = folder;
+  process.once("exit", () => rmSync(own, { recursive: true, force: true }));
+  const modules = join(own, "node_modules");
+  mkdirSync(modules);
+  const linked = { koffi: ROOT, "@types": ROOT, ...installedIn(project) };
+  for (const [name, from] of Object.entries(linked)) {
+    // A copy, because what a link leads to belongs to the other project.
+    if (name === "sluice") copyFolder(join(from, "node_modules", name), join(modules, name));
+    else symlinkSync(join(from, "node_modules", name), join(modules, name));
   }
-  return folder;
+  copyFileSync(join(project, "package.json"), join(own, "package.json"));
+  return own;
+}
+
+/** Names in a project's `node_modules`, each with the project. */
+function installedIn(project: string): Record<string, string> {
+  const names = readdirSync(join(project, "node_modules"));
+  return Object.fromEntries(names.map((name) => [name, project]));
+}
+
+/** Copies a folder to where there is nothing yet. */
+export function copyFolder(from: string, to: string): void {
+  mkdirSync(dirname(to), { recursive: true });
+  execFileSync("cp", ["-a", from, to]);
 }
 
 /** Writes a file into the project; returns its path. */
@@ -64,17 +99,66 @@ export function tool(
   if (status !== 0) throw new Error(`${name} ended with ${status}\n${stdout}${stderr}`);
 }
 
+/** Between two looks whether another process is done. */
+const LOOK_MS = 50;
+
 /**
  * Runs a check once per `npm test` if its result is the same on every runtime: tools that run on
- * Node.js, on a package that exists once.
+ * Node.js, on a package that exists once. Waits if another process has begun it. A failure shows on
+ * every runtime, because each then tries for itself.
  */
 export function oncePerRun(name: string, check: () => void): void {
   const shared = process.env["SLUICE_TEST_DIR"];
-  const marker = shared === undefined ? undefined : join(shared, `checked ${name}`);
-  if (marker !== undefined && existsSync(marker)) return;
-  check();
-  // Write it last: a failure must show on every runtime.
-  if (marker !== undefined) writeFileSync(marker, "");
+  if (shared === undefined) return check();
+  const done = join(shared, `checked ${name}`);
+  const begun = join(shared, `checking ${name}`);
+  while (!existsSync(done)) {
+    if (!claims(begun)) {
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, LOOK_MS);
+      continue;
+    }
+    try {
+      if (existsSync(done)) return;
+      check();
+      // Write it last: a failure must show on every runtime.
+      writeFileSync(done, "");
+    } finally {
+      unlinkSync(begun);
+    }
+  }
+}
+
+/** Makes a link that names this process, unless that of a living process is there. */
+function claims(path: string): boolean {
+  try {
+    symlinkSync(String(process.pid), path);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+  }
+  try {
+    const holder = readlinkSync(path);
+    if (!existsSync(`/proc/${holder}`)) unlinkSync(path);
+  } catch {
+    // The other process is done.
+  }
+  return false;
+}
+
+/**
+ * Makes a folder once per `npm test`, for a result that is the same on every runtime, such as a bundle.
+ * The files that ask for it later get a copy.
+ */
+export function makeOncePerRun(name: string, target: string, make: () => void): void {
+  const shared = process.env["SLUICE_TEST_DIR"];
+  if (shared === undefined) return make();
+  const kept = join(shared, `made ${name}`);
+  oncePerRun(name, () => {
+    make();
+    rmSync(kept, { recursive: true, force: true });
+    copyFolder(target, kept);
+  });
+  if (!existsSync(target)) copyFolder(kept, target);
 }
 
 /** Shared by all runtimes of one `npm test`; a manual run creates and removes its own. */

@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
-import { consumer, runJson } from "../_kit/package.ts";
+import { consumer, makeOncePerRun, runJson } from "../_kit/package.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const FAQ = readFileSync(join(ROOT, "docs/faq.md"), "utf8");
@@ -85,12 +85,27 @@ describe("the bundles of docs/faq.md", () => {
   });
   after(() => rmSync(project, { recursive: true, force: true }));
 
-  /** Runs the lines that begin so, as they are printed; each must be there. */
-  function commands(...beginnings: string[]): void {
-    rmSync(join(project, "out"), { recursive: true, force: true });
-    for (const beginning of beginnings) {
-      const line = FAQ.split("\n").find((line) => line.startsWith(beginning));
-      assert.ok(line !== undefined, `the page has no command "${beginning}"`);
+  /** The line that begins so. */
+  function commandLine(beginning: string): string {
+    const line = FAQ.split("\n").find((line) => line.startsWith(beginning));
+    assert.ok(line !== undefined, `the page has no command "${beginning}"`);
+    return line;
+  }
+
+  /**
+   * Runs the lines that begin so, as they are printed; each must be there. Tools of Node.js make the same
+   * folder `out` on every runtime: `made` names what they depend on, and each is run once.
+   */
+  function commands(beginnings: readonly string[], made?: string): void {
+    const lines = beginnings.map(commandLine);
+    const out = join(project, "out");
+    rmSync(out, { recursive: true, force: true });
+    if (made === undefined) runLines(lines);
+    else makeOncePerRun(`bundle ${made}`, out, () => runLines(lines));
+  }
+
+  function runLines(lines: readonly string[]): void {
+    for (const line of lines) {
       const [tool, ...args] = line.split(" ");
       const { status, stdout, stderr } = spawnSync(...commandOf(tool!, args), {
         cwd: project,
@@ -118,35 +133,35 @@ describe("the bundles of docs/faq.md", () => {
   }
 
   it("of esbuild", () => {
-    commands("esbuild app.js worker.js --bundle --platform=node --format=esm");
+    commands(["esbuild app.js worker.js --bundle --platform=node --format=esm"], "of esbuild");
     assert.deepEqual(runJson(join(project, "out/app.js")), USED);
   });
 
   for (const tool of ["rollup", "webpack", "vite"]) {
     it(`of ${tool}`, { skip: NO_BUNDLERS }, () => {
-      commands(`${tool} `);
+      commands([`${tool} `], `of ${tool}`);
       assert.deepEqual(runJson(join(project, "out/app.js")), USED);
     });
   }
 
   it("of Bun", { skip: NOT_BUN }, () => {
-    commands("bun build app.js");
+    commands(["bun build app.js"]);
     assert.deepEqual(runJson(join(project, "out/app.js")), USED);
   });
 
   it("compiled by Bun", { skip: NOT_BUN }, () => {
-    commands("bun build --compile");
+    commands(["bun build --compile"]);
     assert.deepEqual(run("app"), USED);
   });
 
   it("compiled by Deno", { skip: NO_DENORT }, () => {
-    commands("deno compile");
+    commands(["deno compile"]);
     assert.deepEqual(run("app"), USED);
   });
 
   it("as an executable of Node.js", { skip: NO_SEA }, () => {
     const beginning = "esbuild app.js worker.js --bundle --platform=node --format=cjs";
-    commands(beginning, "node --build-sea sea.json");
+    commands([beginning, "node --build-sea sea.json"], `for Node.js ${node}`);
     writeFileSync(join(project, "out/package.json"), `{ "type": "commonjs" }`);
     assert.deepEqual(run("out/app"), USED);
   });

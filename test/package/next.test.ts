@@ -15,10 +15,10 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
-import { after, before, describe, it } from "node:test";
+import { after, describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
 import { freePort } from "../_kit/free_port.ts";
-import { consumer } from "../_kit/package.ts";
+import { consumer, copyFolder, oncePerRun } from "../_kit/package.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const FAQ = readFileSync(join(ROOT, "docs/faq.md"), "utf8");
@@ -73,42 +73,45 @@ export async function GET(request) {
 `,
 };
 
-describe("Next.js", () => {
-  let project = "";
-  before(() => {
-    if (SKIP) return;
-    project = mkdtempSync(join(tmpdir(), "sluice-"));
-    // Next.js follows no link out of the project.
-    const modules = join(project, "node_modules");
-    const { status, stderr } = spawnSync("cp", ["-a", join(BUNDLERS!, "node_modules"), modules]);
-    assert.equal(status, 0, String(stderr));
-    for (const name of ["sluice", "koffi", "@koromix"]) {
-      const installed = join(consumer(), "node_modules", name);
-      const from = existsSync(installed) ? installed : join(ROOT, "node_modules", name);
-      cpSync(from, join(modules, name), { recursive: true, dereference: true });
-    }
-    mkdirSync(join(project, "app/check"), { recursive: true });
-    for (const [name, text] of Object.entries(FILES)) writeFileSync(join(project, name), text);
-    const [, config] = /```js\n\/\/ next\.config\.mjs\n([^]*?)```/.exec(FAQ)!;
-    writeFileSync(join(project, "next.config.mjs"), config!);
+/** The project, built once per `npm test` for each version of Node.js: the backend is no part of it. */
+const OWN = process.env["SLUICE_TEST_DIR"] ?? mkdtempSync(join(tmpdir(), "sluice-"));
+const PROJECT = join(OWN, `next-${process.versions.node}`);
+const ENV = { ...process.env, NEXT_TELEMETRY_DISABLED: "1" };
+
+function build(): void {
+  rmSync(PROJECT, { recursive: true, force: true });
+  mkdirSync(join(PROJECT, "app/check"), { recursive: true });
+  // Next.js follows no link out of the project.
+  const modules = join(PROJECT, "node_modules");
+  copyFolder(join(BUNDLERS!, "node_modules"), modules);
+  for (const name of ["sluice", "koffi", "@koromix"]) {
+    const installed = join(consumer(), "node_modules", name);
+    const from = existsSync(installed) ? installed : join(ROOT, "node_modules", name);
+    cpSync(from, join(modules, name), { recursive: true, dereference: true });
+  }
+  for (const [name, text] of Object.entries(FILES)) writeFileSync(join(PROJECT, name), text);
+  const [, config] = /```js\n\/\/ next\.config\.mjs\n([^]*?)```/.exec(FAQ)!;
+  writeFileSync(join(PROJECT, "next.config.mjs"), config!);
+  const next = join(modules, "next/dist/bin/next");
+  const { status, stdout, stderr } = spawnSync(process.execPath, [next, "build"], {
+    cwd: PROJECT,
+    encoding: "utf8",
+    env: ENV,
+    timeout: 200_000,
   });
+  assert.equal(status, 0, `${stdout}\n${stderr}`);
+}
+
+describe("Next.js", () => {
   after(() => {
-    if (project !== "") rmSync(project, { recursive: true });
+    if (process.env["SLUICE_TEST_DIR"] === undefined) rmSync(OWN, { recursive: true });
   });
 
   it("runs every thread from its standalone folder", { skip: SKIP }, async () => {
-    const env = { ...process.env, NEXT_TELEMETRY_DISABLED: "1" };
-    const next = join(project, "node_modules/next/dist/bin/next");
-    const built = spawnSync(process.execPath, [next, "build"], {
-      cwd: project,
-      encoding: "utf8",
-      env,
-      timeout: 200_000,
-    });
-    assert.equal(built.status, 0, `${built.stdout}\n${built.stderr}`);
+    oncePerRun(`Next.js on ${process.versions.node}`, build);
     const port = await freePort();
-    const server = spawn(process.execPath, [join(project, ".next/standalone/server.js")], {
-      env: { ...env, PORT: String(port), HOSTNAME: "127.0.0.1" },
+    const server = spawn(process.execPath, [join(PROJECT, ".next/standalone/server.js")], {
+      env: { ...ENV, PORT: String(port), HOSTNAME: "127.0.0.1" },
       stdio: ["ignore", "pipe", "inherit"],
     });
     try {
