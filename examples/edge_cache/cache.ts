@@ -10,37 +10,17 @@ const UNCACHEABLE_MS = 10_000;
 /** Most keys to remember for that. */
 const MOST_UNCACHEABLE = 10_000;
 
-/** Counters, as shown by `/-/stats`. */
-export interface Stats {
-  requests: number;
-  hits: number;
-  misses: number;
-  stale: number;
-  passes: number;
-  purges: number;
-  stored: number;
-  revalidated: number;
-  passed: number;
-  failed: number;
-}
+/** Counters, as shown by `/-/stats`: of requests by their answer, then of fills by their end. */
+const REQUESTS = ["requests", "hits", "misses", "stale", "passes", "purges"] as const;
+const FILLS = ["stored", "revalidated", "passed", "failed"] as const;
+type Stats = Record<typeof REQUESTS[number] | typeof FILLS[number], number>;
 
 /** The store, and what is on its way into it. */
 export class Cache {
   readonly loop: Loop;
   readonly origin: Origin;
   readonly store: Store;
-  readonly stats: Stats = {
-    requests: 0,
-    hits: 0,
-    misses: 0,
-    stale: 0,
-    passes: 0,
-    purges: 0,
-    stored: 0,
-    revalidated: 0,
-    passed: 0,
-    failed: 0,
-  };
+  readonly stats = Object.fromEntries([...REQUESTS, ...FILLS].map((name) => [name, 0])) as Stats;
   readonly #fills = new Map<string, Fill>();
   readonly #uncacheable = new Map<string, number>();
 
@@ -50,9 +30,10 @@ export class Cache {
     this.store = store;
   }
 
-  /** Requests to the origin on their way to the store. */
-  get fills(): number {
-    return this.#fills.size;
+  /** All counters, and what is stored and on its way now. */
+  report(): Record<string, number> {
+    const { bytes, size: entries, evictions } = this.store;
+    return { ...this.stats, bytes, entries, evictions, fills: this.#fills.size };
   }
 
   /** Answers a client: at once, or when the origin does. Returns the fill that it waits for. */

@@ -119,17 +119,15 @@ export class Client implements Waiter, Reader, Recipient {
   }
 
   #answer({ method, target, fields }: RequestHead): void {
-    const { stats, store } = this.#cache;
-    stats.requests++;
+    this.#cache.stats.requests++;
     if (method === "PURGE") return this.#purge(target);
     if (method !== "GET" && method !== "HEAD") {
       return this.refuse(405, "Allow: GET, HEAD, PURGE\r\n");
     }
     if (target === "/-/ready") return this.#text(200, "ready\n");
     if (target === "/-/stats") {
-      const { bytes, size, evictions } = store;
-      const state = { ...stats, bytes, entries: size, evictions, fills: this.#cache.fills };
-      return this.#text(200, `${JSON.stringify(state)}\n`, "Content-Type: application/json\r\n");
+      const json = `${JSON.stringify(this.#cache.report())}\n`;
+      return this.#text(200, json, "Content-Type: application/json\r\n");
     }
     // A response for one user must not reach another one.
     if (fields.has("authorization")) return this.pass();
@@ -151,15 +149,10 @@ export class Client implements Waiter, Reader, Recipient {
   serve(entry: Entry, how: string, fill?: Fill): void {
     const { method, fields } = this.#request!;
     this.#waitsFor = undefined;
-    if (isNotModified(fields, entry.fields)) {
-      return this.#send(this.#headOf(entry, 304, how));
-    }
+    if (isNotModified(fields, entry.fields)) return this.#send(this.#headOf(entry, 304, how));
     const ranged = method === "GET" && entry.status === 200;
     const range = ranged ? rangeOf(fields, entry.fields, entry.length) : undefined;
-    if (range === null) {
-      const { length } = entry;
-      return this.refuse(416, `Content-Range: bytes */${length}\r\n`);
-    }
+    if (range === null) return this.refuse(416, `Content-Range: bytes */${entry.length}\r\n`);
     if (range !== undefined && range.start > entry.arrived + FAR_BYTES) return this.pass();
     const { start, end } = range ?? { start: 0, end: entry.length };
     if (method === "GET" && start < end) {
@@ -231,11 +224,8 @@ export class Client implements Waiter, Reader, Recipient {
   }
 
   #headOf(entry: Entry, status: number, how: string, range?: Range): Buffer {
-    return entryHead(
-      entry,
-      { status, how, range, keepAlive: this.#keepAlive },
-      this.#cache.loop.now,
-    );
+    const options = { status, how, range, keepAlive: this.#keepAlive };
+    return entryHead(entry, options, this.#cache.loop.now);
   }
 
   #send(head: Buffer): void {
@@ -256,43 +246,30 @@ export class Client implements Waiter, Reader, Recipient {
     }
     if (this.#pass !== undefined) return this.#pass.move();
     if (this.#waitsFor !== undefined) return;
-    if (sending !== undefined && !this.#sendBody(sending)) return;
-    this.#finish();
+    if (sending === undefined) this.#finish();
+    else this.#sendBody(sending);
   }
 
-  /** Returns true when the body is sent. */
-  #sendBody(sending: Sending): boolean {
+  /** Sends the body as far as it has arrived, and the client takes it. */
+  #sendBody(sending: Sending): void {
     const { entry, end, fill } = sending;
     for (let sent = 0; sending.at < end;) {
       const wanted = Math.min(end, entry.arrived) - sending.at;
       if (wanted <= 0) {
-        if (entry.broken || fill === undefined) this.close();
-        else {
-          this.#cache.loop.set(this.fd, 0);
-          fill.starve(this);
-          this.#waitsFor = undefined;
-        }
-        return false;
+        if (entry.broken || fill === undefined) return this.close();
+        this.#cache.loop.set(this.fd, 0);
+        return fill.starve(this);
       }
-      if (sent >= TURN_BYTES) {
-        this.awaitRoom();
-        return false;
-      }
+      if (sent >= TURN_BYTES) return this.awaitRoom();
       const piece = Math.min(wanted, TURN_BYTES);
       const count = raw.sendfile(this.fd, entry.fd, sending.at, piece);
-      if (count <= 0 && count !== EAGAIN) {
-        this.close();
-        return false;
-      }
+      if (count <= 0 && count !== EAGAIN) return this.close();
       sending.at += Math.max(count, 0);
       sent += count;
       // The socket is full. Another call would gather pages in vain.
-      if (count < piece) {
-        this.awaitRoom();
-        return false;
-      }
+      if (count < piece) return this.awaitRoom();
     }
-    return true;
+    this.#finish();
   }
 
   #endSending(): void {

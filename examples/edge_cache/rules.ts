@@ -5,12 +5,12 @@ import type { Fields } from "./head.ts";
 /** How long a stored response may be used. All times are `Date.now()`. */
 export interface Lifetime {
   /** When the origin has made the response, as far as caches count. */
-  readonly bornMs: number;
-  readonly freshUntilMs: number;
+  bornMs: number;
+  freshUntilMs: number;
   /** Until then, it may be sent while it is being revalidated. */
-  readonly usableUntilMs: number;
+  usableUntilMs: number;
   /** Until then, it may be sent if the origin fails. */
-  readonly fallbackUntilMs: number;
+  fallbackUntilMs: number;
 }
 
 /** Statuses that are stored; the others pass. */

@@ -8,16 +8,8 @@
  */
 
 import { createHash } from "node:crypto";
-import {
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statfsSync,
-  statSync,
-  writeFileSync,
-} from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, renameSync } from "node:fs";
+import { rmSync, statfsSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import * as sys from "../../src/sys/mod.ts";
 import type { Fields } from "./head.ts";
@@ -51,18 +43,17 @@ export interface Entry extends Lifetime {
   readers: number;
   /** Whether it has left the store; the last reader closes it. */
   removed: boolean;
-  bornMs: number;
-  freshUntilMs: number;
-  usableUntilMs: number;
-  fallbackUntilMs: number;
   /** The head for clients, and the second in which its Age is right. */
   head: { readonly second: number; readonly bytes: Buffer } | undefined;
 }
 
 /** What a JSON file holds. */
-type Stored =
-  & Pick<Entry, "key" | "status" | "reason" | "lines" | "length" | "file">
-  & Lifetime;
+const STORED = ["key", "status", "reason", "lines", "length", "file"] as const;
+const TIMES = ["bornMs", "freshUntilMs", "usableUntilMs", "fallbackUntilMs"] as const;
+type Stored = Pick<Entry, typeof STORED[number] | typeof TIMES[number]>;
+
+/** How each response begins. */
+const NEW = { broken: false, fd: -1, readers: 0, removed: false, head: undefined };
 
 /** Responses by key, within a limit of bytes. */
 export class Store {
@@ -114,17 +105,8 @@ export class Store {
     const fd = this.#create(join(this.#dir, file), length);
     if (fd < 0) return null;
     this.bytes += length;
-    return {
-      ...response,
-      ...lifetime,
-      file,
-      fd,
-      arrived: 0,
-      broken: false,
-      readers: 1, // the origin's connection, until complete() or discard()
-      removed: false,
-      head: undefined,
-    };
+    // The first reader is the origin's connection, until complete() or discard().
+    return { ...response, ...lifetime, ...NEW, file, fd, arrived: 0, readers: 1 };
   }
 
   /** Puts a complete response under its key, in the place of an older one. */
@@ -147,13 +129,9 @@ export class Store {
   /** Writes the JSON file of a response: after its body is complete, and after a revalidation. */
   save(entry: Entry): void {
     entry.head = undefined;
-    const { key, status, reason, lines, length, file } = entry;
-    const { bornMs, freshUntilMs, usableUntilMs, fallbackUntilMs } = entry;
-    const lifetime = { bornMs, freshUntilMs, usableUntilMs, fallbackUntilMs };
-    const stored: Stored = { key, status, reason, lines, length, file, ...lifetime };
-    const path = this.#metaPath(key);
+    const path = this.#metaPath(entry.key);
     try {
-      writeFileSync(`${path}.part`, JSON.stringify(stored));
+      writeFileSync(`${path}.part`, JSON.stringify(entry, [...STORED, ...TIMES]));
       renameSync(`${path}.part`, path);
     } catch {
       // The disk is full: this run keeps the response, and the next one deletes it.
@@ -210,8 +188,7 @@ export class Store {
     entry.removed = true;
     this.bytes -= entry.length;
     rmSync(join(this.#dir, entry.file), { force: true });
-    if (!this.#idle.delete(entry)) return;
-    close(entry);
+    if (this.#idle.delete(entry)) close(entry);
   }
 
   /** Creates a body file with reserved blocks, so that a full disk shows before the head is sent. */
@@ -275,16 +252,8 @@ export class Store {
       const stored = JSON.parse(readFileSync(join(this.#dir, name), "utf8")) as Stored;
       const { size } = statSync(join(this.#dir, stored.file));
       if (size !== stored.length || name !== `${hash(stored.key)}.json`) return null;
-      return {
-        ...stored,
-        fields: new Map(stored.lines.map(([name, value]) => [name.toLowerCase(), value])),
-        arrived: size,
-        broken: false,
-        fd: -1,
-        readers: 0,
-        removed: false,
-        head: undefined,
-      };
+      const fields = new Map(stored.lines.map(([name, value]) => [name.toLowerCase(), value]));
+      return { ...stored, ...NEW, fields, arrived: size };
     } catch {
       return null;
     }
