@@ -29,13 +29,12 @@ interface Api {
   /** Lowest version that clients are told, if another one. */
   readonly told?: number;
   readonly handle: Handler;
-  /** Writes what precedes the error code of a response, if a malformed request can get one. */
-  readonly refuse?: (call: Call) => void;
+  /**
+   * If a response may be just an error code, which a malformed request then gets: the version from
+   * which a time to wait precedes it.
+   */
+  readonly waitSince?: number;
 }
-
-const throttle = (since: number) => ({ version, response }: Call) => {
-  if (version >= since) response.int32(0);
-};
 
 /** By key. The versions are those before the "flexible" encoding. */
 const APIS: Readonly<Record<number, Api>> = {
@@ -49,27 +48,27 @@ const APIS: Readonly<Record<number, Api>> = {
   9: { versions: [1, 3], handle: offsetFetch },
   10: { versions: [0, 1], handle: findCoordinator },
   11: { versions: [0, 3], handle: joinGroup },
-  12: { versions: [0, 1], handle: heartbeat, refuse: throttle(1) },
-  13: { versions: [0, 1], handle: leaveGroup, refuse: throttle(1) },
+  12: { versions: [0, 1], handle: heartbeat, waitSince: 1 },
+  13: { versions: [0, 1], handle: leaveGroup, waitSince: 1 },
   14: { versions: [0, 1], handle: syncGroup },
   18: { versions: [0, 2], handle: apiVersions },
-  22: { versions: [0, 1], handle: initProducerId, refuse: throttle(0) },
+  22: { versions: [0, 1], handle: initProducerId, waitSince: 0 },
 };
 const API_VERSIONS = 18;
 
-/** Answers one message. After the `last` response, the connection must end. */
-export async function answer(
-  frame: Buffer,
-  connection: Connection,
-): Promise<{ response?: Writer; last?: boolean }> {
+/** After the `last` response, the connection must end. */
+type Answer = { readonly response?: Writer; readonly last?: boolean };
+
+/** Answers one message. */
+export async function answer(frame: Buffer, connection: Connection): Promise<Answer> {
   const request = new Reader(frame);
   const [key, version] = [request.int16(), request.int16()];
   const response = new Writer().int32(0).int32(request.int32());
   const api = APIS[key];
   if (api === undefined || version < api.versions[0] || version > api.versions[1]) {
-    response.int16(Code.UNSUPPORTED_VERSION);
     // Clients that are newer than the broker find the version to use here (KIP-511).
-    if (key === API_VERSIONS) writeVersions(response);
+    if (key === API_VERSIONS) writeVersions(response, Code.UNSUPPORTED_VERSION);
+    else response.int16(Code.UNSUPPORTED_VERSION);
     return { response, last: key !== API_VERSIONS };
   }
   const client = request.nullableString() ?? "";
@@ -77,21 +76,20 @@ export async function answer(
   try {
     return await api.handle(call) === false ? {} : { response };
   } catch (error) {
-    if (!(error instanceof Malformed) || api.refuse === undefined) throw error;
-    const refusal = { ...call, response: new Writer().int32(0).int32(frame.readInt32BE(4)) };
-    api.refuse(refusal);
-    return { response: refusal.response.int16(Code.INVALID_REQUEST), last: true };
+    if (!(error instanceof Malformed) || api.waitSince === undefined) throw error;
+    const refusal = new Writer().int32(0).int32(frame.readInt32BE(4));
+    if (version >= api.waitSince) refusal.int32(0);
+    return { response: refusal.int16(Code.INVALID_REQUEST), last: true };
   }
 }
 
 function apiVersions({ version, response }: Call): void {
-  response.int16(Code.NONE);
-  writeVersions(response);
+  writeVersions(response, Code.NONE);
   if (version >= 1) response.int32(0);
 }
 
-function writeVersions(response: Writer): void {
-  response.array(Object.entries(APIS), ([key, { versions: [lowest, highest], told }]) => {
-    response.int16(Number(key)).int16(told ?? lowest).int16(highest);
+function writeVersions(response: Writer, code: number): void {
+  response.int16(code).array(Object.entries(APIS), ([key, { versions, told }]) => {
+    response.int16(Number(key)).int16(told ?? versions[0]).int16(versions[1]);
   });
 }

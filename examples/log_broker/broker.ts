@@ -1,6 +1,5 @@
 /** What all connections share: topics, groups, offsets and the numbers of producers. @module */
 
-import { randomInt } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
@@ -14,7 +13,7 @@ export interface BrokerOptions extends LogOptions {
   readonly folder: string;
   /** Partitions of a new topic. */
   readonly partitions: number;
-  /** Milliseconds between two syncs, if not every batch is synced. */
+  /** Milliseconds between two syncs. */
   readonly syncMs: number;
   readonly retentionCheckMs: number;
 }
@@ -28,7 +27,6 @@ export class Broker {
   readonly #options: BrokerOptions;
   readonly #groups: Map<string, Group> = new Map();
   readonly #timers: NodeJS.Timeout[];
-  #partitions = 0;
 
   /** Opens or creates the folder. */
   constructor(options: BrokerOptions) {
@@ -40,23 +38,20 @@ export class Broker {
       const count = readdirSync(join(folder, "topics", name)).length;
       this.topics.set(name, Array.from({ length: count }, (_, i) => this.#open(name, i)));
     }
-    this.offsets = new OffsetStore(join(folder, "offsets.jsonl"), syncAlways);
+    this.offsets = new OffsetStore(join(folder, "commits.jsonl"), syncAlways);
     const report = (error: Error) => console.error(error.message, error.cause ?? "");
-    const sync = () =>
-      Promise.all([...this.#all().map((each) => each.sync()), this.offsets.sync()]);
-    const retain = () => Promise.all(this.#all().map((each) => each.retain(Date.now())));
+    const every = (ms: number, tasks: () => Promise<void>[]) =>
+      setInterval(() => void Promise.all(tasks()).catch(report), ms);
     this.#timers = [
-      setInterval(() => void sync().catch(report), syncAlways ? 2 ** 30 : syncMs),
-      setInterval(() => void retain().catch(report), retentionCheckMs),
+      every(syncMs, () => [this.offsets.sync(), ...this.#all().map((each) => each.sync())]),
+      every(retentionCheckMs, () => this.#all().map((each) => each.retain(Date.now()))),
     ];
   }
 
   /** A partition that exists. */
   partition(topic: string, index: number): Partition {
     const found = this.topics.get(topic)?.[index];
-    if (found === undefined) {
-      throw new Refusal(Code.UNKNOWN_TOPIC_OR_PARTITION, `${topic} ${index}`);
-    }
+    if (found === undefined) throw new Refusal(Code.UNKNOWN_TOPIC_OR_PARTITION, topic);
     return found;
   }
 
@@ -64,11 +59,9 @@ export class Broker {
   topic(name: string): Partition[] {
     const found = this.topics.get(name);
     if (found !== undefined) return found;
-    if (!/^[\w.-]{1,249}$/.test(name) || /^\.\.?$/.test(name)) {
-      throw new Refusal(Code.INVALID_TOPIC, name);
-    }
+    if (!/^(?!\.\.?$)[\w.-]{1,249}$/.test(name)) throw new Refusal(Code.INVALID_TOPIC, name);
     const { partitions: count, folder } = this.#options;
-    if (this.#partitions + count > MOST_PARTITIONS) {
+    if (this.#all().length + count > MOST_PARTITIONS) {
       throw new Refusal(Code.POLICY_VIOLATION, `more than ${MOST_PARTITIONS} partitions`);
     }
     try {
@@ -89,16 +82,10 @@ export class Broker {
     return group;
   }
 
-  /** A number for a producer: 48 random bits, so that no restart gives one a second time. */
-  newProducer(): number {
-    return randomInt(2 ** 48 - 1);
-  }
-
-  /** Finishes what is being written, and closes all files. */
+  /** Finishes what is being written, and writes it to the disk. The process ends afterwards. */
   async close(): Promise<void> {
     for (const timer of this.#timers) clearInterval(timer);
-    for (const group of this.#groups.values()) group.close();
-    await Promise.all([...this.#all().map((each) => each.close()), this.offsets.close()]);
+    await Promise.all([...this.#all().map((each) => each.close()), this.offsets.sync()]);
     rmSync(join(this.#options.folder, "broker.pid"), { force: true });
   }
 
@@ -107,24 +94,19 @@ export class Broker {
   }
 
   #open(name: string, index: number): Partition {
-    this.#partitions++;
     return new Partition(join(this.#options.folder, "topics", name, String(index)), this.#options);
   }
 }
 
 /** Refuses a folder that another broker uses: two writers would destroy the log. */
 function lock(path: string): void {
-  for (;;) {
-    try {
-      return writeFileSync(path, String(process.pid), { flag: "wx" });
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
-    }
+  if (existsSync(path)) {
     const owner = Number(readFileSync(path, "utf8"));
     // In a container, a broker that was killed had the same number.
     if (owner > 0 && owner !== process.pid && existsSync(`/proc/${owner}`)) {
       throw new Error(`Process ${owner} uses this folder (if it is no broker, remove ${path})`);
     }
-    rmSync(path, { force: true });
+    rmSync(path);
   }
+  writeFileSync(path, String(process.pid), { flag: "wx" });
 }

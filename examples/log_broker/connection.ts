@@ -15,18 +15,12 @@ const LINGER_MS = 1000;
 
 /** Splits what arrives into messages. */
 export class Frames {
-  readonly #most: number;
   #chunks: Buffer[] = [];
   #held = 0;
   #wanted = 4;
 
-  /** Refuses messages of more than `most` bytes. */
-  constructor(most: number) {
-    this.#most = most;
-  }
-
-  /** Adds bytes; returns the messages that are complete, as views. */
-  push(chunk: Buffer): Buffer[] {
+  /** Adds bytes; returns the messages that are complete, as views. Refuses more than `most` bytes. */
+  push(chunk: Buffer, most: number): Buffer[] {
     this.#chunks.push(chunk);
     this.#held += chunk.length;
     if (this.#held < this.#wanted) return [];
@@ -36,7 +30,7 @@ export class Frames {
     for (this.#wanted = 4; bytes.length - at >= 4; this.#wanted = 4) {
       const size = bytes.readInt32BE(at);
       // Refused by its size, before it is read.
-      if (size < 4 || size > this.#most) throw new Malformed(`a message of ${size} bytes`);
+      if (size < 4 || size > most) throw new Malformed(`a message of ${size} bytes`);
       this.#wanted = 4 + size;
       if (bytes.length - at < this.#wanted) break;
       frames.push(bytes.subarray(at + 4, at + this.#wanted));
@@ -49,10 +43,7 @@ export class Frames {
 }
 
 /** Where clients reach this broker. */
-export interface Address {
-  readonly host: string;
-  readonly port: number;
-}
+export type Address = { readonly host: string; readonly port: number };
 
 /** One connection of a client. */
 export class Connection {
@@ -66,13 +57,13 @@ export class Connection {
   /** Starts to answer. */
   constructor(socket: Socket, broker: Broker, address: Address, mostBytes: number) {
     [this.#socket, this.broker, this.address] = [socket, broker, address];
-    const frames = new Frames(mostBytes);
+    const frames = new Frames();
     socket.on("error", () => {}); // "close" follows
     socket.on("close", () => this.#closed?.());
     socket.on("end", () => socket.destroy());
     socket.on("data", (chunk: Buffer) => {
       try {
-        for (const frame of frames.push(chunk)) this.#add(frame);
+        for (const frame of frames.push(chunk, mostBytes)) this.#add(frame);
       } catch {
         socket.destroy();
       }
@@ -108,22 +99,17 @@ export class Connection {
     if (response !== undefined) await this.#send(response);
     this.#waitingBytes -= frame.length;
     if (this.#waitingBytes <= MOST_WAITING) this.#socket.resume();
-    if (last) this.#end();
+    if (!last) return;
+    this.#socket.end();
+    setTimeout(() => this.#socket.destroy(), LINGER_MS).unref();
   }
 
   async #send(response: Writer): Promise<void> {
     const rest = response.finish();
     for (const { before, slice: { segment, start, length } } of response.pieces) {
-      await segment.use(() =>
-        sendFile(this.#socket, segment.fd, { start, length, header: before })
-      );
+      const part = { start, length, header: before };
+      await segment.use(() => sendFile(this.#socket, segment.fd, part));
     }
     if (rest.length > 0) await new Promise((done) => this.#socket.write(rest, done));
-  }
-
-  /** Lets the client read the last response. */
-  #end(): void {
-    this.#socket.end();
-    setTimeout(() => this.#socket.destroy(), LINGER_MS).unref();
   }
 }

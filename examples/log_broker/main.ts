@@ -37,16 +37,22 @@ const KEEP_ALIVE_MS = 60_000;
 const MOST_MS = 2 ** 31 - 1;
 /** Positions in an index have 32 bits. */
 const MOST_SEGMENT = 2 ** 31;
-const NAMES = ["dir", "port", "host", "advertise", "partitions", "fsync", "segment-bytes"]
-  .concat("retention-bytes", "retention-ms", "retention-check-ms")
-  .concat("max-batch-bytes", "max-request-bytes");
+/** Options that are numbers: the default, the least and the most. */
+const NUMBERS = {
+  port: [9092, 0, 65_535],
+  partitions: [1, 1, 1000],
+  segmentBytes: [2 ** 28, 4096, MOST_SEGMENT],
+  retentionBytes: [Infinity, 0, Infinity],
+  retentionMs: [Infinity, 0, Infinity],
+  retentionCheckMs: [60_000, 1, MOST_MS],
+  maxBatchBytes: [10 * 2 ** 20, 1024, MOST_SEGMENT],
+  maxRequestBytes: [100 * 2 ** 20, 1024, MOST_SEGMENT],
+} as const;
 
-try {
-  await run();
-} catch (error) {
-  console.error((error as Error).message);
+await run().catch((error: Error) => {
+  console.error(error.message);
   process.exit(1);
-}
+});
 
 async function run(): Promise<void> {
   const options = readOptions();
@@ -57,18 +63,16 @@ async function run(): Promise<void> {
     socket.setNoDelay(true).setKeepAlive(true, KEEP_ALIVE_MS);
     socket.once("close", () => sockets.delete(socket));
     const { localAddress: host = options.host, localPort: port = options.port } = socket;
-    new Connection(socket, broker, options.advertise ?? { host, port }, options.requestBytes);
+    new Connection(socket, broker, options.advertise ?? { host, port }, options.maxRequestBytes);
   });
   // Reserves the port before it opens the log. Nothing is accepted in between.
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject).listen(options.port, options.host, resolve);
   });
   const broker = new Broker(options);
-  let stopping = false;
-  for (const [signal, code] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
-    process.on(signal, async () => {
-      if (stopping) process.exit(code);
-      stopping = true;
+  // A second signal ends the process at once.
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    process.once(signal, async () => {
       server.close();
       for (const socket of sockets) socket.destroy();
       await broker.close();
@@ -81,7 +85,8 @@ async function run(): Promise<void> {
 
 function readOptions() {
   try {
-    const strings = Object.fromEntries(NAMES.map((name) => [name, { type: "string" }] as const));
+    const names = ["dir", "host", "advertise", "fsync", ...Object.keys(NUMBERS).map(flagOf)];
+    const strings = Object.fromEntries(names.map((name) => [name, { type: "string" }] as const));
     const { values } = parseArgs({ options: { ...strings, help: { type: "boolean" } } });
     if (values.help) {
       console.log(USAGE);
@@ -94,30 +99,29 @@ function readOptions() {
     if (address !== undefined && !(Number(advertise?.[2]) <= 65_535)) {
       throw new Error(`--advertise must be HOST:PORT, not ${address}`);
     }
-    const number = (name: string, fallback: number, least: number, most: number) => {
-      const text = given[name];
-      if (text === undefined) return fallback;
-      const value = /^\d+$/.test(text) ? Number(text) : NaN;
+    const number = (flag: string, [fallback, least, most]: readonly [number, number, number]) => {
+      const text = given[flag];
+      const value = text === undefined ? fallback : /^\d+$/.test(text) ? Number(text) : NaN;
       if (value >= least && value <= most) return value;
-      throw new Error(`--${name} must be a whole number in ${least}..${most}, not ${text}`);
+      throw new Error(`--${flag} must be a whole number in ${least}..${most}, not ${text}`);
     };
+    const numbers = Object.entries(NUMBERS)
+      .map(([name, limits]) => [name, number(flagOf(name), limits)]);
     return {
       folder,
       host,
-      port: number("port", 9092, 0, 65_535),
       advertise: advertise === null ? undefined : { host: advertise[1]!, port: +advertise[2]! },
-      partitions: number("partitions", 1, 1, 1000),
       syncAlways: fsync === "always",
-      syncMs: fsync === "always" ? MOST_MS : number("fsync", 1000, 1, MOST_MS),
-      segmentBytes: number("segment-bytes", 2 ** 28, 4096, MOST_SEGMENT),
-      retentionBytes: number("retention-bytes", Infinity, 0, Infinity),
-      retentionMs: number("retention-ms", Infinity, 0, Infinity),
-      retentionCheckMs: number("retention-check-ms", 60_000, 1, MOST_MS),
-      batchBytes: number("max-batch-bytes", 10 * 2 ** 20, 1024, MOST_SEGMENT),
-      requestBytes: number("max-request-bytes", 100 * 2 ** 20, 1024, MOST_SEGMENT),
+      syncMs: fsync === "always" ? MOST_MS : number("fsync", [1000, 1, MOST_MS]),
+      ...Object.fromEntries(numbers) as Record<keyof typeof NUMBERS, number>,
     };
   } catch (error) {
     console.error(`${(error as Error).message}\n\n${USAGE}`);
     process.exit(2);
   }
+}
+
+/** The option of a setting: "max-batch-bytes" for "maxBatchBytes". */
+function flagOf(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 }

@@ -17,20 +17,20 @@ export class Reader {
   }
 
   int8(): number {
-    return this.#bytes.readInt8(this.#take(1));
+    return this.#take(1).readInt8();
   }
 
   int16(): number {
-    return this.#bytes.readInt16BE(this.#take(2));
+    return this.#take(2).readInt16BE();
   }
 
   int32(): number {
-    return this.#bytes.readInt32BE(this.#take(4));
+    return this.#take(4).readInt32BE();
   }
 
   /** Exact up to 2^53, which no offset, timestamp or producer of this broker reaches. */
   int64(): number {
-    return readInt64(this.#bytes, this.#take(8));
+    return readInt64(this.#take(8), 0);
   }
 
   string(): string {
@@ -41,17 +41,13 @@ export class Reader {
 
   nullableString(): string | null {
     const length = this.int16();
-    if (length === -1) return null;
-    const start = this.#take(length);
-    return this.#bytes.toString("utf8", start, start + length);
+    return length === -1 ? null : this.#take(length).toString();
   }
 
   /** A view of the message; null reads as empty. */
   bytes(): Buffer {
     const length = this.int32();
-    if (length === -1) return this.#bytes.subarray(0, 0);
-    const start = this.#take(length);
-    return this.#bytes.subarray(start, start + length);
+    return this.#take(length === -1 ? 0 : length);
   }
 
   array<T>(item: () => T): T[] {
@@ -71,19 +67,16 @@ export class Reader {
     return this.array(() => ({ name: this.string(), parts: this.array(part) }));
   }
 
-  #take(count: number): number {
+  #take(count: number): Buffer {
     const start = this.#at;
     if (count < 0 || count > this.#bytes.length - start) throw new Malformed(`${count} bytes`);
     this.#at += count;
-    return start;
+    return this.#bytes.subarray(start, this.#at);
   }
 }
 
 /** Something about each of several partitions. */
-export interface Topic<P> {
-  readonly name: string;
-  readonly parts: readonly P[];
-}
+export type Topic<P> = { readonly name: string; readonly parts: readonly P[] };
 
 /** Answers for all partitions of a request. */
 export function eachPart<P, R>(
@@ -97,40 +90,30 @@ export function eachPart<P, R>(
 }
 
 /** A part of a response: bytes, and the part of a file that follows them. */
-export interface Piece {
-  readonly before: Buffer;
-  readonly slice: Slice;
-}
+export type Piece = { readonly before: Buffer; readonly slice: Slice };
 
 /** Writes the fields of a response, which may contain parts of files. */
 export class Writer {
   readonly pieces: Piece[] = [];
-  #bytes: Buffer = Buffer.allocUnsafe(512);
-  #length = 0;
+  #bytes: number[] = [];
   #total = 0;
 
   int8(value: number): this {
-    const at = this.#grow(1);
-    this.#bytes.writeInt8(value, at);
+    this.#bytes.push(value & 255);
     return this;
   }
 
   int16(value: number): this {
-    const at = this.#grow(2);
-    this.#bytes.writeInt16BE(value, at);
-    return this;
+    return this.int8(value >> 8).int8(value);
   }
 
   int32(value: number): this {
-    const at = this.#grow(4);
-    this.#bytes.writeInt32BE(value, at);
-    return this;
+    return this.int16(value >> 16).int16(value);
   }
 
+  /** A number that a client made up may be rounded, but is no error. */
   int64(value: number): this {
-    const at = this.#grow(8);
-    writeInt64(this.#bytes, value, at);
-    return this;
+    return this.int32(Math.floor(value / 2 ** 32)).int32(value);
   }
 
   string(text: string | null): this {
@@ -164,44 +147,24 @@ export class Writer {
   /** Ends the message: writes its size at its start, and returns the bytes after the last piece. */
   finish(): Buffer {
     const rest = this.#cut();
-    const first = this.pieces[0]?.before ?? rest;
-    first.writeInt32BE(this.#total - 4, 0);
+    (this.pieces[0]?.before ?? rest).writeInt32BE(this.#total - 4);
     return rest;
   }
 
   #raw(bytes: Uint8Array): this {
-    const at = this.#grow(bytes.length);
-    this.#bytes.set(bytes, at);
+    for (const byte of bytes) this.#bytes.push(byte);
     return this;
   }
 
   #cut(): Buffer {
-    const cut = this.#bytes.subarray(0, this.#length);
-    this.#total += this.#length;
-    this.#bytes = Buffer.allocUnsafe(512);
-    this.#length = 0;
+    const cut = Buffer.from(this.#bytes);
+    this.#total += cut.length;
+    this.#bytes = [];
     return cut;
-  }
-
-  /** Makes room, which may replace the buffer, and returns where it is. */
-  #grow(count: number): number {
-    const start = this.#length;
-    this.#length += count;
-    if (this.#length > this.#bytes.length) {
-      const larger = Buffer.allocUnsafe(this.#length * 2);
-      larger.set(this.#bytes.subarray(0, start));
-      this.#bytes = larger;
-    }
-    return start;
   }
 }
 
 /** Reads an int64 as a number. */
 export function readInt64(bytes: Buffer, at: number): number {
   return bytes.readInt32BE(at) * 2 ** 32 + bytes.readUInt32BE(at + 4);
-}
-
-/** Writes an int64. A number that a client made up may be rounded, but is no error. */
-export function writeInt64(bytes: Buffer, value: number, at: number): void {
-  bytes.writeBigInt64BE(BigInt.asIntN(64, BigInt(value)), at);
 }

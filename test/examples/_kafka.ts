@@ -123,9 +123,9 @@ export class Client {
 
   constructor(port: number) {
     this.socket = connect(port, "127.0.0.1");
-    const frames = new Frames(2 ** 30);
+    const frames = new Frames();
     this.socket.on("data", (chunk: Buffer) => {
-      for (const frame of frames.push(chunk)) this.#waiting.shift()?.(frame);
+      for (const frame of frames.push(chunk, 2 ** 30)) this.#waiting.shift()?.(frame);
     });
     this.socket.on("error", () => {});
     this.closed = new Promise((resolve) =>

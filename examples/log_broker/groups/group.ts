@@ -10,6 +10,7 @@
 
 import { Buffer } from "node:buffer";
 import { randomUUID } from "node:crypto";
+import { isDeepStrictEqual } from "node:util";
 import { Code, Refusal } from "../errors.ts";
 
 /** Time for the other members of a new group to arrive, in milliseconds. */
@@ -38,12 +39,6 @@ export interface Joined {
   readonly members: readonly { readonly id: string; readonly metadata: Buffer }[];
 }
 
-/** What the leader has assigned to a member. */
-export interface Assigned {
-  readonly id: string;
-  readonly assignment: Buffer;
-}
-
 interface Member {
   readonly id: string;
   request: JoinRequest;
@@ -70,20 +65,23 @@ export class Group {
     if (sessionMs < 1 || sessionMs > LONGEST_SESSION_MS) {
       throw new Refusal(Code.INVALID_SESSION_TIMEOUT, `${sessionMs} ms`);
     }
-    if (!this.#agrees(request)) {
+    const others = [...this.#members.values()].filter(({ id }) => id !== request.member);
+    const sameType = others.every((other) => other.request.type === request.type);
+    if (!sameType || common([request, ...others.map((other) => other.request)]) === undefined) {
       throw new Refusal(Code.INCONSISTENT_GROUP_PROTOCOL, "no common protocol");
     }
-    const member = request.member === "" ? this.#admit(request) : this.#find(request.member);
-    const changed = member.request !== request && !sameProtocols(member.request, request);
+    const id = request.member || `${request.client}-${randomUUID()}`;
+    if (request.member === "") this.#members.set(id, { id, request, assignment: Buffer.alloc(0) });
+    const member = this.#find(id);
+    const same = isDeepStrictEqual(member.request.protocols, request.protocols);
     member.request = request;
-    clearTimeout(member.timer);
     // A repeated request of the same generation; a leader that joins again wants a rebalance.
-    const repeated = this.#state === "syncing" ||
-      (this.#state === "stable" && member.id !== this.#leader);
-    if (repeated && request.member !== "" && !changed) {
+    const current = this.#state === "syncing" || (this.#state === "stable" && id !== this.#leader);
+    if (request.member !== "" && same && current) {
       this.#touch(member);
       return Promise.resolve(this.#joined(member));
     }
+    clearTimeout(member.timer);
     member.join?.reject(new Refusal(Code.UNKNOWN_MEMBER_ID, "joined again"));
     const join = member.join = Promise.withResolvers<Joined>();
     onClose(() => {
@@ -95,34 +93,26 @@ export class Group {
     return join.promise;
   }
 
-  /** Waits for the assignment. The leader brings all of them. */
-  sync(generation: number, id: string, assignments: readonly Assigned[]): Promise<Buffer> {
-    const member = this.#check(generation, id);
-    if (this.#state === "joining") throw new Refusal(Code.REBALANCE_IN_PROGRESS, "joining");
+  /** Waits for the assignment. The leader brings all of them, by member. */
+  sync(generation: number, id: string, assigned: ReadonlyMap<string, Buffer>): Promise<Buffer> {
+    const member = this.#check(generation, id, "joining");
     if (this.#state === "stable") return Promise.resolve(member.assignment);
     const sync = member.sync = Promise.withResolvers<Buffer>();
-    if (id === this.#leader) this.#assign(assignments);
-    return sync.promise;
-  }
-
-  #assign(assignments: readonly Assigned[]): void {
-    for (const { id, assignment } of assignments) {
-      const target = this.#members.get(id);
-      // A copy: a view would keep the whole request alive.
-      if (target !== undefined) target.assignment = Buffer.from(assignment);
-    }
+    if (id !== this.#leader) return sync.promise;
     this.#state = "stable";
     for (const each of this.#members.values()) {
+      // A copy: a view would keep the whole request alive.
+      each.assignment = Buffer.from(assigned.get(each.id) ?? "");
       each.sync?.resolve(each.assignment);
       each.sync = undefined;
       this.#touch(each);
     }
+    return sync.promise;
   }
 
   /** Renews the session. */
   heartbeat(generation: number, id: string): void {
-    this.#check(generation, id);
-    if (this.#state === "joining") throw new Refusal(Code.REBALANCE_IN_PROGRESS, "joining");
+    this.#check(generation, id, "joining");
   }
 
   /** Leaves at once. */
@@ -133,28 +123,7 @@ export class Group {
   /** Whether offsets may be committed: by members, or by anyone if there are none. */
   checkCommit(generation: number, id: string): void {
     if (generation < 0 && id === "" && this.#members.size === 0) return;
-    this.#check(generation, id);
-    if (this.#state === "syncing") throw new Refusal(Code.REBALANCE_IN_PROGRESS, "syncing");
-  }
-
-  /** Ends all timers. */
-  close(): void {
-    clearTimeout(this.#timer);
-    for (const { timer } of this.#members.values()) clearTimeout(timer);
-  }
-
-  /** Whether it supports a protocol that all other members support, too. */
-  #agrees({ member, type, protocols }: JoinRequest): boolean {
-    const others = [...this.#members.values()].filter(({ id }) => id !== member);
-    return others.every(({ request }) => request.type === type) &&
-      protocols.some(({ name }) => others.every((other) => metadataOf(other, name)));
-  }
-
-  #admit(request: JoinRequest): Member {
-    const id = `${request.client}-${randomUUID()}`;
-    const member: Member = { id, request, assignment: Buffer.alloc(0) };
-    this.#members.set(id, member);
-    return member;
+    this.#check(generation, id, "syncing");
   }
 
   #find(id: string): Member {
@@ -163,12 +132,14 @@ export class Group {
     return member;
   }
 
-  #check(generation: number, id: string): Member {
+  /** The member, which is alive; refused while the rebalance is in the state `busy`. */
+  #check(generation: number, id: string, busy: "joining" | "syncing"): Member {
     const member = this.#find(id);
     if (generation !== this.#generation) {
-      throw new Refusal(Code.ILLEGAL_GENERATION, `${generation}, not ${this.#generation}`);
+      throw new Refusal(Code.ILLEGAL_GENERATION, `${generation}`);
     }
     this.#touch(member);
+    if (this.#state === busy) throw new Refusal(Code.REBALANCE_IN_PROGRESS, busy);
     return member;
   }
 
@@ -209,22 +180,18 @@ export class Group {
   /** Begins the next generation, without those who have not joined. */
   #complete(): void {
     clearTimeout(this.#timer);
-    for (const member of [...this.#members.values()]) {
+    for (const member of this.#members.values()) {
       if (member.join !== undefined) continue;
       clearTimeout(member.timer);
       this.#members.delete(member.id);
     }
     this.#generation++;
-    this.#state = "empty";
     const members = [...this.#members.values()];
+    this.#state = members.length === 0 ? "empty" : "syncing";
     if (members.length === 0) return;
-    this.#state = "syncing";
-    const [first] = members as [Member];
-    if (!this.#members.has(this.#leader)) this.#leader = first.id;
-    this.#protocol = first.request.protocols
-      .find(({ name }) => members.every((each) => metadataOf(each, name)))!.name;
+    if (!this.#members.has(this.#leader)) this.#leader = members[0]!.id;
+    this.#protocol = common(members.map(({ request }) => request))!;
     for (const member of members) {
-      member.assignment = Buffer.alloc(0);
       member.join!.resolve(this.#joined(member));
       member.join = undefined;
       this.#touch(member);
@@ -239,14 +206,12 @@ export class Group {
   }
 }
 
-function metadataOf({ request }: Member, protocol: string): Buffer | undefined {
-  return request.protocols.find(({ name }) => name === protocol)?.metadata;
+/** The first protocol that all members support. */
+function common(members: readonly JoinRequest[]): string | undefined {
+  const [first, ...others] = members.map(({ protocols }) => protocols.map(({ name }) => name));
+  return first!.find((name) => others.every((names) => names.includes(name)));
 }
 
-/** Whether a member says the same about itself as before. */
-function sameProtocols({ protocols }: JoinRequest, { protocols: others }: JoinRequest): boolean {
-  return protocols.length === others.length &&
-    protocols.every(({ name, metadata }, i) =>
-      name === others[i]!.name && metadata.equals(others[i]!.metadata)
-    );
+function metadataOf({ request }: Member, protocol: string): Buffer | undefined {
+  return request.protocols.find(({ name }) => name === protocol)?.metadata;
 }

@@ -9,7 +9,7 @@
 
 import type { Buffer } from "node:buffer";
 import { Code, Refusal } from "../errors.ts";
-import { readInt64, writeInt64 } from "../wire.ts";
+import { readInt64 } from "../wire.ts";
 import { crc32c } from "./crc32c.ts";
 
 /** Bytes of a batch before its records. */
@@ -34,18 +34,13 @@ export interface Batch {
   readonly sequence: number;
 }
 
-/** Total bytes of the batch whose first bytes are at `at`. */
-function sizeAt(bytes: Buffer, at: number): number {
-  return PREFIX_BYTES + bytes.readInt32BE(at + 8);
-}
-
 /** Reads the header at `at`; the first {@linkcode HEADER_BYTES} must be there. */
 export function batchAt(bytes: Buffer, at: number): Batch {
   const base = readInt64(bytes, at);
   return {
     base,
     next: base + bytes.readInt32BE(at + 23) + 1,
-    size: sizeAt(bytes, at),
+    size: PREFIX_BYTES + bytes.readInt32BE(at + 8),
     maxTimestamp: readInt64(bytes, at + 35),
     producer: readInt64(bytes, at + 43),
     epoch: bytes.readInt16BE(at + 51),
@@ -81,10 +76,8 @@ export function eachIntact(bytes: Buffer, base: number, each: (batch: Batch) => 
 export function checkBatch(bytes: Buffer, maxBytes: number): void {
   if (bytes.length > maxBytes) refuse(Code.MESSAGE_TOO_LARGE, `${bytes.length} bytes`);
   if (bytes.length < HEADER_BYTES) refuse(Code.CORRUPT_MESSAGE, "a batch without a header");
-  if (bytes[16] !== 2) {
-    refuse(Code.UNSUPPORTED_FOR_MESSAGE_FORMAT, `a batch of version ${bytes[16]}`);
-  }
-  const size = sizeAt(bytes, 0);
+  if (bytes[16] !== 2) refuse(Code.UNSUPPORTED_FOR_MESSAGE_FORMAT, `version ${bytes[16]}`);
+  const { size } = batchAt(bytes, 0);
   if (size < HEADER_BYTES || size > bytes.length) refuse(Code.CORRUPT_MESSAGE, `${size} bytes`);
   if (size < bytes.length) refuse(Code.INVALID_RECORD, "more than one batch");
   if (!isIntact(bytes, 0, size)) refuse(Code.CORRUPT_MESSAGE, "a wrong checksum");
@@ -96,7 +89,7 @@ export function checkBatch(bytes: Buffer, maxBytes: number): void {
 
 /** Gives the batch its place in the log. */
 export function place(bytes: Buffer, base: number): void {
-  writeInt64(bytes, base, 0);
+  bytes.writeBigInt64BE(BigInt(base));
   bytes.writeInt32BE(0, 12);
 }
 

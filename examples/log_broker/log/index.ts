@@ -7,87 +7,76 @@
  */
 
 import { readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
-import { MappedFile } from "../../../src/mod.ts";
+import type { MappedFile } from "../../../src/mod.ts";
 import { map } from "./files.ts";
 
 /** Bytes of the log between two entries, at least. */
-export const INTERVAL = 4096;
-/** Offset in the segment (4), position (4), and the largest timestamp before it (8). */
-const ENTRY_BYTES = 16;
-
-/** Where a batch begins. */
-export interface Entry {
-  /** Offset, relative to the base of the segment. */
-  readonly offset: number;
-  readonly position: number;
-}
+const INTERVAL = 4096;
+/**
+ * Numbers of an entry, which grow from entry to entry: the offset in the segment, the position in
+ * the file, and the largest timestamp before it.
+ */
+const FIELDS = ["offset", "position", "time"] as const;
+type Field = typeof FIELDS[number];
 
 /** An index; entries are added in order. */
 export class Index {
   readonly #path: string;
   readonly #map: MappedFile | undefined;
-  readonly #bytes: Uint8Array;
-  readonly #view: DataView;
-  #count: number;
+  readonly #numbers: Float64Array;
+  #count = 0;
 
-  private constructor(path: string, content: MappedFile | Uint8Array, count: number) {
-    this.#path = path;
-    this.#map = content instanceof MappedFile ? content : undefined;
-    this.#bytes = content instanceof MappedFile ? content.bytes : content;
-    const { buffer, byteOffset, length } = this.#bytes;
-    this.#view = new DataView(buffer, byteOffset, length);
-    this.#count = count;
+  private constructor(path: string, mapped: MappedFile | undefined, bytes: Uint8Array) {
+    [this.#path, this.#map] = [path, mapped];
+    this.#numbers = new Float64Array(bytes.buffer, bytes.byteOffset, bytes.length >>> 3);
   }
 
   /** Creates an empty index for a segment of at most `logBytes`. */
   static create(path: string, logBytes: number): Index {
-    const length = (Math.ceil(logBytes / INTERVAL) + 2) * ENTRY_BYTES;
+    const length = (Math.ceil(logBytes / INTERVAL) + 2) * FIELDS.length * 8;
     rmSync(path, { force: true });
     writeFileSync(path, "");
-    return new Index(path, map(path, { access: "write", length }) ?? new Uint8Array(length), 0);
+    const mapped = map(path, { access: "write", length });
+    return new Index(path, mapped, mapped?.bytes ?? new Uint8Array(length));
   }
 
   /** Opens the index of a complete segment. */
   static open(path: string): Index {
-    const content = map(path) ?? readFileSync(path);
-    const index = new Index(path, content, Math.floor(content.length / ENTRY_BYTES));
+    const mapped = map(path);
+    const index = new Index(path, mapped, mapped?.bytes ?? new Uint8Array(readFileSync(path)));
+    index.#count = Math.floor(index.#numbers.length / FIELDS.length);
+    if (index.#count === 0) throw new Error(`${path} is empty`);
     // A kill before complete() leaves room at the end.
-    while (index.#count > 1 && index.#position(index.#count - 1) === 0) index.#count--;
+    while (index.#count > 1 && index.#get(index.#count - 1, "position") === 0) index.#count--;
     return index;
   }
 
   /** Adds a batch if it is far enough from the last entry. */
-  add({ offset, position }: Entry, largestBefore: number): void {
-    const at = this.#count * ENTRY_BYTES;
-    if (this.#count > 0 && position - this.#position(this.#count - 1) < INTERVAL) return;
-    this.#view.setUint32(at, offset);
-    this.#view.setUint32(at + 4, position);
-    this.#view.setFloat64(at + 8, largestBefore);
-    this.#count++;
+  add(offset: number, position: number, largestBefore: number): void {
+    const last = this.#count - 1;
+    if (last >= 0 && position - this.#get(last, "position") < INTERVAL) return;
+    this.#numbers.set([offset, position, largestBefore], this.#count++ * FIELDS.length);
   }
 
-  /** The last entry at or before `offset`. */
-  findOffset(offset: number): Entry {
-    return this.#last((i) => this.#view.getUint32(i * ENTRY_BYTES) <= offset);
-  }
-
-  /** The last entry at or before `position`. */
-  findPosition(position: number): Entry {
-    return this.#last((i) => this.#position(i) <= position);
-  }
-
-  /** The last entry before which all timestamps are smaller than `timestamp`. */
-  findTime(timestamp: number): Entry {
-    return this.#last((i) => this.#view.getFloat64(i * ENTRY_BYTES + 8) < timestamp);
+  /** The last entry whose `field` is at most `limit`, else the first one. */
+  find(field: Field, limit: number): { offset: number; position: number } {
+    let [low, high] = [0, this.#count];
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (this.#get(middle, field) <= limit) low = middle + 1;
+      else high = middle;
+    }
+    const found = Math.max(low - 1, 0);
+    return { offset: this.#get(found, "offset"), position: this.#get(found, "position") };
   }
 
   /** Gives the file its final length. */
   complete(): void {
-    const length = this.#count * ENTRY_BYTES;
-    if (this.#map === undefined) return writeFileSync(this.#path, this.#bytes.subarray(0, length));
-    this.#map.flush();
-    this.#map.close();
-    truncateSync(this.#path, length);
+    const used = this.#count * FIELDS.length;
+    this.#map?.flush();
+    if (this.#map === undefined) writeFileSync(this.#path, this.#numbers.subarray(0, used));
+    this.close();
+    truncateSync(this.#path, used * 8);
   }
 
   /** Unmaps it. */
@@ -95,19 +84,7 @@ export class Index {
     this.#map?.close();
   }
 
-  #position(i: number): number {
-    return this.#view.getUint32(i * ENTRY_BYTES + 4);
-  }
-
-  #last(holds: (i: number) => boolean): Entry {
-    let [low, high] = [0, this.#count];
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if (holds(middle)) low = middle + 1;
-      else high = middle;
-    }
-    if (low === 0) return { offset: 0, position: 0 };
-    const offset = this.#view.getUint32((low - 1) * ENTRY_BYTES);
-    return { offset, position: this.#position(low - 1) };
+  #get(entry: number, field: Field): number {
+    return this.#numbers[entry * FIELDS.length + FIELDS.indexOf(field)]!;
   }
 }

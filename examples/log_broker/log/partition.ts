@@ -1,17 +1,17 @@
 /** A partition: segments, the last of which is written to. @module */
 
 import type { Buffer } from "node:buffer";
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync } from "node:fs";
 import { Code, Refusal } from "../errors.ts";
-import { batchAt, checkBatch, place } from "./batch.ts";
-import { Turns } from "./files.ts";
+import { type Batch, batchAt, checkBatch, place } from "./batch.ts";
+import { sync, Turns } from "./files.ts";
 import { Producers } from "./producers.ts";
 import { Segment, type Slice } from "./segment.ts";
 
 /** Settings of all partitions. */
 export interface LogOptions {
   readonly segmentBytes: number;
-  readonly batchBytes: number;
+  readonly maxBatchBytes: number;
   readonly retentionBytes: number;
   readonly retentionMs: number;
   /** Whether a batch is on the disk before it is acknowledged. */
@@ -29,7 +29,7 @@ export class Partition {
   readonly #segments: Segment[];
   readonly #producers: Producers;
   readonly #turns: Turns = new Turns();
-  #syncing: Promise<void> = Promise.resolve();
+  readonly #syncs: Turns = new Turns();
   #nextSync: Promise<void> | undefined;
   #dirty = false;
   #failure: unknown;
@@ -41,7 +41,7 @@ export class Partition {
     const bases = readdirSync(folder).filter((name) => name.endsWith(".log"))
       .map((name) => Number(name.slice(0, -4))).sort((a, b) => a - b);
     this.#segments = (bases.length > 0 ? bases : [0]).map((base) => new Segment(folder, base));
-    this.#producers = readProducers(this.#active.path("producers"));
+    this.#producers = new Producers(this.#active.path("producers"));
     this.#active.recover(options.segmentBytes, (batch) => this.#producers.add(batch));
     this.high = this.#active.next;
   }
@@ -53,7 +53,7 @@ export class Partition {
 
   /** Stores a batch. Returns its first offset, once it is as durable as the options say. */
   async append(bytes: Buffer): Promise<number> {
-    checkBatch(bytes, this.#options.batchBytes);
+    checkBatch(bytes, this.#options.maxBatchBytes);
     const { base, end } = await this.#turns.run(() => this.#store(bytes));
     if (this.#options.syncAlways) await this.sync();
     if (end > this.high) {
@@ -82,25 +82,23 @@ export class Partition {
     });
   }
 
-  /** Offset and timestamp of the first batch that is not older than `timestamp`. */
-  async findTime(timestamp: number): Promise<{ offset: number; timestamp: number } | undefined> {
+  /** The first batch that is not older than `timestamp`. */
+  async findTime(timestamp: number): Promise<Batch | undefined> {
     for (const segment of [...this.#segments]) {
       const found = await segment.use(() => segment.findTime(timestamp));
-      if (found !== undefined && found.base < this.high) {
-        return { offset: found.base, timestamp: found.maxTimestamp };
-      }
+      if (found !== undefined && found.base < this.high) return found;
     }
     return undefined;
   }
 
   /** Writes everything to the disk. All who call during a sync share the next one. */
   sync(): Promise<void> {
-    if (!this.#dirty && this.#nextSync === undefined) return this.#syncing;
-    return this.#nextSync ??= this.#syncing.catch(() => {}).then(() => {
-      this.#syncing = this.#nextSync!;
+    return this.#nextSync ??= this.#syncs.run(async () => {
       this.#nextSync = undefined;
+      if (this.#failure !== undefined) throw this.#failure;
+      if (!this.#dirty) return;
       this.#dirty = false;
-      return this.#active.sync();
+      await sync(this.#active.fd);
     }).catch((error) => {
       // The kernel may have dropped the pages it could not write, so a later sync proves nothing.
       this.#failure = error;
@@ -112,9 +110,7 @@ export class Partition {
   async retain(now: number): Promise<void> {
     const { retentionBytes, retentionMs } = this.#options;
     const old = (segment: Segment) => now - segment.written > retentionMs;
-    if (this.#active.size > 0 && old(this.#active)) {
-      await this.#turns.run(() => this.#roll());
-    }
+    if (this.#active.size > 0 && old(this.#active)) await this.#turns.run(() => this.#roll());
     let total = this.#segments.reduce((sum, { size }) => sum + size, 0);
     while (this.#segments.length > 1) {
       const [first] = this.#segments as [Segment];
@@ -125,11 +121,10 @@ export class Partition {
     }
   }
 
-  /** Waits for what is being written, syncs, and closes the files. */
+  /** Waits for what is being written, and writes it to the disk. */
   async close(): Promise<void> {
     await this.#turns.run(() => {});
     await this.sync().catch(() => {});
-    for (const segment of this.#segments) segment.close();
   }
 
   get #active(): Segment {
@@ -163,18 +158,9 @@ export class Partition {
     await this.sync();
     const before = this.#active;
     const segment = new Segment(this.#folder, before.next);
-    writeFileSync(segment.path("producers"), this.#producers.snapshot());
+    this.#producers.save(segment.path("producers"));
     segment.recover(this.#options.segmentBytes, () => {});
     before.complete();
     this.#segments.push(segment);
-  }
-}
-
-/** The first segment has no snapshot. One that a kill cut short is no loss: sequences start anew. */
-function readProducers(path: string): Producers {
-  try {
-    return new Producers(readFileSync(path, "utf8"));
-  } catch {
-    return new Producers();
   }
 }

@@ -1,5 +1,6 @@
 /** What idempotent producers have stored in a partition, to recognize repeated batches. @module */
 
+import { readFileSync, writeFileSync } from "node:fs";
 import { Code, Refusal } from "../errors.ts";
 import type { Batch } from "./batch.ts";
 
@@ -9,33 +10,26 @@ const REMEMBERED = 5;
 const MOST_PRODUCERS = 10_000;
 const SEQUENCES = 2 ** 31;
 
-interface Stored {
-  readonly first: number;
-  readonly last: number;
-  readonly base: number;
-}
-
-interface State {
-  readonly epoch: number;
-  readonly stored: Stored[];
-}
+/** Sequences of a batch, and the offset of its first record. */
+type Stored = { readonly first: number; readonly last: number; readonly base: number };
+type State = { readonly epoch: number; readonly stored: readonly Stored[] };
 
 /** The producers of one partition. */
 export class Producers {
-  readonly #states: Map<number, State>;
+  readonly #states: Map<number, State> = new Map();
 
-  /** Restores a snapshot, or starts empty. */
-  constructor(snapshot = "[]") {
-    this.#states = new Map(JSON.parse(snapshot) as [number, State][]);
+  /** Reads a snapshot. A missing one, or one that a kill cut short, is empty: sequences start anew. */
+  constructor(path: string) {
+    try {
+      this.#states = new Map(JSON.parse(readFileSync(path, "utf8")) as [number, State][]);
+    } catch { /* empty */ }
   }
 
   /** Where `batch` is stored already; undefined if it is the next one. */
   check({ producer, epoch, sequence }: Batch, count: number): number | undefined {
     const state = producer < 0 ? undefined : this.#states.get(producer);
     if (state === undefined) return undefined;
-    if (epoch < state.epoch) {
-      throw new Refusal(Code.INVALID_PRODUCER_EPOCH, `epoch ${epoch} after ${state.epoch}`);
-    }
+    if (epoch < state.epoch) throw new Refusal(Code.INVALID_PRODUCER_EPOCH, `epoch ${epoch}`);
     const last = (sequence + count - 1) % SEQUENCES;
     if (epoch === state.epoch) {
       const same = state.stored.find((old) => old.first === sequence && old.last === last);
@@ -52,16 +46,17 @@ export class Producers {
   add({ producer, epoch, sequence, base, next }: Batch): void {
     if (producer < 0) return;
     const state = this.#states.get(producer);
-    const stored = state?.epoch === epoch ? state.stored.slice(1 - REMEMBERED) : [];
-    stored.push({ first: sequence, last: (sequence + next - base - 1) % SEQUENCES, base });
+    const before = state?.epoch === epoch ? state.stored.slice(1 - REMEMBERED) : [];
+    const last = (sequence + next - base - 1) % SEQUENCES;
+    const stored = [...before, { first: sequence, last, base }];
     // Moves it to the end of the map, whose first key is the least recently used one.
     this.#states.delete(producer);
     this.#states.set(producer, { epoch, stored });
     if (this.#states.size > MOST_PRODUCERS) this.#states.delete(this.#states.keys().next().value!);
   }
 
-  /** Text for the constructor. */
-  snapshot(): string {
-    return JSON.stringify([...this.#states]);
+  /** Writes a snapshot. */
+  save(path: string): void {
+    writeFileSync(path, JSON.stringify([...this.#states]));
   }
 }

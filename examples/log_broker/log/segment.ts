@@ -5,18 +5,16 @@ import { closeSync, constants, ftruncateSync, openSync, read, rmSync, statSync }
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { type Batch, batchAt, eachIntact, HEADER_BYTES } from "./batch.ts";
-import { append, sync, withBytes } from "./files.ts";
+import { append, withBytes } from "./files.ts";
 import { Index } from "./index.ts";
 
 const readAt = promisify(read);
-const EXTENSIONS = ["log", "index", "producers"] as const;
+const EXTENSIONS = ["log", "entries", "producers"] as const;
 
 /** A part of a segment that is to be sent. */
-export interface Slice {
-  readonly segment: Segment;
-  readonly start: number;
-  readonly length: number;
-}
+export type Slice = { readonly segment: Segment; readonly start: number; readonly length: number };
+
+type Found = { readonly position: number; readonly batch?: Batch };
 
 /** A segment. Complete ones open their files at the first use. */
 export class Segment {
@@ -65,7 +63,7 @@ export class Segment {
 
   /** Where `offset` is: the position and the size of its batch. */
   async find(offset: number): Promise<{ position: number; size: number }> {
-    const entry = this.#entries.findOffset(offset - this.base);
+    const entry = this.#entries.find("offset", offset - this.base);
     // Consumers mostly ask for a batch that the index knows. Then only a limit below the largest
     // batch makes its size matter.
     if (entry.offset === offset - this.base && this.#largest < Infinity) {
@@ -77,14 +75,14 @@ export class Segment {
 
   /** The first batch with a timestamp of at least `timestamp`, if there is one. */
   async findTime(timestamp: number): Promise<Batch | undefined> {
-    const { position } = this.#entries.findTime(timestamp);
+    const { position } = this.#entries.find("time", timestamp - 1);
     return (await this.#seek(position, (batch) => batch.maxTimestamp >= timestamp)).batch;
   }
 
   /** The part from `start` with at most `most` bytes; ends between two batches. */
   slice(start: number, most: number, end: number): Slice {
     if (end - start <= most) return { segment: this, start, length: end - start };
-    const { position } = this.#entries.findPosition(start + most);
+    const { position } = this.#entries.find("position", start + most);
     return { segment: this, start, length: position > start ? position - start : most };
   }
 
@@ -93,11 +91,6 @@ export class Segment {
     await append(this.fd, this.size, bytes);
     this.#add(batch);
     this.written = Date.now();
-  }
-
-  /** Writes it to the disk. */
-  sync(): Promise<void> {
-    return sync(this.fd);
   }
 
   /** Ends its index: no batch follows. */
@@ -134,16 +127,16 @@ export class Segment {
   /** A lost index is made anew. */
   get #entries(): Index {
     try {
-      return this.#index ??= Index.open(this.path("index"));
+      return this.#index ??= Index.open(this.path("entries"));
     } catch {
       this.#makeIndex(this.size, () => {});
       this.complete();
-      return this.#index = Index.open(this.path("index"));
+      return this.#index = Index.open(this.path("entries"));
     }
   }
 
   #makeIndex(maxBytes: number, each: (batch: Batch) => void): void {
-    this.#index = Index.create(this.path("index"), maxBytes);
+    this.#index = Index.create(this.path("entries"), maxBytes);
     const { size } = this;
     this.size = this.#largest = 0;
     if (size === 0) return;
@@ -156,10 +149,7 @@ export class Segment {
 
   /** Counts a batch that is in the file. */
   #add(batch: Batch): void {
-    this.#entries.add(
-      { offset: batch.base - this.base, position: this.size },
-      this.#maxTimestamp,
-    );
+    this.#entries.add(batch.base - this.base, this.size, this.#maxTimestamp);
     this.next = batch.next;
     this.size += batch.size;
     this.#largest = Math.max(this.#largest, batch.size);
@@ -167,10 +157,7 @@ export class Segment {
   }
 
   /** The first batch from `position` on for which `wanted` holds. */
-  async #seek(
-    position: number,
-    wanted: (batch: Batch) => boolean,
-  ): Promise<{ position: number; batch: Batch | undefined }> {
+  async #seek(position: number, wanted: (batch: Batch) => boolean): Promise<Found> {
     const header = Buffer.allocUnsafe(HEADER_BYTES);
     while (position < this.size) {
       const { bytesRead } = await readAt(this.fd, header, 0, HEADER_BYTES, position);
@@ -179,6 +166,6 @@ export class Segment {
       if (wanted(batch)) return { position, batch };
       position += batch.size;
     }
-    return { position, batch: undefined };
+    return { position };
   }
 }

@@ -2,16 +2,11 @@
 
 import type { Call } from "../api.ts";
 import type { Broker } from "../broker.ts";
-import type { Connection } from "../connection.ts";
 import { Code, coded } from "../errors.ts";
-import type { Partition } from "../log/partition.ts";
-import type { Topic } from "../wire.ts";
+import { Turns } from "../log/files.ts";
+import { eachPart, type Topic } from "../wire.ts";
 
-interface Wanted {
-  readonly index: number;
-  readonly offset: number;
-  readonly most: number;
-}
+type Wanted = { readonly index: number; readonly offset: number; readonly most: number };
 
 /** Sends what there is, once there is enough or the time is over. */
 export async function fetch(call: Call): Promise<void> {
@@ -28,7 +23,7 @@ export async function fetch(call: Call): Promise<void> {
     if (version >= 5) request.int64(); // the log start of a follower
     return { index, offset, most: request.int32() };
   });
-  const found = await wait(call, topics, least, most, end);
+  const found = await wait(call, topics, [least, most, end]);
   response.int32(0);
   if (version >= 7) response.int16(Code.NONE).int32(0);
   response.topics(found, ({ index, code, high, start, slice }) => {
@@ -44,16 +39,17 @@ export async function fetch(call: Call): Promise<void> {
 async function wait(
   { broker, connection }: Call,
   topics: readonly Topic<Wanted>[],
-  least: number,
-  most: number,
-  end: number,
+  [least, most, end]: readonly [least: number, most: number, end: number],
 ): ReturnType<typeof look> {
   const partitions = topics.flatMap(({ name, parts }) =>
     parts.flatMap(({ index }) => broker.topics.get(name)?.[index] ?? [])
   );
   for (;;) {
     // Listens before it looks, so that it misses nothing between the two.
-    const change = listen(partitions, connection);
+    const { promise: changed, resolve: wake } = Promise.withResolvers<void>();
+    for (const { waiting } of partitions) waiting.add(wake);
+    connection.onClose(wake);
+    let timer: NodeJS.Timeout | undefined;
     try {
       const found = await look(broker, topics, most);
       const parts = found.flatMap(({ parts }) => parts);
@@ -61,9 +57,11 @@ async function wait(
       const failed = parts.some(({ code }) => code !== Code.NONE);
       const left = end - Date.now();
       if (bytes >= least || failed || left <= 0 || connection.closed) return found;
-      await change.within(left);
+      timer = setTimeout(wake, left);
+      await changed;
     } finally {
-      change.stop();
+      clearTimeout(timer);
+      for (const { waiting } of partitions) waiting.delete(wake);
     }
   }
 }
@@ -80,28 +78,7 @@ async function look(broker: Broker, topics: readonly Topic<Wanted>[], most: numb
     if (found.slice !== undefined) [left, first] = [Math.max(0, left - found.slice.length), false];
     return { index, ...found };
   };
-  const found: Topic<Awaited<ReturnType<typeof find>>>[] = [];
-  for (const { name, parts } of topics) {
-    const own = [];
-    for (const part of parts) own.push(await find(name, part));
-    found.push({ name, parts: own });
-  }
-  return found;
-}
-
-function listen(partitions: readonly Partition[], connection: Connection) {
-  const { promise, resolve: wake } = Promise.withResolvers<void>();
-  let timer: NodeJS.Timeout | undefined;
-  for (const { waiting } of partitions) waiting.add(wake);
-  connection.onClose(wake);
-  return {
-    within(ms: number): Promise<void> {
-      timer = setTimeout(wake, ms);
-      return promise;
-    },
-    stop(): void {
-      clearTimeout(timer);
-      for (const { waiting } of partitions) waiting.delete(wake);
-    },
-  };
+  // In turns, because each partition takes its share of what may be sent.
+  const turns = new Turns();
+  return await eachPart(topics, (topic, part) => turns.run(() => find(topic, part)));
 }

@@ -30,9 +30,9 @@ export async function joinGroup(call: Call): Promise<void> {
 /** Waits for the assignment of the member. */
 export async function syncGroup({ version, request, response, broker }: Call): Promise<void> {
   const [group, generation, member] = [request.string(), request.int32(), request.string()];
-  const assignments = request.array(() => ({ id: request.string(), assignment: request.bytes() }));
+  const assigned = new Map(request.array(() => [request.string(), request.bytes()] as const));
   const { code, own } = await coded({ own: Buffer.alloc(0) }, async () => (
-    { own: await broker.group(group).sync(generation, member, assignments) }
+    { own: await broker.group(group).sync(generation, member, assigned) }
   ));
   if (version >= 1) response.int32(0);
   response.int16(code).bytes(own);

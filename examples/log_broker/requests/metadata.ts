@@ -1,5 +1,6 @@
 /** Metadata, FindCoordinator and InitProducerId: who answers what. There is one broker. @module */
 
+import { randomInt } from "node:crypto";
 import type { Call } from "../api.ts";
 import { Code, coded } from "../errors.ts";
 
@@ -43,14 +44,11 @@ export function findCoordinator({ version, request, response, connection }: Call
   response.int32(BROKER).string(connection.address.host).int32(connection.address.port);
 }
 
-/** Gives an idempotent producer its number. */
-export function initProducerId({ request, response, broker }: Call): void {
+/** Gives an idempotent producer its number: random, so that no restart gives one a second time. */
+export function initProducerId({ request, response }: Call): void {
   const transaction = request.nullableString();
   request.int32();
   response.int32(0);
-  if (transaction !== null) {
-    response.int16(Code.INVALID_REQUEST).int64(-1).int16(-1);
-    return;
-  }
-  response.int16(Code.NONE).int64(broker.newProducer()).int16(0);
+  if (transaction === null) response.int16(Code.NONE).int64(randomInt(2 ** 48 - 1)).int16(0);
+  else response.int16(Code.INVALID_REQUEST).int64(-1).int16(-1);
 }

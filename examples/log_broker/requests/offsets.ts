@@ -33,7 +33,8 @@ export async function listOffsets({ version, request, response, broker }: Call):
 async function offsetAt(partition: Partition, wanted: number): Promise<typeof NOWHERE> {
   if (wanted === LATEST) return { offset: partition.high, timestamp: -1 };
   if (wanted === EARLIEST) return { offset: partition.start, timestamp: -1 };
-  return await partition.findTime(wanted) ?? NOWHERE;
+  const found = await partition.findTime(wanted);
+  return found === undefined ? NOWHERE : { offset: found.base, timestamp: found.maxTimestamp };
 }
 
 /** Stores how far a group has read. */
@@ -59,15 +60,18 @@ export async function offsetCommit({ version, request, response, broker }: Call)
 }
 
 /** Says how far a group has read. */
-export async function offsetFetch({ version, request, response, broker }: Call): Promise<void> {
-  const { offsets } = broker;
+export function offsetFetch({ version, request, response, broker }: Call): void {
   const group = request.string();
   const wanted = request.nullableArray(() => (
     { name: request.string(), parts: request.array(() => request.int32()) }
   ));
-  const found = await eachPart(wanted ?? offsets.partitions(group), (topic, index) => (
-    { index, ...offsets.get(group, topic, index) ?? { offset: -1, metadata: "" } }
-  ));
+  const own = Map.groupBy(broker.offsets.of(group), ({ topic }) => topic);
+  const found = wanted?.map(({ name, parts }) => ({
+    name,
+    parts: parts.map((index) => (
+      own.get(name)?.find((each) => each.index === index) ?? { index, offset: -1, metadata: "" }
+    )),
+  })) ?? Array.from(own, ([name, parts]) => ({ name, parts }));
   if (version >= 3) response.int32(0);
   response.topics(found, ({ index, offset, metadata }) => {
     response.int32(index).int64(offset).string(metadata).int16(Code.NONE);
