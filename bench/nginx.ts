@@ -20,6 +20,8 @@ interface NginxOptions {
   readonly upstream?: { readonly port: number; readonly keeps: boolean };
   /** A module to load, and settings of `http`. */
   readonly site?: { readonly load: string; readonly http: string };
+  /** Whether folders get an index. */
+  readonly lists?: boolean;
   /** For HTTPS, by TLS 1.3 with one cipher. */
   readonly tls?: Certificate & { readonly cipher: string };
 }
@@ -37,8 +39,16 @@ export interface Certificate {
 export async function startNginx(
   folder: string,
   sendfile: "on" | "off",
-  { keepsFiles = false, workers = 1, connections = 4096, site, upstream, tls, ...options }:
-    NginxOptions = {},
+  {
+    keepsFiles = false,
+    lists = false,
+    workers = 1,
+    connections = 4096,
+    site,
+    upstream,
+    tls,
+    ...options
+  }: NginxOptions = {},
 ): Promise<Server> {
   const port = await freePort();
   // Outside of the served folder, one for each instance.
@@ -47,7 +57,7 @@ export async function startNginx(
   const config = join(prefix, "nginx.conf");
   const kept = keepsFiles ? "open_file_cache max=1000 inactive=20s; open_file_cache_valid 1s;" : "";
   const more = `${upstream === undefined ? kept : passingOn(upstream)} ${tls ? secured(tls) : ""}
-  ${site?.http ?? ""}`;
+  ${lists ? "autoindex on;" : ""} ${site?.http ?? ""}`;
   const place = upstream === undefined ? "" : "location / { proxy_pass http://program; }";
   const listen = `listen 127.0.0.1:${port} ${tls ? "ssl" : ""} backlog=2048;`;
   const text = configuration(prefix, folder, listen, sendfile, more, place, workers, connections);

@@ -38,6 +38,7 @@ import { middleware } from "./what/middleware.ts";
 import { serve, unpinned } from "./what/serve.ts";
 import { growth } from "./what/growth.ts";
 import { slow } from "./what/slow.ts";
+import { start } from "./what/start.ts";
 import { transfer } from "./what/transfer.ts";
 import { Workspace } from "./workspace.ts";
 
@@ -61,6 +62,7 @@ const BENCHMARKS: Record<string, Benchmark> = {
   mmap,
   broadcast,
   growth,
+  start,
   ffi,
   examples,
 };
@@ -86,14 +88,15 @@ const HELP = `Usage: npm run bench -- WHAT [options]
   copy        copyFile() beside fs.copyFile() and cp, and what it leaves in the page cache
   mmap        64 bytes at random offsets of a mapped file, beside readSync and promises
   broadcast   1 GiB to 16 clients at once: CPU beside streams, and what one stopped client costs
-  growth      how cost grows: 1 to 1,000 clients, 1 KiB to 4 GiB, 1 and 2 threads; beside nginx
+  growth      how cost grows: to 10,000 connections, 64 GiB and 1,000,000 files in a folder; beside nginx
+  start       sluice serve from the shell to its first answer, and its idle memory (npm run build first)
   examples    the famous programs in examples/, each with its own comparison
   all         all of them, which takes about an hour; the default
   list        prints these names
 
   --runtimes LIST   some of ${RUNTIMES.join(",")} (default: all)
   --rounds N        number of interleaved rounds (default: 5)
-  --scale SHARE     share of the usual time of each measurement, such as 0.3 (https only)
+  --scale SHARE     share of the usual time of each measurement, such as 0.3 (https); largest sizes (growth)
   --json FILE       also write every single figure to FILE
   --save            also keep the figures in bench/results, for the report
   --peers LIST      peers to run instead of the usual ones; "none" runs sluice alone

@@ -7,6 +7,7 @@ import { announce } from "./harness.ts";
 const [, , root = ".", threads = "1", cache = "on", connections = "10000", fallback] = process.argv;
 const server = createFileServer({
   root,
+  listing: true,
   threads: Number(threads),
   limits: { maxConnections: Number(connections) },
   // The same as nginx has here.

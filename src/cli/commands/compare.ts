@@ -3,7 +3,6 @@
 import process from "node:process";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { available } from "../../sys/libc.ts";
-import { capabilities } from "../../capabilities.ts";
 import { interruptible } from "../exit.ts";
 import { print, windowWidth } from "../output.ts";
 import { painter } from "../style.ts";
@@ -65,7 +64,10 @@ export const compareParts: readonly Command[] = [
 ];
 
 async function run(file: string | undefined, options: Options, signal: AbortSignal): Promise<void> {
-  if (!available()) throw new Error(`Cannot compare: ${capabilities().reason}`);
+  if (!available()) {
+    const { capabilities } = await import("../../mod.ts");
+    throw new Error(`Cannot compare: ${capabilities().reason}`);
+  }
   const { compare: start } = await import("../compare/comparison.ts");
   const { METHODS } = await import("../compare/methods.ts");
   const { Page } = await import("../compare/page/file.ts");

@@ -4,7 +4,7 @@ import { stat } from "node:fs/promises";
 import { basename, join } from "node:path";
 import process from "node:process";
 import { Command, InvalidArgumentError, Option } from "commander";
-import { copyFile, type CopyReport } from "../../move/copy_file/copy_file.ts";
+import type { CopyReport } from "../../move/copy_file/copy_file.ts";
 import type { CopyOptions } from "../../move/copy_file/options.ts";
 import { interruptible } from "../exit.ts";
 import { print } from "../output.ts";
@@ -61,6 +61,7 @@ async function run(
   options: Options,
   signal: AbortSignal,
 ): Promise<void> {
+  const { copyFile } = await import("../../mod.ts");
   const { method, cache, rate: maxRate, times, durable, inPlace, overwrite } = options;
   const to = await inFolder(source, target);
   const bar = options.quiet || options.json ? undefined : await progressBar();

@@ -2,8 +2,6 @@
 
 import process from "node:process";
 import { Command } from "commander";
-import { capabilities } from "../../capabilities.ts";
-import { healthy, render } from "../doctor/report.ts";
 import { ExitCode } from "../exit.ts";
 import { folderAt } from "../folder.ts";
 import { print, windowWidth } from "../output.ts";
@@ -14,7 +12,9 @@ export const doctor: Command = new Command("doctor")
   .description("tries every mechanism and reports what works here")
   .argument("[dir]", "folder whose file system to try", ".")
   .option("--json", "print the report as JSON")
-  .action((folder: string, { json = false }: { json?: boolean }) => {
+  .action(async (folder: string, { json = false }: { json?: boolean }) => {
+    const { capabilities } = await import("../../mod.ts");
+    const { healthy, render } = await import("../doctor/report.ts");
     const found = capabilities({ folder: folderAt(folder, "try") });
     print(json ? JSON.stringify(found, null, 2) : render(found, painter(), windowWidth()));
     if (!healthy(found)) process.exitCode = ExitCode.FAILED;

@@ -2,7 +2,6 @@
 
 import { Command, InvalidArgumentError } from "commander";
 import { formatAddress, parseEndpoint } from "../../move/relay/endpoint.ts";
-import { createRelay } from "../../mod.ts";
 import { interruptible } from "../exit.ts";
 import { addNote } from "../notes.ts";
 import { withRemedy } from "../relay/remedy.ts";
@@ -46,6 +45,7 @@ function relayCommand(): Command {
 }
 
 async function run(listen: string, upstream: string, options: Options): Promise<void> {
+  const { createRelay } = await import("../../mod.ts");
   const failed = Promise.withResolvers<never>();
   failed.promise.catch(() => {});
   const relay = createRelay({
