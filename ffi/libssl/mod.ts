@@ -44,6 +44,8 @@ const VERSION = 0;
 let found: Libssl | undefined;
 let refusal: Error | undefined;
 let chosen: string | null | undefined;
+/** The versions of the libraries that were looked at. */
+const versions = new Map<string | null, string>();
 
 /**
  * Makes this thread use the library of the thread that made the contexts that both use. Call it
@@ -141,12 +143,16 @@ function usesWideAes(ffi: Backend, loader: Loader, path: string | null): boolean
 }
 
 function versionOf(ffi: Backend, loader: Loader, path: string | null): string {
+  const known = versions.get(path);
+  if (known !== undefined) return known;
   const handle = path === null ? 0n : loader.open(path);
   if (loader.symbol(handle, "OpenSSL_version") === 0n) {
     throw new Error(`${nameOf(path)} exports no OpenSSL_version()`);
   }
   const first = ffi.bind(path, { OpenSSL_version: TABLE.OpenSSL_version });
-  return loader.text(BigInt(first.OpenSSL_version(VERSION)));
+  const version = loader.text(BigInt(first.OpenSSL_version(VERSION)));
+  versions.set(path, version);
+  return version;
 }
 
 function nameOf(path: string | null): string {

@@ -1,10 +1,13 @@
 /** HTTPS by the runtime's own server, as it is where no foreign function can be called. */
 
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
 import { X509Certificate } from "node:crypto";
+import { once } from "node:events";
 import { join } from "node:path";
-import { writeFileSync } from "node:fs";
+import { existsSync, writeFileSync } from "node:fs";
 import { after, before, describe, it } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { configure } from "../../../src/http/server/control/options.ts";
 import type { TlsOptions } from "../../../src/http/mod.ts";
 import { COUNTERS } from "../../../src/http/server/control/config.ts";
@@ -14,6 +17,7 @@ import {
 } from "../../../src/http/server/control/portable_server.ts";
 import { selfSigned } from "../../../src/tls/certificate/self_signed.ts";
 import { fetchRaw } from "../../_kit/raw_http.ts";
+import { Certificates, NO_OPENSSL } from "../../tls/_certificates.ts";
 import { startProgram } from "./_program.ts";
 import { LARGE_BYTES, makeSite, patterned, TWENTY } from "./_site.ts";
 import { secureClient, secureGet } from "./_tls.ts";
@@ -23,7 +27,33 @@ const ONE_CERTIFICATE = "Bun" in globalThis &&
 /** Their servers do not tell a request without TLS from any other failure. */
 const NO_REASON = ("Bun" in globalThis || "Deno" in globalThis) &&
   "the runtime does not say why the handshake failed";
+/** Deno's client refuses such a name, Bun's server has no other certificate. */
+const NO_FINAL_DOT = "Bun" in globalThis || "Deno" in globalThis;
+/** Why the end of a client's certificate cannot be tried. */
+const NO_CLIENT_CERTIFICATES = "Deno" in globalThis
+  ? "Deno's own server ends the connection of each client that it asks for a certificate"
+  : "Bun" in globalThis
+  ? "Bun's own server goes on with the session of a client whose certificate has expired"
+  : NO_OPENSSL;
 const ANY = { rejectUnauthorized: false };
+
+/** Validity of a certificate that must last for two handshakes on a busy machine, in seconds. */
+const SHORT_SECONDS = 10;
+
+/** Asks for a file by `openssl s_client`; resolves with everything that it prints. */
+async function ask(port: number, args: readonly string[]): Promise<string> {
+  const child = spawn("openssl", ["s_client", "-connect", `127.0.0.1:${port}`, ...args]);
+  let output = "";
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding("utf8").on("data", (text: string) => output += text);
+  }
+  child.stdin.on("error", () => {});
+  child.stdin.write("GET /file.txt HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+  const timer = setTimeout(() => child.kill("SIGKILL"), 20_000);
+  await once(child, "close");
+  clearTimeout(timer);
+  return output;
+}
 
 describe("HTTPS without foreign functions", () => {
   const site = makeSite();
@@ -112,8 +142,41 @@ describe("HTTPS without foreign functions", () => {
       assert.equal(await shown("localhost"), own, "the main one");
       assert.equal(await shown("other.example"), other, "of another host");
       assert.equal(await shown("unknown.example"), own, "the default");
+      if (!NO_FINAL_DOT) {
+        assert.equal(await shown("Other.Example."), other, "as some clients write it");
+      }
     }
   });
+
+  it(
+    "ends sessions of clients whose certificates expire",
+    { skip: NO_CLIENT_CERTIFICATES },
+    async () => {
+      const folder = new Certificates();
+      const ca = folder.make("ca", { ca: true, names: ["Client CA"] });
+      const until = Date.now() + SHORT_SECONDS * 1000;
+      const { cert, key } = folder.makeShort("short", "ca", SHORT_SECONDS);
+      const front = await listen({ ...files("localhost"), ca: ca.cert });
+      try {
+        const { port } = front.address as { port: number };
+        for (const version of ["-tls1_2", "-tls1_3"]) {
+          const saved = ["-sess_out", folder.path(version)];
+          const args = [version, "-cert", cert, "-key", key, ...saved];
+          assert.match(await ask(port, args), new RegExp(TWENTY), "it is valid yet");
+        }
+        await sleep(Math.max(0, until + 1100 - Date.now()));
+        for (const version of ["-tls1_2", "-tls1_3"]) {
+          const saved = existsSync(folder.path(version)) ? ["-sess_in", folder.path(version)] : [];
+          const output = await ask(port, [version, "-cert", cert, "-key", key, ...saved]);
+          assert.doesNotMatch(output, new RegExp(TWENTY), "it has expired");
+        }
+      } finally {
+        front.cut();
+        await front.close();
+        folder.remove();
+      }
+    },
+  );
 
   it("says where the runtime cannot do that", {
     skip: ONE_CERTIFICATE ? false : "Node.js and Deno can",

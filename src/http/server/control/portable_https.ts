@@ -36,13 +36,14 @@ export class PortableHttps {
       SNICallback: (
         host: string,
         done: (error: Error | null, context?: SecureContext) => void,
-      ) => done(null, this.#contexts.find(host.toLowerCase())),
+      ) => done(null, this.#contexts.find(host.toLowerCase().replace(/\.$/, ""))),
     };
     this.server = builtin("https").createServer(
       { ...options, ...loaded.options, ...choose },
       handler,
     );
     answerPlainHttp(this.server);
+    if (config.ca !== null) refuseExpired(this.server);
     if (loaded.hosts.length > 0) this.#need("serve HTTPS with certificates for several hosts");
   }
 
@@ -91,6 +92,17 @@ function answerPlainHttp(server: Server): void {
   server.prependListener("tlsClientError", (error, socket) => {
     const { code } = error as NodeJS.ErrnoException;
     if (code === "ERR_SSL_HTTP_REQUEST") handshakes.get(addressOf(socket))?.write(PLAIN_HTTP);
+  });
+}
+
+/**
+ * Ends resumed sessions whose client certificate has expired. The runtime verifies it in the first
+ * handshake only.
+ */
+function refuseExpired(server: Server): void {
+  server.prependListener("secureConnection", (socket: Partial<TLSSocket>) => {
+    const validTo = socket.getPeerCertificate?.()?.valid_to;
+    if (validTo !== undefined && Date.parse(validTo) < Date.now()) socket.destroy!();
   });
 }
 
