@@ -76,4 +76,35 @@ describe("sluice serve with several folders", () => {
     assert.equal(code, 1);
     assert.match(stderr, /Cannot serve .*none: there is no such folder/);
   });
+
+  it("does not serve its own key and passwords", async () => {
+    const root = join(parent, "secrets");
+    mkdirSync(join(root, ".hidden"), { recursive: true });
+    const files = {
+      "users": "ann:{SHA}x",
+      "auth.json": `{ "auth": "ann:secret" }`,
+      "key.pem": "key",
+    };
+    for (const [name, text] of Object.entries(files)) {
+      for (const folder of ["", ".hidden"]) writeFileSync(join(root, folder, name), text);
+    }
+    const other = join(parent, "main");
+    const refused: [string, string[]][] = [
+      ["users", [root, "--auth-file", join(root, "users")]],
+      ["users", [other, "--mount", `/s=${root}`, "--auth-file", join(root, "users")]],
+      ["users", [join(root, "users"), "--auth-file", join(root, "users")]],
+      [".hidden/users", [root, "--dotfiles", "--auth-file", join(root, ".hidden/users")]],
+      ["auth.json", [root, "--config", join(root, "auth.json")]],
+      ["key.pem", [root, "--tls-cert", join(root, "users"), "--tls-key", join(root, "key.pem")]],
+    ];
+    for (const [name, args] of refused) {
+      const { code, stderr } = await runChild(MAIN, { args: ["serve", ...args, "--port", "0"] });
+      assert.equal(code, 1, stderr);
+      assert.match(stderr, new RegExp(`clients could read ${name}, which is .*; move it out`));
+    }
+    const hidden = ["--config", join(root, ".hidden/auth.json")];
+    const server = await startServer(MAIN, ["serve", root, "--port", "0", ...hidden]);
+    server.kill("SIGTERM");
+    await server.ended;
+  });
 });

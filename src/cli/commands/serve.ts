@@ -96,9 +96,10 @@ export function serveCommand(): Command {
     .action(async (path: string, _: unknown, command: Command) => {
       const { applyConfig, configOf } = await import("../serve/config_file.ts");
       const { config, printConfig } = command.opts<{ config?: string; printConfig: boolean }>();
-      await applyConfig(command, config);
+      const read = await applyConfig(command, config);
       if (printConfig) return print(JSON.stringify(configOf(command), null, 2));
       const { serveFolder } = await import("../serve/serve.ts");
-      await serveFolder(path, command.opts<ServeOptions>());
+      const secret = command.getOptionValueSource("auth") === "config";
+      await serveFolder(path, command.opts<ServeOptions>(), secret ? read : undefined);
     });
 }

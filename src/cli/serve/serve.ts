@@ -20,6 +20,7 @@ import type { Compressed, CompressFlags, Compression } from "./compress.ts";
 import { openBrowser } from "./browser.ts";
 import { serveMetrics } from "./metrics.ts";
 import { foldersOf, isHiddenServed, rootAt, type SiteFlags, siteOf } from "./site.ts";
+import { refuseSecrets, type Secret } from "./secrets.ts";
 import { howToTrust, reloadOnChange, tlsOf } from "./tls.ts";
 import { createReporter, type Reporter } from "./reporter.ts";
 
@@ -56,8 +57,16 @@ const VALID_MS = 100;
 /** Time that downloads have to end, in milliseconds. */
 const GRACE_MS = 30_000;
 
-/** Serves a folder or a file until a signal arrives. */
-export async function serveFolder(path: string, options: ServeOptions): Promise<void> {
+/**
+ * Serves a folder or a file until a signal arrives.
+ *
+ * @param config The config file, if it has passwords.
+ */
+export async function serveFolder(
+  path: string,
+  options: ServeOptions,
+  config?: string,
+): Promise<void> {
   const { only, root } = rootAt(path);
   const compression = await compressionOf(options);
   const add = (folder: Compressed) => compression?.add(folder) ?? {};
@@ -67,6 +76,15 @@ export async function serveFolder(path: string, options: ServeOptions): Promise<
     ...foldersOf(options, root, add),
   };
   const tls = tlsOf(options);
+  const { authFile } = options;
+  refuseSecrets([
+    ...secret(tls?.options.key, "the private key"),
+    ...secret(authFile, "the file of --auth-file"),
+    ...secret(config, "a config file with passwords"),
+  ], [
+    { root, only, dotfiles: isHiddenServed(options, only) },
+    ...namedFolders(site).map(([, folder]) => ({ root: folder, dotfiles: options.dotfiles })),
+  ]);
   const reporter = createReporter(options);
   const live = await liveFor(options, { ...site, root }, reporter);
   const served = { ...site, ...live?.options, root };
@@ -126,6 +144,10 @@ export async function serveFolder(path: string, options: ServeOptions): Promise<
     await server.close({ graceMs: GRACE_MS });
     reporter.stop(server.stats());
   });
+}
+
+function secret(path: string | undefined, what: string): Secret[] {
+  return path === undefined ? [] : [{ path, what }];
 }
 
 async function compressionOf(options: ServeOptions): Promise<Compression | undefined> {
