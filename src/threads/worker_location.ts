@@ -115,8 +115,14 @@ export function workerExecArgv(): { execArgv?: string[] } {
 /** How the runtimes report that too many files are open. */
 const SHORTAGE = /\bE[MN]FILE\b|FdQuotaExceeded|[Tt]oo many open files/;
 
+/** How the runtimes report that the system makes no more threads: `EAGAIN` of clone(2). */
+const NO_THREAD = /\bEAGAIN\b|os error 11\b|Failed to spawn worker thread/;
+
 /** Errors of Workers whose file is missing or does not load. */
 const missing = new WeakSet<object>();
+
+/** Errors of Workers for which there was no thread; another time there may be one. */
+const passing = new WeakSet<object>();
 
 /**
  * Whether a Worker's file is missing, as in a bundle without `sluice/worker`: then operations use their
@@ -125,6 +131,11 @@ const missing = new WeakSet<object>();
  */
 export function isWorkerMissing(error: unknown): error is UnsupportedError {
   return typeof error === "object" && error !== null && missing.has(error);
+}
+
+/** Whether a Worker could not start for a reason that does not change: remember only such an error. */
+export function isLasting(error: unknown): error is UnsupportedError {
+  return error instanceof UnsupportedError && !passing.has(error);
 }
 
 let warned = false;
@@ -154,6 +165,16 @@ export function startError(
   if (shortage !== undefined) {
     const errno = errnoNumber(shortage.startsWith("E") ? shortage : "EMFILE");
     return new SyscallError({ syscall: "open", errno, action, cause });
+  }
+  if (NO_THREAD.test(text)) {
+    const failure = new UnsupportedError({
+      action,
+      reason: "the system makes no more threads (EAGAIN); raise the limit of processes, which " +
+        "counts threads: RLIMIT_NPROC of the user, or the limit of PIDs of the container",
+      cause,
+    });
+    passing.add(failure);
+    return failure;
   }
   const failure = new UnsupportedError({
     action,

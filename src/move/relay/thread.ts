@@ -1,11 +1,16 @@
 /** The thread that relays between sockets of the caller. @module */
 
 import { ESHUTDOWN } from "../../errno.ts";
-import { AbortError, errnoNumber, SyscallError } from "../../errors.ts";
+import { AbortError, errnoNumber, SyscallError, UnsupportedError } from "../../errors.ts";
 import type { TakenConnection } from "../../runtime/take_over.ts";
 import * as raw from "../../sys/raw/mod.ts";
 import { WorkerPool } from "../../threads/worker_pool.ts";
-import { isWorkerMissing, jobLocation, warnOfFallback } from "../../threads/worker_location.ts";
+import {
+  isLasting,
+  isWorkerMissing,
+  jobLocation,
+  warnOfFallback,
+} from "../../threads/worker_location.ts";
 import type { PairSettings, RelayProgress } from "./types.ts";
 import type { RelayCommand, RelayJobData } from "./server/commands.ts";
 import { Count, type Counters, newCounters } from "./server/counters.ts";
@@ -32,6 +37,8 @@ export async function hasThread(): Promise<boolean> {
     await pool.ready.finally(() => pairs === 0 && pool.unref());
     return true;
   } catch (cause) {
+    // For want of a thread, the runtime relays this pair; the next one may get it.
+    if (cause instanceof UnsupportedError && !isLasting(cause)) return false;
     if (!isWorkerMissing(cause)) throw cause;
     missing = true;
     warnOfFallback("relays", cause);

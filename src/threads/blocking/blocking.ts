@@ -1,8 +1,9 @@
 /** Threads for calls that may block, such as disk access. @module */
 
-import { UnsupportedError } from "../../errors.ts";
+import type { UnsupportedError } from "../../errors.ts";
 import type { BlockingCalls, Request } from "./blocking_calls.ts";
 import { WorkerHost } from "../worker_host.ts";
+import { isLasting } from "../worker_location.ts";
 
 interface Pending {
   resolve(result: number): void;
@@ -100,7 +101,7 @@ class BlockingThread {
   }
 
   #ended(host: WorkerHost, error: Error): void {
-    if (error instanceof UnsupportedError) refusal = error;
+    if (isLasting(error)) refusal = error;
     if (this.#host === host) this.#host = undefined;
     const requests = [...this.#pending.values()];
     this.#pending.clear();

@@ -5,7 +5,7 @@ import { ECANCELED, EIO } from "../../errno.ts";
 import { SyscallError, UnsupportedError } from "../../errors.ts";
 import { baseOf } from "../../sys/region.ts";
 import { WorkerHost } from "../worker_host.ts";
-import { isWorkerMissing, warnOfFallback } from "../worker_location.ts";
+import { isLasting, isWorkerMissing, warnOfFallback } from "../worker_location.ts";
 import { RuntimeQueue } from "./runtime_queue.ts";
 import { MOST_THREADS, SharedQueue, sharedQueueMemory } from "./shared_queue.ts";
 import type { IoQueue, IoRequest } from "./types.ts";
@@ -37,7 +37,7 @@ export class ThreadQueue implements IoQueue {
   /**
    * Starts the first thread.
    *
-   * @param ended Called when a thread has failed: the queue is then unusable.
+   * @param ended Called when a new queue may do better: a thread has failed, or there was none.
    *
    * @throws {UnsupportedError} When no backend is available.
    * @throws {SyscallError} `EMFILE` or `ENFILE` when too many descriptors are open.
@@ -152,6 +152,8 @@ export class ThreadQueue implements IoQueue {
   /** No thread can start, so none has taken an operation. */
   #useRuntime(error: UnsupportedError): void {
     if (isWorkerMissing(error)) warnOfFallback("reads and writes through DirectFile", error);
+    // The files that are open keep this queue; those opened later may get threads.
+    if (!isLasting(error)) queueMicrotask(this.#ended);
     const instead = this.#instead = new RuntimeQueue();
     const run = (slot: number, request: IoRequest) => {
       instead.start(request, (result) => {

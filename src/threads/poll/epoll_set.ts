@@ -9,11 +9,12 @@
  */
 
 import { EBADF, ENOENT } from "../../errno.ts";
-import { SyscallError, UnsupportedError } from "../../errors.ts";
+import { SyscallError, type UnsupportedError } from "../../errors.ts";
 import { check } from "../../sys/check.ts";
 import { EpollEvent, EpollFlag, EpollOp } from "../../sys/flags/event.ts";
 import * as raw from "../../sys/raw/mod.ts";
 import { WorkerHost } from "../worker_host.ts";
+import { isLasting } from "../worker_location.ts";
 
 /** Always reported; ends every wait. */
 const ALWAYS = EpollEvent.ERR | EpollEvent.HUP;
@@ -183,12 +184,12 @@ let refusal: UnsupportedError | undefined;
 /**
  * Returns the set of this thread, started on the first call.
  *
- * @throws {UnsupportedError} When it cannot be started; remembered, because that does not change.
+ * @throws {UnsupportedError} When it cannot be started; remembered, unless there was no thread.
  */
 export function readiness(): Readiness {
   if (refusal !== undefined) throw refusal;
   return current ??= new Readiness((error) => {
     current = undefined;
-    if (error instanceof UnsupportedError) refusal = error;
+    if (isLasting(error)) refusal = error;
   });
 }
