@@ -1,6 +1,7 @@
-/** The socket through which other threads wake a JavaScript thread. @module */
+/** How threads wake each other: a socket for a JavaScript thread, an eventfd for a job. @module */
 
 import { platform } from "../../ffi/platform/mod.ts";
+import { EAGAIN, EINTR } from "../errno.ts";
 import { adopt, type AdoptedSocket, closeWithWorker } from "../runtime/adopt.ts";
 import { check } from "../sys/check.ts";
 import * as raw from "../sys/raw/mod.ts";
@@ -9,6 +10,17 @@ import { RecordReader } from "./completions.ts";
 const SOCK_STREAM = 1;
 // SOCK_NONBLOCK and SOCK_CLOEXEC equal the open(2) bits.
 const FLAGS = SOCK_STREAM | platform.open.NONBLOCK | platform.open.CLOEXEC;
+
+/** Adds one to an eventfd, in little-endian order. */
+const ONE = Uint8Array.of(1, 0, 0, 0, 0, 0, 0, 0);
+
+/** Makes a non-blocking eventfd(2) readable. Returns a number of at least 0, or `-errno`. */
+export function signalEventfd(fd: number): number {
+  let written = raw.write(fd, ONE);
+  while (written === EINTR) written = raw.write(fd, ONE);
+  // Its number is at the maximum, so it is readable.
+  return written === EAGAIN ? 0 : written;
+}
 
 /** Events of a {@linkcode WakeSocket}. */
 export interface WakeEvents {

@@ -11,7 +11,7 @@ import { check } from "../sys/check.ts";
 import * as raw from "../sys/raw/mod.ts";
 import { NESTED_PARK_MS, PARK_MS, Phase, Slot, type WorkerStart } from "./job.ts";
 import { threadId } from "./owner.ts";
-import { WakeSocket } from "./wake_socket.ts";
+import { signalEventfd, WakeSocket } from "./wake_socket.ts";
 import { startError, workerExecArgv, workerLocation } from "./worker_location.ts";
 import { type Exit, offExit, onExit } from "./exit_hook.ts";
 
@@ -48,9 +48,6 @@ const CLOSE_MS = 10_000;
 
 /** Milliseconds that `close()` waits for a job that may never end; the job itself has as long as others. */
 const HANGING_CLOSE_MS = 2 * PARK_MS;
-
-/** Adds one to an eventfd, in little-endian order. */
-const ONE = Uint8Array.of(1, 0, 0, 0, 0, 0, 0, 0);
 
 /**
  * A Worker that runs one job until it is closed.
@@ -112,7 +109,11 @@ export class WorkerHost {
 
   /** Makes the job's `wakeFd` readable, for messages outside of commands. */
   wake(): void {
-    if (this.#wakeFd >= 0) raw.write(this.#wakeFd, ONE);
+    const written = this.#wakeFd < 0 ? 0 : signalEventfd(this.#wakeFd);
+    if (written >= 0 || this.#failure !== undefined) return;
+    // The job would answer nothing any more.
+    const action = `wake the Worker "${this.#name}"`;
+    this.#lose(new SyscallError({ syscall: "write", errno: -written, action }));
   }
 
   /** Keeps the process alive until `unref()`. */

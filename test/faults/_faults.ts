@@ -90,6 +90,9 @@ const OTHER_CALLS: Record<string, string | false> = {
     "node:http of Bun hides the descriptor, so that bytes are copied",
 };
 
+/** Deeds whose source is a path, which their errors name. */
+const BY_PATH: ReadonlySet<string> = new Set(["socket", "response", "descriptor", "transferred"]);
+
 /** Tests that what the kernel refuses harms nothing else. */
 export function testFault({ deed, inject, own = false, ends }: Fault): void {
   const skip = NO_STRACE || (OTHER_CALLS[deed] ?? false);
@@ -113,6 +116,10 @@ export function testFault({ deed, inject, own = false, ends }: Fault): void {
         assert.deepEqual([...new Set(failed)], [some], told.join());
       } else assert.deepEqual(told, ends);
       assert.ok(descriptors!.length <= most, `left open: ${descriptors}`);
+      for (const outcome of BY_PATH.has(deed) ? outcomes : []) {
+        if (typeof outcome === "string" || !("error" in outcome)) continue;
+        assert.ok(outcome.message.includes(JSON.stringify(join(folder, "file"))), outcome.message);
+      }
     } finally {
       rmSync(folder, { recursive: true });
     }

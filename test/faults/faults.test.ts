@@ -4,6 +4,8 @@ import { describe } from "node:test";
 import { type Fault, testFault, testStarved } from "./_faults.ts";
 
 const FAULTS: readonly Fault[] = [
+  // The file exists by then.
+  { deed: "copyInPlace", inject: "fchmod:error=EIO:when=1", ends: { some: "EIO" } },
   {
     deed: "server",
     inject: "accept4:error=EACCES:when=2+3",

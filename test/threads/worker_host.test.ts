@@ -3,12 +3,15 @@ import process from "node:process";
 import { describe, it } from "node:test";
 import { pathToFileURL } from "node:url";
 import { UnsupportedError } from "../../src/errors.ts";
-import { fcntl, pipe2 } from "../../src/sys/raw/mod.ts";
+import { close, fcntl, open, pipe2 } from "../../src/sys/raw/mod.ts";
 import { WorkerHost, type WorkerHostOptions } from "../../src/threads/worker_host.ts";
 import { assertDescriptors, openDescriptors } from "../_kit/descriptors.ts";
+import { openDescriptors as listDescriptors } from "../_kit/leaks.ts";
 
 const JOB = new URL("./_fixtures/job.ts", import.meta.url);
 const F_GETFD = 1;
+
+const openReadOnly = () => open("/dev/null", 0, 0);
 
 interface Running {
   readonly host: WorkerHost;
@@ -47,6 +50,29 @@ describe("Host", () => {
     for (const command of [1, 2, 3]) host.post(command);
     await received(3);
     assert.deepEqual(records, [[1, 10], [2, 20], [3, 30]]);
+    await host.close();
+  });
+
+  it("reports a Worker that cannot be woken, instead of waiting for it", async () => {
+    const before = listDescriptors();
+    const { host, ended, received } = start();
+    host.post(1);
+    await received(1);
+    const eventfd = listDescriptors().find((each) =>
+      !before.includes(each) && each.endsWith("[eventfd]")
+    );
+    const wakeFd = Number(eventfd!.split(":")[0]);
+    // Nothing can be written to what then has its number.
+    close(wakeFd);
+    const others: number[] = [];
+    let fd = openReadOnly();
+    for (; fd !== wakeFd && fd >= 0; fd = openReadOnly()) others.push(fd);
+    for (const other of others) close(other);
+    host.post(2);
+    assert.match(
+      (await ended).message,
+      /^EBADF: Cannot wake the Worker "sluice": write\(2\) failed/,
+    );
     await host.close();
   });
 

@@ -123,7 +123,7 @@ export function broadcast(
     const { signal } = own;
     const input = await openInput(source, { action: "broadcast", borrows: true, signal });
     const chunkSource = chunkSourceOf(input, own);
-    const progress = new TransferProgress(own, chunkSource.total, "broadcast");
+    const progress = new TransferProgress(own, chunkSource.total, "broadcast", source);
     loop = new BroadcastLoop(chunkSource, progress, own);
     let index = 0;
     for (const each of early.values()) loop.registry.add(each, index++ < count);

@@ -99,7 +99,7 @@ async function copyOpen(
   place: Place,
   options: Checked<CopyOptions>,
 ): Promise<CopyReport> {
-  const stats = await describeFile(fd);
+  const stats = await describeFile(fd, name);
   const action = `copy ${describe(name)}`;
   if (!isRegular(stats)) {
     throw refusal(stats.type === FileType.DIRECTORY ? "EISDIR" : "EINVAL", action);
@@ -113,11 +113,11 @@ async function copyOpen(
     }
     if (there.type !== FileType.REGULAR) return await writeOnto(fd, place.path, options);
   }
-  const generated = await contentsOf(fd, stats, options.signal ?? undefined);
+  const generated = await contentsOf(fd, name, stats, options.signal ?? undefined);
   const size = generated?.size ?? stats.size;
   const occupied = generated === undefined ? stats.blocks * 512 : size;
   const total = Math.min(size, occupied === 0 ? size : occupied);
-  const progress = new TransferProgress(options, total, "copyFile");
+  const progress = new TransferProgress(options, total, "copyFile", name);
   try {
     return await progress.report<CopyMethod>(async () => {
       const whole = generated === undefined && occupied >= size && isPlain(options);

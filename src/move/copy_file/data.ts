@@ -68,7 +68,7 @@ export async function copyData(job: DataJob): Promise<void> {
     const now = await statusOf(source);
     // Behind its new end a file that was cut looks like one more hole.
     if (typeof now !== "number" && now.size < size) {
-      throw progress.truncated(`transfer fd ${source}`);
+      throw progress.truncated(`copy ${progress.nameOf(source)}`);
     }
     if (method === "direct") await forget(source, target, size);
   } finally {

@@ -59,7 +59,11 @@ export async function openFor(
     close,
     async complete() {
       if (mode !== undefined) {
-        changeMode(fd, mode & PERMISSIONS);
+        try {
+          changeMode(fd, mode & PERMISSIONS);
+        } catch (error) {
+          throw asSyscallError(error as Error, "fchmod", action);
+        }
       }
       if (times !== undefined) {
         await setTimes(fd, path, times, action);
@@ -92,10 +96,16 @@ export async function openNew(
   const { mode } = options;
   if (mode === undefined) return await openFor(path, flags, USUAL, options, name);
   const file = await openFor(path, flags, FIRST, options, name);
-  if (changeMode(file.fd, FIRST)) return file;
-  // Create it with these permissions instead.
-  await file.close();
-  await promises.unlink(path);
+  try {
+    if (changeMode(file.fd, FIRST)) return file;
+    // Create it with these permissions instead.
+    await file.close();
+    await promises.unlink(path);
+  } catch (error) {
+    await file.close().catch(() => {});
+    await promises.unlink(path).catch(() => {});
+    throw asSyscallError(error as Error, "fchmod", `copy to ${describe(name)}`);
+  }
   return await openFor(path, flags, mode & PERMISSIONS, options, name);
 }
 

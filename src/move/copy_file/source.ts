@@ -10,13 +10,18 @@ import { type FileFacts, FileType, timesOf } from "../../sys/file/statx.ts";
 import { copyFacts, statusOf } from "../../threads/blocking/files.ts";
 import { hold, isDoubtful, type Snapshot, snapshot } from "../engine/file/pseudo_files.ts";
 import { asSyscallError } from "../../errors.ts";
+import { describe } from "../../options.ts";
 
-/** Describes an open file, by a system call if possible: Deno knows only files that it opened. */
-export async function describeFile(fd: number): Promise<FileFacts> {
+/**
+ * Describes an open file, by a system call if possible: Deno knows only files that it opened. `name`
+ * is its path, for errors.
+ */
+export async function describeFile(fd: number, name: string): Promise<FileFacts> {
+  const action = `describe ${describe(name)}`;
   if (platform.os === "linux" && available()) {
-    return check(await copyFacts(fd), "statx", () => `describe fd ${fd}`);
+    return check(await copyFacts(fd), "statx", () => action);
   }
-  const stats = await describeByRuntime(fd);
+  const stats = await describeByRuntime(fd, action);
   const mode = Number(stats.mode);
   return {
     type: mode & TYPE,
@@ -29,10 +34,10 @@ export async function describeFile(fd: number): Promise<FileFacts> {
   };
 }
 
-function describeByRuntime(fd: number): Promise<BigIntStats> {
+function describeByRuntime(fd: number, action: string): Promise<BigIntStats> {
   return new Promise((resolve, reject) => {
     builtin("fs").fstat(fd, { bigint: true }, (error, stats) => {
-      if (error) reject(asSyscallError(error, "fstat", `describe fd ${fd}`));
+      if (error) reject(asSyscallError(error, "fstat", action));
       else resolve(stats);
     });
   });
@@ -41,6 +46,7 @@ function describeByRuntime(fd: number): Promise<BigIntStats> {
 /** The content of a file that reports no length; `undefined` if its size is reliable. */
 export async function contentsOf(
   fd: number,
+  name: string,
   { type, size, blocks }: FileFacts,
   signal: AbortSignal | undefined,
 ): Promise<Snapshot | undefined> {
@@ -48,7 +54,7 @@ export async function contentsOf(
   // Checks the cheap facts first, then the mount.
   if (!isDoubtful({ type, size, blocks })) return undefined;
   if (!isDoubtful({ type, size, blocks, mount: mountOf(fd) })) return undefined;
-  const status = check(await statusOf(fd), "statx", () => `describe fd ${fd}`);
+  const status = check(await statusOf(fd), "statx", () => `describe ${describe(name)}`);
   return await snapshot(fd, status, signal);
 }
 

@@ -47,9 +47,13 @@ export async function makeUnnamed(
   // The file system does not support it. The next method reports other errors.
   if (file === undefined) return undefined;
   if (reserve > 0) {
-    const reserved = await runOffThread("reserve", file.fd, reserve);
-    if (reserved < 0) await file.close();
-    check(reserved, "fallocate", () => `copy to ${describe(path)}`);
+    try {
+      const reserved = await runOffThread("reserve", file.fd, reserve);
+      check(reserved, "fallocate", () => `copy to ${describe(path)}`);
+    } catch (error) {
+      await file.close().catch(() => {});
+      throw error;
+    }
   }
   return {
     fd: file.fd,

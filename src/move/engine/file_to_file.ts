@@ -74,7 +74,7 @@ class FileMover {
 
   constructor(job: FileJob) {
     this.#job = job;
-    this.#names = `fd ${job.source.given} to fd ${job.target.given}`;
+    this.#names = `${job.progress.nameOf(job.source.given)} to fd ${job.target.given}`;
     this.#far = [job.source, job.target].map(({ fd }) => mountOf(fd))
       .find(({ storage }) => storage === "remote");
     this.#memory = this.#far === undefined && fileSystemOf(job.target.fd) === FileSystem.TMPFS;

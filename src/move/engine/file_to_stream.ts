@@ -39,7 +39,7 @@ export async function fileToStream(job: FileToStreamJob): Promise<void> {
   const length = job.start + job.length - start;
   await pumpStream({ ...job, start, length, targetOffset: null, method: "copy" });
   if (progress.bytes < job.length) {
-    throw progress.truncated(`transfer fd ${source.given} to fd ${target.given}`);
+    throw progress.truncated(`transfer ${progress.nameOf(source.given)} to fd ${target.given}`);
   }
 }
 

@@ -55,7 +55,7 @@ export async function copyRange(
     moved: (count: number) => void (left -= count),
     wait() {},
   };
-  if (await drive(steps, progress) === 0) throw progress.truncated(`send fd ${file}`);
+  if (await drive(steps, progress) === 0) throw progress.truncated(`send ${progress.nameOf(file)}`);
 }
 
 /**

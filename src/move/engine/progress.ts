@@ -1,7 +1,7 @@
 /** Progress, rate limit and abort of a transfer, the same for every method. @module */
 
 import { AbortError, SyscallError, TruncatedError } from "../../errors.ts";
-import type { FlowOptions, TransferResult } from "../../options.ts";
+import { describe, type FlowOptions, type TransferResult } from "../../options.ts";
 import { type Operation, publish, publishStart, type TransferTrace } from "./diagnostics.ts";
 
 const PROGRESS_MS = 100;
@@ -37,10 +37,24 @@ export class TransferProgress {
   #onAbort: (() => void) | undefined;
   #trace: TransferTrace | undefined;
 
-  constructor(options: FlowOptions, total: number, operation: Operation = "transfer") {
+  /** What sluice opened itself: the path of the source, for error messages. */
+  readonly #path: string | URL | undefined;
+
+  constructor(
+    options: FlowOptions,
+    total: number,
+    operation: Operation = "transfer",
+    path: unknown = undefined,
+  ) {
     this.#options = options;
     this.total = total;
     this.#operation = operation;
+    this.#path = typeof path === "string" || path instanceof URL ? path : undefined;
+  }
+
+  /** What messages call the source, whose descriptor is `fd`: by its path if it was opened by that. */
+  nameOf(fd: number): string {
+    return this.#path === undefined ? `fd ${fd}` : describe(String(this.#path));
   }
 
   /** Method that moved the last bytes; `"none"` before the first. */

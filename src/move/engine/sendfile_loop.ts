@@ -155,7 +155,7 @@ export class Pump implements WriteJob {
 
   failed(result: number): void {
     if (HANGUPS.has(result)) return this.lost({ code: errnoName(-result) });
-    const action = `send fd ${this.#file}`;
+    const action = `send ${this.#progress.nameOf(this.#file)}`;
     this.#finish(
       result === 0
         ? this.#progress.truncated(action)
@@ -175,7 +175,9 @@ export class Pump implements WriteJob {
   broke(error: Error): void {
     if (!(error instanceof SyscallError)) return this.#finish(error);
     const { syscall, errno } = error;
-    this.#finish(this.#progress.failure(errno, syscall, `send fd ${this.#file}`));
+    this.#finish(
+      this.#progress.failure(errno, syscall, `send ${this.#progress.nameOf(this.#file)}`),
+    );
   }
 
   #finish(end: PumpEnd): void {

@@ -86,7 +86,7 @@ class StreamPump {
   constructor(job: StreamJob) {
     this.#job = job;
     const target = job.target === null ? "a stream" : `fd ${job.target.given}`;
-    this.#names = `fd ${job.source.given} to ${target}`;
+    this.#names = `${job.progress.nameOf(job.source.given)} to ${target}`;
     this.#writer = job.target && new DescriptorWriter(job.target, job.targetOffset);
   }
 

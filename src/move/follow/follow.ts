@@ -39,7 +39,7 @@ export async function follow(
   const input = await openFollowable(source, signal);
   const { start } = checked(() => rangeOf(input, options, "follow a file"), input);
   const total = length ?? (end === undefined ? Infinity : end - start + 1);
-  const progress = new TransferProgress(options, total, operation);
+  const progress = new TransferProgress(options, total, operation, source);
   const file = new FollowedFile(source, input, start);
   try {
     return await progress.report(async () => {

@@ -126,7 +126,7 @@ async function send<T>(
   const { fd, size, path, remote, close } = await unlessAborted(opening, options);
   try {
     const range = resolveRange(options, size, "send a file");
-    const progress = new TransferProgress(options, range.length, "sendFile");
+    const progress = new TransferProgress(options, range.length, "sendFile", path);
     if (progress.aborted) throw progress.abortError();
     await progress.run(() => sender(target, { fd, path, remote, ...range }, options, progress));
     const method = progress.method as SendMethod;

@@ -97,8 +97,8 @@ async function sendBlocking(
   if (REFUSALS.has(result)) {
     return await copyRange(file.fd, { start: position, length: end - position }, sink, progress);
   }
-  if (result === 0) throw progress.truncated(`send fd ${file.fd}`);
-  throw progress.failure(result, "sendfile", `send fd ${file.fd} to fd ${fd}`);
+  if (result === 0) throw progress.truncated(`send ${progress.nameOf(file.fd)}`);
+  throw progress.failure(result, "sendfile", `send ${progress.nameOf(file.fd)} to fd ${fd}`);
 }
 
 /** Runs in the thread; without permission for Workers, in this one. */

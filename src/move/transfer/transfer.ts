@@ -150,7 +150,7 @@ async function start(
   });
   try {
     const range = rangeOf(input, options, "transfer bytes");
-    const progress = new TransferProgress(options, range.length);
+    const progress = new TransferProgress(options, range.length, "transfer", source);
     return await progress.report(() => move(input, to, { ...range, options, progress }));
   } finally {
     input.close();

@@ -6,7 +6,7 @@
  */
 
 import { platform } from "../../../ffi/platform/mod.ts";
-import { EEXIST, EOPNOTSUPP } from "../../errno.ts";
+import { EEXIST, EOPNOTSUPP, EXHAUSTIONS } from "../../errno.ts";
 import { OpenFlag, SyncRangeFlag } from "../../sys/flags/file.ts";
 import { available } from "../../sys/libc.ts";
 import {
@@ -99,12 +99,10 @@ export function nameWritten(
 
 /** Whether an unnamed file can be linked: without root, this needs procfs. */
 export function canName(): boolean {
-  return procfs ??= available() && hasProcfs();
-}
-
-function hasProcfs(): boolean {
-  const folder = TMPFILE === 0
-    ? EOPNOTSUPP
-    : openat(platform.atFdcwd, "/proc/self/fd", PATH | CLOEXEC, 0);
-  return folder >= 0 && close(folder) === 0;
+  if (procfs !== undefined) return procfs;
+  if (TMPFILE === 0 || !available()) return procfs = false;
+  const folder = openat(platform.atFdcwd, "/proc/self/fd", PATH | CLOEXEC, 0);
+  if (folder >= 0) close(folder);
+  // A shortage passes, and says nothing about procfs.
+  return EXHAUSTIONS.has(folder) ? false : procfs = folder >= 0;
 }

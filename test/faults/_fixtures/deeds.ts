@@ -1,7 +1,7 @@
 /** The operations of the fault tests. Each checks every byte that arrives. @module */
 
 import { once } from "node:events";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer as createHttp, get } from "node:http";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
@@ -128,10 +128,12 @@ async function compare(
   }
 }
 
-async function copied(method: "auto" | "range" | "sendfile" | "splice" | "direct" | "mmap") {
+type Method = "auto" | "range" | "sendfile" | "splice" | "direct" | "mmap";
+
+async function copied(method: Method, atomic = true) {
   const to = join(folder, "copy");
-  const copying = around.call(() => copyFile(path, to, { method }));
-  await copying.catch(() => {});
+  const copying = around.call(() => copyFile(path, to, { method, atomic }));
+  if (await copying.then(() => false, () => existsSync(to))) throw new Error("left incomplete");
   const left = readdirSync(folder).filter((name) => name.includes(".sluice"));
   if (left.length > 0) throw new Error(`left behind: ${left}`);
   try {
@@ -314,6 +316,7 @@ export const DEEDS: Record<string, () => Promise<string>> = {
     }
   },
   copy: () => copied("auto"),
+  copyInPlace: () => copied("auto", false),
   copyRange: () => copied("range"),
   copySendfile: () => copied("sendfile"),
   copySplice: () => copied("splice"),

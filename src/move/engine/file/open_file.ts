@@ -102,7 +102,7 @@ async function describeSource(
   const status = check(
     asked instanceof Promise ? await asked : asked,
     "statx",
-    () => `stat fd ${fd}`,
+    () => `describe ${name}`,
   );
   assertSendable(status.type, name);
   if (status.type === FileType.BLOCK) {
@@ -126,7 +126,7 @@ export async function describeByRuntime(
 ): Promise<Source> {
   const { mode, size, blocks } = await new Promise<Stats>((resolve, reject) => {
     builtin("fs").fstat(fd, (error, stats) => {
-      if (error) reject(asSyscallError(error, "fstat", `stat fd ${fd}`));
+      if (error) reject(asSyscallError(error, "fstat", `describe ${name}`));
       else resolve(stats);
     });
   });
