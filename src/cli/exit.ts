@@ -12,6 +12,9 @@ export const ExitCode = {
   USAGE: 2,
 } as const;
 
+/** The command line is wrong: its options do not go together. Ends the command with `ExitCode.USAGE`. */
+export class UsageError extends Error {}
+
 const SIGNALS = { SIGINT: 130, SIGTERM: 143 } as const;
 
 /** Returns the message and the causes that add to it, as one line. */

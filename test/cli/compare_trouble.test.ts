@@ -88,7 +88,7 @@ describe("sluice compare, in trouble", () => {
   it("refuses options that make no sense", async () => {
     await fails(2, /Expected an integer/, "--rounds", "0");
     await fails(2, /Expected a comma-separated list of warm,cold/, "--cache", "lukewarm");
-    await fails(1, /the methods are rw4k, /, "--methods", "magic");
+    await fails(2, /the methods are rw4k, /, "--methods", "magic");
     await fails(1, /no such file or directory|ENOENT/, "--temp", join(place.folder, "missing"));
   });
 

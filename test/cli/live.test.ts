@@ -323,7 +323,7 @@ describe("sluice serve --live", () => {
   it("says what it does not go with", async () => {
     const args = ["serve", root, "--port", "0", "--live", "--fallback", ":1"];
     const { code, stderr } = await runChild(MAIN, { args, timeoutMs: 20_000 });
-    assert.equal(code, 1);
+    assert.equal(code, 2);
     assert.match(stderr, /--live does not go with --fallback/);
   });
 });

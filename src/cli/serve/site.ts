@@ -4,6 +4,7 @@ import { realpathSync, statSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import type { FileServerOptions } from "../../http/mod.ts";
 import type { Compressed } from "./compress.ts";
+import { UsageError } from "../exit.ts";
 import { folderAt } from "../folder.ts";
 import { read, readHeaders, readRedirects } from "./host_files.ts";
 
@@ -132,10 +133,10 @@ function uploadOf(
 ): Partial<FileServerOptions> {
   if (!upload) {
     if ((uploadMax ?? uploadHost) === undefined && !uploadOverwrite) return {};
-    throw new Error("--upload-max, --upload-overwrite and --upload-host need --upload");
+    throw new UsageError("--upload-max, --upload-overwrite and --upload-host need --upload");
   }
   if (only !== undefined) {
-    throw new Error("--upload needs a folder to store files in, not one file");
+    throw new UsageError("--upload needs a folder to store files in, not one file");
   }
   return { upload: { maxBytes: uploadMax, overwrite: uploadOverwrite, hosts: uploadHost } };
 }
@@ -146,10 +147,10 @@ function archivesOf(
   only: string | undefined,
 ): Partial<FileServerOptions> {
   if (!archives) return {};
-  if (only !== undefined) throw new Error("--archives needs a folder, not one file");
+  if (only !== undefined) throw new UsageError("--archives needs a folder, not one file");
   if (!spa && fallback === undefined) return { archives };
   const other = spa ? "--spa" : "--fallback";
-  throw new Error(`--archives needs the listings of folders, which ${other} turns off`);
+  throw new UsageError(`--archives needs the listings of folders, which ${other} turns off`);
 }
 
 /** Users of both flags; the server checks them. */
