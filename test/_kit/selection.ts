@@ -76,11 +76,7 @@ export const SLOW: readonly string[] = [
   "test/package/",
   "test/http/server/remote_files",
   "test/kit/runner",
-  "test/move/transfer/matrix",
-  "test/move/read_stream/patterns",
-  "test/move/send_file/trouble",
-  "test/memory/misuse",
-  "test/http/server/proxy/",
+  "test/http/server/proxy/proxy",
   "test/cli/compare_trouble",
   "test/move/broadcast/slow",
   "test/http/server/lifecycle",
@@ -90,13 +86,6 @@ export const SLOW: readonly string[] = [
   "test/move/relay/trouble",
   "test/memory/addresses",
   "test/threads/worker_host",
-  "test/bench/interrupt",
-  "test/move/transfer/model",
-  "test/memory/changing",
-  "test/memory/direct/",
-  "test/http/server/options",
-  "test/http/server/listing",
-  "test/threads/exit",
 ];
 
 /** Whether `file` is one of `list`, which has paths and starts of paths. */
