@@ -40,24 +40,31 @@ describe("TurnShare", () => {
   it(
     "runs steps in every turn, however long the other tasks take",
     scoped((scope) => {
-      const { loop, run, stop } = testLoop(scope);
-      const share = new TurnShare(() => loop);
-      const turns = keepBusy(loop);
-      const ran: number[] = [];
-      for (let i = 0; i < 12; i++) {
-        share.run({
-          proceed() {
-            ran.push(i);
-            work(3);
-            if (ran.length === 12) stop();
-          },
-        });
+      const seen: string[] = [];
+      // A turn that the machine delays is long, and so is its share: it may then end all steps.
+      for (let attempt = 0; attempt < 5; attempt++) {
+        const { loop, run, stop } = testLoop(scope);
+        const share = new TurnShare(() => loop);
+        const turns = keepBusy(loop);
+        const ran: number[] = [];
+        for (let i = 0; i < 12; i++) {
+          share.run({
+            proceed() {
+              ran.push(i);
+              work(3);
+              if (ran.length === 12) stop();
+            },
+          });
+        }
+        const early = ran.length;
+        assert.ok(early >= 1, `${early} at once`);
+        if (early < 12) run();
+        assert.deepEqual(ran, Array.from(ran, (_, i) => i), "in the order of their arrival");
+        assert.ok(turns() <= 14, `${turns()} turns`);
+        if (early < 12 && turns() >= 3) return;
+        seen.push(`${early} at once, ${turns()} turns`);
       }
-      assert.ok(ran.length >= 1 && ran.length < 12, `${ran.length} at once`);
-      run();
-      assert.deepEqual(ran, Array.from(ran, (_, i) => i), "in the order of their arrival");
-      assert.ok(turns() <= 14, `${turns()} turns`);
-      assert.ok(turns() >= 3, `${turns()} turns`);
+      assert.fail(seen.join("; "));
     }),
   );
 
@@ -95,7 +102,8 @@ describe("TurnShare", () => {
       let count = 0;
       const dropped = { proceed: () => assert.fail("it was forgotten") };
       const twice = { proceed: () => void count++ };
-      share.run({ proceed: () => work(6) });
+      // More than the share of this turn, which the machine may have delayed.
+      share.run({ proceed: () => work(6 + performance.now() - loop.now) });
       for (const step of [dropped, twice, twice, { proceed: stop }]) share.run(step);
       share.forget(dropped);
       run();
