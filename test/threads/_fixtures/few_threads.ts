@@ -28,10 +28,14 @@ const WAYS: Record<string, () => Promise<string>> = {
   },
   async open() {
     process.env["SLUICE_RING"] = "off";
-    await using opened = await DirectFile.open(source);
-    const read = new Uint8Array(4096);
-    if (await opened.read(read, 0) !== 4096 || read.some((byte) => byte !== 7)) return "damaged";
-    return opened.engine === "threads" ? "whole" : opened.engine;
+    const opened = await DirectFile.open(source);
+    try {
+      const read = new Uint8Array(4096);
+      if (await opened.read(read, 0) !== 4096 || read.some((byte) => byte !== 7)) return "damaged";
+      return opened.engine === "threads" ? "whole" : opened.engine;
+    } finally {
+      await opened.close();
+    }
   },
   async wait() {
     const pipe = new Pipe();
