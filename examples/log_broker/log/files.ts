@@ -35,10 +35,14 @@ export function map(path: string, options: MapOptions = {}): MappedFile | undefi
 
 /** Calls `task` with the bytes of a file, which are mapped if possible. */
 export function withBytes(path: string, task: (bytes: Buffer) => void): void {
-  using file = map(path);
+  const file = map(path);
   if (file === undefined) return task(readFileSync(path));
-  const { buffer, byteOffset, length } = file.bytes;
-  task(Buffer.from(buffer, byteOffset, length));
+  try {
+    const { buffer, byteOffset, length } = file.bytes;
+    task(Buffer.from(buffer, byteOffset, length));
+  } finally {
+    file.close();
+  }
 }
 
 /** Runs one task after the other. */
