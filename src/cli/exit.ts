@@ -12,8 +12,19 @@ export const ExitCode = {
   USAGE: 2,
 } as const;
 
-/** The command line is wrong: its options do not go together. Ends the command with `ExitCode.USAGE`. */
-export class UsageError extends Error {}
+const usage = new WeakSet<Error>();
+
+/** An error for options that do not go together: it ends the command with `ExitCode.USAGE`. */
+export function usageError(message: string): Error {
+  const error = new Error(message);
+  usage.add(error);
+  return error;
+}
+
+/** Whether the command line is wrong. */
+export function isUsageError(error: unknown): boolean {
+  return error instanceof Error && usage.has(error);
+}
 
 const SIGNALS = { SIGINT: 130, SIGTERM: 143 } as const;
 

@@ -9,7 +9,7 @@
 import process from "node:process";
 import { CommanderError } from "commander";
 import { requireRuntime } from "../sys/libc.ts";
-import { ExitCode, explain, UsageError } from "./exit.ts";
+import { ExitCode, explain, isUsageError } from "./exit.ts";
 import { print } from "./output.ts";
 import { program } from "./program.ts";
 
@@ -29,7 +29,7 @@ try {
     // With --json, errors are JSON, too.
     if (asJson()) print(JSON.stringify({ error: { message, code: codeOf(error) } }));
     console.error(`sluice: ${message}`);
-    process.exitCode = error instanceof UsageError ? ExitCode.USAGE : ExitCode.FAILED;
+    process.exitCode = isUsageError(error) ? ExitCode.USAGE : ExitCode.FAILED;
   }
 }
 

@@ -3,7 +3,7 @@
 import process from "node:process";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { available } from "../../sys/libc.ts";
-import { interruptible, UsageError } from "../exit.ts";
+import { interruptible, usageError } from "../exit.ts";
 import { print, windowWidth } from "../output.ts";
 import { painter } from "../style.ts";
 import type { CacheState, Comparison, TargetName } from "../compare/types.ts";
@@ -74,7 +74,7 @@ async function run(file: string | undefined, options: Options, signal: AbortSign
   const unknown = options.methods.find((name) => !METHODS.some((method) => method.name === name));
   if (unknown !== undefined) {
     const names = METHODS.map(({ name }) => name).join(", ");
-    throw new UsageError(`Cannot compare "${unknown}": the methods are ${names}`);
+    throw usageError(`Cannot compare "${unknown}": the methods are ${names}`);
   }
   // Reports an unusable path now, not after a minute of measuring.
   const page = options.html === undefined ? undefined : new Page(options.html);

@@ -11,7 +11,7 @@ import {
   type TlsOptions,
 } from "../../http/mod.ts";
 import { formatCombined, formatEvent } from "../../http/server/thread/log_format.ts";
-import { interruptible, UsageError } from "../exit.ts";
+import { interruptible, usageError } from "../exit.ts";
 import { write } from "../output.ts";
 import type { Live, LiveSite } from "./live/live.ts";
 import { STREAM_PATH } from "./live/client.ts";
@@ -175,7 +175,7 @@ async function liveFor(
 ): Promise<Live | undefined> {
   if (!live) return undefined;
   if (fallback !== undefined) {
-    throw new UsageError("Cannot serve: --live does not go with --fallback");
+    throw usageError("Cannot serve: --live does not go with --fallback");
   }
   const { startLive } = await import("./live/live.ts");
   const warn = (message: string) => reporter.warn(message);

@@ -4,7 +4,7 @@ import { realpathSync, statSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import type { FileServerOptions } from "../../http/mod.ts";
 import type { Compressed } from "./compress.ts";
-import { UsageError } from "../exit.ts";
+import { usageError } from "../exit.ts";
 import { folderAt } from "../folder.ts";
 import { read, readHeaders, readRedirects } from "./host_files.ts";
 
@@ -133,10 +133,10 @@ function uploadOf(
 ): Partial<FileServerOptions> {
   if (!upload) {
     if ((uploadMax ?? uploadHost) === undefined && !uploadOverwrite) return {};
-    throw new UsageError("--upload-max, --upload-overwrite and --upload-host need --upload");
+    throw usageError("--upload-max, --upload-overwrite and --upload-host need --upload");
   }
   if (only !== undefined) {
-    throw new UsageError("--upload needs a folder to store files in, not one file");
+    throw usageError("--upload needs a folder to store files in, not one file");
   }
   return { upload: { maxBytes: uploadMax, overwrite: uploadOverwrite, hosts: uploadHost } };
 }
@@ -147,10 +147,10 @@ function archivesOf(
   only: string | undefined,
 ): Partial<FileServerOptions> {
   if (!archives) return {};
-  if (only !== undefined) throw new UsageError("--archives needs a folder, not one file");
+  if (only !== undefined) throw usageError("--archives needs a folder, not one file");
   if (!spa && fallback === undefined) return { archives };
   const other = spa ? "--spa" : "--fallback";
-  throw new UsageError(`--archives needs the listings of folders, which ${other} turns off`);
+  throw usageError(`--archives needs the listings of folders, which ${other} turns off`);
 }
 
 /** Users of both flags; the server checks them. */

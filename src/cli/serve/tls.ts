@@ -7,7 +7,7 @@ import {
   type LocalCertificate,
   localCertificate,
 } from "../../tls/certificate/local_certificate.ts";
-import { UsageError } from "../exit.ts";
+import { usageError } from "../exit.ts";
 
 /** HTTPS options of the command. */
 export interface TlsFlags {
@@ -31,13 +31,13 @@ export function tlsOf({ redirectHttp, tls, tlsCert, tlsKey }: TlsFlags): TlsChoi
   const more = redirectHttp === undefined ? {} : { redirectPort: redirectHttp };
   if (tlsCert !== undefined || tlsKey !== undefined) {
     if (tlsCert === undefined || tlsKey === undefined) {
-      throw new UsageError("Cannot serve HTTPS: give both --tls-cert and --tls-key");
+      throw usageError("Cannot serve HTTPS: give both --tls-cert and --tls-key");
     }
     return { options: { cert: tlsCert, key: tlsKey, ...more }, made: undefined };
   }
   if (!tls) {
     if (redirectHttp === undefined) return undefined;
-    throw new UsageError("Cannot redirect to HTTPS: give --tls, or --tls-cert and --tls-key");
+    throw usageError("Cannot redirect to HTTPS: give --tls, or --tls-cert and --tls-key");
   }
   const made = localCertificate();
   const { cert, key } = made;
