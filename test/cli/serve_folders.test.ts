@@ -81,7 +81,7 @@ describe("sluice serve with several folders", () => {
     const root = join(parent, "secrets");
     mkdirSync(join(root, ".hidden"), { recursive: true });
     const files = {
-      "users": "ann:{SHA}x",
+      "users": "ann:{SHA}EfatjsUqKYSrqv18O1FlA3hcIHI=",
       "auth.json": `{ "auth": "ann:secret" }`,
       "key.pem": "key",
     };
@@ -89,12 +89,17 @@ describe("sluice serve with several folders", () => {
       for (const folder of ["", ".hidden"]) writeFileSync(join(root, folder, name), text);
     }
     const other = join(parent, "main");
+    const nested = join(parent, "nested.json");
+    const media = { root, dotfiles: "allow" };
+    const hosts = { "a.example": { root: other, mounts: { "/s": media } } };
+    writeFileSync(nested, JSON.stringify({ hosts }));
     const refused: [string, string[]][] = [
       ["users", [root, "--auth-file", join(root, "users")]],
       ["users", [other, "--mount", `/s=${root}`, "--auth-file", join(root, "users")]],
       ["users", [join(root, "users"), "--auth-file", join(root, "users")]],
       [".hidden/users", [root, "--dotfiles", "--auth-file", join(root, ".hidden/users")]],
       ["auth.json", [root, "--config", join(root, "auth.json")]],
+      [".hidden/users", [other, "--config", nested, "--auth-file", join(root, ".hidden/users")]],
       ["key.pem", [root, "--tls-cert", join(root, "users"), "--tls-key", join(root, "key.pem")]],
     ];
     for (const [name, args] of refused) {
@@ -103,8 +108,17 @@ describe("sluice serve with several folders", () => {
       assert.match(stderr, new RegExp(`clients could read ${name}, which is .*; move it out`));
     }
     const hidden = ["--config", join(root, ".hidden/auth.json")];
-    const server = await startServer(MAIN, ["serve", root, "--port", "0", ...hidden]);
-    server.kill("SIGTERM");
-    await server.ended;
+    const oneFile = [
+      "--mount",
+      `/key=${join(root, "key.pem")}`,
+      "--auth-file",
+      join(root, "users"),
+    ];
+    const allowed = [root, "--port", "0", ...hidden];
+    for (const args of [allowed, [other, "--port", "0", ...oneFile]]) {
+      const server = await startServer(MAIN, ["serve", ...args]);
+      server.kill("SIGTERM");
+      await server.ended;
+    }
   });
 });

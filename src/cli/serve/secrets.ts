@@ -2,20 +2,15 @@
 
 import { realpathSync } from "node:fs";
 import { isAbsolute, relative, sep } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { FileServerOptions } from "../../http/mod.ts";
 
-/** A file that clients must not read. */
-export interface Secret {
-  readonly path: string;
-  /** What it is: "the private key of --tls-key". */
-  readonly what: string;
-}
+/** What clients must not read, by its path if there is such a file: "the private key". */
+export type Secrets = readonly (readonly [path: string | undefined, what: string])[];
 
-/** A folder, or `only` one file of it, that is served. */
-export interface ServedFolder {
-  readonly root: string;
-  readonly only?: string | undefined;
-  /** Whether names that begin with a dot are served. */
-  readonly dotfiles: boolean;
+/** Options of what is served, of a folder below a path, or of a host. */
+interface Served extends Pick<FileServerOptions, "dotfiles" | "mounts" | "hosts" | "only"> {
+  readonly root: string | URL;
 }
 
 /**
@@ -23,34 +18,43 @@ export interface ServedFolder {
  *
  * @throws {Error} Names the folder, the file and the remedy.
  */
-export function refuseSecrets(secrets: readonly Secret[], folders: readonly ServedFolder[]): void {
-  for (const { path, what } of secrets) {
-    for (const folder of folders) {
-      const name = nameIn(folder, path);
-      if (name === undefined) continue;
+export function refuseSecrets(secrets: Secrets, served: Served): void {
+  const folders = foldersOf(served);
+  for (const [path, what] of secrets) {
+    for (const { dotfiles, only, root } of path === undefined ? [] : folders) {
+      const name = nameIn(root, path!);
+      if (name === undefined || only !== undefined && only !== name) continue;
+      const visible = dotfiles === "allow";
+      if (!visible && name.split(sep).some((part) => part.startsWith("."))) continue;
       throw new Error(
-        `Cannot serve "${folder.root}": clients could read ${name}, which is ${what}; move it out of the ` +
-          `folder, or below a name that begins with a dot${
-            folder.dotfiles ? ", without --dotfiles" : ""
-          }`,
+        `Cannot serve "${root}": clients could read ${name}, which is ${what}; move it out of the ` +
+          `folder, or below a name that begins with a dot${visible ? ", without --dotfiles" : ""}`,
       );
     }
   }
 }
 
-/** The path below the folder by which clients would get a file. */
-function nameIn({ dotfiles, only, root }: ServedFolder, path: string): string | undefined {
-  let name: string;
+/** The folder, and those of its mounts and hosts. The server says what is wrong with other values. */
+function foldersOf(served: Served): Served[] {
+  const below = Object.values({ ...served.mounts, ...served.hosts }) as unknown[];
+  return [
+    served,
+    ...below.flatMap((it) => {
+      if (typeof it === "string" || it instanceof URL) return { root: it };
+      return typeof it === "object" && it !== null ? foldersOf(it as Served) : [];
+    }),
+  ];
+}
+
+/** The path of a file below a folder. */
+function nameIn(root: string | URL, path: string): string | undefined {
   try {
-    name = relative(realpathSync(root), realpathSync(path));
+    const folder = root instanceof URL ? fileURLToPath(root) : root;
+    const name = relative(realpathSync(folder), realpathSync(path));
+    const outside = name === "" || isAbsolute(name) || name === ".." || name.startsWith(`..${sep}`);
+    return outside ? undefined : name;
   } catch {
     // The server says what is missing.
     return undefined;
   }
-  if (name === "" || isAbsolute(name) || name === ".." || name.startsWith(`..${sep}`)) {
-    return undefined;
-  }
-  if (only !== undefined && only !== name) return undefined;
-  const hidden = name.split(sep).some((part) => part.startsWith("."));
-  return hidden && !dotfiles ? undefined : name;
 }

@@ -20,7 +20,7 @@ import type { Compressed, CompressFlags, Compression } from "./compress.ts";
 import { openBrowser } from "./browser.ts";
 import { serveMetrics } from "./metrics.ts";
 import { foldersOf, isHiddenServed, rootAt, type SiteFlags, siteOf } from "./site.ts";
-import { refuseSecrets, type Secret } from "./secrets.ts";
+import { refuseSecrets } from "./secrets.ts";
 import { howToTrust, reloadOnChange, tlsOf } from "./tls.ts";
 import { createReporter, type Reporter } from "./reporter.ts";
 
@@ -76,15 +76,12 @@ export async function serveFolder(
     ...foldersOf(options, root, add),
   };
   const tls = tlsOf(options);
-  const { authFile } = options;
-  refuseSecrets([
-    ...secret(tls?.options.key, "the private key"),
-    ...secret(authFile, "the file of --auth-file"),
-    ...secret(config, "a config file with passwords"),
-  ], [
-    { root, only, dotfiles: isHiddenServed(options, only) },
-    ...namedFolders(site).map(([, folder]) => ({ root: folder, dotfiles: options.dotfiles })),
-  ]);
+  const secrets = [
+    [tls?.options.key, "the private key"],
+    [options.authFile, "the file of --auth-file"],
+    [config, "a config file with passwords"],
+  ] as const;
+  refuseSecrets(secrets, { ...site, root });
   const reporter = createReporter(options);
   const live = await liveFor(options, { ...site, root }, reporter);
   const served = { ...site, ...live?.options, root };
@@ -144,10 +141,6 @@ export async function serveFolder(
     await server.close({ graceMs: GRACE_MS });
     reporter.stop(server.stats());
   });
-}
-
-function secret(path: string | undefined, what: string): Secret[] {
-  return path === undefined ? [] : [{ path, what }];
 }
 
 async function compressionOf(options: ServeOptions): Promise<Compression | undefined> {
