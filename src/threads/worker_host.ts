@@ -101,6 +101,11 @@ export class WorkerHost {
     }
   }
 
+  /** Whether the Worker has loaded: one that ends before cannot start here. */
+  get started(): boolean {
+    return Atomics.load(this.#state, Slot.PHASE) !== Phase.STARTING;
+  }
+
   /** Sends a command to the job. */
   post(command: unknown): void {
     this.#port?.postMessage(command);
@@ -214,8 +219,7 @@ export class WorkerHost {
   }
 
   #explain(location: URL, error: unknown): Error {
-    const started = Atomics.load(this.#state, Slot.PHASE) !== Phase.STARTING;
-    return started && error instanceof Error ? error : startError(this.#name, location, error);
+    return this.started && error instanceof Error ? error : startError(this.#name, location, error);
   }
 
   /** Without the socket, no completion could be reported: end the Worker. */

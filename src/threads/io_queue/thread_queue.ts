@@ -61,12 +61,12 @@ export class ThreadQueue implements IoQueue {
   #grow(): void {
     const thread = this.#hosts.length;
     const data: ThreadData = { memory: this.#memory, thread };
-    const host = new WorkerHost({
+    const host: WorkerHost = new WorkerHost({
       job: "io",
       name: `sluice io ${thread + 1}`,
       data,
       completed: () => this.#collect(),
-      ended: (error) => this.#lose(error),
+      ended: (error) => this.#lose(host, error),
     });
     this.#alive++;
     if (this.#referenced) host.ref();
@@ -134,10 +134,9 @@ export class ThreadQueue implements IoQueue {
    * runtime. After another failure, nothing is reported before the others have ended too, because
    * they may still run operations.
    */
-  #lose(error: Error): void {
+  #lose(host: WorkerHost, error: Error): void {
     this.#alive--;
-    const unstarted = error instanceof UnsupportedError || error instanceof SyscallError;
-    if (unstarted && this.#alive > 0) return;
+    if (!host.started && this.#alive > 0) return;
     if (error instanceof UnsupportedError) return this.#useRuntime(error);
     this.#ended();
     const hosts = this.#hosts.splice(0);
