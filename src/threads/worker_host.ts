@@ -159,11 +159,8 @@ export class WorkerHost {
   #open(): void {
     // EFD_NONBLOCK and EFD_CLOEXEC equal the open(2) bits.
     const flags = platform.open.NONBLOCK | platform.open.CLOEXEC;
-    this.#wakeFd = check(
-      raw.eventfd(0, flags),
-      "eventfd",
-      () => `start the Worker "${this.#name}"`,
-    );
+    const action = () => `start the Worker "${this.#name}"`;
+    this.#wakeFd = check(raw.eventfd(0, flags), "eventfd", action);
     this.#socket = new WakeSocket({
       completed: (id, result) => this.#options.completed(id, result),
       closed: (error) => this.#lose(error),
@@ -206,7 +203,10 @@ export class WorkerHost {
     }
     debug(() => `Worker "${this.#name}" started from ${location.href}`);
     this.#worker.unref();
-    this.#worker.on("error", (error) => this.#failure ??= this.#explain(location, error));
+    this.#worker.on("error", (error) => {
+      const ran = this.started && error instanceof Error;
+      this.#failure ??= ran ? error : startError(this.#name, location, error);
+    });
     this.#worker.on("exit", () => {
       this.#worker = undefined;
       debug(() => `Worker "${this.#name}" has ended`);
@@ -216,10 +216,6 @@ export class WorkerHost {
       this.#options.ended(this.#failure ?? new Error(`The Worker "${this.#name}" has ended`));
     });
     onExit(this.#exit);
-  }
-
-  #explain(location: URL, error: unknown): Error {
-    return this.started && error instanceof Error ? error : startError(this.#name, location, error);
   }
 
   /** Without the socket, no completion could be reported: end the Worker. */

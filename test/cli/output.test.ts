@@ -158,16 +158,16 @@ describe("standard output that takes nothing", () => {
 
 describe("--json", () => {
   const missing = join(folder.path, "missing");
-  const commands = [
-    ["compare", missing, "--temp", folder.path],
-    ["compare", "--methods", "magic"],
-    ["copy", missing, join(folder.path, "target")],
-    ["serve", missing],
+  const commands: [code: number, ...args: string[]][] = [
+    [1, "compare", missing, "--temp", folder.path],
+    [2, "compare", "--methods", "magic"],
+    [1, "copy", missing, join(folder.path, "target")],
+    [1, "serve", missing],
   ];
-  for (const args of commands) {
+  for (const [code, ...args] of commands) {
     it(`has a failure of sluice ${args[0]} as JSON, too: ${args[1]}`, async () => {
       const ended = await runChild(MAIN, { args: [...args, "--json"], env: QUIET });
-      assert.equal(ended.code, 1);
+      assert.equal(ended.code, code);
       const { error } = JSON.parse(ended.stdout) as { error: { message: string } };
       assert.equal(ended.stderr, `sluice: ${error.message}\n`);
     });

@@ -89,9 +89,19 @@ function setLength(res: ServerResponse, { headers, length, parts }: Plan): void 
 
 /** Why sluice leaves a response to what has begun to answer it; none if the client has left. */
 export function busy(res: ServerResponse): TypeError | undefined {
-  return res.destroyed
-    ? undefined
-    : new TypeError("Cannot respond with a file: something else is answering the request");
+  return res.destroyed ? undefined : answered("respond with a file");
+}
+
+function answered(action: string): TypeError {
+  return new TypeError(`Cannot ${action}: something else is answering the request`);
+}
+
+/** Throws a `TypeError` when something has begun to answer. */
+export function assertUnsent(res: ServerResponse, action: string): void {
+  if (res.headersSent) {
+    throw new TypeError(`Cannot ${action}: the headers of the response have been sent`);
+  }
+  if (isClaimed(res)) throw answered(action);
 }
 
 /** Whether nothing has begun to answer. */

@@ -2,7 +2,6 @@
 
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Http2ServerRequest, Http2ServerResponse } from "node:http2";
-import { isClaimed } from "../../move/engine/connection/claim.ts";
 import { checkObject, describe } from "../../options.ts";
 import { type FileResponseOptions, OneFile } from "../files/one_file.ts";
 import { planRequestOf, toResponse } from "./fetch.ts";
@@ -15,6 +14,7 @@ import {
   serveRequest,
 } from "./frameworks.ts";
 import { httpError, type Serving } from "./node.ts";
+import { assertUnsent } from "./respond.ts";
 import {
   type FastifyReply,
   type FastifyRequest,
@@ -26,6 +26,8 @@ import {
   type KoaContext,
   nodeBindings,
 } from "./shapes.ts";
+
+const ACTION = "respond with a file";
 
 /** What {@linkcode respondWithFile} has sent. */
 export interface FileSent {
@@ -126,16 +128,16 @@ export async function respondWithFile(
   const serving: Serving = { site: file, fallthrough: false, setHeaders: undefined };
   if (typeof first === "object" && first !== null) {
     if (inContext && isKoa(first)) {
-      assertUnsent(first.res);
+      assertUnsent(first.res, ACTION);
       return sent(file, first.res, await serveKoa(serving, first));
     }
     if (inContext && isHono(first)) return await toHono(file, serving, first);
     if (isFastify(second)) {
-      assertUnsent(second.raw);
+      assertUnsent(second.raw, ACTION);
       return sent(file, second.raw, await toFastify(serving, first as FastifyRequest, second));
     }
     if (isNodeResponse(second)) {
-      assertUnsent(second);
+      assertUnsent(second, ACTION);
       const kept = { ...serving, keepsStatus: true };
       return sent(file, second, await serveRequest(kept, first as IncomingMessage, second));
     }
@@ -145,15 +147,6 @@ export async function respondWithFile(
       describe(inContext ? first : second)
     } is not a known kind of response`,
   );
-}
-
-function assertUnsent(res: ServerResponse): void {
-  if (res.headersSent) {
-    throw new TypeError("Cannot respond with a file: the headers of the response have been sent");
-  }
-  if (isClaimed(res)) {
-    throw new TypeError("Cannot respond with a file: something else is answering the request");
-  }
 }
 
 function toFastify(
@@ -179,7 +172,7 @@ async function toHono(file: OneFile, serving: Serving, context: HonoContext): Pr
     if (status < 400 || status === 405) return await toResponse(answer.plan, undefined);
     throw named(file, httpError(status, headers));
   }
-  assertUnsent(bindings.outgoing);
+  assertUnsent(bindings.outgoing, ACTION);
   const outcome = await serveHono(serving, context, bindings);
   if (!outcome.answered) throw named(file, outcome.error);
   // Hono would answer an error again. The connection has been cut.

@@ -2,11 +2,10 @@
 
 import type { ServerResponse } from "node:http";
 import type { Http2ServerResponse } from "node:http2";
-import { isClaimed } from "../../move/engine/connection/claim.ts";
 import { describe } from "../../options.ts";
 import { type FdLike, fdOf } from "../../sys/fd.ts";
 import type { Plan } from "../rules/types.ts";
-import { giveUp, sendBody, setHead } from "./respond.ts";
+import { assertUnsent, giveUp, sendBody, setHead } from "./respond.ts";
 import { isNodeResponse } from "./shapes.ts";
 
 /**
@@ -48,12 +47,7 @@ export async function sendPlan(
     throw new TypeError(`Cannot send a plan: ${describe(plan)} is not a plan of planResponse()`);
   }
   const fd = fdOf(file, "file");
-  if (res.headersSent) {
-    throw new TypeError("Cannot send a plan: the headers of the response have been sent");
-  }
-  if (isClaimed(res)) {
-    throw new TypeError("Cannot send a plan: something else is answering the request");
-  }
+  assertUnsent(res, "send a plan");
   try {
     setHead(res, plan);
     await sendBody(res, plan, { fd });

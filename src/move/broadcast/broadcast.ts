@@ -58,10 +58,9 @@ export interface Broadcast extends Promise<BroadcastResult> {
  *
  * Each target fails on its own, as its report says; a response also with `EMSGSIZE`, when it has
  * promised another length by its Content-Length, and with `EBUSY`, when another operation is sending
- * to it. The broadcast fails if the source does or if the
- * signal fires. HTTP responses that have begun are then aborted, and everything else stays open. A
- * named pipe that you pass as source by its path waits for its first writer. At the end,
- * responses are ended, and everything else stays open.
+ * to it. The broadcast fails if the source does or if the signal fires. HTTP responses that have
+ * begun are then aborted, and everything else stays open. A named pipe that you pass as source by its
+ * path waits for its first writer. At the end, responses are ended, and everything else stays open.
  *
  * By default, a response without `Content-Length` is sent in HTTP chunks, and so copied. To send it
  * by its descriptor, let it end with its connection: on Node.js, call

@@ -92,7 +92,8 @@ export interface TransferRequest extends TransferOptions {
  * when the reader has closed; `EAGAIN` for a file of the kernel that has nothing to read
  * now, such as `/proc/kmsg`; `EBUSY` for one that allows one reader only and would block; `ENOSPC`,
  * `EPERM` (sealed), `EIO`; `EMSGSIZE` when a response has promised another length by its
- * Content-Length, `EBUSY` when another operation is sending to it; `EFBIG` (on Deno, SIGXFSZ ends the process instead).
+ * Content-Length, `EBUSY` when another operation is sending to it; `EFBIG` (on Deno, SIGXFSZ ends the
+ * process instead).
  * @throws {TruncatedError} When the source, a file or a `Blob` of one, was truncated.
  * @throws {AbortError} When the signal fired; its reason is the `cause`.
  * @throws {UnsupportedError} When `method` cannot be used on these ends. The last four errors carry
