@@ -1,5 +1,6 @@
 /**
- * Runs one operation on a file, and reports how long the event loop was blocked.
+ * Runs one operation on a file, and reports how long the event loop was blocked. The time in which it
+ * could have gone on and other programs had the processors is not counted.
  *
  * `slow_probe.ts WHAT FOLDER FILE [DEADLINE_MS]`; writes `{ stallMs, length, sum, error, calls }`.
  * After the deadline it stops by `process.exit()`.
@@ -7,7 +8,7 @@
  * @module
  */
 
-import { rmSync, writeFileSync } from "node:fs";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process, { argv } from "node:process";
@@ -22,10 +23,21 @@ writeFileSync(scratch, "warm");
 await way(tmpdir(), `sluice-probe-${process.pid}`).catch(() => {});
 if (what === "serveStatic") openSite(folder);
 
+/** Time that this thread has waited for a processor, as proc_pid_schedstat(5) has it. */
+function waitedMs(): number {
+  try {
+    return Number(readFileSync("/proc/thread-self/schedstat", "latin1").split(" ")[1]) / 1e6;
+  } catch {
+    // A kernel without CONFIG_SCHED_INFO.
+    return 0;
+  }
+}
+
 let stallMs = 0;
-let last = performance.now();
+const clock = () => performance.now() - waitedMs();
+let last = clock();
 const watch = setInterval(() => {
-  const now = performance.now();
+  const now = clock();
   stallMs = Math.max(stallMs, now - last);
   last = now;
 }, 2);
