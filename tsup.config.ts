@@ -210,7 +210,7 @@ export default defineConfig({
     register: "src/register.ts",
     worker: "src/worker.ts",
     server_job: "src/http/server/thread/server_job.ts",
-    prefetch_job: "src/http/server/thread/prefetch_job.ts",
+    helper_job: "src/http/server/helpers/helper_job.ts",
     relay_job: "src/move/relay/server/relay_job.ts",
     cli: "src/cli/main.ts",
   },

@@ -16,7 +16,11 @@ export interface ChildOptions {
   /** Time after which the child is killed; long, for a busy machine. @default {60_000} */
   readonly timeoutMs?: number;
   /** Called with each piece of output; may answer with a signal. */
-  readonly onOutput?: (output: string, kill: (signal: NodeJS.Signals) => void) => void;
+  readonly onOutput?: (
+    output: string,
+    kill: (signal: NodeJS.Signals) => void,
+    pid: number,
+  ) => void;
 }
 
 /** How a child process ended. */
@@ -59,7 +63,7 @@ export function runChild(file: URL, options: ChildOptions = {}): Promise<ChildRe
   for (const name of ["stdout", "stderr"] as const) {
     child[name].setEncoding("utf8").on("data", (text: string) => {
       output[name] += text;
-      if (name === "stdout") options.onOutput?.(output.stdout, kill);
+      if (name === "stdout") options.onOutput?.(output.stdout, kill, child.pid!);
     });
   }
   return new Promise((resolve, reject) => {

@@ -2,7 +2,8 @@
  * Runs one operation on a file, and reports how long the event loop was blocked. The time in which it
  * could have gone on and other programs had the processors is not counted.
  *
- * `slow_probe.ts WHAT FOLDER FILE [DEADLINE_MS]`; writes `{ stallMs, length, sum, error, calls }`.
+ * `slow_probe.ts WHAT FOLDER FILE [DEADLINE_MS]`; writes a line when it begins, and then
+ * `{ stallMs, length, sum, error }`.
  * After the deadline it stops by `process.exit()`.
  *
  * @module
@@ -42,6 +43,7 @@ const watch = setInterval(() => {
   last = now;
 }, 2);
 
+console.log("begins");
 let sum = 0;
 let length = -1;
 let error = "";

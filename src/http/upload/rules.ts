@@ -180,7 +180,7 @@ const REFUSALS: Readonly<Record<string, Refusal>> = {
   EMFILE: refusal(503, "the server has no free descriptor"),
   ENFILE: refusal(503, "the server has no free descriptor"),
   ETIMEDOUT: refusal(503, "the disk does not answer"),
-  EPIPE: refusal(503, "the server is closing"),
+  EPIPE: refusal(503, "it cannot be stored now; try again"),
 };
 
 /** Why a file could not be stored, by the name of the error. */

@@ -1,9 +1,8 @@
 /** Archives of folders that one serving thread sends. @module */
 
 import * as raw from "../../../sys/raw/mod.ts";
-import type { Loop } from "../../../threads/loop/loop.ts";
 import { archiveHeaders, planNoArchive } from "../../archive/response.ts";
-import { Frames } from "../listing/frames.ts";
+import type { Answered, HelperLink } from "../helpers/helper_link.ts";
 import { joined } from "../response/cached_file.ts";
 import { type BodySource, Reply, WAIT } from "../response/response.ts";
 import { SharedFile } from "../response/shared_file.ts";
@@ -22,11 +21,8 @@ export type WantedArchive = Omit<ArchiveRequest & { op: "begin" }, "op">;
 
 /** Parts and callbacks of {@linkcode Archives}. */
 export interface ArchivesOptions {
-  readonly loop: Loop;
-  /** This thread's end of the socket to the thread of archives. */
-  readonly fd: number;
-  /** Called before the first request, to start that thread. */
-  wake(): void;
+  /** The thread of archives. */
+  readonly link: HelperLink;
   /** Answers a request that has waited. */
   grant(reply: Reply, waiter: AnswerWaiter): void;
 }
@@ -34,19 +30,10 @@ export interface ArchivesOptions {
 /** The archives of one serving thread. */
 export class Archives {
   readonly #options: ArchivesOptions;
-  readonly #frames: Frames;
-  /** Called with the answers; `undefined` says that the thread is gone. */
-  readonly #waiting = new Map<number, (message: Uint8Array | undefined) => void>();
   readonly #asking = new Map<AnswerWaiter, WantedArchive>();
-  #lastId = 0;
-  #started = false;
 
   constructor(options: ArchivesOptions) {
     this.#options = options;
-    this.#frames = new Frames(options.loop, options.fd, {
-      received: (id, message) => this.#end(id, message),
-      ended: () => this.#fail(),
-    });
   }
 
   /** Has an archive begun; `waiter` gets the response. */
@@ -66,21 +53,14 @@ export class Archives {
     this.#asking.delete(waiter);
   }
 
-  /** Sends a request; `done` gets the answer. */
-  send(request: ArchiveRequest, done: (message: Uint8Array | undefined) => void): void {
-    if (!this.#started) {
-      this.#started = true;
-      this.#options.wake();
-    }
-    const id = this.#lastId = (this.#lastId + 1) >>> 0;
-    this.#waiting.set(id, done);
-    if (!this.#frames.send(id, encodeJson(request))) this.#end(id, undefined);
+  /** Number of the thread of archives; another one does not know its archives. */
+  get serial(): number {
+    return this.#options.link.serial;
   }
 
-  /** Takes the last answers, which may have descriptors. Call it after the other thread has ended. */
-  close(): void {
-    this.#frames.readAll();
-    this.#fail();
+  /** Sends a request, if `serial` is given only to that thread; `answered` gets the answer. */
+  send(request: ArchiveRequest, answered: Answered, serial?: number): void {
+    this.#options.link.send(encodeJson(request), answered, serial);
   }
 
   #reply(begun: ArchiveBegun, { format, names }: WantedArchive): Reply {
@@ -94,16 +74,6 @@ export class Archives {
     const plan = { status: 200, headers, parts: [], length };
     return new Reply(plan, null, null, { source: new ArchiveSource(this, id) });
   }
-
-  #end(id: number, message: Uint8Array | undefined): void {
-    const done = this.#waiting.get(id);
-    this.#waiting.delete(id);
-    done?.(message);
-  }
-
-  #fail(): void {
-    for (const id of [...this.#waiting.keys()]) this.#end(id, undefined);
-  }
 }
 
 const GONE: ArchiveBegun = { status: 503, reason: "" };
@@ -111,6 +81,7 @@ const GONE: ArchiveBegun = { status: 503, reason: "" };
 /** The body of an archive: pieces from the thread of archives, one at a time. */
 class ArchiveSource implements BodySource {
   readonly #archives: Archives;
+  readonly #serial: number;
   readonly #id: number;
   #piece: Piece | undefined;
   #asked = false;
@@ -120,6 +91,7 @@ class ArchiveSource implements BodySource {
 
   constructor(archives: Archives, id: number) {
     this.#archives = archives;
+    this.#serial = archives.serial;
     this.#id = id;
   }
 
@@ -152,14 +124,14 @@ class ArchiveSource implements BodySource {
     this.#ready = undefined;
     if (this.#piece !== undefined) drop(this.#piece);
     this.#piece = undefined;
-    if (!this.#ended) this.#archives.send({ op: "end", id: this.#id }, () => {});
+    if (!this.#ended) this.#send("end", () => {});
     this.#ended = true;
   }
 
   #ask(): void {
     if (this.#asked) return;
     this.#asked = true;
-    this.#archives.send({ op: "step", id: this.#id }, (message) => {
+    this.#send("step", (message) => {
       this.#asked = false;
       const piece = message === undefined ? FAILED : decodePiece(message);
       if (this.#closed) return drop(piece);
@@ -168,6 +140,10 @@ class ArchiveSource implements BodySource {
       this.#ready = undefined;
       ready?.();
     });
+  }
+
+  #send(op: "step" | "end", answered: Answered): void {
+    this.#archives.send({ op, id: this.#id }, answered, this.#serial);
   }
 }
 

@@ -6,6 +6,7 @@ import type { Shares } from "../../../threads/fd_mailboxes.ts";
 import type { AuthConfig } from "../auth/options.ts";
 import type { FallbackConfig } from "../proxy/options.ts";
 import type { ServerConfig } from "./options.ts";
+import { SLOTS } from "../remote/slots.ts";
 import type { SiteConfig } from "../sites/options.ts";
 import type { CacheConfig, Limits } from "./limits.ts";
 
@@ -112,30 +113,27 @@ export function jobData(
   return { ...shared, log: log?.format ?? null, ...own };
 }
 
-/** Tells threads that a thread for the files of other machines was started. */
-export interface RemoteCommand {
-  readonly slot: number;
-  /** A socket to it for each thread that serves; none where there is no descriptor for it. */
-  readonly remote: readonly number[];
+/** Helper threads of a server; the ones before these wait for other machines: see slots.ts. */
+export const Helper: Readonly<Record<"DISK" | "LISTINGS" | "UPLOADS" | "ARCHIVES", number>> = {
+  /** Reads from the disk into the page cache. */
+  DISK: SLOTS,
+  LISTINGS: SLOTS + 1,
+  UPLOADS: SLOTS + 2,
+  ARCHIVES: SLOTS + 3,
+};
+
+/** Tells threads that a helper was started. */
+export interface HelperCommand {
+  readonly helper: number;
+  /** A socket to it for each thread that serves; none if it could not be started. */
+  readonly fds: readonly number[];
 }
 
 /** Commands for the threads. */
-export type Command = "reload" | "drain" | TlsCommand | FallbackCommand | RemoteCommand;
+export type Command = "reload" | "drain" | TlsCommand | FallbackCommand | HelperCommand;
 
 /** Data of a sandboxed disk thread: it opens no files and reads only descriptors that it gets. */
 export const SANDBOXED = "sandboxed";
 
-/** ID under which a thread asks, once, for the start of the disk thread. */
-export const NEEDS_DISK = 0xffff_ffff;
-
-/** ID under which a thread asks for the start of the listing thread. */
-export const NEEDS_LISTINGS = 0xffff_fffe;
-
-/** Id under which it asks for a thread for files of other machines; the result is the slot. */
-export const NEEDS_REMOTE = 0xffff_fffd;
-
-/** ID under which it asks, once, for the start of the thread that stores uploads. */
-export const NEEDS_UPLOADS = 0xffff_fffc;
-
-/** ID under which it asks, once, for the start of the thread of archives. */
-export const NEEDS_ARCHIVES = 0xffff_fffb;
+/** ID under which a thread asks for the start of a {@linkcode Helper}, which is the result. */
+export const NEEDS_HELPER = 0xffff_ffff;

@@ -6,25 +6,15 @@ import { WorkerPool } from "../../../threads/worker_pool.ts";
 import { FdMailboxes } from "../../../threads/fd_mailboxes.ts";
 import { jobLocation } from "../../../threads/worker_location.ts";
 import { settingsOf } from "../../rules/settings.ts";
-import {
-  type Command,
-  jobData,
-  NEEDS_ARCHIVES,
-  NEEDS_DISK,
-  NEEDS_LISTINGS,
-  NEEDS_REMOTE,
-  NEEDS_UPLOADS,
-  SANDBOXED,
-  type TlsData,
-} from "./config.ts";
+import { type Command, Helper, jobData, NEEDS_HELPER, SANDBOXED, type TlsData } from "./config.ts";
 import { fitLimits } from "./descriptors.ts";
 import type { EventReader } from "./event_reader.ts";
 import type { FallbackConfig } from "../proxy/options.ts";
 import type { ServerConfig } from "./options.ts";
-import { RemoteThreads } from "../remote/remote_threads.ts";
+import { type HelperKind, HelperThreads } from "../helpers/helper_threads.ts";
 import type { ListedFolder } from "../listing/listing_thread.ts";
+import { newSlots } from "../remote/slots.ts";
 import type { SiteConfig } from "../sites/options.ts";
-import { SharedThread } from "../thread/shared_thread.ts";
 
 /** Arguments to start the threads. */
 export interface ServerThreadsOptions {
@@ -63,41 +53,43 @@ function folderOf(
   return { root, symlinks, versions, dotfiles, above: mount.names, ...page };
 }
 
+/** The name and the work of a helper thread. */
+function kindOf(helper: number, { cache, sandbox, sites }: ServerConfig): HelperKind {
+  const folders = { sandbox, folders: sites.map(folderOf) };
+  switch (helper) {
+    case Helper.DISK:
+      return { name: "sluice server disk", data: sandbox ? SANDBOXED : null };
+    case Helper.LISTINGS:
+      return { name: "sluice server listings", data: folders };
+    case Helper.UPLOADS: {
+      const targets = sites.map(({ root, symlinks, upload }) => ({ root, symlinks, upload }));
+      return { name: "sluice server uploads", data: { uploads: true, sandbox, targets } };
+    }
+    case Helper.ARCHIVES: {
+      const packed = sites.map((site) => ({ ...folderOf(site), archives: site.archives }));
+      return { name: "sluice server archives", data: { packed, sandbox } };
+    }
+    default: {
+      const data = { ...folders, remote: true, refreshMs: cache.validMs };
+      return { name: `sluice server files ${helper + 1}`, data, mayHang: true };
+    }
+  }
+}
+
 /** Threads that start and end together. */
 export class ServerThreads {
   readonly #config: ServerConfig;
   readonly #options: ServerThreadsOptions;
-  readonly #disk: SharedThread;
-  /** Lists folders; `undefined` without listings. */
-  readonly #listings: SharedThread | undefined;
-  /** Makes archives of folders; `undefined` without them. */
-  readonly #archives: SharedThread | undefined;
-  /** Stores uploads; `undefined` without them. */
-  readonly #uploads: SharedThread | undefined;
-  readonly #remote: RemoteThreads;
+  readonly #helpers: HelperThreads;
   readonly #pool: WorkerPool;
 
   /** Starts the threads; throws as `WorkerPool` does. */
   constructor(config: ServerConfig, options: ServerThreadsOptions) {
-    const { sandbox, sites, threads } = config;
+    const { sites, threads } = config;
     this.#config = config;
     this.#options = options;
-    this.#disk = new SharedThread("sluice server disk", sandbox ? SANDBOXED : null);
-    const folders = { sandbox, folders: sites.map(folderOf) };
-    this.#listings = sites.some(({ settings }) => settings.listing)
-      ? new SharedThread("sluice server listings", folders)
-      : undefined;
-    const packed = sites.map((site) => ({ ...folderOf(site), archives: site.archives }));
-    this.#archives = sites.some(({ archives }) => archives !== null)
-      ? new SharedThread("sluice server archives", { packed, sandbox })
-      : undefined;
+    this.#helpers = new HelperThreads(threads, (helper) => kindOf(helper, config));
     const stores = sites.some(({ upload }) => upload !== null);
-    const targets = sites.map(({ root, symlinks, upload }) => ({ root, symlinks, upload }));
-    this.#uploads = stores
-      ? new SharedThread("sluice server uploads", { uploads: true, sandbox, targets })
-      : undefined;
-    const { validMs } = config.cache;
-    this.#remote = new RemoteThreads({ ...folders, remote: true, refreshMs: validMs }, threads);
     const mailboxes = threads > 1 ? new FdMailboxes(threads) : undefined;
     const { counters, ended, events, fallback, libssl, tls } = options;
     const shared = {
@@ -112,32 +104,18 @@ export class ServerThreads {
       shares: mailboxes?.shares ?? null,
       libssl,
       tls,
-      slots: this.#remote.slots,
+      slots: newSlots(),
     };
-    try {
-      this.#pool = new WorkerPool({
-        job: jobLocation("http/server/thread/server_job"),
-        threads,
-        name: "sluice server",
-        data: (index) => jobData(config, { ...shared, index }),
-        fds: () => this.#descriptors(),
-        gone: () => mailboxes?.close(),
-        reported: (_index, id, result) => {
-          if (id === NEEDS_DISK) this.#disk.start();
-          if (id === NEEDS_LISTINGS) this.#listings?.start();
-          if (id === NEEDS_ARCHIVES) this.#archives?.start();
-          if (id === NEEDS_UPLOADS) this.#uploads?.start();
-          if (id === NEEDS_REMOTE) this.#startRemote(result);
-        },
-        ended,
-      });
-    } catch (cause) {
-      void this.#disk.close();
-      void this.#listings?.close();
-      void this.#uploads?.close();
-      void this.#archives?.close();
-      throw cause;
-    }
+    this.#pool = new WorkerPool({
+      job: jobLocation("http/server/thread/server_job"),
+      threads,
+      name: "sluice server",
+      data: (index) => jobData(config, { ...shared, index }),
+      fds: () => this.#descriptors(),
+      gone: () => mailboxes?.close(),
+      reported: (_index, id, result) => id === NEEDS_HELPER && this.#startHelper(result),
+      ended,
+    });
   }
 
   /** Resolves when all threads serve. */
@@ -163,17 +141,16 @@ export class ServerThreads {
   /** Ends the threads with all connections. */
   async close(): Promise<void> {
     // End them first: they use descriptors that the serving threads close at their end.
-    const helpers = [this.#listings, this.#uploads, this.#archives];
-    await Promise.all(helpers.map((thread) => thread?.close()));
+    await this.#helpers.close([Helper.LISTINGS, Helper.UPLOADS, Helper.ARCHIVES]);
     await this.#pool.close();
-    await Promise.all([this.#disk.close(), this.#remote.close()]);
+    await this.#helpers.close();
   }
 
-  #startRemote(slot: number): void {
-    const remote = this.#remote.start(slot);
-    if (remote === undefined) return;
+  #startHelper(helper: number): void {
+    const fds = this.#helpers.start(helper);
+    if (fds === undefined) return;
     // It is rejected when the threads end.
-    this.#pool.call({ slot, remote } satisfies Command).catch(() => {});
+    this.#pool.call({ helper, fds } satisfies Command).catch(() => {});
   }
 
   /** Descriptors of one thread: see server_job.ts. */
@@ -181,10 +158,6 @@ export class ServerThreads {
     const { events, listener } = this.#options;
     const fds = [dupCloexec(listener)];
     try {
-      fds.push(this.#disk.connect());
-      if (this.#listings !== undefined) fds.push(this.#listings.connect());
-      if (this.#uploads !== undefined) fds.push(this.#uploads.connect());
-      if (this.#archives !== undefined) fds.push(this.#archives.connect());
       const { log } = this.#config;
       if (log !== undefined) fds.push(dupCloexec(log.descriptor));
       if (events !== undefined) fds.push(events.open());

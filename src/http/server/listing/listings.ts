@@ -1,11 +1,11 @@
 /** Listings of folders, cached briefly and rendered by a thread of their own. @module */
 
 import { mountOf } from "../../../sys/file/mounts.ts";
+import type { HelperLink } from "../helpers/helper_link.ts";
 import type { FileVersion } from "../../../sys/file/file_version.ts";
 import type { Loop } from "../../../threads/loop/loop.ts";
 import type { OpenFile } from "../../files/open_root.ts";
 import { planListingPage, planMessage } from "../../rules/messages.ts";
-import { Frames } from "./frames.ts";
 import { joined, versionOf } from "../response/cached_file.ts";
 import { ELSEWHERE, type ListingRequest, STATUS_BYTES, withStatus } from "./listing_thread.ts";
 import type { RemoteFiles } from "../remote/remote_files.ts";
@@ -39,12 +39,10 @@ interface Pending {
 /** Options of {@linkcode Listings}. */
 export interface ListingsOptions {
   readonly loop: Loop;
-  /** This thread's end of the socket to the listing thread. */
-  readonly fd: number;
+  /** The listing thread. */
+  readonly link: HelperLink;
   /** Time to cache a page, in milliseconds. A page expires at once if its folder changes. */
   readonly validMs: number;
-  /** Called before the first request, to start the thread. */
-  wake(): void;
   /** Makes the pages of folders that other machines and processes have. */
   readonly remote: RemoteFiles;
   /** Answers a request that has waited. */
@@ -54,25 +52,17 @@ export interface ListingsOptions {
 /** The pages of one serving thread. */
 export class Listings {
   readonly #options: ListingsOptions;
-  readonly #frames: Frames;
   readonly #kept = new Map<string, Kept>();
-  readonly #pending = new Map<number, Pending>();
+  readonly #pending = new Set<Pending>();
   #bytes = 0;
-  #lastId = 0;
-  #started = false;
-  #gone = false;
 
   constructor(options: ListingsOptions) {
     this.#options = options;
-    this.#frames = new Frames(options.loop, options.fd, {
-      received: (id, message) => this.#finish(id, message),
-      ended: () => this.#abandon(),
-    });
   }
 
-  /** Whether there is no listing thread, and will be none. */
+  /** Whether there is no listing thread: each thread then reads for itself. */
   get gone(): boolean {
-    return this.#gone;
+    return this.#options.link.gone;
   }
 
   /** Returns the cached page of a folder. */
@@ -90,35 +80,34 @@ export class Listings {
   /** Requests a page; takes ownership of `folder`. */
   ask(folder: OpenFile, wanted: WantedPage, waiter: AnswerWaiter): void {
     const key = keyOf(wanted);
-    for (const pending of this.#pending.values()) {
+    for (const pending of this.#pending) {
       // Does not join a request that began before the folder changed.
       if (pending.key !== key || !(pending.version?.holds(folder.fd) ?? false)) continue;
       pending.waiters.add(waiter);
       return folder.close();
     }
-    const id = this.#lastId = (this.#lastId + 1) >>> 0;
     const version = versionOf(folder);
-    this.#pending.set(id, { key, folder, version, wanted, waiters: new Set([waiter]) });
-    if (folder.remote === true) return this.#askElsewhere(id, mountOf(folder.fd).key);
-    if (!this.#started) {
-      this.#started = true;
-      this.#options.wake();
-    }
+    const pending: Pending = { key, folder, version, wanted, waiters: new Set([waiter]) };
+    this.#pending.add(pending);
+    if (folder.remote === true) return this.#askElsewhere(pending, mountOf(folder.fd).key);
     const request: ListingRequest = { ...wanted, fd: folder.fd };
-    this.#frames.send(id, encoder.encode(JSON.stringify(request)));
+    this.#options.link.send(encoder.encode(JSON.stringify(request)), (message) => {
+      if (message !== undefined) this.#finish(pending, message);
+      else this.#abandon(pending);
+    });
   }
 
   /** Has the threads of a mount make the page. */
-  #askElsewhere(id: number, mount: string): void {
-    const { folder, wanted } = this.#pending.get(id)!;
+  #askElsewhere(pending: Pending, mount: string): void {
+    const { folder, wanted } = pending;
     this.#options.remote.list(mount, { ...wanted, fd: folder.fd }, (message) => {
-      this.#finish(id, message ?? withStatus(503, ""));
+      this.#finish(pending, message ?? withStatus(503, ""));
     });
   }
 
   /** Removes a waiter. */
   forget(waiter: AnswerWaiter): void {
-    for (const { waiters } of this.#pending.values()) waiters.delete(waiter);
+    for (const { waiters } of this.#pending) waiters.delete(waiter);
   }
 
   /** Empties the cache. */
@@ -129,16 +118,15 @@ export class Listings {
 
   /** Closes the folders of pending requests. Call it only after the listing thread has ended. */
   close(): void {
-    for (const { folder } of this.#pending.values()) folder.close();
+    for (const { folder } of this.#pending) folder.close();
     this.#pending.clear();
   }
 
-  #finish(id: number, message: Uint8Array): void {
-    const pending = this.#pending.get(id);
-    if (pending === undefined) return;
+  #finish(pending: Pending, message: Uint8Array): void {
+    if (!this.#pending.has(pending)) return;
     const mount = elsewhere(message);
-    if (mount !== undefined) return this.#askElsewhere(id, mount);
-    this.#pending.delete(id);
+    if (mount !== undefined) return this.#askElsewhere(pending, mount);
+    this.#pending.delete(pending);
     const { folder, key, version, waiters } = pending;
     const reply = replyOf(message, key);
     if (reply.status === 200 && version !== null) this.#keep(key, version, reply);
@@ -167,14 +155,10 @@ export class Listings {
   }
 
   /** Handles a listing thread that could not start or has ended: waiters read for themselves. */
-  #abandon(): void {
-    this.#gone = true;
-    for (const [id, { folder, waiters }] of [...this.#pending]) {
-      if (folder.remote === true) continue;
-      this.#pending.delete(id);
-      folder.close();
-      for (const waiter of waiters) waiter.onAnswer();
-    }
+  #abandon(pending: Pending): void {
+    if (!this.#pending.delete(pending)) return;
+    pending.folder.close();
+    for (const waiter of pending.waiters) waiter.onAnswer();
   }
 }
 

@@ -5,13 +5,13 @@ import { mountOf } from "../../../sys/file/mounts.ts";
 import * as raw from "../../../sys/raw/mod.ts";
 import type { Loop } from "../../../threads/loop/loop.ts";
 import type { OpenFile } from "../../files/open_root.ts";
-import { Frames } from "../listing/frames.ts";
+import { HelperLink } from "../helpers/helper_link.ts";
 import type { ListingRequest } from "../listing/listing_thread.ts";
 import type { Representation } from "../../rules/representation.ts";
 import type { SharedFile } from "../response/shared_file.ts";
 import type { PrefetchWaiter } from "../thread/prefetch_client.ts";
 import { decode, encode, type RemoteFacts, type RemoteRequest } from "./messages.ts";
-import { Slots } from "./slots.ts";
+import { ALL_SLOTS, Slots } from "./slots.ts";
 import { STAGED_BYTES, type Staging } from "./staging.ts";
 
 /** Settings of the calls. */
@@ -21,8 +21,8 @@ export interface RemoteFilesOptions {
   readonly slots: Int32Array;
   /** Most calls that wait for one mount, so that one that does not answer takes up no more connections. */
   readonly most: number;
-  /** Has the thread of a slot started; {@linkcode RemoteFiles.connect} says that it was. */
-  start(slot: number): void;
+  /** The thread of a slot. */
+  linkOf(slot: number): HelperLink;
 }
 
 /** Is given the answer, or `null` where there will be none. */
@@ -31,7 +31,7 @@ type Answered = (message: Uint8Array | null) => void;
 interface Call {
   readonly slot: number;
   readonly key: string;
-  readonly request: RemoteRequest;
+  readonly closes: boolean;
   readonly answered: Answered;
 }
 
@@ -46,11 +46,6 @@ interface Read {
 export class RemoteFiles {
   readonly #options: RemoteFilesOptions;
   readonly #slots: Slots;
-  /** The sockets to the threads; `null` for one that is being started. */
-  readonly #links = new Map<number, Frames | null>();
-  /** Threads that have ended unexpectedly. */
-  readonly #dead = new Set<number>();
-  readonly #fds: number[] = [];
   readonly #calls = new Map<number, Call>();
   /** Calls in progress by mount, except for closes. */
   readonly #waiting = new Map<string, number>();
@@ -132,29 +127,6 @@ export class RemoteFiles {
     });
   }
 
-  /** The thread of a slot was started: `fd` is this end of the socket; -1 where that failed. */
-  connect(slot: number, fd: number): void {
-    if (fd < 0) {
-      this.#links.delete(slot);
-      return this.#fail(slot);
-    }
-    const { loop } = this.#options;
-    const frames = new Frames(loop, fd, {
-      received: (id, message) => this.#finish(id, message),
-      ended: () => {
-        this.#links.delete(slot);
-        this.#dead.add(slot);
-        // Not from within a call that is being made.
-        loop.again({ onTurn: () => this.#fail(slot) });
-      },
-    });
-    this.#fds.push(fd);
-    this.#links.set(slot, frames);
-    for (const [id, { request, slot: wanted }] of this.#calls) {
-      if (wanted === slot) frames.send(id, encode(request));
-    }
-  }
-
   /**
    * Leaves all calls to their threads, when the loop has ended. A thread that reads closes the
    * descriptors of that itself: until then somebody else could get their numbers.
@@ -162,61 +134,54 @@ export class RemoteFiles {
   end(): void {
     for (const [id, { slot }] of this.#calls) {
       const read = this.#reads.get(id);
-      this.#slots.leave(slot);
+      if (slot >= 0) this.#slots.leave(slot);
       if (read === undefined) continue;
-      const link = this.#links.get(slot);
+      const link = this.#options.linkOf(slot);
       for (const fd of [read.staging.fd, read.file.fd]) {
-        link?.send(0, encode({ op: "close", fd }));
+        if (link.connected) link.send(encode({ op: "close", fd }), () => {});
+        else raw.close(fd);
       }
     }
     this.#calls.clear();
     this.#reads.clear();
-    for (const fd of this.#fds.splice(0)) raw.close(fd);
   }
 
   #call(key: string, request: RemoteRequest, answered: Answered): number {
     const id = this.#lastId = (this.#lastId + 1) >>> 0 || 1;
-    const slot = this.#slot(key, request);
-    this.#calls.set(id, { slot, key, request, answered });
-    if (request.op !== "close") this.#waiting.set(key, (this.#waiting.get(key) ?? 0) + 1);
-    const link = this.#links.get(slot);
-    if (slot < 0) this.#options.loop.again({ onTurn: () => this.#fail(slot) });
-    else if (link !== undefined) link?.send(id, encode(request));
+    const closes = request.op === "close";
+    const slot = this.#slot(key, closes);
+    this.#calls.set(id, { slot, key, closes, answered });
+    if (!closes) this.#waiting.set(key, (this.#waiting.get(key) ?? 0) + 1);
+    if (slot < 0) this.#options.loop.again({ onTurn: () => this.#finish(id, null) });
     else {
-      this.#links.set(slot, null);
-      this.#options.start(slot);
+      const { linkOf } = this.#options;
+      linkOf(slot).send(encode(request), (message) => this.#finish(id, message ?? null));
     }
     return id;
   }
 
-  #slot(key: string, { op }: RemoteRequest): number {
-    if (op === "close") {
+  #slot(key: string, closes: boolean): number {
+    const { linkOf } = this.#options;
+    if (closes) {
       // No thread is started for that.
-      const started = [...this.#links].flatMap(([slot, link]) => link === null ? [] : [slot]);
-      const slot = this.#slots.takeFrom(key, started);
+      const slot = this.#slots.takeFrom(key, ALL_SLOTS.filter((slot) => linkOf(slot).connected));
       if (slot >= 0) return slot;
     }
-    return this.#slots.take(key, (slot) => !this.#dead.has(slot));
+    return this.#slots.take(key, (slot) => !linkOf(slot).gone);
   }
 
   #finish(id: number, message: Uint8Array | null): void {
     const call = this.#calls.get(id);
     if (call === undefined) return;
-    const { answered, key, request, slot } = call;
+    const { answered, closes, key, slot } = call;
     this.#calls.delete(id);
     if (slot >= 0) this.#slots.leave(slot);
-    if (request.op !== "close") {
+    if (!closes) {
       const waiting = this.#waiting.get(key)! - 1;
       if (waiting > 0) this.#waiting.set(key, waiting);
       else this.#waiting.delete(key);
     }
     answered(message);
-  }
-
-  #fail(slot: number): void {
-    for (const [id, call] of [...this.#calls]) {
-      if (call.slot === slot) this.#finish(id, null);
-    }
   }
 }
 

@@ -3,6 +3,9 @@
 /** Threads for all mounts. Each holds 11 to 28 MB, and is started when it is first needed. */
 export const SLOTS = 8;
 
+/** The numbers of all slots. */
+export const ALL_SLOTS: readonly number[] = Array.from({ length: SLOTS }, (_, slot) => slot);
+
 /** Threads for one mount: more than one, so that one slow answer does not hold up the next call. */
 const PER_MOUNT = 2;
 
@@ -32,7 +35,7 @@ export class Slots {
    */
   take(key: string, usable: (slot: number) => boolean): number {
     const hash = hashOf(key);
-    const all = Array.from({ length: SLOTS }, (_, slot) => slot).filter(usable);
+    const all = ALL_SLOTS.filter(usable);
     const own = all.filter((slot) => this.#hash(slot) === hash);
     const idle = all.filter((slot) => this.#calls(slot) === 0);
     const ready = own.find((slot) => this.#calls(slot) === 0);

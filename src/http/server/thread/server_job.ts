@@ -1,8 +1,7 @@
 /**
  * A thread of a server: accepts, answers and sends on its own.
  *
- * Its descriptors: the listener; its ends of the sockets to the disk thread and, with listings, to
- * the listing thread; then those for the log and the events, if requested.
+ * Its descriptors: the listener, then those for the log and the events, if requested.
  *
  * @module
  */
@@ -20,14 +19,12 @@ import {
   type Command,
   Counter,
   COUNTERS,
+  Helper,
   type JobData,
-  NEEDS_ARCHIVES,
-  NEEDS_DISK,
-  NEEDS_LISTINGS,
-  NEEDS_REMOTE,
-  NEEDS_UPLOADS,
+  NEEDS_HELPER,
 } from "../control/config.ts";
 import { Guard } from "../auth/guard.ts";
+import { HelperLink } from "../helpers/helper_link.ts";
 import { PrefetchClient } from "./prefetch_client.ts";
 import { AccessLog } from "./access_log.ts";
 import { pinFallback } from "../proxy/options.ts";
@@ -56,7 +53,7 @@ export async function prepare(data: unknown): Promise<void> {
 export function run(job: JobContext): void {
   const data = job.data as JobData;
   const { cache, counters, index, limits, sandbox, shares, sites } = data;
-  const [listener, diskFd, ...others] = job.fds as [number, number, ...number[]];
+  const [listener, ...others] = job.fds as [number, ...number[]];
   const own = counters.subarray(index * COUNTERS, (index + 1) * COUNTERS);
   const { fallback, needs } = pinFallback(data.fallback);
   const roots = openRoots(sites, {
@@ -93,30 +90,37 @@ export function run(job: JobContext): void {
     for (const root of roots) root.close();
     throw cause;
   }
+  const links = new Map<number, HelperLink>();
+  const linkOf = (helper: number): HelperLink => {
+    let link = links.get(helper);
+    if (link === undefined) {
+      link = new HelperLink(loop, () => job.complete(NEEDS_HELPER, helper));
+      links.set(helper, link);
+    }
+    return link;
+  };
   const remote = new RemoteFiles({
     loop,
     slots: data.slots,
     most: Math.min(MOST_WAITING, Math.ceil(limits.maxConnections / 4)),
-    start: (slot) => job.complete(NEEDS_REMOTE, slot),
+    linkOf,
   });
   const listings = sites.some(({ settings }) => settings.listing)
     ? new Listings({
       loop,
-      fd: others.shift()!,
+      link: linkOf(Helper.LISTINGS),
       validMs: cache.validMs,
-      wake: () => job.complete(NEEDS_LISTINGS, index),
       remote,
       grant: (reply, waiter) => site.lookups.grant(reply, waiter),
     })
     : null;
   const uploads = !sites.some(({ upload }) => upload !== null) ? null : new Uploads({
-    ...{ loop, fd: others.shift()!, sites },
+    link: linkOf(Helper.UPLOADS),
+    sites,
     siteOf: (head) => site.indexOf(head),
-    wake: () => job.complete(NEEDS_UPLOADS, index),
   });
   const archives = !sites.some(({ archives }) => archives !== null) ? null : new Archives({
-    ...{ loop, fd: others.shift()! },
-    wake: () => job.complete(NEEDS_ARCHIVES, index),
+    link: linkOf(Helper.ARCHIVES),
     grant: (reply, waiter) => site.lookups.grant(reply, waiter),
   });
   const site: Sites = buildSites(sites, roots, {
@@ -140,7 +144,7 @@ export function run(job: JobContext): void {
   let drainId = 0;
   const service: Service = new Service({
     loop,
-    disk: new PrefetchClient(loop, diskFd, () => job.complete(NEEDS_DISK, index)),
+    disk: new PrefetchClient(linkOf(Helper.DISK)),
     site,
     remote,
     accessLog,
@@ -175,8 +179,8 @@ export function run(job: JobContext): void {
   });
 
   function obey({ id, command }: WorkerCommand<Command>): void {
-    if (typeof command === "object" && "slot" in command) {
-      remote.connect(command.slot, command.remote[index] ?? -1);
+    if (typeof command === "object" && "helper" in command) {
+      linkOf(command.helper).connect(command.fds[index] ?? -1);
       return job.complete(id, 0);
     }
     if (typeof command === "object") {
@@ -208,9 +212,11 @@ export function run(job: JobContext): void {
     acceptor.close();
     site.clear();
     listings?.close();
-    uploads?.close();
-    archives?.close();
+    // The last answers may have descriptors.
+    links.get(Helper.ARCHIVES)?.readAll();
     remote.end();
+    for (const link of links.values()) link.close();
+    uploads?.close();
     for (const root of roots) root.close();
   }
 }

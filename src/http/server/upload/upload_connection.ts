@@ -35,6 +35,8 @@ export class UploadConnection implements ProxiedHandle {
   readonly #body: UploadBody;
   /** Number of the file in the thread of uploads; -1 if there is none. */
   #handle = -1;
+  /** Number of that thread, once it has begun the file. */
+  #serial: number | undefined;
   /** Whether that thread works for this upload. */
   #busy = false;
   #over = false;
@@ -63,6 +65,7 @@ export class UploadConnection implements ProxiedHandle {
     this.#ask(beginMessage(file), (result) => {
       if (result < 0) return this.#refuse(refusalOfErrno(result, upload));
       this.#handle = result;
+      this.#serial = this.#uploads.serial;
       if (this.#request.expects && !this.#request.framing.done) this.#continue();
       if (!this.#over) this.#receive();
     });
@@ -109,9 +112,12 @@ export class UploadConnection implements ProxiedHandle {
       this.#activeAt = this.#service.loop.now;
       if (!this.#over) return done(result);
       // A file that was begun after the client had gone.
-      if (message[0] === UploadCall.BEGIN && result >= 0) this.#handle = result;
+      if (message[0] === UploadCall.BEGIN && result >= 0) {
+        this.#handle = result;
+        this.#serial = this.#uploads.serial;
+      }
       this.#release();
-    });
+    }, this.#serial);
   }
 
   #continue(): void {
@@ -185,6 +191,7 @@ export class UploadConnection implements ProxiedHandle {
     this.#body.release();
     const handle = this.#handle;
     this.#handle = -1;
-    if (handle >= 0) this.#uploads.ask(callMessage(UploadCall.DISCARD, handle), () => {});
+    if (handle < 0) return;
+    this.#uploads.ask(callMessage(UploadCall.DISCARD, handle), () => {}, this.#serial);
   }
 }

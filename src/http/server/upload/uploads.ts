@@ -3,7 +3,6 @@
 import { Cell } from "../../../../ffi/libc/cell.ts";
 import { EPIPE } from "../../../errno.ts";
 import { type PipePool, relayPool } from "../../../move/engine/pipe_pool.ts";
-import type { Loop } from "../../../threads/loop/loop.ts";
 import { ROOT } from "../../rules/by_path/mount.ts";
 import { belowTarget } from "../../rules/by_path/router.ts";
 import { settingsOf } from "../../rules/settings.ts";
@@ -15,7 +14,7 @@ import {
   type Upload,
   type UploadConfig,
 } from "../../upload/rules.ts";
-import { Frames } from "../listing/frames.ts";
+import type { HelperLink } from "../helpers/helper_link.ts";
 import { Field } from "../parser/field_names.ts";
 import { CHUNKED } from "../parser/message_rules.ts";
 import type { RequestHead } from "../parser/request_head.ts";
@@ -50,14 +49,11 @@ export interface UploadRequest {
 
 /** Parts and callbacks of {@linkcode Uploads}. */
 export interface UploadsOptions {
-  readonly loop: Loop;
-  /** This thread's end of the socket to the thread that stores. */
-  readonly fd: number;
+  /** The thread that stores. */
+  readonly link: HelperLink;
   readonly sites: readonly SiteConfig[];
   /** Returns the index of the folder of a request, or -1. */
   siteOf(head: RequestHead): number;
-  /** Called before the first request, to start that thread. */
-  wake(): void;
 }
 
 /** The uploads of one serving thread. */
@@ -66,17 +62,9 @@ export class Uploads {
   /** Empty between two calls. */
   readonly buffer: Cell = new Cell(BUFFER_BYTES);
   readonly #options: UploadsOptions;
-  readonly #frames: Frames;
-  readonly #waiting = new Map<number, (result: number) => void>();
-  #lastId = 0;
-  #started = false;
 
   constructor(options: UploadsOptions) {
     this.#options = options;
-    this.#frames = new Frames(options.loop, options.fd, {
-      received: (id, message) => this.#end(id, resultOf(message)),
-      ended: () => this.#fail(),
-    });
   }
 
   /**
@@ -109,31 +97,23 @@ export class Uploads {
     };
   }
 
-  /** Sends a message to the thread that stores; `done` gets the result, or `EPIPE` if it is gone. */
-  ask(message: Uint8Array, done: (result: number) => void): void {
-    if (!this.#started) {
-      this.#started = true;
-      this.#options.wake();
-    }
-    const id = this.#lastId = (this.#lastId + 1) >>> 0;
-    this.#waiting.set(id, done);
-    if (!this.#frames.send(id, message)) this.#end(id, EPIPE);
+  /** Number of the thread that stores; another one does not know its files. */
+  get serial(): number {
+    return this.#options.link.serial;
   }
 
-  /** Ends all calls. Call it only after the thread that stores has ended. */
+  /**
+   * Sends a message to the thread that stores; `done` gets the result, or `EPIPE` if it is gone, or is
+   * not the one that is meant.
+   */
+  ask(message: Uint8Array, done: (result: number) => void, serial?: number): void {
+    const answered = (result?: Uint8Array) => done(result === undefined ? EPIPE : resultOf(result));
+    this.#options.link.send(message, answered, serial);
+  }
+
+  /** Frees the pipes. Call it only after the thread that stores has ended, and the link was closed. */
   close(): void {
-    this.#fail();
     this.pipes.close();
-  }
-
-  #end(id: number, result: number): void {
-    const done = this.#waiting.get(id);
-    this.#waiting.delete(id);
-    done?.(result);
-  }
-
-  #fail(): void {
-    for (const id of [...this.#waiting.keys()]) this.#end(id, EPIPE);
   }
 }
 
