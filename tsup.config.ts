@@ -210,7 +210,7 @@ export default defineConfig({
     register: "src/register.ts",
     worker: "src/worker.ts",
     server_job: "src/http/server/thread/server_job.ts",
-    helper_job: "src/http/server/helpers/helper_job.ts",
+    background_job: "src/http/server/background/background_job.ts",
     relay_job: "src/move/relay/server/relay_job.ts",
     cli: "src/cli/main.ts",
   },

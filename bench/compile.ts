@@ -16,7 +16,7 @@ const ENTRIES = [
   "src/register.ts",
   "src/threads/worker.ts",
   "src/http/server/thread/server_job.ts",
-  "src/http/server/helpers/helper_job.ts",
+  "src/http/server/background/background_job.ts",
   "src/move/relay/server/relay_job.ts",
 ];
 

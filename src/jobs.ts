@@ -5,5 +5,5 @@ import { bundledJobs } from "./threads/jobs.ts";
 // The paths are literal so that bundlers follow them and include the jobs.
 bundledJobs
   .set("server_job", () => import("./http/server/thread/server_job.ts"))
-  .set("helper_job", () => import("./http/server/helpers/helper_job.ts"))
+  .set("background_job", () => import("./http/server/background/background_job.ts"))
   .set("relay_job", () => import("./move/relay/server/relay_job.ts"));

@@ -33,7 +33,7 @@ const BUDGET = {
 /** Entries of the core, and those whose code is needed beyond it. */
 const CORE = ["mod.js", "register.js", "worker.js", "relay_job.js"];
 const SYS = ["sys.js"];
-const HTTP = ["http.js", "server_job.js", "helper_job.js"];
+const HTTP = ["http.js", "server_job.js", "background_job.js"];
 const ENTRIES: ReadonlySet<string> = new Set([...CORE, ...SYS, ...HTTP]);
 
 const SOURCE = `

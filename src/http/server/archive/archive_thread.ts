@@ -14,7 +14,7 @@ import type { ArchiveConfig } from "../../archive/types.ts";
 import { type WalkedFolder, walkFolderNow } from "../../archive/walk.ts";
 import { faultOfArchive } from "../../archive/response.ts";
 import type { ListedFolder } from "../listing/listing_thread.ts";
-import { type FrameAnswerer, serveFrames } from "../helpers/frame_server.ts";
+import { type FrameAnswerer, serveFrames } from "../background/frame_server.ts";
 import { restrictThread } from "../thread/sandbox.ts";
 import { ArchiveReader } from "./archive_reader.ts";
 import {

@@ -2,7 +2,7 @@
 
 import * as raw from "../../../sys/raw/mod.ts";
 import { archiveHeaders, planNoArchive } from "../../archive/response.ts";
-import type { Answered, HelperLink } from "../helpers/helper_link.ts";
+import type { Answered, BackgroundLink } from "../background/background_link.ts";
 import { joined } from "../response/cached_file.ts";
 import { type BodySource, Reply, WAIT } from "../response/response.ts";
 import { SharedFile } from "../response/shared_file.ts";
@@ -22,7 +22,7 @@ export type WantedArchive = Omit<ArchiveRequest & { op: "begin" }, "op">;
 /** Parts and callbacks of {@linkcode Archives}. */
 export interface ArchivesOptions {
   /** The thread of archives. */
-  readonly link: HelperLink;
+  readonly link: BackgroundLink;
   /** Answers a request that has waited. */
   grant(reply: Reply, waiter: AnswerWaiter): void;
 }

@@ -113,8 +113,8 @@ export function jobData(
   return { ...shared, log: log?.format ?? null, ...own };
 }
 
-/** Helper threads of a server; the ones before these wait for other machines: see slots.ts. */
-export const Helper: Readonly<Record<"DISK" | "LISTINGS" | "UPLOADS" | "ARCHIVES", number>> = {
+/** Background threads of a server; the ones before these wait for other machines: see slots.ts. */
+export const Background: Readonly<Record<"DISK" | "LISTINGS" | "UPLOADS" | "ARCHIVES", number>> = {
   /** Reads from the disk into the page cache. */
   DISK: SLOTS,
   LISTINGS: SLOTS + 1,
@@ -122,18 +122,18 @@ export const Helper: Readonly<Record<"DISK" | "LISTINGS" | "UPLOADS" | "ARCHIVES
   ARCHIVES: SLOTS + 3,
 };
 
-/** Tells threads that a helper was started. */
-export interface HelperCommand {
-  readonly helper: number;
+/** Tells threads that a background thread was started. */
+export interface BackgroundCommand {
+  readonly thread: number;
   /** A socket to it for each thread that serves; none if it could not be started. */
   readonly fds: readonly number[];
 }
 
 /** Commands for the threads. */
-export type Command = "reload" | "drain" | TlsCommand | FallbackCommand | HelperCommand;
+export type Command = "reload" | "drain" | TlsCommand | FallbackCommand | BackgroundCommand;
 
 /** Data of a sandboxed disk thread: it opens no files and reads only descriptors that it gets. */
 export const SANDBOXED = "sandboxed";
 
-/** ID under which a thread asks for the start of a {@linkcode Helper}, which is the result. */
-export const NEEDS_HELPER = 0xffff_ffff;
+/** ID under which a thread asks for the start of a {@linkcode Background}, which is the result. */
+export const NEEDS_BACKGROUND = 0xffff_ffff;

@@ -1,4 +1,4 @@
-/** The serving threads of a server, and their helpers. @module */
+/** The serving threads of a server, and their background threads. @module */
 
 import { dupCloexec } from "../../../sys/fd.ts";
 import * as raw from "../../../sys/raw/mod.ts";
@@ -6,12 +6,19 @@ import { WorkerPool } from "../../../threads/worker_pool.ts";
 import { FdMailboxes } from "../../../threads/fd_mailboxes.ts";
 import { jobLocation } from "../../../threads/worker_location.ts";
 import { settingsOf } from "../../rules/settings.ts";
-import { type Command, Helper, jobData, NEEDS_HELPER, SANDBOXED, type TlsData } from "./config.ts";
+import {
+  Background,
+  type Command,
+  jobData,
+  NEEDS_BACKGROUND,
+  SANDBOXED,
+  type TlsData,
+} from "./config.ts";
 import { fitLimits } from "./descriptors.ts";
 import type { EventReader } from "./event_reader.ts";
 import type { FallbackConfig } from "../proxy/options.ts";
 import type { ServerConfig } from "./options.ts";
-import { type HelperKind, HelperThreads } from "../helpers/helper_threads.ts";
+import { type BackgroundKind, BackgroundThreads } from "../background/background_threads.ts";
 import type { ListedFolder } from "../listing/listing_thread.ts";
 import { newSlots } from "../remote/slots.ts";
 import type { SiteConfig } from "../sites/options.ts";
@@ -53,25 +60,25 @@ function folderOf(
   return { root, symlinks, versions, dotfiles, above: mount.names, ...page };
 }
 
-/** The name and the work of a helper thread. */
-function kindOf(helper: number, { cache, sandbox, sites }: ServerConfig): HelperKind {
+/** The name and the work of a background thread. */
+function kindOf(thread: number, { cache, sandbox, sites }: ServerConfig): BackgroundKind {
   const folders = { sandbox, folders: sites.map(folderOf) };
-  switch (helper) {
-    case Helper.DISK:
+  switch (thread) {
+    case Background.DISK:
       return { name: "sluice server disk", data: sandbox ? SANDBOXED : null };
-    case Helper.LISTINGS:
+    case Background.LISTINGS:
       return { name: "sluice server listings", data: folders };
-    case Helper.UPLOADS: {
+    case Background.UPLOADS: {
       const targets = sites.map(({ root, symlinks, upload }) => ({ root, symlinks, upload }));
       return { name: "sluice server uploads", data: { uploads: true, sandbox, targets } };
     }
-    case Helper.ARCHIVES: {
+    case Background.ARCHIVES: {
       const packed = sites.map((site) => ({ ...folderOf(site), archives: site.archives }));
       return { name: "sluice server archives", data: { packed, sandbox } };
     }
     default: {
       const data = { ...folders, remote: true, refreshMs: cache.validMs };
-      return { name: `sluice server files ${helper + 1}`, data, mayHang: true };
+      return { name: `sluice server files ${thread + 1}`, data, mayHang: true };
     }
   }
 }
@@ -80,7 +87,7 @@ function kindOf(helper: number, { cache, sandbox, sites }: ServerConfig): Helper
 export class ServerThreads {
   readonly #config: ServerConfig;
   readonly #options: ServerThreadsOptions;
-  readonly #helpers: HelperThreads;
+  readonly #background: BackgroundThreads;
   readonly #pool: WorkerPool;
 
   /** Starts the threads; throws as `WorkerPool` does. */
@@ -88,7 +95,7 @@ export class ServerThreads {
     const { sites, threads } = config;
     this.#config = config;
     this.#options = options;
-    this.#helpers = new HelperThreads(threads, (helper) => kindOf(helper, config));
+    this.#background = new BackgroundThreads(threads, (thread) => kindOf(thread, config));
     const stores = sites.some(({ upload }) => upload !== null);
     const mailboxes = threads > 1 ? new FdMailboxes(threads) : undefined;
     const { counters, ended, events, fallback, libssl, tls } = options;
@@ -113,7 +120,7 @@ export class ServerThreads {
       data: (index) => jobData(config, { ...shared, index }),
       fds: () => this.#descriptors(),
       gone: () => mailboxes?.close(),
-      reported: (_index, id, result) => id === NEEDS_HELPER && this.#startHelper(result),
+      reported: (_index, id, result) => id === NEEDS_BACKGROUND && this.#startBackground(result),
       ended,
     });
   }
@@ -141,16 +148,16 @@ export class ServerThreads {
   /** Ends the threads with all connections. */
   async close(): Promise<void> {
     // End them first: they use descriptors that the serving threads close at their end.
-    await this.#helpers.close([Helper.LISTINGS, Helper.UPLOADS, Helper.ARCHIVES]);
+    await this.#background.close([Background.LISTINGS, Background.UPLOADS, Background.ARCHIVES]);
     await this.#pool.close();
-    await this.#helpers.close();
+    await this.#background.close();
   }
 
-  #startHelper(helper: number): void {
-    const fds = this.#helpers.start(helper);
+  #startBackground(thread: number): void {
+    const fds = this.#background.start(thread);
     if (fds === undefined) return;
     // It is rejected when the threads end.
-    this.#pool.call({ helper, fds } satisfies Command).catch(() => {});
+    this.#pool.call({ thread, fds } satisfies Command).catch(() => {});
   }
 
   /** Descriptors of one thread: see server_job.ts. */

@@ -14,7 +14,7 @@ import { openRoot, type Root, type Symlinks } from "../../files/open_root.ts";
 import type { Listing, ListingSort } from "../../rules/listing.ts";
 import { renderListing, statusOfError } from "../../rules/messages.ts";
 import type { Dotfiles } from "../../rules/target.ts";
-import { serveFrames } from "../helpers/frame_server.ts";
+import { serveFrames } from "../background/frame_server.ts";
 import { restrictThread } from "../thread/sandbox.ts";
 
 /** A folder that is listed. */

@@ -1,7 +1,7 @@
 /** Listings of folders, cached briefly and rendered by a thread of their own. @module */
 
 import { mountOf } from "../../../sys/file/mounts.ts";
-import type { HelperLink } from "../helpers/helper_link.ts";
+import type { BackgroundLink } from "../background/background_link.ts";
 import type { FileVersion } from "../../../sys/file/file_version.ts";
 import type { Loop } from "../../../threads/loop/loop.ts";
 import type { OpenFile } from "../../files/open_root.ts";
@@ -40,7 +40,7 @@ interface Pending {
 export interface ListingsOptions {
   readonly loop: Loop;
   /** The listing thread. */
-  readonly link: HelperLink;
+  readonly link: BackgroundLink;
   /** Time to cache a page, in milliseconds. A page expires at once if its folder changes. */
   readonly validMs: number;
   /** Makes the pages of folders that other machines and processes have. */

@@ -5,7 +5,7 @@ import { mountOf } from "../../../sys/file/mounts.ts";
 import * as raw from "../../../sys/raw/mod.ts";
 import type { Loop } from "../../../threads/loop/loop.ts";
 import type { OpenFile } from "../../files/open_root.ts";
-import { HelperLink } from "../helpers/helper_link.ts";
+import { BackgroundLink } from "../background/background_link.ts";
 import type { ListingRequest } from "../listing/listing_thread.ts";
 import type { Representation } from "../../rules/representation.ts";
 import type { SharedFile } from "../response/shared_file.ts";
@@ -22,7 +22,7 @@ export interface RemoteFilesOptions {
   /** Most calls that wait for one mount, so that one that does not answer takes up no more connections. */
   readonly most: number;
   /** The thread of a slot. */
-  linkOf(slot: number): HelperLink;
+  linkOf(slot: number): BackgroundLink;
 }
 
 /** Is given the answer, or `null` where there will be none. */

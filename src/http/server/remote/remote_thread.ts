@@ -12,7 +12,7 @@ import { copyStep } from "../../../move/engine/step/memory.ts";
 import type { JobContext } from "../../../threads/job.ts";
 import { FolderReader } from "../../files/folder.ts";
 import { type OpenFile, openRoot, type Root } from "../../files/open_root.ts";
-import { type FrameAnswerer, serveFrames } from "../helpers/frame_server.ts";
+import { type FrameAnswerer, serveFrames } from "../background/frame_server.ts";
 import { type ListingJobData, pageFor, withStatus } from "../listing/listing_thread.ts";
 import { readFolders } from "../sites/options.ts";
 import { restrictThread } from "../thread/sandbox.ts";

@@ -1,6 +1,6 @@
 /** Asks the disk thread to read files into the page cache. @module */
 
-import type { HelperLink } from "../helpers/helper_link.ts";
+import type { BackgroundLink } from "../background/background_link.ts";
 import type { SharedFile } from "../response/shared_file.ts";
 
 /** A request: `{ u32 fd, f64 offset, f64 length }`. */
@@ -38,11 +38,11 @@ interface Pending {
 
 /** Requests of a serving thread to the disk thread. */
 export class PrefetchClient {
-  readonly #link: HelperLink;
+  readonly #link: BackgroundLink;
   readonly #pending = new Map<number, Pending>();
   #lastId = 0;
 
-  constructor(link: HelperLink) {
+  constructor(link: BackgroundLink) {
     this.#link = link;
   }
 

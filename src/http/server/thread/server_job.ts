@@ -16,15 +16,15 @@ import { useLibssl } from "../../../../ffi/libssl/mod.ts";
 import { TlsDialer } from "../../../tls/client/dialer.ts";
 import { TlsAcceptor } from "../../../tls/acceptor.ts";
 import {
+  Background,
   type Command,
   Counter,
   COUNTERS,
-  Helper,
   type JobData,
-  NEEDS_HELPER,
+  NEEDS_BACKGROUND,
 } from "../control/config.ts";
 import { Guard } from "../auth/guard.ts";
-import { HelperLink } from "../helpers/helper_link.ts";
+import { BackgroundLink } from "../background/background_link.ts";
 import { PrefetchClient } from "./prefetch_client.ts";
 import { AccessLog } from "./access_log.ts";
 import { pinFallback } from "../proxy/options.ts";
@@ -90,12 +90,12 @@ export function run(job: JobContext): void {
     for (const root of roots) root.close();
     throw cause;
   }
-  const links = new Map<number, HelperLink>();
-  const linkOf = (helper: number): HelperLink => {
-    let link = links.get(helper);
+  const links = new Map<number, BackgroundLink>();
+  const linkOf = (thread: number): BackgroundLink => {
+    let link = links.get(thread);
     if (link === undefined) {
-      link = new HelperLink(loop, () => job.complete(NEEDS_HELPER, helper));
-      links.set(helper, link);
+      link = new BackgroundLink(loop, () => job.complete(NEEDS_BACKGROUND, thread));
+      links.set(thread, link);
     }
     return link;
   };
@@ -108,19 +108,19 @@ export function run(job: JobContext): void {
   const listings = sites.some(({ settings }) => settings.listing)
     ? new Listings({
       loop,
-      link: linkOf(Helper.LISTINGS),
+      link: linkOf(Background.LISTINGS),
       validMs: cache.validMs,
       remote,
       grant: (reply, waiter) => site.lookups.grant(reply, waiter),
     })
     : null;
   const uploads = !sites.some(({ upload }) => upload !== null) ? null : new Uploads({
-    link: linkOf(Helper.UPLOADS),
+    link: linkOf(Background.UPLOADS),
     sites,
     siteOf: (head) => site.indexOf(head),
   });
   const archives = !sites.some(({ archives }) => archives !== null) ? null : new Archives({
-    link: linkOf(Helper.ARCHIVES),
+    link: linkOf(Background.ARCHIVES),
     grant: (reply, waiter) => site.lookups.grant(reply, waiter),
   });
   const site: Sites = buildSites(sites, roots, {
@@ -144,7 +144,7 @@ export function run(job: JobContext): void {
   let drainId = 0;
   const service: Service = new Service({
     loop,
-    disk: new PrefetchClient(linkOf(Helper.DISK)),
+    disk: new PrefetchClient(linkOf(Background.DISK)),
     site,
     remote,
     accessLog,
@@ -179,8 +179,8 @@ export function run(job: JobContext): void {
   });
 
   function obey({ id, command }: WorkerCommand<Command>): void {
-    if (typeof command === "object" && "helper" in command) {
-      linkOf(command.helper).connect(command.fds[index] ?? -1);
+    if (typeof command === "object" && "thread" in command) {
+      linkOf(command.thread).connect(command.fds[index] ?? -1);
       return job.complete(id, 0);
     }
     if (typeof command === "object") {
@@ -213,7 +213,7 @@ export function run(job: JobContext): void {
     site.clear();
     listings?.close();
     // The last answers may have descriptors.
-    links.get(Helper.ARCHIVES)?.readAll();
+    links.get(Background.ARCHIVES)?.readAll();
     remote.end();
     for (const link of links.values()) link.close();
     uploads?.close();

@@ -14,7 +14,7 @@ import { canName } from "../../../threads/blocking/unnamed_file.ts";
 import { openWhole, walk } from "../../files/near.ts";
 import type { Symlinks } from "../../files/open_root.ts";
 import { openFolder } from "../../files/paths_below.ts";
-import { serveFrames } from "../helpers/frame_server.ts";
+import { serveFrames } from "../background/frame_server.ts";
 import { restrictThread } from "../thread/sandbox.ts";
 import type { SiteConfig } from "../sites/options.ts";
 import { callOf, type NewFile, newFileOf, resultMessage, UploadCall } from "./messages.ts";

@@ -14,7 +14,7 @@ import {
   type Upload,
   type UploadConfig,
 } from "../../upload/rules.ts";
-import type { HelperLink } from "../helpers/helper_link.ts";
+import type { BackgroundLink } from "../background/background_link.ts";
 import { Field } from "../parser/field_names.ts";
 import { CHUNKED } from "../parser/message_rules.ts";
 import type { RequestHead } from "../parser/request_head.ts";
@@ -50,7 +50,7 @@ export interface UploadRequest {
 /** Parts and callbacks of {@linkcode Uploads}. */
 export interface UploadsOptions {
   /** The thread that stores. */
-  readonly link: HelperLink;
+  readonly link: BackgroundLink;
   readonly sites: readonly SiteConfig[];
   /** Returns the index of the folder of a request, or -1. */
   siteOf(head: RequestHead): number;

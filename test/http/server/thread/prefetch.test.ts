@@ -2,14 +2,14 @@
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { HelperLink } from "../../../../src/http/server/helpers/helper_link.ts";
+import { BackgroundLink } from "../../../../src/http/server/background/background_link.ts";
 import {
   answerOf,
   PrefetchClient,
   requestOf,
 } from "../../../../src/http/server/thread/prefetch_client.ts";
 import { SharedFile } from "../../../../src/http/server/response/shared_file.ts";
-import { Frames } from "../../../../src/http/server/helpers/frames.ts";
+import { Frames } from "../../../../src/http/server/background/frames.ts";
 import * as sys from "../../../../src/sys/mod.ts";
 import { Timer } from "../../../../src/threads/loop/timers.ts";
 import { scoped } from "../../../_kit/fds.ts";
@@ -31,11 +31,10 @@ describe("Disk", () => {
       let started = 0;
       let users = 0;
       const file = new SharedFile({ fd: 7, size: 1, close: () => users = -1 });
-      const link = new HelperLink(loop, () => started++);
+      const link = new BackgroundLink(loop, () => started++);
       const disk = new PrefetchClient(link);
       const heard: number[] = [];
-      const ask = (at: number) =>
-        disk.ask(file, at, 1, { onDisk: (result) => heard.push(result) });
+      const ask = (at: number) => disk.ask(file, at, 1, { onDisk: (result) => heard.push(result) });
       let asked = 0;
       while (asked < MANY && ask(asked) !== 0) asked++;
       assert.ok(asked > 16 && asked < MANY, `${asked} under way`);
@@ -70,7 +69,7 @@ describe("Disk", () => {
       const { loop, run, stop, turns } = testLoop(scope);
       const [ours, theirs] = pair();
       let started = 0;
-      const link = new HelperLink(loop, () => started++);
+      const link = new BackgroundLink(loop, () => started++);
       link.connect(ours);
       const file = new SharedFile({ fd: 0, size: 1, close() {} });
       const disk = new PrefetchClient(link);

@@ -2,8 +2,8 @@
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { Frames } from "../../../../src/http/server/helpers/frames.ts";
-import { HelperLink } from "../../../../src/http/server/helpers/helper_link.ts";
+import { Frames } from "../../../../src/http/server/background/frames.ts";
+import { BackgroundLink } from "../../../../src/http/server/background/background_link.ts";
 import * as sys from "../../../../src/sys/mod.ts";
 import type { Loop } from "../../../../src/threads/loop/loop.ts";
 import { Timer } from "../../../../src/threads/loop/timers.ts";
@@ -31,14 +31,14 @@ function helper(loop: Loop, number: number): number {
 
 const END = Uint8Array.of(0);
 
-describe("HelperLink", () => {
+describe("BackgroundLink", () => {
   it(
     "starts a helper again that has ended, and tells it nothing that was meant for the last one",
     scoped((scope) => {
       const { loop, run, stop } = testLoop(scope);
       const answers: string[] = [];
       let started = 0;
-      const link = new HelperLink(loop, () => link.connect(helper(loop, ++started)));
+      const link = new BackgroundLink(loop, () => link.connect(helper(loop, ++started)));
       const ask = (request: number, serial?: number) =>
         link.send(
           Uint8Array.of(request),
@@ -78,7 +78,7 @@ describe("HelperLink", () => {
     scoped((scope) => {
       const { loop, run, stop } = testLoop(scope);
       let started = 0;
-      const link = new HelperLink(loop, () => started++);
+      const link = new BackgroundLink(loop, () => started++);
       const answers: unknown[] = [];
       for (let i = 0; i < 3; i++) link.send(END, (answer) => answers.push(answer));
       loop.again({ onTurn: () => link.connect(-1) });
@@ -93,7 +93,7 @@ describe("HelperLink", () => {
     "takes the next helper before it has noticed the end of the last one",
     scoped((scope) => {
       const { loop, run, stop } = testLoop(scope);
-      const link = new HelperLink(loop, () => {});
+      const link = new BackgroundLink(loop, () => {});
       const [ours, theirs] = sys.socketpair(UNIX, STREAM) as [number, number];
       link.connect(ours);
       const answers: string[] = [];

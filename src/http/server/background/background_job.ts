@@ -1,5 +1,5 @@
 /**
- * A helper thread of a server, which waits for disks and other machines so that serving threads do
+ * A background thread of a server, which waits for disks and other machines so that serving threads do
  * not.
  *
  * @module

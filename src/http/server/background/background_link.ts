@@ -1,9 +1,9 @@
-/** A serving thread's connection to a helper thread, which is started when it is needed. @module */
+/** A serving thread's connection to a background thread, which is started when it is needed. @module */
 
 import type { Loop } from "../../../threads/loop/loop.ts";
 import { Frames } from "./frames.ts";
 
-/** Milliseconds before a helper that could not start, or has ended, is started again. */
+/** Milliseconds before a background thread that could not start, or has ended, is started again. */
 const RETRY_MS = 1000;
 
 /** Is given the answer, or `undefined` where there will be none. */
@@ -16,10 +16,10 @@ interface Waiting {
 }
 
 /**
- * Sends requests to a helper, and starts it for the first of them. If the helper ends, its requests
- * fail; it is started again for the first request after a second.
+ * Sends requests to a background thread, and starts it for the first of them. If the thread ends, its
+ * requests fail; it is started again for the first request after a second.
  */
-export class HelperLink {
+export class BackgroundLink {
   readonly #loop: Loop;
   readonly #start: () => void;
   readonly #waiting = new Map<number, Waiting>();
@@ -30,23 +30,23 @@ export class HelperLink {
   #serial = 0;
   #lastId = 0;
 
-  /** `start` asks for a helper; {@linkcode connect} says what came of it. */
+  /** `start` asks for a background thread; {@linkcode connect} says what came of it. */
   constructor(loop: Loop, start: () => void) {
     this.#loop = loop;
     this.#start = start;
   }
 
-  /** Whether the helper could not be started, or ended, a moment ago: requests fail. */
+  /** Whether the background thread could not be started, or ended, a moment ago: requests fail. */
   get gone(): boolean {
     return this.#frames === undefined && this.#loop.now - this.#failedAt < RETRY_MS;
   }
 
-  /** Whether there is a helper. */
+  /** Whether there is a background thread. */
   get connected(): boolean {
     return this.#frames !== undefined;
   }
 
-  /** Number of the helper: another one does not know what this one was told. */
+  /** Number of the background thread: another one does not know what this one was told. */
   get serial(): number {
     return this.#serial;
   }
@@ -54,7 +54,7 @@ export class HelperLink {
   /**
    * Sends a request. `answered` is called later.
    *
-   * @param serial The helper that it is for; any, if not given.
+   * @param serial The background thread that it is for; any, if not given.
    */
   send(message: Uint8Array, answered: Answered, serial?: number): void {
     const id = this.#lastId = (this.#lastId + 1) >>> 0;
@@ -67,7 +67,7 @@ export class HelperLink {
     else this.#send(id, waiting);
   }
 
-  /** A helper was started, or not: `fd`, which becomes the link's, is a socket to it; -1 for none. */
+  /** The thread was started, or not: `fd`, which becomes the link's, is a socket to it; -1 for none. */
   connect(fd: number): void {
     this.#starting = false;
     // The one before has ended, if its end has not been noticed yet.
@@ -82,7 +82,7 @@ export class HelperLink {
     for (const [id, waiting] of this.#waiting) this.#send(id, waiting);
   }
 
-  /** Reads the last answers, when the helper and the loop have ended. */
+  /** Reads the last answers, when the background thread and the loop have ended. */
   readAll(): void {
     this.#frames?.readAll();
   }
@@ -101,7 +101,7 @@ export class HelperLink {
   #send(id: number, waiting: Waiting): void {
     const { message } = waiting;
     waiting.message = undefined;
-    // Where it cannot be sent, the end of the helper follows.
+    // Where it cannot be sent, the end of the background thread follows.
     if (message !== undefined) this.#frames!.send(id, message);
   }
 
