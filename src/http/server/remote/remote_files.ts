@@ -5,7 +5,7 @@ import { mountOf } from "../../../sys/file/mounts.ts";
 import * as raw from "../../../sys/raw/mod.ts";
 import type { Loop } from "../../../threads/loop/loop.ts";
 import type { OpenFile } from "../../files/open_root.ts";
-import { BackgroundLink } from "../background/background_link.ts";
+import type { BackgroundLink } from "../background/background_link.ts";
 import type { ListingRequest } from "../listing/listing_thread.ts";
 import type { Representation } from "../../rules/representation.ts";
 import type { SharedFile } from "../response/shared_file.ts";

@@ -19,13 +19,14 @@ const LATER_MS = 1100;
 /** A helper that answers with its number and the request, until it is told to end. */
 function helper(loop: Loop, number: number): number {
   const [ours, theirs] = sys.socketpair(UNIX, STREAM) as [number, number];
-  const frames: Frames = new Frames(loop, theirs, {
-    received(id, [request]) {
+  const handler = {
+    received(id: number, [request]: Uint8Array) {
       if (request === 0) loop.close(theirs);
       else frames.send(id, Uint8Array.of(number, request!));
     },
     ended: () => loop.close(theirs),
-  });
+  };
+  const frames = new Frames(loop, theirs, handler);
   return ours;
 }
 

@@ -41,15 +41,16 @@ describe("Disk", () => {
       const [ours, theirs] = pair();
       scope.fd(theirs);
       const offsets: number[] = [];
-      const thread = new Frames(loop, theirs, {
-        received(id, message) {
+      const handler = {
+        received(id: number, message: Uint8Array) {
           const { fd, length, offset } = requestOf(message);
           assert.deepEqual([fd, length], [7, 1]);
           offsets.push(offset);
           thread.send(id, answerOf(offset === 3 ? -5 : 0));
         },
         ended() {},
-      });
+      };
+      const thread = new Frames(loop, theirs, handler);
       link.connect(ours);
       const task = { onTurn: () => heard.length < asked ? loop.again(task) : stop() };
       loop.again(task);
