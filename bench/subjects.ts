@@ -12,14 +12,13 @@ export interface Subject {
   readonly name: string;
   /**
    * - `sluice`: sluice by sendfile, subject to the limits
-   * - `copies`: sluice where the runtime hides the descriptor, so that it must copy
    * - `pipe`: `fs.createReadStream().pipe(res)`
    * - `naive`: sendfile without checking the page cache
    * - `own`: the runtime's own way of serving files
    * - `nginx`, `nginx-off`: with `sendfile` on and off
    * - `package`: a JavaScript package that serves folders
    */
-  readonly kind: "sluice" | "copies" | "pipe" | "naive" | "own" | "nginx" | "nginx-off" | "package";
+  readonly kind: "sluice" | "pipe" | "naive" | "own" | "nginx" | "nginx-off" | "package";
   /** Its name as a peer; `undefined` for sluice. */
   readonly peer: PeerName | undefined;
   /** The JavaScript runtime; `undefined` for nginx. */
@@ -49,7 +48,7 @@ const FILES: Record<RuntimeName, readonly File[]> = {
   "bun": [
     ["sluice", "net_sluice", "sendFile(socket), node:net"],
     ["sluice", "bun_listen_sluice", "sendFile(socket), Bun.listen"],
-    ["copies", "http_sluice", "sendFile(res), which has to copy"],
+    ["sluice", "http_sluice", "sendFile(res), node:http"],
     NAIVE,
     ["own", "bun_serve", "Bun.serve, Bun.file", "bun"],
     PIPE,

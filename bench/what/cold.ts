@@ -49,7 +49,7 @@ export async function cold(context: Context): Promise<Report> {
   note(`writing ${STREAMS} files of 1 GiB`);
   const large = Array.from({ length: STREAMS }, (_, i) => workspace.file(`large-${i}`, SIZE));
   const small = workspace.file("small", 1024);
-  const subjects = findSubjects(context, ["nginx-off", "copies"]);
+  const subjects = findSubjects(context, ["nginx-off"]);
   const all: Measured[] = subjects.map((subject) => ({ subject, rounds: [] }));
   for (let round = 1; round <= rounds; round++) {
     for (const { subject, rounds } of all) {

@@ -52,7 +52,6 @@ export const unpinned: Benchmark = (context) => {
     "naive",
     "pipe",
     "own",
-    "copies",
     "package",
     "nginx-off",
   ]);

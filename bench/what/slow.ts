@@ -48,7 +48,7 @@ export async function slow(context: Context): Promise<Report> {
   const { workspace, rounds, note } = context;
   const large = workspace.file("large", SIZE);
   const small = workspace.file("small", 1024);
-  const subjects = findSubjects(context, ["nginx-off", "copies"]);
+  const subjects = findSubjects(context, ["nginx-off"]);
   const all: Measured[] = subjects.map((subject) => ({ subject, rounds: [] }));
   for (let round = 1; round <= rounds; round++) {
     for (const { subject, rounds } of all) {

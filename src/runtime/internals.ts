@@ -11,6 +11,7 @@
  * | `socket.server._handle.fd` (Node.js, Bun), its `fdForIpc()` (Deno), `socket.listener.fd` of Bun's sockets | the listener of this connection | each use: it listens, on the port of the connection |
  * | `_handle.writeQueueSize` (Node.js) | bytes that libuv buffers | each use: a number; the documented `writableLength` must also be 0 |
  * | `_handle.reading`, `readStop()`, `readStart()` (Node.js), `readStop()` (Deno), `pause()` (Bun) | reading stops at once | each use: types; on Node.js `bytesRead` must not change until reading restarts |
+ * | a descriptor of the process with both addresses of a response's socket (Bun) | the connection of that response | each use: getsockname(2) and getpeername(2) of the duplicate; TCP_INFO, for all that passes through Bun |
  * | `response._header`, `_headerSent`, `_hasBody` | the head, whether it was passed to the socket, whether a body follows | each use: types, the text of a status line, agreement with `headersSent` |
  * | `socket._httpMessage` | the response that owns the socket | each use: `response.socket` before the first byte |
  * | `_handle._parentWrap.stream` of a `TLSSocket`; the listener `tlsConnectionListener` (Node.js) | the stream that sluice made; what starts TLS | each use: a stream that sluice made; the name |

@@ -55,7 +55,8 @@ export function contentLength(res: ServerResponse): number | undefined {
  * Whether the body of this response may bypass the runtime.
  *
  * It may not if there is no body, or if the response is patched (compression, test doubles),
- * chunked, counted by the runtime, encrypted by it or HTTP/2, or if the runtime hides the descriptor.
+ * chunked, counted by the runtime, encrypted by it or HTTP/2, or if the runtime hides the descriptor
+ * (see bun_response.ts).
  * Check again once the head has been sent: listeners may change the response until then.
  */
 export function isEligible(res: ServerResponse): boolean {
@@ -63,12 +64,16 @@ export function isEligible(res: ServerResponse): boolean {
   // If both are the same function, a patch of ServerResponse.prototype shows as well.
   const { write, end } = OutgoingMessage.prototype;
   if (!(res instanceof ServerResponse) || res.write !== write || res.end !== end) return false;
+  const socket = res.socket ?? socketAhead(res);
+  return isUncounted(res) && isKnownResponse(res) && socket !== null && takesPlaintext(socket);
+}
+
+/** Whether the response is open, has a body, and nothing between it and the connection counts that. */
+export function isUncounted(res: ServerResponse): boolean {
   const open = !res.writableEnded && !res.destroyed;
   const counted = res.chunkedEncoding || res.hasHeader("transfer-encoding") ||
     res.strictContentLength;
-  const socket = res.socket ?? socketAhead(res);
-  return open && !counted && isKnownResponse(res) && hasBody(res) && socket !== null &&
-    takesPlaintext(socket);
+  return open && !counted && hasBody(res);
 }
 
 /** The socket that a response will get once the responses before it are done (pipelining). */

@@ -9,6 +9,12 @@ export const SOL_TCP = 6;
 /** `TCP_NODELAY` */
 export const TCP_NODELAY = 1;
 const TCP_NOTSENT_LOWAT = 25;
+const TCP_INFO = 11;
+/** Offsets in `struct tcp_info` of linux/tcp.h (4.19). */
+const NOTSENT_AT = 144;
+const SENT_AT = 200;
+const RESENT_AT = 208;
+const INFO_BYTES = 216;
 
 /**
  * Unsent bytes in the kernel above which the socket counts as full.
@@ -45,6 +51,17 @@ export class CorkGuard {
     const fd = this.#connection.fd();
     if (fd >= 0) raw.setsockopt(fd, SOL_TCP, platform.socket.TCP_CORK, 0);
   }
+}
+
+/** Bytes that a TCP connection was given since it began, modulo 2^32; -1 if the kernel does not tell. */
+export function bytesGiven(fd: number): number {
+  const info = new Uint8Array(INFO_BYTES);
+  if (raw.getsockoptBytes(fd, SOL_TCP, TCP_INFO, info) < INFO_BYTES) return -1;
+  const view = new DataView(info.buffer);
+  const [sent, resent, notSent] = [SENT_AT, RESENT_AT, NOTSENT_AT].map((at) =>
+    view.getUint32(at, true)
+  ) as [number, number, number];
+  return sent - resent + notSent >>> 0;
 }
 
 /** Limits the unsent bytes in the kernel. Fails harmlessly on sockets other than TCP. */

@@ -7,6 +7,14 @@ import { type AddressInfo, connect, type Socket } from "node:net";
 import type { TransferEvent } from "../../src/move/engine/diagnostics.ts";
 import { HOST } from "./targets_net.ts";
 
+/**
+ * Whether bytes of `sendFile()` leave by the descriptor of a response of `node:http`. Bun hides that, and
+ * sluice looks for it where it is worth that.
+ */
+export function bypassesHttp(bytes: number): boolean {
+  return DESCRIPTOR || bytes >= 192 * 1024;
+}
+
 /** Whether responses of `node:http` expose their descriptor: Bun's do not. */
 export const DESCRIPTOR: boolean = !("Bun" in globalThis);
 

@@ -1,5 +1,6 @@
 /** Every kind of target that `sendFile` supports, with a peer at its other end. @module */
 
+import { bypassesHttp } from "./serve.ts";
 import type { SendMethod, SendTarget } from "../../src/move/send_file/types.ts";
 import { runtime } from "../../ffi/mod.ts";
 import type { Reader } from "./bytes.ts";
@@ -37,6 +38,8 @@ export interface Target {
   readonly kind: "socket" | "response" | "descriptor";
   /** How the bytes should move on this runtime. */
   readonly method: SendMethod;
+  /** The same for a number of bytes, of which some runtimes copy few. */
+  methodFor(bytes: number): SendMethod;
   /** Reason why this runtime has no such target. */
   readonly skip: string | false;
   open(): Promise<Pair>;
@@ -51,13 +54,11 @@ const onlyDeno = RUNTIME === "deno" ? false : "only Deno has Deno.listen and Den
 // Reasons for a copy:
 // - encrypted: the kernel would send the file's bytes in plain text;
 // - HTTP/2: its frames share the connection with other streams;
-// - Bun's node:http hides the descriptor;
 // - Deno exposes the descriptor only of accepted TCP connections.
-const hiddenByBun: SendMethod = RUNTIME === "bun" ? "copy" : "sendfile";
 
 /** All targets, on every runtime: those that it lacks are skipped with the reason. */
 export const TARGETS: readonly Target[] = [
-  row("response of node:http", "response", hiddenByBun, response.openHttp),
+  row("response of node:http", "response", "sendfile", response.openHttp),
   row("response of node:https", "response", "copy", response.openHttps),
   row("response of node:http2", "response", "copy", response.openHttp2),
   row("accepted net.Socket", "socket", "sendfile", net.openAccepted),
@@ -107,5 +108,9 @@ function row(
   open: Target["open"],
   skip: Target["skip"] = false,
 ): Target {
-  return { name, kind, method, open, skip };
+  const methodFor = (bytes: number): SendMethod => {
+    if (bytes === 0) return "none";
+    return kind === "response" && !bypassesHttp(bytes) ? "copy" : method;
+  };
+  return { name, kind, method, methodFor, open, skip };
 }

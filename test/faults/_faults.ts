@@ -84,18 +84,12 @@ function usualOf(deed: string): Promise<number> {
   return usual.get(deed)!;
 }
 
-/** Deeds that make other calls on some runtime. */
-const OTHER_CALLS: Record<string, string | false> = {
-  response: "Bun" in globalThis &&
-    "node:http of Bun hides the descriptor, so that bytes are copied",
-};
-
 /** Deeds whose source is a path, which their errors name. */
 const BY_PATH: ReadonlySet<string> = new Set(["socket", "response", "descriptor", "transferred"]);
 
 /** Tests that what the kernel refuses harms nothing else. */
 export function testFault({ deed, inject, own = false, ends }: Fault): void {
-  const skip = NO_STRACE || (OTHER_CALLS[deed] ?? false);
+  const skip = NO_STRACE;
   if (skip === false) deeds.add(deed);
   it(`${deed}, ${inject}`, { skip }, async () => {
     const most = await usualOf(deed);

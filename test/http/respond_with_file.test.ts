@@ -19,7 +19,7 @@ import {
 import { capabilities, sendFile } from "../../src/mod.ts";
 import { sha256 } from "../_kit/bytes.ts";
 import { assertClosed } from "../_kit/leaks.ts";
-import { Client, DESCRIPTOR, recording } from "../_kit/serve.ts";
+import { Client, recording } from "../_kit/serve.ts";
 import { listen, stop } from "../_kit/targets_net.ts";
 import { big, MODIFIED, TWENTY, www } from "./_site.ts";
 
@@ -64,7 +64,7 @@ after(async () => {
 });
 
 /** Bytes that leave by sendfile(2), of the body of `big.bin`. */
-const SENT = DESCRIPTOR && capabilities().backend !== null ? big.length : 0;
+const SENT = capabilities().backend !== null ? big.length : 0;
 
 /** What the last request came to. */
 let last: Promise<FileSent | Response>;

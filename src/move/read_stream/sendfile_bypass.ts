@@ -35,6 +35,8 @@ export interface FileReadable extends ReadStream {
 /** A destination that sluice may write to without the runtime. */
 export type Destination = ServerResponse | Socket;
 
+type SentBody = Omit<ResponseBody, "write">;
+
 /** The part of a file that remains to be sent. */
 export interface Rest {
   readonly start: number;
@@ -114,7 +116,7 @@ export class SendfileBypass {
   readonly #rest: Rest;
   readonly #progress: TransferProgress;
   readonly #ended: (end: SendfileBypassEnd) => void;
-  #body: ResponseBody | null = null;
+  #body: SentBody | null = null;
   #pump: Pump | undefined;
   #over = false;
 
@@ -172,7 +174,7 @@ export class SendfileBypass {
     else if (!this.#over) this.#finish("failed");
   }
 
-  #pumpTo({ connection, cork }: ResponseBody): void {
+  #pumpTo({ connection, cork }: SentBody): void {
     const { start, length } = this.#rest;
     this.#progress.begin();
     const options = { file: this.#stream.fd, start, length, connection, progress: this.#progress };

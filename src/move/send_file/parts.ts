@@ -53,7 +53,7 @@ async function sendAllParts(
   const sendAll = async (body: ResponseBody | null): Promise<void> => {
     for (const part of parts) {
       // Through the runtime's own write, so that no bytes of ours wait in a cork at the end.
-      if (part instanceof Uint8Array) await taken(sink.write(part), progress);
+      if (part instanceof Uint8Array) await taken((body ?? sink).write(part), progress);
       else if (body === null) await copyRange(file.fd, part, sink, progress);
       else {
         written.add(res);

@@ -38,8 +38,9 @@ const busy = new WeakMap<object, Promise<unknown>>();
  * Transfer-Encoding or Trailer), and Content-Type unless you did, sends the body and ends the
  * response. If the headers are sent and carry no Content-Length, the bytes are copied, and `method`
  * says so; another Content-Length than this length is refused. On a socket, it sends the file
- * and leaves the socket open. If the runtime hides the descriptor (Bun's `node:http`, outgoing
- * connections of Deno) or encrypts, it copies through the runtime's own writes.
+ * and leaves the socket open. If the runtime hides the descriptor (outgoing connections of Deno) or
+ * encrypts, it copies through the runtime's own writes. So it does in Bun's `node:http` below 192 KiB,
+ * where finding the descriptor costs more.
  *
  * Write nothing else to the connection until the promise settles. A second `sendFile` to the same
  * socket waits for the first one.

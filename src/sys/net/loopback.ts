@@ -1,6 +1,7 @@
 /** TCP tuning for connections within this machine. @module */
 
-import { decodeAddress, MAX_ADDRESS, type SocketAddress } from "./address.ts";
+import type { SocketAddress } from "./address.ts";
+import { localName, peerName } from "./names.ts";
 import * as raw from "../raw/mod.ts";
 import { SocketLevel, SocketOption, TcpOption } from "../flags/socket.ts";
 
@@ -39,7 +40,7 @@ export function withoutPacing(fd: number): void {
  */
 export function unpaced(fd: number): boolean {
   if (!isPaced(fd)) return false;
-  const peer = addressBy(raw.getpeername, fd);
+  const peer = peerName(fd);
   if (peer === undefined || !isLoopback(peer)) return false;
   return raw.setsockoptBytes(fd, SocketLevel.TCP, TcpOption.CONGESTION, PLAIN) === 0;
 }
@@ -55,7 +56,7 @@ export function unpaceListener(listener: number, connection: number): void {
   const { ACCEPTCONN } = SocketOption;
   if (raw.getsockopt(listener, SocketLevel.SOCKET, ACCEPTCONN, word) !== 0 || word[0] !== 1) return;
   if (!isPaced(listener)) return;
-  const [bound, own] = [listener, connection].map((fd) => addressBy(raw.getsockname, fd));
+  const [bound, own] = [listener, connection].map(localName);
   if (bound === undefined || !isLoopback(bound)) return;
   if (portOf(bound) === portOf(own)) withoutPacing(listener);
 }
@@ -64,15 +65,6 @@ export function unpaceListener(listener: number, connection: number): void {
 export function isPaced(fd: number): boolean {
   const { CONGESTION } = TcpOption;
   return raw.getsockopt(fd, SocketLevel.TCP, CONGESTION, word) === 0 && word[0] === paced;
-}
-
-function addressBy(
-  call: (fd: number, target: Uint8Array) => number,
-  fd: number,
-): SocketAddress | undefined {
-  const bytes = new Uint8Array(MAX_ADDRESS);
-  const length = call(fd, bytes);
-  return length > 0 ? decodeAddress(bytes.subarray(0, length)) : undefined;
 }
 
 function portOf(address: SocketAddress | undefined): number | undefined {

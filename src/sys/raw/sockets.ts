@@ -7,6 +7,7 @@ import { ownBytes, sizeOf } from "../../bytes.ts";
 import { libc } from "../libc.ts";
 
 const int = new Cell(4);
+const option = new Cell(256);
 /** Room for every kind of address: `struct sockaddr_storage`. */
 const name = new Cell(128);
 /** Filled by socketpair(2): the caller's array may be too short. */
@@ -88,6 +89,24 @@ export function getsockopt(fd: number, level: number, name: number, out: Int32Ar
   const result = fold(libc().getsockopt(fd, level, name, int.address, length.address));
   out[0] = int.view.getInt32(0, true);
   return result;
+}
+
+/**
+ * `getsockopt(fd, level, name, target, &length)`, for values of up to 256 bytes: their length in bytes,
+ * or `-errno`.
+ */
+export function getsockoptBytes(
+  fd: number,
+  level: number,
+  name: number,
+  target: Uint8Array,
+): number {
+  length.view.setInt32(0, Math.min(target.length, option.bytes.length), true);
+  const result = fold(libc().getsockopt(fd, level, name, option.address, length.address));
+  if (result < 0) return result;
+  const stored = length.view.getInt32(0, true);
+  target.set(option.bytes.subarray(0, stored));
+  return stored;
 }
 
 /** `setsockopt(fd, level, name, &value, 4)`. */

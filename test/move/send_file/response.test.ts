@@ -13,7 +13,7 @@ import { sendFile } from "../../../src/move/send_file/send_file.ts";
 import type { SendFileOptions, SendResult } from "../../../src/move/send_file/types.ts";
 import { Folder, noise, Reader, sha256 } from "../../_kit/bytes.ts";
 import { describeWithoutLeaks } from "../../_kit/leaks.ts";
-import { RUNTIME } from "../../_kit/targets.ts";
+import { bypassesHttp } from "../../_kit/serve.ts";
 import { HOST, listen, stop } from "../../_kit/targets_net.ts";
 
 const folder = new Folder();
@@ -21,8 +21,7 @@ const content = noise(200_000);
 const path = folder.file(content, ".png");
 after(() => folder.remove());
 
-/** Bun's `node:http` shows no descriptor. */
-const METHOD = RUNTIME === "bun" ? "copy" : "sendfile";
+const methodOf = (bytes: number) => bypassesHttp(bytes) ? "sendfile" : "copy";
 
 interface Exchange {
   readonly status: number;
@@ -79,7 +78,7 @@ describeWithoutLeaks("sendFile() to a response", { warmUp }, () => {
   it("sets Content-Length and Content-Type, and ends the response", async () => {
     let response: ServerResponse | undefined;
     const result = await exchange((res) => sendFile(response = res, path));
-    assertSent(result, METHOD);
+    assertSent(result, methodOf(content.length));
     assert.equal(result.headers["content-length"], "200000");
     assert.equal(result.headers["content-type"], "image/png");
     assert.equal(response!.writableEnded, true);
@@ -90,7 +89,7 @@ describeWithoutLeaks("sendFile() to a response", { warmUp }, () => {
       res.statusCode = 206;
       return sendFile(res, path, range);
     });
-    assertSent(result, METHOD, part);
+    assertSent(result, methodOf(part.length), part);
     assert.equal(result.status, 206);
     assert.equal(result.headers["content-length"], "200");
   });
@@ -102,7 +101,7 @@ describeWithoutLeaks("sendFile() to a response", { warmUp }, () => {
       res.setHeader("Content-Length", 5);
       return sendFile(res, path);
     });
-    assertSent(result, METHOD);
+    assertSent(result, methodOf(content.length));
     assert.equal(result.headers["content-type"], "text/x-test");
     assert.equal(result.headers.etag, '"1"');
     assert.equal(result.headers["content-length"], "200000");
@@ -137,7 +136,7 @@ describeWithoutLeaks("sendFile() to a response", { warmUp }, () => {
       res.writeHead(206, { "Content-Length": "200", "X-A": "1" });
       return sendFile(res, path, range);
     });
-    assertSent(result, METHOD, part);
+    assertSent(result, methodOf(part.length), part);
     assert.equal(result.headers["x-a"], "1");
   });
 
@@ -147,7 +146,7 @@ describeWithoutLeaks("sendFile() to a response", { warmUp }, () => {
       res.flushHeaders();
       return sendFile(res, path);
     });
-    assertSent(result, METHOD);
+    assertSent(result, methodOf(content.length));
   });
 
   it("copies after headers with a larger length, for the owner may have written more", async () => {

@@ -2,9 +2,11 @@
 
 import type { ServerResponse } from "node:http";
 import type { Socket } from "node:net";
+import { bunConnectionOf, mayBypassBun } from "../../../runtime/bun_response.ts";
 import {
   contentLength,
   isEligible,
+  isUncounted,
   responseConnection,
   sendHead,
   socketOf,
@@ -14,11 +16,14 @@ import { CorkGuard } from "../../../runtime/tcp.ts";
 import type { RuntimeConnection } from "../../../runtime/types.ts";
 import { available } from "../../../sys/libc.ts";
 import { connectionClosed } from "./closed.ts";
+import { streamSink } from "./sink.ts";
 
 /** A response whose head has been sent, in a cork that its owner ends. */
 export interface ResponseBody {
   readonly connection: RuntimeConnection;
   readonly cork: CorkGuard;
+  /** Writes bytes through the runtime, between two others. */
+  write(bytes: Uint8Array): Promise<void>;
   /** Ends the cork, and returns the connection to the runtime. */
   close(): void;
 }
@@ -45,13 +50,17 @@ export function openBody(
   try {
     const headSent = sendHead(res);
     if (headSent && isEligible(res) && suits(contentLength(res))) {
-      body = { connection: responseConnection(res, connection), cork, close };
+      const { write } = streamSink(res);
+      body = { connection: responseConnection(res, connection), cork, write, close };
     }
     return body;
   } finally {
     if (body === null) close();
   }
 }
+
+/** Waits for a task; may be aborted. */
+type Wait = <S>(task: Promise<S>) => Promise<S>;
 
 /**
  * Calls `write` to send a body of `length` bytes, once the response has its socket.
@@ -64,17 +73,58 @@ export function openBody(
 export async function writeBody(
   res: ServerResponse,
   length: number,
-  wait: <S>(task: Promise<S>) => Promise<S>,
+  wait: Wait,
   write: (body: ResponseBody) => Promise<void>,
 ): Promise<boolean> {
-  if (!available() || !isEligible(res) || contentLength(res) !== length) return false;
-  const socket = await wait(socketOf(res));
-  if (socket === null || !takesPlaintext(socket)) throw connectionClosed({ syscall: "sendfile" });
-  const body = openBody(res, socket, (promised) => promised === length);
+  if (!available() || contentLength(res) !== length) return false;
+  const body = isEligible(res)
+    ? await openNow(res, length, wait)
+    : isUncounted(res) && mayBypassBun(res, length)
+    ? await openOnBun(res, length, wait)
+    : null;
   try {
     if (body !== null) await write(body);
     return body !== null;
   } finally {
     body?.close();
   }
+}
+
+async function openNow(
+  res: ServerResponse,
+  length: number,
+  wait: Wait,
+): Promise<ResponseBody | null> {
+  const socket = await wait(socketOf(res));
+  if (socket === null || !takesPlaintext(socket)) throw connectionClosed({ syscall: "sendfile" });
+  return openBody(res, socket, (promised) => promised === length);
+}
+
+async function openOnBun(
+  res: ServerResponse,
+  length: number,
+  wait: Wait,
+): Promise<ResponseBody | null> {
+  const opening = bunConnectionOf(res);
+  let connection: RuntimeConnection | null;
+  try {
+    connection = await wait(opening);
+  } catch (error) {
+    opening.then((late) => late?.release(), () => {});
+    throw error;
+  }
+  if (connection === null) return null;
+  const cork = new CorkGuard(connection);
+  const close = () => {
+    cork.end();
+    connection.release();
+  };
+  // Listeners may have changed the head.
+  const write = (bytes: Uint8Array) =>
+    new Promise<void>((resolve, reject) => {
+      connection.write!(bytes, (error) => error ? reject(error) : resolve());
+    });
+  if (isUncounted(res) && contentLength(res) === length) return { connection, cork, write, close };
+  close();
+  return null;
 }

@@ -1,0 +1,229 @@
+/**
+ * Responses of Bun's `node:http`.
+ *
+ * Bun hides the descriptor of such a connection, so sluice looks for it among those of the process, by
+ * both addresses. It writes to a duplicate, whose number no other connection can get.
+ *
+ * @module
+ */
+
+import type { ServerResponse } from "node:http";
+import type { Socket } from "node:net";
+import { platform } from "../../ffi/platform/mod.ts";
+import { builtin } from "../builtins.ts";
+import type { SocketAddress } from "../sys/net/address.ts";
+import { localName, peerName } from "../sys/net/names.ts";
+import * as raw from "../sys/raw/mod.ts";
+import { bytesGiven } from "./tcp.ts";
+import type { RuntimeConnection } from "./types.ts";
+
+const BUN = "Bun" in globalThis;
+
+/** `HTTP/1.1 200 ` and the empty line: more than this is before and after the fields of a head. */
+const LEAST_HEAD = 15;
+
+/** Between two looks at what Bun still holds. */
+const BUSY_MS = 5;
+
+/** Bytes below which Bun's own writes cost less: see docs/decisions/39-bun-responses.md. */
+const LEAST_BODY = 192 * 1024;
+
+/** Where the descriptor of a connection was found. */
+const found = new WeakMap<Socket, number>();
+
+/** The methods before a program has changed them, as far as sluice can tell. */
+let methods: Pick<ServerResponse, "write" | "end" | "flushHeaders"> | undefined;
+
+/**
+ * Whether a body of this length might bypass Bun, if {@linkcode bunConnectionOf} agrees. The methods of
+ * the response must be as at the first call: one that was replaced before is taken for Bun's.
+ */
+export function mayBypassBun(res: ServerResponse, length: number): boolean {
+  const { ServerResponse } = builtin("http");
+  if (!BUN || length < LEAST_BODY || !(res instanceof ServerResponse)) return false;
+  const { end, flushHeaders, write } = ServerResponse.prototype;
+  methods ??= { end, flushHeaders, write };
+  const { socket } = res;
+  return res.write === methods.write && res.end === methods.end &&
+    res.flushHeaders === methods.flushHeaders && res.writableLength === 0 && socket !== null &&
+    (socket as { encrypted?: boolean }).encrypted !== true &&
+    typeof socket.remotePort === "number";
+}
+
+/**
+ * Sends the head, and waits until it has left Bun: bytes on the descriptor must not overtake it.
+ *
+ * The kernel counts the bytes that it was given. It must have got at least what the fields take, while
+ * Bun says that it holds none.
+ *
+ * @returns `null` if that is not so, or if the descriptor was not found: Bun must send the body.
+ */
+export async function bunConnectionOf(res: ServerResponse): Promise<RuntimeConnection | null> {
+  const { socket } = res;
+  const fd = socket === null ? -1 : duplicateOf(socket);
+  if (fd < 0) return null;
+  const connection = new BunResponse(res, socket!, fd);
+  const before = bytesGiven(fd);
+  const least = leastHead(res);
+  res.flushHeaders();
+  await passedOn();
+  const given = bytesGiven(fd) - before >>> 0;
+  const left = before >= 0 && given >= least && given < 2 ** 31 && !connection.queued();
+  if (left && connection.fd() >= 0) return connection;
+  connection.release();
+  return null;
+}
+
+/** Bun calls back before it passes on what was written: it does so when its handlers have returned. */
+function passedOn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
+function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+function leastHead(res: ServerResponse): number {
+  let bytes = LEAST_HEAD;
+  for (const [name, value] of Object.entries(res.getHeaders())) {
+    bytes += name.length + String(value).length + 4;
+  }
+  return bytes;
+}
+
+/** A duplicate of the descriptor of a connection; -1 if it was not found. */
+function duplicateOf(socket: Socket): number {
+  const known = found.get(socket);
+  if (known !== undefined) {
+    const fd = duplicateIf(known, socket);
+    if (fd >= 0) return fd;
+  }
+  for (const each of descriptors()) {
+    const fd = duplicateIf(each, socket);
+    if (fd < 0) continue;
+    found.set(socket, each);
+    return fd;
+  }
+  return -1;
+}
+
+function descriptors(): number[] {
+  try {
+    return builtin("fs").readdirSync("/proc/self/fd").map(Number);
+  } catch {
+    return [];
+  }
+}
+
+/** Looks at the duplicate: the number may be another file's by the next call. */
+function duplicateIf(fd: number, socket: Socket): number {
+  // Most others are no sockets, or have another peer.
+  if (!isPeer(fd, socket)) return -1;
+  const own = raw.fcntl(fd, platform.fcntl.DUPFD_CLOEXEC, 0);
+  if (own < 0) return -1;
+  if (isPeer(own, socket) && isName(localName(own), socket.localAddress, socket.localPort)) {
+    return own;
+  }
+  raw.close(own);
+  return -1;
+}
+
+function isPeer(fd: number, socket: Socket): boolean {
+  return isName(peerName(fd), socket.remoteAddress, socket.remotePort);
+}
+
+function isName(
+  name: SocketAddress | undefined,
+  address: string | undefined,
+  port: number | undefined,
+): boolean {
+  return name !== undefined && "port" in name && name.port === port && address !== undefined &&
+    plain(name.address) === plain(address);
+}
+
+/** Without the prefix of IPv4 addresses on sockets of IPv6. */
+function plain(address: string): string {
+  return address.replace(/^::ffff:(?=\d+\.)/i, "");
+}
+
+class BunResponse implements RuntimeConnection {
+  readonly #res: ServerResponse;
+  readonly #socket: Socket;
+  #fd: number;
+  #waiting: ((error?: Error | null) => void) | undefined;
+  readonly #closed = () => {
+    const waiting = this.#waiting;
+    this.#waiting = undefined;
+    this.release();
+    // Bun calls back no write of a connection that has closed.
+    waiting?.(new Error("The connection has been closed"));
+  };
+
+  constructor(res: ServerResponse, socket: Socket, fd: number) {
+    this.#res = res;
+    this.#socket = socket;
+    this.#fd = fd;
+    res.once("close", this.#closed);
+  }
+
+  fd(): number {
+    const { destroyed, socket, writableEnded } = this.#res;
+    const open = !destroyed && !writableEnded && socket === this.#socket && !socket.destroyed;
+    return open ? this.#fd : -1;
+  }
+
+  queued(): boolean {
+    return this.#res.writableLength > 0;
+  }
+
+  write(bytes: Uint8Array, done: (error?: Error | null) => void): void {
+    this.#waiting = done;
+    const settle = (error?: Error | null) => {
+      if (this.#waiting !== done) return;
+      this.#waiting = undefined;
+      done(error);
+    };
+    this.#send(bytes).then(() => settle(), settle);
+  }
+
+  /** Writes, and waits until the kernel has the bytes. */
+  async #send(bytes: Uint8Array): Promise<void> {
+    await this.#emptied();
+    const before = bytesGiven(this.#fd);
+    await new Promise<void>((resolve, reject) => {
+      this.#res.write(bytes, (error) => error ? reject(error) : resolve());
+    });
+    await this.#emptied();
+    const given = bytesGiven(this.#fd) - before >>> 0;
+    // Whatever followed on the descriptor would overtake them.
+    if (given < bytes.length) throw new Error("Bun has not passed on the bytes of a response");
+  }
+
+  async #emptied(): Promise<void> {
+    await passedOn();
+    while (this.queued() && this.fd() >= 0) await sleep(BUSY_MS);
+  }
+
+  // Bun shows no descriptor of its listener.
+  listener(): void {}
+
+  timed(): boolean {
+    return (this.#socket.timeout ?? 0) > 0;
+  }
+
+  touch(): void {
+    if (this.timed()) this.#socket.setTimeout(this.#socket.timeout!);
+  }
+
+  destroy(): void {
+    this.release();
+    this.#res.destroy();
+  }
+
+  release(): void {
+    if (this.#fd < 0) return;
+    raw.close(this.#fd);
+    this.#fd = -1;
+    this.#res.off("close", this.#closed);
+  }
+}
