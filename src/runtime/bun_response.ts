@@ -22,8 +22,11 @@ const BUN = "Bun" in globalThis;
 /** `HTTP/1.1 200 ` and the empty line: more than this is before and after the fields of a head. */
 const LEAST_HEAD = 15;
 
-/** Between two looks at what Bun still holds. */
-const BUSY_MS = 5;
+/** Looks for bytes that Bun says it has passed on. */
+const MOST_LOOKS = 200;
+
+/** Between two looks at what Bun still holds, in milliseconds. */
+export const BUSY_MS = 5;
 
 /** Bytes below which Bun's own writes cost less: see docs/decisions/39-bun-responses.md. */
 const LEAST_BODY = 192 * 1024;
@@ -75,12 +78,8 @@ export async function bunConnectionOf(res: ServerResponse): Promise<RuntimeConne
 }
 
 /** Bun calls back before it passes on what was written: it does so when its handlers have returned. */
-function passedOn(): Promise<void> {
+export function passedOn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
-}
-
-function sleep(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
 function leastHead(res: ServerResponse): number {
@@ -183,25 +182,17 @@ class BunResponse implements RuntimeConnection {
       this.#waiting = undefined;
       done(error);
     };
-    this.#send(bytes).then(() => settle(), settle);
-  }
-
-  /** Writes, and waits until the kernel has the bytes. */
-  async #send(bytes: Uint8Array): Promise<void> {
-    await this.#emptied();
     const before = bytesGiven(this.#fd);
-    await new Promise<void>((resolve, reject) => {
-      this.#res.write(bytes, (error) => error ? reject(error) : resolve());
-    });
-    await this.#emptied();
-    const given = bytesGiven(this.#fd) - before >>> 0;
-    // Whatever followed on the descriptor would overtake them.
-    if (given < bytes.length) throw new Error("Bun has not passed on the bytes of a response");
-  }
-
-  async #emptied(): Promise<void> {
-    await passedOn();
-    while (this.queued() && this.fd() >= 0) await sleep(BUSY_MS);
+    let looks = 0;
+    const look = () => {
+      if (this.#waiting !== done) return;
+      const given = bytesGiven(this.#fd) - before >>> 0;
+      if (!this.queued() && given >= bytes.length) return settle();
+      // Whatever followed on the descriptor would overtake them.
+      if (!this.queued() && ++looks > MOST_LOOKS) return settle(new Error("Bun keeps the bytes"));
+      setTimeout(look, BUSY_MS);
+    };
+    this.#res.write(bytes, (error) => error ? settle(error) : void setImmediate(look));
   }
 
   // Bun shows no descriptor of its listener.

@@ -53,15 +53,14 @@ export class CorkGuard {
   }
 }
 
+const info = new DataView(new ArrayBuffer(INFO_BYTES));
+const infoBytes = new Uint8Array(info.buffer);
+
 /** Bytes that a TCP connection was given since it began, modulo 2^32; -1 if the kernel does not tell. */
 export function bytesGiven(fd: number): number {
-  const info = new Uint8Array(INFO_BYTES);
-  if (raw.getsockoptBytes(fd, SOL_TCP, TCP_INFO, info) < INFO_BYTES) return -1;
-  const view = new DataView(info.buffer);
-  const [sent, resent, notSent] = [SENT_AT, RESENT_AT, NOTSENT_AT].map((at) =>
-    view.getUint32(at, true)
-  ) as [number, number, number];
-  return sent - resent + notSent >>> 0;
+  if (raw.getsockoptBytes(fd, SOL_TCP, TCP_INFO, infoBytes) < INFO_BYTES) return -1;
+  const sent = info.getUint32(SENT_AT, true) - info.getUint32(RESENT_AT, true);
+  return sent + info.getUint32(NOTSENT_AT, true) >>> 0;
 }
 
 /** Limits the unsent bytes in the kernel. Fails harmlessly on sockets other than TCP. */

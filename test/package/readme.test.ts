@@ -14,7 +14,6 @@ const README = readFileSync(new URL("../../README.md", import.meta.url), "utf8")
 const VIDEO = Buffer.alloc(1_000_000, "a video ");
 
 const { bun, deno } = process.versions;
-const NODE_HTTP = bun === undefined ? false : "the README shows Bun's own listener";
 const BUN_LISTEN = bun === undefined ? "the program is for Bun" : false;
 const DENO_LISTEN = deno === undefined ? "the program is for Deno" : false;
 
@@ -99,7 +98,7 @@ async function serves(name: string, sentence: string, request: string): Promise<
 describe("README.md", () => {
   const get = "GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
 
-  it("serves a file with node:http", { skip: NODE_HTTP }, () => {
+  it("serves a file with node:http", () => {
     return serves("readme_http", "Send a file with `node:http`", get);
   });
 
