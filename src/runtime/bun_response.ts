@@ -11,7 +11,7 @@ import type { ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { platform } from "../../ffi/platform/mod.ts";
 import { builtin } from "../builtins.ts";
-import type { SocketAddress } from "../sys/net/address.ts";
+import { MAX_ADDRESS, type SocketAddress } from "../sys/net/address.ts";
 import { localName, peerName } from "../sys/net/names.ts";
 import * as raw from "../sys/raw/mod.ts";
 import { bytesGiven } from "./tcp.ts";
@@ -22,6 +22,14 @@ const BUN = "Bun" in globalThis;
 /** `HTTP/1.1 200 ` and the empty line: more than this is before and after the fields of a head. */
 const LEAST_HEAD = 15;
 
+/** Numbers that the search tries, and how many bytes of the body pay for one of them. */
+const MOST_NUMBERS = 4096;
+const BYTES_FOR_NUMBER = 4096;
+
+/** Numbers that were found before. */
+const MOST_RECENT = 32;
+const recent: number[] = [];
+
 /** Looks for bytes that Bun says it has passed on. */
 const MOST_LOOKS = 200;
 
@@ -30,6 +38,9 @@ export const BUSY_MS = 5;
 
 /** Bytes below which Bun's own writes cost less: see docs/decisions/39-bun-responses.md. */
 const LEAST_BODY = 192 * 1024;
+
+/** Receives addresses. */
+const peer = new Uint8Array(MAX_ADDRESS);
 
 /** Where the descriptor of a connection was found. */
 const found = new WeakMap<Socket, number>();
@@ -59,11 +70,15 @@ export function mayBypassBun(res: ServerResponse, length: number): boolean {
  * The kernel counts the bytes that it was given. It must have got at least what the fields take, while
  * Bun says that it holds none.
  *
+ * @param length Bytes of the body: the search takes as long as they are worth.
  * @returns `null` if that is not so, or if the descriptor was not found: Bun must send the body.
  */
-export async function bunConnectionOf(res: ServerResponse): Promise<RuntimeConnection | null> {
+export async function bunConnectionOf(
+  res: ServerResponse,
+  length: number,
+): Promise<RuntimeConnection | null> {
   const { socket } = res;
-  const fd = socket === null ? -1 : duplicateOf(socket);
+  const fd = socket === null ? -1 : duplicateOf(socket, length);
   if (fd < 0) return null;
   const connection = new BunResponse(res, socket!, fd);
   const before = bytesGiven(fd);
@@ -90,45 +105,39 @@ function leastHead(res: ServerResponse): number {
   return bytes;
 }
 
-/** A duplicate of the descriptor of a connection; -1 if it was not found. */
-function duplicateOf(socket: Socket): number {
+/**
+ * A duplicate of the descriptor of a connection; -1 if it was not found for less than what `length` bytes
+ * gain. New connections often get the numbers of those that have closed, and else low ones.
+ */
+function duplicateOf(socket: Socket, length: number): number {
   const known = found.get(socket);
-  if (known !== undefined) {
-    const fd = duplicateIf(known, socket);
-    if (fd >= 0) return fd;
-  }
-  for (const each of descriptors()) {
-    const fd = duplicateIf(each, socket);
+  const likely = known === undefined ? recent : [known, ...recent];
+  const most = Math.min(MOST_NUMBERS, length / BYTES_FOR_NUMBER);
+  for (let i = -likely.length; i < most; i++) {
+    const number = i < 0 ? likely[i + likely.length]! : i;
+    const fd = duplicateIf(number, socket);
     if (fd < 0) continue;
-    found.set(socket, each);
+    found.set(socket, number);
+    if (!recent.includes(number)) recent.unshift(number);
+    recent.length = Math.min(recent.length, MOST_RECENT);
     return fd;
   }
   return -1;
 }
 
-function descriptors(): number[] {
-  try {
-    return builtin("fs").readdirSync("/proc/self/fd").map(Number);
-  } catch {
-    return [];
-  }
-}
-
 /** Looks at the duplicate: the number may be another file's by the next call. */
 function duplicateIf(fd: number, socket: Socket): number {
-  // Most others are no sockets, or have another peer.
-  if (!isPeer(fd, socket)) return -1;
+  // Most others are no sockets, or have another peer. The port is in network order: ip(7), ipv6(7).
+  if (raw.getpeername(fd, peer) < 4) return -1;
+  if ((peer[2]! << 8 | peer[3]!) !== socket.remotePort) return -1;
   const own = raw.fcntl(fd, platform.fcntl.DUPFD_CLOEXEC, 0);
   if (own < 0) return -1;
-  if (isPeer(own, socket) && isName(localName(own), socket.localAddress, socket.localPort)) {
-    return own;
-  }
+  const { localAddress, localPort, remoteAddress, remotePort } = socket;
+  const same = isName(peerName(own), remoteAddress, remotePort) &&
+    isName(localName(own), localAddress, localPort);
+  if (same) return own;
   raw.close(own);
   return -1;
-}
-
-function isPeer(fd: number, socket: Socket): boolean {
-  return isName(peerName(fd), socket.remoteAddress, socket.remotePort);
 }
 
 function isName(

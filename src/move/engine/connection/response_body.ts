@@ -105,7 +105,7 @@ async function openOnBun(
   length: number,
   wait: Wait,
 ): Promise<ResponseBody | null> {
-  const opening = bunConnectionOf(res);
+  const opening = bunConnectionOf(res, length);
   let connection: RuntimeConnection | null;
   try {
     connection = await wait(opening);
