@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import type { IncomingMessage, ServerResponse } from "node:http";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { connect } from "node:net";
 import { after, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -111,6 +111,36 @@ describeWithoutLeaks("sendFile() to a response", { skip: NO_CALLS, warmUp }, () 
       await sleep(50);
     });
     assertBodies(asked, [2]);
+  });
+
+  it("fails when the program ends the connection under a client that does not read", async () => {
+    const long = folder.file(noise(24_000_000, 5));
+    const ways: ((req: IncomingMessage, res: ServerResponse, server: Server) => unknown)[] = [
+      (_, res) => res.destroy(),
+      (req) => req.destroy(),
+      (req) => req.socket.destroy(),
+      (_req, _res, server) => server.closeAllConnections(),
+    ];
+    for (const [index, way] of ways.entries()) {
+      const server = createServer();
+      const outcome = Promise.withResolvers<string>();
+      await withServer(
+        (req, res) => {
+          sendFile(res, long).then(
+            () => outcome.resolve("complete"),
+            ({ code }) => outcome.resolve(code),
+          );
+          setTimeout(() => way(req, res, server), 200);
+        },
+        async (port) => {
+          const socket = connect(port, HOST).on("error", () => {}).pause();
+          socket.write(get("/"));
+          assert.match(await outcome.promise, /^(EPIPE|ECONNRESET)$/, `way ${index}`);
+          socket.destroy();
+        },
+        server,
+      );
+    }
   });
 
   it("gives the connection to the next request with nothing left on it", async () => {
