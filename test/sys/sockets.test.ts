@@ -3,6 +3,7 @@ import { dirname } from "node:path";
 import { describe, it } from "node:test";
 import { MUSL } from "../_kit/c_library.ts";
 import * as sys from "../../src/sys/mod.ts";
+import { bytesGiven } from "../../src/runtime/tcp.ts";
 import { CLOSED_FD, fails, type Scope, scoped } from "../_kit/fds.ts";
 import { pattern, withFile } from "../_kit/temp.ts";
 
@@ -327,6 +328,43 @@ describe("getsockopt() and setsockopt()", () => {
       }
       const none = new TextEncoder().encode("sluice_none");
       fails("ENOENT", "setsockopt", () => sys.setsockopt(fd, SocketLevel.TCP, TcpOption.ULP, none));
+    }),
+  );
+
+  it(
+    "get values that are no number, as far as there is room for them",
+    scoped((scope) => {
+      const [fd] = scope.tcp();
+      const { CONGESTION } = TcpOption;
+      const read = (target: Uint8Array, name: number = CONGESTION) =>
+        sys.raw.getsockoptBytes(fd, SocketLevel.TCP, name, target);
+      const whole = new Uint8Array(16);
+      assert.equal(read(whole), 16);
+      assert.match(new TextDecoder().decode(whole), /^[a-z_]+\0+$/);
+      const part = new Uint8Array(3);
+      assert.equal(read(part), 3);
+      assert.deepEqual(part, whole.subarray(0, 3));
+      assert.equal(read(new Uint8Array(1000)), 16);
+      assert.equal(read(whole, 9999), -92, "ENOPROTOOPT");
+      assert.equal(sys.raw.getsockoptBytes(CLOSED_FD, SocketLevel.TCP, CONGESTION, whole), -9);
+    }),
+  );
+
+  it(
+    "tell how many bytes a connection was given",
+    scoped((scope) => {
+      const [client, server] = scope.tcp();
+      const before = bytesGiven(client);
+      assert.ok(before >= 0);
+      let sent = 0;
+      for (let i = 0; i < 20; i++) sent += Math.max(0, sys.raw.write(client, pattern(50_000)));
+      assert.ok(sent > 100_000);
+      // Whether the peer has them or not.
+      assert.equal(bytesGiven(client) - before, sent);
+      sys.raw.read(server, new Uint8Array(70_000));
+      assert.equal(bytesGiven(client) - before, sent);
+      const [pipe] = scope.pipe();
+      assert.equal(bytesGiven(pipe), -1);
     }),
   );
 

@@ -101,7 +101,7 @@ export function getsockoptBytes(
   name: number,
   target: Uint8Array,
 ): number {
-  length.view.setInt32(0, Math.min(target.length, option.bytes.length), true);
+  length.view.setInt32(0, Math.min(sizeOf(target), option.bytes.length), true);
   const result = fold(libc().getsockopt(fd, level, name, option.address, length.address));
   if (result < 0) return result;
   const stored = length.view.getInt32(0, true);

@@ -199,6 +199,7 @@ const WAYS: Record<string, (given: Place) => unknown> = {
       raw.getpeername(a, array);
       raw.bind(a, array);
       raw.setsockoptBytes(a, 1, 2, array);
+      raw.getsockoptBytes(a, 1, 3, array);
     } finally {
       sys.close(a);
       sys.close(b);
