@@ -45,8 +45,10 @@ for (const row of TARGETS) {
         const sending = sendFile(target, path);
         await sleep(60);
         // A busy loop would fill each of them; a compiler or a collector fills one.
-        const used = [await cpuWhile(100), await cpuWhile(100), await cpuWhile(100)];
-        assert.ok(Math.min(...used) < 35, `${used} ms of CPU in 100 ms each`);
+        // On a busy machine, a copy takes its time to fill the socket.
+        const used: number[] = [];
+        do used.push(await cpuWhile(100)); while (used.at(-1)! >= 35 && used.length < 20);
+        assert.ok(used.at(-1)! < 35, `${used} ms of CPU in 100 ms each`);
         reader.stream.resume();
         assert.equal((await sending).bytes, content.length);
         end();
