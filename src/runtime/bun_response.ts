@@ -34,7 +34,7 @@ const recent: number[] = [];
 const MOST_LOOKS = 200;
 
 /** Between two looks at what Bun still holds, in milliseconds. */
-export const BUSY_MS = 5;
+const BUSY_MS = 5;
 
 /** Bytes below which Bun's own writes cost less: see docs/decisions/39-bun-responses.md. */
 const LEAST_BODY = 192 * 1024;
@@ -92,8 +92,19 @@ export async function bunConnectionOf(
   return null;
 }
 
+/** Writes bytes between two parts of a file: what Bun had to send of the first one leaves before. */
+export async function writeByBun(connection: RuntimeConnection, bytes: Uint8Array): Promise<void> {
+  await passedOn();
+  while (connection.queued() && connection.fd() >= 0) {
+    await new Promise((resolve) => setTimeout(resolve, BUSY_MS));
+  }
+  await new Promise<void>((resolve, reject) => {
+    connection.write!(bytes, (error) => error ? reject(error) : resolve());
+  });
+}
+
 /** Bun calls back before it passes on what was written: it does so when its handlers have returned. */
-export function passedOn(): Promise<void> {
+function passedOn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }
 

@@ -2,7 +2,7 @@
 
 import type { ServerResponse } from "node:http";
 import type { Socket } from "node:net";
-import { bunConnectionOf, BUSY_MS, mayBypassBun, passedOn } from "../../../runtime/bun_response.ts";
+import { bunConnectionOf, mayBypassBun, writeByBun } from "../../../runtime/bun_response.ts";
 import {
   contentLength,
   isEligible,
@@ -120,16 +120,7 @@ async function openOnBun(
     connection.release();
   };
   // Listeners may have changed the head.
-  const write = async (bytes: Uint8Array) => {
-    // The runtime may hold a part of the file that it had to send itself.
-    await passedOn();
-    while (connection.queued() && connection.fd() >= 0) {
-      await new Promise((resolve) => setTimeout(resolve, BUSY_MS));
-    }
-    await new Promise<void>((resolve, reject) => {
-      connection.write!(bytes, (error) => error ? reject(error) : resolve());
-    });
-  };
+  const write = (bytes: Uint8Array) => writeByBun(connection, bytes);
   if (isUncounted(res) && contentLength(res) === length) return { connection, cork, write, close };
   close();
   return null;
