@@ -26,6 +26,7 @@ import {
   linkSync,
   mkdirSync,
   openSync,
+  readdirSync,
   rmSync,
   statSync,
   writeSync,
@@ -173,6 +174,7 @@ async function answer(socket: RdmaSocket): Promise<Record<string, unknown>> {
 /** Takes one sender after the other, until a signal comes. */
 async function serve(rdma: Rdma, { address, path, port }: Settings): Promise<void> {
   mkdirSync(path, { recursive: true });
+  removeLeftovers(path);
   const memory = MappedMemory.allocate(STEPS * STEP, { shared: false });
   const listener = RdmaSocket.listen(rdma, address, port);
   console.log(JSON.stringify({ address, port }));
@@ -180,6 +182,14 @@ async function serve(rdma: Rdma, { address, path, port }: Settings): Promise<voi
     while (true) await takeOne(await listener.accept(), path, memory.bytes, rdma.signal);
   } finally {
     listener.close();
+  }
+}
+
+/** Removes the partial files of receivers that were killed. */
+function removeLeftovers(folder: string): void {
+  for (const name of readdirSync(folder)) {
+    const pid = /\.(\d+)\.partial$/.exec(name)?.[1];
+    if (pid !== undefined && !existsSync(`/proc/${pid}`)) rmSync(join(folder, name));
   }
 }
 

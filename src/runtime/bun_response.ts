@@ -31,10 +31,11 @@ const MOST_RECENT = 32;
 const recent: number[] = [];
 
 /** Looks for bytes that Bun says it has passed on. */
-const MOST_LOOKS = 200;
+const MOST_LOOKS = 20;
 
-/** Between two looks at what Bun still holds, in milliseconds. */
+/** Between two looks at what Bun still holds, in milliseconds: at first, and when a client is slow. */
 const BUSY_MS = 5;
+const LONGEST_BUSY_MS = 80;
 
 /** Bytes below which Bun's own writes cost less: see docs/decisions/39-bun-responses.md. */
 const LEAST_BODY = 192 * 1024;
@@ -95,8 +96,8 @@ export async function bunConnectionOf(
 /** Writes bytes between two parts of a file: what Bun had to send of the first one leaves before. */
 export async function writeByBun(connection: RuntimeConnection, bytes: Uint8Array): Promise<void> {
   await passedOn();
-  while (connection.queued() && connection.fd() >= 0) {
-    await new Promise((resolve) => setTimeout(resolve, BUSY_MS));
+  for (let ms = BUSY_MS; connection.queued() && connection.fd() >= 0; ms = longer(ms)) {
+    await new Promise((resolve) => setTimeout(resolve, ms));
   }
   await new Promise<void>((resolve, reject) => {
     connection.write!(bytes, (error) => error ? reject(error) : resolve());
@@ -106,6 +107,10 @@ export async function writeByBun(connection: RuntimeConnection, bytes: Uint8Arra
 /** Bun calls back before it passes on what was written: it does so when its handlers have returned. */
 function passedOn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
+}
+
+function longer(ms: number): number {
+  return Math.min(2 * ms, LONGEST_BUSY_MS);
 }
 
 function leastHead(res: ServerResponse): number {
@@ -170,6 +175,7 @@ class BunResponse implements RuntimeConnection {
   readonly #socket: Socket;
   #fd: number;
   #waiting: ((error?: Error | null) => void) | undefined;
+  readonly polled = true;
   readonly #closed = () => {
     const waiting = this.#waiting;
     this.#waiting = undefined;
@@ -204,13 +210,15 @@ class BunResponse implements RuntimeConnection {
     };
     const before = bytesGiven(this.#fd);
     let looks = 0;
+    let waitMs = BUSY_MS;
     const look = () => {
       if (this.#waiting !== done) return;
       const given = bytesGiven(this.#fd) - before >>> 0;
       if (!this.queued() && given >= bytes.length) return settle();
       // Whatever followed on the descriptor would overtake them.
       if (!this.queued() && ++looks > MOST_LOOKS) return settle(new Error("Bun keeps the bytes"));
-      setTimeout(look, BUSY_MS);
+      setTimeout(look, waitMs);
+      waitMs = longer(waitMs);
     };
     this.#res.write(bytes, (error) => error ? settle(error) : void setImmediate(look));
   }

@@ -24,6 +24,12 @@ export interface RuntimeConnection {
    */
   readonly write: ((bytes: Uint8Array, done: (error?: Error | null) => void) => void) | null;
 
+  /**
+   * Whether to wait on the descriptor all the same, as long as nothing is queued and a thread can be
+   * started for that, because the runtime's own write costs more.
+   */
+  readonly polled?: boolean | undefined;
+
   /** Whether the kernel encrypts what is written. */
   readonly kernelTls?: boolean | undefined;
 

@@ -59,6 +59,29 @@ interrupted() {
   [[ $code == 143 && $(<"$work/sender") == *Interrupted* ]] && removed || { echo "$code"; cat "$work/sender"; return 1; }
 }
 
+# A sender that is killed leaves nothing with the receiver, which takes the next file.
+killed_sender() {
+  local sender
+  "${program[@]}" send "$work/site/large" $ADDRESS >"$work/sender" 2>&1 &
+  sender=$!
+  begun || { kill -KILL $sender; cat "$work/sender"; return 1; }
+  kill -KILL $sender
+  wait $sender
+  removed && sends k100
+}
+
+# A receiver that is killed: the sender says so and ends. The next receiver removes what was left.
+killed_receiver() {
+  local sender code=0
+  "${program[@]}" send "$work/site/large" $ADDRESS >"$work/sender" 2>&1 &
+  sender=$!
+  begun || { kill -KILL $sender; cat "$work/sender"; return 1; }
+  kill -KILL $receiver
+  wait $sender || code=$?
+  [[ $code == 1 ]] && grep -Eq 'the peer has closed the connection|^E[A-Z]+: Cannot ' "$work/sender" ||
+    { echo "$code"; cat "$work/sender"; return 1; }
+}
+
 # The disk of the receiver is full: the sender learns why, and nothing is left of the file.
 overfills() {
   local code=0
@@ -72,18 +95,24 @@ overfills() {
 # Time limit for one command. The programs load the whole library, which takes long here.
 patiently() { timeout -k 5 120 "$@"; }
 
-# rdma_suite NAME COMMAND...
-rdma_suite() {
-  runtime=$1
-  shift
-  local before=$SECONDS program=("$@" examples/rdma_copy.ts) receiver
-  rm -rf "$work/received"
-  timeout -k 30 600 "${program[@]}" serve $ADDRESS "$work/received" >"$work/log" 2>&1 &
+# Starts a receiver, and waits until it listens.
+receive() {
+  "${program[@]}" serve $ADDRESS "$work/received" >"$work/log" 2>&1 &
   receiver=$!
   for _ in {1..1200}; do
     grep -q '"port"' "$work/log" && break
     sleep 0.1
   done
+}
+
+# rdma_suite NAME COMMAND...
+rdma_suite() {
+  runtime=$1
+  shift
+  receiver=''
+  local before=$SECONDS program=("$@" examples/rdma_copy.ts)
+  rm -rf "$work/received"
+  receive
   check "rsend" sends m1
   echo "$runtime: $output"
   check "riomap and riowrite" sends ring --map
@@ -91,12 +120,18 @@ rdma_suite() {
   [[ $runtime != *Node* ]] || check "a name that is taken" again
   check "the receiver's disk is full" overfills
   check "a sender that is interrupted" interrupted
+  check "a sender that is killed" killed_sender
+  check "a receiver that is killed" killed_receiver
+  check "it leaves a partial file" test "$(ls "$work/received" | grep -c 'large.*partial')" == 1
+  receive
+  check "the next one has removed it" test "$(ls "$work/received")" == $'k100\nm1\nring'
+  check "riomap and riowrite to the next one" sends record --map
   kill -TERM $receiver
   wait $receiver
   check "the receiver ends" test $? == 143
   check "it says why" grep -qx Interrupted "$work/log"
-  check "the receiver left no partial file" test "$(ls "$work/received")" == $'m1\nring'
-  check "the receiver's report" grep -c "^ring: .* stored by the sender" "$work/log"
+  check "the receiver left no partial file" test "$(ls "$work/received")" == $'k100\nm1\nrecord\nring'
+  check "the receiver's report" grep -c "^record: .* stored by the sender" "$work/log"
   printf '%s, RDMA: %d s\n' "$runtime" $((SECONDS - before))
 }
 

@@ -152,28 +152,34 @@ export class ConnectionWriter {
    * Waits until the connection takes bytes again.
    *
    * The next byte goes through the runtime's own write, whose callback runs once the socket is
-   * writable. This needs no thread and no poller. For a connection without such a write, waits on
-   * its descriptor.
+   * writable. This needs no thread and no poller. For a connection without such a write, or with an
+   * expensive one, waits on its descriptor.
    */
   #handOver(fd: number): void {
-    if (this.#connection.write === null) return this.#waitFor(fd);
+    const { polled, write } = this.#connection;
+    const polls = write === null || polled === true && !this.#connection.queued();
+    if (polls && this.#waitFor(fd)) return;
     const byte = new Uint8Array(1);
     const taken = this.#job.takeByte(byte);
     if (taken <= 0) return this.#settle(taken, fd);
     this.#given++;
     this.#job.waits?.();
-    this.#connection.write(byte, this.#written);
+    this.#connection.write!(byte, this.#written);
   }
 
-  #waitFor(fd: number): void {
+  /** Waits on the descriptor; returns whether the runtime's own write is not needed. */
+  #waitFor(fd: number): boolean {
     try {
       this.#cancelWait = whenReady(fd, PollEvent.OUT, this.#turn, (error) => {
         // If the runtime has closed the descriptor meanwhile, it has closed the connection.
         if (this.#connection.fd() < 0) this.#job.lost();
         else this.#job.broke(error);
       });
+      return true;
     } catch (error) {
+      if (this.#connection.write !== null) return false;
       this.#job.broke(error as Error);
+      return true;
     }
   }
 
