@@ -173,6 +173,8 @@ function plain(address: string): string {
 class BunResponse implements RuntimeConnection {
   readonly #res: ServerResponse;
   readonly #socket: Socket;
+  /** As it was before the length of the body was guarded. */
+  readonly #write: ServerResponse["write"];
   #fd: number;
   #waiting: ((error?: Error | null) => void) | undefined;
   readonly polled = true;
@@ -186,6 +188,7 @@ class BunResponse implements RuntimeConnection {
 
   constructor(res: ServerResponse, socket: Socket, fd: number) {
     this.#res = res;
+    this.#write = res.write.bind(res);
     this.#socket = socket;
     this.#fd = fd;
     res.once("close", this.#closed);
@@ -220,7 +223,11 @@ class BunResponse implements RuntimeConnection {
       setTimeout(look, waitMs);
       waitMs = longer(waitMs);
     };
-    this.#res.write(bytes, (error) => error ? settle(error) : void setImmediate(look));
+    this.#write(bytes, (error) => error ? settle(error) : void setImmediate(look));
+  }
+
+  whenClosed(listener: () => void): void {
+    this.#waiting = listener;
   }
 
   // Bun shows no descriptor of its listener.

@@ -30,6 +30,9 @@ export interface RuntimeConnection {
    */
   readonly polled?: boolean | undefined;
 
+  /** Calls `listener` once the connection has closed during such a wait; replaces an earlier listener. */
+  whenClosed?(listener: () => void): void;
+
   /** Whether the kernel encrypts what is written. */
   readonly kernelTls?: boolean | undefined;
 

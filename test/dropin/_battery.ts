@@ -7,7 +7,7 @@ import { after, before, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Folder, noise, sha256 } from "../_kit/bytes.ts";
 import { openDescriptors, startThreads } from "../_kit/leaks.ts";
-import { Client, DESCRIPTOR, recording } from "../_kit/serve.ts";
+import { bypassesHttp, Client, DESCRIPTOR, recording } from "../_kit/serve.ts";
 import { listen, stop } from "../_kit/targets_net.ts";
 
 /** A header that asks the server to patch `write` and `end`, as compression does. */
@@ -59,10 +59,11 @@ export function describeServer(name: string, open: () => Promise<Server>): void 
       }
     };
 
-    /** Runs `body` and expects that many bytes by sendfile, where there is a descriptor. */
-    const sending = async (bytes: number, body: (client: Client) => Promise<unknown>) => {
+    /** Runs `body` and expects bodies of these sizes by sendfile, where they bypass the runtime. */
+    const sending = async (sizes: number[], body: (client: Client) => Promise<unknown>) => {
       const { sent } = await recording(() => use(body));
-      assert.equal(sent, DESCRIPTOR ? bytes : 0);
+      const total = sizes.filter(bypassesHttp).reduce((a, b) => a + b, 0);
+      assert.equal(sent, total);
     };
 
     const settle = async () => {
@@ -83,8 +84,7 @@ export function describeServer(name: string, open: () => Promise<Server>): void 
     });
 
     it("sends whole files", async () => {
-      const total = Object.values(SIZES).reduce((a, b) => a + b);
-      await sending(total, async (client) => {
+      await sending(Object.values(SIZES), async (client) => {
         for (const [file, bytes] of files) {
           const { status, headers, body } = await client.get(`/${file}`);
           assert.equal(status, 200);
@@ -102,8 +102,7 @@ export function describeServer(name: string, open: () => Promise<Server>): void 
         [`${size - 10}-`, size - 10, size - 1],
         [`5-${size * 2}`, 5, size - 1],
       ];
-      const total = ranges.reduce((sum, [, start, end]) => sum + end - start + 1, 0);
-      await sending(total, async (client) => {
+      await sending(ranges.map(([, start, end]) => end - start + 1), async (client) => {
         for (const [range, start, end] of ranges) {
           const answer = await client.get("/big.bin", { range: `bytes=${range}` });
           assert.equal(answer.status, 206);
@@ -115,7 +114,7 @@ export function describeServer(name: string, open: () => Promise<Server>): void 
     });
 
     it("sends nothing by sendfile for HEAD, 304, 404 and 416", async () => {
-      await sending(SIZES["small.txt"]!, async (client) => {
+      await sending([SIZES["small.txt"]!], async (client) => {
         const head = await client.get("/big.bin", {}, "HEAD");
         assert.equal(head.status, 200);
         assert.equal(head.headers["content-length"], String(size));
@@ -136,8 +135,8 @@ export function describeServer(name: string, open: () => Promise<Server>): void 
 
     it("keeps answers apart that were asked for in one go", async () => {
       const names = ["page.html", "big.bin", "small.txt", "empty.txt", "page.html", "small.txt"];
-      const total = names.reduce((sum, file) => sum + SIZES[file]!, 0);
-      await sending(total, async (client) => {
+      // On Bun, a response that waits for another has no connection yet.
+      await sending(DESCRIPTOR ? names.map((file) => SIZES[file]!) : [], async (client) => {
         for (const file of names) client.send("GET", `/${file}`);
         for (const file of names) {
           const { body } = await client.receive();
@@ -155,7 +154,7 @@ export function describeServer(name: string, open: () => Promise<Server>): void 
             assert.equal(sha256(body), sha256(files.get("big.bin")!));
           })))
       );
-      assert.equal(sent, DESCRIPTOR ? 8 * size : 0);
+      assert.equal(sent, 8 * size);
     });
 
     it("leaves a patched response to the patch", async () => {
@@ -176,7 +175,7 @@ export function describeServer(name: string, open: () => Promise<Server>): void 
       }
       await settle();
       assert.ok(openDescriptors().length <= descriptors, openDescriptors().join(" "));
-      await sending(SIZES["small.txt"]!, (client) => client.get("/small.txt"));
+      await sending([SIZES["small.txt"]!], (client) => client.get("/small.txt"));
     });
   });
 }

@@ -20,7 +20,7 @@ import {
 } from "../engine/connection/sink.ts";
 import { closeEnd, type End, goBuffered, isFile, openEnd } from "../engine/endpoint.ts";
 import { PromisedLength, promisedSink } from "../engine/connection/promised.ts";
-import { openBody } from "../engine/connection/response_body.ts";
+import { openBody, openOnBun } from "../engine/connection/response_body.ts";
 import { endConnection } from "../engine/file_to_stream.ts";
 import { writeNow } from "../engine/staging.ts";
 import { sendStep } from "../engine/step/memory.ts";
@@ -166,12 +166,12 @@ async function toResponse(res: ServerResponse, total: number): Promise<TargetWri
   if (!available()) return copied;
   const socket = await socketOf(res);
   if (socket === null || res.destroyed) throw connectionClosed({ syscall: "write" });
-  if (!isPlain(socket)) {
+  const suits = (promised: number | undefined) => promised === undefined || promised === total;
+  const body = isPlain(socket) ? openBody(res, socket, suits) : await openOnBun(res, total);
+  if (body === null) {
     sendHead(res);
     return copied;
   }
-  const body = openBody(res, socket, (promised) => promised === undefined || promised === total);
-  if (body === null) return copied;
   // The first chunk may follow much later.
   body.cork.end();
   return {

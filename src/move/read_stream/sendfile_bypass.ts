@@ -14,7 +14,12 @@ import { lseek } from "../../sys/raw/files.ts";
 import { FileType } from "../../sys/file/statx.ts";
 import { localStatus } from "../../threads/blocking/files.ts";
 import { keepToLength, mayImplyLength } from "./implied_length.ts";
-import { openBody, type ResponseBody } from "../engine/connection/response_body.ts";
+import {
+  mayBypass,
+  openBody,
+  openOnBun,
+  type ResponseBody,
+} from "../engine/connection/response_body.ts";
 import { TransferProgress } from "../engine/progress.ts";
 import { Pump, type PumpEnd } from "../engine/sendfile_loop.ts";
 
@@ -57,7 +62,7 @@ export type SendfileBypassEnd = "complete" | "open" | "failed" | "cut";
 /** Whether bytes may go to `target` without the runtime. */
 export function isDestination(target: unknown): target is Destination {
   if (typeof target !== "object" || target === null) return false;
-  if (isResponse(target)) return isEligible(target);
+  if (isResponse(target)) return mayBypass(target, Infinity);
   const { Socket } = builtin("net");
   const { write, _write, end } = Socket.prototype;
   return target instanceof Socket && !target.connecting && !target.writableEnded &&
@@ -100,6 +105,9 @@ export function restFor(
   const length = Math.min(stat.size - start, end + 1 - (pos ?? bytesRead));
   if (start < 0 || length <= 0) return undefined;
   if (!isResponse(destination)) return { start, length, implied: false };
+  if (!isEligible(destination) && (bytesRead > 0 || !mayBypass(destination, length))) {
+    return undefined;
+  }
   // Part of the body may have gone through the runtime already.
   const promised = contentLength(destination);
   if (promised === length + bytesRead) return { start, length, implied: false };
@@ -145,6 +153,7 @@ export class SendfileBypass {
       };
       return this.#pumpTo(this.#body = { connection, cork, close });
     }
+    if (!isEligible(destination)) return this.#respondOnBun(destination);
     if (destination.socket !== null) return this.#respond(destination, destination.socket);
     socketOf(destination).then((socket) => {
       if (this.#over) return;
@@ -157,21 +166,40 @@ export class SendfileBypass {
 
   #respond(response: ServerResponse, socket: Socket): void {
     const promised = this.#rest.length + this.#stream.bytesRead;
+    this.#announce(response, promised, () => {
+      try {
+        // Listeners may have changed the head, or this stream, at the last moment.
+        this.#body = openBody(response, socket, (length) => !this.#over && length === promised);
+      } catch {
+        // An ordinary stream will meet the same error and throw it.
+      }
+    });
+    if (this.#body !== null) this.#pumpTo(this.#body);
+    else if (!this.#over) this.#finish("failed");
+  }
+
+  #respondOnBun(response: ServerResponse): void {
+    const { length } = this.#rest;
+    const opening = this.#announce(response, length, () => openOnBun(response, length));
+    opening.catch(() => null).then((body) => {
+      if (this.#over) return body?.close();
+      if (body === null) return this.#finish("failed");
+      this.#body = body;
+      this.#pumpTo(body);
+    });
+  }
+
+  /** Calls `send`, which sends the head, with a Content-Length if that is implied. */
+  #announce<T>(response: ServerResponse, promised: number, send: () => T): T {
     const { implied } = this.#rest;
     // Immediately before the head is sent: until then, the program may decide otherwise.
     if (implied) response.setHeader("Content-Length", promised);
-    try {
-      // Listeners may have changed the head, or this stream, at the last moment.
-      this.#body = openBody(response, socket, (length) => !this.#over && length === promised);
-    } catch {
-      // An ordinary stream will meet the same error and throw it.
-    }
+    const result = send();
     if (implied && !response.headersSent) response.removeHeader("Content-Length");
     else if (implied && contentLength(response) === promised) {
       keepToLength(response, promised, () => this.#over ? this.#progress.bytes : promised);
     }
-    if (this.#body !== null) this.#pumpTo(this.#body);
-    else if (!this.#over) this.#finish("failed");
+    return result;
   }
 
   #pumpTo({ connection, cork }: SentBody): void {
@@ -201,9 +229,9 @@ export class SendfileBypass {
   stop(error?: Error): void {
     if (this.#over) return;
     this.#over = true;
+    this.#pump?.stop();
     this.#body?.close();
     if (this.#pump === undefined) return;
-    this.#pump.stop();
     this.idle = this.#pump.idle;
     const { pos, fd: file } = this.#stream;
     if (pos === undefined) lseek(file, this.#pump.position, SEEK_SET);

@@ -8,7 +8,7 @@
  * @module
  */
 
-import { EBADF, ENOENT } from "../../errno.ts";
+import { EBADF, EEXIST, ENOENT } from "../../errno.ts";
 import { SyscallError, type UnsupportedError } from "../../errors.ts";
 import { check } from "../../sys/check.ts";
 import { EpollEvent, EpollFlag, EpollOp } from "../../sys/flags/event.ts";
@@ -81,7 +81,9 @@ export class Readiness {
       if (result !== ENOENT) return result;
     }
     const entry = { id: this.#nextId(), fd, waiters: new Set([waiter]) };
-    const result = this.#arm(entry, EpollOp.ADD);
+    let result = this.#arm(entry, EpollOp.ADD);
+    // Left by a descriptor that was closed while it was waited for, and whose file is open elsewhere.
+    if (result === EEXIST) result = this.#arm(entry, EpollOp.MOD);
     if (result === 0) this.#enter(entry);
     return result;
   }

@@ -50,6 +50,22 @@ describe("ready()", () => {
     close();
   });
 
+  it("waits for a number whose duplicate was closed before its wait ended", async () => {
+    const { from, to, close: closePair } = pipe();
+    const first = fcntl(from, F_DUPFD, from + 1);
+    const cancel = whenReady(first, PollEvent.IN, unexpected, unexpected);
+    // The kernel forgets a registration when its file is closed, and this one is still open.
+    close(first);
+    cancel();
+    const second = fcntl(from, F_DUPFD, from + 1);
+    assert.equal(second, first);
+    const wait = ready(second, PollEvent.IN);
+    setTimeout(() => write(to, ONE), 20);
+    assert.equal(await wait, PollEvent.IN);
+    close(second);
+    closePair();
+  });
+
   it("resolves when a full socket becomes writable", async () => {
     const { from, to, close } = sockets();
     fcntl(to, 4, 0o4000);

@@ -59,6 +59,39 @@ export function openBody(
   }
 }
 
+/**
+ * Whether a body of this length may bypass the runtime: by {@linkcode openBody} if the response is
+ * eligible, otherwise by {@linkcode openOnBun}.
+ */
+export function mayBypass(res: ServerResponse, length: number): boolean {
+  return isEligible(res) || (isUncounted(res) && mayBypassBun(res, length));
+}
+
+/**
+ * Sends the head of a response of Bun with a body of `length` bytes, before it returns, and waits until
+ * Bun has passed it on.
+ *
+ * @returns `null` if Bun must send the body; the head may have been sent.
+ */
+export async function openOnBun(
+  res: ServerResponse,
+  length: number,
+): Promise<ResponseBody | null> {
+  if (!mayBypass(res, length) || contentLength(res) !== length) return null;
+  const connection = await bunConnectionOf(res, length);
+  if (connection === null) return null;
+  const cork = new CorkGuard(connection);
+  const close = () => {
+    cork.end();
+    connection.release();
+  };
+  const write = (bytes: Uint8Array) => writeByBun(connection, bytes);
+  // Listeners may have changed the head.
+  if (isUncounted(res) && contentLength(res) === length) return { connection, cork, write, close };
+  close();
+  return null;
+}
+
 /** Waits for a task; may be aborted. */
 type Wait = <S>(task: Promise<S>) => Promise<S>;
 
@@ -79,9 +112,7 @@ export async function writeBody(
   if (!available() || contentLength(res) !== length) return false;
   const body = isEligible(res)
     ? await openNow(res, length, wait)
-    : isUncounted(res) && mayBypassBun(res, length)
-    ? await openOnBun(res, length, wait)
-    : null;
+    : await openWhileWaiting(res, length, wait);
   try {
     if (body !== null) await write(body);
     return body !== null;
@@ -100,28 +131,16 @@ async function openNow(
   return openBody(res, socket, (promised) => promised === length);
 }
 
-async function openOnBun(
+async function openWhileWaiting(
   res: ServerResponse,
   length: number,
   wait: Wait,
 ): Promise<ResponseBody | null> {
-  const opening = bunConnectionOf(res, length);
-  let connection: RuntimeConnection | null;
+  const opening = openOnBun(res, length);
   try {
-    connection = await wait(opening);
+    return await wait(opening);
   } catch (error) {
-    opening.then((late) => late?.release(), () => {});
+    opening.then((late) => late?.close(), () => {});
     throw error;
   }
-  if (connection === null) return null;
-  const cork = new CorkGuard(connection);
-  const close = () => {
-    cork.end();
-    connection.release();
-  };
-  // Listeners may have changed the head.
-  const write = (bytes: Uint8Array) => writeByBun(connection, bytes);
-  if (isUncounted(res) && contentLength(res) === length) return { connection, cork, write, close };
-  close();
-  return null;
 }

@@ -175,6 +175,7 @@ export class ConnectionWriter {
         if (this.#connection.fd() < 0) this.#job.lost();
         else this.#job.broke(error);
       });
+      this.#connection.whenClosed?.(this.#turn);
       return true;
     } catch (error) {
       if (this.#connection.write !== null) return false;
