@@ -36,6 +36,11 @@ async function fastify(set: (app: Fastify) => void): Promise<void> {
 const KINDS: Record<string, () => unknown> = {
   "express-static": () => express((module) => module.static(root)),
   "express-sluice": () => express(() => serveStatic(root)),
+  "express-register": async () => {
+    // Before Express loads `send`, as with --import or --preload.
+    await import("../../src/register.ts");
+    express((module) => module.static(root));
+  },
   "http-sluice": () => listen(createServer(serveStatic(root) as RequestListener)),
   "http-sirv": () => {
     // sirv's default reads the tree once and caches it, which is its fastest mode.

@@ -23,6 +23,7 @@ const FOR_MS = 1000;
 const KINDS = {
   "express-static": "express",
   "express-sluice": undefined,
+  "express-register": undefined,
   "http-sluice": undefined,
   "http-sirv": "sirv",
   "fastify-static": "fastify",
@@ -109,7 +110,7 @@ function report(all: readonly Measured[], rounds: number): Report {
       `CPU: user and system time of all threads of the server, per request.`,
       `The client discards inside the kernel and checks every length; SHA-256 was checked before. ${PINNING}.`,
       CONGESTION,
-      `Ratios are computed round by round, between the two rows under Express and under Fastify.`,
+      `Ratios are computed round by round, between the rows under Express, and under Fastify. "register": unchanged code, started with sluice/register.`,
     ],
     columns: ["server", "KiB", "requests/s", "CPU-us/request", "CPU-s/GB", "client busy"],
     rows: all.map(({ runtime, kind, size, perSecond, cpuMicros, clientLoad }) => [
@@ -131,8 +132,8 @@ function bars(ours: Measured, all: readonly Measured[]): Bar[] {
   const theirs = all.find((other) =>
     other.runtime === runtime && other.size === size && other.kind === `${framework}-static`
   );
-  if (what !== "sluice" || theirs === undefined) return [];
-  const subject = `${runtime} ${framework}, ${size / KIB} KiB`;
+  if (what === "static" || theirs === undefined) return [];
+  const subject = `${runtime} ${kind}, ${size / KIB} KiB`;
   if (size >= LARGE) {
     const value = ratios(ours.cpuMicros, theirs.cpuMicros);
     return [{ subject, what: "CPU / static", value, limit: MOST_CPU, wanted: "at most" }];

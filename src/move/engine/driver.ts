@@ -3,7 +3,7 @@
 import { EAGAIN, EINTR, FINAL_REFUSALS } from "../../errno.ts";
 import { errnoNumber } from "../../errors.ts";
 import type { TransferProgress } from "./progress.ts";
-import { Outcome, outcomeOf, STARVED_MS } from "./step/outcome.ts";
+import { MOST_STARVED, Outcome, outcomeOf, STARVED_MS } from "./step/outcome.ts";
 
 /** How to move bytes: see {@linkcode TransferOptions.method}. */
 export type TransferMethod = "range" | "sendfile" | "splice" | "copy";
@@ -36,12 +36,14 @@ const DONE = 1;
  * @throws {AbortError} When the signal fired.
  */
 export async function drive(steps: AwaitedSteps, progress: TransferProgress): Promise<number> {
+  let starved = 0;
   for (;;) {
     const count = await steps.next();
     if (count === 0) return DONE;
     const result = await steps.step(count);
     switch (outcomeOf(result)) {
       case Outcome.MOVED:
+        starved = 0;
         progress.moved(result, steps.method);
         await steps.moved(result);
         continue;
@@ -49,7 +51,7 @@ export async function drive(steps: AwaitedSteps, progress: TransferProgress): Pr
         await steps.wait();
         continue;
       case Outcome.STARVED:
-        if (!steps.patient) return result;
+        if (!steps.patient || ++starved > MOST_STARVED) return result;
         await progress.unlessAborted(new Promise((resolve) => setTimeout(resolve, STARVED_MS)));
         continue;
       default:

@@ -4,7 +4,7 @@ import type { RuntimeConnection } from "../../../runtime/types.ts";
 import { PollEvent } from "../../../sys/flags/event.ts";
 import { whenReady } from "../../../threads/poll/poll_ready.ts";
 import { MUCH, Tuning } from "./tcp_tuning.ts";
-import { COLD, Outcome, outcomeOf, STARVED_MS } from "../step/outcome.ts";
+import { COLD, MOST_STARVED, Outcome, outcomeOf, STARVED_MS } from "../step/outcome.ts";
 
 /** Bytes after which other connections get their turn, like nginx's `sendfile_max_chunk`. */
 export const TURN_BYTES: number = 2 * 1024 * 1024;
@@ -57,6 +57,7 @@ export class ConnectionWriter {
     else this.#run();
   };
   #given = 0;
+  #starved = 0;
   #running = false;
   #stopped = false;
   #cancelWait: (() => void) | undefined;
@@ -115,7 +116,10 @@ export class ConnectionWriter {
       given += result;
     }
     this.#given += given;
-    if (given > 0) connection.touch();
+    if (given > 0) {
+      this.#starved = 0;
+      connection.touch();
+    }
     if (!this.#stopped) this.#settle(result, fd);
   }
 
@@ -141,6 +145,7 @@ export class ConnectionWriter {
         job.fill!().then(this.#turn, (error) => this.#broke(error));
         return;
       case Outcome.STARVED:
+        if (++this.#starved > MOST_STARVED) return job.failed(result);
         this.#timer = setTimeout(this.#turn, STARVED_MS);
         return;
       default:

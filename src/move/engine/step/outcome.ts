@@ -20,7 +20,7 @@ export const Outcome = {
   BLOCKED: 2,
   /** The next bytes of the file must be read from the disk first. */
   COLD: 3,
-  /** The kernel is out of memory: try again in {@linkcode STARVED_MS}. */
+  /** The kernel is out of memory: try again in {@linkcode STARVED_MS}, {@linkcode MOST_STARVED} times. */
   STARVED: 4,
   /** The call does not support these descriptors: try the next method. */
   REFUSED: 5,
@@ -30,6 +30,9 @@ export const Outcome = {
 
 /** Milliseconds before another attempt when the kernel is out of memory. */
 export const STARVED_MS = 20;
+
+/** Attempts without a byte between them, some 10 seconds, after which a shortage is a failure. */
+export const MOST_STARVED = 500;
 
 /** Largest errno: `MAX_ERRNO` of the kernel. */
 const MOST_ERRNO = 4095;
