@@ -47,7 +47,11 @@ const PASSING: readonly (readonly [deed: string, inject: string])[] = [
 const FAULTS: readonly Fault[] = [
   ...PASSING.map(([deed, inject]) => ({ deed, inject, ends: "done" as const })),
   // Each waits for 10 seconds.
-  { deed: "socket", inject: "sendfile:error=ENOMEM:when=3+", ends: Array<string>(3).fill("ENOMEM") },
+  {
+    deed: "socket",
+    inject: "sendfile:error=ENOMEM:when=3+",
+    ends: Array<string>(3).fill("ENOMEM"),
+  },
   { deed: "socket", inject: "sendfile:error=EIO:when=3", ends: ["EIO", "=sendfile", "=sendfile"] },
   {
     deed: "descriptor",
