@@ -46,20 +46,31 @@ const peer = new Uint8Array(MAX_ADDRESS);
 /** Where the descriptor of a connection was found. */
 const found = new WeakMap<Socket, number>();
 
-/** The methods before a program has changed them, as far as sluice can tell. */
-let methods: Pick<ServerResponse, "write" | "end" | "flushHeaders"> | undefined;
+/** Methods of all responses. */
+type Methods = Pick<ServerResponse, "write" | "end" | "flushHeaders">;
+
+/** Bun's own; `null` if a program had replaced one of them before they were needed. */
+let methods: Methods | null | undefined;
+
+function ownMethods(): Methods | null {
+  const { end, flushHeaders, write } = builtin("http").ServerResponse.prototype;
+  // Bun shows the sources of its own functions.
+  const own = [end, flushHeaders, write].every((method) => {
+    return Function.prototype.toString.call(method).includes("this[kHandle]");
+  });
+  return own ? { end, flushHeaders, write } : null;
+}
 
 /**
  * Whether a body of this length might bypass Bun, if {@linkcode bunConnectionOf} agrees. The methods of
- * the response must be as at the first call: one that was replaced before is taken for Bun's.
+ * the response must be Bun's.
  */
 export function mayBypassBun(res: ServerResponse, length: number): boolean {
   const { ServerResponse } = builtin("http");
   if (!BUN || length < LEAST_BODY || !(res instanceof ServerResponse)) return false;
-  const { end, flushHeaders, write } = ServerResponse.prototype;
-  methods ??= { end, flushHeaders, write };
+  if (methods === undefined) methods = ownMethods();
   const { socket } = res;
-  return res.write === methods.write && res.end === methods.end &&
+  return methods !== null && res.write === methods.write && res.end === methods.end &&
     res.flushHeaders === methods.flushHeaders && res.writableLength === 0 && socket !== null &&
     (socket as { encrypted?: boolean }).encrypted !== true &&
     typeof socket.remotePort === "number";
