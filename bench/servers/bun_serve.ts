@@ -19,7 +19,7 @@ const [, , , cert, key] = process.argv;
 const { port } = Bun.serve({
   hostname: "127.0.0.1",
   port: 0,
-  ...cert !== undefined && { tls: { cert: Bun.file(cert), key: Bun.file(key!) } },
+  ...key !== undefined && { tls: { cert: Bun.file(cert!), key: Bun.file(key) } },
   fetch: ({ url }) => new Response(Bun.file(fileOf(url))),
 });
 announce(port);

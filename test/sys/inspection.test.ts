@@ -84,13 +84,16 @@ describe("raw calls that inspect", () => {
     assert.equal(raw.setThreadPriority(getPriority()), 0);
   });
 
-  it("keepFromChildren() takes whole pages only", () => {
+  it("keepFromChildren() and useHugePages() take whole pages only", () => {
     const page = 65536;
     const whole = raw.posixMemalign(page, page);
     const part = raw.posixMemalign(page, 512);
     assert.ok(typeof whole === "object" && typeof part === "object");
     assert.equal(raw.keepFromChildren(whole), 0);
     assert.equal(raw.keepFromChildren(part), -errnoNumber("EINVAL"));
+    // A kernel without huge pages refuses them.
+    assert.ok([0, -errnoNumber("EINVAL")].includes(raw.useHugePages(whole)));
+    assert.equal(raw.useHugePages(part), -errnoNumber("EINVAL"));
     for (const region of [whole, part]) raw.free(region);
   });
 });

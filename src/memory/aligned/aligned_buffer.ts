@@ -71,7 +71,7 @@ export class AlignedBuffer {
   /**
    * Allocates aligned memory.
    *
-   * @param size Bytes, 1 to 4 GiB. Rounded up to a power of two up to 1 MiB; beyond that, by at
+   * @param size Bytes, 1 to 4 GiB. Rounded up to a power of two up to 2 MiB; beyond that, by at
    * most a quarter.
    * @param alignment Bytes, a power of two up to 1 GiB.
    *

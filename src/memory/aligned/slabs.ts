@@ -14,8 +14,11 @@ import { ownWindow, type Region } from "../../sys/region.ts";
 /** Smallest block. */
 const LEAST = 512;
 
-/** Bytes of a slab that holds several blocks; each is aligned to its own size. */
-const SLAB = 1024 * 1024;
+/** Bytes of a slab that holds several blocks, each aligned to its own size: one huge page of x64. */
+const SLAB = 2 * 1024 * 1024;
+
+/** Smallest blocks in huge pages: see docs/decisions/40-huge-pages-for-devices.md. */
+const LEAST_IN_HUGE_PAGES = 64 * 1024;
 
 /** What blocks of one size share. */
 interface SizeClass {
@@ -142,6 +145,7 @@ export class Slabs {
     // If a child process shared these pages, the kernel would write into a copy of them: open(2),
     // NOTES. Systems without this advice have no O_DIRECT either.
     raw.keepFromChildren(region);
+    if (size >= LEAST_IN_HUGE_PAGES) raw.useHugePages(region);
     this.#bytes += slab;
     for (let at = slab - size; at >= 0; at -= size) free.push(new Block(region, at, sizeClass));
   }

@@ -123,12 +123,21 @@ export function posixMemalign(alignment: number, size: number): Region | number 
  * partly filled pages would hold other data. Linux only; `-EINVAL` elsewhere.
  */
 export function keepFromChildren(region: Region): number {
+  return adviseAllocated(region, platform.memoryAdvice.DONTFORK);
+}
+
+/** `madvise(region, region.length, MADV_HUGEPAGE)` like {@linkcode keepFromChildren}. */
+export function useHugePages(region: Region): number {
+  return adviseAllocated(region, platform.memoryAdvice.HUGEPAGE);
+}
+
+function adviseAllocated(region: Region, advice: number): number {
   const length = lengthOf(region);
   const address = addressIn(region, 0, length, "posix_memalign");
   if (Number(address) % pageSize() !== 0 || length % pageSize() !== 0) {
     return -errnoNumber("EINVAL");
   }
-  return fold(libc().madvise(address, BigInt(length), platform.memoryAdvice.DONTFORK));
+  return fold(libc().madvise(address, BigInt(length), advice));
 }
 
 /** `free(region)`; 0. Throws if an array of the region is in use. */

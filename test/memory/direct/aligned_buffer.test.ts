@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import { addressOf } from "../../../ffi/libc/mod.ts";
 import { AlignedBuffer } from "../../../src/mod.ts";
@@ -15,6 +15,24 @@ function withBudget(bytes: number, body: () => void): void {
   } finally {
     AlignedBuffer.budget = before;
   }
+}
+
+/** Kernels are built without them, too. */
+const NO_HUGE_PAGES = !existsSync("/sys/kernel/mm/transparent_hugepage") &&
+  "this kernel has no transparent huge pages";
+
+/** The kernel's flags of the memory of a buffer: "VmFlags" in proc_pid_smaps(5). */
+function flagsOf({ bytes }: AlignedBuffer): string {
+  const address = Number(addressOf(bytes));
+  let within = false;
+  for (const line of readFileSync("/proc/self/smaps", "utf8").split("\n")) {
+    const range = /^([0-9a-f]+)-([0-9a-f]+) /.exec(line);
+    if (range) {
+      within = parseInt(range[1]!, 16) <= address &&
+        address + bytes.length <= parseInt(range[2]!, 16);
+    } else if (within && line.startsWith("VmFlags:")) return line;
+  }
+  assert.fail("the memory is not in /proc/self/smaps");
 }
 
 describe("AlignedBuffer.allocate()", () => {
@@ -87,23 +105,18 @@ describe("AlignedBuffer.allocate()", () => {
 
   it("keeps its pages from child processes, to which they could be copied while in use", () => {
     const buffer = AlignedBuffer.allocate(MIB, MIB);
-    try {
-      const address = Number(addressOf(buffer.bytes));
-      let within = false;
-      for (const line of readFileSync("/proc/self/smaps", "utf8").split("\n")) {
-        const range = /^([0-9a-f]+)-([0-9a-f]+) /.exec(line);
-        if (range) {
-          within = parseInt(range[1]!, 16) <= address && address + MIB <= parseInt(range[2]!, 16);
-        } else if (within && line.startsWith("VmFlags:")) {
-          // "dc": do not copy the area on fork. See proc_pid_smaps(5).
-          assert.match(line, /\bdc\b/);
-          return;
-        }
-      }
-      assert.fail("the memory is not in /proc/self/smaps");
-    } finally {
-      buffer.release();
-    }
+    // "dc": do not copy the area on fork. See proc_pid_smaps(5).
+    assert.match(flagsOf(buffer), /\bdc\b/);
+    buffer.release();
+  });
+
+  it("asks for huge pages, if a device takes more of them at once", { skip: NO_HUGE_PAGES }, () => {
+    const buffers = [8 * MIB, MIB, 4096].map((size) => AlignedBuffer.allocate(size));
+    const [large, part, small] = buffers as [AlignedBuffer, AlignedBuffer, AlignedBuffer];
+    assert.equal(Number(addressOf(large.bytes)) % (2 * MIB), 0);
+    for (const buffer of [large, part]) assert.match(flagsOf(buffer), /\bhg\b/);
+    assert.doesNotMatch(flagsOf(small), /\bhg\b/);
+    for (const buffer of buffers) buffer.release();
   });
 
   it("refuses what is no size, no alignment and no budget", () => {
