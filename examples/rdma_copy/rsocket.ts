@@ -34,7 +34,7 @@ const TABLE = {
 } as const;
 
 /** Time without progress after which the peer counts as gone, in milliseconds. */
-const PATIENCE_MS = 30_000;
+const PATIENCE_MS = 15_000;
 /** Turns of the event loop before a wait begins to sleep, and the sleep in milliseconds. */
 const TURNS = 100;
 const SLEEP_MS = 2;
@@ -72,6 +72,8 @@ export function loadRdma(signal: AbortSignal, library = "librdmacm.so.1"): Rdma 
 export class RdmaSocket {
   readonly #rdma: Rdma;
   readonly #fd: number;
+  /** Whether the peer has gone without a word. */
+  #lost = false;
 
   private constructor(rdma: Rdma, fd: number) {
     this.#rdma = rdma;
@@ -188,8 +190,12 @@ export class RdmaSocket {
     return this.#ready(POLLIN);
   }
 
-  /** Ends the connection. */
+  /**
+   * Ends the connection. One whose peer was lost stays until the process ends: rshutdown(3) and
+   * rclose(3) would wait for that peer, for ever and without a time limit.
+   */
   close(): void {
+    if (this.#lost) return;
     this.#rdma.calls.rshutdown(this.#fd, SHUT_RDWR);
     this.#rdma.calls.rclose(this.#fd);
   }
@@ -203,6 +209,7 @@ export class RdmaSocket {
   ): Promise<void> {
     for (let done = 0; done < bytes.length;) {
       const count = fold(step(bytes.subarray(done), done));
+      if (count < 0 && count !== -EAGAIN && count !== -EINTR) this.#lost = true;
       if (count === 0) throw new Error(`Cannot ${verb}: the peer has closed the connection`);
       if (count === -EAGAIN || count === -EINTR) await this.#wait(events, PATIENCE_MS);
       else done += checked(count, `${verb} ${bytes.length} bytes`);
@@ -218,7 +225,9 @@ export class RdmaSocket {
     for (let turn = 0; !this.#ready(events); turn++) {
       await (turn < TURNS ? setImmediate() : setTimeout(SLEEP_MS));
       this.#rdma.signal.throwIfAborted();
-      if (performance.now() > endMs) throw new Error(`The peer did nothing for ${patienceMs} ms`);
+      if (performance.now() <= endMs) continue;
+      this.#lost = true;
+      throw new Error(`The peer did nothing for ${patienceMs} ms`);
     }
   }
 

@@ -73,12 +73,12 @@ killed_sender() {
 # A receiver that is killed: the sender says so and ends. The next receiver removes what was left.
 killed_receiver() {
   local sender code=0
-  "${program[@]}" send "$work/site/large" $ADDRESS >"$work/sender" 2>&1 &
+  patiently "${program[@]}" send "$work/site/large" $ADDRESS >"$work/sender" 2>&1 &
   sender=$!
   begun || { kill -KILL $sender; cat "$work/sender"; return 1; }
   kill -KILL $receiver
   wait $sender || code=$?
-  [[ $code == 1 ]] && grep -Eq 'the peer has closed the connection|^E[A-Z]+: Cannot ' "$work/sender" ||
+  [[ $code == 1 ]] && grep -Eq 'the peer has closed the connection|The peer did nothing|^E[A-Z]+: Cannot ' "$work/sender" ||
     { echo "$code"; cat "$work/sender"; return 1; }
 }
 
