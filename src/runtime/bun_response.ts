@@ -1,19 +1,17 @@
 /**
  * Responses of Bun's `node:http`.
  *
- * Bun hides the descriptor of such a connection, so sluice looks for it among those of the process, by
- * both addresses. It writes to a duplicate, whose number no other connection can get.
+ * sluice writes to a duplicate of the descriptor (see bun_descriptor.ts), whose number no other connection
+ * can get.
  *
  * @module
  */
 
 import type { ServerResponse } from "node:http";
 import type { Socket } from "node:net";
-import { platform } from "../../ffi/platform/mod.ts";
 import { builtin } from "../builtins.ts";
-import { MAX_ADDRESS, type SocketAddress } from "../sys/net/address.ts";
-import { localName, peerName } from "../sys/net/names.ts";
 import * as raw from "../sys/raw/mod.ts";
+import { duplicateOf } from "./bun_descriptor.ts";
 import { bytesGiven } from "./tcp.ts";
 import type { RuntimeConnection } from "./types.ts";
 
@@ -21,14 +19,6 @@ const BUN = "Bun" in globalThis;
 
 /** `HTTP/1.1 200 ` and the empty line: more than this is before and after the fields of a head. */
 const LEAST_HEAD = 15;
-
-/** Numbers that the search tries, and how many bytes of the body pay for one of them. */
-const MOST_NUMBERS = 4096;
-const BYTES_FOR_NUMBER = 4096;
-
-/** Numbers that were found before. */
-const MOST_RECENT = 32;
-const recent: number[] = [];
 
 /** Looks for bytes that Bun says it has passed on. */
 const MOST_LOOKS = 20;
@@ -39,12 +29,6 @@ const LONGEST_BUSY_MS = 80;
 
 /** Bytes below which Bun's own writes cost less: see docs/decisions/39-bun-responses.md. */
 const LEAST_BODY = 192 * 1024;
-
-/** Receives addresses. */
-const peer = new Uint8Array(MAX_ADDRESS);
-
-/** Where the descriptor of a connection was found. */
-const found = new WeakMap<Socket, number>();
 
 /** Methods of all responses. */
 type Methods = Pick<ServerResponse, "write" | "end" | "flushHeaders">;
@@ -130,55 +114,6 @@ function leastHead(res: ServerResponse): number {
     bytes += name.length + String(value).length + 4;
   }
   return bytes;
-}
-
-/**
- * A duplicate of the descriptor of a connection; -1 if it was not found for less than what `length` bytes
- * gain. New connections often get the numbers of those that have closed, and else low ones.
- */
-function duplicateOf(socket: Socket, length: number): number {
-  const known = found.get(socket);
-  const likely = known === undefined ? recent : [known, ...recent];
-  const most = Math.min(MOST_NUMBERS, length / BYTES_FOR_NUMBER);
-  for (let i = -likely.length; i < most; i++) {
-    const number = i < 0 ? likely[i + likely.length]! : i;
-    const fd = duplicateIf(number, socket);
-    if (fd < 0) continue;
-    found.set(socket, number);
-    if (!recent.includes(number)) recent.unshift(number);
-    recent.length = Math.min(recent.length, MOST_RECENT);
-    return fd;
-  }
-  return -1;
-}
-
-/** Looks at the duplicate: the number may be another file's by the next call. */
-function duplicateIf(fd: number, socket: Socket): number {
-  // Most others are no sockets, or have another peer. The port is in network order: ip(7), ipv6(7).
-  if (raw.getpeername(fd, peer) < 4) return -1;
-  if ((peer[2]! << 8 | peer[3]!) !== socket.remotePort) return -1;
-  const own = raw.fcntl(fd, platform.fcntl.DUPFD_CLOEXEC, 0);
-  if (own < 0) return -1;
-  const { localAddress, localPort, remoteAddress, remotePort } = socket;
-  const same = isName(peerName(own), remoteAddress, remotePort) &&
-    isName(localName(own), localAddress, localPort);
-  if (same) return own;
-  raw.close(own);
-  return -1;
-}
-
-function isName(
-  name: SocketAddress | undefined,
-  address: string | undefined,
-  port: number | undefined,
-): boolean {
-  return name !== undefined && "port" in name && name.port === port && address !== undefined &&
-    plain(name.address) === plain(address);
-}
-
-/** Without the prefix of IPv4 addresses on sockets of IPv6. */
-function plain(address: string): string {
-  return address.replace(/^::ffff:(?=\d+\.)/i, "");
 }
 
 class BunResponse implements RuntimeConnection {

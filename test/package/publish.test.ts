@@ -26,7 +26,7 @@ const BUDGET = {
   http: 112_500,
   tls: 6_000,
   declarations: 79_500,
-  texts: 440_000,
+  texts: 442_000,
   maps: 78_000,
   command: 300_000,
 } as const;

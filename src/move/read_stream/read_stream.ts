@@ -217,8 +217,8 @@ function fileStream(): Constructor<ReadStream> {
  * the stream, or none: `pipe()` then sets it for a response with status 200 whose headers are not
  * sent, unless you pass `{ end: false }`, listen to `end`, or have set Transfer-Encoding or Trailer.
  * The connection must be unencrypted and unpatched (a compressing middleware patches
- * `write`), and the runtime must expose its descriptor; Bun does so for a response of 192 KiB or more whose
- * head is not sent. If you then add a second destination, a
+ * `write`), and the runtime must expose its descriptor (Bun: before the head is sent, from 192 KiB on). If
+ * you then add a second destination, a
  * `data` or `readable` listener or an async iterator, or call `pause()` or `unpipe()`, the ordinary
  * stream continues at the current byte. A diagnostics channel reports each stretch that was sent:
  * see {@linkcode TransferEvent}.

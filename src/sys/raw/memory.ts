@@ -126,7 +126,7 @@ export function keepFromChildren(region: Region): number {
   return adviseAllocated(region, platform.memoryAdvice.DONTFORK);
 }
 
-/** `madvise(region, region.length, MADV_HUGEPAGE)` like {@linkcode keepFromChildren}. */
+/** The same with `MADV_HUGEPAGE`. */
 export function useHugePages(region: Region): number {
   return adviseAllocated(region, platform.memoryAdvice.HUGEPAGE);
 }
