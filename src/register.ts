@@ -15,8 +15,8 @@
  *   resolves the names of its own modules before it runs the first line.
  *
  * Does not reach functions that were taken from the module earlier (as `graceful-fs` does),
- * `new fs.ReadStream()`, `FileHandle.createReadStream()` and other Workers. On Bun, `node:http`
- * hides the descriptor of a response, so only plain sockets gain.
+ * `new fs.ReadStream()`, `FileHandle.createReadStream()` and other Workers. On Bun, responses gain
+ * from 192 KiB on.
  *
  * A second import, even from another copy of this package, changes nothing.
  *

@@ -20,6 +20,7 @@ import { REMEDY, startHaproxy } from "../haproxy.ts";
 import { cpuSeconds, memory } from "../measure/proc.ts";
 import { ratios, summarize } from "../measure/stats.ts";
 import { startNginx } from "../nginx.ts";
+import { compilePeer } from "../peers.ts";
 import { delay, PINNING, type Server, startClient, startServer } from "../processes.ts";
 import { type Bar, number, type Report, spread } from "../report.ts";
 import { verify } from "../verify.ts";
@@ -43,7 +44,7 @@ const IDLE_BYTES = 20_000;
 
 interface Subject {
   readonly name: string;
-  readonly kind: "sluice" | "haproxy" | "pipe";
+  readonly kind: "sluice" | "haproxy" | "pipe" | "c";
   readonly runtime: RuntimeName | undefined;
   start(upstream: number): Promise<Server>;
 }
@@ -92,6 +93,11 @@ function subjects({ runtimes, peers, workspace, note }: Context): Subject[] {
   else if (peers.has("haproxy")) {
     const start = (port: number) => startHaproxy(workspace.files, port);
     found.push({ name: "HAProxy, splice", kind: "haproxy", runtime: undefined, start });
+  }
+  const program = peers.has("c") ? compilePeer(workspace, "relay") : undefined;
+  if (program !== undefined) {
+    const start = (port: number) => startServer({ argv: [program, String(port)] });
+    found.push({ name: "C, splice", kind: "c", runtime: undefined, start });
   }
   for (const runtime of runtimes) {
     if (versionOf(runtime) === undefined) {
@@ -180,7 +186,7 @@ function report(all: readonly Measured[], rounds: number): Report {
     method: [
       `nginx sends files from the page cache, through a relay; median (min-max) of ${rounds} interleaved rounds.`,
       `CPU: user and system time of all threads of the relay. GB: 10^9 bytes. p50 and p99: 64 KiB on one keep-alive connection every ${PROBE_INTERVAL_MS} ms.`,
-      `HAProxy: one thread, splice-request and splice-response, pipes of 1 MiB. Idle: growth of resident memory per connection, with ${IDLE} connections.`,
+      `HAProxy: one thread, splice-request and splice-response, pipes of 1 MiB. C: the system calls of createRelay without a runtime (bench/peers/relay.c). Idle: growth of resident memory per connection, with ${IDLE} connections.`,
       CONGESTION,
       `${
         PINNING.replace("server", "relay")

@@ -63,6 +63,8 @@ const SSL_CTRL_SET_MIN_PROTO_VERSION = 123;
 const SSL_CTRL_SET_MAX_PROTO_VERSION = 124;
 const SSL_VERIFY_PEER = 1;
 const SSL_VERIFY_FAIL_IF_NO_PEER_CERT = 2;
+/** One for each connection: docs/decisions/41. */
+const TICKETS = 1n;
 /** Takes an additional reference. */
 const ADD1 = 1n;
 
@@ -139,7 +141,8 @@ function configure(context: bigint, options: ContextOptions): void {
   }
   if (ticketKey !== null) setTicketKey(context, ticketKey);
   // For TLS 1.3; OpenSSL's default is 2.
-  if (ticketKey === null || !options.issuesTickets) ssl.SSL_CTX_set_num_tickets(context, 0n);
+  const issues = ticketKey !== null && options.issuesTickets;
+  ssl.SSL_CTX_set_num_tickets(context, issues ? TICKETS : 0n);
   const alpn = alpnCallback();
   if (alpn !== null) ssl.SSL_CTX_set_alpn_select_cb(context, alpn.callback, alpn.argument);
   // The response is set before the handshake starts, so the callback only needs to return 0, which

@@ -15,6 +15,11 @@ export function bypassesHttp(bytes: number): boolean {
   return DESCRIPTOR || bytes >= 192 * 1024;
 }
 
+/** The same for a file stream that is piped into a response with a Content-Length. */
+export function bypassesPipe(bytes: number): boolean {
+  return bytes >= 16 * 1024 && bypassesHttp(bytes);
+}
+
 /** Whether responses of `node:http` expose their descriptor: Bun's do not. */
 export const DESCRIPTOR: boolean = !("Bun" in globalThis);
 

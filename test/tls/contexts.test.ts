@@ -182,6 +182,24 @@ describe("the contexts of a server", { skip: NO_OPENSSL }, () => {
     });
   });
 
+  it("send one ticket to each connection", { skip: NO_OPENSSL }, async () => {
+    const count = (text: string) => text.match(/Post-Handshake New Session Ticket/g)?.length ?? 0;
+    await using({}, async (s) => {
+      const file = folder.path("session-single");
+      const full = await sClient(s, ["-tls1_3", "-sess_out", file], [REQUEST, LAST]);
+      assert.equal(count(full), 1, "after a full handshake");
+      const resumed = await sClient(s, ["-tls1_3", "-sess_in", file], [REQUEST, LAST]);
+      assert.match(resumed, /^Reused, /m);
+      assert.equal(count(resumed), 1, "after a resumed handshake");
+    });
+    const off = await startMini(folder.folder, { ...main, tickets: false });
+    try {
+      assert.equal(count(await sClient(off, ["-tls1_3"], [REQUEST, LAST])), 0);
+    } finally {
+      await off.close();
+    }
+  });
+
   it("staple an OCSP response", { skip: NO_OPENSSL }, async () => {
     const ca = folder.make("ca", { ca: true, names: ["Test CA"] });
     const leaf = folder.make("leaf", { issuer: "ca" });

@@ -22,7 +22,7 @@ import { decodeStatx, type Statx, statx, StatxFlag, StatxMask } from "../../sys/
 import { FileType } from "../../sys/file/statx.ts";
 import { closeOn, onMount } from "../../threads/blocking/files.ts";
 import { deviceSizeByReading } from "../../move/engine/file/device_size.ts";
-import { mountOfPath } from "../../threads/blocking/opening.ts";
+import { lookAt } from "../../threads/blocking/opening.ts";
 import { ioQueue } from "../../threads/io_queue/io_queue.ts";
 import { alignmentOf } from "./alignment.ts";
 import { runtimeFile, systemFile } from "./backing.ts";
@@ -78,7 +78,7 @@ export async function openChannel(
   const action = () => `open "${name}"`;
   // Without O_NONBLOCK, opening a FIFO waits for its other end.
   const waitless = flags | OpenFlag.NONBLOCK;
-  const place = platform.os === "linux" ? mountOfPath(name) : undefined;
+  const place = platform.os === "linux" ? lookAt(name).mount : undefined;
   const far = place?.storage === "remote" ? place : undefined;
   const open = (how: number) =>
     far === undefined

@@ -8,7 +8,8 @@ import { describe } from "../../options.ts";
 import { check } from "../../sys/check.ts";
 import { dupCloexec, type FdLike, fdOf } from "../../sys/fd.ts";
 import * as raw from "../../sys/raw/mod.ts";
-import { deviceSize, fdStat, FileType, hugePageSize } from "../../sys/file/statx.ts";
+import { requireKernelNumber } from "../../sys/file/numbers.ts";
+import { deviceSize, fdIdentity, fdStat, FileType, hugePageSize } from "../../sys/file/statx.ts";
 
 /** A file that can be mapped. */
 export interface OpenFile {
@@ -59,13 +60,26 @@ function openPath(path: string | URL, writable: boolean): Opened {
   const { closeSync, constants, openSync } = builtin("fs");
   const name = describe(String(path));
   const mode = writable ? constants.O_RDWR : constants.O_RDONLY;
+  let fd: number;
   try {
     // Without O_NONBLOCK, opening a FIFO waits for its writer; files ignore the flag.
-    const fd = openSync(path, mode | constants.O_NONBLOCK);
-    return { fd, name, close: () => closeSync(fd) };
+    fd = openSync(path, mode | constants.O_NONBLOCK);
   } catch (error) {
     throw asSyscallError(error as Error, "open", `open ${name}`);
   }
+  const close = () => closeSync(fd);
+  try {
+    requireKernelNumber(fd, () => inodeOf(fd), () => `open ${name}`);
+  } catch (error) {
+    close();
+    throw error;
+  }
+  return { fd, name, close };
+}
+
+function inodeOf(fd: number): bigint | undefined {
+  const identity = fdIdentity(fd);
+  return typeof identity === "number" ? undefined : identity.inode;
 }
 
 function duplicate(file: FdLike): Opened {

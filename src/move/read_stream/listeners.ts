@@ -1,6 +1,7 @@
 /** Listeners of a file stream that decide where its bytes go. @module */
 
 import type { ReadStream } from "node:fs";
+import { builtin } from "../../builtins.ts";
 
 /** A listener of any event. */
 export type Listener = Parameters<ReadStream["on"]>[1];
@@ -28,4 +29,9 @@ export function hide(prototype: ReadStream, base: unknown): void {
   ) {
     Object.defineProperty(prototype, name, { value, writable: true, configurable: true });
   }
+}
+
+/** Whether `target` is a socket that may become a destination; it may still be connecting. */
+export function isUnencryptedSocket(target: unknown): boolean {
+  return target instanceof builtin("net").Socket && !(target as { encrypted?: boolean }).encrypted;
 }

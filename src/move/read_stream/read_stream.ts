@@ -2,19 +2,18 @@
 
 import type { ReadStream } from "node:fs";
 import { builtin } from "../../builtins.ts";
-import { farFiles } from "./far_files.ts";
 import { isBytes } from "../../bytes.ts";
 import {
   type Destination,
   type FileReadable,
   type GivenOptions,
   isDestination,
-  isUnencryptedSocket,
   restFor,
   SendfileBypass,
   type SendfileBypassEnd,
 } from "./sendfile_bypass.ts";
-import { carriesBytes, hide, type Listener, wrap } from "./listeners.ts";
+import { filesFor } from "./stream_files.ts";
+import { carriesBytes, hide, isUnencryptedSocket, type Listener, wrap } from "./listeners.ts";
 
 /** Options of {@linkcode createReadStream}, as for `fs.createReadStream`. */
 export type ReadStreamOptions = Parameters<typeof import("node:fs").createReadStream>[1];
@@ -59,8 +58,8 @@ function fileStream(): Constructor<ReadStream> {
       const given = (typeof options === "object" ? options : { encoding: options }) ?? {};
       const { start, fd, flags, fs } = given;
       const own = fs === undefined && (fd ?? null) === null && (flags ?? "r") === "r";
-      const far = own ? farFiles(path) : undefined;
-      super(path, far === undefined ? options : { ...given, fs: far } as ReadStreamOptions);
+      const files = own ? filesFor(path) : undefined;
+      super(path, files === undefined ? options : { ...given, fs: files } as ReadStreamOptions);
       this.#given = { start, fd };
       this.#ordinary = Boolean(fs);
     }
@@ -216,12 +215,13 @@ function fileStream(): Constructor<ReadStream> {
  * sendfile(2) and never enter JavaScript. A response needs a Content-Length equal to the bytes of
  * the stream, or none: `pipe()` then sets it for a response with status 200 whose headers are not
  * sent, unless you pass `{ end: false }`, listen to `end`, or have set Transfer-Encoding or Trailer.
- * The connection must be unencrypted and unpatched (a compressing middleware patches
- * `write`), and the runtime must expose its descriptor (Bun: before the head is sent, from 192 KiB on). If
- * you then add a second destination, a
- * `data` or `readable` listener or an async iterator, or call `pause()` or `unpipe()`, the ordinary
- * stream continues at the current byte. A diagnostics channel reports each stretch that was sent:
- * see {@linkcode TransferEvent}.
+ * A body with a Content-Length below 16 KiB is read and written, which costs less.
+ *
+ * The connection must be unencrypted and unpatched (a compressing middleware patches `write`), and the
+ * runtime must expose its descriptor (Bun: before the head is sent, from 192 KiB on). If you then add a
+ * second destination, a `data` or `readable` listener or an async iterator, or call `pause()` or
+ * `unpipe()`, the ordinary stream continues at the current byte. A diagnostics channel reports each
+ * stretch that was sent: see {@linkcode TransferEvent}.
  *
  * Two things differ, on purpose, and only if the file changes while a response is being sent. If it
  * shrinks, the connection is closed, where an ordinary stream leaves a response that never ends. If
@@ -231,10 +231,11 @@ function fileStream(): Constructor<ReadStream> {
  * Like an ordinary stream, it stays open when its destination closes early: destroy it then, or use
  * `stream.pipeline`, which does.
  *
- * The runtime opens and closes the file in its own pool of threads (four on Node.js); Deno closes it on
- * the event loop. A file system that never answers (NFS, SMB, FUSE) keeps one of these threads, and no
- * runtime ends before it answers, not even by `process.exit()`. `sendFile` has threads of its own for
- * each mount, and the process ends without them.
+ * Files up to 128 KiB are opened, read and closed on this thread, as far as the kernel has them in its
+ * caches (Deno: only read). The runtime opens and closes others in its own pool of threads (four on
+ * Node.js); Deno closes them on the event loop. A file system that never answers (NFS, SMB, FUSE) keeps
+ * one of these threads, and no runtime ends before it answers, not even by `process.exit()`. `sendFile`
+ * has threads of its own for each mount, and the process ends without them.
  *
  * @param path Path, `file:` URL or Buffer of the file.
  * @param options As for `fs.createReadStream`. With `fs`, the stream is always an ordinary one.

@@ -11,9 +11,10 @@ import { isPlain, socketConnection } from "../../runtime/socket.ts";
 import { CorkGuard } from "../../runtime/tcp.ts";
 import { available } from "../../sys/libc.ts";
 import { lseek } from "../../sys/raw/files.ts";
+import { hasKernelNumber } from "../../sys/file/numbers.ts";
 import { FileType } from "../../sys/file/statx.ts";
 import { localStatus } from "../../threads/blocking/files.ts";
-import { keepToLength, mayImplyLength } from "./implied_length.ts";
+import { isBrief, keepToLength, mayImplyLength } from "./response_length.ts";
 import {
   mayBypass,
   openBody,
@@ -62,16 +63,11 @@ export type SendfileBypassEnd = "complete" | "open" | "failed" | "cut";
 /** Whether bytes may go to `target` without the runtime. */
 export function isDestination(target: unknown): target is Destination {
   if (typeof target !== "object" || target === null) return false;
-  if (isResponse(target)) return mayBypass(target, Infinity);
+  if (isResponse(target)) return mayBypass(target, contentLength(target) ?? Infinity);
   const { Socket } = builtin("net");
   const { write, _write, end } = Socket.prototype;
   return target instanceof Socket && !target.connecting && !target.writableEnded &&
     target.write === write && target._write === _write && target.end === end && isPlain(target);
-}
-
-/** Whether `target` is a socket that may become a destination; it may still be connecting. */
-export function isUnencryptedSocket(target: unknown): boolean {
-  return target instanceof builtin("net").Socket && !(target as { encrypted?: boolean }).encrypted;
 }
 
 /** The options of a stream against which its fields are checked. */
@@ -93,7 +89,7 @@ export function restFor(
   ends: boolean,
 ): Rest | undefined {
   const { fd, pos, end, bytesRead } = stream;
-  if (!available()) return undefined;
+  if (!available() || isBrief(destination, stream)) return undefined;
   const position = () => lseek(fd, 0, SEEK_CUR);
   if (!isKnownStream(stream, given.start, given.fd ? undefined : position)) return undefined;
   // If another machine or program holds the file, the runtime's threads read it.
@@ -101,6 +97,7 @@ export function restFor(
   if (stat === undefined || typeof stat === "number" || stat.type !== FileType.REGULAR) {
     return undefined;
   }
+  if (!hasKernelNumber(fd, () => stat.inode)) return undefined;
   const start = pos ?? position();
   const length = Math.min(stat.size - start, end + 1 - (pos ?? bytesRead));
   if (start < 0 || length <= 0) return undefined;

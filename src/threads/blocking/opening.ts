@@ -9,9 +9,11 @@ import { describe } from "../../options.ts";
 import { check } from "../../sys/check.ts";
 import { OpenFlag, ResolveFlag } from "../../sys/flags/file.ts";
 import { type Mount, mountByName, mountOf } from "../../sys/file/mounts.ts";
+import { requireKernelNumber } from "../../sys/file/numbers.ts";
 import { available } from "../../sys/libc.ts";
 import * as raw from "../../sys/raw/mod.ts";
-import { closeOn, onMount } from "./files.ts";
+import type { FileFacts } from "../../sys/file/statx.ts";
+import { closeOn, localFacts, localStatus, onMount } from "./files.ts";
 
 /** An open descriptor, and how to close it. */
 export interface Opened {
@@ -45,10 +47,24 @@ function openByRuntime(path: string | URL, flags: number): Promise<Opened> {
   const { close, constants, open } = builtin("fs");
   return new Promise((resolve, reject) => {
     open(path, constants.O_RDONLY | constants.O_NONBLOCK | flags, (error, fd) => {
-      if (!error) return resolve({ fd, close: () => close(fd, () => {}) });
-      reject(asSyscallError(error, "open", `open ${describe(String(path))}`));
+      const action = () => `open ${describe(String(path))}`;
+      if (error) return reject(asSyscallError(error, "open", action()));
+      const end = () => close(fd, () => {});
+      try {
+        if (available()) requireKernelNumber(fd, () => inodeOf(fd), action);
+        resolve({ fd, close: end });
+      } catch (cause) {
+        end();
+        reject(cause);
+      }
     });
   });
+}
+
+/** Inode number of an open file; `undefined` if another machine would have to tell. */
+export function inodeOf(fd: number): bigint | undefined {
+  const status = localStatus(fd);
+  return typeof status === "object" ? status.inode : undefined;
 }
 
 async function openFar(path: string, flags: number, mount: Mount): Promise<Opened> {
@@ -93,18 +109,27 @@ export function openNow(path: string, flags: number): number | Mount | null {
   return fd >= 0 ? fd : null;
 }
 
-/** Mount of a file that exists or is about to be created, as far as it is known without waiting. */
-export function mountOfPath(path: string): Mount {
+/** What is known about a path without waiting. */
+export interface Place {
+  /** Mount of the file, which exists or is about to be created. */
+  readonly mount: Mount;
+  /** Attributes of the file; `undefined` if there is none, or if another machine would have to tell. */
+  readonly facts: FileFacts | undefined;
+}
+
+/** Looks at a path; follows links. */
+export function lookAt(path: string): Place {
   const { dirname, resolve } = builtin("path");
   for (const name of [path, dirname(path)]) {
     const flags = OpenFlag.PATH | OpenFlag.CLOEXEC;
     const fd = raw.openat2(platform.atFdcwd, name, flags, 0, ResolveFlag.CACHED);
     if (fd < 0) continue;
-    const mount = mountOf(fd);
+    const known = localFacts(fd);
+    const mount = known?.mount ?? mountOf(fd);
     raw.close(fd);
-    return mount;
+    return { mount, facts: name === path ? known?.facts : undefined };
   }
-  return mountByName(resolve(path));
+  return { mount: mountByName(resolve(path)), facts: undefined };
 }
 
 /** Whether the folder where a look-up starts is on a file system of this machine. */

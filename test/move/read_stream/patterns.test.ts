@@ -75,10 +75,11 @@ async function overHttp(
   options: Options,
   pattern: Pattern,
   length: number,
+  file = path,
 ): Promise<Buffer> {
   const listener = async (_: unknown, response: ServerResponse) => {
     response.setHeader("Content-Length", length);
-    await pattern(create(path, options), response);
+    await pattern(create(file, options), response);
   };
   return await withServer(listener, async (port) => {
     const client = new Client(port);
@@ -119,6 +120,23 @@ describe("createReadStream() gives what fs.createReadStream() gives, to a peer t
       const expected = await overSocket(stock, file, {}, pattern, 20);
       expectSame(await overSocket(createReadStream, file, {}, pattern, 20), expected);
     });
+  }
+});
+
+describe("createReadStream() gives what fs.createReadStream() gives of small files", () => {
+  for (const bytes of [10_000, 100_000]) {
+    const small = folder.file(content.subarray(0, bytes));
+    for (const [name, pattern] of Object.entries(PATTERNS)) {
+      it(`${name}, ${bytes} bytes`, async () => {
+        const options = { highWaterMark: 7001 };
+        const expected = await overSocket(stock, small, options, pattern);
+        expectSame(await overSocket(createReadStream, small, options, pattern), expected);
+        const { length } = expected;
+        expectSame(await overHttp(createReadStream, options, pattern, length, small), expected);
+        const whole = await overSocket(stock, small, {}, pattern);
+        expectSame(await overHttp(createReadStream, {}, pattern, whole.length, small), whole);
+      });
+    }
   }
 });
 

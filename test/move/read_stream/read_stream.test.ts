@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { once } from "node:events";
 import * as fs from "node:fs";
 import { open } from "node:fs/promises";
 import { after, describe, it } from "node:test";
@@ -8,6 +10,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
 import { createReadStream } from "../../../src/move/read_stream/read_stream.ts";
 import { Folder, noise, sha256 } from "../../_kit/bytes.ts";
+import { openDescriptors } from "../../_kit/leaks.ts";
 
 type Create = typeof fs.createReadStream;
 type Options = Exclude<Parameters<Create>[1], string | undefined>;
@@ -16,6 +19,8 @@ const { ReadStream } = fs;
 const folder = new Folder();
 const content = noise(200_000);
 const path = folder.file(content);
+/** So small that it is read without another thread. */
+const small = folder.file(content.subarray(0, 10_000));
 const EVENTS = ["open", "ready", "data", "end", "error", "close", "pause", "resume", "readable"];
 
 after(() => folder.remove());
@@ -191,10 +196,80 @@ async function run(create: Create, { file = path, options, silent = [], early, a
 describe("createReadStream() beside fs.createReadStream()", () => {
   for (const [name, row] of Object.entries(CASES)) {
     it(`does the same with ${name}`, async () => {
-      const expected = await run(fs.createReadStream, row);
-      assert.deepEqual(await run(createReadStream as Create, row), expected);
+      for (const file of row.file === undefined ? [path, small] : [row.file]) {
+        const expected = await run(fs.createReadStream, { ...row, file });
+        assert.deepEqual(await run(createReadStream as Create, { ...row, file }), expected);
+      }
     });
   }
+
+  it("reads a small file while the threads of the runtime wait", async () => {
+    const pipes = [1, 2, 3, 4].map((index) => `${folder.path}/pipe-${index}`);
+    execFileSync("mkfifo", pipes);
+    // Node.js has four threads, which wait for a writer here.
+    const waiting = pipes.map((pipe) => open(pipe));
+    try {
+      const bytes = Buffer.concat(await createReadStream(small, { end: 9_999 }).toArray());
+      assert.equal(sha256(bytes), sha256(content.subarray(0, 10_000)));
+    } finally {
+      const writers = pipes.map((pipe) => fs.openSync(pipe, "r+"));
+      for (const handle of await Promise.all(waiting)) await handle.close();
+      for (const writer of writers) fs.closeSync(writer);
+    }
+  });
+
+  it("reads a small file as it is when it is read", async () => {
+    const changes: Record<string, (file: string) => void> = {
+      "it grows": (file) => fs.appendFileSync(file, "more"),
+      "it grows beyond what is small": (file) => fs.appendFileSync(file, content),
+      "it shrinks": (file) => fs.truncateSync(file, 5),
+      "it is emptied": (file) => fs.truncateSync(file, 0),
+      "it is replaced": (file) => fs.renameSync(folder.file("another"), file),
+      "it is deleted": (file) => fs.unlinkSync(file),
+    };
+    for (const [name, change] of Object.entries(changes)) {
+      for (const options of [{}, { start: 3 }, { end: 200_000 }, { highWaterMark: 3000 }]) {
+        const [expected, actual] = await Promise.all(
+          [fs.createReadStream, createReadStream as Create].map(async (create) => {
+            const file = folder.file(content.subarray(0, 10_000));
+            const stream = create(file, options);
+            await once(stream, "open");
+            change(file);
+            const bytes = Buffer.concat(await stream.toArray());
+            return [sha256(bytes), bytes.length, stream.bytesRead];
+          }),
+        );
+        assert.deepEqual(actual, expected, `${name}, ${JSON.stringify(options)}`);
+      }
+    }
+  });
+
+  it("gives a small file the errors of the original, and closes it", async () => {
+    const before = openDescriptors().length;
+    for (
+      const act of [
+        (stream: fs.ReadStream) => void stream.destroy(new Error("mine")),
+        (stream: fs.ReadStream) =>
+          void stream.once("open", () => stream.destroy(new Error("mine"))),
+        (stream: fs.ReadStream) => void stream.once("open", (fd: number) => fs.closeSync(fd)),
+      ]
+    ) {
+      const [expected, actual] = await Promise.all(
+        [fs.createReadStream, createReadStream as Create].map(async (create) => {
+          const stream = create(small);
+          act(stream);
+          // What closing reports has another text.
+          return await stream.toArray().then(
+            () => "no error",
+            ({ code, message }) => code ?? message,
+          );
+        }),
+      );
+      assert.equal(actual, expected);
+    }
+    for (let i = 0; i < 50 && openDescriptors().length > before; i++) await sleep(10);
+    assert.equal(openDescriptors().length, before);
+  });
 
   it("borrows a descriptor from its file position, and from a start", async () => {
     for (const options of [{ end: 9 }, { start: 5, end: 20 }, { autoClose: false }]) {

@@ -15,7 +15,14 @@ import { sendFile, transfer, type TransferTrace } from "../../../src/mod.ts";
 import { Folder, noise, sha256 } from "../../_kit/bytes.ts";
 import { CERTIFICATE, KEY } from "../../_kit/certificate.ts";
 import { describeWithoutLeaks } from "../../_kit/leaks.ts";
-import { bypassesHttp, Client, DESCRIPTOR, recording, withServer } from "../../_kit/serve.ts";
+import {
+  bypassesHttp,
+  bypassesPipe,
+  Client,
+  DESCRIPTOR,
+  recording,
+  withServer,
+} from "../../_kit/serve.ts";
 import { HOST } from "../../_kit/targets_net.ts";
 
 type Handler = (res: ServerResponse, path: string) => unknown;
@@ -74,7 +81,7 @@ const ROWS: Record<string, Row> = {
       createReadStream(file, { end: 99 }).pipe(res);
     },
     body: content.subarray(0, 100),
-    sent: 100,
+    sent: 0,
   },
   "a head that has been sent": {
     ...whole((res, file) => {
@@ -91,6 +98,20 @@ const ROWS: Record<string, Row> = {
     handle(res) {
       length(res, 10);
       createReadStream(small).pipe(res);
+    },
+    body: content.subarray(0, 10),
+    sent: 0,
+  },
+  "a small file without a length": {
+    handle: (res) => createReadStream(small).pipe(res),
+    body: content.subarray(0, 10),
+    sent: 10,
+    onBun: 0,
+  },
+  "a small file that takes several reads": {
+    handle(res) {
+      length(res, 10);
+      createReadStream(small, { highWaterMark: 4 }).pipe(res);
     },
     body: content.subarray(0, 10),
     sent: 10,
@@ -369,7 +390,9 @@ describeWithoutLeaks("createReadStream() piped into a response", {
         }
       });
       assert.equal(client.rest.length, 0);
-      assert.equal(sent, DESCRIPTOR ? sizes.reduce((a, b) => a + b) : 0);
+      const total = sizes.filter(bypassesPipe).reduce((a, b) => a + b);
+      // On Bun, a response that still waits for another has no connection to bypass.
+      if (DESCRIPTOR) assert.equal(sent, total);
       await client.close();
     });
   });

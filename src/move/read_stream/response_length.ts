@@ -1,7 +1,8 @@
-/** Content-Length for a file that is piped into a response without one. @module */
+/** The length of a response into which a file is piped. @module */
 
 import type { ReadStream } from "node:fs";
 import type { ServerResponse } from "node:http";
+import { contentLength, isResponse } from "../../runtime/response.ts";
 
 /**
  * Whether an eligible response to which a stream is piped may get the length of the file.
@@ -43,4 +44,16 @@ export function keepToLength(res: ServerResponse, length: number, sent: () => nu
     if (sent() + written !== length) res.destroy();
     return end.apply(res, args as never) as ServerResponse;
   };
+}
+
+/**
+ * Bytes of a response below which the calls of a bypass cost more than to read and write them: see
+ * `npm run bench -- middleware`.
+ */
+const LEAST = 16 * 1024;
+
+/** Whether the target is a response so short that one read gets all of it: see {@linkcode LEAST}. */
+export function isBrief(target: object, stream: ReadStream): boolean {
+  const promised = isResponse(target) ? contentLength(target) : undefined;
+  return promised !== undefined && promised < LEAST && promised <= stream.readableHighWaterMark;
 }
