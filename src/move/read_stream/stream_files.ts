@@ -82,7 +82,8 @@ function onThisThread(path: string): StreamFiles {
         return fs.open(path, flags as string, mode as number, callback);
       }
       own = fd;
-      queueMicrotask(() => callback(null, fd));
+      // A turn later: then the answers of a turn leave together, and their clients wake up once.
+      setImmediate(() => callback(null, fd));
     },
     read(fd, bytes, offset, length, position, callback) {
       const target = bytes.subarray(offset, offset + length);
