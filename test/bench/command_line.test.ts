@@ -27,7 +27,7 @@ describe("npm run bench -- --peers", () => {
   it("names what there is to choose from when it does not know one", () => {
     assert.throws(() => selectPeers("relay", "haproxy,nginx"), {
       name: "TypeError",
-      message: 'Cannot run "relay" beside "nginx": expected some of haproxy,streams',
+      message: 'Cannot run "relay" beside "nginx": expected some of haproxy,streams,c',
     });
     assert.throws(
       () => selectPeers("ffi", "c"),
