@@ -14,8 +14,8 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
-#include <time.h>
 #include <unistd.h>
+#include "common.h"
 
 enum { SCRATCH_BYTES = 256 << 10, RESERVE_BYTES = 64 << 10, WAYS = 4, MOST_REPEATS = 4096 };
 
@@ -24,17 +24,6 @@ static const char *NAMES[WAYS] = {"fs.copyFile", "copyFile", "fs.copyFile, over 
                                   "copyFile, over a file"};
 static char scratch[SCRATCH_BYTES];
 static double times[WAYS][MOST_REPEATS];
-
-static void fail(const char *what) {
-  perror(what);
-  exit(1);
-}
-
-static double wall_ms(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return now.tv_sec * 1e3 + now.tv_nsec / 1e6;
-}
 
 /* As libuv does: the target has its name, and is incomplete, while it is written. */
 static void plain(const char *from, const char *folder, const char *name) {

@@ -17,6 +17,7 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include "common.h"
 
 enum { PIPE_BYTES = 1 << 20, TURN_BYTES = 4 << 20, EVENTS = 256, MOST_IDLE_PIPES = 64 };
 
@@ -37,11 +38,6 @@ static int epoll;
 static struct pair *queue;
 static int idle[MOST_IDLE_PIPES][2];
 static int idle_count;
-
-static void fail(const char *what) {
-  perror(what);
-  exit(1);
-}
 
 static void take_pipe(struct direction *way) {
   if (way->ends[0] > 0) return;

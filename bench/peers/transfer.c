@@ -17,21 +17,10 @@
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
+#include "common.h"
 
 enum { PIPE_BYTES = 1 << 20, SEND_BYTES = 512 << 10 };
-
-static void fail(const char *what) {
-  perror(what);
-  exit(1);
-}
-
-static double wall_ms(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return now.tv_sec * 1e3 + now.tv_nsec / 1e6;
-}
 
 static double cpu_ms(void) {
   struct rusage usage;

@@ -36,7 +36,7 @@ export async function copy({ workspace, runtimes, peers, rounds, note }: Context
   const installed = runtimes.filter((name) => versionOf(name) !== undefined);
   const wanted = peers.has("c");
   const program = wanted ? compilePeer(workspace, "copy") : undefined;
-  if (wanted && program === undefined) note("There is no C compiler (Debian: gcc): left out");
+  if (wanted && program === undefined) note("no C compiler: measured without the bound");
   await verifyBytes(files);
   const measure = async (runtime: string, file: ServedFile, argv: CommandOf) => {
     const args = [file.path, workspace.files, String(REPEATS.get(file.size))];

@@ -95,6 +95,7 @@ function subjects({ runtimes, peers, workspace, note }: Context): Subject[] {
     found.push({ name: "HAProxy, splice", kind: "haproxy", runtime: undefined, start });
   }
   const program = peers.has("c") ? compilePeer(workspace, "relay") : undefined;
+  if (peers.has("c") && program === undefined) note("no C compiler: measured without the bound");
   if (program !== undefined) {
     const start = (port: number) => startServer({ argv: [program, String(port)] });
     found.push({ name: "C, splice", kind: "c", runtime: undefined, start });

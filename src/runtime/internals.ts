@@ -16,7 +16,7 @@
  * | `socket._httpMessage` | the response that owns the socket | each use: `response.socket` before the first byte |
  * | `_handle._parentWrap.stream` of a `TLSSocket`; the listener `tlsConnectionListener` (Node.js) | the stream that sluice made; what starts TLS | each use: a stream that sluice made; the name |
  * | `_write`, `_writev` of a `TLSSocket` (Node.js) | what writes pass through | none: they are of `stream.Writable` |
- * | numbers of files that `node:fs` opens | the kernel's descriptors | first file of this machine: its inode by fstat() of the runtime, and by statx(2) |
+ * | numbers of files that `node:fs` opens, and takes | the kernel's descriptors | first file of this machine, each way: its inode by fstat() of the runtime, and by statx(2) |
  * | `ReadStream` `fd`, `pos`, `end` | descriptor, next byte, last byte | each use: types, `pos` against `start` and `bytesRead`, or the file's own position against `bytesRead` |
  * | `Symbol.toStringTag` of Bun's sockets | whether they use TLS | none: an unknown tag is rejected |
  *

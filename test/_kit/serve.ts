@@ -200,3 +200,19 @@ export async function recording<T>(
     .reduce((sum, { bytes }) => sum + bytes, 0);
   return { result, events, sent };
 }
+
+/** The body of a response to one request, and how many bytes of it left by sendfile(2). */
+export async function download(
+  listener: RequestListener,
+  path = "/",
+): Promise<{ body: Buffer; sent: number }> {
+  const { result: body, sent } = await recording(() =>
+    withServer(listener, async (port) => {
+      const client = new Client(port);
+      const answer = await client.get(path);
+      await client.close();
+      return answer.body;
+    })
+  );
+  return { body, sent };
+}

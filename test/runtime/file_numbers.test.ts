@@ -6,7 +6,7 @@ import { after, describe, it } from "node:test";
 import { copyFile, createReadStream, MappedFile, UnsupportedError } from "../../src/mod.ts";
 import { Folder, noise, sha256 } from "../_kit/bytes.ts";
 import { openDescriptors } from "../_kit/leaks.ts";
-import { Client, recording, withServer } from "../_kit/serve.ts";
+import { download } from "../_kit/serve.ts";
 
 const folder = new Folder();
 const content = noise(500_000);
@@ -22,17 +22,11 @@ fs.fstatSync = ((...args: Parameters<typeof fstatSync>) => {
 
 describe("a runtime that numbers files by itself", () => {
   it("reads its files itself", async () => {
-    const { sent } = await recording(() =>
-      withServer((_, res) => {
-        res.setHeader("Content-Length", content.length);
-        createReadStream(path).pipe(res);
-      }, async (port) => {
-        const client = new Client(port);
-        const { body } = await client.get("/");
-        assert.equal(sha256(body), sha256(content));
-        await client.close();
-      })
-    );
+    const { body, sent } = await download((_, res) => {
+      res.setHeader("Content-Length", content.length);
+      createReadStream(path).pipe(res);
+    });
+    assert.equal(sha256(body), sha256(content));
     assert.equal(sent, 0);
     const small = folder.file(content.subarray(0, 1000));
     const bytes = Buffer.concat(await createReadStream(small).toArray());

@@ -6,7 +6,7 @@ import { createReadStream } from "../../src/move/read_stream/read_stream.ts";
 import { sendFile } from "../../src/move/send_file/send_file.ts";
 import type { SendTarget } from "../../src/move/send_file/types.ts";
 import { Folder, noise, sha256 } from "../_kit/bytes.ts";
-import { Client, NO_DESCRIPTOR, recording, withServer } from "../_kit/serve.ts";
+import { download, NO_DESCRIPTOR, recording } from "../_kit/serve.ts";
 import { RUNTIME, type Target, TARGETS, withPair } from "../_kit/targets.ts";
 
 const folder = new Folder();
@@ -108,19 +108,13 @@ describe("a runtime whose responses changed", () => {
   for (const [name, change] of Object.entries(RESPONSES)) {
     for (const way of ["sendFile()", "pipe()"]) {
       it(`gets a copy: ${name}, ${way}`, { skip: NO_DESCRIPTOR }, async () => {
-        const { sent } = await recording(() =>
-          withServer((_, response) => {
-            response.setHeader("Content-Length", content.length);
-            change(response);
-            if (way === "pipe()") createReadStream(path).pipe(response);
-            else sendFile(response, path).catch(() => response.destroy());
-          }, async (port) => {
-            const client = new Client(port);
-            const { body } = await client.get("/");
-            assert.equal(sha256(body), sha256(content));
-            await client.close();
-          })
-        );
+        const { body, sent } = await download((_, response) => {
+          response.setHeader("Content-Length", content.length);
+          change(response);
+          if (way === "pipe()") createReadStream(path).pipe(response);
+          else sendFile(response, path).catch(() => response.destroy());
+        });
+        assert.equal(sha256(body), sha256(content));
         assert.equal(sent, 0);
       });
     }

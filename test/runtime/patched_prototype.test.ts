@@ -9,7 +9,7 @@ import { after, describe, it } from "node:test";
 import { serveStatic } from "../../src/http/mod.ts";
 import { createReadStream, sendFile } from "../../src/mod.ts";
 import { Folder, noise, sha256 } from "../_kit/bytes.ts";
-import { Client, recording, withServer } from "../_kit/serve.ts";
+import { download } from "../_kit/serve.ts";
 
 const { write } = ServerResponse.prototype;
 ServerResponse.prototype.write = function (
@@ -42,14 +42,9 @@ const WAYS: Record<string, (res: ServerResponse) => unknown> = {
 describe("a patch of ServerResponse.prototype.write", () => {
   for (const [name, answer] of Object.entries(WAYS)) {
     it(`sees each byte: ${name}`, async () => {
-      const { sent } = await recording(() =>
-        withServer((_, res) => void answer(res), async (port) => {
-          const client = new Client(port);
-          const { body } = await client.get(path.slice(folder.path.length));
-          assert.equal(sha256(body), sha256(inverted(content)));
-          await client.close();
-        })
-      );
+      const name = path.slice(folder.path.length);
+      const { body, sent } = await download((_, res) => void answer(res), name);
+      assert.equal(sha256(body), sha256(inverted(content)));
       assert.equal(sent, 0);
     });
   }

@@ -8,8 +8,8 @@ import { describe } from "../../options.ts";
 import { check } from "../../sys/check.ts";
 import { dupCloexec, type FdLike, fdOf } from "../../sys/fd.ts";
 import * as raw from "../../sys/raw/mod.ts";
-import { requireKernelNumber } from "../../sys/file/numbers.ts";
-import { deviceSize, fdIdentity, fdStat, FileType, hugePageSize } from "../../sys/file/statx.ts";
+import { deviceSize, fdStat, FileType, hugePageSize } from "../../sys/file/statx.ts";
+import { requireDescriptor } from "../../threads/blocking/file_numbers.ts";
 
 /** A file that can be mapped. */
 export interface OpenFile {
@@ -69,17 +69,12 @@ function openPath(path: string | URL, writable: boolean): Opened {
   }
   const close = () => closeSync(fd);
   try {
-    requireKernelNumber(fd, () => inodeOf(fd), () => `open ${name}`);
+    requireDescriptor(fd, () => `open ${name}`);
   } catch (error) {
     close();
     throw error;
   }
   return { fd, name, close };
-}
-
-function inodeOf(fd: number): bigint | undefined {
-  const identity = fdIdentity(fd);
-  return typeof identity === "number" ? undefined : identity.inode;
 }
 
 function duplicate(file: FdLike): Opened {

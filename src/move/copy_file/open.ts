@@ -6,8 +6,7 @@ import { check } from "../../sys/check.ts";
 import { available } from "../../sys/libc.ts";
 import * as raw from "../../sys/raw/mod.ts";
 import type { FileFacts } from "../../sys/file/statx.ts";
-import { requireKernelNumber } from "../../sys/file/numbers.ts";
-import { inodeOf } from "../../threads/blocking/opening.ts";
+import { requireDescriptor } from "../../threads/blocking/file_numbers.ts";
 import type { TargetOptions } from "./types.ts";
 import { asSyscallError } from "../../errors.ts";
 
@@ -50,7 +49,7 @@ export async function openFor(
   const fs = builtin("fs");
   const fd = await called<number>("open", action, (done) => fs.open(path, flags, first, done));
   try {
-    if (available()) requireKernelNumber(fd, () => inodeOf(fd), () => action);
+    requireDescriptor(fd, () => action);
   } catch (error) {
     await called("close", action, (done) => fs.close(fd, done));
     throw error;

@@ -11,8 +11,8 @@ import { isPlain, socketConnection } from "../../runtime/socket.ts";
 import { CorkGuard } from "../../runtime/tcp.ts";
 import { available } from "../../sys/libc.ts";
 import { lseek } from "../../sys/raw/files.ts";
-import { hasKernelNumber } from "../../sys/file/numbers.ts";
 import { FileType } from "../../sys/file/statx.ts";
+import { givesDescriptors } from "../../threads/blocking/file_numbers.ts";
 import { localStatus } from "../../threads/blocking/files.ts";
 import { isBrief, keepToLength, mayImplyLength } from "./response_length.ts";
 import {
@@ -97,7 +97,7 @@ export function restFor(
   if (stat === undefined || typeof stat === "number" || stat.type !== FileType.REGULAR) {
     return undefined;
   }
-  if (!hasKernelNumber(fd, () => stat.inode)) return undefined;
+  if (!givesDescriptors(fd)) return undefined;
   const start = pos ?? position();
   const length = Math.min(stat.size - start, end + 1 - (pos ?? bytesRead));
   if (start < 0 || length <= 0) return undefined;

@@ -8,12 +8,12 @@ import { describe } from "../../options.ts";
 import { preadResident } from "../../page_cache/resident.ts";
 import { OpenFlag, Whence } from "../../sys/flags/file.ts";
 import type { Mount } from "../../sys/file/mounts.ts";
-import { hasKernelNumber } from "../../sys/file/numbers.ts";
 import { FileType } from "../../sys/file/statx.ts";
 import { available } from "../../sys/libc.ts";
 import * as raw from "../../sys/raw/mod.ts";
+import { givesDescriptors, takesDescriptors } from "../../threads/blocking/file_numbers.ts";
 import { localStatus, onMount, readRemote } from "../../threads/blocking/files.ts";
-import { inodeOf, lookAt, OPENING, openNow } from "../../threads/blocking/opening.ts";
+import { lookAt, OPENING, openNow } from "../../threads/blocking/opening.ts";
 
 type Callback = (error: Error | null, result?: number, bytes?: Uint8Array) => void;
 
@@ -57,18 +57,8 @@ export function filesFor(path: unknown): StreamFiles | undefined {
   return small ? onThisThread(name) : undefined;
 }
 
-/** Whether the runtime takes descriptors that it has not opened itself: Deno does not. */
-let shares: boolean | undefined;
-
-function isShared(fd: number): boolean {
-  if (shares !== undefined) return shares;
-  try {
-    builtin("fs").fstatSync(fd);
-    return shares = true;
-  } catch {
-    return shares = false;
-  }
-}
+/** Whether files are opened here: as long as the runtime takes such descriptors. */
+let opens = true;
 
 function onThisThread(path: string): StreamFiles {
   const fs = builtin("fs");
@@ -76,9 +66,11 @@ function onThisThread(path: string): StreamFiles {
   let left = MOST_HERE;
   return {
     open(_path, flags, mode, callback) {
-      const fd = shares !== false ? openNow(path, OPENING) : null;
-      if (typeof fd !== "number" || !isShared(fd)) {
-        if (typeof fd === "number") raw.close(fd);
+      const fd = opens ? openNow(path, OPENING) : null;
+      if (typeof fd !== "number") return fs.open(path, flags as string, mode as number, callback);
+      opens = takesDescriptors(fd);
+      if (!opens) {
+        raw.close(fd);
         return fs.open(path, flags as string, mode as number, callback);
       }
       own = fd;
@@ -87,7 +79,7 @@ function onThisThread(path: string): StreamFiles {
     },
     read(fd, bytes, offset, length, position, callback) {
       const target = bytes.subarray(offset, offset + length);
-      const reads = left > 0 && (fd === own || hasKernelNumber(fd, () => inodeOf(fd)));
+      const reads = left > 0 && (fd === own || givesDescriptors(fd));
       const count = reads ? readNow(fd, target, position ?? undefined) : EAGAIN;
       if (count < 0) return fs.read(fd, bytes, offset, length, position ?? null, callback);
       // A file that has grown is left to another thread in the end.

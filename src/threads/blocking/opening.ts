@@ -9,11 +9,11 @@ import { describe } from "../../options.ts";
 import { check } from "../../sys/check.ts";
 import { OpenFlag, ResolveFlag } from "../../sys/flags/file.ts";
 import { type Mount, mountByName, mountOf } from "../../sys/file/mounts.ts";
-import { requireKernelNumber } from "../../sys/file/numbers.ts";
 import { available } from "../../sys/libc.ts";
 import * as raw from "../../sys/raw/mod.ts";
 import type { FileFacts } from "../../sys/file/statx.ts";
-import { closeOn, localFacts, localStatus, onMount } from "./files.ts";
+import { requireDescriptor } from "./file_numbers.ts";
+import { closeOn, localFacts, onMount } from "./files.ts";
 
 /** An open descriptor, and how to close it. */
 export interface Opened {
@@ -51,7 +51,7 @@ function openByRuntime(path: string | URL, flags: number): Promise<Opened> {
       if (error) return reject(asSyscallError(error, "open", action()));
       const end = () => close(fd, () => {});
       try {
-        if (available()) requireKernelNumber(fd, () => inodeOf(fd), action);
+        requireDescriptor(fd, action);
         resolve({ fd, close: end });
       } catch (cause) {
         end();
@@ -59,12 +59,6 @@ function openByRuntime(path: string | URL, flags: number): Promise<Opened> {
       }
     });
   });
-}
-
-/** Inode number of an open file; `undefined` if another machine would have to tell. */
-export function inodeOf(fd: number): bigint | undefined {
-  const status = localStatus(fd);
-  return typeof status === "object" ? status.inode : undefined;
 }
 
 async function openFar(path: string, flags: number, mount: Mount): Promise<Opened> {
@@ -110,7 +104,7 @@ export function openNow(path: string, flags: number): number | Mount | null {
 }
 
 /** What is known about a path without waiting. */
-export interface Place {
+export interface KnownPath {
   /** Mount of the file, which exists or is about to be created. */
   readonly mount: Mount;
   /** Attributes of the file; `undefined` if there is none, or if another machine would have to tell. */
@@ -118,7 +112,7 @@ export interface Place {
 }
 
 /** Looks at a path; follows links. */
-export function lookAt(path: string): Place {
+export function lookAt(path: string): KnownPath {
   const { dirname, resolve } = builtin("path");
   for (const name of [path, dirname(path)]) {
     const flags = OpenFlag.PATH | OpenFlag.CLOEXEC;
