@@ -17,7 +17,12 @@ interface NginxOptions {
   readonly workers?: number;
   readonly connections?: number;
   /** A program that gets all requests; with `keeps`, over kept connections. */
-  readonly upstream?: { readonly port: number; readonly keeps: boolean };
+  readonly upstream?: {
+    readonly port: number;
+    readonly keeps: boolean;
+    /** Whether it looks for a file first. */
+    readonly filesFirst?: boolean;
+  };
   /** A module to load, and settings of `http`. */
   readonly site?: { readonly load: string; readonly http: string };
   /** Whether folders get an index. */
@@ -58,7 +63,12 @@ export async function startNginx(
   const kept = keepsFiles ? "open_file_cache max=1000 inactive=20s; open_file_cache_valid 1s;" : "";
   const more = `${upstream === undefined ? kept : passingOn(upstream)} ${tls ? secured(tls) : ""}
   ${lists ? "autoindex on;" : ""} ${site?.http ?? ""}`;
-  const place = upstream === undefined ? "" : "location / { proxy_pass http://program; }";
+  const pass = "proxy_pass http://program;";
+  const place = upstream === undefined
+    ? ""
+    : upstream.filesFirst
+    ? `location / { try_files $uri @program; } location @program { ${pass} }`
+    : `location / { ${pass} }`;
   const listen = `listen 127.0.0.1:${port} ${tls ? "ssl" : ""} backlog=2048;`;
   const text = configuration(prefix, folder, listen, sendfile, more, place, workers, connections);
   writeFileSync(config, site === undefined ? text : `load_module ${site.load};\n${text}`);

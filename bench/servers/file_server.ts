@@ -1,10 +1,11 @@
-/** `createFileServer`: `file_server.ts FOLDER THREADS CACHE CONNECTIONS FALLBACK`. @module */
+/** `createFileServer`: `file_server.ts FOLDER THREADS CACHE CONNECTIONS FALLBACK PATH`. @module */
 
 import process from "node:process";
 import { createFileServer } from "../../src/http/mod.ts";
 import { announce } from "./harness.ts";
 
-const [, , root = ".", threads = "1", cache = "on", connections = "10000", fallback] = process.argv;
+const [, , root = ".", threads = "1", cache = "on", connections = "10000", program, path] =
+  process.argv;
 const server = createFileServer({
   root,
   listing: true,
@@ -12,7 +13,7 @@ const server = createFileServer({
   limits: { maxConnections: Number(connections) },
   // The same as nginx has here.
   backlog: 2048,
-  ...fallback !== undefined && { fallback },
+  ...program !== undefined && { fallback: { to: program, ...path && { paths: [path] } } },
   ...cache === "off" && { cache: { maxFileBytes: 0 } },
   ...cache === "none" && { cache: false },
 });

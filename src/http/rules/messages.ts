@@ -15,19 +15,31 @@ export function phraseOf(status: number): string {
   return PHRASES.get(status) ?? "";
 }
 
+const common = new Map<number, Plan>();
+
 /**
  * Plans a message that names its status and repeats nothing of the request: a line of text, or a page
- * for browsers if it is an error.
+ * for browsers if it is an error. Without `more`, all requests for the same get the same plan.
  */
 export function planMessage(request: PlanRequest, status: number, more?: Headers): Plan {
-  const error = status >= 400;
-  const html = error && asksForHtml(request.header("accept"));
+  const html = status >= 400 && asksForHtml(request.header("accept"));
+  if (more !== undefined) return makeMessage(request, status, html, more);
+  const key = 4 * status + (html ? 2 : 0) + (request.method === "HEAD" ? 1 : 0);
+  let plan = common.get(key);
+  if (plan === undefined) {
+    plan = { ...makeMessage(request, status, html, {}), common: true };
+    common.set(key, plan);
+  }
+  return plan;
+}
+
+function makeMessage(request: PlanRequest, status: number, html: boolean, more: Headers): Plan {
   const phrase = phraseOf(status);
   const text = html ? errorPage(status, phrase) : `${status} ${phrase}\n`;
   return planText(request, status, text, {
     "Content-Type": `text/${html ? "html" : "plain"}; charset=utf-8`,
     "X-Content-Type-Options": "nosniff",
-    ...error && { "Vary": "Accept" },
+    ...status >= 400 && { "Vary": "Accept" },
     ...status === 503 && { "Retry-After": "1" },
     ...more,
   });

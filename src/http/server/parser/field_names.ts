@@ -1,5 +1,6 @@
 /** Finds the header fields that the server uses among the bytes of a head. @module */
 
+import { NameTable } from "./name_table.ts";
 import { latin1Bytes } from "./syntax.ts";
 
 /** Bits of `RequestHead.known`. */
@@ -34,47 +35,19 @@ export const ONCE: number = Field.HOST | Field.CONTENT_LENGTH | Field.TRANSFER_E
 export const VOID_TWICE: number = Field.RANGE | Field.IF_RANGE | Field.IF_MODIFIED_SINCE |
   Field.IF_UNMODIFIED_SINCE;
 
-interface Known {
-  readonly name: Uint8Array;
-  readonly bit: number;
-}
-
-/** Indexed by the length of the name. */
-const BY_LENGTH: Known[][] = [];
-
-for (const [key, bit] of Object.entries(Field)) {
-  const name = latin1Bytes(key.toLowerCase().replaceAll("_", "-"));
-  (BY_LENGTH[name.length] ??= []).push({ name, bit });
-}
-
-/** Length of the longest name. */
-const LONGEST = BY_LENGTH.length - 1;
+const NAMES = new NameTable(
+  Object.fromEntries(
+    Object.entries(Field).map(([key, bit]) => [key.toLowerCase().replaceAll("_", "-"), bit]),
+  ),
+);
 
 /** Bit of the field with this name, in any case; 0 for other fields. */
 export function fieldBit(bytes: Uint8Array, start: number, end: number): number {
-  const length = end - start;
-  if (length > LONGEST) return 0;
-  const candidates = BY_LENGTH[length];
-  if (candidates === undefined) return 0;
-  for (let i = 0; i < candidates.length; i++) {
-    const { name, bit } = candidates[i]!;
-    if (equalsIgnoringCase(bytes, start, name)) return bit;
-  }
-  return 0;
+  return NAMES.find(bytes, start, end);
 }
 
 /** Bit of a field by its name in lower case. */
 export function fieldBitOf(name: string): number {
   const bytes = latin1Bytes(name);
-  return fieldBit(bytes, 0, bytes.length);
-}
-
-/** Whether `bytes` contains `text` at `start`, ignoring case; `text` is in lower case. */
-export function equalsIgnoringCase(bytes: Uint8Array, start: number, text: Uint8Array): boolean {
-  for (let i = 0; i < text.length; i++) {
-    const byte = bytes[start + i]!;
-    const lower = byte >= 0x41 && byte <= 0x5a ? byte | 0x20 : byte;
-    if (lower !== text[i]) return false;
-  }
-  return true;
+  return NAMES.find(bytes, 0, bytes.length);
 }

@@ -1,11 +1,21 @@
 /** Checks what the fields of a request say about the message; rejects contradictions. @module */
 
-import { equalsIgnoringCase, Field, ONCE } from "./field_names.ts";
+import { Field, ONCE } from "./field_names.ts";
+import { equalsIgnoringCase } from "./name_table.ts";
 import { isAuthority } from "../../rules/authority.ts";
 import { trimBlanks } from "../../rules/blanks.ts";
 import { splitTarget } from "../../rules/target.ts";
 import { Method } from "./request_line.ts";
-import { CLASS, Class, COLON, digit, latin1, latin1Bytes } from "./syntax.ts";
+import {
+  CLASS,
+  Class,
+  COLON,
+  digit,
+  latin1,
+  latin1Bytes,
+  MOST_DIGITS,
+  numberOf,
+} from "./syntax.ts";
 
 /** Value of `bodyLength` for a body in chunks. */
 export const CHUNKED = -1;
@@ -31,9 +41,6 @@ export interface Message {
 const KEEP_ALIVE = latin1Bytes("keep-alive");
 const CLOSE = latin1Bytes("close");
 const CHUNKED_CODING = latin1Bytes("chunked");
-
-/** A number with at most this many digits is a safe integer. */
-const MOST_DIGITS = 15;
 
 /** Checks the fields; returns 0, or the negated status of the error response. */
 export function judge(head: Message): number {
@@ -117,7 +124,7 @@ function body(head: Message): number {
       if (length === 0) return -400;
       if (length > MOST_DIGITS) return allDigits(head.bytes, start, length) ? -413 : -400;
       if (!allDigits(head.bytes, start, length)) return -400;
-      head.bodyLength = Number(latin1(head.bytes, start, start + length));
+      head.bodyLength = numberOf(head.bytes, start, start + length);
     }
   }
   return 0;

@@ -1,20 +1,9 @@
 /** Parses the head of an HTTP/1.1 request strictly, without the leniences of RFC 9112. @module */
 
-import { equalsIgnoringCase, Field, fieldBit, fieldBitOf, VOID_TWICE } from "./field_names.ts";
+import { HeaderFields } from "./header_fields.ts";
 import { judge } from "./message_rules.ts";
 import { Method, readRequestLine } from "./request_line.ts";
-import {
-  CLASS,
-  Class,
-  COLON,
-  CR,
-  HTAB,
-  INCOMPLETE,
-  latin1,
-  latin1Bytes,
-  LF,
-  SP,
-} from "./syntax.ts";
+import { CR, INCOMPLETE, latin1, LF } from "./syntax.ts";
 
 /** Limits on the size of a head. */
 export interface HeadLimits {
@@ -30,9 +19,7 @@ export interface HeadLimits {
  * The head of one request, as positions in the buffer that it was parsed from; valid until the
  * buffer changes. One object serves a whole thread. It allocates only the strings that you ask for.
  */
-export class RequestHead {
-  /** The buffer. */
-  bytes: Uint8Array = new Uint8Array(0);
+export class RequestHead extends HeaderFields {
   /** First byte of the method. */
   start = 0;
   /** First byte after the head and its empty line. */
@@ -52,23 +39,12 @@ export class RequestHead {
   keepAlive = true;
   /** Length of the body in bytes, or {@linkcode CHUNKED}. */
   bodyLength = 0;
-  /** Bits of `Field` for the fields present. */
-  known = 0;
-  /** Bits of the fields that occur twice but may occur once only. */
-  twice = 0;
-  /** Number of header fields. */
-  count = 0;
-
   readonly #limits: HeadLimits;
-  /** Four positions per field: start and end of its name, start and end of its value. */
-  readonly fields: Int32Array;
-  /** Index of `Host`, or -1. */
-  hostField = -1;
 
   /** Prepares to parse. */
   constructor(limits: HeadLimits) {
+    super(limits.maxFields);
     this.#limits = limits;
-    this.fields = new Int32Array(4 * limits.maxFields);
   }
 
   /**
@@ -89,7 +65,7 @@ export class RequestHead {
     this.start = at;
     const line = readRequestLine(this, at, end, this.#limits.maxTargetBytes);
     if (line <= 0) return line === INCOMPLETE ? this.#unfinished(start, end) : line;
-    const result = this.#headerFields(line, end);
+    const result = this.readFields(line, end);
     if (result === INCOMPLETE) return this.#unfinished(start, end);
     if (result < 0) return result;
     if (result - start > this.#limits.maxHeadBytes) return -431;
@@ -123,67 +99,6 @@ export class RequestHead {
     return end - start > this.#limits.maxHeadBytes ? -431 : INCOMPLETE;
   }
 
-  #headerFields(start: number, end: number): number {
-    const { bytes } = this;
-    const { fields } = this;
-    let count = 0;
-    let known = 0;
-    let twice = 0;
-    this.hostField = -1;
-    let at = start;
-    for (;;) {
-      if (at >= end) return INCOMPLETE;
-      if (bytes[at] === CR) {
-        if (at + 1 === end) return INCOMPLETE;
-        if (bytes[at + 1] !== LF) return -400;
-        break;
-      }
-      const name = at;
-      while (at < end && (CLASS[bytes[at]!]! & Class.TOKEN) !== 0) at++;
-      if (at === end) return INCOMPLETE;
-      // This also rejects folded lines and a space before the colon: neither can be part of a name.
-      if (at === name || bytes[at] !== COLON) return -400;
-      const nameEnd = at++;
-      while (at < end && (bytes[at] === SP || bytes[at] === HTAB)) at++;
-      const value = at;
-      while (at < end && (CLASS[bytes[at]!]! & Class.VALUE) !== 0) at++;
-      if (at + 1 >= end) {
-        if (at < end && bytes[at] !== CR) return -400;
-        return INCOMPLETE;
-      }
-      // All other bytes here are control characters: a bare CR or LF ends a line for some parsers
-      // only.
-      if (bytes[at] !== CR || bytes[at + 1] !== LF) return -400;
-      let valueEnd = at;
-      while (valueEnd > value && (bytes[valueEnd - 1] === SP || bytes[valueEnd - 1] === HTAB)) {
-        valueEnd--;
-      }
-      at += 2;
-      if (count === this.#limits.maxFields) return -431;
-      const bit = fieldBit(bytes, name, nameEnd);
-      if (bit !== 0) {
-        if (bit === Field.HOST) this.hostField = count;
-        if ((known & bit) !== 0) twice |= bit;
-        known |= bit;
-      }
-      const place = 4 * count++;
-      fields[place] = name;
-      fields[place + 1] = nameEnd;
-      fields[place + 2] = value;
-      fields[place + 3] = valueEnd;
-    }
-    this.count = count;
-    this.known = known;
-    this.twice = twice;
-    return at + 2;
-  }
-
-  /** Whether field `index` is the one with this bit. */
-  named(index: number, bit: number): boolean {
-    const { fields } = this;
-    return fieldBit(this.bytes, fields[4 * index]!, fields[4 * index + 1]!) === bit;
-  }
-
   /** The target as it was sent. */
   get target(): string {
     return latin1(this.bytes, this.targetStart, this.targetEnd);
@@ -192,41 +107,5 @@ export class RequestHead {
   /** The method as it was sent. */
   get methodName(): string {
     return latin1(this.bytes, this.start, this.methodEnd);
-  }
-
-  /** Value of a field by its name in lower case; repeated fields are joined by commas. */
-  header(name: string): string | undefined {
-    const bit = fieldBitOf(name);
-    if (bit !== 0 && ((this.known & bit) === 0 || (this.twice & bit & VOID_TWICE) !== 0)) {
-      return undefined;
-    }
-    const wanted = latin1Bytes(name);
-    const { fields } = this;
-    let joined: string | undefined;
-    for (let place = 0; place < 4 * this.count; place += 4) {
-      const start = fields[place]!;
-      if (fields[place + 1]! - start !== wanted.length) continue;
-      if (!equalsIgnoringCase(this.bytes, start, wanted)) continue;
-      const value = latin1(this.bytes, fields[place + 2]!, fields[place + 3]!);
-      joined = joined === undefined ? value : `${joined}, ${value}`;
-    }
-    return joined;
-  }
-
-  /** All fields in message order, with names as sent. */
-  headers(): [name: string, value: string][] {
-    const { fields } = this;
-    return Array.from({ length: this.count }, (_, i) => [
-      latin1(this.bytes, fields[4 * i]!, fields[4 * i + 1]!),
-      latin1(this.bytes, fields[4 * i + 2]!, fields[4 * i + 3]!),
-    ]);
-  }
-
-  /** Position of a field's value, `[start, end]`, at its first occurrence. */
-  place(bit: number): readonly [number, number] | undefined {
-    for (let i = 0; i < this.count; i++) {
-      if (this.named(i, bit)) return [this.fields[4 * i + 2]!, this.fields[4 * i + 3]!];
-    }
-    return undefined;
   }
 }

@@ -14,9 +14,11 @@ const MOST_HEAD = 64 * 1024;
 /** Maximum number of 1xx responses before the final one. */
 const MOST_INTERIM = 16;
 
+const NOTHING = new Uint8Array(0);
+
 /** Reads all heads of one response, including interim ones. */
 export class HeadReader {
-  #arrived: Uint8Array = new Uint8Array(0);
+  #arrived: Uint8Array = NOTHING;
   /** Offset up to which the end of the head has been searched. */
   #searched = 0;
   #heads = 0;
@@ -44,7 +46,7 @@ export class HeadReader {
   /** Bytes received after the last head. */
   rest(): Uint8Array {
     const rest = this.#arrived;
-    this.#arrived = new Uint8Array(0);
+    this.#arrived = NOTHING;
     return rest;
   }
 
@@ -55,7 +57,10 @@ export class HeadReader {
     if (count === EAGAIN) return Moved.READ;
     if (count === EINTR) return Moved.MORE;
     if (count <= 0) return count === 0 ? Moved.CUT : Moved.SOURCE_FAILED;
-    this.#arrived = concat([this.#arrived, bytes.subarray(0, count)]);
+    const before = this.#arrived;
+    this.#arrived = before.length === 0
+      ? bytes.slice(0, count)
+      : concat([before, bytes.subarray(0, count)]);
     return Moved.MORE;
   }
 }

@@ -11,7 +11,7 @@ import type { Fallback, PassedRequest } from "./proxy.ts";
 import { BodyPipe, faultOf, Moved } from "./body_pipe.ts";
 import { Counted, type Framing } from "./framing.ts";
 import { HeadReader } from "./head_reader.ts";
-import { type AnswerHead, clientHead, type ResponseHead } from "./response.ts";
+import { type AnswerHead, INTERIM_END, lastLines, type ResponseHead } from "./response.ts";
 import { Upload } from "./upload.ts";
 import { Upstream, type UpstreamOwner } from "./upstream/upstream.ts";
 
@@ -170,9 +170,9 @@ export class ProxiedRequest implements UpstreamOwner, Task {
   }
 
   #begin(head: ResponseHead): number {
-    const { framing, redirection, status, text } = head;
+    const { framing, lines, redirection, status } = head;
     if (status < 200 && status !== 101) {
-      if (this.#request.minor === 1) this.#send(clientHead(text, null), new Counted(0));
+      if (this.#request.minor === 1) this.#send(concat([lines, INTERIM_END]), new Counted(0));
       return Moved.MORE;
     }
     if (redirection !== undefined) {
@@ -192,16 +192,16 @@ export class ProxiedRequest implements UpstreamOwner, Task {
   }
 
   /** Sends a head to the client, then the body. */
-  #answer({ framing, required, status, text, untilEnd }: AnswerHead, body: Uint8Array): void {
+  #answer({ framing, lines, required, status, untilEnd }: AnswerHead, body: Uint8Array): void {
     const { framing: { done }, keep } = this.#request;
     this.#status = status;
     this.#untilEnd = untilEnd;
     // Unread bytes of this request could be taken for the next one.
     this.#keep = keep && done && !untilEnd && !this.#client.closing;
     const connection = status === 101 ? "upgrade" : this.#keep ? "keep-alive" : "close";
-    const head = clientHead(text, connection, required);
-    this.#headBytes = head.length;
-    this.#send(concat([head, body]), framing);
+    const last = lastLines(connection, required);
+    this.#headBytes = lines.length + last.length;
+    this.#send(concat([lines, last, body]), framing);
   }
 
   #send(ahead: Uint8Array, framing: Framing): void {

@@ -1,10 +1,10 @@
 /** Decides which requests go to the program, in one thread of the server. @module */
 
-import { concat } from "../../../bytes.ts";
 import type { Loop } from "../../../threads/loop/loop.ts";
 import { TurnShare } from "../../../threads/loop/turn_share.ts";
 import type { TlsDialer } from "../../../tls/client/dialer.ts";
 import type { Clock } from "../thread/clock.ts";
+import { HeadWriter } from "../parser/head_writer.ts";
 import { CHUNKED } from "../parser/message_rules.ts";
 import type { RequestHead } from "../parser/request_head.ts";
 import { Method } from "../parser/request_line.ts";
@@ -15,11 +15,16 @@ import { Chunked, Counted, type Framing } from "./framing.ts";
 import { IdleConnections } from "./upstream/idle_connections.ts";
 import type { FallbackConfig } from "./options.ts";
 import { decodedPath, owned } from "./paths.ts";
-import { isPassable, passedHead, wantsWebSocket } from "./request.ts";
+import { isPassable, wantsWebSocket, writePassedHead } from "./request.ts";
 import type { AnswerHead } from "./response.ts";
 
 /** Time for which a WebSocket may be silent, in milliseconds. */
 const WEB_SOCKET_MS = 3_600_000;
+
+const NO_BYTES = new Uint8Array(0);
+
+/** Heads for the program are put together here. */
+const writer = new HeadWriter();
 
 /** A request to forward. */
 export interface PassedRequest {
@@ -138,17 +143,16 @@ export class Fallback {
     const upgrade = bodyLength === 0 && wantsWebSocket(head);
     const shared = this.config.keepAlive > 0 && this.dialer === null && bodyLength === 0 &&
       method === Method.GET && !upgrade;
-    const text = passedHead(head, {
-      ...this.config,
-      client,
-      scheme: this.#scheme,
-      shared,
-      upgrade,
-    });
-    const ahead = concat([text, bytes.subarray(at, last - framing.removed)]);
-    const most = text.length + maxBodyBytes;
-    if (ahead.length > most) return 413;
-    const rest = bytes.slice(last, end);
+    writer.begin();
+    const { accel, forwarded, host, via } = this.config;
+    const scheme = this.#scheme;
+    const passing = { accel, client, forwarded, host, scheme, shared, upgrade, via };
+    writePassedHead(head, passing, writer);
+    const most = writer.length + maxBodyBytes;
+    writer.add(bytes, at, last - framing.removed);
+    if (writer.length > most) return 413;
+    const ahead = writer.taken();
+    const rest = last === end ? NO_BYTES : bytes.slice(last, end);
     const original = this.config.accel === false ? null : bytes.slice(head.start, head.end);
     const bodiless = method === Method.HEAD;
     return { ahead, framing, rest, bodiless, minor, upgrade, keep, shared, most, original };
@@ -169,8 +173,9 @@ export class Fallback {
     let text = beginHead({ status, headers });
     for (const [name, value] of Object.entries(headers)) text += `${name}: ${value}\r\n`;
     text += `Date: ${latin1(this.date, 0, this.date.length)}\r\n`;
-    const head = { status, framing: new Counted(0), untilEnd: false, required: undefined, text };
-    return { head, body: bodiless ? new Uint8Array(0) : parts[0] as Uint8Array };
+    const lines = latin1Bytes(text);
+    const head = { status, framing: new Counted(0), untilEnd: false, required: undefined, lines };
+    return { head, body: bodiless ? NO_BYTES : parts[0] as Uint8Array };
   }
 
   /** Closes the idle connections and pipes. */
@@ -180,12 +185,14 @@ export class Fallback {
   }
 }
 
+const NEVER: ReadonlySet<string> = new Set(["CONNECT", "TRACE"]);
+
 /**
  * Never forwards CONNECT, a tunnel to anywhere, or TRACE, which shows hidden fields to the client.
  */
 function passes(head: RequestHead): boolean {
-  const { methodName } = head;
-  return methodName !== "CONNECT" && methodName !== "TRACE" && isPassable(head);
+  const known = head.method !== Method.OTHER;
+  return (known || !NEVER.has(head.methodName)) && isPassable(head);
 }
 
 /** Whether the path can be compared as sent: origin form, no escapes. */

@@ -1,25 +1,47 @@
 /** Builds the head of a forwarded request. @module */
 
 import { Field } from "../parser/field_names.ts";
-import { trimBlanks } from "../../rules/blanks.ts";
 import { splitTarget } from "../../rules/target.ts";
+import type { HeadWriter } from "../parser/head_writer.ts";
+import { NameTable } from "../parser/name_table.ts";
 import type { RequestHead } from "../parser/request_head.ts";
 import { Method } from "../parser/request_line.ts";
 import { latin1, latin1Bytes } from "../parser/syntax.ts";
-import { type Accel, isOfServers } from "../response/accel.ts";
-import { KEPT, OF_THIS_HOP } from "./hop.ts";
+import { type Accel, OF_SERVERS } from "../response/accel.ts";
+import { namedByConnection, OF_THIS_HOP } from "./hop.ts";
 import type { Forwarding } from "./options.ts";
 
-/** Fields about the client; with underscores too, because some programs treat them like hyphens. */
-const WHO: ReadonlySet<string> = new Set([
-  "forwarded",
-  "x-forwarded-for",
-  "x-forwarded-host",
-  "x-forwarded-proto",
-  "x-real-ip",
-]);
+/** What happens to a field on its way to the program. */
+const Kind = { HOP: 1, HOST: 2, EXPECT: 3, KEPT: 4 } as const;
 
-const FORWARDED_FOR = "x-forwarded-for";
+/**
+ * Fields that are not just copied. Trailers are dropped: a program could mistake a trailer field for
+ * one of the head.
+ */
+const KINDS = new NameTable({
+  ...Object.fromEntries([...OF_THIS_HOP, "trailer"].map((name) => [name, Kind.HOP])),
+  "host": Kind.HOST,
+  "expect": Kind.EXPECT,
+  "content-length": Kind.KEPT,
+});
+
+/** Fields about the client; with underscores too, because some programs treat them like hyphens. */
+const WHO = new NameTable({
+  "forwarded": 1,
+  "x-forwarded-for": 2,
+  "x-forwarded-host": 1,
+  "x-forwarded-proto": 1,
+  "x-real-ip": 1,
+}, true);
+
+const FORWARDED_FOR = 2;
+
+const SERVERS = new NameTable(
+  Object.fromEntries([...OF_SERVERS].map((name) => [name, 1])),
+  true,
+);
+
+const UNDERSCORE = 0x5f;
 
 /** Whether a target can be forwarded, as it is or converted from the absolute form. */
 export function isPassable(head: RequestHead): boolean {
@@ -32,107 +54,101 @@ const SLASH = 0x2f;
 export function wantsWebSocket(head: RequestHead): boolean {
   // With "h2c", a client could send requests that bypass all checks here.
   return (head.known & Field.UPGRADE) !== 0 && head.minor === 1 && head.method === Method.GET &&
-    head.header("upgrade")!.toLowerCase() === "websocket" && named(head).has("upgrade");
+    head.header("upgrade")!.toLowerCase() === "websocket" &&
+    (namedByConnection(head)?.has("upgrade") ?? false);
 }
 
-/**
- * Builds the head for the program: the same request without hop-by-hop fields.
- *
- * @param client Numeric address of the client; empty if unknown.
- */
-export function passedHead(
-  head: RequestHead,
-  { accel, client, forwarded, host: own, scheme, shared, upgrade, via }: {
-    readonly accel: Accel;
-    readonly client: string;
-    readonly forwarded: Forwarding;
-    /** Value of Host for an HTTP/1.0 request without one. */
-    readonly host: string;
-    readonly scheme: "http" | "https";
-    /** Whether the connection may carry other requests afterwards. */
-    readonly shared: boolean;
-    readonly upgrade: boolean;
-    readonly via: boolean;
-  },
-): Uint8Array {
-  const dropped = named(head);
+/** Who asks, and how the request is to be passed on. */
+export interface Passing {
+  readonly accel: Accel;
+  /** Numeric address of the client; empty if unknown. */
+  readonly client: string;
+  readonly forwarded: Forwarding;
+  /** Value of Host for an HTTP/1.0 request without one. */
+  readonly host: string;
+  readonly scheme: "http" | "https";
+  /** Whether the connection may carry other requests afterwards. */
+  readonly shared: boolean;
+  readonly upgrade: boolean;
+  readonly via: boolean;
+}
+
+/** Writes the head for the program: the same request without hop-by-hop fields. */
+export function writePassedHead(head: RequestHead, passing: Passing, writer: HeadWriter): void {
+  const { accel, forwarded, host: own, shared, upgrade, via } = passing;
+  const { bytes, count, fields, known } = head;
+  const authority = writeRequestLine(head, writer);
+  const dropped = namedByConnection(head);
+  let host = -1;
+  let chain = "";
+  for (let place = 0; place < 4 * count; place += 4) {
+    const start = fields[place]!;
+    const end = fields[place + 1]!;
+    const kind = KINDS.find(bytes, start, end);
+    if (kind === Kind.HOP) continue;
+    if (kind === Kind.HOST) {
+      if (authority !== undefined) continue;
+      host = place;
+    } else if (kind === Kind.EXPECT && head.minor === 0) continue;
+    else if (kind !== Kind.KEPT && dropped?.has(latin1(bytes, start, end).toLowerCase())) continue;
+    if (accel !== false && SERVERS.find(bytes, start, end) !== 0) continue;
+    const who = forwarded === false ? 0 : WHO.find(bytes, start, end);
+    if (who === 0) writer.field(bytes, fields, place);
+    // With underscores, it is neither replaced nor understood.
+    else if (forwarded === "append" && !bytes.subarray(start, end).includes(UNDERSCORE)) {
+      if (who !== FORWARDED_FOR) writer.field(bytes, fields, place);
+      else chain += `${chain && ", "}${latin1(bytes, fields[place + 2]!, fields[place + 3]!)}`;
+    }
+  }
+  // HTTP/1.1 requires a Host field.
+  if (authority === undefined && host < 0) writer.text(`Host: ${own}\r\n`);
+  if (forwarded !== false) {
+    const asked = host < 0 ? authority : latin1(bytes, fields[host + 2]!, fields[host + 3]!);
+    writeWhoAsked(head, passing, { chain, host: asked }, writer);
+  }
+  if (via) writer.text(`Via: 1.${head.minor} sluice\r\n`);
+  if ((known & Field.TRANSFER_ENCODING) !== 0) writer.text("Transfer-Encoding: chunked\r\n");
+  // A connection that carries a body carries no other request, so requests cannot mix.
+  if (upgrade) writer.add(UPGRADE);
+  else if (!shared) writer.add(CLOSE);
+  writer.endLine();
+}
+
+/** Writes the request line, and `Host` if the target names it, which is returned. */
+function writeRequestLine(head: RequestHead, writer: HeadWriter): string | undefined {
+  const { bytes, start, targetEnd, targetStart } = head;
+  if (bytes[targetStart] === SLASH) {
+    // The parser has seen one space between the two.
+    writer.add(bytes, start, targetEnd);
+    writer.add(VERSION);
+    return undefined;
+  }
   const parts = splitTarget(head.target);
   if (parts === 400) throw new TypeError("Cannot pass a request on: its target is malformed");
   const { authority, path, query } = parts;
-  // RFC 9112, 2.3: an intermediary sends its own version instead of the client's.
-  const lines = [`${head.methodName} ${path}${query} HTTP/1.1`];
-  let chain = "";
-  let host = authority;
-  if (host !== undefined) lines.push(`Host: ${host}`);
-  for (let i = 0; i < head.count; i++) {
-    const [name, value] = fieldAt(head, i);
-    const lower = name.toLowerCase();
-    // Drop trailers: a program could mistake a trailer field for one of the head.
-    if (OF_THIS_HOP.has(lower) || lower === "trailer" || (dropped.has(lower) && !KEPT.has(lower))) {
-      continue;
-    }
-    if (lower === "host") {
-      if (host !== undefined) continue;
-      host = value;
-    }
-    if (lower === "expect" && head.minor === 0) continue;
-    if (accel !== false && isOfServers(lower)) continue;
-    if (forwarded !== false && WHO.has(lower.replaceAll("_", "-"))) {
-      if (forwarded === "append" && lower === FORWARDED_FOR) {
-        chain += chain === "" ? value : `, ${value}`;
-      } else if (forwarded === "append" && WHO.has(lower)) lines.push(`${name}: ${value}`);
-      continue;
-    }
-    lines.push(`${name}: ${value}`);
-  }
-  // HTTP/1.1 requires a Host field.
-  if (host === undefined) lines.push(`Host: ${own}`);
-  if (forwarded !== false) {
-    lines.push(...whoAsked(head, forwarded, { chain, client, host, scheme }));
-  }
-  if (via) lines.push(`Via: 1.${head.minor} sluice`);
-  if ((head.known & Field.TRANSFER_ENCODING) !== 0) lines.push("Transfer-Encoding: chunked");
-  // A connection that carries a body carries no other request, so requests cannot mix.
-  if (upgrade) lines.push("Connection: Upgrade\r\nUpgrade: websocket");
-  else if (!shared) lines.push("Connection: close");
-  return latin1Bytes(`${lines.join("\r\n")}\r\n\r\n`);
+  writer.text(`${head.methodName} ${path}${query}`);
+  writer.add(VERSION);
+  writer.text(`Host: ${authority}\r\n`);
+  return authority;
 }
 
-function whoAsked(
+// RFC 9112, 2.3: an intermediary sends its own version instead of the client's.
+const VERSION = latin1Bytes(" HTTP/1.1\r\n");
+const UPGRADE = latin1Bytes("Connection: Upgrade\r\nUpgrade: websocket\r\n");
+const CLOSE = latin1Bytes("Connection: close\r\n");
+
+function writeWhoAsked(
   head: RequestHead,
-  forwarded: Forwarding,
-  { chain, client, host, scheme }: {
-    readonly chain: string;
-    readonly client: string;
-    readonly host: string | undefined;
-    readonly scheme: "http" | "https";
-  },
-): string[] {
-  const lines: string[] = [];
+  { client, forwarded, scheme }: Passing,
+  { chain, host }: { readonly chain: string; readonly host: string | undefined },
+  writer: HeadWriter,
+): void {
   const add = (name: string, value: string | undefined) => {
     const given = forwarded === "append" && head.header(name.toLowerCase()) !== undefined;
-    if (value && !given) lines.push(`${name}: ${value}`);
+    if (value && !given) writer.text(`${name}: ${value}\r\n`);
   };
-  const all = [chain, client].filter((address) => address !== "").join(", ");
-  if (all !== "") lines.push(`X-Forwarded-For: ${all}`);
+  const all = chain !== "" && client !== "" ? `${chain}, ${client}` : chain || client;
+  if (all !== "") writer.text(`X-Forwarded-For: ${all}\r\n`);
   add("X-Forwarded-Host", host);
   add("X-Forwarded-Proto", scheme);
-  return lines;
 }
-
-function fieldAt({ bytes, fields }: RequestHead, index: number): readonly [string, string] {
-  const at = 4 * index;
-  return [
-    latin1(bytes, fields[at]!, fields[at + 1]!),
-    latin1(bytes, fields[at + 2]!, fields[at + 3]!),
-  ];
-}
-
-/** Names listed in Connection, in lower case. */
-function named(head: RequestHead): ReadonlySet<string> {
-  if ((head.known & Field.CONNECTION) === 0) return NONE;
-  const options = head.header("connection") ?? "";
-  return new Set(options.toLowerCase().split(",").map(trimBlanks));
-}
-
-const NONE: ReadonlySet<string> = new Set();

@@ -33,7 +33,11 @@ const KEPT: ReadonlyMap<string, string> = new Map(
  * Request fields that only a server in front of the program may set. Rack, for example, trusts
  * them: a client could choose the header that names the file, or map paths to other files.
  */
-const OF_SERVERS: ReadonlySet<string> = new Set([ACCEL, "x-accel-mapping", "x-sendfile-type"]);
+export const OF_SERVERS: ReadonlySet<string> = new Set([
+  ACCEL,
+  "x-accel-mapping",
+  "x-sendfile-type",
+]);
 
 /** Whether to hide this request field from the program; takes the name in lower case. */
 export function isOfServers(name: string): boolean {

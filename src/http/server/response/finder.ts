@@ -53,6 +53,8 @@ export class Finder {
   readonly #reader: FolderReader;
   /** Reason of the current 500 response. */
   #error: string | undefined;
+  /** Responses to plans that many requests share. */
+  readonly #messages = new Map<Plan, Reply>();
 
   constructor(options: FinderOptions) {
     this.#options = options;
@@ -105,7 +107,14 @@ export class Finder {
   message(plan: Plan): Reply {
     const error = this.#error;
     this.#error = undefined;
-    return new Reply(plan, null, joined(plan.parts), { error });
+    const known = error === undefined ? this.#messages.get(plan) : undefined;
+    if (known !== undefined) return known;
+    const reply = new Reply(plan, null, joined(plan.parts), { error });
+    if (plan.common === true && error === undefined) {
+      reply.kept = true;
+      this.#messages.set(plan, reply);
+    }
+    return reply;
   }
 
   /** Lists a folder in this thread, if there is no listing thread. */

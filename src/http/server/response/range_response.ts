@@ -1,6 +1,6 @@
 /** A fast path for what players and downloaders request most: one part of a cached file. @module */
 
-import { digit, latin1Bytes } from "../parser/syntax.ts";
+import { endOfDigits, latin1Bytes, numberOf } from "../parser/syntax.ts";
 import type { Entry } from "./cache.ts";
 import { CONDITIONAL, Field } from "../parser/field_names.ts";
 import { beginHead, DATE_PLACE, Reply } from "./response.ts";
@@ -9,8 +9,6 @@ import { Method } from "../parser/request_line.ts";
 
 const UNIT = latin1Bytes("bytes=");
 const DASH = 0x2d;
-/** A number with at most this many digits is a safe integer. */
-const MOST_DIGITS = 15;
 
 /**
  * Answers `Range: bytes=first-last` within the file and without other conditions; `null` for any
@@ -58,17 +56,4 @@ function beginning({ representation: { whole: { headers } } }: Entry): Uint8Arra
     if (name !== "Content-Length") text += `${name}: ${headers[name]}\r\n`;
   }
   return latin1Bytes(text);
-}
-
-/** End of the digits from `start` on; -1 if there are none or too many. */
-function endOfDigits(bytes: Uint8Array, start: number, end: number): number {
-  let at = start;
-  while (at < end && digit(bytes[at]!)) at++;
-  return at === start || at - start > MOST_DIGITS ? -1 : at;
-}
-
-function numberOf(bytes: Uint8Array, start: number, end: number): number {
-  let value = 0;
-  for (let at = start; at < end; at++) value = value * 10 + bytes[at]! - 0x30;
-  return value;
 }

@@ -113,15 +113,15 @@ export function setCommonFields(fields: Readonly<Record<string, string>>): void 
 }
 
 /** Lines of the fields common to all responses, without those that a response sets itself. */
-export function commonFields(own: readonly string[]): string {
+export function commonFields(own: () => readonly string[]): string {
   if (common.length === 0) return "";
-  const names = new Set(own.map((name) => name.toLowerCase()));
+  const names = new Set(own().map((name) => name.toLowerCase()));
   return common.map(([lower, line]) => names.has(lower) ? "" : line).join("");
 }
 
 /** Start of a head: the status line, and the fields common to all responses. */
 export function beginHead({ headers, status }: Pick<Plan, "headers" | "status">): string {
-  return `HTTP/1.1 ${status} ${reasonOf(status)}\r\n${commonFields(Object.keys(headers))}`;
+  return `HTTP/1.1 ${status} ${reasonOf(status)}\r\n${commonFields(() => Object.keys(headers))}`;
 }
 
 /** Encodes the head of a response, without a date and without connection fields. */
