@@ -1,5 +1,6 @@
 /** Writes heads byte by byte. @module */
 
+import { Cell } from "../../../../ffi/libc/cell.ts";
 import { latin1Bytes } from "./syntax.ts";
 
 const FIRST_BYTES = 4096;
@@ -12,35 +13,41 @@ const LINE_END = latin1Bytes("\r\n");
 
 /** Memory in which heads are put together, one after the other. */
 export class HeadWriter {
-  #bytes: Uint8Array = new Uint8Array(FIRST_BYTES);
+  #cell: Cell;
   #length = 0;
 
-  /** Bytes written since {@linkcode begin}. */
+  /** Has room for `capacity` bytes at first. */
+  constructor(capacity: number = FIRST_BYTES) {
+    this.#cell = new Cell(capacity);
+  }
+
+  /** Number of bytes written since {@linkcode begin}. */
   get length(): number {
     return this.#length;
   }
 
-  /** The bytes written, valid until the next {@linkcode begin}. */
+  /** Where they are, until the next {@linkcode begin} or a longer head. */
+  get cell(): Cell {
+    return this.#cell;
+  }
+
+  /** The bytes written, valid as long. */
   get written(): Uint8Array {
-    return this.#bytes.subarray(0, this.#length);
+    return this.#cell.bytes.subarray(0, this.#length);
   }
 
-  /** Starts another head. */
-  begin(): void {
+  /** Starts another head; in `cell`, if given. */
+  begin(cell?: Cell): void {
+    if (cell !== undefined) this.#cell = cell;
     this.#length = 0;
-  }
-
-  /** A copy of the bytes written. */
-  taken(): Uint8Array {
-    return this.#bytes.slice(0, this.#length);
   }
 
   /** Writes bytes, all or those between `start` and `end`. */
   add(source: Uint8Array, start = 0, end: number = source.length): void {
     const at = this.#length;
     const length = end - start;
-    if (at + length > this.#bytes.length) this.#grow(at + length);
-    const bytes = this.#bytes;
+    if (at + length > this.#cell.bytes.length) this.#grow(at + length);
+    const { bytes } = this.#cell;
     if (length > SHORT) bytes.set(source.subarray(start, end), at);
     else for (let i = 0; i < length; i++) bytes[at + i] = source[start + i]!;
     this.#length = at + length;
@@ -49,8 +56,8 @@ export class HeadWriter {
   /** Writes text as Latin-1. */
   text(text: string): void {
     const at = this.#length;
-    if (at + text.length > this.#bytes.length) this.#grow(at + text.length);
-    const bytes = this.#bytes;
+    if (at + text.length > this.#cell.bytes.length) this.#grow(at + text.length);
+    const { bytes } = this.#cell;
     for (let i = 0; i < text.length; i++) bytes[at + i] = text.charCodeAt(i);
     this.#length = at + text.length;
   }
@@ -69,8 +76,8 @@ export class HeadWriter {
   }
 
   #grow(least: number): void {
-    const bytes = new Uint8Array(Math.max(least, 2 * this.#bytes.length));
-    bytes.set(this.#bytes.subarray(0, this.#length));
-    this.#bytes = bytes;
+    const cell = new Cell(Math.max(least, 2 * this.#cell.bytes.length));
+    cell.bytes.set(this.written);
+    this.#cell = cell;
   }
 }

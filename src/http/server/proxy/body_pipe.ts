@@ -6,6 +6,7 @@ import { SocketSplice } from "../../../move/engine/socket_splice.ts";
 import { type PipePool, relayPool } from "../../../move/engine/pipe_pool.ts";
 import { recvCell, sendCell } from "../../../sys/raw/cells.ts";
 import { MessageFlag } from "../../../sys/flags/socket.ts";
+import { HeadWriter } from "../parser/head_writer.ts";
 import type { Framing } from "./framing.ts";
 
 /** Result of a turn. */
@@ -48,12 +49,32 @@ export const LOOKED_AT_BYTES: number = 16 * 1024;
 /** Rounds before others have their turn. */
 const ROUNDS = 4;
 
+/** Size of the pieces of memory for the heads of requests; a longer head gets one of its own. */
+export const HEAD_BYTES = 4096;
+
+/** Most unused pieces. */
+const MOST_HEADS = 64;
+
 /** Buffers shared by all pipes of a thread. */
 export class SharedBuffers {
   readonly pipes: PipePool = relayPool();
   /** Empty between two calls. */
   readonly buffer: Cell = new Cell(BUFFER_BYTES);
+  readonly #heads: Cell[] = [];
+
+  /** Memory for the head of a request, until it is given back. */
+  takeHead(): Cell {
+    return this.#heads.pop() ?? new Cell(HEAD_BYTES);
+  }
+
+  /** Takes it back. Nothing may use it any more. */
+  giveHead(cell: Cell): void {
+    if (cell.bytes.length === HEAD_BYTES && this.#heads.length < MOST_HEADS) this.#heads.push(cell);
+  }
 }
+
+/** Pieces are joined here, and copied if they have to wait. */
+const joined = new HeadWriter();
 
 /** Moves a body: long parts by splice(2), the rest through memory. */
 export class BodyPipe {
@@ -63,28 +84,43 @@ export class BodyPipe {
   readonly #lookedAt: number;
   readonly #most: number;
   #behind: Uint8Array | null = null;
+  #failed = false;
 
   /**
-   * Sends `ahead` first, unchanged; `framing` already knows its part of the body. Receives at most
-   * `lookedAt` bytes at once while the body may end among them, and moves about `most` in all.
+   * Receives at most `lookedAt` bytes at once while the body may end among them, and moves about
+   * `most` in all.
    */
   constructor(
     { buffer, pipes }: SharedBuffers,
-    { ahead, framing, from, lookedAt = BUFFER_BYTES, most = Infinity, to }: {
+    { framing, from, lookedAt = BUFFER_BYTES, most = Infinity, to }: {
       readonly from: number;
       readonly to: number;
       readonly framing: Framing;
-      readonly ahead: Uint8Array;
       readonly lookedAt?: number;
       readonly most?: number;
     },
   ) {
     this.#buffer = buffer;
     this.#path = new SocketSplice(pipes, from, to, true);
-    this.#path.queue(ahead);
     this.#framing = framing;
     this.#lookedAt = lookedAt;
     this.#most = most;
+  }
+
+  /**
+   * Sends the first `end` bytes of a cell before all others, unchanged; the framing already knows
+   * their part of the body. The cell must not change until the pipe is released.
+   */
+  begin(cell: Cell, end: number): void {
+    if (end > 0 && this.#send(cell, end, true) === Moved.TARGET_FAILED) this.#failed = true;
+  }
+
+  /** Sends pieces in the same way, which may change afterwards. */
+  beginWith(...pieces: readonly Uint8Array[]): void {
+    joined.begin();
+    for (const piece of pieces) joined.add(piece);
+    const { cell, length } = joined;
+    if (length > 0 && this.#send(cell, length, false) === Moved.TARGET_FAILED) this.#failed = true;
   }
 
   /** Bytes that the target has taken. */
@@ -99,6 +135,7 @@ export class BodyPipe {
 
   /** Moves as much as possible; returns one of {@linkcode Moved}. */
   move(): number {
+    if (this.#failed) return Moved.TARGET_FAILED;
     const path = this.#path;
     for (let round = 0; round < ROUNDS; round++) {
       const sent = path.held > 0 ? path.drain() : path.sendQueued();
@@ -138,7 +175,7 @@ export class BodyPipe {
     const end = this.#framing.scan(buffer.bytes, 0, count);
     if (end < 0) return Moved.MALFORMED;
     if (end < count) this.#behind = buffer.bytes.slice(end, count);
-    return this.#send(buffer, end - this.#framing.removed);
+    return this.#send(buffer, end - this.#framing.removed, false);
   }
 
   /** Handles a call that returned no bytes. */
@@ -149,14 +186,17 @@ export class BodyPipe {
     return this.#framing.untilEnd ? Moved.DONE : Moved.CUT;
   }
 
-  /** Sends the buffer, and keeps what does not fit. */
-  #send(buffer: Cell, end: number): number {
+  /** Sends the buffer, and queues what does not fit. */
+  #send(buffer: Cell, end: number, kept: boolean): number {
     const path = this.#path;
     const sent = sendCell(path.to, buffer, 0, end, SEND);
     if (sent < 0 && sent !== EAGAIN && sent !== EINTR) return Moved.TARGET_FAILED;
     const taken = Math.max(0, sent);
     path.bytes += taken;
-    if (taken < end) path.queue(buffer.bytes.slice(taken, end));
+    if (taken < end) {
+      const { bytes } = buffer;
+      path.queue(kept ? bytes.subarray(taken, end) : bytes.slice(taken, end));
+    }
     return taken < end && sent !== EINTR ? Moved.WRITE : Moved.MORE;
   }
 }

@@ -18,7 +18,10 @@ const NOTHING = new Uint8Array(0);
 
 /** Reads all heads of one response, including interim ones. */
 export class HeadReader {
+  /** What has arrived; at first a part of the shared buffer. */
   #arrived: Uint8Array = NOTHING;
+  /** Whether {@linkcode #arrived} is a copy. */
+  #own = true;
   /** Offset up to which the end of the head has been searched. */
   #searched = 0;
   #heads = 0;
@@ -28,22 +31,27 @@ export class HeadReader {
     return this.#heads === 0 && this.#arrived.length === 0;
   }
 
-  /** The next head; `undefined` if it is incomplete, `null` if it is invalid. */
-  next(asked: Asked): ResponseHead | null | undefined {
+  /**
+   * The next head; `undefined` if it is incomplete, `null` if it is invalid. `date` is for a response
+   * without one.
+   */
+  next(asked: Asked, date: Uint8Array): ResponseHead | null | undefined {
     const arrived = this.#arrived;
     const end = endOfHead(arrived, this.#searched - 3);
     if (end < 0) {
       this.#searched = arrived.length;
       return arrived.length > MOST_HEAD ? null : undefined;
     }
-    const head = readResponse(arrived, end, asked);
+    const head = readResponse(arrived, end, asked, date);
     if (head === null || ++this.#heads > MOST_INTERIM) return null;
     this.#arrived = arrived.subarray(head.end);
     this.#searched = 0;
+    // The one that follows is read in a later turn.
+    if (head.status < 200) this.#keep();
     return head;
   }
 
-  /** Bytes received after the last head. */
+  /** Bytes received after the last head; valid until others use the shared buffer. */
   rest(): Uint8Array {
     const rest = this.#arrived;
     this.#arrived = NOTHING;
@@ -52,15 +60,22 @@ export class HeadReader {
 
   /** Receives more; returns `MORE` if there was data, else another value of `Moved`. */
   receive(fd: number, buffer: Cell): number {
+    this.#keep();
     const { bytes } = buffer;
     const count = recvCell(fd, buffer, 0, bytes.length, MessageFlag.DONTWAIT);
     if (count === EAGAIN) return Moved.READ;
     if (count === EINTR) return Moved.MORE;
     if (count <= 0) return count === 0 ? Moved.CUT : Moved.SOURCE_FAILED;
     const before = this.#arrived;
-    this.#arrived = before.length === 0
-      ? bytes.slice(0, count)
-      : concat([before, bytes.subarray(0, count)]);
+    const received = bytes.subarray(0, count);
+    this.#own = before.length > 0;
+    this.#arrived = this.#own ? concat([before, received]) : received;
     return Moved.MORE;
+  }
+
+  /** Copies what has arrived out of the shared buffer. */
+  #keep(): void {
+    if (!this.#own) this.#arrived = this.#arrived.slice();
+    this.#own = true;
   }
 }

@@ -34,3 +34,21 @@ export function namedByConnection(head: HeaderFields): ReadonlySet<string> | nul
   if (usual) return null;
   return new Set(head.header("connection")!.toLowerCase().split(",").map(trimBlanks));
 }
+
+type Last = "close" | "keep-alive" | "upgrade";
+
+/** The last lines of a head, by the value of Connection. */
+const LAST: Readonly<Record<Last, Uint8Array>> = {
+  "close": latin1Bytes("Connection: close\r\n\r\n"),
+  "keep-alive": latin1Bytes("Connection: keep-alive\r\n\r\n"),
+  "upgrade": latin1Bytes("Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n"),
+};
+
+/** The end of a head of an interim response, which has no Connection field. */
+export const INTERIM_END: Uint8Array = latin1Bytes("\r\n");
+
+/** Returns the last lines of a head: its Connection field and the empty line. */
+export function lastLines(connection: Last, required?: string): Uint8Array {
+  if (connection === "upgrade" || required === undefined) return LAST[connection];
+  return latin1Bytes(`Connection: ${connection}, upgrade\r\nUpgrade: ${required}\r\n\r\n`);
+}

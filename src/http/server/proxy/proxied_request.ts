@@ -1,6 +1,5 @@
 /** One request that the program answers: forwards it, and returns the response. @module */
 
-import { concat } from "../../../bytes.ts";
 import { EpollEvent } from "../../../sys/flags/event.ts";
 import * as raw from "../../../sys/raw/mod.ts";
 import { ShutdownHow } from "../../../sys/flags/socket.ts";
@@ -11,7 +10,8 @@ import type { Fallback, PassedRequest } from "./proxy.ts";
 import { BodyPipe, faultOf, Moved } from "./body_pipe.ts";
 import { Counted, type Framing } from "./framing.ts";
 import { HeadReader } from "./head_reader.ts";
-import { type AnswerHead, INTERIM_END, lastLines, type ResponseHead } from "./response.ts";
+import { INTERIM_END, lastLines } from "./hop.ts";
+import type { AnswerHead, ResponseHead } from "./response.ts";
 import { Upload } from "./upload.ts";
 import { Upstream, type UpstreamOwner } from "./upstream/upstream.ts";
 
@@ -64,9 +64,8 @@ export class ProxiedRequest implements UpstreamOwner, Task {
     this.onEvents(false);
   }
 
-  /** Called for events of the client's socket. */
+  /** For events of the client's socket. */
   onClient(events: number): void {
-    if (this.#over) return;
     if ((events & (ERR | HUP | this.#gone())) !== 0) this.#fail();
     else this.onEvents();
   }
@@ -96,6 +95,7 @@ export class ProxiedRequest implements UpstreamOwner, Task {
     this.#up.end();
     this.#down?.release();
     this.#upstream.close();
+    this.#fallback.buffers.giveHead(this.#request.ahead);
     const bytes = this.#status === 0 ? 0 : Math.max(0, this.#reported - this.#headBytes);
     return { status: this.#status, bytes, error: this.#error };
   }
@@ -162,7 +162,7 @@ export class ProxiedRequest implements UpstreamOwner, Task {
   #readHead(): number {
     if (!this.#upstream.ready) return Moved.READ;
     const { date, loop, buffers } = this.#fallback;
-    const head = this.#heads.next({ ...this.#request, date });
+    const head = this.#heads.next(this.#request, date);
     if (head !== undefined) return head === null ? Moved.MALFORMED : this.#begin(head);
     const received = this.#heads.receive(this.#upstream.fd, buffers.buffer);
     if (received === Moved.MORE) this.#activeAt = loop.now;
@@ -172,7 +172,7 @@ export class ProxiedRequest implements UpstreamOwner, Task {
   #begin(head: ResponseHead): number {
     const { framing, lines, redirection, status } = head;
     if (status < 200 && status !== 101) {
-      if (this.#request.minor === 1) this.#send(concat([lines, INTERIM_END]), new Counted(0));
+      if (this.#request.minor === 1) this.#send(new Counted(0), lines, INTERIM_END);
       return Moved.MORE;
     }
     if (redirection !== undefined) {
@@ -201,13 +201,13 @@ export class ProxiedRequest implements UpstreamOwner, Task {
     const connection = status === 101 ? "upgrade" : this.#keep ? "keep-alive" : "close";
     const last = lastLines(connection, required);
     this.#headBytes = lines.length + last.length;
-    this.#send(concat([lines, last, body]), framing);
+    this.#send(framing, lines, last, body);
   }
 
-  #send(ahead: Uint8Array, framing: Framing): void {
+  #send(framing: Framing, ...pieces: readonly Uint8Array[]): void {
     this.#reported = 0;
-    const ends = { from: this.#upstream.fd, to: this.#client.fd };
-    this.#down = new BodyPipe(this.#fallback.buffers, { ...ends, framing, ahead });
+    const between = { from: this.#upstream.fd, to: this.#client.fd, framing };
+    (this.#down = new BodyPipe(this.#fallback.buffers, between)).beginWith(...pieces);
   }
 
   /** Repeats the request if the program closed an idle connection before it saw the request. */

@@ -1,5 +1,6 @@
 /** Decides which requests go to the program, in one thread of the server. @module */
 
+import type { Cell } from "../../../../ffi/libc/cell.ts";
 import type { Loop } from "../../../threads/loop/loop.ts";
 import { TurnShare } from "../../../threads/loop/turn_share.ts";
 import type { TlsDialer } from "../../../tls/client/dialer.ts";
@@ -28,8 +29,12 @@ const writer = new HeadWriter();
 
 /** A request to forward. */
 export interface PassedRequest {
-  /** The head for the program, and the received part of the body. */
-  readonly ahead: Uint8Array;
+  /**
+   * The head for the program, and the received part of the body: so many bytes of memory that is
+   * given back to the buffers at the end.
+   */
+  readonly ahead: Cell;
+  readonly aheadBytes: number;
   /** Knows the rest of the body. */
   readonly framing: Framing;
   /** Bytes received after the request. */
@@ -143,19 +148,34 @@ export class Fallback {
     const upgrade = bodyLength === 0 && wantsWebSocket(head);
     const shared = this.config.keepAlive > 0 && this.dialer === null && bodyLength === 0 &&
       method === Method.GET && !upgrade;
-    writer.begin();
+    writer.begin(this.buffers.takeHead());
     const { accel, forwarded, host, via } = this.config;
     const scheme = this.#scheme;
     const passing = { accel, client, forwarded, host, scheme, shared, upgrade, via };
     writePassedHead(head, passing, writer);
     const most = writer.length + maxBodyBytes;
     writer.add(bytes, at, last - framing.removed);
-    if (writer.length > most) return 413;
-    const ahead = writer.taken();
+    const { cell: ahead, length: aheadBytes } = writer;
+    if (aheadBytes > most) {
+      this.buffers.giveHead(ahead);
+      return 413;
+    }
     const rest = last === end ? NO_BYTES : bytes.slice(last, end);
     const original = this.config.accel === false ? null : bytes.slice(head.start, head.end);
     const bodiless = method === Method.HEAD;
-    return { ahead, framing, rest, bodiless, minor, upgrade, keep, shared, most, original };
+    return {
+      ahead,
+      aheadBytes,
+      framing,
+      rest,
+      bodiless,
+      minor,
+      upgrade,
+      keep,
+      shared,
+      most,
+      original,
+    };
   }
 
   /** Milliseconds for which the program may be silent. */

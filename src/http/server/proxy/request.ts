@@ -137,18 +137,30 @@ const VERSION = latin1Bytes(" HTTP/1.1\r\n");
 const UPGRADE = latin1Bytes("Connection: Upgrade\r\nUpgrade: websocket\r\n");
 const CLOSE = latin1Bytes("Connection: close\r\n");
 
+/** Writes the fields that tell who asks; `host` is what the client has asked for, if it has. */
 function writeWhoAsked(
   head: RequestHead,
   { client, forwarded, scheme }: Passing,
   { chain, host }: { readonly chain: string; readonly host: string | undefined },
   writer: HeadWriter,
 ): void {
-  const add = (name: string, value: string | undefined) => {
-    const given = forwarded === "append" && head.header(name.toLowerCase()) !== undefined;
-    if (value && !given) writer.text(`${name}: ${value}\r\n`);
+  const add = (name: Uint8Array, lower: string, value: string | undefined) => {
+    if (!value || (forwarded === "append" && head.header(lower) !== undefined)) return;
+    writer.add(name);
+    writer.text(value);
+    writer.endLine();
   };
-  const all = chain !== "" && client !== "" ? `${chain}, ${client}` : chain || client;
-  if (all !== "") writer.text(`X-Forwarded-For: ${all}\r\n`);
-  add("X-Forwarded-Host", host);
-  add("X-Forwarded-Proto", scheme);
+  if (chain !== "" || client !== "") {
+    writer.add(FOR);
+    writer.text(chain);
+    if (chain !== "" && client !== "") writer.text(", ");
+    writer.text(client);
+    writer.endLine();
+  }
+  add(FOR_HOST, "x-forwarded-host", host);
+  add(FOR_SCHEME, "x-forwarded-proto", scheme);
 }
+
+const FOR = latin1Bytes("X-Forwarded-For: ");
+const FOR_HOST = latin1Bytes("X-Forwarded-Host: ");
+const FOR_SCHEME = latin1Bytes("X-Forwarded-Proto: ");

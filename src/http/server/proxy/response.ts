@@ -73,8 +73,6 @@ export interface Asked {
   readonly upgrade: boolean;
   /** Head of the request, if the response may name a file to send instead. */
   readonly original?: Uint8Array | null;
-  /** Date for a response without one. */
-  readonly date: Uint8Array;
 }
 
 /** Position of the empty line that ends a head, or -1. */
@@ -101,9 +99,14 @@ const writer = new HeadWriter();
 
 /**
  * Parses a head whose empty line starts at `end`; `null` if it is invalid or contradicts itself.
- * The lines of the result are valid until the next call.
+ * The lines of the result are valid until the next call. `date` is for a response without one.
  */
-export function readResponse(bytes: Uint8Array, end: number, asked: Asked): ResponseHead | null {
+export function readResponse(
+  bytes: Uint8Array,
+  end: number,
+  asked: Asked,
+  date: Uint8Array,
+): ResponseHead | null {
   const lineEnd = endOfStatusLine(bytes, end);
   if (lineEnd < 0 || !said.parse(bytes, lineEnd + 2, end + 4)) return null;
   const status = numberOf(bytes, CODE_START, CODE_END);
@@ -116,7 +119,7 @@ export function readResponse(bytes: Uint8Array, end: number, asked: Asked): Resp
   const redirection = (asked.original ?? null) === null ? undefined : redirectionIn(named);
   if (redirection === null) return null;
   const chunked = framing instanceof Chunked;
-  writeLines(bytes, lineEnd, { asked, chunked, named, status });
+  writeLines(bytes, lineEnd, { asked, chunked, date, named, status });
   const upgrades = status === 426 && (said.known & Field.UPGRADE) !== 0;
   return {
     status,
@@ -164,9 +167,10 @@ function redirectionIn(named: ReadonlySet<string> | null): Redirection | undefin
 function writeLines(
   bytes: Uint8Array,
   lineEnd: number,
-  { asked, chunked, named, status }: {
+  { asked, chunked, date, named, status }: {
     readonly asked: Asked;
     readonly chunked: boolean;
+    readonly date: Uint8Array;
     readonly named: ReadonlySet<string> | null;
     readonly status: number;
   },
@@ -194,7 +198,7 @@ function writeLines(
   writer.text(commonFields(() => said.headers().map(([name]) => name)));
   if (dated) return;
   writer.add(DATE);
-  writer.add(asked.date);
+  writer.add(date);
   writer.endLine();
 }
 
@@ -235,22 +239,4 @@ function framingOf(
 function lengthIn(): number {
   const [start, end] = said.place(Field.CONTENT_LENGTH)!;
   return endOfDigits(said.bytes, start, end) === end ? numberOf(said.bytes, start, end) : -1;
-}
-
-type Last = "close" | "keep-alive" | "upgrade";
-
-/** The last lines of a head, by the value of Connection. */
-const LAST: Readonly<Record<Last, Uint8Array>> = {
-  "close": latin1Bytes("Connection: close\r\n\r\n"),
-  "keep-alive": latin1Bytes("Connection: keep-alive\r\n\r\n"),
-  "upgrade": latin1Bytes("Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n"),
-};
-
-/** The end of a head of an interim response, which has no Connection field. */
-export const INTERIM_END: Uint8Array = latin1Bytes("\r\n");
-
-/** Returns the last lines of a head: its Connection field and the empty line. */
-export function lastLines(connection: Last, required?: string): Uint8Array {
-  if (connection === "upgrade" || required === undefined) return LAST[connection];
-  return latin1Bytes(`Connection: ${connection}, upgrade\r\nUpgrade: ${required}\r\n\r\n`);
 }

@@ -32,13 +32,13 @@ export class Upload {
 
   /** Begins to send the request to a descriptor. */
   begin(to: number): void {
-    const { ahead, framing, most } = this.#request;
-    this.#send(to, ahead, framing, most);
+    const { ahead, aheadBytes, framing, most } = this.#request;
+    this.#open(to, framing, most).begin(ahead, aheadBytes);
   }
 
   /** Begins to send all that follows the request. From here on, nothing is inspected. */
   tunnel(to: number): void {
-    this.#send(to, this.#request.rest, new Counted(Infinity), Infinity);
+    this.#open(to, new Counted(Infinity), Infinity).beginWith(this.#request.rest);
   }
 
   /** Goes back to the time before the program was connected. */
@@ -53,10 +53,15 @@ export class Upload {
     this.#pipe?.release();
   }
 
-  #send(to: number, ahead: Uint8Array, framing: Framing, most: number): void {
+  #open(to: number, framing: Framing, most: number): BodyPipe {
     this.done = false;
     const from = this.#client.fd;
-    const rest = { lookedAt: LOOKED_AT_BYTES, framing, ahead, most };
-    this.#pipe = new BodyPipe(this.#buffers, { from, to, ...rest });
+    return this.#pipe = new BodyPipe(this.#buffers, {
+      from,
+      to,
+      lookedAt: LOOKED_AT_BYTES,
+      framing,
+      most,
+    });
   }
 }

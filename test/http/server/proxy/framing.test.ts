@@ -9,7 +9,8 @@ import {
 } from "../../../../src/http/server/proxy/response.ts";
 import { latin1, latin1Bytes } from "../../../../src/http/server/parser/syntax.ts";
 
-const ASKED = { bodiless: false, minor: 1, upgrade: false, date: latin1Bytes("now") };
+const ASKED = { bodiless: false, minor: 1, upgrade: false };
+const DATE = latin1Bytes("now");
 
 /** The lines for the client, without the last ones. */
 function textOf({ lines }: ResponseHead): string {
@@ -95,7 +96,7 @@ describe("Chunked", () => {
         assert.ok(second === -1 || (second >= middle && second <= bytes.length));
       }
       const head = latin1Bytes(`HTTP/1.1 200 OK\r\n${text}\r\n\r\n`);
-      const read = readResponse(head, endOfHead(head, 0), ASKED);
+      const read = readResponse(head, endOfHead(head, 0), ASKED, DATE);
       // No byte that could end a line early has come through.
       if (read !== null) assert.doesNotMatch(textOf(read).replaceAll("\r\n", ""), /[\r\n\0]/);
     }));
@@ -157,7 +158,7 @@ describe("Counted", () => {
 describe("readResponse()", () => {
   const read = (text: string, asked = {}) => {
     const bytes = latin1Bytes(text);
-    return readResponse(bytes, endOfHead(bytes, 0), { ...ASKED, ...asked });
+    return readResponse(bytes, endOfHead(bytes, 0), { ...ASKED, ...asked }, DATE);
   };
 
   it("leaves out what concerns one hop, and says where the body ends", () => {
