@@ -8,8 +8,8 @@ import { resident, WINDOW } from "../page_cache/resident.ts";
 /** Milliseconds for which an answer stays valid: the kernel evicts old pages first. */
 const VALID_MS = 1000;
 
-/** Number of answers remembered, a power of two. */
-const SLOTS = 4096;
+/** Number of answers remembered, a power of two: one for each window of 4 GiB. */
+const SLOTS = 8192;
 
 /** Windows of a file with distinct keys: 2^21 windows of 512 KiB are 1 TiB. */
 const WINDOWS = 2 ** 21;
@@ -42,10 +42,13 @@ function there(file: ResidentFile, position: number, length: number): number {
   return data === ENXIO || data >= position + length ? length : count;
 }
 
-/** Remembers which windows of which files were recently resident. */
+/** Remembers which part of which window of which file was recently resident. */
 export class ResidencyCache {
   readonly #keys = new Float64Array(SLOTS).fill(-1);
   readonly #times = new Float64Array(SLOTS);
+  /** The part of the window, as offsets in it. */
+  readonly #starts = new Int32Array(SLOTS);
+  readonly #ends = new Int32Array(SLOTS);
   readonly #now: () => number;
 
   /** `now` returns the time in milliseconds. */
@@ -59,29 +62,38 @@ export class ResidencyCache {
    */
   ready(file: ResidentFile, position: number, length: number): number {
     const window = Math.floor(position / WINDOW);
-    // Remembers whole windows only; a request may cover part of one.
-    const left = Math.min(length, (window + 1) * WINDOW - position);
+    const start = position - window * WINDOW;
+    // Answers are about one window; a request may cover part of it, or several.
+    const end = Math.min(start + length, WINDOW);
     const key = file.id * WINDOWS + window;
-    const slot = (Math.imul(file.id, 0x9e3779b1) + window) & (SLOTS - 1);
+    const slot = slotOf(file, window);
     const now = this.#now();
-    if (this.#keys[slot] === key && now - this.#times[slot]! < VALID_MS) return left;
-    const start = window * WINDOW;
-    const whole = Math.min(WINDOW, Math.max(0, file.size - start));
-    // For a large part, probe the whole window; for a small part, only itself.
-    if (left * 4 < whole) return there(file, position, left);
-    const count = there(file, position, left);
-    if (count === left && position === start) {
-      this.#keys[slot] = key;
-      this.#times[slot] = now;
-    }
+    const known = this.#keys[slot] === key && now - this.#times[slot]! < VALID_MS;
+    if (known && this.#starts[slot]! <= start && end <= this.#ends[slot]!) return end - start;
+    const count = there(file, position, end - start);
+    if (count < end - start) return count;
+    if (known && start <= this.#ends[slot]! && this.#starts[slot]! <= end) {
+      // A longer part; the time stays that of the older answer.
+      this.#starts[slot] = Math.min(this.#starts[slot]!, start);
+      this.#ends[slot] = Math.max(this.#ends[slot]!, end);
+    } else this.#remember(slot, key, start, end);
     return count;
   }
 
   /** Marks the window of a position as resident: it has just been read. */
   warm(file: ResidentFile, position: number): void {
     const window = Math.floor(position / WINDOW);
-    const slot = (Math.imul(file.id, 0x9e3779b1) + window) & (SLOTS - 1);
-    this.#keys[slot] = file.id * WINDOWS + window;
-    this.#times[slot] = this.#now();
+    this.#remember(slotOf(file, window), file.id * WINDOWS + window, 0, WINDOW);
   }
+
+  #remember(slot: number, key: number, start: number, end: number): void {
+    this.#keys[slot] = key;
+    this.#times[slot] = this.#now();
+    this.#starts[slot] = start;
+    this.#ends[slot] = end;
+  }
+}
+
+function slotOf({ id }: ResidentFile, window: number): number {
+  return (Math.imul(id, 0x9e3779b1) + window) & (SLOTS - 1);
 }

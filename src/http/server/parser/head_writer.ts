@@ -10,6 +10,7 @@ const SHORT = 48;
 
 const SEPARATOR = latin1Bytes(": ");
 const LINE_END = latin1Bytes("\r\n");
+const ZERO = 0x30;
 
 /** Memory in which heads are put together, one after the other. */
 export class HeadWriter {
@@ -60,6 +61,20 @@ export class HeadWriter {
     const { bytes } = this.#cell;
     for (let i = 0; i < text.length; i++) bytes[at + i] = text.charCodeAt(i);
     this.#length = at + text.length;
+  }
+
+  /** Writes a safe integer that is not negative, in digits. */
+  number(value: number): void {
+    let digits = 1;
+    for (let rest = value; rest >= 10; rest = Math.floor(rest / 10)) digits++;
+    const at = this.#length;
+    if (at + digits > this.#cell.bytes.length) this.#grow(at + digits);
+    const { bytes } = this.#cell;
+    for (let place = at + digits - 1, rest = value; place >= at; place--) {
+      bytes[place] = ZERO + rest % 10;
+      rest = Math.floor(rest / 10);
+    }
+    this.#length = at + digits;
   }
 
   /** Writes the field at `place` of `fields`: four positions in `source`. */

@@ -3,7 +3,8 @@
 import { endOfDigits, latin1Bytes, numberOf } from "../parser/syntax.ts";
 import type { Entry } from "./cache.ts";
 import { CONDITIONAL, Field } from "../parser/field_names.ts";
-import { beginHead, DATE_PLACE, Reply } from "./response.ts";
+import { HeadWriter } from "../parser/head_writer.ts";
+import { beginHead, DATE_PLACE, Reply, type WrittenReply } from "./response.ts";
 import type { RequestHead } from "../parser/request_head.ts";
 import { Method } from "../parser/request_line.ts";
 
@@ -34,21 +35,38 @@ export function partOf(head: RequestHead, entry: Entry): Reply | null {
   if (first > last) return null;
   const length = last - first + 1;
   const plan = { status: 206, headers: {}, parts: [{ start: first, length }], length };
-  const lines = `Content-Length: ${length}\r\nContent-Range: bytes ${first}-${last}/${size}\r\n`;
-  const text = headOf(entry, lines + DATE_PLACE);
-  if (reply.file !== null) return new Reply(plan, reply.file, null, { head: text });
-  const body = reply.headBytes + first;
-  return new Reply(plan, null, reply.cell.bytes.subarray(body, body + length), { head: text });
+  return new Reply(plan, reply.file, null, { written: write(entry, first, last) });
 }
 
-/** Builds a head: the bytes common to all parts, then `rest`. */
-function headOf(entry: Entry, rest: string): Uint8Array {
-  const same = entry.partHead ??= beginning(entry);
-  const bytes = new Uint8Array(same.length + rest.length);
-  bytes.set(same);
-  for (let i = 0, at = same.length; i < rest.length; i++, at++) bytes[at] = rest.charCodeAt(i);
-  return bytes;
+/** Writes the head, and the body if the file is in memory. */
+function write(entry: Entry, first: number, last: number): WrittenReply {
+  const { reply, representation: { size } } = entry;
+  const length = last - first + 1;
+  writer.begin();
+  writer.add(entry.partHead ??= beginning(entry));
+  writer.add(LENGTH);
+  writer.number(length);
+  writer.add(PLACE);
+  writer.number(first);
+  writer.add(TO);
+  writer.number(last);
+  writer.add(OF);
+  writer.number(size);
+  writer.endLine();
+  writer.add(DATE);
+  const { length: headBytes } = writer;
+  const whole = reply.file === null;
+  const body = reply.headBytes + first;
+  if (whole) writer.add(reply.cell.bytes, body, body + length);
+  return { cell: writer.cell, headBytes, length: writer.length, whole };
 }
+
+const writer = new HeadWriter();
+const LENGTH = latin1Bytes("Content-Length: ");
+const PLACE = latin1Bytes("\r\nContent-Range: bytes ");
+const TO = latin1Bytes("-");
+const OF = latin1Bytes("/");
+const DATE = latin1Bytes(DATE_PLACE);
 
 function beginning({ representation: { whole: { headers } } }: Entry): Uint8Array {
   let text = beginHead({ status: 206, headers });

@@ -38,6 +38,8 @@ export class Reply {
   readonly cell: Cell;
   /** Length of the head with its empty line, in bytes. */
   readonly headBytes: number;
+  /** Bytes in memory: the head, and the body unless it is in parts. */
+  readonly memoryBytes: number;
   /** Length of the whole body in bytes. */
   readonly bodyBytes: number;
   /** Parts after the bytes in memory, in order. */
@@ -52,33 +54,31 @@ export class Reply {
 
   /**
    * Builds the response. `body`, if given, replaces all parts, and `head` replaces the plan's
-   * headers: see {@linkcode encodeHead}.
+   * headers: see {@linkcode encodeHead}. With `written`, head and body have been written already;
+   * the response is to be sent before the next one is written.
    */
   constructor(
     plan: Plan,
     file: SharedFile | null,
     body: Uint8Array | null,
-    { head = encodeHead(plan), error, source = null }: {
+    { error, head, source = null, written }: {
       head?: Uint8Array;
       error?: string | undefined;
       source?: BodySource | null;
+      written?: WrittenReply;
     } = {},
   ) {
     this.source = source;
     this.error = error;
     this.status = plan.status;
-    this.headBytes = head.length;
     this.bodyBytes = plan.length;
-    this.parts = body === null ? plan.parts : [];
-    this.file = body === null && plan.parts.some((part) => !isBytes(part)) ? file : null;
-    this.cell = new Cell(head.length + (body?.length ?? 0));
-    this.cell.bytes.set(head);
-    if (body !== null) this.cell.bytes.set(body, head.length);
-  }
-
-  /** Bytes in memory: the head, and the body unless it is in parts. */
-  get memoryBytes(): number {
-    return this.cell.bytes.length;
+    const inMemory = body !== null || written?.whole === true;
+    this.parts = inMemory ? [] : plan.parts;
+    this.file = !inMemory && plan.parts.some((part) => !isBytes(part)) ? file : null;
+    const { cell, headBytes, length } = written ?? writeReply(head ?? encodeHead(plan), body);
+    this.cell = cell;
+    this.headBytes = headBytes;
+    this.memoryBytes = length;
   }
 
   /** Sets the date; call before sending. */
@@ -88,6 +88,26 @@ export class Reply {
     // Right before the empty line: see encodeHead.
     this.cell.bytes.set(clock.bytes, this.headBytes - TAIL.length - DATE_BYTES);
   }
+}
+
+/** The bytes of a response that come first. */
+export interface WrittenReply {
+  readonly cell: Cell;
+  /** Length of the head. */
+  readonly headBytes: number;
+  /** Number of bytes in all. */
+  readonly length: number;
+  /** Whether the body is among them. */
+  readonly whole: boolean;
+}
+
+function writeReply(head: Uint8Array, body: Uint8Array | null): WrittenReply {
+  const headBytes = head.length;
+  const length = headBytes + (body?.length ?? 0);
+  const cell = new Cell(length);
+  cell.bytes.set(head);
+  if (body !== null) cell.bytes.set(body, headBytes);
+  return { cell, headBytes, length, whole: body !== null };
 }
 
 /** Whether a part is bytes instead of a range of a file. */
