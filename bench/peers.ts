@@ -59,7 +59,7 @@ export async function dd(from: string, to: string): Promise<number> {
 /** Compiles a program of `bench/peers/`. Returns its path; `undefined` where there is no compiler. */
 export function compilePeer(
   workspace: Workspace,
-  name: "copy" | "relay" | "transfer" | "mapped" | "https_client" | "kafka_fetch",
+  name: "copy" | "http" | "relay" | "transfer" | "mapped" | "https_client" | "kafka_fetch",
   libraries: readonly string[] = [],
 ): string | undefined {
   const source = fileURLToPath(new URL(`peers/${name}.c`, import.meta.url));

@@ -17,7 +17,7 @@ const { Response } = globalThis as unknown as {
 };
 
 const [, , , cert, key] = process.argv;
-const pair = cert !== undefined &&
+const pair = cert !== undefined && key !== undefined &&
   { cert: readFileSync(cert, "utf8"), key: readFileSync(key!, "utf8") };
 const { addr } = Deno.serve(
   { hostname: "127.0.0.1", port: 0, onListen() {}, ...pair },

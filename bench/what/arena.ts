@@ -9,6 +9,7 @@ import { commandFor, nginxVersion, type RuntimeName, versionOf } from "../enviro
 import { cpuSeconds } from "../measure/proc.ts";
 import { ratios, summarize } from "../measure/stats.ts";
 import { freePort, REMEDY, startNginx } from "../nginx.ts";
+import { compilePeer } from "../peers.ts";
 import { PINNING, type Server, startServer, startServerOn } from "../processes.ts";
 import { type Bar, number, type Report, spread } from "../report.ts";
 import type { PeerName } from "../selection.ts";
@@ -26,7 +27,7 @@ const BROTLI = "/usr/lib/nginx/modules/ngx_http_brotli_static_module.so";
 
 interface Subject {
   readonly name: string;
-  readonly kind: "nginx" | "library" | "command" | "peer";
+  readonly kind: "nginx" | "library" | "command" | "peer" | "bound";
   readonly runtime: RuntimeName | undefined;
   readonly threads: number;
   start(): Promise<Server>;
@@ -102,6 +103,8 @@ end
 
 function subjectsOf({ note, peers, runtimes, workspace }: Context, folder: string): Subject[] {
   const subjects: Subject[] = [];
+  const program = peers.has("c") ? compilePeer(workspace, "http") : undefined;
+  if (peers.has("c") && program === undefined) note("no C compiler: measured without the bound");
   const wanted = peers.has("nginx") && nginxVersion() !== undefined;
   if (peers.has("nginx") && !wanted) note(REMEDY);
   if (wanted && !existsSync(BROTLI)) {
@@ -125,6 +128,10 @@ function subjectsOf({ note, peers, runtimes, workspace }: Context, folder: strin
           () => startNginx(folder, sendfile, options),
         );
       }
+    }
+    if (threads === 1 && program !== undefined) {
+      const start = () => startServer({ argv: [program, folder] });
+      add("C: recv, send, sendfile", "bound", undefined, start);
     }
     for (const runtime of runtimes) {
       if (versionOf(runtime) === undefined) {
@@ -176,6 +183,7 @@ function report(
       `Requests per CPU-second: of all threads of the server, user and system. nginx has open_file_cache, gzip_static${
         brotli ? " and brotli_static" : ""
       }; the better of sendfile on and off counts in each round.`,
+      "C: the calls of createFileServer for files that are open and kept, without a runtime and almost without HTTP (bench/peers/http.c): what the kernel alone takes.",
     ],
     columns: ["server", "requests per CPU-s", "requests/s", "p99 ms"],
     rows: subjects.map(({ name }, index) => {

@@ -3,6 +3,7 @@
 import { builtin } from "../../builtins.ts";
 import { DONT_SYNC, factsOf, FileType } from "../../sys/file/statx.ts";
 import {
+  entriesIn,
   FolderCache,
   type FolderTimes,
   type NamedEntry,
@@ -13,7 +14,8 @@ import {
 import { search, searchNow } from "./search.ts";
 import { isFar } from "./near.ts";
 import type { OpenFile, Root } from "./open_root.ts";
-import { pageOf, reversed, sorted, SORTED_MS, sortFor } from "../listing/order.ts";
+import { NameList } from "../listing/name_list.ts";
+import { pageOf, sorted, SORTED_MS, sortFor } from "../listing/order.ts";
 import {
   compareEntries,
   type Listing,
@@ -52,10 +54,19 @@ export class FarEntry extends Error {
 }
 
 interface Names {
-  readonly entries: readonly NamedEntry[];
+  readonly entries: NameList;
   readonly validMs: number;
   readonly at: number;
 }
+
+/** Names that have just been read. */
+function namesOf(sorted: readonly NamedEntry[]): Names {
+  const entries = new NameList(sorted);
+  return { entries, validMs: namesValidMs(entries.links), at: performance.now() };
+}
+
+/** Bytes of memory that an entry of a page takes, about. */
+const ENTRY_BYTES = 160;
 
 /** Entries of a page, or of all pages. */
 interface Described {
@@ -101,7 +112,7 @@ export class FolderReader {
         reading.finally(() => this.#reading.delete(version)).catch(() => {});
       }
       names = await reading;
-      this.#names.add(key, folder, names, names.entries.length);
+      this.#names.add(key, folder, names, names.entries.bytes);
     }
     const sort = sortFor(wanted.sort, names.entries.length);
     const kept = this.#sorted.find(`${key} ${sort}`, folder, SORTED_MS);
@@ -121,11 +132,10 @@ export class FolderReader {
     const key = JSON.stringify(wanted.names);
     let names = this.#find(key, times);
     if (names === undefined) {
-      const found = builtin("fs").readdirSync(`/proc/self/fd/${fd}`, { withFileTypes: true });
       const open = (name: string) => this.#open(wanted, name);
-      const entries = searchNow(visibleNames(found, wanted.dotfiles), open).sort(compareEntries);
-      names = { entries, validMs: namesValidMs(entries), at: performance.now() };
-      this.#names.add(key, times, names, entries.length);
+      const found = searchNow(visibleNames(entriesIn(fd), wanted.dotfiles), open);
+      names = namesOf(found.sort(compareEntries));
+      this.#names.add(key, times, names, names.entries.bytes);
     }
     const sort = sortFor(wanted.sort, names.entries.length);
     const kept = this.#sorted.find(`${key} ${sort}`, times, SORTED_MS);
@@ -151,7 +161,7 @@ export class FolderReader {
     if (sort.endsWith("name")) return { ...rest, entries };
     const all = kept ?? sorted(entries, sort);
     if (pages > 1 && kept === undefined) {
-      this.#sorted.add(`${key} ${sort}`, folder, all, all.length);
+      this.#sorted.add(`${key} ${sort}`, folder, all, ENTRY_BYTES * all.length);
     }
     const shown = pageOf(all, page);
     return shown && { ...rest, entries: shown };
@@ -175,8 +185,7 @@ export class FolderReader {
       await turn();
       return await this.#root.open([...names, name].join("/"));
     });
-    const entries = await sortInTurns(opened, turn);
-    return { entries, validMs: namesValidMs(entries), at: performance.now() };
+    return namesOf(await sortInTurns(opened, turn));
   }
 
   #open({ names }: FolderPage, name: string): OpenFile | number {
@@ -211,12 +220,14 @@ function turns(): () => Promise<void> | undefined {
 
 /** Returns the entries to describe: those of the page, or all if the order needs them. */
 function choose(
-  entries: readonly NamedEntry[],
+  entries: NameList,
   sort: ListingSort,
   page: number,
 ): readonly NamedEntry[] | undefined {
-  if (sort === "name") return pageOf(entries, page);
-  return sort === "-name" ? pageOf(reversed(entries), page) : entries;
+  if (!sort.endsWith("name")) return entries.slice(0, entries.length);
+  const reverse = sort === "-name";
+  const { length } = entries;
+  return pageOf({ length, slice: (start, end) => entries.slice(start, end, reverse) }, page);
 }
 
 /** Describes a file that all users may read, by one call; `undefined` if it must be opened. */

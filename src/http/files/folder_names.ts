@@ -1,6 +1,7 @@
 /** Names in a folder, in the order of a listing. @module */
 
 import type { Dirent } from "node:fs";
+import { builtin } from "../../builtins.ts";
 import type { OpenFile } from "./open_root.ts";
 import { compareEntries, type ListingEntry } from "../rules/listing.ts";
 import { type Dotfiles, isVisible } from "../rules/target.ts";
@@ -23,9 +24,22 @@ function direntKind(entry: Dirent): NamedEntry["kind"] | "link" | undefined {
   return special ? undefined : "link";
 }
 
+/** Entries at once: one after the other takes longer, and all at once several hundred MB. */
+const BATCH = 4096;
+
+/** Reads an open folder bit by bit. */
+export function* entriesIn(fd: number): Generator<Dirent, void> {
+  const folder = builtin("fs").opendirSync(`/proc/self/fd/${fd}`, { bufferSize: BATCH });
+  try {
+    for (let entry; (entry = folder.readSync()) !== null;) yield entry;
+  } finally {
+    folder.closeSync();
+  }
+}
+
 /** Yields the entries to show; `open` finds out what a link leads to. */
 export function* visibleNames(
-  found: readonly Dirent[],
+  found: Iterable<Dirent>,
   dotfiles: Dotfiles,
 ): Generator<string, NamedEntry[], OpenFile | number> {
   const entries: NamedEntry[] = [];
@@ -90,8 +104,11 @@ const RACY_MS = 20;
 /** Time to keep names that include links, in milliseconds: the links' targets may change. */
 const LINKS_MS = 1000;
 
-/** Most names to keep, over all folders. */
-const MOST_NAMES = 200_000;
+/** Most memory to keep, over all folders, in bytes: the names of a million files take less. */
+const MOST_BYTES = 32 * 1024 * 1024;
+
+/** Bytes that each folder takes besides. */
+const OVERHEAD = 256;
 
 interface Kept<T> {
   readonly mtimeNs: bigint;
@@ -116,15 +133,15 @@ export class FolderCache<T> {
     return undefined;
   }
 
-  /** Adds a value of `size` names, unless the folder has changed just now. */
+  /** Adds a value of `size` bytes, unless the folder has changed just now. */
   add(key: string, { mtimeNs, ctimeNs }: FolderTimes, value: T, size: number): void {
     this.#remove(key);
     const age = Date.now() - Number(ctimeNs / 1_000_000n);
-    if (size > MOST_NAMES || Math.abs(age) < RACY_MS) return;
+    if (size > MOST_BYTES || Math.abs(age) < RACY_MS) return;
     this.#kept.set(key, { mtimeNs, ctimeNs, at: performance.now(), value, size });
-    this.#size += size + 1;
+    this.#size += size + OVERHEAD;
     for (const oldest of this.#kept.keys()) {
-      if (this.#size <= MOST_NAMES) return;
+      if (this.#size <= MOST_BYTES) return;
       this.#remove(oldest);
     }
   }
@@ -137,7 +154,7 @@ export class FolderCache<T> {
   #remove(key: string): void {
     const kept = this.#kept.get(key);
     if (kept === undefined) return;
-    this.#size -= kept.size + 1;
+    this.#size -= kept.size + OVERHEAD;
     this.#kept.delete(key);
   }
 }
@@ -145,7 +162,7 @@ export class FolderCache<T> {
 /** Times that change if a name is added, removed or changed. */
 export type FolderTimes = Pick<OpenFile, "mtimeNs" | "ctimeNs">;
 
-/** Returns how long the names of a folder stay valid, in milliseconds. */
-export function namesValidMs(entries: readonly NamedEntry[]): number {
-  return entries.some(({ link }) => link) ? LINKS_MS : Infinity;
+/** Returns how long the names of a folder stay valid, in milliseconds: whether it has links decides. */
+export function namesValidMs(links: boolean): number {
+  return links ? LINKS_MS : Infinity;
 }

@@ -1,6 +1,5 @@
 /** Orders of a listing other than by name. @module */
 
-import type { NamedEntry } from "../files/folder_names.ts";
 import { comparison, type ListingEntry, type ListingSort, PAGE_ENTRIES } from "../rules/listing.ts";
 
 /**
@@ -17,20 +16,16 @@ export function sortFor(wanted: ListingSort = "name", total: number): ListingSor
   return total <= MOST_SORTED || wanted.endsWith("name") ? wanted : "name";
 }
 
-/** Returns entries by name in the reverse order; folders stay first. */
-export function reversed(entries: readonly NamedEntry[]): readonly NamedEntry[] {
-  const files = entries.findIndex(({ kind }) => kind === "file");
-  if (files < 0) return entries.toReversed();
-  return [...entries.slice(0, files).reverse(), ...entries.slice(files).reverse()];
-}
-
 /** Sorts by size or time. */
 export function sorted(entries: ListingEntry[], sort: ListingSort): readonly ListingEntry[] {
   return entries.sort(comparison(sort));
 }
 
 /** Returns the entries of a page; `undefined` if there is no such page. */
-export function pageOf<T>(entries: readonly T[], page: number): readonly T[] | undefined {
+export function pageOf<T>(
+  entries: { readonly length: number; slice(start: number, end: number): T },
+  page: number,
+): T | undefined {
   const start = (page - 1) * PAGE_ENTRIES;
   return page >= 1 && start < Math.max(1, entries.length)
     ? entries.slice(start, start + PAGE_ENTRIES)
