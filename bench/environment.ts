@@ -50,6 +50,16 @@ export function haproxyVersion(): string | undefined {
   return firstLine("haproxy", ["-v"]);
 }
 
+/** Returns the version of Caddy, or `undefined` if it is not installed. */
+export function caddyVersion(): string | undefined {
+  return firstLine("caddy", ["version"]);
+}
+
+/** Returns the version of h2o, or `undefined` if it is not installed. */
+export function h2oVersion(): string | undefined {
+  return firstLine("h2o", ["-v"]);
+}
+
 /** Whether processes can be pinned to the two processors that the benchmarks need. */
 export function canPin(): boolean {
   return cpus().length > 1 && firstLine("taskset", ["--version"]) !== undefined;

@@ -3,7 +3,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-PACKAGES=(nginx-light libnginx-mod-http-brotli-static haproxy wrk fio gcc libc6-dev python3-minimal
+PACKAGES=(nginx-light libnginx-mod-http-brotli-static haproxy caddy h2o wrk fio gcc libc6-dev python3-minimal
   default-jre-headless util-linux)
 
 missing=()

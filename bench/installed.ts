@@ -8,6 +8,8 @@ import { RUNTIMES, versionOf } from "./environment.ts";
 const PROGRAMS: readonly (readonly [name: string, argv: readonly string[], from: string])[] = [
   ["nginx", ["nginx", "-v"], "Debian: nginx-light"],
   ["HAProxy", ["haproxy", "-v"], "Debian: haproxy"],
+  ["Caddy", ["caddy", "version"], "Debian: caddy"],
+  ["h2o", ["h2o", "-v"], "Debian: h2o"],
   ["wrk", ["wrk", "-v"], "Debian: wrk"],
   ["fio", ["fio", "--version"], "Debian: fio"],
   ["dd", ["dd", "--version"], "Debian: coreutils"],

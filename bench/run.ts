@@ -73,7 +73,7 @@ const HELP = `Usage: npm run bench -- WHAT [options]
   unpinned    the same with no process on a processor of its own; with one and two threads
   http        createFileServer by kind of request, beside nginx, sirv, Fastify and the runtimes
   https       createFileServer by TLS: large and small files, handshakes, idle connections
-  arena       a site of 20 precompressed assets, beside nginx, Bun, Hono and Fastify
+  arena       a site of 20 precompressed assets, beside nginx, Caddy, h2o, Bun, Hono and Fastify
   cli         sluice serve beside createFileServer: quiet, with its live view; and without a cache
   fallback    requests that createFileServer forwards to a program, beside nginx proxy_pass
   middleware  serveStatic() under Express and Fastify, beside their own and sirv, by file size

@@ -3,6 +3,8 @@
 /** Names for `--peers`, with descriptions. */
 export const PEERS = {
   "nginx": "nginx, with sendfile on, and where it matters off",
+  "caddy": "Caddy, one processor",
+  "h2o": "h2o, one thread",
   "haproxy": "HAProxy, splicing",
   "streams": "createReadStream().pipe(), a.pipe(b): the usual way",
   "naive": "sendfile without checking the page cache",
@@ -44,7 +46,7 @@ const CHOICES: Record<string, Choice> = {
   direct: { usual: ["fio", "dd"] },
   http: { usual: ["nginx", "c", "express", "sirv", "fastify", "bun", "deno"], extra: ["send"] },
   https: { usual: ["nginx", "streams", "bun", "deno"] },
-  arena: { usual: ["nginx", "c", "bun", "hono", "fastify"] },
+  arena: { usual: ["nginx", "caddy", "h2o", "c", "bun", "hono", "fastify"] },
   cli: { usual: ["nginx"] },
   fallback: { usual: ["nginx"] },
   middleware: { usual: ["express", "sirv", "fastify"] },

@@ -5,7 +5,14 @@ import { join } from "node:path";
 import { ACCEPTED, type Asset, verifyAssets, writeAssets } from "../assets.ts";
 import { hasWrk, runWrk, WRK_REMEDY } from "../client/wrk.ts";
 import type { Context } from "../context.ts";
-import { commandFor, nginxVersion, type RuntimeName, versionOf } from "../environment.ts";
+import {
+  caddyVersion,
+  commandFor,
+  h2oVersion,
+  nginxVersion,
+  type RuntimeName,
+  versionOf,
+} from "../environment.ts";
 import { cpuSeconds } from "../measure/proc.ts";
 import { ratios, summarize } from "../measure/stats.ts";
 import { freePort, REMEDY, startNginx } from "../nginx.ts";
@@ -14,6 +21,7 @@ import { PINNING, type Server, startServer, startServerOn } from "../processes.t
 import { type Bar, number, type Report, spread } from "../report.ts";
 import type { PeerName } from "../selection.ts";
 import { TYPES } from "../servers/media_types.ts";
+import { REMEDY as WEB_SERVERS_REMEDY, startCaddy, startH2o } from "../web_servers.ts";
 
 const CONNECTIONS = 64;
 const SECONDS = 2;
@@ -133,6 +141,18 @@ function subjectsOf({ note, peers, runtimes, workspace }: Context, folder: strin
       const start = () => startServer({ argv: [program, folder] });
       add("C: recv, send, sendfile", "bound", undefined, start);
     }
+    if (threads === 1) {
+      for (
+        const [peer, version, start] of [
+          ["caddy", caddyVersion(), startCaddy],
+          ["h2o", h2oVersion(), startH2o],
+        ] as const
+      ) {
+        if (!peers.has(peer)) continue;
+        if (version === undefined) note(WEB_SERVERS_REMEDY);
+        else add(peer, "peer", undefined, () => start(workspace.files, folder));
+      }
+    }
     for (const runtime of runtimes) {
       if (versionOf(runtime) === undefined) {
         if (threads === 1) note(`${runtime} is not installed: left out`);
@@ -176,7 +196,8 @@ function report(
   brotli: boolean,
 ): Report {
   return {
-    title: "arena: a site of 20 precompressed assets, beside nginx, Bun, Hono and Fastify",
+    title:
+      "arena: a site of 20 precompressed assets, beside nginx, Caddy, h2o, Bun, Hono and Fastify",
     method: [
       "20 assets of 2 to 300 KB: 15 texts with .br and .gz beside them, and 5 images and fonts, in turn. The sizes and the headers follow the static profile of HttpArena.",
       `wrk with ${CONNECTIONS} kept connections, Accept-Encoding: ${ACCEPTED}, ${SECONDS} s; median (min-max) of ${rounds} interleaved rounds, each of which begins with another server. A check of all bodies comes first. ${PINNING}; servers with two threads share both processors with wrk.`,

@@ -39,12 +39,14 @@ const CPU_OF_HAPROXY = 0.6;
 const SPEED_OF_HAPROXY = 1;
 const P99_OF_HAPROXY = 1.2;
 const CPU_OF_PIPE = 0.25;
+/** CPU time per GB of two threads beside one: 1.9 times the throughput on processors of their own. */
+const CPU_OF_ONE = 2 / 1.9;
 /** Most memory of an idle connection, in bytes. */
 const IDLE_BYTES = 20_000;
 
 interface Subject {
   readonly name: string;
-  readonly kind: "sluice" | "haproxy" | "pipe" | "c";
+  readonly kind: "sluice" | "sluice, 2 threads" | "haproxy" | "pipe" | "c";
   readonly runtime: RuntimeName | undefined;
   start(upstream: number): Promise<Server>;
 }
@@ -114,6 +116,16 @@ function subjects({ runtimes, peers, workspace, note }: Context): Subject[] {
       const name = kind === "pipe" ? `${runtime}, a.pipe(b)` : `${runtime}, createRelay`;
       found.push({ name, kind, runtime, start });
     }
+    found.push({
+      name: `${runtime}, createRelay, 2 threads`,
+      kind: "sluice, 2 threads",
+      runtime,
+      start(port) {
+        const args = [String(port), "2"];
+        const command = commandFor(runtime, workspace.script("servers/relay_sluice"), args);
+        return startServer(command, { everywhere: true });
+      },
+    });
   }
   return found;
 }
@@ -188,6 +200,7 @@ function report(all: readonly Measured[], rounds: number): Report {
       `nginx sends files from the page cache, through a relay; median (min-max) of ${rounds} interleaved rounds.`,
       `CPU: user and system time of all threads of the relay. GB: 10^9 bytes. p50 and p99: 64 KiB on one keep-alive connection every ${PROBE_INTERVAL_MS} ms.`,
       `HAProxy: one thread, splice-request and splice-response, pipes of 1 MiB. C: the system calls of createRelay without a runtime (bench/peers/relay.c). Idle: growth of resident memory per connection, with ${IDLE} connections.`,
+      "Two threads share both processors with the clients and nginx, so their throughput is no measure; where they take no more CPU time for a GB than one, they move twice as much on processors of their own.",
       CONGESTION,
       `${
         PINNING.replace("server", "relay")
@@ -202,12 +215,31 @@ function report(all: readonly Measured[], rounds: number): Report {
       spread(summarize(p99)),
       number(idleBytes / 1000),
     ]),
-    bars: all.filter(({ subject }) => subject.kind === "sluice").flatMap((ours) => bars(ours, all)),
+    bars: all.flatMap((ours) => bars(ours, all)),
     samples: all.map(({ server: _, subject, ...figures }) => ({ name: subject.name, ...figures })),
   };
 }
 
 function bars(ours: Measured, all: readonly Measured[]): Bar[] {
+  const { kind } = ours.subject;
+  if (kind === "sluice, 2 threads") return [barOfTwo(ours, all)];
+  return kind === "sluice" ? barsOfOne(ours, all) : [];
+}
+
+/** Compares the CPU time with that of one thread. */
+function barOfTwo(ours: Measured, all: readonly Measured[]): Bar {
+  const { name, runtime } = ours.subject;
+  const one = all.find(({ subject }) => subject.kind === "sluice" && subject.runtime === runtime)!;
+  return {
+    subject: name,
+    what: "CPU / one thread",
+    value: ratios(ours.cpuPerGb, one.cpuPerGb),
+    limit: CPU_OF_ONE,
+    wanted: "at most",
+  };
+}
+
+function barsOfOne(ours: Measured, all: readonly Measured[]): Bar[] {
   const haproxy = all.find(({ subject }) => subject.kind === "haproxy");
   const engine = ours.subject.runtime === "node-ffi" ? "node" : ours.subject.runtime;
   const pipe = all.find(({ subject }) => subject.kind === "pipe" && subject.runtime === engine);

@@ -91,7 +91,7 @@ const COMMON = {
     landlock_add_rule: -1,
     landlock_restrict_self: -1,
   },
-  unwrapped: { preadv2: -1, pwritev2: -1, renameat2: -1, statx: -1 },
+  unwrapped: { preadv2: -1, pwritev2: -1, renameat2: -1, statx: -1, getdents64: -1 },
   atFdcwd: -2,
   socket: {
     AF_UNIX: 1,

@@ -150,7 +150,7 @@ const libraries = (muslArch: string): LibraryName[] => [
 export const LINUX_X64: Platform = {
   ...COMMON,
   arch: "x64",
-  unwrapped: { preadv2: 327, pwritev2: 328, renameat2: 316, statx: 332 },
+  unwrapped: { preadv2: 327, pwritev2: 328, renameat2: 316, statx: 332, getdents64: 217 },
   libraries: libraries("x86_64"),
   open: {
     ...OPEN,
@@ -166,7 +166,7 @@ export const LINUX_X64: Platform = {
 export const LINUX_ARM64: Platform = {
   ...COMMON,
   arch: "arm64",
-  unwrapped: { preadv2: 286, pwritev2: 287, renameat2: 276, statx: 291 },
+  unwrapped: { preadv2: 286, pwritev2: 287, renameat2: 276, statx: 291, getdents64: 61 },
   libraries: libraries("aarch64"),
   open: {
     ...OPEN,

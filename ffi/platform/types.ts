@@ -34,7 +34,7 @@ export interface Platform {
   /** Numbers for syscall(2) of calls that libc does not wrap; -1 if the system lacks the call. */
   readonly syscalls: Record<SyscallName, number>;
   /** The same, for calls that only some C libraries wrap; they differ by processor. */
-  readonly unwrapped: Record<"preadv2" | "pwritev2" | "renameat2" | "statx", number>;
+  readonly unwrapped: Record<UnwrappedName, number>;
   /** Descriptor that means the current folder. */
   readonly atFdcwd: number;
   /**
@@ -103,6 +103,8 @@ export type AdviceName =
   | "PAGEOUT"
   | "POPULATE_READ"
   | "POPULATE_WRITE";
+
+export type UnwrappedName = "preadv2" | "pwritev2" | "renameat2" | "statx" | "getdents64";
 
 export type SyscallName =
   | "io_uring_setup"

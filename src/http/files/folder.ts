@@ -3,21 +3,19 @@
 import { builtin } from "../../builtins.ts";
 import { DONT_SYNC, factsOf, FileType } from "../../sys/file/statx.ts";
 import {
-  entriesIn,
   FolderCache,
   type FolderTimes,
-  type NamedEntry,
+  listInTurns,
   namesValidMs,
-  sortInTurns,
   visibleNames,
-} from "./folder_names.ts";
-import { search, searchNow } from "./search.ts";
+} from "./names/folder_names.ts";
+import type { NamedEntry, NameList } from "./names/name_list.ts";
+import { readNames } from "./names/read_names.ts";
+import { search } from "./search.ts";
 import { isFar } from "./near.ts";
 import type { OpenFile, Root } from "./open_root.ts";
-import { NameList } from "../listing/name_list.ts";
 import { pageOf, sorted, SORTED_MS, sortFor } from "../listing/order.ts";
 import {
-  compareEntries,
   type Listing,
   type ListingEntry,
   type ListingSort,
@@ -60,8 +58,7 @@ interface Names {
 }
 
 /** Names that have just been read. */
-function namesOf(sorted: readonly NamedEntry[]): Names {
-  const entries = new NameList(sorted);
+function namesOf(entries: NameList): Names {
   return { entries, validMs: namesValidMs(entries.links), at: performance.now() };
 }
 
@@ -132,9 +129,7 @@ export class FolderReader {
     const key = JSON.stringify(wanted.names);
     let names = this.#find(key, times);
     if (names === undefined) {
-      const open = (name: string) => this.#open(wanted, name);
-      const found = searchNow(visibleNames(entriesIn(fd), wanted.dotfiles), open);
-      names = namesOf(found.sort(compareEntries));
+      names = namesOf(readNames(fd, wanted.dotfiles, (name) => this.#open(wanted, name)));
       this.#names.add(key, times, names, names.entries.bytes);
     }
     const sort = sortFor(wanted.sort, names.entries.length);
@@ -185,7 +180,7 @@ export class FolderReader {
       await turn();
       return await this.#root.open([...names, name].join("/"));
     });
-    return namesOf(await sortInTurns(opened, turn));
+    return namesOf(await listInTurns(opened, turn));
   }
 
   #open({ names }: FolderPage, name: string): OpenFile | number {

@@ -3,7 +3,7 @@
 import { builtin } from "../../builtins.ts";
 import { describe } from "../../options.ts";
 import { FolderReader } from "./folder.ts";
-import { FolderCache } from "./folder_names.ts";
+import { FolderCache } from "./names/folder_names.ts";
 import { type Found, lookUp, lookUpFile, type LookupRequest } from "./look_up.ts";
 import { type OpenFile, openRoot, type Root, type Symlinks } from "./open_root.ts";
 import { search } from "./search.ts";

@@ -67,7 +67,12 @@ export function compareEntries(
   b: Pick<ListingEntry, "kind" | "name">,
 ): number {
   if (a.kind !== b.kind) return a.kind === "folder" ? -1 : 1;
-  return compare(a.name, b.name) || (a.name < b.name ? -1 : a.name > b.name ? 1 : 0);
+  return compareNames(a.name, b.name);
+}
+
+/** Orders names, with digits compared as numbers. */
+export function compareNames(a: string, b: string): number {
+  return compare(a, b) || (a < b ? -1 : a > b ? 1 : 0);
 }
 
 /** Returns the comparison for an order. Equal entries follow by name. */

@@ -9,6 +9,8 @@
 
 import { Cell } from "../../../ffi/libc/cell.ts";
 import { fold } from "../../../ffi/libc/mod.ts";
+import { platform } from "../../../ffi/platform/mod.ts";
+import { ENOSYS } from "../../errno.ts";
 import { libc } from "../libc.ts";
 
 /** Counts up to this are cached as bigints. */
@@ -75,4 +77,16 @@ export function preadCell(
   vector.view.setBigUint64(0, addressAt(cell, start), true);
   vector.view.setBigUint64(8, big(count), true);
   return fold(libc().preadv2(fd, vector.address, 1, BigInt(offset), 0));
+}
+
+const { getdents64 } = platform.unwrapped;
+
+/**
+ * `getdents64(fd, cell, length)`: bytes of `struct linux_dirent64` in the cell, 0 at the end, or
+ * `-errno`; `-ENOSYS` on other systems.
+ */
+export function getdentsCell(fd: number, cell: Cell): number {
+  if (getdents64 < 0) return ENOSYS;
+  const size = big(cell.bytes.length);
+  return fold(libc().syscall(BigInt(getdents64), BigInt(fd), cell.address, size, 0n, 0n, 0n));
 }

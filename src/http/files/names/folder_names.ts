@@ -1,16 +1,10 @@
 /** Names in a folder, in the order of a listing. @module */
 
 import type { Dirent } from "node:fs";
-import { builtin } from "../../builtins.ts";
-import type { OpenFile } from "./open_root.ts";
-import { compareEntries, type ListingEntry } from "../rules/listing.ts";
-import { type Dotfiles, isVisible } from "../rules/target.ts";
-
-/** A name and its kind. */
-export type NamedEntry = Pick<ListingEntry, "name" | "kind"> & {
-  /** Whether it is a link, whose target can change while the folder does not. */
-  readonly link: boolean;
-};
+import type { OpenFile } from "../open_root.ts";
+import { type Dotfiles, isVisible } from "../../rules/target.ts";
+import { NameCollector } from "./name_collector.ts";
+import type { NamedEntry, NameList } from "./name_list.ts";
 
 /**
  * Returns the kind that readdir(3) reports; `"link"` if it must be opened, `undefined` to skip it.
@@ -24,22 +18,9 @@ function direntKind(entry: Dirent): NamedEntry["kind"] | "link" | undefined {
   return special ? undefined : "link";
 }
 
-/** Entries at once: one after the other takes longer, and all at once several hundred MB. */
-const BATCH = 4096;
-
-/** Reads an open folder bit by bit. */
-export function* entriesIn(fd: number): Generator<Dirent, void> {
-  const folder = builtin("fs").opendirSync(`/proc/self/fd/${fd}`, { bufferSize: BATCH });
-  try {
-    for (let entry; (entry = folder.readSync()) !== null;) yield entry;
-  } finally {
-    folder.closeSync();
-  }
-}
-
 /** Yields the entries to show; `open` finds out what a link leads to. */
 export function* visibleNames(
-  found: Iterable<Dirent>,
+  found: readonly Dirent[],
   dotfiles: Dotfiles,
 ): Generator<string, NamedEntry[], OpenFile | number> {
   const entries: NamedEntry[] = [];
@@ -60,42 +41,22 @@ export function* visibleNames(
   return entries;
 }
 
-/** Entries to merge between two looks at the clock. */
-const RUN = 512;
-
-/** Sorts in pieces, and awaits `turn` between them. */
-export async function sortInTurns(
-  entries: NamedEntry[],
+/** Sorts entries in short steps, and awaits `turn` between them. */
+export async function listInTurns(
+  entries: readonly NamedEntry[],
   turn: () => Promise<void> | undefined,
-): Promise<NamedEntry[]> {
-  let runs: NamedEntry[][] = [];
-  for (let at = 0; at < entries.length; at += RUN) {
-    runs.push(entries.slice(at, at + RUN).sort(compareEntries));
-    await turn();
+): Promise<NameList> {
+  const names = new NameCollector();
+  let pause: Promise<void> | undefined;
+  for (const entry of entries) {
+    names.add(entry);
+    if ((pause = turn()) !== undefined) await pause;
   }
-  while (runs.length > 1) {
-    const merged: NamedEntry[][] = [];
-    for (let at = 0; at < runs.length; at += 2) {
-      const next = runs[at + 1];
-      merged.push(next === undefined ? runs[at]! : await merge(runs[at]!, next, turn));
-    }
-    runs = merged;
+  for (const steps = names.sort();;) {
+    const { done, value } = steps.next();
+    if (done) return value;
+    if ((pause = turn()) !== undefined) await pause;
   }
-  return runs[0] ?? [];
-}
-
-async function merge(
-  a: readonly NamedEntry[],
-  b: readonly NamedEntry[],
-  turn: () => Promise<void> | undefined,
-): Promise<NamedEntry[]> {
-  const all: NamedEntry[] = [];
-  for (let i = 0, j = 0; i < a.length || j < b.length;) {
-    const first = j === b.length || (i < a.length && compareEntries(a[i]!, b[j]!) <= 0);
-    all.push(first ? a[i++]! : b[j++]!);
-    if (all.length % RUN === 0) await turn();
-  }
-  return all;
 }
 
 /** Time after a change in which another change may leave the times equal, in milliseconds. */

@@ -1,0 +1,105 @@
+/** The order of names in a listing, from their bytes. @module */
+
+import { compareNames } from "../../rules/listing.ts";
+
+/** Visible ASCII and the space, of which almost all names consist. */
+const FIRST = 0x20;
+const LAST = 0x7e;
+const ZERO = 0x30;
+const NINE = 0x39;
+const UPPER = 0x41;
+const LAST_UPPER = 0x5a;
+
+/** Digits that the order of the runtime takes for one number, at least. */
+const MOST_DIGITS = 200;
+
+/** Place of each plain byte, in which upper and lower case are equal. */
+const PLACES: Uint8Array = places();
+
+function places(): Uint8Array {
+  const all = Array.from({ length: LAST - FIRST + 1 }, (_, i) => String.fromCharCode(FIRST + i));
+  const sorted = all.map((character) => character.toLowerCase()).sort(compareNames);
+  const table = new Uint8Array(256);
+  let place = 0;
+  for (const [i, character] of sorted.entries()) {
+    if (i > 0 && character !== sorted[i - 1]) place++;
+    table[character.charCodeAt(0)] = place;
+    table[character.toUpperCase().charCodeAt(0)] = place;
+  }
+  return table;
+}
+
+/** Whether {@linkcode comparePlain} knows the order of a name. */
+export function isPlain(bytes: Uint8Array, start: number, end: number): boolean {
+  if (end - start > MOST_DIGITS) return false;
+  for (let at = start; at < end; at++) {
+    const byte = bytes[at]!;
+    if (byte < FIRST || byte > LAST) return false;
+  }
+  return true;
+}
+
+/**
+ * Compares two plain names like `compareNames`, without creating strings: first by their characters,
+ * digits as numbers, then by case, then by their bytes.
+ */
+export function comparePlain(
+  bytes: Uint8Array,
+  a: number,
+  endA: number,
+  b: number,
+  endB: number,
+): number {
+  let byCase = 0;
+  let i = a;
+  let j = b;
+  while (i < endA && j < endB) {
+    const x = bytes[i]!;
+    const y = bytes[j]!;
+    if (x >= ZERO && x <= NINE && y >= ZERO && y <= NINE) {
+      while (i < endA && bytes[i] === ZERO) i++;
+      while (j < endB && bytes[j] === ZERO) j++;
+      let difference = 0;
+      // Of two numbers of the same length, the first different digit decides.
+      for (;; i++, j++) {
+        const moreA = i < endA && isDigit(bytes[i]!);
+        const moreB = j < endB && isDigit(bytes[j]!);
+        if (!moreA || !moreB) {
+          if (moreA !== moreB) return moreA ? 1 : -1;
+          break;
+        }
+        difference ||= bytes[i]! - bytes[j]!;
+      }
+      if (difference !== 0) return difference;
+      continue;
+    }
+    const difference = PLACES[x]! - PLACES[y]!;
+    if (difference !== 0) return difference;
+    if (x !== y) byCase ||= isUpper(x) ? 1 : -1;
+    i++;
+    j++;
+  }
+  if (i < endA || j < endB) return i < endA ? 1 : -1;
+  return byCase || compareBytes(bytes, a, endA, b, endB);
+}
+
+function compareBytes(
+  bytes: Uint8Array,
+  a: number,
+  endA: number,
+  b: number,
+  endB: number,
+): number {
+  for (let i = a, j = b; i < endA && j < endB; i++, j++) {
+    if (bytes[i] !== bytes[j]) return bytes[i]! - bytes[j]!;
+  }
+  return (endA - a) - (endB - b);
+}
+
+function isDigit(byte: number): boolean {
+  return byte >= ZERO && byte <= NINE;
+}
+
+function isUpper(byte: number): boolean {
+  return byte >= UPPER && byte <= LAST_UPPER;
+}
