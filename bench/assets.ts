@@ -29,7 +29,10 @@ const TEXTS = [
 const OTHERS = [["woff2", 20], ["woff2", 35], ["webp", 45], ["webp", 90], ["webp", 200]] as const;
 
 /** What a client asks for. */
-export const ACCEPTED = "br;q=1, gzip;q=0.8";
+export const ACCEPTED: string = "br;q=1, gzip;q=0.8";
+
+/** The same for servers that do not understand weights. */
+export const WITHOUT_WEIGHTS: string = "br, gzip";
 
 /** A file, and what arrives of it once it is decompressed. */
 export interface Asset {
@@ -79,9 +82,13 @@ function text(length: number): Uint8Array {
  *
  * @throws {Error} When one is not.
  */
-export async function verifyAssets(port: number, assets: readonly Asset[]): Promise<void> {
+export async function verifyAssets(
+  port: number,
+  assets: readonly Asset[],
+  accepted: string,
+): Promise<void> {
   for (const { compressed, path, sha256 } of assets) {
-    const { body, encoding, status } = await fetchRaw(port, path);
+    const { body, encoding, status } = await fetchRaw(port, path, accepted);
     const bytes = encoding === "br" ? brotliDecompressSync(body) : body;
     const found = createHash("sha256").update(bytes).digest("hex");
     if (status !== 200 || found !== sha256 || (encoding === "br") !== compressed) {
@@ -93,9 +100,10 @@ export async function verifyAssets(port: number, assets: readonly Asset[]): Prom
 function fetchRaw(
   port: number,
   path: string,
+  accepted: string,
 ): Promise<{ body: Uint8Array; encoding: string | undefined; status: number }> {
   return new Promise((resolve, reject) => {
-    const headers = { "Accept-Encoding": ACCEPTED };
+    const headers = { "Accept-Encoding": accepted };
     send({ host: "127.0.0.1", port, path, headers, agent: false }, (response) => {
       const parts: Uint8Array[] = [];
       response.on("data", (part: Uint8Array) => parts.push(part));

@@ -3,9 +3,9 @@
 /** Names for `--peers`, with descriptions. */
 export const PEERS = {
   "nginx": "nginx, with sendfile on, and where it matters off",
+  "haproxy": "HAProxy, splicing",
   "caddy": "Caddy, one processor",
   "h2o": "h2o, one thread",
-  "haproxy": "HAProxy, splicing",
   "streams": "createReadStream().pipe(), a.pipe(b): the usual way",
   "naive": "sendfile without checking the page cache",
   "bun": "Bun.serve with Bun.file, or with a folder",

@@ -24,6 +24,9 @@ export async function startCaddy(folder: string, root: string): Promise<Server> 
     `{
   admin off
   auto_https off
+  log {
+    level ERROR
+  }
 }
 http://127.0.0.1:${port} {
   bind 127.0.0.1

@@ -2,7 +2,7 @@
 
 import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { ACCEPTED, type Asset, verifyAssets, writeAssets } from "../assets.ts";
+import { ACCEPTED, type Asset, verifyAssets, WITHOUT_WEIGHTS, writeAssets } from "../assets.ts";
 import { hasWrk, runWrk, WRK_REMEDY } from "../client/wrk.ts";
 import type { Context } from "../context.ts";
 import {
@@ -38,6 +38,8 @@ interface Subject {
   readonly kind: "nginx" | "library" | "command" | "peer" | "bound";
   readonly runtime: RuntimeName | undefined;
   readonly threads: number;
+  /** Value of Accept-Encoding. */
+  readonly accepted: string;
   start(): Promise<Server>;
 }
 
@@ -60,31 +62,37 @@ export async function arena(context: Context): Promise<Report> {
   if (!hasWrk()) throw new Error(WRK_REMEDY);
   const folder = join(workspace.files, "site");
   const assets = writeAssets(folder);
-  const script = join(workspace.files, "arena.lua");
-  writeFileSync(script, loadOf(assets));
+  const scriptFor = (accepted: string) => {
+    const script = join(workspace.files, `arena-${accepted.length}.lua`);
+    writeFileSync(script, loadOf(assets, accepted));
+    return script;
+  };
+  const scripts = new Map([ACCEPTED, WITHOUT_WEIGHTS].map((each) => [each, scriptFor(each)]));
   const subjects = subjectsOf(context, folder);
   const cells = subjects.map((): Cell => ({ perSecond: [], perCpuSecond: [], p99: [] }));
   for (const threads of THREADS) {
     const chosen = subjects.map((subject, index) => ({ ...subject, cell: cells[index]! }))
       .filter((subject) => subject.threads === threads);
     const servers: Server[] = [];
-    const load = (port: number, seconds: number) =>
-      runWrk({ port, path: "/", connections: CONNECTIONS, seconds, script });
+    const load = (port: number, accepted: string) => {
+      const script = scripts.get(accepted)!;
+      return runWrk({ port, path: "/", connections: CONNECTIONS, seconds: SECONDS, script });
+    };
     for (const subject of chosen) {
       const server = await subject.start();
       servers.push(server);
-      await verifyAssets(server.port, assets);
+      await verifyAssets(server.port, assets, subject.accepted);
       // Compiles hot code before the first round.
-      load(server.port, SECONDS);
+      load(server.port, subject.accepted);
     }
     for (let round = 1; round <= rounds; round++) {
       for (let turn = 0; turn < chosen.length; turn++) {
         // Another server begins each round, because the first one pays for what the last has left.
         const index = (turn + round) % chosen.length;
         const { pid, port } = servers[index]!;
-        const { cell, name } = chosen[index]!;
+        const { accepted, cell, name } = chosen[index]!;
         const before = cpuSeconds(pid);
-        const result = load(port, SECONDS);
+        const result = load(port, accepted);
         if (result.errors > 0) throw new Error(`${name}: ${result.errors} errors`);
         cell.perSecond.push(result.perSecond);
         cell.perCpuSecond.push(result.requests / (cpuSeconds(pid) - before));
@@ -98,10 +106,10 @@ export async function arena(context: Context): Promise<Report> {
 }
 
 /** Asks for the assets in turn. */
-function loadOf(assets: readonly Asset[]): string {
+function loadOf(assets: readonly Asset[], accepted: string): string {
   return `local paths = { ${assets.map(({ path }) => `"${path}"`).join(", ")} }
 local at = 0
-wrk.headers["Accept-Encoding"] = "${ACCEPTED}"
+wrk.headers["Accept-Encoding"] = "${accepted}"
 request = function()
   at = at % #paths + 1
   return wrk.format(nil, paths[at])
@@ -125,7 +133,8 @@ function subjectsOf({ note, peers, runtimes, workspace }: Context, folder: strin
       kind: Subject["kind"],
       runtime: RuntimeName | undefined,
       start: () => Promise<Server>,
-    ) => subjects.push({ name: `${name}${many}`, kind, runtime, threads, start });
+      accepted: string = ACCEPTED,
+    ) => subjects.push({ name: `${name}${many}`, kind, runtime, threads, accepted, start });
     if (wanted && existsSync(BROTLI)) {
       for (const sendfile of ["on", "off"] as const) {
         const options = { keepsFiles: true, workers: threads, site: siteOptions() };
@@ -143,14 +152,14 @@ function subjectsOf({ note, peers, runtimes, workspace }: Context, folder: strin
     }
     if (threads === 1) {
       for (
-        const [peer, version, start] of [
-          ["caddy", caddyVersion(), startCaddy],
-          ["h2o", h2oVersion(), startH2o],
+        const [peer, version, start, accepted] of [
+          ["caddy", caddyVersion(), startCaddy, ACCEPTED],
+          ["h2o", h2oVersion(), startH2o, WITHOUT_WEIGHTS],
         ] as const
       ) {
         if (!peers.has(peer)) continue;
         if (version === undefined) note(WEB_SERVERS_REMEDY);
-        else add(peer, "peer", undefined, () => start(workspace.files, folder));
+        else add(peer, "peer", undefined, () => start(workspace.files, folder), accepted);
       }
     }
     for (const runtime of runtimes) {
@@ -204,6 +213,7 @@ function report(
       `Requests per CPU-second: of all threads of the server, user and system. nginx has open_file_cache, gzip_static${
         brotli ? " and brotli_static" : ""
       }; the better of sendfile on and off counts in each round.`,
+      `h2o gets Accept-Encoding: ${WITHOUT_WEIGHTS}, because it does not understand weights. Caddy and h2o have one thread.`,
       "C: the calls of createFileServer for files that are open and kept, without a runtime and almost without HTTP (bench/peers/http.c): what the kernel alone takes.",
     ],
     columns: ["server", "requests per CPU-s", "requests/s", "p99 ms"],

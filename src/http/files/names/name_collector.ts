@@ -2,7 +2,7 @@
 
 import { compareNames } from "../../rules/listing.ts";
 import { Bit, nameAt, type NameBytes, type NamedEntry, NameList, startOf } from "./name_list.ts";
-import { comparePlain, isPlain } from "./name_order.ts";
+import { CommonStart, comparePlain, isPlain, keyOf } from "./name_order.ts";
 
 const encoder = new TextEncoder();
 const FIRST_NAMES = 256;
@@ -96,12 +96,12 @@ export class NameCollector {
   *#sort(order: Uint32Array): Generator<void, Uint32Array> {
     const compare = this.#comparison();
     const { length } = order;
+    let from: Run = { order, keys: this.#keysOf(order) };
+    let to: Run = { order: new Uint32Array(length), keys: new Float64Array(length) };
     for (let start = 0; start < length; start += RUN) {
-      insert(order, start, Math.min(start + RUN, length), compare);
+      insert(from, start, Math.min(start + RUN, length), compare);
       if (start % STEP === 0) yield;
     }
-    let from = order;
-    let to: Uint32Array = new Uint32Array(length);
     for (let run = RUN; run < length; run *= 2) {
       for (let start = 0; start < length; start += 2 * run) {
         const middle = Math.min(start + run, length);
@@ -110,7 +110,26 @@ export class NameCollector {
       }
       [from, to] = [to, from];
     }
-    return from;
+    return from.order;
+  }
+
+  /** Keys by which most comparisons need not look at the names; all equal if one is not plain. */
+  #keysOf(order: Uint32Array): Float64Array {
+    const text = this.#text;
+    const ends = this.#ends;
+    const keys = new Float64Array(order.length);
+    const common = new CommonStart();
+    for (let i = 0; i < order.length; i++) {
+      const index = order[i]!;
+      if ((this.#kinds[index]! & Bit.PLAIN) === 0) return keys;
+      common.add(text, startOf(ends, index), ends[index]!);
+    }
+    const { length } = common;
+    for (let i = 0; i < order.length; i++) {
+      const index = order[i]!;
+      keys[i] = keyOf(text, startOf(ends, index) + length, ends[index]!);
+    }
+    return keys;
   }
 
   #comparison(): Comparison {
@@ -144,27 +163,40 @@ export class NameCollector {
   }
 }
 
+/** Indexes of names, and their keys in the same order. */
+interface Run {
+  readonly order: Uint32Array;
+  readonly keys: Float64Array;
+}
+
 /** Sorts the indexes between two bounds by insertion. */
-function insert(order: Uint32Array, start: number, end: number, compare: Comparison): void {
+function insert({ keys, order }: Run, start: number, end: number, compare: Comparison): void {
   for (let i = start + 1; i < end; i++) {
     const moved = order[i]!;
+    const key = keys[i]!;
     let at = i;
-    for (; at > start && compare(order[at - 1]!, moved) > 0; at--) order[at] = order[at - 1]!;
+    for (; at > start; at--) {
+      const before = keys[at - 1]!;
+      if (before < key || (before === key && compare(order[at - 1]!, moved) <= 0)) break;
+      order[at] = order[at - 1]!;
+      keys[at] = before;
+    }
     order[at] = moved;
+    keys[at] = key;
   }
 }
 
-/** Merges two neighboring runs into the same place of another array. */
+/** Merges two neighboring runs into the same place of other arrays. */
 class Merge {
-  readonly #from: Uint32Array;
-  readonly #to: Uint32Array;
+  readonly #from: Run;
+  readonly #to: Run;
   readonly #middle: number;
   readonly #end: number;
   #left: number;
   #right: number;
   #at: number;
 
-  constructor(from: Uint32Array, to: Uint32Array, start: number, middle: number, end: number) {
+  constructor(from: Run, to: Run, start: number, middle: number, end: number) {
     this.#from = from;
     this.#to = to;
     this.#middle = this.#right = middle;
@@ -174,16 +206,23 @@ class Merge {
 
   /** Does a part of it; returns whether there is more. */
   step(compare: Comparison): boolean {
-    const from = this.#from;
-    const to = this.#to;
+    const { keys, order } = this.#from;
+    const { keys: newKeys, order: newOrder } = this.#to;
     const middle = this.#middle;
     const end = this.#end;
     const until = Math.min(this.#at + STEP, end);
     let left = this.#left;
     let right = this.#right;
     for (let at = this.#at; at < until; at++) {
-      const first = right === end || (left < middle && compare(from[left]!, from[right]!) <= 0);
-      to[at] = first ? from[left++]! : from[right++]!;
+      let first = right === end;
+      if (!first && left < middle) {
+        const a = keys[left]!;
+        const b = keys[right]!;
+        first = a < b || (a === b && compare(order[left]!, order[right]!) <= 0);
+      }
+      const taken = first ? left++ : right++;
+      newOrder[at] = order[taken]!;
+      newKeys[at] = keys[taken]!;
     }
     this.#left = left;
     this.#right = right;

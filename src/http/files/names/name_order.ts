@@ -103,3 +103,63 @@ function isDigit(byte: number): boolean {
 function isUpper(byte: number): boolean {
   return byte >= UPPER && byte <= LAST_UPPER;
 }
+
+/** Bits of the first character of a key, and those of each further one. */
+const PLACE_BITS = 7;
+/** Characters of a key. */
+const KEY_PLACES = 7;
+/** Values of all characters of a key but the first. */
+const REST = 2 ** (PLACE_BITS * (KEY_PLACES - 1));
+
+/** Number of equal bytes with which all plain names begin; not within a number. */
+export class CommonStart {
+  #bytes: Uint8Array | undefined;
+  #length = 0;
+
+  /** Takes one name into account. */
+  add(bytes: Uint8Array, start: number, end: number): void {
+    const common = this.#bytes;
+    if (common === undefined) {
+      this.#bytes = bytes.slice(start, end);
+      this.#length = end - start;
+      return;
+    }
+    let same = 0;
+    while (same < this.#length && start + same < end && bytes[start + same] === common[same]) {
+      same++;
+    }
+    this.#length = same;
+  }
+
+  /** The number, once all names have been added. */
+  get length(): number {
+    let length = this.#length;
+    while (length > 0 && isDigit(this.#bytes![length - 1]!)) length--;
+    return length;
+  }
+}
+
+/**
+ * A number for what follows the common start of plain names: a smaller one means a smaller name, and
+ * equal ones leave it to {@linkcode comparePlain}.
+ */
+export function keyOf(bytes: Uint8Array, start: number, end: number): number {
+  if (start >= end) return 0;
+  if (isDigit(bytes[start]!)) {
+    let value = 0;
+    for (let at = start; at < end && isDigit(bytes[at]!); at++) {
+      value = Math.min(value * 10 + bytes[at]! - ZERO, REST - 1);
+    }
+    return (PLACES[ZERO]! + 1) * REST + value;
+  }
+  let key = 0;
+  let at = start;
+  for (let place = 0; place < KEY_PLACES; place++) {
+    const byte = at < end ? bytes[at]! : 0;
+    // What follows a number depends on its value.
+    const digit = isDigit(byte);
+    key = key * 2 ** PLACE_BITS + (at < end ? PLACES[digit ? ZERO : byte]! + 1 : 0);
+    at = digit ? end : at + 1;
+  }
+  return key;
+}

@@ -3,7 +3,12 @@ import { describe, it } from "node:test";
 import fc from "fast-check";
 import { NameCollector } from "../../../../src/http/files/names/name_collector.ts";
 import type { NamedEntry } from "../../../../src/http/files/names/name_list.ts";
-import { comparePlain, isPlain } from "../../../../src/http/files/names/name_order.ts";
+import {
+  CommonStart,
+  comparePlain,
+  isPlain,
+  keyOf,
+} from "../../../../src/http/files/names/name_order.ts";
 import { listOf } from "../../../../src/http/files/names/read_names.ts";
 import { compareEntries, compareNames } from "../../../../src/http/rules/listing.ts";
 
@@ -46,6 +51,27 @@ describe("comparePlain()", () => {
         assert.equal(sign(compared), sign(compareNames(a, b)), `${a} and ${b}`);
       }),
       { numRuns: 20_000 },
+    );
+  });
+
+  it("agrees with the keys of names that begin in the same way", () => {
+    fc.assert(
+      fc.property(fc.array(plain, { minLength: 2, maxLength: 6 }), plain, (endings, start) => {
+        const texts = endings.map((ending) => start + ending);
+        const all = texts.map((text) => new TextEncoder().encode(text));
+        const common = new CommonStart();
+        for (const bytes of all) common.add(bytes, 0, bytes.length);
+        const keys = all.map((bytes) => keyOf(bytes, common.length, bytes.length));
+        for (const [i, a] of texts.entries()) {
+          for (const [j, b] of texts.entries()) {
+            const compared = sign(compareNames(a, b));
+            if (keys[i]! !== keys[j]!) {
+              assert.equal(sign(keys[i]! - keys[j]!), compared, `${a} and ${b}`);
+            }
+          }
+        }
+      }),
+      { numRuns: 5000 },
     );
   });
 
