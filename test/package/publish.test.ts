@@ -23,10 +23,10 @@ import {
 const BUDGET = {
   core: 139_000,
   sys: 10_000,
-  http: 112_500,
+  http: 117_500,
   tls: 6_000,
   declarations: 79_600,
-  texts: 443_000,
+  texts: 456_000,
   maps: 78_000,
   command: 300_000,
 } as const;

@@ -16,10 +16,17 @@ export function phraseOf(status: number): string {
 }
 
 const common = new Map<number, Plan>();
+const known = new WeakSet<Plan>();
+
+/** Whether this very plan answers other requests, too, so that senders may keep its bytes. */
+export function isCommon(plan: Plan): boolean {
+  return known.has(plan);
+}
 
 /**
  * Plans a message that names its status and repeats nothing of the request: a line of text, or a page
- * for browsers if it is an error. Without `more`, all requests for the same get the same plan.
+ * for browsers if it is an error. Without `more`, all requests for the same get the same plan, which
+ * programs never see.
  */
 export function planMessage(request: PlanRequest, status: number, more?: Headers): Plan {
   const html = status >= 400 && asksForHtml(request.header("accept"));
@@ -27,8 +34,9 @@ export function planMessage(request: PlanRequest, status: number, more?: Headers
   const key = 4 * status + (html ? 2 : 0) + (request.method === "HEAD" ? 1 : 0);
   let plan = common.get(key);
   if (plan === undefined) {
-    plan = { ...makeMessage(request, status, html, {}), common: true };
+    plan = makeMessage(request, status, html, {});
     common.set(key, plan);
+    known.add(plan);
   }
   return plan;
 }

@@ -57,8 +57,6 @@ export interface Plan {
   readonly parts: readonly Part[];
   /** Bytes of all parts. */
   readonly length: number;
-  /** Whether this very object answers other requests, too, so that senders may keep its bytes. */
-  readonly common?: boolean;
 }
 
 /** Header field values by name. */

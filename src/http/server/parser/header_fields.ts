@@ -33,6 +33,8 @@ export class HeaderFields {
   twice = 0;
   /** Index of `Host`, or -1. */
   hostField = -1;
+  /** Index of the first field with each bit, by the number of the bit; valid if it is known. */
+  readonly #first = new Int32Array(32);
   /** Four positions per field: start and end of its name, start and end of its value. */
   fields: Int32Array;
   readonly #most: number;
@@ -52,6 +54,7 @@ export class HeaderFields {
   protected readFields(start: number, end: number): number {
     const { bytes } = this;
     let { fields } = this;
+    const first = this.#first;
     let count = 0;
     let known = 0;
     let twice = 0;
@@ -91,6 +94,7 @@ export class HeaderFields {
       if (bit !== 0) {
         if (bit === Field.HOST) this.hostField = count;
         if ((known & bit) !== 0) twice |= bit;
+        else first[31 - Math.clz32(bit)] = count;
         known |= bit;
       }
       const place = 4 * count++;
@@ -147,10 +151,9 @@ export class HeaderFields {
 
   /** Position of a field's value, `[start, end]`, at its first occurrence. */
   place(bit: number): readonly [number, number] | undefined {
-    for (let i = 0; i < this.count; i++) {
-      if (this.named(i, bit)) return [this.fields[4 * i + 2]!, this.fields[4 * i + 3]!];
-    }
-    return undefined;
+    if ((this.known & bit) === 0) return undefined;
+    const at = 4 * this.#first[31 - Math.clz32(bit)]!;
+    return [this.fields[at + 2]!, this.fields[at + 3]!];
   }
 }
 

@@ -8,7 +8,7 @@ import { type Found, lookUp, lookUpFile, type LookupRequest } from "../../files/
 import type { Search } from "../../files/search.ts";
 import { isFar } from "../../files/near.ts";
 import type { OpenFile, Root } from "../../files/open_root.ts";
-import { planListing, planMessage } from "../../rules/messages.ts";
+import { isCommon, planListing, planMessage } from "../../rules/messages.ts";
 import type { Settings } from "../../rules/settings.ts";
 import type { Mount as Place } from "../../rules/by_path/mount.ts";
 import type { Plan } from "../../rules/types.ts";
@@ -110,7 +110,7 @@ export class Finder {
     const known = error === undefined ? this.#messages.get(plan) : undefined;
     if (known !== undefined) return known;
     const reply = new Reply(plan, null, joined(plan.parts), { error });
-    if (plan.common === true && error === undefined) {
+    if (isCommon(plan) && error === undefined) {
       reply.kept = true;
       this.#messages.set(plan, reply);
     }

@@ -5,6 +5,7 @@ import type { Coding } from "../../rules/types.ts";
 import { Field } from "../parser/field_names.ts";
 import type { RequestHead } from "../parser/request_head.ts";
 import { latin1 } from "../parser/syntax.ts";
+import { equal } from "./cache.ts";
 
 /** Maximum number of Accept-Encoding values remembered; browsers send a handful. */
 const MOST = 256;
@@ -24,6 +25,9 @@ export class Variants {
   readonly #known = new Map<string, number>();
 
   readonly #first: number;
+  /** The last value, and its number: most requests in a row have the same. */
+  #last: Uint8Array = new Uint8Array(0);
+  #lastNumber: number;
 
   /**
    * Considers only the codings that the server offers. The numbers of two folders with different
@@ -33,6 +37,7 @@ export class Variants {
     this.#offered = offered;
     this.#first = index * SUBSETS;
     this.#numbers = new Map([["", this.#first]]);
+    this.#lastNumber = this.#number("");
   }
 
   /** Number of the codings that the client accepts. */
@@ -45,7 +50,12 @@ export class Variants {
       return this.#number(head.header("accept-encoding")!);
     }
     const [start, end] = head.place(Field.ACCEPT_ENCODING)!;
-    const value = latin1(head.bytes, start, end);
+    if (equal(head.bytes, start, end, this.#last)) return this.#lastNumber;
+    this.#last = head.bytes.slice(start, end);
+    return this.#lastNumber = this.#find(latin1(head.bytes, start, end));
+  }
+
+  #find(value: string): number {
     const known = this.#known.get(value);
     if (known !== undefined) return known;
     const number = this.#number(value);

@@ -76,7 +76,7 @@ describe("memory that forwarded requests share", () => {
 describe("BodyPipe", () => {
   for (const kind of ["kept", "changing"] as const) {
     it(`keeps what does not fit, from memory that is ${kind}`, () =>
-      inScope(async (scope) => {
+      inScope((scope) => {
         const [from] = scope.unix();
         const [to, reader] = scope.unix();
         const filled = fill(to);
@@ -103,17 +103,19 @@ describe("BodyPipe", () => {
         const count = sys.recv(reader, got, 0);
         assert.deepEqual(got.slice(0, count), BYTES);
         pipe.release();
+        return Promise.resolve();
       }));
   }
 
   it("fails at the next step if the target has gone", () =>
-    inScope(async (scope) => {
+    inScope((scope) => {
       const [from] = scope.unix();
       const [to, reader] = scope.unix();
       sys.shutdown(reader, sys.ShutdownHow.RD);
       const pipe = new BodyPipe(new SharedBuffers(), { from, to, framing: ENDED });
       pipe.beginWith(BYTES);
       assert.equal(pipe.move(), Moved.TARGET_FAILED);
+      return Promise.resolve();
     }));
 });
 
