@@ -56,7 +56,7 @@ export function comparePlain(
   while (i < endA && j < endB) {
     const x = bytes[i]!;
     const y = bytes[j]!;
-    if (x >= ZERO && x <= NINE && y >= ZERO && y <= NINE) {
+    if (isDigit(x) && isDigit(y)) {
       while (i < endA && bytes[i] === ZERO) i++;
       while (j < endB && bytes[j] === ZERO) j++;
       let difference = 0;

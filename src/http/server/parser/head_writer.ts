@@ -14,13 +14,8 @@ const ZERO = 0x30;
 
 /** Memory in which heads are put together, one after the other. */
 export class HeadWriter {
-  #cell: Cell;
+  #cell = new Cell(FIRST_BYTES);
   #length = 0;
-
-  /** Has room for `capacity` bytes at first. */
-  constructor(capacity: number = FIRST_BYTES) {
-    this.#cell = new Cell(capacity);
-  }
 
   /** Number of bytes written since {@linkcode begin}. */
   get length(): number {

@@ -10,7 +10,7 @@ interface Known {
 /** Names, each with a number, that are found in any case and without creating a string. */
 export class NameTable {
   /** Indexed by the length of the name. */
-  readonly #byLength: (readonly Known[] | undefined)[] = [];
+  readonly #byLength: readonly (readonly Known[] | undefined)[];
   readonly #longest: number;
   readonly #folds: boolean;
 
