@@ -28,6 +28,13 @@ const WORKER = `import { isMainThread, Worker } from "node:worker_threads";
   if (isMainThread) new Worker(new URL(import.meta.url));
   setInterval(() => {}, 1e6);`;
 
+/** The same for the first answer: a server of the runtime in a Worker. */
+const ANSWERS = `import { isMainThread, Worker } from "node:worker_threads";
+  import { createServer } from "node:net";
+  const answer = (socket) => void socket.on("error", () => {}).end("HTTP/1.1 200 OK\\r\\n\\r\\n");
+  if (isMainThread) new Worker(new URL(import.meta.url), { argv: process.argv.slice(2) });
+  else createServer(answer).listen(Number(process.argv[2]), "127.0.0.1");`;
+
 interface Memory {
   readonly resident: number;
   /** Its own and its share of what several processes map. */
@@ -39,6 +46,8 @@ interface Memory {
 interface Round {
   readonly emptyMs: number;
   readonly answerMs: number;
+  /** Of a Worker that answers by the runtime itself. */
+  readonly workerMs: number;
   readonly cpuMs: number;
   /** Of the server, of a program that waits, and of one that has a Worker, too. */
   readonly memory: readonly Memory[];
@@ -48,11 +57,11 @@ interface Round {
 export async function start({ note, rounds, runtimes, workspace }: Context): Promise<Report> {
   if (!existsSync(MAIN)) throw new Error("dist/cli.js is missing: run `npm run build` first");
   workspace.file("file", 1024);
-  const [empty, waits, worker] = [EMPTY, WAITS, WORKER].map((text, index) => {
+  const [empty, waits, worker, answers] = [EMPTY, WAITS, WORKER, ANSWERS].map((text, index) => {
     const path = join(workspace.files, `${index}.mjs`);
     writeFileSync(path, text);
     return path;
-  }) as [string, string, string];
+  }) as [string, string, string, string];
   const here = runtimes.filter((runtime) => versionOf(runtime) !== undefined);
   const all = here.map((runtime) => ({ runtime, rounds: [] as Round[] }));
   // The first round fills the caches, and does not count.
@@ -62,15 +71,19 @@ export async function start({ note, rounds, runtimes, workspace }: Context): Pro
       const { argv, env } = commandFor(runtime, empty, []);
       spawnSync(argv[0]!, argv.slice(1), { env: { ...process.env, ...env } });
       const emptyMs = performance.now() - startMs;
+      const listens = await freePort();
+      const least = await answer(commandFor(runtime, answers, [String(listens)]), listens);
+      least.child.kill("SIGKILL");
       const port = await freePort();
       const args = ["serve", workspace.files, "--port", String(port), "--quiet"];
-      const served = await answer(commandFor(runtime, MAIN, args), port);
-      const others = [];
+      const { answerMs, child, cpuMs } = await answer(commandFor(runtime, MAIN, args), port);
+      const memory = [await settled(child)];
       for (const path of [waits, worker]) {
         const child = launch(commandFor(runtime, path, []));
-        others.push(await settled(child));
+        memory.push(await settled(child));
       }
-      if (round > 0) rounds.push({ emptyMs, ...served, memory: [served.memory, ...others] });
+      const workerMs = least.answerMs;
+      if (round > 0) rounds.push({ emptyMs, workerMs, answerMs, cpuMs, memory });
     }
     note(`round ${round}`);
   }
@@ -83,7 +96,7 @@ function launch({ argv, env }: Command): ChildProcess {
 
 /** Starts a server, and requests a file as soon as it listens. */
 async function answer(command: Command, port: number): Promise<
-  { answerMs: number; cpuMs: number; memory: Memory }
+  { answerMs: number; cpuMs: number; child: ChildProcess }
 > {
   const startMs = performance.now();
   const child = launch(command);
@@ -94,8 +107,7 @@ async function answer(command: Command, port: number): Promise<
     await delay(1);
   }
   const answerMs = performance.now() - startMs;
-  const cpuMs = cpuSeconds(child.pid!) * 1000;
-  return { answerMs, cpuMs, memory: await settled(child) };
+  return { answerMs, cpuMs: cpuSeconds(child.pid!) * 1000, child };
 }
 
 /** Returns the beginning of an answer, or nothing while nobody listens. */
@@ -156,6 +168,7 @@ function report(
     method: [
       `The package's command with --quiet, not pinned. Median (min-max) of ${rounds} interleaved rounds.`,
       "First answer: a client tries to connect every millisecond. CPU: until then, all threads.",
+      "Without sluice: a program whose Worker listens by node:net and answers with a line.",
       `Memory ${
         SETTLE_MS / 1000
       } s later: resident / proportional / private MB. Other processes of the same runtime share its code.`,
@@ -164,6 +177,7 @@ function report(
       "",
       "empty program, ms",
       "first answer, ms",
+      "of a Worker without sluice, ms",
       "CPU, ms",
       "memory",
       "a program that waits",
@@ -173,6 +187,7 @@ function report(
       runtime,
       spread(summarize(rounds.map((it) => it.emptyMs))),
       spread(summarize(rounds.map((it) => it.answerMs))),
+      spread(summarize(rounds.map((it) => it.workerMs))),
       spread(summarize(rounds.map((it) => it.cpuMs))),
       ...[0, 1, 2].map((index) => memory(rounds, index)),
     ]),

@@ -69,6 +69,12 @@ export interface WorkerStart {
   readonly state: Int32Array<SharedArrayBuffer>;
 }
 
+/** The data of a Worker that starts before its work is known; its first message is a `WorkerStart`. */
+export interface EarlyStart {
+  readonly job: string;
+  readonly state?: undefined;
+}
+
 /** Indexes into `WorkerStart.state`. */
 export const Slot = {
   /** The host sets it to 1 when the job must stop. */

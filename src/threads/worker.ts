@@ -4,7 +4,7 @@
  * @module
  */
 
-import { receiveMessageOnPort, workerData } from "node:worker_threads";
+import { parentPort, receiveMessageOnPort, workerData } from "node:worker_threads";
 import { platform } from "../../ffi/platform/mod.ts";
 import { close, read } from "../sys/raw/files.ts";
 import { getsockopt, shutdown } from "../sys/raw/sockets.ts";
@@ -12,7 +12,14 @@ import { ShutdownHow, SocketLevel } from "../sys/flags/socket.ts";
 import { run as runBlocking } from "./blocking/blocking_job.ts";
 import { RecordWriter } from "./completions.ts";
 import { bundledJob } from "./jobs.ts";
-import { type JobContext, type JobModule, Phase, Slot, type WorkerStart } from "./job.ts";
+import {
+  type EarlyStart,
+  type JobContext,
+  type JobModule,
+  Phase,
+  Slot,
+  type WorkerStart,
+} from "./job.ts";
 import { watchOwner } from "./owner.ts";
 import { run as runReady } from "./poll/epoll_job.ts";
 import { run as runIo } from "./io_queue/thread_job.ts";
@@ -24,19 +31,28 @@ const BUILT_IN: Record<string, JobModule["run"]> = {
   ready: runReady,
 };
 
-const start = (workerData as { sluice?: WorkerStart } | null)?.sluice;
+const start = (workerData as { sluice?: WorkerStart | EarlyStart } | null)?.sluice;
 if (start !== undefined) {
   // By this text, the host tells sluice's Worker from another program of the same name, also in a bundle.
   Reflect.set(start, "entry", "sluice.worker.entry");
   // Leave a rejection unhandled: it becomes the `error` event of the host's Worker.
-  void begin(start);
+  void (start.state === undefined ? beginLater(start) : begin(start));
+}
+
+/** Loads the job, and waits until a host has work for it. */
+async function beginLater({ job }: EarlyStart): Promise<void> {
+  const told = new Promise<WorkerStart>((resolve) => parentPort!.once("message", resolve));
+  await load(job);
+  await begin(await told);
+}
+
+async function load(job: string): Promise<JobModule> {
+  const built = BUILT_IN[job];
+  return built ? { run: built } : await (bundledJob(job) ?? import(job));
 }
 
 async function begin(start: WorkerStart): Promise<void> {
-  const built = BUILT_IN[start.job];
-  const { prepare, run }: JobModule = built
-    ? { run: built }
-    : await (bundledJob(start.job) ?? import(start.job));
+  const { prepare, run } = await load(start.job);
   const advance = (from: number, to: number) =>
     Atomics.compareExchange(start.state, Slot.PHASE, from, to) === from;
   if (!advance(Phase.STARTING, Phase.PREPARING)) return;

@@ -10,9 +10,10 @@ import { descriptorShortage } from "../runtime/spare_descriptors.ts";
 import { check } from "../sys/check.ts";
 import * as raw from "../sys/raw/mod.ts";
 import { NESTED_PARK_MS, PARK_MS, Phase, Slot, type WorkerStart } from "./job.ts";
+import { startWorker } from "./early_worker.ts";
 import { threadId } from "./owner.ts";
 import { signalEventfd, WakeSocket } from "./wake_socket.ts";
-import { startError, workerExecArgv, workerLocation } from "./worker_location.ts";
+import { startError, workerLocation } from "./worker_location.ts";
 import { type Exit, offExit, onExit } from "./exit_hook.ts";
 
 /** The job of a host, and its callbacks. */
@@ -173,7 +174,7 @@ export class WorkerHost {
       const action = `start the Worker "${this.#name}"`;
       throw new SyscallError({ syscall: "open", errno: errnoNumber(shortage), action });
     }
-    const { isMainThread, MessageChannel, Worker } = builtin("worker_threads");
+    const { isMainThread, MessageChannel } = builtin("worker_threads");
     const { port1, port2 } = new MessageChannel();
     this.#port = port1;
     port1.unref();
@@ -190,19 +191,11 @@ export class WorkerHost {
     };
     const location = workerLocation(this.#options.workerUrl);
     try {
-      this.#worker = new Worker(location, {
-        name: this.#name,
-        workerData: { sluice: start },
-        transferList: [port2],
-        // The job creates almost no garbage, so a small heap saves memory.
-        resourceLimits: { maxYoungGenerationSizeMb: 1 },
-        ...workerExecArgv(),
-      });
+      this.#worker = startWorker(location, this.#name, start);
     } catch (cause) {
       throw startError(this.#name, location, cause);
     }
     debug(() => `Worker "${this.#name}" started from ${location.href}`);
-    this.#worker.unref();
     this.#worker.on("error", (error) => {
       const ran = this.started && error instanceof Error;
       this.#failure ??= ran ? error : startError(this.#name, location, error);

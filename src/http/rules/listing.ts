@@ -59,7 +59,13 @@ export function pageNumber(query: string): number {
   return digits === undefined ? 1 : Number(digits);
 }
 
-const { compare } = new Intl.Collator("en", { numeric: true });
+let collator: Intl.Collator | undefined;
+
+/** Made at its first use: that takes milliseconds, and most servers list no folder. */
+function inLanguageOrder(a: string, b: string): number {
+  collator ??= new Intl.Collator("en", { numeric: true });
+  return collator.compare(a, b);
+}
 
 /** Orders entries: folders first, then by name, with digits compared as numbers. */
 export function compareEntries(
@@ -72,7 +78,7 @@ export function compareEntries(
 
 /** Orders names, with digits compared as numbers. */
 export function compareNames(a: string, b: string): number {
-  return compare(a, b) || (a < b ? -1 : a > b ? 1 : 0);
+  return inLanguageOrder(a, b) || (a < b ? -1 : a > b ? 1 : 0);
 }
 
 /** Returns the comparison for an order. Equal entries follow by name. */

@@ -13,10 +13,14 @@ const LAST_UPPER = 0x5a;
 /** Digits that the order of the runtime takes for one number, at least. */
 const MOST_DIGITS = 200;
 
-/** Place of each plain byte, in which upper and lower case are equal. */
-const PLACES: Uint8Array = places();
+let made: Uint8Array | undefined;
 
-function places(): Uint8Array {
+/** Place of each plain byte, in which upper and lower case are equal. */
+function placesOfBytes(): Uint8Array {
+  return made ??= makePlaces();
+}
+
+function makePlaces(): Uint8Array {
   const all = Array.from({ length: LAST - FIRST + 1 }, (_, i) => String.fromCharCode(FIRST + i));
   const sorted = all.map((character) => character.toLowerCase()).sort(compareNames);
   const table = new Uint8Array(256);
@@ -50,6 +54,7 @@ export function comparePlain(
   b: number,
   endB: number,
 ): number {
+  const places = placesOfBytes();
   let byCase = 0;
   let i = a;
   let j = b;
@@ -73,7 +78,7 @@ export function comparePlain(
       if (difference !== 0) return difference;
       continue;
     }
-    const difference = PLACES[x]! - PLACES[y]!;
+    const difference = places[x]! - places[y]!;
     if (difference !== 0) return difference;
     if (x !== y) byCase ||= isUpper(x) ? 1 : -1;
     i++;
@@ -145,12 +150,13 @@ export class CommonStart {
  */
 export function keyOf(bytes: Uint8Array, start: number, end: number): number {
   if (start >= end) return 0;
+  const places = placesOfBytes();
   if (isDigit(bytes[start]!)) {
     let value = 0;
     for (let at = start; at < end && isDigit(bytes[at]!); at++) {
       value = Math.min(value * 10 + bytes[at]! - ZERO, REST - 1);
     }
-    return (PLACES[ZERO]! + 1) * REST + value;
+    return (places[ZERO]! + 1) * REST + value;
   }
   let key = 0;
   let at = start;
@@ -158,7 +164,7 @@ export function keyOf(bytes: Uint8Array, start: number, end: number): number {
     const byte = at < end ? bytes[at]! : 0;
     // What follows a number depends on its value.
     const digit = isDigit(byte);
-    key = key * 2 ** PLACE_BITS + (at < end ? PLACES[digit ? ZERO : byte]! + 1 : 0);
+    key = key * 2 ** PLACE_BITS + (at < end ? places[digit ? ZERO : byte]! + 1 : 0);
     at = digit ? end : at + 1;
   }
   return key;
