@@ -21,6 +21,16 @@ export function usageError(message: string): Error {
   return error;
 }
 
+/** Makes a call whose options come from the command line: if they are wrong, so is that. */
+export function withOptions<T>(call: () => T): T {
+  try {
+    return call();
+  } catch (error) {
+    if (error instanceof TypeError || error instanceof RangeError) usage.add(error);
+    throw error;
+  }
+}
+
 /** Whether the command line is wrong. */
 export function isUsageError(error: unknown): boolean {
   return error instanceof Error && usage.has(error);

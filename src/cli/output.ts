@@ -26,6 +26,19 @@ export function write(text: string): void {
   }
 }
 
+// deno-lint-ignore no-control-regex -- a client or the name of a file must not move the cursor
+const CONTROL = /[\x00-\x1f\x7f-\x9f]/g;
+
+/** Replaces the control characters of a name, which must not reach the terminal. */
+export function shown(name: string): string {
+  return name.replace(CONTROL, "?");
+}
+
+/** The same for a text of several lines. */
+export function shownLines(text: string): string {
+  return text.split("\n").map(shown).join("\n");
+}
+
 /** Returns the columns of the terminal; `Infinity` if standard output is none. */
 export function windowWidth(): number {
   return process.stdout.isTTY ? process.stdout.columns || 80 : Infinity;

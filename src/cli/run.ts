@@ -4,7 +4,7 @@ import process from "node:process";
 import { CommanderError } from "commander";
 import { requireRuntime } from "../sys/libc.ts";
 import { ExitCode, explain, isUsageError } from "./exit.ts";
-import { print } from "./output.ts";
+import { print, shownLines } from "./output.ts";
 import { program } from "./program.ts";
 
 // The doctor says it with all the rest.
@@ -22,7 +22,7 @@ try {
     const message = explain(error);
     // With --json, errors are JSON, too.
     if (asJson()) print(JSON.stringify({ error: { message, code: codeOf(error) } }));
-    console.error(`sluice: ${message}`);
+    console.error(`sluice: ${shownLines(message)}`);
     process.exitCode = isUsageError(error) ? ExitCode.USAGE : ExitCode.FAILED;
   }
 }

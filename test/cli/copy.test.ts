@@ -36,6 +36,18 @@ describe("sluice copy", () => {
     assert.ok(readFileSync(target).equals(bytes));
   });
 
+  it("prints no control character of a name", async () => {
+    const source = join(folder.path, "two\nlines\x1b[31m");
+    writeFileSync(source, "text");
+    const { code, stdout } = await copy([source, `${source}2`]);
+    assert.equal(code, 0);
+    assert.match(stdout, /two\?lines\?\[31m -> .*two\?lines\?\[31m2: 4 B in [^\n]*\n$/);
+    const failed = await copy([`${source}3`, source]);
+    assert.equal(failed.code, 1);
+    assert.match(failed.stderr, /lines\?\[31m3/);
+    assert.ok(!failed.stderr.includes("\x1b"), failed.stderr);
+  });
+
   it("copies into a folder, and prints the result as JSON", async () => {
     const source = folder.file("text", ".txt");
     const inner = join(folder.path, "inner");

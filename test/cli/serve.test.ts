@@ -59,6 +59,9 @@ const WRONG = [
   "--log x",
   "--auth a",
   "--upload-max 0",
+  "--fallback foo:bar",
+  "--fallback http://a:99999",
+  "--upload --upload-host ::",
 ]
   .map((line) => line.split(" "));
 

@@ -7,7 +7,7 @@ import { Command, InvalidArgumentError, Option } from "commander";
 import type { CopyReport } from "../../move/copy_file/copy_file.ts";
 import type { CopyOptions } from "../../move/copy_file/options.ts";
 import { interruptible } from "../exit.ts";
-import { print } from "../output.ts";
+import { print, shown } from "../output.ts";
 import { number, seconds, size } from "../quantity.ts";
 import { withRemedy } from "./copy_remedy.ts";
 
@@ -90,7 +90,7 @@ function sentence(source: string, target: string, report: CopyReport): string {
   const { bytes, durationMs, methods } = report;
   const speed = durationMs > 0 ? `, ${size(bytes / (durationMs / 1000))}/s` : "";
   const how = methods.length > 0 ? methods.join(", then ") : "nothing to move";
-  return `${source} -> ${target}: ${size(bytes)} in ${number(durationMs)} ms${speed} (${how})`;
+  return `${shown(source)} -> ${shown(target)}: ${size(bytes)} in ${number(durationMs)} ms${speed} (${how})`;
 }
 
 interface Bar {

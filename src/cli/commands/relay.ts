@@ -2,7 +2,7 @@
 
 import { Command, InvalidArgumentError } from "commander";
 import { formatAddress, parseEndpoint } from "../../move/relay/endpoint.ts";
-import { interruptible } from "../exit.ts";
+import { interruptible, withOptions } from "../exit.ts";
 import { addNote } from "../notes.ts";
 import { withRemedy } from "../relay/remedy.ts";
 import { createReporter } from "../relay/reporter.ts";
@@ -48,15 +48,17 @@ async function run(listen: string, upstream: string, options: Options): Promise<
   const { createRelay } = await import("../../mod.ts");
   const failed = Promise.withResolvers<never>();
   failed.promise.catch(() => {});
-  const relay = createRelay({
-    listen,
-    upstream,
-    threads: options.threads,
-    idleTimeoutMs: options.idleTimeout * 1000,
-    connectTimeoutMs: options.connectTimeout * 1000,
-    maxConnections: options.maxConnections,
-    onError: failed.reject,
-  });
+  const relay = withOptions(() =>
+    createRelay({
+      listen,
+      upstream,
+      threads: options.threads,
+      idleTimeoutMs: options.idleTimeout * 1000,
+      connectTimeoutMs: options.connectTimeout * 1000,
+      maxConnections: options.maxConnections,
+      onError: failed.reject,
+    })
+  );
   const reporter = createReporter(relay, options);
   await interruptible(async (signal) => {
     const graceMs = options.grace * 1000;

@@ -3,7 +3,7 @@
 import type { RequestEvent } from "../../http/mod.ts";
 import { formatBytes } from "../../http/listing/text.ts";
 import type { Paint } from "../style.ts";
-import { shown } from "./lines.ts";
+import { shown } from "../output.ts";
 
 /** Width of a bar, in characters. */
 const BAR = 16;
@@ -79,7 +79,7 @@ function line(
     `${`${formatBytes(rate)}/s`.padStart(11)}  ${left.padStart(7)}  `;
   // A wrapped line could not be overwritten.
   const room = Math.max(0, columns - BAR - figures.length - 1);
-  return bar + figures + `${shown(target)} → ${client}`.slice(0, room);
+  return bar + figures + `${shown(target) || "-"} → ${client}`.slice(0, room);
 }
 
 /** Formats seconds for readers. */

@@ -2,10 +2,8 @@
 
 import type { RequestEvent } from "../../http/mod.ts";
 import { formatBytes } from "../../http/listing/text.ts";
+import { shown } from "../output.ts";
 import type { Paint, StyleName } from "../style.ts";
-
-// deno-lint-ignore no-control-regex -- a client must not move the cursor of our terminal
-const CONTROL = /[\x00-\x1f\x7f-\x9f]/g;
 
 /** Formats `200 GET /large.bin 1.00 GiB sendfile 812.3 ms`, how much was aborted, and why. */
 export function requestLine(event: RequestEvent, paint: Paint): string {
@@ -13,15 +11,10 @@ export function requestLine(event: RequestEvent, paint: Paint): string {
   const cut = state === "aborted" ? paint("yellow", ` of ${formatBytes(total)}, aborted`) : "";
   const stored = received ? `${formatBytes(received)} received, ` : "";
   const why = error === undefined ? "" : paint("yellow", ` ${shown(error)}`);
-  return `${paint(colourOf(status), String(status))} ${method || "-"} ${shown(event.target)} ` +
+  return `${paint(colourOf(status), String(status))} ${method || "-"} ${shown(event.target) || "-"} ` +
     `${stored}${formatBytes(bytes)}${cut} ${
       paint("dim", `${transfer} ${durationMs.toFixed(1)} ms`)
     }${why}`;
-}
-
-/** Replaces control characters of a target, which must not reach the terminal. */
-export function shown(target: string): string {
-  return target.replace(CONTROL, "?") || "-";
 }
 
 function colourOf(status: number): StyleName {

@@ -6,7 +6,7 @@ import { formatJson } from "../../http/server/thread/log_format.ts";
 import { formatBytes } from "../../http/listing/text.ts";
 import type { LocalCertificate } from "../../tls/certificate/local_certificate.ts";
 import type { Pass } from "../compress/compressor.ts";
-import { write } from "../output.ts";
+import { shown, shownLines, write } from "../output.ts";
 import { counted } from "../quantity.ts";
 import { painter } from "../style.ts";
 import type { Urls } from "./addresses.ts";
@@ -132,7 +132,7 @@ class TextReporter implements Reporter {
   }
 
   warn(message: string): void {
-    this.#say(this.#paint("yellow", message));
+    this.#say(this.#paint("yellow", shownLines(message)));
   }
 
   compressed({ from, made, to }: Pass): void {
@@ -150,8 +150,8 @@ class TextReporter implements Reporter {
   ): Promise<void> {
     const paint = this.#paint;
     if (this.#quiet) return this.#say(local);
-    this.#say(`${paint("bold", "Serving")} ${root}`);
-    for (const [name, folder] of folders) this.#say(`  ${paint("dim", name)}  ${folder}`);
+    this.#say(`${paint("bold", "Serving")} ${shown(root)}`);
+    for (const [name, folder] of folders) this.#say(`  ${paint("dim", shown(name))}  ${shown(folder)}`);
     this.#say(`  ${paint("dim", "Local")}    ${paint("cyan", local)}`);
     for (const url of network) this.#say(`  ${paint("dim", "Network")}  ${paint("cyan", url)}`);
     if (metrics !== undefined) this.#say(`  ${paint("dim", "Metrics")}  ${paint("cyan", metrics)}`);

@@ -11,7 +11,7 @@ import {
   type TlsOptions,
 } from "../../http/mod.ts";
 import { formatCombined, formatEvent } from "../../http/server/thread/log_format.ts";
-import { interruptible, usageError } from "../exit.ts";
+import { interruptible, usageError, withOptions } from "../exit.ts";
 import { write } from "../output.ts";
 import type { Live, LiveSite } from "./live/live.ts";
 import { STREAM_PATH } from "./live/client.ts";
@@ -209,7 +209,7 @@ async function listen(
   const first = port ?? DEFAULT_PORT;
   const fd = passedSocket(port);
   for (let candidate = first;; candidate++) {
-    const server = createFileServer({
+    const options: FileServerOptions = {
       ...site,
       ...(fd === undefined ? { port: candidate, host: host === true ? "0.0.0.0" : host } : { fd }),
       threads,
@@ -217,7 +217,8 @@ async function listen(
       cache: { validMs: VALID_MS },
       ...(tls !== undefined && { tls }),
       ...told,
-    });
+    };
+    const server = withOptions(() => createFileServer(options));
     try {
       await server.listen();
       return server;
