@@ -2,6 +2,8 @@
 
 import { EINTR, EOPNOTSUPP } from "../errno.ts";
 import { ReadFlag } from "../sys/flags/file.ts";
+import type { Cell } from "../../ffi/libc/cell.ts";
+import { preadCell } from "../sys/raw/cells.ts";
 import { pread, preadv2 } from "../sys/raw/files.ts";
 import { fdStat } from "../sys/file/statx.ts";
 import { isInMemory } from "./memory_files.ts";
@@ -60,6 +62,19 @@ export function preadResident(fd: number, target: Uint8Array, offset: number): n
   const count = preadv2(fd, target, offset, ReadFlag.NOWAIT);
   if (count !== EOPNOTSUPP || !isInMemory(fd, offset, target.length)) return count;
   return pread(fd, target, offset);
+}
+
+/** The same for `count` bytes into memory of the library, from `start` on. */
+export function preadResidentCell(
+  fd: number,
+  cell: Cell,
+  start: number,
+  count: number,
+  offset: number,
+): number {
+  const read = preadCell(fd, cell, start, count, offset, ReadFlag.NOWAIT);
+  if (read !== EOPNOTSUPP || !isInMemory(fd, offset, count)) return read;
+  return preadCell(fd, cell, start, count, offset);
 }
 
 /** Probes one byte: 1 if it is cached, 0 or `-errno` if not, or unknown. */

@@ -90,7 +90,9 @@ function sentence(source: string, target: string, report: CopyReport): string {
   const { bytes, durationMs, methods } = report;
   const speed = durationMs > 0 ? `, ${size(bytes / (durationMs / 1000))}/s` : "";
   const how = methods.length > 0 ? methods.join(", then ") : "nothing to move";
-  return `${shown(source)} -> ${shown(target)}: ${size(bytes)} in ${number(durationMs)} ms${speed} (${how})`;
+  return `${shown(source)} -> ${shown(target)}: ${size(bytes)} in ${
+    number(durationMs)
+  } ms${speed} (${how})`;
 }
 
 interface Bar {

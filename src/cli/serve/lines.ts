@@ -11,7 +11,9 @@ export function requestLine(event: RequestEvent, paint: Paint): string {
   const cut = state === "aborted" ? paint("yellow", ` of ${formatBytes(total)}, aborted`) : "";
   const stored = received ? `${formatBytes(received)} received, ` : "";
   const why = error === undefined ? "" : paint("yellow", ` ${shown(error)}`);
-  return `${paint(colourOf(status), String(status))} ${method || "-"} ${shown(event.target) || "-"} ` +
+  return `${paint(colourOf(status), String(status))} ${method || "-"} ${
+    shown(event.target) || "-"
+  } ` +
     `${stored}${formatBytes(bytes)}${cut} ${
       paint("dim", `${transfer} ${durationMs.toFixed(1)} ms`)
     }${why}`;

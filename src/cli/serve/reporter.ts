@@ -151,7 +151,9 @@ class TextReporter implements Reporter {
     const paint = this.#paint;
     if (this.#quiet) return this.#say(local);
     this.#say(`${paint("bold", "Serving")} ${shown(root)}`);
-    for (const [name, folder] of folders) this.#say(`  ${paint("dim", shown(name))}  ${shown(folder)}`);
+    for (const [name, folder] of folders) {
+      this.#say(`  ${paint("dim", shown(name))}  ${shown(folder)}`);
+    }
     this.#say(`  ${paint("dim", "Local")}    ${paint("cyan", local)}`);
     for (const url of network) this.#say(`  ${paint("dim", "Network")}  ${paint("cyan", url)}`);
     if (metrics !== undefined) this.#say(`  ${paint("dim", "Metrics")}  ${paint("cyan", metrics)}`);

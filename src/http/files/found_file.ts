@@ -7,7 +7,8 @@ import { appends } from "../listing/appended.ts";
 import { acceptedCodings, SUFFIXES } from "../rules/fields/codings.ts";
 import { planMessage } from "../rules/messages.ts";
 import { planFile } from "../rules/plan.ts";
-import { describeFile, type Representation } from "../rules/representation.ts";
+import { describeOnce } from "./descriptions.ts";
+import type { Representation } from "../rules/representation.ts";
 import type { Settings } from "../rules/settings.ts";
 import type { Coding, Plan, PlanRequest } from "../rules/types.ts";
 import type { OpenFile } from "./root.ts";
@@ -121,7 +122,7 @@ function described(
   const known = file.described;
   if (known?.settings === settings && known.coding === coding) return known;
   const { size, mtimeNs, ctimeNs } = file;
-  return file.described = describeFile({ name, size, mtimeNs, ctimeNs, coding }, settings);
+  return file.described = describeOnce({ name, size, mtimeNs, ctimeNs, coding }, settings);
 }
 
 /** Carries out a rule: a redirect, or another file with a status. */

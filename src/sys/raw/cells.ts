@@ -65,18 +65,19 @@ export function recvCell(
 /** `struct iovec` of {@linkcode preadCell}. */
 const vector = new Cell(16);
 
-/** `pread(fd, cell + start, count, offset)`: bytes read, 0 at the end, or `-errno`. */
+/** `preadv2(fd, cell + start, count, offset, flags)`: bytes read, 0 at the end, or `-errno`. */
 export function preadCell(
   fd: number,
   cell: Cell,
   start: number,
   count: number,
   offset: number,
+  flags: number = 0,
 ): number {
   // pread(2) is bound to take a typed array; preadv2() with one piece and without flags is the same.
   vector.view.setBigUint64(0, addressAt(cell, start), true);
   vector.view.setBigUint64(8, big(count), true);
-  return fold(libc().preadv2(fd, vector.address, 1, BigInt(offset), 0));
+  return fold(libc().preadv2(fd, vector.address, 1, big(offset), flags));
 }
 
 const { getdents64 } = platform.unwrapped;

@@ -190,6 +190,39 @@ describe("a server that keeps nothing", () => {
     assert.equal(site.server.stats().cache.hits, 0);
   });
 
+  it("mixes nothing in the memory that requests share", async () => {
+    const sizes = [0, 1, 900, 5000, 32 * 1024, 32 * 1024 + 1, 300_000];
+    const letters = sizes.map((size, i) => {
+      const letter = String.fromCharCode(0x61 + i);
+      writeFileSync(join(site.root, `mixed${i}`), letter.repeat(size));
+      return letter;
+    });
+    const one = async (seed: number) => {
+      const asked = Array.from({ length: 60 }, (_, i) => {
+        const at = (i * 5 + seed) % sizes.length;
+        const method = (i + seed) % 7 === 0 ? "HEAD" : "GET";
+        const part = (i + seed) % 11 === 0 && sizes[at]! > 10;
+        return { at, method, part };
+      });
+      const text = asked.map(({ at, method, part }, i) =>
+        `${method} /mixed${at} HTTP/1.1\r\nHost: x\r\n${part ? "Range: bytes=3-9\r\n" : ""}${
+          i === asked.length - 1 ? "Connection: close\r\n" : ""
+        }\r\n`
+      ).join("");
+      const answers = await site.exchange(text, asked.map(({ method }) => method));
+      for (const [i, { at, method, part }] of asked.entries()) {
+        const { body, headers, status } = answers[i]!;
+        const partial = part && method === "GET";
+        const length = partial ? 7 : sizes[at]!;
+        assert.equal(status, partial ? 206 : 200);
+        assert.equal(headers.get("content-length"), String(length));
+        const sent = method === "HEAD" ? "" : letters[at]!.repeat(length);
+        assert.ok(body.toString() === sent, `request ${i} of ${seed}`);
+      }
+    };
+    await Promise.all([1, 2, 3, 4, 5, 6].map(one));
+  });
+
   it("honors ranges and conditions, and knows HEAD", async () => {
     writeFileSync(join(site.root, "part.txt"), "0123456789");
     const { headers } = await site.get("/part.txt");

@@ -49,6 +49,14 @@ export class HeadWriter {
     this.#length = at + length;
   }
 
+  /** Makes room for bytes that the caller writes into {@linkcode cell}; returns where. */
+  reserve(length: number): number {
+    const at = this.#length;
+    if (at + length > this.#cell.bytes.length) this.#grow(at + length);
+    this.#length = at + length;
+    return at;
+  }
+
   /** Writes text as Latin-1. */
   text(text: string): void {
     const at = this.#length;

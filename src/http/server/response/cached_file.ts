@@ -9,9 +9,6 @@ import type { Part, Plan } from "../../rules/types.ts";
 import type { Entry } from "./cache.ts";
 import { isBytes, Reply } from "./response.ts";
 
-/** Largest file, in bytes, that is read and sent with its head if it is not kept: one call less. */
-export const SENT_AT_ONCE: number = 32 * 1024;
-
 /** Creates the response to a plan for a cached file; from memory if the content is cached. */
 export function replyTo(plan: Plan, { file, reply }: Entry): Reply {
   if (reply.parts.length > 0 || plan.parts.length === 0) return new Reply(plan, file, null);

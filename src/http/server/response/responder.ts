@@ -16,12 +16,13 @@ import { CONDITIONAL } from "../parser/field_names.ts";
 import { closeFound, Finder, type SearchRequest, type SuspendedSearch } from "./finder.ts";
 import type { KeptFiles } from "./kept_files.ts";
 import { cancel, type Lookups, unavailable } from "./lookups.ts";
-import { readResident, replyTo, SENT_AT_ONCE, versionOf, whole } from "./cached_file.ts";
+import { readResident, replyTo, versionOf, whole } from "./cached_file.ts";
 import type { Listings } from "../listing/listings.ts";
 import { encodeHead, Reply } from "./response.ts";
 import type { RequestHead } from "../parser/request_head.ts";
 import { Method } from "../parser/request_line.ts";
 import { SharedFile } from "./shared_file.ts";
+import { replyOnce } from "./unkept_file.ts";
 import { Variants } from "./variants.ts";
 
 const SLASH = 0x2f;
@@ -166,14 +167,19 @@ export class Responder {
     if (found.kind === "remote") return this.#suspend(found);
     if (found.kind === "message") return this.#finder.message(found.plan);
     if (found.kind === "listing") return this.#list(request, found);
-    const entry = this.#describe(head, variant, found, now);
     const { plan } = found;
+    if (variant < 0) {
+      const file = new SharedFile(found.file);
+      this.#kept.doom({ file, original: null });
+      return replyOnce(plan, file, found.file.described!);
+    }
+    const entry = this.#describe(head, variant, found, now);
     const { original, representation, version } = entry;
     const reply = plan === representation.whole || plan === representation.head
       ? entry.reply
       : replyTo(plan, entry);
     // A file that stands in for another depends on the codings accepted.
-    const keeps = variant >= 0 && !found.standsIn && version !== null &&
+    const keeps = !found.standsIn && version !== null &&
       found.file.made !== true && (original === null || original.version !== null);
     if (keeps) this.#cache.add(entry);
     else this.#kept.doom(entry);
@@ -185,18 +191,16 @@ export class Responder {
   #describe(
     head: RequestHead,
     variant: number,
-    { file, original, path: name, plan }: Extract<Found, { kind: "file" }>,
+    { file, original, path: name }: Extract<Found, { kind: "file" }>,
     now: number,
   ): Entry {
     const shared = new SharedFile(file);
     const representation = file.described!;
-    const version = variant < 0 ? null : versionOf(file);
-    const most = variant < 0 ? SENT_AT_ONCE : this.#kept.config.maxFileBytes;
-    const wanted = variant < 0 ? plan === representation.whole : version !== null;
-    const small = wanted && !shared.remote && file.size <= most;
-    const read = small ? readResident(file.fd, file.size) : null;
-    // The file may have changed while it was read; what is not kept may be of both versions anyway.
-    const body = variant < 0 || (read !== null && version!.holds(file.fd)) ? read : null;
+    const version = versionOf(file);
+    const small = !shared.remote && file.size <= this.#kept.config.maxFileBytes;
+    const read = version !== null && small ? readResident(file.fd, file.size) : null;
+    // The file may have changed while it was read.
+    const body = read !== null && version!.holds(file.fd) ? read : null;
     return {
       path: pathOf(head),
       variant,
