@@ -76,8 +76,9 @@ export function reached({ value, limit, wanted }: Bar): boolean {
   return wanted === "at most" ? value.median <= limit : value.median >= limit;
 }
 
-/** Formats a median with its spread: `0.20 (0.19-0.23)`. */
+/** Formats a median with its spread: `0.20 (0.19-0.23)`; a single figure has none. */
 export function spread({ median, min, max }: Summary): string {
+  if (min === max) return number(median);
   return `${number(median)} (${number(min)}-${number(max)})`;
 }
 

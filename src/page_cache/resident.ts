@@ -2,7 +2,7 @@
 
 import { EINTR, EOPNOTSUPP } from "../errno.ts";
 import { ReadFlag } from "../sys/flags/file.ts";
-import type { Cell } from "../../ffi/libc/cell.ts";
+import { Cell } from "../../ffi/libc/cell.ts";
 import { preadCell } from "../sys/raw/cells.ts";
 import { pread, preadv2 } from "../sys/raw/files.ts";
 import { fdStat } from "../sys/file/statx.ts";
@@ -14,7 +14,7 @@ export const WINDOW: number = 512 * 1024;
 /** Bytes between two probes: reads from the disk are at least this long. */
 export const STRIDE: number = 64 * 1024;
 
-const probe = new Uint8Array(1);
+const probe = new Cell(1);
 
 /**
  * Returns how many bytes from `offset` on can be read without waiting for the disk; at most
@@ -79,7 +79,7 @@ export function preadResidentCell(
 
 /** Probes one byte: 1 if it is cached, 0 or `-errno` if not, or unknown. */
 function look(fd: number, offset: number): number {
-  const result = preadv2(fd, probe, offset, ReadFlag.NOWAIT);
+  const result = preadCell(fd, probe, 0, 1, offset, ReadFlag.NOWAIT);
   if (result === EINTR) return look(fd, offset);
   if (result !== 0) return result;
   // Linux 5.9 and 5.10 may return 0 before the end: preadv2(2), BUGS.

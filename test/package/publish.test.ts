@@ -26,7 +26,7 @@ const BUDGET = {
   http: 117_500,
   tls: 6_000,
   declarations: 79_600,
-  texts: 456_000,
+  texts: 470_000,
   maps: 78_000,
   command: 300_000,
 } as const;

@@ -5,7 +5,7 @@ import { preadResidentCell } from "../../../page_cache/resident.ts";
 import type { Representation } from "../../rules/representation.ts";
 import type { Plan } from "../../rules/types.ts";
 import { HeadWriter } from "../parser/head_writer.ts";
-import { encodeHead, isBytes, Reply, type WrittenReply } from "./response.ts";
+import { encodeHead, isBytes, Reply } from "./response.ts";
 import type { SharedFile } from "./shared_file.ts";
 
 /** Largest file, in bytes, that is read and sent with its head: one call less. */
@@ -20,26 +20,27 @@ export function replyOnce(plan: Plan, file: SharedFile, { head, whole }: Represe
   if (plan !== whole && plan !== head) return new Reply(plan, file, null);
   let bytes = heads.get(whole);
   if (bytes === undefined) heads.set(whole, bytes = encodeHead(whole));
-  const written = plan === whole ? writeWhole(bytes, whole, file) : null;
-  return new Reply(whole, file, null, written === null ? { head: bytes } : { written });
+  writer.begin();
+  writer.add(bytes);
+  const headBytes = writer.length;
+  const read = plan === whole && addContent(whole, file);
+  const { cell } = writer;
+  const length = read ? writer.length : headBytes;
+  return new Reply(whole, file, null, { written: { cell, headBytes, length, whole: read } });
 }
 
-/** Writes the response to a GET; `null` if the content must be sent from the file. */
-function writeWhole(head: Uint8Array, { parts }: Plan, file: SharedFile): WrittenReply | null {
-  const { fd, remote, size } = file;
+/** Adds the content of a small file; false if it must be sent from the file. */
+function addContent({ parts }: Plan, { fd, remote, size }: SharedFile): boolean {
   if (remote || size === 0 || size > SENT_AT_ONCE || parts.length !== 1 || isBytes(parts[0]!)) {
-    return null;
+    return false;
   }
-  writer.begin();
-  writer.add(head);
   const start = writer.reserve(size);
-  const { cell } = writer;
   for (let at = 0; at < size;) {
-    const read = preadResidentCell(fd, cell, start + at, size - at, at);
+    const read = preadResidentCell(fd, writer.cell, start + at, size - at, at);
     if (read === EINTR) continue;
     // Not in the page cache, or truncated.
-    if (read <= 0) return null;
+    if (read <= 0) return false;
     at += read;
   }
-  return { cell, headBytes: start, length: writer.length, whole: true };
+  return true;
 }
