@@ -74,7 +74,7 @@ export interface FileServerOptions extends FolderOptions {
   sandbox?: boolean | undefined;
   /** Limits and timeouts. */
   limits?: ServerLimits | undefined;
-  /** What to cache in memory; `false` for nothing. */
+  /** What to keep of files; `false` for no file and no content: each request opens its file. */
   cache?: CacheOptions | false | undefined;
   /**
    * Your own server, which handles every other request: for missing files, and for other methods.
