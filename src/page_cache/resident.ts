@@ -64,17 +64,21 @@ export function preadResident(fd: number, target: Uint8Array, offset: number): n
   return pread(fd, target, offset);
 }
 
-/** The same for `count` bytes into memory of the library, from `start` on. */
-export function preadResidentCell(
-  fd: number,
-  cell: Cell,
-  start: number,
-  count: number,
-  offset: number,
-): number {
-  const read = preadCell(fd, cell, start, count, offset, ReadFlag.NOWAIT);
-  if (read !== EOPNOTSUPP || !isInMemory(fd, offset, count)) return read;
-  return preadCell(fd, cell, start, count, offset);
+/**
+ * Reads the first `length` bytes of a file into memory of the library, from `start` on. Returns
+ * false if that would wait for the disk, or the file is shorter.
+ */
+export function fillResident(fd: number, cell: Cell, start: number, length: number): boolean {
+  for (let at = 0; at < length;) {
+    let read = preadCell(fd, cell, start + at, length - at, at, ReadFlag.NOWAIT);
+    if (read === EOPNOTSUPP && isInMemory(fd, at, length - at)) {
+      read = preadCell(fd, cell, start + at, length - at, at);
+    }
+    if (read === EINTR) continue;
+    if (read <= 0) return false;
+    at += read;
+  }
+  return true;
 }
 
 /** Probes one byte: 1 if it is cached, 0 or `-errno` if not, or unknown. */

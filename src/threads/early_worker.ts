@@ -30,7 +30,7 @@ export function startEarly(job: string, name: string): void {
   try {
     const location = workerLocation(undefined);
     const start: EarlyStart = { job: jobLocation(job).href };
-    const worker = newWorker(location, name, { sluice: start });
+    const worker = newWorker(location, name, start);
     worker.on("error", () => early = undefined).on("exit", () => early = undefined);
     early = { job: start.job, location: location.href, worker };
     debug(() => `Worker "${name}" started early`);
@@ -43,7 +43,7 @@ export function startEarly(job: string, name: string): void {
 export function startWorker(location: URL, name: string, start: WorkerStart): Worker {
   const waiting = early;
   if (waiting?.job !== start.job || waiting.location !== location.href) {
-    return newWorker(location, name, { sluice: start }, start);
+    return newWorker(location, name, start);
   }
   early = undefined;
   debug(() => `Worker "${name}" was started early, and gets its work`);
@@ -53,11 +53,11 @@ export function startWorker(location: URL, name: string, start: WorkerStart): Wo
   return worker;
 }
 
-function newWorker(location: URL, name: string, workerData: unknown, start?: WorkerStart): Worker {
+function newWorker(location: URL, name: string, start: WorkerStart | EarlyStart): Worker {
   const worker = new (builtin("worker_threads").Worker)(location, {
     name,
-    workerData,
-    transferList: start === undefined ? [] : [start.port],
+    workerData: { sluice: start },
+    transferList: start.state === undefined ? [] : [start.port],
     resourceLimits: HEAP,
     ...workerExecArgv(),
   });

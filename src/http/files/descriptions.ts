@@ -19,26 +19,18 @@ const known = new WeakMap<Settings, Map<string, Known>>();
  * function of the `headers` setting is called each time.
  */
 export function describeOnce(file: PlanFile, settings: Settings): Representation {
-  if (typeof settings.headers === "function") return describeFile(file, settings);
+  // The time of a file from the future is replaced by the current one.
+  const isFuture = Number(file.mtimeNs) / 1e6 > Date.now();
+  if (isFuture || typeof settings.headers === "function") return describeFile(file, settings);
   let all = known.get(settings);
   if (all === undefined) known.set(settings, all = new Map());
   const key = file.coding === undefined ? file.name : `${file.coding}\0${file.name}`;
-  const nowMs = Date.now();
   const last = all.get(key);
-  if (last !== undefined && areEqual(last.file, file) && isPast(last.representation, nowMs)) {
-    return last.representation;
-  }
-  const representation = describeFile(file, settings, nowMs);
-  // The time of a file from the future is replaced by the current one.
-  if (file.mtimeNs > BigInt(nowMs) * 1_000_000n) return representation;
+  if (last !== undefined && areEqual(last.file, file)) return last.representation;
+  const representation = describeFile(file, settings);
   if (all.size >= MOST) all.clear();
   all.set(key, { file, representation });
   return representation;
-}
-
-/** Whether the description does not depend on the current time. */
-function isPast({ modified = 0 }: Representation, nowMs: number): boolean {
-  return modified * 1000 <= nowMs;
 }
 
 function areEqual(a: PlanFile, b: PlanFile): boolean {

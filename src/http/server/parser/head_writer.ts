@@ -40,13 +40,11 @@ export class HeadWriter {
 
   /** Writes bytes, all or those between `start` and `end`. */
   add(source: Uint8Array, start = 0, end: number = source.length): void {
-    const at = this.#length;
     const length = end - start;
-    if (at + length > this.#cell.bytes.length) this.#grow(at + length);
+    const at = this.reserve(length);
     const { bytes } = this.#cell;
     if (length > SHORT) bytes.set(source.subarray(start, end), at);
     else for (let i = 0; i < length; i++) bytes[at + i] = source[start + i]!;
-    this.#length = at + length;
   }
 
   /** Makes room for bytes that the caller writes into {@linkcode cell}; returns where. */
@@ -59,25 +57,21 @@ export class HeadWriter {
 
   /** Writes text as Latin-1. */
   text(text: string): void {
-    const at = this.#length;
-    if (at + text.length > this.#cell.bytes.length) this.#grow(at + text.length);
+    const at = this.reserve(text.length);
     const { bytes } = this.#cell;
     for (let i = 0; i < text.length; i++) bytes[at + i] = text.charCodeAt(i);
-    this.#length = at + text.length;
   }
 
   /** Writes a safe integer that is not negative, in digits. */
   number(value: number): void {
     let digits = 1;
     for (let rest = value; rest >= 10; rest = Math.floor(rest / 10)) digits++;
-    const at = this.#length;
-    if (at + digits > this.#cell.bytes.length) this.#grow(at + digits);
+    const at = this.reserve(digits);
     const { bytes } = this.#cell;
     for (let place = at + digits - 1, rest = value; place >= at; place--) {
       bytes[place] = ZERO + rest % 10;
       rest = Math.floor(rest / 10);
     }
-    this.#length = at + digits;
   }
 
   /** Writes the field at `place` of `fields`: four positions in `source`. */

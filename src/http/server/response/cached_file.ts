@@ -1,9 +1,9 @@
 /** Creates cache entries and responses from them. @module */
 
+import { Cell } from "../../../../ffi/libc/cell.ts";
 import { concat } from "../../../bytes.ts";
-import { EINTR } from "../../../errno.ts";
 import { FileVersion } from "../../../sys/file/file_version.ts";
-import { preadResident } from "../../../page_cache/resident.ts";
+import { fillResident } from "../../../page_cache/resident.ts";
 import type { OpenFile } from "../../files/open_root.ts";
 import type { Part, Plan } from "../../rules/types.ts";
 import type { Entry } from "./cache.ts";
@@ -32,14 +32,8 @@ export function joined(parts: readonly Part[]): Uint8Array {
 
 /** Reads the whole file if it is in the page cache and has the expected length. */
 export function readResident(fd: number, size: number): Uint8Array | null {
-  const bytes = new Uint8Array(size);
-  for (let at = 0; at < size;) {
-    const read = preadResident(fd, at === 0 ? bytes : bytes.subarray(at), at);
-    if (read === EINTR) continue;
-    if (read <= 0) return null;
-    at += read;
-  }
-  return bytes;
+  const cell = new Cell(size);
+  return fillResident(fd, cell, 0, size) ? cell.bytes : null;
 }
 
 /** Milliseconds after a change within which another change may leave the same times. */

@@ -1,7 +1,6 @@
 /** Responses from files that are not kept: head and content are put together in the same memory. @module */
 
-import { EINTR } from "../../../errno.ts";
-import { preadResidentCell } from "../../../page_cache/resident.ts";
+import { fillResident } from "../../../page_cache/resident.ts";
 import type { Representation } from "../../rules/representation.ts";
 import type { Plan } from "../../rules/types.ts";
 import { HeadWriter } from "../parser/head_writer.ts";
@@ -9,7 +8,7 @@ import { encodeHead, isBytes, Reply } from "./response.ts";
 import type { SharedFile } from "./shared_file.ts";
 
 /** Largest file, in bytes, that is read and sent with its head: one call less. */
-export const SENT_AT_ONCE: number = 32 * 1024;
+const SENT_AT_ONCE = 32 * 1024;
 
 /** Encoded heads of files whose description is remembered. */
 const heads = new WeakMap<Plan, Uint8Array>();
@@ -35,12 +34,5 @@ function addContent({ parts }: Plan, { fd, remote, size }: SharedFile): boolean 
     return false;
   }
   const start = writer.reserve(size);
-  for (let at = 0; at < size;) {
-    const read = preadResidentCell(fd, writer.cell, start + at, size - at, at);
-    if (read === EINTR) continue;
-    // Not in the page cache, or truncated.
-    if (read <= 0) return false;
-    at += read;
-  }
-  return true;
+  return fillResident(fd, writer.cell, start, size);
 }
